@@ -1,0 +1,158 @@
+//! The message on the queue: a hint that these records of this location are due.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Generation, LocationId, RecordKey};
+
+/// Version of the message that this build writes.
+pub const BATCH_VERSION: u64 = 1;
+
+/// Most records that one message may name, so that a hand-made one cannot outlast the function's time.
+pub const MAX_BATCH_KEYS: usize = 500;
+
+/// One batch: what a consumer invocation is asked to send. A hint only: the outbox says what is really due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Batch {
+    /// Whose records.
+    pub location_id: LocationId,
+    /// The generation it was planned in; without one (a message sent by hand) it runs if nobody else does.
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+    /// Which records.
+    pub keys: Vec<RecordKey>,
+    /// Do everything but the call to GHL, and leave the records due.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
+/// Why a message body is not a batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// Nothing in it.
+    #[error("the message body is empty; expected a batch like {{\"v\":1,\"location_id\":\"…\",\"keys\":[…]}}")]
+    Empty,
+    /// Not JSON at all.
+    #[error("the message body is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// A version that this build does not read.
+    #[error("the batch has version {found}; this build reads version {BATCH_VERSION}")]
+    Version {
+        /// What stood in `v`.
+        found: String,
+    },
+    /// A field is missing or wrong.
+    #[error("the batch is malformed")]
+    Field(#[source] serde_json::Error),
+    /// More records than a batch may have.
+    #[error("the batch names {found} records in `keys`; at most {MAX_BATCH_KEYS} are allowed")]
+    TooManyKeys {
+        /// How many there were.
+        found: usize,
+    },
+}
+
+impl Batch {
+    /// The message body.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            v: u64,
+            #[serde(flatten)]
+            batch: &'a Batch,
+        }
+        // Strings, numbers and lists only: this cannot fail to serialize.
+        serde_json::to_string(&Wire { v: BATCH_VERSION, batch: self }).unwrap_or_default()
+    }
+
+    /// Reads a message body.
+    ///
+    /// # Errors
+    /// [`BatchError`] says what is wrong with it, and names the field.
+    pub fn from_json(body: &str) -> Result<Batch, BatchError> {
+        #[derive(Deserialize)]
+        struct V1 {
+            location_id: LocationId,
+            #[serde(rename = "gen", default)]
+            generation: Option<Generation>,
+            keys: Vec<RecordKey>,
+            #[serde(default)]
+            dry_run: bool,
+        }
+        if body.trim().is_empty() {
+            return Err(BatchError::Empty);
+        }
+        let value: Value = serde_json::from_str(body).map_err(BatchError::NotJson)?;
+        match value.get("v") {
+            Some(v) if v.as_u64() == Some(BATCH_VERSION) => {}
+            Some(v) => return Err(BatchError::Version { found: cut(&v.to_string(), 40) }),
+            None => return Err(BatchError::Version { found: "none (field `v` is missing)".to_owned() }),
+        }
+        let V1 { location_id, generation, keys, dry_run } = serde_json::from_value(value).map_err(BatchError::Field)?;
+        if keys.len() > MAX_BATCH_KEYS {
+            return Err(BatchError::TooManyKeys { found: keys.len() });
+        }
+        Ok(Batch { location_id, generation, keys, dry_run })
+    }
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Batch {
+        Batch {
+            location_id: LocationId::new("loc1").unwrap(),
+            generation: Some(Generation(7)),
+            keys: vec!["contact#a".parse().unwrap(), "opportunity#b#c".parse().unwrap()],
+            dry_run: false,
+        }
+    }
+
+    #[test]
+    fn the_wire_form_is_stable() {
+        assert_eq!(
+            batch().to_json(),
+            r##"{"v":1,"location_id":"loc1","gen":7,"keys":["contact#a","opportunity#b#c"]}"##
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for batch in [batch(), Batch { generation: None, dry_run: true, keys: vec![], ..batch() }] {
+            assert_eq!(Batch::from_json(&batch.to_json()).unwrap(), batch);
+        }
+    }
+
+    #[test]
+    fn a_bad_body_is_refused_with_what_is_wrong_with_it() {
+        let many = format!(r##"{{"v":1,"location_id":"l","keys":["contact#a"{}]}}"##, r##","contact#a""##.repeat(500));
+        let cases = [
+            ("", "empty"),
+            ("  \n", "empty"),
+            ("{", "not JSON"),
+            (r#"{"location_id":"l","keys":[]}"#, "`v` is missing"),
+            (r#"{"v":2,"location_id":"l","keys":[]}"#, "version 2"),
+            (r#"{"v":"1","location_id":"l","keys":[]}"#, "version \"1\""),
+            (r#"{"v":1,"keys":[]}"#, "location_id"),
+            (r#"{"v":1,"location_id":"a b","keys":[]}"#, "location_id"),
+            (r#"{"v":1,"location_id":"l","keys":["x"]}"#, "record key"),
+            (r#"{"v":1,"location_id":"l","gen":-1,"keys":[]}"#, "u64"),
+            (many.as_str(), "501 records"),
+            ("[]", "`v` is missing"),
+        ];
+        for (body, expected) in cases {
+            let error = Batch::from_json(body).unwrap_err();
+            let text = match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            };
+            assert!(text.contains(expected), "{body}: {text}");
+        }
+    }
+}

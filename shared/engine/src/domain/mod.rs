@@ -1,0 +1,24 @@
+//! What the engine speaks of: ids, records, batches, calls to GHL and their outcomes.
+
+mod batch;
+mod call;
+mod contact;
+mod ids;
+mod opportunity;
+mod outcome;
+mod payload;
+mod record;
+mod settings;
+mod time;
+
+pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS};
+pub use call::{Answer, Api, Call, Cause, ContactPage, ContactRef, Endpoint, Failure, FoundOpportunity, Quota, Reply};
+pub use call::{PageCursor, RemoteContact, RetryAfter};
+pub use contact::{Contact, CustomField};
+pub use ids::{Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, RecordKey, ScopeId};
+pub use opportunity::{Opportunity, OpportunityStatus};
+pub use outcome::{ErrorCode, LastError, Outcome};
+pub use payload::{ContentHash, Payload, PayloadError};
+pub use record::{Priority, PutRecord, Record};
+pub use settings::{LocationSettings, Pace};
+pub use time::EpochMs;

@@ -1,0 +1,65 @@
+//! What an opportunity record says.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use super::{CustomField, GhlId, RecordId};
+
+/// The fields of an opportunity, named as GHL's API v2 names them (`apps/opportunities.json`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Opportunity {
+    /// Whose deal: the id of a contact *record* of the same location. The opportunity waits until that record has its
+    /// GHL id. Exactly one of this and `contact_id` is set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub contact_record: Option<RecordId>,
+    /// Whose deal: GHL's id of the contact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub contact_id: Option<GhlId>,
+    /// GHL's id of the pipeline.
+    pub pipeline_id: GhlId,
+    /// The deal's name. Within a contact and a pipeline it says which opportunity is meant.
+    pub name: String,
+    /// Its status; a new one is `open` unless said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<OpportunityStatus>,
+    /// GHL's id of the stage.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pipeline_stage_id: Option<GhlId>,
+    /// Worth, in the location's currency.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub monetary_value: Option<Number>,
+    /// GHL id of the user it is assigned to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assigned_to: Option<String>,
+    /// Custom fields, by id or key.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub custom_fields: Vec<CustomField>,
+}
+
+/// Status of an opportunity. (`all`, which the API's enum also lists, is a search filter.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpportunityStatus {
+    /// In progress.
+    Open,
+    /// Closed with success.
+    Won,
+    /// Closed without.
+    Lost,
+    /// Given up.
+    Abandoned,
+}
+
+impl OpportunityStatus {
+    /// The status as GHL writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OpportunityStatus::Open => "open",
+            OpportunityStatus::Won => "won",
+            OpportunityStatus::Lost => "lost",
+            OpportunityStatus::Abandoned => "abandoned",
+        }
+    }
+}

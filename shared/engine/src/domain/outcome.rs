@@ -1,0 +1,112 @@
+//! How it ended with a record.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ContentHash, EpochMs, GhlId, RecordKey};
+
+/// The words in which a failure is reported to people and programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// GHL's quota is used up for now.
+    RateLimited,
+    /// The circuit breaker is open.
+    CircuitOpen,
+    /// It failed in passing, and went on failing as often as it was retried.
+    MaxRetriesExceeded,
+    /// GHL refuses it as it stands.
+    Rejected,
+    /// GHL does not accept the location's token.
+    Unauthorized,
+    /// Nobody knows whether GHL has it.
+    Ambiguous,
+    /// Our own code failed on it.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The code as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::RateLimited => "RATE_LIMITED",
+            ErrorCode::CircuitOpen => "CIRCUIT_OPEN",
+            ErrorCode::MaxRetriesExceeded => "MAX_RETRIES_EXCEEDED",
+            ErrorCode::Rejected => "REJECTED",
+            ErrorCode::Unauthorized => "UNAUTHORIZED",
+            ErrorCode::Ambiguous => "AMBIGUOUS",
+            ErrorCode::Internal => "INTERNAL",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What went wrong with a record last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// In one word.
+    pub code: ErrorCode,
+    /// HTTP status, if GHL answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// In GHL's words, at most 1 KB.
+    pub message: String,
+    /// When.
+    pub at: EpochMs,
+}
+
+/// How a batch ended for one record: what is written into the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// GHL has this version. The record leaves the due index unless it has changed meanwhile.
+    Accepted {
+        /// GHL's id of it.
+        ghl_id: GhlId,
+        /// Hash of the content that was sent.
+        hash: ContentHash,
+    },
+    /// It failed for good: it leaves the due index, and can be replayed.
+    Failed {
+        /// Why.
+        error: LastError,
+        /// GHL's id of it, where one was learned on the way.
+        ghl_id: Option<GhlId>,
+    },
+    /// It comes back later, and this counts as an attempt.
+    Retry {
+        /// When.
+        due_at: EpochMs,
+        /// Why.
+        error: LastError,
+        /// Nothing may be written again before (a call without an answer may still arrive).
+        not_before: Option<EpochMs>,
+        /// GHL's id of it, where one was learned on the way.
+        ghl_id: Option<GhlId>,
+    },
+    /// It comes back later, and this does not count: it waits for another record, or for a late call.
+    Wait {
+        /// When to look again.
+        due_at: EpochMs,
+        /// The record whose GHL id it waits for.
+        waits_for: Option<RecordKey>,
+        /// Nothing may be written again before.
+        not_before: Option<EpochMs>,
+        /// GHL's id of it, where one was learned on the way.
+        ghl_id: Option<GhlId>,
+    },
+    /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
+    /// again makes it due.
+    WouldSend {
+        /// The request, as text.
+        request: String,
+        /// Whether the record stays due (the dry run was of one batch only).
+        stays_due: bool,
+    },
+}

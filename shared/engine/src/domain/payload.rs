@@ -1,0 +1,218 @@
+//! The content of a record, its check and its hash.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Contact, CustomField, Kind, Opportunity};
+
+/// What GHL shall know.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all records are contacts")]
+pub enum Payload {
+    /// A contact.
+    Contact(Contact),
+    /// An opportunity.
+    Opportunity(Opportunity),
+}
+
+/// Why a payload is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Not JSON of the right shape; the source names the field.
+    #[error("the {kind} is malformed")]
+    Malformed {
+        /// What it should have been.
+        kind: Kind,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// A field has a value that GHL would refuse.
+    #[error("field `{field}` {reason}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl Payload {
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Payload::Contact(_) => Kind::Contact,
+            Payload::Opportunity(_) => Kind::Opportunity,
+        }
+    }
+
+    /// The canonical JSON: fields in a fixed order, absent ones left out. Equal content is equal text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
+        match self {
+            Payload::Contact(contact) => serde_json::to_string(contact),
+            Payload::Opportunity(opportunity) => serde_json::to_string(opportunity),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Reads and checks the JSON of a payload.
+    ///
+    /// # Errors
+    /// [`PayloadError`] names the field.
+    pub fn from_json(kind: Kind, json: &str) -> Result<Payload, PayloadError> {
+        let malformed = |source| PayloadError::Malformed { kind, source };
+        let payload = match kind {
+            Kind::Contact => Payload::Contact(serde_json::from_str(json).map_err(malformed)?),
+            Kind::Opportunity => Payload::Opportunity(serde_json::from_str(json).map_err(malformed)?),
+        };
+        payload.check()?;
+        Ok(payload)
+    }
+
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// [`PayloadError::Field`] names the field.
+    pub fn check(&self) -> Result<(), PayloadError> {
+        match self {
+            Payload::Contact(contact) => check_contact(contact),
+            Payload::Opportunity(opportunity) => check_opportunity(opportunity),
+        }
+    }
+
+    /// Hash of the canonical form.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        let digest = Sha256::digest(self.to_json().as_bytes());
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        ContentHash(half)
+    }
+}
+
+fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
+    let Contact { first_name, last_name, name, email, phone, company_name, .. } = contact;
+    if let Some(email) = email
+        && (!email.contains('@') || email.contains(char::is_whitespace))
+    {
+        return Err(PayloadError::Field { field: "email", reason: "is not an e-mail address" });
+    }
+    if let Some(phone) = phone
+        && !phone.contains(|c: char| c.is_ascii_digit())
+    {
+        return Err(PayloadError::Field { field: "phone", reason: "has no digit" });
+    }
+    if [first_name, last_name, name, email, phone, company_name].into_iter().all(Option::is_none) {
+        return Err(PayloadError::Field {
+            field: "email",
+            reason: "is missing, and so are phone, name, firstName, lastName and companyName: nothing says who this is",
+        });
+    }
+    check_custom_fields(&contact.custom_fields)
+}
+
+fn check_opportunity(opportunity: &Opportunity) -> Result<(), PayloadError> {
+    if opportunity.contact_record.is_some() == opportunity.contact_id.is_some() {
+        return Err(PayloadError::Field {
+            field: "contactRecord",
+            reason: "or `contactId` must be given, and not both",
+        });
+    }
+    if opportunity.name.trim().is_empty() {
+        return Err(PayloadError::Field { field: "name", reason: "is empty" });
+    }
+    check_custom_fields(&opportunity.custom_fields)
+}
+
+fn check_custom_fields(fields: &[CustomField]) -> Result<(), PayloadError> {
+    if fields.iter().any(|field| field.id.is_some() == field.key.is_some()) {
+        return Err(PayloadError::Field {
+            field: "customFields",
+            reason: "has an entry that does not have exactly one of `id` and `key`",
+        });
+    }
+    Ok(())
+}
+
+/// Hash of a payload's canonical form (the first 128 bits of its SHA-256), written as hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentHash([u8; 16]);
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl From<ContentHash> for String {
+    fn from(hash: ContentHash) -> String {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for ContentHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const EXPECTED: &str = "a content hash is 32 hex digits";
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(EXPECTED);
+        }
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| EXPECTED)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| EXPECTED)?;
+        }
+        Ok(ContentHash(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_content_has_an_equal_hash_whatever_the_order_of_fields() {
+        let a = Payload::from_json(Kind::Contact, r#"{"email":"a@b.c","firstName":"A"}"#).unwrap();
+        let b = Payload::from_json(Kind::Contact, r#"{"firstName":"A","email":"a@b.c"}"#).unwrap();
+        let c = Payload::from_json(Kind::Contact, r#"{"firstName":"B","email":"a@b.c"}"#).unwrap();
+        assert_eq!(a.hash(), b.hash());
+        assert_ne!(a.hash(), c.hash());
+        assert_eq!(ContentHash::try_from(a.hash().to_string()).unwrap(), a.hash());
+    }
+
+    #[test]
+    fn a_bad_payload_is_refused_with_the_name_of_the_field() {
+        let cases = [
+            (Kind::Contact, r#"{}"#, "email"),
+            (Kind::Contact, r#"{"email":"nobody"}"#, "email"),
+            (Kind::Contact, r#"{"phone":"none"}"#, "phone"),
+            (Kind::Contact, r#"{"emial":"a@b.c"}"#, "emial"),
+            (Kind::Contact, r#"{"email":3}"#, "string"),
+            (Kind::Contact, r#"{"email":"a@b.c","customFields":[{"value":1}]}"#, "customFields"),
+            (Kind::Opportunity, r#"{"pipelineId":"p","name":"x"}"#, "contactRecord"),
+            (Kind::Opportunity, r#"{"contactId":"c","name":"x"}"#, "pipelineId"),
+            (Kind::Opportunity, r#"{"contactId":"c","pipelineId":"p","name":" "}"#, "name"),
+            (Kind::Opportunity, r#"{"contactId":"c","pipelineId":"p","name":"n","status":"all"}"#, "all"),
+        ];
+        for (kind, json, field) in cases {
+            let error = Payload::from_json(kind, json).unwrap_err();
+            let text = match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            };
+            assert!(text.contains(field), "{json}: {text}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Points in time.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: milliseconds since the Unix epoch, as some host's clock reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EpochMs(pub u64);
+
+impl EpochMs {
+    /// Time from `earlier` to `self`; zero when `earlier` is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: EpochMs) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Time from `self` until `later`; zero when `later` has come.
+    #[must_use]
+    pub fn until(self, later: EpochMs) -> Duration {
+        later.since(self)
+    }
+}
+
+impl Add<Duration> for EpochMs {
+    type Output = EpochMs;
+
+    fn add(self, span: Duration) -> EpochMs {
+        EpochMs(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub<Duration> for EpochMs {
+    type Output = EpochMs;
+
+    fn sub(self, span: Duration) -> EpochMs {
+        EpochMs(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl fmt::Display for EpochMs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

@@ -1,0 +1,136 @@
+//! The daily quota.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{EpochMs, Quota};
+
+/// GHL's day, from the first call on (a reset at midnight does not fit what was seen of its header).
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Two answers speak of the same day when their resets differ by less.
+const SAME_DAY: Duration = Duration::from_secs(3600);
+
+/// What is used of the daily quota.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Daily {
+    /// Calls counted since the last reset.
+    used: u64,
+    /// When GHL counts from zero again; unknown before the first call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resets_at: Option<EpochMs>,
+    /// GHL's own limit, where it told one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_limit: Option<u64>,
+}
+
+impl Daily {
+    /// Calls left, of `limit` a day.
+    #[must_use]
+    pub fn left(&self, now: EpochMs, limit: u64) -> u64 {
+        let limit = self.told_limit.map_or(limit, |told| told.min(limit));
+        if self.is_over(now) { limit } else { limit.saturating_sub(self.used) }
+    }
+
+    /// When it starts anew.
+    #[must_use]
+    pub fn resets_at(&self, now: EpochMs) -> EpochMs {
+        self.resets_at.filter(|reset| *reset > now).unwrap_or(now)
+    }
+
+    /// Counts `calls` that were made.
+    pub fn count(&mut self, now: EpochMs, calls: u64) {
+        if calls == 0 {
+            return;
+        }
+        self.start_if_over(now);
+        self.used = self.used.saturating_add(calls);
+    }
+
+    /// Takes over what GHL told. Answers come in any order, so within a day the larger use is the newer.
+    pub fn observe(&mut self, now: EpochMs, quota: &Quota) {
+        if let Some(limit) = quota.daily_limit {
+            self.told_limit = Some(limit);
+        }
+        let (Some(limit), Some(left)) = (quota.daily_limit, quota.daily_remaining) else {
+            return;
+        };
+        self.start_if_over(now);
+        let used = limit.saturating_sub(left);
+        match (quota.daily_reset.map(|span| now + span), self.resets_at) {
+            (Some(told), Some(known)) if told.since(known) > SAME_DAY => {
+                self.used = used; // GHL has begun a new day.
+                self.resets_at = Some(told);
+            }
+            (told, known) => {
+                self.used = self.used.max(used);
+                self.resets_at = told.or(known);
+            }
+        }
+    }
+
+    fn is_over(&self, now: EpochMs) -> bool {
+        self.resets_at.is_none_or(|reset| reset <= now)
+    }
+
+    fn start_if_over(&mut self, now: EpochMs) {
+        if self.is_over(now) {
+            self.used = 0;
+            self.resets_at = Some(now + DAY);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: EpochMs = EpochMs(1_000_000_000);
+
+    fn told(left: u64, reset_s: u64) -> Quota {
+        Quota {
+            daily_limit: Some(1000),
+            daily_remaining: Some(left),
+            daily_reset: Some(Duration::from_secs(reset_s)),
+            ..Quota::default()
+        }
+    }
+
+    #[test]
+    fn calls_are_counted_until_the_day_is_over() {
+        let mut daily = Daily::default();
+        daily.count(T0, 990);
+        assert_eq!(daily.left(T0, 1000), 10);
+        daily.count(T0, 20);
+        assert_eq!(daily.left(T0, 1000), 0);
+        assert_eq!(daily.resets_at(T0), T0 + DAY);
+        assert_eq!(daily.left(T0 + DAY, 1000), 1000);
+    }
+
+    #[test]
+    fn what_ghl_tells_corrects_the_count_upwards_whatever_the_order_of_answers() {
+        let mut daily = Daily::default();
+        daily.count(T0, 5);
+        daily.observe(T0, &told(900, 600));
+        daily.observe(T0, &told(901, 600));
+        assert_eq!(daily.left(T0, 200_000), 900);
+        assert_eq!(daily.resets_at(T0), T0 + Duration::from_secs(600));
+    }
+
+    #[test]
+    fn a_reset_that_moved_by_hours_is_a_new_day() {
+        let mut daily = Daily::default();
+        daily.observe(T0, &told(0, 60));
+        let later = T0 + Duration::from_secs(59);
+        daily.observe(later, &told(999, 86_400));
+        assert_eq!(daily.left(later, 200_000), 999);
+    }
+
+    #[test]
+    fn the_configured_limit_holds_when_ghl_allows_more() {
+        let mut daily = Daily::default();
+        daily.observe(T0, &told(1000, 60));
+        daily.count(T0, 10);
+        assert_eq!(daily.left(T0, 50), 40);
+    }
+}

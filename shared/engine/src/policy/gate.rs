@@ -1,0 +1,419 @@
+//! The gate of one rate scope: everything that decides on a call, in one value that is stored in one item.
+//!
+//! Whoever changes it reads it, applies one or more of these transitions, and stores it if nobody else was faster.
+//!
+//! ```text
+//!             plan                take_run              finish
+//!   idle ───────────► planned ───────────────► running ─────────► idle (or planned again, in the same write)
+//!     ▲                  │ plan expires           │ run expires: a crash
+//!     └──────────────────┴────────────────────────┘
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Admission, Breaker, Daily, Ledger, Pacing, Pause, PauseReason, Rules, WaitReason, WaitUntil};
+use crate::domain::{EpochMs, Generation, Holder, Pace, Quota};
+
+/// A message that has not arrived this long after it should have is given up; another is planned.
+const PLAN_GRACE: Duration = Duration::from_secs(30);
+/// With a token that GHL does not accept, this long passes before it is tried again.
+const CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
+/// A batch is not planned to go on longer than this, so that it ends well within the function's time.
+const BATCH_SPAN: Duration = Duration::from_secs(20);
+
+/// The gate of one rate scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Gate {
+    generation: Generation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+    /// When to look again, with neither a plan nor a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wake_at: Option<EpochMs>,
+    /// Runs in a row that ended by expiry.
+    #[serde(default)]
+    crashes: u32,
+    /// A crashed run may have created things that GHL's search does not show yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_doubt_until: Option<EpochMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
+    #[serde(default)]
+    breaker: Breaker,
+    #[serde(default)]
+    ledger: Ledger,
+    #[serde(default)]
+    pacing: Pacing,
+    #[serde(default)]
+    daily: Daily,
+}
+
+/// A batch that was planned: its message is on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// When it should arrive.
+    pub starts_at: EpochMs,
+    /// When it is given up.
+    pub expires_at: EpochMs,
+}
+
+/// A batch that is being sent. While it lives, no other invocation calls GHL for this scope's batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// By whom.
+    pub holder: Holder,
+    /// After this time it is dead, and none of its requests can arrive any more: its function's deadline + D.
+    pub until: EpochMs,
+}
+
+/// When the next batch can start, and how much it can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// The first call can go out then.
+    pub at: EpochMs,
+    /// What stands in the way until then.
+    pub reason: Option<WaitReason>,
+    /// For so many records there are permits without a long wait; at least 1.
+    pub records: u32,
+}
+
+/// Why a run was refused. The message that asked for it is out of date, and done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeRefused {
+    /// A newer batch has been planned since.
+    Stale {
+        /// Its generation.
+        current: Generation,
+    },
+    /// Another invocation is at it.
+    RunLive {
+        /// Its run's end, at the latest.
+        until: EpochMs,
+    },
+}
+
+/// Answer to a request for permits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leased {
+    /// The times from which on each call may be sent, ascending; at least one.
+    Permits(Vec<EpochMs>),
+    /// None now.
+    Wait(WaitUntil),
+}
+
+/// Something that a call taught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A call of `holder` is over; the server had counted it by `at`.
+    Finished {
+        /// Whose permit it used.
+        holder: Holder,
+        /// The latest time at which the server can have counted it.
+        at: EpochMs,
+    },
+    /// GHL answered in a way that shows that it is up.
+    Answered,
+    /// An operation met its first transient failure.
+    Trouble {
+        /// Which operation, as a hash of its record.
+        operation: u32,
+        /// When.
+        at: EpochMs,
+    },
+    /// GHL answered 429.
+    Throttled {
+        /// When.
+        at: EpochMs,
+        /// How long everybody shall wait.
+        until: EpochMs,
+        /// Whether it is the daily quota that is used up.
+        daily: bool,
+    },
+    /// GHL, in trouble, asked everybody to wait this long.
+    AskedToWait {
+        /// Until then.
+        until: EpochMs,
+    },
+    /// GHL does not accept the token.
+    Unauthorized {
+        /// When.
+        at: EpochMs,
+    },
+    /// The headers of an answer.
+    Told {
+        /// When.
+        at: EpochMs,
+        /// What they said.
+        quota: Quota,
+        /// The most calls of ours that the server can have counted in its window.
+        ours: u32,
+    },
+}
+
+impl Gate {
+    /// When the next batch can start, and how much it can do.
+    #[must_use]
+    pub fn opening(&self, now: EpochMs, rules: &Rules) -> Opening {
+        let (mut at, mut reason) = (now, None);
+        let mut later = |at: &mut EpochMs, time: EpochMs, why: WaitReason| {
+            if time > *at {
+                *at = time;
+                reason = Some(why);
+            }
+        };
+        if let Some(pause) = self.pause {
+            later(&mut at, pause.until, WaitReason::Pause(pause.reason));
+        }
+        if let Admission::WaitUntil(time) = self.breaker.admit(at) {
+            later(&mut at, time, WaitReason::Breaker);
+        }
+        if self.daily.left(at, rules.daily_limit) == 0 {
+            let reset = self.daily.resets_at(at);
+            later(&mut at, reset, WaitReason::DailyQuota);
+        }
+        let pace = self.pacing.pace(at, rules.pace);
+        let next = self.ledger.next_at(at, pace, rules.clock_skew).max(self.pacing.next_at(at));
+        later(&mut at, next, WaitReason::Pace);
+        Opening { at, reason, records: self.runway(at, rules) }
+    }
+
+    /// For how many records there are permits from `at` on without a gap longer than the rules' patience.
+    fn runway(&self, at: EpochMs, rules: &Rules) -> u32 {
+        let most = (rules.batch_size >> self.crashes.min(31)).min(self.breaker.batch_limit());
+        let most = u64::from(most).min(self.daily.left(at, rules.daily_limit)).max(1);
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let pace = self.pacing.pace(at, rules.pace);
+        let permits = self.permits(at, rules, pace, most, at + BATCH_SPAN);
+        let gaps = permits.windows(2).take_while(|pair| pair[1].since(pair[0]) <= rules.patience).count();
+        u32::try_from(gaps + 1).unwrap_or(u32::MAX).min(most)
+    }
+
+    /// The permits that could be leased now.
+    fn permits(&self, now: EpochMs, rules: &Rules, pace: Pace, want: u32, horizon: EpochMs) -> Vec<EpochMs> {
+        let times = self.ledger.available(now, pace, rules.clock_skew, want, horizon);
+        self.pacing.space(times, pace, horizon)
+    }
+
+    /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
+    /// generation.
+    pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, rules: &Rules) -> Generation {
+        self.bury_expired_run(now, rules);
+        self.generation = self.generation.next();
+        self.plan = Some(Plan { starts_at, expires_at: starts_at.max(now) + PLAN_GRACE });
+        self.wake_at = None;
+        self.generation
+    }
+
+    /// Nothing to send before `wake_at` (or at all).
+    pub fn rest(&mut self, now: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) {
+        self.bury_expired_run(now, rules);
+        self.plan = None;
+        self.wake_at = wake_at;
+    }
+
+    /// The batch of `generation` arrived at `holder`, which wants to send it. A message without a generation runs if
+    /// nobody else does.
+    ///
+    /// # Errors
+    /// [`TakeRefused`] when the message is out of date.
+    pub fn take_run(
+        &mut self,
+        now: EpochMs,
+        generation: Option<Generation>,
+        run: Run,
+        rules: &Rules,
+    ) -> Result<(), TakeRefused> {
+        if generation.is_some_and(|generation| generation != self.generation) {
+            return Err(TakeRefused::Stale { current: self.generation });
+        }
+        if let Some(live) = self.live_run(now) {
+            return Err(TakeRefused::RunLive { until: live.until });
+        }
+        self.bury_expired_run(now, rules);
+        if generation.is_none() {
+            self.generation = self.generation.next();
+        }
+        self.plan = None;
+        self.wake_at = None;
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// Leases up to `want` permits to the run's holder.
+    pub fn lease(&mut self, now: EpochMs, run: &Run, want: u32, rules: &Rules) -> Leased {
+        if let Some(wait) = self.blocked(now) {
+            return Leased::Wait(wait);
+        }
+        let probe = self.breaker.admit(now) == Admission::Probe;
+        let left = self.daily.left(now, rules.daily_limit).saturating_sub(u64::from(self.ledger.out()));
+        if left == 0 {
+            return Leased::Wait(WaitUntil { at: self.daily.resets_at(now), reason: WaitReason::DailyQuota });
+        }
+        let want = if probe { 1 } else { want.max(1).min(u32::try_from(left).unwrap_or(u32::MAX)) };
+        // The last permit must still leave its request the time that it may take.
+        let last_start = run.until - rules.late_arrival - rules.request_timeout;
+        let horizon = (now + rules.lease_ahead).min(last_start);
+        let pace = self.pacing.pace(now, rules.pace);
+        let permits = self.permits(now, rules, pace, want, horizon);
+        let Some(last) = permits.last().copied() else {
+            let at = self.ledger.next_at(now, pace, rules.clock_skew).max(self.pacing.next_at(now));
+            let reason = if at > last_start { WaitReason::Deadline } else { WaitReason::Pace };
+            return Leased::Wait(WaitUntil { at, reason });
+        };
+        self.ledger.prune(now, pace.window.max(rules.pace.window) + rules.clock_skew);
+        self.ledger.lend(&run.holder, u32::try_from(permits.len()).unwrap_or(u32::MAX), run.until);
+        self.pacing.leased_until(last, pace);
+        if probe {
+            self.breaker.probe(last + rules.request_timeout + 2 * rules.late_arrival);
+        }
+        Leased::Permits(permits)
+    }
+
+    /// What stands in the way of any call now, be there permits or not.
+    #[must_use]
+    pub fn blocked(&self, now: EpochMs) -> Option<WaitUntil> {
+        if let Some(pause) = self.pause.filter(|pause| pause.until > now) {
+            return Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) });
+        }
+        match self.breaker.admit(now) {
+            Admission::WaitUntil(at) => Some(WaitUntil { at, reason: WaitReason::Breaker }),
+            Admission::Calls | Admission::Probe => None,
+        }
+    }
+
+    /// Takes over what a call taught. Returns whether that opened the breaker.
+    pub fn learn(&mut self, signal: &Signal, rules: &Rules) -> bool {
+        match signal {
+            Signal::Finished { holder, at } => {
+                self.ledger.settle(holder, *at);
+                self.daily.count(*at, 1);
+            }
+            Signal::Answered => self.breaker.succeeded(),
+            Signal::Trouble { operation, at } => return self.breaker.failed(*operation, *at, rules.breaker),
+            Signal::Throttled { at, until, daily } => {
+                self.pause_until(*until, PauseReason::Throttled);
+                if !daily {
+                    self.pacing.throttled(*at, rules.pace);
+                }
+            }
+            Signal::AskedToWait { until } => self.pause_until(*until, PauseReason::Throttled),
+            Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
+            Signal::Told { at, quota, ours } => {
+                self.pacing.observe(*at, quota, *ours, rules.pace);
+                self.daily.observe(*at, quota);
+            }
+        }
+        false
+    }
+
+    /// Gives permits back that were not used.
+    pub fn give_back(&mut self, holder: &Holder, unused: u32) {
+        self.ledger.take_back(holder, unused);
+    }
+
+    /// The batch is over. Its message, should it arrive again, is stale.
+    pub fn finish(&mut self, now: EpochMs, holder: &Holder, rules: &Rules) {
+        if self.run.as_ref().is_some_and(|run| run.holder == *holder) {
+            self.run = None;
+            self.crashes = 0;
+            self.generation = self.generation.next();
+            self.breaker.return_probe(now);
+            self.breaker.batch_ended(rules.batch_size);
+            self.pacing.relax(now);
+        }
+    }
+
+    /// Whether one call is finding out whether GHL is up.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        matches!(self.breaker, Breaker::HalfOpen { .. })
+    }
+
+    /// Whether `holder` has the run.
+    #[must_use]
+    pub fn is_run_of(&self, holder: &Holder) -> bool {
+        self.run.as_ref().is_some_and(|run| run.holder == *holder)
+    }
+
+    /// The run that is under way.
+    #[must_use]
+    pub fn live_run(&self, now: EpochMs) -> Option<&Run> {
+        self.run.as_ref().filter(|run| run.until > now)
+    }
+
+    /// The plan whose message is on the way.
+    #[must_use]
+    pub fn live_plan(&self, now: EpochMs) -> Option<Plan> {
+        self.plan.filter(|plan| plan.expires_at > now)
+    }
+
+    /// When somebody should look at this gate: a run or a plan that did not end, or work that becomes due.
+    #[must_use]
+    pub fn look_at(&self) -> Option<EpochMs> {
+        match (&self.run, self.plan) {
+            (Some(run), _) => Some(run.until),
+            (None, Some(plan)) => Some(plan.expires_at),
+            (None, None) => self.wake_at,
+        }
+    }
+
+    /// The generation of the last batch.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The circuit breaker.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// The pause, over or not.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        self.pause
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What was learned about the pace.
+    #[must_use]
+    pub fn pacing(&self) -> &Pacing {
+        &self.pacing
+    }
+
+    /// The daily quota.
+    #[must_use]
+    pub fn daily(&self) -> &Daily {
+        &self.daily
+    }
+
+    /// Until then, GHL's search may not show what a crashed run created: nothing is created that a search would have
+    /// to find.
+    #[must_use]
+    pub fn in_doubt_until(&self) -> Option<EpochMs> {
+        self.in_doubt_until
+    }
+
+    fn pause_until(&mut self, until: EpochMs, reason: PauseReason) {
+        if self.pause.is_none_or(|pause| pause.until < until) {
+            self.pause = Some(Pause { until, reason });
+        }
+    }
+
+    fn bury_expired_run(&mut self, now: EpochMs, rules: &Rules) {
+        if let Some(run) = self.run.take_if(|run| run.until <= now) {
+            self.crashes = self.crashes.saturating_add(1);
+            self.in_doubt_until = Some(run.until + rules.search_lag);
+        }
+    }
+}

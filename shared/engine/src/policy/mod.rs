@@ -1,0 +1,21 @@
+//! Pure decisions. Time and chance are arguments; a refusal is a value that says how long to wait.
+
+mod backoff;
+mod breaker;
+mod daily;
+mod gate;
+mod ledger;
+mod pacing;
+mod retry_class;
+mod rules;
+mod wait;
+
+pub use backoff::Backoff;
+pub use breaker::{Admission, Breaker};
+pub use daily::Daily;
+pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
+pub use ledger::Ledger;
+pub use pacing::Pacing;
+pub use retry_class::{Class, classify};
+pub use rules::{BreakerRules, Rules};
+pub use wait::{Pause, PauseReason, WaitReason, WaitUntil};

@@ -1,0 +1,272 @@
+//! What the answers teach about the pace: other users of the quota, limits that GHL told, and servers that count
+//! otherwise than the ledger assumes.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{EpochMs, Pace, Quota};
+
+/// Calls to an unexpectedly strict server are spaced this much wider than its limit says (in percent).
+const SPACING_PERCENT: u32 = 102;
+/// A limit that was lowered recovers by this share of the configured one (a 50th) in each window.
+const RECOVERY_PARTS: u32 = 50;
+/// Without a 429 for this long, bursts are tried again.
+const SPACED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// What was learned about one scope's quota.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pacing {
+    /// The quota that GHL told, where it is smaller than the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Pace>,
+    /// What others used of the quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    others: Option<Others>,
+    /// Evenly spaced calls, after a 429 that the ledger did not expect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spaced: Option<Spaced>,
+}
+
+/// Calls in a window that were not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Others {
+    calls: u32,
+    at: EpochMs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Spaced {
+    /// When the next call may go.
+    next_at: EpochMs,
+    /// The last 429, or lowering of the limit.
+    at: EpochMs,
+    /// The limit at that time.
+    limit: NonZeroU32,
+}
+
+impl Pacing {
+    /// The quota to keep to now: never more than `configured`.
+    #[must_use]
+    pub fn pace(&self, now: EpochMs, configured: Pace) -> Pace {
+        let mut pace = match self.told {
+            Some(told) if told.window == configured.window => {
+                Pace { limit: told.limit.min(configured.limit), ..configured }
+            }
+            Some(told) if rate(told) < rate(configured) => told,
+            _ => configured,
+        };
+        let others = self.others(now, pace.window);
+        pace.limit = at_least_one(pace.limit.get().saturating_sub(others));
+        if let Some(spaced) = self.spaced {
+            pace.limit = pace.limit.min(spaced.limit_at(now, configured));
+        }
+        pace
+    }
+
+    /// Whether calls are evenly spaced.
+    #[must_use]
+    pub fn is_spaced(&self) -> bool {
+        self.spaced.is_some()
+    }
+
+    /// Spreads `permits` (ascending times from which on each may be used) evenly, if that is the mode; drops those that
+    /// would come after `horizon`.
+    #[must_use]
+    pub fn space(&self, permits: Vec<EpochMs>, pace: Pace, horizon: EpochMs) -> Vec<EpochMs> {
+        let Some(spaced) = self.spaced else {
+            return permits;
+        };
+        let mut next = spaced.next_at;
+        let mut kept = Vec::with_capacity(permits.len());
+        for permit in permits {
+            let at = permit.max(next);
+            if at > horizon {
+                break;
+            }
+            kept.push(at);
+            next = at + interval(pace);
+        }
+        kept
+    }
+
+    /// Takes note of the last of the permits that [`Pacing::space`] gave.
+    pub fn leased_until(&mut self, last: EpochMs, pace: Pace) {
+        if let Some(spaced) = &mut self.spaced {
+            spaced.next_at = spaced.next_at.max(last + interval(pace));
+        }
+    }
+
+    /// The first time that the spacing allows.
+    #[must_use]
+    pub fn next_at(&self, now: EpochMs) -> EpochMs {
+        self.spaced.map_or(now, |spaced| spaced.next_at.max(now))
+    }
+
+    /// Takes over what an answer told. `ours` is the most calls of ours that the server can have counted in its
+    /// window.
+    pub fn observe(&mut self, now: EpochMs, quota: &Quota, ours: u32, configured: Pace) {
+        let Some(max) = quota.max.and_then(NonZeroU32::new) else {
+            return;
+        };
+        let told = Pace { limit: max, window: quota.interval.filter(|w| !w.is_zero()).unwrap_or(configured.window) };
+        self.told = Some(told).filter(|told| rate(*told) < rate(configured));
+        if let Some(remaining) = quota.remaining {
+            let others = max.get().saturating_sub(remaining).saturating_sub(ours);
+            // Up at once, down slowly: an answer that shows fewer may be older, or the window may have just begun.
+            if others > 0 && others >= self.others(now, told.window) {
+                self.others = Some(Others { calls: others, at: now });
+            }
+        }
+        if self.others.is_some_and(|known| self.others(now, told.window) == 0 && known.at < now) {
+            self.others = None;
+        }
+    }
+
+    /// GHL answered 429 although the ledger allowed the call.
+    pub fn throttled(&mut self, now: EpochMs, configured: Pace) {
+        let pace = self.pace(now, configured);
+        if self.others(now, pace.window) > 0 {
+            return; // Others took what we thought was ours; that is kept free for them from now on.
+        }
+        match &mut self.spaced {
+            // This server does not count as the ledger assumes: no more bursts.
+            None => self.spaced = Some(Spaced { next_at: now, at: now, limit: pace.limit }),
+            // One volley of 429s is one lesson.
+            Some(spaced) if now.since(spaced.at) < pace.window => {}
+            Some(spaced) => {
+                spaced.limit = at_least_one(pace.limit.get() * 4 / 5);
+                spaced.at = now;
+            }
+        }
+    }
+
+    /// Forgets the spacing when there was no 429 for a day.
+    pub fn relax(&mut self, now: EpochMs) {
+        if self.spaced.is_some_and(|spaced| now.since(spaced.at) > SPACED_FOR) {
+            self.spaced = None;
+        }
+    }
+
+    /// What to keep free for others: what they used, halved every two windows since.
+    fn others(&self, now: EpochMs, window: Duration) -> u32 {
+        let Some(others) = self.others else {
+            return 0;
+        };
+        let halvings = now.since(others.at).as_millis() / (2 * window.as_millis()).max(1);
+        others.calls.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0)
+    }
+}
+
+impl Spaced {
+    fn limit_at(&self, now: EpochMs, configured: Pace) -> NonZeroU32 {
+        let windows = now.since(self.at).as_millis() / configured.window.as_millis().max(1);
+        let step = (configured.limit.get() / RECOVERY_PARTS).max(1);
+        let recovered = u32::try_from(windows).unwrap_or(u32::MAX).saturating_mul(step);
+        at_least_one(self.limit.get().saturating_add(recovered).min(configured.limit.get()))
+    }
+}
+
+fn interval(pace: Pace) -> Duration {
+    pace.window * SPACING_PERCENT / 100 / pace.limit.get()
+}
+
+fn at_least_one(limit: u32) -> NonZeroU32 {
+    NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+}
+
+fn rate(pace: Pace) -> f64 {
+    f64::from(pace.limit.get()) / pace.window.as_secs_f64().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: EpochMs = EpochMs(1_000_000_000);
+    const W: Duration = Duration::from_secs(10);
+    const CONFIGURED: Pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: W };
+
+    fn told(max: u32, remaining: u32) -> Quota {
+        Quota { max: Some(max), remaining: Some(remaining), interval: Some(W), ..Quota::default() }
+    }
+
+    fn limit(pacing: &Pacing, now: EpochMs) -> u32 {
+        pacing.pace(now, CONFIGURED).limit.get()
+    }
+
+    #[test]
+    fn a_smaller_limit_that_ghl_tells_is_taken_over_at_once_and_a_larger_one_never() {
+        let mut pacing = Pacing::default();
+        pacing.observe(T0, &told(25, 24), 1, CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 25);
+        pacing.observe(T0, &told(500, 499), 1, CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 100);
+    }
+
+    #[test]
+    fn a_told_quota_of_another_window_counts_when_its_rate_is_lower() {
+        let mut pacing = Pacing::default();
+        let minute = Duration::from_secs(60);
+        pacing.observe(T0, &Quota { interval: Some(minute), ..told(100, 99) }, 1, CONFIGURED);
+        assert_eq!(pacing.pace(T0, CONFIGURED), Pace { window: minute, ..CONFIGURED });
+    }
+
+    #[test]
+    fn what_others_use_is_kept_free_at_once_and_given_back_slowly() {
+        let mut pacing = Pacing::default();
+        pacing.observe(T0, &told(100, 50), 20, CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 70);
+        // An answer that shows fewer changes nothing yet.
+        pacing.observe(T0, &told(100, 80), 20, CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 70);
+        assert_eq!(limit(&pacing, T0 + 2 * W), 85);
+        assert_eq!(limit(&pacing, T0 + 4 * W), 93);
+        assert_eq!(limit(&pacing, T0 + 20 * W), 100);
+    }
+
+    #[test]
+    fn our_own_calls_are_not_taken_for_those_of_others() {
+        let mut pacing = Pacing::default();
+        pacing.observe(T0, &told(100, 0), 100, CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 100);
+    }
+
+    #[test]
+    fn an_unexpected_429_ends_bursts_and_a_second_one_lowers_the_limit_which_recovers() {
+        let mut pacing = Pacing::default();
+        pacing.throttled(T0, CONFIGURED);
+        assert!(pacing.is_spaced());
+        assert_eq!(limit(&pacing, T0), 100);
+        let permits = pacing.space(vec![T0; 3], CONFIGURED, T0 + W);
+        assert_eq!(permits, [T0, EpochMs(T0.0 + 102), EpochMs(T0.0 + 204)]);
+        // The rest of the volley is the same lesson.
+        pacing.throttled(T0 + Duration::from_millis(300), CONFIGURED);
+        assert_eq!(limit(&pacing, T0), 100);
+        let later = T0 + 2 * W;
+        pacing.throttled(later, CONFIGURED);
+        assert_eq!(limit(&pacing, later), 80);
+        assert_eq!(limit(&pacing, later + W), 82);
+        assert_eq!(limit(&pacing, later + 20 * W), 100);
+    }
+
+    #[test]
+    fn a_429_that_others_caused_does_not_end_bursts() {
+        let mut pacing = Pacing::default();
+        pacing.observe(T0, &told(100, 0), 60, CONFIGURED);
+        pacing.throttled(T0, CONFIGURED);
+        assert!(!pacing.is_spaced());
+        assert_eq!(limit(&pacing, T0), 60);
+    }
+
+    #[test]
+    fn after_a_day_without_429_bursts_are_tried_again() {
+        let mut pacing = Pacing::default();
+        pacing.throttled(T0, CONFIGURED);
+        pacing.relax(T0 + SPACED_FOR);
+        assert!(pacing.is_spaced());
+        pacing.relax(T0 + SPACED_FOR + W);
+        assert!(!pacing.is_spaced());
+    }
+}

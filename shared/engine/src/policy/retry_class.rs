@@ -1,0 +1,137 @@
+//! What a failed call means, and so who tries again.
+
+use crate::domain::{Call, Cause, Failure, GhlId};
+
+/// What a failed call means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// The quota is used up: pause, and try again. Never counts against the record or the breaker.
+    Throttled,
+    /// GHL, or the way to it, is in trouble: back off and try again. Counts toward the breaker.
+    Transient {
+        /// Whether the request may still arrive: nothing is written again before it no longer can.
+        may_arrive: bool,
+    },
+    /// A create that GHL may have done, and that must not be repeated before it was looked for.
+    Ambiguous,
+    /// GHL does not accept the token: stop the location.
+    Credentials,
+    /// It exists already: update this one instead.
+    Duplicate(GhlId),
+    /// What was to be updated is gone: create it anew.
+    Gone,
+    /// GHL refuses it, and always will.
+    Permanent,
+}
+
+impl Class {
+    /// The class as it is written in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Class::Throttled => "throttled",
+            Class::Transient { .. } => "transient",
+            Class::Ambiguous => "ambiguous",
+            Class::Credentials => "credentials",
+            Class::Duplicate(_) => "duplicate",
+            Class::Gone => "gone",
+            Class::Permanent => "permanent",
+        }
+    }
+
+    /// Whether it is a sign that GHL, or the way to it, is down.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        matches!(self, Class::Transient { .. } | Class::Ambiguous)
+    }
+}
+
+/// Judges the `failure` of `call`.
+#[must_use]
+pub fn classify(call: &Call, failure: &Failure) -> Class {
+    match &failure.cause {
+        Some(Cause::Credentials) => return Class::Credentials,
+        Some(Cause::Duplicate(id)) => return Class::Duplicate(id.clone()),
+        Some(Cause::Missing) => return Class::Gone,
+        Some(Cause::Unsupported) => return Class::Permanent,
+        // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done.
+        Some(Cause::GatewayTimeout | Cause::Unreadable) => return unanswered(call),
+        None => {}
+    }
+    match failure.status {
+        None if failure.sent => unanswered(call),
+        None => Class::Transient { may_arrive: false },
+        Some(429) => Class::Throttled,
+        // 408 and 504: somebody gave up waiting for the one who does the work.
+        Some(408 | 504) => unanswered(call),
+        Some(401) => Class::Credentials,
+        Some(status) if status >= 500 => answered_with_error(call),
+        // 422 included: one of them created the contact all the same (2025-07), but that contact has a natural key
+        // and the next put of the record finds it.
+        Some(_) => Class::Permanent,
+    }
+}
+
+fn unanswered(call: &Call) -> Class {
+    if call.is_repeatable() { Class::Transient { may_arrive: call.is_write() } } else { Class::Ambiguous }
+}
+
+fn answered_with_error(call: &Call) -> Class {
+    // An answer is final for the request, but not for what it did: a create may have been done before the error.
+    if call.is_repeatable() { Class::Transient { may_arrive: false } } else { Class::Ambiguous }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Contact;
+
+    fn failure(status: Option<u16>, sent: bool, cause: Option<Cause>) -> Failure {
+        Failure { status, sent, cause, message: String::new() }
+    }
+
+    #[test]
+    fn every_failure_has_the_class_that_the_table_of_retries_gives_it() {
+        let upsert = Call::UpsertContact(Contact::default());
+        let create = Call::CreateContact(Contact::default());
+        let get = Call::GetContact(GhlId::new("c1").unwrap());
+        let late = Class::Transient { may_arrive: true };
+        let again = Class::Transient { may_arrive: false };
+        let table = [
+            (&upsert, failure(Some(429), true, None), Class::Throttled),
+            (&create, failure(Some(429), true, None), Class::Throttled),
+            (&upsert, failure(Some(500), true, None), again.clone()),
+            (&upsert, failure(Some(502), true, None), again.clone()),
+            (&upsert, failure(Some(503), true, None), again.clone()),
+            (&upsert, failure(Some(504), true, None), late.clone()),
+            (&upsert, failure(Some(408), true, None), late.clone()),
+            (&upsert, failure(None, true, None), late.clone()),
+            (&upsert, failure(None, false, None), again.clone()),
+            (&get, failure(None, true, None), again.clone()),
+            (&create, failure(None, false, None), again.clone()),
+            (&create, failure(None, true, None), Class::Ambiguous),
+            (&create, failure(Some(500), true, None), Class::Ambiguous),
+            (&create, failure(Some(504), true, None), Class::Ambiguous),
+            (&upsert, failure(Some(200), true, Some(Cause::Unreadable)), late.clone()),
+            (&create, failure(Some(201), true, Some(Cause::Unreadable)), Class::Ambiguous),
+            (&upsert, failure(Some(401), true, Some(Cause::GatewayTimeout)), late),
+            (&upsert, failure(Some(401), true, Some(Cause::Credentials)), Class::Credentials),
+            (&upsert, failure(Some(401), true, None), Class::Credentials),
+            (&upsert, failure(Some(403), true, Some(Cause::Credentials)), Class::Credentials),
+            (&upsert, failure(Some(403), true, None), Class::Permanent),
+            (&upsert, failure(Some(400), true, None), Class::Permanent),
+            (&upsert, failure(Some(404), true, None), Class::Permanent),
+            (&upsert, failure(Some(422), true, None), Class::Permanent),
+            (&upsert, failure(Some(400), true, Some(Cause::Missing)), Class::Gone),
+            (&upsert, failure(None, false, Some(Cause::Unsupported)), Class::Permanent),
+        ];
+        for (call, failure, expected) in table {
+            assert_eq!(classify(call, &failure), expected, "{failure:?}");
+        }
+        let id = GhlId::new("c9").unwrap();
+        assert_eq!(
+            classify(&upsert, &failure(Some(400), true, Some(Cause::Duplicate(id.clone())))),
+            Class::Duplicate(id)
+        );
+    }
+}

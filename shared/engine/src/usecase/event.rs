@@ -1,0 +1,104 @@
+//! What happens, told to the meter: one event per call, wait, retry, breaker change, batch and outcome.
+
+use std::time::Duration;
+
+use super::report::{BatchReport, RecordResult};
+use crate::domain::{Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::policy::WaitReason;
+use crate::ports::PortError;
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A batch was planned and its message sent.
+    Planned {
+        /// Whose batch.
+        location: &'a LocationId,
+        /// Its generation.
+        generation: Generation,
+        /// Records in it.
+        records: usize,
+        /// The message arrives after this long.
+        delay: Duration,
+        /// What is waited for.
+        reason: Option<WaitReason>,
+    },
+    /// A call to GHL was made.
+    Called {
+        /// For whom.
+        location: &'a LocationId,
+        /// In which batch; `None` outside of batches.
+        batch: Option<Generation>,
+        /// For which record.
+        record: Option<&'a RecordKey>,
+        /// What was called.
+        endpoint: Endpoint,
+        /// 0 for the first try of an operation.
+        attempt: u32,
+        /// The answer's status, if there was an answer.
+        status: Option<u16>,
+        /// What it means: `ok`, or the class of the failure.
+        class: &'static str,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A wait within a batch.
+    Waiting {
+        /// For whom.
+        location: &'a LocationId,
+        /// In which batch.
+        batch: Option<Generation>,
+        /// For which record.
+        record: Option<&'a RecordKey>,
+        /// What for.
+        reason: WaitReason,
+        /// How long.
+        wait: Duration,
+        /// 0 before the first try of an operation.
+        attempt: u32,
+    },
+    /// The circuit breaker changed.
+    Breaker {
+        /// Whose.
+        scope: &'a ScopeId,
+        /// `closed`, `open` or `half_open`.
+        from: &'static str,
+        /// Likewise.
+        to: &'static str,
+    },
+    /// A record's part in a batch is over.
+    Settled {
+        /// Whose record.
+        location: &'a LocationId,
+        /// In which batch.
+        batch: Generation,
+        /// Which.
+        record: &'a RecordKey,
+        /// How it ended.
+        result: RecordResult,
+        /// From due to accepted, if it was accepted.
+        latency: Option<Duration>,
+    },
+    /// A batch is over.
+    BatchEnded {
+        /// What became of it.
+        report: &'a BatchReport,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Nothing more is planned for a scope before this time, or at all.
+    Rests {
+        /// Which.
+        scope: &'a ScopeId,
+        /// When it is looked at again.
+        wake_at: Option<EpochMs>,
+    },
+    /// A store or a queue failed.
+    PortFailed {
+        /// For whom.
+        scope: &'a ScopeId,
+        /// What went wrong.
+        error: &'a PortError,
+    },
+}

@@ -1,0 +1,182 @@
+//! Starting a scope's next batch, if there is work and nobody is on it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::gate_session::{GateSession, Verdict};
+use super::look::Found;
+use super::{Engine, Event};
+use crate::domain::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::policy::{Gate, Opening, Rules, WaitReason};
+use crate::ports::{MAX_DELAY, PortError};
+
+/// A plan that starts within this time is not worth being superseded by an earlier one.
+const SOON: Duration = Duration::from_millis(1000);
+/// Looks, while others put records faster than we look, before the tick is left to look again.
+pub(super) const LOOKS: u32 = 3;
+
+/// What [`Engine::fan_out`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FannedOut {
+    /// A batch was planned and its message sent.
+    Planned {
+        /// Its generation.
+        generation: Generation,
+        /// Records in it.
+        records: usize,
+        /// When it starts.
+        delay: Duration,
+    },
+    /// Somebody is on it, and will see what is due.
+    Busy,
+    /// There is nothing to send now.
+    Idle {
+        /// When there may be.
+        wake_at: Option<EpochMs>,
+    },
+    /// No location of this scope is enabled.
+    NotEnabled,
+}
+
+/// The batch that comes next, if any.
+pub(super) enum Next {
+    Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason> },
+    Rest { wake_at: Option<EpochMs> },
+}
+
+/// What came of an attempt to write down what comes next.
+pub(super) enum Planning {
+    /// Written; this is the new batch's generation.
+    Planned(Option<Generation>),
+    /// Records were put since we looked.
+    LookAgain,
+    /// Somebody else is on it now.
+    Lost,
+}
+
+impl Engine {
+    /// Plans and sends the next batch of `scope`, unless one is planned or under way.
+    ///
+    /// # Errors
+    /// When a store or the queue fails. Whatever was written, the next tick makes good.
+    pub async fn fan_out(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
+        let Some((members, rules)) = self.enabled_members(scope).await? else {
+            return Ok(FannedOut::NotEnabled);
+        };
+        let mut session = GateSession::open(self, scope.clone(), rules).await?;
+        for look in 1..=LOOKS {
+            let now = self.ports.clock.now();
+            let gate = session.view();
+            let planned = gate.live_plan(now);
+            if gate.live_run(now).is_some() || planned.is_some_and(|plan| plan.starts_at <= now + SOON) {
+                return Ok(FannedOut::Busy);
+            }
+            let generation = gate.generation();
+            let opening = gate.opening(now, session.rules());
+            let kick = session.kick();
+            let found = self.look(&members, generation.0, opening.records, opening.at, &HashSet::new()).await?;
+            let next = self.next(found, opening, now, now, kick.1);
+            if let Some(plan) = planned {
+                match &next {
+                    Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
+                    _ => return Ok(FannedOut::Busy),
+                }
+            }
+            let rules = session.rules().clone();
+            let planning = session
+                .change(|entry, gate| {
+                    if gate.generation() != generation || gate.live_run(now).is_some() {
+                        return Verdict::Keep(Planning::Lost);
+                    }
+                    if entry.kick != kick.0 && look < LOOKS {
+                        return Verdict::Keep(Planning::LookAgain);
+                    }
+                    Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
+                })
+                .await?;
+            match planning {
+                Planning::Planned(generation) => return self.send(scope, next, generation, now).await,
+                Planning::Lost => return Ok(FannedOut::Busy),
+                Planning::LookAgain => {}
+            }
+        }
+        Ok(FannedOut::Busy)
+    }
+
+    /// The enabled locations of a scope, and the rules they share; `None` without any.
+    pub(super) async fn enabled_members(&self, scope: &ScopeId) -> Result<Option<(Vec<LocationId>, Rules)>, PortError> {
+        let mut enabled = Vec::new();
+        let mut rules = None;
+        for location in self.ports.directory.members(scope).await? {
+            if let Some(settings) = self.ports.directory.location(&location).await?
+                && settings.enabled
+            {
+                rules.get_or_insert_with(|| self.config.rules(&settings));
+                enabled.push(location);
+            }
+        }
+        Ok(rules.map(|rules| (enabled, rules)))
+    }
+
+    /// What to do about what was found. A batch does not start before `earliest`.
+    pub(super) fn next(
+        &self,
+        found: Found,
+        opening: Opening,
+        now: EpochMs,
+        earliest: EpochMs,
+        kicked_at: Option<EpochMs>,
+    ) -> Next {
+        match found {
+            Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
+                let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
+                Next::Batch { location, keys, starts_at: at.max(earliest), reason }
+            }
+            Found::Work { at, .. } => Next::Rest { wake_at: Some(at) },
+            Found::Nothing { next_due } => {
+                // What was put a moment ago may not be in the index yet.
+                let indexed_by = kicked_at.map(|kicked| kicked + self.config.index_lag).filter(|time| *time > now);
+                Next::Rest { wake_at: [next_due, indexed_by].into_iter().flatten().min() }
+            }
+        }
+    }
+
+    /// Sends what was planned.
+    pub(super) async fn send(
+        &self,
+        scope: &ScopeId,
+        next: Next,
+        generation: Option<Generation>,
+        now: EpochMs,
+    ) -> Result<FannedOut, PortError> {
+        match (next, generation) {
+            (Next::Batch { location, keys, starts_at, reason }, Some(generation)) => {
+                let records = keys.len();
+                let delay = now.until(starts_at).min(MAX_DELAY);
+                let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run: false };
+                self.ports.queue.send(&batch, delay).await?;
+                let location = &batch.location_id;
+                self.ports.meter.note(&Event::Planned { location, generation, records, delay, reason });
+                Ok(FannedOut::Planned { generation, records, delay })
+            }
+            (Next::Batch { starts_at, .. }, None) => Ok(FannedOut::Idle { wake_at: Some(starts_at) }),
+            (Next::Rest { wake_at }, _) => {
+                self.ports.meter.note(&Event::Rests { scope, wake_at });
+                Ok(FannedOut::Idle { wake_at })
+            }
+        }
+    }
+}
+
+impl Next {
+    /// Writes it into the gate.
+    pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, rules: &Rules) -> Option<Generation> {
+        match self {
+            Next::Batch { starts_at, .. } => Some(gate.plan(now, *starts_at, rules)),
+            Next::Rest { wake_at } => {
+                gate.rest(now, *wake_at, rules);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Which calls a record needs, one after the other: a pure machine that is fed with what GHL answers.
+//!
+//! ```text
+//! contact:      known id ─► update ─► upsert (if it has fields that update refuses) ─► add tags ─► done
+//!               email or phone ─► upsert ─► add tags ─► done        (a duplicate answer names the id to update)
+//!               neither ─► create ─► add tags ─► done
+//! opportunity:  known id ─► update ─► done
+//!               else ─► find ─► update what was found, or create    (likewise)
+//! ```
+
+use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Opportunity, Payload};
+use crate::policy::Class;
+
+/// The calls that a record still needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Operation {
+    payload: Payload,
+    /// GHL's id of it, once known.
+    ghl_id: Option<GhlId>,
+    /// GHL's id of the opportunity's contact.
+    contact_id: Option<GhlId>,
+    step: Step,
+    /// It took another road once (duplicate, gone); a second time it gives up.
+    diverted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Find out whether it exists.
+    Find,
+    /// Create it, or update it if its id is known.
+    Write,
+    /// Write the fields that update refuses.
+    Complete,
+    /// Add the tags.
+    Tag,
+    Done,
+}
+
+impl Operation {
+    pub(super) fn new(payload: Payload, ghl_id: Option<GhlId>, contact_id: Option<GhlId>) -> Operation {
+        let step = match &payload {
+            Payload::Opportunity(_) if ghl_id.is_none() => Step::Find,
+            _ => Step::Write,
+        };
+        Operation { payload, ghl_id, contact_id, step, diverted: false }
+    }
+
+    /// GHL's id of it, once known.
+    pub(super) fn ghl_id(&self) -> Option<&GhlId> {
+        self.ghl_id.as_ref()
+    }
+
+    /// The next call, or `None` when all is done.
+    pub(super) fn next(&self) -> Option<Call> {
+        match &self.payload {
+            Payload::Contact(contact) => self.next_of_contact(contact),
+            Payload::Opportunity(opportunity) => self.next_of_opportunity(opportunity),
+        }
+    }
+
+    fn next_of_contact(&self, contact: &Contact) -> Option<Call> {
+        match (self.step, &self.ghl_id) {
+            (Step::Write, Some(id)) => Some(Call::UpdateContact { id: id.clone(), contact: contact.clone() }),
+            (Step::Write, None) if contact.has_natural_key() => Some(Call::UpsertContact(contact.clone())),
+            (Step::Write, None) => Some(Call::CreateContact(contact.clone())),
+            (Step::Complete, _) => Some(Call::UpsertContact(contact.clone())),
+            (Step::Tag, Some(id)) => {
+                Some(Call::AddTags { id: id.clone(), tags: contact.tags.iter().cloned().collect() })
+            }
+            (Step::Tag, None) | (Step::Find | Step::Done, _) => None,
+        }
+    }
+
+    fn next_of_opportunity(&self, opportunity: &Opportunity) -> Option<Call> {
+        let contact_id = || self.contact_id.clone().or_else(|| opportunity.contact_id.clone());
+        match (self.step, &self.ghl_id) {
+            (Step::Find, _) => contact_id().map(|contact_id| {
+                Call::FindOpportunities(ContactRef { contact_id, pipeline_id: opportunity.pipeline_id.clone() })
+            }),
+            (Step::Write, Some(id)) => {
+                Some(Call::UpdateOpportunity { id: id.clone(), opportunity: opportunity.clone() })
+            }
+            (Step::Write, None) => {
+                contact_id().map(|contact_id| Call::CreateOpportunity { contact_id, opportunity: opportunity.clone() })
+            }
+            (Step::Complete | Step::Tag | Step::Done, _) => None,
+        }
+    }
+
+    /// Takes the answer to the last call.
+    pub(super) fn advance(&mut self, answer: Answer) {
+        match (&self.payload, answer) {
+            (Payload::Contact(contact), Answer::ContactWritten { id }) => {
+                let updated = self.step == Step::Write && self.ghl_id.is_some();
+                self.ghl_id.get_or_insert(id);
+                // After a duplicate answer an upsert would meet the same conflict again.
+                self.step =
+                    if updated && contact.has_upsert_only_fields() && contact.has_natural_key() && !self.diverted {
+                        Step::Complete
+                    } else if contact.tags.is_empty() {
+                        Step::Done
+                    } else {
+                        Step::Tag
+                    };
+            }
+            (Payload::Opportunity(_), Answer::OpportunityWritten { id }) => {
+                self.ghl_id.get_or_insert(id);
+                self.step = Step::Done;
+            }
+            (Payload::Opportunity(opportunity), Answer::Opportunities(found)) => {
+                self.ghl_id = found.into_iter().find(|found| found.name == opportunity.name).map(|found| found.id);
+                self.step = Step::Write;
+            }
+            _ => self.step = Step::Done,
+        }
+    }
+
+    /// Takes another road after a failure of `class`. Returns whether there is one.
+    pub(super) fn divert(&mut self, class: &Class) -> bool {
+        let other_road = match class {
+            Class::Duplicate(id) if self.ghl_id.is_none() => Some(id.clone()),
+            Class::Gone if self.ghl_id.is_some() => None,
+            _ => return false,
+        };
+        if self.diverted {
+            return false;
+        }
+        self.diverted = true;
+        self.step = match (&self.payload, &other_road) {
+            (Payload::Opportunity(_), None) => Step::Find,
+            _ => Step::Write,
+        };
+        self.ghl_id = other_road;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Endpoint, FoundOpportunity, Kind};
+
+    fn id(text: &str) -> GhlId {
+        GhlId::new(text).unwrap()
+    }
+
+    fn contact(json: &str) -> Payload {
+        Payload::from_json(Kind::Contact, json).unwrap()
+    }
+
+    fn deal() -> Payload {
+        Payload::from_json(Kind::Opportunity, r#"{"contactId":"c1","pipelineId":"p1","name":"Roof"}"#).unwrap()
+    }
+
+    /// The endpoints that are called when each write answers with `written`.
+    fn calls(mut operation: Operation, found: &[FoundOpportunity]) -> Vec<Endpoint> {
+        let mut endpoints = Vec::new();
+        while let Some(call) = operation.next() {
+            endpoints.push(call.endpoint());
+            operation.advance(match call.endpoint() {
+                Endpoint::FindOpportunities => Answer::Opportunities(found.to_vec()),
+                Endpoint::CreateOpportunity | Endpoint::UpdateOpportunity => {
+                    Answer::OpportunityWritten { id: id("o1") }
+                }
+                Endpoint::AddTags => Answer::TagsAdded,
+                _ => Answer::ContactWritten { id: id("c1") },
+            });
+            assert!(endpoints.len() < 10, "{endpoints:?}");
+        }
+        assert!(operation.ghl_id().is_some());
+        endpoints
+    }
+
+    #[test]
+    fn each_record_takes_the_calls_that_it_needs_and_no_more() {
+        use Endpoint::{
+            AddTags, CreateContact, CreateOpportunity, FindOpportunities, UpdateContact, UpdateOpportunity,
+            UpsertContact,
+        };
+        let plain = || contact(r#"{"email":"a@b.c"}"#);
+        let tagged = || contact(r#"{"email":"a@b.c","tags":["x"]}"#);
+        let company = || contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#);
+        let nameless = || contact(r#"{"firstName":"A"}"#);
+        let other = FoundOpportunity { id: id("o8"), name: "Garage".into() };
+        let same = FoundOpportunity { id: id("o9"), name: "Roof".into() };
+        let table = [
+            (Operation::new(plain(), None, None), vec![], vec![UpsertContact]),
+            (Operation::new(tagged(), None, None), vec![], vec![UpsertContact, AddTags]),
+            (Operation::new(plain(), Some(id("c1")), None), vec![], vec![UpdateContact]),
+            (Operation::new(company(), Some(id("c1")), None), vec![], vec![UpdateContact, UpsertContact, AddTags]),
+            (Operation::new(nameless(), None, None), vec![], vec![CreateContact]),
+            (Operation::new(deal(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
+            (Operation::new(deal(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
+            (Operation::new(deal(), None, None), vec![other, same], vec![FindOpportunities, UpdateOpportunity]),
+            (Operation::new(deal(), Some(id("o1")), None), vec![], vec![UpdateOpportunity]),
+        ];
+        for (operation, found, expected) in table {
+            assert_eq!(calls(operation.clone(), &found), expected, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn a_duplicate_answer_leads_to_an_update_of_what_exists() {
+        for payload in [contact(r#"{"email":"a@b.c","companyName":"X"}"#), deal()] {
+            let mut operation = Operation::new(payload, None, None);
+            assert!(operation.divert(&Class::Duplicate(id("x7"))));
+            assert!(matches!(
+                operation.next(),
+                Some(Call::UpdateContact { id: found, .. } | Call::UpdateOpportunity { id: found, .. })
+                    if found == id("x7")
+            ));
+            assert!(!operation.divert(&Class::Duplicate(id("x8"))), "only once");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_made_anew_once() {
+        let mut operation = Operation::new(contact(r#"{"email":"a@b.c"}"#), Some(id("c1")), None);
+        assert!(operation.divert(&Class::Gone));
+        assert_eq!(operation.next().unwrap().endpoint(), Endpoint::UpsertContact);
+        assert!(!operation.divert(&Class::Gone));
+        let mut operation = Operation::new(deal(), Some(id("o1")), None);
+        assert!(operation.divert(&Class::Gone));
+        assert_eq!(operation.next().unwrap().endpoint(), Endpoint::FindOpportunities);
+    }
+
+    #[test]
+    fn other_failures_have_no_other_road() {
+        let mut operation = Operation::new(deal(), None, None);
+        assert!(!operation.divert(&Class::Permanent));
+        assert!(!operation.divert(&Class::Gone));
+    }
+}

@@ -1,0 +1,131 @@
+//! What became of a batch.
+
+use crate::domain::{ErrorCode, Generation, LastError, LocationId, RecordKey};
+use crate::policy::{PauseReason, WaitReason, WaitUntil};
+
+/// How a batch ended for one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordResult {
+    /// GHL has it.
+    Succeeded,
+    /// It failed for good.
+    Failed(ErrorCode),
+    /// It failed for now, and comes back by itself.
+    Retrying(ErrorCode),
+    /// It was not tried, or not to the end; it is due as before.
+    Deferred(WaitReason),
+    /// It waits for another record or for a late call.
+    Waiting,
+    /// There was nothing to do: it is not due any more, or unknown.
+    Skipped,
+    /// Dry run.
+    WouldSend,
+}
+
+impl RecordResult {
+    /// The code under which it is reported, where it did not succeed.
+    #[must_use]
+    pub fn code(self) -> Option<ErrorCode> {
+        match self {
+            RecordResult::Failed(code) | RecordResult::Retrying(code) => Some(code),
+            RecordResult::Deferred(reason) => match reason {
+                WaitReason::Breaker => Some(ErrorCode::CircuitOpen),
+                WaitReason::Pace | WaitReason::DailyQuota | WaitReason::Pause(PauseReason::Throttled) => {
+                    Some(ErrorCode::RateLimited)
+                }
+                WaitReason::Pause(PauseReason::Credentials) => Some(ErrorCode::Unauthorized),
+                WaitReason::Backoff | WaitReason::Deadline | WaitReason::Store => None,
+            },
+            RecordResult::Succeeded | RecordResult::Waiting | RecordResult::Skipped | RecordResult::WouldSend => None,
+        }
+    }
+
+    /// The result as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordResult::Succeeded => "succeeded",
+            RecordResult::Failed(_) => "failed",
+            RecordResult::Retrying(_) => "retrying",
+            RecordResult::Deferred(_) => "deferred",
+            RecordResult::Waiting => "waiting",
+            RecordResult::Skipped => "skipped",
+            RecordResult::WouldSend => "would_send",
+        }
+    }
+}
+
+/// Why a message did not become a run. None of these is a failure: the message is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRun {
+    /// The location is unknown or not enabled.
+    NotEnabled,
+    /// A newer batch has been planned since the message was sent.
+    Stale,
+    /// Another invocation is sending this scope's batch.
+    RunLive,
+    /// Nothing may be sent yet; the batch was planned anew for later.
+    TooEarly(WaitReason),
+    /// A store failed before anything was sent; the next tick takes over.
+    StoreFailed,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchReport {
+    /// Whose batch.
+    pub location_id: LocationId,
+    /// Its generation.
+    pub generation: Generation,
+    /// Why it was not run, if it was not.
+    pub not_run: Option<NotRun>,
+    /// Records that a call was made for.
+    pub processed: u32,
+    /// Records that GHL has now.
+    pub succeeded: u32,
+    /// Records that failed, for good or for now.
+    pub failed: u32,
+    /// Records that were left for later because of the quota (`RATE_LIMITED`).
+    pub rate_limited: u32,
+    /// Records that were left for later for another reason: the breaker, the deadline, another record.
+    pub deferred: u32,
+    /// Records with nothing to do.
+    pub skipped: u32,
+    /// Records that a dry run would have sent.
+    pub would_send: u32,
+    /// What ended the batch before its last record.
+    pub stopped: Option<WaitUntil>,
+    /// What went wrong, record by record.
+    pub errors: Vec<(RecordKey, LastError)>,
+}
+
+impl BatchReport {
+    pub(super) fn new(location_id: LocationId, generation: Generation) -> BatchReport {
+        BatchReport {
+            location_id,
+            generation,
+            not_run: None,
+            processed: 0,
+            succeeded: 0,
+            failed: 0,
+            rate_limited: 0,
+            deferred: 0,
+            skipped: 0,
+            would_send: 0,
+            stopped: None,
+            errors: Vec::new(),
+        }
+    }
+
+    pub(super) fn count(&mut self, result: RecordResult) {
+        let counter = match result {
+            RecordResult::Succeeded => &mut self.succeeded,
+            RecordResult::Failed(_) | RecordResult::Retrying(_) => &mut self.failed,
+            RecordResult::Deferred(_) if result.code() == Some(ErrorCode::RateLimited) => &mut self.rate_limited,
+            RecordResult::Deferred(_) | RecordResult::Waiting => &mut self.deferred,
+            RecordResult::Skipped => &mut self.skipped,
+            RecordResult::WouldSend => &mut self.would_send,
+        };
+        *counter += 1;
+    }
+}

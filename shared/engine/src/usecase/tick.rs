@@ -1,0 +1,64 @@
+//! The scheduled tick: start every scope that has work and nobody on it.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
+
+use super::{Engine, Event, FannedOut};
+use crate::domain::ScopeId;
+use crate::ports::PortError;
+
+/// Scopes looked at by one tick, at most; the rest is for the next one.
+const MAX_SCOPES: u32 = 10_000;
+/// Scopes looked at at once.
+const AT_ONCE: usize = 16;
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct TickReport {
+    /// Scopes that were looked at.
+    pub looked_at: u32,
+    /// Batches that were started.
+    pub started: u32,
+    /// Records in them.
+    pub records: u64,
+    /// Scopes whose look failed; the next tick tries again.
+    pub failed: u32,
+}
+
+impl Engine {
+    /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
+    /// died between its put and its kick).
+    ///
+    /// # Errors
+    /// When not even the list of scopes can be read. A scope whose look fails is counted, and spoils no other.
+    pub async fn tick(&self, sweep: bool) -> Result<TickReport, PortError> {
+        let now = self.ports.clock.now();
+        let mut scopes: BTreeSet<ScopeId> = self.ports.gates.needing_look(now, MAX_SCOPES).await?.into_iter().collect();
+        if sweep {
+            scopes.extend(self.ports.directory.scopes().await?);
+        }
+        let mut looks = futures::stream::iter(scopes)
+            .map(|scope| async move {
+                let fanned_out = self.fan_out(&scope).await;
+                (scope, fanned_out)
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut report = TickReport::default();
+        while let Some((scope, fanned_out)) = looks.next().await {
+            report.looked_at += 1;
+            match fanned_out {
+                Ok(FannedOut::Planned { records, .. }) => {
+                    report.started += 1;
+                    report.records += records as u64;
+                }
+                Ok(FannedOut::Busy | FannedOut::Idle { .. } | FannedOut::NotEnabled) => {}
+                Err(error) => {
+                    report.failed += 1;
+                    self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                }
+            }
+        }
+        Ok(report)
+    }
+}
