@@ -1,0 +1,334 @@
+//! Reading the bodies of successes. GHL has no common envelope; each call has its own.
+
+use ghl_sync_engine::domain::{
+    Answer, Api, Call, Cause, ContactPage, ContactRef, EpochMs, FoundOpportunity, GhlId, PageCursor, RemoteContact,
+};
+use serde_json::{Value, json};
+
+use crate::iso8601;
+use crate::request::MAX_PAGE;
+
+/// Why a success is none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Misread {
+    pub(crate) cause: Cause,
+    /// What is wrong with the body.
+    pub(crate) problem: String,
+}
+
+fn unreadable(problem: impl Into<String>) -> Misread {
+    Misread { cause: Cause::Unreadable, problem: problem.into() }
+}
+
+/// What `body` answers to `call`.
+pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| unreadable(format!("not JSON: {error}")))?;
+    match call {
+        Call::UpsertContact(_) | Call::CreateContact(_) => {
+            Ok(Answer::ContactWritten { id: written(api, &body, "contact")? })
+        }
+        Call::UpdateContact { id, .. } => Ok(Answer::ContactWritten { id: updated(api, &body, "contact", id)? }),
+        Call::AddTags { .. } => tags_added(api, &body),
+        Call::GetContact(_) => contact(&body),
+        Call::FindContact { .. } if api == Api::V1 => looked_up(&body),
+        Call::FindContact { .. } => contact(&body),
+        Call::ContactsChanged { limit, .. } => page(api, &body, *limit),
+        Call::FindOpportunities(of) => opportunities(api, &body, of),
+        Call::CreateOpportunity { .. } => Ok(Answer::OpportunityWritten { id: written(api, &body, "opportunity")? }),
+        Call::UpdateOpportunity { id, .. } => {
+            Ok(Answer::OpportunityWritten { id: updated(api, &body, "opportunity", id)? })
+        }
+    }
+}
+
+/// The id of the record that a write answers with: `{"contact":{"id":…}}`. v1 shows an opportunity bare.
+fn written(api: Api, body: &Value, what: &str) -> Result<GhlId, Misread> {
+    let wrapped = body.get(what).and_then(id_of);
+    let id = wrapped.or_else(|| if api == Api::V1 { id_of(body) } else { None });
+    id.ok_or_else(|| unreadable(format!("no {what} with an id")))
+}
+
+/// The id of an updated record. It was known before, so a mere "success" does as well: spelled `succeded`,
+/// `succeeded` or `success`, by endpoint and version.
+fn updated(api: Api, body: &Value, what: &str, id: &GhlId) -> Result<GhlId, Misread> {
+    let succeeded = ["succeded", "succeeded", "success"].iter().any(|flag| body[*flag] == true);
+    written(api, body, what).or_else(|misread| if succeeded { Ok(id.clone()) } else { Err(misread) })
+}
+
+/// v2 answers with the contact's whole list of tags; what v1 answers is unverified, so any object will do.
+fn tags_added(api: Api, body: &Value) -> Result<Answer, Misread> {
+    let fits = match api {
+        Api::V2 => body["tags"].is_array(),
+        Api::V1 => body.is_object(),
+    };
+    if fits { Ok(Answer::TagsAdded) } else { Err(unreadable("no list of tags")) }
+}
+
+/// `{"contact":{…}}`, or `{"contact":null}` for none; a body without `contact` says neither.
+fn contact(body: &Value) -> Result<Answer, Misread> {
+    match body.get("contact") {
+        None => Err(unreadable("no contact")),
+        Some(Value::Null) => Ok(Answer::Contact(None)),
+        Some(contact) => match remote_contact(contact) {
+            Some(contact) => Ok(Answer::Contact(Some(Box::new(contact)))),
+            None => Err(unreadable("no contact with an id")),
+        },
+    }
+}
+
+/// v1's lookup answers with a list, as public clients read it; the first one is theirs.
+fn looked_up(body: &Value) -> Result<Answer, Misread> {
+    let contacts = list(body, "contacts")?;
+    match contacts.first() {
+        None => Ok(Answer::Contact(None)),
+        Some(first) => contact(&json!({ "contact": first })),
+    }
+}
+
+fn page(api: Api, body: &Value, limit: u32) -> Result<Answer, Misread> {
+    let records = list(body, "contacts")?;
+    // One odd record does not cost the rest of the page, but a page of them is no page of contacts.
+    let contacts: Vec<RemoteContact> = records.iter().filter_map(remote_contact).collect();
+    if contacts.is_empty() && !records.is_empty() {
+        return Err(unreadable("no contact with an id"));
+    }
+    // The last page has a cursor like all others: what ends the list is a page that is not full.
+    let asked = usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(usize::MAX);
+    let next = if records.len() < asked { None } else { cursor(api, body, records) };
+    Ok(Answer::Contacts(ContactPage { contacts, next }))
+}
+
+/// Where to go on: in v2 the last record says it, in v1 the page's `meta`. Both are kept as `[number,"id"]`.
+fn cursor(api: Api, body: &Value, records: &[Value]) -> Option<PageCursor> {
+    let cursor = match api {
+        Api::V2 => records.last()?.get("searchAfter").filter(|cursor| cursor.is_array())?.clone(),
+        Api::V1 => {
+            let meta = body.get("meta")?;
+            let after = &meta["startAfter"];
+            let after = after.as_u64().or_else(|| after.as_str()?.parse().ok())?;
+            json!([after, meta["startAfterId"].as_str()?])
+        }
+    };
+    Some(PageCursor(cursor.to_string()))
+}
+
+fn opportunities(api: Api, body: &Value, of: &ContactRef) -> Result<Answer, Misread> {
+    let records = list(body, "opportunities")?;
+    let found: Vec<FoundOpportunity> =
+        records.iter().filter(|record| belongs(api, record, of)).filter_map(found_opportunity).collect();
+    let full = records.len() >= usize::try_from(MAX_PAGE).unwrap_or(usize::MAX);
+    if api == Api::V1 && found.is_empty() && full {
+        // "None" would be a guess, and make a duplicate of the deal that stands on a later page.
+        let problem = "API v1 cannot search a pipeline of more than 100 opportunities for those of one contact";
+        return Err(Misread { cause: Cause::Unsupported, problem: problem.to_owned() });
+    }
+    Ok(Answer::Opportunities(found))
+}
+
+/// Whether an opportunity is of the contact that was asked for. v2 searches by contact, so that one without any is
+/// believed; v1 answers with those of all contacts.
+fn belongs(api: Api, record: &Value, of: &ContactRef) -> bool {
+    let contact = record["contactId"].as_str().or_else(|| record["contact"]["id"].as_str());
+    match contact {
+        Some(contact) => contact == of.contact_id.as_str(),
+        None => api == Api::V2,
+    }
+}
+
+fn found_opportunity(record: &Value) -> Option<FoundOpportunity> {
+    Some(FoundOpportunity { id: id_of(record)?, name: record["name"].as_str().unwrap_or_default().to_owned() })
+}
+
+fn remote_contact(record: &Value) -> Option<RemoteContact> {
+    let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    Some(RemoteContact {
+        id: id_of(record)?,
+        email: text("email"),
+        phone: text("phone"),
+        updated_at: time(&record["dateUpdated"]),
+        raw: record.clone(),
+    })
+}
+
+/// ISO 8601 by the specification; milliseconds since 1970 in some search results.
+fn time(value: &Value) -> Option<EpochMs> {
+    value.as_u64().map(EpochMs).or_else(|| iso8601::parse(value.as_str()?))
+}
+
+fn id_of(record: &Value) -> Option<GhlId> {
+    GhlId::new(record.get("id")?.as_str()?).ok()
+}
+
+fn list<'a>(body: &'a Value, name: &str) -> Result<&'a Vec<Value>, Misread> {
+    body.get(name).and_then(Value::as_array).ok_or_else(|| unreadable(format!("no list of {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::request::samples::{self, id};
+
+    fn answer(api: Api, call: &Call, body: &str) -> Result<Answer, Misread> {
+        read(api, call, body.as_bytes())
+    }
+
+    fn changed(limit: u32) -> Call {
+        Call::ContactsChanged { since: EpochMs(0), cursor: None, limit }
+    }
+
+    fn find_contact() -> Call {
+        Call::FindContact { email: Some("a@b.c".to_owned()), phone: None }
+    }
+
+    fn calls() -> Vec<Call> {
+        vec![
+            Call::UpsertContact(samples::full_contact()),
+            Call::CreateContact(samples::full_contact()),
+            Call::UpdateContact { id: id("c1"), contact: samples::full_contact() },
+            Call::AddTags { id: id("c1"), tags: ["a".to_owned()].into() },
+            Call::GetContact(id("c1")),
+            find_contact(),
+            changed(1),
+            Call::FindOpportunities(samples::contact_ref()),
+            Call::CreateOpportunity { contact_id: id("c1"), opportunity: samples::full_opportunity() },
+            Call::UpdateOpportunity { id: id("o1"), opportunity: samples::full_opportunity() },
+        ]
+    }
+
+    #[test]
+    fn a_write_answers_with_the_id_of_what_was_written() {
+        let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
+            unreachable!()
+        };
+        let contact = |text| Ok(Answer::ContactWritten { id: id(text) });
+        let opportunity = |text| Ok(Answer::OpportunityWritten { id: id(text) });
+        let v2 = [
+            (upsert, r#"{"new":false,"contact":{"id":"c9"},"traceId":"t"}"#, contact("c9")),
+            (create, r#"{"contact":{"id":"c9"}}"#, contact("c9")),
+            (update, r#"{"succeded":true,"contact":{"id":"c9"}}"#, contact("c9")),
+            (update, r#"{"succeded":true}"#, contact("c1")),
+            (create_opportunity, r#"{"opportunity":{"id":"o9"}}"#, opportunity("o9")),
+            (update_opportunity, r#"{"opportunity":{"id":"o9"}}"#, opportunity("o9")),
+            (update_opportunity, r#"{"success":true}"#, opportunity("o1")),
+        ];
+        for (call, body, expected) in v2 {
+            assert_eq!(answer(Api::V2, call, body), expected, "{body}");
+        }
+        assert_eq!(answer(Api::V1, create_opportunity, r#"{"id":"o9","name":"Roof"}"#), opportunity("o9"));
+        assert_eq!(answer(Api::V1, upsert, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
+    }
+
+    #[test]
+    fn a_success_that_does_not_say_what_it_should_is_unreadable() {
+        let bodies = [
+            "",
+            "{",
+            r#"{"contact":{"id":"c9""#,
+            "<html></html>",
+            "null",
+            "[]",
+            "{}",
+            r#"{"statusCode":429,"message":"Too Many Requests"}"#,
+            r#"{"contact":{"id":7},"opportunity":{"id":"not an id"}}"#,
+            r#"{"contact":{},"opportunity":{},"contacts":{},"opportunities":null,"tags":1}"#,
+        ];
+        for call in calls() {
+            for body in bodies {
+                let misread = answer(Api::V2, &call, body).unwrap_err();
+                assert_eq!(misread.cause, Cause::Unreadable, "{call:?} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_contact_is_read_with_all_that_ghl_says_of_it() {
+        let body =
+            r#"{"contact":{"id":"c9","email":"a@b.c","phone":"","dateUpdated":"2021-07-08T12:02:11.285Z","x":1}}"#;
+        let expected = RemoteContact {
+            id: id("c9"),
+            email: Some("a@b.c".to_owned()),
+            phone: None,
+            updated_at: Some(EpochMs(1_625_745_731_285)),
+            raw: serde_json::from_str::<Value>(body).unwrap()["contact"].clone(),
+        };
+        for call in [Call::GetContact(id("c9")), find_contact()] {
+            assert_eq!(answer(Api::V2, &call, body), Ok(Answer::Contact(Some(Box::new(expected.clone())))));
+        }
+        let listed = r#"{"contacts":[{"id":"c9"},{"id":"c8"}]}"#;
+        let Ok(Answer::Contact(Some(first))) = answer(Api::V1, &find_contact(), listed) else { panic!() };
+        assert_eq!(first.id, id("c9"));
+    }
+
+    #[test]
+    fn no_contact_is_an_answer() {
+        assert_eq!(answer(Api::V2, &find_contact(), r#"{"contact":null}"#), Ok(Answer::Contact(None)));
+        assert_eq!(answer(Api::V1, &find_contact(), r#"{"contacts":[]}"#), Ok(Answer::Contact(None)));
+    }
+
+    #[test]
+    fn only_a_full_page_has_a_next_one() {
+        let next = |api, limit, body: &str| match answer(api, &changed(limit), body) {
+            Ok(Answer::Contacts(page)) => page.next.map(|PageCursor(cursor)| cursor),
+            other => panic!("{other:?}"),
+        };
+        let v2 = r#"{"contacts":[{"id":"a","searchAfter":[1,"a"]},{"id":"b","searchAfter":[2,"b"]}],"total":2}"#;
+        assert_eq!(next(Api::V2, 2, v2), Some(r#"[2,"b"]"#.to_owned()));
+        assert_eq!(next(Api::V2, 3, v2), None);
+        assert_eq!(next(Api::V2, 2, r#"{"contacts":[]}"#), None);
+        let v1 = r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":1603870249758,"startAfterId":"a","nextPage":2}}"#;
+        assert_eq!(next(Api::V1, 1, v1), Some(r#"[1603870249758,"a"]"#.to_owned()));
+        assert_eq!(next(Api::V1, 1, r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":null}}"#), None);
+    }
+
+    #[test]
+    fn one_odd_contact_does_not_cost_the_page() {
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(2), r#"{"contacts":[{"id":"a"},{"id":null}]}"#)
+        else {
+            panic!()
+        };
+        assert_eq!(page.contacts.len(), 1);
+        assert_eq!(answer(Api::V2, &changed(2), r#"{"contacts":[{}]}"#), Err(unreadable("no contact with an id")));
+    }
+
+    #[test]
+    fn opportunities_of_other_contacts_are_not_found() {
+        let call = Call::FindOpportunities(samples::contact_ref());
+        let body = r#"{"opportunities":[
+            {"id":"o1","name":"Roof","contactId":"c1"},
+            {"id":"o2","name":"Wall","contact":{"id":"c1"}},
+            {"id":"o3","name":"Door","contact":{"id":"c2"}},
+            {"id":"o4","name":"Gate"}]}"#;
+        let ids = |api| match answer(api, &call, body) {
+            Ok(Answer::Opportunities(found)) => found.into_iter().map(|o| o.id.to_string()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ids(Api::V2), ["o1", "o2", "o4"]);
+        assert_eq!(ids(Api::V1), ["o1", "o2"]);
+    }
+
+    #[test]
+    fn v1_never_says_none_of_a_pipeline_it_has_not_seen_to_the_end() {
+        let call = Call::FindOpportunities(samples::contact_ref());
+        let record = |contact: &str| json!({ "id": "o1", "name": "Roof", "contact": { "id": contact } });
+        let of_others = vec![record("c2"); 100];
+        let body = json!({ "opportunities": of_others }).to_string();
+        assert_eq!(answer(Api::V1, &call, &body).unwrap_err().cause, Cause::Unsupported);
+        let body = json!({ "opportunities": of_others[1..] }).to_string();
+        assert_eq!(answer(Api::V1, &call, &body), Ok(Answer::Opportunities(vec![])));
+        let with_one = [&of_others[1..], &[record("c1")]].concat();
+        let body = json!({ "opportunities": with_one }).to_string();
+        assert!(matches!(answer(Api::V1, &call, &body), Ok(Answer::Opportunities(found)) if found.len() == 1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for call in calls() {
+                let _ = read(Api::V2, &call, &bytes);
+                let _ = read(Api::V1, &call, &bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What response headers say of the quota.
+//!
+//! The daily header is `X-RateLimit-Limit-Daily`, not `Daily-Limit`, and `X-RateLimit-Daily-Reset` is a duration in
+//! milliseconds, not a point in time: both as the production API was seen to send them in 2026. A value that cannot be
+//! read is as good as none.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use ghl_sync_engine::domain::{EpochMs, Quota, RetryAfter};
+use reqwest::header::HeaderMap;
+
+/// From here on a number is a point in time in seconds (2001), not a number of seconds.
+const EPOCH_SECONDS_FROM: f64 = 1e9;
+/// From here on it is one in milliseconds (as seconds it would be the year 5138).
+const EPOCH_MS_FROM: f64 = 1e11;
+
+/// The quota as `headers` tell it.
+pub(crate) fn quota(headers: &HeaderMap) -> Quota {
+    Quota {
+        max: number(headers, "x-ratelimit-max"),
+        remaining: number(headers, "x-ratelimit-remaining"),
+        interval: number(headers, "x-ratelimit-interval-milliseconds").map(Duration::from_millis),
+        daily_limit: number(headers, "x-ratelimit-limit-daily"),
+        daily_remaining: number(headers, "x-ratelimit-daily-remaining"),
+        daily_reset: number(headers, "x-ratelimit-daily-reset").map(Duration::from_millis),
+        // GHL was never seen to send either of these; a gateway in front of it may.
+        retry_after: text(headers, "retry-after")
+            .and_then(retry_after)
+            .or_else(|| text(headers, "x-ratelimit-reset").and_then(reset)),
+    }
+}
+
+fn number<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
+    text(headers, name)?.parse().ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// `Retry-After` (RFC 9110, 10.2.3): seconds or an HTTP date. Decimals are not in the standard, but some servers send
+/// them.
+fn retry_after(value: &str) -> Option<RetryAfter> {
+    if let Some(seconds) = decimal(value) {
+        return Duration::try_from_secs_f64(seconds).ok().map(RetryAfter::Delay);
+    }
+    let time = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(RetryAfter::At(EpochMs(0) + time))
+}
+
+/// `X-RateLimit-Reset`: no standard says whether it is a delay or a time, nor in which unit; the magnitude does.
+fn reset(value: &str) -> Option<RetryAfter> {
+    let number = decimal(value)?;
+    if number >= EPOCH_MS_FROM {
+        return Some(RetryAfter::At(EpochMs(number as u64)));
+    }
+    let span = Duration::try_from_secs_f64(number).ok()?;
+    Some(if number >= EPOCH_SECONDS_FROM { RetryAfter::At(EpochMs(0) + span) } else { RetryAfter::Delay(span) })
+}
+
+/// A number of digits and at most one point; unlike Rust's own parser no sign, no exponent, no `inf`.
+fn decimal(value: &str) -> Option<f64> {
+    if !value.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return None;
+    }
+    value.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn the_headers_of_a_production_answer_are_all_read() {
+        let quota = quota(&headers(&[
+            ("x-ratelimit-max", "100"),
+            ("x-ratelimit-remaining", "99"),
+            ("x-ratelimit-interval-milliseconds", "10000"),
+            ("x-ratelimit-limit-daily", "200000"),
+            ("x-ratelimit-daily-remaining", "199779"),
+            ("x-ratelimit-daily-reset", "49013000"),
+        ]));
+        let expected = Quota {
+            max: Some(100),
+            remaining: Some(99),
+            interval: Some(Duration::from_secs(10)),
+            daily_limit: Some(200_000),
+            daily_remaining: Some(199_779),
+            daily_reset: Some(Duration::from_secs(49_013)),
+            retry_after: None,
+        };
+        assert_eq!(quota, expected);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_as_good_as_none() {
+        for value in ["", "-1", "1.5", "many", "99999999999999999999999", "0x10", "1e3"] {
+            let headers: HeaderMap = [
+                "x-ratelimit-max",
+                "x-ratelimit-remaining",
+                "x-ratelimit-interval-milliseconds",
+                "x-ratelimit-limit-daily",
+                "x-ratelimit-daily-remaining",
+                "x-ratelimit-daily-reset",
+            ]
+            .into_iter()
+            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+            assert_eq!(quota(&headers), Quota::default(), "{value}");
+        }
+        // Documented nowhere, and not GHL's name for it.
+        assert_eq!(
+            quota(&headers(&[("x-ratelimit-daily-limit", "1"), ("x-ratelimit-limit", "300")])),
+            Quota::default()
+        );
+    }
+
+    #[test]
+    fn the_time_to_come_back_is_read_in_every_form() {
+        let delay = |ms| Some(RetryAfter::Delay(Duration::from_millis(ms)));
+        let at = |ms| Some(RetryAfter::At(EpochMs(ms)));
+        type Case = (&'static [(&'static str, &'static str)], Option<RetryAfter>);
+        let cases: &[Case] = &[
+            (&[("retry-after", "0")], delay(0)),
+            (&[("retry-after", " 120 ")], delay(120_000)),
+            (&[("retry-after", "1.5")], delay(1500)),
+            (&[("retry-after", "Sat, 21 Nov 2026 12:00:00 GMT")], at(1_795_262_400_000)),
+            (&[("retry-after", "Saturday, 21-Nov-26 12:00:00 GMT")], at(1_795_262_400_000)),
+            (&[("retry-after", "-5")], None),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "inf")], None),
+            (&[("retry-after", "1.2.3")], None),
+            (&[("retry-after", ".")], None),
+            (&[("x-ratelimit-reset", "30")], delay(30_000)),
+            (&[("x-ratelimit-reset", "1795262400")], at(1_795_262_400_000)),
+            (&[("x-ratelimit-reset", "1795262400123")], at(1_795_262_400_123)),
+            (&[("x-ratelimit-reset", "now")], None),
+            (&[("retry-after", "7"), ("x-ratelimit-reset", "30")], delay(7000)),
+            (&[("retry-after", "soon"), ("x-ratelimit-reset", "30")], delay(30_000)),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(quota(&headers(pairs)).retry_after, *expected, "{pairs:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_value_makes_it_panic(value in prop::collection::vec(any::<u8>(), 0..60), digits in "[0-9.]{0,400}") {
+            for value in [value.as_slice(), digits.as_bytes()] {
+                let Ok(value) = HeaderValue::from_bytes(value) else { continue };
+                for name in ["retry-after", "x-ratelimit-reset", "x-ratelimit-max", "x-ratelimit-daily-reset"] {
+                    quota(&HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The GoHighLevel (GHL) API client: API v2 and legacy v1 behind the engine's CRM port.
+//!
+//! One [`Call`](ghl_sync_engine::domain::Call) is exactly one HTTP request. The client does not retry, does not follow
+//! redirects, does not pace and does not judge: it turns a call into a request, and whatever comes back into the
+//! engine's words. What to do about it is the engine's business.
+//!
+//! The way of a call, top down: [`GhlClient`] asks [`Accounts`] for the location's token, `v2` or `v1` writes the
+//! request, `transport` sends it, and `headers`, `answer` and `error` read what came back.
+//!
+//! What is known of GHL's API comes from its OpenAPI files (GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
+//! `apps/opportunities.json`) and from what the production API was publicly seen to answer. Where neither says
+//! anything, the code says "unverified".
+
+mod accounts;
+mod answer;
+mod client;
+mod error;
+mod fields;
+mod headers;
+mod iso8601;
+mod request;
+mod text;
+mod transport;
+mod v1;
+mod v2;
+
+pub use accounts::{Account, Accounts, Secret};
+pub use client::{ClientConfig, ClientError, GhlClient};

@@ -1,0 +1,149 @@
+//! A request as the API modules write it and the transport sends it.
+
+use reqwest::{Method, Url};
+use serde_json::Value;
+
+/// Most records that are asked for on a page: what both APIs give at most (a contact search of v2 would give 500). More
+/// is a 400, not a shorter page.
+pub(crate) const MAX_PAGE: u32 = 100;
+
+/// One HTTP request, without host and credentials.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Below the API's base URL. Its variable parts are GHL ids, which by their type need no escaping.
+    path: String,
+    query: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Value>,
+}
+
+/// Why an API has no request for a call: what it lacks, by name.
+#[derive(Debug)]
+pub(crate) struct Unsupported(pub(crate) &'static str);
+
+impl Request {
+    pub(crate) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> Request {
+        Request { method: Method::GET, path: path.into(), query, body: None }
+    }
+
+    pub(crate) fn post(path: impl Into<String>, body: impl Into<Value>) -> Request {
+        Request { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(body.into()) }
+    }
+
+    pub(crate) fn put(path: impl Into<String>, body: impl Into<Value>) -> Request {
+        Request { method: Method::PUT, path: path.into(), query: Vec::new(), body: Some(body.into()) }
+    }
+
+    /// Where it goes, the query percent-encoded.
+    pub(crate) fn url(&self, base: &Url) -> Url {
+        let mut url = base.clone();
+        url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), self.path));
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        url
+    }
+
+    /// Method, path and body, for people.
+    pub(crate) fn preview(&self, base: &Url) -> String {
+        let url = self.url(base);
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let body = self.body.as_ref().map(|body| format!("\n{body}")).unwrap_or_default();
+        format!("{} {}{query}{body}", self.method, url.path())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! Calls to show as requests.
+
+    use ghl_sync_engine::domain::{Contact, ContactRef, CustomField, GhlId, Opportunity, OpportunityStatus, RecordId};
+    use serde_json::json;
+
+    pub(crate) fn id(text: &str) -> GhlId {
+        GhlId::new(text).unwrap()
+    }
+
+    pub(crate) fn contact_ref() -> ContactRef {
+        ContactRef { contact_id: id("c1"), pipeline_id: id("p1") }
+    }
+
+    pub(crate) fn named_contact() -> Contact {
+        Contact {
+            first_name: Some("Ann".to_owned()),
+            company_name: Some("Acme".to_owned()),
+            tags: vec!["vip".to_owned()],
+            ..Contact::default()
+        }
+    }
+
+    /// A contact with every field.
+    pub(crate) fn full_contact() -> Contact {
+        Contact {
+            gender: Some("female".to_owned()),
+            dnd_settings: Some(json!({ "SMS": { "status": "active" } })),
+            ..v1_contact()
+        }
+    }
+
+    /// A contact with every field that v1 has.
+    pub(crate) fn v1_contact() -> Contact {
+        Contact {
+            first_name: Some("Ann".to_owned()),
+            last_name: Some("Lee".to_owned()),
+            name: Some("Ann Lee".to_owned()),
+            email: Some("ann+x@example.com".to_owned()),
+            phone: Some("+15550100".to_owned()),
+            address1: Some("1 Rd".to_owned()),
+            city: Some("Ulm".to_owned()),
+            state: Some("BW".to_owned()),
+            postal_code: Some("01234".to_owned()),
+            website: Some("https://a.example".to_owned()),
+            timezone: Some("Europe/Berlin".to_owned()),
+            gender: None,
+            source: Some("crm".to_owned()),
+            country: Some("DE".to_owned()),
+            company_name: Some("Acme".to_owned()),
+            assigned_to: Some("u1".to_owned()),
+            date_of_birth: Some("1990-09-25".to_owned()),
+            dnd: Some(true),
+            dnd_settings: None,
+            tags: vec!["vip".to_owned()],
+            custom_fields: vec![
+                CustomField { id: Some("cf1".to_owned()), key: None, value: json!("42") },
+                CustomField { id: None, key: Some("contact.colours".to_owned()), value: json!(["a", "b"]) },
+            ],
+        }
+    }
+
+    pub(crate) fn bare_opportunity() -> Opportunity {
+        Opportunity {
+            contact_record: Some(RecordId::new("crm-1").unwrap()),
+            contact_id: None,
+            pipeline_id: id("p1"),
+            name: "Roof".to_owned(),
+            status: None,
+            pipeline_stage_id: None,
+            monetary_value: None,
+            assigned_to: None,
+            custom_fields: vec![],
+        }
+    }
+
+    /// An opportunity with every field that v1 has.
+    pub(crate) fn v1_opportunity() -> Opportunity {
+        Opportunity {
+            status: Some(OpportunityStatus::Won),
+            pipeline_stage_id: Some(id("s1")),
+            monetary_value: serde_json::Number::from_f64(220.5),
+            assigned_to: Some("u1".to_owned()),
+            ..bare_opportunity()
+        }
+    }
+
+    /// An opportunity with every field.
+    pub(crate) fn full_opportunity() -> Opportunity {
+        let size = CustomField { id: None, key: Some("opportunity.size".to_owned()), value: json!(7) };
+        Opportunity { custom_fields: vec![size], ..v1_opportunity() }
+    }
+}

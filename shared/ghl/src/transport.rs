@@ -1,0 +1,215 @@
+//! One HTTP exchange, and nothing else: no redirect, no retry, no proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{Cause, Failure};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Response, StatusCode, Url};
+use rustls::crypto::ring;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::accounts::Secret;
+use crate::request::Request;
+use crate::text::one_line;
+
+/// How long connecting may take, TLS included. Below the timeout of a call, so that of a call that got no connection
+/// it is known that it was not sent.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an unused connection is kept. Well below the minute after which common gateways close theirs: a request
+/// that meets a closing connection is lost, and nobody can tell whether it arrived.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Most bytes of a success that are read: a page of 100 contacts with many custom fields has less.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Most bytes of an error that are read.
+const MAX_ERROR: usize = 64 * 1024;
+
+/// Why there is no transport.
+pub(crate) enum SetupError {
+    Tls(rustls::Error),
+    Http(reqwest::Error),
+}
+
+/// An answer with its headers; the body may be missing.
+#[derive(Debug)]
+pub(crate) struct HttpAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// All of it; of an error, at most the first 64 KB.
+    Read(Vec<u8>),
+    /// A success longer than 1 MB.
+    TooLong,
+    /// The connection failed or the time was up before the end; and how.
+    Broken(String),
+}
+
+/// An API's address and the version header that it wants.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) base: Url,
+    pub(crate) version: Option<&'static str>,
+}
+
+/// The connection pool.
+pub(crate) struct Transport {
+    http: reqwest::Client,
+}
+
+impl Transport {
+    /// A transport for `https` as well as `http`, or for `http` only, which needs no root certificates.
+    pub(crate) fn new(https: bool, connect_timeout: Duration) -> Result<Transport, SetupError> {
+        // What is sent again behind our back would be a request without a permit, so:
+        // - redirects are off, and so are reqwest's retries ("protocol NACKs");
+        // - hyper's pool has one retry that reqwest cannot turn off (`retry_canceled_requests`): if a pooled
+        //   connection turns out to be closed before the request was taken from its queue, it goes out on another one.
+        //   Not a byte of it was written then (only in that case hyper hands the request back, see `recv_msg` in
+        //   hyper's `proto/h1/dispatch.rs`), so GHL sees one request. Once the first byte is written, a failure is
+        //   final. That is HTTP/1.1, which is all that our features of reqwest speak.
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(https).map_err(SetupError::Tls)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .user_agent(concat!("ghl-sync/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(SetupError::Http)?;
+        Ok(Transport { http })
+    }
+
+    /// Sends `request` to `host`, and reads the answer until `deadline`.
+    pub(crate) async fn exchange(
+        &self,
+        host: &Host,
+        token: &Secret,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<HttpAnswer, Failure> {
+        let mut builder = self
+            .http
+            .request(request.method.clone(), request.url(&host.base))
+            .header(AUTHORIZATION, bearer(token)?)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(version) = host.version {
+            builder = builder.header("version", HeaderValue::from_static(version));
+        }
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let mut response = match timeout_at(deadline, builder.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(unanswered(error)),
+            Err(_) => return Err(no_answer("the time was up".to_owned(), true)),
+        };
+        let body = match timeout_at(deadline, read_body(&mut response)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) => Body::Broken(describe(error)),
+            Err(_) => Body::Broken("the time was up while reading the answer".to_owned()),
+        };
+        Ok(HttpAnswer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+    }
+}
+
+/// TLS on ring with the platform's certificates, without touching rustls' process-wide default.
+fn tls(https: bool) -> Result<rustls::ClientConfig, rustls::Error> {
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let builder = if https {
+        builder.with_platform_verifier()?
+    } else {
+        // The local stack's containers have no certificates to load.
+        builder.with_root_certificates(rustls::RootCertStore::empty())
+    };
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
+    let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) else {
+        return Err(Failure {
+            status: None,
+            sent: false,
+            cause: Some(Cause::Credentials),
+            message: "the token has a character that a header cannot carry".to_owned(),
+        });
+    };
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The body, as far as it is worth reading.
+async fn read_body(response: &mut Response) -> reqwest::Result<Body> {
+    let success = response.status().is_success();
+    let most = if success { MAX_ANSWER } else { MAX_ERROR };
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = most - body.len();
+        if chunk.len() > room && success {
+            return Ok(Body::TooLong);
+        }
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == most && !success {
+            break;
+        }
+    }
+    Ok(Body::Read(body))
+}
+
+/// What it means that there was no answer. Only of a request that got no connection is it certain that it was not
+/// sent: no address, refused, no TLS, or not in time.
+fn unanswered(error: reqwest::Error) -> Failure {
+    let sent = !(error.is_connect() || error.is_builder());
+    no_answer(describe(error), sent)
+}
+
+fn no_answer(message: String, sent: bool) -> Failure {
+    Failure { status: None, sent, cause: None, message }
+}
+
+/// The error and what caused it, without the URL, which may have an e-mail address in its query.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    one_line(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_takes_too_long_is_a_request_that_was_not_sent() {
+        // It accepts, and never says a word of TLS.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let transport = Transport::new(true, Duration::from_millis(50)).ok().unwrap();
+
+        let host = Host { base, version: None };
+        let request = Request::get("/", Vec::new());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let failure = transport.exchange(&host, &Secret::new("t"), &request, deadline).await.unwrap_err();
+
+        assert!(!failure.sent, "{failure:?}");
+        assert_eq!(failure.status, None);
+    }
+}

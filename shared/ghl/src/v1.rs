@@ -1,0 +1,218 @@
+//! Requests of API v1 (`rest.gohighlevel.com/v1`): at its end of life since 2025, for those who still have a key.
+//!
+//! The key stands for the location, so no request names one, and there is no `Version`. The vendor's documentation is
+//! gone; what stands here is from its mirrors (api.omnily.io, example.leadprosper.tech) and from public clients, and
+//! what neither has is marked "unverified". Nothing was seen to say that v1 answers today.
+
+use ghl_sync_engine::domain::{
+    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, Opportunity, OpportunityStatus, PageCursor,
+};
+use serde_json::{Value, json};
+
+use crate::fields::{self, Object, put};
+use crate::request::{MAX_PAGE, Request, Unsupported};
+
+/// The request that `call` is.
+pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
+    Ok(match call {
+        // Public clients use this as an upsert; that it updates a match is unverified.
+        Call::UpsertContact(contact) | Call::CreateContact(contact) => Request::post("/contacts/", body_of(contact)?),
+        Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), body_of(contact)?),
+        // Path and body as in v2, with the trailing slash of v1: unverified.
+        Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
+        Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
+        Call::ContactsChanged { since, cursor, limit } => contacts_changed(*since, cursor.as_ref(), *limit)?,
+        Call::FindOpportunities(of) => find_opportunities(of),
+        Call::CreateOpportunity { contact_id, opportunity } => create_opportunity(contact_id, opportunity)?,
+        Call::UpdateOpportunity { id, opportunity } => update_opportunity(id, opportunity)?,
+    })
+}
+
+/// The documented fields of a contact, which are the same for create and update. `assignedTo` is documented for
+/// answers only; that it can be written is unverified.
+fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
+    // Rather a refusal than a field that silently never arrives.
+    if contact.gender.is_some() {
+        return Err(Unsupported("API v1 has no field `gender`"));
+    }
+    if contact.dnd_settings.is_some() {
+        return Err(Unsupported("API v1 has no field `dndSettings`"));
+    }
+    let mut body = fields::common(contact);
+    put(&mut body, "companyName", &contact.company_name);
+    if !contact.custom_fields.is_empty() {
+        // By id as documented; that a key does as well is unverified.
+        let by_name = |field: &CustomField| {
+            let (_, name) = fields::name_of(field);
+            (name.to_owned(), field.value.clone())
+        };
+        body.insert("customField".to_owned(), Value::Object(contact.custom_fields.iter().map(by_name).collect()));
+    }
+    Ok(body)
+}
+
+/// Not in the mirrored documentation, but in several public clients.
+fn find_contact(email: Option<&String>, phone: Option<&String>) -> Request {
+    let email = email.map(|email| ("email", email.clone()));
+    let phone = phone.map(|phone| ("phone", phone.clone()));
+    Request::get("/contacts/lookup", email.into_iter().chain(phone).collect())
+}
+
+/// Pages by the time and the id of the last contact. That `startAfter` is compared with what `sortBy` names, and works
+/// without `startAfterId`, is unverified.
+fn contacts_changed(since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+    let mut query = vec![
+        ("limit", limit.clamp(1, MAX_PAGE).to_string()),
+        ("sortBy", "date_updated".to_owned()),
+        ("order", "asc".to_owned()),
+    ];
+    match cursor {
+        // "After" excludes the very millisecond, which the engine means to include.
+        None => query.push(("startAfter", since.0.saturating_sub(1).to_string())),
+        Some(PageCursor(cursor)) => {
+            let (after, id): (u64, String) =
+                serde_json::from_str(cursor).map_err(|_| Unsupported("the page cursor is not one of this API"))?;
+            query.push(("startAfter", after.to_string()));
+            query.push(("startAfterId", id));
+        }
+    }
+    Ok(Request::get("/contacts/", query))
+}
+
+/// v1 cannot search by contact: its `query` is free text over names, e-mail and phone, of which a [`ContactRef`] has
+/// none. So this is the pipeline's first page, to be sifted by contact when it is read; if the page is full and has
+/// none of the contact's, the answer is not "none" but that v1 cannot tell.
+fn find_opportunities(of: &ContactRef) -> Request {
+    Request::get(format!("/pipelines/{}/opportunities", of.pipeline_id), vec![("limit", MAX_PAGE.to_string())])
+}
+
+fn create_opportunity(contact: &GhlId, opportunity: &Opportunity) -> Result<Request, Unsupported> {
+    let mut body = opportunity_body(opportunity)?;
+    body.insert("contactId".to_owned(), contact.as_str().into());
+    body.insert("status".to_owned(), opportunity.status.unwrap_or(OpportunityStatus::Open).as_str().into());
+    Ok(Request::post(format!("/pipelines/{}/opportunities/", opportunity.pipeline_id), body))
+}
+
+fn update_opportunity(id: &GhlId, opportunity: &Opportunity) -> Result<Request, Unsupported> {
+    // `open` would be a guess here, and could reopen what was won.
+    if opportunity.status.is_none() {
+        return Err(Unsupported("API v1 requires `status` to update an opportunity, and the record has none"));
+    }
+    let body = opportunity_body(opportunity)?;
+    Ok(Request::put(format!("/pipelines/{}/opportunities/{id}", opportunity.pipeline_id), body))
+}
+
+/// v1 writes `title` and `stageId` what it reads back as `name` and `pipelineStageId`.
+fn opportunity_body(opportunity: &Opportunity) -> Result<Object, Unsupported> {
+    let Opportunity {
+        contact_record: _,
+        contact_id: _,
+        pipeline_id: _,
+        name,
+        status,
+        pipeline_stage_id,
+        monetary_value,
+        assigned_to,
+        custom_fields,
+    } = opportunity;
+    if !custom_fields.is_empty() {
+        return Err(Unsupported("API v1 has no field `customFields` for an opportunity"));
+    }
+    let mut body = Object::new();
+    body.insert("title".to_owned(), name.as_str().into());
+    put(&mut body, "status", &status.map(OpportunityStatus::as_str));
+    put(&mut body, "stageId", &pipeline_stage_id.as_ref().map(GhlId::as_str));
+    put(&mut body, "monetaryValue", monetary_value);
+    put(&mut body, "assignedTo", assigned_to);
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::samples;
+
+    fn shown(call: &Call) -> String {
+        let base = "https://rest.gohighlevel.com/v1".parse().unwrap();
+        request(call).unwrap().preview(&base)
+    }
+
+    #[test]
+    fn every_call_is_the_request_that_the_mirrored_documentation_says() {
+        let contact = r#"{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customField":{"cf1":"42","contact.colours":["a","b"]},"dateOfBirth":"1990-09-25","dnd":true,"email":"ann+x@example.com","firstName":"Ann","lastName":"Lee","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#;
+        let cases = [
+            (Call::UpsertContact(samples::v1_contact()), format!("POST /v1/contacts/\n{contact}")),
+            (
+                Call::CreateContact(samples::named_contact()),
+                "POST /v1/contacts/\n{\"companyName\":\"Acme\",\"firstName\":\"Ann\"}".to_owned(),
+            ),
+            (
+                Call::UpdateContact { id: samples::id("c1"), contact: samples::v1_contact() },
+                format!("PUT /v1/contacts/c1\n{contact}"),
+            ),
+            (
+                Call::AddTags { id: samples::id("c1"), tags: ["vip".to_owned(), "new".to_owned()].into() },
+                "POST /v1/contacts/c1/tags/\n{\"tags\":[\"new\",\"vip\"]}".to_owned(),
+            ),
+            (Call::GetContact(samples::id("c1")), "GET /v1/contacts/c1".to_owned()),
+            (
+                Call::FindContact { email: Some("ann+x@example.com".to_owned()), phone: Some("+15550100".to_owned()) },
+                "GET /v1/contacts/lookup?email=ann%2Bx%40example.com&phone=%2B15550100".to_owned(),
+            ),
+            (
+                Call::ContactsChanged { since: EpochMs(1_625_745_731_285), cursor: None, limit: 1000 },
+                "GET /v1/contacts/?limit=100&sortBy=date_updated&order=asc&startAfter=1625745731284".to_owned(),
+            ),
+            (
+                Call::ContactsChanged {
+                    since: EpochMs(0),
+                    cursor: Some(PageCursor(r#"[1603870249758,"UIa"]"#.to_owned())),
+                    limit: 20,
+                },
+                "GET /v1/contacts/?limit=20&sortBy=date_updated&order=asc&startAfter=1603870249758&startAfterId=UIa"
+                    .to_owned(),
+            ),
+            (
+                Call::FindOpportunities(samples::contact_ref()),
+                "GET /v1/pipelines/p1/opportunities?limit=100".to_owned(),
+            ),
+            (
+                Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::bare_opportunity() },
+                r#"POST /v1/pipelines/p1/opportunities/
+{"contactId":"c1","status":"open","title":"Roof"}"#
+                    .to_owned(),
+            ),
+            (
+                Call::UpdateOpportunity { id: samples::id("o1"), opportunity: samples::v1_opportunity() },
+                r#"PUT /v1/pipelines/p1/opportunities/o1
+{"assignedTo":"u1","monetaryValue":220.5,"stageId":"s1","status":"won","title":"Roof"}"#
+                    .to_owned(),
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(shown(&call), expected);
+        }
+    }
+
+    #[test]
+    fn what_v1_lacks_is_refused_by_name() {
+        let gender = Contact { gender: Some("female".to_owned()), ..Contact::default() };
+        let dnd = Contact { dnd_settings: Some(json!({})), ..Contact::default() };
+        let cursor = Some(PageCursor("[]".to_owned()));
+        let cases = [
+            (Call::UpsertContact(gender), "`gender`"),
+            (Call::UpdateContact { id: samples::id("c1"), contact: dnd }, "`dndSettings`"),
+            (Call::UpdateOpportunity { id: samples::id("o1"), opportunity: samples::bare_opportunity() }, "`status`"),
+            (
+                Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::full_opportunity() },
+                "`customFields`",
+            ),
+            (Call::ContactsChanged { since: EpochMs(0), cursor, limit: 1 }, "cursor"),
+        ];
+        for (call, field) in cases {
+            let Unsupported(lacking) = request(&call).unwrap_err();
+            assert!(lacking.contains(field), "{lacking}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Requests of API v2 (`services.leadconnectorhq.com`): GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
+//! `apps/opportunities.json`.
+
+use ghl_sync_engine::domain::{
+    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, LocationId, Opportunity, OpportunityStatus, PageCursor,
+};
+use serde_json::{Value, json};
+
+use crate::fields::{self, Object, put};
+use crate::iso8601;
+use crate::request::{MAX_PAGE, Request, Unsupported};
+
+/// The `Version` header of contacts and opportunities; without one GHL answers 401.
+pub(crate) const VERSION: &str = "2021-07-28";
+
+/// The request that `call` is for `location`.
+pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Unsupported> {
+    Ok(match call {
+        Call::UpsertContact(contact) => Request::post("/contacts/upsert", new_contact(location, contact)),
+        Call::CreateContact(contact) => Request::post("/contacts/", new_contact(location, contact)),
+        Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), known_contact(contact)),
+        Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
+        Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
+        Call::ContactsChanged { since, cursor, limit } => contacts_changed(location, *since, cursor.as_ref(), *limit)?,
+        Call::FindOpportunities(of) => find_opportunities(location, of),
+        Call::CreateOpportunity { contact_id, opportunity } => {
+            Request::post("/opportunities/", new_opportunity(location, contact_id, opportunity))
+        }
+        Call::UpdateOpportunity { id, opportunity } => {
+            Request::put(format!("/opportunities/{id}"), known_opportunity(opportunity))
+        }
+    })
+}
+
+/// `CreateContactDto`, which upsert takes as well.
+fn new_contact(location: &LocationId, contact: &Contact) -> Object {
+    let mut body = known_contact(contact);
+    put(&mut body, "gender", &contact.gender);
+    put(&mut body, "companyName", &contact.company_name);
+    body.insert("locationId".to_owned(), location.as_str().into());
+    body
+}
+
+/// `UpdateContactDto`, which has no `locationId`, `gender` and `companyName`: GHL answers 422 to fields it does not
+/// know.
+fn known_contact(contact: &Contact) -> Object {
+    let mut body = fields::common(contact);
+    put(&mut body, "dndSettings", &contact.dnd_settings);
+    put(&mut body, "customFields", &custom_fields(&contact.custom_fields));
+    body
+}
+
+/// Custom fields are written with `field_value`, although they are read as `value`.
+fn custom_fields(fields: &[CustomField]) -> Option<Vec<Value>> {
+    let written = |field: &CustomField| {
+        let (by, name) = fields::name_of(field);
+        json!({ by: name, "field_value": field.value })
+    };
+    (!fields.is_empty()).then(|| fields.iter().map(written).collect())
+}
+
+/// The phone's parameter is called `number`.
+fn find_contact(location: &LocationId, email: Option<&str>, phone: Option<&str>) -> Request {
+    let mut query = vec![("locationId", location.to_string())];
+    query.extend(email.map(|email| ("email", email.to_owned())));
+    query.extend(phone.map(|phone| ("number", phone.to_owned())));
+    Request::get("/contacts/search/duplicate", query)
+}
+
+/// The body's schema is empty in the specification; fields, operators and cursor are those of the vendor's search
+/// guide that the specification links to. A flat `gte` instead of `range` is a 422.
+fn contacts_changed(
+    location: &LocationId,
+    since: EpochMs,
+    cursor: Option<&PageCursor>,
+    limit: u32,
+) -> Result<Request, Unsupported> {
+    let mut body = json!({
+        "locationId": location.as_str(),
+        "pageLimit": limit.clamp(1, MAX_PAGE),
+        "filters": [{ "field": "dateUpdated", "operator": "range", "value": { "gte": iso8601::format(since) } }],
+        "sort": [{ "field": "dateUpdated", "direction": "asc" }],
+    });
+    if let Some(PageCursor(cursor)) = cursor {
+        let after: Vec<Value> =
+            serde_json::from_str(cursor).map_err(|_| Unsupported("the page cursor is not one of this API"))?;
+        body["searchAfter"] = after.into();
+    }
+    Ok(Request::post("/contacts/search", body))
+}
+
+/// The query's names are in snake case; GHL answers 422 to `locationId` here.
+fn find_opportunities(location: &LocationId, of: &ContactRef) -> Request {
+    let query = vec![
+        ("location_id", location.to_string()),
+        ("pipeline_id", of.pipeline_id.to_string()),
+        ("contact_id", of.contact_id.to_string()),
+        ("limit", MAX_PAGE.to_string()),
+    ];
+    Request::get("/opportunities/search", query)
+}
+
+/// `CreateDto`, which requires a status.
+fn new_opportunity(location: &LocationId, contact: &GhlId, opportunity: &Opportunity) -> Object {
+    let mut body = known_opportunity(opportunity);
+    body.insert("locationId".to_owned(), location.as_str().into());
+    body.insert("contactId".to_owned(), contact.as_str().into());
+    body.insert("status".to_owned(), opportunity.status.unwrap_or(OpportunityStatus::Open).as_str().into());
+    body
+}
+
+/// `UpdateOpportunityDto`, which has no `locationId` and `contactId`.
+fn known_opportunity(opportunity: &Opportunity) -> Object {
+    let Opportunity {
+        contact_record: _,
+        contact_id: _,
+        pipeline_id,
+        name,
+        status,
+        pipeline_stage_id,
+        monetary_value,
+        assigned_to,
+        custom_fields: fields,
+    } = opportunity;
+    let mut body = Object::new();
+    body.insert("pipelineId".to_owned(), pipeline_id.as_str().into());
+    body.insert("name".to_owned(), name.as_str().into());
+    put(&mut body, "status", &status.map(OpportunityStatus::as_str));
+    put(&mut body, "pipelineStageId", &pipeline_stage_id.as_ref().map(GhlId::as_str));
+    put(&mut body, "monetaryValue", monetary_value);
+    put(&mut body, "assignedTo", assigned_to);
+    put(&mut body, "customFields", &custom_fields(fields));
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::samples;
+
+    fn shown(call: &Call) -> String {
+        let base = "https://services.leadconnectorhq.com".parse().unwrap();
+        request(&LocationId::new("loc1").unwrap(), call).unwrap().preview(&base)
+    }
+
+    #[test]
+    fn every_call_is_the_request_that_the_specification_says() {
+        let cases = [
+            (
+                Call::UpsertContact(samples::full_contact()),
+                r#"POST /contacts/upsert
+{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","gender":"female","lastName":"Lee","locationId":"loc1","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#,
+            ),
+            (
+                Call::CreateContact(samples::named_contact()),
+                r#"POST /contacts/
+{"companyName":"Acme","firstName":"Ann","locationId":"loc1"}"#,
+            ),
+            (
+                Call::UpdateContact { id: samples::id("c1"), contact: samples::full_contact() },
+                r#"PUT /contacts/c1
+{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","lastName":"Lee","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#,
+            ),
+            (
+                Call::AddTags { id: samples::id("c1"), tags: ["vip".to_owned(), "new".to_owned()].into() },
+                r#"POST /contacts/c1/tags
+{"tags":["new","vip"]}"#,
+            ),
+            (Call::GetContact(samples::id("c1")), "GET /contacts/c1"),
+            (
+                Call::FindContact { email: Some("ann+x@example.com".to_owned()), phone: Some("+15550100".to_owned()) },
+                "GET /contacts/search/duplicate?locationId=loc1&email=ann%2Bx%40example.com&number=%2B15550100",
+            ),
+            (
+                Call::FindContact { email: None, phone: Some("+1 & co".to_owned()) },
+                "GET /contacts/search/duplicate?locationId=loc1&number=%2B1+%26+co",
+            ),
+            (
+                Call::ContactsChanged { since: EpochMs(1_625_745_731_285), cursor: None, limit: 1000 },
+                r#"POST /contacts/search
+{"filters":[{"field":"dateUpdated","operator":"range","value":{"gte":"2021-07-08T12:02:11.285Z"}}],"locationId":"loc1","pageLimit":100,"sort":[{"direction":"asc","field":"dateUpdated"}]}"#,
+            ),
+            (
+                Call::ContactsChanged {
+                    since: EpochMs(0),
+                    cursor: Some(PageCursor(r#"[1736471515514,"VU1"]"#.to_owned())),
+                    limit: 20,
+                },
+                r#"POST /contacts/search
+{"filters":[{"field":"dateUpdated","operator":"range","value":{"gte":"1970-01-01T00:00:00.000Z"}}],"locationId":"loc1","pageLimit":20,"searchAfter":[1736471515514,"VU1"],"sort":[{"direction":"asc","field":"dateUpdated"}]}"#,
+            ),
+            (
+                Call::FindOpportunities(samples::contact_ref()),
+                "GET /opportunities/search?location_id=loc1&pipeline_id=p1&contact_id=c1&limit=100",
+            ),
+            (
+                Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::bare_opportunity() },
+                r#"POST /opportunities/
+{"contactId":"c1","locationId":"loc1","name":"Roof","pipelineId":"p1","status":"open"}"#,
+            ),
+            (
+                Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::full_opportunity() },
+                r#"POST /opportunities/
+{"assignedTo":"u1","contactId":"c1","customFields":[{"field_value":7,"key":"opportunity.size"}],"locationId":"loc1","monetaryValue":220.5,"name":"Roof","pipelineId":"p1","pipelineStageId":"s1","status":"won"}"#,
+            ),
+            (
+                Call::UpdateOpportunity { id: samples::id("o1"), opportunity: samples::full_opportunity() },
+                r#"PUT /opportunities/o1
+{"assignedTo":"u1","customFields":[{"field_value":7,"key":"opportunity.size"}],"monetaryValue":220.5,"name":"Roof","pipelineId":"p1","pipelineStageId":"s1","status":"won"}"#,
+            ),
+            (
+                Call::UpdateOpportunity { id: samples::id("o1"), opportunity: samples::bare_opportunity() },
+                r#"PUT /opportunities/o1
+{"name":"Roof","pipelineId":"p1"}"#,
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(shown(&call), expected);
+        }
+    }
+
+    #[test]
+    fn tags_go_by_no_call_but_their_own() {
+        assert!(!samples::full_contact().tags.is_empty());
+        let contact = samples::full_contact;
+        for call in [
+            Call::UpsertContact(contact()),
+            Call::CreateContact(contact()),
+            Call::UpdateContact { id: samples::id("c1"), contact: contact() },
+        ] {
+            assert!(!shown(&call).contains("tags"), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_that_is_none_is_not_sent() {
+        let call = Call::ContactsChanged { since: EpochMs(0), cursor: Some(PageCursor("x".to_owned())), limit: 1 };
+        let Unsupported(lacking) = request(&LocationId::new("loc1").unwrap(), &call).unwrap_err();
+        assert!(lacking.contains("cursor"), "{lacking}");
+    }
+}
