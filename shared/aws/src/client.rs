@@ -1,0 +1,85 @@
+//! The SDK clients, made by hand: in Lambda the credentials stand in the environment, and the provider chain of
+//! `aws-config` would bring clients for STS and SSO that nobody calls.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+/// Attempts per request, the first included.
+const ATTEMPTS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one attempt. A long poll of a queue needs a longer one.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For all attempts of a request and the pauses between them.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where AWS is, and who calls it.
+#[derive(Debug, Clone)]
+pub struct AwsConfig {
+    /// The region, such as `us-east-1`.
+    pub region: String,
+    /// Access key, secret key and, in Lambda, the session token.
+    pub credentials: Credentials,
+    /// URL of a DynamoDB other than the region's own. An `http://` URL is served without TLS.
+    pub dynamodb_endpoint: Option<String>,
+    /// URL of an SQS other than the region's own. An `http://` URL is served without TLS.
+    pub sqs_endpoint: Option<String>,
+    /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
+    /// so that no error is hidden from them.
+    pub retries: bool,
+}
+
+impl AwsConfig {
+    /// A client for DynamoDB. Make one per process: it holds the connections.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(http_client(self.dynamodb_endpoint.as_deref()))
+            .timeout_config(timeouts())
+            .retry_config(self.retry_config());
+        config.set_endpoint_url(self.dynamodb_endpoint.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// A client for SQS. Make one per process: it holds the connections.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(http_client(self.sqs_endpoint.as_deref()))
+            .timeout_config(timeouts())
+            .retry_config(self.retry_config());
+        config.set_endpoint_url(self.sqs_endpoint.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    fn retry_config(&self) -> RetryConfig {
+        if self.retries { RetryConfig::standard().with_max_attempts(ATTEMPTS) } else { RetryConfig::disabled() }
+    }
+}
+
+fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    match endpoint {
+        // Loads no root certificates: a test host may have none.
+        Some(url) if url.starts_with("http://") => builder.build_http(),
+        _ => builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https(),
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}

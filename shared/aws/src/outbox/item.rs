@@ -1,0 +1,64 @@
+//! A record as an item: how it is read.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Record, RecordKey};
+
+use crate::expression::text;
+use crate::fields::{Damage, Fields};
+use crate::table::Item;
+use crate::tables::record;
+
+/// Reads the record of `location` and `key` from its item.
+pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Result<Record, Damage> {
+    let fields = Fields(item);
+    let time = |attribute| Ok(fields.optional_number(attribute)?.map(EpochMs));
+    Ok(Record {
+        location_id: location.clone(),
+        key: key.clone(),
+        payload: payload(key, fields.text(record::PAYLOAD)?)?,
+        version: fields.number(record::VERSION)?,
+        priority: priority(fields.text(record::PRIORITY)?)?,
+        // Both attributes make it due: a late settlement may leave a due time behind on a record that is not.
+        due_at: if item.contains_key(record::DUE_PK) { time(record::DUE_AT)? } else { None },
+        not_before: time(record::NOT_BEFORE)?,
+        attempts: fields.optional_number(record::ATTEMPTS)?.unwrap_or_default(),
+        last_error: read_last_error(fields.optional_text(record::LAST_ERROR)?),
+        ghl_id: fields.optional_parsed(record::GHL_ID)?,
+        accepted_version: fields.optional_number(record::ACCEPTED_VERSION)?,
+        accepted_hash: fields.optional_parsed(record::ACCEPTED_HASH)?,
+        waits_for: fields.optional_parsed(record::WAITS_FOR)?,
+    })
+}
+
+/// What went wrong last, as it is stored.
+pub(super) fn last_error(error: &LastError) -> AttributeValue {
+    // Strings and numbers only: this cannot fail to serialize.
+    text(serde_json::to_string(error).unwrap_or_default())
+}
+
+/// What went wrong last is for people to read. A code that this build does not know (a newer one wrote it) must not
+/// keep the record from being sent.
+fn read_last_error(json: Option<&str>) -> Option<LastError> {
+    serde_json::from_str(json?).ok()
+}
+
+fn payload(key: &RecordKey, json: &str) -> Result<Payload, Damage> {
+    Payload::from_json(key.kind, json).map_err(|error| match error {
+        // The parser's own words may quote the content.
+        PayloadError::Malformed { kind, source } => {
+            let position = source.column();
+            Damage::new(
+                record::PAYLOAD,
+                format!("is a malformed {kind} ({:?} error at column {position})", source.classify()),
+            )
+        }
+        PayloadError::Field { .. } => Damage::new(record::PAYLOAD, format!("is refused: {error}")),
+    })
+}
+
+fn priority(text: &str) -> Result<Priority, Damage> {
+    Priority::ALL
+        .into_iter()
+        .find(|priority| priority.as_str() == text)
+        .ok_or_else(|| Damage::new(record::PRIORITY, "is not high, normal or low"))
+}

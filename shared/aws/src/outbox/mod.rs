@@ -1,0 +1,173 @@
+//! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
+
+mod item;
+mod load;
+mod settlement;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{
+    EpochMs, ErrorCode, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+};
+use ghl_sync_engine::ports::{Due, Loaded, Outbox, PortError, Put, Settled};
+
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::tables::record;
+use crate::usage::{Purpose, Usage};
+
+/// The [`Outbox`] in a table that is made like [`RECORDS`](crate::tables::RECORDS).
+///
+/// `put` and `settle` are one `UpdateItem` each (a `settle` of a record that was put again meanwhile is two), so
+/// they may be repeated and may race. Units for a record of up to 1 KB: a put costs 2 write units (3 if the record is
+/// due already: its index entry moves), an acceptance 2.
+#[derive(Debug, Clone)]
+pub struct DynamoOutbox {
+    table: Table,
+}
+
+impl DynamoOutbox {
+    /// The outbox in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoOutbox { table: Table::new(client, table, usage) }
+    }
+}
+
+#[async_trait]
+impl Outbox for DynamoOutbox {
+    async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+        let key = key_of(&record.location_id, &record.key());
+        match self.table.update(Purpose::OutboxPut, key, put_update(record, now)).await? {
+            Updated::Written => Ok(Put::Stored),
+            Updated::Refused(_) => Ok(Put::Unchanged),
+        }
+    }
+
+    async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
+        let mut due = Vec::new();
+        let mut start = None;
+        // More than one page only if entries are unreadable, or the page grows beyond 1 MB.
+        while let Some(missing) = missing(limit, due.len()) {
+            let query = IndexQuery {
+                index: record::DUE_INDEX,
+                condition: "#due_pk = :due_pk",
+                values: HashMap::from([(":due_pk".to_owned(), due_partition(location, priority))]),
+                limit: missing,
+                start,
+            };
+            let page = self.table.query(Purpose::OutboxDue, query).await?;
+            due.extend(page.items.iter().filter_map(due_entry));
+            start = page.end;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(due)
+    }
+
+    async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError> {
+        load::records(&self.table, location, keys).await
+    }
+
+    async fn settle(&self, record: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let settled = settlement::of_sent_version(record, outcome, now);
+        match self.table.update(Purpose::OutboxSettle, key.clone(), settled).await? {
+            Updated::Written => return Ok(Settled::Done),
+            // Deleted by hand: what is gone is not brought back.
+            Updated::Refused(None) => {}
+            Updated::Refused(Some(_)) => {
+                if let Some(facts) = settlement::facts(record, outcome, now) {
+                    self.table.update(Purpose::OutboxSettle, key, facts).await?;
+                }
+            }
+        }
+        Ok(Settled::ChangedMeanwhile)
+    }
+
+    /// Takes the record out if it still is what could not be read: one that a put has repaired stays due.
+    async fn quarantine(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        reason: &str,
+        now: EpochMs,
+    ) -> Result<(), PortError> {
+        let Some(damaged) = load::item_if_damaged(&self.table, location, key).await? else { return Ok(()) };
+        let update = quarantine_update(location, &damaged, reason, now);
+        // Refused: a put has replaced the content. If the record is still damaged, the next batch meets it again.
+        self.table.update(Purpose::OutboxQuarantine, key_of(location, key), update).await.map(drop)
+    }
+}
+
+/// The record, one version on and due now, unless GHL has accepted this content as the record's last version.
+///
+/// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
+/// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
+fn put_update(put: &PutRecord, now: EpochMs) -> Update {
+    Update::new()
+        .increment(record::VERSION)
+        .set(record::PAYLOAD, text(put.payload.to_json()))
+        .set(record::PRIORITY, text(put.priority.as_str()))
+        .set(record::DUE_PK, due_partition(&put.location_id, put.priority))
+        .set(record::DUE_AT, number(now.0))
+        .set(record::ATTEMPTS, number(0))
+        .set(record::UPDATED_AT, number(now.0))
+        .set_once(record::CREATED_AT, number(now.0))
+        .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
+        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN])
+        .only_if("NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))")
+        .with(":hash", text(put.payload.hash().to_string()))
+}
+
+/// Out of the due index and into the failed one, if the record is still the version that was found damaged.
+fn quarantine_update(location: &LocationId, damaged: &Item, reason: &str, now: EpochMs) -> Update {
+    let error = LastError { code: ErrorCode::Internal, status: None, message: reason.to_owned(), at: now };
+    let update = Update::new()
+        .set(record::FAILED_PK, text(location.as_str()))
+        .set(record::FAILED_AT, number(now.0))
+        .set(record::LAST_ERROR, item::last_error(&error))
+        .remove([record::DUE_PK, record::DUE_AT])
+        .only_if("attribute_exists(#location_id)");
+    match damaged.get(record::VERSION) {
+        Some(version) => update.only_if("#version = :damaged").with(":damaged", version.clone()),
+        None => update.only_if("attribute_not_exists(#version)"),
+    }
+}
+
+fn key_of(location: &LocationId, key: &RecordKey) -> Item {
+    HashMap::from([
+        (record::LOCATION_ID.to_owned(), text(location.as_str())),
+        (record::RECORD.to_owned(), text(key.to_string())),
+    ])
+}
+
+fn due_partition(location: &LocationId, priority: Priority) -> AttributeValue {
+    text(format!("{location}#{}", priority.as_str()))
+}
+
+/// How many of `limit` entries are missing; `None` when none is.
+fn missing(limit: u32, found: usize) -> Option<u32> {
+    limit.checked_sub(u32::try_from(found).ok()?).filter(|missing| *missing > 0)
+}
+
+/// An entry of the due index. One whose key is none of ours was put there by hand, and is passed over.
+fn due_entry(entry: &Item) -> Option<Due> {
+    match read_due_entry(Fields(entry)) {
+        Ok(due) => Some(due),
+        Err(damage) => {
+            tracing::warn!(%damage, "an entry of the due index is not a record of ours");
+            None
+        }
+    }
+}
+
+fn read_due_entry(entry: Fields<'_>) -> Result<Due, Damage> {
+    Ok(Due { key: entry.parsed(record::RECORD)?, due_at: EpochMs(entry.number(record::DUE_AT)?) })
+}

@@ -1,0 +1,100 @@
+//! What is written about a record when its batch has ended.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{ContentHash, EpochMs, GhlId, Outcome, Record};
+
+use super::item;
+use crate::expression::{Update, number, text};
+use crate::tables::record;
+
+/// What has been deleted by hand is not brought back.
+const EXISTS: &str = "attribute_exists(#location_id)";
+
+/// The whole outcome, if the record is still the version that was sent.
+///
+/// An acceptance counts whoever else has settled that version. Anything else counts only while the record is due: a
+/// late failure must not undo what somebody else achieved. All of it may be written twice, since the SDK repeats a
+/// request whose reply was lost; so attempts are set and not counted up, and a failure that finds itself is at home.
+pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
+    let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
+    match outcome {
+        Outcome::Accepted { ghl_id, hash } => accept(update, sent.version, ghl_id, *hash, now)
+            .set(record::ATTEMPTS, number(0))
+            .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
+            .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN]),
+        Outcome::Failed { error, ghl_id } => update
+            .only_if("attribute_exists(#due_pk) OR #failed_at = :failed_at")
+            .set(record::FAILED_PK, text(sent.location_id.as_str()))
+            .set(record::FAILED_AT, number(now.0))
+            .set(record::LAST_ERROR, item::last_error(error))
+            .set_known(record::GHL_ID, id(ghl_id.as_ref()))
+            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
+        Outcome::Retry { due_at, error, not_before, ghl_id } => update
+            .only_if("attribute_exists(#due_pk)")
+            .set(record::DUE_AT, number(due_at.0))
+            .set(record::ATTEMPTS, number(u64::from(sent.attempts.saturating_add(1))))
+            .set(record::LAST_ERROR, item::last_error(error))
+            .set_or_remove(record::NOT_BEFORE, time(*not_before))
+            .set_known(record::GHL_ID, id(ghl_id.as_ref()))
+            .remove([record::WAITS_FOR]),
+        Outcome::Wait { due_at, waits_for, not_before, ghl_id } => update
+            .only_if("attribute_exists(#due_pk)")
+            .set(record::DUE_AT, number(due_at.0))
+            .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
+            .set_known(record::NOT_BEFORE, time(*not_before))
+            .set_known(record::GHL_ID, id(ghl_id.as_ref())),
+        Outcome::WouldSend { request, stays_due: true } => {
+            update.only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
+        }
+        Outcome::WouldSend { request, stays_due: false } => update
+            .only_if("attribute_exists(#due_pk) OR #dry_run = :dry_run")
+            .set(record::DRY_RUN, text(request))
+            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
+    }
+}
+
+/// What GHL told, which is true of the record whatever version it has now; `None` if that is nothing.
+///
+/// An acceptance that comes after a newer one says nothing new, and is refused.
+pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Update> {
+    match outcome {
+        Outcome::Accepted { ghl_id, hash } => Some(
+            accept(Update::new().only_if(EXISTS), sent.version, ghl_id, *hash, now)
+                .only_if("attribute_not_exists(#accepted_version) OR #accepted_version < :accepted_version"),
+        ),
+        Outcome::Failed { ghl_id, .. } => learn(ghl_id.as_ref(), None),
+        Outcome::Retry { not_before, ghl_id, .. } | Outcome::Wait { not_before, ghl_id, .. } => {
+            learn(ghl_id.as_ref(), *not_before)
+        }
+        Outcome::WouldSend { .. } => None,
+    }
+}
+
+fn accept(update: Update, version: u64, ghl_id: &GhlId, hash: ContentHash, now: EpochMs) -> Update {
+    update
+        .set(record::GHL_ID, text(ghl_id.as_str()))
+        .set(record::ACCEPTED_VERSION, number(version))
+        .set(record::ACCEPTED_HASH, text(hash.to_string()))
+        .set(record::ACCEPTED_AT, number(now.0))
+}
+
+/// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before.
+fn learn(ghl_id: Option<&GhlId>, not_before: Option<EpochMs>) -> Option<Update> {
+    if ghl_id.is_none() && not_before.is_none() {
+        return None;
+    }
+    let update = Update::new()
+        .only_if(EXISTS)
+        .set_known(record::GHL_ID, id(ghl_id))
+        .set_known(record::NOT_BEFORE, time(not_before))
+        .set_known(record::DUE_AT, time(not_before));
+    Some(update)
+}
+
+fn id(ghl_id: Option<&GhlId>) -> Option<AttributeValue> {
+    ghl_id.map(|id| text(id.as_str()))
+}
+
+fn time(time: Option<EpochMs>) -> Option<AttributeValue> {
+    time.map(|time| number(time.0))
+}

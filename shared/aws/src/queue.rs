@@ -1,0 +1,61 @@
+//! The queue of batches in SQS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use ghl_sync_engine::domain::Batch;
+use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
+
+use crate::usage::{Purpose, Usage};
+
+/// The [`BatchQueue`] in a standard SQS queue.
+#[derive(Debug, Clone)]
+pub struct SqsBatchQueue {
+    client: Client,
+    queue_url: String,
+    usage: Arc<Usage>,
+}
+
+impl SqsBatchQueue {
+    /// The queue at `queue_url`.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
+        SqsBatchQueue { client, queue_url: queue_url.into(), usage }
+    }
+}
+
+#[async_trait]
+impl BatchQueue for SqsBatchQueue {
+    /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
+    /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
+    async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(batch.to_json())
+            .delay_seconds(whole_seconds(delay))
+            .customize()
+            .interceptor(self.usage.attempts(Purpose::QueueSend));
+        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::QueueSend.as_str(), error))
+    }
+}
+
+fn whole_seconds(delay: Duration) -> i32 {
+    i32::try_from(delay.min(MAX_DELAY).as_secs()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_cut_to_whole_seconds_and_to_what_sqs_takes() {
+        let cases = [(0, 0), (999, 0), (1_000, 1), (59_999, 59), (900_000, 900), (900_001, 900), (u64::MAX, 900)];
+        for (milliseconds, seconds) in cases {
+            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), seconds, "{milliseconds} ms");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A DynamoDB table as the adapters see it: few kinds of request, each counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+};
+use ghl_sync_engine::ports::PortError;
+
+use crate::expression::{Update, names_in};
+use crate::usage::{Purpose, Usage};
+
+/// An item, or the key of one.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    client: Client,
+    name: String,
+    usage: Arc<Usage>,
+}
+
+/// What became of an update.
+#[derive(Debug)]
+pub(crate) enum Updated {
+    /// It is done.
+    Written,
+    /// Its condition did not hold. The item as it stands, if there is one.
+    Refused(Option<Item>),
+}
+
+/// A query of an index, ascending.
+#[derive(Debug)]
+pub(crate) struct IndexQuery {
+    pub(crate) index: &'static str,
+    pub(crate) condition: &'static str,
+    pub(crate) values: HashMap<String, AttributeValue>,
+    /// Most entries of the page, at least 1.
+    pub(crate) limit: u32,
+    /// Where the page before ended.
+    pub(crate) start: Option<Item>,
+}
+
+/// One page of an index.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) items: Vec<Item>,
+    /// Where it ended; `None` on the last page.
+    pub(crate) end: Option<Item>,
+}
+
+/// What one batch get found.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) items: Vec<Item>,
+    /// Keys that DynamoDB did not get to.
+    pub(crate) left_over: Vec<Item>,
+}
+
+impl Table {
+    pub(crate) fn new(client: Client, name: impl Into<String>, usage: Arc<Usage>) -> Self {
+        Table { client, name: name.into(), usage }
+    }
+
+    pub(crate) async fn update(&self, purpose: Purpose, key: Item, update: Update) -> Result<Updated, PortError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let request = update.onto(request).customize().interceptor(self.usage.attempts(purpose));
+        match request.send().await {
+            Ok(output) => {
+                self.charge(purpose, output.consumed_capacity());
+                Ok(Updated::Written)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                    Ok(Updated::Refused(refusal.item().cloned()))
+                }
+                _ => Err(PortError::new(purpose.as_str(), error)),
+            },
+        }
+    }
+
+    /// The item as it is now (strongly consistent).
+    pub(crate) async fn get(&self, purpose: Purpose, key: Item) -> Result<Option<Item>, PortError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .interceptor(self.usage.attempts(purpose))
+            .send()
+            .await
+            .map_err(|error| PortError::new(purpose.as_str(), error))?;
+        self.charge(purpose, output.consumed_capacity());
+        Ok(output.item)
+    }
+
+    /// The items as they are now (strongly consistent), in no order. `keys` are 1 to 100 different ones.
+    pub(crate) async fn batch_get(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Got, PortError> {
+        let failed = |error| PortError { action: purpose.as_str(), source: error };
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.name, keys.map_err(|error| failed(error.into()))?)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .interceptor(self.usage.attempts(purpose))
+            .send()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        self.charge(purpose, output.consumed_capacity());
+        let items = output.responses.and_then(|mut tables| tables.remove(&self.name));
+        let left_over = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+        Ok(Got { items: items.unwrap_or_default(), left_over: left_over.map(|keys| keys.keys).unwrap_or_default() })
+    }
+
+    /// One page of an index (eventually consistent).
+    pub(crate) async fn query(&self, purpose: Purpose, query: IndexQuery) -> Result<Page, PortError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(query.index)
+            .key_condition_expression(query.condition)
+            .set_expression_attribute_names(Some(names_in(query.condition)))
+            .set_expression_attribute_values(Some(query.values))
+            .limit(i32::try_from(query.limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(query.start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .interceptor(self.usage.attempts(purpose))
+            .send()
+            .await
+            .map_err(|error| PortError::new(purpose.as_str(), error))?;
+        self.charge(purpose, output.consumed_capacity());
+        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+    }
+
+    fn charge<'a>(&self, purpose: Purpose, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        for units in consumed.into_iter().filter_map(ConsumedCapacity::capacity_units) {
+            self.usage.add_units(purpose, units);
+        }
+    }
+}

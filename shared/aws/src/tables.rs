@@ -1,0 +1,236 @@
+//! The two tables: their attributes, keys and indexes, as `template.yaml` deploys them.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
+use ghl_sync_engine::ports::PortError;
+
+/// Attributes of the records table. Times are milliseconds since the Unix epoch.
+pub mod record {
+    /// Partition key: whose record.
+    pub const LOCATION_ID: &str = "location_id";
+    /// Sort key: `kind#id`.
+    pub const RECORD: &str = "record";
+    /// The content, as canonical JSON.
+    pub const PAYLOAD: &str = "payload";
+    /// Grows with every put that changed something.
+    pub const VERSION: &str = "version";
+    /// `high`, `normal` or `low`.
+    pub const PRIORITY: &str = "priority";
+    /// `location#priority`, exactly while the record is due.
+    pub const DUE_PK: &str = "due_pk";
+    /// When the record is due, exactly while it is.
+    pub const DUE_AT: &str = "due_at";
+    /// Nothing is written to GHL before.
+    pub const NOT_BEFORE: &str = "not_before";
+    /// Batches in which the record failed in a way that counts.
+    pub const ATTEMPTS: &str = "attempts";
+    /// What went wrong last, as JSON.
+    pub const LAST_ERROR: &str = "last_error";
+    /// The record whose GHL id this one waits for.
+    pub const WAITS_FOR: &str = "waits_for";
+    /// GHL's id of it.
+    pub const GHL_ID: &str = "ghl_id";
+    /// The version that GHL accepted last.
+    pub const ACCEPTED_VERSION: &str = "accepted_version";
+    /// Hash of the content that GHL accepted last.
+    pub const ACCEPTED_HASH: &str = "accepted_hash";
+    /// When GHL accepted it last.
+    pub const ACCEPTED_AT: &str = "accepted_at";
+    /// The location, exactly while the record stands as failed.
+    pub const FAILED_PK: &str = "failed_pk";
+    /// When the record failed for good, exactly while it stands as failed.
+    pub const FAILED_AT: &str = "failed_at";
+    /// The request that a dry run would have sent.
+    pub const DRY_RUN: &str = "dry_run";
+    /// When the record was put first.
+    pub const CREATED_AT: &str = "created_at";
+    /// When the record was put last.
+    pub const UPDATED_AT: &str = "updated_at";
+    /// Index of the due records of a location and priority, soonest first.
+    pub const DUE_INDEX: &str = "due";
+    /// Index of the failed records of a location, oldest failure first.
+    pub const FAILED_INDEX: &str = "failed";
+}
+
+/// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
+pub mod state {
+    /// Partition key: `gate#scope`.
+    pub const PK: &str = "pk";
+    /// Advances with every write of a gate.
+    pub const REV: &str = "rev";
+    /// Advances with every put into one of the scope's locations.
+    pub const KICK: &str = "kick";
+    /// When the last put was.
+    pub const KICKED_AT: &str = "kicked_at";
+    /// The gate, as JSON.
+    pub const GATE: &str = "gate";
+    /// Who wrote the gate last: a number of that write alone.
+    pub const TOKEN: &str = "token";
+    /// 0 to 15, exactly while there is something to look at.
+    pub const LOOK_SHARD: &str = "look_shard";
+    /// When to look at the gate, exactly while there is something to look at.
+    pub const LOOK_AT: &str = "look_at";
+    /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
+    pub const TTL: &str = "ttl_epoch_s";
+    /// Index of the gates of a shard by the time to look at them.
+    pub const LOOK_INDEX: &str = "look";
+    /// Shards of the look index.
+    pub const LOOK_SHARDS: u8 = 16;
+}
+
+/// The outbox: one item a record.
+pub const RECORDS: TableSpec = TableSpec {
+    key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::RECORD)) },
+    indexes: &[
+        IndexSpec {
+            name: record::DUE_INDEX,
+            key: Key { partition: Attribute::Text(record::DUE_PK), sort: Some(Attribute::Number(record::DUE_AT)) },
+        },
+        IndexSpec {
+            name: record::FAILED_INDEX,
+            key: Key {
+                partition: Attribute::Text(record::FAILED_PK),
+                sort: Some(Attribute::Number(record::FAILED_AT)),
+            },
+        },
+    ],
+    ttl: None,
+};
+
+/// Gates: one item a rate scope.
+pub const STATE: TableSpec = TableSpec {
+    key: Key { partition: Attribute::Text(state::PK), sort: None },
+    indexes: &[IndexSpec {
+        name: state::LOOK_INDEX,
+        key: Key { partition: Attribute::Number(state::LOOK_SHARD), sort: Some(Attribute::Number(state::LOOK_AT)) },
+    }],
+    ttl: Some(state::TTL),
+};
+
+/// A table, charged on demand.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSpec {
+    /// Its key.
+    pub key: Key,
+    /// Its global secondary indexes.
+    pub indexes: &'static [IndexSpec],
+    /// The attribute by which items expire.
+    pub ttl: Option<&'static str>,
+}
+
+/// A global secondary index. It holds keys only, and only items that have all of its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Its key.
+    pub key: Key,
+}
+
+/// A key of one or two attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The partition key.
+    pub partition: Attribute,
+    /// The sort key.
+    pub sort: Option<Attribute>,
+}
+
+/// A key attribute, by its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// `S`
+    Text(&'static str),
+    /// `N`
+    Number(&'static str),
+}
+
+impl TableSpec {
+    /// Creates the table, unless one of this name exists. For embedded servers, where it is usable at once; in AWS the
+    /// template creates the tables.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses or is not reached.
+    pub async fn create(&self, client: &Client, name: &str) -> Result<(), PortError> {
+        let input = self.create_input(name).map_err(|error| PortError::new("tables.create", error))?;
+        match input.send_with(client).await {
+            Ok(_) => self.enable_ttl(client, name).await,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => Ok(()),
+            Err(error) => Err(PortError::new("tables.create", error)),
+        }
+    }
+
+    /// The request that creates the table under `name`, all but its TTL, which DynamoDB takes separately.
+    ///
+    /// # Errors
+    /// Never for a complete specification: it is the SDK's check for missing fields.
+    pub fn create_input(&self, name: &str) -> Result<CreateTableInputBuilder, BuildError> {
+        let mut input = CreateTableInputBuilder::default().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        for attribute in self.key_attributes() {
+            input = input.attribute_definitions(attribute.definition()?);
+        }
+        for element in self.key.schema()? {
+            input = input.key_schema(element);
+        }
+        for index in self.indexes {
+            let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+            let schema = Some(index.key.schema()?);
+            input = input.global_secondary_indexes(
+                GlobalSecondaryIndex::builder()
+                    .index_name(index.name)
+                    .set_key_schema(schema)
+                    .projection(projection)
+                    .build()?,
+            );
+        }
+        Ok(input)
+    }
+
+    async fn enable_ttl(&self, client: &Client, name: &str) -> Result<(), PortError> {
+        let Some(attribute) = self.ttl else { return Ok(()) };
+        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
+        let ttl = ttl.map_err(|error| PortError::new("tables.enable_ttl", error))?;
+        let request = client.update_time_to_live().table_name(name).time_to_live_specification(ttl);
+        request.send().await.map(drop).map_err(|error| PortError::new("tables.enable_ttl", error))
+    }
+
+    /// The attributes of the table's key and of its indexes' keys.
+    fn key_attributes(&self) -> impl Iterator<Item = Attribute> {
+        let keys = std::iter::once(self.key).chain(self.indexes.iter().map(|index| index.key));
+        keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort))
+    }
+}
+
+impl Key {
+    fn schema(self) -> Result<Vec<KeySchemaElement>, BuildError> {
+        let element = |attribute: Attribute, key_type| {
+            KeySchemaElement::builder().attribute_name(attribute.name()).key_type(key_type).build()
+        };
+        std::iter::once(element(self.partition, KeyType::Hash))
+            .chain(self.sort.map(|attribute| element(attribute, KeyType::Range)))
+            .collect()
+    }
+}
+
+impl Attribute {
+    /// The attribute's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Attribute::Text(name) | Attribute::Number(name) => name,
+        }
+    }
+
+    fn definition(self) -> Result<AttributeDefinition, BuildError> {
+        let kind = match self {
+            Attribute::Text(_) => ScalarAttributeType::S,
+            Attribute::Number(_) => ScalarAttributeType::N,
+        };
+        AttributeDefinition::builder().attribute_name(self.name()).attribute_type(kind).build()
+    }
+}

@@ -1,0 +1,114 @@
+//! What the common requests cost, as DynamoDB charges it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::{Count, Purpose, Snapshot};
+use ghl_sync_engine::domain::{Contact, EpochMs, Payload, PutRecord};
+use ghl_sync_engine::policy::Gate;
+use ghl_sync_engine::ports::{GateStore, Outbox};
+
+use crate::fixtures::{Tables, accepted, contact, location, retry, scope};
+
+/// A contact as they usually are: about 450 bytes of JSON.
+fn typical() -> PutRecord {
+    let text = |text: &str| Some(text.to_owned());
+    let contact = Contact {
+        first_name: text("Maximiliane"),
+        last_name: text("Oberhuber-Steiner"),
+        email: text("maximiliane.oberhuber-steiner@example.com"),
+        phone: text("+43 660 5550 1234"),
+        address1: text("Untere Hauptstrasse 118, Stiege 3"),
+        city: text("Sankt Johann im Pongau"),
+        state: text("Salzburg"),
+        postal_code: text("05600"),
+        country: text("AT"),
+        website: text("https://www.oberhuber-steiner.example.com"),
+        source: text("crm import 2026-01"),
+        company_name: text("Oberhuber & Steiner Holzbau GmbH"),
+        tags: vec!["customer".to_owned(), "newsletter".to_owned(), "region-west".to_owned()],
+        ..Contact::default()
+    };
+    PutRecord { payload: Payload::Contact(contact), ..self::contact("crm-0001234567", "") }
+}
+
+#[tokio::test]
+async fn a_typical_contact_is_an_item_of_at_most_1_kb() {
+    let tables = Tables::new().await;
+    let put = typical();
+    assert!((400..500).contains(&put.payload.to_json().len()), "{}", put.payload.to_json().len());
+    let record = tables.put_and_load(&put, 1_767_225_600_000).await;
+    tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(1_767_225_601_000)).await.unwrap();
+    // Accepted and put again, it has all of its attributes but those of a failure.
+    tables.outbox.put(&changed(&put), EpochMs(1_767_225_602_000)).await.unwrap();
+    let item = tables.item(&put.key()).await.unwrap();
+    let size: usize = item.iter().map(|(name, value)| name.len() + size(value)).sum();
+    assert!(size <= 1024, "{size} bytes: {:?}", item.keys());
+}
+
+#[tokio::test]
+async fn requests_cost_what_the_plan_of_the_tables_says() {
+    let tables = Tables::new().await;
+    let put = typical();
+    let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
+
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxPut), (1, 2.0), "the item and its entry in the due index");
+    tables.outbox.put(&put, EpochMs(2)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxPut), (1, 3.0), "due already: the entry moves");
+    let record = tables.record(&put.key()).await;
+    assert_eq!(meter.read(Purpose::OutboxLoad), (1, 1.0));
+    tables.outbox.due(&location(), put.priority, 25).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxDue), (1, 0.5));
+    tables.outbox.settle(&record, &retry(50, None, None), EpochMs(3)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 3.0), "the entry moves");
+    tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(4)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 2.0), "the entry goes");
+    tables.outbox.put(&put, EpochMs(5)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxPut), (1, 0.0), "no units are reported where a condition does not hold");
+
+    tables.gates.kick(&scope("s"), EpochMs(6)).await.unwrap();
+    assert_eq!(meter.read(Purpose::GateKick), (1, 2.0), "the item and its entry in the look index");
+    let rev = tables.gates.load(&scope("s")).await.unwrap().rev;
+    assert_eq!(meter.read(Purpose::GateLoad), (1, 1.0));
+    tables.gates.replace(&scope("s"), rev, &Gate::default()).await.unwrap();
+    assert_eq!(meter.read(Purpose::GateReplace), (1, 2.0), "the entry goes");
+    tables.gates.needing_look(EpochMs(7), 10).await.unwrap();
+    assert_eq!(meter.read(Purpose::GateLook), (16, 8.0), "every shard is asked");
+
+    let total = tables.usage.snapshot();
+    assert_eq!((total.reads().requests, total.reads().units()), (19, 10.5));
+    assert_eq!((total.writes().requests, total.writes().units()), (7, 14.0));
+    assert_eq!((total.gate_writes().requests, total.gate_writes().units()), (2, 4.0));
+    assert_eq!(total.sends(), 0);
+}
+
+/// Reads what was used since it was read last.
+struct Meter<'a> {
+    tables: &'a Tables,
+    last: Snapshot,
+}
+
+impl Meter<'_> {
+    /// Requests and units for `purpose`. There must have been no others.
+    fn read(&mut self, purpose: Purpose) -> (u64, f64) {
+        let now = self.tables.usage.snapshot();
+        let used = now.since(&self.last);
+        self.last = now;
+        assert_eq!(used.total(|other| other != purpose), Count::default());
+        (used.of(purpose).requests, used.of(purpose).units())
+    }
+}
+
+fn changed(put: &PutRecord) -> PutRecord {
+    let Payload::Contact(contact) = &put.payload else { panic!("{put:?}") };
+    let contact = Contact { source: Some("crm import 2026-02".to_owned()), ..contact.clone() };
+    PutRecord { payload: Payload::Contact(contact), ..put.clone() }
+}
+
+/// Bytes of a value, as DynamoDB counts them: text in UTF-8, numbers two digits a byte and one byte more.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        other => panic!("{other:?}"),
+    }
+}

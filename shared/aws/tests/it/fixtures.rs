@@ -1,0 +1,153 @@
+//! Tables with the adapters on them, and records to put.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::{AwsConfig, DynamoGateStore, DynamoOutbox, Usage, tables};
+use ghl_sync_engine::domain::{
+    Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record, RecordId,
+    RecordKey, ScopeId,
+};
+use ghl_sync_engine::ports::{Loaded, Outbox};
+
+use crate::servers;
+
+pub(crate) const RECORDS: &str = "records";
+pub(crate) const STATE: &str = "state";
+
+/// Both tables, empty, with the adapters on them.
+pub(crate) struct Tables {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) outbox: DynamoOutbox,
+    pub(crate) gates: DynamoGateStore,
+    pub(crate) usage: Arc<Usage>,
+}
+
+impl Tables {
+    pub(crate) async fn new() -> Tables {
+        let address = servers::dynamodb().await;
+        Tables::with(AwsConfig { dynamodb_endpoint: Some(format!("http://{address}")), ..servers::config() }).await
+    }
+
+    pub(crate) async fn with(config: AwsConfig) -> Tables {
+        let client = config.dynamodb();
+        tables::RECORDS.create(&client, RECORDS).await.unwrap();
+        tables::STATE.create(&client, STATE).await.unwrap();
+        let usage = Usage::new();
+        Tables {
+            outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
+            gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
+            usage,
+            client,
+        }
+    }
+
+    /// Puts `contact` at `now` and loads it.
+    pub(crate) async fn put_and_load(&self, put: &PutRecord, now: u64) -> Record {
+        self.outbox.put(put, EpochMs(now)).await.unwrap();
+        self.record(&put.key()).await
+    }
+
+    pub(crate) async fn record(&self, key: &RecordKey) -> Record {
+        match self.outbox.load(&location(), std::slice::from_ref(key)).await.unwrap().remove(0) {
+            Loaded::Record(record) => *record,
+            Loaded::Damaged { reason, .. } => panic!("{key} is damaged: {reason}"),
+        }
+    }
+
+    /// Keys that are due at `priority`, in order.
+    pub(crate) async fn due(&self, priority: Priority) -> Vec<String> {
+        let due = self.outbox.due(&location(), priority, 100).await.unwrap();
+        due.into_iter().map(|due| due.key.to_string()).collect()
+    }
+
+    /// The item behind a record, attribute by attribute.
+    pub(crate) async fn item(&self, key: &RecordKey) -> Option<HashMap<String, AttributeValue>> {
+        let request = self.client.get_item().table_name(RECORDS).set_key(Some(item_key(key))).consistent_read(true);
+        request.send().await.unwrap().item
+    }
+
+    /// Changes the item behind a record by hand, as in the console.
+    pub(crate) async fn edit(&self, key: &RecordKey, attribute: &str, value: AttributeValue) {
+        let request = self.client.update_item().table_name(RECORDS).set_key(Some(item_key(key)));
+        let request = request.update_expression("SET #a = :a").expression_attribute_names("#a", attribute);
+        request.expression_attribute_values(":a", value).send().await.unwrap();
+    }
+
+    /// Puts an item into the due index whose sort key is none of ours.
+    pub(crate) async fn put_foreign_item(&self, sort_key: &str, due_at: u64) {
+        let request = self.client.put_item().table_name(RECORDS);
+        let request = request.item("location_id", AttributeValue::S(location().to_string()));
+        let request = request.item("record", AttributeValue::S(sort_key.to_owned()));
+        let request = request.item("due_pk", AttributeValue::S(format!("{}#normal", location())));
+        request.item("due_at", AttributeValue::N(due_at.to_string())).send().await.unwrap();
+    }
+
+    /// Deletes a record by hand, as in the console.
+    pub(crate) async fn delete(&self, key: &RecordKey) {
+        let request = self.client.delete_item().table_name(RECORDS).set_key(Some(item_key(key)));
+        request.send().await.unwrap();
+    }
+
+    /// How many items an index holds.
+    pub(crate) async fn index_size(&self, table: &str, index: &str) -> i32 {
+        self.client.scan().table_name(table).index_name(index).send().await.unwrap().count()
+    }
+}
+
+fn item_key(key: &RecordKey) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        ("location_id".to_owned(), AttributeValue::S(location().to_string())),
+        ("record".to_owned(), AttributeValue::S(key.to_string())),
+    ])
+}
+
+pub(crate) fn location() -> LocationId {
+    LocationId::new("ve9EPM428h8vShlRW1KT").unwrap()
+}
+
+pub(crate) fn scope(name: &str) -> ScopeId {
+    ScopeId::new(name).unwrap()
+}
+
+pub(crate) fn ghl_id(id: &str) -> GhlId {
+    GhlId::new(id).unwrap()
+}
+
+pub(crate) fn key(key: &str) -> RecordKey {
+    key.parse().unwrap()
+}
+
+/// A contact with this id and first name, of normal priority.
+pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
+    let contact = Contact {
+        first_name: Some(first_name.to_owned()),
+        email: Some(format!("{id}@example.com")),
+        ..Contact::default()
+    };
+    PutRecord {
+        location_id: location(),
+        id: RecordId::new(id).unwrap(),
+        payload: Payload::Contact(contact),
+        priority: Priority::Normal,
+        ghl_id: None,
+    }
+}
+
+pub(crate) fn accepted(put: &PutRecord, id: &str) -> Outcome {
+    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash() }
+}
+
+pub(crate) fn failed(ghl_id: Option<GhlId>) -> Outcome {
+    Outcome::Failed { error: error(ErrorCode::Rejected), ghl_id }
+}
+
+pub(crate) fn retry(due_at: u64, not_before: Option<u64>, ghl_id: Option<GhlId>) -> Outcome {
+    let error = error(ErrorCode::MaxRetriesExceeded);
+    Outcome::Retry { due_at: EpochMs(due_at), error, not_before: not_before.map(EpochMs), ghl_id }
+}
+
+pub(crate) fn error(code: ErrorCode) -> LastError {
+    LastError { code, status: Some(503), message: "upstream said no".to_owned(), at: EpochMs(5) }
+}

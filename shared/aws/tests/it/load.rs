@@ -1,0 +1,135 @@
+//! Loading records, whole and damaged.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{EpochMs, ErrorCode, Priority, RecordKey};
+use ghl_sync_engine::ports::{Loaded, Outbox};
+
+use crate::fixtures::{RECORDS, Tables, contact, key, location};
+
+#[tokio::test]
+async fn records_come_in_the_order_asked_for_each_once_and_unknown_ones_are_left_out() {
+    let tables = Tables::new().await;
+    for id in ["a", "b", "c"] {
+        tables.outbox.put(&contact(id, "Ada"), EpochMs(1)).await.unwrap();
+    }
+    let asked: Vec<_> = ["c", "unknown", "a", "c"].map(|id| key(&format!("contact#{id}"))).into();
+    let loaded = tables.outbox.load(&location(), &asked).await.unwrap();
+    assert_eq!(keys(&loaded), ["contact#c", "contact#a"]);
+    assert!(tables.outbox.load(&location(), &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_batch_of_250_keys_is_loaded_whole() {
+    let tables = Tables::new().await;
+    let ids: Vec<_> = (0..250).map(|n| format!("crm-{n:03}")).collect();
+    for id in &ids {
+        tables.outbox.put(&contact(id, "Ada"), EpochMs(1)).await.unwrap();
+    }
+    let asked: Vec<_> = ids.iter().rev().map(|id| key(&format!("contact#{id}"))).collect();
+    let before = tables.usage.snapshot();
+    let loaded = tables.outbox.load(&location(), &asked).await.unwrap();
+    assert_eq!(keys(&loaded), asked.iter().map(RecordKey::to_string).collect::<Vec<_>>());
+    assert_eq!(tables.usage.snapshot().since(&before).reads().requests, 3);
+}
+
+#[tokio::test]
+async fn keys_that_did_not_fit_into_a_reply_are_asked_for_again() {
+    let tables = Tables::new().await;
+    // 50 items of 390 KB: a reply holds at most 16 MB.
+    let ids: Vec<_> = (0..50).map(|n| format!("crm-{n}")).collect();
+    for id in &ids {
+        tables.outbox.put(&contact(id, &"A".repeat(390_000)), EpochMs(1)).await.unwrap();
+    }
+    let asked: Vec<_> = ids.iter().map(|id| key(&format!("contact#{id}"))).collect();
+    let before = tables.usage.snapshot();
+    let loaded = tables.outbox.load(&location(), &asked).await.unwrap();
+    assert_eq!(keys(&loaded), asked.iter().map(RecordKey::to_string).collect::<Vec<_>>());
+    assert_eq!(tables.usage.snapshot().since(&before).reads().requests, 2);
+}
+
+#[tokio::test]
+async fn a_damaged_item_is_named_with_its_attribute_and_without_its_content() {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let cases = [
+        ("payload", text(r#"{"email":"#), "payload"),
+        ("payload", text(r#"{"email":["secret"]}"#), "payload"),
+        ("payload", text(r#"{"email":"secret"}"#), "email"),
+        ("payload", AttributeValue::N("1".to_owned()), "payload"),
+        ("version", text("secret"), "version"),
+        ("version", AttributeValue::N("1.5".to_owned()), "version"),
+        ("priority", text("secret"), "priority"),
+        ("attempts", AttributeValue::N("-1".to_owned()), "attempts"),
+        ("ghl_id", text("sec ret"), "ghl_id"),
+        ("accepted_hash", text("secret"), "accepted_hash"),
+        ("waits_for", text("secret"), "waits_for"),
+    ];
+    let tables = Tables::new().await;
+    for (attribute, value, named) in cases {
+        let put = contact("a", "Ada");
+        tables.delete(&put.key()).await;
+        tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+        tables.edit(&put.key(), attribute, value).await;
+        match tables.outbox.load(&location(), &[put.key()]).await.unwrap().remove(0) {
+            Loaded::Damaged { key, reason } => {
+                assert_eq!(key, put.key());
+                assert!(reason.contains(named), "{attribute}: {reason}");
+                assert!(!reason.contains("secret"), "{attribute}: {reason}");
+            }
+            Loaded::Record(record) => panic!("{attribute}: {record:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_a_newer_build_wrote_does_not_damage_the_record() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    let newer = r#"{"code":"NOT_INVENTED_YET","message":"","at":1}"#;
+    tables.edit(&put.key(), "last_error", AttributeValue::S(newer.to_owned())).await;
+    assert_eq!(tables.record(&put.key()).await.last_error, None);
+}
+
+#[tokio::test]
+async fn a_quarantined_record_has_left_the_due_index_as_failed_with_the_reason() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    tables.edit(&put.key(), "payload", AttributeValue::S("{".to_owned())).await;
+    tables.outbox.quarantine(&location(), &put.key(), "attribute `payload` is malformed", EpochMs(2)).await.unwrap();
+    assert!(tables.due(Priority::Normal).await.is_empty());
+    assert_eq!(tables.index_size(RECORDS, "failed").await, 1);
+
+    tables.edit(&put.key(), "payload", AttributeValue::S(put.payload.to_json())).await;
+    let error = tables.record(&put.key()).await.last_error.unwrap();
+    assert_eq!((error.code, error.message.as_str()), (ErrorCode::Internal, "attribute `payload` is malformed"));
+}
+
+#[tokio::test]
+async fn an_item_without_a_version_can_be_quarantined() {
+    let tables = Tables::new().await;
+    tables.put_foreign_item("contact#by-hand", 5).await;
+    tables.outbox.quarantine(&location(), &key("contact#by-hand"), "no version", EpochMs(2)).await.unwrap();
+    assert!(tables.due(Priority::Normal).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_was_repaired_or_deleted_meanwhile_is_not_quarantined() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    tables.outbox.quarantine(&location(), &put.key(), "was damaged once", EpochMs(2)).await.unwrap();
+    assert_eq!(tables.due(Priority::Normal).await, ["contact#a"]);
+
+    tables.delete(&put.key()).await;
+    tables.outbox.quarantine(&location(), &put.key(), "was damaged once", EpochMs(3)).await.unwrap();
+    assert_eq!(tables.item(&put.key()).await, None);
+}
+
+fn keys(loaded: &[Loaded]) -> Vec<String> {
+    let key = |loaded: &Loaded| match loaded {
+        Loaded::Record(record) => record.key.to_string(),
+        Loaded::Damaged { key, .. } => key.to_string(),
+    };
+    loaded.iter().map(key).collect()
+}

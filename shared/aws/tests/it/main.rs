@@ -1,0 +1,22 @@
+//! The adapters through the real SDKs, over HTTP, against an embedded DynamoDB and an embedded SQS.
+
+#[cfg(test)]
+mod capacity;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod gates;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod put;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod settle;
+#[cfg(test)]
+mod tables;

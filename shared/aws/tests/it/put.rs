@@ -1,0 +1,144 @@
+//! Putting records, and the due index.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{EpochMs, Priority, PutRecord};
+use ghl_sync_engine::ports::{Outbox, Put};
+
+use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, key, location, retry};
+
+#[tokio::test]
+async fn what_is_put_is_loaded_and_due_now() {
+    let tables = Tables::new().await;
+    let put = PutRecord { ghl_id: Some(ghl_id("G1")), priority: Priority::High, ..contact("a", "Ada") };
+    let record = tables.put_and_load(&put, 7).await;
+    assert_eq!((record.location_id, record.key), (put.location_id.clone(), put.key()));
+    assert_eq!((record.payload, record.priority, record.ghl_id), (put.payload, Priority::High, put.ghl_id));
+    assert_eq!((record.version, record.attempts, record.due_at), (1, 0, Some(EpochMs(7))));
+    assert_eq!((record.accepted_version, record.accepted_hash), (None, None));
+    assert_eq!((record.last_error, record.waits_for, record.not_before), (None, None, None));
+}
+
+#[tokio::test]
+async fn every_put_of_something_due_grows_the_version_even_with_equal_content() {
+    let tables = Tables::new().await;
+    for expected in 1..=3 {
+        assert_eq!(tables.outbox.put(&contact("a", "Ada"), EpochMs(expected)).await.unwrap(), Put::Stored);
+        let record = tables.record(&key("contact#a")).await;
+        assert_eq!((record.version, record.due_at), (expected, Some(EpochMs(expected))));
+    }
+    assert_eq!(tables.due(Priority::Normal).await, ["contact#a"]);
+}
+
+#[tokio::test]
+async fn content_that_ghl_has_accepted_is_not_sent_again() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.outbox.put(&put, EpochMs(3)).await.unwrap(), Put::Unchanged);
+    let unchanged = tables.record(&put.key()).await;
+    assert_eq!((unchanged.version, unchanged.due_at), (1, None));
+    assert_eq!(tables.outbox.put(&contact("a", "Eve"), EpochMs(4)).await.unwrap(), Put::Stored);
+    assert_eq!(tables.record(&put.key()).await.version, 2);
+}
+
+#[tokio::test]
+async fn accepted_content_is_sent_again_while_something_newer_is_due() {
+    let tables = Tables::new().await;
+    let (first, second) = (contact("a", "Ada"), contact("a", "Eve"));
+    let record = tables.put_and_load(&first, 1).await;
+    tables.outbox.settle(&record, &accepted(&first, "G1"), EpochMs(2)).await.unwrap();
+    tables.outbox.put(&second, EpochMs(3)).await.unwrap();
+    assert_eq!(tables.outbox.put(&first, EpochMs(4)).await.unwrap(), Put::Stored);
+    assert_eq!(tables.record(&first.key()).await.payload, first.payload);
+}
+
+#[tokio::test]
+async fn accepted_content_is_sent_again_after_something_newer_failed() {
+    let tables = Tables::new().await;
+    let (first, second) = (contact("a", "Ada"), contact("a", "Eve"));
+    let record = tables.put_and_load(&first, 1).await;
+    tables.outbox.settle(&record, &accepted(&first, "G1"), EpochMs(2)).await.unwrap();
+    let record = tables.put_and_load(&second, 3).await;
+    tables.outbox.settle(&record, &failed(None), EpochMs(4)).await.unwrap();
+    assert_eq!(tables.outbox.put(&first, EpochMs(5)).await.unwrap(), Put::Stored, "GHL may have taken the newer one");
+    assert_eq!(tables.record(&first.key()).await.due_at, Some(EpochMs(5)));
+}
+
+#[tokio::test]
+async fn accepted_content_is_sent_again_if_somebody_made_it_due_by_hand() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    tables.edit(&put.key(), "due_pk", AttributeValue::S(format!("{}#normal", location()))).await;
+    tables.edit(&put.key(), "due_at", AttributeValue::N("3".to_owned())).await;
+    assert_eq!(tables.outbox.put(&put, EpochMs(4)).await.unwrap(), Put::Stored);
+    assert_eq!(tables.record(&put.key()).await.version, 2);
+}
+
+#[tokio::test]
+async fn a_put_starts_attempts_anew_and_keeps_what_is_known_of_ghl() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &retry(50, Some(90), Some(ghl_id("G1"))), EpochMs(2)).await.unwrap();
+    let record = tables.put_and_load(&contact("a", "Eve"), 3).await;
+    assert_eq!((record.attempts, record.due_at), (0, Some(EpochMs(3))));
+    assert_eq!(record.not_before, Some(EpochMs(90)), "a call may still arrive until then");
+    assert_eq!(record.ghl_id, Some(ghl_id("G1")));
+}
+
+#[tokio::test]
+async fn a_put_brings_a_failed_record_back() {
+    let tables = Tables::new().await;
+    let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    tables.outbox.settle(&record, &failed(None), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.index_size("records", "failed").await, 1);
+    tables.outbox.put(&contact("a", "Ada"), EpochMs(3)).await.unwrap();
+    assert_eq!(tables.index_size("records", "failed").await, 0);
+    assert_eq!(tables.due(Priority::Normal).await, ["contact#a"]);
+}
+
+#[tokio::test]
+async fn due_records_come_soonest_first_by_location_and_priority() {
+    let tables = Tables::new().await;
+    for (id, now) in [("c", 30), ("a", 10), ("b", 20)] {
+        tables.outbox.put(&contact(id, "Ada"), EpochMs(now)).await.unwrap();
+    }
+    let urgent = PutRecord { priority: Priority::High, ..contact("u", "Ada") };
+    tables.outbox.put(&urgent, EpochMs(99)).await.unwrap();
+    let elsewhere = PutRecord { location_id: "elsewhere".parse().unwrap(), ..contact("e", "Ada") };
+    tables.outbox.put(&elsewhere, EpochMs(1)).await.unwrap();
+
+    assert_eq!(tables.due(Priority::Normal).await, ["contact#a", "contact#b", "contact#c"]);
+    assert_eq!(tables.due(Priority::High).await, ["contact#u"]);
+    assert!(tables.due(Priority::Low).await.is_empty());
+
+    let first = tables.outbox.due(&location(), Priority::Normal, 2).await.unwrap();
+    let first: Vec<_> = first.into_iter().map(|due| (due.key.to_string(), due.due_at.0)).collect();
+    assert_eq!(first, [("contact#a".to_owned(), 10), ("contact#b".to_owned(), 20)]);
+    assert!(tables.outbox.due(&location(), Priority::Normal, 0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_put_with_another_priority_moves_the_record() {
+    let tables = Tables::new().await;
+    tables.outbox.put(&contact("a", "Ada"), EpochMs(1)).await.unwrap();
+    let urgent = PutRecord { priority: Priority::High, ..contact("a", "Ada") };
+    tables.outbox.put(&urgent, EpochMs(2)).await.unwrap();
+    assert!(tables.due(Priority::Normal).await.is_empty());
+    assert_eq!(tables.due(Priority::High).await, ["contact#a"]);
+}
+
+#[tokio::test]
+async fn an_entry_with_a_foreign_key_does_not_hide_those_behind_it() {
+    let tables = Tables::new().await;
+    for (id, now) in [("a", 10), ("b", 20)] {
+        tables.outbox.put(&contact(id, "Ada"), EpochMs(now)).await.unwrap();
+    }
+    tables.put_foreign_item("by hand", 5).await;
+    let due = tables.outbox.due(&location(), Priority::Normal, 2).await.unwrap();
+    let keys: Vec<_> = due.into_iter().map(|due| due.key.to_string()).collect();
+    assert_eq!(keys, ["contact#a", "contact#b"]);
+}

@@ -1,0 +1,87 @@
+//! Batches through SQS.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::Client;
+use aws_smithy_types::timeout::TimeoutConfig;
+use ghl_sync_aws::{AwsConfig, SqsBatchQueue, Usage};
+use ghl_sync_engine::domain::{Batch, Generation};
+use ghl_sync_engine::ports::BatchQueue;
+
+use crate::fixtures::{key, location};
+use crate::servers;
+
+#[tokio::test]
+async fn a_batch_arrives_as_it_was_sent() {
+    let queue = Queue::new().await;
+    queue.batches.send(&batch(3), Duration::from_millis(900)).await.unwrap();
+    let body = queue.receive(Duration::ZERO).await.expect("less than a second is no delay");
+    assert_eq!(Batch::from_json(&body).unwrap(), batch(3));
+    assert_eq!(queue.usage.snapshot().sends(), 1);
+}
+
+#[tokio::test]
+async fn a_delayed_batch_arrives_after_its_delay() {
+    let queue = Queue::new().await;
+    let sent = Instant::now();
+    queue.batches.send(&batch(4), Duration::from_secs(2)).await.unwrap();
+    assert_eq!(queue.receive(Duration::ZERO).await, None);
+    let body = queue.receive(Duration::from_secs(8)).await.unwrap();
+    assert!(sent.elapsed() >= Duration::from_millis(1_900), "after {:?}", sent.elapsed());
+    assert_eq!(Batch::from_json(&body).unwrap(), batch(4));
+}
+
+#[tokio::test]
+async fn a_delay_longer_than_sqs_takes_is_cut_and_not_refused() {
+    let queue = Queue::new().await;
+    queue.batches.send(&batch(5), Duration::from_secs(3_600)).await.unwrap();
+    assert_eq!(queue.receive(Duration::ZERO).await, None);
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_exist_is_an_error_that_does_not_show_the_batch() {
+    let queue = Queue::new().await;
+    let nowhere = SqsBatchQueue::new(queue.client.clone(), format!("{}-nowhere", queue.url), Usage::new());
+    let error = nowhere.send(&batch(6), Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.to_string(), "queue.send failed");
+    assert!(!format!("{error:?}").contains("crm-42"), "{error:?}");
+}
+
+struct Queue {
+    client: Client,
+    url: String,
+    batches: SqsBatchQueue,
+    usage: Arc<Usage>,
+}
+
+impl Queue {
+    async fn new() -> Queue {
+        let sqs_endpoint = Some(format!("http://{}", servers::sqs().await));
+        let client = AwsConfig { sqs_endpoint, ..servers::config() }.sqs();
+        let created = client.create_queue().queue_name("batches").send().await.unwrap();
+        let (url, usage) = (created.queue_url.unwrap(), Usage::new());
+        let batches = SqsBatchQueue::new(client.clone(), &url, Arc::clone(&usage));
+        Queue { client, url, batches, usage }
+    }
+
+    /// The body of the next message, if one comes within `patience` (whole seconds).
+    async fn receive(&self, patience: Duration) -> Option<String> {
+        let longer = TimeoutConfig::builder()
+            .operation_attempt_timeout(patience + Duration::from_secs(5))
+            .operation_timeout(patience + Duration::from_secs(5))
+            .build();
+        let request = self.client.receive_message().queue_url(&self.url).wait_time_seconds(patience.as_secs() as i32);
+        let request = request.customize().config_override(aws_sdk_sqs::Config::builder().timeout_config(longer));
+        request.send().await.unwrap().messages.unwrap_or_default().pop().and_then(|message| message.body)
+    }
+}
+
+fn batch(generation: u64) -> Batch {
+    Batch {
+        location_id: location(),
+        generation: Some(Generation(generation)),
+        keys: vec![key("contact#crm-42")],
+        dry_run: false,
+    }
+}

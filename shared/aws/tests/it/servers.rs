@@ -1,0 +1,114 @@
+//! Embedded DynamoDB and SQS on ports of their own, and a proxy that loses replies.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_credential_types::Credentials;
+use ghl_sync_aws::AwsConfig;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustack_sqs_core::config::SqsConfig;
+use rustack_sqs_core::handler::RustackSqsHandler;
+use rustack_sqs_core::provider::RustackSqs;
+use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A client configuration for embedded servers: any credentials, no retries that could hide an error.
+pub(crate) fn config() -> AwsConfig {
+    AwsConfig {
+        region: "us-east-1".to_owned(),
+        credentials: Credentials::new("AKIDLOCAL", "local", None, None, "test"),
+        dynamodb_endpoint: None,
+        sqs_endpoint: None,
+        retries: false,
+    }
+}
+
+/// Starts an empty DynamoDB in memory, which ends with the test's runtime. Its `host:port`.
+pub(crate) async fn dynamodb() -> String {
+    let (listener, address) = listen().await;
+    tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+    address
+}
+
+/// Starts an empty SQS in memory, which ends with the test's runtime. Its `host:port`.
+pub(crate) async fn sqs() -> String {
+    let (listener, address) = listen().await;
+    let (host, port) = address.split_once(':').unwrap();
+    let config = SqsConfig { host: host.to_owned(), port: port.parse().unwrap(), ..SqsConfig::default() };
+    let handler = RustackSqsHandler::new(Arc::new(RustackSqs::new(config)));
+    let service = SqsHttpService::new(Arc::new(handler), SqsHttpConfig::default());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+        }
+    });
+    address
+}
+
+/// Stands before a server, and on demand loses a reply: the server has done what was asked, and the client does not
+/// learn of it.
+pub(crate) struct LossyProxy {
+    pub(crate) address: String,
+    lose_next: Arc<AtomicBool>,
+}
+
+impl LossyProxy {
+    pub(crate) async fn before(server: String) -> LossyProxy {
+        let (listener, address) = listen().await;
+        let lose_next = Arc::new(AtomicBool::new(false));
+        let proxy = LossyProxy { address, lose_next: Arc::clone(&lose_next) };
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(relay(client, server, Arc::clone(&lose_next)));
+            }
+        });
+        proxy
+    }
+
+    /// Loses the next reply, and no other.
+    pub(crate) fn lose_next_reply(&self) {
+        self.lose_next.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Request by request, until either side hangs up or a reply is to be lost.
+async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBool>) {
+    while let Some(request) = message(&mut client).await {
+        server.write_all(&request).await.unwrap();
+        let Some(reply) = message(&mut server).await else { return };
+        if lose.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        client.write_all(&reply).await.unwrap();
+    }
+}
+
+/// One HTTP message that has a content length.
+async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    while length(&message).is_none_or(|length| message.len() < length) {
+        if stream.read_buf(&mut message).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(message)
+}
+
+/// The message's whole length, once its head has arrived.
+fn length(message: &[u8]) -> Option<usize> {
+    let head = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&message[..head]).unwrap().to_ascii_lowercase();
+    let body = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
+    Some(head + body.trim().parse::<usize>().unwrap())
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}

@@ -1,0 +1,214 @@
+//! Settling records: what is written when, and what is not.
+
+use ghl_sync_engine::domain::{EpochMs, ErrorCode, Outcome, Priority};
+use ghl_sync_engine::ports::{Outbox, Settled};
+
+use crate::fixtures::{RECORDS, Tables, accepted, contact, error, failed, ghl_id, key, retry};
+
+#[tokio::test]
+async fn an_accepted_record_leaves_the_due_index_and_keeps_what_ghl_told() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &retry(2, Some(3), None), EpochMs(2)).await.unwrap();
+    let record = tables.record(&put.key()).await;
+
+    let settled = tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(4)).await.unwrap();
+    assert_eq!(settled, Settled::Done);
+    assert_eq!(tables.index_size(RECORDS, "due").await, 0);
+    let record = tables.record(&put.key()).await;
+    assert_eq!((record.due_at, record.not_before, record.last_error, record.attempts), (None, None, None, 0));
+    assert_eq!(record.ghl_id, Some(ghl_id("G1")));
+    assert_eq!((record.accepted_version, record.accepted_hash), (Some(1), Some(put.payload.hash())));
+}
+
+#[tokio::test]
+async fn an_acceptance_may_be_written_twice() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    for _ in 0..2 {
+        let settled = tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+        assert_eq!(settled, Settled::Done);
+    }
+    assert_eq!(tables.record(&put.key()).await.accepted_version, Some(1));
+}
+
+#[tokio::test]
+async fn a_failed_record_leaves_the_due_index_for_the_failed_one() {
+    let tables = Tables::new().await;
+    let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    let settled = tables.outbox.settle(&record, &failed(Some(ghl_id("G1"))), EpochMs(2)).await.unwrap();
+    assert_eq!(settled, Settled::Done);
+    assert_eq!((tables.index_size(RECORDS, "due").await, tables.index_size(RECORDS, "failed").await), (0, 1));
+    let record = tables.record(&record.key).await;
+    assert_eq!((record.last_error, record.ghl_id), (Some(error(ErrorCode::Rejected)), Some(ghl_id("G1"))));
+}
+
+#[tokio::test]
+async fn a_record_to_retry_is_due_later_and_counts_the_attempt() {
+    let tables = Tables::new().await;
+    let mut record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    for (attempts, not_before) in [(1, Some(60)), (2, None)] {
+        let settled = tables.outbox.settle(&record, &retry(50, not_before, None), EpochMs(2)).await.unwrap();
+        assert_eq!(settled, Settled::Done);
+        record = tables.record(&record.key).await;
+        assert_eq!((record.due_at, record.attempts), (Some(EpochMs(50)), attempts));
+        assert_eq!(record.not_before, not_before.map(EpochMs));
+        assert_eq!(record.last_error, Some(error(ErrorCode::MaxRetriesExceeded)));
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_record_is_due_later_without_counting() {
+    let tables = Tables::new().await;
+    let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    let waits_for = Some(key("contact#b"));
+    let wait = wait(40, waits_for.clone(), Some(30));
+    assert_eq!(tables.outbox.settle(&record, &wait, EpochMs(2)).await.unwrap(), Settled::Done);
+    let record = tables.record(&record.key).await;
+    assert_eq!((record.due_at, record.attempts), (Some(EpochMs(40)), 0));
+    assert_eq!((record.waits_for, record.not_before), (waits_for, Some(EpochMs(30))));
+}
+
+#[tokio::test]
+async fn waiting_for_another_record_keeps_the_bar_against_a_late_call() {
+    let tables = Tables::new().await;
+    let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    tables.outbox.settle(&record, &wait(40, None, Some(30)), EpochMs(2)).await.unwrap();
+    tables.outbox.settle(&record, &wait(50, Some(key("contact#b")), None), EpochMs(3)).await.unwrap();
+    assert_eq!(tables.record(&record.key).await.not_before, Some(EpochMs(30)));
+    tables.outbox.settle(&record, &wait(60, None, None), EpochMs(4)).await.unwrap();
+    assert_eq!(tables.record(&record.key).await.waits_for, None);
+}
+
+#[tokio::test]
+async fn a_dry_run_takes_the_record_out_unless_it_stays_due() {
+    let tables = Tables::new().await;
+    let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    for (stays_due, due) in [(true, 1), (false, 0)] {
+        let outcome = Outcome::WouldSend { request: "POST /contacts/upsert".to_owned(), stays_due };
+        assert_eq!(tables.outbox.settle(&record, &outcome, EpochMs(2)).await.unwrap(), Settled::Done);
+        assert_eq!(tables.index_size(RECORDS, "due").await, due);
+        assert!(tables.item(&record.key).await.unwrap().contains_key("dry_run"));
+    }
+    tables.outbox.put(&contact("a", "Ada"), EpochMs(3)).await.unwrap();
+    assert_eq!(tables.due(Priority::Normal).await, ["contact#a"]);
+    assert!(!tables.item(&record.key).await.unwrap().contains_key("dry_run"));
+}
+
+#[tokio::test]
+async fn a_record_put_again_meanwhile_stays_due_and_learns_what_ghl_told() {
+    let outcomes = [
+        accepted(&contact("a", "Ada"), "G1"),
+        failed(Some(ghl_id("G1"))),
+        retry(90, None, Some(ghl_id("G1"))),
+        Outcome::WouldSend { request: "POST".to_owned(), stays_due: false },
+    ];
+    for outcome in outcomes {
+        let tables = Tables::new().await;
+        let sent = tables.put_and_load(&contact("a", "Ada"), 1).await;
+        tables.outbox.put(&contact("a", "Eve"), EpochMs(2)).await.unwrap();
+        let settled = tables.outbox.settle(&sent, &outcome, EpochMs(3)).await.unwrap();
+        assert_eq!(settled, Settled::ChangedMeanwhile, "{outcome:?}");
+
+        let record = tables.record(&sent.key).await;
+        assert_eq!((record.version, record.due_at, record.attempts), (2, Some(EpochMs(2)), 0), "{outcome:?}");
+        assert_eq!(record.payload, contact("a", "Eve").payload, "{outcome:?}");
+        let told = !matches!(outcome, Outcome::WouldSend { .. });
+        assert_eq!(record.ghl_id.is_some(), told, "{outcome:?}");
+        let accepted = matches!(outcome, Outcome::Accepted { .. }).then_some(1);
+        assert_eq!(record.accepted_version, accepted, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_may_still_arrive_holds_back_the_newer_version_too() {
+    for outcome in [retry(90, Some(80), None), wait(90, None, Some(80))] {
+        let tables = Tables::new().await;
+        let sent = tables.put_and_load(&contact("a", "Ada"), 1).await;
+        tables.outbox.put(&contact("a", "Eve"), EpochMs(2)).await.unwrap();
+        tables.outbox.settle(&sent, &outcome, EpochMs(3)).await.unwrap();
+        let record = tables.record(&sent.key).await;
+        assert_eq!((record.version, record.attempts), (2, 0));
+        assert_eq!((record.not_before, record.due_at), (Some(EpochMs(80)), Some(EpochMs(80))));
+    }
+}
+
+#[tokio::test]
+async fn a_late_older_acceptance_does_not_overwrite_a_newer_one() {
+    let tables = Tables::new().await;
+    let (first, second) = (contact("a", "Ada"), contact("a", "Eve"));
+    let older = tables.put_and_load(&first, 1).await;
+    let newer = tables.put_and_load(&second, 2).await;
+    tables.outbox.settle(&newer, &accepted(&second, "G2"), EpochMs(3)).await.unwrap();
+    let settled = tables.outbox.settle(&older, &accepted(&first, "G1"), EpochMs(4)).await.unwrap();
+    assert_eq!(settled, Settled::ChangedMeanwhile);
+    let record = tables.record(&first.key()).await;
+    assert_eq!((record.accepted_version, record.accepted_hash), (Some(2), Some(second.payload.hash())));
+    assert_eq!((record.ghl_id, record.due_at), (Some(ghl_id("G2")), None));
+}
+
+#[tokio::test]
+async fn a_late_failure_does_not_undo_an_acceptance_of_the_same_version() {
+    let late = [failed(None), retry(90, None, None), wait(90, None, None)];
+    for outcome in late {
+        let tables = Tables::new().await;
+        let put = contact("a", "Ada");
+        let record = tables.put_and_load(&put, 1).await;
+        tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+        let settled = tables.outbox.settle(&record, &outcome, EpochMs(3)).await.unwrap();
+        assert_eq!(settled, Settled::ChangedMeanwhile, "{outcome:?}");
+        let record = tables.record(&put.key()).await;
+        assert_eq!((record.due_at, record.accepted_version), (None, Some(1)), "{outcome:?}");
+        assert_eq!((tables.index_size(RECORDS, "due").await, tables.index_size(RECORDS, "failed").await), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_late_acceptance_clears_a_failure_of_the_same_version() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &failed(None), EpochMs(2)).await.unwrap();
+    let settled = tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(3)).await.unwrap();
+    assert_eq!(settled, Settled::Done);
+    assert_eq!(tables.index_size(RECORDS, "failed").await, 0);
+}
+
+#[tokio::test]
+async fn a_deleted_record_is_not_brought_back() {
+    let put = contact("a", "Ada");
+    let outcomes = [
+        accepted(&put, "G1"),
+        failed(Some(ghl_id("G1"))),
+        retry(90, Some(90), Some(ghl_id("G1"))),
+        wait(90, None, Some(90)),
+        Outcome::WouldSend { request: "POST".to_owned(), stays_due: true },
+    ];
+    let tables = Tables::new().await;
+    for outcome in outcomes {
+        let record = tables.put_and_load(&put, 1).await;
+        tables.delete(&put.key()).await;
+        let settled = tables.outbox.settle(&record, &outcome, EpochMs(2)).await.unwrap();
+        assert_eq!(settled, Settled::ChangedMeanwhile, "{outcome:?}");
+        assert_eq!(tables.item(&put.key()).await, None, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_changed_meanwhile_costs_two_writes_and_any_other_one() {
+    use ghl_sync_aws::Purpose;
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.usage.snapshot().of(Purpose::OutboxSettle).requests, 1);
+    tables.outbox.put(&contact("a", "Eve"), EpochMs(3)).await.unwrap();
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(4)).await.unwrap();
+    assert_eq!(tables.usage.snapshot().of(Purpose::OutboxSettle).requests, 3);
+}
+
+fn wait(due_at: u64, waits_for: Option<ghl_sync_engine::domain::RecordKey>, not_before: Option<u64>) -> Outcome {
+    Outcome::Wait { due_at: EpochMs(due_at), waits_for, not_before: not_before.map(EpochMs), ghl_id: None }
+}
