@@ -1,0 +1,103 @@
+//! The queue's function: sends batches of records to GoHighLevel.
+//!
+//! A message that is a batch is always done with, whatever became of its records: those that were not sent are still
+//! due. Only a message that is no batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
+use ghl_sync_engine::domain::{Batch, BatchError, EpochMs, Holder};
+use ghl_sync_engine::usecase::{Engine, Invocation};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use tracing::{Instrument, error, info_span};
+
+/// Why an event could not be handled at all. SQS brings its messages again.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// The event is not from SQS.
+    #[error("this function expects an SQS event: {{\"Records\": [{{\"messageId\": …, \"eventSource\": \"aws:sqs\", …}}]}}; {found}")]
+    Event {
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A message cannot be reported as failed.
+    #[error("a message that is no batch has no messageId")]
+    NoMessageId(#[source] BatchError),
+}
+
+/// Sends the batches in an SQS event.
+///
+/// # Errors
+/// When the event is not an SQS event.
+pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, ConsumerError> {
+    let LambdaEvent { payload, context } = event;
+    let messages = messages(payload)?;
+    let span = info_span!("batches", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
+    handle_messages(engine, messages, &context).instrument(span).await
+}
+
+async fn handle_messages(
+    engine: &Engine,
+    messages: Vec<SqsMessage>,
+    context: &Context,
+) -> Result<SqsBatchResponse, ConsumerError> {
+    let handled = messages.iter().enumerate().map(|(index, message)| handle_message(engine, message, index, context));
+    let mut response = SqsBatchResponse::default();
+    for (message, handled) in messages.iter().zip(futures::future::join_all(handled).await) {
+        let Err(batch_error) = handled else {
+            continue;
+        };
+        let id = message.message_id.as_deref().filter(|id| !id.is_empty());
+        error!(
+            event = "not_a_batch",
+            message_id = id,
+            error = %batch_error,
+            cause = std::error::Error::source(&batch_error).map(ToString::to_string)
+        );
+        // An empty identifier would fail the whole event.
+        match id {
+            Some(id) => response.add_failure(id),
+            None => return Err(ConsumerError::NoMessageId(batch_error)),
+        }
+    }
+    Ok(response)
+}
+
+async fn handle_message(
+    engine: &Engine,
+    message: &SqsMessage,
+    index: usize,
+    context: &Context,
+) -> Result<(), BatchError> {
+    let batch = Batch::from_json(message.body.as_deref().unwrap_or_default())?;
+    let invocation = Invocation { holder: holder(context, index), deadline: EpochMs(context.deadline) };
+    engine.sync_batch(&batch, &invocation).await;
+    Ok(())
+}
+
+/// Unlike any other's: the request's id, which Lambda gives once, and the message's place in it.
+fn holder(context: &Context, index: usize) -> Holder {
+    let request: String = context.request_id.chars().filter(|c| !c.is_control()).take(64).collect();
+    let name = format!("{request}/{index}");
+    Holder::new(name).unwrap_or_else(|_| unreachable!("a number and a slash are a name"))
+}
+
+fn messages(event: Value) -> Result<Vec<SqsMessage>, ConsumerError> {
+    let wrong = |found: &str| ConsumerError::Event { found: found.to_owned() };
+    let Value::Object(mut fields) = event else {
+        return Err(wrong("it got something that is not an object"));
+    };
+    let Some(Value::Array(records)) = fields.remove("Records") else {
+        return Err(wrong("it got an object without a list `Records`"));
+    };
+    records
+        .into_iter()
+        .map(|record| {
+            match record.get("eventSource").and_then(Value::as_str) {
+                Some("aws:sqs") => {}
+                Some(other) => return Err(wrong(&format!("it got a record of `{other}`"))),
+                None => return Err(wrong("it got a record without `eventSource`")),
+            }
+            serde_json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
+        })
+        .collect()
+}

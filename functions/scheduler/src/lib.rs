@@ -1,0 +1,120 @@
+//! The scheduled function: starts every location that has work and no batch under way.
+//!
+//! It takes the event of an EventBridge schedule, and by hand `{}` (the same, and a sweep over all enabled locations)
+//! or `{"location_id": "…"}` (that location only).
+
+use ghl_sync_engine::domain::{EpochMs, LocationId};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::usecase::{Engine, FannedOut, TickReport};
+use lambda_runtime::LambdaEvent;
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::{Instrument, info, info_span};
+
+/// A sweep looks at every enabled location: once in so many ticks.
+const SWEEP_MINUTES: u64 = 15;
+
+/// Why a tick could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum SchedulerError {
+    /// The event is not one of ours.
+    #[error(
+        "this function expects an EventBridge scheduled event, {{}}, or {{\"location_id\": \"…\"}}; it got {found}"
+    )]
+    Event {
+        /// What it got, by its shape.
+        found: String,
+    },
+    /// `location_id` is not one.
+    #[error("the event's location_id is not valid")]
+    LocationId(#[source] serde_json::Error),
+    /// The location is unknown or not enabled.
+    #[error("location {0} is unknown or not enabled")]
+    NotEnabled(LocationId),
+    /// A store or the queue failed; the next tick tries again.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Does one tick.
+///
+/// # Errors
+/// When the event is not understood, or not even the list of scopes can be read.
+pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<TickReport, SchedulerError> {
+    let context = &event.context;
+    let span = info_span!("tick", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
+    tick(engine, event.payload).instrument(span).await
+}
+
+async fn tick(engine: &Engine, event: Value) -> Result<TickReport, SchedulerError> {
+    let report = match what(event, engine.ports().clock.now())? {
+        What::Tick { sweep } => engine.tick(sweep).await?,
+        What::Location(location) => start(engine, location).await?,
+    };
+    info!(
+        event = "tick",
+        looked_at = report.looked_at,
+        started = report.started,
+        records = report.records,
+        failed = report.failed
+    );
+    Ok(report)
+}
+
+/// What an event asks for.
+enum What {
+    Tick { sweep: bool },
+    Location(LocationId),
+}
+
+fn what(event: Value, now: EpochMs) -> Result<What, SchedulerError> {
+    #[derive(Deserialize)]
+    struct ByHand {
+        location_id: LocationId,
+    }
+    let Value::Object(fields) = &event else {
+        return match event {
+            Value::Null => Ok(What::Tick { sweep: true }),
+            other => Err(SchedulerError::Event { found: shape(&other) }),
+        };
+    };
+    if fields.is_empty() {
+        return Ok(What::Tick { sweep: true });
+    }
+    if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
+        return Ok(What::Tick { sweep: now.0 / 60_000 % SWEEP_MINUTES == 0 });
+    }
+    if !fields.contains_key("location_id") {
+        return Err(SchedulerError::Event { found: shape(&event) });
+    }
+    let ByHand { location_id } = serde_json::from_value(event).map_err(SchedulerError::LocationId)?;
+    Ok(What::Location(location_id))
+}
+
+async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, SchedulerError> {
+    let settings = engine.ports().directory.location(&location).await?;
+    let Some(settings) = settings.filter(|settings| settings.enabled) else {
+        return Err(SchedulerError::NotEnabled(location));
+    };
+    let mut report = TickReport { looked_at: 1, ..TickReport::default() };
+    if let FannedOut::Planned { records, .. } = engine.fan_out(&settings.scope).await? {
+        report.started = 1;
+        report.records = records as u64;
+    }
+    Ok(report)
+}
+
+/// The shape of an event that is not ours: its kind or its fields, never its content.
+fn shape(event: &Value) -> String {
+    match event {
+        Value::Object(fields) => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).take(8).collect();
+            format!("an object with {}", names.join(", "))
+        }
+        Value::Array(_) => "a list".to_owned(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
+}

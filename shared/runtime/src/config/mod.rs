@@ -1,0 +1,177 @@
+//! The environment, read once. Every fault in it is found and named before the first event; nothing bad is silently
+//! replaced by a default.
+
+mod variables;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use ghl_sync_aws::AwsConfig;
+use ghl_sync_engine::domain::{Api, Pace};
+use ghl_sync_engine::policy::{Backoff, BreakerRules};
+use ghl_sync_engine::usecase::EngineConfig;
+use ghl_sync_ghl::{ClientConfig, Secret};
+use tracing::level_filters::LevelFilter;
+
+use self::variables::Variables;
+use crate::locations::{Location, Locations};
+
+/// Everything that a function is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The engine's settings.
+    pub engine: EngineConfig,
+    /// How AWS is reached.
+    pub aws: AwsConfig,
+    /// Name of the table of records.
+    pub records_table: String,
+    /// Name of the table of gates.
+    pub state_table: String,
+    /// URL of the queue of batches.
+    pub queue_url: String,
+    /// Where GHL is.
+    pub ghl: ClientConfig,
+    /// The locations, and how each is treated.
+    pub locations: Locations,
+    /// What is logged.
+    pub log_level: LevelFilter,
+}
+
+/// One thing that is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The variable.
+    pub name: String,
+    /// What is wrong, and what would be right. Never the value of a secret.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.problem)
+    }
+}
+
+/// Everything that is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// The faults, in the order of the variables' names.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} fault(s)", self.faults.len())?;
+        self.faults.iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub fn from_env() -> Result<Config, ConfigError> {
+        Config::from_vars(std::env::vars().collect())
+    }
+
+    /// Reads `vars` as if they were the environment. Empty is the same as absent: `sam local` passes a variable that
+    /// has no value as an empty one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn from_vars(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut vars = Variables::new(vars);
+        let pace = Pace {
+            limit: NonZeroU32::new(vars.number("GHL_RATE_LIMIT_REQUESTS", 100, 1..=10_000)).unwrap_or(NonZeroU32::MIN),
+            window: vars.milliseconds("GHL_RATE_LIMIT_WINDOW", 10_000, 100..=3_600_000),
+        };
+        let daily_limit = vars.number("GHL_RATE_LIMIT_DAILY", 200_000, 1..=1_000_000_000);
+        let default = Location {
+            enabled: true,
+            dry_run: vars.boolean("GHL_DRY_RUN", false),
+            scope: None,
+            pace,
+            daily_limit,
+            api: vars.choice("GHL_API", Api::V2, &[("v2", Api::V2), ("v1", Api::V1)]),
+            token: vars.text("GHL_TOKEN").map(Secret::new),
+        };
+        let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
+        let config = Config {
+            engine: engine(&mut vars),
+            aws: aws(&mut vars),
+            records_table: vars.required("RECORDS_TABLE"),
+            state_table: vars.required("STATE_TABLE"),
+            queue_url: vars.required_url("BATCH_QUEUE_URL"),
+            ghl: ghl(&mut vars),
+            locations: locations.unwrap_or_else(|| Locations::new(default)),
+            log_level: vars.choice(
+                "LOG_LEVEL",
+                LevelFilter::INFO,
+                &[
+                    ("off", LevelFilter::OFF),
+                    ("error", LevelFilter::ERROR),
+                    ("warn", LevelFilter::WARN),
+                    ("info", LevelFilter::INFO),
+                    ("debug", LevelFilter::DEBUG),
+                    ("trace", LevelFilter::TRACE),
+                ],
+            ),
+        };
+        vars.finish().map(|()| config)
+    }
+}
+
+fn engine(vars: &mut Variables) -> EngineConfig {
+    let defaults = EngineConfig::default();
+    let jitter = vars.boolean("GHL_RATE_LIMIT_JITTER", true);
+    let jitter_max = vars.milliseconds("GHL_RATE_LIMIT_JITTER_MAX", 1_000, 0..=600_000);
+    let base = vars.milliseconds("GHL_RATE_LIMIT_BASE_DELAY", 1_000, 1..=600_000);
+    let max = vars.milliseconds("GHL_RATE_LIMIT_MAX_DELAY", 30_000, 1..=600_000);
+    if max < base {
+        vars.fault("GHL_RATE_LIMIT_MAX_DELAY", "is less than GHL_RATE_LIMIT_BASE_DELAY");
+    }
+    EngineConfig {
+        backoff: Backoff {
+            max_retries: vars.number("GHL_RATE_LIMIT_MAX_RETRIES", 5, 0..=20),
+            base,
+            max,
+            jitter: if jitter { jitter_max } else { Duration::ZERO },
+        },
+        breaker: BreakerRules {
+            threshold: vars.number("GHL_CIRCUIT_THRESHOLD", 5, 1..=100),
+            reset: vars.milliseconds("GHL_CIRCUIT_RESET_TIMEOUT", 60_000, 1..=3_600_000),
+        },
+        batch_size: vars.number("GHL_SYNC_BATCH_SIZE", 50, 1..=500),
+        concurrency: vars.number("GHL_SYNC_CONCURRENCY", 5, 1..=100),
+        ..defaults
+    }
+}
+
+fn aws(vars: &mut Variables) -> AwsConfig {
+    let access_key = vars.required("AWS_ACCESS_KEY_ID");
+    let secret_key = vars.required("AWS_SECRET_ACCESS_KEY");
+    let session_token = vars.text("AWS_SESSION_TOKEN");
+    AwsConfig {
+        region: vars.required("AWS_REGION"),
+        credentials: Credentials::new(access_key, secret_key, session_token, None, "environment"),
+        dynamodb_endpoint: vars.url("AWS_ENDPOINT_URL_DYNAMODB"),
+        sqs_endpoint: vars.url("AWS_ENDPOINT_URL_SQS"),
+        retries: true,
+    }
+}
+
+fn ghl(vars: &mut Variables) -> ClientConfig {
+    let defaults = ClientConfig::default();
+    ClientConfig {
+        v2_base_url: vars.url("GHL_BASE_URL").unwrap_or(defaults.v2_base_url),
+        v1_base_url: vars.url("GHL_V1_BASE_URL").unwrap_or(defaults.v1_base_url),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use super::*;
+
+/// What a function finds in Lambda, and no more.
+fn minimal() -> BTreeMap<String, String> {
+    [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "SECRET"),
+        ("RECORDS_TABLE", "records"),
+        ("STATE_TABLE", "state"),
+        ("BATCH_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/batches"),
+        ("PATH", "/bin"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn with(changes: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut vars = minimal();
+    vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    vars
+}
+
+fn faults(changes: &[(&str, &str)]) -> Vec<String> {
+    Config::from_vars(with(changes)).unwrap_err().faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_specification() {
+    let config = Config::from_vars(minimal()).unwrap();
+    assert_eq!(config.engine, EngineConfig::default());
+    let location = config.locations.of(&"any".parse().unwrap());
+    assert_eq!((location.pace.limit.get(), location.pace.window.as_millis()), (100, 10_000));
+    assert_eq!(location.daily_limit, 200_000);
+    assert!(location.enabled && !location.dry_run && location.token.is_none());
+    assert_eq!(location.api, Api::V2);
+}
+
+#[test]
+fn every_name_of_the_specification_is_read() {
+    let config = Config::from_vars(with(&[
+        ("GHL_RATE_LIMIT_MAX_RETRIES", "3"),
+        ("GHL_RATE_LIMIT_BASE_DELAY", "200"),
+        ("GHL_RATE_LIMIT_MAX_DELAY", "9000"),
+        ("GHL_RATE_LIMIT_JITTER", "true"),
+        ("GHL_RATE_LIMIT_JITTER_MAX", "77"),
+        ("GHL_CIRCUIT_THRESHOLD", "7"),
+        ("GHL_CIRCUIT_RESET_TIMEOUT", "1234"),
+        ("GHL_SYNC_BATCH_SIZE", "20"),
+        ("GHL_SYNC_CONCURRENCY", "2"),
+    ]))
+    .unwrap();
+    let ms = Duration::from_millis;
+    assert_eq!(config.engine.backoff, Backoff { max_retries: 3, base: ms(200), max: ms(9000), jitter: ms(77) });
+    assert_eq!(config.engine.breaker, BreakerRules { threshold: 7, reset: ms(1234) });
+    assert_eq!((config.engine.batch_size, config.engine.concurrency), (20, 2));
+    let without = Config::from_vars(with(&[("GHL_RATE_LIMIT_JITTER", "false")])).unwrap();
+    assert_eq!(without.engine.backoff.jitter, Duration::ZERO);
+}
+
+#[test]
+fn all_faults_are_found_at_once_and_each_names_its_variable() {
+    let mut vars = with(&[
+        ("GHL_SYNC_BATCH_SIZE", "many"),
+        ("GHL_SYNC_CONCURRENCY", "0"),
+        ("GHL_RATE_LIMIT_JITTER", "yes"),
+        ("GHL_RATE_LIMIT_MAX_DELAY", "500"),
+        ("GHL_SYNC_CONCURENCY", "5"),
+        ("GHL_BASE_URL", "ftp://x"),
+        ("GHL_LOCATIONS", "{"),
+    ]);
+    vars.remove("RECORDS_TABLE");
+    let error = Config::from_vars(vars).unwrap_err();
+    let names: Vec<&str> = error.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "GHL_BASE_URL",
+            "GHL_LOCATIONS",
+            "GHL_RATE_LIMIT_JITTER",
+            "GHL_RATE_LIMIT_MAX_DELAY",
+            "GHL_SYNC_BATCH_SIZE",
+            "GHL_SYNC_CONCURENCY",
+            "GHL_SYNC_CONCURRENCY",
+            "RECORDS_TABLE",
+        ]
+    );
+    assert!(error.to_string().contains("8 fault(s)"));
+}
+
+#[test]
+fn a_fault_says_what_would_be_right() {
+    assert_eq!(faults(&[("GHL_SYNC_BATCH_SIZE", "-1")]), ["GHL_SYNC_BATCH_SIZE is `-1`; expected a whole number from 1 to 500"]);
+    assert_eq!(faults(&[("GHL_API", "v3")]), ["GHL_API is `v3`; expected v2 or v1"]);
+}
+
+#[test]
+fn an_empty_variable_is_an_absent_one() {
+    let config = Config::from_vars(with(&[("AWS_ENDPOINT_URL_SQS", ""), ("GHL_SYNC_BATCH_SIZE", " ")])).unwrap();
+    assert_eq!(config.aws.sqs_endpoint, None);
+    assert_eq!(config.engine.batch_size, 50);
+}
+
+#[test]
+fn locations_override_the_defaults_one_by_one() {
+    let json = r#"{"a":{"token":"pit-secret","api":"v1","limit":90,"window_ms":60000,"dry_run":true},
+                   "b":{"scope":"shared","enabled":false},"c":{"scope":"shared","daily_limit":10}}"#;
+    let config = Config::from_vars(with(&[("GHL_LOCATIONS", json), ("GHL_TOKEN", "pit-default")])).unwrap();
+    let a = config.locations.of(&"a".parse().unwrap());
+    assert_eq!((a.pace.limit.get(), a.pace.window.as_millis(), a.api), (90, 60_000, Api::V1));
+    assert!(a.dry_run);
+    assert_eq!(a.token.unwrap().expose(), "pit-secret");
+    let b = config.locations.of(&"b".parse().unwrap());
+    assert!(!b.enabled);
+    assert_eq!(b.token.unwrap().expose(), "pit-default");
+    let debug = format!("{config:?}");
+    assert!(!debug.contains("pit-") && !debug.contains("SECRET"), "{debug}");
+}
+
+#[test]
+fn a_bad_location_is_a_fault_that_names_it_and_not_its_token() {
+    for (json, expected) in [
+        (r#"{"a b":{}}"#, "location_id"),
+        (r#"{"a":{"tokn":"pit-secret"}}"#, "tokn"),
+        (r#"{"a":{"limit":0,"token":"pit-secret"}}"#, "limit"),
+        (r#"{"a":{"token":"pit-secret","api":"v3"}}"#, "v3"),
+        (r#"[]"#, "map"),
+    ] {
+        let faults = faults(&[("GHL_LOCATIONS", json)]).join("\n");
+        assert!(faults.contains(expected), "{json}: {faults}");
+        assert!(!faults.contains("pit-secret"), "{faults}");
+    }
+}

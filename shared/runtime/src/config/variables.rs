@@ -1,0 +1,126 @@
+//! Variables, read one by one; what is wrong with them is collected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{ConfigError, Fault};
+
+/// Names that start so are ours: one that nobody asks for is a spelling mistake.
+const OUR_PREFIX: &str = "GHL_";
+
+/// The variables, and what was found to be wrong with them.
+pub(super) struct Variables {
+    vars: BTreeMap<String, String>,
+    asked: BTreeSet<&'static str>,
+    faults: Vec<Fault>,
+}
+
+impl Variables {
+    pub(super) fn new(vars: BTreeMap<String, String>) -> Variables {
+        Variables { vars, asked: BTreeSet::new(), faults: Vec::new() }
+    }
+
+    /// The value of a variable; `None` if it is absent or empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.asked.insert(name);
+        self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    pub(super) fn required(&mut self, name: &'static str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.fault(name, "is missing");
+            String::new()
+        })
+    }
+
+    pub(super) fn url(&mut self, name: &'static str) -> Option<String> {
+        let url = self.text(name)?;
+        if !(url.starts_with("https://") || url.starts_with("http://")) {
+            self.fault(name, format!("is `{url}`; expected a URL that starts with https:// or http://"));
+        }
+        Some(url)
+    }
+
+    pub(super) fn required_url(&mut self, name: &'static str) -> String {
+        self.url(name).unwrap_or_else(|| self.required(name))
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn number<T: TryFrom<u64> + Default>(
+        &mut self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> T {
+        let value = match self.text(name) {
+            None => default,
+            Some(text) => match text.parse::<u64>() {
+                Ok(value) if range.contains(&value) => value,
+                _ => {
+                    let (from, to) = (range.start(), range.end());
+                    self.fault(name, format!("is `{text}`; expected a whole number from {from} to {to}"));
+                    default
+                }
+            },
+        };
+        T::try_from(value).unwrap_or_default()
+    }
+
+    pub(super) fn milliseconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(self.number(name, default, range))
+    }
+
+    pub(super) fn boolean(&mut self, name: &'static str, default: bool) -> bool {
+        self.choice(name, default, &[("true", true), ("false", false)])
+    }
+
+    pub(super) fn choice<T: Copy>(&mut self, name: &'static str, default: T, choices: &[(&str, T)]) -> T {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        match choices.iter().find(|(choice, _)| text.eq_ignore_ascii_case(choice)) {
+            Some((_, value)) => *value,
+            None => {
+                let expected: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+                self.fault(name, format!("is `{text}`; expected {}", expected.join(" or ")));
+                default
+            }
+        }
+    }
+
+    /// A variable that holds JSON. Its value, which may hold tokens, is never part of a fault.
+    pub(super) fn json<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(name, format!("is not as it should be: {error}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn fault(&mut self, name: &str, problem: impl Into<String>) {
+        self.faults.push(Fault { name: name.to_owned(), problem: problem.into() });
+    }
+
+    /// All faults, with the variables that look like ours and are not.
+    pub(super) fn finish(mut self) -> Result<(), ConfigError> {
+        let unknown = self.vars.keys().filter(|name| name.starts_with(OUR_PREFIX) && !self.asked.contains(name.as_str()));
+        let unknown: Vec<Fault> = unknown
+            .map(|name| Fault { name: name.clone(), problem: "is not a variable of ghl-sync".to_owned() })
+            .collect();
+        self.faults.extend(unknown);
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        self.faults.sort_by(|a, b| a.name.cmp(&b.name));
+        Err(ConfigError { faults: self.faults })
+    }
+}

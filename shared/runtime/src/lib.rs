@@ -1,0 +1,18 @@
+//! What every function starts with: environment → [`Config`], telemetry, and the adapters wired into the engine's
+//! ports. Everything here happens once, before the first event.
+
+mod clock;
+mod config;
+mod dice;
+mod locations;
+mod meter;
+mod start;
+mod telemetry;
+
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError, Fault};
+pub use dice::FastDice;
+pub use locations::{Location, Locations};
+pub use meter::LogMeter;
+pub use start::{Runtime, StartError, main};
+pub use telemetry::init as init_telemetry;

@@ -1,0 +1,86 @@
+//! Events as log lines: ids, counts and classes, and nothing of what is in a record.
+
+use std::error::Error;
+use std::time::Duration;
+
+use ghl_sync_engine::ports::Meter;
+use ghl_sync_engine::usecase::{Event, RecordResult};
+use tracing::{debug, error, info, warn};
+
+/// Writes each event as a log line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogMeter;
+
+impl Meter for LogMeter {
+    fn note(&self, event: &Event<'_>) {
+        match event {
+            Event::Planned { location, generation, records, delay, reason } => info!(
+                event = "batch_planned", %location, batch = generation.0, records,
+                delay_ms = ms(*delay), reason = reason.map(|reason| reason.as_str()),
+            ),
+            Event::Called { location, batch, record, endpoint, attempt, status, class, took } => info!(
+                event = "call", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
+                endpoint = endpoint.as_str(), attempt, status, class, took_ms = ms(*took),
+            ),
+            Event::Waiting { location, batch, record, reason, wait, attempt } => debug!(
+                event = "wait", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
+                reason = reason.as_str(), wait_ms = ms(*wait), attempt,
+            ),
+            Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
+            Event::Settled { location, batch, record, result, latency } => settled(&Settled {
+                location: location.as_str(),
+                batch: batch.0,
+                record: &record.to_string(),
+                result: *result,
+                latency: *latency,
+            }),
+            Event::BatchEnded { report, took } => info!(
+                event = "batch_ended", location = %report.location_id, batch = report.generation.0,
+                processed = report.processed, succeeded = report.succeeded, failed = report.failed,
+                rate_limited = report.rate_limited, deferred = report.deferred, skipped = report.skipped,
+                would_send = report.would_send, took_ms = ms(*took), not_run = report.not_run.map(tracing::field::debug),
+                stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
+            ),
+            Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
+            Event::PortFailed { scope, error } => error!(
+                event = "port_failed", %scope, action = error.action, error = causes(error),
+            ),
+            _ => {}
+        }
+    }
+}
+
+struct Settled<'a> {
+    location: &'a str,
+    batch: u64,
+    record: &'a str,
+    result: RecordResult,
+    latency: Option<Duration>,
+}
+
+fn settled(settled: &Settled<'_>) {
+    let Settled { location, batch, record, result, latency } = *settled;
+    let code = result.code().map(|code| code.as_str());
+    let latency_ms = latency.map(ms);
+    match result {
+        RecordResult::Failed(_) => warn!(event = "record", location, batch, record, result = result.as_str(), code),
+        RecordResult::Retrying(_) => info!(event = "record", location, batch, record, result = result.as_str(), code),
+        _ => debug!(event = "record", location, batch, record, result = result.as_str(), code, latency_ms),
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An error and all that caused it, in one line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! Start-up: configuration, telemetry, clients, engine; then the Lambda runtime.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, SqsBatchQueue, Usage};
+use ghl_sync_engine::ports::Meter;
+use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_ghl::{ClientError, GhlClient};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde_json::Value;
+use tracing::error;
+
+use crate::config::{Config, ConfigError};
+use crate::{FastDice, LogMeter, SystemClock, init_telemetry};
+
+/// The engine with the real adapters, and what they use.
+#[derive(Clone)]
+pub struct Runtime {
+    /// The engine.
+    pub engine: Engine,
+    /// Requests made to AWS, and what they cost.
+    pub usage: Arc<Usage>,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The environment has faults.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The GHL client cannot be made.
+    #[error("the GHL client cannot be made")]
+    Client(#[from] ClientError),
+}
+
+impl Runtime {
+    /// Wires the adapters into the engine; `meter` hears what happens.
+    ///
+    /// # Errors
+    /// When the GHL client cannot be made.
+    pub fn new(config: Config, meter: Arc<dyn Meter>) -> Result<Runtime, StartError> {
+        let usage = Usage::new();
+        let locations = Arc::new(config.locations);
+        let dynamodb = config.aws.dynamodb();
+        let ports = Ports {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(FastDice),
+            crm: Arc::new(GhlClient::new(config.ghl, locations.clone())?),
+            outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
+            gates: Arc::new(DynamoGateStore::new(dynamodb, config.state_table, usage.clone())),
+            queue: Arc::new(SqsBatchQueue::new(config.aws.sqs(), config.queue_url, usage.clone())),
+            directory: locations,
+            meter,
+        };
+        Ok(Runtime { engine: Engine::new(ports, config.engine), usage })
+    }
+
+    /// The same, from the process's environment, with events as log lines.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn from_env() -> Result<Runtime, StartError> {
+        let config = Config::from_env().inspect_err(|_| init_telemetry(tracing::level_filters::LevelFilter::INFO))?;
+        init_telemetry(config.log_level);
+        Runtime::new(config, Arc::new(LogMeter))
+    }
+}
+
+/// The `main` of every function: starts, then hands each event to `handle` until Lambda ends the process.
+pub async fn main<Answer, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
+where
+    Answer: Serialize,
+    Handled: Future<Output = Result<Answer, lambda_runtime::Error>>,
+{
+    let runtime = match Runtime::from_env() {
+        Ok(runtime) => runtime,
+        Err(start_error) => {
+            report(&start_error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let handler = service_fn(|event| handle(runtime.engine.clone(), event));
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(run_error) => {
+            error!(event = "stopped", error = %run_error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(start_error: &StartError) {
+    match start_error {
+        StartError::Config(config) => {
+            for fault in &config.faults {
+                error!(event = "bad_configuration", variable = fault.name, problem = fault.problem);
+            }
+        }
+        StartError::Client(client) => {
+            error!(event = "cannot_start", error = %client, cause = std::error::Error::source(client).map(ToString::to_string));
+        }
+    }
+}
