@@ -14,7 +14,9 @@ use tracing::{Instrument, error, info_span};
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
     /// The event is not from SQS.
-    #[error("this function expects an SQS event: {{\"Records\": [{{\"messageId\": …, \"eventSource\": \"aws:sqs\", …}}]}}; {found}")]
+    #[error(
+        "this function expects an SQS event: {{\"Records\": [{{\"messageId\": …, \"eventSource\": \"aws:sqs\", …}}]}}; {found}"
+    )]
     Event {
         /// What is wrong with it.
         found: String,

@@ -159,15 +159,8 @@ mod tests {
 
     fn locations(json: &str) -> Locations {
         let pace = Pace { limit: NonZeroU32::MIN, window: Duration::from_secs(1) };
-        let default = Location {
-            enabled: true,
-            dry_run: false,
-            scope: None,
-            pace,
-            daily_limit: 1,
-            api: Api::V2,
-            token: None,
-        };
+        let default =
+            Location { enabled: true, dry_run: false, scope: None, pace, daily_limit: 1, api: Api::V2, token: None };
         Locations::parse(json, &default).unwrap()
     }
 

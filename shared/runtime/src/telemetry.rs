@@ -5,13 +5,24 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Our own crates.
+const OURS: [&str; 7] = [
+    "consumer",
+    "ghl_sync_aws",
+    "ghl_sync_engine",
+    "ghl_sync_ghl",
+    "ghl_sync_local",
+    "ghl_sync_runtime",
+    "scheduler",
+];
+
 /// Begins to log what is at least as grave as `level`: ours as it says, everybody else's warnings and errors at most
 /// (the SDKs log requests at lower levels, and requests hold personal data).
 pub fn init(level: LevelFilter) {
     let others = level.min(LevelFilter::WARN);
-    let ours = ["ghl_sync_engine", "ghl_sync_runtime", "ghl_sync_aws", "ghl_sync_ghl", "scheduler", "consumer"];
-    let filter = Targets::new().with_default(others).with_targets(ours.map(|target| (target, level)));
-    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    let filter = Targets::new().with_default(others).with_targets(OURS.map(|target| (target, level)));
+    let format =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
     // A second call (in tests) changes nothing.
     let _ = tracing_subscriber::registry().with(filter).with(format).try_init();
 }

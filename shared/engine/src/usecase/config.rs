@@ -34,6 +34,9 @@ pub struct EngineConfig {
     pub lease_ahead: Duration,
     /// A wait for a permit up to this long is slept through.
     pub patience: Duration,
+    /// A delayed message is sent to arrive this much before it is needed: queues deliver late, and a moment of quota
+    /// that passes unused is lost. Less than `patience` by more than the second that queues count in.
+    pub early: Duration,
 }
 
 impl Default for EngineConfig {
@@ -56,7 +59,8 @@ impl Default for EngineConfig {
             index_lag: Duration::from_secs(10),
             lease_size: 25,
             lease_ahead: Duration::from_millis(2500),
-            patience: Duration::from_millis(1500),
+            patience: Duration::from_millis(2500),
+            early: Duration::from_millis(1000),
         }
     }
 }

@@ -152,7 +152,8 @@ impl Engine {
         match (next, generation) {
             (Next::Batch { location, keys, starts_at, reason }, Some(generation)) => {
                 let records = keys.len();
-                let delay = now.until(starts_at).min(MAX_DELAY);
+                let early = if reason == Some(WaitReason::Backoff) { Duration::ZERO } else { self.config.early };
+                let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
                 let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run: false };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;

@@ -21,8 +21,6 @@ use crate::ports::{Loaded, PortError};
 
 /// What is kept of the function's time to write everything down.
 const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
-/// A record that is due this soon may go with the batch at hand.
-const DUE_SOON: Duration = Duration::from_millis(500);
 /// A batch that found nothing to do is not followed by another before this has passed: the index may lag.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
 /// An opportunity whose contact has no GHL id yet looks again after this, at first…
@@ -98,7 +96,10 @@ impl Engine {
         let settled = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
         let (session, unused, stopped) = permits.close();
         report.stopped = stopped;
-        self.finish(session, &run.holder, unused, &settled, &settings).await
+        // Nothing but what the index still showed: it lags.
+        let idle = report.skipped as usize == batch.keys.len();
+        let after = Finished { holder: &run.holder, unused, settled: &settled, idle };
+        self.finish(session, &settings, after).await
     }
 
     /// Takes the run, and with it the first permits: one write.
@@ -215,12 +216,14 @@ impl Engine {
         report: &mut BatchReport,
     ) -> Vec<Record> {
         let now = self.ports.clock.now();
+        // The message may have come a moment early.
+        let soon = now + self.config.patience;
         let mut due = Vec::new();
         let mut found = 0;
         for loaded in loaded {
             found += 1;
             match loaded {
-                Loaded::Record(record) if record.due_at.is_some_and(|due_at| due_at <= now + DUE_SOON) => {
+                Loaded::Record(record) if record.due_at.is_some_and(|due_at| due_at <= soon) => {
                     due.push(*record);
                 }
                 Loaded::Record(_) => report.count(RecordResult::Skipped),
@@ -267,14 +270,17 @@ impl Engine {
         record: &Record,
         contact_ids: &HashMap<RecordKey, GhlId>,
     ) -> RecordEnd {
-        let now = self.ports.clock.now();
         if let Some(stop) = sync.permits.stopped().await {
             return not_started(RecordResult::Deferred(stop.reason));
         }
-        if let Some(not_before) = record.not_before.filter(|time| *time > now) {
-            // Put again while a call without an answer may still arrive.
-            return self.wait(record, not_before, None, record.not_before).await;
+        let now = self.ports.clock.now();
+        // A call without an answer may still arrive, though the record was put again meanwhile.
+        let earliest = record.due_at.max(record.not_before).unwrap_or(now);
+        if now.until(earliest) > self.config.patience {
+            return self.wait(record, earliest, None, record.not_before).await;
         }
+        self.ports.clock.sleep_until(earliest).await;
+        let now = self.ports.clock.now();
         match self.contact_of(record, contact_ids).await {
             Ok(Contact::Known(id)) => sync.run(record, Some(id)).await,
             Ok(Contact::NotNeeded) => sync.run(record, None).await,
@@ -373,10 +379,8 @@ impl Engine {
     async fn finish(
         &self,
         mut session: GateSession<'_>,
-        holder: &Holder,
-        unused: u32,
-        settled: &HashSet<RecordKey>,
         settings: &LocationSettings,
+        Finished { holder, unused, settled, idle }: Finished<'_>,
     ) -> Result<(), PortError> {
         let scope = settings.scope.clone();
         let rules = session.rules().clone();
@@ -389,7 +393,7 @@ impl Engine {
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
             let found = self.look(&members, after.generation().0, opening.records, opening.at, settled).await?;
-            let earliest = if settled.is_empty() { now + IDLE_DELAY } else { now };
+            let earliest = if idle { now + IDLE_DELAY } else { now };
             let next = self.next(found, opening, now, earliest, kick.1);
             let planning = session
                 .change(|entry, gate| {
@@ -415,6 +419,17 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What a finished batch leaves behind.
+struct Finished<'a> {
+    holder: &'a Holder,
+    /// Permits that were not used.
+    unused: u32,
+    /// Keys that the index may still show though they are settled.
+    settled: &'a HashSet<RecordKey>,
+    /// Whether there was nothing to do in it.
+    idle: bool,
 }
 
 /// An opportunity's contact.

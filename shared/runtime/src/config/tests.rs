@@ -90,7 +90,10 @@ fn all_faults_are_found_at_once_and_each_names_its_variable() {
 
 #[test]
 fn a_fault_says_what_would_be_right() {
-    assert_eq!(faults(&[("GHL_SYNC_BATCH_SIZE", "-1")]), ["GHL_SYNC_BATCH_SIZE is `-1`; expected a whole number from 1 to 500"]);
+    assert_eq!(
+        faults(&[("GHL_SYNC_BATCH_SIZE", "-1")]),
+        ["GHL_SYNC_BATCH_SIZE is `-1`; expected a whole number from 1 to 500"]
+    );
     assert_eq!(faults(&[("GHL_API", "v3")]), ["GHL_API is `v3`; expected v2 or v1"]);
 }
 

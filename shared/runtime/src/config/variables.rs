@@ -112,7 +112,8 @@ impl Variables {
 
     /// All faults, with the variables that look like ours and are not.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
-        let unknown = self.vars.keys().filter(|name| name.starts_with(OUR_PREFIX) && !self.asked.contains(name.as_str()));
+        let unknown =
+            self.vars.keys().filter(|name| name.starts_with(OUR_PREFIX) && !self.asked.contains(name.as_str()));
         let unknown: Vec<Fault> = unknown
             .map(|name| Fault { name: name.clone(), problem: "is not a variable of ghl-sync".to_owned() })
             .collect();

@@ -1,0 +1,248 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ghl_sync_engine::domain::{Api, EpochMs, LocationId};
+
+use crate::stack::LOOPBACK;
+
+/// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
+/// sandbox (or another GHL).
+#[derive(Debug, Parser)]
+#[command(name = "cargo local", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put a contact list into the outbox and sync it, with progress and a report.
+    Sync(Box<SyncArgs>),
+    /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
+    Up(UpArgs),
+    /// Start the GoHighLevel sandbox alone.
+    Sandbox(SandboxArgs),
+    /// Print the contacts that changed in GHL since a time, one JSON object a line.
+    Pull(PullArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The contact list; without it, a small one of the project's own.
+    pub(crate) csv: Option<PathBuf>,
+    /// Write the report to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// This many records: the list is repeated with distinct identities, or cut.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) records: Option<u32>,
+    /// Deal the records out to this many locations, each with a quota of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) locations: u32,
+    #[command(flatten)]
+    pub(crate) ghl: GhlArgs,
+    #[command(flatten)]
+    pub(crate) faults: FaultArgs,
+    /// Do everything but the calls to GHL.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GhlArgs {
+    /// The location, or the stem of their names if there are several.
+    #[arg(long, value_name = "ID", default_value = "loc_demo")]
+    pub(crate) location: LocationId,
+    /// Calls that GHL allows in a window.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Length of the window.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+    pub(crate) window_ms: u64,
+    /// Calls that GHL allows in a day.
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) daily: u64,
+    /// The API to use.
+    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
+    pub(crate) api: ApiArg,
+    /// Keep the state in this directory; a later run goes on with it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Another GHL, real or not, instead of the sandbox; its token is taken from GHL_TOKEN.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ghl_url: Option<String>,
+    /// Token for --ghl-url.
+    #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) token: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FaultArgs {
+    /// How long the sandbox takes to answer.
+    #[arg(long, value_name = "A..B", default_value = "80..250", value_parser = milliseconds)]
+    pub(crate) latency_ms: RangeInclusive<Duration>,
+    /// How the sandbox counts its windows.
+    #[arg(long, value_enum, default_value_t = WindowArg::Strict)]
+    pub(crate) window: WindowArg,
+    /// Share of the sandbox's answers that are errors.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub(crate) error_rate: f64,
+    /// The sandbox is down from START to END after the first call.
+    #[arg(long, value_name = "START..END", value_parser = outage)]
+    pub(crate) outage: Option<(Duration, Duration)>,
+    /// Whether the sandbox sends Retry-After with a 429 (GHL was never seen to).
+    #[arg(long, value_enum, default_value_t = RetryAfterArg::Never)]
+    pub(crate) retry_after: RetryAfterArg,
+    /// Seed of what the sandbox does at random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// The sandbox's port; DynamoDB and SQS take the two that follow.
+    #[arg(long, value_name = "P", default_value_t = 8787)]
+    pub(crate) port: u16,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
+    pub(crate) bind: IpAddr,
+    /// Write a function's environment to this file once everything is ready, as KEY=VALUE lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+    /// Put this contact list into the outbox.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Do not run the functions in this process: they are invoked from outside.
+    #[arg(long)]
+    pub(crate) no_functions: bool,
+    #[command(flatten)]
+    pub(crate) ghl: GhlArgs,
+    #[command(flatten)]
+    pub(crate) faults: FaultArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// The port.
+    #[arg(long, value_name = "P", default_value_t = 8787)]
+    pub(crate) port: u16,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
+    pub(crate) bind: IpAddr,
+    #[command(flatten)]
+    pub(crate) ghl: GhlArgs,
+    #[command(flatten)]
+    pub(crate) faults: FaultArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// From when on: a date (2026-11-21), a time (2026-11-21T08:00:00Z), or a span before now (90m, 2h, 7days).
+    #[arg(long, value_name = "T", value_parser = since)]
+    pub(crate) since: Since,
+    #[command(flatten)]
+    pub(crate) ghl: GhlArgs,
+}
+
+/// A time, or a span before now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Since {
+    At(EpochMs),
+    Ago(Duration),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ApiArg {
+    V1,
+    V2,
+}
+
+impl From<ApiArg> for Api {
+    fn from(arg: ApiArg) -> Api {
+        match arg {
+            ApiArg::V1 => Api::V1,
+            ApiArg::V2 => Api::V2,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WindowArg {
+    /// Exactly, over any window.
+    Strict,
+    /// With two counters, which may refuse a caller who keeps to the limit exactly.
+    Approximate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetryAfterArg {
+    Never,
+    Seconds,
+    Sometimes,
+}
+
+fn milliseconds(text: &str) -> Result<RangeInclusive<Duration>, String> {
+    let number = |part: &str| part.trim().parse().map(Duration::from_millis).map_err(|_| EXPECTED_MS.to_owned());
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let (from, to) = (number(from)?, number(to)?);
+    if from > to { Err(EXPECTED_MS.to_owned()) } else { Ok(from..=to) }
+}
+
+const EXPECTED_MS: &str = "expected milliseconds, like 80..250";
+
+fn outage(text: &str) -> Result<(Duration, Duration), String> {
+    const EXPECTED: &str = "expected two times after the first call, like 10s..60s";
+    let (start, end) = text.split_once("..").ok_or(EXPECTED)?;
+    let time = |part: &str| humantime::parse_duration(part.trim()).map_err(|error| format!("{EXPECTED}: {error}"));
+    let (start, end) = (time(start)?, time(end)?);
+    if start < end { Ok((start, end)) } else { Err(EXPECTED.to_owned()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share from 0 to 1, like 0.05".to_owned()),
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(span) = humantime::parse_duration(text) {
+        return Ok(Since::Ago(span));
+    }
+    let time = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    let time = humantime::parse_rfc3339(&time)
+        .map_err(|_| "expected a date (2026-11-21), a time (2026-11-21T08:00:00Z) or a span (2h)".to_owned())?;
+    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| "lies before 1970".to_owned())?;
+    Ok(Since::At(EpochMs(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges_and_times_are_read_and_bad_ones_refused() {
+        let ms = Duration::from_millis;
+        assert_eq!(milliseconds("80..250").unwrap(), ms(80)..=ms(250));
+        assert_eq!(milliseconds("5").unwrap(), ms(5)..=ms(5));
+        assert!(milliseconds("250..80").is_err() && milliseconds("x").is_err());
+        assert_eq!(outage("10s..1m").unwrap(), (ms(10_000), ms(60_000)));
+        assert!(outage("60s..10s").is_err() && outage("10s").is_err());
+        assert!(share("1.5").is_err() && share("-0.1").is_err() && share("NaN").is_err());
+        assert_eq!(since("2h").unwrap(), Since::Ago(Duration::from_secs(7200)));
+        assert_eq!(since("1970-01-02").unwrap(), Since::At(EpochMs(86_400_000)));
+        assert_eq!(since("1970-01-01T00:00:01Z").unwrap(), Since::At(EpochMs(1000)));
+        assert!(since("yesterday").is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! The functions, run in this process the way Lambda runs them: the queue's event source mapping, and the schedule.
+//! Both call the same `handle()` with events of the real shape.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_smithy_types::timeout::TimeoutConfig;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_runtime::SystemClock;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{error, warn};
+
+/// `Timeout` of both functions in template.yaml.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Invocations of the consumer at once, at most.
+const MAX_CONCURRENCY: usize = 64;
+/// Longest that a poll of the queue may wait for a message; SQS allows no more.
+const LONG_POLL: Duration = Duration::from_secs(20);
+/// After a poll that failed.
+const POLL_RETRY: Duration = Duration::from_millis(200);
+
+/// What running the functions took.
+#[derive(Debug, Default)]
+pub(crate) struct Bill {
+    invocations: AtomicU64,
+    busy_ms: AtomicU64,
+    /// Requests to SQS by the event source mapping: receives and deletes.
+    sqs_requests: AtomicU64,
+}
+
+impl Bill {
+    pub(crate) fn invocations(&self) -> u64 {
+        self.invocations.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn busy_ms(&self) -> u64 {
+        self.busy_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn sqs_requests(&self) -> u64 {
+        self.sqs_requests.load(Ordering::Relaxed)
+    }
+}
+
+/// The functions, as one process runs them.
+pub(crate) struct Functions {
+    pub(crate) engine: Engine,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) queue_url: String,
+    pub(crate) bill: Bill,
+}
+
+impl Functions {
+    /// Runs both until the returned set is dropped. The schedule's first tick comes at once.
+    pub(crate) fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
+        let mut running = JoinSet::new();
+        running.spawn(Arc::clone(&self).event_source_mapping());
+        running.spawn(async move {
+            let mut ticks = tokio::time::interval(schedule);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                self.tick().await;
+            }
+        });
+        running
+    }
+
+    async fn tick(&self) {
+        let handled = scheduler::handle(&self.engine, LambdaEvent::new(scheduled_event(), self.context()));
+        match self.billed(handled).await {
+            Some(Err(tick_error)) => error!(event = "tick_failed", error = %tick_error),
+            Some(Ok(_)) => {}
+            None => error!(event = "tick_timed_out"),
+        }
+    }
+
+    /// Receives messages, and hands each to an invocation of its own, as the template's batch size of 1 says.
+    async fn event_source_mapping(self: Arc<Self>) {
+        let places = Arc::new(Semaphore::new(MAX_CONCURRENCY));
+        let mut invocations = JoinSet::new();
+        loop {
+            while invocations.try_join_next().is_some() {}
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            drop(place); // There is one now; each message takes its own below.
+            for message in self.receive().await {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                    return;
+                };
+                let this = Arc::clone(&self);
+                invocations.spawn(async move {
+                    this.invoke(message).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+
+    async fn receive(&self) -> Vec<Message> {
+        self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
+        let patience = TimeoutConfig::builder()
+            .operation_attempt_timeout(LONG_POLL + Duration::from_secs(10))
+            .operation_timeout(LONG_POLL + Duration::from_secs(10))
+            .build();
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(i32::try_from(LONG_POLL.as_secs()).unwrap_or(20))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .customize()
+            .config_override(aws_sdk_sqs::config::Config::builder().timeout_config(patience))
+            .send()
+            .await;
+        match received {
+            Ok(received) => received.messages.unwrap_or_default(),
+            Err(poll_error) => {
+                warn!(event = "poll_failed", error = %aws_sdk_sqs::error::DisplayErrorContext(&poll_error));
+                tokio::time::sleep(POLL_RETRY).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// One invocation; the message is deleted unless the function reported it as failed, or failed itself.
+    async fn invoke(&self, message: Message) {
+        let event = sqs_event(&message, &self.queue_url);
+        let handled = consumer::handle(&self.engine, LambdaEvent::new(event, self.context()));
+        match self.billed(handled).await {
+            Some(Ok(response)) if response.batch_item_failures.is_empty() => self.delete(&message).await,
+            Some(Ok(_)) => {}
+            Some(Err(batch_error)) => error!(event = "invocation_failed", error = %batch_error),
+            None => error!(event = "invocation_timed_out"),
+        }
+    }
+
+    async fn delete(&self, message: &Message) {
+        self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
+        let handle = message.receipt_handle.clone().unwrap_or_default();
+        let deleted = self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await;
+        if let Err(delete_error) = deleted {
+            // It comes again, and is stale then.
+            warn!(event = "delete_failed", error = %aws_sdk_sqs::error::DisplayErrorContext(&delete_error));
+        }
+    }
+
+    /// Runs an invocation for as long as Lambda would, and bills it.
+    async fn billed<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
+        let started = Instant::now();
+        let ended = tokio::time::timeout(FUNCTION_TIMEOUT, handled).await.ok();
+        self.bill.invocations.fetch_add(1, Ordering::Relaxed);
+        let busy = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.bill.busy_ms.fetch_add(busy, Ordering::Relaxed);
+        ended
+    }
+
+    fn context(&self) -> Context {
+        let mut context = Context::default();
+        context.request_id = format!("{:032x}", fastrand::u128(..));
+        context.deadline = (SystemClock.now() + FUNCTION_TIMEOUT).0;
+        context
+    }
+}
+
+fn scheduled_event() -> Value {
+    json!({
+        "version": "0",
+        "id": format!("{:032x}", fastrand::u128(..)),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:000000000000:rule/local"],
+        "detail": {},
+    })
+}
+
+fn sqs_event(message: &Message, queue_url: &str) -> Value {
+    let attributes: serde_json::Map<String, Value> = message
+        .attributes
+        .iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().to_owned(), Value::from(value.clone())))
+        .collect();
+    let queue = queue_url.rsplit('/').next().unwrap_or_default();
+    json!({
+        "Records": [{
+            "messageId": message.message_id,
+            "receiptHandle": message.receipt_handle,
+            "body": message.body,
+            "attributes": attributes,
+            "messageAttributes": {},
+            "md5OfBody": message.md5_of_body,
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
+            "awsRegion": "us-east-1",
+        }]
+    })
+}

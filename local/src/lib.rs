@@ -1,0 +1,102 @@
+//! The whole system in one process on one machine: embedded DynamoDB and SQS, the real functions, the GoHighLevel
+//! sandbox, progress and report.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
+
+mod cli;
+mod embedded;
+mod functions;
+pub mod import;
+mod progress;
+mod pull;
+mod report;
+pub mod sandbox;
+mod stack;
+mod sync;
+mod tally;
+mod up;
+mod witness;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::process::ExitCode;
+
+pub use cli::Cli;
+use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
+pub use stack::StackError;
+
+use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
+use crate::stack::{Ghl, StackOptions};
+
+/// Does what the command line says. The exit status tells whether all went well.
+pub async fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Sync(args) => sync::run(*args).await,
+        Command::Up(args) => up::run(args).await,
+        Command::Sandbox(args) => up::sandbox(args).await,
+        Command::Pull(args) => pull::run(args).await,
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        let mut cause = failure.source();
+        while let Some(source) = cause {
+            eprintln!("  because: {source}");
+            cause = source.source();
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// A failure, with all that caused it.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// The sandbox that the arguments describe; its limits come from the stack.
+fn sandbox_options(faults: &FaultArgs) -> SandboxOptions {
+    SandboxOptions {
+        latency: faults.latency_ms.clone(),
+        window_kind: match faults.window {
+            WindowArg::Strict => WindowKind::Strict,
+            WindowArg::Approximate => WindowKind::Approximate,
+        },
+        error_rate: faults.error_rate,
+        outage: faults.outage.map(|(start, end)| (start, end.saturating_sub(start))),
+        retry_after: match faults.retry_after {
+            RetryAfterArg::Never => RetryAfterMode::Never,
+            RetryAfterArg::Seconds => RetryAfterMode::Seconds,
+            RetryAfterArg::Sometimes => RetryAfterMode::Sometimes,
+        },
+        seed: faults.seed,
+        ..SandboxOptions::default()
+    }
+}
+
+/// The stack that the arguments describe.
+fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOptions, Failure> {
+    let ghl_is = match &ghl.ghl_url {
+        Some(_) if ghl.token.is_empty() => return Err("--ghl-url needs a token in GHL_TOKEN".into()),
+        Some(url) => Ghl::Url { url: url.clone(), token: ghl.token.clone() },
+        None => Ghl::Sandbox(Box::new(sandbox)),
+    };
+    Ok(StackOptions {
+        locations: vec![ghl.location.clone()],
+        api: ghl.api.into(),
+        limit: ghl.limit,
+        window_ms: ghl.window_ms,
+        daily: ghl.daily,
+        dry_run: false,
+        data_dir: ghl.data_dir.clone(),
+        ghl: ghl_is,
+        bind: stack::LOOPBACK,
+        port: None,
+        vars: callers_vars(),
+    })
+}
+
+/// What the caller's environment says about the engine: `GHL_…` and `LOG_LEVEL` (off, unless set: logs would run
+/// through the progress bar).
+#[expect(clippy::disallowed_methods, reason = "the functions' environment is made here")]
+fn callers_vars() -> BTreeMap<String, String> {
+    let mut vars: BTreeMap<String, String> =
+        std::env::vars().filter(|(name, _)| name.starts_with("GHL_") || name == "LOG_LEVEL").collect();
+    vars.entry("LOG_LEVEL".to_owned()).or_insert_with(|| "off".to_owned());
+    vars
+}

@@ -1,0 +1,78 @@
+//! How a run goes on: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::EpochMs;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_runtime::SystemClock;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::tally::Counts;
+
+/// Without a terminal, a line is printed this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The progress of one run.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: EpochMs,
+    last_line: EpochMs,
+    plain: bool,
+}
+
+impl Progress {
+    pub(crate) fn start(total: u64) -> Progress {
+        let plain = !std::io::stderr().is_terminal();
+        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:32.green} {pos:>6}/{len} {elapsed:>4}  {msg}") {
+            bar.set_style(style);
+        }
+        let now = SystemClock.now();
+        Progress { bar, started: now, last_line: now, plain }
+    }
+
+    /// Shows how it stands.
+    pub(crate) fn show(&mut self, done: u64, counts: &Counts) {
+        let now = SystemClock.now();
+        let words = words(counts, now, self.started);
+        self.bar.set_position(done);
+        if self.plain && now.since(self.last_line) >= LINE_EVERY {
+            self.last_line = now;
+            let (total, elapsed) = (self.bar.length().unwrap_or_default(), now.since(self.started).as_secs());
+            println!("{elapsed:>4} s  {done}/{total}  {words}");
+        }
+        self.bar.set_message(words);
+    }
+
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Rate, retries, failures, breaker, and what is waited for.
+fn words(counts: &Counts, now: EpochMs, started: EpochMs) -> String {
+    let seconds = now.since(started).as_secs_f64().max(0.1);
+    let mut words = format!("{} calls, {:.1}/s", counts.calls, counts.calls as f64 / seconds);
+    if counts.retries > 0 {
+        words += &format!(", {} retries", counts.retries);
+    }
+    let failed = counts.ended.values().filter(|result| matches!(result, RecordResult::Failed(_))).count();
+    if failed > 0 {
+        words += &format!(", {failed} failed");
+    }
+    let breaker = counts.breakers.values().next().copied().unwrap_or("closed");
+    words += &format!(", breaker {breaker}");
+    let next = counts
+        .next
+        .values()
+        .filter_map(|(at, reason)| at.filter(|at| *at > now).map(|at| (at, reason)))
+        .min_by_key(|(at, _)| *at);
+    if let Some((at, reason)) = next {
+        let why = reason.map_or("next batch", |reason| reason.as_str());
+        words += &format!(", waits {:.1} s ({why})", now.until(at).as_secs_f64());
+    }
+    words
+}

@@ -1,0 +1,197 @@
+//! What a run came to: for a person, and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The report of one run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    pub(crate) records: Records,
+    pub(crate) ghl: GhlCalls,
+    /// Calls accepted ÷ (seconds from the first to the last call + one window) × window ÷ limit, of each location.
+    pub(crate) quota_used: f64,
+    /// From the first call to the last answer.
+    pub(crate) seconds: f64,
+    /// ⌊(calls − 1) ÷ limit⌋ × window, of the location with the most calls: nobody can be faster.
+    pub(crate) lower_bound_seconds: f64,
+    pub(crate) dynamodb: DynamoDbUse,
+    pub(crate) sqs: SqsUse,
+    pub(crate) lambda: LambdaUse,
+    pub(crate) breaker: BreakerUse,
+    /// From due to accepted.
+    pub(crate) p50_ms: u64,
+    pub(crate) p95_ms: u64,
+    pub(crate) retries: u64,
+    /// Time that batches slept, by what for.
+    pub(crate) waited_ms: BTreeMap<&'static str, u64>,
+    /// What went wrong, and how often.
+    pub(crate) errors: BTreeMap<String, u64>,
+    /// Why the run ended before all records were final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Records {
+    pub(crate) total: u64,
+    /// GHL has them; `already_synced` of these since an earlier run.
+    pub(crate) synced: u64,
+    /// Dry run: they would have been sent.
+    pub(crate) skipped: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
+    pub(crate) already_synced: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GhlCalls {
+    pub(crate) calls: u64,
+    pub(crate) ok: u64,
+    pub(crate) status_429: u64,
+    /// Answers that are neither a success nor 429, and calls without an answer.
+    pub(crate) status_other: u64,
+    pub(crate) max_in_any_window: u64,
+    pub(crate) limit: u32,
+    pub(crate) window_ms: u64,
+    pub(crate) max_concurrent: u64,
+    pub(crate) duplicates: u64,
+    /// Who counted: the sandbox, or (of another GHL) the client.
+    pub(crate) counted_by: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct DynamoDbUse {
+    /// Putting the records in.
+    pub(crate) load: LoadUse,
+    /// Everything after that.
+    pub(crate) sync: StoreUse,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct LoadUse {
+    pub(crate) write_requests: u64,
+    pub(crate) write_units: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct StoreUse {
+    pub(crate) read_requests: u64,
+    pub(crate) write_requests: u64,
+    pub(crate) read_units: f64,
+    pub(crate) write_units: f64,
+    pub(crate) gate_writes: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct SqsUse {
+    pub(crate) requests: u64,
+    pub(crate) messages: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct LambdaUse {
+    pub(crate) invocations: u64,
+    pub(crate) busy_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct BreakerUse {
+    pub(crate) opens: u64,
+}
+
+impl Report {
+    /// Whether GHL was ever asked for more than it allows, or got anything twice.
+    pub(crate) fn is_breach(&self) -> bool {
+        self.ghl.max_in_any_window > u64::from(self.ghl.limit) || self.ghl.duplicates > 0
+    }
+
+    /// Whether every record is in a final state.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.records.pending == 0
+    }
+}
+
+/// The value at `percent` of a sorted list.
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> u64 {
+    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(index).map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { records, ghl, dynamodb, sqs, lambda, .. } = self;
+        let Records { total, synced, skipped, failed, pending, already_synced } = records;
+        writeln!(f, "records    {synced} of {total} synced, {failed} failed, {pending} pending")?;
+        if *skipped > 0 {
+            writeln!(f, "           {skipped} would have been sent (dry run)")?;
+        }
+        if *already_synced > 0 {
+            writeln!(f, "           {already_synced} of them were synced already")?;
+        }
+        let GhlCalls { calls, ok, status_429, status_other, limit, max_concurrent, duplicates, .. } = ghl;
+        let window = Duration::from_millis(ghl.window_ms).as_secs_f64();
+        writeln!(
+            f,
+            "calls      {calls}: {ok} ok, {status_429} × 429, {status_other} other ({} retries)",
+            self.retries
+        )?;
+        writeln!(
+            f,
+            "pace       at most {} in any {window} s of {limit} allowed, at most {max_concurrent} at once, \
+             {duplicates} duplicates",
+            ghl.max_in_any_window
+        )?;
+        let ratio = self.seconds / self.lower_bound_seconds;
+        let ratio = if ratio.is_finite() { format!(" ({ratio:.3} ×)") } else { String::new() };
+        writeln!(
+            f,
+            "time       {:.1} s; nobody could need less than {:.0} s{ratio}; {:.0} % of the quota used",
+            self.seconds,
+            self.lower_bound_seconds,
+            self.quota_used * 100.0
+        )?;
+        writeln!(f, "latency    {} ms median, {} ms for 95 % (due to accepted)", self.p50_ms, self.p95_ms)?;
+        let per_record = |count: f64| count / (*total).max(1) as f64;
+        writeln!(
+            f,
+            "DynamoDB   {:.2} write requests and {:.2} write units a record ({} gate writes), {:.2} read units",
+            per_record(dynamodb.sync.write_requests as f64),
+            per_record(dynamodb.sync.write_units),
+            dynamodb.sync.gate_writes,
+            per_record(dynamodb.sync.read_units)
+        )?;
+        writeln!(f, "SQS        {:.2} requests a record, {} messages", per_record(sqs.requests as f64), sqs.messages)?;
+        writeln!(
+            f,
+            "Lambda     {} invocations, {:.0} ms busy a record; breaker opened {} times",
+            lambda.invocations,
+            per_record(lambda.busy_ms as f64),
+            self.breaker.opens
+        )?;
+        for (error, count) in &self.errors {
+            writeln!(f, "error      {count} × {error}")?;
+        }
+        if let Some(stopped) = &self.stopped {
+            writeln!(f, "stopped    {stopped}")?;
+        }
+        if self.is_breach() {
+            writeln!(f, "BREACH     GHL was asked for more than it allows, or got something twice")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_of_the_list() {
+        let list: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!((percentile(&list, 50), percentile(&list, 95), percentile(&list[..1], 95)), (50, 95, 1));
+        assert_eq!(percentile(&[], 50), 0);
+    }
+}

@@ -1,0 +1,65 @@
+//! Who is calling, and which location a request belongs to.
+
+use super::answer::Answer;
+use super::options::Tokens;
+use super::request::Request;
+use super::store::Store;
+
+/// The `Version` that API v2 is called with.
+const VERSION: &str = "2021-07-28";
+
+/// Where the legacy API's requests belong if the token does not tell.
+const V1_LOCATION: &str = "v1";
+
+/// A request's location, and whether it may go on.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// Whose allowance the request counts against. Empty when the request does not tell.
+    pub(crate) location: String,
+    pub(crate) verdict: Result<(), Answer>,
+}
+
+/// Looks at the token, the `Version` and the location of `request`.
+pub(crate) fn examine(tokens: &Tokens, request: &Request, store: &Store) -> Access {
+    let token = request.bearer().unwrap_or_default();
+    let (location, verdict) = match tokens {
+        Tokens::Any(accepted) if accepted == token => (location_told_by(request, store).to_owned(), Ok(())),
+        Tokens::Any(_) => (String::new(), Err(invalid_token(request))),
+        Tokens::PerLocation(locations) => match locations.get(token) {
+            Some(location) => (location.clone(), check_location(location, request)),
+            None => (String::new(), Err(invalid_token(request))),
+        },
+    };
+    Access { location, verdict: verdict.and_then(|()| check_version(request)) }
+}
+
+/// The location that the request names, or else that of the record it names.
+fn location_told_by<'a>(request: &'a Request, store: &'a Store) -> &'a str {
+    let named = request.named_location();
+    let of_record = || request.segments().into_iter().find_map(|segment| store.location_of(segment));
+    named.or_else(of_record).unwrap_or(if request.is_v1() { V1_LOCATION } else { "" })
+}
+
+fn check_location(location: &str, request: &Request) -> Result<(), Answer> {
+    match request.named_location() {
+        Some(named) if named != location => Err(Answer::wrong_location()),
+        _ => Ok(()),
+    }
+}
+
+fn check_version(request: &Request) -> Result<(), Answer> {
+    match request.header("version") {
+        _ if request.is_v1() => Ok(()),
+        Some(VERSION) => Ok(()),
+        Some(_) => Err(Answer::unauthorized("version header is invalid")),
+        None => Err(Answer::unauthorized("version header was not found.")),
+    }
+}
+
+fn invalid_token(request: &Request) -> Answer {
+    if request.is_v1() {
+        Answer::v1_invalid_key()
+    } else {
+        Answer::unauthorized("Invalid token: access token is invalid")
+    }
+}

@@ -1,0 +1,144 @@
+//! What the sandbox says, in GHL's words.
+
+use std::io;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// What an endpoint makes of a request: the answer if it accepts it, and the answer if it does not.
+pub(crate) type Handled = Result<Answer, Answer>;
+
+/// Status and body of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Body {
+    Json(Value),
+    /// A gateway's page.
+    Page(String),
+}
+
+impl Answer {
+    pub(crate) fn ok(body: Value) -> Answer {
+        Answer::json(StatusCode::OK, body)
+    }
+
+    pub(crate) fn created(body: Value) -> Answer {
+        Answer::json(StatusCode::CREATED, body)
+    }
+
+    pub(crate) fn json(status: StatusCode, body: Value) -> Answer {
+        Answer { status, body: Body::Json(body) }
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Answer {
+        Answer::error(StatusCode::BAD_REQUEST, json!(message.into()))
+    }
+
+    pub(crate) fn unauthorized(message: &str) -> Answer {
+        Answer::error(StatusCode::UNAUTHORIZED, json!(message))
+    }
+
+    pub(crate) fn v1_invalid_key() -> Answer {
+        Answer::json(StatusCode::UNAUTHORIZED, json!({"msg": "Api key is invalid."}))
+    }
+
+    pub(crate) fn wrong_location() -> Answer {
+        Answer::error(StatusCode::FORBIDDEN, json!("The token does not have access to this location."))
+    }
+
+    /// What is wrong with a body or a query, point by point.
+    pub(crate) fn unprocessable<I: IntoIterator<Item = S>, S: Into<String>>(messages: I) -> Answer {
+        let messages: Vec<String> = messages.into_iter().map(Into::into).collect();
+        Answer::error(StatusCode::UNPROCESSABLE_ENTITY, json!(messages))
+    }
+
+    pub(crate) fn unknown_path(method: &str, path: &str) -> Answer {
+        let body = json!({"statusCode": 404, "message": format!("Cannot {method} {path}"), "error": "Not Found"});
+        Answer::json(StatusCode::NOT_FOUND, body)
+    }
+
+    /// GHL says this with a 400.
+    pub(crate) fn no_contact(id: &str) -> Answer {
+        Answer::bad_request(format!("Contact not found for id:{id}"))
+    }
+
+    pub(crate) fn no_opportunity(id: &str) -> Answer {
+        Answer::error(StatusCode::NOT_FOUND, json!(format!("Opportunity with id {id} not found")))
+    }
+
+    pub(crate) fn duplicate_contact(id: &str, name: &str, matching_field: &str) -> Answer {
+        let body = json!({
+            "statusCode": 400,
+            "message": "This location does not allow duplicated contacts.",
+            "meta": {"contactId": id, "contactName": name, "matchingField": matching_field},
+        });
+        Answer::json(StatusCode::BAD_REQUEST, body)
+    }
+
+    pub(crate) fn duplicate_opportunity(existing: &str) -> Answer {
+        let body = json!({
+            "statusCode": 400,
+            "message": "Can not create duplicate opportunity for the contact.",
+            "code": "OPPORTUNITY_NO_DUPLICATE",
+            "meta": {"existingId": existing},
+            "error": "Bad Request",
+            "traceId": trace_id(),
+        });
+        Answer::json(StatusCode::BAD_REQUEST, body)
+    }
+
+    pub(crate) fn too_many_requests() -> Answer {
+        let body = json!({"statusCode": 429, "message": "Too Many Requests"});
+        Answer::json(StatusCode::TOO_MANY_REQUESTS, body)
+    }
+
+    pub(crate) fn server_error() -> Answer {
+        let body = json!({"statusCode": 500, "message": "Internal server error"});
+        Answer::json(StatusCode::INTERNAL_SERVER_ERROR, body)
+    }
+
+    /// The page with which the gateway in front of GHL answers in its stead.
+    pub(crate) fn gateway_page(status: StatusCode) -> Answer {
+        let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+        Answer { status, body: Body::Page(page) }
+    }
+
+    fn error(status: StatusCode, message: Value) -> Answer {
+        let mut body = json!({"statusCode": status.as_u16(), "message": message, "error": status.canonical_reason()});
+        if status == StatusCode::BAD_REQUEST {
+            body["traceId"] = json!(trace_id());
+        }
+        Answer::json(status, body)
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self.body {
+            Body::Json(body) => (self.status, Json(body)).into_response(),
+            Body::Page(page) => (self.status, Html(page)).into_response(),
+        }
+    }
+}
+
+/// A write that could not be kept is GHL's trouble, not the caller's.
+impl From<io::Error> for Answer {
+    fn from(error: io::Error) -> Answer {
+        tracing::error!(%error, "the sandbox cannot write its journal");
+        Answer::server_error()
+    }
+}
+
+/// An id such as GHL puts on its answers.
+pub(crate) fn trace_id() -> String {
+    let id = fastrand::u128(..);
+    let (a, b, c, d, e) = (id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff, id >> 48 & 0xffff, id & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+}

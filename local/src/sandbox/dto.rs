@@ -1,0 +1,150 @@
+//! GHL's field lists.
+
+use super::validate::{Dto, Field, Kind};
+
+const LOCATION: &[Field] = &[Field::required("locationId", Kind::Text)];
+
+/// What create, upsert and update of a contact have in common.
+const CONTACT: &[Field] = &[
+    Field::nullable("firstName", Kind::Text),
+    Field::nullable("lastName", Kind::Text),
+    Field::nullable("name", Kind::Text),
+    Field::nullable("email", Kind::Email),
+    Field::nullable("phone", Kind::Phone),
+    Field::nullable("address1", Kind::Text),
+    Field::nullable("city", Kind::Text),
+    Field::nullable("state", Kind::Text),
+    Field::optional("postalCode", Kind::Text),
+    Field::nullable("website", Kind::Text),
+    Field::nullable("timezone", Kind::Text),
+    Field::optional("dnd", Kind::Flag),
+    Field::optional("dndSettings", Kind::DndSettings),
+    Field::optional("inboundDndSettings", Kind::Object),
+    Field::optional("tags", Kind::Texts),
+    Field::optional("customFields", Kind::CustomFields),
+    Field::nullable("dateOfBirth", Kind::BirthDate),
+    Field::optional("country", Kind::Country),
+];
+
+const ON_CREATE: &[Field] = &[
+    Field::optional("gender", Kind::Text),
+    Field::nullable("companyName", Kind::Text),
+    Field::optional("source", Kind::Text),
+    Field::optional("assignedTo", Kind::Text),
+];
+
+/// Body of `POST /contacts/`.
+pub(crate) const CREATE_CONTACT: Dto = &[LOCATION, CONTACT, ON_CREATE];
+
+/// Body of `POST /contacts/upsert`.
+pub(crate) const UPSERT_CONTACT: Dto =
+    &[LOCATION, CONTACT, ON_CREATE, &[Field::optional("createNewIfDuplicateAllowed", Kind::Flag)]];
+
+/// Body of `PUT /contacts/{id}`: neither `locationId` nor `gender` nor `companyName`.
+pub(crate) const UPDATE_CONTACT: Dto =
+    &[CONTACT, &[Field::nullable("source", Kind::Text), Field::nullable("assignedTo", Kind::Text)]];
+
+/// Body of `POST` and `DELETE /contacts/{id}/tags`.
+pub(crate) const TAGS: Dto = &[&[Field::required("tags", Kind::Texts)]];
+
+/// Body of `POST /contacts/search`.
+pub(crate) const SEARCH_CONTACTS: Dto = &[
+    LOCATION,
+    &[
+        Field::required("pageLimit", Kind::Number),
+        Field::optional("page", Kind::Number),
+        Field::optional("searchAfter", Kind::Any),
+        Field::optional("filters", Kind::Any),
+        Field::optional("sort", Kind::Any),
+        Field::optional("query", Kind::Text),
+    ],
+];
+
+/// What an opportunity may be. `all` is for searching only.
+const STATUSES: Kind = Kind::Choice(&["open", "won", "lost", "abandoned"]);
+
+const OPPORTUNITY: &[Field] = &[
+    Field::optional("pipelineStageId", Kind::Text),
+    Field::optional("monetaryValue", Kind::Number),
+    Field::optional("assignedTo", Kind::Text),
+    Field::optional("customFields", Kind::CustomFields),
+];
+
+/// Body of `POST /opportunities/`.
+pub(crate) const CREATE_OPPORTUNITY: Dto = &[
+    LOCATION,
+    OPPORTUNITY,
+    &[
+        Field::required("pipelineId", Kind::Text),
+        Field::required("name", Kind::Text),
+        Field::required("status", STATUSES),
+        Field::required("contactId", Kind::Text),
+    ],
+];
+
+/// Body of `PUT /opportunities/{id}`: neither `locationId` nor `contactId`.
+pub(crate) const UPDATE_OPPORTUNITY: Dto = &[
+    OPPORTUNITY,
+    &[
+        Field::optional("pipelineId", Kind::Text),
+        Field::optional("name", Kind::Text),
+        Field::optional("status", STATUSES),
+    ],
+];
+
+/// Body of `PUT /opportunities/{id}/status`.
+pub(crate) const OPPORTUNITY_STATUS: Dto =
+    &[&[Field::required("status", STATUSES), Field::optional("lostReasonId", Kind::Text)]];
+
+/// Body of the legacy `POST /v1/contacts/` and `PUT /v1/contacts/{id}`.
+pub(crate) const V1_CONTACT: Dto = &[&[
+    Field::nullable("firstName", Kind::Text),
+    Field::nullable("lastName", Kind::Text),
+    Field::nullable("name", Kind::Text),
+    Field::nullable("email", Kind::Email),
+    Field::nullable("phone", Kind::Phone),
+    Field::nullable("address1", Kind::Text),
+    Field::nullable("city", Kind::Text),
+    Field::nullable("state", Kind::Text),
+    Field::nullable("postalCode", Kind::Text),
+    Field::nullable("website", Kind::Text),
+    Field::nullable("timezone", Kind::Text),
+    Field::nullable("companyName", Kind::Text),
+    Field::nullable("source", Kind::Text),
+    Field::nullable("gender", Kind::Text),
+    Field::nullable("assignedTo", Kind::Text),
+    Field::nullable("dateOfBirth", Kind::BirthDate),
+    Field::optional("country", Kind::Country),
+    Field::optional("dnd", Kind::Flag),
+    Field::optional("tags", Kind::Texts),
+    Field::optional("customField", Kind::Object),
+]];
+
+const V1_OPPORTUNITY: &[Field] = &[
+    Field::required("status", STATUSES),
+    Field::optional("monetaryValue", Kind::Number),
+    Field::optional("assignedTo", Kind::Text),
+    Field::optional("source", Kind::Text),
+];
+
+/// Body of the legacy `POST /v1/pipelines/{id}/opportunities/`. The contact is named by id, e-mail or phone.
+pub(crate) const V1_CREATE_OPPORTUNITY: Dto = &[
+    V1_OPPORTUNITY,
+    &[
+        Field::required("title", Kind::Text),
+        Field::optional("stageId", Kind::Text),
+        Field::optional("contactId", Kind::Text),
+        Field::optional("email", Kind::Email),
+        Field::optional("phone", Kind::Phone),
+        Field::optional("name", Kind::Text),
+        Field::optional("companyName", Kind::Text),
+        Field::optional("tags", Kind::Texts),
+    ],
+];
+
+/// Body of the legacy `PUT /v1/pipelines/{id}/opportunities/{id}`.
+pub(crate) const V1_UPDATE_OPPORTUNITY: Dto =
+    &[V1_OPPORTUNITY, &[Field::optional("title", Kind::Text), Field::optional("stageId", Kind::Text)]];
+
+/// Body of the legacy `PUT /v1/pipelines/{id}/opportunities/{id}/status`.
+pub(crate) const V1_OPPORTUNITY_STATUS: Dto = &[&[Field::required("status", STATUSES)]];

@@ -1,0 +1,300 @@
+//! The arithmetic of GHL's limits for one location. Pure: the time comes in as an argument, and must not go back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::options::WindowKind;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a location may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) limit: u32,
+    pub(crate) window: Duration,
+    pub(crate) kind: WindowKind,
+    pub(crate) daily_limit: u64,
+}
+
+/// What became of a request at its arrival, and what the counters say after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// When the request was refused: how long until one could pass.
+    pub(crate) refused_for: Option<Duration>,
+    /// Requests left in the window.
+    pub(crate) remaining: u32,
+    /// Requests left in the day.
+    pub(crate) daily_remaining: u64,
+    /// Until the day ends.
+    pub(crate) daily_reset: Duration,
+}
+
+/// The requests of one location.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    limits: Limits,
+    arrivals: Trail,
+    burst: Burst,
+    day: Day,
+}
+
+impl Allowance {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let burst = match limits.kind {
+            WindowKind::Strict => Burst::Strict(Trail::default()),
+            WindowKind::Approximate => Burst::Approximate(Counters::default()),
+        };
+        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default() }
+    }
+
+    /// Counts a request that arrives at `now`. A refused one takes nothing from the allowance.
+    pub(crate) fn arrive(&mut self, now: Duration) -> Verdict {
+        let Limits { limit, window, daily_limit, .. } = self.limits;
+        self.arrivals.forget(now, window);
+        self.arrivals.add(now);
+        self.burst.advance(now, window);
+        self.day.advance(now);
+
+        let refused_for = if self.day.used >= daily_limit {
+            Some(self.day.reset(now))
+        } else if self.burst.remaining(now, window, limit) == 0 {
+            Some(self.burst.next_slot(now, window))
+        } else {
+            self.burst.take(now);
+            self.day.used += 1;
+            None
+        };
+        Verdict {
+            refused_for,
+            remaining: self.burst.remaining(now, window, limit),
+            daily_remaining: daily_limit.saturating_sub(self.day.used),
+            daily_reset: self.day.reset(now),
+        }
+    }
+
+    /// The most requests, refused ones included, that arrived in any half-open window. A fullest window can be moved
+    /// until it ends with one of its requests, so looking at each arrival is looking at every window.
+    pub(crate) fn busiest(&self) -> usize {
+        self.arrivals.busiest
+    }
+}
+
+/// Times within the window that ends now, and how many there ever were at most.
+#[derive(Debug, Default)]
+struct Trail {
+    times: VecDeque<Duration>,
+    busiest: usize,
+}
+
+impl Trail {
+    /// Forgets what is not in `(now - window, now]`.
+    fn forget(&mut self, now: Duration, window: Duration) {
+        while self.times.front().is_some_and(|time| *time + window <= now) {
+            self.times.pop_front();
+        }
+    }
+
+    fn add(&mut self, now: Duration) {
+        self.times.push_back(now);
+        self.busiest = self.busiest.max(self.times.len());
+    }
+}
+
+/// The window, in either way of counting it.
+#[derive(Debug)]
+enum Burst {
+    Strict(Trail),
+    Approximate(Counters),
+}
+
+impl Burst {
+    fn advance(&mut self, now: Duration, window: Duration) {
+        match self {
+            Burst::Strict(trail) => trail.forget(now, window),
+            Burst::Approximate(counters) => counters.advance(now, window),
+        }
+    }
+
+    fn take(&mut self, now: Duration) {
+        match self {
+            Burst::Strict(trail) => trail.add(now),
+            Burst::Approximate(counters) => counters.current += 1,
+        }
+    }
+
+    fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
+        match self {
+            Burst::Strict(trail) => limit.saturating_sub(u32::try_from(trail.times.len()).unwrap_or(u32::MAX)),
+            Burst::Approximate(counters) => counters.remaining(now, window, limit),
+        }
+    }
+
+    fn next_slot(&self, now: Duration, window: Duration) -> Duration {
+        match self {
+            Burst::Strict(trail) => trail.times.front().map_or(window, |oldest| (*oldest + window).saturating_sub(now)),
+            Burst::Approximate(_) => window,
+        }
+    }
+}
+
+/// The counts of two fixed windows, aligned to multiples of their length.
+#[derive(Debug, Default)]
+struct Counters {
+    window: u128,
+    previous: u32,
+    current: u32,
+}
+
+impl Counters {
+    fn advance(&mut self, now: Duration, window: Duration) {
+        let index = now.as_nanos() / window.as_nanos().max(1);
+        if index != self.window {
+            self.previous = if index == self.window + 1 { self.current } else { 0 };
+            self.current = 0;
+            self.window = index;
+        }
+    }
+
+    /// What is left of `limit` after `current`, and `previous` in proportion to its overlap with the sliding window.
+    fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
+        let length = window.as_nanos().max(1);
+        let overlap = length - now.as_nanos() % length;
+        let weighted = (u128::from(self.previous) * overlap).div_ceil(length) + u128::from(self.current);
+        u32::try_from(u128::from(limit).saturating_sub(weighted)).unwrap_or(u32::MAX)
+    }
+}
+
+/// The 24 hours from a first use.
+#[derive(Debug, Default)]
+struct Day {
+    since: Option<Duration>,
+    used: u64,
+}
+
+impl Day {
+    fn advance(&mut self, now: Duration) {
+        if self.since.is_none_or(|since| since + DAY <= now) {
+            *self = Day { since: Some(now), used: 0 };
+        }
+    }
+
+    fn reset(&self, now: Duration) -> Duration {
+        self.since.map_or(DAY, |since| (since + DAY).saturating_sub(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(100);
+
+    fn allowance(limit: u32, kind: WindowKind) -> Allowance {
+        Allowance::new(Limits { limit, window: WINDOW, kind, daily_limit: u64::MAX })
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// The most of `times` in any half-open window, counted the slow way.
+    fn most_in_any_window(times: &[Duration]) -> usize {
+        times.iter().map(|end| times.iter().filter(|t| **t <= *end && **t + WINDOW > *end).count()).max().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn busiest_equals_the_brute_force_count_of_every_window(gaps in prop::collection::vec(0_u64..40, 1..200)) {
+            let mut allowance = allowance(5, WindowKind::Strict);
+            let times = times_of(&gaps);
+            for time in &times {
+                allowance.arrive(*time);
+            }
+            prop_assert_eq!(allowance.busiest(), most_in_any_window(&times));
+        }
+
+        #[test]
+        fn strict_admits_exactly_what_leaves_no_window_overfull(gaps in prop::collection::vec(0_u64..40, 1..200)) {
+            let mut allowance = allowance(5, WindowKind::Strict);
+            let mut admitted = Vec::new();
+            for time in times_of(&gaps) {
+                let refused = allowance.arrive(time).refused_for.is_some();
+                admitted.push(time);
+                prop_assert_eq!(refused, most_in_any_window(&admitted) > 5);
+                if refused {
+                    admitted.pop();
+                }
+            }
+        }
+
+        #[test]
+        fn strict_overfills_no_fixed_window(gaps in prop::collection::vec(0_u64..40, 1..200), offset in 0_u64..100) {
+            let mut allowance = allowance(5, WindowKind::Strict);
+            let mut counts = std::collections::HashMap::new();
+            for time in times_of(&gaps) {
+                if allowance.arrive(time).refused_for.is_none() {
+                    *counts.entry((time + ms(offset)).as_nanos() / WINDOW.as_nanos()).or_insert(0) += 1;
+                }
+            }
+            prop_assert!(counts.values().all(|count| *count <= 5));
+        }
+
+        #[test]
+        fn a_caller_who_waits_as_told_is_admitted(gaps in prop::collection::vec(0_u64..20, 1..50)) {
+            let mut allowance = allowance(3, WindowKind::Strict);
+            let mut now = Duration::from_secs(1);
+            for gap in gaps {
+                now += ms(gap);
+                if let Some(wait) = allowance.arrive(now).refused_for {
+                    now += wait;
+                    prop_assert_eq!(allowance.arrive(now).refused_for, None);
+                }
+            }
+        }
+    }
+
+    fn times_of(gaps: &[u64]) -> Vec<Duration> {
+        gaps.iter()
+            .scan(Duration::from_secs(1), |now, gap| {
+                *now += ms(*gap);
+                Some(*now)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_window_is_half_open() {
+        let mut allowance = allowance(1, WindowKind::Strict);
+        assert_eq!(allowance.arrive(ms(1_000)).refused_for, None);
+        assert_eq!(allowance.arrive(ms(1_099)).refused_for, Some(ms(1)));
+        assert_eq!(allowance.arrive(ms(1_100)).refused_for, None);
+        assert_eq!(allowance.busiest(), 2);
+    }
+
+    #[test]
+    fn approximate_weighs_the_last_window_by_its_overlap() {
+        let mut allowance = allowance(10, WindowKind::Approximate);
+        for _ in 0..10 {
+            assert_eq!(allowance.arrive(ms(1_000)).refused_for, None);
+        }
+        // An exact window would be empty by now; this one still counts all ten.
+        assert!(allowance.arrive(ms(1_100)).refused_for.is_some());
+        // Half of the last window overlaps: five of ten are left, and this takes one.
+        assert_eq!(allowance.arrive(ms(1_150)).remaining, 4);
+    }
+
+    #[test]
+    fn a_day_lasts_24_hours_from_first_use() {
+        let limits = Limits { limit: 10, window: WINDOW, kind: WindowKind::Strict, daily_limit: 2 };
+        let mut allowance = Allowance::new(limits);
+        let start = ms(5_000);
+        assert_eq!(allowance.arrive(start).daily_remaining, 1);
+        assert_eq!(allowance.arrive(start).daily_remaining, 0);
+        let refused = allowance.arrive(start + ms(1_000));
+        assert_eq!(refused.refused_for, Some(DAY - ms(1_000)));
+        assert_eq!(refused.daily_reset, DAY - ms(1_000));
+        assert_eq!(allowance.arrive(start + DAY).refused_for, None);
+    }
+}

@@ -1,0 +1,88 @@
+//! A request as the sandbox looks at it.
+
+use axum::body::Bytes;
+use axum::extract::Query;
+use axum::http::{HeaderMap, Method, Uri, header};
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+
+/// A request that has been read to its end.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Object(Map<String, Value>),
+    /// JSON that is not an object, or not JSON.
+    Malformed,
+}
+
+impl Request {
+    pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: &Bytes) -> Request {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        let body = read_body(&headers, body);
+        Request { method, path: uri.path().to_owned(), query, headers, body }
+    }
+
+    /// The path's parts. A slash at the end does not matter.
+    pub(crate) fn segments(&self) -> Vec<&str> {
+        self.path.split('/').filter(|segment| !segment.is_empty()).collect()
+    }
+
+    /// Whether it is a call of the legacy API.
+    pub(crate) fn is_v1(&self) -> bool {
+        self.segments().first() == Some(&"v1")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        self.header(header::AUTHORIZATION.as_str())?.strip_prefix("Bearer ")
+    }
+
+    /// A query parameter; an empty one counts as absent.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query_pairs().find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    pub(crate) fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The JSON object that was sent; an empty one if nothing was, or not as JSON.
+    pub(crate) fn body(&self) -> Result<&Map<String, Value>, Answer> {
+        match &self.body {
+            Body::Object(object) => Ok(object),
+            Body::Malformed => Err(Answer::bad_request("Unexpected token in JSON at position 0")),
+        }
+    }
+
+    /// The location that the request says it is about.
+    pub(crate) fn named_location(&self) -> Option<&str> {
+        let in_body = match &self.body {
+            Body::Object(object) => object.get("locationId").and_then(Value::as_str),
+            Body::Malformed => None,
+        };
+        in_body.or_else(|| self.query("locationId")).or_else(|| self.query("location_id"))
+    }
+}
+
+fn read_body(headers: &HeaderMap, body: &Bytes) -> Body {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if body.is_empty() || !content_type.starts_with("application/json") {
+        return Body::Object(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Body::Object(object),
+        _ => Body::Malformed,
+    }
+}

@@ -1,0 +1,103 @@
+//! What GHL remembers.
+
+mod contact;
+mod journal;
+mod opportunity;
+mod table;
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) use contact::Contact;
+pub(crate) use opportunity::Opportunity;
+pub(crate) use table::{Key, Row, Table};
+
+use self::journal::{Entry, Journal};
+use super::clock::millis;
+
+/// The contacts and opportunities of all locations. A write is in the journal before it is in memory.
+#[derive(Debug)]
+pub(crate) struct Store {
+    contacts: Table<Contact>,
+    opportunities: Table<Opportunity>,
+    journal: Option<Journal>,
+}
+
+impl Store {
+    /// Opens the store that is kept in `data_dir`, or an empty one that is kept nowhere.
+    pub(crate) fn open(data_dir: Option<&Path>, search_lag: Duration) -> io::Result<Store> {
+        let lag = millis(search_lag);
+        let mut store = Store { contacts: Table::new(lag), opportunities: Table::new(lag), journal: None };
+        if let Some(dir) = data_dir {
+            let (journal, entries) = Journal::open(dir)?;
+            for entry in entries {
+                store.apply(entry);
+            }
+            store.journal = Some(journal);
+        }
+        Ok(store)
+    }
+
+    pub(crate) fn contacts(&self) -> &Table<Contact> {
+        &self.contacts
+    }
+
+    pub(crate) fn opportunities(&self) -> &Table<Opportunity> {
+        &self.opportunities
+    }
+
+    /// The location that the record of this id belongs to.
+    pub(crate) fn location_of(&self, id: &str) -> Option<&str> {
+        let of_contact = self.contacts.get(id).map(Row::location_id);
+        of_contact.or_else(|| self.opportunities.get(id).map(Row::location_id))
+    }
+
+    pub(crate) fn put_contact(&mut self, contact: Contact) -> io::Result<()> {
+        self.write(Entry::Contact(contact))
+    }
+
+    pub(crate) fn put_opportunity(&mut self, opportunity: Opportunity) -> io::Result<()> {
+        self.write(Entry::Opportunity(opportunity))
+    }
+
+    pub(crate) fn delete_contact(&mut self, id: &str, now: u64) -> io::Result<()> {
+        self.write(Entry::ContactDeleted { id: id.to_owned(), at: now })
+    }
+
+    pub(crate) fn delete_opportunity(&mut self, id: &str, now: u64) -> io::Result<()> {
+        self.write(Entry::OpportunityDeleted { id: id.to_owned(), at: now })
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.clear()?;
+        }
+        self.contacts.clear();
+        self.opportunities.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, entry: Entry) -> io::Result<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.append(&entry)?;
+        }
+        self.apply(entry);
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Contact(contact) => self.contacts.put(contact),
+            Entry::Opportunity(opportunity) => self.opportunities.put(opportunity),
+            Entry::ContactDeleted { id, at } => self.contacts.delete(&id, at),
+            Entry::OpportunityDeleted { id, at } => self.opportunities.delete(&id, at),
+        }
+    }
+}
+
+/// A new id, of the form that GHL's have.
+fn new_id() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
+}

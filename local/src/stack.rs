@@ -1,0 +1,286 @@
+//! Everything that a deployment has, within this process.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ghl_sync_aws::{Usage, tables};
+use ghl_sync_engine::domain::{Api, LocationId};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_runtime::{Config, ConfigError, Runtime, StartError};
+use serde_json::json;
+
+use crate::embedded::{DynamoDb, DynamoDbError, Sqs};
+use crate::functions::{Bill, Functions};
+use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
+use crate::tally::Tally;
+use crate::witness::Witness;
+
+const RECORDS_TABLE: &str = "ghl-sync-records";
+const STATE_TABLE: &str = "ghl-sync-state";
+const QUEUE: &str = "ghl-sync-batches";
+const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
+/// `VisibilityTimeout` and `maxReceiveCount` of the queue in template.yaml.
+const VISIBILITY_TIMEOUT_S: &str = "360";
+const MAX_RECEIVE_COUNT: u32 = 5;
+
+/// How a stack is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct StackOptions {
+    /// The locations that are synced.
+    pub(crate) locations: Vec<LocationId>,
+    /// The API they are served by.
+    pub(crate) api: Api,
+    /// Calls per window that GHL is held to allow.
+    pub(crate) limit: u32,
+    /// Length of the window, in milliseconds.
+    pub(crate) window_ms: u64,
+    /// Calls per day.
+    pub(crate) daily: u64,
+    /// Do everything but the calls.
+    pub(crate) dry_run: bool,
+    /// Where the state is kept; without it, it is gone with the process.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// GHL.
+    pub(crate) ghl: Ghl,
+    /// The address that everything listens on.
+    pub(crate) bind: IpAddr,
+    /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
+    pub(crate) port: Option<u16>,
+    /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment.
+    pub(crate) vars: BTreeMap<String, String>,
+}
+
+/// Which GHL is called.
+#[derive(Debug, Clone)]
+pub(crate) enum Ghl {
+    /// The sandbox, set up so (its limits, tokens and directory are the stack's).
+    Sandbox(Box<SandboxOptions>),
+    /// Another one.
+    Url {
+        /// Its base URL.
+        url: String,
+        /// The token for it.
+        token: String,
+    },
+}
+
+/// Why a stack cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The directory for the data cannot be used.
+    #[error("the data directory {dir} cannot be used")]
+    DataDir {
+        /// Which.
+        dir: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process uses the directory.
+    #[error("the data directory {dir} is in use by another process")]
+    InUse {
+        /// Which.
+        dir: String,
+    },
+    /// The embedded DynamoDB.
+    #[error(transparent)]
+    DynamoDb(#[from] DynamoDbError),
+    /// The embedded SQS or the sandbox.
+    #[error("{what} cannot listen")]
+    Listen {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The tables or the queues.
+    #[error("the tables and queues cannot be made")]
+    Resources(#[source] ghl_sync_engine::ports::BoxError),
+    /// The environment.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The functions.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl From<PortError> for StackError {
+    fn from(error: PortError) -> Self {
+        StackError::Resources(Box::new(error))
+    }
+}
+
+/// A running stack; all of it ends when it is dropped.
+pub(crate) struct Stack {
+    pub(crate) engine: Engine,
+    pub(crate) usage: Arc<Usage>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) witness: Arc<Witness>,
+    pub(crate) sandbox: Option<Sandbox>,
+    pub(crate) functions: Arc<Functions>,
+    /// What a function's environment must say to use this stack.
+    pub(crate) vars: BTreeMap<String, String>,
+    _dynamodb: DynamoDb,
+    _sqs: Sqs,
+    _lock: Option<File>,
+}
+
+impl Stack {
+    pub(crate) async fn start(options: StackOptions) -> Result<Stack, StackError> {
+        let lock = options.data_dir.as_deref().map(lock).transpose()?;
+        let bind = |offset: u16| SocketAddr::new(options.bind, options.port.map_or(0, |port| port + offset));
+        let sandbox = sandbox(&options, bind(0)).await?;
+        let file = options.data_dir.as_ref().map(|dir| dir.join("dynamodb.sqlite"));
+        let dynamodb = DynamoDb::start(bind(1), file.as_deref()).await?;
+        let sqs =
+            Sqs::start(bind(2)).await.map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
+
+        let mut vars = vars(&options, sandbox.as_ref(), dynamodb.addr, sqs.addr);
+        let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
+        ghl_sync_runtime::init_telemetry(log_level);
+        tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
+        tables::STATE.create(&aws.dynamodb(), STATE_TABLE).await?;
+        let sqs_client = aws.sqs();
+        let queue_url = create_queues(&sqs_client).await.map_err(StackError::Resources)?;
+        vars.insert("BATCH_QUEUE_URL".to_owned(), queue_url.clone());
+
+        let tally = Arc::new(Tally::default());
+        let runtime = Runtime::new(Config::from_vars(vars.clone())?, tally.clone())?;
+        let witness = Witness::new(runtime.engine.ports().crm.clone());
+        let ports = Ports { crm: witness.clone(), ..runtime.engine.ports().clone() };
+        let engine = Engine::new(ports, runtime.engine.config().clone());
+        let functions =
+            Arc::new(Functions { engine: engine.clone(), sqs: sqs_client, queue_url, bill: Bill::default() });
+        Ok(Stack {
+            engine,
+            usage: runtime.usage,
+            tally,
+            witness,
+            sandbox,
+            functions,
+            vars,
+            _dynamodb: dynamodb,
+            _sqs: sqs,
+            _lock: lock,
+        })
+    }
+}
+
+/// One process at a time: two would each have a sandbox and queues of their own beside one database.
+fn lock(dir: &Path) -> Result<File, StackError> {
+    let failed = |source| StackError::DataDir { dir: dir.display().to_string(), source };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let file = File::create(dir.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StackError::InUse { dir: dir.display().to_string() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+async fn sandbox(options: &StackOptions, bind: SocketAddr) -> Result<Option<Sandbox>, StackError> {
+    let Ghl::Sandbox(sandbox) = &options.ghl else {
+        return Ok(None);
+    };
+    let tokens = match options.api {
+        Api::V2 => Tokens::Any("pit-local".to_owned()),
+        // The legacy API knows a location by its key only.
+        Api::V1 => Tokens::PerLocation(options.locations.iter().map(|id| (v1_key(id), id.to_string())).collect()),
+    };
+    let sandbox = SandboxOptions {
+        limit: options.limit,
+        window: std::time::Duration::from_millis(options.window_ms),
+        daily_limit: options.daily,
+        data_dir: options.data_dir.clone(),
+        tokens,
+        ..(**sandbox).clone()
+    };
+    let sandbox =
+        Sandbox::start(sandbox, bind).await.map_err(|source| StackError::Listen { what: "the GHL sandbox", source })?;
+    Ok(Some(sandbox))
+}
+
+fn v1_key(location: &LocationId) -> String {
+    format!("key-{location}")
+}
+
+/// The environment of the functions: what the caller's says, and over it what this stack is.
+fn vars(
+    options: &StackOptions,
+    sandbox: Option<&Sandbox>,
+    dynamodb: SocketAddr,
+    sqs: SocketAddr,
+) -> BTreeMap<String, String> {
+    let (url, token) = match (&options.ghl, sandbox) {
+        (Ghl::Url { url, token }, _) => (url.clone(), token.clone()),
+        (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), "pit-local".to_owned()),
+        (Ghl::Sandbox(_), None) => (String::new(), String::new()),
+    };
+    let v1_url = format!("{}/v1", url.trim_end_matches('/'));
+    let api = match options.api {
+        Api::V1 => "v1",
+        Api::V2 => "v2",
+    };
+    let locations: BTreeMap<&str, _> = options
+        .locations
+        .iter()
+        .map(|id| {
+            let own_key = options.api == Api::V1 && sandbox.is_some();
+            (id.as_str(), if own_key { json!({ "token": v1_key(id) }) } else { json!({}) })
+        })
+        .collect();
+    let mut vars = options.vars.clone();
+    vars.extend(
+        [
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIDLOCAL".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
+            ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
+            ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
+            ("STATE_TABLE", STATE_TABLE.to_owned()),
+            ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
+            ("GHL_BASE_URL", url),
+            ("GHL_V1_BASE_URL", v1_url),
+            ("GHL_API", api.to_owned()),
+            ("GHL_TOKEN", token),
+            ("GHL_LOCATIONS", json!(locations).to_string()),
+            ("GHL_RATE_LIMIT_REQUESTS", options.limit.to_string()),
+            ("GHL_RATE_LIMIT_WINDOW", options.window_ms.to_string()),
+            ("GHL_RATE_LIMIT_DAILY", options.daily.to_string()),
+            ("GHL_DRY_RUN", options.dry_run.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    vars
+}
+
+/// Makes the queues as template.yaml does. Returns the URL of the queue of batches.
+async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<String, ghl_sync_engine::ports::BoxError> {
+    use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
+    let dead_letters = sqs.create_queue().queue_name(DEAD_LETTER_QUEUE).send().await?;
+    let arn = sqs
+        .get_queue_attributes()
+        .set_queue_url(dead_letters.queue_url)
+        .attribute_names(QueueArn)
+        .send()
+        .await?
+        .attributes
+        .and_then(|mut attributes| attributes.remove(&QueueArn))
+        .ok_or("the dead-letter queue has no ARN")?;
+    let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT }).to_string();
+    let batches = sqs
+        .create_queue()
+        .queue_name(QUEUE)
+        .attributes(VisibilityTimeout, VISIBILITY_TIMEOUT_S)
+        .attributes(RedrivePolicy, redrive)
+        .send()
+        .await?;
+    Ok(batches.queue_url.ok_or("the queue of batches has no URL")?)
+}
+
+/// An address that only this machine reaches.
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -1,0 +1,238 @@
+//! `cargo local sync`: a contact list through the scheduled function, the queue, the consumer and GHL.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
+use ghl_sync_engine::ports::{Clock, Loaded, PortError};
+use ghl_sync_runtime::SystemClock;
+
+use crate::cli::SyncArgs;
+use crate::import::{self, ImportOptions};
+use crate::progress::Progress;
+use crate::report::{
+    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, Records, Report, SqsUse, StoreUse, percentile,
+};
+use crate::stack::Stack;
+use crate::tally::Counts;
+use crate::{Failure, sandbox_options, stack_options};
+
+/// The contact list that is synced when none is named.
+const DEFAULT_CSV: &[u8] = include_bytes!("../../events/contacts.csv");
+/// How often the schedule ticks here. (In AWS, once a minute.)
+pub(crate) const SCHEDULE: Duration = Duration::from_secs(5);
+const REFRESH: Duration = Duration::from_millis(100);
+/// Whoever waits longer than this for GHL is told to come back.
+const TOO_LONG: Duration = Duration::from_secs(15 * 60);
+/// Nothing at all happening for this long means that nothing will.
+const STALLED: Duration = Duration::from_secs(180);
+
+pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
+    let contacts = read(args.csv.as_deref(), args.records)?;
+    let locations = locations(&args.ghl.location, args.locations)?;
+    let records: Vec<PutRecord> = contacts
+        .into_iter()
+        .zip(locations.iter().cycle())
+        .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
+        .collect();
+
+    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
+    options.locations = locations;
+    options.dry_run = args.dry_run;
+    let stack = Stack::start(options).await?;
+
+    let before = stack.usage.snapshot();
+    let put = stack.engine.put(&records).await?;
+    let loaded = stack.usage.snapshot();
+    let load = loaded.since(&before).writes();
+    println!("{} records put into the outbox, {} need no call", records.len(), put.unchanged);
+
+    let due = records.len() as u64 - put.unchanged;
+    let stopped = if due > 0 { sync(&stack, due).await } else { None };
+
+    let used = stack.usage.snapshot().since(&loaded);
+    let census = census(&stack, &records).await?;
+    let report = Report {
+        records: Records { already_synced: put.unchanged, ..census },
+        dynamodb: DynamoDbUse {
+            load: LoadUse { write_requests: load.requests, write_units: load.units() },
+            sync: StoreUse {
+                read_requests: used.reads().requests,
+                write_requests: used.writes().requests,
+                read_units: used.reads().units(),
+                write_units: used.writes().units(),
+                gate_writes: used.gate_writes().requests,
+            },
+        },
+        sqs: SqsUse { requests: used.sends() + stack.functions.bill.sqs_requests(), messages: used.sends() },
+        stopped,
+        ..calls(&stack, &args)
+    };
+    print!("\n{report}");
+    if let Some(file) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    let well = report.is_complete() && !report.is_breach();
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The contacts of the list, repeated or cut to `records`.
+fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
+    let bytes = match csv {
+        Some(file) => std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
+        None => DEFAULT_CSV.to_vec(),
+    };
+    let import = import::read(&bytes, &ImportOptions::default())?;
+    print!("{}", import.summary());
+    Ok(match records {
+        Some(records) => import::repeat(&import.contacts, records as usize),
+        None => import.contacts,
+    })
+}
+
+/// Reads a list as records of one location.
+pub(crate) fn read_records(csv: &Path, location: &LocationId) -> Result<Vec<PutRecord>, Failure> {
+    let contacts = read(Some(csv), None)?;
+    Ok(contacts.into_iter().map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
+}
+
+fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> {
+    if count == 1 {
+        return Ok(vec![stem.clone()]);
+    }
+    (1..=count).map(|number| Ok(LocationId::new(format!("{stem}_{number}"))?)).collect()
+}
+
+/// Runs the functions until `due` records have ended. Returns why it stopped before, if it did.
+async fn sync(stack: &Stack, due: u64) -> Option<String> {
+    let _running = stack.functions.clone().start(SCHEDULE);
+    let mut progress = Progress::start(due);
+    let mut refresh = tokio::time::interval(REFRESH);
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    let stopped = loop {
+        tokio::select! {
+            _ = refresh.tick() => {}
+            _ = &mut interrupted => break Some("interrupted".to_owned()),
+        }
+        let (done, stalled) = stack.tally.read(|counts| {
+            let done = counts.ended.len() as u64;
+            progress.show(done, counts);
+            (done, stalled(counts))
+        });
+        if done >= due {
+            break None;
+        }
+        if stalled.is_some() {
+            break stalled;
+        }
+    };
+    // The last invocation still writes its end down.
+    let settled = SystemClock.now() + Duration::from_millis(300);
+    SystemClock.sleep_until(settled).await;
+    progress.finish();
+    stopped
+}
+
+/// Whether there is nothing to wait for.
+fn stalled(counts: &Counts) -> Option<String> {
+    let now = SystemClock.now();
+    let far = |at: &Option<EpochMs>| at.is_some_and(|at| now.until(at) > TOO_LONG);
+    if !counts.next.is_empty() && counts.next.values().all(|(at, _)| far(at)) {
+        let at = counts.next.values().filter_map(|(at, _)| *at).min().unwrap_or(now);
+        return Some(format!("nothing can be sent for another {} minutes", now.until(at).as_secs() / 60));
+    }
+    let quiet = counts.last_event.0 > 0 && now.since(counts.last_event) > STALLED;
+    let waiting = counts.next.values().any(|(at, _)| at.is_some_and(|at| at > now));
+    (quiet && !waiting).then(|| "nothing has happened for three minutes".to_owned())
+}
+
+/// How the records stand in the outbox: the store's word, not what the functions said.
+async fn census(stack: &Stack, records: &[PutRecord]) -> Result<Records, PortError> {
+    let mut by_location: HashMap<&LocationId, Vec<RecordKey>> = HashMap::new();
+    for record in records {
+        by_location.entry(&record.location_id).or_default().push(record.key());
+    }
+    let mut census = Records { total: records.len() as u64, ..Records::default() };
+    for (location, keys) in by_location {
+        for loaded in stack.engine.ports().outbox.load(location, &keys).await? {
+            let counter = match loaded {
+                Loaded::Record(record) if record.due_at.is_some() => &mut census.pending,
+                Loaded::Record(record) if record.accepted_version == Some(record.version) => &mut census.synced,
+                Loaded::Record(record) if record.last_error.is_none() => &mut census.skipped,
+                Loaded::Record(_) | Loaded::Damaged { .. } => &mut census.failed,
+            };
+            *counter += 1;
+        }
+    }
+    census.pending += census.total - census.synced - census.skipped - census.failed - census.pending;
+    Ok(census)
+}
+
+/// The report's part on calls and time.
+fn calls(stack: &Stack, args: &SyncArgs) -> Report {
+    let window = Duration::from_millis(args.ghl.window_ms);
+    let limit = args.ghl.limit;
+    let seen = stack.witness.seen(window);
+    let ghl = match stack.sandbox.as_ref().map(crate::sandbox::Sandbox::stats) {
+        Some(stats) => GhlCalls {
+            calls: stats.calls,
+            ok: stats.ok,
+            status_429: stats.status_429,
+            status_other: stats.status_other,
+            max_in_any_window: stats.max_in_any_window,
+            limit,
+            window_ms: args.ghl.window_ms,
+            max_concurrent: stats.max_concurrent,
+            duplicates: stats.duplicates,
+            counted_by: "sandbox",
+        },
+        None => GhlCalls {
+            calls: seen.calls,
+            ok: seen.ok,
+            status_429: seen.status_429,
+            status_other: seen.status_other,
+            max_in_any_window: seen.max_in_any_window,
+            limit,
+            window_ms: args.ghl.window_ms,
+            max_concurrent: seen.max_concurrent,
+            duplicates: seen.duplicates,
+            counted_by: "client",
+        },
+    };
+    let accepted_per_location = seen.ok as f64 / f64::from(args.locations);
+    let span = (seen.last_sent.since(seen.first_sent) + window).as_secs_f64();
+    let quota_used = accepted_per_location / span * window.as_secs_f64() / f64::from(limit);
+    let full_windows = seen.most_calls.saturating_sub(1) / u64::from(limit);
+    stack.tally.read(|counts| {
+        let mut latencies = counts.latencies.clone();
+        latencies.sort_unstable();
+        Report {
+            records: Records::default(),
+            ghl,
+            quota_used,
+            seconds: seen.last_answer.since(seen.first_sent).as_secs_f64(),
+            lower_bound_seconds: full_windows as f64 * window.as_secs_f64(),
+            dynamodb: DynamoDbUse::default(),
+            sqs: SqsUse::default(),
+            lambda: LambdaUse {
+                invocations: stack.functions.bill.invocations(),
+                busy_ms: stack.functions.bill.busy_ms(),
+            },
+            breaker: BreakerUse { opens: counts.breaker_opens },
+            p50_ms: percentile(&latencies, 50),
+            p95_ms: percentile(&latencies, 95),
+            retries: counts.retries,
+            waited_ms: counts
+                .waits
+                .iter()
+                .map(|(reason, wait)| (reason.as_str(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+                .collect(),
+            errors: counts.errors.iter().map(|(error, count)| (error.clone(), *count)).collect(),
+            stopped: None,
+        }
+    })
+}

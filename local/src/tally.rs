@@ -1,0 +1,101 @@
+//! What the engine tells of a run, counted for the progress bar and the report.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{EpochMs, LocationId, RecordKey, ScopeId};
+use ghl_sync_engine::policy::WaitReason;
+use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::usecase::{Event, RecordResult};
+use ghl_sync_runtime::{LogMeter, SystemClock};
+
+/// Counts events, and passes them on to the log.
+#[derive(Default)]
+pub(crate) struct Tally {
+    counts: Mutex<Counts>,
+}
+
+/// What was counted so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Records in a final state, and which.
+    pub(crate) ended: HashMap<(LocationId, RecordKey), RecordResult>,
+    /// From due to accepted, for each record that was.
+    pub(crate) latencies: Vec<Duration>,
+    /// Calls.
+    pub(crate) calls: u64,
+    /// Second and later tries.
+    pub(crate) retries: u64,
+    /// Time waited in batches, by what for.
+    pub(crate) waits: HashMap<WaitReason, Duration>,
+    /// How often the breaker opened.
+    pub(crate) breaker_opens: u64,
+    /// State of the breakers that are not closed.
+    pub(crate) breakers: HashMap<ScopeId, &'static str>,
+    /// Stores and queues that failed.
+    pub(crate) port_failures: u64,
+    /// What each scope waits for, and until when.
+    pub(crate) next: HashMap<ScopeId, (Option<EpochMs>, Option<WaitReason>)>,
+    /// What went wrong with records, by their last error.
+    pub(crate) errors: HashMap<String, u64>,
+    /// The last time anything happened.
+    pub(crate) last_event: EpochMs,
+}
+
+impl Tally {
+    /// What was counted so far.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Counts) -> T) -> T {
+        read(&self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Meter for Tally {
+    fn note(&self, event: &Event<'_>) {
+        LogMeter.note(event);
+        let now = SystemClock.now();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.last_event = now;
+        match event {
+            Event::Called { attempt, .. } => {
+                counts.calls += 1;
+                counts.retries += u64::from(*attempt > 0);
+            }
+            Event::Waiting { reason, wait, .. } => *counts.waits.entry(*reason).or_default() += *wait,
+            Event::Breaker { scope, to, .. } => {
+                counts.breaker_opens += u64::from(*to == "open");
+                if *to == "closed" {
+                    counts.breakers.remove(*scope);
+                } else {
+                    counts.breakers.insert((*scope).clone(), to);
+                }
+            }
+            Event::Settled { location, record, result, latency, .. } => {
+                counts.latencies.extend(*latency);
+                let key = ((*location).clone(), (*record).clone());
+                match result {
+                    RecordResult::Succeeded | RecordResult::Failed(_) | RecordResult::WouldSend => {
+                        counts.ended.insert(key, *result);
+                    }
+                    _ => {}
+                }
+            }
+            Event::Planned { location, delay, reason, .. } => {
+                let scope = (*location).clone().into();
+                counts.next.insert(scope, (Some(now + *delay), *reason));
+            }
+            Event::Rests { scope, wake_at } => {
+                counts.next.insert((*scope).clone(), (*wake_at, None));
+            }
+            Event::BatchEnded { report, .. } => {
+                for (_, error) in &report.errors {
+                    let words: String = error.message.chars().take(120).collect();
+                    let status = error.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+                    *counts.errors.entry(format!("{} ({status}): {words}", error.code)).or_default() += 1;
+                }
+            }
+            Event::PortFailed { .. } => counts.port_failures += 1,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `cargo local up` and `cargo local sandbox`: everything stays up.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::{SandboxArgs, UpArgs};
+use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
+use crate::stack::Stack;
+use crate::sync::{SCHEDULE, read_records};
+use crate::{Failure, sandbox_options, stack_options};
+
+/// Variables that a function needs to use the stack, in the order in which they are written.
+const ENV_FILE: [&str; 12] = [
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SQS",
+    "RECORDS_TABLE",
+    "STATE_TABLE",
+    "BATCH_QUEUE_URL",
+    "GHL_BASE_URL",
+    "GHL_V1_BASE_URL",
+    "GHL_TOKEN",
+    "GHL_LOCATIONS",
+];
+
+pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
+    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
+    options.bind = args.bind;
+    options.port = Some(args.port);
+    let stack = Stack::start(options).await?;
+    if let Some(csv) = &args.csv {
+        let records = read_records(csv, &args.ghl.location)?;
+        stack.engine.put(&records).await?;
+        println!("{} records of {} are due", records.len(), args.ghl.location);
+    }
+    let _running = (!args.no_functions).then(|| stack.functions.clone().start(SCHEDULE));
+    if let Some(sandbox) = &stack.sandbox {
+        println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());
+    }
+    for name in ENV_FILE {
+        println!("{name}={}", stack.vars.get(name).map_or("", String::as_str));
+    }
+    if let Some(file) = &args.env_file {
+        write_env_file(file, &stack)?;
+    }
+    println!("up; stop it with Ctrl-C");
+    tokio::signal::ctrl_c().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Written under another name first: whoever waits for the file finds all of it.
+fn write_env_file(file: &Path, stack: &Stack) -> Result<(), Failure> {
+    let lines: String =
+        ENV_FILE.iter().filter_map(|name| stack.vars.get(*name).map(|value| format!("{name}={value}\n"))).collect();
+    let unfinished = file.with_extension("unfinished");
+    std::fs::write(&unfinished, lines)
+        .and_then(|()| std::fs::rename(&unfinished, file))
+        .map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
+    let token = if args.ghl.token.is_empty() { "pit-local".to_owned() } else { args.ghl.token.clone() };
+    let options = SandboxOptions {
+        limit: args.ghl.limit,
+        window: Duration::from_millis(args.ghl.window_ms),
+        daily_limit: args.ghl.daily,
+        data_dir: args.ghl.data_dir.clone(),
+        tokens: Tokens::Any(token.clone()),
+        ..sandbox_options(&args.faults)
+    };
+    let sandbox = Sandbox::start(options, SocketAddr::new(args.bind, args.port)).await?;
+    println!("GHL sandbox   {}   token {token}   stats {0}/_sandbox/stats", sandbox.url());
+    println!("up; stop it with Ctrl-C");
+    tokio::signal::ctrl_c().await?;
+    println!("{}", serde_json::to_string_pretty(&sandbox.stats())?);
+    Ok(ExitCode::SUCCESS)
+}
