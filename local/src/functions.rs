@@ -28,7 +28,7 @@ const POLL_RETRY: Duration = Duration::from_millis(200);
 
 /// What running the functions took.
 #[derive(Debug, Default)]
-pub(crate) struct Bill {
+pub struct Bill {
     invocations: AtomicU64,
     busy_ms: AtomicU64,
     /// Requests to SQS by the event source mapping: receives and deletes.
@@ -36,45 +36,56 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    pub(crate) fn invocations(&self) -> u64 {
+    /// Invocations of both functions.
+    #[must_use]
+    pub fn invocations(&self) -> u64 {
         self.invocations.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn busy_ms(&self) -> u64 {
+    /// Milliseconds that they ran.
+    #[must_use]
+    pub fn busy_ms(&self) -> u64 {
         self.busy_ms.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn sqs_requests(&self) -> u64 {
+    /// Requests of the event source mapping to SQS: receives and deletes.
+    #[must_use]
+    pub fn sqs_requests(&self) -> u64 {
         self.sqs_requests.load(Ordering::Relaxed)
     }
 }
 
 /// The functions, as one process runs them.
-pub(crate) struct Functions {
+pub struct Functions {
     pub(crate) engine: Engine,
-    pub(crate) sqs: aws_sdk_sqs::Client,
-    pub(crate) queue_url: String,
-    pub(crate) bill: Bill,
+    /// The queue's client.
+    pub sqs: aws_sdk_sqs::Client,
+    /// URL of the queue of batches.
+    pub queue_url: String,
+    /// What they took.
+    pub bill: Bill,
 }
 
 impl Functions {
     /// Runs both until the returned set is dropped. The schedule's first tick comes at once.
-    pub(crate) fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
+    pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&self).event_source_mapping());
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // What a dead process left behind has perhaps no gate that says so.
+            self.tick(json!({ "sweep": true })).await;
             loop {
                 ticks.tick().await;
-                self.tick().await;
+                self.tick(scheduled_event()).await;
             }
         });
         running
     }
 
-    async fn tick(&self) {
-        let handled = scheduler::handle(&self.engine, LambdaEvent::new(scheduled_event(), self.context()));
+    async fn tick(&self, event: Value) {
+        let handled = scheduler::handle(&self.engine, LambdaEvent::new(event, self.context()));
         match self.billed(handled).await {
             Some(Err(tick_error)) => error!(event = "tick_failed", error = %tick_error),
             Some(Ok(_)) => {}

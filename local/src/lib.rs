@@ -4,13 +4,13 @@
 
 mod cli;
 mod embedded;
-mod functions;
+pub mod functions;
 pub mod import;
 mod progress;
 mod pull;
 mod report;
 pub mod sandbox;
-mod stack;
+pub mod stack;
 mod sync;
 mod tally;
 mod up;
@@ -22,7 +22,6 @@ use std::process::ExitCode;
 
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
-pub use stack::StackError;
 
 use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
 use crate::stack::{Ghl, StackOptions};

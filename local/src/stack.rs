@@ -29,34 +29,34 @@ const MAX_RECEIVE_COUNT: u32 = 5;
 
 /// How a stack is set up.
 #[derive(Debug, Clone)]
-pub(crate) struct StackOptions {
+pub struct StackOptions {
     /// The locations that are synced.
-    pub(crate) locations: Vec<LocationId>,
+    pub locations: Vec<LocationId>,
     /// The API they are served by.
-    pub(crate) api: Api,
+    pub api: Api,
     /// Calls per window that GHL is held to allow.
-    pub(crate) limit: u32,
+    pub limit: u32,
     /// Length of the window, in milliseconds.
-    pub(crate) window_ms: u64,
+    pub window_ms: u64,
     /// Calls per day.
-    pub(crate) daily: u64,
+    pub daily: u64,
     /// Do everything but the calls.
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
     /// Where the state is kept; without it, it is gone with the process.
-    pub(crate) data_dir: Option<PathBuf>,
+    pub data_dir: Option<PathBuf>,
     /// GHL.
-    pub(crate) ghl: Ghl,
+    pub ghl: Ghl,
     /// The address that everything listens on.
-    pub(crate) bind: IpAddr,
+    pub bind: IpAddr,
     /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
-    pub(crate) port: Option<u16>,
+    pub port: Option<u16>,
     /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment.
-    pub(crate) vars: BTreeMap<String, String>,
+    pub vars: BTreeMap<String, String>,
 }
 
 /// Which GHL is called.
 #[derive(Debug, Clone)]
-pub(crate) enum Ghl {
+pub enum Ghl {
     /// The sandbox, set up so (its limits, tokens and directory are the stack's).
     Sandbox(Box<SandboxOptions>),
     /// Another one.
@@ -113,23 +113,50 @@ impl From<PortError> for StackError {
     }
 }
 
+impl Default for StackOptions {
+    /// A healthy sandbox at GHL's documented limits, everything in memory and on free ports of this machine.
+    fn default() -> Self {
+        StackOptions {
+            locations: Vec::new(),
+            api: Api::V2,
+            limit: 100,
+            window_ms: 10_000,
+            daily: 200_000,
+            dry_run: false,
+            data_dir: None,
+            ghl: Ghl::Sandbox(Box::default()),
+            bind: LOOPBACK,
+            port: None,
+            vars: BTreeMap::from([("LOG_LEVEL".to_owned(), "off".to_owned())]),
+        }
+    }
+}
+
 /// A running stack; all of it ends when it is dropped.
-pub(crate) struct Stack {
-    pub(crate) engine: Engine,
-    pub(crate) usage: Arc<Usage>,
+pub struct Stack {
+    /// The engine that the functions run.
+    pub engine: Engine,
+    /// Requests made to AWS.
+    pub usage: Arc<Usage>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) witness: Arc<Witness>,
-    pub(crate) sandbox: Option<Sandbox>,
-    pub(crate) functions: Arc<Functions>,
+    /// GHL, if it is the sandbox.
+    pub sandbox: Option<Sandbox>,
+    /// The functions, which run once they are started.
+    pub functions: Arc<Functions>,
     /// What a function's environment must say to use this stack.
-    pub(crate) vars: BTreeMap<String, String>,
+    pub vars: BTreeMap<String, String>,
     _dynamodb: DynamoDb,
     _sqs: Sqs,
     _lock: Option<File>,
 }
 
 impl Stack {
-    pub(crate) async fn start(options: StackOptions) -> Result<Stack, StackError> {
+    /// Starts everything but the functions.
+    ///
+    /// # Errors
+    /// [`StackError`] says what could not be started.
+    pub async fn start(options: StackOptions) -> Result<Stack, StackError> {
         let lock = options.data_dir.as_deref().map(lock).transpose()?;
         let bind = |offset: u16| SocketAddr::new(options.bind, options.port.map_or(0, |port| port + offset));
         let sandbox = sandbox(&options, bind(0)).await?;

@@ -86,7 +86,7 @@ fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::Imported
         None => DEFAULT_CSV.to_vec(),
     };
     let import = import::read(&bytes, &ImportOptions::default())?;
-    print!("{}", import.summary());
+    println!("{}", import.summary());
     Ok(match records {
         Some(records) => import::repeat(&import.contacts, records as usize),
         None => import.contacts,

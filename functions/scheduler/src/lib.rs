@@ -1,9 +1,9 @@
 //! The scheduled function: starts every location that has work and no batch under way.
 //!
-//! It takes the event of an EventBridge schedule, and by hand `{}` (the same, and a sweep over all enabled locations)
-//! or `{"location_id": "…"}` (that location only).
+//! It takes the event of an EventBridge schedule; `{"sweep": true}`, which a slower schedule sends, to look at every
+//! enabled location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
 
-use ghl_sync_engine::domain::{EpochMs, LocationId};
+use ghl_sync_engine::domain::LocationId;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, FannedOut, TickReport};
 use lambda_runtime::LambdaEvent;
@@ -11,23 +11,20 @@ use serde::Deserialize;
 use serde_json::Value;
 use tracing::{Instrument, info, info_span};
 
-/// A sweep looks at every enabled location: once in so many ticks.
-const SWEEP_MINUTES: u64 = 15;
-
 /// Why a tick could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// The event is not one of ours.
     #[error(
-        "this function expects an EventBridge scheduled event, {{}}, or {{\"location_id\": \"…\"}}; it got {found}"
+        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}} or {{\"location_id\": \"…\"}}; it got {found}"
     )]
     Event {
         /// What it got, by its shape.
         found: String,
     },
-    /// `location_id` is not one.
-    #[error("the event's location_id is not valid")]
-    LocationId(#[source] serde_json::Error),
+    /// A field of it is not valid.
+    #[error("the event is malformed")]
+    Field(#[source] serde_json::Error),
     /// The location is unknown or not enabled.
     #[error("location {0} is unknown or not enabled")]
     NotEnabled(LocationId),
@@ -47,7 +44,7 @@ pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<TickRe
 }
 
 async fn tick(engine: &Engine, event: Value) -> Result<TickReport, SchedulerError> {
-    let report = match what(event, engine.ports().clock.now())? {
+    let report = match what(event)? {
         What::Tick { sweep } => engine.tick(sweep).await?,
         What::Location(location) => start(engine, location).await?,
     };
@@ -67,28 +64,27 @@ enum What {
     Location(LocationId),
 }
 
-fn what(event: Value, now: EpochMs) -> Result<What, SchedulerError> {
+fn what(event: Value) -> Result<What, SchedulerError> {
     #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct ByHand {
-        location_id: LocationId,
+        location_id: Option<LocationId>,
+        sweep: Option<bool>,
     }
-    let Value::Object(fields) = &event else {
-        return match event {
-            Value::Null => Ok(What::Tick { sweep: true }),
-            other => Err(SchedulerError::Event { found: shape(&other) }),
-        };
+    let fields = match &event {
+        Value::Null => return Ok(What::Tick { sweep: true }),
+        Value::Object(fields) => fields,
+        other => return Err(SchedulerError::Event { found: shape(other) }),
     };
-    if fields.is_empty() {
-        return Ok(What::Tick { sweep: true });
-    }
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
-        return Ok(What::Tick { sweep: now.0 / 60_000 % SWEEP_MINUTES == 0 });
+        return Ok(What::Tick { sweep: false });
     }
-    if !fields.contains_key("location_id") {
+    let ours = ["location_id", "sweep"];
+    if !fields.is_empty() && !ours.iter().any(|field| fields.contains_key(*field)) {
         return Err(SchedulerError::Event { found: shape(&event) });
     }
-    let ByHand { location_id } = serde_json::from_value(event).map_err(SchedulerError::LocationId)?;
-    Ok(What::Location(location_id))
+    let ByHand { location_id, sweep } = serde_json::from_value(event).map_err(SchedulerError::Field)?;
+    Ok(location_id.map_or(What::Tick { sweep: sweep.unwrap_or(true) }, What::Location))
 }
 
 async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, SchedulerError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use ghl_sync_engine::domain::Batch;
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 
@@ -16,13 +17,21 @@ pub struct SqsBatchQueue {
     client: Client,
     queue_url: String,
     usage: Arc<Usage>,
+    trace_header: fn() -> Option<String>,
 }
 
 impl SqsBatchQueue {
     /// The queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
-        SqsBatchQueue { client, queue_url: queue_url.into(), usage }
+        SqsBatchQueue { client, queue_url: queue_url.into(), usage, trace_header: || None }
+    }
+
+    /// The same, but each message carries the X-Ray trace header that `of` tells, so that the batch is seen as part of
+    /// the trace that planned it.
+    #[must_use]
+    pub fn traced(self, of: fn() -> Option<String>) -> Self {
+        SqsBatchQueue { trace_header: of, ..self }
     }
 }
 
@@ -31,15 +40,20 @@ impl BatchQueue for SqsBatchQueue {
     /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
     /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
-        let request = self
+        let failed = |source| PortError { action: Purpose::QueueSend.as_str(), source };
+        let mut message = self
             .client
             .send_message()
             .queue_url(&self.queue_url)
             .message_body(batch.to_json())
-            .delay_seconds(whole_seconds(delay))
-            .customize()
-            .interceptor(self.usage.attempts(Purpose::QueueSend));
-        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::QueueSend.as_str(), error))
+            .delay_seconds(whole_seconds(delay));
+        if let Some(header) = (self.trace_header)() {
+            let value = MessageSystemAttributeValue::builder().data_type("String").string_value(header).build();
+            let value = value.map_err(|error| failed(error.into()))?;
+            message = message.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+        }
+        let request = message.customize().interceptor(self.usage.attempts(Purpose::QueueSend));
+        request.send().await.map(drop).map_err(|error| failed(error.into()))
     }
 }
 

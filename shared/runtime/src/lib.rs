@@ -8,6 +8,7 @@ mod locations;
 mod meter;
 mod start;
 mod telemetry;
+mod trace;
 
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, Fault};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::config::{Config, ConfigError};
-use crate::{FastDice, LogMeter, SystemClock, init_telemetry};
+use crate::{FastDice, LogMeter, SystemClock, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -50,7 +50,9 @@ impl Runtime {
             crm: Arc::new(GhlClient::new(config.ghl, locations.clone())?),
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb, config.state_table, usage.clone())),
-            queue: Arc::new(SqsBatchQueue::new(config.aws.sqs(), config.queue_url, usage.clone())),
+            queue: Arc::new(
+                SqsBatchQueue::new(config.aws.sqs(), config.queue_url, usage.clone()).traced(trace::current),
+            ),
             directory: locations,
             meter,
         };
@@ -81,7 +83,10 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let handler = service_fn(|event| handle(runtime.engine.clone(), event));
+    let handler = service_fn(|event: LambdaEvent<Value>| {
+        let trace_id = event.context.xray_trace_id.clone();
+        trace::of(trace_id, handle(runtime.engine.clone(), event))
+    });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(run_error) => {

@@ -39,6 +39,19 @@ async fn a_delay_longer_than_sqs_takes_is_cut_and_not_refused() {
     assert_eq!(queue.receive(Duration::ZERO).await, None);
 }
 
+// The embedded SQS does not keep system attributes, so this looks at the request itself.
+#[tokio::test]
+async fn a_batch_carries_the_trace_that_planned_it() {
+    let (endpoint, request) = servers::one_request(r#"{"MessageId":"1"}"#).await;
+    let config = AwsConfig { sqs_endpoint: Some(format!("http://{endpoint}")), ..servers::config() };
+    let batches = SqsBatchQueue::new(config.sqs(), format!("http://{endpoint}/1/q"), Usage::new())
+        .traced(|| Some("Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()));
+    batches.send(&batch(7), Duration::ZERO).await.unwrap();
+    let request = request.await.unwrap();
+    let header = r#""AWSTraceHeader":{"StringValue":"Root=1-5759e988-bd862e3fe1be46a994272793","DataType":"String"}"#;
+    assert!(request.contains(header), "{request}");
+}
+
 #[tokio::test]
 async fn a_queue_that_does_not_exist_is_an_error_that_does_not_show_the_batch() {
     let queue = Queue::new().await;

@@ -13,6 +13,7 @@ use rustack_sqs_core::provider::RustackSqs;
 use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// A client configuration for embedded servers: any credentials, no retries that could hide an error.
 pub(crate) fn config() -> AwsConfig {
@@ -46,6 +47,19 @@ pub(crate) async fn sqs() -> String {
         }
     });
     address
+}
+
+/// A server that takes one request, answers it with `body`, and hands it over.
+pub(crate) async fn one_request(body: &'static str) -> (String, JoinHandle<String>) {
+    let (listener, address) = listen().await;
+    let request = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = message(&mut stream).await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).await.unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    (address, request)
 }
 
 /// Stands before a server, and on demand loses a reply: the server has done what was asked, and the client does not

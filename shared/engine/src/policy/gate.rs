@@ -114,6 +114,8 @@ pub enum Signal {
         holder: Holder,
         /// The latest time at which the server can have counted it.
         at: EpochMs,
+        /// Whether its answer told the day's count, which then includes it.
+        told_daily: bool,
     },
     /// GHL answered in a way that shows that it is up.
     Answered,
@@ -288,9 +290,9 @@ impl Gate {
     /// Takes over what a call taught. Returns whether that opened the breaker.
     pub fn learn(&mut self, signal: &Signal, rules: &Rules) -> bool {
         match signal {
-            Signal::Finished { holder, at } => {
+            Signal::Finished { holder, at, told_daily } => {
                 self.ledger.settle(holder, *at);
-                self.daily.count(*at, 1);
+                self.daily.count(*at, u64::from(!told_daily));
             }
             Signal::Answered => self.breaker.succeeded(),
             Signal::Trouble { operation, at } => return self.breaker.failed(*operation, *at, rules.breaker),

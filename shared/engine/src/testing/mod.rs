@@ -1,1 +1,43 @@
-//! Stateful in-memory ports.
+//! The world in memory: stateful ports, a simulated GHL, faults, and a driver that runs an engine in them as Lambda
+//! does, all on tokio's paused clock and all decided by seeds.
+//!
+//! ```
+//! use ghl_sync_engine::testing::{Setup, block_on_paused};
+//!
+//! block_on_paused(async {
+//!     let world = Setup::default().start();
+//!     world.run_until_settled(std::time::Duration::from_secs(60)).await.unwrap();
+//! });
+//! ```
+
+mod clock;
+mod crm;
+mod dice;
+mod directory;
+mod fail_nth;
+mod gate_store;
+mod lag;
+mod meter;
+mod mortal;
+mod outbox;
+mod queue;
+mod world;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use clock::{TestClock, block_on_paused};
+pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};
+pub use dice::TestDice;
+pub use directory::FixedDirectory;
+pub use fail_nth::{FailNth, Faults, Op, PortFault};
+pub use gate_store::MemoryGateStore;
+pub use lag::Lag;
+pub use meter::{Noted, RecordingMeter};
+pub use outbox::MemoryOutbox;
+pub use queue::{Delivery, Fate, MemoryQueue};
+pub use world::{Crash, Setup, Unsettled, World};
+
+/// Locks `mutex`. A test that panics on purpose poisons nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -169,7 +169,11 @@ impl<'e> Permits<'e> {
     pub(super) async fn settle(&self, sent_at: EpochMs, reply: &Reply, lessons: Vec<Signal>) {
         let now = self.engine.ports.clock.now();
         let mut shared = self.shared.lock().await;
-        let finished = Signal::Finished { holder: self.run.holder.clone(), at: self.counted_by(now, reply) };
+        let finished = Signal::Finished {
+            holder: self.run.holder.clone(),
+            at: self.counted_by(now, reply),
+            told_daily: reply.quota.daily_limit.is_some() && reply.quota.daily_remaining.is_some(),
+        };
         shared.session.learn(finished);
         if reply.quota != Quota::default() {
             let window = reply.quota.interval.unwrap_or(shared.session.rules().pace.window);

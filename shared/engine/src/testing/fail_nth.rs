@@ -1,0 +1,181 @@
+//! A decorator that fails chosen calls of a port, and makes every call take a while.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{TestDice, lock};
+use crate::domain::{Batch, EpochMs, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, ScopeId};
+use crate::policy::Gate;
+use crate::ports::{BatchQueue, Due, GateEntry, GateStore, Loaded, Outbox, PortError, Put, Replaced, Settled};
+
+/// An operation of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the ports' methods")]
+pub enum Op {
+    OutboxPut,
+    OutboxDue,
+    OutboxLoad,
+    OutboxSettle,
+    OutboxQuarantine,
+    GateLoad,
+    GateReplace,
+    GateKick,
+    GateLook,
+    QueueSend,
+}
+
+/// How a call of a port fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortFault {
+    /// It is not done, and says so.
+    Refused,
+    /// It is done, but the answer is lost: the caller sees an error.
+    Unanswered,
+    /// It is not done, and never returns.
+    Hangs,
+}
+
+/// Which calls fail, shared by all decorators of a world.
+#[derive(Debug)]
+pub struct Faults {
+    dice: TestDice,
+    /// What the way to a port takes, and the way back, in milliseconds.
+    way_ms: RangeInclusive<u64>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: BTreeMap<Op, u64>,
+    rules: Vec<(Op, RangeInclusive<u64>, PortFault)>,
+}
+
+impl Faults {
+    /// No faults yet. Each call takes twice a time in `way_ms`, as `dice` will have it: it is an await before the port
+    /// has done anything, and one after.
+    #[must_use]
+    pub fn new(way_ms: RangeInclusive<u64>, dice: TestDice) -> Self {
+        Faults { dice, way_ms, state: Mutex::default() }
+    }
+
+    /// Of the calls of `op` from now on, those with these numbers (from 1) fail like this.
+    pub fn fail(&self, op: Op, calls: RangeInclusive<u64>, fault: PortFault) {
+        let mut state = lock(&self.state);
+        let made = state.calls.get(&op).copied().unwrap_or_default();
+        let (first, last) = calls.into_inner();
+        state.rules.push((op, made.saturating_add(first)..=made.saturating_add(last), fault));
+    }
+
+    /// All ports are well again.
+    pub fn heal(&self) {
+        lock(&self.state).rules.clear();
+    }
+
+    /// How often `op` was called.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> u64 {
+        lock(&self.state).calls.get(&op).copied().unwrap_or_default()
+    }
+
+    fn next(&self, op: Op) -> Option<PortFault> {
+        let mut state = lock(&self.state);
+        let number = state.calls.entry(op).or_default();
+        *number += 1;
+        let number = *number;
+        state.rules.iter().find(|(of, calls, _)| *of == op && calls.contains(&number)).map(|(.., fault)| *fault)
+    }
+
+    async fn way(&self) {
+        tokio::time::sleep(Duration::from_millis(self.dice.within(self.way_ms.clone()))).await;
+    }
+
+    async fn pass<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+        let fault = self.next(op);
+        self.way().await;
+        let answer = match fault {
+            None => call.await,
+            Some(PortFault::Refused) => Err(PortError::new("a call", "it was refused")),
+            Some(PortFault::Unanswered) => {
+                call.await.and(Err(PortError::new("a call", "it was done, but its answer was lost")))
+            }
+            Some(PortFault::Hangs) => std::future::pending().await,
+        };
+        self.way().await;
+        answer
+    }
+}
+
+/// A port whose calls fail as [`Faults`] says.
+#[derive(Debug)]
+pub struct FailNth<P> {
+    port: Arc<P>,
+    faults: Arc<Faults>,
+}
+
+impl<P> FailNth<P> {
+    /// `port`, with `faults`.
+    #[must_use]
+    pub fn new(port: Arc<P>, faults: Arc<Faults>) -> Self {
+        FailNth { port, faults }
+    }
+}
+
+#[async_trait]
+impl<P: Outbox> Outbox for FailNth<P> {
+    async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+        self.faults.pass(Op::OutboxPut, self.port.put(record, now)).await
+    }
+
+    async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
+        self.faults.pass(Op::OutboxDue, self.port.due(location, priority, limit)).await
+    }
+
+    async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError> {
+        self.faults.pass(Op::OutboxLoad, self.port.load(location, keys)).await
+    }
+
+    async fn settle(&self, record: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
+        self.faults.pass(Op::OutboxSettle, self.port.settle(record, outcome, now)).await
+    }
+
+    async fn quarantine(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        reason: &str,
+        now: EpochMs,
+    ) -> Result<(), PortError> {
+        self.faults.pass(Op::OutboxQuarantine, self.port.quarantine(location, key, reason, now)).await
+    }
+}
+
+#[async_trait]
+impl<P: GateStore> GateStore for FailNth<P> {
+    async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError> {
+        self.faults.pass(Op::GateLoad, self.port.load(scope)).await
+    }
+
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+        self.faults.pass(Op::GateReplace, self.port.replace(scope, rev, gate)).await
+    }
+
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
+        self.faults.pass(Op::GateKick, self.port.kick(scope, now)).await
+    }
+
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
+        self.faults.pass(Op::GateLook, self.port.needing_look(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl<P: BatchQueue> BatchQueue for FailNth<P> {
+    async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
+        self.faults.pass(Op::QueueSend, self.port.send(batch, delay)).await
+    }
+}

@@ -1,0 +1,101 @@
+//! Gates in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lag::LaggingIndex;
+use super::{Lag, TestClock, lock};
+use crate::domain::{EpochMs, ScopeId};
+use crate::policy::Gate;
+use crate::ports::{Clock, GateEntry, GateStore, PortError, Replaced};
+
+/// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
+/// the JSON that the real store keeps.
+#[derive(Debug)]
+pub struct MemoryGateStore {
+    clock: TestClock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    gates: BTreeMap<ScopeId, Item>,
+    look: LaggingIndex<ScopeId, EpochMs>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Item {
+    rev: u64,
+    kick: u64,
+    kicked_at: Option<EpochMs>,
+    gate: Option<String>,
+}
+
+impl MemoryGateStore {
+    /// No gates yet.
+    #[must_use]
+    pub fn new(clock: TestClock, lag: Lag) -> Self {
+        let state = State { gates: BTreeMap::new(), look: LaggingIndex::new(lag) };
+        MemoryGateStore { clock, state: Mutex::new(state) }
+    }
+
+    /// The gate as it is stored.
+    #[must_use]
+    pub fn entry(&self, scope: &ScopeId) -> GateEntry {
+        lock(&self.state).gates.get(scope).and_then(|item| read(item).ok()).unwrap_or_default()
+    }
+}
+
+fn read(item: &Item) -> Result<GateEntry, PortError> {
+    let Item { rev, kick, kicked_at, gate } = item;
+    let gate = match gate {
+        Some(json) => serde_json::from_str(json).map_err(|error| PortError::new("reading a gate", error))?,
+        None => Gate::default(),
+    };
+    Ok(GateEntry { rev: *rev, kick: *kick, kicked_at: *kicked_at, gate })
+}
+
+#[async_trait]
+impl GateStore for MemoryGateStore {
+    async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError> {
+        lock(&self.state).gates.get(scope).map_or_else(|| Ok(GateEntry::default()), read)
+    }
+
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+        let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
+        let mut state = lock(&self.state);
+        let item = state.gates.entry(scope.clone()).or_default();
+        if item.rev != rev {
+            return read(item).map(|entry| Replaced::Conflict(Box::new(entry)));
+        }
+        item.rev += 1;
+        item.gate = Some(json);
+        state.look.set(self.clock.now(), scope, gate.look_at());
+        Ok(Replaced::Written { rev: rev + 1 })
+    }
+
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
+        let mut state = lock(&self.state);
+        let item = state.gates.entry(scope.clone()).or_default();
+        item.rev += 1;
+        item.kick += 1;
+        item.kicked_at = Some(now);
+        state.look.set(self.clock.now(), scope, Some(now));
+        Ok(())
+    }
+
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
+        let mut state = lock(&self.state);
+        let mut looks: Vec<(EpochMs, ScopeId)> = state
+            .look
+            .visible(self.clock.now())
+            .filter(|(_, look_at)| **look_at <= now)
+            .map(|(scope, look_at)| (*look_at, scope.clone()))
+            .collect();
+        looks.sort();
+        looks.truncate(limit as usize);
+        Ok(looks.into_iter().map(|(_, scope)| scope).collect())
+    }
+}

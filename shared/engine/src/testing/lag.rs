@@ -1,0 +1,124 @@
+//! An index that shows what was written some time later, as a global secondary index does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::TestDice;
+use crate::domain::EpochMs;
+
+/// How late an index shows a change.
+#[derive(Debug, Clone)]
+pub struct Lag {
+    least_ms: u64,
+    most_ms: u64,
+    dice: TestDice,
+}
+
+impl Lag {
+    /// Every change is seen at once.
+    #[must_use]
+    pub fn none() -> Lag {
+        Lag::of(Duration::ZERO)
+    }
+
+    /// Every change is seen this much later.
+    #[must_use]
+    pub fn of(lag: Duration) -> Lag {
+        let ms = milliseconds(lag);
+        Lag { least_ms: ms, most_ms: ms, dice: TestDice::seeded(0) }
+    }
+
+    /// Each change is seen up to this much later, as `dice` will have it.
+    #[must_use]
+    pub fn up_to(most: Duration, dice: TestDice) -> Lag {
+        Lag { least_ms: 0, most_ms: milliseconds(most), dice }
+    }
+
+    fn next(&self) -> Duration {
+        Duration::from_millis(self.dice.within(self.least_ms..=self.most_ms))
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// For each key the value that a reader sees, and those that it will see.
+#[derive(Debug)]
+pub(super) struct LaggingIndex<K, V> {
+    lag: Lag,
+    changes: BTreeMap<K, Vec<Change<V>>>,
+}
+
+/// From this time on the key has this value, or none.
+#[derive(Debug)]
+struct Change<V> {
+    visible_at: EpochMs,
+    value: Option<V>,
+}
+
+impl<K: Ord + Clone, V: PartialEq> LaggingIndex<K, V> {
+    pub(super) fn new(lag: Lag) -> Self {
+        LaggingIndex { lag, changes: BTreeMap::new() }
+    }
+
+    /// `key` has `value` now; readers see it when the lag is over, and the changes of one key in their order.
+    pub(super) fn set(&mut self, now: EpochMs, key: &K, value: Option<V>) {
+        let changes = self.changes.entry(key.clone()).or_default();
+        if changes.last().map(|change| &change.value) == Some(&value) {
+            return;
+        }
+        let visible_at = now + self.lag.next();
+        let visible_at = changes.last().map_or(visible_at, |last| visible_at.max(last.visible_at));
+        changes.push(Change { visible_at, value });
+    }
+
+    /// What a reader sees now.
+    pub(super) fn visible(&mut self, now: EpochMs) -> impl Iterator<Item = (&K, &V)> {
+        self.changes.retain(|_, changes| {
+            let seen = changes.partition_point(|change| change.visible_at <= now);
+            changes.drain(..seen.saturating_sub(1));
+            !matches!(changes.as_slice(), [Change { visible_at, value: None }] if *visible_at <= now)
+        });
+        self.changes.iter().filter_map(move |(key, changes)| {
+            let first = changes.first().filter(|change| change.visible_at <= now)?;
+            Some((key, first.value.as_ref()?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_when_the_lag_is_over_and_not_before() {
+        let mut index = LaggingIndex::new(Lag::of(Duration::from_millis(5)));
+        let mut seen = |now, set: Option<Option<u8>>| {
+            if let Some(value) = set {
+                index.set(EpochMs(now), &"a", value);
+            }
+            index.visible(EpochMs(now)).map(|(_, value)| *value).next()
+        };
+        assert_eq!(seen(0, Some(Some(1))), None);
+        assert_eq!(seen(4, Some(Some(2))), None);
+        assert_eq!(seen(5, Some(None)), Some(1));
+        assert_eq!(seen(9, None), Some(2));
+        assert_eq!(seen(10, None), None);
+    }
+
+    #[test]
+    fn the_changes_of_a_key_are_seen_in_their_order() {
+        for seed in 0..50 {
+            let mut index = LaggingIndex::new(Lag::up_to(Duration::from_millis(50), TestDice::seeded(seed)));
+            (1..=20).for_each(|n| index.set(EpochMs(n), &"a", Some(n)));
+            let mut last = 0;
+            for now in 20..100 {
+                let seen = index.visible(EpochMs(now)).map(|(_, value)| *value).next().unwrap_or(0);
+                assert!(seen >= last, "seed {seed}");
+                last = seen;
+            }
+            assert_eq!(last, 20);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A meter that remembers.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::{TestClock, lock};
+use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
+use crate::policy::WaitReason;
+use crate::ports::{Clock, Meter};
+use crate::usecase::{BatchReport, Event, RecordResult};
+
+/// An event that was noted, as far as tests ask for it.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields of `Event`, owned")]
+pub enum Noted {
+    /// [`Event::Planned`]
+    Planned { location: LocationId, records: usize, delay: Duration, reason: Option<WaitReason> },
+    /// [`Event::Called`]
+    Called { record: Option<RecordKey>, endpoint: Endpoint, attempt: u32, status: Option<u16>, class: &'static str },
+    /// [`Event::Waiting`]
+    Waiting { record: Option<RecordKey>, reason: WaitReason, wait: Duration, attempt: u32 },
+    /// [`Event::Breaker`]
+    Breaker { from: &'static str, to: &'static str },
+    /// [`Event::Settled`]
+    Settled { record: RecordKey, result: RecordResult },
+    /// [`Event::BatchEnded`]
+    BatchEnded(BatchReport),
+    /// [`Event::Rests`]
+    Rests { wake_at: Option<EpochMs> },
+    /// [`Event::PortFailed`]
+    PortFailed(String),
+}
+
+/// A [`Meter`] that remembers every event and its time.
+#[derive(Debug)]
+pub struct RecordingMeter {
+    clock: TestClock,
+    noted: Mutex<Vec<(EpochMs, Noted)>>,
+}
+
+impl RecordingMeter {
+    /// A meter that has noted nothing.
+    #[must_use]
+    pub fn new(clock: TestClock) -> Self {
+        RecordingMeter { clock, noted: Mutex::default() }
+    }
+
+    /// Everything that was noted.
+    #[must_use]
+    pub fn noted(&self) -> Vec<(EpochMs, Noted)> {
+        lock(&self.noted).clone()
+    }
+
+    /// What `pick` makes of everything that was noted.
+    pub fn pick<T>(&self, mut pick: impl FnMut(EpochMs, &Noted) -> Option<T>) -> Vec<T> {
+        lock(&self.noted).iter().filter_map(|(at, noted)| pick(*at, noted)).collect()
+    }
+}
+
+impl Meter for RecordingMeter {
+    fn note(&self, event: &Event<'_>) {
+        let noted = match event {
+            Event::Planned { location, records, delay, reason, .. } => {
+                Noted::Planned { location: (*location).clone(), records: *records, delay: *delay, reason: *reason }
+            }
+            Event::Called { record, endpoint, attempt, status, class, .. } => Noted::Called {
+                record: record.cloned(),
+                endpoint: *endpoint,
+                attempt: *attempt,
+                status: *status,
+                class,
+            },
+            Event::Waiting { record, reason, wait, attempt, .. } => {
+                Noted::Waiting { record: record.cloned(), reason: *reason, wait: *wait, attempt: *attempt }
+            }
+            Event::Breaker { from, to, .. } => Noted::Breaker { from, to },
+            Event::Settled { record, result, .. } => Noted::Settled { record: (*record).clone(), result: *result },
+            Event::BatchEnded { report, .. } => Noted::BatchEnded((*report).clone()),
+            Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
+            Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
+        };
+        lock(&self.noted).push((self.clock.now(), noted));
+    }
+}

@@ -1,0 +1,38 @@
+//! Dying at a chosen await.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future that is dropped when it has waited so many times, as a process that dies drops its own.
+pub(super) struct Mortal<F> {
+    future: Option<Pin<Box<F>>>,
+    awaits_left: u64,
+}
+
+impl<F: Future> Mortal<F> {
+    /// `future`, which dies at its wait number `dies_at`.
+    pub(super) fn new(future: F, dies_at: u64) -> Self {
+        Mortal { future: Some(Box::pin(future)), awaits_left: dies_at }
+    }
+}
+
+impl<F: Future> Future for Mortal<F> {
+    /// `None` if it died.
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.future else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        self.awaits_left = self.awaits_left.saturating_sub(1);
+        if self.awaits_left > 0 {
+            return Poll::Pending;
+        }
+        self.future = None;
+        Poll::Ready(None)
+    }
+}

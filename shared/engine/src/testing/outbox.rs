@@ -1,0 +1,332 @@
+//! The outbox in memory, with the meaning that `shared/aws` gives it in DynamoDB.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lag::LaggingIndex;
+use super::{Lag, TestClock, lock};
+use crate::domain::{
+    ContentHash, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record,
+    RecordKey,
+};
+use crate::ports::{Clock, Due, Loaded, Outbox, PortError, Put, Settled};
+
+/// An [`Outbox`] in memory, whose due index may lag.
+#[derive(Debug)]
+pub struct MemoryOutbox {
+    clock: TestClock,
+    state: Mutex<State>,
+}
+
+type Key = (LocationId, RecordKey);
+
+#[derive(Debug)]
+struct State {
+    items: BTreeMap<Key, Item>,
+    due: LaggingIndex<Key, (Priority, EpochMs)>,
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    payload: Payload,
+    version: u64,
+    priority: Priority,
+    /// Whether the index has it; its due time stands beside it and may outlive it.
+    in_due_index: bool,
+    due_at: Option<EpochMs>,
+    not_before: Option<EpochMs>,
+    attempts: u32,
+    last_error: Option<LastError>,
+    ghl_id: Option<GhlId>,
+    accepted: Option<(u64, ContentHash)>,
+    waits_for: Option<RecordKey>,
+    failed_at: Option<EpochMs>,
+    dry_run: Option<String>,
+    damage: Option<String>,
+}
+
+impl MemoryOutbox {
+    /// An outbox without records.
+    #[must_use]
+    pub fn new(clock: TestClock, lag: Lag) -> Self {
+        let state = State { items: BTreeMap::new(), due: LaggingIndex::new(lag) };
+        MemoryOutbox { clock, state: Mutex::new(state) }
+    }
+
+    /// The record as it is now.
+    #[must_use]
+    pub fn record(&self, location: &LocationId, key: &RecordKey) -> Option<Record> {
+        let key = (location.clone(), key.clone());
+        lock(&self.state).items.get(&key).map(|item| record(&key, item))
+    }
+
+    /// All records as they are now.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        lock(&self.state).items.iter().map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// The records that are due now or later.
+    #[must_use]
+    pub fn open(&self) -> Vec<Record> {
+        self.records().into_iter().filter(|record| record.due_at.is_some()).collect()
+    }
+
+    /// The records that failed for good.
+    #[must_use]
+    pub fn failed(&self) -> Vec<Record> {
+        let state = lock(&self.state);
+        let failed = state.items.iter().filter(|(_, item)| item.failed_at.is_some());
+        failed.map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// The request that a dry run left at the record.
+    #[must_use]
+    pub fn dry_run(&self, location: &LocationId, key: &RecordKey) -> Option<String> {
+        lock(&self.state).items.get(&(location.clone(), key.clone()))?.dry_run.clone()
+    }
+
+    /// Makes the record unreadable; a put mends it.
+    pub fn damage(&self, location: &LocationId, key: &RecordKey, reason: &str) {
+        if let Some(item) = lock(&self.state).items.get_mut(&(location.clone(), key.clone())) {
+            item.damage = Some(reason.to_owned());
+        }
+    }
+
+    /// Deletes the record, as a person with a console does.
+    pub fn delete(&self, location: &LocationId, key: &RecordKey) {
+        let key = (location.clone(), key.clone());
+        let mut state = lock(&self.state);
+        state.items.remove(&key);
+        state.due.set(self.clock.now(), &key, None);
+    }
+
+    /// Changes the item of `key`, and then its entry in the index.
+    fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, Item>) -> T) -> T {
+        let mut state = lock(&self.state);
+        let State { items, due } = &mut *state;
+        let answer = change(items);
+        let entry = items.get(key).filter(|item| item.in_due_index);
+        due.set(self.clock.now(), key, entry.and_then(|item| Some((item.priority, item.due_at?))));
+        answer
+    }
+}
+
+fn record((location_id, key): &Key, item: &Item) -> Record {
+    Record {
+        location_id: location_id.clone(),
+        key: key.clone(),
+        payload: item.payload.clone(),
+        version: item.version,
+        priority: item.priority,
+        due_at: item.due_at.filter(|_| item.in_due_index),
+        not_before: item.not_before,
+        attempts: item.attempts,
+        last_error: item.last_error.clone(),
+        ghl_id: item.ghl_id.clone(),
+        accepted_version: item.accepted.map(|(version, _)| version),
+        accepted_hash: item.accepted.map(|(_, hash)| hash),
+        waits_for: item.waits_for.clone(),
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryOutbox {
+    async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+        let key = (put.location_id.clone(), put.key());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.has_accepted(&put.payload) && !item.in_due_index => Put::Unchanged,
+            Some(item) => {
+                item.put(put, now);
+                Put::Stored
+            }
+            None => {
+                items.insert(key.clone(), Item::new(put, now));
+                Put::Stored
+            }
+        }))
+    }
+
+    async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
+        let mut state = lock(&self.state);
+        let mut due: Vec<Due> = state
+            .due
+            .visible(self.clock.now())
+            .filter(|((owner, _), (of, _))| owner == location && *of == priority)
+            .map(|((_, key), (_, due_at))| Due { key: key.clone(), due_at: *due_at })
+            .collect();
+        due.sort_by(|a, b| (a.due_at, &a.key).cmp(&(b.due_at, &b.key)));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError> {
+        let state = lock(&self.state);
+        let mut seen = BTreeSet::new();
+        let keys = keys.iter().filter(|key| seen.insert(*key)).map(|key| (location.clone(), key.clone()));
+        Ok(keys
+            .filter_map(|key| {
+                let item = state.items.get(&key)?;
+                Some(match &item.damage {
+                    Some(reason) => Loaded::Damaged { key: key.1, reason: reason.clone() },
+                    None => Loaded::Record(Box::new(record(&key, item))),
+                })
+            })
+            .collect())
+    }
+
+    async fn settle(&self, sent: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
+        let key = (sent.location_id.clone(), sent.key.clone());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.version == sent.version && item.settle(sent, outcome, now) => Settled::Done,
+            Some(item) => {
+                item.learn(sent, outcome);
+                Settled::ChangedMeanwhile
+            }
+            None => Settled::ChangedMeanwhile,
+        }))
+    }
+
+    async fn quarantine(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        reason: &str,
+        now: EpochMs,
+    ) -> Result<(), PortError> {
+        let key = (location.clone(), key.clone());
+        self.change(&key, |items| {
+            if let Some(item) = items.get_mut(&key).filter(|item| item.damage.is_some()) {
+                let message = reason.to_owned();
+                item.fail(&LastError { code: ErrorCode::Internal, status: None, message, at: now }, now);
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Item {
+    fn new(put: &PutRecord, now: EpochMs) -> Item {
+        Item {
+            payload: put.payload.clone(),
+            version: 1,
+            priority: put.priority,
+            in_due_index: true,
+            due_at: Some(now),
+            not_before: None,
+            attempts: 0,
+            last_error: None,
+            ghl_id: put.ghl_id.clone(),
+            accepted: None,
+            waits_for: None,
+            failed_at: None,
+            dry_run: None,
+            damage: None,
+        }
+    }
+
+    /// Whether GHL has accepted this content as the record's last version.
+    fn has_accepted(&self, payload: &Payload) -> bool {
+        self.accepted == Some((self.version, payload.hash()))
+    }
+
+    fn put(&mut self, put: &PutRecord, now: EpochMs) {
+        self.version += 1;
+        self.payload = put.payload.clone();
+        self.priority = put.priority;
+        self.in_due_index = true;
+        self.due_at = Some(now);
+        self.attempts = 0;
+        self.failed_at = None;
+        self.dry_run = None;
+        self.damage = None;
+        self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
+    }
+
+    /// Writes down how it ended with the version that was sent. An acceptance always counts, anything else only while
+    /// the record is due (or when it was written already). Returns whether it counted.
+    fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash } => {
+                self.ghl_id = Some(ghl_id.clone());
+                self.accepted = Some((sent.version, *hash));
+                self.leave_due_index();
+                self.attempts = 0;
+                self.not_before = None;
+                self.last_error = None;
+                self.failed_at = None;
+                self.dry_run = None;
+            }
+            Outcome::Failed { error, ghl_id } if self.in_due_index || self.failed_at == Some(now) => {
+                self.fail(error, now);
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::Retry { due_at, error, not_before, ghl_id } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.attempts = sent.attempts.saturating_add(1);
+                self.last_error = Some(error.clone());
+                self.not_before = *not_before;
+                self.waits_for = None;
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.waits_for.clone_from(waits_for);
+                self.not_before = not_before.or(self.not_before);
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
+                self.dry_run = Some(request.clone());
+            }
+            Outcome::WouldSend { request, stays_due: false }
+                if self.in_due_index || self.dry_run.as_ref() == Some(request) =>
+            {
+                self.dry_run = Some(request.clone());
+                self.leave_due_index();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Writes down what GHL told of an older version: it is true of the record all the same.
+    fn learn(&mut self, sent: &Record, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash } => {
+                if self.accepted.is_none_or(|(version, _)| version < sent.version) {
+                    self.ghl_id = Some(ghl_id.clone());
+                    self.accepted = Some((sent.version, *hash));
+                }
+            }
+            Outcome::Failed { ghl_id, .. } => self.learn_id(ghl_id.as_ref()),
+            Outcome::Retry { not_before, ghl_id, .. } | Outcome::Wait { not_before, ghl_id, .. } => {
+                self.learn_id(ghl_id.as_ref());
+                if not_before.is_some() {
+                    self.not_before = *not_before;
+                    self.due_at = *not_before;
+                }
+            }
+            Outcome::WouldSend { .. } => {}
+        }
+    }
+
+    fn learn_id(&mut self, ghl_id: Option<&GhlId>) {
+        if let Some(id) = ghl_id {
+            self.ghl_id = Some(id.clone());
+        }
+    }
+
+    fn fail(&mut self, error: &LastError, now: EpochMs) {
+        self.failed_at = Some(now);
+        self.last_error = Some(error.clone());
+        self.leave_due_index();
+    }
+
+    fn leave_due_index(&mut self) {
+        self.in_due_index = false;
+        self.due_at = None;
+        self.waits_for = None;
+    }
+}
