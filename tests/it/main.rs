@@ -1,1 +1,12 @@
+//! The functions with their real adapters, against embedded DynamoDB and SQS and the GHL sandbox.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod deployment;
+mod events;
+mod faults;
+mod flow;
+mod intermediary;
+mod logs;
+mod records;
+mod stores;

@@ -21,6 +21,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         // Both attributes make it due: a late settlement may leave a due time behind on a record that is not.
         due_at: if item.contains_key(record::DUE_PK) { time(record::DUE_AT)? } else { None },
         not_before: time(record::NOT_BEFORE)?,
+        put_at: time(record::UPDATED_AT)?,
         attempts: fields.optional_number(record::ATTEMPTS)?.unwrap_or_default(),
         last_error: read_last_error(fields.optional_text(record::LAST_ERROR)?),
         ghl_id: fields.optional_parsed(record::GHL_ID)?,

@@ -72,6 +72,8 @@ pub struct Record {
     pub due_at: Option<EpochMs>,
     /// A call without an answer may still arrive at GHL until then: nothing is written again before.
     pub not_before: Option<EpochMs>,
+    /// When it was put last.
+    pub put_at: Option<EpochMs>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
     /// What went wrong last.

@@ -200,6 +200,14 @@ impl Gate {
         self.pacing.space(times, pace, horizon)
     }
 
+    /// A run that did not end in time is dead: its invocation crashed. (All other transitions do this first.)
+    pub fn bury_expired_run(&mut self, now: EpochMs, rules: &Rules) {
+        if let Some(run) = self.run.take_if(|run| run.until <= now) {
+            self.crashes = self.crashes.saturating_add(1);
+            self.in_doubt_until = Some(run.until + rules.search_lag);
+        }
+    }
+
     /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
     /// generation.
     pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, rules: &Rules) -> Generation {
@@ -409,13 +417,6 @@ impl Gate {
     fn pause_until(&mut self, until: EpochMs, reason: PauseReason) {
         if self.pause.is_none_or(|pause| pause.until < until) {
             self.pause = Some(Pause { until, reason });
-        }
-    }
-
-    fn bury_expired_run(&mut self, now: EpochMs, rules: &Rules) {
-        if let Some(run) = self.run.take_if(|run| run.until <= now) {
-            self.crashes = self.crashes.saturating_add(1);
-            self.in_doubt_until = Some(run.until + rules.search_lag);
         }
     }
 }

@@ -179,13 +179,15 @@ impl Outbox for MemoryOutbox {
 
     async fn settle(&self, sent: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
         let key = (sent.location_id.clone(), sent.key.clone());
-        Ok(self.change(&key, |items| match items.get_mut(&key) {
-            Some(item) if item.version == sent.version && item.settle(sent, outcome, now) => Settled::Done,
-            Some(item) => {
-                item.learn(sent, outcome);
-                Settled::ChangedMeanwhile
+        Ok(self.change(&key, |items| {
+            let Some(item) = items.get_mut(&key) else {
+                return Settled::ChangedMeanwhile; // What was deleted is not brought back.
+            };
+            if item.version == sent.version && item.settle(sent, outcome, now) {
+                return Settled::Done;
             }
-            None => Settled::ChangedMeanwhile,
+            item.learn(sent, outcome);
+            Settled::ChangedMeanwhile
         }))
     }
 

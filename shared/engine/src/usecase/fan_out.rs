@@ -1,10 +1,9 @@
 //! Starting a scope's next batch, if there is work and nobody is on it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::gate_session::{GateSession, Verdict};
-use super::look::Found;
+use super::look::{Found, JustEnded};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::{Gate, Opening, Rules, WaitReason};
@@ -72,9 +71,12 @@ impl Engine {
                 return Ok(FannedOut::Busy);
             }
             let generation = gate.generation();
-            let opening = gate.opening(now, session.rules());
+            // A run that expired makes the next batch smaller.
+            let mut after = gate.clone();
+            after.bury_expired_run(now, session.rules());
+            let opening = after.opening(now, session.rules());
             let kick = session.kick();
-            let found = self.look(&members, generation.0, opening.records, opening.at, &HashSet::new()).await?;
+            let found = self.look(&members, generation.0, opening.records, opening.at, &JustEnded::default()).await?;
             let next = self.next(found, opening, now, now, kick.1);
             if let Some(plan) = planned {
                 match &next {

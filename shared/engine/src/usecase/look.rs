@@ -1,6 +1,6 @@
 //! Looking for what is due.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::Engine;
 use crate::domain::{EpochMs, LocationId, Priority, RecordKey};
@@ -18,23 +18,64 @@ pub(super) enum Found {
     Nothing { next_due: Option<EpochMs> },
 }
 
+/// What a batch that has just ended knows better than the index, which lags.
+#[derive(Default)]
+pub(super) struct JustEnded {
+    location: Option<LocationId>,
+    /// Its records, and when each comes back, if it does.
+    records: HashMap<RecordKey, Option<(Priority, EpochMs)>>,
+}
+
+impl JustEnded {
+    pub(super) fn of(location: LocationId) -> JustEnded {
+        JustEnded { location: Some(location), records: HashMap::new() }
+    }
+
+    /// This record is not due any more.
+    pub(super) fn is_done(&mut self, key: RecordKey) {
+        self.records.insert(key, None);
+    }
+
+    /// This record is due as the index says.
+    pub(super) fn is_still_due(&mut self, key: &RecordKey) {
+        self.records.remove(key);
+    }
+
+    /// This record comes back at a later time.
+    pub(super) fn comes_back(&mut self, key: RecordKey, priority: Priority, due_at: EpochMs) {
+        self.records.insert(key, Some((priority, due_at)));
+    }
+
+    /// Puts right what the index says of the due records of `location` and `priority`.
+    fn correct(&self, location: &LocationId, priority: Priority, due: &mut Vec<Due>) {
+        if self.location.as_ref() != Some(location) {
+            return;
+        }
+        due.retain(|due| !self.records.contains_key(&due.key));
+        due.extend(self.records.iter().filter_map(|(key, comes_back)| match comes_back {
+            Some((own, due_at)) if *own == priority => Some(Due { key: key.clone(), due_at: *due_at }),
+            _ => None,
+        }));
+        due.sort_by_key(|due| due.due_at);
+    }
+}
+
 impl Engine {
     /// Looks for up to `want` records of one of `members` that are due at `at`, or else for those that become due
-    /// first. `turn` says which member comes first; `skip` are keys that the index may still show though they are
-    /// settled.
+    /// first. `turn` says which member comes first.
     pub(super) async fn look(
         &self,
         members: &[LocationId],
         turn: u64,
         want: u32,
         at: EpochMs,
-        skip: &HashSet<RecordKey>,
+        ended: &JustEnded,
     ) -> Result<Found, PortError> {
         let mut next: Option<(EpochMs, &LocationId, DueRecords)> = None;
         for step in 0..members.len() as u64 {
             let index = usize::try_from((turn + step) % members.len() as u64).unwrap_or(0);
             let location = &members[index];
-            let due = self.due(location, want, skip).await?;
+            let due = self.due(location, want, ended).await?;
             match due.first_at() {
                 Some(first) if first <= at => {
                     return Ok(Found::Work { location: location.clone(), keys: due.choose(want, at), at });
@@ -53,12 +94,12 @@ impl Engine {
         })
     }
 
-    async fn due(&self, location: &LocationId, want: u32, skip: &HashSet<RecordKey>) -> Result<DueRecords, PortError> {
+    async fn due(&self, location: &LocationId, want: u32, ended: &JustEnded) -> Result<DueRecords, PortError> {
         // As many more as the index may still show though they are settled.
-        let limit = want.saturating_add(u32::try_from(skip.len()).unwrap_or(u32::MAX));
+        let limit = want.saturating_add(u32::try_from(ended.records.len()).unwrap_or(u32::MAX));
         let query = |priority| async move {
             let mut due = self.ports.outbox.due(location, priority, limit).await?;
-            due.retain(|due| !skip.contains(&due.key));
+            ended.correct(location, priority, &mut due);
             Ok::<_, PortError>(due)
         };
         let [high, normal, low] = Priority::ALL;
@@ -118,6 +159,23 @@ mod tests {
         assert_eq!(counts(1, 1, 1, 1), [1, 0, 0]);
         assert_eq!(counts(0, 0, 1, 1), [0, 0, 1]);
         assert_eq!(counts(3, 0, 3, 2), [1, 0, 1]);
+    }
+
+    #[test]
+    fn a_batch_that_has_just_ended_knows_better_than_a_lagging_index() {
+        let location = LocationId::new("l").unwrap();
+        let mut ended = JustEnded::of(location.clone());
+        let later = NOW + std::time::Duration::from_secs(30);
+        ended.is_done("contact#n0".parse().unwrap());
+        ended.comes_back("contact#n1".parse().unwrap(), Priority::Normal, later);
+        let mut due = list("n", 3);
+        ended.correct(&location, Priority::Normal, &mut due);
+        let due: Vec<(String, EpochMs)> = due.into_iter().map(|due| (due.key.to_string(), due.due_at)).collect();
+        assert_eq!(due, [("contact#n2".to_owned(), NOW), ("contact#n1".to_owned(), later)]);
+        // It knows nothing of another location, whose records may have the same keys.
+        let mut other = list("n", 3);
+        ended.correct(&LocationId::new("other").unwrap(), Priority::Normal, &mut other);
+        assert_eq!(other.len(), 3);
     }
 
     #[test]

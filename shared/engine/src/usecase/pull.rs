@@ -1,12 +1,11 @@
 //! Reading what changed in GHL, under the same gate as everything else.
 
-use std::time::Duration;
-
-use super::gate_session::GateSession;
+use super::gate_session::{GateSession, Verdict};
+use super::lessons::{lessons, pause_until};
 use super::permits::{For, Permits};
 use super::{Engine, Event, Invocation};
 use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, RemoteContact};
-use crate::policy::{Class, PauseReason, Run, Signal, WaitReason, WaitUntil, classify};
+use crate::policy::{Class, PauseReason, Run, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
 /// Contacts per page; the most that both of GHL's APIs allow.
@@ -54,7 +53,7 @@ impl Engine {
         session
             .change(|_, gate| {
                 gate.give_back(&run.holder, unused);
-                super::gate_session::Verdict::Store(())
+                Verdict::Store(())
             })
             .await?;
         pulled
@@ -105,24 +104,20 @@ impl Engine {
                 took: now.since(sent_at),
             });
             let delay = backoff.delay(attempt, ports.dice.roll());
-            let asked = reply.quota.retry_after.map(|after| after.from(now));
-            let (lesson, wait) = match &class {
-                None => (Signal::Answered, None),
+            let pause = class.as_ref().and_then(|class| pause_until(&self.config, &reply.quota, class, delay, now));
+            // Reads of a location are one operation to the breaker, whatever they read.
+            let trouble = (attempt == 0).then_some(0);
+            permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, trouble, now)).await;
+            let wait = match &class {
                 Some(Class::Throttled) => {
-                    let interval: Option<Duration> = reply.quota.interval;
-                    let until = asked.unwrap_or(now + interval.unwrap_or(delay));
-                    let daily = reply.quota.daily_remaining == Some(0);
-                    let reason = WaitReason::Pause(PauseReason::Throttled);
-                    (Signal::Throttled { at: now, until, daily }, Some(WaitUntil { at: until, reason }))
+                    pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
                 }
                 Some(Class::Transient { .. }) => {
-                    let at = asked.unwrap_or(now).max(now + delay);
-                    (Signal::Trouble { operation: 0, at: now }, Some(WaitUntil { at, reason: WaitReason::Backoff }))
+                    let at = pause.map_or(now + delay, |time| time.max(now + delay));
+                    Some(WaitUntil { at, reason: WaitReason::Backoff })
                 }
-                Some(Class::Credentials) => (Signal::Unauthorized { at: now }, None),
-                Some(_) => (Signal::Answered, None),
+                _ => None,
             };
-            permits.settle(sent_at, &reply, vec![lesson]).await;
             match (reply.answer, wait) {
                 (Ok(answer), _) => return Ok(answer),
                 (Err(_), Some(wait)) if attempt < backoff.max_retries && now.until(wait.at) <= backoff.max => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lessons::{lessons, pause_until};
 use super::operation::Operation;
 use super::permits::{For, Permits};
 use super::report::RecordResult;
@@ -9,7 +10,7 @@ use super::{Engine, Event};
 use crate::domain::{
     Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record, Reply,
 };
-use crate::policy::{Class, Signal, WaitReason, WaitUntil, classify};
+use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, classify};
 use crate::ports::Settled;
 
 /// Tries to write an outcome down before it is left to be found out again.
@@ -39,6 +40,7 @@ pub(super) enum DryRun {
 #[derive(Debug)]
 pub(super) struct RecordEnd {
     pub(super) result: RecordResult,
+    pub(super) then: Then,
     pub(super) error: Option<LastError>,
     /// Whether any call was made.
     pub(super) called: bool,
@@ -46,14 +48,34 @@ pub(super) struct RecordEnd {
     pub(super) latency: Option<Duration>,
 }
 
+/// What follows for a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is done with.
+    Done,
+    /// It is due as it was, or anew.
+    StillDue,
+    /// It comes back at this time.
+    ComesBack(EpochMs),
+}
+
 /// How the calls of a record ended.
 enum Ended {
     /// GHL has it.
     Accepted,
     /// There will be a next time, and nothing has to be written down for it.
-    Deferred(WaitUntil),
+    Deferred(WaitReason),
     /// This is to be written down.
     Outcome(Outcome),
+}
+
+/// What follows a call.
+enum After {
+    /// Wait, and try again.
+    Retry(WaitUntil),
+    /// Go on at once: to the next call, or on another road.
+    GoOn,
+    End(Ended),
 }
 
 /// A record on its way through its calls.
@@ -69,21 +91,11 @@ struct Progress {
     error: Option<LastError>,
 }
 
-/// What follows a call.
-enum After {
-    /// Wait, and try again.
-    Retry(WaitUntil),
-    /// Go on at once: to the next call, or on another road.
-    GoOn,
-    End(Ended),
-}
-
 impl RecordSync<'_, '_> {
     /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`.
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>) -> RecordEnd {
-        let operation = Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id);
         let mut progress = Progress {
-            operation,
+            operation: Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id),
             retries: 0,
             troubled: false,
             called: false,
@@ -95,16 +107,12 @@ impl RecordSync<'_, '_> {
     }
 
     async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
-        let clock = &self.engine.ports.clock;
         while let Some(call) = progress.operation.next() {
             if let Some(whose) = self.dry_run {
                 let request = self.engine.ports.crm.preview(self.location, &call).await;
-                let stays_due = whose == DryRun::OfBatch;
-                return Ended::Outcome(Outcome::WouldSend { request, stays_due });
+                return Ended::Outcome(Outcome::WouldSend { request, stays_due: whose == DryRun::OfBatch });
             }
-            if !call.is_repeatable()
-                && let Some(in_doubt_until) = self.permits.in_doubt_until().await.filter(|time| *time > clock.now())
-            {
+            if let Some(in_doubt_until) = self.in_doubt(&call).await {
                 return Ended::Outcome(self.wait(progress, in_doubt_until));
             }
             let wanted = For {
@@ -130,6 +138,15 @@ impl RecordSync<'_, '_> {
         Ended::Accepted
     }
 
+    /// A create must not be repeated while GHL's search may not show what a crashed run created.
+    async fn in_doubt(&self, call: &Call) -> Option<EpochMs> {
+        if call.is_repeatable() {
+            return None;
+        }
+        let now = self.engine.ports.clock.now();
+        self.permits.in_doubt_until().await.filter(|time| *time > now)
+    }
+
     /// A wait for a permit is worth a moment; after a 429 it is worth as much as a backoff.
     fn patience(&self, progress: &Progress) -> Duration {
         let config = &self.engine.config;
@@ -138,26 +155,24 @@ impl RecordSync<'_, '_> {
 
     /// Makes one call, and judges what came back.
     async fn call(&self, record: &Record, progress: &mut Progress, call: &Call) -> After {
-        let ports = &self.engine.ports;
+        let (ports, config) = (&self.engine.ports, &self.engine.config);
         let sent_at = ports.clock.now();
-        let reply = ports.crm.call(self.location, call, self.engine.config.request_timeout).await;
+        let reply = ports.crm.call(self.location, call, config.request_timeout).await;
         let now = ports.clock.now();
         let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
-        ports.meter.note(&Event::Called {
-            location: self.location,
-            batch: Some(self.batch),
-            record: Some(&record.key),
-            endpoint: call.endpoint(),
-            attempt: progress.retries,
-            status: reply.status,
-            class: class.as_ref().map_or("ok", Class::as_str),
-            took: now.since(sent_at),
-        });
-        let pause_until = self.pause_until(progress, &reply, class.as_ref(), now);
-        let lessons = self.lessons(record, progress, &reply, class.as_ref(), pause_until, now);
-        self.permits.settle(sent_at, &reply, lessons).await;
+        self.note(record, progress, call, &reply, class.as_ref(), now.since(sent_at));
+
+        let backoff = config.backoff.delay(progress.retries, ports.dice.roll());
+        let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
+        let trouble = (!progress.troubled).then(|| operation_hash(record));
+        progress.troubled |= class.as_ref().is_some_and(Class::is_trouble);
+        self.permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, trouble, now)).await;
+
         match (reply.answer, class) {
-            (Err(failure), Some(class)) => self.after_failure(record, progress, call, failure, class, pause_until, now),
+            (Err(failure), Some(class)) => {
+                progress.error = Some(last_error(&class, failure, now));
+                self.after_failure(record, progress, call, class, pause, now, backoff)
+            }
             (answer, _) => {
                 answer.into_iter().for_each(|answer| progress.operation.advance(answer));
                 After::GoOn
@@ -165,53 +180,25 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// What a reply teaches the gate.
-    fn lessons(
+    fn note(
         &self,
         record: &Record,
-        progress: &mut Progress,
+        progress: &Progress,
+        call: &Call,
         reply: &Reply,
         class: Option<&Class>,
-        pause_until: Option<EpochMs>,
-        now: EpochMs,
-    ) -> Vec<Signal> {
-        let mut lessons = Vec::new();
-        match class {
-            // An operation's first trouble counts; its retries do not.
-            Some(class) if class.is_trouble() => {
-                let first = !std::mem::replace(&mut progress.troubled, true);
-                lessons.extend(first.then(|| Signal::Trouble { operation: operation_hash(record), at: now }));
-            }
-            // Whatever it says, GHL is up.
-            _ if reply.status.is_some() => lessons.push(Signal::Answered),
-            _ => {}
-        }
-        match (class, pause_until) {
-            (Some(Class::Credentials), _) => lessons.push(Signal::Unauthorized { at: now }),
-            (Some(Class::Throttled), Some(until)) => {
-                let daily = reply.quota.daily_remaining == Some(0);
-                lessons.push(Signal::Throttled { at: now, until, daily });
-            }
-            (_, Some(until)) => lessons.push(Signal::AskedToWait { until }),
-            _ => {}
-        }
-        lessons
-    }
-
-    /// Until when the whole scope shall wait: what a 429 asks for, or a `Retry-After` that is too long to sleep through.
-    fn pause_until(&self, progress: &Progress, reply: &Reply, class: Option<&Class>, now: EpochMs) -> Option<EpochMs> {
-        let backoff = &self.engine.config.backoff;
-        let asked = reply.quota.retry_after.map(|after| after.from(now));
-        match class? {
-            Class::Throttled => {
-                let daily = reply.quota.daily_reset.filter(|_| reply.quota.daily_remaining == Some(0));
-                let interval = || reply.quota.interval.map(|interval| now + interval);
-                let fallback = || now + backoff.delay(progress.retries, self.engine.ports.dice.roll());
-                Some(daily.map(|reset| now + reset).or(asked).or_else(interval).unwrap_or_else(fallback))
-            }
-            Class::Transient { .. } | Class::Ambiguous => asked.filter(|until| now.until(*until) > backoff.max),
-            _ => None,
-        }
+        took: Duration,
+    ) {
+        self.engine.ports.meter.note(&Event::Called {
+            location: self.location,
+            batch: Some(self.batch),
+            record: Some(&record.key),
+            endpoint: call.endpoint(),
+            attempt: progress.retries,
+            status: reply.status,
+            class: class.map_or("ok", Class::as_str),
+            took,
+        });
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one failure, used once")]
@@ -220,60 +207,44 @@ impl RecordSync<'_, '_> {
         record: &Record,
         progress: &mut Progress,
         call: &Call,
-        failure: Failure,
         class: Class,
-        pause_until: Option<EpochMs>,
+        pause: Option<EpochMs>,
         now: EpochMs,
+        backoff: Duration,
     ) -> After {
-        let config = &self.engine.config;
-        let code = match class {
-            Class::Throttled => ErrorCode::RateLimited,
-            Class::Transient { .. } => ErrorCode::MaxRetriesExceeded,
-            Class::Ambiguous => ErrorCode::Ambiguous,
-            Class::Credentials => ErrorCode::Unauthorized,
-            Class::Duplicate(_) | Class::Gone | Class::Permanent => ErrorCode::Rejected,
-        };
-        let error = LastError { code, status: failure.status, message: failure.message, at: now };
-        progress.error = Some(error.clone());
         match class {
             Class::Throttled => {
-                let at = pause_until.unwrap_or(now);
-                let reason = WaitReason::Pause(crate::policy::PauseReason::Throttled);
-                self.retry(progress, WaitUntil { at, reason }, now)
+                let wait = WaitUntil { at: pause.unwrap_or(now), reason: WaitReason::Pause(PauseReason::Throttled) };
+                self.retry(progress, wait, now)
             }
             Class::Credentials => {
-                let reason = WaitReason::Pause(crate::policy::PauseReason::Credentials);
-                After::End(self.stopped(progress, WaitUntil { at: now, reason }))
+                let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::Credentials) };
+                After::End(self.stopped(progress, wait))
             }
             Class::Transient { may_arrive } => {
                 if may_arrive {
-                    progress.not_before = Some(now + config.late_arrival);
+                    progress.not_before = Some(now + self.engine.config.late_arrival);
                 }
-                let delay = config.backoff.delay(progress.retries, self.engine.ports.dice.roll());
-                let backoff = progress.not_before.unwrap_or(now).max(now + delay);
-                let at = pause_until.unwrap_or(backoff).max(backoff);
-                match self.retry(progress, WaitUntil { at, reason: WaitReason::Backoff }, now) {
-                    After::End(Ended::Deferred(_)) if progress.retries >= config.backoff.max_retries => {
-                        After::End(Ended::Outcome(self.exhausted(record, progress, error, now)))
-                    }
-                    after => after,
+                if progress.retries >= self.engine.config.backoff.max_retries {
+                    return After::End(Ended::Outcome(self.exhausted(record, progress, now)));
                 }
+                let at = progress.not_before.max(pause).map_or(now + backoff, |time| time.max(now + backoff));
+                self.retry(progress, WaitUntil { at, reason: WaitReason::Backoff }, now)
             }
-            Class::Ambiguous => After::End(Ended::Outcome(self.ambiguous(record, call, progress, error, now))),
+            Class::Ambiguous => After::End(Ended::Outcome(self.ambiguous(record, call, progress, now))),
             Class::Duplicate(_) | Class::Gone if progress.operation.divert(&class) => After::GoOn,
             Class::Duplicate(_) | Class::Gone | Class::Permanent => {
-                let ghl_id = progress.operation.ghl_id().cloned();
-                After::End(Ended::Outcome(Outcome::Failed { error, ghl_id }))
+                After::End(Ended::Outcome(self.failed(progress, now)))
             }
         }
     }
 
     /// Tries again after `wait` if there are retries left and it fits into the batch.
-    fn retry(&self, progress: &mut Progress, wait: WaitUntil, now: EpochMs) -> After {
-        let backoff = &self.engine.config.backoff;
-        let fits = now.until(wait.at) <= backoff.max.max(self.engine.config.late_arrival)
-            && wait.at + self.engine.config.request_timeout <= self.deadline;
-        if progress.retries < backoff.max_retries && fits {
+    fn retry(&self, progress: &Progress, wait: WaitUntil, now: EpochMs) -> After {
+        let config = &self.engine.config;
+        let fits = now.until(wait.at) <= config.backoff.max.max(config.late_arrival)
+            && wait.at + config.request_timeout <= self.deadline;
+        if progress.retries < config.backoff.max_retries && fits {
             return After::Retry(wait);
         }
         After::End(self.stopped(progress, wait))
@@ -288,7 +259,7 @@ impl RecordSync<'_, '_> {
         match open_call.max(own_backoff) {
             Some(due_at) => Ended::Outcome(self.wait(progress, due_at)),
             None if learned_id => Ended::Outcome(self.wait(progress, now)),
-            None => Ended::Deferred(stop),
+            None => Ended::Deferred(stop.reason),
         }
     }
 
@@ -303,68 +274,75 @@ impl RecordSync<'_, '_> {
     }
 
     /// All retries of this batch failed: the record rests, each time longer, until it is given up.
-    fn exhausted(&self, record: &Record, progress: &Progress, error: LastError, now: EpochMs) -> Outcome {
+    fn exhausted(&self, record: &Record, progress: &Progress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
-        let ghl_id = progress.operation.ghl_id().cloned();
         let rounds = record.attempts.saturating_add(1);
         if rounds >= config.max_rounds {
-            return Outcome::Failed { error, ghl_id };
+            return self.failed(progress, now);
         }
-        let due_at = now + config.backoff.rest(rounds, self.engine.ports.dice.roll());
-        Outcome::Retry { due_at, error, not_before: progress.not_before.filter(|time| *time > now), ghl_id }
+        let rested = now + config.backoff.rest(rounds, self.engine.ports.dice.roll());
+        Outcome::Retry {
+            due_at: progress.not_before.map_or(rested, |time| time.max(rested)),
+            error: self.error(progress, now),
+            not_before: progress.not_before.filter(|time| *time > now),
+            ghl_id: progress.operation.ghl_id().cloned(),
+        }
     }
 
     /// Nobody knows whether GHL created it. An opportunity is looked for when a late request must have arrived and
     /// GHL's search must show it; a contact without e-mail and phone cannot be found, and is left to a person.
-    fn ambiguous(&self, record: &Record, call: &Call, progress: &Progress, error: LastError, now: EpochMs) -> Outcome {
+    fn ambiguous(&self, record: &Record, call: &Call, progress: &Progress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
         if matches!(call, Call::CreateContact(_)) || record.attempts.saturating_add(1) >= config.max_rounds {
-            return Outcome::Failed { error, ghl_id: progress.operation.ghl_id().cloned() };
+            return self.failed(progress, now);
         }
         let visible_by = now + config.late_arrival + config.search_lag;
+        let error = self.error(progress, now);
         Outcome::Retry { due_at: visible_by, error, not_before: Some(visible_by), ghl_id: None }
+    }
+
+    fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
+        Outcome::Failed { error: self.error(progress, now), ghl_id: progress.operation.ghl_id().cloned() }
+    }
+
+    fn error(&self, progress: &Progress, now: EpochMs) -> LastError {
+        progress.error.clone().unwrap_or_else(|| LastError {
+            code: ErrorCode::Internal,
+            status: None,
+            message: "no call was made".to_owned(),
+            at: now,
+        })
     }
 
     /// Writes the outcome down.
     async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
-        let outcome = match ended {
-            Ended::Deferred(stop) => return self.deferred(record, progress, stop.reason),
-            Ended::Outcome(outcome) => outcome,
-            Ended::Accepted => match progress.operation.ghl_id() {
-                Some(id) => Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash() },
-                None => return self.deferred(record, progress, WaitReason::Store),
-            },
+        let outcome = match (ended, progress.operation.ghl_id()) {
+            (Ended::Accepted, Some(id)) => Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash() },
+            // Without an id there was no call: the record lacks what it takes.
+            (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),
+            (Ended::Outcome(outcome), _) => outcome,
+            (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
         };
-        let result = match &outcome {
-            Outcome::Accepted { .. } => RecordResult::Succeeded,
-            Outcome::Failed { error, .. } => RecordResult::Failed(error.code),
-            Outcome::Retry { error, .. } => RecordResult::Retrying(error.code),
-            Outcome::Wait { .. } => RecordResult::Waiting,
-            Outcome::WouldSend { .. } => RecordResult::WouldSend,
+        let Some(settled) = self.settle(record, &outcome).await else {
+            return deferred(record, progress, WaitReason::Store);
         };
-        let settled = self.settle(record, &outcome).await;
-        let (result, latency) = match (settled, &outcome) {
-            (Some(_), Outcome::Accepted { .. }) => {
-                let now = self.engine.ports.clock.now();
-                (result, record.due_at.map(|due_at| now.since(due_at)))
-            }
-            (Some(_), _) => (result, None),
-            (None, _) => (RecordResult::Deferred(WaitReason::Store), None),
+        let now = self.engine.ports.clock.now();
+        let (result, then) = match &outcome {
+            Outcome::Accepted { .. } => (RecordResult::Succeeded, Then::Done),
+            Outcome::Failed { error, .. } => (RecordResult::Failed(error.code), Then::Done),
+            Outcome::Retry { error, due_at, .. } => (RecordResult::Retrying(error.code), Then::ComesBack(*due_at)),
+            Outcome::Wait { due_at, .. } => (RecordResult::Waiting, Then::ComesBack(*due_at)),
+            Outcome::WouldSend { stays_due: true, .. } => (RecordResult::WouldSend, Then::StillDue),
+            Outcome::WouldSend { stays_due: false, .. } => (RecordResult::WouldSend, Then::Done),
         };
-        let error = match outcome {
-            Outcome::Failed { error, .. } | Outcome::Retry { error, .. } => Some(error),
-            _ => progress.error.filter(|_| result != RecordResult::Succeeded),
-        };
-        RecordEnd { result, error, called: progress.called, ghl_id: progress.operation.ghl_id().cloned(), latency }
-    }
-
-    fn deferred(&self, record: &Record, progress: Progress, reason: WaitReason) -> RecordEnd {
+        let accepted = result == RecordResult::Succeeded;
         RecordEnd {
-            result: RecordResult::Deferred(reason),
-            error: progress.error,
+            result,
+            then: if settled == Settled::ChangedMeanwhile { Then::StillDue } else { then },
+            error: progress.error.filter(|_| !accepted),
             called: progress.called,
-            ghl_id: record.ghl_id.clone(),
-            latency: None,
+            ghl_id: progress.operation.ghl_id().cloned(),
+            latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
         }
     }
 
@@ -384,6 +362,31 @@ impl RecordSync<'_, '_> {
         }
         None
     }
+}
+
+fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEnd {
+    let result = RecordResult::Deferred(reason);
+    // What stopped it says more than what it met on the way, if it stands for the whole scope.
+    let error = progress.error.map(|error| LastError { code: result.code().unwrap_or(error.code), ..error });
+    RecordEnd {
+        result,
+        then: Then::StillDue,
+        error,
+        called: progress.called,
+        ghl_id: record.ghl_id.clone(),
+        latency: None,
+    }
+}
+
+fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
+    let code = match class {
+        Class::Throttled => ErrorCode::RateLimited,
+        Class::Transient { .. } => ErrorCode::MaxRetriesExceeded,
+        Class::Ambiguous => ErrorCode::Ambiguous,
+        Class::Credentials => ErrorCode::Unauthorized,
+        Class::Duplicate(_) | Class::Gone | Class::Permanent => ErrorCode::Rejected,
+    };
+    LastError { code, status: failure.status, message: failure.message, at }
 }
 
 /// The same record has the same hash, in every invocation (FNV-1a).

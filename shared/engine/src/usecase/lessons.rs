@@ -1,0 +1,95 @@
+//! What a reply teaches the gate.
+
+use std::time::Duration;
+
+use super::EngineConfig;
+use crate::domain::{EpochMs, Quota, Reply};
+use crate::policy::{Class, Signal};
+
+/// Until when the whole scope shall wait: what a 429 asks for, or a `Retry-After` that is too long to sleep through.
+/// `backoff` is what an operation would wait by itself.
+pub(super) fn pause_until(
+    config: &EngineConfig,
+    quota: &Quota,
+    class: &Class,
+    backoff: Duration,
+    now: EpochMs,
+) -> Option<EpochMs> {
+    let asked = quota.retry_after.map(|after| after.from(now));
+    match class {
+        Class::Throttled => {
+            let day = quota.daily_reset.filter(|_| is_day_used_up(quota)).map(|reset| now + reset);
+            let interval = quota.interval.map(|interval| now + interval);
+            Some(day.or(asked).or(interval).unwrap_or(now + backoff))
+        }
+        Class::Transient { .. } | Class::Ambiguous => asked.filter(|until| now.until(*until) > config.backoff.max),
+        Class::Credentials | Class::Duplicate(_) | Class::Gone | Class::Permanent => None,
+    }
+}
+
+/// What `reply`, which means `class` unless it is a success, teaches the gate. `trouble` is the operation, if this
+/// would be its first transient failure.
+pub(super) fn lessons(
+    reply: &Reply,
+    class: Option<&Class>,
+    pause_until: Option<EpochMs>,
+    trouble: Option<u32>,
+    now: EpochMs,
+) -> Vec<Signal> {
+    let mut lessons = Vec::new();
+    match class {
+        Some(class) if class.is_trouble() => {
+            lessons.extend(trouble.map(|operation| Signal::Trouble { operation, at: now }));
+        }
+        // Whatever it says, GHL is up.
+        _ if reply.status.is_some() => lessons.push(Signal::Answered),
+        _ => {}
+    }
+    match (class, pause_until) {
+        (Some(Class::Credentials), _) => lessons.push(Signal::Unauthorized { at: now }),
+        (Some(Class::Throttled), Some(until)) => {
+            lessons.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });
+        }
+        (_, Some(until)) => lessons.push(Signal::AskedToWait { until }),
+        _ => {}
+    }
+    lessons
+}
+
+/// Burst and daily exhaustion are answered alike; the header tells them apart.
+fn is_day_used_up(quota: &Quota) -> bool {
+    quota.daily_remaining == Some(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RetryAfter;
+
+    const NOW: EpochMs = EpochMs(1_000_000);
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_429_pauses_for_what_ghl_says_and_else_for_the_backoff() {
+        let nothing = Quota::default();
+        let interval = Quota { interval: Some(s(10)), ..nothing };
+        let asked = Quota { retry_after: Some(RetryAfter::Delay(s(3))), ..interval };
+        let day = Quota { daily_remaining: Some(0), daily_reset: Some(s(7200)), ..asked };
+        for (quota, wait) in [(nothing, 2), (interval, 10), (asked, 3), (day, 7200)] {
+            let until = pause_until(&EngineConfig::default(), &quota, &Class::Throttled, s(2), NOW);
+            assert_eq!(until, Some(NOW + s(wait)), "{quota:?}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_of_a_failing_ghl_pauses_all_when_it_is_too_long_to_sleep_through() {
+        let class = Class::Transient { may_arrive: false };
+        let asks = |seconds| Quota { retry_after: Some(RetryAfter::Delay(s(seconds))), ..Quota::default() };
+        let until = |seconds| pause_until(&EngineConfig::default(), &asks(seconds), &class, s(1), NOW);
+        assert_eq!(until(30), None);
+        assert_eq!(until(31), Some(NOW + s(31)));
+    }
+}

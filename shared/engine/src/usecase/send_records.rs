@@ -1,0 +1,269 @@
+//! The records of a batch, several at once.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+
+use super::look::JustEnded;
+use super::permits::Permits;
+use super::report::{BatchReport, NotRun, RecordResult};
+use super::sync_record::{DryRun, RecordEnd, RecordSync, Then};
+use super::{Engine, Event};
+use crate::domain::{
+    Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationSettings, Outcome, Payload, Record,
+    RecordKey,
+};
+use crate::policy::WaitReason;
+use crate::ports::{Loaded, PortError, Settled};
+
+/// An opportunity whose contact has no GHL id yet looks again after this, at first…
+const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
+/// …and after this at most.
+const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
+
+/// An opportunity's contact.
+enum Contact {
+    Known(GhlId),
+    NotNeeded,
+    Awaited(RecordKey),
+}
+
+impl Engine {
+    /// Sends the records of `batch` that are due: contacts first, so that opportunities find their ids. Returns what
+    /// the due index may not show yet.
+    pub(super) async fn send_records(
+        &self,
+        batch: &Batch,
+        settings: &LocationSettings,
+        generation: Generation,
+        permits: &Permits<'_>,
+        deadline: EpochMs,
+        report: &mut BatchReport,
+    ) -> JustEnded {
+        let mut ended = JustEnded::of(batch.location_id.clone());
+        let loaded = match self.ports.outbox.load(&batch.location_id, &batch.keys).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.ports.meter.note(&Event::PortFailed { scope: &settings.scope, error: &error });
+                report.not_run = Some(NotRun::StoreFailed);
+                return ended;
+            }
+        };
+        batch.keys.iter().for_each(|key| ended.is_done(key.clone()));
+        let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
+        permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
+        let dry_run = match (settings.dry_run, batch.dry_run) {
+            (true, _) => Some(DryRun::OfLocation),
+            (false, true) => Some(DryRun::OfBatch),
+            (false, false) => None,
+        };
+        let sync =
+            RecordSync { engine: self, location: &batch.location_id, batch: generation, permits, dry_run, deadline };
+        let (contacts, opportunities): (Vec<Record>, Vec<Record>) =
+            due.into_iter().partition(|record| record.key.kind == Kind::Contact);
+        let mut contact_ids = HashMap::new();
+        for records in [contacts, opportunities] {
+            for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
+                match end.then {
+                    Then::Done => {}
+                    Then::StillDue => ended.is_still_due(&record.key),
+                    Then::ComesBack(due_at) => ended.comes_back(record.key.clone(), record.priority, due_at),
+                }
+                if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
+                    contact_ids.insert(record.key, id);
+                }
+            }
+        }
+        ended
+    }
+
+    /// Of what was loaded, the records that are due; damaged ones are put aside.
+    async fn sort_out(
+        &self,
+        batch: &Batch,
+        generation: Generation,
+        loaded: Vec<Loaded>,
+        ended: &mut JustEnded,
+        report: &mut BatchReport,
+    ) -> Vec<Record> {
+        // The message may have come a moment early.
+        let soon = self.ports.clock.now() + self.config.patience;
+        let unknown = batch.keys.len().saturating_sub(loaded.len());
+        (0..unknown).for_each(|_| report.count(RecordResult::Skipped));
+        let mut due = Vec::new();
+        for loaded in loaded {
+            match loaded {
+                Loaded::Record(record) if record.due_at.is_some_and(|due_at| due_at <= soon) => due.push(*record),
+                Loaded::Record(record) => {
+                    if let Some(due_at) = record.due_at {
+                        ended.comes_back(record.key, record.priority, due_at);
+                    }
+                    report.count(RecordResult::Skipped);
+                }
+                Loaded::Damaged { key, reason } => self.put_aside(batch, generation, key, reason, report).await,
+            }
+        }
+        due
+    }
+
+    /// A record that cannot be read takes no neighbour down.
+    async fn put_aside(
+        &self,
+        batch: &Batch,
+        generation: Generation,
+        key: RecordKey,
+        reason: String,
+        report: &mut BatchReport,
+    ) {
+        let now = self.ports.clock.now();
+        let location = &batch.location_id;
+        if let Err(error) = self.ports.outbox.quarantine(location, &key, &reason, now).await {
+            let scope = location.clone().into();
+            self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+        }
+        let result = RecordResult::Failed(ErrorCode::Internal);
+        report.count(result);
+        self.ports.meter.note(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
+        report.errors.push((key, LastError { code: ErrorCode::Internal, status: None, message: reason, at: now }));
+    }
+
+    /// Sends `records`, as many at once as is allowed.
+    async fn sync_at_once(
+        &self,
+        sync: &RecordSync<'_, '_>,
+        records: Vec<Record>,
+        contact_ids: &HashMap<RecordKey, GhlId>,
+        report: &mut BatchReport,
+    ) -> Vec<(Record, RecordEnd)> {
+        let mut ends = futures::stream::iter(records)
+            .map(|record| async move {
+                // A panic on the way is the record's failure, and takes no neighbour down.
+                let caught = AssertUnwindSafe(self.sync_one(sync, &record, contact_ids)).catch_unwind().await;
+                let end = match caught {
+                    Ok(end) => end,
+                    Err(_panic) => self.panicked(&record).await,
+                };
+                (record, end)
+            })
+            .buffer_unordered(self.config.concurrency as usize);
+        let mut ended = Vec::new();
+        while let Some((record, end)) = ends.next().await {
+            report.processed += u32::from(end.called);
+            report.count(end.result);
+            report.errors.extend(end.error.clone().map(|error| (record.key.clone(), error)));
+            self.ports.meter.note(&Event::Settled {
+                location: &record.location_id,
+                batch: sync.batch,
+                record: &record.key,
+                result: end.result,
+                latency: end.latency,
+            });
+            ended.push((record, end));
+        }
+        ended
+    }
+
+    async fn sync_one(
+        &self,
+        sync: &RecordSync<'_, '_>,
+        record: &Record,
+        contact_ids: &HashMap<RecordKey, GhlId>,
+    ) -> RecordEnd {
+        if let Some(stop) = sync.permits.stopped().await {
+            return without_call(RecordResult::Deferred(stop.reason), Then::StillDue);
+        }
+        let now = self.ports.clock.now();
+        // A call without an answer may still arrive, though the record was put again meanwhile.
+        let earliest = record.due_at.max(record.not_before).unwrap_or(now);
+        if now.until(earliest) > self.config.patience {
+            return self.wait(record, earliest, None, record.not_before).await;
+        }
+        self.ports.clock.sleep_until(earliest).await;
+        match self.contact_of(record, contact_ids).await {
+            Ok(Contact::Known(id)) => sync.run(record, Some(id)).await,
+            Ok(Contact::NotNeeded) => sync.run(record, None).await,
+            Ok(Contact::Awaited(key)) => self.wait_for(record, key).await,
+            Err(error) => self.store_failed(record, &error),
+        }
+    }
+
+    /// GHL's id of the contact that an opportunity belongs to.
+    async fn contact_of(&self, record: &Record, contact_ids: &HashMap<RecordKey, GhlId>) -> Result<Contact, PortError> {
+        let Payload::Opportunity(opportunity) = &record.payload else {
+            return Ok(Contact::NotNeeded);
+        };
+        if let Some(id) = &opportunity.contact_id {
+            return Ok(Contact::Known(id.clone()));
+        }
+        let Some(id) = &opportunity.contact_record else {
+            return Ok(Contact::NotNeeded);
+        };
+        let key = RecordKey { kind: Kind::Contact, id: id.clone() };
+        if let Some(id) = contact_ids.get(&key) {
+            return Ok(Contact::Known(id.clone()));
+        }
+        let loaded = self.ports.outbox.load(&record.location_id, std::slice::from_ref(&key)).await?;
+        let id = loaded.into_iter().find_map(|loaded| match loaded {
+            Loaded::Record(contact) => contact.ghl_id,
+            Loaded::Damaged { .. } => None,
+        });
+        Ok(id.map_or(Contact::Awaited(key), Contact::Known))
+    }
+
+    /// Looks again after half as long as the record has waited already, within bounds.
+    async fn wait_for(&self, record: &Record, contact: RecordKey) -> RecordEnd {
+        let now = self.ports.clock.now();
+        let waited = record.put_at.map_or(Duration::ZERO, |put_at| now.since(put_at));
+        let pause = (waited / 2).clamp(WAIT_FOR_CONTACT, WAIT_FOR_CONTACT_MAX);
+        self.wait(record, now + pause, Some(contact), None).await
+    }
+
+    async fn wait(
+        &self,
+        record: &Record,
+        due_at: EpochMs,
+        waits_for: Option<RecordKey>,
+        not_before: Option<EpochMs>,
+    ) -> RecordEnd {
+        let outcome = Outcome::Wait { due_at, waits_for, not_before, ghl_id: None };
+        self.write(record, &outcome, RecordResult::Waiting, Then::ComesBack(due_at)).await
+    }
+
+    async fn panicked(&self, record: &Record) -> RecordEnd {
+        let now = self.ports.clock.now();
+        let message = "our own code panicked on this record".to_owned();
+        let error = LastError { code: ErrorCode::Internal, status: None, message, at: now };
+        let rounds = record.attempts.saturating_add(1);
+        let end = if rounds >= self.config.max_rounds {
+            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
+            self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await
+        } else {
+            // A call may have been under way when it happened, and GHL's search may not show what it created.
+            let not_before = now + self.config.request_timeout + self.config.late_arrival + self.config.search_lag;
+            let due_at = not_before.max(now + self.config.backoff.rest(rounds, self.ports.dice.roll()));
+            let outcome = Outcome::Retry { due_at, error: error.clone(), not_before: Some(not_before), ghl_id: None };
+            self.write(record, &outcome, RecordResult::Retrying(error.code), Then::ComesBack(due_at)).await
+        };
+        RecordEnd { error: Some(error), called: true, ..end }
+    }
+
+    async fn write(&self, record: &Record, outcome: &Outcome, result: RecordResult, then: Then) -> RecordEnd {
+        match self.ports.outbox.settle(record, outcome, self.ports.clock.now()).await {
+            Ok(Settled::Done) => without_call(result, then),
+            Ok(Settled::ChangedMeanwhile) => without_call(result, Then::StillDue),
+            Err(error) => self.store_failed(record, &error),
+        }
+    }
+
+    fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
+        let scope = record.location_id.clone().into();
+        self.ports.meter.note(&Event::PortFailed { scope: &scope, error });
+        without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
+    }
+}
+
+fn without_call(result: RecordResult, then: Then) -> RecordEnd {
+    RecordEnd { result, then, error: None, called: false, ghl_id: None, latency: None }
+}

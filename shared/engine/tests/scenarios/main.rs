@@ -1,0 +1,20 @@
+//! The engine in the world of `ghl_sync_engine::testing`: what it promises, whatever happens. Paused time, everything
+//! random from seeds; one crate, so that it is linked once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod breaker;
+mod contacts;
+mod crash;
+mod dry_run;
+mod fixtures;
+mod handover;
+mod opportunities;
+mod order;
+mod quota;
+mod refusal;
+mod retry;
+mod scope;
+mod silence;
+mod stores;
+mod throttle;

@@ -1,0 +1,206 @@
+//! A deployment on this machine, and its functions to be invoked one by one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use aws_sdk_dynamodb::types::AttributeValue;
+use consumer::ConsumerError;
+use ghl_sync_aws::tables::record;
+use ghl_sync_engine::domain::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
+use ghl_sync_engine::ports::{Clock, Loaded};
+use ghl_sync_engine::usecase::{Engine, EngineConfig, PutReport, TickReport};
+use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats};
+use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
+use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
+use lambda_runtime::{Context, LambdaEvent};
+use scheduler::SchedulerError;
+use serde_json::{Value, json};
+
+/// The location of the sample events.
+pub(crate) const LOCATION: &str = "loc_demo";
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A stack, and the engine that its functions run here.
+pub(crate) struct Deployment {
+    pub(crate) stack: Stack,
+    pub(crate) engine: Engine,
+}
+
+/// The sample location, in a sandbox that answers at once and a queue of retries that does not keep a test waiting.
+pub(crate) fn options() -> StackOptions {
+    StackOptions {
+        locations: vec![location(LOCATION)],
+        ghl: sandbox(SandboxOptions::default()),
+        vars: vars(&[
+            ("LOG_LEVEL", "off"),
+            ("GHL_RATE_LIMIT_BASE_DELAY", "20"),
+            ("GHL_RATE_LIMIT_JITTER_MAX", "20"),
+            ("GHL_RATE_LIMIT_MAX_DELAY", "5000"),
+            ("GHL_CIRCUIT_RESET_TIMEOUT", "500"),
+        ]),
+        ..StackOptions::default()
+    }
+}
+
+/// A sandbox whose search shows a write at once.
+pub(crate) fn sandbox(options: SandboxOptions) -> Ghl {
+    Ghl::Sandbox(Box::new(SandboxOptions { search_lag: Duration::ZERO, ..options }))
+}
+
+pub(crate) fn vars(vars: &[(&str, &str)]) -> BTreeMap<String, String> {
+    vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+pub(crate) fn location(id: &str) -> LocationId {
+    id.parse().unwrap()
+}
+
+impl Deployment {
+    pub(crate) async fn start() -> Deployment {
+        Deployment::with(options()).await
+    }
+
+    /// On this machine a request that was sent arrives within moments, and so does a message: nothing has to be waited
+    /// for as long as on the way to GHL.
+    pub(crate) async fn with(options: StackOptions) -> Deployment {
+        let stack = Stack::start(options).await.unwrap();
+        let config = EngineConfig {
+            late_arrival: Duration::from_millis(200),
+            search_lag: Duration::from_millis(200),
+            ..stack.engine.config().clone()
+        };
+        let engine = Engine::new(stack.engine.ports().clone(), config);
+        Deployment { stack, engine }
+    }
+
+    /// An engine of the same deployment, some of whose environment is different.
+    pub(crate) fn engine_with(&self, changes: &[(&str, &str)]) -> Engine {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine
+    }
+
+    pub(crate) async fn put(&self, records: &[PutRecord]) -> PutReport {
+        self.engine.put(records).await.unwrap()
+    }
+
+    /// Invokes the scheduled function.
+    pub(crate) async fn tick(&self, event: Value) -> Result<TickReport, SchedulerError> {
+        scheduler::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// Invokes the queue's function.
+    pub(crate) async fn consume(&self, event: Value) -> Result<SqsBatchResponse, ConsumerError> {
+        consumer::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// The next message, as the event of an event source mapping; `None` if none comes soon.
+    pub(crate) async fn next_event(&self) -> Option<Value> {
+        let functions = &self.stack.functions;
+        let request = functions.sqs.receive_message().queue_url(&functions.queue_url).wait_time_seconds(2);
+        let message = request.send().await.unwrap().messages.unwrap_or_default().pop()?;
+        Some(sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]))
+    }
+
+    /// Ticks and invokes, one after the other, until nothing is due. The number of batches.
+    pub(crate) async fn run_until_synced(&self) -> u32 {
+        let started = Instant::now();
+        let mut batches = 0;
+        while !self.due().await.is_empty() {
+            assert!(started.elapsed() < PATIENCE, "still due: {:?}; {:?}", self.due().await, self.stats());
+            self.tick(json!({})).await.unwrap();
+            if let Some(event) = self.next_event().await {
+                assert_eq!(failed_messages(&self.consume(event).await.unwrap()), [""; 0]);
+                batches += 1;
+            }
+        }
+        batches
+    }
+
+    /// Waits until nothing is due, while the functions run on their own.
+    pub(crate) async fn synced(&self) {
+        let started = Instant::now();
+        while !self.due().await.is_empty() {
+            assert!(started.elapsed() < PATIENCE, "still due: {:?}; {:?}", self.due().await, self.stats());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The keys of all records that are due, now or later, in all locations of the stack.
+    pub(crate) async fn due(&self) -> Vec<RecordKey> {
+        let locations: BTreeMap<LocationId, Value> = serde_json::from_str(&self.stack.vars["GHL_LOCATIONS"]).unwrap();
+        let mut keys = Vec::new();
+        for location in locations.keys() {
+            for priority in Priority::ALL {
+                let due = self.engine.ports().outbox.due(location, priority, 1000).await.unwrap();
+                keys.extend(due.into_iter().map(|due| due.key));
+            }
+        }
+        keys
+    }
+
+    /// The record as it stands in the outbox.
+    pub(crate) async fn record(&self, put: &PutRecord) -> Record {
+        let loaded = self.engine.ports().outbox.load(&put.location_id, &[put.key()]).await.unwrap();
+        match loaded.into_iter().next() {
+            Some(Loaded::Record(record)) => *record,
+            other => panic!("{}: {other:?}", put.key()),
+        }
+    }
+
+    /// The records that the index of failures lists for the sample location.
+    pub(crate) async fn failed(&self) -> Vec<String> {
+        let config = Config::from_vars(self.stack.vars.clone()).unwrap();
+        let query = config.aws.dynamodb().query().table_name(config.records_table).index_name(record::FAILED_INDEX);
+        let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", record::FAILED_PK);
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(LOCATION.to_owned()));
+        let found = query.send().await.unwrap().items.unwrap_or_default();
+        found.iter().map(|item| item[record::RECORD].as_s().unwrap().clone()).collect()
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        self.stack.sandbox.as_ref().unwrap()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.stack.sandbox.as_ref().map(Sandbox::stats).unwrap_or_default()
+    }
+
+    /// What GHL shows of one of its records. It counts as a call.
+    pub(crate) async fn in_ghl(&self, path: &str) -> Value {
+        let request = reqwest::Client::new().get(format!("{}/{path}", self.sandbox().url()));
+        let request = request.header("Version", "2021-07-28").bearer_auth(&self.stack.vars["GHL_TOKEN"]);
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+}
+
+/// The context of an invocation that has a minute, like no other's.
+pub(crate) fn context() -> Context {
+    static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
+    let mut context = Context::default();
+    context.request_id = format!("request-{}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
+    context.deadline = (SystemClock.now() + PATIENCE).0;
+    context
+}
+
+/// The message of a batch that was sent by hand.
+pub(crate) fn by_hand(records: &[PutRecord]) -> Value {
+    let keys = records.iter().map(PutRecord::key).collect();
+    let location_id = records[0].location_id.clone();
+    let batch = Batch { location_id, generation: None, keys, dry_run: false };
+    sqs_event([(Some("by-hand"), batch.to_json().as_str())])
+}
+
+/// An event of these messages: id and body.
+pub(crate) fn sqs_event<'a>(messages: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Value {
+    let record = |(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs" });
+    json!({ "Records": messages.into_iter().map(record).collect::<Vec<Value>>() })
+}
+
+/// The ids of the messages that were reported as failed.
+pub(crate) fn failed_messages(response: &SqsBatchResponse) -> Vec<&str> {
+    response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
+}

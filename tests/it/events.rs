@@ -1,0 +1,271 @@
+//! The sample events of `events/`, and events that are none of ours.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use consumer::ConsumerError;
+use ghl_sync_engine::domain::RecordKey;
+use scheduler::SchedulerError;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, LOCATION, failed_messages, options, sqs_event};
+use crate::records::{contacts, sample_contacts};
+
+/// Every event in `events/`, by its name.
+const SAMPLES: [(&str, &str); 10] = [
+    ("consumer", include_str!("../../events/consumer.json")),
+    ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
+    ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
+    ("consumer-empty", include_str!("../../events/consumer-empty.json")),
+    ("consumer-empty-body", include_str!("../../events/consumer-empty-body.json")),
+    ("consumer-malformed", include_str!("../../events/consumer-malformed.json")),
+    ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
+    ("scheduler", include_str!("../../events/scheduler.json")),
+    ("scheduler-empty", include_str!("../../events/scheduler-empty.json")),
+    ("scheduler-location", include_str!("../../events/scheduler-location.json")),
+];
+
+fn sample(name: &str) -> Value {
+    let (_, text) = SAMPLES.iter().find(|(sample, _)| *sample == name).unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
+fn message_ids(event: &Value) -> Vec<&str> {
+    event["Records"].as_array().unwrap().iter().map(|record| record["messageId"].as_str().unwrap()).collect()
+}
+
+fn keys(event: &Value) -> BTreeSet<RecordKey> {
+    let body = event["Records"][0]["body"].as_str().unwrap();
+    let batch: Value = serde_json::from_str(body).unwrap();
+    serde_json::from_value(batch["keys"].clone()).unwrap()
+}
+
+/// A deployment into which the contacts of `events/contacts.csv` were put.
+async fn with_sample_contacts() -> Deployment {
+    let deployment = Deployment::start().await;
+    deployment.put(&sample_contacts()).await;
+    deployment
+}
+
+#[test]
+fn no_sample_is_left_untested() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let events: BTreeSet<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+    assert_eq!(events, SAMPLES.map(|(name, _)| name.to_owned()).into());
+}
+
+#[tokio::test]
+async fn a_batch_syncs_the_records_that_it_names_and_no_others() {
+    let deployment = with_sample_contacts().await;
+    let event = sample("consumer");
+    let named = keys(&event);
+    assert_eq!(failed_messages(&deployment.consume(event).await.unwrap()), [""; 0]);
+    let (synced, due): (BTreeSet<RecordKey>, BTreeSet<RecordKey>) = {
+        let due: BTreeSet<RecordKey> = deployment.due().await.into_iter().collect();
+        let all = sample_contacts().iter().map(|record| record.key()).collect::<BTreeSet<_>>();
+        (all.difference(&due).cloned().collect(), due)
+    };
+    assert_eq!(synced, named);
+    assert_eq!((synced.len(), due.len()), (5, 55));
+    let stats = deployment.stats();
+    assert_eq!((stats.calls, stats.ok, stats.contacts), (5, 5, 5));
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_reaches_ghl_once() {
+    let deployment = with_sample_contacts().await;
+    let event = sample("consumer-duplicate");
+    assert_eq!(failed_messages(&deployment.consume(event.clone()).await.unwrap()), [""; 0]);
+    assert_eq!(failed_messages(&deployment.consume(event).await.unwrap()), [""; 0]);
+    let stats = deployment.stats();
+    assert_eq!((stats.calls, stats.contacts, stats.duplicates), (5, 5, 0));
+}
+
+#[tokio::test]
+async fn a_dry_run_makes_no_call_and_leaves_its_records_due() {
+    let deployment = with_sample_contacts().await;
+    assert_eq!(failed_messages(&deployment.consume(sample("consumer-dry-run")).await.unwrap()), [""; 0]);
+    assert_eq!(deployment.stats().calls, 0);
+    assert_eq!(deployment.due().await.len(), 60);
+    // The same records without the dry run.
+    deployment.consume(sample("consumer")).await.unwrap();
+    assert_eq!(deployment.stats().contacts, 5);
+}
+
+#[tokio::test]
+async fn no_messages_are_no_work() {
+    let deployment = with_sample_contacts().await;
+    assert_eq!(failed_messages(&deployment.consume(sample("consumer-empty")).await.unwrap()), [""; 0]);
+    assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_batch_is_reported_and_spoils_no_other() {
+    let deployment = with_sample_contacts().await;
+    let event = sample("consumer-malformed");
+    let ids = message_ids(&event);
+    let response = deployment.consume(event.clone()).await.unwrap();
+    assert_eq!(failed_messages(&response), ids[..1]);
+    assert_eq!(deployment.stats().contacts, 5, "its neighbour was sent");
+
+    for name in ["consumer-empty-body", "consumer-unknown-version"] {
+        let event = sample(name);
+        let response = deployment.consume(event.clone()).await.unwrap();
+        assert_eq!(failed_messages(&response), message_ids(&event), "{name}");
+    }
+    assert_eq!((deployment.stats().calls, deployment.due().await.len()), (5, 55));
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_batch_are_each_reported() {
+    let deployment = Deployment::start().await;
+    let too_many = json!({ "v": 1, "location_id": LOCATION, "keys": vec!["contact#a"; 501] }).to_string();
+    let bodies = [
+        " ",
+        "null",
+        "[]",
+        "\"text\"",
+        r#"{"location_id":"loc_demo","keys":[]}"#,
+        r#"{"v":"1","location_id":"loc_demo","keys":[]}"#,
+        r#"{"v":1,"keys":[]}"#,
+        r#"{"v":1,"location_id":"no spaces","keys":[]}"#,
+        r#"{"v":1,"location_id":"","keys":[]}"#,
+        r#"{"v":1,"location_id":"../loc","keys":[]}"#,
+        r#"{"v":1,"location_id":"loc_demo","keys":["nothing"]}"#,
+        r#"{"v":1,"location_id":"loc_demo","keys":"contact#a"}"#,
+        too_many.as_str(),
+    ];
+    let ids: Vec<String> = (0..bodies.len()).map(|number| format!("m{number}")).collect();
+    let event = sqs_event(ids.iter().map(String::as_str).map(Some).zip(bodies));
+    assert_eq!(failed_messages(&deployment.consume(event).await.unwrap()), ids);
+    assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn a_location_that_nobody_knows_is_done_with_and_makes_no_call() {
+    let deployment = Deployment::start().await;
+    let body = r##"{"v":1,"location_id":"elsewhere","keys":["contact#a"]}"##;
+    let response = deployment.consume(sqs_event([(Some("m1"), body)])).await.unwrap();
+    assert_eq!(failed_messages(&response), [""; 0]);
+    assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn records_that_do_not_exist_are_done_with_and_make_no_call() {
+    let deployment = Deployment::start().await;
+    assert_eq!(failed_messages(&deployment.consume(sample("consumer")).await.unwrap()), [""; 0]);
+    assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_from_sqs_is_refused_with_what_was_expected() {
+    let deployment = Deployment::start().await;
+    let s3 = json!({ "Records": [{ "eventSource": "aws:s3", "s3": { "object": { "key": "secret-name" } } }] });
+    let cases = [
+        (s3, "it got a record of `aws:s3`"),
+        (json!({ "Records": [{ "body": "{}" }] }), "it got a record without `eventSource`"),
+        (json!({ "Records": [7] }), "it got a record without `eventSource`"),
+        (json!({ "Records": [{ "eventSource": "aws:sqs", "body": 7 }] }), "a record is malformed"),
+        (json!({ "Records": 1 }), "it got an object without a list `Records`"),
+        (json!({}), "it got an object without a list `Records`"),
+        (json!("text"), "it got something that is not an object"),
+        (json!([]), "it got something that is not an object"),
+        (json!(7), "it got something that is not an object"),
+        (json!(null), "it got something that is not an object"),
+        (sample("scheduler"), "it got an object without a list `Records`"),
+    ];
+    for (event, found) in cases {
+        let refused = deployment.consume(event.clone()).await.unwrap_err();
+        assert!(matches!(refused, ConsumerError::Event { .. }), "{event}: {refused:?}");
+        let text = refused.to_string();
+        assert!(text.contains("expects an SQS event") && text.contains(found), "{event}: {text}");
+        assert!(!text.contains("secret-name"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_batch_and_has_no_id_fails_the_event() {
+    let deployment = Deployment::start().await;
+    for id in [None, Some("")] {
+        let refused = deployment.consume(sqs_event([(id, "{")])).await.unwrap_err();
+        assert!(matches!(refused, ConsumerError::NoMessageId(_)), "{refused:?}");
+        assert!(refused.source().unwrap().to_string().contains("not JSON"));
+    }
+}
+
+#[tokio::test]
+async fn the_schedule_and_an_empty_event_start_what_is_due() {
+    for name in ["scheduler", "scheduler-empty", "scheduler-location"] {
+        let deployment = with_sample_contacts().await;
+        let report = deployment.tick(sample(name)).await.unwrap();
+        assert_eq!((report.looked_at, report.started, report.records, report.failed), (1, 1, 50, 0), "{name}");
+        // It is under way now.
+        let again = deployment.tick(sample(name)).await.unwrap();
+        assert_eq!(again.started, 0, "{name}");
+        let batch = deployment.next_event().await.unwrap();
+        deployment.consume(batch).await.unwrap();
+        assert_eq!(deployment.stats().contacts, 50, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_tick_without_work_starts_nothing() {
+    let deployment = Deployment::start().await;
+    for event in [sample("scheduler"), json!({}), json!(null), json!({ "sweep": true }), sample("scheduler-location")] {
+        let report = deployment.tick(event.clone()).await.unwrap();
+        assert_eq!((report.started, report.failed), (0, 0), "{event}");
+    }
+    assert!(deployment.next_event().await.is_none());
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_tick_is_refused_with_what_was_expected() {
+    let deployment = Deployment::start().await;
+    let cases = [
+        (sample("consumer"), "it got an object with Records"),
+        (json!({ "detail-type": "Object Created", "detail": {} }), "it got an object with detail, detail-type"),
+        (json!([1]), "it got a list"),
+        (json!("loc_demo"), "it got a string"),
+        (json!(7), "it got a number"),
+        (json!(true), "it got a boolean"),
+    ];
+    for (event, found) in cases {
+        let refused = deployment.tick(event.clone()).await.unwrap_err();
+        assert!(matches!(refused, SchedulerError::Event { .. }), "{event}: {refused:?}");
+        let text = refused.to_string();
+        assert!(text.contains("expects an EventBridge scheduled event") && text.contains(found), "{event}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_tick_with_a_bad_field_names_what_is_wrong_with_it() {
+    let deployment = Deployment::start().await;
+    let cases = [
+        (json!({ "location_id": "no spaces" }), "location_id has a character"),
+        (json!({ "location_id": "" }), "location_id is empty"),
+        (json!({ "location_id": 7 }), "expected a string"),
+        (json!({ "location_id": LOCATION, "locations": [] }), "unknown field `locations`"),
+        (json!({ "sweep": "yes" }), "expected a boolean"),
+    ];
+    for (event, found) in cases {
+        let refused = deployment.tick(event.clone()).await.unwrap_err();
+        let SchedulerError::Field(cause) = &refused else { panic!("{event}: {refused:?}") };
+        assert!(cause.to_string().contains(found), "{event}: {cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_is_not_enabled_is_not_started() {
+    let mut off = options();
+    off.vars.insert("GHL_DRY_RUN".to_owned(), "false".to_owned());
+    let deployment = Deployment::with(off).await;
+    let disabled = deployment.engine_with(&[("GHL_LOCATIONS", r#"{"loc_demo":{"enabled":false}}"#)]);
+    disabled.put(&contacts(1)).await.unwrap();
+    let event = lambda_runtime::LambdaEvent::new(sample("scheduler-location"), crate::deployment::context());
+    let refused = scheduler::handle(&disabled, event).await.unwrap_err();
+    assert!(matches!(&refused, SchedulerError::NotEnabled(id) if id.as_str() == LOCATION), "{refused:?}");
+    let event = lambda_runtime::LambdaEvent::new(json!({}), crate::deployment::context());
+    assert_eq!(scheduler::handle(&disabled, event).await.unwrap().started, 0);
+    assert_eq!(deployment.due().await.len(), 1, "it stays due");
+}

@@ -1,0 +1,60 @@
+//! Records to put.
+
+use ghl_sync_engine::domain::{Kind, LocationId, Payload, Priority, PutRecord};
+use ghl_sync_local::import::{self, ImportOptions};
+use ghl_sync_local::sandbox::PIPELINES;
+use serde_json::{Value, json};
+
+use crate::deployment::{LOCATION, location};
+
+/// The contacts of `events/contacts.csv`, whose ids the sample events name.
+pub(crate) fn sample_contacts() -> Vec<PutRecord> {
+    let import = import::read(include_bytes!("../../events/contacts.csv"), &ImportOptions::default()).unwrap();
+    let put = |contact: import::ImportedContact| contact.into_put(location(LOCATION), Priority::Normal);
+    import.contacts.into_iter().map(put).collect()
+}
+
+/// So many contacts.
+pub(crate) fn contacts(count: usize) -> Vec<PutRecord> {
+    (0..count).map(|number| contact(&format!("c{number}"), json!({}))).collect()
+}
+
+/// A contact with an e-mail address of its own, and with `fields`.
+pub(crate) fn contact(id: &str, fields: Value) -> PutRecord {
+    let contact = json!({ "firstName": "Ada", "lastName": "Byron", "email": format!("{id}@example.com") });
+    put(Kind::Contact, id, with(contact, fields))
+}
+
+/// An opportunity of the contact record of the same id, with `fields`.
+pub(crate) fn opportunity(id: &str, fields: Value) -> PutRecord {
+    let pipeline = PIPELINES[0];
+    let opportunity = json!({
+        "contactRecord": id,
+        "pipelineId": pipeline.id,
+        "pipelineStageId": pipeline.stages[0].id,
+        "name": format!("Deal of {id}"),
+        "status": "open",
+    });
+    put(Kind::Opportunity, id, with(opportunity, fields))
+}
+
+pub(crate) fn in_location(location_id: &LocationId, records: Vec<PutRecord>) -> Vec<PutRecord> {
+    records.into_iter().map(|record| PutRecord { location_id: location_id.clone(), ..record }).collect()
+}
+
+fn put(kind: Kind, id: &str, payload: Value) -> PutRecord {
+    PutRecord {
+        location_id: location(LOCATION),
+        id: id.parse().unwrap(),
+        payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
+        priority: Priority::Normal,
+        ghl_id: None,
+    }
+}
+
+fn with(mut value: Value, fields: Value) -> Value {
+    let (Value::Object(all), Value::Object(fields)) = (&mut value, fields) else { panic!("not objects") };
+    all.extend(fields);
+    value.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    value
+}
