@@ -16,6 +16,7 @@ use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
+use reqwest::Method;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
@@ -151,14 +152,33 @@ impl Deployment {
         }
     }
 
+    /// GHL's id of a record that has one.
+    pub(crate) async fn ghl_id(&self, put: &PutRecord) -> String {
+        self.record(put).await.ghl_id.unwrap().into()
+    }
+
+    /// An attribute of the record's item, as the console shows it.
+    pub(crate) async fn attribute(&self, put: &PutRecord, name: &str) -> Option<String> {
+        let (dynamodb, table) = self.records_table();
+        let item = dynamodb.get_item().table_name(table).consistent_read(true);
+        let item = item.key(record::LOCATION_ID, AttributeValue::S(put.location_id.to_string()));
+        let item = item.key(record::RECORD, AttributeValue::S(put.key().to_string())).send().await.unwrap().item?;
+        item.get(name).map(|value| value.as_s().unwrap().clone())
+    }
+
     /// The records that the index of failures lists for the sample location.
     pub(crate) async fn failed(&self) -> Vec<String> {
-        let config = Config::from_vars(self.stack.vars.clone()).unwrap();
-        let query = config.aws.dynamodb().query().table_name(config.records_table).index_name(record::FAILED_INDEX);
+        let (dynamodb, table) = self.records_table();
+        let query = dynamodb.query().table_name(table).index_name(record::FAILED_INDEX);
         let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", record::FAILED_PK);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(LOCATION.to_owned()));
         let found = query.send().await.unwrap().items.unwrap_or_default();
         found.iter().map(|item| item[record::RECORD].as_s().unwrap().clone()).collect()
+    }
+
+    fn records_table(&self) -> (aws_sdk_dynamodb::Client, String) {
+        let config = Config::from_vars(self.stack.vars.clone()).unwrap();
+        (config.aws.dynamodb(), config.records_table)
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
@@ -171,9 +191,20 @@ impl Deployment {
 
     /// What GHL shows of one of its records. It counts as a call.
     pub(crate) async fn in_ghl(&self, path: &str) -> Value {
-        let request = reqwest::Client::new().get(format!("{}/{path}", self.sandbox().url()));
-        let request = request.header("Version", "2021-07-28").bearer_auth(&self.stack.vars["GHL_TOKEN"]);
-        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+        self.ask_ghl(Method::GET, path, &Value::Null).await
+    }
+
+    /// Makes a record in GHL, as a person would. It counts as a call.
+    pub(crate) async fn create_in_ghl(&self, path: &str, body: &Value) -> Value {
+        self.ask_ghl(Method::POST, path, body).await
+    }
+
+    async fn ask_ghl(&self, method: Method, path: &str, body: &Value) -> Value {
+        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let request = reqwest::Client::new().request(method, format!("{}/{path}", self.sandbox().url()));
+        let request = request.header("Version", "2021-07-28").bearer_auth(&self.stack.vars["GHL_TOKEN"]).json(body);
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use consumer::ConsumerError;
-use ghl_sync_engine::domain::RecordKey;
+use ghl_sync_engine::domain::{PutRecord, RecordKey};
+use lambda_runtime::LambdaEvent;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, LOCATION, failed_messages, options, sqs_event};
+use crate::deployment::{Deployment, LOCATION, context, failed_messages, sqs_event};
 use crate::records::{contacts, sample_contacts};
 
 /// Every event in `events/`, by its name.
@@ -61,13 +62,10 @@ async fn a_batch_syncs_the_records_that_it_names_and_no_others() {
     let event = sample("consumer");
     let named = keys(&event);
     assert_eq!(failed_messages(&deployment.consume(event).await.unwrap()), [""; 0]);
-    let (synced, due): (BTreeSet<RecordKey>, BTreeSet<RecordKey>) = {
-        let due: BTreeSet<RecordKey> = deployment.due().await.into_iter().collect();
-        let all = sample_contacts().iter().map(|record| record.key()).collect::<BTreeSet<_>>();
-        (all.difference(&due).cloned().collect(), due)
-    };
-    assert_eq!(synced, named);
-    assert_eq!((synced.len(), due.len()), (5, 55));
+    let all: BTreeSet<RecordKey> = sample_contacts().iter().map(PutRecord::key).collect();
+    let due: BTreeSet<RecordKey> = deployment.due().await.into_iter().collect();
+    assert_eq!(&all - &due, named);
+    assert_eq!((named.len(), due.len()), (5, 55));
     let stats = deployment.stats();
     assert_eq!((stats.calls, stats.ok, stats.contacts), (5, 5, 5));
 }
@@ -257,15 +255,12 @@ async fn a_tick_with_a_bad_field_names_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn a_location_that_is_not_enabled_is_not_started() {
-    let mut off = options();
-    off.vars.insert("GHL_DRY_RUN".to_owned(), "false".to_owned());
-    let deployment = Deployment::with(off).await;
+    let deployment = Deployment::start().await;
     let disabled = deployment.engine_with(&[("GHL_LOCATIONS", r#"{"loc_demo":{"enabled":false}}"#)]);
     disabled.put(&contacts(1)).await.unwrap();
-    let event = lambda_runtime::LambdaEvent::new(sample("scheduler-location"), crate::deployment::context());
-    let refused = scheduler::handle(&disabled, event).await.unwrap_err();
+    let tick = |event| scheduler::handle(&disabled, LambdaEvent::new(event, context()));
+    let refused = tick(sample("scheduler-location")).await.unwrap_err();
     assert!(matches!(&refused, SchedulerError::NotEnabled(id) if id.as_str() == LOCATION), "{refused:?}");
-    let event = lambda_runtime::LambdaEvent::new(json!({}), crate::deployment::context());
-    assert_eq!(scheduler::handle(&disabled, event).await.unwrap().started, 0);
+    assert_eq!(tick(json!({})).await.unwrap().started, 0);
     assert_eq!(deployment.due().await.len(), 1, "it stays due");
 }

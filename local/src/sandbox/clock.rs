@@ -2,7 +2,16 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+
 const DAY_MS: u64 = 86_400_000;
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+const US_DATE: &[BorrowedFormatItem<'_>] = format_description!("[month]-[day]-[year]");
 
 /// The wall clock as it was at the start, carried on by the monotonic one: windows are never bent by a clock that is
 /// set.
@@ -35,32 +44,21 @@ pub(crate) fn millis(span: Duration) -> u64 {
 
 /// Milliseconds since the epoch as GHL writes a time: `2021-08-03T04:55:17.355Z`.
 pub(crate) fn to_iso(ms: u64) -> String {
-    let (year, month, day) = date_of(ms / DAY_MS);
-    let rest = ms % DAY_MS;
-    let (hour, minute, second, milli) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60, rest % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(TIME).unwrap_or_default()
 }
 
-/// Reads `YYYY-MM-DD`, alone or with `THH:MM:SS`, a fraction and a `Z` after it, as milliseconds since the epoch.
+/// Reads a time with a zone, or `YYYY-MM-DD` as the midnight in which it begins, as milliseconds since the epoch.
 pub(crate) fn from_iso(text: &str) -> Option<u64> {
-    let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00"));
-    let mut parts = date.splitn(3, '-');
-    let midnight = from_date(parts.next()?, parts.next()?, parts.next()?)?;
-    let (clock, fraction) = time.strip_suffix('Z').unwrap_or(time).split_once('.').unwrap_or((time, "0"));
-    let mut parts = clock.trim_end_matches('Z').splitn(3, ':');
-    let (hour, minute, second) = (digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
+    match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(time) => u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok(),
+        Err(_) => midnight(Date::parse(text, DATE).ok()?),
     }
-    let milli = digits(format!("{fraction:0<3}").get(..3)?)?;
-    Some(midnight + ((hour * 60 + minute) * 60 + second) * 1_000 + milli)
 }
 
 /// Reads `mm-dd-yyyy` as the millisecond in which that day begins, UTC.
 pub(crate) fn from_us_date(text: &str) -> Option<u64> {
-    let mut parts = text.splitn(3, '-');
-    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-    from_date(year, month, day)
+    midnight(Date::parse(text, US_DATE).ok()?)
 }
 
 /// The last millisecond of the day that begins at `midnight`.
@@ -68,38 +66,8 @@ pub(crate) fn end_of_day(midnight: u64) -> u64 {
     midnight + DAY_MS - 1
 }
 
-fn from_date(year: &str, month: &str, day: &str) -> Option<u64> {
-    let date = (digits(year)?, digits(month)?, digits(day)?);
-    if !(1970..=9999).contains(&date.0) || !(1..=12).contains(&date.1) || !(1..=31).contains(&date.2) {
-        return None;
-    }
-    let days = days_to(date);
-    (date_of(days) == date).then_some(days * DAY_MS)
-}
-
-fn digits(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years are taken to begin in March, so that a leap day is
-/// a year's last; 719 468 days lie between 0000-03-01 and the epoch.
-fn days_to((year, month, day): (u64, u64, u64)) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
-}
-
-/// The date that is `days` after 1970-01-01; the inverse of [`days_to`].
-fn date_of(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
+fn midnight(date: Date) -> Option<u64> {
+    u64::try_from(date.midnight().assume_utc().unix_timestamp()).ok().map(|seconds| seconds * 1_000)
 }
 
 #[cfg(test)]
