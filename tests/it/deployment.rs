@@ -1,6 +1,7 @@
 //! A deployment on this machine, and its functions to be invoked one by one.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,15 +11,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use consumer::ConsumerError;
 use ghl_sync_aws::tables::record;
 use ghl_sync_engine::domain::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
+use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, PutReport, TickReport};
-use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats};
+use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
 use reqwest::Method;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
+
+use crate::intermediary::{self, Act};
 
 /// The location of the sample events.
 pub(crate) const LOCATION: &str = "loc_demo";
@@ -29,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Deployment {
     pub(crate) stack: Stack,
     pub(crate) engine: Engine,
+    /// A GHL that is not the stack's own.
+    remote: Option<Sandbox>,
 }
 
 /// The sample location, in a sandbox that answers at once and a queue of retries that does not keep a test waiting.
@@ -75,7 +81,17 @@ impl Deployment {
             ..stack.engine.config().clone()
         };
         let engine = Engine::new(stack.engine.ports().clone(), config);
-        Deployment { stack, engine }
+        Deployment { stack, engine, remote: None }
+    }
+
+    /// With an intermediary on the way to GHL, which does `acts` to the first requests, one each.
+    pub(crate) async fn behind(acts: impl IntoIterator<Item = Act>) -> Deployment {
+        let token = "pit-remote".to_owned();
+        let options = SandboxOptions { tokens: Tokens::Any(token.clone()), search_lag: Duration::ZERO, ..Default::default() };
+        let remote = Sandbox::start(options, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let url = intermediary::start(remote.addr(), acts).await;
+        let deployment = Deployment::with(StackOptions { ghl: Ghl::Url { url, token }, ..self::options() }).await;
+        Deployment { remote: Some(remote), ..deployment }
     }
 
     /// An engine of the same deployment, some of whose environment is different.
@@ -182,11 +198,16 @@ impl Deployment {
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
-        self.stack.sandbox.as_ref().unwrap()
+        self.remote.as_ref().or(self.stack.sandbox.as_ref()).unwrap()
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.stack.sandbox.as_ref().map(Sandbox::stats).unwrap_or_default()
+        self.sandbox().stats()
+    }
+
+    /// The gate of the sample location.
+    pub(crate) async fn gate(&self) -> Gate {
+        self.engine.ports().gates.load(&location(LOCATION).into()).await.unwrap().gate
     }
 
     /// What GHL shows of one of its records. It counts as a call.
@@ -197,6 +218,11 @@ impl Deployment {
     /// Makes a record in GHL, as a person would. It counts as a call.
     pub(crate) async fn create_in_ghl(&self, path: &str, body: &Value) -> Value {
         self.ask_ghl(Method::POST, path, body).await
+    }
+
+    /// Deletes a record in GHL, as a person would. It counts as a call.
+    pub(crate) async fn delete_in_ghl(&self, path: &str) {
+        self.ask_ghl(Method::DELETE, path, &Value::Null).await;
     }
 
     async fn ask_ghl(&self, method: Method, path: &str, body: &Value) -> Value {

@@ -1,1 +1,75 @@
-//! To come.
+//! What may stand between us and GHL: something that loses answers, or gives its own.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What it does with a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    /// Passes it on, and the answer back.
+    Pass,
+    /// Passes it on, and closes the connection instead of an answer.
+    LoseAnswer,
+    /// Answers itself: status, content type and body.
+    Answer(u16, &'static str, &'static str),
+}
+
+/// Starts one before `server` that does `acts`, one for each request in the order of their arrival, and passes on all
+/// that follow. Its URL. It ends with the test's runtime.
+pub(crate) async fn start(server: SocketAddr, acts: impl IntoIterator<Item = Act>) -> String {
+    let acts = Arc::new(Mutex::new(acts.into_iter().collect::<VecDeque<Act>>()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(client, server, Arc::clone(&acts)));
+        }
+    });
+    url
+}
+
+/// Request by request, until either side hangs up or an answer is lost.
+async fn serve(mut client: TcpStream, server: SocketAddr, acts: Arc<Mutex<VecDeque<Act>>>) {
+    let mut server = TcpStream::connect(server).await.unwrap();
+    while let Some(request) = message(&mut client).await {
+        let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Pass);
+        let answer = match act {
+            Act::Pass | Act::LoseAnswer => {
+                server.write_all(&request).await.unwrap();
+                message(&mut server).await
+            }
+            Act::Answer(status, content_type, body) => {
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
+                Some((head + body).into_bytes())
+            }
+        };
+        match (act, answer) {
+            (Act::LoseAnswer, _) | (_, None) => return,
+            (_, Some(answer)) => client.write_all(&answer).await.unwrap(),
+        }
+    }
+}
+
+/// One HTTP message; its length is what its head says.
+async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    while length(&message).is_none_or(|length| message.len() < length) {
+        if stream.read_buf(&mut message).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(message)
+}
+
+fn length(message: &[u8]) -> Option<usize> {
+    let head = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&message[..head]).unwrap().to_ascii_lowercase();
+    let body = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
+    Some(head + body.trim().parse::<usize>().unwrap())
+}

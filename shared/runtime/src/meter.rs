@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Event, RecordResult};
 use tracing::{debug, error, info, warn};
@@ -22,10 +23,14 @@ impl Meter for LogMeter {
                 event = "call", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
                 endpoint = endpoint.as_str(), attempt, status, class, took_ms = ms(*took),
             ),
-            Event::Waiting { location, batch, record, reason, wait, attempt } => debug!(
-                event = "wait", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
-                reason = reason.as_str(), wait_ms = ms(*wait), attempt,
-            ),
+            Event::Waiting { location, batch, record, reason, wait, attempt } => waiting(&Waiting {
+                location: location.as_str(),
+                batch: batch.map(|batch| batch.0),
+                record: record.map(ToString::to_string),
+                reason: *reason,
+                wait: *wait,
+                attempt: *attempt,
+            }),
             Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
             Event::Settled { location, batch, record, result, latency } => settled(&Settled {
                 location: location.as_str(),
@@ -47,6 +52,26 @@ impl Meter for LogMeter {
             ),
             _ => {}
         }
+    }
+}
+
+struct Waiting<'a> {
+    location: &'a str,
+    batch: Option<u64>,
+    record: Option<String>,
+    reason: WaitReason,
+    wait: Duration,
+    attempt: u32,
+}
+
+/// Waits for the next permit are the pace itself, many a second, and only worth a word when somebody looks closely.
+fn waiting(waiting: &Waiting<'_>) {
+    let Waiting { location, batch, record, reason, wait, attempt } = waiting;
+    let (reason_name, wait_ms) = (reason.as_str(), ms(*wait));
+    if *reason == WaitReason::Pace {
+        debug!(event = "wait", location, batch, record, reason = reason_name, wait_ms, attempt);
+    } else {
+        info!(event = "wait", location, batch, record, reason = reason_name, wait_ms, attempt);
     }
 }
 

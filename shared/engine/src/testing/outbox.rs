@@ -36,6 +36,7 @@ struct Item {
     /// Whether the index has it; its due time stands beside it and may outlive it.
     in_due_index: bool,
     due_at: Option<EpochMs>,
+    put_at: EpochMs,
     not_before: Option<EpochMs>,
     attempts: u32,
     last_error: Option<LastError>,
@@ -122,6 +123,7 @@ fn record((location_id, key): &Key, item: &Item) -> Record {
         version: item.version,
         priority: item.priority,
         due_at: item.due_at.filter(|_| item.in_due_index),
+        put_at: Some(item.put_at),
         not_before: item.not_before,
         attempts: item.attempts,
         last_error: item.last_error.clone(),
@@ -217,6 +219,7 @@ impl Item {
             priority: put.priority,
             in_due_index: true,
             due_at: Some(now),
+            put_at: now,
             not_before: None,
             attempts: 0,
             last_error: None,
@@ -240,6 +243,7 @@ impl Item {
         self.priority = put.priority;
         self.in_due_index = true;
         self.due_at = Some(now);
+        self.put_at = now;
         self.attempts = 0;
         self.failed_at = None;
         self.dry_run = None;

@@ -1,1 +1,100 @@
-//! To come.
+//! Invocations that die: at every single await, and at any time.
+
+use std::time::Duration;
+
+use ghl_sync_engine::testing::{Crash, Fault, Setup, World};
+
+use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, email, loc};
+
+/// Everything is in GHL once, and the gate is free.
+fn assert_all_is_well(world: &World, contacts: usize, deals: usize) {
+    assert_eq!(world.ghl.doubles(), Vec::<String>::new(), "doubled");
+    assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (contacts, deals));
+    assert_eq!(world.outbox.failed(), []);
+    assert_eq!(world.ghl.over_quota(), 0);
+    assert!(world.ghl.most_at_once(&loc()) <= 5);
+    assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");
+}
+
+#[test]
+fn an_invocation_that_dies_at_any_of_its_awaits_loses_nothing_and_doubles_nothing() {
+    // An await before and after each effect, so this is every state that a crash can leave behind.
+    each_seed(110, |awaits| async move {
+        let setup = Setup { seed: awaits, visibility: 2 * MINUTE, index_lag: 2 * SECOND, ..Setup::default() };
+        let world = setup.start();
+        world.crash(move |number| (number == 1).then_some(Crash::AtAwait(awaits)));
+        world.put(&[contact(0), contact(1), contact(2), deal(0), deal(1)]).await.unwrap();
+        world.run_until_settled(20 * MINUTE).await.unwrap();
+        assert_all_is_well(&world, 3, 2);
+    });
+}
+
+#[test]
+fn invocations_that_die_one_after_the_other_at_random_times_lose_nothing_and_double_nothing() {
+    each_seed(40, |seed| async move {
+        let visibility = [20 * SECOND, 70 * SECOND, 6 * MINUTE][usize::try_from(seed % 3).unwrap()];
+        let setup = Setup { seed, visibility, index_lag: 5 * SECOND, ..Setup::default() };
+        let world = setup.start();
+        let dice = world.dice.fork();
+        world.crash(move |number| {
+            let unlucky = number <= 8 && dice.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(0..=2_500))))
+        });
+        let mut records = contacts(30);
+        records.extend((0..10).map(deal));
+        world.put(&records).await.unwrap();
+        world.run_until_settled(2 * HOUR).await.unwrap();
+        assert_all_is_well(&world, 30, 10);
+    });
+}
+
+#[test]
+fn crashes_during_an_outage_strand_neither_the_breaker_nor_its_probe() {
+    each_seed(25, |seed| async move {
+        let setup = Setup { seed, visibility: 2 * MINUTE, index_lag: 2 * SECOND, ..Setup::default() };
+        let world = setup.start();
+        world.ghl.on_call(|seen| (seen.elapsed < 6 * MINUTE).then(|| Fault::status(503)));
+        let dice = world.dice.fork();
+        world.crash(move |number| {
+            let unlucky = number <= 6 && dice.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(0..=4_000))))
+        });
+        world.put(&contacts(20)).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_all_is_well(&world, 20, 0);
+    });
+}
+
+#[test]
+fn an_opportunity_that_was_created_but_not_written_down_is_found_again() {
+    each_seed(20, |seed| async move {
+        let mut setup = Setup { seed, visibility: 70 * SECOND, ..Setup::default() };
+        // As slow as the engine is told that the search may be.
+        setup.ghl.search_lag = setup.config.search_lag;
+        let world = setup.start();
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let from = world.invocations();
+        // Two calls: it dies while the second is under way, or its outcome is being written down.
+        world.crash(move |number| (number == from + 1).then_some(Crash::After(Duration::from_millis(150 + 25 * seed))));
+        world.put(&[deal(0)]).await.unwrap();
+        world.run_until_settled(20 * MINUTE).await.unwrap();
+        assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1);
+    });
+}
+
+#[test]
+fn a_record_that_kills_the_function_each_time_is_put_aside_and_its_neighbours_are_sent() {
+    each_seed(3, |seed| async move {
+        let setup = Setup { seed, ..Setup::default() };
+        let world = setup.start();
+        world.ghl.on_call(|seen| (seen.subject == email(4)).then_some(Fault::Hangs));
+        world.put(&contacts(30)).await.unwrap();
+        world.run_for(2 * HOUR).await;
+        assert_eq!(world.ghl.contact_count(), 30, "it hangs when GHL has it");
+        let open: Vec<_> = world.outbox.open().into_iter().map(|record| record.key).collect();
+        assert_eq!(open, [], "put aside");
+        let failed: Vec<_> = world.outbox.failed().into_iter().map(|record| record.key).collect();
+        assert_eq!(failed, [contact_key(4)]);
+    });
+}

@@ -1,1 +1,99 @@
-//! To come.
+//! Opportunities and the contacts that they belong to.
+
+use ghl_sync_engine::domain::{Endpoint, GhlId, Payload};
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+
+use crate::fixtures::{
+    Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, email, exact, loc, put_of,
+};
+
+#[test]
+fn a_contact_and_its_opportunity_put_together_go_out_in_one_batch() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[deal(0), contact(0)]).await.unwrap();
+        let took = world.run_until_settled(MINUTE).await.unwrap();
+        assert!(took < 2 * SECOND, "{took:?}");
+        let calls: Vec<Endpoint> = world.ghl.arrivals().into_iter().map(|arrival| arrival.endpoint).collect();
+        assert_eq!(calls, [Endpoint::UpsertContact, Endpoint::FindOpportunities, Endpoint::CreateOpportunity]);
+        let (id, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
+        assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0))[0].0, id);
+    });
+}
+
+#[test]
+fn an_opportunity_waits_for_its_contact_without_counting_an_attempt() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[deal(0)]).await.unwrap();
+        world.run_for(3 * MINUTE).await;
+        let record = world.record(&deal_key(0));
+        assert_eq!((record.waits_for, record.attempts), (Some(contact_key(0)), 0));
+        assert_eq!(world.ghl.calls(), 0);
+        world.put(&[contact(0)]).await.unwrap();
+        let took = world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert!(took < 4 * MINUTE, "it waits at most as long again as it has waited: {took:?}");
+        assert_eq!(world.ghl.opportunity_count(), 1);
+    });
+}
+
+#[test]
+fn the_opportunity_of_a_contact_that_failed_waits_and_goes_when_the_contact_is_mended() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.elapsed < 2 * MINUTE).then(|| Fault::status(422)));
+        world.put(&[contact(0), contact(1), deal(0), deal(1)]).await.unwrap();
+        world.run_for(2 * MINUTE).await;
+        assert_eq!(world.outbox.failed().len(), 1);
+        assert_eq!(world.ghl.opportunity_count(), 1, "the neighbour's is there");
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert_eq!(world.ghl.opportunity_count(), 2);
+    });
+}
+
+#[test]
+fn an_opportunity_that_exists_is_updated() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        // The same deal from another system: known to GHL, not to us.
+        let Payload::Opportunity(opportunity) = deal(0).payload else { unreachable!() };
+        world.run_for(MINUTE).await;
+        world.put(&[put_of("other", Payload::Opportunity(opportunity))]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!(world.ghl.opportunity_count(), 1);
+        assert_eq!(world.ghl.arrivals_at(Endpoint::UpdateOpportunity).len(), 1);
+    });
+}
+
+#[test]
+fn an_opportunity_of_a_contact_that_only_ghl_knows_needs_no_contact_record() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&contacts(1)).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let (id, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
+        let Payload::Opportunity(mut opportunity) = deal(0).payload else { unreachable!() };
+        (opportunity.contact_record, opportunity.contact_id) = (None, Some(id));
+        world.put(&[put_of("x", Payload::Opportunity(opportunity))]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!(world.ghl.opportunity_count(), 1);
+    });
+}
+
+#[test]
+fn an_opportunity_whose_known_id_is_gone_is_looked_for_and_made_anew() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let mut put = deal(0);
+        put.ghl_id = Some(GhlId::new("gone").unwrap());
+        world.put(&[put]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let calls: Vec<Endpoint> = world.ghl.arrivals()[1..].iter().map(|arrival| arrival.endpoint).collect();
+        assert_eq!(calls, [Endpoint::UpdateOpportunity, Endpoint::FindOpportunities, Endpoint::CreateOpportunity]);
+    });
+}

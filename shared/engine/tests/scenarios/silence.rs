@@ -1,1 +1,121 @@
-//! To come.
+//! Calls without an answer: they may have been done, and may still arrive.
+
+use ghl_sync_engine::domain::{Endpoint, ErrorCode, Payload};
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+
+use crate::fixtures::{
+    Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, email, exact, gaps_ms, loc, named_contact,
+    put_of,
+};
+
+#[test]
+fn after_an_upsert_without_an_answer_nothing_is_written_before_a_late_arrival_is_impossible() {
+    for done in [true, false] {
+        block_on_paused(async move {
+            let world = exact().start();
+            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(Fault::NoAnswer { done }));
+            world.put(&[contact(0)]).await.unwrap();
+            world.run_until_settled(MINUTE).await.unwrap();
+            // 10 s until we give up, and D.
+            assert_eq!(gaps_ms(&world.sent_to(&email(0))), [15_000], "done: {done}");
+            assert_eq!(world.ghl.contact_count(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_call_that_arrives_after_it_was_given_up_does_not_overwrite_a_newer_version() {
+    for late_s in 0..5 {
+        block_on_paused(async move {
+            let world = exact().start();
+            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(Fault::ArrivesLate(late_s * SECOND)));
+            world.put(&[contact(0)]).await.unwrap();
+            world.run_for(3 * SECOND).await;
+            world.put(&[named_contact(0, "Eve")]).await.unwrap();
+            world.run_until_settled(5 * MINUTE).await.unwrap();
+            world.run_for(MINUTE).await;
+            let (_, found, _) = world.ghl.contact(&loc(), &email(0)).unwrap();
+            assert_eq!(found.first_name.as_deref(), Some("Eve"), "{late_s} s late");
+        });
+    }
+}
+
+#[test]
+fn a_late_call_of_a_batch_that_ended_holds_back_the_newer_version_in_the_next_one() {
+    block_on_paused(async {
+        let mut setup = exact();
+        setup.config.backoff.max_retries = 0;
+        let world = setup.start();
+        world.ghl.on_call(|seen| (seen.tries == 1).then_some(Fault::ArrivesLate(4 * SECOND)));
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_for(9 * SECOND).await;
+        world.put(&[named_contact(0, "Eve")]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        let sent = world.ghl.arrivals_at(Endpoint::UpsertContact);
+        assert_eq!(sent.len(), 2);
+        assert!(sent[1].sent_at >= sent[0].at, "written while an older call was still under way: {sent:?}");
+        let (_, found, _) = world.ghl.contact(&loc(), &email(0)).unwrap();
+        assert_eq!(found.first_name.as_deref(), Some("Eve"));
+    });
+}
+
+#[test]
+fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice() {
+    let faults = [
+        Fault::NoAnswer { done: true },
+        Fault::NoAnswer { done: false },
+        Fault::ArrivesLate(4 * SECOND),
+        Fault::DoneButRefused(500),
+        Fault::DoneButRefused(504),
+        Fault::status(502),
+    ];
+    for fault in faults {
+        block_on_paused(async move {
+            let mut setup = exact();
+            setup.ghl.search_lag = setup.config.search_lag;
+            let world = setup.start();
+            world.put(&[contact(0)]).await.unwrap();
+            world.run_until_settled(MINUTE).await.unwrap();
+            let said = format!("{fault:?}");
+            world.ghl.on_call(move |seen| {
+                let first = seen.call.endpoint() == Endpoint::CreateOpportunity && seen.tries == 1;
+                first.then(|| fault.clone())
+            });
+            world.put(&[deal(0)]).await.unwrap();
+            world.run_for(30 * SECOND).await;
+            let record = world.record(&deal_key(0));
+            assert_eq!(record.last_error.unwrap().code, ErrorCode::Ambiguous, "{said}");
+            let took = world.run_until_settled(5 * MINUTE).await.unwrap();
+            assert!(took < 40 * SECOND, "{said}: comes back by itself: {took:?}");
+            assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1, "{said}");
+        });
+    }
+}
+
+#[test]
+fn a_contact_that_cannot_be_found_again_is_left_to_a_person_when_its_create_got_no_answer() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|_| Some(Fault::NoAnswer { done: true }));
+        let nameless = Payload::from_json(ghl_sync_engine::domain::Kind::Contact, r#"{"firstName":"Ada"}"#).unwrap();
+        world.put(&[put_of("0", nameless)]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let failed = world.outbox.failed();
+        assert_eq!(failed[0].last_error.as_ref().unwrap().code, ErrorCode::Ambiguous);
+        assert_eq!(failed[0].key, contact_key(0));
+        assert_eq!(world.ghl.contact_count(), 1);
+    });
+}
+
+#[test]
+fn a_silent_ghl_opens_the_breaker_like_one_that_answers_with_errors() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| (seen.elapsed < MINUTE).then_some(Fault::NoAnswer { done: false }));
+        world.put(&crate::fixtures::contacts(20)).await.unwrap();
+        world.run_for(40 * SECOND).await;
+        assert_eq!(world.ghl.calls(), 5);
+        world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 20);
+    });
+}

@@ -9,17 +9,18 @@
 //!     └──────────────────┴────────────────────────┘
 //! ```
 
+mod signal;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, Breaker, Daily, Ledger, Pacing, Pause, PauseReason, Rules, WaitReason, WaitUntil};
-use crate::domain::{EpochMs, Generation, Holder, Pace, Quota};
+pub use self::signal::Signal;
+use super::{Admission, Breaker, Daily, Ledger, Pacing, Pause, Rules, WaitReason, WaitUntil};
+use crate::domain::{EpochMs, Generation, Holder, Pace};
 
 /// A message that has not arrived this long after it should have is given up; another is planned.
 const PLAN_GRACE: Duration = Duration::from_secs(30);
-/// With a token that GHL does not accept, this long passes before it is tried again.
-const CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
 /// A batch is not planned to go on longer than this, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
 
@@ -103,57 +104,6 @@ pub enum Leased {
     Permits(Vec<EpochMs>),
     /// None now.
     Wait(WaitUntil),
-}
-
-/// Something that a call taught.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signal {
-    /// A call of `holder` is over; the server had counted it by `at`.
-    Finished {
-        /// Whose permit it used.
-        holder: Holder,
-        /// The latest time at which the server can have counted it.
-        at: EpochMs,
-        /// Whether its answer told the day's count, which then includes it.
-        told_daily: bool,
-    },
-    /// GHL answered in a way that shows that it is up.
-    Answered,
-    /// An operation met its first transient failure.
-    Trouble {
-        /// Which operation, as a hash of its record.
-        operation: u32,
-        /// When.
-        at: EpochMs,
-    },
-    /// GHL answered 429.
-    Throttled {
-        /// When.
-        at: EpochMs,
-        /// How long everybody shall wait.
-        until: EpochMs,
-        /// Whether it is the daily quota that is used up.
-        daily: bool,
-    },
-    /// GHL, in trouble, asked everybody to wait this long.
-    AskedToWait {
-        /// Until then.
-        until: EpochMs,
-    },
-    /// GHL does not accept the token.
-    Unauthorized {
-        /// When.
-        at: EpochMs,
-    },
-    /// The headers of an answer.
-    Told {
-        /// When.
-        at: EpochMs,
-        /// What they said.
-        quota: Quota,
-        /// The most calls of ours that the server can have counted in its window.
-        ours: u32,
-    },
 }
 
 impl Gate {
@@ -295,31 +245,6 @@ impl Gate {
         }
     }
 
-    /// Takes over what a call taught. Returns whether that opened the breaker.
-    pub fn learn(&mut self, signal: &Signal, rules: &Rules) -> bool {
-        match signal {
-            Signal::Finished { holder, at, told_daily } => {
-                self.ledger.settle(holder, *at);
-                self.daily.count(*at, u64::from(!told_daily));
-            }
-            Signal::Answered => self.breaker.succeeded(),
-            Signal::Trouble { operation, at } => return self.breaker.failed(*operation, *at, rules.breaker),
-            Signal::Throttled { at, until, daily } => {
-                self.pause_until(*until, PauseReason::Throttled);
-                if !daily {
-                    self.pacing.throttled(*at, rules.pace);
-                }
-            }
-            Signal::AskedToWait { until } => self.pause_until(*until, PauseReason::Throttled),
-            Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
-            Signal::Told { at, quota, ours } => {
-                self.pacing.observe(*at, quota, *ours, rules.pace);
-                self.daily.observe(*at, quota);
-            }
-        }
-        false
-    }
-
     /// Gives permits back that were not used.
     pub fn give_back(&mut self, holder: &Holder, unused: u32) {
         self.ledger.take_back(holder, unused);
@@ -413,10 +338,7 @@ impl Gate {
     pub fn in_doubt_until(&self) -> Option<EpochMs> {
         self.in_doubt_until
     }
-
-    fn pause_until(&mut self, until: EpochMs, reason: PauseReason) {
-        if self.pause.is_none_or(|pause| pause.until < until) {
-            self.pause = Some(Pause { until, reason });
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;
