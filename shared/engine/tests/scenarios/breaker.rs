@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::testing::{Arrival, Crash, Fault, Setup, World, block_on_paused};
+use ghl_sync_engine::testing::{Arrival, Crash, Fate, Fault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contacts, each_seed, exact, loc};
 
@@ -102,6 +102,22 @@ fn a_probe_whose_invocation_died_strands_nothing() {
         assert_eq!(world.died(), 1);
         assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");
     });
+}
+
+#[test]
+fn a_probe_whose_message_comes_late_is_sent_at_once_and_once() {
+    for late in [3 * SECOND, 20 * SECOND, 2 * MINUTE] {
+        block_on_paused(async move {
+            let world = exact().start();
+            outage(&world, 30 * SECOND);
+            world.queue.decide(move |number, _| if number == 2 { Fate::Late(late) } else { Fate::Arrives });
+            world.put(&contacts(20)).await.unwrap();
+            world.run_for(62 * SECOND + late).await;
+            assert!(world.invocations() < 10, "{} invocations", world.invocations());
+            world.run_until_settled(2 * MINUTE).await.unwrap();
+            assert_eq!(world.ghl.calls(), 5 + 20, "{late:?} late");
+        });
+    }
 }
 
 #[test]
