@@ -87,7 +87,8 @@ impl Deployment {
     /// With an intermediary on the way to GHL, which does `acts` to the first requests, one each.
     pub(crate) async fn behind(acts: impl IntoIterator<Item = Act>) -> Deployment {
         let token = "pit-remote".to_owned();
-        let options = SandboxOptions { tokens: Tokens::Any(token.clone()), search_lag: Duration::ZERO, ..Default::default() };
+        let options =
+            SandboxOptions { tokens: Tokens::Any(token.clone()), search_lag: Duration::ZERO, ..Default::default() };
         let remote = Sandbox::start(options, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = intermediary::start(remote.addr(), acts).await;
         let deployment = Deployment::with(StackOptions { ghl: Ghl::Url { url, token }, ..self::options() }).await;

@@ -133,7 +133,8 @@ async fn an_opportunity_waits_until_its_contact_is_in_ghl() {
 
 #[tokio::test]
 async fn a_record_that_is_put_again_while_it_is_sent_is_sent_again() {
-    let slow = SandboxOptions { latency: Duration::from_millis(400)..=Duration::from_millis(400), ..Default::default() };
+    let slow =
+        SandboxOptions { latency: Duration::from_millis(400)..=Duration::from_millis(400), ..Default::default() };
     let deployment = Deployment::with(StackOptions { ghl: sandbox(slow), ..options() }).await;
     let first = contact("a", json!({ "city": "Boston" }));
     let second = contact("a", json!({ "city": "Denver" }));
@@ -186,7 +187,8 @@ async fn each_location_has_its_own_records_and_its_own_quota() {
 #[tokio::test]
 async fn locations_that_share_a_scope_share_its_quota() {
     let (north, south) = (location("north"), location("south"));
-    let options = StackOptions { locations: vec![north.clone(), south.clone()], limit: 10, window_ms: 1000, ..options() };
+    let options =
+        StackOptions { locations: vec![north.clone(), south.clone()], limit: 10, window_ms: 1000, ..options() };
     let mut deployment = Deployment::with(options).await;
     deployment.engine =
         deployment.engine_with(&[("GHL_LOCATIONS", r#"{"north":{"scope":"both"},"south":{"scope":"both"}}"#)]);

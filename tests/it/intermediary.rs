@@ -45,7 +45,8 @@ async fn serve(mut client: TcpStream, server: SocketAddr, acts: Arc<Mutex<VecDeq
             }
             Act::Answer(status, content_type, body) => {
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
                 Some((head + body).into_bytes())
             }
         };

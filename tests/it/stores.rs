@@ -1,1 +1,65 @@
-//! To come.
+//! DynamoDB and SQS out of reach.
+
+use lambda_runtime::LambdaEvent;
+use scheduler::SchedulerError;
+use serde_json::json;
+
+use crate::deployment::{Deployment, by_hand, context, failed_messages};
+use crate::records::contacts;
+
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+#[tokio::test]
+async fn a_batch_without_dynamodb_is_acknowledged_and_calls_nobody() {
+    let deployment = Deployment::start().await;
+    deployment.put(&contacts(3)).await;
+    deployment.tick(json!({})).await.unwrap();
+    let event = deployment.next_event().await.unwrap();
+
+    let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    let response = consumer::handle(&cut_off, LambdaEvent::new(event.clone(), context())).await.unwrap();
+    assert_eq!(failed_messages(&response), [""; 0], "trouble with a store is no poison message");
+    assert_eq!(deployment.stats().calls, 0, "no gate, no call");
+    assert_eq!(deployment.due().await.len(), 3);
+
+    // It was only a hint: it does as well a second time.
+    deployment.consume(event).await.unwrap();
+    assert_eq!(deployment.stats().contacts, 3);
+}
+
+#[tokio::test]
+async fn a_tick_without_dynamodb_says_so() {
+    let deployment = Deployment::start().await;
+    let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    for event in [json!({}), json!({ "location_id": "loc_demo" })] {
+        let failed = scheduler::handle(&cut_off, LambdaEvent::new(event, context())).await.unwrap_err();
+        let SchedulerError::Port(port) = &failed else { panic!("{failed:?}") };
+        assert!(port.to_string().starts_with("gates."), "{port}");
+    }
+}
+
+#[tokio::test]
+async fn a_tick_without_sqs_counts_what_it_could_not_start() {
+    let deployment = Deployment::start().await;
+    deployment.put(&contacts(1)).await;
+    let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_SQS", NOWHERE), ("BATCH_QUEUE_URL", NOWHERE)]);
+    let report = scheduler::handle(&cut_off, LambdaEvent::new(json!({}), context())).await.unwrap();
+    assert_eq!((report.looked_at, report.started, report.failed), (1, 0, 1));
+    assert_eq!(deployment.due().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_without_sqs_is_sent_though_the_next_one_cannot_be_planned() {
+    let deployment = Deployment::start().await;
+    let records = contacts(4);
+    deployment.put(&records).await;
+    let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_SQS", NOWHERE), ("BATCH_QUEUE_URL", NOWHERE)]);
+    let event = by_hand(&records[..2]);
+    let response = consumer::handle(&cut_off, LambdaEvent::new(event, context())).await.unwrap();
+    assert_eq!(failed_messages(&response), [""; 0]);
+    assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 2));
+    // The others by hand; the tick would start them when the plan that was never sent has run out.
+    deployment.consume(by_hand(&records)).await.unwrap();
+    assert_eq!((deployment.stats().calls, deployment.due().await.len()), (4, 0));
+}

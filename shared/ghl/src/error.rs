@@ -84,12 +84,15 @@ fn cause(call: &Call, status: u16, json: &Value, message: &str) -> Option<Cause>
     let message = message.to_ascii_lowercase();
     // A timeout at GHL's own gateway comes as 401, and is no fault of the token.
     if message.contains("command timed out") {
-        return Some(Cause::GatewayTimeout);
+        return Some(Cause::Gateway);
     }
     match status {
         400 => duplicate(call, json).or_else(|| missing(call, &message)),
         401 => Some(Cause::Credentials),
         403 if message.contains("token does not have access to this location") => Some(Cause::Credentials),
+        // GHL refuses in JSON. A page comes from the host in front of it (Cloudflare's "Error 1010"), which blocks for a
+        // while and whatever is sent.
+        403 if !json.is_object() => Some(Cause::Gateway),
         // A path that GHL does not know is also a 404: `Cannot PUT /…`, HTML, or nothing at all. To take that for a
         // deleted record would create it anew.
         404 if addressed(call).is_some() && json.is_object() && !message.starts_with("cannot ") => Some(Cause::Missing),
@@ -218,10 +221,10 @@ mod tests {
             (update(), 401, message("The token is not authorized for this scope."), Some(Cause::Credentials)),
             (update(), 401, message("version header was not found."), Some(Cause::Credentials)),
             (update(), 401, String::new(), Some(Cause::Credentials)),
-            (update(), 401, message("Command timed out"), Some(Cause::GatewayTimeout)),
+            (update(), 401, message("Command timed out"), Some(Cause::Gateway)),
             (update(), 403, message("The token does not have access to this location."), Some(Cause::Credentials)),
             (update(), 403, message("Forbidden resource"), None),
-            (update(), 403, "<title>Error 1010</title>".to_owned(), None),
+            (update(), 403, "<title>Error 1010</title>".to_owned(), Some(Cause::Gateway)),
             (update(), 422, message("property x should not exist"), None),
             (update(), 429, message("Too Many Requests"), None),
             (update(), 400, r#"{"statusCode":429,"message":"Too Many Requests"}"#.to_owned(), None),

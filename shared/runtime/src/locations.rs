@@ -73,11 +73,28 @@ struct Entry {
     enabled: Option<bool>,
     dry_run: Option<bool>,
     scope: Option<ScopeId>,
-    limit: Option<NonZeroU32>,
-    window_ms: Option<u32>,
-    daily_limit: Option<u64>,
+    limit: Option<Within<1, 10_000>>,
+    window_ms: Option<Within<100, 3_600_000>>,
+    daily_limit: Option<Within<1, 1_000_000_000>>,
     api: Option<ApiName>,
     token: Option<String>,
+}
+
+/// A whole number of a range, the bounds included.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(try_from = "u64")]
+struct Within<const FROM: u32, const TO: u32>(u32);
+
+impl<const FROM: u32, const TO: u32> TryFrom<u64> for Within<FROM, TO> {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, String> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| (FROM..=TO).contains(number))
+            .map(Within)
+            .ok_or_else(|| format!("{number} is not a whole number from {FROM} to {TO}"))
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -89,16 +106,14 @@ enum ApiName {
 
 impl Entry {
     fn over(self, default: &Location) -> Location {
-        let window = self.window_ms.filter(|ms| *ms > 0).map(|ms| Duration::from_millis(u64::from(ms)));
+        let limit = self.limit.and_then(|limit| NonZeroU32::new(limit.0));
+        let window = self.window_ms.map(|ms| Duration::from_millis(u64::from(ms.0)));
         Location {
             enabled: self.enabled.unwrap_or(default.enabled),
             dry_run: self.dry_run.unwrap_or(default.dry_run),
             scope: self.scope,
-            pace: Pace {
-                limit: self.limit.unwrap_or(default.pace.limit),
-                window: window.unwrap_or(default.pace.window),
-            },
-            daily_limit: self.daily_limit.unwrap_or(default.daily_limit),
+            pace: Pace { limit: limit.unwrap_or(default.pace.limit), window: window.unwrap_or(default.pace.window) },
+            daily_limit: self.daily_limit.map_or(default.daily_limit, |limit| u64::from(limit.0)),
             api: self.api.map_or(default.api, |api| match api {
                 ApiName::V1 => Api::V1,
                 ApiName::V2 => Api::V2,

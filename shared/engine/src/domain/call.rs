@@ -259,8 +259,8 @@ impl Failure {
 pub enum Cause {
     /// The token is wrong, expired, or not for this location.
     Credentials,
-    /// A gateway gave up waiting, whatever the status says.
-    GatewayTimeout,
+    /// It is not GHL that answered but a gateway in front of it: it gave up waiting, or blocks us for a while.
+    Gateway,
     /// The thing that was to be updated does not exist (any more).
     Missing,
     /// It exists already, under this id.

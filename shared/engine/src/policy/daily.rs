@@ -32,10 +32,10 @@ impl Daily {
         if self.is_over(now) { limit } else { limit.saturating_sub(self.used) }
     }
 
-    /// When it starts anew.
+    /// When it starts anew; a day from `now`, if that is not known.
     #[must_use]
     pub fn resets_at(&self, now: EpochMs) -> EpochMs {
-        self.resets_at.filter(|reset| *reset > now).unwrap_or(now)
+        self.resets_at.filter(|reset| *reset > now).unwrap_or(now + DAY)
     }
 
     /// Counts `calls` that were made.

@@ -55,7 +55,7 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         Some(Cause::Missing) => return Class::Gone,
         Some(Cause::Unsupported) => return Class::Permanent,
         // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done.
-        Some(Cause::GatewayTimeout | Cause::Unreadable) => return unanswered(call),
+        Some(Cause::Gateway | Cause::Unreadable) => return unanswered(call),
         None => {}
     }
     match failure.status {
@@ -114,7 +114,7 @@ mod tests {
             (&create, failure(Some(504), true, None), Class::Ambiguous),
             (&upsert, failure(Some(200), true, Some(Cause::Unreadable)), late.clone()),
             (&create, failure(Some(201), true, Some(Cause::Unreadable)), Class::Ambiguous),
-            (&upsert, failure(Some(401), true, Some(Cause::GatewayTimeout)), late),
+            (&upsert, failure(Some(401), true, Some(Cause::Gateway)), late),
             (&upsert, failure(Some(401), true, Some(Cause::Credentials)), Class::Credentials),
             (&upsert, failure(Some(401), true, None), Class::Credentials),
             (&upsert, failure(Some(403), true, Some(Cause::Credentials)), Class::Credentials),

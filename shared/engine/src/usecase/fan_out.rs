@@ -39,7 +39,7 @@ pub enum FannedOut {
 
 /// The batch that comes next, if any.
 pub(super) enum Next {
-    Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason> },
+    Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason>, dry_run: bool },
     Rest { wake_at: Option<EpochMs> },
 }
 
@@ -132,7 +132,7 @@ impl Engine {
         match found {
             Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
-                Next::Batch { location, keys, starts_at: at.max(earliest), reason }
+                Next::Batch { location, keys, starts_at: at.max(earliest), reason, dry_run: false }
             }
             Found::Work { at, .. } => Next::Rest { wake_at: Some(at) },
             Found::Nothing { next_due } => {
@@ -152,11 +152,11 @@ impl Engine {
         now: EpochMs,
     ) -> Result<FannedOut, PortError> {
         match (next, generation) {
-            (Next::Batch { location, keys, starts_at, reason }, Some(generation)) => {
+            (Next::Batch { location, keys, starts_at, reason, dry_run }, Some(generation)) => {
                 let records = keys.len();
                 let early = if reason == Some(WaitReason::Backoff) { Duration::ZERO } else { self.config.early };
                 let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
-                let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run: false };
+                let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;
                 self.ports.meter.note(&Event::Planned { location, generation, records, delay, reason });

@@ -27,20 +27,17 @@ pub(super) fn pause_until(
     }
 }
 
-/// What `reply`, which means `class` unless it is a success, teaches the gate. `trouble` is the operation, if this
-/// would be its first transient failure.
+/// What the `reply` of `operation` (a hash of its record), which means `class` unless it is a success, teaches the gate.
 pub(super) fn lessons(
     reply: &Reply,
     class: Option<&Class>,
     pause_until: Option<EpochMs>,
-    trouble: Option<u32>,
+    operation: u32,
     now: EpochMs,
 ) -> Vec<Signal> {
     let mut lessons = Vec::new();
     match class {
-        Some(class) if class.is_trouble() => {
-            lessons.extend(trouble.map(|operation| Signal::Trouble { operation, at: now }));
-        }
+        Some(class) if class.is_trouble() => lessons.push(Signal::Trouble { operation, at: now }),
         // Whatever it says, GHL is up.
         _ if reply.status.is_some() => lessons.push(Signal::Answered),
         _ => {}

@@ -20,6 +20,8 @@ pub(super) struct Operation {
     /// GHL's id of the opportunity's contact.
     contact_id: Option<GhlId>,
     step: Step,
+    /// Opportunities of the same contact and pipeline under other names: not to be touched.
+    others: Vec<GhlId>,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -43,7 +45,7 @@ impl Operation {
             Payload::Opportunity(_) if ghl_id.is_none() => Step::Find,
             _ => Step::Write,
         };
-        Operation { payload, ghl_id, contact_id, step, diverted: false }
+        Operation { payload, ghl_id, contact_id, step, others: Vec::new(), diverted: false }
     }
 
     /// GHL's id of it, once known.
@@ -109,7 +111,10 @@ impl Operation {
                 self.step = Step::Done;
             }
             (Payload::Opportunity(opportunity), Answer::Opportunities(found)) => {
-                self.ghl_id = found.into_iter().find(|found| found.name == opportunity.name).map(|found| found.id);
+                let (same, others): (Vec<_>, Vec<_>) =
+                    found.into_iter().partition(|found| found.name == opportunity.name);
+                self.ghl_id = same.into_iter().next().map(|found| found.id);
+                self.others = others.into_iter().map(|found| found.id).collect();
                 self.step = Step::Write;
             }
             _ => self.step = Step::Done,
@@ -119,7 +124,8 @@ impl Operation {
     /// Takes another road after a failure of `class`. Returns whether there is one.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
         let other_road = match class {
-            Class::Duplicate(id) if self.ghl_id.is_none() => Some(id.clone()),
+            // Where a contact may have one deal a pipeline only, the one that is there may be another one.
+            Class::Duplicate(id) if self.ghl_id.is_none() && !self.others.contains(id) => Some(id.clone()),
             Class::Gone if self.ghl_id.is_some() => None,
             _ => return false,
         };
@@ -212,6 +218,15 @@ mod tests {
             ));
             assert!(!operation.divert(&Class::Duplicate(id("x8"))), "only once");
         }
+    }
+
+    #[test]
+    fn a_deal_of_another_name_is_never_overwritten() {
+        let mut operation = Operation::new(deal(), None, None);
+        operation.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o8"), name: "Garage".into() }]));
+        assert_eq!(operation.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
+        assert!(!operation.divert(&Class::Duplicate(id("o8"))));
+        assert!(operation.divert(&Class::Duplicate(id("o9"))), "its own, which the search did not show yet");
     }
 
     #[test]

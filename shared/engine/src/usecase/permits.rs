@@ -8,7 +8,7 @@ use futures::lock::Mutex;
 use super::gate_session::{GateSession, Verdict};
 use super::{Engine, Event};
 use crate::domain::{EpochMs, Generation, LocationId, Quota, RecordKey, Reply};
-use crate::policy::{Leased, Run, Signal, WaitReason, WaitUntil};
+use crate::policy::{Admission, Leased, Run, Signal, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// The permits of one run, shared by its workers.
@@ -24,8 +24,8 @@ pub(super) struct Permits<'e> {
 
 struct Shared<'e> {
     session: GateSession<'e>,
-    /// Leased and not used yet; each may be used from its time on.
-    pool: VecDeque<EpochMs>,
+    /// Leased and not used yet.
+    pool: VecDeque<Permit>,
     /// Records that have not made their first call.
     to_start: u32,
     /// What ended the batch, if anything did.
@@ -40,12 +40,32 @@ pub(super) struct For<'a> {
     pub(super) attempt: u32,
     /// Whether it is the record's very first call.
     pub(super) starts: bool,
-    /// The longest wait worth sleeping through.
+    /// The longest pause of the scope worth sleeping through.
     pub(super) patience: Duration,
 }
 
+/// Leave to send one call.
+#[derive(Clone, Copy)]
+pub(super) struct Permit {
+    /// From this time on.
+    pub(super) at: EpochMs,
+    /// Whether it finds out if GHL is up: it goes although the breaker is not closed.
+    pub(super) is_probe: bool,
+}
+
+impl Permit {
+    /// The permits of a lease; none, if it is a wait.
+    pub(super) fn all_of(leased: &Leased) -> VecDeque<Permit> {
+        match leased {
+            Leased::Permits(times) => times.iter().map(|at| Permit { at: *at, is_probe: false }).collect(),
+            Leased::Probe(at) => VecDeque::from([Permit { at: *at, is_probe: true }]),
+            Leased::Wait(_) => VecDeque::new(),
+        }
+    }
+}
+
 enum Step {
-    Use(EpochMs),
+    Use(Permit),
     Wait(WaitUntil),
 }
 
@@ -57,9 +77,9 @@ impl<'e> Permits<'e> {
         run: Run,
         deadline: EpochMs,
         session: GateSession<'e>,
-        leased: Vec<EpochMs>,
+        pool: VecDeque<Permit>,
     ) -> Permits<'e> {
-        let shared = Shared { session, pool: leased.into(), to_start: 0, stopped: None };
+        let shared = Shared { session, pool, to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, shared: Mutex::new(shared) }
     }
 
@@ -83,27 +103,23 @@ impl<'e> Permits<'e> {
     /// # Errors
     /// When that takes longer than it is worth: the batch is over, and this is when to go on.
     pub(super) async fn acquire(&self, wanted: For<'_>) -> Result<(), WaitUntil> {
-        let clock = &self.engine.ports.clock;
         loop {
-            let step = self.step().await;
-            let wait = match step {
-                Step::Use(at) => {
-                    self.sleep_until(WaitUntil { at, reason: WaitReason::Pace }, wanted).await;
-                    let mut shared = self.shared.lock().await;
-                    match shared.session.view().blocked(clock.now()) {
-                        // Something happened while we waited; the permit stays good.
-                        Some(_) if !shared.session.view().is_probing() => shared.pool.push_front(at),
-                        _ => {
-                            shared.to_start -= u32::from(wanted.starts && shared.to_start > 0);
-                            return Ok(());
-                        }
+            let wait = match self.step().await {
+                Step::Use(permit) => {
+                    self.sleep_until(WaitUntil { at: permit.at, reason: WaitReason::Pace }, wanted).await;
+                    if self.still_stands(permit, wanted).await {
+                        return Ok(());
                     }
                     continue;
                 }
                 Step::Wait(wait) => wait,
             };
-            let now = clock.now();
-            let too_long = now.until(wait.at) > wanted.patience;
+            // After a 429, a pause is worth as much as a backoff. An open breaker never is.
+            let patience = match wait.reason {
+                WaitReason::Pause(_) => wanted.patience,
+                _ => self.engine.config.patience,
+            };
+            let too_long = self.engine.ports.clock.now().until(wait.at) > patience;
             if too_long || wait.at + self.engine.config.request_timeout > self.deadline {
                 let wait = if too_long { wait } else { WaitUntil { reason: WaitReason::Deadline, ..wait } };
                 self.shared.lock().await.stopped.get_or_insert(wait);
@@ -119,21 +135,28 @@ impl<'e> Permits<'e> {
         if now + self.engine.config.request_timeout > self.deadline {
             return Step::Wait(WaitUntil { at: self.deadline, reason: WaitReason::Deadline });
         }
-        if let Some(wait) = shared.session.view().blocked(now) {
+        let gate = shared.session.view();
+        if let Some(wait) = gate.paused(now) {
             return Step::Wait(wait);
         }
-        if let Some(at) = shared.pool.pop_front() {
-            return Step::Use(at);
+        let probe_is_ours = shared.pool.front().is_some_and(|permit| permit.is_probe);
+        let from_pool = match gate.breaker().admit(now) {
+            Admission::Calls => true,
+            // The next call is the probe, and is leased as such.
+            Admission::Probe => false,
+            Admission::WaitUntil(_) if probe_is_ours => true,
+            Admission::WaitUntil(at) => return Step::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
+        };
+        if from_pool && let Some(permit) = shared.pool.pop_front() {
+            return Step::Use(permit);
         }
         match self.lease(&mut shared, now).await {
-            Ok(Leased::Permits(permits)) => {
-                shared.pool = permits.into();
-                match shared.pool.pop_front() {
-                    Some(at) => Step::Use(at),
-                    None => Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace }),
-                }
-            }
             Ok(Leased::Wait(wait)) => Step::Wait(wait),
+            Ok(leased) => {
+                shared.pool = Permit::all_of(&leased);
+                let none = Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace });
+                shared.pool.pop_front().map_or(none, Step::Use)
+            }
             Err(error) => {
                 let scope = shared.session.scope();
                 self.engine.ports.meter.note(&Event::PortFailed { scope, error: &error });
@@ -142,10 +165,25 @@ impl<'e> Permits<'e> {
         }
     }
 
+    /// Whether nothing has happened, while its time came, that stops `permit`. If so it stays good for later.
+    async fn still_stands(&self, permit: Permit, wanted: For<'_>) -> bool {
+        let mut shared = self.shared.lock().await;
+        let now = self.engine.ports.clock.now();
+        let gate = shared.session.view();
+        let admitted = permit.is_probe || gate.breaker().admit(now) == Admission::Calls;
+        if gate.paused(now).is_some() || !admitted {
+            shared.pool.push_front(permit);
+            return false;
+        }
+        shared.to_start -= u32::from(wanted.starts && shared.to_start > 0);
+        true
+    }
+
     async fn lease(&self, shared: &mut Shared<'e>, now: EpochMs) -> Result<Leased, PortError> {
         let want = shared.to_start.clamp(1, self.engine.config.lease_size);
         let rules = shared.session.rules().clone();
         let (run, in_batch) = (&self.run, self.batch.is_some());
+        let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
         shared
             .session
             .change(|_, gate| {
@@ -156,10 +194,11 @@ impl<'e> Permits<'e> {
                         reason: WaitReason::Deadline,
                     }));
                 }
+                gate.give_back(&run.holder, unused);
                 match gate.lease(now, run, want, &rules) {
-                    permits @ Leased::Permits(_) => Verdict::Store(permits),
                     // Nothing to write down: ask again when the time has come.
                     wait @ Leased::Wait(_) => Verdict::Keep(wait),
+                    leased => Verdict::Store(leased),
                 }
             })
             .await

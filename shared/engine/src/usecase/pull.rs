@@ -1,5 +1,7 @@
 //! Reading what changed in GHL, under the same gate as everything else.
 
+use std::collections::VecDeque;
+
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::permits::{For, Permits};
@@ -47,7 +49,7 @@ impl Engine {
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
-        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, session, Vec::new());
+        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, session, VecDeque::new());
         let pulled = self.pull(location, since, &permits, &mut page).await;
         let (mut session, unused, _) = permits.close();
         session
@@ -106,14 +108,14 @@ impl Engine {
             let delay = backoff.delay(attempt, ports.dice.roll());
             let pause = class.as_ref().and_then(|class| pause_until(&self.config, &reply.quota, class, delay, now));
             // Reads of a location are one operation to the breaker, whatever they read.
-            let trouble = (attempt == 0).then_some(0);
-            permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, trouble, now)).await;
+            permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, 0, now)).await;
             let wait = match &class {
                 Some(Class::Throttled) => {
                     pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
                 }
                 Some(Class::Transient { .. }) => {
-                    let at = pause.map_or(now + delay, |time| time.max(now + delay));
+                    let asked = reply.quota.retry_after.map(|after| after.from(now));
+                    let at = asked.map_or(now + delay, |time| time.max(now + delay));
                     Some(WaitUntil { at, reason: WaitReason::Backoff })
                 }
                 _ => None,

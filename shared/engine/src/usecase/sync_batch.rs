@@ -1,21 +1,24 @@
 //! Sending one batch.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::fan_out::{LOOKS, Planning};
+use super::fan_out::{LOOKS, Next, Planning};
 use super::gate_session::{GateSession, Verdict};
 use super::look::{Found, JustEnded};
-use super::permits::Permits;
+use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, Holder, LocationSettings};
-use crate::policy::{Leased, Opening, Run, TakeRefused, WaitUntil};
+use crate::policy::{Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// What is kept of the function's time to write everything down.
 const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
 /// A batch that found nothing to do is not followed by another before this has passed: the index may lag.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
+/// A store that failed is given this long to recover.
+const STORE_DELAY: Duration = Duration::from_secs(5);
 /// One invocation of the function that sends a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -27,7 +30,7 @@ pub struct Invocation {
 
 /// How a batch was started.
 enum Start {
-    Run { generation: Generation, permits: Vec<EpochMs> },
+    Run { generation: Generation, permits: VecDeque<Permit> },
     Refused(TakeRefused),
     TooEarly(WaitUntil),
 }
@@ -61,7 +64,10 @@ impl Engine {
             report.not_run = Some(NotRun::NotEnabled);
             return Ok(());
         };
-        let rules = self.config.rules(&settings);
+        let Some((_, rules)) = self.enabled_members(&settings.scope).await? else {
+            report.not_run = Some(NotRun::NotEnabled);
+            return Ok(());
+        };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let mut session = GateSession::open(self, settings.scope.clone(), rules).await?;
         let (generation, permits) = match self.start(&mut session, batch, &run).await? {
@@ -84,9 +90,14 @@ impl Engine {
         let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
         let (session, unused, stopped) = permits.close();
         report.stopped = stopped;
-        // Nothing but what the index still showed: it lags.
-        let idle = report.skipped as usize == batch.keys.len();
-        let after = Finished { holder: &run.holder, unused, ended: &ended, idle };
+        let store_failed = report.not_run.is_some() || stopped.is_some_and(|stop| stop.reason == WaitReason::Store);
+        let rest = match report.skipped as usize {
+            _ if store_failed => STORE_DELAY,
+            // Nothing but what the index still showed: it lags.
+            skipped if skipped == batch.keys.len() => IDLE_DELAY,
+            _ => Duration::ZERO,
+        };
+        let after = Finished { holder: &run.holder, unused, ended: &ended, rest };
         self.finish(session, &settings, after).await
     }
 
@@ -103,11 +114,10 @@ impl Engine {
                 }
                 let generation = gate.generation();
                 match gate.lease(now, run, want, &rules) {
-                    Leased::Permits(permits) => Verdict::Store(Start::Run { generation, permits }),
-                    Leased::Wait(wait) if now.until(wait.at) <= self.config.patience => {
-                        Verdict::Store(Start::Run { generation, permits: Vec::new() })
+                    Leased::Wait(wait) if now.until(wait.at) > self.config.patience => {
+                        Verdict::Keep(Start::TooEarly(wait))
                     }
-                    Leased::Wait(wait) => Verdict::Keep(Start::TooEarly(wait)),
+                    leased => Verdict::Store(Start::Run { generation, permits: Permit::all_of(&leased) }),
                 }
             })
             .await
@@ -120,7 +130,10 @@ impl Engine {
         let (location, keys) = (batch.location_id.clone(), batch.keys.clone());
         let found = Found::Work { location, keys, at: wait.at };
         let opening = Opening { at: wait.at, reason: Some(wait.reason), records: 1 };
-        let next = self.next(found, opening, now, now, None);
+        let mut next = self.next(found, opening, now, now, None);
+        if let Next::Batch { dry_run, .. } = &mut next {
+            *dry_run = batch.dry_run;
+        }
         let planning = session
             .change(|_, gate| {
                 let stale = batch.generation.is_some_and(|generation| generation != gate.generation());
@@ -141,7 +154,7 @@ impl Engine {
         &self,
         mut session: GateSession<'_>,
         settings: &LocationSettings,
-        Finished { holder, unused, ended, idle }: Finished<'_>,
+        Finished { holder, unused, ended, rest }: Finished<'_>,
     ) -> Result<(), PortError> {
         let scope = settings.scope.clone();
         let rules = session.rules().clone();
@@ -154,8 +167,7 @@ impl Engine {
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
             let found = self.look(&members, after.generation().0, opening.records, opening.at, ended).await?;
-            let earliest = if idle { now + IDLE_DELAY } else { now };
-            let next = self.next(found, opening, now, earliest, kick.1);
+            let next = self.next(found, opening, now, now + rest, kick.1);
             let planning = session
                 .change(|entry, gate| {
                     if !gate.is_run_of(holder) {
@@ -189,6 +201,6 @@ struct Finished<'a> {
     unused: u32,
     /// What the due index may not show yet.
     ended: &'a JustEnded,
-    /// Whether there was nothing to do in it.
-    idle: bool,
+    /// The next batch waits at least this long.
+    rest: Duration,
 }

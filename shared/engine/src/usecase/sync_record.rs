@@ -83,8 +83,6 @@ struct Progress {
     operation: Operation,
     /// Retries so far.
     retries: u32,
-    /// Whether its first transient failure has been told to the breaker.
-    troubled: bool,
     called: bool,
     /// A call without an answer may arrive until then.
     not_before: Option<EpochMs>,
@@ -97,7 +95,6 @@ impl RecordSync<'_, '_> {
         let mut progress = Progress {
             operation: Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id),
             retries: 0,
-            troubled: false,
             called: false,
             not_before: record.not_before,
             error: None,
@@ -164,14 +161,15 @@ impl RecordSync<'_, '_> {
 
         let backoff = config.backoff.delay(progress.retries, ports.dice.roll());
         let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
-        let trouble = (!progress.troubled).then(|| operation_hash(record));
-        progress.troubled |= class.as_ref().is_some_and(Class::is_trouble);
-        self.permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, trouble, now)).await;
+        let lessons = lessons(&reply, class.as_ref(), pause, operation_hash(record), now);
+        self.permits.settle(sent_at, &reply, lessons).await;
+        // What GHL asks for is never shortened.
+        let asked = reply.quota.retry_after.map_or(Duration::ZERO, |after| now.until(after.from(now)));
 
         match (reply.answer, class) {
             (Err(failure), Some(class)) => {
                 progress.error = Some(last_error(&class, failure, now));
-                self.after_failure(record, progress, call, class, pause, now, backoff)
+                self.after_failure(record, progress, call, class, pause, now, backoff.max(asked))
             }
             (answer, _) => {
                 answer.into_iter().for_each(|answer| progress.operation.advance(answer));

@@ -125,7 +125,10 @@ fn a_bad_location_is_a_fault_that_names_it_and_not_its_token() {
     for (json, expected) in [
         (r#"{"a b":{}}"#, "location_id"),
         (r#"{"a":{"tokn":"pit-secret"}}"#, "tokn"),
-        (r#"{"a":{"limit":0,"token":"pit-secret"}}"#, "limit"),
+        (r#"{"a":{"limit":0,"token":"pit-secret"}}"#, "0 is not a whole number from 1 to 10000"),
+        (r#"{"a":{"window_ms":0}}"#, "0 is not a whole number from 100 to 3600000"),
+        (r#"{"a":{"daily_limit":0}}"#, "0 is not a whole number from 1 to"),
+        (r#"{"a":{"limit":-1}}"#, "-1"),
         (r#"{"a":{"token":"pit-secret","api":"v3"}}"#, "v3"),
         (r#"[]"#, "map"),
     ] {

@@ -20,7 +20,7 @@ use super::{Admission, Breaker, Daily, Ledger, Pacing, Pause, Rules, WaitReason,
 use crate::domain::{EpochMs, Generation, Holder, Pace};
 
 /// A message that has not arrived this long after it should have is given up; another is planned.
-const PLAN_GRACE: Duration = Duration::from_secs(30);
+const PLAN_GRACE: Duration = Duration::from_secs(60);
 /// A batch is not planned to go on longer than this, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
 
@@ -102,6 +102,8 @@ pub enum TakeRefused {
 pub enum Leased {
     /// The times from which on each call may be sent, ascending; at least one.
     Permits(Vec<EpochMs>),
+    /// One call, from this time on, that finds out whether GHL is up. Nobody else calls until it is over.
+    Probe(EpochMs),
     /// None now.
     Wait(WaitUntil),
 }
@@ -229,6 +231,7 @@ impl Gate {
         self.pacing.leased_until(last, pace);
         if probe {
             self.breaker.probe(last + rules.request_timeout + 2 * rules.late_arrival);
+            return Leased::Probe(last);
         }
         Leased::Permits(permits)
     }
@@ -236,13 +239,17 @@ impl Gate {
     /// What stands in the way of any call now, be there permits or not.
     #[must_use]
     pub fn blocked(&self, now: EpochMs) -> Option<WaitUntil> {
-        if let Some(pause) = self.pause.filter(|pause| pause.until > now) {
-            return Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) });
-        }
-        match self.breaker.admit(now) {
+        self.paused(now).or_else(|| match self.breaker.admit(now) {
             Admission::WaitUntil(at) => Some(WaitUntil { at, reason: WaitReason::Breaker }),
             Admission::Calls | Admission::Probe => None,
-        }
+        })
+    }
+
+    /// The pause of the whole scope, if there is one now.
+    #[must_use]
+    pub fn paused(&self, now: EpochMs) -> Option<WaitUntil> {
+        let pause = self.pause.filter(|pause| pause.until > now)?;
+        Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) })
     }
 
     /// Gives permits back that were not used.
@@ -260,12 +267,6 @@ impl Gate {
             self.breaker.batch_ended(rules.batch_size);
             self.pacing.relax(now);
         }
-    }
-
-    /// Whether one call is finding out whether GHL is up.
-    #[must_use]
-    pub fn is_probing(&self) -> bool {
-        matches!(self.breaker, Breaker::HalfOpen { .. })
     }
 
     /// Whether `holder` has the run.

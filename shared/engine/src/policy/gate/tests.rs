@@ -43,6 +43,7 @@ fn taken() -> (Gate, Run) {
 fn permits(leased: Leased) -> Vec<EpochMs> {
     match leased {
         Leased::Permits(permits) => permits,
+        Leased::Probe(at) => panic!("a probe at {at}"),
         Leased::Wait(wait) => panic!("{wait:?}"),
     }
 }
@@ -51,6 +52,7 @@ fn waits(leased: Leased) -> WaitUntil {
     match leased {
         Leased::Wait(wait) => wait,
         Leased::Permits(permits) => panic!("{} permits", permits.len()),
+        Leased::Probe(at) => panic!("a probe at {at}"),
     }
 }
 
@@ -140,7 +142,7 @@ fn an_open_breaker_lets_one_record_through_when_its_time_has_come() {
     let reset = T0 + s(60);
     assert_eq!(gate.opening(T0, &rules()), Opening { at: reset, reason: Some(WaitReason::Breaker), records: 1 });
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
-    assert_eq!(permits(gate.lease(reset, &prober, 5, &rules())), [reset]);
+    assert_eq!(gate.lease(reset, &prober, 5, &rules()), Leased::Probe(reset));
     assert_eq!(waits(gate.lease(reset, &prober, 5, &rules())).reason, WaitReason::Breaker);
     gate.learn(&Signal::Answered, &rules());
     assert_eq!(permits(gate.lease(reset, &prober, 5, &rules())).len(), 5);
@@ -153,7 +155,7 @@ fn a_probe_that_found_nothing_to_send_leaves_the_next_one_free_to_go() {
     (0..5).for_each(|operation| gate.learn(&Signal::Trouble { operation, at: T0 }, &rules()));
     let reset = T0 + s(60);
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
-    permits(gate.lease(reset, &prober, 1, &rules()));
+    assert_eq!(gate.lease(reset, &prober, 1, &rules()), Leased::Probe(reset));
     gate.give_back(&run.holder, 1);
     gate.finish(reset + s(1), &run.holder, &rules());
     assert_eq!(gate.opening(reset + s(1), &rules()), Opening { at: reset + s(1), reason: None, records: 1 });
@@ -261,17 +263,20 @@ proptest! {
                 }
                 Step::Lease { by, want } => {
                     let Some(run) = runs[usize::from(by)].clone().filter(|run| gate.is_run_of(&run.holder)) else { continue };
-                    let probing = matches!(gate.breaker().admit(now), Admission::Probe);
-                    if let Leased::Permits(permits) = gate.lease(now, &run, want, &rules) {
-                        prop_assert!(!permits.is_empty() && permits.len() <= want as usize);
-                        prop_assert!(permits.iter().all(|at| *at + rules.request_timeout + rules.late_arrival <= run.until));
-                        prop_assert!(gate.pause().is_none_or(|pause| pause.until <= now), "a permit in a pause");
-                        if probing {
-                            prop_assert_eq!(permits.len(), 1);
+                    let permits = match gate.lease(now, &run, want, &rules) {
+                        Leased::Permits(permits) => permits,
+                        Leased::Probe(at) => {
                             prop_assert!(probe_until.is_none_or(|until| until <= now), "two probes at once");
-                            probe_until = Some(permits[0] + rules.request_timeout);
+                            probe_until = Some(at + rules.request_timeout);
+                            vec![at]
                         }
-                    }
+                        Leased::Wait(_) => continue,
+                    };
+                    prop_assert!(!permits.is_empty() && permits.len() <= want as usize);
+                    prop_assert!(
+                        permits.iter().all(|at| *at + rules.request_timeout + rules.late_arrival <= run.until)
+                    );
+                    prop_assert!(gate.pause().is_none_or(|pause| pause.until <= now), "a permit in a pause");
                 }
                 Step::Trouble(operation) => {
                     gate.learn(&Signal::Trouble { operation, at: now }, &rules);
