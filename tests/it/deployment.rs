@@ -71,17 +71,9 @@ impl Deployment {
         Deployment::with(options()).await
     }
 
-    /// On this machine a request that was sent arrives within moments, and so does a message: nothing has to be waited
-    /// for as long as on the way to GHL.
     pub(crate) async fn with(options: StackOptions) -> Deployment {
         let stack = Stack::start(options).await.unwrap();
-        let config = EngineConfig {
-            late_arrival: Duration::from_millis(200),
-            search_lag: Duration::from_millis(200),
-            ..stack.engine.config().clone()
-        };
-        let engine = Engine::new(stack.engine.ports().clone(), config);
-        Deployment { stack, engine, remote: None }
+        Deployment { engine: nearby(&stack.engine), stack, remote: None }
     }
 
     /// With an intermediary on the way to GHL, which does `acts` to the first requests, one each.
@@ -98,7 +90,7 @@ impl Deployment {
     /// An engine of the same deployment, some of whose environment is different.
     pub(crate) fn engine_with(&self, changes: &[(&str, &str)]) -> Engine {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
-        Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine
+        nearby(&Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine)
     }
 
     pub(crate) async fn put(&self, records: &[PutRecord]) -> PutReport {
@@ -235,12 +227,28 @@ impl Deployment {
     }
 }
 
+/// The engine, told that GHL is on this machine: a request that was sent arrives or fails within moments.
+fn nearby(engine: &Engine) -> Engine {
+    let config = EngineConfig {
+        request_timeout: Duration::from_secs(4),
+        late_arrival: Duration::from_millis(200),
+        search_lag: Duration::from_millis(200),
+        ..engine.config().clone()
+    };
+    Engine::new(engine.ports().clone(), config)
+}
+
 /// The context of an invocation that has a minute, like no other's.
 pub(crate) fn context() -> Context {
+    context_with(PATIENCE)
+}
+
+/// The context of an invocation that has so much time left.
+pub(crate) fn context_with(left: Duration) -> Context {
     static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
     let mut context = Context::default();
     context.request_id = format!("request-{}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-    context.deadline = (SystemClock.now() + PATIENCE).0;
+    context.deadline = (SystemClock.now() + left).0;
     context
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::time::Duration;
 
 use consumer::ConsumerError;
 use ghl_sync_engine::domain::{PutRecord, RecordKey};
-use lambda_runtime::LambdaEvent;
+use ghl_sync_local::stack::StackOptions;
+use lambda_runtime::{Context, LambdaEvent};
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, LOCATION, context, failed_messages, sqs_event};
+use crate::deployment::{Deployment, LOCATION, by_hand, context, context_with, failed_messages, options, sqs_event};
 use crate::records::{contacts, sample_contacts};
 
 /// Every event in `events/`, by its name.
@@ -137,7 +139,43 @@ async fn bodies_that_are_no_batch_are_each_reported() {
     let ids: Vec<String> = (0..bodies.len()).map(|number| format!("m{number}")).collect();
     let event = sqs_event(ids.iter().map(String::as_str).map(Some).zip(bodies));
     assert_eq!(failed_messages(&deployment.consume(event).await.unwrap()), ids);
+    let without_body = json!({ "Records": [{ "messageId": "m1", "eventSource": "aws:sqs" }] });
+    assert_eq!(failed_messages(&deployment.consume(without_body).await.unwrap()), ["m1"]);
     assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn a_message_that_names_a_record_twice_sends_it_once() {
+    let deployment = Deployment::start().await;
+    let record = contacts(1).remove(0);
+    deployment.put(std::slice::from_ref(&record)).await;
+    deployment.consume(by_hand(&[record.clone(), record])).await.unwrap();
+    assert_eq!((deployment.stats().calls, deployment.due().await.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_message_may_name_more_records_than_dynamodb_reads_at_once() {
+    let deployment = Deployment::with(StackOptions { limit: 200, ..options() }).await;
+    let records = contacts(120);
+    deployment.put(&records).await;
+    deployment.consume(by_hand(&records)).await.unwrap();
+    assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (120, 0));
+}
+
+#[tokio::test]
+async fn an_invocation_without_time_leaves_everything_due() {
+    let deployment = Deployment::start().await;
+    let records = contacts(3);
+    deployment.put(&records).await;
+    let event = by_hand(&records);
+    for context in [context_with(Duration::from_secs(2)), context_with(Duration::ZERO), Context::default()] {
+        let event = LambdaEvent::new(event.clone(), context);
+        let response = consumer::handle(&deployment.engine, event).await.unwrap();
+        assert_eq!(failed_messages(&response), [""; 0]);
+        assert_eq!((deployment.stats().calls, deployment.due().await.len()), (0, 3));
+    }
+    deployment.run_until_synced().await;
+    assert_eq!(deployment.stats().contacts, 3);
 }
 
 #[tokio::test]

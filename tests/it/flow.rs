@@ -180,7 +180,7 @@ async fn each_location_has_its_own_records_and_its_own_quota() {
     deployment.synced().await;
     let stats = deployment.stats();
     assert_eq!(counts(&stats), (30, 30, 0, 0));
-    assert_eq!((stats.status_429, stats.max_in_any_window), (0, 10));
+    assert!(stats.status_429 == 0 && stats.max_in_any_window <= 10, "{stats:?}");
     assert_ne!(deployment.ghl_id(&of_north[0]).await, deployment.ghl_id(&of_south[0]).await);
 }
 
@@ -273,7 +273,6 @@ async fn a_location_in_dry_run_makes_no_call_and_shows_what_it_would_send() {
 }
 
 #[tokio::test]
-#[ignore = "bug: in a dry run, an opportunity waits forever for its contact, which never gets an id"]
 async fn a_dry_run_comes_to_an_end_for_opportunities_too() {
     let deployment = Deployment::with(StackOptions { dry_run: true, ..options() }).await;
     deployment.put(&contacts_with_opportunities(&["a"])).await;

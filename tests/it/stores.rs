@@ -1,10 +1,16 @@
 //! DynamoDB and SQS out of reach.
 
+use std::time::Duration;
+
+use ghl_sync_local::sandbox::SandboxOptions;
+use ghl_sync_local::stack::StackOptions;
 use lambda_runtime::LambdaEvent;
 use scheduler::SchedulerError;
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::deployment::{Deployment, by_hand, context, failed_messages};
+use crate::deployment::{Deployment, by_hand, context, context_with, failed_messages, options, sandbox};
 use crate::records::contacts;
 
 /// Nobody listens there.
@@ -26,6 +32,31 @@ async fn a_batch_without_dynamodb_is_acknowledged_and_calls_nobody() {
     // It was only a hint: it does as well a second time.
     deployment.consume(event).await.unwrap();
     assert_eq!(deployment.stats().contacts, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dynamodb_that_goes_away_during_a_batch_loses_and_doubles_nothing() {
+    let latency = Duration::from_millis(500)..=Duration::from_millis(500);
+    let ghl = sandbox(SandboxOptions { latency, ..SandboxOptions::default() });
+    let deployment = Deployment::with(StackOptions { ghl, ..options() }).await;
+    let records = contacts(3);
+    deployment.put(&records).await;
+    let cable = Cable::to(&deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
+    let engine = deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", &cable.url)]);
+
+    let event = LambdaEvent::new(by_hand(&records), context_with(Duration::from_secs(7)));
+    let batch = tokio::spawn(async move { consumer::handle(&engine, event).await });
+    while deployment.stats().calls < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    cable.cut();
+    assert_eq!(failed_messages(&batch.await.unwrap().unwrap()), [""; 0]);
+    assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (3, 3), "nobody could write it down");
+
+    // When the run of the dead invocation is over, somebody else goes on.
+    deployment.run_until_synced().await;
+    let stats = deployment.stats();
+    assert_eq!((stats.calls, stats.contacts, stats.duplicates), (6, 3, 0));
 }
 
 #[tokio::test]
@@ -62,4 +93,32 @@ async fn a_batch_without_sqs_is_sent_though_the_next_one_cannot_be_planned() {
     // The others by hand; the tick would start them when the plan that was never sent has run out.
     deployment.consume(by_hand(&records)).await.unwrap();
     assert_eq!((deployment.stats().calls, deployment.due().await.len()), (4, 0));
+}
+
+/// A way to a server that can be cut.
+struct Cable {
+    url: String,
+    carrying: JoinHandle<()>,
+}
+
+impl Cable {
+    async fn to(server: &str) -> Cable {
+        let server = server.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let carrying = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let mut server = TcpStream::connect(&server).await.unwrap();
+                connections.spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+            }
+        });
+        Cable { url, carrying }
+    }
+
+    /// Ends all connections, and takes no new ones.
+    fn cut(self) {
+        self.carrying.abort();
+    }
 }

@@ -1,6 +1,8 @@
 //! The ledger's theorem, under its stated assumptions: whatever the network, the holders and their clocks do, no window
 //! of any phase at the server ever holds more calls than the limit; and the pace comes within 1 % of what is possible.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZeroU32;

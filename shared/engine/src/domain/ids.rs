@@ -92,6 +92,13 @@ text_id!(
     Holder, "holder", check_line
 );
 
+impl GhlId {
+    /// Stands for an id that GHL would give, in a dry run.
+    pub(crate) fn unknown() -> GhlId {
+        GhlId("unknown".to_owned())
+    }
+}
+
 impl From<LocationId> for ScopeId {
     fn from(location: LocationId) -> ScopeId {
         ScopeId(location.0)

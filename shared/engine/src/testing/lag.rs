@@ -1,6 +1,7 @@
 //! An index that shows what was written some time later, as a global secondary index does.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::TestDice;
@@ -24,14 +25,13 @@ impl Lag {
     /// Every change is seen this much later.
     #[must_use]
     pub fn of(lag: Duration) -> Lag {
-        let ms = milliseconds(lag);
-        Lag { least_ms: ms, most_ms: ms, dice: TestDice::seeded(0) }
+        Lag::within(&(lag..=lag), TestDice::seeded(0))
     }
 
-    /// Each change is seen up to this much later, as `dice` will have it.
+    /// Each change is seen so much later, as `dice` will have it.
     #[must_use]
-    pub fn up_to(most: Duration, dice: TestDice) -> Lag {
-        Lag { least_ms: 0, most_ms: milliseconds(most), dice }
+    pub fn within(range: &RangeInclusive<Duration>, dice: TestDice) -> Lag {
+        Lag { least_ms: milliseconds(*range.start()), most_ms: milliseconds(*range.end()), dice }
     }
 
     fn next(&self) -> Duration {
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn the_changes_of_a_key_are_seen_in_their_order() {
         for seed in 0..50 {
-            let mut index = LaggingIndex::new(Lag::up_to(Duration::from_millis(50), TestDice::seeded(seed)));
+            let mut index =
+                LaggingIndex::new(Lag::within(&(Duration::ZERO..=Duration::from_millis(50)), TestDice::seeded(seed)));
             (1..=20).for_each(|n| index.set(EpochMs(n), &"a", Some(n)));
             let mut last = 0;
             for now in 20..100 {

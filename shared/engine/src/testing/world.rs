@@ -21,8 +21,10 @@ use crate::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutRe
 
 /// How often the schedule ticks.
 const TICK: Duration = Duration::from_secs(60);
-/// Every so manieth tick is a sweep.
+/// One tick in so many is a sweep.
 const SWEEP: u64 = 15;
+/// After so many invocations something runs in circles, and the queue's trigger stops.
+const STORM: u64 = 5_000;
 /// How often [`World::run_until_settled`] looks.
 const LOOK: Duration = Duration::from_millis(200);
 /// GHL's limit, and what we are told to keep to.
@@ -39,8 +41,8 @@ pub struct Setup {
     pub locations: BTreeMap<LocationId, LocationSettings>,
     /// How GHL behaves.
     pub ghl: GhlSettings,
-    /// How late the due index and the index of gates show a change, at most.
-    pub index_lag: Duration,
+    /// How late the due index and the index of gates show a change.
+    pub index_lag: RangeInclusive<Duration>,
     /// What the way to a store takes, and the way back, in milliseconds.
     pub store_ms: RangeInclusive<u64>,
     /// A function is killed after this long.
@@ -57,11 +59,10 @@ impl Default for Setup {
     fn default() -> Self {
         let mut config = EngineConfig::default();
         config.backoff.jitter = Duration::ZERO;
-        let settings = Setup::settings("loc");
         Setup {
             seed: 1,
             config,
-            locations: settings.map(|settings| (settings.0, settings.1)).into_iter().collect(),
+            locations: Setup::settings("loc").into_iter().collect(),
             ghl: GhlSettings {
                 pace: PACE,
                 shared_quota: false,
@@ -72,7 +73,7 @@ impl Default for Setup {
                 work_ms: 50..=200,
                 search_lag: Duration::from_secs(10),
             },
-            index_lag: Duration::ZERO,
+            index_lag: Duration::ZERO..=Duration::ZERO,
             store_ms: 1..=4,
             function_timeout: Duration::from_secs(60),
             visibility: Duration::from_secs(360),
@@ -97,7 +98,7 @@ impl Setup {
     pub fn start(self) -> Arc<World> {
         let clock = TestClock::start();
         let dice = TestDice::seeded(self.seed);
-        let lag = || Lag::up_to(self.index_lag, dice.fork());
+        let lag = || Lag::within(&self.index_lag, dice.fork());
         let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
         let gates = Arc::new(MemoryGateStore::new(clock, lag()));
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
@@ -373,7 +374,7 @@ impl fmt::Debug for World {
 
 /// The queue's trigger.
 async fn consume(world: Arc<World>) {
-    loop {
+    while world.invocations() < STORM {
         let delivery = world.queue.receive().await;
         world.handle(delivery);
     }

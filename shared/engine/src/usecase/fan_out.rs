@@ -39,8 +39,18 @@ pub enum FannedOut {
 
 /// The batch that comes next, if any.
 pub(super) enum Next {
-    Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason>, dry_run: bool },
-    Rest { wake_at: Option<EpochMs> },
+    Batch {
+        location: LocationId,
+        keys: Vec<RecordKey>,
+        starts_at: EpochMs,
+        reason: Option<WaitReason>,
+        dry_run: bool,
+        /// What was put a moment ago, and is not in the index yet, may go before it.
+        wake_at: Option<EpochMs>,
+    },
+    Rest {
+        wake_at: Option<EpochMs>,
+    },
 }
 
 /// What came of an attempt to write down what comes next.
@@ -76,7 +86,7 @@ impl Engine {
             after.bury_expired_run(now, session.rules());
             let opening = after.opening(now, session.rules());
             let kick = session.kick();
-            let found = self.look(&members, generation.0, opening.records, opening.at, &JustEnded::default()).await?;
+            let found = self.look(&members, after.turn(), opening.records, opening.at, &JustEnded::default()).await?;
             let next = self.next(found, opening, now, now, kick.1);
             if let Some(plan) = planned {
                 match &next {
@@ -129,17 +139,15 @@ impl Engine {
         earliest: EpochMs,
         kicked_at: Option<EpochMs>,
     ) -> Next {
+        // What was put a moment ago may not be in the index yet.
+        let indexed_by = kicked_at.map(|kicked| kicked + self.config.index_lag).filter(|time| *time > now);
         match found {
             Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
-                Next::Batch { location, keys, starts_at: at.max(earliest), reason, dry_run: false }
+                Next::Batch { location, keys, starts_at: at.max(earliest), reason, dry_run: false, wake_at: indexed_by }
             }
-            Found::Work { at, .. } => Next::Rest { wake_at: Some(at) },
-            Found::Nothing { next_due } => {
-                // What was put a moment ago may not be in the index yet.
-                let indexed_by = kicked_at.map(|kicked| kicked + self.config.index_lag).filter(|time| *time > now);
-                Next::Rest { wake_at: [next_due, indexed_by].into_iter().flatten().min() }
-            }
+            Found::Work { at, .. } => Next::Rest { wake_at: [Some(at), indexed_by].into_iter().flatten().min() },
+            Found::Nothing { next_due } => Next::Rest { wake_at: [next_due, indexed_by].into_iter().flatten().min() },
         }
     }
 
@@ -152,7 +160,7 @@ impl Engine {
         now: EpochMs,
     ) -> Result<FannedOut, PortError> {
         match (next, generation) {
-            (Next::Batch { location, keys, starts_at, reason, dry_run }, Some(generation)) => {
+            (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
                 let early = if reason == Some(WaitReason::Backoff) { Duration::ZERO } else { self.config.early };
                 let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
@@ -175,7 +183,7 @@ impl Next {
     /// Writes it into the gate.
     pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, rules: &Rules) -> Option<Generation> {
         match self {
-            Next::Batch { starts_at, .. } => Some(gate.plan(now, *starts_at, rules)),
+            Next::Batch { starts_at, wake_at, .. } => Some(gate.plan(now, *starts_at, *wake_at, rules)),
             Next::Rest { wake_at } => {
                 gate.rest(now, *wake_at, rules);
                 None

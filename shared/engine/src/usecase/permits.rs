@@ -98,6 +98,11 @@ impl<'e> Permits<'e> {
         self.shared.lock().await.session.view().in_doubt_until()
     }
 
+    /// Something was created that could not be written down: GHL's search may not show it before `until`.
+    pub(super) async fn doubt(&self, until: EpochMs) {
+        self.shared.lock().await.session.learn(Signal::InDoubt { until });
+    }
+
     /// Waits until one call may be sent.
     ///
     /// # Errors

@@ -184,6 +184,8 @@ impl Engine {
         match self.contact_of(record, contact_ids).await {
             Ok(Contact::Known(id)) => sync.run(record, Some(id)).await,
             Ok(Contact::NotNeeded) => sync.run(record, None).await,
+            // In a dry run no contact ever gets one.
+            Ok(Contact::Awaited(_)) if sync.dry_run.is_some() => sync.run(record, Some(GhlId::unknown())).await,
             Ok(Contact::Awaited(key)) => self.wait_for(record, key).await,
             Err(error) => self.store_failed(record, &error),
         }

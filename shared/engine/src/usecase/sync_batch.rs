@@ -166,7 +166,7 @@ impl Engine {
             after.give_back(holder, unused);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
-            let found = self.look(&members, after.generation().0, opening.records, opening.at, ended).await?;
+            let found = self.look(&members, after.turn(), opening.records, opening.at, ended).await?;
             let next = self.next(found, opening, now, now + rest, kick.1);
             let planning = session
                 .change(|entry, gate| {

@@ -81,12 +81,23 @@ enum After {
 /// A record on its way through its calls.
 struct Progress {
     operation: Operation,
-    /// Retries so far.
+    /// Retries after errors, so far.
     retries: u32,
+    /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.
+    throttled: u32,
+    /// Whether a call was made that must not be repeated.
+    created: bool,
     called: bool,
     /// A call without an answer may arrive until then.
     not_before: Option<EpochMs>,
     error: Option<LastError>,
+}
+
+impl Progress {
+    /// 0 for the first try.
+    fn attempt(&self) -> u32 {
+        self.retries + self.throttled
+    }
 }
 
 impl RecordSync<'_, '_> {
@@ -95,26 +106,39 @@ impl RecordSync<'_, '_> {
         let mut progress = Progress {
             operation: Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id),
             retries: 0,
+            throttled: 0,
+            created: false,
             called: false,
             not_before: record.not_before,
             error: None,
         };
-        let ended = self.calls(record, &mut progress).await;
+        let ended = match self.dry_run {
+            Some(whose) => self.dry_run(&progress.operation, whose).await,
+            None => self.calls(record, &mut progress).await,
+        };
         self.end(record, progress, ended).await
+    }
+
+    /// The calls that would be made if GHL had nothing of it yet, as text.
+    async fn dry_run(&self, operation: &Operation, whose: DryRun) -> Ended {
+        let mut operation = operation.clone();
+        let mut requests = Vec::new();
+        while let Some(call) = operation.next() {
+            requests.push(self.engine.ports.crm.preview(self.location, &call).await);
+            operation.pretend();
+        }
+        let stays_due = whose == DryRun::OfBatch;
+        Ended::Outcome(Outcome::WouldSend { request: requests.join("\n"), stays_due })
     }
 
     async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
         while let Some(call) = progress.operation.next() {
-            if let Some(whose) = self.dry_run {
-                let request = self.engine.ports.crm.preview(self.location, &call).await;
-                return Ended::Outcome(Outcome::WouldSend { request, stays_due: whose == DryRun::OfBatch });
-            }
             if let Some(in_doubt_until) = self.in_doubt(&call).await {
                 return Ended::Outcome(self.wait(progress, in_doubt_until));
             }
             let wanted = For {
                 record: Some(&record.key),
-                attempt: progress.retries,
+                attempt: progress.attempt(),
                 starts: !progress.called,
                 patience: self.patience(progress),
             };
@@ -124,8 +148,7 @@ impl RecordSync<'_, '_> {
             progress.called = true;
             match self.call(record, progress, &call).await {
                 After::Retry(wait) => {
-                    progress.retries += 1;
-                    let wanted = For { attempt: progress.retries, starts: false, ..wanted };
+                    let wanted = For { attempt: progress.attempt(), starts: false, ..wanted };
                     self.permits.sleep_until(wait, wanted).await;
                 }
                 After::GoOn => {}
@@ -147,19 +170,20 @@ impl RecordSync<'_, '_> {
     /// A wait for a permit is worth a moment; after a 429 it is worth as much as a backoff.
     fn patience(&self, progress: &Progress) -> Duration {
         let config = &self.engine.config;
-        if progress.retries > 0 { config.backoff.max } else { config.patience }
+        if progress.attempt() > 0 { config.backoff.max } else { config.patience }
     }
 
     /// Makes one call, and judges what came back.
     async fn call(&self, record: &Record, progress: &mut Progress, call: &Call) -> After {
         let (ports, config) = (&self.engine.ports, &self.engine.config);
+        progress.created |= !call.is_repeatable();
         let sent_at = ports.clock.now();
         let reply = ports.crm.call(self.location, call, config.request_timeout).await;
         let now = ports.clock.now();
         let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
         self.note(record, progress, call, &reply, class.as_ref(), now.since(sent_at));
 
-        let backoff = config.backoff.delay(progress.retries, ports.dice.roll());
+        let backoff = config.backoff.delay(progress.attempt(), ports.dice.roll());
         let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
         let lessons = lessons(&reply, class.as_ref(), pause, operation_hash(record), now);
         self.permits.settle(sent_at, &reply, lessons).await;
@@ -192,7 +216,7 @@ impl RecordSync<'_, '_> {
             batch: Some(self.batch),
             record: Some(&record.key),
             endpoint: call.endpoint(),
-            attempt: progress.retries,
+            attempt: progress.attempt(),
             status: reply.status,
             class: class.map_or("ok", Class::as_str),
             took,
@@ -213,7 +237,8 @@ impl RecordSync<'_, '_> {
         match class {
             Class::Throttled => {
                 let wait = WaitUntil { at: pause.unwrap_or(now), reason: WaitReason::Pause(PauseReason::Throttled) };
-                self.retry(progress, wait, now)
+                progress.throttled += 1;
+                self.retry(progress, progress.throttled, wait, now)
             }
             Class::Credentials => {
                 let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::Credentials) };
@@ -223,11 +248,12 @@ impl RecordSync<'_, '_> {
                 if may_arrive {
                     progress.not_before = Some(now + self.engine.config.late_arrival);
                 }
-                if progress.retries >= self.engine.config.backoff.max_retries {
+                progress.retries += 1;
+                if progress.retries > self.engine.config.backoff.max_retries {
                     return After::End(Ended::Outcome(self.exhausted(record, progress, now)));
                 }
                 let at = progress.not_before.max(pause).map_or(now + backoff, |time| time.max(now + backoff));
-                self.retry(progress, WaitUntil { at, reason: WaitReason::Backoff }, now)
+                self.retry(progress, progress.retries, WaitUntil { at, reason: WaitReason::Backoff }, now)
             }
             Class::Ambiguous => After::End(Ended::Outcome(self.ambiguous(record, call, progress, now))),
             Class::Duplicate(_) | Class::Gone if progress.operation.divert(&class) => After::GoOn,
@@ -237,12 +263,12 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// Tries again after `wait` if there are retries left and it fits into the batch.
-    fn retry(&self, progress: &Progress, wait: WaitUntil, now: EpochMs) -> After {
+    /// Tries again after `wait` if this `retry` is one of those that are allowed, and it fits into the batch.
+    fn retry(&self, progress: &Progress, retry: u32, wait: WaitUntil, now: EpochMs) -> After {
         let config = &self.engine.config;
         let fits = now.until(wait.at) <= config.backoff.max.max(config.late_arrival)
             && wait.at + config.request_timeout <= self.deadline;
-        if progress.retries < config.backoff.max_retries && fits {
+        if retry <= config.backoff.max_retries && fits {
             return After::Retry(wait);
         }
         After::End(self.stopped(progress, wait))
@@ -322,6 +348,11 @@ impl RecordSync<'_, '_> {
             (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
         };
         let Some(settled) = self.settle(record, &outcome).await else {
+            if progress.created {
+                let config = &self.engine.config;
+                let visible_by = self.engine.ports.clock.now() + config.late_arrival + config.search_lag;
+                self.permits.doubt(visible_by).await;
+            }
             return deferred(record, progress, WaitReason::Store);
         };
         let now = self.engine.ports.clock.now();

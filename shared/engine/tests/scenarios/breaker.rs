@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::testing::{Arrival, Crash, Fate, Fault, Setup, World, block_on_paused};
+use ghl_sync_engine::testing::{Arrival, Fate, Fault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contacts, each_seed, exact, loc};
 
@@ -55,7 +55,7 @@ fn four_failing_records_do_not_open_it() {
 fn an_outage_costs_no_more_than_the_threshold_what_was_in_flight_and_one_probe_for_each_reset() {
     for reset in [60 * SECOND, 10 * SECOND] {
         each_seed(8, |seed| async move {
-            let mut setup = Setup { seed, index_lag: 2 * SECOND, ..Setup::default() };
+            let mut setup = Setup { seed, ..Setup::default() };
             setup.config.breaker.reset = reset;
             let world = setup.start();
             let length = 20 * MINUTE;
@@ -96,8 +96,9 @@ fn a_probe_whose_invocation_died_strands_nothing() {
         let world = Setup { visibility: 2 * MINUTE, ..exact() }.start();
         outage(&world, 30 * SECOND);
         world.put(&contacts(20)).await.unwrap();
-        // The second invocation carries the probe, and dies while it is out.
-        world.crash(|number| (number == 2).then_some(Crash::After(Duration::from_millis(2_050))));
+        // The sixth call is the probe; its invocation hangs in it until it is killed.
+        world.ghl.on_call(|seen| (seen.number == 6).then_some(Fault::Hangs));
+        world.put(&contacts(20)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert_eq!(world.died(), 1);
         assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");

@@ -90,6 +90,7 @@ pub(crate) fn exact() -> Setup {
 }
 
 /// Runs `test` with each of so many seeds; a failure names its seed.
+#[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
 pub(crate) fn each_seed<F: Future<Output = ()>>(count: u64, test: impl Fn(u64) -> F) {
     for seed in 1..=count {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| block_on_paused(test(seed)))) {

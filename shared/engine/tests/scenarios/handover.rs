@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{Endpoint, RecordKey};
-use ghl_sync_engine::testing::{Crash, Fate, Fault, Setup, World, block_on_paused};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::NotRun;
 
 use crate::fixtures::{
@@ -85,10 +86,46 @@ fn a_lost_message_is_made_good_by_the_tick() {
     });
 }
 
+/// A world whose first batch is under way, and in which nothing is left to chance.
+async fn with_a_batch_under_way(lag: Duration) -> std::sync::Arc<World> {
+    let world = Setup { index_lag: lag..=lag, store_ms: 2..=2, ..exact() }.start();
+    world.put_only(&contacts(3)).await.unwrap();
+    // Long enough ago that nobody looks again because of it.
+    world.run_for(20 * SECOND).await;
+    world.engine.fan_out(&loc().into()).await.unwrap();
+    world
+}
+
+#[test]
+fn at_every_single_millisecond_around_the_end_of_a_batch_a_put_is_seen() {
+    for lag in [0, 1, 5].map(Duration::from_secs) {
+        let ends_at = block_on_paused(async {
+            let world = with_a_batch_under_way(lag).await;
+            world.run_until_settled(MINUTE).await.unwrap();
+            let ended = world.meter.pick(|at, noted| matches!(noted, Noted::BatchEnded(_)).then_some(at));
+            // Time since the clock was started.
+            world.clock.elapsed() - ended[0].until(world.clock.now())
+        });
+        for before_ms in 0..=40 {
+            block_on_paused(async move {
+                let world = with_a_batch_under_way(lag).await;
+                let moment = (ends_at + Duration::from_millis(5)).saturating_sub(Duration::from_millis(before_ms));
+                world.run_for(moment.saturating_sub(world.clock.elapsed())).await;
+                world.put_only(&[named_contact(0, "Eve"), contact(7)]).await.unwrap();
+                let took = world.run_until_settled(20 * MINUTE).await.unwrap();
+                // The tick that comes before the index shows it looks again at the next one.
+                assert!(took <= 2 * MINUTE + 2 * SECOND, "{before_ms} ms, lag {lag:?}: waited {took:?}");
+                let (_, found, _) = world.ghl.contact(&loc(), &email(0)).unwrap();
+                assert_eq!((found.first_name.as_deref(), world.ghl.contact_count()), (Some("Eve"), 4));
+            });
+        }
+    }
+}
+
 #[test]
 fn what_is_put_in_the_moment_in_which_a_batch_ends_waits_no_longer_than_a_tick_and_the_lag() {
     each_seed(120, |seed| async move {
-        let setup = Setup { seed, index_lag: 5 * SECOND, ..Setup::default() };
+        let setup = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
         let world = setup.start();
         world.put_only(&contacts(3)).await.unwrap();
         world.run_for(65 * SECOND).await;
@@ -113,7 +150,7 @@ fn what_is_put_in_the_moment_in_which_a_batch_ends_waits_no_longer_than_a_tick_a
 #[test]
 fn a_fresh_record_does_not_wait_for_one_that_rests_for_minutes() {
     each_seed(40, |seed| async move {
-        let mut setup = Setup { seed, index_lag: 5 * SECOND, ..Setup::default() };
+        let mut setup = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
         // Contact 0 rests longer and longer: soon for minutes.
@@ -162,7 +199,7 @@ fn a_hand_made_message_runs_when_nobody_else_does_and_sends_what_is_due() {
 #[test]
 fn a_record_put_while_it_is_being_sent_is_sent_again_and_ends_as_it_was_put_last() {
     each_seed(40, |seed| async move {
-        let world = Setup { seed, index_lag: 5 * SECOND, ..Setup::default() }.start();
+        let world = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() }.start();
         world.put(&contacts(3)).await.unwrap();
         for version in 0..4 {
             world.run_for(Duration::from_millis(world.dice.within(0..=400))).await;

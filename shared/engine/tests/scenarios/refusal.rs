@@ -98,7 +98,6 @@ fn an_opportunity_whose_create_panicked_when_it_was_done_is_not_created_twice() 
     block_on_paused(async {
         let mut setup = exact();
         setup.ghl.search_lag = setup.config.search_lag;
-        // The shortest rest.
         let world = setup.start();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();

@@ -15,17 +15,14 @@ fn location(name: &str) -> LocationId {
 }
 
 fn with_locations(names: &[&str], shared: bool) -> Setup {
-    let mut setup = Setup::default();
-    setup.locations = names
-        .iter()
-        .map(|name| {
-            let (location, mut settings) = Setup::settings(name).unwrap();
-            if shared {
-                settings.scope = ScopeId::new("shared").unwrap();
-            }
-            (location, settings)
-        })
-        .collect();
+    let settings = names.iter().map(|name| {
+        let (location, mut settings) = Setup::settings(name).unwrap();
+        if shared {
+            settings.scope = ScopeId::new("shared").unwrap();
+        }
+        (location, settings)
+    });
+    let mut setup = Setup { locations: settings.collect(), ..Setup::default() };
     setup.ghl.shared_quota = shared;
     setup
 }

@@ -20,7 +20,9 @@ fn assert_limit_was_kept(world: &World) {
 #[test]
 fn a_thousand_requests_all_succeed_without_a_single_429_and_near_the_full_pace() {
     block_on_paused(async {
-        let world = Setup { clock_skew: Duration::from_millis(50), index_lag: SECOND, ..Setup::default() }.start();
+        let world =
+            Setup { clock_skew: Duration::from_millis(50), index_lag: Duration::ZERO..=SECOND, ..Setup::default() }
+                .start();
         world.put(&contacts(1000)).await.unwrap();
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 1000);
@@ -51,7 +53,7 @@ fn invocations_at_once_with_the_same_stale_and_hand_made_messages_stay_within_th
     each_seed(25, |seed| async move {
         let setup = Setup {
             seed,
-            index_lag: 5 * SECOND,
+            index_lag: Duration::ZERO..=5 * SECOND,
             clock_skew: Duration::from_millis(50),
             visibility: 20 * SECOND,
             ..Setup::default()

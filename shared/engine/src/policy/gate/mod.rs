@@ -28,11 +28,14 @@ const BATCH_SPAN: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Gate {
     generation: Generation,
+    /// Batches planned so far: whose turn it is among the locations of the scope.
+    #[serde(default)]
+    turn: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
-    /// When to look again, with neither a plan nor a run.
+    /// When to look again, without a run: for what a plan does not know of, or instead of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake_at: Option<EpochMs>,
     /// Runs in a row that ended by expiry.
@@ -161,12 +164,13 @@ impl Gate {
     }
 
     /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
-    /// generation.
-    pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, rules: &Rules) -> Generation {
+    /// generation. `wake_at` is when there may be something to send that goes before it.
+    pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) -> Generation {
         self.bury_expired_run(now, rules);
         self.generation = self.generation.next();
+        self.turn = self.turn.wrapping_add(1);
         self.plan = Some(Plan { starts_at, expires_at: starts_at.max(now) + PLAN_GRACE });
-        self.wake_at = None;
+        self.wake_at = wake_at.filter(|wake_at| *wake_at < starts_at);
         self.generation
     }
 
@@ -292,9 +296,15 @@ impl Gate {
     pub fn look_at(&self) -> Option<EpochMs> {
         match (&self.run, self.plan) {
             (Some(run), _) => Some(run.until),
-            (None, Some(plan)) => Some(plan.expires_at),
+            (None, Some(plan)) => Some(self.wake_at.map_or(plan.expires_at, |wake_at| wake_at.min(plan.expires_at))),
             (None, None) => self.wake_at,
         }
+    }
+
+    /// How many batches were planned: whose turn it is among the locations of the scope.
+    #[must_use]
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// The generation of the last batch.

@@ -44,6 +44,11 @@ pub enum Signal {
         /// Until then.
         until: EpochMs,
     },
+    /// Something was created and could not be written down: until then, GHL's search may not show it.
+    InDoubt {
+        /// Until then.
+        until: EpochMs,
+    },
     /// GHL does not accept the token.
     Unauthorized {
         /// When.
@@ -77,6 +82,9 @@ impl Gate {
                 }
             }
             Signal::AskedToWait { until } => self.pause_until(*until, PauseReason::Throttled),
+            Signal::InDoubt { until } => {
+                self.in_doubt_until = self.in_doubt_until.max(Some(*until));
+            }
             Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
             Signal::Told { at, quota, ours } => {
                 self.pacing.observe(*at, quota, *ours, rules.pace);
