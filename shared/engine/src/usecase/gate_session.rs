@@ -100,11 +100,6 @@ impl<'e> GateSession<'e> {
         Err(PortError::new("writing the gate", "too many others write to it"))
     }
 
-    /// Stores what was learned.
-    pub(super) async fn flush(&mut self) -> Result<(), PortError> {
-        self.change(|_, _| Verdict::Store(())).await
-    }
-
     /// Finds out whether a write without an answer was done. If it was not seen to be, what it would have settled
     /// stays out until the lease ends: too careful, never too fast.
     async fn settle_doubt(&mut self) -> Result<(), PortError> {

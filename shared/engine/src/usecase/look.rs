@@ -1,6 +1,6 @@
 //! Looking for what is due.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::domain::{EpochMs, LocationId, Priority, RecordKey};
@@ -23,12 +23,12 @@ pub(super) enum Found {
 pub(super) struct JustEnded {
     location: Option<LocationId>,
     /// Its records, and when each comes back, if it does.
-    records: HashMap<RecordKey, Option<(Priority, EpochMs)>>,
+    records: BTreeMap<RecordKey, Option<(Priority, EpochMs)>>,
 }
 
 impl JustEnded {
     pub(super) fn of(location: LocationId) -> JustEnded {
-        JustEnded { location: Some(location), records: HashMap::new() }
+        JustEnded { location: Some(location), records: BTreeMap::new() }
     }
 
     /// This record is not due any more.

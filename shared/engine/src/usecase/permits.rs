@@ -98,6 +98,11 @@ impl<'e> Permits<'e> {
         self.shared.lock().await.session.view().in_doubt_until()
     }
 
+    /// Runs of this scope in a row, before this one, that ended by the death of their invocation.
+    pub(super) async fn crashes(&self) -> u32 {
+        self.shared.lock().await.session.view().crashes()
+    }
+
     /// Something was created that could not be written down: GHL's search may not show it before `until`.
     pub(super) async fn doubt(&self, until: EpochMs) {
         self.shared.lock().await.session.learn(Signal::InDoubt { until });
@@ -231,10 +236,27 @@ impl<'e> Permits<'e> {
                 tell_all |= shared.session.learn(lesson);
             }
         }
-        if tell_all && let Err(error) = shared.session.flush().await {
+        if tell_all && let Err(error) = self.tell_all(&mut shared).await {
             let scope = shared.session.scope();
             self.engine.ports.meter.note(&Event::PortFailed { scope, error: &error });
         }
+    }
+
+    /// Stores what was learned. Permits that were leased before go back: they know nothing of it, such as that calls
+    /// are spaced from now on.
+    async fn tell_all(&self, shared: &mut Shared<'e>) -> Result<(), PortError> {
+        let stale = shared.pool.iter().filter(|permit| !permit.is_probe).count();
+        let stale = u32::try_from(stale).unwrap_or(u32::MAX);
+        let holder = &self.run.holder;
+        shared
+            .session
+            .change(|_, gate| {
+                gate.give_back(holder, stale);
+                Verdict::Store(())
+            })
+            .await?;
+        shared.pool.retain(|permit| permit.is_probe);
+        Ok(())
     }
 
     /// The latest time at which GHL has counted the request: when its answer was here, or D after we gave up.

@@ -23,6 +23,10 @@ const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
 /// …and after this at most.
 const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
 
+/// A record that stands alone in a batch after so many tries that ended with our own failure has failed for good,
+/// unless this last try succeeds.
+const MAX_DEATHS: u32 = 5;
+
 /// An opportunity's contact.
 enum Contact {
     Known(GhlId),
@@ -53,6 +57,13 @@ impl Engine {
         };
         batch.keys.iter().for_each(|key| ended.is_done(key.clone()));
         let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
+        if let [suspect] = due.as_slice()
+            && (permits.crashes().await > 0 || has_killed(suspect))
+            && !self.mark_suspect(suspect).await
+        {
+            ended.is_still_due(&suspect.key);
+            return ended;
+        }
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
         let dry_run = match (settings.dry_run, batch.dry_run) {
             (true, _) => Some(DryRun::OfLocation),
@@ -127,6 +138,30 @@ impl Engine {
         report.count(result);
         self.ports.meter.note(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
         report.errors.push((key, LastError { code: ErrorCode::Internal, status: None, message: reason, at: now }));
+    }
+
+    /// Invocations died, and batches shrank until this record stands alone. Should it kill this one too, it must not
+    /// come back at once, again and again, with its location behind it: so its failure is written down before its first
+    /// call, and its success overwrites that. Returns whether that could be done.
+    async fn mark_suspect(&self, record: &Record) -> bool {
+        let now = self.ports.clock.now();
+        let message = "the invocation that was sending this record died".to_owned();
+        let error = LastError { code: ErrorCode::Internal, status: None, message, at: now };
+        let rounds = record.attempts.saturating_add(1);
+        let outcome = if has_killed(record) && rounds >= MAX_DEATHS {
+            Outcome::Failed { error, ghl_id: None }
+        } else {
+            let due_at = now + self.config.backoff.rest(rounds, self.ports.dice.roll());
+            Outcome::Retry { due_at, error, not_before: record.not_before, ghl_id: None }
+        };
+        match self.ports.outbox.settle(record, &outcome, now).await {
+            Ok(_) => true,
+            Err(error) => {
+                let scope = record.location_id.clone().into();
+                self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                false
+            }
+        }
     }
 
     /// Sends `records`, as many at once as is allowed.
@@ -264,6 +299,11 @@ impl Engine {
         self.ports.meter.note(&Event::PortFailed { scope: &scope, error });
         without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
     }
+}
+
+/// Whether its last try ended with our own failure.
+fn has_killed(record: &Record) -> bool {
+    record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal)
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {

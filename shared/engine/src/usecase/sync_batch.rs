@@ -166,7 +166,12 @@ impl Engine {
             after.give_back(holder, unused);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
-            let found = self.look(&members, after.turn(), opening.records, opening.at, ended).await?;
+            let found = self.look(&members, after.turn(), opening.records, opening.at, ended).await;
+            // Without the index, the run ends all the same, and the tick looks again.
+            let found = found.unwrap_or_else(|error| {
+                self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                Found::Nothing { next_due: Some(now + STORE_DELAY) }
+            });
             let next = self.next(found, opening, now, now + rest, kick.1);
             let planning = session
                 .change(|entry, gate| {

@@ -29,6 +29,8 @@ fn a_thousand_requests_all_succeed_without_a_single_429_and_near_the_full_pace()
         assert_eq!(world.ghl.calls(), 1000, "one call each");
         assert_limit_was_kept(&world);
         assert!(took < 110 * SECOND, "{took:?}");
+        let skipped: u32 = world.reports().iter().map(|report| report.skipped).sum();
+        assert_eq!(skipped, 0, "what the lagging index still shows is not planned again");
     });
 }
 

@@ -301,6 +301,12 @@ impl Gate {
         }
     }
 
+    /// Runs in a row that ended by expiry.
+    #[must_use]
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
     /// How many batches were planned: whose turn it is among the locations of the scope.
     #[must_use]
     pub fn turn(&self) -> u64 {
