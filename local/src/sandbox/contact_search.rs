@@ -8,8 +8,8 @@ use super::answer::{Answer, Handled, trace_id};
 use super::contact_filter::{self, Filter};
 use super::dto;
 use super::paging::Paging;
-use super::routes::Visit;
 use super::store::Contact;
+use super::visit::Visit;
 
 const MAX_PAGE: usize = 500;
 /// Beyond this, only `searchAfter` leads on.

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Handled, trace_id};
-use super::routes::Visit;
 use super::store::{Contact, Key, Store};
+use super::visit::Visit;
 use super::{dto, phone};
 
 /// `POST /contacts/`

@@ -10,7 +10,8 @@ use super::control;
 use super::faults::{Fault, Progress};
 use super::limits::{Limits, Verdict};
 use super::request::Request;
-use super::routes::{self, Visit};
+use super::routes;
+use super::visit::Visit;
 use super::world::World;
 
 /// The connection is to be closed without an answer.

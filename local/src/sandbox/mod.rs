@@ -34,6 +34,7 @@ mod stats;
 mod store;
 mod v1;
 mod validate;
+mod visit;
 mod world;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Handled, trace_id};
 use super::dto;
 use super::pipelines::{PIPELINES, Pipeline};
-use super::routes::Visit;
 use super::store::{Key, Opportunity};
+use super::visit::Visit;
 
 /// `POST /opportunities/`
 pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {

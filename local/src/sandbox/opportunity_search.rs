@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Handled};
 use super::clock::{end_of_day, from_us_date};
 use super::paging::Paging;
-use super::routes::Visit;
 use super::store::{Key, Opportunity};
+use super::visit::Visit;
 
 const PARAMETERS: &[&str] = &[
     "location_id",

@@ -8,9 +8,9 @@ use super::faults::{FaultChange, Faults};
 use super::limits::Limits;
 use super::meter::Meter;
 use super::options::{SandboxOptions, Tokens};
-use super::routes::Rules;
 use super::stats::{self, Stats};
 use super::store::Store;
+use super::visit::Rules;
 
 /// The state of a sandbox. A lock is held for one step of a request, never while waiting.
 #[derive(Debug)]

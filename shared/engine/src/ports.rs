@@ -1,5 +1,5 @@
 //! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
-//! [`crate::testing`] in memory.
+//! the module `testing` (a feature) in memory.
 
 use std::time::Duration;
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::sandbox::answer::{Answer, Handled};
 use crate::sandbox::paging::Paging;
-use crate::sandbox::routes::Visit;
 use crate::sandbox::store::Contact;
+use crate::sandbox::visit::Visit;
 use crate::sandbox::{contacts, dto};
 
 /// `POST /v1/contacts/` creates, or updates the contact of the same e-mail address or phone number.

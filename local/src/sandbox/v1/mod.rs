@@ -4,7 +4,7 @@ mod contacts;
 mod opportunities;
 
 use super::answer::{Answer, Handled};
-use super::routes::Visit;
+use super::visit::Visit;
 
 /// Does what a request to `/v1/{path}` asks for.
 pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Handled {

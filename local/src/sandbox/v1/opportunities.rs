@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::sandbox::answer::{Answer, Handled};
 use crate::sandbox::paging::{Paging, number};
 use crate::sandbox::pipelines::PIPELINES;
-use crate::sandbox::routes::Visit;
 use crate::sandbox::store::Opportunity;
+use crate::sandbox::visit::Visit;
 use crate::sandbox::{contacts, dto, opportunities, opportunity_search};
 
 /// `GET /v1/pipelines/`

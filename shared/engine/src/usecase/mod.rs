@@ -10,6 +10,7 @@ mod operation;
 mod permits;
 mod pull;
 mod put;
+mod record_end;
 mod report;
 mod send_records;
 mod sync_batch;

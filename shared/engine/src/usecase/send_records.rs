@@ -8,8 +8,9 @@ use futures::{FutureExt, StreamExt};
 
 use super::look::JustEnded;
 use super::permits::Permits;
+use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
-use super::sync_record::{DryRun, RecordEnd, RecordSync, Then};
+use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event};
 use crate::domain::{
     Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationSettings, Outcome, Payload, Record,

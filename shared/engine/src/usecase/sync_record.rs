@@ -5,16 +5,12 @@ use std::time::Duration;
 use super::lessons::{lessons, pause_until};
 use super::operation::Operation;
 use super::permits::{For, Permits};
-use super::report::RecordResult;
+use super::record_end::RecordEnd;
 use super::{Engine, Event};
 use crate::domain::{
     Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record, Reply,
 };
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, classify};
-use crate::ports::Settled;
-
-/// Tries to write an outcome down before it is left to be found out again.
-const SETTLE_TRIES: u32 = 3;
 
 /// What one record's sync needs to know of its batch.
 pub(super) struct RecordSync<'b, 'e> {
@@ -36,31 +32,8 @@ pub(super) enum DryRun {
     OfBatch,
 }
 
-/// How it ended with a record.
-#[derive(Debug)]
-pub(super) struct RecordEnd {
-    pub(super) result: RecordResult,
-    pub(super) then: Then,
-    pub(super) error: Option<LastError>,
-    /// Whether any call was made.
-    pub(super) called: bool,
-    pub(super) ghl_id: Option<GhlId>,
-    pub(super) latency: Option<Duration>,
-}
-
-/// What follows for a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
-    /// It is done with.
-    Done,
-    /// It is due as it was, or anew.
-    StillDue,
-    /// It comes back at this time.
-    ComesBack(EpochMs),
-}
-
 /// How the calls of a record ended.
-enum Ended {
+pub(super) enum Ended {
     /// GHL has it.
     Accepted,
     /// There will be a next time, and nothing has to be written down for it.
@@ -79,18 +52,18 @@ enum After {
 }
 
 /// A record on its way through its calls.
-struct Progress {
-    operation: Operation,
+pub(super) struct Progress {
+    pub(super) operation: Operation,
     /// Retries after errors, so far.
     retries: u32,
     /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.
     throttled: u32,
     /// Whether a call was made that must not be repeated.
-    created: bool,
-    called: bool,
+    pub(super) created: bool,
+    pub(super) called: bool,
     /// A call without an answer may arrive until then.
     not_before: Option<EpochMs>,
-    error: Option<LastError>,
+    pub(super) error: Option<LastError>,
 }
 
 impl Progress {
@@ -325,7 +298,7 @@ impl RecordSync<'_, '_> {
         Outcome::Retry { due_at: visible_by, error, not_before: Some(visible_by), ghl_id: None }
     }
 
-    fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
+    pub(super) fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
         Outcome::Failed { error: self.error(progress, now), ghl_id: progress.operation.ghl_id().cloned() }
     }
 
@@ -336,74 +309,6 @@ impl RecordSync<'_, '_> {
             message: "no call was made".to_owned(),
             at: now,
         })
-    }
-
-    /// Writes the outcome down.
-    async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
-        let outcome = match (ended, progress.operation.ghl_id()) {
-            (Ended::Accepted, Some(id)) => Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash() },
-            // Without an id there was no call: the record lacks what it takes.
-            (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),
-            (Ended::Outcome(outcome), _) => outcome,
-            (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
-        };
-        let Some(settled) = self.settle(record, &outcome).await else {
-            if progress.created {
-                let config = &self.engine.config;
-                let visible_by = self.engine.ports.clock.now() + config.late_arrival + config.search_lag;
-                self.permits.doubt(visible_by).await;
-            }
-            return deferred(record, progress, WaitReason::Store);
-        };
-        let now = self.engine.ports.clock.now();
-        let (result, then) = match &outcome {
-            Outcome::Accepted { .. } => (RecordResult::Succeeded, Then::Done),
-            Outcome::Failed { error, .. } => (RecordResult::Failed(error.code), Then::Done),
-            Outcome::Retry { error, due_at, .. } => (RecordResult::Retrying(error.code), Then::ComesBack(*due_at)),
-            Outcome::Wait { due_at, .. } => (RecordResult::Waiting, Then::ComesBack(*due_at)),
-            Outcome::WouldSend { stays_due: true, .. } => (RecordResult::WouldSend, Then::StillDue),
-            Outcome::WouldSend { stays_due: false, .. } => (RecordResult::WouldSend, Then::Done),
-        };
-        let accepted = result == RecordResult::Succeeded;
-        RecordEnd {
-            result,
-            then: if settled == Settled::ChangedMeanwhile { Then::StillDue } else { then },
-            error: progress.error.filter(|_| !accepted),
-            called: progress.called,
-            ghl_id: progress.operation.ghl_id().cloned(),
-            latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
-        }
-    }
-
-    /// `None` if it could not be written down: the record is still due, and its calls will be made again.
-    async fn settle(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
-        let ports = &self.engine.ports;
-        for attempt in 0..SETTLE_TRIES {
-            match ports.outbox.settle(record, outcome, ports.clock.now()).await {
-                Ok(settled) => return Some(settled),
-                Err(error) => {
-                    let scope = self.location.clone().into();
-                    ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
-                    let delay = self.engine.config.backoff.delay(attempt, ports.dice.roll());
-                    ports.clock.sleep_until(ports.clock.now() + delay).await;
-                }
-            }
-        }
-        None
-    }
-}
-
-fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEnd {
-    let result = RecordResult::Deferred(reason);
-    // What stopped it says more than what it met on the way, if it stands for the whole scope.
-    let error = progress.error.map(|error| LastError { code: result.code().unwrap_or(error.code), ..error });
-    RecordEnd {
-        result,
-        then: Then::StillDue,
-        error,
-        called: progress.called,
-        ghl_id: record.ghl_id.clone(),
-        latency: None,
     }
 }
 
