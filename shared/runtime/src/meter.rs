@@ -42,7 +42,7 @@ impl Meter for LogMeter {
             Event::BatchEnded { report, took } => info!(
                 event = "batch_ended", location = %report.location_id, batch = report.generation.0,
                 processed = report.processed, succeeded = report.succeeded, failed = report.failed,
-                rate_limited = report.rate_limited, deferred = report.deferred, skipped = report.skipped,
+                rate_limited = report.rate_limited, deferred = report.deferred, store_failed = report.store_failed, skipped = report.skipped,
                 would_send = report.would_send, took_ms = ms(*took), not_run = report.not_run.map(tracing::field::debug),
                 stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
             ),

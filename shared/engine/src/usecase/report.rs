@@ -89,6 +89,8 @@ pub struct BatchReport {
     pub rate_limited: u32,
     /// Records that were left for later for another reason: the breaker, the deadline, another record.
     pub deferred: u32,
+    /// Of these, records that were left because a store failed: what was sent of them will be sent again.
+    pub store_failed: u32,
     /// Records with nothing to do.
     pub skipped: u32,
     /// Records that a dry run would have sent.
@@ -110,6 +112,7 @@ impl BatchReport {
             failed: 0,
             rate_limited: 0,
             deferred: 0,
+            store_failed: 0,
             skipped: 0,
             would_send: 0,
             stopped: None,
@@ -118,6 +121,7 @@ impl BatchReport {
     }
 
     pub(super) fn count(&mut self, result: RecordResult) {
+        self.store_failed += u32::from(result == RecordResult::Deferred(WaitReason::Store));
         let counter = match result {
             RecordResult::Succeeded => &mut self.succeeded,
             RecordResult::Failed(_) | RecordResult::Retrying(_) => &mut self.failed,

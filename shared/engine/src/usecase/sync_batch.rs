@@ -10,14 +10,14 @@ use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, Holder, LocationSettings};
-use crate::policy::{Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
+use crate::policy::{Leased, Opening, Run, TakeRefused, WaitUntil};
 use crate::ports::PortError;
 
 /// What is kept of the function's time to write everything down.
 const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
 /// A batch that found nothing to do is not followed by another before this has passed: the index may lag.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
-/// A store that failed is given this long to recover.
+/// After a batch in which a store failed, or no call could be made, the next one waits this long.
 const STORE_DELAY: Duration = Duration::from_secs(5);
 /// One invocation of the function that sends a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,13 +90,7 @@ impl Engine {
         let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
         let (session, unused, stopped) = permits.close();
         report.stopped = stopped;
-        let store_failed = report.not_run.is_some() || stopped.is_some_and(|stop| stop.reason == WaitReason::Store);
-        let rest = match report.skipped as usize {
-            _ if store_failed => STORE_DELAY,
-            // Nothing but what the index still showed: it lags.
-            skipped if skipped == batch.keys.len() => IDLE_DELAY,
-            _ => Duration::ZERO,
-        };
+        let rest = rest_after(report);
         let after = Finished { holder: &run.holder, unused, ended: &ended, rest };
         self.finish(session, &settings, after).await
     }
@@ -196,6 +190,21 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// How long the next batch must wait for the sake of peace: whatever goes wrong, batches must not follow each other
+/// at once with nothing done.
+fn rest_after(report: &BatchReport) -> Duration {
+    let store_failed = report.not_run.is_some() || report.store_failed > 0;
+    let nothing_done = report.processed == 0 && report.failed == 0 && report.would_send == 0;
+    match report.stopped.map(|stopped| stopped.reason) {
+        _ if store_failed => STORE_DELAY,
+        // Such as a function whose time is too short for a single call.
+        Some(_) if nothing_done => STORE_DELAY,
+        // Nothing but what the index still showed: it lags.
+        None if nothing_done => IDLE_DELAY,
+        _ => Duration::ZERO,
     }
 }
 

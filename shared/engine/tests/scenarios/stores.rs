@@ -130,3 +130,28 @@ fn a_put_that_fails_for_one_record_stores_the_others_and_says_so() {
         assert!(took < 65 * SECOND, "kicked all the same: {took:?}");
     });
 }
+
+#[test]
+fn a_function_whose_time_is_too_short_for_one_call_does_not_run_in_circles() {
+    block_on_paused(async {
+        let mut setup = exact();
+        setup.function_timeout = 11 * SECOND;
+        let world = setup.start();
+        world.put(&contacts(3)).await.unwrap();
+        world.run_for(10 * MINUTE).await;
+        assert_eq!(world.ghl.contact_count(), 0);
+        assert!(world.invocations() <= 10 * 60 / 4, "{} invocations in ten minutes", world.invocations());
+    });
+}
+
+#[test]
+fn outcomes_that_can_never_be_written_do_not_hammer_ghl() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.faults.fail(Op::OutboxSettle, 1..=u64::MAX, PortFault::Refused);
+        world.put(&contacts(3)).await.unwrap();
+        world.run_for(10 * MINUTE).await;
+        let calls = world.ghl.arrivals().len();
+        assert!(calls <= 3 * 10 * 60 / 5, "{calls} calls in ten minutes");
+    });
+}
