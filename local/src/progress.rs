@@ -65,6 +65,12 @@ fn words(counts: &Counts, now: EpochMs, started: EpochMs) -> String {
     }
     let breaker = counts.breakers.values().next().copied().unwrap_or("closed");
     words += &format!(", breaker {breaker}");
+    // Before the first call of this process, a batch that is under way is another's, which may be dead.
+    let held = counts.held.values().filter(|until| **until > now && counts.calls == 0).min();
+    if let Some(until) = held {
+        let seconds = now.until(*until).as_secs_f64();
+        words += &format!(", waits for a batch that an earlier process began, at most {seconds:.0} s more");
+    }
     let next = counts
         .next
         .values()

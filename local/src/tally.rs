@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     pub(crate) port_failures: u64,
     /// What each scope waits for, and until when.
     pub(crate) next: HashMap<ScopeId, (Option<EpochMs>, Option<WaitReason>)>,
+    /// Scopes with a batch under way, perhaps of a process that has died, and when somebody else goes on.
+    pub(crate) held: HashMap<ScopeId, EpochMs>,
     /// What went wrong with records, by their last error.
     pub(crate) errors: HashMap<String, u64>,
     /// The last time anything happened.
@@ -57,6 +59,9 @@ impl Meter for Tally {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.last_event = now;
         match event {
+            Event::Held { scope, until } => {
+                counts.held.insert((*scope).clone(), *until);
+            }
             Event::Called { attempt, .. } => {
                 counts.calls += 1;
                 counts.retries += u64::from(*attempt > 0);

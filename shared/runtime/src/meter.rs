@@ -46,6 +46,7 @@ impl Meter for LogMeter {
                 would_send = report.would_send, took_ms = ms(*took), not_run = report.not_run.map(tracing::field::debug),
                 stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
             ),
+            Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
             Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed", %scope, action = error.action, error = causes(error),

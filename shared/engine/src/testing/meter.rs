@@ -76,6 +76,7 @@ impl Meter for RecordingMeter {
             Event::Breaker { from, to, .. } => Noted::Breaker { from, to },
             Event::Settled { record, result, .. } => Noted::Settled { record: (*record).clone(), result: *result },
             Event::BatchEnded { report, .. } => Noted::BatchEnded((*report).clone()),
+            Event::Held { .. } => return, // Says nothing that the gate does not show.
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
         };

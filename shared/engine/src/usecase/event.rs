@@ -87,6 +87,13 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A batch is under way or its message is, and whoever has it plans what comes next.
+    Held {
+        /// Whose batch.
+        scope: &'a ScopeId,
+        /// If its invocation has died, or its message is lost, somebody else goes on from then.
+        until: EpochMs,
+    },
     /// Nothing more is planned for a scope before this time, or at all.
     Rests {
         /// Which.

@@ -77,7 +77,13 @@ impl Engine {
             let now = self.ports.clock.now();
             let gate = session.view();
             let planned = gate.live_plan(now);
-            if gate.live_run(now).is_some() || planned.is_some_and(|plan| plan.starts_at <= now + SOON) {
+            let held_until = match (gate.live_run(now), planned) {
+                (Some(run), _) => Some(run.until),
+                (None, Some(plan)) if plan.starts_at <= now + SOON => Some(plan.expires_at),
+                (None, _) => None,
+            };
+            if let Some(until) = held_until {
+                self.ports.meter.note(&Event::Held { scope, until });
                 return Ok(FannedOut::Busy);
             }
             let generation = gate.generation();
