@@ -71,16 +71,10 @@ async fn handle_message(
     context: &Context,
 ) -> Result<(), BatchError> {
     let batch = Batch::from_json(message.body.as_deref().unwrap_or_default())?;
-    let invocation = Invocation { holder: holder(context, index), deadline: EpochMs(context.deadline) };
+    let invocation =
+        Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
     engine.sync_batch(&batch, &invocation).await;
     Ok(())
-}
-
-/// Unlike any other's: the request's id, which Lambda gives once, and the message's place in it.
-fn holder(context: &Context, index: usize) -> Holder {
-    let request: String = context.request_id.chars().filter(|c| !c.is_control()).take(64).collect();
-    let name = format!("{request}/{index}");
-    Holder::new(name).unwrap_or_else(|_| unreachable!("a number and a slash are a name"))
 }
 
 fn messages(event: Value) -> Result<Vec<SqsMessage>, ConsumerError> {

@@ -92,6 +92,16 @@ text_id!(
     Holder, "holder", check_line
 );
 
+impl Holder {
+    /// Whoever handles the `index`-th message of the invocation `request_id`: unlike any other, as Lambda gives each
+    /// request id once.
+    #[must_use]
+    pub fn of_invocation(request_id: &str, index: usize) -> Holder {
+        let request_id: String = request_id.chars().filter(|c| !c.is_control()).take(64).collect();
+        Holder(format!("{request_id}/{index}"))
+    }
+}
+
 impl GhlId {
     /// Stands for an id that GHL would give, in a dry run.
     pub(crate) fn unknown() -> GhlId {
