@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::lock::Mutex;
 
 use super::gate_session::{GateSession, Verdict};
-use super::{Engine, Event};
-use crate::domain::{EpochMs, Generation, LocationId, Quota, RecordKey, Reply};
-use crate::policy::{Admission, Leased, Run, Signal, WaitReason, WaitUntil};
+use super::lessons::{lessons, pause_until};
+use super::{Engine, Event, Ports};
+use crate::domain::{Answer, Call, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
+use crate::policy::{Admission, Class, Leased, Run, Signal, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
 /// The permits of one run, shared by its workers.
@@ -62,6 +63,18 @@ impl Permit {
             Leased::Wait(_) => VecDeque::new(),
         }
     }
+}
+
+/// What came of a call.
+pub(super) struct Called {
+    /// The answer, or why there is none and what that means.
+    pub(super) answer: Result<Answer, (Failure, Class)>,
+    /// When it was known.
+    pub(super) at: EpochMs,
+    /// Until when the whole scope waits, if it shall.
+    pub(super) pause: Option<EpochMs>,
+    /// How long to wait before the next try.
+    pub(super) backoff: Duration,
 }
 
 enum Step {
@@ -214,8 +227,40 @@ impl<'e> Permits<'e> {
             .await
     }
 
+    /// Makes the call that `wanted` has a permit for, and takes that back with what the reply teaches. `operation` is
+    /// what the breaker knows it by.
+    pub(super) async fn call(&self, call: &Call, operation: u32, wanted: For<'_>) -> Called {
+        let Ports { clock, crm, meter, dice, .. } = &self.engine.ports;
+        let config = &self.engine.config;
+        let sent_at = clock.now();
+        let reply = crm.call(self.location, call, config.request_timeout).await;
+        let now = clock.now();
+        let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
+        meter.note(&Event::Called {
+            location: self.location,
+            batch: self.batch,
+            record: wanted.record,
+            endpoint: call.endpoint(),
+            attempt: wanted.attempt,
+            status: reply.status,
+            class: class.as_ref().map_or("ok", Class::as_str),
+            took: now.since(sent_at),
+        });
+        let backoff = config.backoff.delay(wanted.attempt, dice.roll());
+        let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
+        let lessons = lessons(&reply, class.as_ref(), pause, operation, now);
+        self.settle(sent_at, &reply, lessons).await;
+        // What GHL asks for is never shortened.
+        let asked = reply.quota.retry_after.map_or(Duration::ZERO, |after| now.until(after.from(now)));
+        let answer = match (reply.answer, class) {
+            (Ok(answer), _) => Ok(answer),
+            (Err(failure), class) => Err((failure, class.unwrap_or(Class::Permanent))),
+        };
+        Called { answer, at: now, pause, backoff: backoff.max(asked) }
+    }
+
     /// Takes back the permit of a call that was sent at `sent_at`, with what its reply teaches.
-    pub(super) async fn settle(&self, sent_at: EpochMs, reply: &Reply, lessons: Vec<Signal>) {
+    async fn settle(&self, sent_at: EpochMs, reply: &Reply, lessons: Vec<Signal>) {
         let now = self.engine.ports.clock.now();
         let mut shared = self.shared.lock().await;
         let finished = Signal::Finished {

@@ -3,15 +3,17 @@
 use std::collections::VecDeque;
 
 use super::gate_session::{GateSession, Verdict};
-use super::lessons::{lessons, pause_until};
 use super::permits::{For, Permits};
-use super::{Engine, Event, Invocation};
+use super::{Engine, Invocation};
 use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, RemoteContact};
-use crate::policy::{Class, PauseReason, Run, WaitReason, WaitUntil, classify};
+use crate::policy::{Class, PauseReason, Run, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// Contacts per page; the most that both of GHL's APIs allow.
 const PAGE: u32 = 100;
+
+/// Reads of a location are one operation to the breaker, whatever they read.
+const READS: u32 = 0;
 
 /// Why a pull ended before its last page.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ impl Engine {
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, session, VecDeque::new());
-        let pulled = self.pull(location, since, &permits, &mut page).await;
+        let pulled = self.pull(since, &permits, &mut page).await;
         let (mut session, unused, _) = permits.close();
         session
             .change(|_, gate| {
@@ -63,7 +65,6 @@ impl Engine {
 
     async fn pull(
         &self,
-        location: &LocationId,
         since: EpochMs,
         permits: &Permits<'_>,
         page: &mut (impl FnMut(Vec<RemoteContact>) + Send),
@@ -72,7 +73,7 @@ impl Engine {
         let mut count = 0;
         loop {
             let call = Call::ContactsChanged { since, cursor, limit: PAGE };
-            let Answer::Contacts(answer) = self.read(location, &call, permits).await? else {
+            let Answer::Contacts(answer) = self.read(&call, permits).await? else {
                 return Ok(count);
             };
             count += answer.contacts.len() as u64;
@@ -85,49 +86,33 @@ impl Engine {
     }
 
     /// Makes a call that only reads, with retries.
-    async fn read(&self, location: &LocationId, call: &Call, permits: &Permits<'_>) -> Result<Answer, PullError> {
-        let ports = &self.ports;
+    async fn read(&self, call: &Call, permits: &Permits<'_>) -> Result<Answer, PullError> {
         let backoff = &self.config.backoff;
-        for attempt in 0.. {
+        let mut attempt = 0;
+        loop {
             let wanted = For { record: None, attempt, starts: false, patience: backoff.max };
             permits.acquire(wanted).await.map_err(PullError::Wait)?;
-            let sent_at = ports.clock.now();
-            let reply = ports.crm.call(location, call, self.config.request_timeout).await;
-            let now = ports.clock.now();
-            let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
-            ports.meter.note(&Event::Called {
-                location,
-                batch: None,
-                record: None,
-                endpoint: call.endpoint(),
-                attempt,
-                status: reply.status,
-                class: class.as_ref().map_or("ok", Class::as_str),
-                took: now.since(sent_at),
-            });
-            let delay = backoff.delay(attempt, ports.dice.roll());
-            let pause = class.as_ref().and_then(|class| pause_until(&self.config, &reply.quota, class, delay, now));
-            // Reads of a location are one operation to the breaker, whatever they read.
-            permits.settle(sent_at, &reply, lessons(&reply, class.as_ref(), pause, 0, now)).await;
-            let wait = match &class {
-                Some(Class::Throttled) => {
-                    pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
+            let called = permits.call(call, READS, wanted).await;
+            let (failure, class) = match called.answer {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let wait = match class {
+                Class::Throttled => {
+                    called.pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
                 }
-                Some(Class::Transient { .. }) => {
-                    let asked = reply.quota.retry_after.map(|after| after.from(now));
-                    let at = asked.map_or(now + delay, |time| time.max(now + delay));
-                    Some(WaitUntil { at, reason: WaitReason::Backoff })
+                Class::Transient { .. } => {
+                    Some(WaitUntil { at: called.at + called.backoff, reason: WaitReason::Backoff })
                 }
                 _ => None,
             };
-            match (reply.answer, wait) {
-                (Ok(answer), _) => return Ok(answer),
-                (Err(_), Some(wait)) if attempt < backoff.max_retries && now.until(wait.at) <= backoff.max => {
+            match wait {
+                Some(wait) if attempt < backoff.max_retries && called.at.until(wait.at) <= backoff.max => {
                     permits.sleep_until(wait, wanted).await;
                 }
-                (Err(failure), _) => return Err(PullError::Failed(failure)),
+                _ => return Err(PullError::Failed(failure)),
             }
+            attempt += 1;
         }
-        Err(PullError::NotEnabled(location.clone())) // Not reached: the loop has no other end.
     }
 }

@@ -9,7 +9,7 @@ use super::look::{Found, JustEnded};
 use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
-use crate::domain::{Batch, EpochMs, Generation, Holder, LocationSettings};
+use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, ScopeId};
 use crate::policy::{Leased, Opening, Run, TakeRefused, WaitUntil};
 use crate::ports::PortError;
 
@@ -64,7 +64,7 @@ impl Engine {
             report.not_run = Some(NotRun::NotEnabled);
             return Ok(());
         };
-        let Some((_, rules)) = self.enabled_members(&settings.scope).await? else {
+        let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
             report.not_run = Some(NotRun::NotEnabled);
             return Ok(());
         };
@@ -91,8 +91,8 @@ impl Engine {
         let (session, unused, stopped) = permits.close();
         report.stopped = stopped;
         let rest = rest_after(report);
-        let after = Finished { holder: &run.holder, unused, ended: &ended, rest };
-        self.finish(session, &settings, after).await
+        let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest };
+        self.finish(session, &settings.scope, after).await
     }
 
     /// Takes the run, and with it the first permits: one write.
@@ -147,12 +147,10 @@ impl Engine {
     async fn finish(
         &self,
         mut session: GateSession<'_>,
-        settings: &LocationSettings,
-        Finished { holder, unused, ended, rest }: Finished<'_>,
+        scope: &ScopeId,
+        Finished { members, holder, unused, ended, rest }: Finished<'_>,
     ) -> Result<(), PortError> {
-        let scope = settings.scope.clone();
         let rules = session.rules().clone();
-        let members = self.enabled_members(&scope).await?.map_or_else(Vec::new, |(members, _)| members);
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
             let kick = session.kick();
@@ -160,10 +158,10 @@ impl Engine {
             after.give_back(holder, unused);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
-            let found = self.look(&members, after.turn(), opening.records, opening.at, ended).await;
+            let found = self.look(members, after.turn(), opening.records, opening.at, ended).await;
             // Without the index, the run ends all the same, and the tick looks again.
             let found = found.unwrap_or_else(|error| {
-                self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                self.ports.meter.note(&Event::PortFailed { scope, error: &error });
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
             let next = self.next(found, opening, now, now + rest, kick.1);
@@ -182,7 +180,7 @@ impl Engine {
                 .await?;
             match planning {
                 Planning::Planned(generation) => {
-                    self.send(&scope, next, generation, now).await?;
+                    self.send(scope, next, generation, now).await?;
                     return Ok(());
                 }
                 Planning::Lost => return Ok(()),
@@ -210,6 +208,8 @@ fn rest_after(report: &BatchReport) -> Duration {
 
 /// What a finished batch leaves behind.
 struct Finished<'a> {
+    /// The locations of the scope.
+    members: &'a [LocationId],
     holder: &'a Holder,
     /// Permits that were not used.
     unused: u32,

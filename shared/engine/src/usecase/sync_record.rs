@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use super::lessons::{lessons, pause_until};
+use super::Engine;
 use super::operation::Operation;
 use super::permits::{For, Permits};
 use super::record_end::RecordEnd;
-use super::{Engine, Event};
-use crate::domain::{
-    Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record, Reply,
-};
-use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, classify};
+use crate::domain::{Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record};
+use crate::policy::{Class, PauseReason, WaitReason, WaitUntil};
 
 /// What one record's sync needs to know of its batch.
 pub(super) struct RecordSync<'b, 'e> {
@@ -119,7 +116,7 @@ impl RecordSync<'_, '_> {
                 return self.stopped(progress, stop);
             }
             progress.called = true;
-            match self.call(record, progress, &call).await {
+            match self.call(record, progress, &call, wanted).await {
                 After::Retry(wait) => {
                     let wanted = For { attempt: progress.attempt(), starts: false, ..wanted };
                     self.permits.sleep_until(wait, wanted).await;
@@ -147,53 +144,19 @@ impl RecordSync<'_, '_> {
     }
 
     /// Makes one call, and judges what came back.
-    async fn call(&self, record: &Record, progress: &mut Progress, call: &Call) -> After {
-        let (ports, config) = (&self.engine.ports, &self.engine.config);
+    async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, wanted: For<'_>) -> After {
         progress.created |= !call.is_repeatable();
-        let sent_at = ports.clock.now();
-        let reply = ports.crm.call(self.location, call, config.request_timeout).await;
-        let now = ports.clock.now();
-        let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
-        self.note(record, progress, call, &reply, class.as_ref(), now.since(sent_at));
-
-        let backoff = config.backoff.delay(progress.attempt(), ports.dice.roll());
-        let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
-        let lessons = lessons(&reply, class.as_ref(), pause, operation_hash(record), now);
-        self.permits.settle(sent_at, &reply, lessons).await;
-        // What GHL asks for is never shortened.
-        let asked = reply.quota.retry_after.map_or(Duration::ZERO, |after| now.until(after.from(now)));
-
-        match (reply.answer, class) {
-            (Err(failure), Some(class)) => {
-                progress.error = Some(last_error(&class, failure, now));
-                self.after_failure(record, progress, call, class, pause, now, backoff.max(asked))
-            }
-            (answer, _) => {
-                answer.into_iter().for_each(|answer| progress.operation.advance(answer));
+        let called = self.permits.call(call, operation_hash(record), wanted).await;
+        match called.answer {
+            Ok(answer) => {
+                progress.operation.advance(answer);
                 After::GoOn
             }
+            Err((failure, class)) => {
+                progress.error = Some(last_error(&class, failure, called.at));
+                self.after_failure(record, progress, call, class, called.pause, called.at, called.backoff)
+            }
         }
-    }
-
-    fn note(
-        &self,
-        record: &Record,
-        progress: &Progress,
-        call: &Call,
-        reply: &Reply,
-        class: Option<&Class>,
-        took: Duration,
-    ) {
-        self.engine.ports.meter.note(&Event::Called {
-            location: self.location,
-            batch: Some(self.batch),
-            record: Some(&record.key),
-            endpoint: call.endpoint(),
-            attempt: progress.attempt(),
-            status: reply.status,
-            class: class.map_or("ok", Class::as_str),
-            took,
-        });
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one failure, used once")]
