@@ -38,6 +38,8 @@ pub struct Config {
     pub locations: Locations,
     /// What is logged.
     pub log_level: LevelFilter,
+    /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
+    pub stack_name: String,
 }
 
 /// One thing that is wrong with the environment.
@@ -121,6 +123,7 @@ impl Config {
                     ("trace", LevelFilter::TRACE),
                 ],
             ),
+            stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         };
         vars.finish().map(|()| config)
     }

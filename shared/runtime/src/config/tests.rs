@@ -37,6 +37,12 @@ fn the_defaults_are_those_of_the_specification() {
 }
 
 #[test]
+fn a_function_outside_of_a_stack_is_local() {
+    assert_eq!(Config::from_vars(minimal()).unwrap().stack_name, "local");
+    assert_eq!(Config::from_vars(with(&[("STACK_NAME", "ghl-sync-dev")])).unwrap().stack_name, "ghl-sync-dev");
+}
+
+#[test]
 fn every_name_of_the_specification_is_read() {
     let config = Config::from_vars(with(&[
         ("GHL_RATE_LIMIT_MAX_RETRIES", "3"),
