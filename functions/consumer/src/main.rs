@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    ghl_sync_runtime::main(|engine, event| async move { Ok(consumer::handle(&engine, event).await?) }).await
+    ghl_sync_runtime::main(|engine, event| async move { consumer::handle(&engine, event).await }).await
 }

@@ -4,6 +4,7 @@
 mod clock;
 mod config;
 mod dice;
+mod init_error;
 mod locations;
 mod meter;
 mod start;
@@ -15,5 +16,5 @@ pub use config::{Config, ConfigError, Fault};
 pub use dice::FastDice;
 pub use locations::{Location, Locations};
 pub use meter::LogMeter;
-pub use start::{Runtime, StartError, main};
+pub use start::{Runtime, StartError, main, refuse_to_start};
 pub use telemetry::init as init_telemetry;

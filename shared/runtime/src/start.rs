@@ -1,5 +1,6 @@
 //! Start-up: configuration, telemetry, clients, engine; then the Lambda runtime.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, SqsBatchQueue, Usage};
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
 use tracing::error;
 
 use crate::config::{Config, ConfigError};
-use crate::{FastDice, LogMeter, SystemClock, init_telemetry, trace};
+use crate::{FastDice, LogMeter, SystemClock, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -71,21 +72,20 @@ impl Runtime {
 }
 
 /// The `main` of every function: starts, then hands each event to `handle` until Lambda ends the process.
-pub async fn main<Answer, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
+pub async fn main<Answer, Failure, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
 where
     Answer: Serialize,
-    Handled: Future<Output = Result<Answer, lambda_runtime::Error>>,
+    Failure: Error,
+    Handled: Future<Output = Result<Answer, Failure>>,
 {
     let runtime = match Runtime::from_env() {
         Ok(runtime) => runtime,
-        Err(start_error) => {
-            report(&start_error);
-            return ExitCode::FAILURE;
-        }
+        Err(start_error) => return refuse_to_start(&start_error).await,
     };
     let handler = service_fn(|event: LambdaEvent<Value>| {
         let trace_id = event.context.xray_trace_id.clone();
-        trace::of(trace_id, handle(runtime.engine.clone(), event))
+        let handled = handle(runtime.engine.clone(), event);
+        trace::of(trace_id, async { handled.await.map_err(|failure| diagnostic(&failure)) })
     });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,15 +96,27 @@ where
     }
 }
 
-fn report(start_error: &StartError) {
+/// Says why the function cannot start: in the log, fault by fault, and to Lambda, which passes it on to the invoker.
+pub async fn refuse_to_start(start_error: &StartError) -> ExitCode {
     match start_error {
         StartError::Config(config) => {
             for fault in &config.faults {
                 error!(event = "bad_configuration", variable = fault.name, problem = fault.problem);
             }
         }
-        StartError::Client(client) => {
-            error!(event = "cannot_start", error = %client, cause = std::error::Error::source(client).map(ToString::to_string));
-        }
+        StartError::Client(_) => error!(event = "cannot_start", error = chain(start_error)),
     }
+    init_error::report(chain(start_error)).await;
+    ExitCode::FAILURE
+}
+
+/// What the invoker gets for an error.
+fn diagnostic<Failure: Error>(failure: &Failure) -> Diagnostic {
+    Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: chain(failure) }
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

@@ -3,7 +3,7 @@
 
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -81,6 +81,20 @@ impl Config {
         Config::from_vars(std::env::vars().collect())
     }
 
+    /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub(crate) fn runtime_api() -> Option<String> {
+        std::env::var("AWS_LAMBDA_RUNTIME_API").ok().filter(|address| !address.is_empty())
+    }
+
+    /// The names of all variables that are read.
+    #[must_use]
+    pub fn names() -> BTreeSet<&'static str> {
+        let mut vars = Variables::new(BTreeMap::new());
+        Config::read(&mut vars);
+        vars.asked()
+    }
+
     /// Reads `vars` as if they were the environment. Empty is the same as absent: `sam local` passes a variable that
     /// has no value as an empty one.
     ///
@@ -88,6 +102,11 @@ impl Config {
     /// [`ConfigError`] lists every fault.
     pub fn from_vars(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         let mut vars = Variables::new(vars);
+        let config = Config::read(&mut vars);
+        vars.finish().map(|()| config)
+    }
+
+    fn read(vars: &mut Variables) -> Config {
         let pace = Pace {
             limit: NonZeroU32::new(vars.number("GHL_RATE_LIMIT_REQUESTS", 100, 1..=10_000)).unwrap_or(NonZeroU32::MIN),
             window: vars.milliseconds("GHL_RATE_LIMIT_WINDOW", 10_000, 100..=3_600_000),
@@ -103,13 +122,13 @@ impl Config {
             token: vars.text("GHL_TOKEN").map(Secret::new),
         };
         let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
-        let config = Config {
-            engine: engine(&mut vars),
-            aws: aws(&mut vars),
+        Config {
+            engine: engine(vars),
+            aws: aws(vars),
             records_table: vars.required("RECORDS_TABLE"),
             state_table: vars.required("STATE_TABLE"),
             queue_url: vars.required_url("BATCH_QUEUE_URL"),
-            ghl: ghl(&mut vars),
+            ghl: ghl(vars),
             locations: locations.unwrap_or_else(|| Locations::new(default)),
             log_level: vars.choice(
                 "LOG_LEVEL",
@@ -124,8 +143,7 @@ impl Config {
                 ],
             ),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
-        };
-        vars.finish().map(|()| config)
+        }
     }
 }
 

@@ -110,6 +110,11 @@ impl Variables {
         self.faults.push(Fault { name: name.to_owned(), problem: problem.into() });
     }
 
+    /// The names that were asked for.
+    pub(super) fn asked(self) -> BTreeSet<&'static str> {
+        self.asked
+    }
+
     /// All faults, with the variables that look like ours and are not.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         let unknown =
