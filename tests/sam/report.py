@@ -1,0 +1,132 @@
+"""What the functions weigh and how fast they start, measured under Lambda's emulator on this machine.
+
+It takes what `sam build` built, as run.py does. The emulator is the one that `sam local` puts into its containers; here
+it runs without one, so that a function's process can be looked at. Sizes and memory are held to their limits; times
+depend on the machine, and are told only.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import samcli
+
+import local_stack
+from local_stack import EVENTS
+
+EMULATOR = Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64"
+INVOKE = "http://127.0.0.1:9009/2015-03-31/functions/function/invocations"
+# Of each time, the median of so many.
+STARTS = 5
+INVOCATIONS = 20
+# Limits: of a zip 5 MB, of memory at rest 40 MB. Aimed at for a start: 20 ms.
+MAX_ZIP_BYTES = 5_000_000
+MAX_REST_KB = 40_000
+# Seconds.
+EMULATOR_START = 10
+INVOCATION = 60
+
+
+def main():
+    failed = False
+    for function in local_stack.built_functions():
+        found = measure(function)
+        print(
+            f"note: {function}: start {found['start_ms']:.1f} ms (aim 20), first invocation {found['first_ms']:.1f} ms, "
+            f"warm {found['warm_ms']:.1f} ms, {found['rest_kb'] / 1000:.1f} MB at rest (limit 40), "
+            f"{found['peak_kb'] / 1000:.1f} MB at most, {found['zip_bytes'] / 1e6:.1f} MB zipped (limit 5)"
+        )
+        failed |= found["zip_bytes"] > MAX_ZIP_BYTES or found["rest_kb"] > MAX_REST_KB
+    sys.exit("error: a function is over its limit" if failed else 0)
+
+
+def measure(function):
+    """Medians of several starts. They are as in AWS, where clients are made for https; invocations go to the local
+    stack, with the function's own event."""
+    event = (EVENTS / f"{function.event}.json").read_bytes()
+    local = local_stack.environment()
+    deployed = {**local, "AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL_SQS": "", "GHL_BASE_URL": ""}
+    starts, firsts = [], []
+    for _ in range(STARTS):
+        with emulator(function, deployed) as log:
+            invoke(b"[]")
+            starts.append(float(re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", log.read_text())[1]))
+    for _ in range(STARTS):
+        with local_stack.up(), emulator(function, local) as log:
+            firsts.append(invoke(event))
+            warm = [invoke(event) for _ in range(INVOCATIONS)]
+            memory = memory_of(function.bootstrap)
+    return {
+        "start_ms": statistics.median(starts),
+        "first_ms": statistics.median(firsts),
+        "warm_ms": statistics.median(warm),
+        "rest_kb": memory["VmRSS"],
+        "peak_kb": memory["VmHWM"],
+        "zip_bytes": zipped(function.bootstrap),
+    }
+
+
+@contextmanager
+def emulator(function, environment):
+    """The emulator with the function in it; gives its log."""
+    with tempfile.NamedTemporaryFile() as log:
+        command = [EMULATOR, "--runtime-interface-emulator-address", "127.0.0.1:9009"]
+        command += ["--runtime-api-address", "127.0.0.1:9010", function.bootstrap]
+        credentials = {"AWS_ACCESS_KEY_ID": "AKIDLOCAL", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1"}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**environment, **credentials})
+        try:
+            wait_for_emulator(process)
+            yield Path(log.name)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def wait_for_emulator(process):
+    deadline = time.monotonic() + EMULATOR_START
+    while not local_stack.listens("http://127.0.0.1:9009"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit("error: the emulator does not come up")
+        time.sleep(0.02)
+
+
+def invoke(event):
+    """Milliseconds that one invocation took its invoker."""
+    began = time.monotonic()
+    with urllib.request.urlopen(INVOKE, data=event, timeout=INVOCATION) as answer:
+        answer.read()
+    return (time.monotonic() - began) * 1000
+
+
+def memory_of(program):
+    """Resident memory of the process that runs `program`, now and at most, in kB."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.path.samefile(process / "exe", program):
+                return {
+                    name: int(size) for name, size in re.findall(r"(VmHWM|VmRSS):\s+(\d+)", (process / "status").read_text())
+                }
+        except OSError:
+            continue
+    sys.exit(f"error: no process runs {program}")
+
+
+def zipped(program):
+    """Bytes of what is uploaded."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(program, "bootstrap")
+        return file.tell()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Runs the functions as `sam local` runs them, in containers, against `cargo local up`.
+
+It takes what `sam build` built, and `cases.json`: events of `events/`, and what the function must answer to each. A new
+function needs an event and a case; what is asked of every function is asked of it as well.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import containers
+import local_stack
+from local_stack import ROOT
+
+BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
+CASES = Path(__file__).with_name("cases.json")
+EVENTS = ROOT / "events"
+# What the sandbox of a case must have seen, if the case does not say.
+NOTHING = {"calls": 0}
+# Without these no function starts.
+REQUIRED = ["BATCH_QUEUE_URL", "RECORDS_TABLE", "STATE_TABLE"]
+# Where `sam local start-lambda` listens.
+LAMBDA = "http://127.0.0.1:3001"
+# Seconds. An invocation in a container takes three.
+INVOCATION = 120
+EMULATOR_START = 120
+
+
+class Wrong(Exception):
+    """Something is not as it must be."""
+
+
+def main():
+    functions = local_stack.built_functions()
+    cases = read_cases(functions)
+    with containers.engine(), containers.base_image(BASE_IMAGE, [function.bootstrap for function in functions]):
+        for case in cases:
+            check_case(case)
+        print(f"note: sam local invoke: {len(cases)} events to {len(functions)} functions, answered as expected")
+        for function in functions:
+            check_bad_start(function)
+        print("note: sam local invoke: each function names all that is missing in its environment")
+        contacts = check_start_lambda()
+        print(f"note: sam local start-lambda and the AWS CLI: {contacts} contacts synced into the sandbox")
+
+
+# -- sam local invoke --------------------------------------------------------------------------------------------------
+
+
+def read_cases(functions):
+    """The cases, with the function that each is for. No event goes without a case, and no function without an event."""
+    cases = json.loads(CASES.read_text(encoding="utf-8"))
+    events = {path.stem for path in EVENTS.glob("*.json") if path != local_stack.ENVIRONMENT}
+    if events != {case["event"] for case in cases}:
+        raise Wrong(f"{CASES.name} and {EVENTS.name}/ differ: {events ^ {case['event'] for case in cases}}")
+    for case in cases:
+        owners = [function for function in functions if function.owns(case["event"])]
+        if len(owners) != 1:
+            raise Wrong(f"{case['event']} is for {owners or 'no function'}")
+        case["function"] = owners[0]
+    idle = set(functions) - {case["function"] for case in cases}
+    if idle:
+        raise Wrong(f"no event for {idle}")
+    return cases
+
+
+def check_case(case):
+    """The answer, and what the sandbox saw of it."""
+    with local_stack.up():
+        answer = invoke(case["function"], case["event"])
+        stats = local_stack.sandbox_stats()
+    expect(f"the answer to {case['event']}", answer, case["answer"])
+    expect(f"the sandbox after {case['event']}", stats, case.get("sandbox", NOTHING))
+
+
+def check_bad_start(function):
+    """A function that cannot start says why, and names everything at once."""
+    values = json.loads(local_stack.ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"]
+    values.update({name: "" for name in REQUIRED}, GHL_SYNC_BATCH_SIZE="many")
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"Parameters": values}, file)
+        file.flush()
+        answer = invoke(function, function.event, "--env-vars", file.name)
+    expect(f"the kind of error of {function} without environment", answer["errorType"], "Runtime.ConfigInvalid")
+    unnamed = [name for name in [*REQUIRED, "GHL_SYNC_BATCH_SIZE"] if name not in answer["errorMessage"]]
+    expect(f"what {function} without environment does not name in: {answer['errorMessage']}", unnamed, [])
+
+
+def invoke(function, event, *options):
+    """`sam local invoke` with an event of `events/`. samconfig.toml has the rest."""
+    command = ["sam", "local", "invoke", function.name, "--event", EVENTS / f"{event}.json", "--skip-pull-image"]
+    ran = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=INVOCATION)
+    try:
+        return json.loads(ran.stdout)
+    except json.JSONDecodeError:
+        raise Wrong(f"sam local invoke {function} with {event} printed no JSON: {ran.stdout}\n{ran.stderr}") from None
+
+
+def expect(what, found, expected):
+    """`found` must be `expected`; where that is an object, have at least its fields."""
+    if not agrees(found, expected):
+        raise Wrong(f"{what} is not as expected\nexpected: {json.dumps(expected)}\nfound:    {json.dumps(found)}")
+
+
+def agrees(found, expected):
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(name in found and agrees(found[name], value) for name, value in expected.items())
+    return found == expected
+
+
+# -- sam local start-lambda --------------------------------------------------------------------------------------------
+
+
+def check_start_lambda():
+    """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty: here an
+    event source mapping made of the AWS CLI. Returns how many contacts arrived."""
+    due = len(local_stack.CONTACTS.read_text(encoding="utf-8").splitlines()) - 1
+    with local_stack.up(), emulator("start-lambda", "--warm-containers", "EAGER"):
+        started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
+        expect("the scheduler's answer", started, {"started": 1, "failed": 0})
+        while messages := receive():
+            answer = call_lambda("ConsumerFunction", sqs_event(messages))
+            expect("the consumer's answer", answer, {"batchItemFailures": []})
+        stats = local_stack.sandbox_stats()
+    expect("the sandbox after all batches", stats, {"contacts": due, "ok": due, "status_429": 0, "duplicates": 0})
+    return stats["contacts"]
+
+
+@contextmanager
+def emulator(command, *options):
+    """One of SAM's servers, for as long as it is needed."""
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            ["sam", "local", command, *options, "--skip-pull-image"], cwd=ROOT, stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + EMULATOR_START
+            while not listens(LAMBDA):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise Wrong(f"sam local {command} does not come up:\n{log.read().decode(errors='replace')}")
+                time.sleep(0.2)
+            yield
+        finally:
+            # As Ctrl-C does: it takes its containers down.
+            server.send_signal(signal.SIGINT)
+            server.wait()
+
+
+def listens(url):
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def call_lambda(function, event):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as payload, tempfile.NamedTemporaryFile() as answer:
+        json.dump(event, payload)
+        payload.flush()
+        aws(
+            *("lambda", "invoke", "--endpoint-url", LAMBDA, "--function-name", function),
+            *("--payload", f"fileb://{payload.name}", answer.name),
+        )
+        return json.load(answer)
+
+
+def receive():
+    """Takes a message off the queue; none if there is none."""
+    environment = local_stack.environment()
+    queue = ["--endpoint-url", environment["AWS_ENDPOINT_URL_SQS"], "--queue-url", environment["BATCH_QUEUE_URL"]]
+    received = aws("sqs", "receive-message", *queue, "--wait-time-seconds", "2")
+    messages = received.get("Messages", [])
+    for message in messages:
+        aws("sqs", "delete-message", *queue, "--receipt-handle", message["ReceiptHandle"])
+    return messages
+
+
+def sqs_event(messages):
+    records = [{"messageId": it["MessageId"], "body": it["Body"], "eventSource": "aws:sqs"} for it in messages]
+    return {"Records": records}
+
+
+def aws(*arguments):
+    command = ["aws", "--region", "us-east-1", "--output", "json", *arguments]
+    credentials = {"AWS_ACCESS_KEY_ID": "AKIDLOCAL", "AWS_SECRET_ACCESS_KEY": "local"}
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=INVOCATION, env={**os.environ, **credentials})
+    if ran.returncode != 0:
+        raise Wrong(f"{' '.join(command)}: {ran.stderr}")
+    return json.loads(ran.stdout or "{}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Wrong as wrong:
+        sys.exit(f"error: {wrong}")
