@@ -185,7 +185,7 @@ impl Deployment {
         found.iter().map(|item| item[record::RECORD].as_s().unwrap().clone()).collect()
     }
 
-    fn records_table(&self) -> (aws_sdk_dynamodb::Client, String) {
+    pub(crate) fn records_table(&self) -> (aws_sdk_dynamodb::Client, String) {
         let config = Config::from_vars(self.stack.vars.clone()).unwrap();
         (config.aws.dynamodb(), config.records_table)
     }

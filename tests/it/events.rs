@@ -63,6 +63,21 @@ fn no_sample_is_left_untested() {
 }
 
 #[tokio::test]
+async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
+    let other_kind = ["consumer-http", "consumer-s3", "scheduler-sqs"];
+    let deployment = with_sample_contacts().await;
+    for (name, _) in SAMPLES {
+        let event = sample(name);
+        let is_refused = match name.split('-').next() {
+            Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
+            Some("scheduler") => matches!(deployment.tick(event).await, Err(SchedulerError::Event { .. })),
+            _ => panic!("which function is {name} for?"),
+        };
+        assert_eq!(is_refused, other_kind.contains(&name), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_syncs_the_records_that_it_names_and_no_others() {
     let deployment = with_sample_contacts().await;
     let event = sample("consumer");

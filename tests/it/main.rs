@@ -8,5 +8,8 @@ mod faults;
 mod flow;
 mod intermediary;
 mod logs;
+mod permissions;
 mod records;
 mod stores;
+mod template;
+mod wiretap;

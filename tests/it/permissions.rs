@@ -1,0 +1,140 @@
+//! Each function may do what it does, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::tables::record;
+use ghl_sync_engine::domain::PutRecord;
+use ghl_sync_engine::usecase::Engine;
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, LOCATION, by_hand, context};
+use crate::records::contacts;
+use crate::template::{Template, event_sources};
+use crate::wiretap::{Asked, Wiretap};
+
+/// What Lambda's event source mapping does with a queue, by the function's role.
+const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+/// What Lambda does for every function, by its role.
+const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
+#[tokio::test]
+async fn each_role_allows_what_its_function_does_and_nothing_more() {
+    let template = Template::read();
+    for (name, function) in template.functions() {
+        let mut needed = asked_by(name).await;
+        for source in event_sources(function) {
+            needed.extend(on(&POLLING, template.target(&source["Queue"]).0));
+        }
+        needed.extend(on(&LOGGING, template.target(&function["LoggingConfig"]["LogGroup"]).0));
+        needed.extend(on(&TRACING, "*"));
+        assert_eq!(allowed(&template, function), needed, "{name}");
+    }
+}
+
+#[test]
+fn a_function_that_sends_to_the_queue_that_invokes_it_is_no_runaway_loop() {
+    let template = Template::read();
+    let mut loops = 0;
+    for (name, function) in template.functions() {
+        let allowed = allowed(&template, function);
+        let sends_to = |queue: &str| allowed.contains(&("sqs:SendMessage".to_owned(), queue.to_owned()));
+        if event_sources(function).iter().any(|source| sends_to(template.target(&source["Queue"]).0)) {
+            assert_eq!(function["RecursiveLoop"], "Allow", "{name}");
+            loops += 1;
+        }
+    }
+    assert!(loops > 0);
+}
+
+fn on(actions: &[&str], resource: &str) -> Vec<Asked> {
+    actions.iter().map(|action| ((*action).to_owned(), resource.to_owned())).collect()
+}
+
+/// The actions that a function's role allows, and on what: by the logical id, and the index of a table.
+fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
+    let (_, role) = template.target(&function["Role"]);
+    assert_eq!(role["ManagedPolicyArns"], Value::Null);
+    let policies = role["Policies"].as_array().unwrap().iter();
+    let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let mut allowed = BTreeSet::new();
+    for statement in statements {
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        let resources = one_or_more(&statement["Resource"]);
+        for action in one_or_more(&statement["Action"]) {
+            let action = action.as_str().unwrap();
+            allowed.extend(resources.iter().map(|resource| (action.to_owned(), resource_id(resource))));
+        }
+    }
+    allowed
+}
+
+fn one_or_more(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+}
+
+/// `!GetAtt X.Arn` is X, and `!Sub ${X.Arn}/index/i` is X/index/i.
+fn resource_id(arn: &Value) -> String {
+    let path = arn["Fn::GetAtt"].as_str().or(arn["Fn::Sub"].as_str()).or(arn.as_str()).unwrap();
+    path.replace("${", "").replace(".Arn}", "").replace(".Arn", "")
+}
+
+/// What a function asks of DynamoDB and SQS when it does all that it can do.
+async fn asked_by(function: &str) -> BTreeSet<Asked> {
+    let deployment = Deployment::start().await;
+    let vars = &deployment.stack.vars;
+    let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
+    let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
+    let engine =
+        deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url), ("AWS_ENDPOINT_URL_SQS", &sqs.url)]);
+    match function {
+        "SchedulerFunction" => run_scheduler(&deployment, &engine).await,
+        "ConsumerFunction" => run_consumer(&deployment, &engine).await,
+        other => panic!("how is {other} run?"),
+    }
+    let logical_ids = BTreeMap::from([
+        (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
+        (vars["STATE_TABLE"].as_str(), "StateTable"),
+        (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
+    ]);
+    let by_logical_id = |(action, resource): Asked| {
+        let (name, index) =
+            resource.split_once('/').map_or((resource.as_str(), None), |(name, rest)| (name, Some(rest)));
+        let id = logical_ids[name];
+        (action, index.map_or(id.to_owned(), |index| format!("{id}/{index}")))
+    };
+    dynamodb.asked().into_iter().chain(sqs.asked()).map(by_logical_id).collect()
+}
+
+/// It finds work by the tick, by the sweep, and where it is told to.
+async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
+    for (number, event) in [json!({ "detail-type": "Scheduled Event" }), json!({}), json!({ "location_id": LOCATION })]
+        .into_iter()
+        .enumerate()
+    {
+        deployment.put(&contacts(number + 1)).await;
+        scheduler::handle(engine, LambdaEvent::new(event, context())).await.unwrap();
+    }
+}
+
+/// It sends some of the records that are due, sets a damaged one aside, and plans the rest.
+async fn run_consumer(deployment: &Deployment, engine: &Engine) {
+    let records = contacts(3);
+    deployment.put(&records).await;
+    damage(deployment, &records[1]).await;
+    let event = LambdaEvent::new(by_hand(&records[..2]), context());
+    consumer::handle(engine, event).await.unwrap();
+    let stats = deployment.stats();
+    assert_eq!((stats.contacts, deployment.due().await.len(), deployment.failed().await.len()), (1, 1, 1));
+}
+
+/// Somebody takes the content out of a record's item.
+async fn damage(deployment: &Deployment, put: &PutRecord) {
+    let (dynamodb, table) = deployment.records_table();
+    let update = dynamodb.update_item().table_name(table);
+    let update = update.key(record::LOCATION_ID, AttributeValue::S(put.location_id.to_string()));
+    let update = update.key(record::RECORD, AttributeValue::S(put.key().to_string()));
+    update.update_expression(format!("REMOVE {}", record::PAYLOAD)).send().await.unwrap();
+}

@@ -1,0 +1,277 @@
+//! `template.yaml` says what the code takes for granted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
+use ghl_sync_runtime::Config;
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+use crate::deployment::Deployment;
+use crate::records::contacts;
+
+/// Variables that Lambda sets by itself.
+const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+/// Variables that a function does without, because it makes no use of them and they are secret.
+const WITHHELD: [(&str, &str); 1] = [("SchedulerFunction", "GHL_TOKEN")];
+
+/// The template, with `!Ref X` and its like as `{"Ref": "X"}`.
+pub(crate) struct Template(Value);
+
+impl Template {
+    pub(crate) fn read() -> Template {
+        let documents = Yaml::load_from_str(include_str!("../../template.yaml")).unwrap();
+        Template(long_form(&documents[0]))
+    }
+
+    /// All resources of a type, by their logical id.
+    pub(crate) fn resources(&self, kind: &str) -> BTreeMap<&str, &Value> {
+        let resources = self.0["Resources"].as_object().unwrap().iter();
+        let of_kind = resources.filter(|(_, resource)| resource["Type"] == kind);
+        of_kind.map(|(id, resource)| (id.as_str(), &resource["Properties"])).collect()
+    }
+
+    pub(crate) fn functions(&self) -> BTreeMap<&str, &Value> {
+        let functions = self.resources("AWS::Serverless::Function");
+        assert!(!functions.is_empty());
+        functions
+    }
+
+    /// The properties of the resource that `{"Ref": …}` or `{"Fn::GetAtt": "….Arn"}` points to.
+    pub(crate) fn target(&self, reference: &Value) -> (&str, &Value) {
+        let path = reference["Ref"].as_str().or(reference["Fn::GetAtt"].as_str()).unwrap();
+        let id = path.split('.').next().unwrap();
+        let (id, resource) = self.0["Resources"].as_object().unwrap().get_key_value(id).unwrap();
+        (id, &resource["Properties"])
+    }
+
+    /// The variables of a function: those of all functions, and its own.
+    pub(crate) fn variables(&self, function: &Value) -> Map<String, Value> {
+        let mut variables = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap().clone();
+        variables.extend(function["Environment"]["Variables"].as_object().cloned().unwrap_or_default());
+        variables
+    }
+
+    fn timeout(&self, function: &Value) -> u64 {
+        function["Timeout"].as_u64().or(self.0["Globals"]["Function"]["Timeout"].as_u64()).unwrap()
+    }
+}
+
+fn long_form(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Tagged(tag, value) if tag.handle == "!" => match tag.suffix.as_str() {
+            "Ref" | "Condition" => json!({ tag.suffix.as_str(): long_form(value) }),
+            function => json!({ format!("Fn::{function}"): long_form(value) }),
+        },
+        Yaml::Sequence(items) => items.iter().map(long_form).collect(),
+        Yaml::Mapping(fields) => {
+            fields.iter().map(|(name, value)| (name.as_str().unwrap().to_owned(), long_form(value))).collect()
+        }
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The queues that invoke a function, as its event sources name them.
+pub(crate) fn event_sources(function: &Value) -> Vec<&Value> {
+    let events = function["Events"].as_object().into_iter().flat_map(Map::values);
+    events.filter(|event| event["Type"] == "SQS").map(|event| &event["Properties"]).collect()
+}
+
+#[test]
+fn each_function_gets_exactly_the_variables_that_are_read() {
+    let template = Template::read();
+    for (name, function) in template.functions() {
+        let declared: BTreeSet<String> = template.variables(function).keys().cloned().collect();
+        let unset = WITHHELD.iter().filter(|(of, _)| *of == name).map(|(_, variable)| *variable);
+        let unset: BTreeSet<&str> = unset.chain(SET_BY_LAMBDA).collect();
+        let read = Config::names().into_iter().filter(|variable| !unset.contains(variable));
+        assert_eq!(declared, read.map(str::to_owned).collect(), "{name}");
+    }
+}
+
+#[test]
+fn the_defaults_of_the_parameters_are_accepted_by_the_functions() {
+    let template = Template::read();
+    let mut environment: BTreeMap<String, String> =
+        SET_BY_LAMBDA.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+    for function in template.functions().into_values() {
+        for (name, value) in template.variables(function) {
+            let default = &template.0["Parameters"][value["Ref"].as_str().unwrap_or_default()]["Default"];
+            let value = match (default, value.as_str()) {
+                (Value::String(text), _) => text.clone(),
+                (Value::Null, Some(text)) => text.to_owned(),
+                // A resource of the stack.
+                (Value::Null, None) => "https://example.com".to_owned(),
+                (other, _) => other.to_string(),
+            };
+            environment.insert(name, value);
+        }
+    }
+    Config::from_vars(environment).unwrap();
+}
+
+#[test]
+fn each_queue_gives_its_function_time_and_puts_aside_what_kills_it() {
+    let template = Template::read();
+    let mut sources = 0;
+    for (name, function) in template.functions() {
+        for source in event_sources(function) {
+            let (_, queue) = template.target(&source["Queue"]);
+            let visibility = queue["VisibilityTimeout"].as_u64().unwrap();
+            assert!(visibility >= 6 * template.timeout(function), "{name}: {visibility} s");
+            let (_, dead_letters) = template.target(&queue["RedrivePolicy"]["deadLetterTargetArn"]);
+            assert!(queue["RedrivePolicy"]["maxReceiveCount"].as_u64() >= Some(5), "{name}");
+            let kept = |queue: &Value| queue["MessageRetentionPeriod"].as_u64().unwrap();
+            assert!(kept(dead_letters) > kept(queue), "{name}: a message keeps its age in the dead-letter queue");
+            assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
+            assert!(source["ScalingConfig"]["MaximumConcurrency"].is_object(), "{name}");
+            sources += 1;
+        }
+    }
+    assert!(sources > 0);
+}
+
+#[tokio::test]
+async fn the_local_queue_is_set_up_as_the_deployed_one() {
+    let template = Template::read();
+    let consumer = template.functions()["ConsumerFunction"];
+    let (_, queue) = template.target(&event_sources(consumer)[0]["Queue"]);
+    let deployment = Deployment::start().await;
+    let functions = &deployment.stack.functions;
+    let request = functions.sqs.get_queue_attributes().queue_url(&functions.queue_url);
+    let attributes = request.attribute_names(QueueAttributeName::All).send().await.unwrap().attributes.unwrap();
+    assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], queue["VisibilityTimeout"].to_string());
+    let redrive: Value = serde_json::from_str(&attributes[&QueueAttributeName::RedrivePolicy]).unwrap();
+    assert_eq!(redrive["maxReceiveCount"], queue["RedrivePolicy"]["maxReceiveCount"]);
+}
+
+#[test]
+fn the_tables_are_those_that_the_adapters_use() {
+    let template = Template::read();
+    let specs = BTreeMap::from([("RecordsTable", tables::RECORDS), ("StateTable", tables::STATE)]);
+    let deployed = template.resources("AWS::DynamoDB::Table");
+    assert_eq!(deployed.keys().collect::<Vec<_>>(), specs.keys().collect::<Vec<_>>());
+    for (name, spec) in specs {
+        let table = deployed[name];
+        assert_eq!(table["KeySchema"], key_schema(spec.key), "{name}");
+        assert_eq!(table["GlobalSecondaryIndexes"], indexes(&spec), "{name}");
+        assert_eq!(definitions(table), attributes(&spec), "{name}");
+        let ttl = spec.ttl.map_or(Value::Null, |ttl| json!({ "AttributeName": ttl, "Enabled": true }));
+        assert_eq!(table["TimeToLiveSpecification"], ttl, "{name}");
+        let keys: Vec<&str> = attributes(&spec).into_iter().map(|(attribute, _)| attribute).collect();
+        assert!(spec.ttl.is_none_or(|ttl| !keys.contains(&ttl)), "{name}: what expires by a key expires by accident");
+    }
+}
+
+#[tokio::test]
+async fn no_gate_ever_expires() {
+    let deployment = Deployment::start().await;
+    deployment.put(&contacts(2)).await;
+    deployment.run_until_synced().await;
+    let config = Config::from_vars(deployment.stack.vars.clone()).unwrap();
+    let scan = config.aws.dynamodb().scan().table_name(config.state_table);
+    let items = scan.send().await.unwrap().items.unwrap();
+    let gates = items.iter().filter(|item| item[state::PK].as_s().unwrap().starts_with("gate#"));
+    let expire: Vec<bool> = gates.map(|gate| gate.contains_key(state::TTL)).collect();
+    assert_eq!(expire, [false]);
+}
+
+fn key_schema(key: Key) -> Value {
+    let element = |attribute: Attribute, kind| json!({ "AttributeName": attribute.name(), "KeyType": kind });
+    std::iter::once(element(key.partition, "HASH")).chain(key.sort.map(|sort| element(sort, "RANGE"))).collect()
+}
+
+fn indexes(spec: &TableSpec) -> Value {
+    let index = |index: &tables::IndexSpec| {
+        json!({
+            "IndexName": index.name,
+            "KeySchema": key_schema(index.key),
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        })
+    };
+    spec.indexes.iter().map(index).collect()
+}
+
+/// The attributes of all keys, with their types.
+fn attributes(spec: &TableSpec) -> BTreeMap<&'static str, &'static str> {
+    let keys = std::iter::once(spec.key).chain(spec.indexes.iter().map(|index| index.key));
+    let attributes = keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort));
+    attributes
+        .map(|attribute| match attribute {
+            Attribute::Text(name) => (name, "S"),
+            Attribute::Number(name) => (name, "N"),
+        })
+        .collect()
+}
+
+fn definitions(table: &Value) -> BTreeMap<&str, &str> {
+    let definitions = table["AttributeDefinitions"].as_array().unwrap().iter();
+    definitions.map(|it| (it["AttributeName"].as_str().unwrap(), it["AttributeType"].as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn the_environment_of_sam_local_is_that_of_the_local_stack() {
+    let template = Template::read();
+    let file: Value = serde_json::from_str(include_str!("../../events/env.local.json")).unwrap();
+    let file: BTreeMap<String, String> = serde_json::from_value(file["Parameters"].clone()).unwrap();
+    let deployment = Deployment::start().await;
+    let functions = template.functions().into_values();
+    let declared: BTreeMap<String, Value> = functions.flat_map(|function| template.variables(function)).collect();
+    for (name, value) in &file {
+        assert!(declared.contains_key(name), "sam local drops {name}: the template does not declare it");
+        if name != "LOG_LEVEL" {
+            assert_eq!(without_host(value), without_host(&deployment.stack.vars[name]), "{name}");
+        }
+    }
+    // What would point to AWS, or to nowhere: the parts of the stack, and the endpoints.
+    for (name, value) in &declared {
+        let is_resource = template.0["Resources"].get(value["Ref"].as_str().unwrap_or_default()).is_some();
+        assert!(file.contains_key(name) || !(is_resource || value == ""), "{name}");
+    }
+}
+
+/// A URL from its path on, and anything else as it is.
+fn without_host(value: &str) -> &str {
+    match value.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
+        None => value,
+    }
+}
+
+#[test]
+fn every_alarm_reaches_the_operator() {
+    let template = Template::read();
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    assert!(!alarms.is_empty());
+    for (name, alarm) in alarms {
+        assert_eq!(alarm["AlarmActions"], json!([{ "Ref": "AlarmTopic" }]), "{name}");
+        assert_eq!(alarm["OKActions"], alarm["AlarmActions"], "{name}");
+        assert!(alarm["AlarmDescription"].is_string(), "{name}");
+        if alarm["Namespace"] == "GhlSync" {
+            let of_this_stack = json!([{ "Name": "Stack", "Value": { "Ref": "AWS::StackName" } }]);
+            assert_eq!(alarm["Dimensions"], of_this_stack, "{name}");
+        }
+    }
+    // CloudWatch may not publish to a topic with the key of AWS.
+    let (_, topic) = template.target(&json!({ "Ref": "AlarmTopic" }));
+    assert_eq!(topic["KmsMasterKeyId"], Value::Null);
+}
+
+#[test]
+fn every_function_has_an_alarm_for_its_errors() {
+    let template = Template::read();
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    for name in template.functions().into_keys() {
+        let of_errors = |alarm: &&Value| {
+            alarm["MetricName"] == "Errors"
+                && alarm["Dimensions"] == json!([{ "Name": "FunctionName", "Value": { "Ref": name } }])
+        };
+        assert_eq!(alarms.values().copied().filter(|alarm| of_errors(alarm)).count(), 1, "{name}");
+    }
+}

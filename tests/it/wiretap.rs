@@ -1,0 +1,75 @@
+//! An intermediary on the way to DynamoDB and SQS, which notes what is asked of them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header::{CONTENT_LENGTH, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// An action as IAM names it, and the table, index or queue that it is done to, by its name.
+pub(crate) type Asked = (String, String);
+
+/// A server that passes on what it gets.
+pub(crate) struct Wiretap {
+    pub(crate) url: String,
+    asked: Arc<Mutex<BTreeSet<Asked>>>,
+}
+
+impl Wiretap {
+    /// Between its caller and the server at `url`.
+    pub(crate) async fn to(url: &str) -> Wiretap {
+        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wiretap = Wiretap { url: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
+        let (server, client, asked) = (url.to_owned(), reqwest::Client::new(), wiretap.asked.clone());
+        let pass_on = move |headers: HeaderMap, body: Bytes| {
+            asked.lock().unwrap().extend(read(&headers, &body));
+            pass_on(client.post(&server), headers, body)
+        };
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass_on)).await });
+        wiretap
+    }
+
+    /// All that was asked so far.
+    pub(crate) fn asked(&self) -> BTreeSet<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn pass_on(
+    request: reqwest::RequestBuilder,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, Bytes) {
+    headers.remove(HOST);
+    let answer = request.headers(headers).body(body).send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    headers.remove(CONTENT_LENGTH);
+    (status, headers, answer.bytes().await.unwrap())
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    // Such as `DynamoDB_20120810.Query` and `AmazonSQS.SendMessage`.
+    let (service, operation) = headers["x-amz-target"].to_str().unwrap().split_once('.').unwrap();
+    let action =
+        if service.starts_with("DynamoDB") { format!("dynamodb:{operation}") } else { format!("sqs:{operation}") };
+    resources(&body).into_iter().map(|resource| (action.clone(), resource)).collect()
+}
+
+fn resources(body: &Value) -> Vec<String> {
+    let text = |field: &str| body[field].as_str().map(str::to_owned);
+    if let Some(url) = text("QueueUrl") {
+        return vec![url.rsplit('/').next().unwrap().to_owned()];
+    }
+    match (text("TableName"), text("IndexName")) {
+        (Some(table), Some(index)) => vec![format!("{table}/index/{index}")],
+        (Some(table), None) => vec![table],
+        _ => body["RequestItems"].as_object().unwrap().keys().cloned().collect(),
+    }
+}
