@@ -164,7 +164,7 @@ fn the_tables_are_those_that_the_adapters_use() {
         assert_eq!(definitions(table), attributes(&spec), "{name}");
         let ttl = spec.ttl.map_or(Value::Null, |ttl| json!({ "AttributeName": ttl, "Enabled": true }));
         assert_eq!(table["TimeToLiveSpecification"], ttl, "{name}");
-        let keys: Vec<&str> = attributes(&spec).into_iter().map(|(attribute, _)| attribute).collect();
+        let keys: Vec<&str> = attributes(&spec).into_keys().collect();
         assert!(spec.ttl.is_none_or(|ttl| !keys.contains(&ttl)), "{name}: what expires by a key expires by accident");
     }
 }

@@ -5,15 +5,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target/debug/ghl-sync-local"
-CONTACTS = ROOT / "events/contacts.csv"
+EVENTS = ROOT / "events"
+CONTACTS = EVENTS / "contacts.csv"
 # The environment of the functions under `sam local`.
-ENVIRONMENT = ROOT / "events/env.local.json"
+ENVIRONMENT = EVENTS / "env.local.json"
 # What containers know this machine as.
 HOST = "host.docker.internal"
 BUILT = ROOT / ".aws-sam/build"
@@ -77,3 +79,14 @@ def sandbox_stats():
     """What the sandbox saw."""
     with urllib.request.urlopen(environment()["GHL_BASE_URL"] + "/_sandbox/stats", timeout=10) as answer:
         return json.load(answer)
+
+
+def listens(url):
+    """Whether anything answers there."""
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

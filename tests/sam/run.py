@@ -11,18 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import containers
 import local_stack
-from local_stack import ROOT
+from local_stack import EVENTS, ROOT
 
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 CASES = Path(__file__).with_name("cases.json")
-EVENTS = ROOT / "events"
 # What the sandbox of a case must have seen, if the case does not say.
 NOTHING = {"calls": 0}
 # Without these no function starts.
@@ -143,7 +140,7 @@ def emulator(command, *options):
         )
         try:
             deadline = time.monotonic() + EMULATOR_START
-            while not listens(LAMBDA):
+            while not local_stack.listens(LAMBDA):
                 if server.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise Wrong(f"sam local {command} does not come up:\n{log.read().decode(errors='replace')}")
@@ -153,16 +150,6 @@ def emulator(command, *options):
             # As Ctrl-C does: it takes its containers down.
             server.send_signal(signal.SIGINT)
             server.wait()
-
-
-def listens(url):
-    try:
-        urllib.request.urlopen(url, timeout=1).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def call_lambda(function, event):
