@@ -82,7 +82,8 @@ def base_image(name, programs):
         yield
     finally:
         # The stand-in, and what SAM built upon it.
-        made = sorted(images() - before)
+        repository = name.rpartition(":")[0]
+        made = sorted(image for image in images() - before if image.startswith(f"{repository}:"))
         if made:
             subprocess.run(["docker", "image", "rm", "--force", *made], check=True, capture_output=True)
 

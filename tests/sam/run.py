@@ -149,7 +149,7 @@ def emulator(command, *options):
         finally:
             # As Ctrl-C does: it takes its containers down.
             server.send_signal(signal.SIGINT)
-            server.wait()
+            server.wait(timeout=60)
 
 
 def call_lambda(function, event):

@@ -5,7 +5,7 @@ use http::{Method, Request};
 use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::config::Config;
 
@@ -14,14 +14,10 @@ const ERROR_TYPE: &str = "Runtime.ConfigInvalid";
 
 /// Reports to Lambda what is wrong; a process that Lambda did not start has nobody to tell.
 pub(crate) async fn report(error_message: String) {
-    match Config::runtime_api() {
-        Some(api) => {
-            let diagnostic = Diagnostic { error_type: ERROR_TYPE.to_owned(), error_message };
-            if let Err(report_error) = post(&api, &diagnostic).await {
-                error!(event = "cannot_report", error = report_error);
-            }
-        }
-        None => warn!(event = "not_in_lambda", problem = "AWS_LAMBDA_RUNTIME_API is missing"),
+    let Some(api) = Config::runtime_api() else { return };
+    let diagnostic = Diagnostic { error_type: ERROR_TYPE.to_owned(), error_message };
+    if let Err(report_error) = post(&api, &diagnostic).await {
+        error!(event = "cannot_report", error = report_error);
     }
 }
 
