@@ -44,7 +44,7 @@ impl Update {
     }
 
     /// Gives `attribute` a value.
-    pub(crate) fn set(mut self, attribute: &'static str, value: AttributeValue) -> Self {
+    pub(crate) fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
         self.set.push(format!("#{attribute} = :{attribute}"));
         self.values.insert(format!(":{attribute}"), value);
         self
@@ -77,6 +77,13 @@ impl Update {
     pub(crate) fn increment(mut self, attribute: &'static str) -> Self {
         self.add.push(format!("#{attribute} :one"));
         self.values.insert(":one".to_owned(), number(1));
+        self
+    }
+
+    /// Adds to `attribute`, a name of letters, digits and `_`; one that is absent counts as zero.
+    pub(crate) fn count(mut self, attribute: &str, more: u64) -> Self {
+        self.add.push(format!("#{attribute} :{attribute}"));
+        self.values.insert(format!(":{attribute}"), number(more));
         self
     }
 

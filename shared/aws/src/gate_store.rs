@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValue;
 use futures::future::try_join_all;
 use ghl_sync_engine::domain::{EpochMs, ScopeId};
 use ghl_sync_engine::policy::Gate;
@@ -58,14 +59,16 @@ impl GateStore for DynamoGateStore {
         Ok(Replaced::Conflict(Box::new(entry(standing.as_ref()).map_err(failed)?)))
     }
 
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
         let update = Update::new()
             .increment(state::KICK)
             .increment(state::REV)
             .set(state::KICKED_AT, number(now.0))
             .set(state::LOOK_SHARD, number(shard_of(scope).into()))
             .set(state::LOOK_AT, number(now.0));
-        self.table.update(Purpose::GateKick, key_of(scope), update).await.map(drop)
+        let kicked = self.table.update_returning(Purpose::GateKick, key_of(scope), update, ReturnValue::UpdatedNew);
+        let item = kicked.await?.unwrap_or_default(); // It has no condition.
+        Ok(Fields(&item).number(state::KICK).unwrap_or_default())
     }
 
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
@@ -87,6 +90,7 @@ impl DynamoGateStore {
             index: state::LOOK_INDEX,
             condition: "#look_shard = :shard AND #look_at <= :now",
             values: HashMap::from([(":shard".to_owned(), number(shard.into())), (":now".to_owned(), number(now.0))]),
+            projection: None,
             limit,
             start: None,
         };

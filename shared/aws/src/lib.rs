@@ -1,24 +1,30 @@
 //! DynamoDB and SQS adapters for the engine's ports.
 //!
 //! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`SqsBatchQueue`] sends the
-//! batches. Each port call is one request where AWS allows it: what must be atomic is one conditional `UpdateItem`,
+//! batches; [`DynamoSettings`] keeps what operators set, [`DynamoCounters`] what is counted. Each port call is one request where AWS allows it: what must be atomic is one conditional `UpdateItem`,
 //! never a read followed by a write. [`Usage`] counts what the adapters asked of AWS and what DynamoDB charged.
 //!
 //! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
 //! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
 
 mod client;
+mod counters;
+mod dead_letters;
 mod expression;
 mod fields;
 mod gate_store;
 mod outbox;
 mod queue;
+mod settings;
 mod table;
 pub mod tables;
 mod usage;
 
 pub use client::AwsConfig;
+pub use counters::DynamoCounters;
+pub use dead_letters::SqsDeadLetters;
 pub use gate_store::DynamoGateStore;
 pub use outbox::DynamoOutbox;
 pub use queue::SqsBatchQueue;
+pub use settings::DynamoSettings;
 pub use usage::{Access, Count, Purpose, Snapshot, Store, Usage};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
+    ReturnValuesOnConditionCheckFailure,
 };
-use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::ports::{PortError, Tallied};
 
 use crate::expression::{Update, names_in};
 use crate::usage::{Purpose, Usage};
@@ -38,6 +39,8 @@ pub(crate) struct IndexQuery {
     pub(crate) index: &'static str,
     pub(crate) condition: &'static str,
     pub(crate) values: HashMap<String, AttributeValue>,
+    /// Which attributes are wanted; all that the index has, unless said.
+    pub(crate) projection: Option<&'static str>,
     /// Most entries of the page, at least 1.
     pub(crate) limit: u32,
     /// Where the page before ended.
@@ -50,6 +53,14 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Item>,
     /// Where it ended; `None` on the last page.
     pub(crate) end: Option<Item>,
+}
+
+impl Page {
+    /// How many entries it has, up to `cap`.
+    pub(crate) fn tallied(&self, cap: u32) -> Tallied {
+        let found = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
+        Tallied { count: found.min(u64::from(cap)), capped: found > u64::from(cap) }
+    }
 }
 
 /// What one batch get found.
@@ -66,23 +77,36 @@ impl Table {
     }
 
     pub(crate) async fn update(&self, purpose: Purpose, key: Item, update: Update) -> Result<Updated, PortError> {
+        Ok(match self.update_returning(purpose, key, update, ReturnValue::None).await? {
+            Ok(_) => Updated::Written,
+            Err(standing) => Updated::Refused(standing),
+        })
+    }
+
+    /// Updates, and returns what of the item was asked for; or, if the condition did not hold, the item as it stands.
+    pub(crate) async fn update_returning(
+        &self,
+        purpose: Purpose,
+        key: Item,
+        update: Update,
+        wanted: ReturnValue,
+    ) -> Result<Result<Item, Option<Item>>, PortError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key))
+            .return_values(wanted)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let request = update.onto(request).customize().interceptor(self.usage.attempts(purpose));
         match request.send().await {
             Ok(output) => {
                 self.charge(purpose, output.consumed_capacity());
-                Ok(Updated::Written)
+                Ok(Ok(output.attributes.unwrap_or_default()))
             }
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                    Ok(Updated::Refused(refusal.item().cloned()))
-                }
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => Ok(Err(refusal.item().cloned())),
                 _ => Err(PortError::new(purpose.as_str(), error)),
             },
         }
@@ -128,13 +152,16 @@ impl Table {
 
     /// One page of an index (eventually consistent).
     pub(crate) async fn query(&self, purpose: Purpose, query: IndexQuery) -> Result<Page, PortError> {
+        let mut names = names_in(query.condition);
+        names.extend(query.projection.map(names_in).unwrap_or_default());
         let output = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(query.index)
             .key_condition_expression(query.condition)
-            .set_expression_attribute_names(Some(names_in(query.condition)))
+            .set_projection_expression(query.projection.map(str::to_owned))
+            .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(query.values))
             .limit(i32::try_from(query.limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(query.start)

@@ -1,5 +1,7 @@
 //! The two tables: their attributes, keys and indexes, as `template.yaml` deploys them.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
@@ -59,7 +61,7 @@ pub mod record {
 
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
-    /// Partition key: `gate#scope`.
+    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location` or `tick`.
     pub const PK: &str = "pk";
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";
@@ -75,10 +77,20 @@ pub mod state {
     pub const LOOK_SHARD: &str = "look_shard";
     /// When to look at the gate, exactly while there is something to look at.
     pub const LOOK_AT: &str = "look_at";
+    /// `location`, on every location that is known.
+    pub const LISTED: &str = "listed";
+    /// What an operator has set for a location, as JSON.
+    pub const SETTINGS: &str = "settings";
+    /// When a location was changed, or the scheduler ran, last.
+    pub const AT: &str = "at";
+    /// The minute that a location's `m_…` counters are of: its number since the Unix epoch.
+    pub const MINUTE: &str = "minute";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
     /// Index of the gates of a shard by the time to look at them.
     pub const LOOK_INDEX: &str = "look";
+    /// Index of the locations that are known.
+    pub const LOCATIONS_INDEX: &str = "locations";
     /// Shards of the look index.
     pub const LOOK_SHARDS: u8 = 16;
 }
@@ -102,13 +114,19 @@ pub const RECORDS: TableSpec = TableSpec {
     ttl: None,
 };
 
-/// Gates: one item a rate scope.
+/// Gates, one item a rate scope; and beside them what is set and counted for each location.
 pub const STATE: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(state::PK), sort: None },
-    indexes: &[IndexSpec {
-        name: state::LOOK_INDEX,
-        key: Key { partition: Attribute::Number(state::LOOK_SHARD), sort: Some(Attribute::Number(state::LOOK_AT)) },
-    }],
+    indexes: &[
+        IndexSpec {
+            name: state::LOOK_INDEX,
+            key: Key { partition: Attribute::Number(state::LOOK_SHARD), sort: Some(Attribute::Number(state::LOOK_AT)) },
+        },
+        IndexSpec {
+            name: state::LOCATIONS_INDEX,
+            key: Key { partition: Attribute::Text(state::LISTED), sort: Some(Attribute::Text(state::PK)) },
+        },
+    ],
     ttl: Some(state::TTL),
 };
 
@@ -202,7 +220,9 @@ impl TableSpec {
     /// The attributes of the table's key and of its indexes' keys.
     fn key_attributes(&self) -> impl Iterator<Item = Attribute> {
         let keys = std::iter::once(self.key).chain(self.indexes.iter().map(|index| index.key));
-        keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort))
+        let mut seen = HashSet::new();
+        let attributes = keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort));
+        attributes.filter(move |attribute| seen.insert(attribute.name()))
     }
 }
 

@@ -32,6 +32,28 @@ pub enum Purpose {
     GateLook,
     /// Sending a batch.
     QueueSend,
+    /// Counting what is due or has failed.
+    OutboxCount,
+    /// Reading the failed index.
+    OutboxFailed,
+    /// Giving a failed record another chance.
+    OutboxReplay,
+    /// Reading what is set for a location.
+    SettingsLoad,
+    /// Setting something for a location.
+    SettingsStore,
+    /// Making a location known.
+    SettingsRegister,
+    /// Listing the locations that are known.
+    SettingsList,
+    /// Adding to counters.
+    CountersAdd,
+    /// Reading counters.
+    CountersRead,
+    /// Writing down that the scheduler ran.
+    Tick,
+    /// Asking how many dead letters there are.
+    DeadLetters,
 }
 
 /// Where a request goes.
@@ -39,7 +61,7 @@ pub enum Purpose {
 pub enum Store {
     /// The table of records.
     Records,
-    /// The table of gates.
+    /// The table of gates, settings and counters.
     State,
     /// The queue of batches.
     Queue,
@@ -56,7 +78,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 10] = [
+    pub const ALL: [Purpose; 21] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -67,6 +89,17 @@ impl Purpose {
         Purpose::GateKick,
         Purpose::GateLook,
         Purpose::QueueSend,
+        Purpose::OutboxCount,
+        Purpose::OutboxFailed,
+        Purpose::OutboxReplay,
+        Purpose::SettingsLoad,
+        Purpose::SettingsStore,
+        Purpose::SettingsRegister,
+        Purpose::SettingsList,
+        Purpose::CountersAdd,
+        Purpose::CountersRead,
+        Purpose::Tick,
+        Purpose::DeadLetters,
     ];
 
     /// The purpose as it is written in reports and errors.
@@ -83,6 +116,17 @@ impl Purpose {
             Purpose::GateKick => "gates.kick",
             Purpose::GateLook => "gates.needing_look",
             Purpose::QueueSend => "queue.send",
+            Purpose::OutboxCount => "outbox.count",
+            Purpose::OutboxFailed => "outbox.failed",
+            Purpose::OutboxReplay => "outbox.replay",
+            Purpose::SettingsLoad => "settings.load",
+            Purpose::SettingsStore => "settings.store",
+            Purpose::SettingsRegister => "settings.register",
+            Purpose::SettingsList => "settings.list",
+            Purpose::CountersAdd => "counters.add",
+            Purpose::CountersRead => "counters.read",
+            Purpose::Tick => "counters.tick",
+            Purpose::DeadLetters => "dead_letters.depth",
         }
     }
 
@@ -94,9 +138,22 @@ impl Purpose {
             | Purpose::OutboxDue
             | Purpose::OutboxLoad
             | Purpose::OutboxSettle
-            | Purpose::OutboxQuarantine => Store::Records,
-            Purpose::GateLoad | Purpose::GateReplace | Purpose::GateKick | Purpose::GateLook => Store::State,
-            Purpose::QueueSend => Store::Queue,
+            | Purpose::OutboxQuarantine
+            | Purpose::OutboxCount
+            | Purpose::OutboxFailed
+            | Purpose::OutboxReplay => Store::Records,
+            Purpose::GateLoad
+            | Purpose::GateReplace
+            | Purpose::GateKick
+            | Purpose::GateLook
+            | Purpose::SettingsLoad
+            | Purpose::SettingsStore
+            | Purpose::SettingsRegister
+            | Purpose::SettingsList
+            | Purpose::CountersAdd
+            | Purpose::CountersRead
+            | Purpose::Tick => Store::State,
+            Purpose::QueueSend | Purpose::DeadLetters => Store::Queue,
         }
     }
 
@@ -104,13 +161,27 @@ impl Purpose {
     #[must_use]
     pub fn access(self) -> Access {
         match self {
-            Purpose::OutboxDue | Purpose::OutboxLoad | Purpose::GateLoad | Purpose::GateLook => Access::Read,
+            Purpose::OutboxDue
+            | Purpose::OutboxLoad
+            | Purpose::GateLoad
+            | Purpose::GateLook
+            | Purpose::OutboxCount
+            | Purpose::OutboxFailed
+            | Purpose::SettingsLoad
+            | Purpose::SettingsList
+            | Purpose::CountersRead
+            | Purpose::DeadLetters => Access::Read,
             Purpose::OutboxPut
             | Purpose::OutboxSettle
             | Purpose::OutboxQuarantine
             | Purpose::GateReplace
             | Purpose::GateKick
-            | Purpose::QueueSend => Access::Write,
+            | Purpose::QueueSend
+            | Purpose::OutboxReplay
+            | Purpose::SettingsStore
+            | Purpose::SettingsRegister
+            | Purpose::CountersAdd
+            | Purpose::Tick => Access::Write,
         }
     }
 }
@@ -260,7 +331,7 @@ impl Snapshot {
     /// Writes to gates, and the write units that they consumed.
     #[must_use]
     pub fn gate_writes(&self) -> Count {
-        self.total(|purpose| purpose.store() == Store::State && purpose.access() == Access::Write)
+        self.total(|purpose| matches!(purpose, Purpose::GateReplace | Purpose::GateKick))
     }
 
     /// Messages sent.

@@ -4,6 +4,7 @@
 //! in as arguments or through [`ports`]. See `docs/ARCHITECTURE.md` for the map and `docs/SEMANTICS.md` for the
 //! promises.
 
+pub mod counts;
 pub mod domain;
 pub mod policy;
 pub mod ports;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Batch, Call, EpochMs, LocationId, LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey, Reply, ScopeId,
+    Batch, Call, EpochMs, FailedCursor, LocationId, LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey,
+    Reply, ScopeId, SettingsOverlay,
 };
 use crate::policy::Gate;
 
@@ -83,6 +85,52 @@ pub trait Outbox: Send + Sync {
         reason: &str,
         now: EpochMs,
     ) -> Result<(), PortError>;
+
+    /// How many records of `location` and `priority` are due, now or later, counted up to `cap`. Eventually consistent.
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError>;
+
+    /// How many records of `location` stand as failed, counted up to `cap`. Eventually consistent.
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError>;
+
+    /// Up to `limit` records of `location` that stand as failed, the oldest failure first, from `after` on. Eventually
+    /// consistent.
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError>;
+
+    /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
+    /// whether it did.
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+}
+
+/// A number that was counted up to a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tallied {
+    /// So many were seen.
+    pub count: u64,
+    /// There are more.
+    pub capped: bool,
+}
+
+/// How much is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many records.
+    pub tallied: Tallied,
+    /// When the first of them is due.
+    pub oldest_at: Option<EpochMs>,
+}
+
+/// Some of the failed records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FailedPage {
+    /// Which, the oldest failure first.
+    pub keys: Vec<RecordKey>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<FailedCursor>,
 }
 
 /// What [`Outbox::put`] did.
@@ -139,6 +187,21 @@ pub struct GateEntry {
     pub gate: Gate,
 }
 
+impl GateEntry {
+    /// When the last put was, if the due index may still hide something of it.
+    #[must_use]
+    pub fn hidden_since(&self, now: EpochMs, index_lag: Duration) -> Option<EpochMs> {
+        let unseen = self.kick > self.gate.seen_kick();
+        self.kicked_at.filter(|put_at| unseen && *put_at + index_lag > now)
+    }
+
+    /// The number of the last put, if all of it must be in the due index by now.
+    #[must_use]
+    pub fn indexed_kick(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
+        self.kicked_at.is_none_or(|put_at| put_at + index_lag <= now).then_some(self.kick)
+    }
+}
+
 /// What [`GateStore::replace`] did.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Replaced {
@@ -161,8 +224,8 @@ pub trait GateStore: Send + Sync {
     /// [`Gate::look_at`].
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError>;
 
-    /// Says that records were put: `kick + 1`, look at the gate now.
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError>;
+    /// Says that records were put: `kick + 1`, look at the gate now. Returns the put's number.
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
 
     /// Scopes whose time to look at has come, at most `limit`. Eventually consistent.
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError>;
@@ -178,17 +241,98 @@ pub trait BatchQueue: Send + Sync {
 /// The longest delay of a message (SQS: 15 minutes).
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 
-/// Settings of locations.
+/// Settings of locations: what an operator has set, over what the environment says.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// The settings of one location; `None` if it is not known.
+    /// The settings of one location; `None` if it is not known. They may be some seconds old.
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
 
     /// The locations that share a scope.
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError>;
 
-    /// The scopes of all enabled locations.
+    /// All locations that are known: those named in the environment and those that were ever registered, enabled or
+    /// not.
+    async fn locations(&self) -> Result<Vec<LocationId>, PortError>;
+
+    /// The scopes of all of these.
     async fn scopes(&self) -> Result<Vec<ScopeId>, PortError>;
+
+    /// Makes `location` known, for [`Directory::locations`]. Done before its first record is put; after that it costs
+    /// nothing.
+    async fn register(&self, location: &LocationId) -> Result<(), PortError>;
+
+    /// The settings as they are now (strongly consistent); `None` if the location is not known.
+    async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError>;
+
+    /// Stores `overlay` in place of what was set before, if the stored revision is still `rev` (0: nothing was set
+    /// yet), and makes the location known.
+    async fn store(
+        &self,
+        location: &LocationId,
+        rev: u64,
+        overlay: &SettingsOverlay,
+    ) -> Result<SettingsWritten, PortError>;
+}
+
+/// The settings of a location, and what of them an operator has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSettings {
+    /// Advances with every change; 0 when nothing was ever set.
+    pub rev: u64,
+    /// What an operator has set.
+    pub overlay: SettingsOverlay,
+    /// What the environment says.
+    pub base: LocationSettings,
+}
+
+impl StoredSettings {
+    /// What holds: the overlay over the base.
+    #[must_use]
+    pub fn effective(&self) -> LocationSettings {
+        self.overlay.over(self.base.clone())
+    }
+}
+
+/// What [`Directory::store`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsWritten {
+    /// They are stored, with this revision.
+    Written {
+        /// The new revision.
+        rev: u64,
+    },
+    /// Somebody else wrote first.
+    Conflict,
+}
+
+/// Sums of what happened, for people and programs to look at, and the time of the last tick. Nothing depends on them:
+/// one that is lost is no harm.
+#[async_trait]
+pub trait Counters: Send + Sync {
+    /// Adds `counts` to those of `location`, now; `allowed` is how many calls its pace allows in a minute.
+    async fn add(
+        &self,
+        location: &LocationId,
+        now: EpochMs,
+        counts: &Counts,
+        allowed: Option<u64>,
+    ) -> Result<(), PortError>;
+
+    /// The counters of `location`.
+    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError>;
+
+    /// Takes note of a tick.
+    async fn ticked(&self, now: EpochMs) -> Result<(), PortError>;
+
+    /// When the last tick was, if there was one.
+    async fn last_tick(&self) -> Result<Option<EpochMs>, PortError>;
+}
+
+/// The queue of messages that could not be handled.
+#[async_trait]
+pub trait DeadLetters: Send + Sync {
+    /// How many there are, about; `None` if nobody said which queue it is.
+    async fn depth(&self) -> Result<Option<u64>, PortError>;
 }
 
 /// Where events are counted and logged. Must not block.

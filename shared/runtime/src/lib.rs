@@ -4,6 +4,7 @@
 mod clock;
 mod config;
 mod dice;
+mod directory;
 mod init_error;
 mod locations;
 mod meter;
@@ -14,6 +15,7 @@ mod trace;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, Fault};
 pub use dice::FastDice;
+pub use directory::StoredLocations;
 pub use locations::{Location, Locations};
 pub use meter::LogMeter;
 pub use start::{Runtime, StartError, main, refuse_to_start};

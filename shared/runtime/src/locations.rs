@@ -1,13 +1,11 @@
 //! The locations, as the environment tells of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use ghl_sync_engine::domain::{Api, LocationId, LocationSettings, Pace, ScopeId};
-use ghl_sync_engine::ports::{Directory, PortError};
-use ghl_sync_ghl::{Account, Accounts, Secret};
+use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId};
+use ghl_sync_ghl::Secret;
 use serde::Deserialize;
 
 /// How one location is treated.
@@ -27,6 +25,8 @@ pub struct Location {
     pub api: Api,
     /// Its token.
     pub token: Option<Secret>,
+    /// Whether the token is its own, and not that of all.
+    pub has_own_token: bool,
 }
 
 /// All locations: those that were named, and a default for all others.
@@ -118,20 +118,50 @@ impl Entry {
                 ApiName::V1 => Api::V1,
                 ApiName::V2 => Api::V2,
             }),
+            has_own_token: self.token.is_some(),
             token: self.token.map(Secret::new).or_else(|| default.token.clone()),
         }
     }
 }
 
-#[async_trait]
-impl Directory for Locations {
-    async fn location(&self, id: &LocationId) -> Result<Option<LocationSettings>, PortError> {
-        let Location { enabled, dry_run, scope, pace, daily_limit, .. } = self.of(id);
-        let scope = scope.unwrap_or_else(|| id.clone().into());
-        Ok(Some(LocationSettings { scope, enabled, dry_run, pace, daily_limit }))
+impl Locations {
+    /// The settings of `id`, as the environment tells them.
+    #[must_use]
+    pub fn settings(&self, id: &LocationId) -> LocationSettings {
+        let own_token = self.named.get(id).is_some_and(|location| location.has_own_token);
+        let Location { enabled, dry_run, scope, pace, daily_limit, api, .. } = self.of(id);
+        LocationSettings {
+            scope: scope.unwrap_or_else(|| id.clone().into()),
+            enabled,
+            dry_run,
+            pace,
+            daily_limit,
+            daily_reserve: 0,
+            default_priority: Priority::default(),
+            api,
+            credentials: if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default },
+        }
     }
 
-    async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
+    /// The token that is meant, if there is one.
+    #[must_use]
+    pub fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
+        match credentials {
+            CredentialsRef::Default => self.default.token.clone(),
+            CredentialsRef::OfLocation(id) => {
+                self.named.get(id).filter(|location| location.has_own_token)?.token.clone()
+            }
+        }
+    }
+
+    /// The locations that are named.
+    pub fn named(&self) -> impl Iterator<Item = &LocationId> {
+        self.named.keys()
+    }
+
+    /// The locations that share `scope`. One that is not named is a scope of its own.
+    #[must_use]
+    pub fn members(&self, scope: &ScopeId) -> Vec<LocationId> {
         let mut members: Vec<LocationId> = self
             .named
             .iter()
@@ -146,25 +176,7 @@ impl Directory for Locations {
         {
             members.push(own);
         }
-        Ok(members)
-    }
-
-    async fn scopes(&self) -> Result<Vec<ScopeId>, PortError> {
-        let scopes: BTreeSet<ScopeId> = self
-            .named
-            .iter()
-            .filter(|(_, location)| location.enabled)
-            .map(|(id, location)| location.scope.clone().unwrap_or_else(|| id.clone().into()))
-            .collect();
-        Ok(scopes.into_iter().collect())
-    }
-}
-
-#[async_trait]
-impl Accounts for Locations {
-    async fn account(&self, id: &LocationId) -> Option<Account> {
-        let Location { token, api, .. } = self.of(id);
-        token.map(|token| Account { token, api })
+        members
     }
 }
 
@@ -174,24 +186,42 @@ mod tests {
 
     fn locations(json: &str) -> Locations {
         let pace = Pace { limit: NonZeroU32::MIN, window: Duration::from_secs(1) };
-        let default =
-            Location { enabled: true, dry_run: false, scope: None, pace, daily_limit: 1, api: Api::V2, token: None };
+        let default = Location {
+            enabled: true,
+            dry_run: false,
+            scope: None,
+            pace,
+            daily_limit: 1,
+            api: Api::V2,
+            token: Some(Secret::new("of all")),
+            has_own_token: false,
+        };
         Locations::parse(json, &default).unwrap()
     }
 
-    async fn members(json: &str, scope: &str) -> Vec<String> {
-        let members = locations(json).members(&scope.parse().unwrap()).await.unwrap();
-        members.iter().map(ToString::to_string).collect()
+    fn members(json: &str, scope: &str) -> Vec<String> {
+        locations(json).members(&scope.parse().unwrap()).iter().map(ToString::to_string).collect()
     }
 
-    #[tokio::test]
-    async fn a_location_is_a_scope_of_its_own_unless_it_shares_one() {
+    #[test]
+    fn a_location_is_a_scope_of_its_own_unless_it_shares_one() {
         let json = r#"{"a":{"scope":"s"},"b":{"scope":"s"},"c":{}}"#;
-        assert_eq!(members(json, "s").await, ["a", "b"]);
-        assert_eq!(members(json, "c").await, ["c"]);
-        assert_eq!(members(json, "unnamed").await, ["unnamed"]);
-        assert!(members(json, "a").await.is_empty());
-        let scopes = locations(json).scopes().await.unwrap();
-        assert_eq!(scopes.iter().map(ScopeId::as_str).collect::<Vec<_>>(), ["c", "s"]);
+        assert_eq!(members(json, "s"), ["a", "b"]);
+        assert_eq!(members(json, "c"), ["c"]);
+        assert_eq!(members(json, "unnamed"), ["unnamed"]);
+        assert!(members(json, "a").is_empty());
+    }
+
+    #[test]
+    fn credentials_say_where_the_token_is_and_lead_to_it() {
+        let locations = locations(r#"{"a":{"token":"of a"},"b":{}}"#);
+        for (id, reference, token) in
+            [("a", "env:GHL_LOCATIONS/a", "of a"), ("b", "env:GHL_TOKEN", "of all"), ("c", "env:GHL_TOKEN", "of all")]
+        {
+            let credentials = locations.settings(&id.parse().unwrap()).credentials;
+            assert_eq!(credentials.to_string(), reference);
+            assert_eq!(locations.token(&credentials).unwrap().expose(), token);
+        }
+        assert_eq!(locations.token(&"env:GHL_LOCATIONS/b".parse().unwrap()), None, "it has none of its own");
     }
 }

@@ -49,7 +49,10 @@ impl Meter for LogMeter {
             Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
             Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
             Event::PortFailed { scope, error } => error!(
-                event = "port_failed", %scope, action = error.action, error = causes(error),
+                event = "port_failed",
+                scope = scope.map(tracing::field::display),
+                action = error.action,
+                error = causes(error),
             ),
             _ => {}
         }

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, SqsBatchQueue, Usage};
+use ghl_sync_aws::{
+    DynamoCounters, DynamoGateStore, DynamoOutbox, DynamoSettings, SqsBatchQueue, SqsDeadLetters, Usage,
+};
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient};
@@ -14,7 +16,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::config::{Config, ConfigError};
-use crate::{FastDice, LogMeter, SystemClock, init_error, init_telemetry, trace};
+use crate::{FastDice, LogMeter, StoredLocations, SystemClock, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -43,18 +45,20 @@ impl Runtime {
     /// When the GHL client cannot be made.
     pub fn new(config: Config, meter: Arc<dyn Meter>) -> Result<Runtime, StartError> {
         let usage = Usage::new();
-        let locations = Arc::new(config.locations);
-        let dynamodb = config.aws.dynamodb();
+        let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table);
+        let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
+        let locations = Arc::new(StoredLocations::new(config.locations, settings));
+        let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
         let ports = Ports {
             clock: Arc::new(SystemClock),
             dice: Arc::new(FastDice),
             crm: Arc::new(GhlClient::new(config.ghl, locations.clone())?),
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
-            gates: Arc::new(DynamoGateStore::new(dynamodb, config.state_table, usage.clone())),
-            queue: Arc::new(
-                SqsBatchQueue::new(config.aws.sqs(), config.queue_url, usage.clone()).traced(trace::current),
-            ),
+            gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            queue: Arc::new(queue),
             directory: locations,
+            counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
+            dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queue_url, usage.clone())),
             meter,
         };
         Ok(Runtime { engine: Engine::new(ports, config.engine), usage })

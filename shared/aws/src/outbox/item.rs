@@ -27,6 +27,9 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         ghl_id: fields.optional_parsed(record::GHL_ID)?,
         accepted_version: fields.optional_number(record::ACCEPTED_VERSION)?,
         accepted_hash: fields.optional_parsed(record::ACCEPTED_HASH)?,
+        accepted_at: time(record::ACCEPTED_AT)?,
+        failed_at: if item.contains_key(record::FAILED_PK) { time(record::FAILED_AT)? } else { None },
+        dry_run: fields.optional_text(record::DRY_RUN)?.map(str::to_owned),
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
     })
 }

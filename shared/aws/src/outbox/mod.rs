@@ -1,5 +1,6 @@
 //! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
 
+mod failed;
 mod item;
 mod load;
 mod settlement;
@@ -11,9 +12,9 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::domain::{
-    EpochMs, ErrorCode, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+    EpochMs, ErrorCode, FailedCursor, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
 };
-use ghl_sync_engine::ports::{Due, Loaded, Outbox, PortError, Put, Settled};
+use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
@@ -58,6 +59,7 @@ impl Outbox for DynamoOutbox {
                 index: record::DUE_INDEX,
                 condition: "#due_pk = :due_pk",
                 values: HashMap::from([(":due_pk".to_owned(), due_partition(location, priority))]),
+                projection: None,
                 limit: missing,
                 start,
             };
@@ -103,6 +105,39 @@ impl Outbox for DynamoOutbox {
         let update = quarantine_update(location, &damaged, reason, now);
         // Refused: a put has replaced the content. If the record is still damaged, the next batch meets it again.
         self.table.update(Purpose::OutboxQuarantine, key_of(location, key), update).await.map(drop)
+    }
+
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
+        let query = IndexQuery {
+            index: record::DUE_INDEX,
+            condition: "#due_pk = :due_pk",
+            values: HashMap::from([(":due_pk".to_owned(), due_partition(location, priority))]),
+            projection: Some("#due_at"),
+            limit: cap.saturating_add(1),
+            start: None,
+        };
+        let page = self.table.query(Purpose::OutboxCount, query).await?;
+        let oldest_at = page.items.first().and_then(|entry| Fields(entry).number(record::DUE_AT).ok()).map(EpochMs);
+        Ok(Backlog { tallied: page.tallied(cap), oldest_at })
+    }
+
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+        failed::count(&self.table, location, cap).await
+    }
+
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError> {
+        failed::page(&self.table, location, after, limit).await
+    }
+
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let replayed = self.table.update(Purpose::OutboxReplay, key, failed::replay_update(record, now)).await?;
+        Ok(matches!(replayed, Updated::Written))
     }
 }
 

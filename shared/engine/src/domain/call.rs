@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Contact, EpochMs, GhlId, Opportunity};
 
 /// Which of GHL's APIs a location is served by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Api {
     /// `services.leadconnectorhq.com`, `Version: 2021-07-28`.
     #[default]
@@ -111,6 +114,20 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// All of them.
+    pub const ALL: [Endpoint; 10] = [
+        Endpoint::UpsertContact,
+        Endpoint::CreateContact,
+        Endpoint::UpdateContact,
+        Endpoint::AddTags,
+        Endpoint::GetContact,
+        Endpoint::FindContact,
+        Endpoint::ContactsChanged,
+        Endpoint::FindOpportunities,
+        Endpoint::CreateOpportunity,
+        Endpoint::UpdateOpportunity,
+    ];
+
     /// The endpoint as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

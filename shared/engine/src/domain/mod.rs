@@ -19,6 +19,6 @@ pub use ids::{Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, 
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};
-pub use record::{Priority, PutRecord, Record};
-pub use settings::{LocationSettings, Pace};
+pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
+pub use settings::{CredentialsRef, InvalidCredentialsRef, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use time::EpochMs;

@@ -27,6 +27,17 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them.
+    pub const ALL: [ErrorCode; 7] = [
+        ErrorCode::RateLimited,
+        ErrorCode::CircuitOpen,
+        ErrorCode::MaxRetriesExceeded,
+        ErrorCode::Rejected,
+        ErrorCode::Unauthorized,
+        ErrorCode::Ambiguous,
+        ErrorCode::Internal,
+    ];
+
     /// The code as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,5 +1,8 @@
 //! The outbox's item: something that must reach GHL.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
@@ -55,6 +58,43 @@ impl PutRecord {
     }
 }
 
+/// A place in the list of a location's failed records. Its text is opaque to those who page through the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCursor {
+    /// When the last record before it failed.
+    pub failed_at: EpochMs,
+    /// Which that was.
+    pub key: RecordKey,
+}
+
+/// Text that is no cursor of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`cursor` is not one that a page before gave")]
+pub struct InvalidCursor;
+
+impl fmt::Display for FailedCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}.", self.failed_at.0)?;
+        self.key.to_string().bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for FailedCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (failed_at, key) = text.split_once('.').ok_or(InvalidCursor)?;
+        let failed_at = EpochMs(u64::from_str_radix(failed_at, 16).map_err(|_| InvalidCursor)?);
+        if !key.is_ascii() || key.len() % 2 != 0 {
+            return Err(InvalidCursor);
+        }
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
+        let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
+        Ok(FailedCursor { failed_at, key: key.parse().map_err(|_| InvalidCursor)? })
+    }
+}
+
 /// A record as the outbox holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -84,6 +124,30 @@ pub struct Record {
     pub accepted_version: Option<u64>,
     /// Hash of the content that GHL accepted last.
     pub accepted_hash: Option<ContentHash>,
+    /// When GHL accepted it last.
+    pub accepted_at: Option<EpochMs>,
+    /// When it failed for good, exactly while it stands as failed.
+    pub failed_at: Option<EpochMs>,
+    /// The request that a dry run would have sent, while that is the last word on it.
+    pub dry_run: Option<String>,
     /// The record whose GHL id it waits for.
     pub waits_for: Option<RecordKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_any_record_id_and_other_text_is_none() {
+        for key in ["contact#a", "opportunity#b#c d/e?f&g=%ü"] {
+            let cursor = FailedCursor { failed_at: EpochMs(1_795_000_000_000), key: key.parse().unwrap() };
+            let text = cursor.to_string();
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'), "{text}");
+            assert_eq!(text.parse(), Ok(cursor));
+        }
+        for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63"] {
+            assert_eq!(text.parse::<FailedCursor>(), Err(InvalidCursor), "{text}");
+        }
+    }
 }

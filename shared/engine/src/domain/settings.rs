@@ -1,20 +1,31 @@
 //! Settings of a location.
 
+use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ScopeId;
+use super::{Api, LocationId, Priority, ScopeId};
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pace {
     /// Calls per window.
     pub limit: NonZeroU32,
     /// Length of the window.
     #[serde(rename = "window_ms", with = "duration_ms")]
     pub window: Duration,
+}
+
+impl Pace {
+    /// Calls per second.
+    #[must_use]
+    pub fn rate(self) -> f64 {
+        f64::from(self.limit.get()) / self.window.as_secs_f64().max(1e-9)
+    }
 }
 
 /// How one location is treated.
@@ -30,6 +41,150 @@ pub struct LocationSettings {
     pub pace: Pace,
     /// Calls per day.
     pub daily_limit: u64,
+    /// So many calls of the day are kept for records of high priority.
+    pub daily_reserve: u64,
+    /// The priority of records that are put without one.
+    pub default_priority: Priority,
+    /// The API that serves it.
+    pub api: Api,
+    /// Where its token is.
+    pub credentials: CredentialsRef,
+}
+
+/// What an operator has set for a location; what is absent is as the environment says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettingsOverlay {
+    /// [`LocationSettings::enabled`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// [`LocationSettings::api`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
+    /// [`LocationSettings::credentials`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsRef>,
+    /// [`LocationSettings::pace`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+    /// [`LocationSettings::daily_limit`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily_limit: Option<u64>,
+    /// [`LocationSettings::daily_reserve`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily_reserve: Option<u64>,
+    /// [`LocationSettings::dry_run`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// [`LocationSettings::default_priority`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_priority: Option<Priority>,
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("field `{field}` {reason}")]
+pub struct SettingsError {
+    /// Which, as it is written in JSON.
+    pub field: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+impl SettingsOverlay {
+    /// `base`, with what is set here over it.
+    #[must_use]
+    pub fn over(&self, base: LocationSettings) -> LocationSettings {
+        LocationSettings {
+            scope: base.scope,
+            enabled: self.enabled.unwrap_or(base.enabled),
+            dry_run: self.dry_run.unwrap_or(base.dry_run),
+            pace: self.pace.unwrap_or(base.pace),
+            daily_limit: self.daily_limit.unwrap_or(base.daily_limit),
+            daily_reserve: self.daily_reserve.unwrap_or(base.daily_reserve),
+            default_priority: self.default_priority.unwrap_or(base.default_priority),
+            api: self.api.unwrap_or(base.api),
+            credentials: self.credentials.clone().unwrap_or(base.credentials),
+        }
+    }
+}
+
+impl LocationSettings {
+    /// Checks what the types do not. The bounds are those of the environment's variables.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the field and what it may be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let window_ms = u64::try_from(self.pace.window.as_millis()).unwrap_or(u64::MAX);
+        within("pace.limit", u64::from(self.pace.limit.get()), 1, 10_000)?;
+        within("pace.window_ms", window_ms, 100, 3_600_000)?;
+        within("daily_limit", self.daily_limit, 1, 1_000_000_000)?;
+        if self.daily_reserve >= self.daily_limit {
+            let reason = format!("is {}; it must be less than daily_limit ({})", self.daily_reserve, self.daily_limit);
+            return Err(SettingsError { field: "daily_reserve", reason });
+        }
+        Ok(())
+    }
+}
+
+fn within(field: &'static str, value: u64, from: u64, to: u64) -> Result<(), SettingsError> {
+    if (from..=to).contains(&value) {
+        return Ok(());
+    }
+    Err(SettingsError { field, reason: format!("is {value}; expected a whole number from {from} to {to}") })
+}
+
+/// Where a location's token is, never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum CredentialsRef {
+    /// `env:GHL_TOKEN`: the token of all locations that have none of their own.
+    Default,
+    /// `env:GHL_LOCATIONS/ID`: the token that this location has in the list of locations.
+    OfLocation(LocationId),
+}
+
+/// A reference to credentials that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`credentials` is not `env:GHL_TOKEN` or `env:GHL_LOCATIONS/LOCATION_ID`")]
+pub struct InvalidCredentialsRef;
+
+const DEFAULT_TOKEN: &str = "env:GHL_TOKEN";
+const TOKEN_OF: &str = "env:GHL_LOCATIONS/";
+
+impl FromStr for CredentialsRef {
+    type Err = InvalidCredentialsRef;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCredentialsRef> {
+        if text == DEFAULT_TOKEN {
+            return Ok(CredentialsRef::Default);
+        }
+        let id = text.strip_prefix(TOKEN_OF).ok_or(InvalidCredentialsRef)?;
+        LocationId::new(id).map(CredentialsRef::OfLocation).map_err(|_| InvalidCredentialsRef)
+    }
+}
+
+impl TryFrom<String> for CredentialsRef {
+    type Error = InvalidCredentialsRef;
+
+    fn try_from(text: String) -> Result<Self, InvalidCredentialsRef> {
+        text.parse()
+    }
+}
+
+impl From<CredentialsRef> for String {
+    fn from(credentials: CredentialsRef) -> String {
+        credentials.to_string()
+    }
+}
+
+impl fmt::Display for CredentialsRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialsRef::Default => f.write_str(DEFAULT_TOKEN),
+            CredentialsRef::OfLocation(id) => write!(f, "{TOKEN_OF}{id}"),
+        }
+    }
 }
 
 pub(crate) mod duration_ms {
@@ -45,5 +200,63 @@ pub(crate) mod duration_ms {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> LocationSettings {
+        LocationSettings {
+            scope: ScopeId::new("s").unwrap(),
+            enabled: true,
+            dry_run: false,
+            pace: Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) },
+            daily_limit: 1000,
+            daily_reserve: 0,
+            default_priority: Priority::Normal,
+            api: Api::V2,
+            credentials: CredentialsRef::Default,
+        }
+    }
+
+    #[test]
+    fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
+        let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATIONS/loc1",
+            "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low"}"#;
+        let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
+        let settings = overlay.over(base());
+        assert_eq!(settings.check(), Ok(()));
+        assert_eq!((settings.enabled, settings.dry_run, settings.api), (false, true, Api::V1));
+        assert_eq!((settings.pace.limit.get(), settings.daily_limit, settings.daily_reserve), (7, 50, 5));
+        let written = serde_json::to_string(&overlay).unwrap();
+        assert_eq!(serde_json::from_str::<SettingsOverlay>(&written).unwrap(), overlay);
+        assert_eq!(SettingsOverlay::default().over(base()), base());
+        assert_eq!(serde_json::to_string(&SettingsOverlay::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_bad_setting_is_refused_with_its_name_and_what_it_may_be() {
+        let cases = [
+            (r#"{"pace":{"limit":10001,"window_ms":1000}}"#, "pace.limit", "10000"),
+            (r#"{"pace":{"limit":1,"window_ms":99}}"#, "pace.window_ms", "100"),
+            (r#"{"daily_limit":0}"#, "daily_limit", "1000000000"),
+            (r#"{"daily_reserve":1000}"#, "daily_reserve", "daily_limit (1000)"),
+        ];
+        for (json, field, expected) in cases {
+            let error = serde_json::from_str::<SettingsOverlay>(json).unwrap().over(base()).check().unwrap_err();
+            assert!(error.field == field && error.reason.contains(expected), "{json}: {error}");
+        }
+        for json in [
+            r#"{"credentials":"secret:x"}"#,
+            r#"{"credentials":"env:OTHER"}"#,
+            r#"{"credentials":"env:GHL_LOCATIONS/"}"#,
+        ] {
+            let error = serde_json::from_str::<SettingsOverlay>(json).unwrap_err().to_string();
+            assert!(error.contains("`credentials`") && error.contains("env:GHL_LOCATIONS/LOCATION_ID"), "{error}");
+            assert!(!error.contains("secret:x"), "what was given may be a token");
+        }
+        assert!(serde_json::from_str::<SettingsOverlay>(r#"{"limit":1}"#).unwrap_err().to_string().contains("limit"));
     }
 }

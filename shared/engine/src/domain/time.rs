@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct EpochMs(pub u64);
 
 impl EpochMs {
+    /// Later than anything.
+    pub const NEVER: EpochMs = EpochMs(u64::MAX);
+
     /// Time from `earlier` to `self`; zero when `earlier` is not earlier.
     #[must_use]
     pub fn since(self, earlier: EpochMs) -> Duration {

@@ -117,6 +117,24 @@ impl Breaker {
         }
     }
 
+    /// An operator says that GHL is up: it closes, and batches grow from small ones as after any outage.
+    pub fn reset(&mut self) {
+        let ramp = match self {
+            Breaker::Closed { ramp, .. } => *ramp,
+            Breaker::Open { .. } | Breaker::HalfOpen { .. } => Some(RAMP_START),
+        };
+        *self = Breaker::Closed { failing: BTreeSet::new(), ramp };
+    }
+
+    /// When the next probe may go, unless it is closed.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<EpochMs> {
+        match self {
+            Breaker::Closed { .. } => None,
+            Breaker::Open { until, .. } | Breaker::HalfOpen { probe_until: until, .. } => Some(*until),
+        }
+    }
+
     /// A batch ended: after an outage, the next one may be twice as large.
     pub fn batch_ended(&mut self, batch_size: u32) {
         if let Breaker::Closed { ramp: ramp @ Some(_), failing } = self

@@ -28,8 +28,19 @@ impl Daily {
     /// Calls left, of `limit` a day.
     #[must_use]
     pub fn left(&self, now: EpochMs, limit: u64) -> u64 {
-        let limit = self.told_limit.map_or(limit, |told| told.min(limit));
-        if self.is_over(now) { limit } else { limit.saturating_sub(self.used) }
+        self.limit(limit).saturating_sub(self.used(now))
+    }
+
+    /// The limit to keep to: GHL's own, if that is less than the `configured` one.
+    #[must_use]
+    pub fn limit(&self, configured: u64) -> u64 {
+        self.told_limit.map_or(configured, |told| told.min(configured))
+    }
+
+    /// Calls counted since the last reset.
+    #[must_use]
+    pub fn used(&self, now: EpochMs) -> u64 {
+        if self.is_over(now) { 0 } else { self.used }
     }
 
     /// When it starts anew; a day from `now`, if that is not known.

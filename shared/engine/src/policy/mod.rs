@@ -18,4 +18,4 @@ pub use ledger::Ledger;
 pub use pacing::Pacing;
 pub use retry_class::{Class, classify};
 pub use rules::{BreakerRules, Rules};
-pub use wait::{Pause, PauseReason, WaitReason, WaitUntil};
+pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

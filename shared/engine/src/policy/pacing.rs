@@ -54,7 +54,7 @@ impl Pacing {
             Some(told) if told.window == configured.window => {
                 Pace { limit: told.limit.min(configured.limit), ..configured }
             }
-            Some(told) if rate(told) < rate(configured) => told,
+            Some(told) if told.rate() < configured.rate() => told,
             _ => configured,
         };
         let others = self.others(now, pace.window);
@@ -63,6 +63,12 @@ impl Pacing {
             pace.limit = pace.limit.min(spaced.limit_at(now, configured));
         }
         pace
+    }
+
+    /// The quota that GHL told, where it is smaller than the configured one.
+    #[must_use]
+    pub fn told(&self) -> Option<Pace> {
+        self.told
     }
 
     /// Whether calls are evenly spaced.
@@ -111,7 +117,7 @@ impl Pacing {
             return;
         };
         let told = Pace { limit: max, window: quota.interval.filter(|w| !w.is_zero()).unwrap_or(configured.window) };
-        self.told = Some(told).filter(|told| rate(*told) < rate(configured));
+        self.told = Some(told).filter(|told| told.rate() < configured.rate());
         if let Some(remaining) = quota.remaining {
             let others = max.get().saturating_sub(remaining).saturating_sub(ours);
             // Up at once, down slowly: an answer that shows fewer may be older, or the window may have just begun.
@@ -174,10 +180,6 @@ fn interval(pace: Pace) -> Duration {
 
 fn at_least_one(limit: u32) -> NonZeroU32 {
     NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
-}
-
-fn rate(pace: Pace) -> f64 {
-    f64::from(pace.limit.get()) / pace.window.as_secs_f64().max(1e-9)
 }
 
 #[cfg(test)]

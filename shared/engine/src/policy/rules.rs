@@ -12,6 +12,8 @@ pub struct Rules {
     pub pace: Pace,
     /// Calls per day; GHL allows 200,000.
     pub daily_limit: u64,
+    /// So many of them are kept for records of high priority.
+    pub daily_reserve: u64,
     /// ε: the most by which the clocks of two hosts may differ. With a larger difference 429s are possible.
     pub clock_skew: Duration,
     /// D: the latest that a request can still arrive at GHL after its caller has given up.

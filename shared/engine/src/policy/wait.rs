@@ -14,7 +14,7 @@ pub struct WaitUntil {
 }
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WaitReason {
     /// The burst quota: the next permit.
     Pace,
@@ -33,13 +33,28 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// All of them.
+    pub const ALL: [WaitReason; 9] = [
+        WaitReason::Pace,
+        WaitReason::Pause(PauseReason::Throttled),
+        WaitReason::Pause(PauseReason::Credentials),
+        WaitReason::Pause(PauseReason::Operator),
+        WaitReason::Breaker,
+        WaitReason::DailyQuota,
+        WaitReason::Backoff,
+        WaitReason::Deadline,
+        WaitReason::Store,
+    ];
+
+    /// Waits before a call is made again after a failure.
+    pub const BACKOFFS: [WaitReason; 2] = [WaitReason::Backoff, WaitReason::Pause(PauseReason::Throttled)];
+
     /// The reason as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             WaitReason::Pace => "pace",
-            WaitReason::Pause(PauseReason::Throttled) => "throttled",
-            WaitReason::Pause(PauseReason::Credentials) => "credentials",
+            WaitReason::Pause(reason) => reason.as_str(),
             WaitReason::Breaker => "breaker",
             WaitReason::DailyQuota => "daily_quota",
             WaitReason::Backoff => "backoff",
@@ -59,11 +74,47 @@ pub struct Pause {
 }
 
 /// Why a scope is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PauseReason {
     /// GHL answered 429.
     Throttled,
     /// GHL does not accept the token; looked at again from time to time, so that a mended token needs no hand.
     Credentials,
+    /// An operator said so.
+    Operator,
+}
+
+impl PauseReason {
+    /// The reason as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PauseReason::Throttled => "throttled",
+            PauseReason::Credentials => "credentials",
+            PauseReason::Operator => "operator",
+        }
+    }
+}
+
+/// An operator's pause of a whole scope. Unlike a [`Pause`] it stands beside what GHL asked for, and only an operator
+/// or its own end lifts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Since when.
+    pub since: EpochMs,
+    /// Its end; without one, until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<EpochMs>,
+    /// The operator's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Hold {
+    /// Its end, or [`EpochMs::NEVER`].
+    #[must_use]
+    pub fn ends_at(&self) -> EpochMs {
+        self.until.unwrap_or(EpochMs::NEVER)
+    }
 }

@@ -6,26 +6,27 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{LocationId, LocationSettings, ScopeId};
-use crate::ports::{Directory, PortError};
+use crate::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
+use crate::ports::{Directory, PortError, SettingsWritten, StoredSettings};
 
 /// A [`Directory`] of the locations that it was given; they can be changed while the engine runs.
 #[derive(Debug, Default)]
 pub struct FixedDirectory {
-    locations: Mutex<BTreeMap<LocationId, LocationSettings>>,
+    locations: Mutex<BTreeMap<LocationId, StoredSettings>>,
 }
 
 impl FixedDirectory {
     /// A directory of `locations`.
     #[must_use]
     pub fn new(locations: BTreeMap<LocationId, LocationSettings>) -> Self {
-        FixedDirectory { locations: Mutex::new(locations) }
+        let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base };
+        FixedDirectory { locations: Mutex::new(locations.into_iter().map(|(id, base)| (id, stored(base))).collect()) }
     }
 
-    /// Changes the settings of `location`, if it is known.
+    /// Changes what the environment says of `location`, if it is known.
     pub fn change(&self, location: &LocationId, change: impl FnOnce(&mut LocationSettings)) {
-        if let Some(settings) = lock(&self.locations).get_mut(location) {
-            change(settings);
+        if let Some(stored) = lock(&self.locations).get_mut(location) {
+            change(&mut stored.base);
         }
     }
 }
@@ -33,19 +34,46 @@ impl FixedDirectory {
 #[async_trait]
 impl Directory for FixedDirectory {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
-        Ok(lock(&self.locations).get(location).cloned())
+        Ok(lock(&self.locations).get(location).map(StoredSettings::effective))
     }
 
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
         let locations = lock(&self.locations);
-        let members = locations.iter().filter(|(_, settings)| settings.scope == *scope);
+        let members = locations.iter().filter(|(_, stored)| stored.base.scope == *scope);
         Ok(members.map(|(location, _)| location.clone()).collect())
+    }
+
+    async fn locations(&self) -> Result<Vec<LocationId>, PortError> {
+        Ok(lock(&self.locations).keys().cloned().collect())
     }
 
     async fn scopes(&self) -> Result<Vec<ScopeId>, PortError> {
         let locations = lock(&self.locations);
-        let enabled = locations.values().filter(|settings| settings.enabled);
-        let scopes: BTreeSet<ScopeId> = enabled.map(|settings| settings.scope.clone()).collect();
+        let scopes: BTreeSet<ScopeId> = locations.values().map(|stored| stored.base.scope.clone()).collect();
         Ok(scopes.into_iter().collect())
+    }
+
+    async fn register(&self, _location: &LocationId) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
+        Ok(lock(&self.locations).get(location).cloned())
+    }
+
+    async fn store(
+        &self,
+        location: &LocationId,
+        rev: u64,
+        overlay: &SettingsOverlay,
+    ) -> Result<SettingsWritten, PortError> {
+        match lock(&self.locations).get_mut(location) {
+            Some(stored) if stored.rev == rev => {
+                stored.rev += 1;
+                stored.overlay = overlay.clone();
+                Ok(SettingsWritten::Written { rev: stored.rev })
+            }
+            _ => Ok(SettingsWritten::Conflict),
+        }
     }
 }

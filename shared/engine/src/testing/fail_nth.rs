@@ -9,9 +9,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{TestDice, lock};
-use crate::domain::{Batch, EpochMs, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, ScopeId};
+use crate::counts::{Counted, Counts};
+use crate::domain::{
+    Batch, EpochMs, FailedCursor, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, ScopeId,
+};
 use crate::policy::Gate;
-use crate::ports::{BatchQueue, Due, GateEntry, GateStore, Loaded, Outbox, PortError, Put, Replaced, Settled};
+use crate::ports::{
+    Backlog, BatchQueue, Counters, Due, FailedPage, GateEntry, GateStore, Loaded, Outbox, PortError, Put, Replaced,
+    Settled, Tallied,
+};
 
 /// An operation of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +33,12 @@ pub enum Op {
     GateKick,
     GateLook,
     QueueSend,
+    OutboxFailed,
+    OutboxReplay,
+    OutboxCount,
+    CountersAdd,
+    CountersTick,
+    CountersRead,
 }
 
 /// How a call of a port fails.
@@ -152,6 +164,27 @@ impl<P: Outbox> Outbox for FailNth<P> {
     ) -> Result<(), PortError> {
         self.faults.pass(Op::OutboxQuarantine, self.port.quarantine(location, key, reason, now)).await
     }
+
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
+        self.faults.pass(Op::OutboxCount, self.port.count_due(location, priority, cap)).await
+    }
+
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+        self.faults.pass(Op::OutboxCount, self.port.count_failed(location, cap)).await
+    }
+
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError> {
+        self.faults.pass(Op::OutboxFailed, self.port.failed(location, after, limit)).await
+    }
+
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxReplay, self.port.replay(record, now)).await
+    }
 }
 
 #[async_trait]
@@ -164,7 +197,7 @@ impl<P: GateStore> GateStore for FailNth<P> {
         self.faults.pass(Op::GateReplace, self.port.replace(scope, rev, gate)).await
     }
 
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
         self.faults.pass(Op::GateKick, self.port.kick(scope, now)).await
     }
 
@@ -177,5 +210,30 @@ impl<P: GateStore> GateStore for FailNth<P> {
 impl<P: BatchQueue> BatchQueue for FailNth<P> {
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
         self.faults.pass(Op::QueueSend, self.port.send(batch, delay)).await
+    }
+}
+
+#[async_trait]
+impl<P: Counters> Counters for FailNth<P> {
+    async fn add(
+        &self,
+        location: &LocationId,
+        now: EpochMs,
+        counts: &Counts,
+        allowed: Option<u64>,
+    ) -> Result<(), PortError> {
+        self.faults.pass(Op::CountersAdd, self.port.add(location, now, counts, allowed)).await
+    }
+
+    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.of(location, now)).await
+    }
+
+    async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
+        self.faults.pass(Op::CountersTick, self.port.ticked(now)).await
+    }
+
+    async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.last_tick()).await
     }
 }

@@ -76,14 +76,15 @@ impl GateStore for MemoryGateStore {
         Ok(Replaced::Written { rev: rev + 1 })
     }
 
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
         let mut state = lock(&self.state);
         let item = state.gates.entry(scope.clone()).or_default();
         item.rev += 1;
         item.kick += 1;
         item.kicked_at = Some(now);
+        let kick = item.kick;
         state.look.set(self.clock.now(), scope, Some(now));
-        Ok(())
+        Ok(kick)
     }
 
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {

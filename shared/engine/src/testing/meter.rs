@@ -7,7 +7,7 @@ use super::{TestClock, lock};
 use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
-use crate::usecase::{BatchReport, Event, RecordResult};
+use crate::usecase::{BatchReport, Event, Measures, RecordResult};
 
 /// An event that was noted, as far as tests ask for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,14 @@ pub enum Noted {
     Waiting { record: Option<RecordKey>, reason: WaitReason, wait: Duration, attempt: u32 },
     /// [`Event::Breaker`]
     Breaker { from: &'static str, to: &'static str },
+    /// [`Event::Retrying`]
+    Retrying { record: Option<RecordKey>, attempt: u32, reason: WaitReason, delay: Duration },
+    /// [`Event::LimitLowered`]
+    LimitLowered { quota: &'static str, from: u64, to: u64 },
+    /// [`Event::Operated`]
+    Operated { action: &'static str },
+    /// [`Event::Measured`]
+    Measured { work: &'static str, measures: Measures },
     /// [`Event::Settled`]
     Settled { record: RecordKey, result: RecordResult },
     /// [`Event::BatchEnded`]
@@ -76,7 +84,14 @@ impl Meter for RecordingMeter {
             Event::Breaker { from, to, .. } => Noted::Breaker { from, to },
             Event::Settled { record, result, .. } => Noted::Settled { record: (*record).clone(), result: *result },
             Event::BatchEnded { report, .. } => Noted::BatchEnded((*report).clone()),
-            Event::Held { .. } => return, // Says nothing that the gate does not show.
+            Event::Retrying { record, attempt, reason, delay, .. } => {
+                Noted::Retrying { record: record.cloned(), attempt: *attempt, reason: *reason, delay: *delay }
+            }
+            Event::LimitLowered { quota, from, to, .. } => Noted::LimitLowered { quota, from: *from, to: *to },
+            Event::Operated { action, .. } => Noted::Operated { action },
+            Event::Measured { work, measures, .. } => Noted::Measured { work, measures: (*measures).clone() },
+            // Say nothing that the gate or another event does not show.
+            Event::Held { .. } | Event::Looked { .. } | Event::BatchStarted { .. } | Event::Ticked { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
         };

@@ -11,6 +11,7 @@
 //! ```
 
 mod clock;
+mod counters;
 mod crm;
 mod dice;
 mod directory;
@@ -26,6 +27,7 @@ mod world;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{TestClock, block_on_paused};
+pub use counters::{MemoryCounters, MemoryDeadLetters};
 pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};
 pub use dice::TestDice;
 pub use directory::FixedDirectory;

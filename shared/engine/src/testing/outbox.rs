@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use super::lag::LaggingIndex;
 use super::{Lag, TestClock, lock};
 use crate::domain::{
-    ContentHash, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record,
-    RecordKey,
+    ContentHash, EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord,
+    Record, RecordKey,
 };
-use crate::ports::{Clock, Due, Loaded, Outbox, PortError, Put, Settled};
+use crate::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
 /// An [`Outbox`] in memory, whose due index may lag.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ struct Item {
     last_error: Option<LastError>,
     ghl_id: Option<GhlId>,
     accepted: Option<(u64, ContentHash)>,
+    accepted_at: Option<EpochMs>,
     waits_for: Option<RecordKey>,
     failed_at: Option<EpochMs>,
     dry_run: Option<String>,
@@ -81,6 +82,15 @@ impl MemoryOutbox {
         let state = lock(&self.state);
         let failed = state.items.iter().filter(|(_, item)| item.failed_at.is_some());
         failed.map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// When and which records of `location` failed, in the index's order.
+    fn failed_in(&self, location: &LocationId) -> Vec<(EpochMs, RecordKey)> {
+        let state = lock(&self.state);
+        let failed = state.items.iter().filter(|((of, _), _)| of == location);
+        let mut failed: Vec<_> = failed.filter_map(|((_, key), item)| Some((item.failed_at?, key.clone()))).collect();
+        failed.sort();
+        failed
     }
 
     /// The request that a dry run left at the record.
@@ -130,6 +140,9 @@ fn record((location_id, key): &Key, item: &Item) -> Record {
         ghl_id: item.ghl_id.clone(),
         accepted_version: item.accepted.map(|(version, _)| version),
         accepted_hash: item.accepted.map(|(_, hash)| hash),
+        accepted_at: item.accepted_at,
+        failed_at: item.failed_at,
+        dry_run: item.dry_run.clone(),
         waits_for: item.waits_for.clone(),
     }
 }
@@ -188,7 +201,7 @@ impl Outbox for MemoryOutbox {
             if item.version == sent.version && item.settle(sent, outcome, now) {
                 return Settled::Done;
             }
-            item.learn(sent, outcome);
+            item.learn(sent, outcome, now);
             Settled::ChangedMeanwhile
         }))
     }
@@ -209,6 +222,50 @@ impl Outbox for MemoryOutbox {
         });
         Ok(())
     }
+
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
+        let due = self.due(location, priority, u32::MAX).await?;
+        Ok(Backlog { tallied: tallied(due.len(), cap), oldest_at: due.first().map(|due| due.due_at) })
+    }
+
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+        Ok(tallied(self.failed_in(location).len(), cap))
+    }
+
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError> {
+        let after = after.map(|cursor| (cursor.failed_at, cursor.key.clone()));
+        let failed =
+            self.failed_in(location).into_iter().filter(|place| after.as_ref().is_none_or(|after| place > after));
+        let mut page: Vec<_> = failed.take(limit as usize + 1).collect();
+        let more = page.len() > limit as usize;
+        page.truncate(limit as usize);
+        let next = page.last().filter(|_| more);
+        let next = next.map(|(failed_at, key)| FailedCursor { failed_at: *failed_at, key: key.clone() });
+        Ok(FailedPage { keys: page.into_iter().map(|(_, key)| key).collect(), next })
+    }
+
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.failed_at.is_some() && item.version == record.version => {
+                item.failed_at = None;
+                item.in_due_index = true;
+                item.due_at = Some(now);
+                item.attempts = 0;
+                true
+            }
+            _ => false,
+        }))
+    }
+}
+
+fn tallied(found: usize, cap: u32) -> Tallied {
+    Tallied { count: found.min(cap as usize) as u64, capped: found > cap as usize }
 }
 
 impl Item {
@@ -225,6 +282,7 @@ impl Item {
             last_error: None,
             ghl_id: put.ghl_id.clone(),
             accepted: None,
+            accepted_at: None,
             waits_for: None,
             failed_at: None,
             dry_run: None,
@@ -258,6 +316,7 @@ impl Item {
             Outcome::Accepted { ghl_id, hash } => {
                 self.ghl_id = Some(ghl_id.clone());
                 self.accepted = Some((sent.version, *hash));
+                self.accepted_at = Some(now);
                 self.leave_due_index();
                 self.attempts = 0;
                 self.not_before = None;
@@ -298,12 +357,13 @@ impl Item {
     }
 
     /// Writes down what GHL told of an older version: it is true of the record all the same.
-    fn learn(&mut self, sent: &Record, outcome: &Outcome) {
+    fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
         match outcome {
             Outcome::Accepted { ghl_id, hash } => {
                 if self.accepted.is_none_or(|(version, _)| version < sent.version) {
                     self.ghl_id = Some(ghl_id.clone());
                     self.accepted = Some((sent.version, *hash));
+                    self.accepted_at = Some(now);
                 }
             }
             Outcome::Failed { ghl_id, .. } => self.learn_id(ghl_id.as_ref()),

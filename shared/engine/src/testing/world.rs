@@ -11,10 +11,13 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryGateStore, MemoryOutbox, MemoryQueue,
-    RecordingMeter, SimulatedGhl, TestClock, TestDice, lock,
+    Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters, MemoryGateStore,
+    MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice, lock,
 };
-use crate::domain::{Batch, EpochMs, Holder, LocationId, LocationSettings, Pace, PutRecord, Record, ScopeId};
+use crate::domain::{
+    Api, Batch, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord, Record,
+    ScopeId,
+};
 use crate::policy::Gate;
 use crate::ports::{Clock, PortError};
 use crate::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport};
@@ -89,7 +92,17 @@ impl Setup {
     pub fn settings(name: &str) -> Option<(LocationId, LocationSettings)> {
         let location = LocationId::new(name).ok()?;
         let scope = location.clone().into();
-        let settings = LocationSettings { scope, enabled: true, dry_run: false, pace: PACE, daily_limit: 200_000 };
+        let settings = LocationSettings {
+            scope,
+            enabled: true,
+            dry_run: false,
+            pace: PACE,
+            daily_limit: 200_000,
+            daily_reserve: 0,
+            default_priority: Priority::Normal,
+            api: Api::V2,
+            credentials: CredentialsRef::Default,
+        };
         Some((location, settings))
     }
 
@@ -105,6 +118,8 @@ impl Setup {
         let faults = Arc::new(Faults::new(self.store_ms.clone(), dice.fork()));
         let ghl = SimulatedGhl::new(clock, self.ghl.clone(), dice.fork());
         let directory = Arc::new(FixedDirectory::new(self.locations.clone()));
+        let counters = Arc::new(MemoryCounters::default());
+        let dead_letters = Arc::new(MemoryDeadLetters::default());
         let meter = Arc::new(RecordingMeter::new(clock));
         let ports = Ports {
             clock: Arc::new(clock),
@@ -114,6 +129,8 @@ impl Setup {
             gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
             directory: directory.clone(),
+            counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
+            dead_letters: dead_letters.clone(),
             meter: meter.clone(),
         };
         let engine = Engine::new(ports, self.config.clone());
@@ -128,6 +145,8 @@ impl Setup {
             gates,
             queue,
             directory,
+            counters,
+            dead_letters,
             meter,
             faults,
             setup: self,
@@ -168,6 +187,10 @@ pub struct World {
     pub queue: Arc<MemoryQueue>,
     /// The locations' settings.
     pub directory: Arc<FixedDirectory>,
+    /// What was counted.
+    pub counters: Arc<MemoryCounters>,
+    /// The dead-letter queue.
+    pub dead_letters: Arc<MemoryDeadLetters>,
     /// Everything that happened.
     pub meter: Arc<RecordingMeter>,
     /// What goes wrong with outbox, gates and queue.

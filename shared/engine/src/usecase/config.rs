@@ -72,6 +72,7 @@ impl EngineConfig {
         Rules {
             pace: settings.pace,
             daily_limit: settings.daily_limit,
+            daily_reserve: settings.daily_reserve,
             clock_skew: self.clock_skew,
             late_arrival: self.late_arrival,
             request_timeout: self.request_timeout,

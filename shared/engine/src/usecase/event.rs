@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::report::{BatchReport, RecordResult};
+use super::tally::Measures;
+use super::tick::TickReport;
 use crate::domain::{Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::WaitReason;
 use crate::ports::PortError;
@@ -43,6 +45,23 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A call failed and will be made again, after a wait of its own.
+    Retrying {
+        /// For whom.
+        location: &'a LocationId,
+        /// In which batch; `None` outside of batches.
+        batch: Option<Generation>,
+        /// For which record.
+        record: Option<&'a RecordKey>,
+        /// What was called.
+        endpoint: Endpoint,
+        /// Which try comes next; 1 is the first retry.
+        attempt: u32,
+        /// What stands between: a backoff or a pause.
+        reason: WaitReason,
+        /// How long it waits.
+        delay: Duration,
+    },
     /// A wait within a batch.
     Waiting {
         /// For whom.
@@ -66,6 +85,44 @@ pub enum Event<'a> {
         from: &'static str,
         /// Likewise.
         to: &'static str,
+    },
+    /// GHL told a limit that is lower than the one before; it is kept to from now on.
+    LimitLowered {
+        /// Whose.
+        scope: &'a ScopeId,
+        /// `burst` or `daily`.
+        quota: &'static str,
+        /// Calls per window that were kept to before.
+        from: u64,
+        /// Calls per window that GHL allows.
+        to: u64,
+        /// The length of GHL's window.
+        window: Duration,
+    },
+    /// An operator did something to a location's scope.
+    Operated {
+        /// Which location was named.
+        location: &'a LocationId,
+        /// The scope that it is part of, and that it was done to.
+        scope: &'a ScopeId,
+        /// `pause`, `resume`, `reset_breaker`, `settings` or `replay`.
+        action: &'static str,
+    },
+    /// The due records of a location were looked at.
+    Looked {
+        /// Whose.
+        location: &'a LocationId,
+        /// For how long the oldest of them has been due; zero if none is.
+        oldest: Duration,
+    },
+    /// A batch begins: its message was taken.
+    BatchStarted {
+        /// Whose batch.
+        location: &'a LocationId,
+        /// Its generation.
+        batch: Generation,
+        /// Records in its message.
+        records: usize,
     },
     /// A record's part in a batch is over.
     Settled {
@@ -101,10 +158,24 @@ pub enum Event<'a> {
         /// When it is looked at again.
         wake_at: Option<EpochMs>,
     },
+    /// A tick is over.
+    Ticked {
+        /// What it did.
+        report: &'a TickReport,
+    },
+    /// All that was measured in one piece of work, at its end.
+    Measured {
+        /// `batch`, `tick`, `put` or `pull`.
+        work: &'static str,
+        /// For whom; `None` if it was for all.
+        location: Option<&'a LocationId>,
+        /// What was measured.
+        measures: &'a Measures,
+    },
     /// A store or a queue failed.
     PortFailed {
-        /// For whom.
-        scope: &'a ScopeId,
+        /// For whom; `None` if for nobody in particular.
+        scope: Option<&'a ScopeId>,
         /// What went wrong.
         error: &'a PortError,
     },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::gate_session::{GateSession, Verdict};
-use super::look::{Found, JustEnded};
+use super::look::{Found, Known};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::{Gate, Opening, Rules, WaitReason};
@@ -11,6 +11,8 @@ use crate::ports::{MAX_DELAY, PortError};
 
 /// A plan that starts within this time is not worth being superseded by an earlier one.
 const SOON: Duration = Duration::from_millis(1000);
+/// What was put a moment ago is looked for again after this long, at first.
+const LOOK_AGAIN: Duration = Duration::from_millis(1000);
 /// Looks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
 
@@ -69,6 +71,16 @@ impl Engine {
     /// # Errors
     /// When a store or the queue fails. Whatever was written, the next tick makes good.
     pub async fn fan_out(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
+        self.fan_out_knowing(scope, &Known::default(), None).await
+    }
+
+    /// The same, by somebody who knows more than the due index: `known` are the records of the put number `kick`.
+    pub(super) async fn fan_out_knowing(
+        &self,
+        scope: &ScopeId,
+        known: &Known,
+        own_kick: Option<u64>,
+    ) -> Result<FannedOut, PortError> {
         let Some((members, rules)) = self.enabled_members(scope).await? else {
             return Ok(FannedOut::NotEnabled);
         };
@@ -92,8 +104,9 @@ impl Engine {
             after.bury_expired_run(now, session.rules());
             let opening = after.opening(now, session.rules());
             let kick = session.kick();
-            let found = self.look(&members, after.turn(), opening.records, opening.at, &JustEnded::default()).await?;
-            let next = self.next(found, opening, now, now, kick.1);
+            let found = self.look(&members, after.turn(), &opening, known).await?;
+            let next = self.next(found, opening, now, now, session.hidden_since(now));
+            let next = next.or_look_again(&members, &opening, now, session.hidden_since(now));
             if let Some(plan) = planned {
                 match &next {
                     Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
@@ -101,13 +114,21 @@ impl Engine {
                 }
             }
             let rules = session.rules().clone();
+            let index_lag = self.config.index_lag;
+            let covered = own_kick.filter(|_| next.covers(known));
             let planning = session
                 .change(|entry, gate| {
                     if gate.generation() != generation || gate.live_run(now).is_some() {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.kick != kick.0 && look < LOOKS {
+                    if entry.kick != kick && look < LOOKS {
                         return Verdict::Keep(Planning::LookAgain);
+                    }
+                    if let Some(indexed) = entry.indexed_kick(now, index_lag) {
+                        gate.indexed_kick(indexed);
+                    }
+                    if let Some(own_kick) = covered {
+                        gate.saw_kick(own_kick);
                     }
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
@@ -136,17 +157,17 @@ impl Engine {
         Ok(rules.map(|rules| (enabled, rules)))
     }
 
-    /// What to do about what was found. A batch does not start before `earliest`.
+    /// What to do about what was found. A batch does not start before `earliest`. What was put at `hidden_since` may not
+    /// be in the index yet.
     pub(super) fn next(
         &self,
         found: Found,
         opening: Opening,
         now: EpochMs,
         earliest: EpochMs,
-        kicked_at: Option<EpochMs>,
+        hidden_since: Option<EpochMs>,
     ) -> Next {
-        // What was put a moment ago may not be in the index yet.
-        let indexed_by = kicked_at.map(|kicked| kicked + self.config.index_lag).filter(|time| *time > now);
+        let indexed_by = hidden_since.map(|put_at| put_at + self.config.index_lag);
         match found {
             Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
@@ -186,6 +207,39 @@ impl Engine {
 }
 
 impl Next {
+    /// What was put at `hidden_since` may have to be looked for again: when nothing else starts soon, an empty batch
+    /// does that, whose end looks. It comes after as much time as has passed since the put, a second at least, so that
+    /// one put is followed by four of them at most.
+    pub(super) fn or_look_again(
+        self,
+        members: &[LocationId],
+        opening: &Opening,
+        now: EpochMs,
+        hidden_since: Option<EpochMs>,
+    ) -> Next {
+        let Some(put_at) = hidden_since else {
+            return self;
+        };
+        let look_at = now + now.since(put_at).max(LOOK_AGAIN);
+        let starts_by_then = matches!(&self, Next::Batch { starts_at, .. } if *starts_at <= look_at);
+        match members.first() {
+            Some(location) if !starts_by_then && opening.at <= look_at => Next::Batch {
+                location: location.clone(),
+                keys: Vec::new(),
+                starts_at: look_at,
+                reason: None,
+                dry_run: false,
+                wake_at: None,
+            },
+            _ => self,
+        }
+    }
+
+    /// Whether everything that is `known` to be due is part of it.
+    fn covers(&self, known: &Known) -> bool {
+        matches!(self, Next::Batch { location, keys, .. } if known.is_covered_by(location, keys))
+    }
+
     /// Writes it into the gate.
     pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, rules: &Rules) -> Option<Generation> {
         match self {

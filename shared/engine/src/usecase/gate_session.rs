@@ -1,12 +1,17 @@
 //! One invocation's view of a gate: what is stored, what it has learned since, and how both get together.
 
+use std::time::Duration;
+
 use super::{Engine, Event};
-use crate::domain::{EpochMs, ScopeId};
-use crate::policy::{Gate, Rules, Signal};
+use crate::domain::{EpochMs, Pace, ScopeId};
+use crate::policy::{Gate, Pause, Rules, Signal};
 use crate::ports::{GateEntry, PortError, Replaced};
 
 /// Tries before a gate that everybody writes to is given up for now.
 const MAX_CONFLICTS: usize = 20;
+
+/// The window of the daily quota.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A gate, read and written by one invocation.
 pub(super) struct GateSession<'e> {
@@ -21,6 +26,27 @@ pub(super) struct GateSession<'e> {
     view: Gate,
     /// A write without an answer: it may have been done.
     in_doubt: Option<Gate>,
+}
+
+/// What all who call for a scope must know at once.
+#[derive(PartialEq)]
+struct Stance {
+    breaker: &'static str,
+    pause: Option<Pause>,
+    /// What GHL allows, or less.
+    pace: Pace,
+    daily_limit: u64,
+}
+
+impl Stance {
+    fn of(gate: &Gate, rules: &Rules) -> Stance {
+        Stance {
+            breaker: gate.breaker().as_str(),
+            pause: gate.pause(),
+            pace: gate.pacing().told().unwrap_or(rules.pace),
+            daily_limit: gate.daily().limit(rules.daily_limit),
+        }
+    }
 }
 
 /// What a decision wants of the gate that it has changed.
@@ -50,22 +76,40 @@ impl<'e> GateSession<'e> {
         &self.view
     }
 
-    /// How often records had been put when the gate was read or written last, and when the last time was.
-    pub(super) fn kick(&self) -> (u64, Option<EpochMs>) {
-        (self.entry.kick, self.entry.kicked_at)
+    /// How often records had been put when the gate was read or written last.
+    pub(super) fn kick(&self) -> u64 {
+        self.entry.kick
+    }
+
+    /// When records were put of which the due index may hide some.
+    pub(super) fn hidden_since(&self, now: EpochMs) -> Option<EpochMs> {
+        self.entry.hidden_since(now, self.engine.config.index_lag)
     }
 
     /// Takes note of what a call taught; it is stored with the next write. Returns whether it changed whether calls
-    /// may be made at all, so that all others should know now.
+    /// may be made at all, or how fast, so that all others should know now.
     pub(super) fn learn(&mut self, signal: Signal) -> bool {
-        let (breaker, pause) = (self.view.breaker().as_str(), self.view.pause());
+        let before = Stance::of(&self.view, &self.rules);
         self.view.learn(&signal, &self.rules);
         self.learned.push(signal);
-        let now = self.view.breaker().as_str();
-        if breaker != now {
-            self.engine.ports.meter.note(&Event::Breaker { scope: &self.scope, from: breaker, to: now });
+        let after = Stance::of(&self.view, &self.rules);
+        self.tell(&before, &after);
+        before != after
+    }
+
+    fn tell(&self, before: &Stance, after: &Stance) {
+        let (scope, meter) = (&self.scope, &self.engine.ports.meter);
+        if before.breaker != after.breaker {
+            meter.note(&Event::Breaker { scope, from: before.breaker, to: after.breaker });
         }
-        breaker != now || pause != self.view.pause()
+        let lowered = |quota, from, to, window| meter.note(&Event::LimitLowered { scope, quota, from, to, window });
+        if after.pace.rate() < before.pace.rate() {
+            let [from, to] = [before.pace, after.pace].map(|pace| u64::from(pace.limit.get()));
+            lowered("burst", from, to, after.pace.window);
+        }
+        if after.daily_limit < before.daily_limit {
+            lowered("daily", before.daily_limit, after.daily_limit, DAY);
+        }
     }
 
     /// Applies `decide` to the gate as it is, with all that was learned, and stores what it makes of it; again, if
@@ -90,7 +134,10 @@ impl<'e> GateSession<'e> {
                     self.stored(gate);
                     return Ok(answer);
                 }
-                Ok(Replaced::Conflict(entry)) => self.entry = *entry,
+                Ok(Replaced::Conflict(entry)) => {
+                    self.entry = *entry;
+                    self.catch_up();
+                }
                 Err(error) => {
                     self.in_doubt = Some(gate);
                     return Err(error);
@@ -120,6 +167,14 @@ impl<'e> GateSession<'e> {
             self.learned.retain(|signal| !matches!(signal, Signal::Finished { .. }));
         }
         Ok(())
+    }
+
+    /// Somebody else has changed the gate: an operator, for one.
+    fn catch_up(&mut self) {
+        self.view = self.entry.gate.clone();
+        for signal in &self.learned {
+            self.view.learn(signal, &self.rules);
+        }
     }
 
     fn stored(&mut self, gate: Gate) {

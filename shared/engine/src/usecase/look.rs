@@ -1,9 +1,11 @@
 //! Looking for what is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::Engine;
+use super::{Engine, Event};
 use crate::domain::{EpochMs, LocationId, Priority, RecordKey};
+use crate::policy::Opening;
 use crate::ports::{Due, MAX_DELAY, PortError};
 
 /// Of each batch, this share is for low priority if there is any: one in so many.
@@ -18,41 +20,62 @@ pub(super) enum Found {
     Nothing { next_due: Option<EpochMs> },
 }
 
-/// What a batch that has just ended knows better than the index, which lags.
-#[derive(Default)]
-pub(super) struct JustEnded {
-    location: Option<LocationId>,
-    /// Its records, and when each comes back, if it does.
-    records: BTreeMap<RecordKey, Option<(Priority, EpochMs)>>,
+/// What is known better than by the index, which lags: how a batch has just ended, or what was just put.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// When each record is due, if it is.
+    records: BTreeMap<LocationId, BTreeMap<RecordKey, Option<(Priority, EpochMs)>>>,
 }
 
-impl JustEnded {
-    pub(super) fn of(location: LocationId) -> JustEnded {
-        JustEnded { location: Some(location), records: BTreeMap::new() }
-    }
-
+impl Known {
     /// This record is not due any more.
-    pub(super) fn is_done(&mut self, key: RecordKey) {
-        self.records.insert(key, None);
+    pub(super) fn is_done(&mut self, location: &LocationId, key: RecordKey) {
+        self.of(location).insert(key, None);
     }
 
     /// This record is due as the index says.
-    pub(super) fn is_still_due(&mut self, key: &RecordKey) {
-        self.records.remove(key);
+    pub(super) fn is_as_indexed(&mut self, location: &LocationId, key: &RecordKey) {
+        self.of(location).remove(key);
     }
 
-    /// This record comes back at a later time.
-    pub(super) fn comes_back(&mut self, key: RecordKey, priority: Priority, due_at: EpochMs) {
-        self.records.insert(key, Some((priority, due_at)));
+    /// This record is due at this time.
+    pub(super) fn is_due(&mut self, location: &LocationId, key: RecordKey, priority: Priority, due_at: EpochMs) {
+        self.of(location).insert(key, Some((priority, due_at)));
+    }
+
+    /// Adds what else is known.
+    pub(super) fn merge(&mut self, other: Known) {
+        for (location, records) in other.records {
+            self.records.entry(location).or_default().extend(records);
+        }
+    }
+
+    /// Whether all that is known to be due stands in `keys` of `location`.
+    pub(super) fn is_covered_by(&self, location: &LocationId, keys: &[RecordKey]) -> bool {
+        let keys: BTreeSet<&RecordKey> = keys.iter().collect();
+        self.records.iter().all(|(of, records)| {
+            records.iter().all(|(key, due)| due.is_none() || (of == location && keys.contains(key)))
+        })
+    }
+
+    fn of(&mut self, location: &LocationId) -> &mut BTreeMap<RecordKey, Option<(Priority, EpochMs)>> {
+        self.records.entry(location.clone()).or_default()
+    }
+
+    /// How many records of `location` the index may show among those that are due at `at` though they are not.
+    fn hidden(&self, location: &LocationId, at: EpochMs) -> u32 {
+        let records = self.records.get(location).into_iter().flat_map(BTreeMap::values);
+        let hidden = records.filter(|due| due.is_none_or(|(_, due_at)| due_at > at)).count();
+        u32::try_from(hidden).unwrap_or(u32::MAX)
     }
 
     /// Puts right what the index says of the due records of `location` and `priority`.
     fn correct(&self, location: &LocationId, priority: Priority, due: &mut Vec<Due>) {
-        if self.location.as_ref() != Some(location) {
+        let Some(records) = self.records.get(location) else {
             return;
-        }
-        due.retain(|due| !self.records.contains_key(&due.key));
-        due.extend(self.records.iter().filter_map(|(key, comes_back)| match comes_back {
+        };
+        due.retain(|due| !records.contains_key(&due.key));
+        due.extend(records.iter().filter_map(|(key, known)| match known {
             Some((own, due_at)) if *own == priority => Some(Due { key: key.clone(), due_at: *due_at }),
             _ => None,
         }));
@@ -61,24 +84,31 @@ impl JustEnded {
 }
 
 impl Engine {
-    /// Looks for up to `want` records of one of `members` that are due at `at`, or else for those that become due
-    /// first. `turn` says which member comes first.
+    /// Looks for records of one of `members` that can go when the gate opens, or else for those that become due first.
+    /// `turn` says which member comes first.
     pub(super) async fn look(
         &self,
         members: &[LocationId],
         turn: u64,
-        want: u32,
-        at: EpochMs,
-        ended: &JustEnded,
+        opening: &Opening,
+        known: &Known,
     ) -> Result<Found, PortError> {
+        let (want, at) = (opening.records, opening.at);
         let mut next: Option<(EpochMs, &LocationId, DueRecords)> = None;
+        let mut kept_back = false;
         for step in 0..members.len() as u64 {
             let index = usize::try_from((turn + step) % members.len() as u64).unwrap_or(0);
             let location = &members[index];
-            let due = self.due(location, want, ended).await?;
+            let mut due = self.due(location, opening, known).await?;
+            self.note_oldest(location, &due);
+            kept_back |= opening.common == 0 && due.keep_to_high();
             match due.first_at() {
                 Some(first) if first <= at => {
-                    return Ok(Found::Work { location: location.clone(), keys: due.choose(want, at), at });
+                    return Ok(Found::Work {
+                        location: location.clone(),
+                        keys: due.choose(want, opening.common, at),
+                        at,
+                    });
                 }
                 Some(first) if next.as_ref().is_none_or(|(soonest, ..)| first < *soonest) => {
                     next = Some((first, location, due));
@@ -86,25 +116,36 @@ impl Engine {
                 _ => {}
             }
         }
+        let common_again_at = opening.common_again_at.filter(|_| kept_back);
         Ok(match next {
             Some((first, location, due)) if at.until(first) <= MAX_DELAY => {
-                Found::Work { location: location.clone(), keys: due.choose(want, first), at: first }
+                let keys = due.choose(want, opening.common, first);
+                Found::Work { location: location.clone(), keys, at: first }
             }
-            next => Found::Nothing { next_due: next.map(|(first, ..)| first) },
+            next => {
+                let next_due = next.map(|(first, ..)| first);
+                Found::Nothing { next_due: [next_due, common_again_at].into_iter().flatten().min() }
+            }
         })
     }
 
-    async fn due(&self, location: &LocationId, want: u32, ended: &JustEnded) -> Result<DueRecords, PortError> {
+    async fn due(&self, location: &LocationId, opening: &Opening, known: &Known) -> Result<DueRecords, PortError> {
         // As many more as the index may still show though they are settled.
-        let limit = want.saturating_add(u32::try_from(ended.records.len()).unwrap_or(u32::MAX));
+        let limit = opening.records.saturating_add(known.hidden(location, opening.at));
         let query = |priority| async move {
             let mut due = self.ports.outbox.due(location, priority, limit).await?;
-            ended.correct(location, priority, &mut due);
+            known.correct(location, priority, &mut due);
             Ok::<_, PortError>(due)
         };
         let [high, normal, low] = Priority::ALL;
         let (high, normal, low) = futures::try_join!(query(high), query(normal), query(low))?;
         Ok(DueRecords { high, normal, low })
+    }
+
+    fn note_oldest(&self, location: &LocationId, due: &DueRecords) {
+        let now = self.ports.clock.now();
+        let oldest = due.first_at().map_or(Duration::ZERO, |first| now.since(first));
+        self.ports.meter.note(&Event::Looked { location, oldest });
     }
 }
 
@@ -120,14 +161,26 @@ impl DueRecords {
         [&self.high, &self.normal, &self.low].into_iter().filter_map(|list| list.first()).map(|due| due.due_at).min()
     }
 
-    /// The `want` most urgent that are due at `at`: high before normal before low, but a small share is for low.
-    fn choose(self, want: u32, at: EpochMs) -> Vec<RecordKey> {
+    /// Leaves only those of high priority: the rest of the day's quota is theirs. Returns whether there were others.
+    fn keep_to_high(&mut self) -> bool {
+        let others = !self.normal.is_empty() || !self.low.is_empty();
+        self.normal.clear();
+        self.low.clear();
+        others
+    }
+
+    /// The `want` most urgent that are due at `at`: high before normal before low, but a small share is for low. At
+    /// most `common` of them are not high.
+    fn choose(self, want: u32, common: u32, at: EpochMs) -> Vec<RecordKey> {
         let due = |list: Vec<Due>| list.into_iter().filter(move |due| due.due_at <= at).map(|due| due.key);
-        let want = want as usize;
-        let low: Vec<RecordKey> = due(self.low).collect();
+        let (want, common) = (want as usize, common as usize);
+        let low: Vec<RecordKey> = due(self.low).take(common).collect();
         let share = if want > 1 { low.len().min((want / LOW_SHARE as usize).max(1)) } else { 0 };
-        let mut keys: Vec<RecordKey> = due(self.high).chain(due(self.normal)).take(want - share).collect();
-        let rest = want - keys.len();
+        let normal = due(self.normal).take(common - share);
+        let mut keys: Vec<RecordKey> = due(self.high).take(want - share).collect();
+        let high = keys.len();
+        keys.extend(normal.take(want - share - high));
+        let rest = (want - keys.len()).min(common - (keys.len() - high));
         keys.extend(low.into_iter().take(rest));
         keys
     }
@@ -145,7 +198,7 @@ mod tests {
 
     fn counts(high: usize, normal: usize, low: usize, want: u32) -> [usize; 3] {
         let due = DueRecords { high: list("h", high), normal: list("n", normal), low: list("l", low) };
-        let keys = due.choose(want, NOW);
+        let keys = due.choose(want, u32::MAX, NOW);
         ["contact#h", "contact#n", "contact#l"]
             .map(|prefix| keys.iter().filter(|key| key.to_string().starts_with(prefix)).count())
     }
@@ -164,10 +217,10 @@ mod tests {
     #[test]
     fn a_batch_that_has_just_ended_knows_better_than_a_lagging_index() {
         let location = LocationId::new("l").unwrap();
-        let mut ended = JustEnded::of(location.clone());
+        let mut ended = Known::default();
         let later = NOW + std::time::Duration::from_secs(30);
-        ended.is_done("contact#n0".parse().unwrap());
-        ended.comes_back("contact#n1".parse().unwrap(), Priority::Normal, later);
+        ended.is_done(&location, "contact#n0".parse().unwrap());
+        ended.is_due(&location, "contact#n1".parse().unwrap(), Priority::Normal, later);
         let mut due = list("n", 3);
         ended.correct(&location, Priority::Normal, &mut due);
         let due: Vec<(String, EpochMs)> = due.into_iter().map(|due| (due.key.to_string(), due.due_at)).collect();
@@ -179,10 +232,41 @@ mod tests {
     }
 
     #[test]
+    fn of_the_reserve_nothing_goes_to_normal_and_low() {
+        let counts = |common| {
+            let due = DueRecords { high: list("h", 5), normal: list("n", 50), low: list("l", 50) };
+            let keys = due.choose(20, common, NOW);
+            let common = keys.iter().filter(|key| !key.to_string().starts_with("contact#h")).count();
+            (keys.len() - common, common)
+        };
+        assert_eq!(counts(0), (5, 0));
+        assert_eq!(counts(1), (5, 1));
+        assert_eq!(counts(7), (5, 7));
+        assert_eq!(counts(100), (5, 15));
+    }
+
+    #[test]
+    fn what_was_just_put_is_found_though_the_index_does_not_show_it_and_never_twice() {
+        let location = LocationId::new("l").unwrap();
+        let mut put = Known::default();
+        put.is_due(&location, "contact#n1".parse().unwrap(), Priority::High, NOW);
+        put.is_due(&location, "contact#new".parse().unwrap(), Priority::Normal, NOW);
+        let keys = |priority| {
+            let mut due = list("n", 2);
+            put.correct(&location, priority, &mut due);
+            due.into_iter().map(|due| due.key.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(Priority::Normal), ["contact#n0", "contact#new"], "n1 has become more urgent");
+        assert!(keys(Priority::High).contains(&"contact#n1".to_owned()));
+        let both: Vec<RecordKey> = ["contact#n1", "contact#new"].map(|key| key.parse().unwrap()).to_vec();
+        assert!(put.is_covered_by(&location, &both) && !put.is_covered_by(&location, &both[..1]));
+    }
+
+    #[test]
     fn what_is_due_later_is_left_for_later() {
         let mut high = list("h", 2);
         high[1].due_at = NOW + std::time::Duration::from_secs(1);
         let due = DueRecords { high, normal: vec![], low: vec![] };
-        assert_eq!(due.choose(5, NOW).len(), 1);
+        assert_eq!(due.choose(5, u32::MAX, NOW).len(), 1);
     }
 }

@@ -5,16 +5,22 @@ mod event;
 mod fan_out;
 mod gate_session;
 mod lessons;
+mod locations;
 mod look;
+mod operate;
 mod operation;
+mod overview;
 mod permits;
 mod pull;
 mod put;
 mod record_end;
+mod replay;
 mod report;
 mod send_records;
+mod story;
 mod sync_batch;
 mod sync_record;
+mod tally;
 mod tick;
 
 use std::sync::Arc;
@@ -22,13 +28,24 @@ use std::sync::Arc;
 pub use config::EngineConfig;
 pub use event::Event;
 pub use fan_out::FannedOut;
+pub use locations::{LocationView, PutSettingsError};
+pub use operate::OperateError;
+pub use overview::{
+    BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
+};
 pub use pull::PullError;
-pub use put::PutReport;
+pub use put::{PutItems, PutReport};
+pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
+pub use story::{RecordState, RecordStory, WaitsFor};
 pub use sync_batch::Invocation;
+pub use tally::Measures;
 pub use tick::TickReport;
 
-use crate::ports::{BatchQueue, Clock, Crm, Dice, Directory, GateStore, Meter, Outbox};
+use crate::domain::ScopeId;
+use crate::ports::{
+    BatchQueue, Clock, Counters, Crm, DeadLetters, Dice, Directory, GateStore, Meter, Outbox, PortError,
+};
 
 /// The world, as the engine sees it.
 #[derive(Clone)]
@@ -47,6 +64,10 @@ pub struct Ports {
     pub queue: Arc<dyn BatchQueue>,
     /// Settings of locations.
     pub directory: Arc<dyn Directory>,
+    /// Sums of what happened.
+    pub counters: Arc<dyn Counters>,
+    /// Messages that could not be handled.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.
     pub meter: Arc<dyn Meter>,
 }
@@ -75,5 +96,10 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.config
+    }
+
+    /// Takes note that a store or a queue failed.
+    fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
+        self.ports.meter.note(&Event::PortFailed { scope: Some(&scope.into()), error });
     }
 }

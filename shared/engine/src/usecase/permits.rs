@@ -8,8 +8,8 @@ use futures::lock::Mutex;
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
-use crate::domain::{Answer, Call, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
-use crate::policy::{Admission, Class, Leased, Run, Signal, WaitReason, WaitUntil, classify};
+use crate::domain::{Answer, Call, Endpoint, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
+use crate::policy::{Admission, Class, Leased, PauseReason, Run, Signal, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
 /// The permits of one run, shared by its workers.
@@ -77,6 +77,14 @@ pub(super) struct Called {
     pub(super) backoff: Duration,
 }
 
+/// A call that will be made again.
+pub(super) struct Retry {
+    pub(super) endpoint: Endpoint,
+    /// Which try it will be.
+    pub(super) attempt: u32,
+    pub(super) wait: WaitUntil,
+}
+
 enum Step {
     Use(Permit),
     Wait(WaitUntil),
@@ -139,6 +147,8 @@ impl<'e> Permits<'e> {
             };
             // After a 429, a pause is worth as much as a backoff. An open breaker never is.
             let patience = match wait.reason {
+                // An operator who pauses wants it to stop.
+                WaitReason::Pause(PauseReason::Operator) => Duration::ZERO,
                 WaitReason::Pause(_) => wanted.patience,
                 _ => self.engine.config.patience,
             };
@@ -181,8 +191,7 @@ impl<'e> Permits<'e> {
                 shared.pool.pop_front().map_or(none, Step::Use)
             }
             Err(error) => {
-                let scope = shared.session.scope();
-                self.engine.ports.meter.note(&Event::PortFailed { scope, error: &error });
+                self.engine.port_failed(shared.session.scope().clone(), &error);
                 Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store })
             }
         }
@@ -269,21 +278,20 @@ impl<'e> Permits<'e> {
             told_daily: reply.quota.daily_limit.is_some() && reply.quota.daily_remaining.is_some(),
         };
         shared.session.learn(finished);
+        let mut tell_all = false;
         if reply.quota != Quota::default() {
             let window = reply.quota.interval.unwrap_or(shared.session.rules().pace.window);
             let counted = shared.session.view().ledger().counted_since(sent_at - window);
             let ours = counted.saturating_sub(u32::try_from(shared.pool.len()).unwrap_or(u32::MAX));
-            shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
+            tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
-        let mut tell_all = false;
         for lesson in lessons {
             if lesson != Signal::Answered || !shared.session.view().breaker().is_quiet() {
                 tell_all |= shared.session.learn(lesson);
             }
         }
         if tell_all && let Err(error) = self.tell_all(&mut shared).await {
-            let scope = shared.session.scope();
-            self.engine.ports.meter.note(&Event::PortFailed { scope, error: &error });
+            self.engine.port_failed(shared.session.scope().clone(), &error);
         }
     }
 
@@ -313,6 +321,19 @@ impl<'e> Permits<'e> {
         // The clock rounds down; completions are rounded up.
         let now = now + Duration::from_millis(1);
         if answered { now } else { now + self.engine.config.late_arrival }
+    }
+
+    pub(super) fn note_retry(&self, retry: &Retry, record: Option<&RecordKey>) {
+        let Ports { clock, meter, .. } = &self.engine.ports;
+        meter.note(&Event::Retrying {
+            location: self.location,
+            batch: self.batch,
+            record,
+            endpoint: retry.endpoint,
+            attempt: retry.attempt,
+            reason: retry.wait.reason,
+            delay: clock.now().until(retry.wait.at),
+        });
     }
 
     /// Sleeps until `wait` is over, and says so if it is worth a word.

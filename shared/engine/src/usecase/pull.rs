@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::gate_session::{GateSession, Verdict};
-use super::permits::{For, Permits};
+use super::permits::{For, Permits, Retry};
 use super::{Engine, Invocation};
 use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, RemoteContact};
 use crate::policy::{Class, PauseReason, Run, WaitReason, WaitUntil};
@@ -45,6 +45,19 @@ impl Engine {
         invocation: &Invocation,
         mut page: impl FnMut(Vec<RemoteContact>) + Send,
     ) -> Result<u64, PullError> {
+        let (engine, tally) = self.tallied();
+        let pulled = engine.pull_tallied(location, since, invocation, &mut page).await;
+        self.count("pull", location, tally.take(), None).await;
+        pulled
+    }
+
+    async fn pull_tallied(
+        &self,
+        location: &LocationId,
+        since: EpochMs,
+        invocation: &Invocation,
+        page: &mut (impl FnMut(Vec<RemoteContact>) + Send),
+    ) -> Result<u64, PullError> {
         let settings = self.ports.directory.location(location).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             return Err(PullError::NotEnabled(location.clone()));
@@ -52,7 +65,7 @@ impl Engine {
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, session, VecDeque::new());
-        let pulled = self.pull(since, &permits, &mut page).await;
+        let pulled = self.pull(since, &permits, page).await;
         let (mut session, unused, _) = permits.close();
         session
             .change(|_, gate| {
@@ -108,6 +121,7 @@ impl Engine {
             };
             match wait {
                 Some(wait) if attempt < backoff.max_retries && called.at.until(wait.at) <= backoff.max => {
+                    permits.note_retry(&Retry { endpoint: call.endpoint(), attempt: attempt + 1, wait }, None);
                     permits.sleep_until(wait, wanted).await;
                 }
                 _ => return Err(PullError::Failed(failure)),

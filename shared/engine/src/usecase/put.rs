@@ -1,11 +1,13 @@
 //! Putting records in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 
-use super::Engine;
-use crate::domain::{LocationId, PutRecord, ScopeId};
+use super::look::Known;
+use super::{Engine, Measures};
+use crate::counts::{Counter, Counts, RecordCount};
+use crate::domain::{EpochMs, LocationId, PutRecord, RecordKey, ScopeId};
 use crate::ports::{PortError, Put};
 
 /// Records stored at once.
@@ -20,6 +22,33 @@ pub struct PutReport {
     pub unchanged: u64,
 }
 
+/// What became of each of the records that were put.
+#[derive(Debug)]
+pub struct PutItems {
+    /// In the order of the records. One that failed may have been stored all the same; putting it again does no harm.
+    pub items: Vec<Result<Put, PortError>>,
+    /// Scopes that could not be told that there is work, or started: what was stored is due, and goes out later.
+    pub not_started: Vec<(ScopeId, PortError)>,
+}
+
+impl PutItems {
+    /// The sums.
+    #[must_use]
+    pub fn report(&self) -> PutReport {
+        let count = |wanted| self.items.iter().filter(|item| item.as_ref().is_ok_and(|put| *put == wanted)).count();
+        PutReport { stored: count(Put::Stored) as u64, unchanged: count(Put::Unchanged) as u64 }
+    }
+}
+
+/// A scope that was told of a put.
+struct Kicked {
+    scope: ScopeId,
+    /// The put's number.
+    kick: u64,
+    /// What was stored, as due.
+    known: Known,
+}
+
 impl Engine {
     /// Stores `records` as due now, and then tells their gates, once for each.
     ///
@@ -27,39 +56,122 @@ impl Engine {
     /// When a record cannot be stored or a gate cannot be told. What was stored by then is due all the same; putting
     /// all of it again does no harm.
     pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
-        let now = self.ports.clock.now();
-        let mut report = PutReport::default();
-        let mut puts =
-            futures::stream::iter(records).map(|record| self.ports.outbox.put(record, now)).buffer_unordered(AT_ONCE);
-        let mut failed = None;
-        while let Some(put) = puts.next().await {
-            match put {
-                Ok(Put::Stored) => report.stored += 1,
-                Ok(Put::Unchanged) => report.unchanged += 1,
-                Err(error) => failed = Some(error),
-            }
-        }
-        drop(puts);
-        // Also after a failure: what was stored is due.
-        if report.stored > 0 {
-            self.kick(records.iter().map(|record| &record.location_id).collect()).await?;
-        }
-        failed.map_or(Ok(report), Err)
+        let (put, _) = self.put_and_kick(records).await;
+        let report = put.report();
+        let failed = put.items.into_iter().find_map(Result::err);
+        let not_told = put.not_started.into_iter().next().map(|(_, error)| error);
+        failed.or(not_told).map_or(Ok(report), Err)
     }
 
-    async fn kick(&self, locations: BTreeSet<&LocationId>) -> Result<(), PortError> {
-        let mut scopes: BTreeSet<ScopeId> = BTreeSet::new();
+    /// Stores `records` as due now, tells their gates, and starts those that are idle at once. One that cannot be stored
+    /// spoils no other.
+    ///
+    /// Of several records with the same key the last one stands.
+    pub async fn put_and_start(&self, records: &[PutRecord]) -> PutItems {
+        let (mut put, kicked) = self.put_and_kick(records).await;
+        let starts: Vec<_> = futures::stream::iter(kicked)
+            .map(|Kicked { scope, kick, known }| async move {
+                let started = self.fan_out_knowing(&scope, &known, Some(kick)).await;
+                (scope, started)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for (scope, started) in starts {
+            if let Err(error) = started {
+                self.port_failed(scope.clone(), &error);
+                put.not_started.push((scope, error));
+            }
+        }
+        put
+    }
+
+    async fn put_and_kick(&self, records: &[PutRecord]) -> (PutItems, Vec<Kicked>) {
+        self.register(records.iter().map(|record| &record.location_id).collect()).await;
+        let now = self.ports.clock.now();
+        let items = self.store(records, now).await;
+        self.count_puts(records, &items).await;
+        let mut stored: BTreeMap<&LocationId, Known> = BTreeMap::new();
+        for (record, _) in records.iter().zip(&items).filter(|(_, item)| matches!(item, Ok(Put::Stored))) {
+            let known = stored.entry(&record.location_id).or_default();
+            known.is_due(&record.location_id, record.key(), record.priority, now);
+        }
+        let (kicked, not_started) = self.kick(stored).await;
+        (PutItems { items, not_started }, kicked)
+    }
+
+    /// What is not registered is found all the same, as long as its gate has something to look at.
+    async fn register(&self, locations: BTreeSet<&LocationId>) {
         for location in locations {
-            if let Some(settings) = self.ports.directory.location(location).await? {
-                scopes.insert(settings.scope);
+            if let Err(error) = self.ports.directory.register(location).await {
+                self.port_failed(location.clone(), &error);
+            }
+        }
+    }
+
+    /// Stores each record; those with the same key in their order, so that the last one stands.
+    async fn store(&self, records: &[PutRecord], now: EpochMs) -> Vec<Result<Put, PortError>> {
+        let mut by_key: BTreeMap<(&LocationId, RecordKey), Vec<usize>> = BTreeMap::new();
+        for (index, record) in records.iter().enumerate() {
+            by_key.entry((&record.location_id, record.key())).or_default().push(index);
+        }
+        let mut puts: Vec<(usize, Result<Put, PortError>)> = futures::stream::iter(by_key.into_values())
+            .map(|indexes| {
+                futures::stream::iter(indexes)
+                    .then(move |index| async move { (index, self.ports.outbox.put(&records[index], now).await) })
+                    .collect::<Vec<_>>()
+            })
+            .buffer_unordered(AT_ONCE)
+            .concat()
+            .await;
+        puts.sort_unstable_by_key(|(index, _)| *index);
+        puts.into_iter().map(|(_, put)| put).collect()
+    }
+
+    /// One write for each location.
+    async fn count_puts(&self, records: &[PutRecord], items: &[Result<Put, PortError>]) {
+        let mut counts: BTreeMap<&LocationId, Counts> = BTreeMap::new();
+        for (record, item) in records.iter().zip(items) {
+            let counts = counts.entry(&record.location_id).or_default();
+            match item {
+                Ok(Put::Stored) => counts.add(Counter::Records(RecordCount::Stored), 1),
+                Ok(Put::Unchanged) => counts.add(Counter::Records(RecordCount::Unchanged), 1),
+                Err(error) => {
+                    self.port_failed(record.location_id.clone(), error);
+                    counts.add(Counter::PortFailures, 1);
+                }
+            }
+        }
+        for (location, counts) in counts {
+            self.count("put", location, Measures { counts, ..Measures::default() }, None).await;
+        }
+    }
+
+    /// Tells the scopes of these locations that there is work, once each.
+    async fn kick(&self, stored: BTreeMap<&LocationId, Known>) -> (Vec<Kicked>, Vec<(ScopeId, PortError)>) {
+        let mut scopes: BTreeMap<ScopeId, Known> = BTreeMap::new();
+        let mut failed = Vec::new();
+        for (location, known) in stored {
+            match self.ports.directory.location(location).await {
+                Ok(Some(settings)) => scopes.entry(settings.scope).or_default().merge(known),
+                Ok(None) => {}
+                Err(error) => failed.push((location.clone().into(), error)),
             }
         }
         let now = self.ports.clock.now();
-        futures::stream::iter(scopes)
-            .map(|scope| async move { self.ports.gates.kick(&scope, now).await })
+        let kicks: Vec<_> = futures::stream::iter(scopes)
+            .map(|(scope, known)| async move { (self.ports.gates.kick(&scope, now).await, scope, known) })
             .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await
-            .map(drop)
+            .collect()
+            .await;
+        let mut kicked = Vec::new();
+        for (kick, scope, known) in kicks {
+            match kick {
+                Ok(kick) => kicked.push(Kicked { scope, kick, known }),
+                Err(error) => failed.push((scope, error)),
+            }
+        }
+        failed.iter().for_each(|(scope, error)| self.port_failed(scope.clone(), error));
+        (kicked, failed)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Event;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
 use crate::domain::{EpochMs, GhlId, LastError, Outcome, Record};
@@ -80,8 +79,7 @@ impl RecordSync<'_, '_> {
             match ports.outbox.settle(record, outcome, ports.clock.now()).await {
                 Ok(settled) => return Some(settled),
                 Err(error) => {
-                    let scope = self.location.clone().into();
-                    ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                    self.engine.port_failed(self.location.clone(), &error);
                     let delay = self.engine.config.backoff.delay(attempt, ports.dice.roll());
                     ports.clock.sleep_until(ports.clock.now() + delay).await;
                 }

@@ -1,6 +1,6 @@
 //! What became of a batch.
 
-use crate::domain::{ErrorCode, Generation, LastError, LocationId, RecordKey};
+use crate::domain::{ErrorCode, Generation, LastError, LocationId, Pace, RecordKey};
 use crate::policy::{PauseReason, WaitReason, WaitUntil};
 
 /// How a batch ended for one record.
@@ -34,6 +34,7 @@ impl RecordResult {
                     Some(ErrorCode::RateLimited)
                 }
                 WaitReason::Pause(PauseReason::Credentials) => Some(ErrorCode::Unauthorized),
+                WaitReason::Pause(PauseReason::Operator) => None,
                 WaitReason::Backoff | WaitReason::Deadline | WaitReason::Store => None,
             },
             RecordResult::Succeeded | RecordResult::Waiting | RecordResult::Skipped | RecordResult::WouldSend => None,
@@ -95,6 +96,8 @@ pub struct BatchReport {
     pub skipped: u32,
     /// Records that a dry run would have sent.
     pub would_send: u32,
+    /// The pace that was kept to at its end, if it was run.
+    pub pace: Option<Pace>,
     /// What ended the batch before its last record.
     pub stopped: Option<WaitUntil>,
     /// What went wrong, record by record.
@@ -115,6 +118,7 @@ impl BatchReport {
             store_failed: 0,
             skipped: 0,
             would_send: 0,
+            pace: None,
             stopped: None,
             errors: Vec::new(),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 
-use super::look::JustEnded;
+use super::look::Known;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
@@ -46,23 +46,23 @@ impl Engine {
         permits: &Permits<'_>,
         deadline: EpochMs,
         report: &mut BatchReport,
-    ) -> JustEnded {
-        let mut ended = JustEnded::of(batch.location_id.clone());
+    ) -> Known {
+        let mut ended = Known::default();
         let loaded = match self.ports.outbox.load(&batch.location_id, &batch.keys).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.ports.meter.note(&Event::PortFailed { scope: &settings.scope, error: &error });
+                self.port_failed(settings.scope.clone(), &error);
                 report.not_run = Some(NotRun::StoreFailed);
                 return ended;
             }
         };
-        batch.keys.iter().for_each(|key| ended.is_done(key.clone()));
+        batch.keys.iter().for_each(|key| ended.is_done(&batch.location_id, key.clone()));
         let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
         if let [suspect] = due.as_slice()
             && (permits.crashes().await > 0 || has_killed(suspect))
             && !self.mark_suspect(suspect).await
         {
-            ended.is_still_due(&suspect.key);
+            ended.is_as_indexed(&batch.location_id, &suspect.key);
             return ended;
         }
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
@@ -80,8 +80,10 @@ impl Engine {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
                 match end.then {
                     Then::Done => {}
-                    Then::StillDue => ended.is_still_due(&record.key),
-                    Then::ComesBack(due_at) => ended.comes_back(record.key.clone(), record.priority, due_at),
+                    Then::StillDue => ended.is_as_indexed(&batch.location_id, &record.key),
+                    Then::ComesBack(due_at) => {
+                        ended.is_due(&batch.location_id, record.key.clone(), record.priority, due_at);
+                    }
                 }
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
                     contact_ids.insert(record.key, id);
@@ -97,7 +99,7 @@ impl Engine {
         batch: &Batch,
         generation: Generation,
         loaded: Vec<Loaded>,
-        ended: &mut JustEnded,
+        ended: &mut Known,
         report: &mut BatchReport,
     ) -> Vec<Record> {
         // The message may have come a moment early.
@@ -110,7 +112,7 @@ impl Engine {
                 Loaded::Record(record) if record.due_at.is_some_and(|due_at| due_at <= soon) => due.push(*record),
                 Loaded::Record(record) => {
                     if let Some(due_at) = record.due_at {
-                        ended.comes_back(record.key, record.priority, due_at);
+                        ended.is_due(&batch.location_id, record.key, record.priority, due_at);
                     }
                     report.count(RecordResult::Skipped);
                 }
@@ -132,8 +134,7 @@ impl Engine {
         let now = self.ports.clock.now();
         let location = &batch.location_id;
         if let Err(error) = self.ports.outbox.quarantine(location, &key, &reason, now).await {
-            let scope = location.clone().into();
-            self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+            self.port_failed(location.clone(), &error);
         }
         let result = RecordResult::Failed(ErrorCode::Internal);
         report.count(result);
@@ -158,8 +159,7 @@ impl Engine {
         match self.ports.outbox.settle(record, &outcome, now).await {
             Ok(_) => true,
             Err(error) => {
-                let scope = record.location_id.clone().into();
-                self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                self.port_failed(record.location_id.clone(), &error);
                 false
             }
         }
@@ -296,8 +296,7 @@ impl Engine {
     }
 
     fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
-        let scope = record.location_id.clone().into();
-        self.ports.meter.note(&Event::PortFailed { scope: &scope, error });
+        self.port_failed(record.location_id.clone(), error);
         without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
     }
 }

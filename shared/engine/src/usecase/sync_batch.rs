@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fan_out::{LOOKS, Next, Planning};
 use super::gate_session::{GateSession, Verdict};
-use super::look::{Found, JustEnded};
+use super::look::{Found, Known};
 use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
@@ -19,6 +19,9 @@ const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
 const IDLE_DELAY: Duration = Duration::from_secs(1);
 /// After a batch in which a store failed, or no call could be made, the next one waits this long.
 const STORE_DELAY: Duration = Duration::from_secs(5);
+
+const MINUTE_S: f64 = 60.0;
+
 /// One invocation of the function that sends a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -40,12 +43,19 @@ impl Engine {
     ///
     /// Never fails: what could not be done is still due, and the report says why. The message is done with.
     pub async fn sync_batch(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
+        let (engine, tally) = self.tallied();
+        let report = engine.sync_batch_tallied(batch, invocation).await;
+        let allowed = report.pace.map(|pace| (pace.rate() * MINUTE_S).round() as u64);
+        self.count("batch", &batch.location_id, tally.take(), allowed).await;
+        report
+    }
+
+    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
         let started_at = self.ports.clock.now();
         let generation = batch.generation.unwrap_or_default();
         let mut report = BatchReport::new(batch.location_id.clone(), generation);
         if let Err(error) = self.run_batch(batch, invocation, &mut report).await {
-            let scope = batch.location_id.clone().into();
-            self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+            self.port_failed(batch.location_id.clone(), &error);
             report.not_run.get_or_insert(NotRun::StoreFailed);
         }
         let took = self.ports.clock.now().since(started_at);
@@ -70,7 +80,7 @@ impl Engine {
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let mut session = GateSession::open(self, settings.scope.clone(), rules).await?;
-        let (generation, permits) = match self.start(&mut session, batch, &run).await? {
+        let (generation, permits) = match self.take_run(&mut session, batch, &run).await? {
             Start::Run { generation, permits } => (generation, permits),
             Start::Refused(refused) => {
                 report.not_run = Some(match refused {
@@ -85,18 +95,22 @@ impl Engine {
             }
         };
         report.generation = generation;
+        let (location, records) = (&batch.location_id, batch.keys.len());
+        self.ports.meter.note(&Event::BatchStarted { location, batch: generation, records });
         let deadline = invocation.deadline - TIME_TO_FINISH;
         let permits = Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, session, permits);
         let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
         let (session, unused, stopped) = permits.close();
         report.stopped = stopped;
-        let rest = rest_after(report);
+        report.pace = Some(session.view().pacing().pace(self.ports.clock.now(), session.rules().pace));
+        let looks_only = batch.keys.is_empty();
+        let rest = if looks_only { Duration::ZERO } else { rest_after(report) };
         let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest };
         self.finish(session, &settings.scope, after).await
     }
 
     /// Takes the run, and with it the first permits: one write.
-    async fn start(&self, session: &mut GateSession<'_>, batch: &Batch, run: &Run) -> Result<Start, PortError> {
+    async fn take_run(&self, session: &mut GateSession<'_>, batch: &Batch, run: &Run) -> Result<Start, PortError> {
         let now = self.ports.clock.now();
         let rules = session.rules().clone();
         let records = u32::try_from(batch.keys.len()).unwrap_or(u32::MAX);
@@ -123,7 +137,7 @@ impl Engine {
         let rules = session.rules().clone();
         let (location, keys) = (batch.location_id.clone(), batch.keys.clone());
         let found = Found::Work { location, keys, at: wait.at };
-        let opening = Opening { at: wait.at, reason: Some(wait.reason), records: 1 };
+        let opening = Opening::only_at(wait.at, wait.reason);
         let mut next = self.next(found, opening, now, now, None);
         if let Next::Batch { dry_run, .. } = &mut next {
             *dry_run = batch.dry_run;
@@ -153,25 +167,30 @@ impl Engine {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
-            let kick = session.kick();
+            let (kick, hidden_since) = (session.kick(), session.hidden_since(now));
             let mut after = session.view().clone();
             after.give_back(holder, unused);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
-            let found = self.look(members, after.turn(), opening.records, opening.at, ended).await;
+            let found = self.look(members, after.turn(), &opening, ended).await;
             // Without the index, the run ends all the same, and the tick looks again.
             let found = found.unwrap_or_else(|error| {
-                self.ports.meter.note(&Event::PortFailed { scope, error: &error });
+                self.port_failed(scope.clone(), &error);
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
-            let next = self.next(found, opening, now, now + rest, kick.1);
+            let next = self.next(found, opening, now, now + rest, hidden_since);
+            let next = next.or_look_again(members, &opening, now, hidden_since);
+            let index_lag = self.config.index_lag;
             let planning = session
                 .change(|entry, gate| {
                     if !gate.is_run_of(holder) {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.kick != kick.0 && look < LOOKS {
+                    if entry.kick != kick && look < LOOKS {
                         return Verdict::Keep(Planning::LookAgain);
+                    }
+                    if let Some(indexed) = entry.indexed_kick(now, index_lag) {
+                        gate.indexed_kick(indexed);
                     }
                     gate.give_back(holder, unused);
                     gate.finish(now, holder, &rules);
@@ -214,7 +233,7 @@ struct Finished<'a> {
     /// Permits that were not used.
     unused: u32,
     /// What the due index may not show yet.
-    ended: &'a JustEnded,
+    ended: &'a Known,
     /// The next batch waits at least this long.
     rest: Duration,
 }

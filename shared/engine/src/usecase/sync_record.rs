@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::operation::Operation;
-use super::permits::{For, Permits};
+use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record};
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil};
@@ -118,6 +118,8 @@ impl RecordSync<'_, '_> {
             progress.called = true;
             match self.call(record, progress, &call, wanted).await {
                 After::Retry(wait) => {
+                    let retry = Retry { endpoint: call.endpoint(), attempt: progress.attempt(), wait };
+                    self.permits.note_retry(&retry, Some(&record.key));
                     let wanted = For { attempt: progress.attempt(), starts: false, ..wanted };
                     self.permits.sleep_until(wait, wanted).await;
                 }

@@ -33,6 +33,18 @@ impl Engine {
     /// # Errors
     /// When not even the list of scopes can be read. A scope whose look fails is counted, and spoils no other.
     pub async fn tick(&self, sweep: bool) -> Result<TickReport, PortError> {
+        let (engine, tally) = self.tallied();
+        let ticked = engine.tick_tallied(sweep).await;
+        if ticked.is_ok()
+            && let Err(error) = self.ports.counters.ticked(self.ports.clock.now()).await
+        {
+            engine.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+        }
+        self.ports.meter.note(&Event::Measured { work: "tick", location: None, measures: &tally.take() });
+        ticked
+    }
+
+    async fn tick_tallied(&self, sweep: bool) -> Result<TickReport, PortError> {
         let now = self.ports.clock.now();
         let mut scopes: BTreeSet<ScopeId> = self.ports.gates.needing_look(now, MAX_SCOPES).await?.into_iter().collect();
         if sweep {
@@ -55,10 +67,11 @@ impl Engine {
                 Ok(FannedOut::Busy | FannedOut::Idle { .. } | FannedOut::NotEnabled) => {}
                 Err(error) => {
                     report.failed += 1;
-                    self.ports.meter.note(&Event::PortFailed { scope: &scope, error: &error });
+                    self.port_failed(scope, &error);
                 }
             }
         }
+        self.ports.meter.note(&Event::Ticked { report: &report });
         Ok(report)
     }
 }

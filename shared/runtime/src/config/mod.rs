@@ -32,6 +32,8 @@ pub struct Config {
     pub state_table: String,
     /// URL of the queue of batches.
     pub queue_url: String,
+    /// URL of the queue of messages that could not be handled, where somebody wants to know how many there are.
+    pub dead_letter_queue_url: Option<String>,
     /// Where GHL is.
     pub ghl: ClientConfig,
     /// The locations, and how each is treated.
@@ -120,6 +122,7 @@ impl Config {
             daily_limit,
             api: vars.choice("GHL_API", Api::V2, &[("v2", Api::V2), ("v1", Api::V1)]),
             token: vars.text("GHL_TOKEN").map(Secret::new),
+            has_own_token: false,
         };
         let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
         Config {
@@ -128,6 +131,7 @@ impl Config {
             records_table: vars.required("RECORDS_TABLE"),
             state_table: vars.required("STATE_TABLE"),
             queue_url: vars.required_url("BATCH_QUEUE_URL"),
+            dead_letter_queue_url: vars.url("DEAD_LETTER_QUEUE_URL"),
             ghl: ghl(vars),
             locations: locations.unwrap_or_else(|| Locations::new(default)),
             log_level: vars.choice(

@@ -9,6 +9,7 @@
 //!     └──────────────────┴────────────────────────┘
 //! ```
 
+mod operator;
 mod signal;
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::signal::Signal;
-use super::{Admission, Breaker, Daily, Ledger, Pacing, Pause, Rules, WaitReason, WaitUntil};
+use super::{Admission, Breaker, Daily, Hold, Ledger, Pacing, Pause, PauseReason, Rules, WaitReason, WaitUntil};
 use crate::domain::{EpochMs, Generation, Holder, Pace};
 
 /// A message that has not arrived this long after it should have is given up; another is planned.
@@ -38,6 +39,10 @@ pub struct Gate {
     /// When to look again, without a run: for what a plan does not know of, or instead of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake_at: Option<EpochMs>,
+    /// The last put of which a batch was planned that has all of its records: nothing of it, or of those before, can be
+    /// hidden by a lagging index.
+    #[serde(default)]
+    seen_kick: u64,
     /// Runs in a row that ended by expiry.
     #[serde(default)]
     crashes: u32,
@@ -46,6 +51,8 @@ pub struct Gate {
     in_doubt_until: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pause: Option<Pause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<Hold>,
     #[serde(default)]
     breaker: Breaker,
     #[serde(default)]
@@ -83,6 +90,18 @@ pub struct Opening {
     pub reason: Option<WaitReason>,
     /// For so many records there are permits without a long wait; at least 1.
     pub records: u32,
+    /// Of these, so many may be of normal or low priority: the rest of the day is kept for high.
+    pub common: u32,
+    /// When the day begins anew, if none may.
+    pub common_again_at: Option<EpochMs>,
+}
+
+impl Opening {
+    /// The gate opens at this time, whatever it lets through then.
+    #[must_use]
+    pub fn only_at(at: EpochMs, reason: WaitReason) -> Opening {
+        Opening { at, reason: Some(reason), records: 1, common: u32::MAX, common_again_at: None }
+    }
 }
 
 /// Why a run was refused. The message that asked for it is out of date, and done with.
@@ -125,6 +144,9 @@ impl Gate {
         if let Some(pause) = self.pause {
             later(&mut at, pause.until, WaitReason::Pause(pause.reason));
         }
+        if let Some(hold) = &self.hold {
+            later(&mut at, hold.ends_at(), WaitReason::Pause(PauseReason::Operator));
+        }
         if let Admission::WaitUntil(time) = self.breaker.admit(at) {
             later(&mut at, time, WaitReason::Breaker);
         }
@@ -135,7 +157,10 @@ impl Gate {
         let pace = self.pacing.pace(at, rules.pace);
         let next = self.ledger.next_at(at, pace, rules.clock_skew).max(self.pacing.next_at(at));
         later(&mut at, next, WaitReason::Pace);
-        Opening { at, reason, records: self.runway(at, rules) }
+        let common = self.daily.left(at, rules.daily_limit).saturating_sub(rules.daily_reserve);
+        let common = u32::try_from(common).unwrap_or(u32::MAX);
+        let common_again_at = (common == 0).then(|| self.daily.resets_at(at));
+        Opening { at, reason, records: self.runway(at, rules), common, common_again_at }
     }
 
     /// For how many records there are permits from `at` on without a gap longer than the rules' patience.
@@ -178,7 +203,7 @@ impl Gate {
     pub fn rest(&mut self, now: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) {
         self.bury_expired_run(now, rules);
         self.plan = None;
-        self.wake_at = wake_at;
+        self.wake_at = wake_at.filter(|time| *time != EpochMs::NEVER);
     }
 
     /// The batch of `generation` arrived at `holder`, which wants to send it. A message without a generation runs if
@@ -249,9 +274,12 @@ impl Gate {
         })
     }
 
-    /// The pause of the whole scope, if there is one now.
+    /// The pause of the whole scope, if there is one now: an operator's before GHL's.
     #[must_use]
     pub fn paused(&self, now: EpochMs) -> Option<WaitUntil> {
+        if let Some(hold) = self.held(now) {
+            return Some(WaitUntil { at: hold.ends_at(), reason: WaitReason::Pause(PauseReason::Operator) });
+        }
         let pause = self.pause.filter(|pause| pause.until > now)?;
         Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) })
     }
@@ -305,6 +333,24 @@ impl Gate {
     #[must_use]
     pub fn crashes(&self) -> u32 {
         self.crashes
+    }
+
+    /// All records of the put number `kick` stand in the batch that was just planned.
+    pub fn saw_kick(&mut self, kick: u64) {
+        if self.seen_kick + 1 == kick {
+            self.seen_kick = kick;
+        }
+    }
+
+    /// Every put up to `kick` is in the due index by now.
+    pub fn indexed_kick(&mut self, kick: u64) {
+        self.seen_kick = self.seen_kick.max(kick);
+    }
+
+    /// The last put of which nothing can be hidden by a lagging index.
+    #[must_use]
+    pub fn seen_kick(&self) -> u64 {
+        self.seen_kick
     }
 
     /// How many batches were planned: whose turn it is among the locations of the scope.

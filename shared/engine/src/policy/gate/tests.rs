@@ -16,6 +16,7 @@ fn rules() -> Rules {
     Rules {
         pace: Pace { limit: NonZeroU32::new(100).unwrap(), window: s(10) },
         daily_limit: 200_000,
+        daily_reserve: 0,
         clock_skew: Duration::from_millis(50),
         late_arrival: s(5),
         request_timeout: s(10),
@@ -26,6 +27,10 @@ fn rules() -> Rules {
         lease_ahead: Duration::from_millis(2500),
         patience: Duration::from_millis(2500),
     }
+}
+
+fn when(opening: Opening) -> (EpochMs, Option<WaitReason>, u32) {
+    (opening.at, opening.reason, opening.records)
 }
 
 fn run(name: &str, now: EpochMs) -> Run {
@@ -116,7 +121,7 @@ fn a_batch_is_as_large_as_the_permits_that_are_near() {
         permits(gate.lease(T0, &run, 25, &rules()));
     }
     (0..75).for_each(|_| gate.learn(&finished(&run, T0 + s(1)), &rules()));
-    assert_eq!(gate.opening(T0 + s(1), &rules()), Opening { at: T0 + s(1), reason: None, records: 25 });
+    assert_eq!(when(gate.opening(T0 + s(1), &rules())), (T0 + s(1), None, 25));
     assert_eq!(permits(gate.lease(T0 + s(1), &run, 50, &rules())).len(), 25);
     (0..25).for_each(|_| gate.learn(&finished(&run, T0 + s(2)), &rules()));
     let next = gate.opening(T0 + s(2), &rules());
@@ -140,7 +145,7 @@ fn an_open_breaker_lets_one_record_through_when_its_time_has_come() {
     (0..5).for_each(|operation| gate.learn(&Signal::Trouble { operation, at: T0 }, &rules()));
     assert_eq!(waits(gate.lease(T0, &run, 5, &rules())).reason, WaitReason::Breaker);
     let reset = T0 + s(60);
-    assert_eq!(gate.opening(T0, &rules()), Opening { at: reset, reason: Some(WaitReason::Breaker), records: 1 });
+    assert_eq!(when(gate.opening(T0, &rules())), (reset, Some(WaitReason::Breaker), 1));
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
     assert_eq!(gate.lease(reset, &prober, 5, &rules()), Leased::Probe(reset));
     assert_eq!(waits(gate.lease(reset, &prober, 5, &rules())).reason, WaitReason::Breaker);
@@ -158,7 +163,7 @@ fn a_probe_that_found_nothing_to_send_leaves_the_next_one_free_to_go() {
     assert_eq!(gate.lease(reset, &prober, 1, &rules()), Leased::Probe(reset));
     gate.give_back(&run.holder, 1);
     gate.finish(reset + s(1), &run.holder, &rules());
-    assert_eq!(gate.opening(reset + s(1), &rules()), Opening { at: reset + s(1), reason: None, records: 1 });
+    assert_eq!(when(gate.opening(reset + s(1), &rules())), (reset + s(1), None, 1));
 }
 
 #[test]

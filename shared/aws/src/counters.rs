@@ -1,0 +1,189 @@
+//! Counters in the state table: sums for each location, and its last hour minute by minute.
+//!
+//! The sums and the minute at hand stand in one item, so that a batch costs one `UpdateItem`. At a minute's first batch
+//! that write is refused; a second one begins the new minute, and a third adds the old one to the item of the hour.
+//! A write that the SDK repeats because its reply was lost counts twice: these are numbers to look at.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::counts::{Counted, Counter, Counts, MINUTE_MS, MINUTES, Minute};
+use ghl_sync_engine::domain::{EpochMs, LocationId};
+use ghl_sync_engine::ports::{Counters, PortError};
+
+use crate::expression::{Update, number, text};
+use crate::fields::Fields;
+use crate::table::{Item, Table, Updated};
+use crate::tables::state;
+use crate::usage::{Purpose, Usage};
+
+/// Tries while others begin minutes too; after that only the sums are counted.
+const TRIES: u32 = 3;
+/// The hour of a location that nothing happens in may go after this long.
+const HOUR_KEPT_S: u64 = 24 * 3600;
+
+/// The [`Counters`] in a table that is made like [`STATE`](crate::tables::STATE).
+#[derive(Debug, Clone)]
+pub struct DynamoCounters {
+    table: Table,
+}
+
+impl DynamoCounters {
+    /// The counters in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoCounters { table: Table::new(client, table, usage) }
+    }
+
+    /// Adds `ended`, a minute that is over, to the hour of `location`.
+    async fn archive(&self, location: &LocationId, ended: &Minute) -> Result<(), PortError> {
+        let update = Update::new()
+            .set(&slot(ended.at), text(to_text(ended)))
+            .set(state::TTL, number(ended.at.0 / 1000 + HOUR_KEPT_S));
+        self.table.update(Purpose::CountersAdd, minutes_of(location), update).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Counters for DynamoCounters {
+    async fn add(
+        &self,
+        location: &LocationId,
+        now: EpochMs,
+        counts: &Counts,
+        allowed: Option<u64>,
+    ) -> Result<(), PortError> {
+        let part = Minute::of(now, counts, allowed);
+        let minute = part.at.0 / MINUTE_MS;
+        for _ in 0..TRIES {
+            let in_minute = add_to_minute(sums(counts), &part).only_if("#minute = :now").with(":now", number(minute));
+            let standing = match self.table.update(Purpose::CountersAdd, counters_of(location), in_minute).await? {
+                Updated::Written => return Ok(()),
+                Updated::Refused(standing) => standing.unwrap_or_default(),
+            };
+            let stood = Fields(&standing).optional_number::<u64>(state::MINUTE).ok().flatten();
+            if stood.is_some_and(|stood| stood > minute) {
+                break; // Our clock is behind that of somebody else.
+            }
+            let begins = begin_minute(sums(counts), &part);
+            let begins = match stood {
+                Some(stood) => begins.only_if("#minute = :stood").with(":stood", number(stood)),
+                None => begins.only_if("attribute_not_exists(#minute)"),
+            };
+            if let Updated::Written = self.table.update(Purpose::CountersAdd, counters_of(location), begins).await? {
+                return match read_minute(&standing) {
+                    Some(ended) => self.archive(location, &ended).await,
+                    None => Ok(()),
+                };
+            }
+        }
+        self.table.update(Purpose::CountersAdd, counters_of(location), sums(counts)).await.map(drop)
+    }
+
+    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
+        let keys = vec![counters_of(location), minutes_of(location)];
+        let got = self.table.batch_get(Purpose::CountersRead, keys).await?;
+        let mut counted = Counted::default();
+        for item in &got.items {
+            counted.total.merge(&read_sums(item));
+            counted.minutes.extend(read_minute(item));
+            let slots = (0..MINUTES).filter_map(|number| item.get(&format!("s{number:02}"))?.as_s().ok());
+            counted.minutes.extend(slots.filter_map(|text| from_text(text)));
+        }
+        counted.minutes.sort_unstable_by_key(|minute| minute.at);
+        counted.keep_recent(now);
+        Ok(counted)
+    }
+
+    async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
+        let update = Update::new().set(state::AT, number(now.0));
+        self.table.update(Purpose::Tick, tick(), update).await.map(drop)
+    }
+
+    async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
+        let item = self.table.get(Purpose::CountersRead, tick()).await?;
+        Ok(item.and_then(|item| Fields(&item).number(state::AT).ok()).map(EpochMs))
+    }
+}
+
+fn tick() -> Item {
+    key("tick".to_owned())
+}
+
+fn counters_of(location: &LocationId) -> Item {
+    key(format!("counters#{location}"))
+}
+
+fn minutes_of(location: &LocationId) -> Item {
+    key(format!("minutes#{location}"))
+}
+
+fn key(pk: String) -> Item {
+    HashMap::from([(state::PK.to_owned(), text(pk))])
+}
+
+/// The attribute of the hour that holds the minute which began at `at`.
+fn slot(at: EpochMs) -> String {
+    format!("s{:02}", at.0 / MINUTE_MS % MINUTES as u64)
+}
+
+fn sums(counts: &Counts) -> Update {
+    counts.iter().fold(Update::new(), |update, (counter, more)| update.count(&counter.name(), more))
+}
+
+fn read_sums(item: &Item) -> Counts {
+    Counter::all().filter_map(|counter| Some((counter, as_number(item.get(&counter.name())?)?))).collect()
+}
+
+fn as_number(value: &AttributeValue) -> Option<u64> {
+    value.as_n().ok()?.parse().ok()
+}
+
+/// The numbers of a minute but for what was allowed: they are attributes beside the sums while it lasts, and part of
+/// one text in the hour when it is over.
+const PARTS: [&str; 6] = ["m_calls", "m_rate_limit_hits", "m_succeeded", "m_failed", "m_retries", "m_wait_ms"];
+const ALLOWED: &str = "m_allowed";
+
+fn parts(minute: &Minute) -> [u64; 6] {
+    let Minute { at: _, allowed: _, calls, rate_limit_hits, succeeded, failed, retries, wait_ms } = *minute;
+    [calls, rate_limit_hits, succeeded, failed, retries, wait_ms]
+}
+
+fn of_parts(at: EpochMs, allowed: u64, parts: [u64; 6]) -> Minute {
+    let [calls, rate_limit_hits, succeeded, failed, retries, wait_ms] = parts;
+    Minute { at, calls, allowed, rate_limit_hits, succeeded, failed, retries, wait_ms }
+}
+
+/// Adds `part` to the minute at hand.
+fn add_to_minute(update: Update, part: &Minute) -> Update {
+    let update = update.set_known(ALLOWED, (part.allowed > 0).then(|| number(part.allowed)));
+    let more = PARTS.into_iter().zip(parts(part)).filter(|(_, more)| *more > 0);
+    more.fold(update, |update, (name, more)| update.count(name, more))
+}
+
+/// Begins a minute with `part`.
+fn begin_minute(update: Update, part: &Minute) -> Update {
+    let update = update.set(state::MINUTE, number(part.at.0 / MINUTE_MS)).set(ALLOWED, number(part.allowed));
+    PARTS.into_iter().zip(parts(part)).fold(update, |update, (name, count)| update.set(name, number(count)))
+}
+
+/// The minute that stands beside the sums.
+fn read_minute(item: &Item) -> Option<Minute> {
+    let minute: u64 = as_number(item.get(state::MINUTE)?)?;
+    let count = |name| item.get(name).and_then(as_number).unwrap_or_default();
+    Some(of_parts(EpochMs(minute * MINUTE_MS), count(ALLOWED), PARTS.map(count)))
+}
+
+fn to_text(minute: &Minute) -> String {
+    let numbers = [minute.at.0, minute.allowed].into_iter().chain(parts(minute));
+    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn from_text(text: &str) -> Option<Minute> {
+    let numbers: Vec<u64> = text.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [at, allowed, parts @ ..] = numbers.as_slice() else { return None };
+    Some(of_parts(EpochMs(*at), *allowed, parts.try_into().ok()?))
+}

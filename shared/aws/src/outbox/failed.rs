@@ -1,0 +1,69 @@
+//! The records that stand as failed, and how one of them gets another chance.
+
+use std::collections::HashMap;
+
+use ghl_sync_engine::domain::{EpochMs, FailedCursor, LocationId, Record, RecordKey};
+use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
+
+use super::{due_partition, key_of};
+use crate::expression::{Update, number, text};
+use crate::fields::Fields;
+use crate::table::{IndexQuery, Item, Table};
+use crate::tables::record;
+use crate::usage::Purpose;
+
+pub(super) async fn count(table: &Table, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+    let query = IndexQuery { projection: Some("#failed_at"), ..all(location, cap.saturating_add(1)) };
+    Ok(table.query(Purpose::OutboxCount, query).await?.tallied(cap))
+}
+
+pub(super) async fn page(
+    table: &Table,
+    location: &LocationId,
+    after: Option<&FailedCursor>,
+    limit: u32,
+) -> Result<FailedPage, PortError> {
+    let start = after.map(|cursor| entry_of(location, cursor));
+    let page = table.query(Purpose::OutboxFailed, IndexQuery { start, ..all(location, limit.max(1)) }).await?;
+    let next = page.end.as_ref().and_then(cursor);
+    // One whose key is none of ours was put there by hand, and is passed over.
+    Ok(FailedPage { keys: page.items.iter().filter_map(key).collect(), next })
+}
+
+/// Due now with its attempts counted anew, if the record still stands as failed in this version.
+pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
+    Update::new()
+        .set(record::DUE_PK, due_partition(&sent.location_id, sent.priority))
+        .set(record::DUE_AT, number(now.0))
+        .set(record::ATTEMPTS, number(0))
+        .remove([record::FAILED_PK, record::FAILED_AT])
+        .only_if("attribute_exists(#failed_pk)")
+        .only_if("#version = :failed")
+        .with(":failed", number(sent.version))
+}
+
+fn all(location: &LocationId, limit: u32) -> IndexQuery {
+    IndexQuery {
+        index: record::FAILED_INDEX,
+        condition: "#failed_pk = :location",
+        values: HashMap::from([(":location".to_owned(), text(location.as_str()))]),
+        projection: None,
+        limit,
+        start: None,
+    }
+}
+
+fn entry_of(location: &LocationId, cursor: &FailedCursor) -> Item {
+    let mut entry = key_of(location, &cursor.key);
+    entry.insert(record::FAILED_PK.to_owned(), text(location.as_str()));
+    entry.insert(record::FAILED_AT.to_owned(), number(cursor.failed_at.0));
+    entry
+}
+
+fn cursor(entry: &Item) -> Option<FailedCursor> {
+    Some(FailedCursor { failed_at: EpochMs(Fields(entry).number(record::FAILED_AT).ok()?), key: key(entry)? })
+}
+
+fn key(entry: &Item) -> Option<RecordKey> {
+    Fields(entry).parsed(record::RECORD).ok()
+}

@@ -1,0 +1,392 @@
+//! What is counted: sums that people and programs look at. Nothing is decided by them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::{Endpoint, EpochMs};
+use crate::policy::WaitReason;
+
+/// How the answer to a call began, or that there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StatusClass {
+    /// 2xx
+    Success,
+    /// 429
+    TooMany,
+    /// Another 4xx, or what is no status at all.
+    Refused,
+    /// 5xx
+    Error,
+    /// No answer.
+    None,
+}
+
+impl StatusClass {
+    /// All of them.
+    pub const ALL: [StatusClass; 5] =
+        [StatusClass::Success, StatusClass::TooMany, StatusClass::Refused, StatusClass::Error, StatusClass::None];
+
+    /// The class of a status.
+    #[must_use]
+    pub fn of(status: Option<u16>) -> StatusClass {
+        match status {
+            None => StatusClass::None,
+            Some(200..=299) => StatusClass::Success,
+            Some(429) => StatusClass::TooMany,
+            Some(500..=599) => StatusClass::Error,
+            Some(_) => StatusClass::Refused,
+        }
+    }
+
+    /// The class as it is written in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StatusClass::Success => "2xx",
+            StatusClass::TooMany => "429",
+            StatusClass::Refused => "4xx",
+            StatusClass::Error => "5xx",
+            StatusClass::None => "none",
+        }
+    }
+}
+
+/// What became of a record in a batch, or of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordCount {
+    /// GHL has it.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+    /// It failed for now, and comes back by itself.
+    Retrying,
+    /// It was left for later: quota, breaker, pause, deadline.
+    Deferred,
+    /// It waits for another record or a late call.
+    Waiting,
+    /// It was not due any more.
+    Skipped,
+    /// A dry run would have sent it.
+    WouldSend,
+    /// It was put, and stored as due.
+    Stored,
+    /// It was put, and GHL had it already: calls saved.
+    Unchanged,
+}
+
+impl RecordCount {
+    /// All of them.
+    pub const ALL: [RecordCount; 9] = [
+        RecordCount::Succeeded,
+        RecordCount::Failed,
+        RecordCount::Retrying,
+        RecordCount::Deferred,
+        RecordCount::Waiting,
+        RecordCount::Skipped,
+        RecordCount::WouldSend,
+        RecordCount::Stored,
+        RecordCount::Unchanged,
+    ];
+
+    /// The outcome as it is written in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordCount::Succeeded => "succeeded",
+            RecordCount::Failed => "failed",
+            RecordCount::Retrying => "retrying",
+            RecordCount::Deferred => "deferred",
+            RecordCount::Waiting => "waiting",
+            RecordCount::Skipped => "skipped",
+            RecordCount::WouldSend => "would_send",
+            RecordCount::Stored => "stored",
+            RecordCount::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Upper bounds of the buckets of the calls' durations, in milliseconds; one more bucket has no bound.
+pub const DURATION_BUCKETS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800];
+
+/// One thing that is counted. There are about 100 of them, whatever happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counter {
+    /// Calls, by endpoint and answer.
+    Calls(Endpoint, StatusClass),
+    /// Calls whose duration fell into this bucket of [`DURATION_BUCKETS_MS`] (not cumulative).
+    CallDuration(usize),
+    /// The duration of all calls together, in milliseconds.
+    CallMs,
+    /// Waits within batches.
+    Waits(WaitReason),
+    /// Their length together, in milliseconds.
+    WaitMs(WaitReason),
+    /// Calls that were made again after a failure.
+    Retries,
+    /// The breaker opened, or opened again.
+    BreakerOpens,
+    /// GHL told a limit that is lower than the one before.
+    LimitsLowered,
+    /// GHL did not accept the token.
+    CredentialsRefused,
+    /// A store or a queue failed.
+    PortFailures,
+    /// Records and puts.
+    Records(RecordCount),
+}
+
+impl Counter {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Counter> {
+        let calls = Endpoint::ALL
+            .into_iter()
+            .flat_map(|endpoint| StatusClass::ALL.into_iter().map(move |status| Counter::Calls(endpoint, status)));
+        let waits = WaitReason::ALL.into_iter().flat_map(|reason| [Counter::Waits(reason), Counter::WaitMs(reason)]);
+        let others = [
+            Counter::CallMs,
+            Counter::Retries,
+            Counter::BreakerOpens,
+            Counter::LimitsLowered,
+            Counter::CredentialsRefused,
+            Counter::PortFailures,
+        ];
+        calls
+            .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
+            .chain(waits)
+            .chain(others)
+            .chain(RecordCount::ALL.into_iter().map(Counter::Records))
+    }
+
+    /// The counter's name, as it is stored: letters, digits and `_`.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Counter::Calls(endpoint, status) => {
+                format!("calls_{}_{}", endpoint.as_str().replace('.', "_"), status.as_str())
+            }
+            Counter::CallDuration(bucket) => format!("call_duration_{bucket}"),
+            Counter::CallMs => "call_ms".to_owned(),
+            Counter::Waits(reason) => format!("waits_{}", reason.as_str()),
+            Counter::WaitMs(reason) => format!("wait_ms_{}", reason.as_str()),
+            Counter::Retries => "retries".to_owned(),
+            Counter::BreakerOpens => "breaker_opens".to_owned(),
+            Counter::LimitsLowered => "limits_lowered".to_owned(),
+            Counter::CredentialsRefused => "credentials_refused".to_owned(),
+            Counter::PortFailures => "port_failures".to_owned(),
+            Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
+        }
+    }
+}
+
+/// Sums.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts(BTreeMap<Counter, u64>);
+
+impl Counts {
+    /// Adds `more` to one counter.
+    pub fn add(&mut self, counter: Counter, more: u64) {
+        if more > 0 {
+            let count = self.0.entry(counter).or_default();
+            *count = count.saturating_add(more);
+        }
+    }
+
+    /// Adds a call that took `took`.
+    pub fn add_call(&mut self, endpoint: Endpoint, status: Option<u16>, took: Duration) {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.add(Counter::Calls(endpoint, StatusClass::of(status)), 1);
+        self.add(Counter::CallDuration(DURATION_BUCKETS_MS.partition_point(|bound| *bound < ms)), 1);
+        self.add(Counter::CallMs, ms);
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Counts) {
+        other.0.iter().for_each(|(counter, more)| self.add(*counter, *more));
+    }
+
+    /// One counter.
+    #[must_use]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0.get(&counter).copied().unwrap_or_default()
+    }
+
+    /// The counters that are not zero.
+    pub fn iter(&self) -> impl Iterator<Item = (Counter, u64)> {
+        self.0.iter().map(|(counter, count)| (*counter, *count))
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn sum(&self, pick: impl Fn(Counter) -> bool) -> u64 {
+        self.iter().filter(|(counter, _)| pick(*counter)).map(|(_, count)| count).sum()
+    }
+
+    /// All calls.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.sum(|counter| matches!(counter, Counter::Calls(..)))
+    }
+
+    /// Calls that GHL answered with 429.
+    #[must_use]
+    pub fn rate_limit_hits(&self) -> u64 {
+        self.sum(|counter| matches!(counter, Counter::Calls(_, StatusClass::TooMany)))
+    }
+
+    /// Records of this outcome.
+    #[must_use]
+    pub fn records(&self, outcome: RecordCount) -> u64 {
+        self.get(Counter::Records(outcome))
+    }
+
+    /// Milliseconds of waiting, whatever for.
+    #[must_use]
+    pub fn wait_ms(&self) -> u64 {
+        self.sum(|counter| matches!(counter, Counter::WaitMs(_)))
+    }
+
+    /// The mean wait before a call was made again after a failure or a 429, in milliseconds; 0 without any.
+    #[must_use]
+    pub fn average_backoff_delay_ms(&self) -> f64 {
+        let [waits, ms] = [Counter::Waits as fn(_) -> _, Counter::WaitMs]
+            .map(|of| WaitReason::BACKOFFS.into_iter().map(|reason| self.get(of(reason))).sum::<u64>());
+        if waits == 0 { 0.0 } else { ms as f64 / waits as f64 }
+    }
+
+    /// Of the records that came to an end, the share that GHL has; `None` before the first.
+    #[must_use]
+    pub fn sync_success_rate(&self) -> Option<f64> {
+        let succeeded = self.records(RecordCount::Succeeded);
+        let ended = succeeded + self.records(RecordCount::Failed);
+        (ended > 0).then(|| succeeded as f64 / ended as f64)
+    }
+
+    /// The mean duration of a call; `None` before the first.
+    #[must_use]
+    pub fn average_call(&self) -> Option<Duration> {
+        let calls = self.calls();
+        (calls > 0).then(|| Duration::from_millis(self.get(Counter::CallMs) / calls))
+    }
+}
+
+impl FromIterator<(Counter, u64)> for Counts {
+    fn from_iter<T: IntoIterator<Item = (Counter, u64)>>(counts: T) -> Self {
+        let mut sums = Counts::default();
+        counts.into_iter().for_each(|(counter, count)| sums.add(counter, count));
+        sums
+    }
+}
+
+/// One minute of a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Minute {
+    /// When it began.
+    pub at: EpochMs,
+    /// Calls made.
+    pub calls: u64,
+    /// Calls that its pace allowed, as it was last in that minute.
+    pub allowed: u64,
+    /// 429s.
+    pub rate_limit_hits: u64,
+    /// Records that GHL has now.
+    pub succeeded: u64,
+    /// Records that failed for good.
+    pub failed: u64,
+    /// Calls that were made again.
+    pub retries: u64,
+    /// Waits of all workers together, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// The length of a [`Minute`].
+pub const MINUTE_MS: u64 = 60_000;
+/// So many minutes are kept.
+pub const MINUTES: usize = 60;
+
+impl Minute {
+    /// The minute of `now`, with what `counts` adds to it.
+    #[must_use]
+    pub fn of(now: EpochMs, counts: &Counts, allowed: Option<u64>) -> Minute {
+        Minute {
+            at: EpochMs(now.0 - now.0 % MINUTE_MS),
+            calls: counts.calls(),
+            allowed: allowed.unwrap_or_default(),
+            rate_limit_hits: counts.rate_limit_hits(),
+            succeeded: counts.records(RecordCount::Succeeded),
+            failed: counts.records(RecordCount::Failed),
+            retries: counts.get(Counter::Retries),
+            wait_ms: counts.wait_ms(),
+        }
+    }
+
+    /// Adds a part of the same minute.
+    pub fn merge(&mut self, part: &Minute) {
+        self.calls += part.calls;
+        self.rate_limit_hits += part.rate_limit_hits;
+        self.succeeded += part.succeeded;
+        self.failed += part.failed;
+        self.retries += part.retries;
+        self.wait_ms += part.wait_ms;
+        if part.allowed > 0 {
+            self.allowed = part.allowed;
+        }
+    }
+}
+
+/// What a location's counters say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// All since the beginning.
+    pub total: Counts,
+    /// The last [`MINUTES`] minutes in which anything happened, oldest first.
+    pub minutes: Vec<Minute>,
+}
+
+impl Counted {
+    /// Leaves out the minutes that are too old to be told.
+    pub fn keep_recent(&mut self, now: EpochMs) {
+        self.minutes.retain(|minute| minute.at.0 + MINUTE_MS * MINUTES as u64 > now.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_has_a_name_of_its_own_and_there_are_not_many() {
+        let names: BTreeSet<String> = Counter::all().map(Counter::name).collect();
+        assert_eq!(names.len(), Counter::all().count());
+        assert!(names.len() < 150, "{}", names.len());
+        let is_plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        assert!(names.iter().all(is_plain), "{names:?}");
+    }
+
+    #[test]
+    fn calls_are_counted_by_answer_and_duration_and_summed() {
+        let mut counts = Counts::default();
+        for (status, ms) in [(Some(200), 40), (Some(201), 50), (Some(429), 51), (Some(503), 99_000), (None, 10_000)] {
+            counts.add_call(Endpoint::UpsertContact, status, Duration::from_millis(ms));
+        }
+        assert_eq!((counts.calls(), counts.rate_limit_hits()), (5, 1));
+        let buckets: Vec<u64> = (0..=9).map(|bucket| counts.get(Counter::CallDuration(bucket))).collect();
+        assert_eq!(buckets, [2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(counts.average_call(), Some(Duration::from_millis(109_141 / 5)));
+    }
+
+    #[test]
+    fn the_success_rate_speaks_of_records_that_came_to_an_end() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.sync_success_rate(), None);
+        counts.add(Counter::Records(RecordCount::Succeeded), 3);
+        counts.add(Counter::Records(RecordCount::Failed), 1);
+        counts.add(Counter::Records(RecordCount::Deferred), 10);
+        assert_eq!(counts.sync_success_rate(), Some(0.75));
+    }
+}

@@ -1,0 +1,34 @@
+//! What an operator may do to a gate. Each of these may be done twice.
+
+use super::Gate;
+use crate::domain::EpochMs;
+use crate::policy::{Hold, PauseReason};
+
+impl Gate {
+    /// No permit is given until the hold ends or is lifted. A second one takes the place of the first, but for its
+    /// beginning.
+    pub fn hold(&mut self, now: EpochMs, hold: Hold) {
+        let since = self.held(now).map_or(hold.since, |held| held.since);
+        self.hold = Some(Hold { since, ..hold });
+    }
+
+    /// Lifts an operator's hold, and the pause for a token that GHL did not accept: whoever resumes has mended it, or
+    /// wants to see. What GHL asked us to wait stands. The gate is looked at now.
+    pub fn resume(&mut self, now: EpochMs) {
+        self.hold = None;
+        self.pause = self.pause.filter(|pause| pause.reason != PauseReason::Credentials);
+        self.wake_at = Some(now);
+    }
+
+    /// Closes the breaker. The gate is looked at now.
+    pub fn reset_breaker(&mut self, now: EpochMs) {
+        self.breaker.reset();
+        self.wake_at = Some(now);
+    }
+
+    /// The operator's hold, if it has not ended.
+    #[must_use]
+    pub fn held(&self, now: EpochMs) -> Option<&Hold> {
+        self.hold.as_ref().filter(|hold| hold.ends_at() > now)
+    }
+}

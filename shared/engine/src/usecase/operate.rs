@@ -1,0 +1,102 @@
+//! What an operator does to a location: pause, resume, close the breaker.
+//!
+//! All of it is done to the gate of the location's rate scope, which locations may share. Each may be done twice.
+
+use super::gate_session::{GateSession, Verdict};
+use super::{Engine, Event, FannedOut};
+use crate::domain::{EpochMs, LocationId, LocationSettings, ScopeId};
+use crate::policy::{Gate, Hold};
+use crate::ports::PortError;
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// The location is not known.
+    #[error("location {0} is unknown")]
+    Unknown(LocationId),
+    /// The pause would end before it begins.
+    #[error("field `until` is not in the future")]
+    UntilIsPast,
+    /// A store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl Engine {
+    /// Pauses the scope of `location`, until somebody resumes it or `until` has come. A batch under way stops at its
+    /// next lease of permits; what it has not sent stays due.
+    ///
+    /// # Errors
+    /// [`OperateError`].
+    pub async fn pause(
+        &self,
+        location: &LocationId,
+        until: Option<EpochMs>,
+        note: Option<String>,
+    ) -> Result<(), OperateError> {
+        let now = self.ports.clock.now();
+        if until.is_some_and(|until| until <= now) {
+            return Err(OperateError::UntilIsPast);
+        }
+        let hold = Hold { since: now, until, note };
+        self.change_gate(location, "pause", |gate| gate.hold(now, hold.clone())).await?;
+        Ok(())
+    }
+
+    /// Lifts the pause of the scope of `location` (an operator's, and the one for a token that GHL did not accept), and
+    /// starts it.
+    ///
+    /// # Errors
+    /// [`OperateError`].
+    pub async fn resume(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
+        let now = self.ports.clock.now();
+        let scope = self.change_gate(location, "resume", |gate| gate.resume(now)).await?;
+        Ok(self.start(&scope).await?)
+    }
+
+    /// Closes the circuit breaker of the scope of `location`, and starts it with a small batch.
+    ///
+    /// # Errors
+    /// [`OperateError`].
+    pub async fn reset_breaker(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
+        let now = self.ports.clock.now();
+        let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
+        Ok(self.start(&scope).await?)
+    }
+
+    /// Starts `scope`, should it be idle; a batch that is just ending looks once more.
+    pub(super) async fn start(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
+        self.ports.gates.kick(scope, self.ports.clock.now()).await?;
+        self.fan_out(scope).await
+    }
+
+    pub(super) async fn known(&self, location: &LocationId) -> Result<LocationSettings, OperateError> {
+        let settings = self.ports.directory.location(location).await?;
+        settings.ok_or_else(|| OperateError::Unknown(location.clone()))
+    }
+
+    async fn change_gate(
+        &self,
+        location: &LocationId,
+        action: &'static str,
+        change: impl Fn(&mut Gate),
+    ) -> Result<ScopeId, OperateError> {
+        let settings = self.known(location).await?;
+        // So that what was paused before it had any record is seen in the overview.
+        self.ports.directory.register(location).await?;
+        let scope = settings.scope.clone();
+        let mut session = GateSession::open(self, scope.clone(), self.config.rules(&settings)).await?;
+        let (from, to) = session
+            .change(|_, gate| {
+                let from = gate.breaker().as_str();
+                change(gate);
+                Verdict::Store((from, gate.breaker().as_str()))
+            })
+            .await?;
+        self.ports.meter.note(&Event::Operated { location, scope: &scope, action });
+        if from != to {
+            self.ports.meter.note(&Event::Breaker { scope: &scope, from, to });
+        }
+        Ok(scope)
+    }
+}

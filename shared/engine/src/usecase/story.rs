@@ -1,0 +1,249 @@
+//! What there is to tell of one record.
+
+use std::time::Duration;
+
+use super::{Engine, OperateError};
+use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, LocationId, LocationSettings, Priority, Record, RecordKey};
+use crate::policy::WaitReason;
+use crate::ports::{GateEntry, Loaded};
+
+/// Records that are counted to say when one goes out.
+const AHEAD: u32 = 1000;
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordState {
+    /// It will be sent.
+    Due,
+    /// It will be sent when another record has been.
+    Waiting,
+    /// GHL has its last version.
+    Accepted,
+    /// It failed for good; it can be replayed.
+    Failed,
+    /// A dry run has shown what would have been sent.
+    DryRun,
+}
+
+impl RecordState {
+    /// The state as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordState::Due => "due",
+            RecordState::Waiting => "waiting",
+            RecordState::Accepted => "accepted",
+            RecordState::Failed => "failed",
+            RecordState::DryRun => "dry_run",
+        }
+    }
+}
+
+/// What a record waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// Its location is not enabled.
+    Disabled,
+    /// The batch that is under way, or the one that was planned.
+    Batch,
+    /// Another record, which has no GHL id yet.
+    Record(RecordKey),
+    /// Its own backoff, or the gate.
+    Gate(WaitReason),
+}
+
+impl WaitsFor {
+    /// What it waits for as it is written: `disabled`, `batch`, `record` or the gate's reason.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            WaitsFor::Disabled => "disabled",
+            WaitsFor::Batch => "batch",
+            WaitsFor::Record(_) => "record",
+            WaitsFor::Gate(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// What there is to tell of one record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordStory {
+    /// Whose record.
+    pub location_id: LocationId,
+    /// Which.
+    pub key: RecordKey,
+    /// Where it stands.
+    pub state: RecordState,
+    /// Grows with every put that changed something; 0 if it cannot be read.
+    pub version: u64,
+    /// The version that GHL accepted last.
+    pub accepted_version: Option<u64>,
+    /// When that was.
+    pub accepted_at: Option<EpochMs>,
+    /// GHL's id of it.
+    pub ghl_id: Option<GhlId>,
+    /// How urgent.
+    pub priority: Priority,
+    /// When it was put last.
+    pub put_at: Option<EpochMs>,
+    /// When it is due.
+    pub due_at: Option<EpochMs>,
+    /// When it failed for good.
+    pub failed_at: Option<EpochMs>,
+    /// Batches in which it failed in a way that counts.
+    pub attempts: u32,
+    /// What went wrong last, in GHL's own words.
+    pub last_error: Option<LastError>,
+    /// The request that a dry run would have sent.
+    pub dry_run: Option<String>,
+    /// What it waits for, and until when if that is known.
+    pub waits_for: Option<(WaitsFor, Option<EpochMs>)>,
+    /// About when it should go out; `None` if nobody can say.
+    pub expected_at: Option<EpochMs>,
+}
+
+impl RecordStory {
+    /// A record that stands as failed; `None` if it no longer does.
+    pub(super) fn of_failed(location: &LocationId, loaded: Loaded) -> Option<RecordStory> {
+        Some(RecordStory::of(location, loaded)).filter(|story| story.state == RecordState::Failed)
+    }
+
+    fn of(location: &LocationId, loaded: Loaded) -> RecordStory {
+        match loaded {
+            Loaded::Record(record) => RecordStory::of_record(*record),
+            Loaded::Damaged { key, reason } => RecordStory {
+                location_id: location.clone(),
+                key,
+                state: RecordState::Failed,
+                version: 0,
+                accepted_version: None,
+                accepted_at: None,
+                ghl_id: None,
+                priority: Priority::default(),
+                put_at: None,
+                due_at: None,
+                failed_at: None,
+                attempts: 0,
+                last_error: Some(LastError {
+                    code: ErrorCode::Internal,
+                    status: None,
+                    message: reason,
+                    at: EpochMs::default(),
+                }),
+                dry_run: None,
+                waits_for: None,
+                expected_at: None,
+            },
+        }
+    }
+
+    fn of_record(record: Record) -> RecordStory {
+        let state = state_of(&record);
+        RecordStory {
+            state,
+            location_id: record.location_id,
+            key: record.key,
+            version: record.version,
+            accepted_version: record.accepted_version,
+            accepted_at: record.accepted_at,
+            ghl_id: record.ghl_id,
+            priority: record.priority,
+            put_at: record.put_at,
+            due_at: record.due_at,
+            failed_at: record.failed_at,
+            attempts: record.attempts,
+            last_error: record.last_error,
+            dry_run: record.dry_run,
+            waits_for: None,
+            expected_at: None,
+        }
+    }
+}
+
+fn state_of(record: &Record) -> RecordState {
+    match record {
+        Record { due_at: Some(_), waits_for: Some(_), .. } => RecordState::Waiting,
+        Record { due_at: Some(_), .. } => RecordState::Due,
+        Record { failed_at: Some(_), .. } => RecordState::Failed,
+        Record { dry_run: Some(_), .. } => RecordState::DryRun,
+        _ => RecordState::Accepted,
+    }
+}
+
+impl Engine {
+    /// What there is to tell of a record; `None` if it was never put.
+    ///
+    /// # Errors
+    /// When the location is not known, or a store fails.
+    pub async fn record_story(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+    ) -> Result<Option<RecordStory>, OperateError> {
+        let settings = self.known(location).await?;
+        let loaded = self.ports.outbox.load(location, std::slice::from_ref(key)).await?;
+        let Some(loaded) = loaded.into_iter().next() else {
+            return Ok(None);
+        };
+        let waits_for_record = match &loaded {
+            Loaded::Record(record) => record.waits_for.clone(),
+            Loaded::Damaged { .. } => None,
+        };
+        let mut story = RecordStory::of(location, loaded);
+        if let Some(due_at) = story.due_at {
+            self.tell_when(&mut story, due_at, waits_for_record, &settings).await?;
+        }
+        Ok(Some(story))
+    }
+
+    /// Says what a record that is due waits for, and about when it goes out.
+    async fn tell_when(
+        &self,
+        story: &mut RecordStory,
+        due_at: EpochMs,
+        waits_for: Option<RecordKey>,
+        settings: &LocationSettings,
+    ) -> Result<(), OperateError> {
+        let now = self.ports.clock.now();
+        if !settings.enabled {
+            story.waits_for = Some((WaitsFor::Disabled, None));
+            return Ok(());
+        }
+        let entry = self.ports.gates.load(&settings.scope).await?;
+        let rules = self.config.rules(settings);
+        let opening = entry.gate.opening(now.max(due_at), &rules);
+        let kept_back_until = opening.common_again_at.filter(|_| story.priority != Priority::High);
+        story.waits_for = match waits_for {
+            Some(key) => Some((WaitsFor::Record(key), Some(due_at))),
+            None if due_at > now => Some((WaitsFor::Gate(WaitReason::Backoff), Some(due_at))),
+            None => match (opening.reason, kept_back_until) {
+                (Some(WaitReason::Pace) | None, Some(until)) => {
+                    Some((WaitsFor::Gate(WaitReason::DailyQuota), Some(until)))
+                }
+                (Some(WaitReason::Pace) | None, None) => batch_of(&entry, now)
+                    .or_else(|| opening.reason.map(|reason| (WaitsFor::Gate(reason), Some(opening.at)))),
+                (Some(reason), _) => {
+                    Some((WaitsFor::Gate(reason), Some(opening.at).filter(|at| *at != EpochMs::NEVER)))
+                }
+            },
+        };
+        let starts_at = kept_back_until.unwrap_or(opening.at);
+        if starts_at != EpochMs::NEVER {
+            let mut ahead = 0;
+            for priority in Priority::ALL.into_iter().filter(|priority| *priority <= story.priority) {
+                ahead += self.ports.outbox.count_due(&story.location_id, priority, AHEAD).await?.tallied.count;
+            }
+            let pace = entry.gate.pacing().pace(now, rules.pace);
+            let wait = Duration::from_secs_f64(ahead.saturating_sub(1) as f64 / pace.rate());
+            story.expected_at = Some(starts_at + wait);
+        }
+        Ok(())
+    }
+}
+
+/// The batch that a record may be part of.
+fn batch_of(entry: &GateEntry, now: EpochMs) -> Option<(WaitsFor, Option<EpochMs>)> {
+    let run = entry.gate.live_run(now).map(|run| run.until);
+    let until = run.or_else(|| entry.gate.live_plan(now).map(|plan| plan.starts_at));
+    until.map(|until| (WaitsFor::Batch, Some(until)))
+}

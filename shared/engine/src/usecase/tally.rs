@@ -1,0 +1,130 @@
+//! What happens in one piece of work (a batch, a tick, a put), summed up for its end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::report::RecordResult;
+use super::{Engine, Event, Ports};
+use crate::counts::{Counter, Counts, RecordCount};
+use crate::domain::LocationId;
+use crate::ports::Meter;
+
+/// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.
+const SAMPLES: usize = 100;
+
+/// What was measured in one piece of work.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measures {
+    /// The sums.
+    pub counts: Counts,
+    /// Durations of calls, in milliseconds: all of them, or 100.
+    pub call_ms: Vec<u64>,
+    /// Waits before a call was made again after a failure, in milliseconds: all of them, or 100.
+    pub backoff_ms: Vec<u64>,
+    /// For how long the oldest due record has been due, if anybody looked.
+    pub oldest_due: Option<Duration>,
+    /// Scopes whose look failed, in a tick.
+    pub scopes_failed: u64,
+}
+
+/// A meter that sums up what it passes on.
+pub(super) struct Tally {
+    meter: Arc<dyn Meter>,
+    measures: Mutex<Measures>,
+}
+
+impl Tally {
+    pub(super) fn take(&self) -> Measures {
+        std::mem::take(&mut *self.measures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Meter for Tally {
+    fn note(&self, event: &Event<'_>) {
+        self.measures.lock().unwrap_or_else(PoisonError::into_inner).add(event);
+        self.meter.note(event);
+    }
+}
+
+impl Measures {
+    fn add(&mut self, event: &Event<'_>) {
+        let counts = &mut self.counts;
+        match event {
+            Event::Called { endpoint, status, class, took, .. } => {
+                counts.add_call(*endpoint, *status, *took);
+                counts.add(Counter::CredentialsRefused, u64::from(*class == "credentials"));
+                sample(&mut self.call_ms, *took);
+            }
+            Event::Retrying { delay, .. } => {
+                counts.add(Counter::Retries, 1);
+                sample(&mut self.backoff_ms, *delay);
+            }
+            Event::Waiting { reason, wait, .. } => {
+                counts.add(Counter::Waits(*reason), 1);
+                counts.add(Counter::WaitMs(*reason), ms(*wait));
+            }
+            Event::Breaker { to: "open", .. } => counts.add(Counter::BreakerOpens, 1),
+            Event::LimitLowered { .. } => counts.add(Counter::LimitsLowered, 1),
+            Event::Looked { oldest, .. } => self.oldest_due = self.oldest_due.max(Some(*oldest)),
+            Event::Settled { result, .. } => counts.add(Counter::Records(outcome(*result)), 1),
+            // Records that were unknown have no end of their own.
+            Event::BatchEnded { report, .. } => {
+                let seen = counts.records(RecordCount::Skipped);
+                counts.add(Counter::Records(RecordCount::Skipped), u64::from(report.skipped).saturating_sub(seen));
+            }
+            Event::PortFailed { .. } => counts.add(Counter::PortFailures, 1),
+            Event::Ticked { report } => self.scopes_failed += u64::from(report.failed),
+            _ => {}
+        }
+    }
+}
+
+fn outcome(result: RecordResult) -> RecordCount {
+    match result {
+        RecordResult::Succeeded => RecordCount::Succeeded,
+        RecordResult::Failed(_) => RecordCount::Failed,
+        RecordResult::Retrying(_) => RecordCount::Retrying,
+        RecordResult::Deferred(_) => RecordCount::Deferred,
+        RecordResult::Waiting => RecordCount::Waiting,
+        RecordResult::Skipped => RecordCount::Skipped,
+        RecordResult::WouldSend => RecordCount::WouldSend,
+    }
+}
+
+fn sample(samples: &mut Vec<u64>, span: Duration) {
+    if samples.len() < SAMPLES {
+        samples.push(ms(span));
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Engine {
+    /// This engine with a meter that sums up, for one piece of work.
+    pub(super) fn tallied(&self) -> (Engine, Arc<Tally>) {
+        let tally = Arc::new(Tally { meter: self.ports.meter.clone(), measures: Mutex::default() });
+        let ports = Ports { meter: tally.clone(), ..self.ports.clone() };
+        (Engine { ports, config: self.config.clone() }, tally)
+    }
+
+    /// The end of a piece of work for `location`: what was measured goes to the meter and, in one write, to the
+    /// counters. Should that fail, they are lost, and nothing else.
+    pub(super) async fn count(
+        &self,
+        work: &'static str,
+        location: &LocationId,
+        measures: Measures,
+        allowed: Option<u64>,
+    ) {
+        self.ports.meter.note(&Event::Measured { work, location: Some(location), measures: &measures });
+        if measures.counts.is_empty() {
+            return;
+        }
+        let now = self.ports.clock.now();
+        if let Err(error) = self.ports.counters.add(location, now, &measures.counts, allowed).await {
+            self.port_failed(location.clone(), &error);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The locations: what operators have set, over what the environment says.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ghl_sync_aws::DynamoSettings;
+use ghl_sync_engine::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
+use ghl_sync_engine::ports::{Directory, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_ghl::{Account, Accounts};
+use tokio::time::Instant;
+
+use crate::Locations;
+
+/// What was read is taken for true so long: long enough for one look at a batch's start, and short enough that a change
+/// is soon felt.
+const FRESH: Duration = Duration::from_secs(3);
+/// A process serves some hundreds of locations between cold starts; more than this are not remembered.
+const REMEMBERED: usize = 10_000;
+
+/// The directory of a process.
+#[derive(Debug)]
+pub struct StoredLocations {
+    environment: Locations,
+    settings: DynamoSettings,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    overlays: HashMap<LocationId, (Instant, SettingsOverlay)>,
+    registered: HashSet<LocationId>,
+}
+
+impl StoredLocations {
+    /// `settings` over `environment`.
+    #[must_use]
+    pub fn new(environment: Locations, settings: DynamoSettings) -> StoredLocations {
+        StoredLocations { environment, settings, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is set for `location`, as it was read within `age`; `None` if it was not.
+    fn remembered(&self, location: &LocationId, age: Duration) -> Option<SettingsOverlay> {
+        let known = self.known();
+        let (read_at, overlay) = known.overlays.get(location)?;
+        (read_at.elapsed() < age).then(|| overlay.clone())
+    }
+
+    fn remember(&self, location: &LocationId, overlay: SettingsOverlay) {
+        let overlays = &mut self.known().overlays;
+        if overlays.len() >= REMEMBERED {
+            overlays.clear();
+        }
+        overlays.insert(location.clone(), (Instant::now(), overlay));
+    }
+
+    async fn overlay(&self, location: &LocationId) -> Result<SettingsOverlay, PortError> {
+        if let Some(overlay) = self.remembered(location, FRESH) {
+            return Ok(overlay);
+        }
+        let (_, overlay) = self.settings.load(location).await?;
+        self.remember(location, overlay.clone());
+        Ok(overlay)
+    }
+}
+
+#[async_trait]
+impl Directory for StoredLocations {
+    async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
+        Ok(Some(self.overlay(location).await?.over(self.environment.settings(location))))
+    }
+
+    async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
+        Ok(self.environment.members(scope))
+    }
+
+    async fn locations(&self) -> Result<Vec<LocationId>, PortError> {
+        let mut locations: BTreeSet<LocationId> = self.environment.named().cloned().collect();
+        locations.extend(self.settings.list().await?);
+        Ok(locations.into_iter().collect())
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeId>, PortError> {
+        let scopes: BTreeSet<ScopeId> =
+            self.locations().await?.iter().map(|location| self.environment.settings(location).scope).collect();
+        Ok(scopes.into_iter().collect())
+    }
+
+    async fn register(&self, location: &LocationId) -> Result<(), PortError> {
+        if self.known().registered.contains(location) {
+            return Ok(());
+        }
+        self.settings.register(location).await?;
+        let registered = &mut self.known().registered;
+        if registered.len() < REMEMBERED {
+            registered.insert(location.clone());
+        }
+        Ok(())
+    }
+
+    async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
+        let (rev, overlay) = self.settings.load(location).await?;
+        self.remember(location, overlay.clone());
+        Ok(Some(StoredSettings { rev, overlay, base: self.environment.settings(location) }))
+    }
+
+    async fn store(
+        &self,
+        location: &LocationId,
+        rev: u64,
+        overlay: &SettingsOverlay,
+    ) -> Result<SettingsWritten, PortError> {
+        let written = self.settings.store(location, rev, overlay).await?;
+        if let SettingsWritten::Written { .. } = written {
+            self.remember(location, overlay.clone());
+        }
+        Ok(written)
+    }
+}
+
+#[async_trait]
+impl Accounts for StoredLocations {
+    /// Asked before every call: what the batch read at its start holds until its end, and a store that fails in between
+    /// takes no token away.
+    async fn account(&self, location: &LocationId) -> Option<Account> {
+        let overlay = match self.remembered(location, Duration::MAX) {
+            Some(overlay) => overlay,
+            None => self.overlay(location).await.ok()?,
+        };
+        let settings = overlay.over(self.environment.settings(location));
+        Some(Account { token: self.environment.token(&settings.credentials)?, api: settings.api })
+    }
+}
