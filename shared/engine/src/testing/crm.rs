@@ -1,4 +1,4 @@
-//! A simulated GHL: the contacts and opportunities of its locations, an exact rate limit, and faults.
+//! A simulated GHL: the contacts and opportunities of its locations, a rate limit, and faults.
 //!
 //! What was sent arrives, whoever still waits for the answer: each request runs in a task of its own.
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::quota::{Counting, Usage};
 use super::{TestClock, TestDice, lock};
 use crate::domain::{
     Answer, Call, Cause, Contact, ContactPage, Endpoint, EpochMs, Failure, FoundOpportunity, GhlId, LocationId,
@@ -17,14 +18,13 @@ use crate::domain::{
 };
 use crate::ports::{Clock, Crm};
 
-/// GHL's day.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
 /// How the simulated GHL behaves.
 #[derive(Debug, Clone)]
 pub struct GhlSettings {
-    /// Its limit: so many calls in any window, counted exactly and sliding.
+    /// Its limit: so many calls in a window.
     pub pace: Pace,
+    /// How it counts its windows.
+    pub counting: Counting,
     /// Whether all locations share one quota.
     pub shared_quota: bool,
     /// Calls per day, and the headers that tell of them.
@@ -152,14 +152,6 @@ struct State {
     at_once: BTreeMap<LocationId, u32>,
     most_at_once: BTreeMap<LocationId, u32>,
     last_id: u64,
-}
-
-/// What is used of one quota.
-#[derive(Default)]
-struct Usage {
-    counted: Vec<EpochMs>,
-    day_began: Option<EpochMs>,
-    today: u64,
 }
 
 #[derive(Default)]
@@ -333,35 +325,9 @@ impl Shared {
 
     /// Counts a request. Returns whether the quota allows it, and what the headers say.
     fn count(&self, location: &LocationId, now: EpochMs) -> (bool, Quota) {
-        let GhlSettings { pace, daily_limit, quota_headers, retry_after, .. } = &self.settings;
         let mut state = lock(&self.state);
         let usage = state.quotas.entry(self.quota_of(location)).or_default();
-        usage.counted.retain(|at| *at + pace.window > now);
-        if usage.day_began.is_none_or(|began| began + DAY <= now) {
-            (usage.day_began, usage.today) = (Some(now), 0);
-        }
-        let limit = pace.limit.get() as usize;
-        let day_is_left = daily_limit.is_none_or(|limit| usage.today < limit);
-        let allowed = usage.counted.len() < limit && day_is_left;
-        if allowed {
-            usage.counted.push(now);
-            usage.today += 1;
-        }
-        let mut quota = Quota::default();
-        if *quota_headers {
-            quota.max = Some(pace.limit.get());
-            quota.remaining = u32::try_from(limit - usage.counted.len()).ok();
-            quota.interval = Some(pace.window);
-        }
-        if let Some(limit) = daily_limit {
-            quota.daily_limit = Some(*limit);
-            quota.daily_remaining = Some(limit.saturating_sub(usage.today));
-            quota.daily_reset = usage.day_began.map(|began| now.until(began + DAY));
-        }
-        if !allowed {
-            quota.retry_after = retry_after.map(RetryAfter::Delay);
-        }
-        (allowed, quota)
+        usage.count(&self.settings, now)
     }
 
     /// The request's way to GHL, through it and back. `None` if no answer comes.

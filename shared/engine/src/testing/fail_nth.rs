@@ -1,6 +1,7 @@
 //! A decorator that fails chosen calls of a port, and makes every call take a while.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -53,7 +54,6 @@ pub enum PortFault {
 }
 
 /// Which calls fail, shared by all decorators of a world.
-#[derive(Debug)]
 pub struct Faults {
     dice: TestDice,
     /// What the way to a port takes, and the way back, in milliseconds.
@@ -61,10 +61,13 @@ pub struct Faults {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+/// Decides whether a call fails; it is told its number (from 1).
+type Rule = Box<dyn Fn(Op, u64) -> Option<PortFault> + Send>;
+
+#[derive(Default)]
 struct State {
     calls: BTreeMap<Op, u64>,
-    rules: Vec<(Op, RangeInclusive<u64>, PortFault)>,
+    rules: Vec<Rule>,
 }
 
 impl Faults {
@@ -80,7 +83,14 @@ impl Faults {
         let mut state = lock(&self.state);
         let made = state.calls.get(&op).copied().unwrap_or_default();
         let (first, last) = calls.into_inner();
-        state.rules.push((op, made.saturating_add(first)..=made.saturating_add(last), fault));
+        let calls = made.saturating_add(first)..=made.saturating_add(last);
+        state.rules.push(Box::new(move |of, number| (of == op && calls.contains(&number)).then_some(fault)));
+    }
+
+    /// From now on, `rule` says which calls fail; it is told the operation and the call's number (from 1). The first
+    /// rule that has an answer decides.
+    pub fn decide(&self, rule: impl Fn(Op, u64) -> Option<PortFault> + Send + 'static) {
+        lock(&self.state).rules.push(Box::new(rule));
     }
 
     /// All ports are well again.
@@ -99,7 +109,7 @@ impl Faults {
         let number = state.calls.entry(op).or_default();
         *number += 1;
         let number = *number;
-        state.rules.iter().find(|(of, calls, _)| *of == op && calls.contains(&number)).map(|(.., fault)| *fault)
+        state.rules.iter().find_map(|rule| rule(op, number))
     }
 
     async fn way(&self) {
@@ -119,6 +129,12 @@ impl Faults {
         };
         self.way().await;
         answer
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("way_ms", &self.way_ms).finish_non_exhaustive()
     }
 }
 

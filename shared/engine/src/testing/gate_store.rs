@@ -1,6 +1,7 @@
 //! Gates in memory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -13,16 +14,18 @@ use crate::ports::{Clock, GateEntry, GateStore, PortError, Replaced};
 
 /// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
 /// the JSON that the real store keeps.
-#[derive(Debug)]
 pub struct MemoryGateStore {
     clock: TestClock,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+/// Sees each write: the time, the scope, the gate before and the gate after.
+type Witness = Box<dyn FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send>;
+
 struct State {
     gates: BTreeMap<ScopeId, Item>,
     look: LaggingIndex<ScopeId, EpochMs>,
+    witness: Option<Witness>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -37,14 +40,25 @@ impl MemoryGateStore {
     /// No gates yet.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state = State { gates: BTreeMap::new(), look: LaggingIndex::new(lag) };
+        let state = State { gates: BTreeMap::new(), look: LaggingIndex::new(lag), witness: None };
         MemoryGateStore { clock, state: Mutex::new(state) }
+    }
+
+    /// From now on, `witness` sees each gate that is written: the true time, the scope, the gate before and after.
+    pub fn watch(&self, witness: impl FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send + 'static) {
+        lock(&self.state).witness = Some(Box::new(witness));
     }
 
     /// The gate as it is stored.
     #[must_use]
     pub fn entry(&self, scope: &ScopeId) -> GateEntry {
         lock(&self.state).gates.get(scope).and_then(|item| read(item).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MemoryGateStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&lock(&self.state).gates).finish()
     }
 }
 
@@ -66,13 +80,17 @@ impl GateStore for MemoryGateStore {
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
         let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
         let mut state = lock(&self.state);
-        let item = state.gates.entry(scope.clone()).or_default();
+        let State { gates, look, witness } = &mut *state;
+        let item = gates.entry(scope.clone()).or_default();
         if item.rev != rev {
             return read(item).map(|entry| Replaced::Conflict(Box::new(entry)));
         }
+        if let Some(witness) = witness {
+            witness(self.clock.now(), scope, &read(item)?.gate, gate);
+        }
         item.rev += 1;
         item.gate = Some(json);
-        state.look.set(self.clock.now(), scope, gate.look_at());
+        look.set(self.clock.now(), scope, gate.look_at());
         Ok(Replaced::Written { rev: rev + 1 })
     }
 

@@ -22,6 +22,7 @@ mod meter;
 mod mortal;
 mod outbox;
 mod queue;
+mod quota;
 mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,7 @@ pub use lag::Lag;
 pub use meter::{Noted, RecordingMeter};
 pub use outbox::MemoryOutbox;
 pub use queue::{Delivery, Fate, MemoryQueue};
+pub use quota::Counting;
 pub use world::{Crash, Setup, Unsettled, World};
 
 /// Locks `mutex`. A test that panics on purpose poisons nothing.

@@ -25,7 +25,8 @@ type Key = (LocationId, RecordKey);
 #[derive(Debug)]
 struct State {
     items: BTreeMap<Key, Item>,
-    due: LaggingIndex<Key, (Priority, EpochMs)>,
+    lag: Lag,
+    due: BTreeMap<LocationId, LaggingIndex<RecordKey, (Priority, EpochMs)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ impl MemoryOutbox {
     /// An outbox without records.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state = State { items: BTreeMap::new(), due: LaggingIndex::new(lag) };
+        let state = State { items: BTreeMap::new(), lag, due: BTreeMap::new() };
         MemoryOutbox { clock, state: Mutex::new(state) }
     }
 
@@ -73,7 +74,15 @@ impl MemoryOutbox {
     /// The records that are due now or later.
     #[must_use]
     pub fn open(&self) -> Vec<Record> {
-        self.records().into_iter().filter(|record| record.due_at.is_some()).collect()
+        let state = lock(&self.state);
+        let open = state.items.iter().filter(|(_, item)| item.in_due_index);
+        open.map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// How many records are due now or later.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        lock(&self.state).items.values().filter(|item| item.in_due_index).count()
     }
 
     /// The records that failed for good.
@@ -111,17 +120,25 @@ impl MemoryOutbox {
         let key = (location.clone(), key.clone());
         let mut state = lock(&self.state);
         state.items.remove(&key);
-        state.due.set(self.clock.now(), &key, None);
+        state.index(self.clock.now(), &key);
     }
 
     /// Changes the item of `key`, and then its entry in the index.
     fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, Item>) -> T) -> T {
         let mut state = lock(&self.state);
-        let State { items, due } = &mut *state;
-        let answer = change(items);
-        let entry = items.get(key).filter(|item| item.in_due_index);
-        due.set(self.clock.now(), key, entry.and_then(|item| Some((item.priority, item.due_at?))));
+        let answer = change(&mut state.items);
+        state.index(self.clock.now(), key);
         answer
+    }
+}
+
+impl State {
+    /// Brings the index up to the item of `key`.
+    fn index(&mut self, now: EpochMs, key: &Key) {
+        let entry = self.items.get(key).filter(|item| item.in_due_index);
+        let entry = entry.and_then(|item| Some((item.priority, item.due_at?)));
+        let due = self.due.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
+        due.set(now, &key.1, entry);
     }
 }
 
@@ -166,11 +183,13 @@ impl Outbox for MemoryOutbox {
 
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
         let mut state = lock(&self.state);
-        let mut due: Vec<Due> = state
-            .due
+        let Some(index) = state.due.get_mut(location) else {
+            return Ok(Vec::new());
+        };
+        let mut due: Vec<Due> = index
             .visible(self.clock.now())
-            .filter(|((owner, _), (of, _))| owner == location && *of == priority)
-            .map(|((_, key), (_, due_at))| Due { key: key.clone(), due_at: *due_at })
+            .filter(|(_, (of, _))| *of == priority)
+            .map(|(key, (_, due_at))| Due { key: key.clone(), due_at: *due_at })
             .collect();
         due.sort_by(|a, b| (a.due_at, &a.key).cmp(&(b.due_at, &b.key)));
         due.truncate(limit as usize);

@@ -11,8 +11,8 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters, MemoryGateStore,
-    MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice, lock,
+    Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters,
+    MemoryGateStore, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice, lock,
 };
 use crate::domain::{
     Api, Batch, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord, Record,
@@ -68,6 +68,7 @@ impl Default for Setup {
             locations: Setup::settings("loc").into_iter().collect(),
             ghl: GhlSettings {
                 pace: PACE,
+                counting: Counting::Sliding,
                 shared_quota: false,
                 daily_limit: None,
                 quota_headers: true,
