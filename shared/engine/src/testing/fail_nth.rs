@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
@@ -21,7 +22,8 @@ use crate::ports::{
 };
 
 /// An operation of a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the ports' methods")]
 pub enum Op {
     OutboxPut,
@@ -43,7 +45,8 @@ pub enum Op {
 }
 
 /// How a call of a port fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PortFault {
     /// It is not done, and says so.
     Refused,

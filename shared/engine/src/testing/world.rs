@@ -371,7 +371,8 @@ impl World {
     }
 
     /// The engine on another host, whose clock is wrong by its own amount.
-    fn host(&self) -> Engine {
+    #[must_use]
+    pub fn host(&self) -> Engine {
         let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
         let ahead = i64::try_from(self.dice.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
         let ports = Ports { clock: Arc::new(self.clock.skewed(ahead)), ..self.engine.ports().clone() };
@@ -408,7 +409,8 @@ async fn consume(world: Arc<World>) {
 async fn schedule(world: Arc<World>) {
     for tick in 1.. {
         world.run_for(TICK).await;
-        // A tick that fails is followed by another; what went wrong is with the meter.
-        let _ = world.host().tick(tick % SWEEP == 0).await;
+        // A tick that fails or hangs is followed by another; what went wrong is with the meter.
+        let host = world.host();
+        let _ = tokio::time::timeout(world.setup.function_timeout, host.tick(tick % SWEEP == 0)).await;
     }
 }

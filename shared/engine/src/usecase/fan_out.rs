@@ -157,8 +157,8 @@ impl Engine {
         Ok(rules.map(|rules| (enabled, rules)))
     }
 
-    /// What to do about what was found. A batch does not start before `earliest`. What was put at `hidden_since` may not
-    /// be in the index yet.
+    /// What to do about what was found. A batch's message does not arrive before `earliest`. What was put at
+    /// `hidden_since` may not be in the index yet.
     pub(super) fn next(
         &self,
         found: Found,
@@ -171,10 +171,20 @@ impl Engine {
         match found {
             Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
-                Next::Batch { location, keys, starts_at: at.max(earliest), reason, dry_run: false, wake_at: indexed_by }
+                // Its message must not arrive before `earliest`, either.
+                let starts_at = if earliest > now { at.max(earliest + self.early(reason)) } else { at };
+                Next::Batch { location, keys, starts_at, reason, dry_run: false, wake_at: indexed_by }
             }
             Found::Work { at, .. } => Next::Rest { wake_at: [Some(at), indexed_by].into_iter().flatten().min() },
             Found::Nothing { next_due } => Next::Rest { wake_at: [next_due, indexed_by].into_iter().flatten().min() },
+        }
+    }
+
+    /// How much earlier than it starts a batch's message shall arrive: only where a moment of quota would pass unused.
+    fn early(&self, reason: Option<WaitReason>) -> Duration {
+        match reason {
+            None | Some(WaitReason::Backoff) => Duration::ZERO,
+            Some(_) => self.config.early,
         }
     }
 
@@ -189,8 +199,7 @@ impl Engine {
         match (next, generation) {
             (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
-                let early = if reason == Some(WaitReason::Backoff) { Duration::ZERO } else { self.config.early };
-                let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
+                let delay = now.until(starts_at).saturating_sub(self.early(reason)).min(MAX_DELAY);
                 let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;
