@@ -331,8 +331,14 @@ impl Shared {
     }
 
     /// The request's way to GHL, through it and back. `None` if no answer comes.
-    async fn serve(&self, location: &LocationId, call: &Call, subject: String, fault: Option<Fault>) -> Option<Reply> {
-        let sent_at = self.clock.now();
+    async fn serve(
+        &self,
+        sent_at: EpochMs,
+        location: &LocationId,
+        call: &Call,
+        subject: String,
+        fault: Option<Fault>,
+    ) -> Option<Reply> {
         self.take(&self.settings.network_ms).await;
         let at = self.clock.now();
         let (allowed, quota) = self.count(location, at);
@@ -484,12 +490,13 @@ impl Crm for SimulatedGhl {
         };
         let (panics, hangs) = (matches!(fault, Some(Fault::Panics)), matches!(fault, Some(Fault::Hangs)));
         let (answered, answer) = oneshot::channel();
+        let sent_at = shared.clock.now();
         let request = {
             let (shared, location, call) = (shared.clone(), location.clone(), call.clone());
             async move {
                 tokio::time::sleep(late).await;
                 let mut answered = answered;
-                match shared.serve(&location, &call, subject, fault).await {
+                match shared.serve(sent_at, &location, &call, subject, fault).await {
                     Some(reply) => drop(answered.send(reply)),
                     // The connection stays open, and silent.
                     None => answered.closed().await,

@@ -41,7 +41,7 @@ pub(super) struct For<'a> {
     pub(super) attempt: u32,
     /// Whether it is the record's very first call.
     pub(super) starts: bool,
-    /// The longest pause of the scope worth sleeping through.
+    /// The longest wait for a permit, or pause of the scope, worth sleeping through.
     pub(super) patience: Duration,
 }
 
@@ -145,11 +145,11 @@ impl<'e> Permits<'e> {
                 }
                 Step::Wait(wait) => wait,
             };
-            // After a 429, a pause is worth as much as a backoff. An open breaker never is.
+            // An open breaker is never worth more than a moment.
             let patience = match wait.reason {
                 // An operator who pauses wants it to stop.
                 WaitReason::Pause(PauseReason::Operator) => Duration::ZERO,
-                WaitReason::Pause(_) => wanted.patience,
+                WaitReason::Pause(_) | WaitReason::Pace => wanted.patience,
                 _ => self.engine.config.patience,
             };
             let too_long = self.engine.ports.clock.now().until(wait.at) > patience;

@@ -139,10 +139,11 @@ impl RecordSync<'_, '_> {
         self.permits.in_doubt_until().await.filter(|time| *time > now)
     }
 
-    /// A wait for a permit is worth a moment; after a 429 it is worth as much as a backoff.
+    /// A wait for a permit is worth a moment; for a record that has begun it is worth as much as a backoff. (The next
+    /// batch begins with its first call again, and where permits are rare would come no further than this one.)
     fn patience(&self, progress: &Progress) -> Duration {
         let config = &self.engine.config;
-        if progress.attempt() > 0 { config.backoff.max } else { config.patience }
+        if progress.called { config.backoff.max } else { config.patience }
     }
 
     /// Makes one call, and judges what came back.

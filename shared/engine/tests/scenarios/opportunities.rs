@@ -1,5 +1,7 @@
 //! Opportunities and the contacts that they belong to.
 
+use std::num::NonZeroU32;
+
 use ghl_sync_engine::domain::{Endpoint, GhlId, Payload};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 
@@ -95,5 +97,20 @@ fn an_opportunity_whose_known_id_is_gone_is_looked_for_and_made_anew() {
         world.run_until_settled(MINUTE).await.unwrap();
         let calls: Vec<Endpoint> = world.ghl.arrivals()[1..].iter().map(|arrival| arrival.endpoint).collect();
         assert_eq!(calls, [Endpoint::UpdateOpportunity, Endpoint::FindOpportunities, Endpoint::CreateOpportunity]);
+    });
+}
+
+#[test]
+fn a_record_of_several_calls_comes_to_its_end_however_rare_permits_are() {
+    block_on_paused(async {
+        let mut setup = exact();
+        for settings in setup.locations.values_mut() {
+            settings.pace.limit = NonZeroU32::MIN;
+        }
+        let world = setup.start();
+        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 1));
+        assert_eq!(world.ghl.calls(), 3, "upsert, find, create");
     });
 }
