@@ -199,7 +199,9 @@ impl Engine {
         match (next, generation) {
             (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
-                let delay = now.until(starts_at).saturating_sub(self.early(reason)).min(MAX_DELAY);
+                // What only looks again must not come before its time: it would find nothing, and look again.
+                let early = if keys.is_empty() { Duration::ZERO } else { self.early(reason) };
+                let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
                 let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;

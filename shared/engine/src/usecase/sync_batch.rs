@@ -179,7 +179,7 @@ impl Engine {
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
             let next = self.next(found, opening, now, now + rest, hidden_since);
-            let next = next.or_look_again(members, &opening, now, hidden_since);
+            let next = next.or_look_again(members, &opening, now, hidden_since.filter(|_| rest < STORE_DELAY));
             let index_lag = self.config.index_lag;
             let planning = session
                 .change(|entry, gate| {
