@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     /// Print the contacts that changed in GHL since a time, one JSON object a line.
     Pull(PullArgs),
+    /// Make a key for the HTTP API.
+    Key(KeyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +53,9 @@ pub(crate) struct SyncArgs {
     /// Do everything but the calls to GHL.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Serve the dashboard, during the run and after it, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) dashboard: bool,
 }
 
 #[derive(Debug, Args)]
@@ -105,8 +110,8 @@ pub(crate) struct FaultArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// The sandbox's port; DynamoDB and SQS take the two that follow.
-    #[arg(long, value_name = "P", default_value_t = 8787)]
+    /// The sandbox's port; DynamoDB, SQS and the HTTP API take the three that follow.
+    #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65532))]
     pub(crate) port: u16,
     /// The address to listen on.
     #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
@@ -147,6 +152,13 @@ pub(crate) struct PullArgs {
     pub(crate) since: Since,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// What the key is called in logs.
+    #[arg(long, value_name = "NAME", default_value = "operator", value_parser = key_name)]
+    pub(crate) name: String,
 }
 
 /// A time, or a span before now.
@@ -201,6 +213,10 @@ fn outage(text: &str) -> Result<(Duration, Duration), String> {
     let time = |part: &str| humantime::parse_duration(part.trim()).map_err(|error| format!("{EXPECTED}: {error}"));
     let (start, end) = (time(start)?, time(end)?);
     if start < end { Ok((start, end)) } else { Err(EXPECTED.to_owned()) }
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    ghl_sync_runtime::ApiKey::check_name(text).map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
 fn share(text: &str) -> Result<f64, String> {

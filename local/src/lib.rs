@@ -2,6 +2,7 @@
 //! sandbox, progress and report.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 
+mod api;
 mod cli;
 mod embedded;
 pub mod functions;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
+pub use api::{ApiServer, NewKey};
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
 
@@ -33,6 +35,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Sandbox(args) => up::sandbox(args).await,
         Command::Pull(args) => pull::run(args).await,
+        Command::Key(args) => key(&args),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
@@ -43,6 +46,15 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         ExitCode::FAILURE
     })
+}
+
+/// `cargo local key`: a new key, once, and what is kept of it.
+fn key(args: &cli::KeyArgs) -> Result<ExitCode, Failure> {
+    let key = NewKey::make()?;
+    println!("key   {}", key.text());
+    println!("hash  {}", key.kept(&args.name));
+    println!("The key is for whoever calls, and is shown this once; the hash goes into API_KEYS, after a comma if there are others.");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A failure, with all that caused it.

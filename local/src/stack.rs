@@ -13,6 +13,7 @@ use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_runtime::{Config, ConfigError, Runtime, StartError};
 use serde_json::json;
 
+use crate::api::{ApiServer, NewKey};
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs};
 use crate::functions::{Bill, Functions};
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
@@ -105,6 +106,9 @@ pub enum StackError {
     /// The functions.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A key for the HTTP API.
+    #[error("no key for the HTTP API can be made")]
+    Key(#[source] getrandom::Error),
 }
 
 impl From<PortError> for StackError {
@@ -146,6 +150,8 @@ pub struct Stack {
     pub functions: Arc<Functions>,
     /// What a function's environment must say to use this stack.
     pub vars: BTreeMap<String, String>,
+    /// The key that its HTTP API takes.
+    pub api_key: NewKey,
     _dynamodb: DynamoDb,
     _sqs: Sqs,
     _lock: Option<File>,
@@ -171,8 +177,12 @@ impl Stack {
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
         tables::STATE.create(&aws.dynamodb(), STATE_TABLE).await?;
         let sqs_client = aws.sqs();
-        let queue_url = create_queues(&sqs_client).await.map_err(StackError::Resources)?;
+        let Queues { batches: queue_url, dead_letters } =
+            create_queues(&sqs_client).await.map_err(StackError::Resources)?;
         vars.insert("BATCH_QUEUE_URL".to_owned(), queue_url.clone());
+        vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), dead_letters);
+        let api_key = NewKey::make().map_err(StackError::Key)?;
+        vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
 
         let tally = Arc::new(Tally::default());
         let runtime = Runtime::new(Config::from_vars(vars.clone())?, tally.clone())?;
@@ -189,10 +199,23 @@ impl Stack {
             sandbox,
             functions,
             vars,
+            api_key,
             _dynamodb: dynamodb,
             _sqs: sqs,
             _lock: lock,
         })
+    }
+}
+
+impl Stack {
+    /// Serves the HTTP API at `bind`.
+    ///
+    /// # Errors
+    /// When nothing can listen there.
+    pub async fn serve_api(&self, bind: SocketAddr) -> Result<ApiServer, StackError> {
+        ApiServer::start(self.engine.clone(), &self.api_key, bind)
+            .await
+            .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }
 }
 
@@ -285,13 +308,20 @@ fn vars(
     vars
 }
 
-/// Makes the queues as template.yaml does. Returns the URL of the queue of batches.
-async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<String, ghl_sync_engine::ports::BoxError> {
+/// URLs of the queues.
+struct Queues {
+    batches: String,
+    dead_letters: String,
+}
+
+/// Makes the queues as template.yaml does.
+async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, ghl_sync_engine::ports::BoxError> {
     use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
     let dead_letters = sqs.create_queue().queue_name(DEAD_LETTER_QUEUE).send().await?;
+    let dead_letters = dead_letters.queue_url.ok_or("the dead-letter queue has no URL")?;
     let arn = sqs
         .get_queue_attributes()
-        .set_queue_url(dead_letters.queue_url)
+        .queue_url(&dead_letters)
         .attribute_names(QueueArn)
         .send()
         .await?
@@ -306,7 +336,8 @@ async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<String, ghl_sync_eng
         .attributes(RedrivePolicy, redrive)
         .send()
         .await?;
-    Ok(batches.queue_url.ok_or("the queue of batches has no URL")?)
+    let batches = batches.queue_url.ok_or("the queue of batches has no URL")?;
+    Ok(Queues { batches, dead_letters })
 }
 
 /// An address that only this machine reaches.

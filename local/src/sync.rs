@@ -1,6 +1,7 @@
 //! `cargo local sync`: a contact list through the scheduled function, the queue, the consumer and GHL.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::progress::Progress;
 use crate::report::{
     BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, Records, Report, SqsUse, StoreUse, percentile,
 };
-use crate::stack::Stack;
+use crate::stack::{LOOPBACK, Stack};
 use crate::tally::Counts;
 use crate::{Failure, sandbox_options, stack_options};
 
@@ -23,7 +24,11 @@ use crate::{Failure, sandbox_options, stack_options};
 const DEFAULT_CSV: &[u8] = include_bytes!("../../events/contacts.csv");
 /// How often the schedule ticks here. (In AWS, once a minute.)
 pub(crate) const SCHEDULE: Duration = Duration::from_secs(5);
+/// Where the dashboard is served during a run: any port that is free.
+const DASHBOARD: SocketAddr = SocketAddr::new(LOOPBACK, 0);
 const REFRESH: Duration = Duration::from_millis(100);
+/// Why a run stopped that was stopped by hand.
+const INTERRUPTED: &str = "interrupted";
 /// Whoever waits longer than this for GHL is told to come back.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 /// Nothing at all happening for this long means that nothing will.
@@ -49,8 +54,17 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     let load = loaded.since(&before).writes();
     println!("{} records put into the outbox, {} need no call", records.len(), put.unchanged);
 
+    let api = if args.dashboard { Some(stack.serve_api(DASHBOARD).await?) } else { None };
+    if let Some(api) = &api {
+        println!("dashboard: {}", api.dashboard(&stack.api_key));
+    }
     let due = records.len() as u64 - put.unchanged;
+    // With a dashboard they run on: what is replayed there is sent.
+    let functions = (due > 0 || api.is_some()).then(|| stack.functions.clone().start(SCHEDULE));
     let stopped = if due > 0 { sync(&stack, due).await } else { None };
+    if api.is_none() {
+        drop(functions);
+    }
 
     let used = stack.usage.snapshot().since(&loaded);
     let census = census(&stack, &records).await?;
@@ -74,6 +88,11 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    let interrupted = report.stopped.as_deref() == Some(INTERRUPTED);
+    if let Some(api) = api.filter(|_| !interrupted) {
+        println!("\nthe dashboard stays up at {}; stop it with Ctrl-C", api.url());
+        tokio::signal::ctrl_c().await?;
     }
     let well = report.is_complete() && !report.is_breach();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -106,9 +125,8 @@ fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> 
     (1..=count).map(|number| Ok(LocationId::new(format!("{stem}_{number}"))?)).collect()
 }
 
-/// Runs the functions until `due` records have ended. Returns why it stopped before, if it did.
+/// Waits until `due` records have ended. Returns why it stopped before, if it did.
 async fn sync(stack: &Stack, due: u64) -> Option<String> {
-    let _running = stack.functions.clone().start(SCHEDULE);
     let mut progress = Progress::start(due);
     let mut refresh = tokio::time::interval(REFRESH);
     let interrupted = tokio::signal::ctrl_c();
@@ -116,7 +134,7 @@ async fn sync(stack: &Stack, due: u64) -> Option<String> {
     let stopped = loop {
         tokio::select! {
             _ = refresh.tick() => {}
-            _ = &mut interrupted => break Some("interrupted".to_owned()),
+            _ = &mut interrupted => break Some(INTERRUPTED.to_owned()),
         }
         let (done, stalled) = stack.tally.read(|counts| {
             let done = counts.ended.len() as u64;

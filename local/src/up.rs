@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;
@@ -12,7 +13,7 @@ use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 12] = [
+const ENV_FILE: [&str; 14] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -21,11 +22,15 @@ const ENV_FILE: [&str; 12] = [
     "RECORDS_TABLE",
     "STATE_TABLE",
     "BATCH_QUEUE_URL",
+    "DEAD_LETTER_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_TOKEN",
     "GHL_LOCATIONS",
+    "API_KEYS",
 ];
+/// After the sandbox's port come DynamoDB's, SQS's, and this one.
+const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
@@ -38,24 +43,30 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         println!("{} records of {} are due", records.len(), args.ghl.location);
     }
     let _running = (!args.no_functions).then(|| stack.functions.clone().start(SCHEDULE));
+    let api = stack.serve_api(SocketAddr::new(args.bind, args.port + API_PORT_OFFSET)).await?;
     if let Some(sandbox) = &stack.sandbox {
         println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());
     }
-    for name in ENV_FILE {
-        println!("{name}={}", stack.vars.get(name).map_or("", String::as_str));
-    }
+    println!("dashboard     {}", api.dashboard(&stack.api_key));
+    let lines = env_lines(&stack, &api);
+    print!("{lines}");
     if let Some(file) = &args.env_file {
-        write_env_file(file, &stack)?;
+        write_env_file(file, &lines)?;
     }
     println!("up; stop it with Ctrl-C");
     tokio::signal::ctrl_c().await?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The environment of a function, and where the API is and the key for it.
+fn env_lines(stack: &Stack, api: &ApiServer) -> String {
+    let of_function = ENV_FILE.into_iter().filter_map(|name| Some((name, stack.vars.get(name)?.clone())));
+    let of_caller = [("API_URL", api.url()), ("API_KEY", stack.api_key.text().to_owned())];
+    of_function.chain(of_caller).map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
 /// Written under another name first: whoever waits for the file finds all of it.
-fn write_env_file(file: &Path, stack: &Stack) -> Result<(), Failure> {
-    let lines: String =
-        ENV_FILE.iter().filter_map(|name| stack.vars.get(*name).map(|value| format!("{name}={value}\n"))).collect();
+fn write_env_file(file: &Path, lines: &str) -> Result<(), Failure> {
     let unfinished = file.with_extension("unfinished");
     std::fs::write(&unfinished, lines)
         .and_then(|()| std::fs::rename(&unfinished, file))

@@ -33,14 +33,15 @@ impl DynamoSettings {
         DynamoSettings { table: Table::new(client, table, usage) }
     }
 
-    /// What is set for `location` now (strongly consistent), and its revision: 0 if nothing ever was.
+    /// What is set for `location` now (strongly consistent), and its revision: 0 if nothing ever was. `None` if it was
+    /// never made known.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or what is stored cannot be read.
-    pub async fn load(&self, location: &LocationId) -> Result<(u64, SettingsOverlay), PortError> {
+    pub async fn load(&self, location: &LocationId) -> Result<Option<(u64, SettingsOverlay)>, PortError> {
         let item = self.table.get(Purpose::SettingsLoad, key_of(location)).await?;
-        let Some(item) = item else { return Ok((0, SettingsOverlay::default())) };
-        read(Fields(&item)).map_err(|damage| PortError::new(Purpose::SettingsLoad.as_str(), damage))
+        let read = item.map(|item| read(Fields(&item))).transpose();
+        read.map_err(|damage| PortError::new(Purpose::SettingsLoad.as_str(), damage))
     }
 
     /// Stores `overlay` if the revision is still `rev`.

@@ -29,7 +29,8 @@ pub struct StoredLocations {
 
 #[derive(Debug, Default)]
 struct Known {
-    overlays: HashMap<LocationId, (Instant, SettingsOverlay)>,
+    /// What is set for a location; `None` for one that was never made known.
+    overlays: HashMap<LocationId, (Instant, Option<SettingsOverlay>)>,
     registered: HashSet<LocationId>,
 }
 
@@ -45,13 +46,13 @@ impl StoredLocations {
     }
 
     /// What is set for `location`, as it was read within `age`; `None` if it was not.
-    fn remembered(&self, location: &LocationId, age: Duration) -> Option<SettingsOverlay> {
+    fn remembered(&self, location: &LocationId, age: Duration) -> Option<Option<SettingsOverlay>> {
         let known = self.known();
         let (read_at, overlay) = known.overlays.get(location)?;
         (read_at.elapsed() < age).then(|| overlay.clone())
     }
 
-    fn remember(&self, location: &LocationId, overlay: SettingsOverlay) {
+    fn remember(&self, location: &LocationId, overlay: Option<SettingsOverlay>) {
         let overlays = &mut self.known().overlays;
         if overlays.len() >= REMEMBERED {
             overlays.clear();
@@ -59,11 +60,13 @@ impl StoredLocations {
         overlays.insert(location.clone(), (Instant::now(), overlay));
     }
 
-    async fn overlay(&self, location: &LocationId) -> Result<SettingsOverlay, PortError> {
+    /// What is set for `location`; `None` if neither the environment names it nor anybody has made it known.
+    async fn overlay(&self, location: &LocationId) -> Result<Option<SettingsOverlay>, PortError> {
         if let Some(overlay) = self.remembered(location, FRESH) {
             return Ok(overlay);
         }
-        let (_, overlay) = self.settings.load(location).await?;
+        let overlay = self.settings.load(location).await?.map(|(_, overlay)| overlay);
+        let overlay = overlay.or_else(|| self.environment.names(location).then(SettingsOverlay::default));
         self.remember(location, overlay.clone());
         Ok(overlay)
     }
@@ -72,7 +75,8 @@ impl StoredLocations {
 #[async_trait]
 impl Directory for StoredLocations {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
-        Ok(Some(self.overlay(location).await?.over(self.environment.settings(location))))
+        let overlay = self.overlay(location).await?;
+        Ok(overlay.map(|overlay| overlay.over(self.environment.settings(location))))
     }
 
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
@@ -96,16 +100,19 @@ impl Directory for StoredLocations {
             return Ok(());
         }
         self.settings.register(location).await?;
-        let registered = &mut self.known().registered;
-        if registered.len() < REMEMBERED {
-            registered.insert(location.clone());
+        let mut known = self.known();
+        known.overlays.remove(location);
+        if known.registered.len() < REMEMBERED {
+            known.registered.insert(location.clone());
         }
         Ok(())
     }
 
     async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
-        let (rev, overlay) = self.settings.load(location).await?;
-        self.remember(location, overlay.clone());
+        let stored = self.settings.load(location).await?;
+        let is_known = stored.is_some() || self.environment.names(location);
+        let (rev, overlay) = stored.unwrap_or_default();
+        self.remember(location, is_known.then(|| overlay.clone()));
         Ok(Some(StoredSettings { rev, overlay, base: self.environment.settings(location) }))
     }
 
@@ -117,7 +124,7 @@ impl Directory for StoredLocations {
     ) -> Result<SettingsWritten, PortError> {
         let written = self.settings.store(location, rev, overlay).await?;
         if let SettingsWritten::Written { .. } = written {
-            self.remember(location, overlay.clone());
+            self.remember(location, Some(overlay.clone()));
         }
         Ok(written)
     }
@@ -132,7 +139,7 @@ impl Accounts for StoredLocations {
             Some(overlay) => overlay,
             None => self.overlay(location).await.ok()?,
         };
-        let settings = overlay.over(self.environment.settings(location));
+        let settings = overlay.unwrap_or_default().over(self.environment.settings(location));
         Some(Account { token: self.environment.token(&settings.credentials)?, api: settings.api })
     }
 }

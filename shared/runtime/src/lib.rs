@@ -13,10 +13,10 @@ mod telemetry;
 mod trace;
 
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, Fault};
+pub use config::{ApiAccess, ApiKey, Config, ConfigError, Fault};
 pub use dice::FastDice;
 pub use directory::StoredLocations;
 pub use locations::{Location, Locations};
-pub use meter::LogMeter;
-pub use start::{Runtime, StartError, main, refuse_to_start};
+pub use meter::{LogMeter, causes};
+pub use start::{Runtime, StartError, main, refuse_to_start, run};
 pub use telemetry::init as init_telemetry;

@@ -159,6 +159,12 @@ impl Locations {
         self.named.keys()
     }
 
+    /// Whether `id` is named.
+    #[must_use]
+    pub fn names(&self, id: &LocationId) -> bool {
+        self.named.contains_key(id)
+    }
+
     /// The locations that share `scope`. One that is not named is a scope of its own.
     #[must_use]
     pub fn members(&self, scope: &ScopeId) -> Vec<LocationId> {

@@ -103,7 +103,8 @@ fn ms(span: Duration) -> u64 {
 }
 
 /// An error and all that caused it, in one line.
-fn causes(error: &dyn Error) -> String {
+#[must_use]
+pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

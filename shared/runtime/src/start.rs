@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::error;
 
-use crate::config::{Config, ConfigError};
-use crate::{FastDice, LogMeter, StoredLocations, SystemClock, init_error, init_telemetry, trace};
+use crate::config::{ApiAccess, Config, ConfigError, Fault};
+use crate::{FastDice, LogMeter, causes, StoredLocations, SystemClock, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct Runtime {
     pub engine: Engine,
     /// Requests made to AWS, and what they cost.
     pub usage: Arc<Usage>,
+    /// Who may use the HTTP API, in a function that has one.
+    pub api_access: Option<ApiAccess>,
 }
 
 /// Why a function cannot start.
@@ -61,7 +63,7 @@ impl Runtime {
             dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queue_url, usage.clone())),
             meter,
         };
-        Ok(Runtime { engine: Engine::new(ports, config.engine), usage })
+        Ok(Runtime { engine: Engine::new(ports, config.engine), usage, api_access: config.api_access })
     }
 
     /// The same, from the process's environment, with events as log lines.
@@ -73,22 +75,44 @@ impl Runtime {
         init_telemetry(config.log_level);
         Runtime::new(config, Arc::new(LogMeter))
     }
+
+    /// The same, for the HTTP API, and who may use it.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_api_from_env() -> Result<(Runtime, ApiAccess), StartError> {
+        let runtime = Runtime::from_env()?;
+        let access = runtime.api_access.clone().ok_or_else(|| {
+            let problem = "is missing; expected key, with API_KEYS, or iam".to_owned();
+            ConfigError { faults: vec![Fault { name: "API_AUTH".to_owned(), problem }] }
+        })?;
+        Ok((runtime, access))
+    }
 }
 
-/// The `main` of every function: starts, then hands each event to `handle` until Lambda ends the process.
+/// The `main` of a function: starts, then hands each event to `handle` until Lambda ends the process.
 pub async fn main<Answer, Failure, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
 where
     Answer: Serialize,
     Failure: Error,
     Handled: Future<Output = Result<Answer, Failure>>,
 {
-    let runtime = match Runtime::from_env() {
-        Ok(runtime) => runtime,
-        Err(start_error) => return refuse_to_start(&start_error).await,
-    };
+    match Runtime::from_env() {
+        Ok(runtime) => run(|event| handle(runtime.engine.clone(), event)).await,
+        Err(start_error) => refuse_to_start(&start_error).await,
+    }
+}
+
+/// Hands each event to `handle` until Lambda ends the process.
+pub async fn run<Answer, Failure, Handled>(handle: impl Fn(LambdaEvent<Value>) -> Handled) -> ExitCode
+where
+    Answer: Serialize,
+    Failure: Error,
+    Handled: Future<Output = Result<Answer, Failure>>,
+{
     let handler = service_fn(|event: LambdaEvent<Value>| {
         let trace_id = event.context.xray_trace_id.clone();
-        let handled = handle(runtime.engine.clone(), event);
+        let handled = handle(event);
         trace::of(trace_id, async { handled.await.map_err(|failure| diagnostic(&failure)) })
     });
     match lambda_runtime::run(handler).await {
@@ -108,19 +132,13 @@ pub async fn refuse_to_start(start_error: &StartError) -> ExitCode {
                 error!(event = "bad_configuration", variable = fault.name, problem = fault.problem);
             }
         }
-        StartError::Client(_) => error!(event = "cannot_start", error = chain(start_error)),
+        StartError::Client(_) => error!(event = "cannot_start", error = causes(start_error)),
     }
-    init_error::report(chain(start_error)).await;
+    init_error::report(causes(start_error)).await;
     ExitCode::FAILURE
 }
 
 /// What the invoker gets for an error.
 fn diagnostic<Failure: Error>(failure: &Failure) -> Diagnostic {
-    Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: chain(failure) }
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+    Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: causes(failure) }
 }

@@ -9,6 +9,7 @@ use super::{Contact, EpochMs, GhlId, Opportunity};
 
 /// Which of GHL's APIs a location is served by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Api {
     /// `services.leadconnectorhq.com`, `Version: 2021-07-28`.

@@ -8,6 +8,7 @@ use serde_json::Value;
 ///
 /// An absent field is left as it is in GHL.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Contact {
     /// Given name.
@@ -77,6 +78,7 @@ pub struct Contact {
 
 /// One custom field of a contact or an opportunity. Exactly one of `id` and `key` names it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
     /// GHL's id of the field in this location.

@@ -14,9 +14,10 @@ pub struct InvalidId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = $pattern))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -72,24 +73,24 @@ macro_rules! text_id {
 
 text_id!(
     /// A GHL location (sub-account): 1 to 64 letters, digits, `-` or `_`.
-    LocationId, "location_id", check_token
+    LocationId, "location_id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
     /// A rate scope: the calls that share one quota. By default a location is a scope of its own.
-    ScopeId, "scope", check_token
+    ScopeId, "scope", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
     /// The caller's own id of a record, unique per location and kind, and its idempotency key: 1 to 256 bytes without
     /// control characters. It appears in logs, so it should not be an e-mail address or a phone number.
-    RecordId, "record id", check_line
+    RecordId, "record id", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );
 text_id!(
     /// An id that GHL gave (of a contact, an opportunity, …).
-    GhlId, "GHL id", check_token
+    GhlId, "GHL id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
     /// Who holds a lease: one invocation of one function.
-    Holder, "holder", check_line
+    Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );
 
 impl Holder {
@@ -143,6 +144,7 @@ fn check_line(text: &str) -> Result<(), &'static str> {
 
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A person or company.

@@ -7,10 +7,11 @@ use super::{CustomField, GhlId, RecordId};
 
 /// The fields of an opportunity, named as GHL's API v2 names them (`apps/opportunities.json`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Opportunity {
     /// Whose deal: the id of a contact *record* of the same location. The opportunity waits until that record has its
-    /// GHL id. Exactly one of this and `contact_id` is set.
+    /// GHL id. Exactly one of this and `contactId` is set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contact_record: Option<RecordId>,
     /// Whose deal: GHL's id of the contact.
@@ -28,6 +29,7 @@ pub struct Opportunity {
     pub pipeline_stage_id: Option<GhlId>,
     /// Worth, in the location's currency.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub monetary_value: Option<Number>,
     /// GHL id of the user it is assigned to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -39,6 +41,7 @@ pub struct Opportunity {
 
 /// Status of an opportunity. (`all`, which the API's enum also lists, is a search filter.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OpportunityStatus {
     /// In progress.

@@ -8,6 +8,7 @@ use super::{ContentHash, EpochMs, GhlId, RecordKey};
 
 /// The words in which a failure is reported to people and programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// GHL's quota is used up for now.

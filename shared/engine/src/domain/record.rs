@@ -9,6 +9,7 @@ use super::{ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordI
 
 /// In which order a location's due records go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Before all others: a person waits for it.

@@ -116,16 +116,25 @@ impl Engine {
             by_key.entry((&record.location_id, record.key())).or_default().push(index);
         }
         let mut puts: Vec<(usize, Result<Put, PortError>)> = futures::stream::iter(by_key.into_values())
-            .map(|indexes| {
-                futures::stream::iter(indexes)
-                    .then(move |index| async move { (index, self.ports.outbox.put(&records[index], now).await) })
-                    .collect::<Vec<_>>()
-            })
+            .map(|indexes| self.store_in_order(records, indexes, now))
             .buffer_unordered(AT_ONCE)
             .concat()
             .await;
         puts.sort_unstable_by_key(|(index, _)| *index);
         puts.into_iter().map(|(_, put)| put).collect()
+    }
+
+    async fn store_in_order(
+        &self,
+        records: &[PutRecord],
+        indexes: Vec<usize>,
+        now: EpochMs,
+    ) -> Vec<(usize, Result<Put, PortError>)> {
+        let mut puts = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            puts.push((index, self.ports.outbox.put(&records[index], now).await));
+        }
+        puts
     }
 
     /// One write for each location.

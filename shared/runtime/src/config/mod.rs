@@ -1,6 +1,7 @@
 //! The environment, read once. Every fault in it is found and named before the first event; nothing bad is silently
 //! replaced by a default.
 
+mod api;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_ghl::{ClientConfig, Secret};
 use tracing::level_filters::LevelFilter;
 
+pub use self::api::{ApiAccess, ApiKey};
 use self::variables::Variables;
 use crate::locations::{Location, Locations};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub ghl: ClientConfig,
     /// The locations, and how each is treated.
     pub locations: Locations,
+    /// Who may use the HTTP API; `None` in a function that has none.
+    pub api_access: Option<ApiAccess>,
     /// What is logged.
     pub log_level: LevelFilter,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
@@ -134,6 +138,7 @@ impl Config {
             dead_letter_queue_url: vars.url("DEAD_LETTER_QUEUE_URL"),
             ghl: ghl(vars),
             locations: locations.unwrap_or_else(|| Locations::new(default)),
+            api_access: ApiAccess::read(&mut vars),
             log_level: vars.choice(
                 "LOG_LEVEL",
                 LevelFilter::INFO,

@@ -1,0 +1,98 @@
+//! The outermost layer: every request gets an id, one line in the log, and an answer, whatever happens.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use lambda_http::request::RequestContext;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::Api;
+use crate::access::Caller;
+use crate::problem::{Problem, ProblemKind};
+
+/// The header that bears the request's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers, and logs: ids, counts and classes, and nothing of what a caller sent but ids in the path.
+pub(crate) async fn answer(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let clock = &api.engine.ports().clock;
+    let started = clock.now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+
+    let span = info_span!("request", request_id = id);
+    let response = catch(next.run(request)).instrument(span.clone()).await;
+    let _entered = span.enter();
+    let caller = response.extensions().get::<Caller>().map(|caller| caller.0.clone());
+    let response = finish(response, &id);
+    log(&Line {
+        method: method.as_str(),
+        route: route.as_deref(),
+        status: response.status().as_u16(),
+        caller: caller.as_deref(),
+        took: clock.now().since(started),
+    });
+    response
+}
+
+/// API Gateway's id of the request, which is in its own log, too; elsewhere one of our own. Never the caller's: it
+/// would get into our log and our headers.
+fn request_id(request: &Request) -> String {
+    let of_gateway = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
+        _ => None,
+    };
+    let plain = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=".contains(&b));
+    of_gateway.filter(plain).map_or_else(|| format!("{:032x}", fastrand::u128(..)), str::to_owned)
+}
+
+/// A panic is the end of this request only.
+async fn catch(answered: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|_| {
+        error!(event = "panic");
+        Problem::new(ProblemKind::Internal, "the request id leads to what happened").into_response()
+    })
+}
+
+/// Writes the problem document, if it is one, and the headers that every answer has.
+fn finish(mut response: Response, id: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let refused = std::mem::replace(&mut response, problem.render(id));
+        // Such as the methods that a path takes.
+        if let Some(allow) = refused.headers().get(header::ALLOW) {
+            response.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // All of it is about how things are now, and for the caller only.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+struct Line<'a> {
+    method: &'a str,
+    route: Option<&'a str>,
+    status: u16,
+    caller: Option<&'a str>,
+    took: Duration,
+}
+
+fn log(line: &Line<'_>) {
+    let Line { method, route, status, caller, took } = *line;
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        warn!(event = "request", method, route, status, caller, took_ms);
+    } else {
+        info!(event = "request", method, route, status, caller, took_ms);
+    }
+}

@@ -1,0 +1,263 @@
+//! Bodies: how large, of which type, in which charset; and JSON that says what is wrong with it, and where.
+
+use axum::body::HttpBody as _;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use mime::Mime;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, ProblemKind};
+
+/// Largest body. Lambda takes 6 MB an event, in which API Gateway writes a body as text, or by a third larger as
+/// base64: 4 MiB fit in any case.
+pub(crate) const MAX_BYTES: usize = 4 << 20;
+/// Most characters of a field's name that are repeated in an answer.
+const MAX_FIELD_CHARS: usize = 100;
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// One JSON value.
+    Json,
+    /// One JSON value a line.
+    Lines,
+}
+
+/// The form that the headers name.
+pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
+    let unsupported = |detail: String| Problem::new(ProblemKind::UnsupportedMediaType, detail);
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        return Err(unsupported("a body with a Content-Encoding is not read here; send it as it is".to_owned()));
+    }
+    const EXPECTED: &str = "expected Content-Type: application/json, or application/x-ndjson where many items are sent";
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Err(unsupported(format!("the request has no Content-Type; {EXPECTED}")));
+    };
+    let mime: Mime = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| unsupported(EXPECTED.to_owned()))?;
+    if let Some(charset) = mime.get_param(mime::CHARSET)
+        && charset != mime::UTF_8
+        && charset != "utf8"
+    {
+        return Err(unsupported("the charset must be UTF-8".to_owned()));
+    }
+    match mime.essence_str() {
+        "application/json" => Ok(Form::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        _ => Err(unsupported(EXPECTED.to_owned())),
+    }
+}
+
+/// The body's bytes, without a byte order mark; too many of them are a problem.
+pub(crate) async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem> {
+    let bytes = axum::body::Bytes::from_request(request, &()).await?;
+    let without_mark = if bytes.starts_with(BYTE_ORDER_MARK) { bytes.slice(BYTE_ORDER_MARK.len()..) } else { bytes };
+    Ok(without_mark)
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A body that is one JSON object.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if form(request.headers())? != Form::Json {
+            return Err(Problem::new(ProblemKind::UnsupportedMediaType, "expected Content-Type: application/json"));
+        }
+        let bytes = bytes(request).await?;
+        Ok(JsonBody(from_json(text(&bytes)?)?))
+    }
+}
+
+/// A body that is one JSON object, or none at all.
+pub(crate) struct MaybeJsonBody<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let has_body = request.headers().contains_key(header::CONTENT_TYPE) || !request.body().is_end_stream();
+        if !has_body {
+            return Ok(MaybeJsonBody(T::default()));
+        }
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        Ok(MaybeJsonBody(body))
+    }
+}
+
+/// The body as text.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the body is not UTF-8: byte {} begins no character", error.valid_up_to());
+        Problem::new(ProblemKind::BadRequest, detail)
+    })
+}
+
+/// Reads JSON; a fault names the place or the field.
+pub(crate) fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        JsonFault::new(if path == "." { String::new() } else { path }, &error.into_inner())
+    })?;
+    deserializer.end().map_err(|error| JsonFault::new(String::new(), &error))?;
+    Ok(read)
+}
+
+/// What is wrong with JSON, without any of its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JsonFault {
+    /// Whether it is no JSON at all (and not JSON of another shape than asked for).
+    pub(crate) syntax: bool,
+    /// The path of the field.
+    pub(crate) field: String,
+    /// What is wrong.
+    pub(crate) detail: String,
+}
+
+impl JsonFault {
+    fn new(path: String, error: &serde_json::Error) -> JsonFault {
+        let message = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let message = message.strip_suffix(place.as_str()).unwrap_or(&message);
+        if !error.is_data() {
+            return JsonFault { syntax: true, field: String::new(), detail: format!("is not JSON: {message}{place}") };
+        }
+        let (name, detail) = without_values(message);
+        let field = match name {
+            // The path ends before a field that is not there, or should not be.
+            Some(name) if !ends_with(&path, name) => join(&path, name),
+            _ => path,
+        };
+        JsonFault { syntax: false, field: printable(&field), detail }
+    }
+}
+
+/// serde's message without the value that it repeats, and the field it names.
+fn without_values(message: &str) -> (Option<&str>, String) {
+    let quoted = |prefix: &str| message.strip_prefix(prefix)?.split('`').next();
+    if let Some(name) = quoted("missing field `") {
+        return (Some(name), "is missing".to_owned());
+    }
+    if let Some(name) = quoted("unknown field `") {
+        return (Some(name), "is not a field here".to_owned());
+    }
+    if let Some(name) = quoted("duplicate field `") {
+        return (Some(name), "is there twice".to_owned());
+    }
+    let repeats = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
+    if repeats.iter().any(|prefix| message.starts_with(prefix)) {
+        let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
+        return (None, format!("must be {}", plain(expected)));
+    }
+    (None, message.to_owned())
+}
+
+/// serde names Rust's types.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "a nonzero u32" => "a whole number above 0",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
+    }
+}
+
+fn ends_with(path: &str, name: &str) -> bool {
+    path == name || path.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// A caller chooses the names of fields that we do not know.
+fn printable(field: &str) -> String {
+    field.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_FIELD_CHARS).collect()
+}
+
+impl From<JsonFault> for Problem {
+    fn from(JsonFault { syntax, field, detail }: JsonFault) -> Problem {
+        if syntax {
+            return Problem::new(ProblemKind::BadRequest, format!("the body {detail}"));
+        }
+        if field.is_empty() {
+            return Problem::field(ProblemKind::Invalid, "", format!("the body {detail}"));
+        }
+        Problem::field(ProblemKind::Invalid, field, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ghl_sync_engine::domain::{Contact, LocationId};
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Body {
+        id: LocationId,
+        number: Option<u8>,
+        contact: Option<Contact>,
+        #[serde(default)]
+        map: BTreeMap<String, u8>,
+    }
+
+    #[test]
+    fn a_fault_names_the_field_and_never_the_value() {
+        let cases = [
+            (r#"{"number":1}"#, "id", "is missing"),
+            (r#"{"id":"a b"}"#, "id", "location_id has a character other than letters, digits, '-' and '_'"),
+            (r#"{"id":"a","number":"secret, expected secret"}"#, "number", "must be a whole number"),
+            (r#"{"id":"a","number":-7}"#, "number", "must be a whole number"),
+            (r#"{"id":"a","other":7}"#, "other", "is not a field here"),
+            (r#"{"id":"a","id":"b"}"#, "id", "is there twice"),
+            (r#"{"id":"a","contact":"secret"}"#, "contact", "must be an object"),
+            (r#"{"id":"a","contact":{"emial":"secret"}}"#, "contact.emial", "is not a field here"),
+            (r#"{"id":"a","contact":{"email":7}}"#, "contact.email", "must be a string"),
+            (r#"{"id":"a","contact":{"tags":["x",7]}}"#, "contact.tags[1]", "must be a string"),
+            (r#"{"id":"a","contact":{"customFields":[{"id":"a"}]}}"#, "contact.customFields[0].value", "is missing"),
+            (r#"{"id":"a","map":{"x":"secret"}}"#, "map.x", "must be a whole number"),
+            (r#""secret""#, "", "must be an object"),
+        ];
+        for (json, field, detail) in cases {
+            let fault = from_json::<Body>(json).unwrap_err();
+            assert_eq!((fault.field.as_str(), fault.detail.as_str()), (field, detail), "{json}");
+            assert!(!fault.syntax);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        let deep = "[".repeat(200);
+        let cases = [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("{\"id\":\"a\"", "EOF while parsing an object at line 1 column 9"),
+            ("{\"id\":\"a\",\n\"number\":0x1}", "expected `,` or `}` at line 2 column 11"),
+            ("{\"id\":\"a\"} secret", "trailing characters at line 1 column 12"),
+            ("{\"map\":{\"a\":1},}", "trailing comma at line 1 column 16"),
+            ("{\"id\":\"\\ud800\"}", "unexpected end of hex escape at line 1 column 14"),
+            (deep.as_str(), "invalid type"),
+        ];
+        for (json, detail) in cases {
+            let fault = from_json::<Body>(json).unwrap_err();
+            if fault.syntax {
+                assert_eq!(fault.detail, format!("is not JSON: {detail}"), "{json}");
+            } else {
+                assert_eq!(detail, "invalid type", "{json}: {fault:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,348 @@
+// The page: what it knows, how it looks for news, and what its buttons do.
+
+const POLL_MS = 2_000;
+// More for many locations, since each costs the server a few reads.
+const POLL_MS_PER_LOCATION = 20;
+const LONGEST_POLL_MS = 30_000;
+const TIMEOUT_MS = 15_000;
+const FAILURES_AT_ONCE = 50;
+const NOTICE_MS = 15_000;
+const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
+const NO_FAILURES = { records: [], cursor: null, known: 0, loading: false, problem: null, outdated: false };
+
+const page = {
+  overview: null,
+  connection: { state: "loading", since: null, problem: "", nextTry: null },
+  // The server's clock less this machine's.
+  clockOffset: 0,
+  open: null,
+  filter: "",
+  troubled: false,
+  sort: { by: "trouble", descending: true },
+  rows: ROWS_AT_ONCE,
+  pointed: null,
+  live: new Map(),
+  failures: NO_FAILURES,
+  story: null,
+  busy: false,
+};
+let timer = null;
+let polling = false;
+let errorsInARow = 0;
+let noticeTimer = null;
+
+const byId = (id) => document.getElementById(id);
+const serverNow = () => Date.now() + page.clockOffset;
+
+// -- talking to the API -----------------------------------------------------------------------------------------------
+
+class Refused extends Error {}
+
+// Answers the parsed body. The browser adds the key that it asked for when it opened the page.
+async function ask(path, body) {
+  const url = new URL(path, location.origin + location.pathname);
+  const options = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" }, cache: "no-store" };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers["content-type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(url, options).catch((error) => {
+    throw new Error(error.name === "TimeoutError" ? `No answer within ${duration(TIMEOUT_MS / 1_000)}.` : "The server cannot be reached.");
+  });
+  if (response.status === 401) throw new Refused("The key was refused.");
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(problemText(response.status, answer));
+  return answer;
+}
+
+// RFC 9457, or whatever else there is.
+function problemText(status, problem) {
+  const said = problem?.detail ?? problem?.title ?? problem?.message;
+  const errors = (problem?.errors ?? []).map((error) => `${error.field ?? "item " + error.index}: ${error.detail}`);
+  return `The server answered ${status}${said ? `: ${said}` : ""}.${errors.length > 0 ? ` ${errors.join("; ")}.` : ""}`.replace(/\.\.$/, ".");
+}
+
+const at = (id, rest) => `v1/locations/${encodeURIComponent(id)}/${rest}`;
+
+async function poll() {
+  if (polling) return;
+  polling = true;
+  clearTimeout(timer);
+  let delay;
+  try {
+    const overview = await ask("v1/overview");
+    if (!Array.isArray(overview?.locations)) throw new Error("The server answered something else than an overview.");
+    arrived(overview);
+    delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * overview.locations.length);
+  } catch (error) {
+    delay = missed(error);
+  }
+  polling = false;
+  if (delay !== null && !document.hidden) timer = setTimeout(poll, delay);
+  draw();
+}
+
+function arrived(overview) {
+  page.overview = overview;
+  page.clockOffset = Date.parse(overview.time) - Date.now() || 0;
+  page.connection = { state: "live", since: null, problem: "", nextTry: null };
+  errorsInARow = 0;
+  const now = serverNow();
+  for (const { id, quota } of overview.locations) {
+    if (!quota?.burst) continue;
+    const { limit, left } = quota.burst;
+    const samples = (page.live.get(id) ?? []).filter((sample) => now - sample.at <= LIVE_SPAN);
+    page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
+  }
+  // The only location there is needs no choosing.
+  if (page.open === null && overview.locations.length === 1) openLocation(overview.locations[0].id);
+  else refreshFailures();
+}
+
+// Answers when to try again; never, if the key was refused: the browser would ask for another one each time.
+function missed(error) {
+  if (error instanceof Refused) {
+    page.connection = { state: "refused", since: serverNow(), problem: "", nextTry: null };
+    return null;
+  }
+  errorsInARow += 1;
+  const delay = Math.min(LONGEST_POLL_MS, POLL_MS * 2 ** (errorsInARow - 1));
+  const since = page.connection.state === "lost" ? page.connection.since : serverNow();
+  page.connection = { state: "lost", since, problem: error.message, nextTry: serverNow() + delay };
+  return delay;
+}
+
+// -- drawing ----------------------------------------------------------------------------------------------------------
+
+function draw() {
+  const shown = { ...page, now: serverNow() };
+  const { overview, connection } = page;
+  document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
+  document.body.classList.toggle("one-open", page.open !== null);
+  document.body.classList.toggle("single", overview?.locations.length === 1);
+  document.body.classList.toggle("empty", (overview?.locations.length ?? 0) === 0);
+  document.title = title(overview, connection);
+  render(byId("health"), ...healthLine(overview));
+  render(byId("pulse"), pulse(shown));
+  render(byId("alarm"), h("p", { class: "unseen" }, alarmText(connection)));
+  render(byId("connection"), connectionBanner(shown));
+  render(byId("totals"), totals(overview));
+  render(byId("list"), list(shown));
+  render(byId("detail"), detail(shown));
+}
+
+function title(overview, connection) {
+  if (connection.state === "lost") return "connection lost · ghl-sync";
+  if (connection.state === "refused") return "key refused · ghl-sync";
+  return overview ? `${plainState(overview.status)} · ghl-sync` : "ghl-sync";
+}
+
+function notice(text, tone) {
+  clearTimeout(noticeTimer);
+  render(byId("notice"), h("p", { class: `banner ${tone}` }, sign(tone), h("span", null, text)));
+  noticeTimer = setTimeout(() => render(byId("notice")), NOTICE_MS);
+}
+
+// -- the open location ------------------------------------------------------------------------------------------------
+
+function route() {
+  const match = /^#\/(.*)$/.exec(location.hash);
+  if (!match) return;
+  try {
+    openLocation(match[1] === "" ? null : decodeURIComponent(match[1]));
+  } catch {
+    openLocation(match[1]);
+  }
+  draw();
+  const target = page.open === null ? byId("locations") : byId("detail-title");
+  target?.focus();
+}
+
+function openLocation(id) {
+  if (id === page.open) return;
+  page.open = id;
+  page.story = null;
+  page.failures = NO_FAILURES;
+  refreshFailures();
+}
+
+const opened = () => page.overview?.locations.find(({ id }) => id === page.open);
+
+// Loads the list of failures when their number has changed; but not under the reader's hands.
+function refreshFailures() {
+  const known = opened()?.failed?.count ?? 0;
+  if (known === page.failures.known || page.failures.loading) return;
+  const section = document.querySelector(".failures");
+  const inUse = page.failures.records.length > 0 && section?.matches(":hover, :focus-within");
+  if (inUse) page.failures = { ...page.failures, outdated: true };
+  else loadFailures();
+}
+
+async function loadFailures(cursor = null) {
+  const id = page.open;
+  const before = cursor === null ? [] : page.failures.records;
+  const known = opened()?.failed?.count ?? 0;
+  page.failures = { ...page.failures, loading: true, known };
+  const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
+  try {
+    const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
+    if (id === page.open) page.failures = { ...NO_FAILURES, records: [...before, ...records], cursor: next, known };
+  } catch (error) {
+    if (id === page.open) page.failures = { ...page.failures, loading: false, problem: error.message };
+  }
+  draw();
+}
+
+async function lookUp(name) {
+  const id = page.open;
+  const [kind, ...rest] = name.split("#");
+  page.story = { name, loading: true };
+  draw();
+  try {
+    const record = await ask(at(id, `records/${encodeURIComponent(kind)}/${encodeURIComponent(rest.join("#"))}`));
+    page.story = { name, record };
+  } catch (error) {
+    page.story = { name, problem: error.message };
+  }
+  draw();
+}
+
+// -- what changes something -------------------------------------------------------------------------------------------
+
+// Sends one change, says how it went, and looks at once at what became of it.
+async function change(path, body, success) {
+  if (page.busy) return;
+  page.busy = true;
+  draw();
+  try {
+    notice(success(await ask(path, body)), "good");
+  } catch (error) {
+    notice(`Not done. ${error.message}`, "bad");
+  }
+  page.busy = false;
+  await poll();
+}
+
+async function replay(body, what) {
+  const id = page.open;
+  const agreed = await confirmed({
+    heading: `Replay ${what}?`,
+    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GHL refuses as it stands will fail again.`,
+    verb: "Replay",
+  });
+  if (!agreed) return;
+  await change(at(id, "replay"), body, (answer) => `${plural(answer?.replayed ?? answer?.count ?? NaN, "record")} due again.`);
+  if (id === page.open) loadFailures();
+}
+
+async function pause() {
+  const id = page.open;
+  const answer = await confirmed({
+    heading: "Pause this location?",
+    text: `${id}: nothing is sent any more after the batch that is under way. Its records stay due.`,
+    verb: "Pause",
+    fields: [
+      h("label", null, "For ", h("select", { name: "seconds" }, PAUSES.map(([value, label]) => h("option", { value }, label)))),
+      h("label", null, "Note for others ", h("input", { name: "note", maxlength: 200, autocomplete: "off" })),
+    ],
+  });
+  if (!answer) return;
+  const body = {};
+  if (answer.seconds) body.until = new Date(serverNow() + answer.seconds * 1_000).toISOString();
+  if (answer.note) body.note = answer.note;
+  await change(at(id, "pause"), body, () => `${id} is paused.`);
+}
+
+const resume = () => change(at(page.open, "resume"), {}, () => "Resumed.");
+
+async function resetBreaker() {
+  const id = page.open;
+  const text = `${id}: calls go out again at once. If GHL is still down, the breaker opens again after a few failures.`;
+  if (await confirmed({ heading: "Reset the breaker?", text, verb: "Reset" })) {
+    await change(at(id, "breaker/reset"), {}, () => "The breaker is closed.");
+  }
+}
+
+// Asks, and answers the fields by name once the reader agrees; nothing if not.
+function confirmed({ heading, text, verb, fields = [] }) {
+  const dialog = byId("question");
+  const form = h("form", null,
+    h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
+    h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel")));
+  dialog.replaceChildren(form);
+  return new Promise((resolve) => {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      resolve(Object.fromEntries(new FormData(form)));
+      dialog.close();
+    });
+    dialog.addEventListener("close", () => resolve(null), { once: true });
+    dialog.showModal();
+  });
+}
+
+const ACTIONS = {
+  poll,
+  reload: () => location.reload(),
+  cancel: () => byId("question").close(),
+  pause,
+  resume,
+  "reset-breaker": resetBreaker,
+  "more-rows": () => (page.rows += ROWS_AT_ONCE),
+  sort: ({ by }) => (page.sort = { by, descending: page.sort.by === by ? !page.sort.descending : by !== "id" }),
+  "reload-failures": () => loadFailures(),
+  "more-failures": () => loadFailures(page.failures.cursor),
+  "replay-all": () => replay({ all: true }, `all ${atLeast(opened()?.failed)} failed records`),
+  "replay-code": ({ code }) => replay({ code }, `all failed records with ${code}`),
+  "replay-one": ({ record }) => replay({ records: [record] }, record),
+  story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
+};
+
+// -- events -----------------------------------------------------------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  const pressed = event.target.closest("[data-do]");
+  if (!pressed || pressed.getAttribute("aria-disabled")) return;
+  ACTIONS[pressed.dataset.do](pressed.dataset);
+  draw();
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "story-form") return;
+  event.preventDefault();
+  const { kind, id } = Object.fromEntries(new FormData(event.target));
+  if (id.trim()) lookUp(`${kind}#${id.trim()}`);
+});
+
+byId("filter").addEventListener("input", (event) => {
+  page.filter = event.target.value;
+  draw();
+});
+
+byId("troubled").addEventListener("change", (event) => {
+  page.troubled = event.target.checked;
+  draw();
+});
+
+document.addEventListener("pointermove", (event) => {
+  const plotted = event.target.closest("[data-hour]");
+  const box = plotted?.getBoundingClientRect();
+  const pointed = box ? Math.min(HOUR - 1, Math.max(0, Math.floor((HOUR * (event.clientX - box.left)) / box.width))) : null;
+  if (pointed === page.pointed) return;
+  page.pointed = pointed;
+  draw();
+});
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  if (!document.hidden && page.connection.state !== "refused") poll();
+});
+
+window.addEventListener("hashchange", route);
+
+// Countdowns and ages.
+setInterval(() => document.hidden || draw(), 1_000);
+
+route();
+poll();

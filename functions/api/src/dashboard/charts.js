@@ -1,0 +1,152 @@
+// The charts: one hour in minutes, and the burst quota since the page was opened. Small multiples share the hour, and
+// the minute that is pointed at. An SVG holds shapes only and is stretched; its words stand beside it.
+
+const MINUTE = 60_000;
+const HOUR = 60;
+const LIVE_SPAN = 5 * MINUTE;
+const NOTHING = { calls: 0, rate_limit_hits: 0, succeeded: 0, failed: 0, retries: 0, wait_ms: 0 };
+
+// The small charts beside that of the calls.
+const MULTIPLES = [
+  { field: "succeeded", title: "Accepted", tone: "good" },
+  { field: "failed", title: "Failed for good", tone: "bad" },
+  { field: "retries", title: "Retries", tone: "warn" },
+  { field: "rate_limit_hits", title: "429s", tone: "bad" },
+  { field: "wait_ms", title: "Time waited", tone: "quiet", format: milliseconds },
+];
+
+// The last 60 minutes, oldest first. The API leaves out those in which nothing happened.
+function lastHour(location, now) {
+  const last = Math.floor(now / MINUTE);
+  const allowed = allowedPerMinute(location);
+  const told = new Map((location.minutes ?? []).map((minute) => [Math.floor(Date.parse(minute.at) / MINUTE), minute]));
+  return Array.from({ length: HOUR }, (_, index) => {
+    const number = last - HOUR + 1 + index;
+    return { allowed, ...NOTHING, ...told.get(number), start: number * MINUTE };
+  });
+}
+
+function allowedPerMinute(location) {
+  const burst = location.quota?.burst;
+  return burst ? (burst.limit * MINUTE) / burst.window_ms : 0;
+}
+
+const sum = (minutes, field) => minutes.reduce((total, minute) => total + (minute[field] ?? 0), 0);
+
+const highest = (minutes, field) => Math.max(0, ...minutes.map((minute) => minute[field] ?? 0));
+
+// Bars of a unit's width each, in a box of 100 units' height.
+function bars(minutes, field, top) {
+  return minutes
+    .map((minute, index) => {
+      const height = top > 0 ? (100 * (minute[field] ?? 0)) / top : 0;
+      return height > 0 ? `M${index + 0.1},100V${(100 - height).toFixed(1)}h.8V100Z` : "";
+    })
+    .join("");
+}
+
+function steps(minutes, field, top) {
+  return minutes
+    .map((minute, index) => {
+      const y = (100 - (100 * (minute[field] ?? 0)) / top).toFixed(1);
+      return `${index === 0 ? "M0" : "L" + index},${y}H${index + 1}`;
+    })
+    .join("");
+}
+
+function plot(width, label, pointed, ...shapes) {
+  const cursor = pointed === null ? null : h("rect", { class: "cursor", x: pointed, y: 0, width: 1, height: 100 });
+  return h("svg", { viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", role: "img", "aria-label": label }, cursor, ...shapes);
+}
+
+// Calls of each minute under the line that the quota draws.
+function callsChart(minutes, pointed, now) {
+  const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
+  const limit = minutes.at(-1).allowed;
+  const most = highest(minutes, "calls");
+  const summary = `${count(sum(minutes, "calls"))} calls in 60 minutes, at most ${count(most)} in one; the quota allows ${count(Math.round(limit))}`;
+  const hits = minutes.map((minute, index) => (minute.rate_limit_hits > 0 ? `M${index},0h1v6h-1Z` : "")).join("");
+  const at = pointed === null ? null : minutes[pointed];
+  const reading = at ? `${clock(at.start).slice(0, 5)}: ${count(at.calls)} of ${count(Math.round(at.allowed))}` : `at most ${count(most)} of ${count(Math.round(limit))}`;
+  return h("figure", { class: "chart calls" },
+    h("figcaption", null, h("b", null, "Calls a minute"), h("span", { class: "reading" }, reading)),
+    h("div", { class: "plot", "data-hour": true },
+      plot(HOUR, summary, pointed,
+        h("path", { class: "bars accent", d: bars(minutes, "calls", top) }),
+        h("path", { class: "bars bad", d: hits }),
+        h("path", { class: "limit", d: steps(minutes, "allowed", top) })),
+      h("span", { class: "top" }, `${count(Math.round(top))} a min`)),
+    hourAxis(minutes, now));
+}
+
+function hourAxis(minutes, now) {
+  const label = (index) => time(new Date(minutes[index].start).toISOString(), now, clock(minutes[index].start).slice(0, 5));
+  return h("div", { class: "axis" }, h("span", null, label(0)), h("span", null, label(HOUR / 2)), h("span", null, "now"));
+}
+
+function smallChart({ field, title, tone, format = count }, minutes, pointed) {
+  const total = sum(minutes, field);
+  const top = Math.max(highest(minutes, field), 1);
+  const reading = pointed === null ? format(total) : format(minutes[pointed][field] ?? 0);
+  return h("figure", { class: `chart small ${total === 0 ? "empty" : ""}` },
+    h("figcaption", null, h("b", null, title), h("span", { class: "reading" }, reading)),
+    h("div", { class: "plot", "data-hour": true },
+      plot(HOUR, `${title}: ${format(total)} in 60 minutes`, pointed, h("path", { class: `bars ${tone}`, d: bars(minutes, field, top) }))));
+}
+
+// A line of the list: calls against the quota, without words.
+function sparkline(minutes) {
+  const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
+  const label = `at most ${count(highest(minutes, "calls"))} of ${count(Math.round(minutes.at(-1).allowed))} calls a minute`;
+  return plot(HOUR, label, null,
+    h("path", { class: "bars accent", d: bars(minutes, "calls", top) }),
+    h("path", { class: "limit", d: steps(minutes, "allowed", top) }));
+}
+
+// What of the burst quota was used when the page looked. `samples` are `{at, used, limit}`, oldest first.
+function liveChart(samples, burst, now) {
+  const limit = burst.limit;
+  const used = Math.max(0, limit - burst.left);
+  const top = Math.max(limit, 1, ...samples.map((sample) => sample.used));
+  const x = (at) => (300 + (300_000 * (at - now)) / LIVE_SPAN / 1_000).toFixed(1);
+  const y = (calls) => (100 - (100 * calls) / top).toFixed(1);
+  const shown = samples.filter((sample) => now - sample.at <= LIVE_SPAN);
+  const line = shown.map((sample, index) => {
+    const before = shown[index - 1];
+    // Nothing is drawn across the time that the page did not look.
+    const gap = !before || sample.at - before.at > 30_000;
+    return `${gap ? "M" : "L"}${x(sample.at)},${y(sample.used)}`;
+  });
+  const window = duration(burst.window_ms / 1_000);
+  return h("figure", { class: "chart live" },
+    h("figcaption", null, h("b", null, `Quota of ${window}, live`), h("span", { class: "reading" }, `${count(used)} of ${count(limit)} used`)),
+    h("div", { class: "plot" },
+      plot(300, `${count(used)} of ${count(limit)} calls in ${window} used now`, null,
+        h("path", { class: "line", d: line.join("") }),
+        h("path", { class: "limit", d: `M0,${y(limit)}H300` })),
+      h("span", { class: "top" }, `${count(limit)} in ${window}`)),
+    h("div", { class: "axis" }, h("span", null, "5 min ago"), h("span", null, "now")));
+}
+
+// A part of a whole as a bar.
+function bar(share, tone) {
+  const width = Math.min(100, Math.max(0, 100 * share)).toFixed(2);
+  return h("svg", { class: "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+    h("rect", { class: "rail", width: 100, height: 1 }), h("rect", { class: tone, width, height: 1 }));
+}
+
+// The hour as numbers: for those who cannot see the charts, and for copying.
+function hourTable(minutes, now) {
+  const busy = minutes.filter((minute) => Object.keys(NOTHING).some((field) => minute[field] > 0)).reverse();
+  const heads = ["Minute", "Calls", "Allowed", "429s", "Accepted", "Failed", "Retries", "Waited"];
+  const rows = busy.map((minute) => h("tr", { key: minute.start },
+    h("th", { scope: "row" }, time(new Date(minute.start).toISOString(), now, clock(minute.start).slice(0, 5))),
+    [minute.calls, Math.round(minute.allowed), minute.rate_limit_hits, minute.succeeded, minute.failed, minute.retries]
+      .map((n) => h("td", null, count(n))),
+    h("td", null, milliseconds(minute.wait_ms))));
+  return h("details", { key: "numbers" }, h("summary", null, "The hour in numbers"),
+    busy.length === 0
+      ? h("p", { class: "hint" }, "Nothing happened in the last 60 minutes.")
+      : h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The hour in numbers" },
+        h("table", null, h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", null, rows))));
+}

@@ -1,0 +1,142 @@
+// One location in detail: how it stands, its charts, its failures, and the story of a record.
+
+function detail({ overview, open, now, live, pointed, failures, story, busy }) {
+  if (!overview || open === null) return [];
+  const location = overview.locations.find(({ id }) => id === open);
+  if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
+  const state = situation(location, now);
+  const minutes = lastHour(location, now);
+  return [
+    backLink(),
+    h("h2", { id: "detail-title", tabindex: -1, key: `title ${open}` }, h("bdi", null, location.id),
+      location.scope && location.scope !== location.id ? h("small", null, "scope ", h("bdi", null, location.scope)) : null),
+    h("p", { class: `situation ${state.tone}` }, sign(state.tone), h("span", null, state.text)),
+    location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,
+    actions(location, busy),
+    facts(location, now),
+    h("section", { class: "charts", "aria-label": "Charts" },
+      location.quota?.burst ? liveChart(live.get(open) ?? [], location.quota.burst, now) : null,
+      callsChart(minutes, pointed, now),
+      MULTIPLES.map((multiple) => smallChart(multiple, minutes, pointed)),
+      hourTable(minutes, now)),
+    h("h3", null, "Since counting began"),
+    h("dl", { class: "figures" }, counterFigures(location.counters)),
+    waits(location.counters?.waits),
+    failedRecords(location, failures, busy, now),
+    storySearch(story, now),
+  ];
+}
+
+const backLink = () => h("p", { class: "back" }, h("a", { href: "#/" }, "‹ All locations"));
+
+const button = (action, label, busy, attributes) =>
+  h("button", { type: "button", "data-do": action, "aria-disabled": busy ? "true" : null, ...attributes }, label);
+
+function actions(location, busy) {
+  const pausedBy = location.pause?.reason;
+  const breaker = location.breaker?.state ?? "closed";
+  return h("p", { class: "actions" },
+    pausedBy === "operator" ? null : button("pause", "Pause…", busy),
+    pausedBy === "operator" || pausedBy === "credentials" ? button("resume", "Resume", busy) : null,
+    breaker === "closed" ? null : button("reset-breaker", "Reset breaker…", busy));
+}
+
+function facts(location, now) {
+  const { breaker, due, forecast, pause, quota, waits_for: wait } = location;
+  const oldest = due?.oldest_at ? ["oldest ", time(due.oldest_at, now, ago(due.oldest_at, now))] : [];
+  const empty = forecast ? [", empty at ", time(forecast.empty_at, now)] : [];
+  const probe = breaker?.retry_at ? [", probe at ", time(breaker.retry_at, now)] : [];
+  const daily = quota?.daily;
+  return h("dl", { class: "facts" },
+    fact("Backlog", [`${atLeast(due)} due`, oldest.length > 0 ? ", " : "", ...oldest, ...empty]),
+    fact("Breaker", [plainState(breaker?.state), ...probe], (breaker?.state ?? "closed") !== "closed" && "bad"),
+    fact("Pause", pause ? [waitReason(pause.reason), pause.until ? [", until ", time(pause.until, now)] : ", until resumed"].flat() : "none"),
+    fact("Waits for", wait ? [waitReason(wait.reason), wait.until ? [", until ", time(wait.until, now)] : ""].flat() : "nothing"),
+    daily ? h("div", { class: "daily" }, h("dt", null, "Day's quota"),
+      h("dd", null, `${count(daily.used)} of ${count(daily.limit)} used`, daily.resets_at ? [", anew at ", time(daily.resets_at, now)] : null,
+        bar(daily.limit > 0 ? daily.used / daily.limit : 0, daily.left > 0 ? "accent" : "bad"))) : null);
+}
+
+function waits(byReason) {
+  const entries = Object.entries(byReason ?? {}).filter(([, wait]) => wait.count > 0).sort(([, a], [, b]) => b.ms - a.ms);
+  if (entries.length === 0) return null;
+  const longest = Math.max(...entries.map(([, wait]) => wait.ms), 1);
+  return h("table", { class: "waits" },
+    h("caption", null, "Waits by reason"),
+    h("thead", { class: "unseen" }, h("tr", null, ["Reason", "Times", "Together", "Share"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, entries.map(([reason, wait]) => h("tr", { key: reason },
+      h("th", { scope: "row" }, waitReason(reason)),
+      h("td", null, `${count(wait.count)} ×`),
+      h("td", null, milliseconds(wait.ms)),
+      h("td", { class: "share" }, bar(wait.ms / longest, "quiet"))))));
+}
+
+function failedRecords(location, failures, busy, now) {
+  const known = location.failed?.count ?? 0;
+  const records = failures.records;
+  const codes = [...new Set(records.map((record) => errorOf(record).code).filter(Boolean))].sort();
+  return h("section", { class: "failures", "aria-labelledby": "failures-title" },
+    h("div", { class: "bar-of-tools" },
+      h("h3", { id: "failures-title" }, known > 0 ? `Failed records (${atLeast(location.failed)})` : "Failed records"),
+      failures.outdated ? button("reload-failures", "The list has changed: reload", false) : null),
+    failures.problem ? h("p", { class: "problem" }, failures.problem, " ", button("reload-failures", "Try again", false)) : null,
+    records.length === 0 && !failures.problem ? h("p", { class: "hint" }, failures.loading || known > 0 ? "Loading…" : "None.") : null,
+    records.length > 0 ? h("p", { class: "actions" },
+      button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
+      codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code }))) : null,
+    records.length > 0 ? failureTable(records, busy, now) : null,
+    failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
+}
+
+const errorOf = (record) => record.last_error ?? record.error ?? record;
+
+function failureTable(records, busy, now) {
+  return h("table", { class: "failed-records" },
+    h("caption", { class: "unseen" }, "Records that failed for good, oldest first"),
+    h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Replay"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, records.map((record) => {
+      const name = recordName(record);
+      const error = errorOf(record);
+      return h("tr", { key: name },
+        h("th", { scope: "row" }, button("story", h("bdi", null, name), false, { class: "link", "data-record": name })),
+        h("td", { class: "why" }, h("b", { title: ERROR_CODES[error.code] }, error.code ?? "–"), error.status ? ` ${error.status}` : "", " ",
+          h("bdi", { class: "message" }, error.message ?? ERROR_CODES[error.code] ?? "")),
+        h("td", null, time(record.failed_at ?? error.at, now)),
+        h("td", null, button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` })));
+    })));
+}
+
+const recordName = (record) => record.record ?? `${record.kind}#${record.id ?? record.record_id}`;
+
+function storySearch(story, now) {
+  return h("section", { class: "story", "aria-labelledby": "story-title" },
+    h("h3", { id: "story-title", tabindex: -1 }, "Story of a record"),
+    h("form", { id: "story-form", class: "bar-of-tools" },
+      h("label", null, h("span", { class: "unseen" }, "Kind"),
+        h("select", { name: "kind" }, h("option", { value: "contact" }, "contact"), h("option", { value: "opportunity" }, "opportunity"))),
+      h("label", { class: "grow" }, h("span", { class: "unseen" }, "Record id"),
+        h("input", { name: "id", required: true, placeholder: "Record id", autocomplete: "off", spellcheck: "false" })),
+      h("button", { type: "submit" }, "Look up")),
+    h("div", { "aria-live": "polite" }, storyText(story, now)));
+}
+
+function storyText(story, now) {
+  if (!story) return null;
+  if (story.loading) return h("p", { class: "hint" }, "Looking…");
+  if (story.problem) return h("p", { class: "problem" }, story.problem);
+  return h("div", { class: "card" }, h("h4", null, h("bdi", null, story.name)), fields(story.record, now));
+}
+
+// All that the API tells of a record, whatever that is: names in words, times local.
+function fields(object, now) {
+  const entries = Object.entries(object).filter(([, value]) => value !== null && value !== "");
+  return h("dl", { class: "fields" }, entries.map(([name, value]) => h("div", { key: name }, h("dt", null, plainState(name)), h("dd", null, fieldValue(value, now)))));
+}
+
+function fieldValue(value, now) {
+  if (Array.isArray(value)) return value.length === 0 ? "none" : h("ol", null, value.map((item) => h("li", null, fieldValue(item, now))));
+  if (typeof value === "object" && value !== null) return fields(value, now);
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return time(value, now);
+  if (typeof value === "number") return count(value);
+  return h("bdi", null, String(value));
+}

@@ -1,0 +1,159 @@
+// What is above the single location: overall state, connection, totals, and the list with the troubled ones first.
+
+const HEALTH = {
+  ok: { tone: "good", word: "OK" },
+  degraded: { tone: "warn", word: "Degraded" },
+  failing: { tone: "bad", word: "Failing" },
+};
+const ROWS_AT_ONCE = 100;
+const STALE_TICK_S = 150;
+const COLUMNS = [
+  { by: "id", head: "Location" },
+  { by: "used", head: "Last hour", wide: true },
+  { by: "due", head: "Due" },
+  { by: "failed", head: "Failed" },
+  { by: "trouble", head: "State", wide: true },
+];
+
+// A sign with a shape of its own for each tone, since colour alone does not reach everybody.
+function sign(tone) {
+  const shapes = {
+    good: h("circle", { cx: 6, cy: 6, r: 5 }),
+    warn: h("path", { d: "M6,.5 11.5,11H.5Z" }),
+    bad: h("path", { d: "M1,1h10v10H1Z" }),
+    quiet: h("circle", { cx: 6, cy: 6, r: 4, class: "hollow" }),
+  };
+  return h("svg", { class: `sign ${tone}`, viewBox: "0 0 12 12", "aria-hidden": "true" }, shapes[tone] ?? shapes.quiet);
+}
+
+function healthLine(overview) {
+  if (!overview) return [];
+  const { tone, word } = HEALTH[overview.status] ?? { tone: "quiet", word: plainState(overview.status) };
+  const reasons = overview.reasons ?? [];
+  return [
+    h("p", { class: `status ${tone}` }, sign(tone), h("strong", null, word)),
+    reasons.length > 0 && h("ul", { class: "reasons" }, reasons.slice(0, 5).map((reason) => h("li", null, h("bdi", null, reason)))),
+    reasons.length > 5 && h("p", { class: "hint" }, `and ${count(reasons.length - 5)} more`),
+  ];
+}
+
+function pulse({ overview, connection, now }) {
+  if (!overview) return [];
+  const tick = overview.last_tick;
+  const late = tick && -secondsUntil(tick.at, now) > STALE_TICK_S;
+  const letters = overview.dead_letters ?? 0;
+  return h("dl", { class: "facts" },
+    fact("Last tick", tick ? time(tick.at, now, ago(tick.at, now)) : "none yet", late && "warn"),
+    fact("Dead letters", count(letters), letters > 0 && "warn"),
+    fact(connection.state === "live" ? "Updated" : "Figures of", time(overview.time, now)));
+}
+
+function fact(name, value, tone) {
+  return h("div", { class: tone || null }, h("dt", null, name), h("dd", null, tone ? sign(tone) : null, value));
+}
+
+// The sentence that a screen reader hears once; what changes by the second stands beside it.
+function alarmText(connection) {
+  if (connection.state === "lost") return `Connection lost. ${connection.problem}`;
+  if (connection.state === "refused") return "The key was refused.";
+  return "";
+}
+
+function connectionBanner({ overview, connection, now }) {
+  if (connection.state === "loading") return h("p", { class: "banner" }, "Loading…");
+  if (connection.state === "refused") {
+    return h("div", { class: "banner bad" },
+      h("p", null, "The key was refused. It is wrong, or was revoked. Sign in with another one: the user name does not matter, the key is the password."),
+      h("button", { type: "button", "data-do": "reload" }, "Sign in again"));
+  }
+  if (connection.state !== "lost") return [];
+  const since = new Date(connection.since).toISOString();
+  const next = connection.nextTry === null ? "" : ` Next try ${until(connection.nextTry, now)}.`;
+  return h("div", { class: "banner bad" },
+    h("p", null, "Connection lost at ", time(since, now), ` (${ago(since, now)}). ${connection.problem}${next}`,
+      overview ? h("span", null, " What you see is of ", time(overview.time, now), ".") : null),
+    h("button", { type: "button", "data-do": "poll" }, "Try now"));
+}
+
+function totals(overview) {
+  if (!overview || overview.locations.length === 0) return [];
+  const due = overview.locations.reduce((all, location) => all + (location.due?.count ?? 0), 0);
+  const capped = overview.locations.some((location) => location.due?.capped);
+  return h("dl", { class: "figures" }, figure("Due", atLeast({ count: due, capped })), counterFigures(overview.totals));
+}
+
+function counterFigures(counters) {
+  if (!counters) return [];
+  const waited = Object.values(counters.waits ?? {}).reduce((all, wait) => all + wait.ms, 0);
+  return [
+    figure("Calls", count(counters.calls)),
+    figure("Accepted", count(counters.succeeded)),
+    figure("Failed", count(counters.failed), counters.failed > 0 && "bad"),
+    figure("Success", percent(counters.sync_success_rate)),
+    figure("Retries", count(counters.retry_attempts)),
+    figure("429s", count(counters.rate_limit_hits), counters.rate_limit_hits > 0 && "warn"),
+    figure("Breaker opened", count(counters.circuit_breaker_opens), counters.circuit_breaker_opens > 0 && "warn"),
+    figure("Waited", milliseconds(waited)),
+    figure("Average backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
+  ];
+}
+
+const figure = (name, value, tone) => h("div", { class: tone || null }, h("dt", null, name), h("dd", null, value));
+
+function list({ overview, open, filter, troubled, sort, rows, now }) {
+  if (!overview) return [];
+  if (overview.locations.length === 0) {
+    return h("p", { class: "hint" },
+      "No location has been seen yet. One appears here as soon as a record is put into it, for example with ",
+      h("code", null, "POST /v1/locations/ID/contacts"), ".");
+  }
+  const all = overview.locations.map((location) => ({ location, state: situation(location, now) }));
+  const matching = all.filter((entry) => matches(entry, filter, troubled)).sort(order(sort, now));
+  const shown = matching.slice(0, rows);
+  return [
+    h("table", { class: "list" },
+      h("caption", { class: "unseen" }, "Locations"),
+      h("thead", null, h("tr", null, COLUMNS.map((column) => columnHead(column, sort)))),
+      h("tbody", null, shown.map((entry) => row(entry, open, now)))),
+    matching.length === 0 && h("p", { class: "hint" }, `None of ${plural(all.length, "location")} matches.`),
+    matching.length > shown.length && h("p", { class: "more" },
+      h("button", { type: "button", "data-do": "more-rows" }, `Show ${count(Math.min(ROWS_AT_ONCE, matching.length - shown.length))} more`),
+      ` ${count(shown.length)} of ${count(matching.length)} shown`),
+  ];
+}
+
+function matches({ location, state }, filter, troubled) {
+  if (troubled && state.trouble < 2) return false;
+  const wanted = filter.trim().toLowerCase();
+  return [location.id, location.scope, state.label].some((text) => String(text ?? "").toLowerCase().includes(wanted));
+}
+
+function order({ by, descending }, now) {
+  const value = {
+    id: () => 0,
+    used: ({ location }) => sum(lastHour(location, now), "calls"),
+    due: ({ location }) => location.due?.count ?? 0,
+    failed: ({ location }) => location.failed?.count ?? 0,
+    trouble: ({ state }) => state.trouble,
+  }[by];
+  const sense = descending ? -1 : 1;
+  return (a, b) => sense * (value(a) - value(b)) || (by === "id" ? sense : 1) * a.location.id.localeCompare(b.location.id, "en");
+}
+
+function columnHead({ by, head, wide }, sort) {
+  const sorted = sort.by === by;
+  return h("th", { scope: "col", class: `${by} ${wide ? "wide" : ""}`, "aria-sort": sorted ? (sort.descending ? "descending" : "ascending") : null },
+    h("button", { type: "button", "data-do": "sort", "data-by": by }, head, h("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (sort.descending ? "▾" : "▴") : "")));
+}
+
+function row({ location, state }, open, now) {
+  const failed = location.failed?.count ?? 0;
+  return h("tr", { key: location.id, class: location.id === open ? "open" : null },
+    h("th", { scope: "row", class: "id" },
+      h("a", { href: `#/${encodeURIComponent(location.id)}`, "aria-current": location.id === open ? "true" : null }, h("bdi", null, location.id)),
+      h("span", { class: "state" }, sign(state.tone), state.label)),
+    h("td", { class: "used wide" }, sparkline(lastHour(location, now))),
+    h("td", { class: "due" }, atLeast(location.due)),
+    h("td", { class: failed > 0 ? "failed bad" : "failed" }, atLeast(location.failed)),
+    h("td", { class: "trouble wide" }, state.text));
+}

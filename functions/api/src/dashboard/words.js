@@ -1,0 +1,152 @@
+// Numbers, times and states in words. Pure: what is needed comes in as arguments; the zone is the browser's.
+
+const NUMBER = new Intl.NumberFormat("en");
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+// What a wait is for, as the engine names it.
+const WAIT_REASONS = {
+  pace: "pace of the quota",
+  throttled: "GHL answered 429",
+  credentials: "token refused",
+  operator: "paused by an operator",
+  pause: "pause",
+  breaker: "breaker open",
+  daily_quota: "day's quota used up",
+  backoff: "backoff after a failure",
+  deadline: "next batch",
+  store: "store does not answer",
+};
+
+const ERROR_CODES = {
+  REJECTED: "GHL refuses it as it stands",
+  MAX_RETRIES_EXCEEDED: "failed in passing, retried in vain",
+  AMBIGUOUS: "nobody knows whether GHL has it",
+  INTERNAL: "failed in our own code",
+  UNAUTHORIZED: "token not accepted",
+  RATE_LIMITED: "quota used up",
+  CIRCUIT_OPEN: "breaker was open",
+};
+
+const count = (n) => (Number.isFinite(n) ? NUMBER.format(n) : "–");
+
+const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+// A count that stops being exact somewhere: "1,000+".
+const atLeast = (counted) => (counted ? `${count(counted.count)}${counted.capped ? "+" : ""}` : "–");
+
+// Rounded down, so that 99.99 % never reads as all.
+function percent(share) {
+  if (!Number.isFinite(share)) return "–";
+  return `${NUMBER.format(Math.floor(share * 10_000) / 100)} %`;
+}
+
+// Two units at most: "3 min 20 s".
+function duration(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 1) return "under 1 s";
+  const whole = Math.round(seconds);
+  const units = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => whole >= size);
+  const [unit, size] = units[first];
+  const parts = [`${Math.floor(whole / size)} ${unit}`];
+  const next = units[first + 1];
+  const rest = next && Math.floor((whole % size) / next[1]);
+  if (rest) parts.push(`${rest} ${next[0]}`);
+  return parts.join(" ");
+}
+
+const milliseconds = (ms) => (ms < 1_000 ? `${count(Math.round(ms))} ms` : duration(ms / 1_000));
+
+const clock = (at) => CLOCK.format(at);
+
+// A local time; with its day when that is not today's.
+function localTime(at, now) {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "–";
+  const sameDay = date.toDateString() === new Date(now).toDateString();
+  return sameDay ? clock(date) : `${DAY.format(date)} ${clock(date)}`;
+}
+
+const utc = (at) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
+const secondsUntil = (at, now) => (new Date(at) - now) / 1_000;
+
+// "in 40 s", or "now" if it has come.
+function until(at, now) {
+  const left = secondsUntil(at, now);
+  return left > 0 ? `in ${duration(left)}` : "now";
+}
+
+const ago = (at, now) => `${duration(Math.max(0, -secondsUntil(at, now)))} ago`;
+
+const waitReason = (reason) => WAIT_REASONS[reason] ?? reason;
+
+const plainState = (state) => String(state ?? "unknown").replaceAll("_", " ");
+
+// How a location stands: a sentence for people, and how much it needs one (`trouble` 3 to 0).
+function situation(location, now) {
+  const due = location.due?.count ?? 0;
+  const stop = standstill(location, now);
+  if (stop) return stop;
+  const failed = location.failed?.count ?? 0;
+  const progress = backlog(location, due, now);
+  if (failed > 0) return { ...progress, trouble: 2, tone: "warn" };
+  return { ...progress, trouble: due > 0 || location.state === "syncing" ? 1 : 0 };
+}
+
+// Why nothing goes out, if that is so.
+function standstill(location, now) {
+  const { breaker, pause, waits_for: wait } = location;
+  if (location.enabled === false) {
+    return { label: "switched off", text: "Switched off. Its records stay due.", trouble: 0, tone: "quiet" };
+  }
+  if (breaker?.state === "open") {
+    const probe = breaker.retry_at ? `, probe ${until(breaker.retry_at, now)}` : "";
+    return { label: "breaker open", text: `Stands still: breaker open${probe}.`, trouble: 3, tone: "bad" };
+  }
+  if (breaker?.state === "half_open") {
+    return { label: "probing", text: "Stands still: breaker half open, one call probes GHL.", trouble: 3, tone: "bad" };
+  }
+  if (pause) return paused(pause, now);
+  if (wait?.reason === "daily_quota") {
+    const text = `Waits: the day's quota is used up, goes on ${until(wait.until, now)}.`;
+    return { label: "quota used up", text, trouble: 2, tone: "warn" };
+  }
+  if (location.state === "stopped") {
+    return { label: "stopped", text: "Stopped.", trouble: 3, tone: "bad" };
+  }
+  return null;
+}
+
+function paused(pause, now) {
+  const end = pause.until ? until(pause.until, now) : null;
+  switch (pause.reason) {
+    case "credentials": {
+      const next = end ? `, next try ${end}` : "";
+      return { label: "token refused", text: `Stands still: GHL refuses the token${next}.`, trouble: 3, tone: "bad" };
+    }
+    case "throttled":
+      return { label: "throttled", text: `Waits: GHL answered 429, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
+    case "operator": {
+      const text = `Stands still: paused by an operator, goes on ${end ?? "when resumed"}.`;
+      return { label: "paused", text, trouble: 2, tone: "warn" };
+    }
+    default:
+      return { label: "paused", text: `Stands still: ${waitReason(pause.reason)}.`, trouble: 2, tone: "warn" };
+  }
+}
+
+function backlog(location, due, now) {
+  if (location.forecast) {
+    const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
+    return { label: plainState(location.state), text: `Backlog empty in ${duration(left)}.`, tone: "good" };
+  }
+  const wait = location.waits_for;
+  if (due === 0) return { label: plainState(location.state), text: "Nothing to send.", tone: "quiet" };
+  if (wait) {
+    const text = `Waits: ${waitReason(wait.reason)}${wait.until ? `, goes on ${until(wait.until, now)}` : ""}.`;
+    return { label: plainState(location.state), text, tone: "good" };
+  }
+  return { label: plainState(location.state), text: `${atLeast(location.due)} due, no forecast yet.`, tone: "good" };
+}

@@ -1,0 +1,69 @@
+//! The function as Lambda invokes it: API Gateway's event in (payload format 2.0), its answer out.
+
+use axum::Router;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Service};
+use lambda_runtime::LambdaEvent;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Why an event could not be handled.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// The event is not a request.
+    #[error(
+        "this function expects an event of an HTTP API of API Gateway: {{\"version\": \"2.0\", \"rawPath\": …, \"requestContext\": {{\"http\": …}}, …}}; it got {found}"
+    )]
+    NotARequest {
+        /// What it got, by its shape.
+        found: String,
+    },
+    /// A field of it is not as it should be.
+    #[error("the event of API Gateway is malformed")]
+    Malformed(#[source] serde_json::Error),
+}
+
+/// Answers the request in `event`.
+///
+/// # Errors
+/// When the event is no request. Whatever is wrong with a request is an answer.
+pub async fn handle(router: &Router, event: LambdaEvent<Value>) -> Result<impl Serialize + use<>, EventError> {
+    let LambdaEvent { payload, context } = event;
+    let request = LambdaRequest::ApiGatewayV2(well_formed(request(payload)?));
+    let Ok(response) = Adapter::from(router.clone()).call(LambdaEvent::new(request, context)).await;
+    Ok(response)
+}
+
+fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
+    let not_a_request = |found: &str| EventError::NotARequest { found: found.to_owned() };
+    if !event.is_object() {
+        return Err(not_a_request("something that is not an object"));
+    }
+    if event.get("version").and_then(Value::as_str) != Some("2.0") {
+        return Err(not_a_request("an object without `\"version\": \"2.0\"`"));
+    }
+    if !event.pointer("/requestContext/http").is_some_and(Value::is_object) {
+        return Err(not_a_request("an object without `requestContext.http`"));
+    }
+    serde_json::from_value(event).map_err(EventError::Malformed)
+}
+
+/// What may not stand in a path, though API Gateway hands paths on decoded.
+const NOT_IN_PATHS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const NOT_IN_QUERIES: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+/// The same request, so that `lambda_http` can make a URI of it: it panics where it cannot.
+fn well_formed(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
+    let path = request.raw_path.unwrap_or_default();
+    let path = utf8_percent_encode(&path, NOT_IN_PATHS).to_string();
+    request.raw_path = Some(if path.starts_with('/') { path } else { format!("/{path}") });
+    request.raw_query_string =
+        request.raw_query_string.map(|query| utf8_percent_encode(&query, NOT_IN_QUERIES).to_string());
+    // Nothing here depends on the name that we are called by.
+    request.headers.remove(http::header::HOST);
+    request.request_context.domain_name = None;
+    request
+}

@@ -1,0 +1,82 @@
+//! The HTTP function: takes records in, tells how everything is, and operates locations.
+//!
+//! [`router`] is the whole API. In AWS it stands behind an HTTP API of API Gateway ([`handle`]), locally behind a socket.
+
+mod access;
+mod answer;
+mod body;
+mod exposition;
+mod items;
+mod lambda;
+mod metrics;
+mod openapi;
+mod problem;
+mod routes;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_runtime::ApiAccess;
+pub use lambda::{EventError, handle};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::{Problem, ProblemKind};
+use crate::routes::{locations, page, put, records, state};
+
+/// What the handlers work with.
+#[derive(Clone)]
+struct Api {
+    engine: Engine,
+    access: Arc<ApiAccess>,
+}
+
+/// The API over `engine`, for whom `access` lets in.
+#[must_use]
+pub fn router(engine: Engine, access: ApiAccess) -> Router {
+    let api = Api { engine, access: Arc::new(access) };
+    let open = OpenApiRouter::new().routes(routes!(state::health));
+    let guarded = OpenApiRouter::new()
+        .routes(routes!(state::overview))
+        .routes(routes!(state::metrics))
+        .routes(routes!(page::dashboard))
+        .routes(routes!(locations::location, locations::set_location))
+        .routes(routes!(locations::pause))
+        .routes(routes!(locations::resume))
+        .routes(routes!(locations::reset_breaker))
+        .routes(routes!(put::put_contacts))
+        .routes(routes!(put::put_opportunities))
+        .routes(routes!(records::story))
+        .routes(routes!(records::failed))
+        .routes(routes!(records::replay));
+    let (open, of_open) = open.split_for_parts();
+    let (guarded, mut document) = guarded.split_for_parts();
+    document.merge(of_open);
+    let document = page::Document::new(document);
+
+    let open = open
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), access::optional));
+    let guarded = guarded
+        .route("/openapi.json", get(move || document.clone().serve()))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(nothing_here)
+        .layer(from_fn_with_state(api.clone(), access::required));
+    open.merge(guarded)
+        .layer(DefaultBodyLimit::max(body::MAX_BYTES))
+        .layer(from_fn_with_state(api.clone(), answer::answer))
+        .with_state(api)
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(ProblemKind::NotFound, "GET /openapi.json lists the paths")
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(ProblemKind::MethodNotAllowed, "the header Allow lists the methods that it takes")
+}

@@ -1,0 +1,135 @@
+//! The OpenAPI document: what the handlers say, and what holds for all of them.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    Components, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, Server, Tag,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::ProblemDocument;
+
+/// The document as JSON.
+pub(crate) fn json(paths: OpenApi) -> String {
+    // Strings, lists and maps with string keys only: this cannot fail to serialize.
+    serde_json::to_string(&document(paths)).unwrap_or_default()
+}
+
+fn document(mut document: OpenApi) -> OpenApi {
+    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
+    document.info = InfoBuilder::new()
+        .title("ghl-sync")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .contact(Some(ContactBuilder::new().name(Some("Whoever operates this stack")).build()))
+        .license(Some(license))
+        .build();
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(vec![
+        tag("records", "Putting contacts and opportunities in, and what became of them."),
+        tag("locations", "Settings of locations; stopping and starting them."),
+        tag("state", "How everything is."),
+    ]);
+    document.security = Some(SECURITY.map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).to_vec());
+    document.components.get_or_insert_default().complete();
+    document.paths.paths = std::mem::take(&mut document.paths.paths)
+        .into_iter()
+        .map(|(path, mut item)| {
+            operations(&mut item).for_each(|operation| add_problems(&path, operation));
+            // The router's word for "the rest of the path, slashes and all".
+            (path.replace("{*", "{"), item)
+        })
+        .collect();
+    document
+}
+
+const DESCRIPTION: &str = "Puts contacts and opportunities into GoHighLevel, and tells how they are. A record is \
+    addressed by a location, a kind and an id of your own; putting it again replaces its content. Every answer bears \
+    its request's id in `x-request-id`. Problems are documents of RFC 9457.";
+
+fn tag(name: &str, description: &str) -> Tag {
+    TagBuilder::new().name(name).description(Some(description)).build()
+}
+
+/// The ways to show a key.
+const SECURITY: [&str; 3] = ["bearer", "header", "basic"];
+
+trait Complete {
+    fn complete(&mut self);
+}
+
+impl Complete for Components {
+    /// Adds what no handler names: the ways in, and the ways that things go wrong.
+    fn complete(&mut self) {
+        self.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        self.add_security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))));
+        self.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+        let mut schemas = vec![(ProblemDocument::name().into_owned(), ProblemDocument::schema())];
+        ProblemDocument::schemas(&mut schemas);
+        self.schemas.extend(schemas);
+        for problem in &PROBLEMS {
+            let content = Content::new(Some(Ref::from_schema_name(ProblemDocument::name())));
+            let response =
+                ResponseBuilder::new().description(problem.description).content("application/problem+json", content);
+            self.responses.insert(problem.name.to_owned(), response.build().into());
+        }
+    }
+}
+
+/// One way that things go wrong.
+struct Way {
+    status: &'static str,
+    name: &'static str,
+    description: &'static str,
+    can_happen: fn(&Operation, &str) -> bool,
+}
+
+const fn way(
+    status: &'static str,
+    name: &'static str,
+    description: &'static str,
+    can_happen: fn(&Operation, &str) -> bool,
+) -> Way {
+    Way { status, name, description, can_happen }
+}
+
+static PROBLEMS: [Way; 11] = [
+    way("400", "BadRequest", "The path, the query or the body cannot be read", |_, path| path.contains('{')),
+    way("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
+    way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, _| changes(operation)),
+    way("404", "NotFound", "The location or the record is unknown", |_, path| path.contains('{')),
+    way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
+    way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
+    way("413", "TooLarge", "The body is larger than 4 MiB, or has more than 10,000 items", |operation, _| reads(operation)),
+    way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| reads(operation)),
+    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, path| reads(operation) || path.ends_with("/records")),
+    way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
+    way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
+];
+
+fn changes(operation: &Operation) -> bool {
+    !operation.responses.responses.contains_key("200") || reads(operation)
+}
+
+fn reads(operation: &Operation) -> bool {
+    operation.request_body.is_some()
+}
+
+fn has_precondition(operation: &Operation) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "If-Match",
+        RefOr::Ref(_) => false,
+    })
+}
+
+fn add_problems(path: &str, operation: &mut Operation) {
+    for problem in PROBLEMS.iter().filter(|problem| (problem.can_happen)(operation, path)).collect::<Vec<_>>() {
+        let reference = RefOr::Ref(Ref::from_response_name(problem.name));
+        operation.responses.responses.entry(problem.status.to_owned()).or_insert(reference);
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post].into_iter().flatten()
+}

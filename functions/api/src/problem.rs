@@ -1,0 +1,246 @@
+//! What is wrong, as a problem document (RFC 9457). Nothing of what a caller sent is repeated in one, but names of fields.
+
+use std::borrow::Cow;
+
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ghl_sync_engine::ports::PortError;
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+/// The kinds of problem there are. `type` of the document is `urn:ghl-sync:` and the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    /// The request cannot be read at all.
+    BadRequest,
+    /// No key, or none that is accepted.
+    Unauthorized,
+    /// The caller may not do this, or not in this way.
+    Forbidden,
+    /// There is no such path.
+    NotFound,
+    /// There is no such location.
+    UnknownLocation,
+    /// There is no such record.
+    UnknownRecord,
+    /// The path does not take this method.
+    MethodNotAllowed,
+    /// What was to be changed has changed meanwhile.
+    PreconditionFailed,
+    /// The body is too large.
+    TooLarge,
+    /// The body is of a type, charset or encoding that is not read here.
+    UnsupportedMediaType,
+    /// The request can be read, and says something that cannot be.
+    Invalid,
+    /// A bug of ours.
+    Internal,
+    /// A store or a queue did not answer.
+    Unavailable,
+}
+
+impl ProblemKind {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
+            ProblemKind::Unauthorized => StatusCode::UNAUTHORIZED,
+            ProblemKind::Forbidden => StatusCode::FORBIDDEN,
+            ProblemKind::NotFound | ProblemKind::UnknownLocation | ProblemKind::UnknownRecord => StatusCode::NOT_FOUND,
+            ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ProblemKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            ProblemKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemKind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ProblemKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ProblemKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ProblemKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn urn(self) -> &'static str {
+        match self {
+            ProblemKind::BadRequest => "urn:ghl-sync:bad-request",
+            ProblemKind::Unauthorized => "urn:ghl-sync:unauthorized",
+            ProblemKind::Forbidden => "urn:ghl-sync:forbidden",
+            ProblemKind::NotFound => "urn:ghl-sync:not-found",
+            ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
+            ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
+            ProblemKind::MethodNotAllowed => "urn:ghl-sync:method-not-allowed",
+            ProblemKind::PreconditionFailed => "urn:ghl-sync:precondition-failed",
+            ProblemKind::TooLarge => "urn:ghl-sync:too-large",
+            ProblemKind::UnsupportedMediaType => "urn:ghl-sync:unsupported-media-type",
+            ProblemKind::Invalid => "urn:ghl-sync:invalid",
+            ProblemKind::Internal => "urn:ghl-sync:internal",
+            ProblemKind::Unavailable => "urn:ghl-sync:unavailable",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            ProblemKind::BadRequest => "The request cannot be read",
+            ProblemKind::Unauthorized => "A valid API key is needed",
+            ProblemKind::Forbidden => "This is not allowed",
+            ProblemKind::NotFound => "There is nothing at this path",
+            ProblemKind::UnknownLocation => "The location is unknown",
+            ProblemKind::UnknownRecord => "The record is unknown",
+            ProblemKind::MethodNotAllowed => "The path does not take this method",
+            ProblemKind::PreconditionFailed => "It has changed meanwhile",
+            ProblemKind::TooLarge => "The request is too large",
+            ProblemKind::UnsupportedMediaType => "The body is of a type that is not read here",
+            ProblemKind::Invalid => "The request is not valid",
+            ProblemKind::Internal => "Something went wrong here",
+            ProblemKind::Unavailable => "A store or a queue did not answer",
+        }
+    }
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct FieldProblem {
+    /// Which item of the body, counted from 0; absent where the body is no list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 41)]
+    pub(crate) index: Option<usize>,
+    /// Which field, as a path; empty for the item as a whole.
+    #[schema(example = "contact.email")]
+    pub(crate) field: String,
+    /// What is wrong with it.
+    #[schema(example = "is not an e-mail address")]
+    pub(crate) detail: String,
+}
+
+/// A request that was not done as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {detail}", .kind.title())]
+pub(crate) struct Problem {
+    pub(crate) kind: ProblemKind,
+    pub(crate) detail: Cow<'static, str>,
+    pub(crate) errors: Vec<FieldProblem>,
+}
+
+/// A problem as it is written (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument {
+    /// Which kind of problem: `urn:ghl-sync:` and a word.
+    #[serde(rename = "type")]
+    #[schema(format = "uri", example = "urn:ghl-sync:invalid")]
+    kind: &'static str,
+    /// The kind of problem in words.
+    #[schema(example = "The request is not valid")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, example = 422)]
+    status: u16,
+    /// What is wrong, and what would be right.
+    #[schema(example = "none of the 1 items was accepted")]
+    detail: Cow<'static, str>,
+    /// This occurrence: `urn:ghl-sync:request:` and the request's id, as in the header `x-request-id` and the log.
+    #[schema(format = "uri", example = "urn:ghl-sync:request:4c1f0d7e9a3b2c65")]
+    instance: String,
+    /// The fields that are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldProblem>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// One field is wrong.
+    pub(crate) fn field(kind: ProblemKind, field: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let (field, detail) = (field.into(), detail.into());
+        let text = if field.is_empty() { detail.clone() } else { format!("{field} {detail}") };
+        Problem { kind, detail: text.into(), errors: vec![FieldProblem { index: None, field, detail }] }
+    }
+
+    /// Answers the request `request_id` with this problem.
+    pub(crate) fn render(self, request_id: &str) -> Response {
+        let Problem { kind, detail, errors } = self;
+        let document = ProblemDocument {
+            kind: kind.urn(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail,
+            instance: format!("urn:ghl-sync:request:{request_id}"),
+            errors,
+        };
+        let mut response = (kind.status(), axum::Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match kind {
+            ProblemKind::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+            }
+            ProblemKind::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Basic comes with it so that a browser asks for the key.
+const CHALLENGE: &str = r#"Bearer realm="ghl-sync", Basic realm="ghl-sync", charset="UTF-8""#;
+/// A store that does not answer is throttled, or gone for longer than it makes sense to wait for.
+const RETRY_AFTER_S: &str = "5";
+
+/// The problem travels to the outermost layer, which knows the request's id and writes the document.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<PortError> for Problem {
+    fn from(port_error: PortError) -> Problem {
+        error!(event = "port_failed", action = port_error.action, error = ghl_sync_runtime::causes(&port_error));
+        Problem::new(ProblemKind::Unavailable, "try again; doing it twice does no harm")
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Problem {
+        match rejection {
+            PathRejection::FailedToDeserializePathParams(failed) => {
+                Problem::new(ProblemKind::BadRequest, path_fault(failed.kind()))
+            }
+            _ => Problem::new(ProblemKind::Internal, "the path has no parameters"),
+        }
+    }
+}
+
+fn path_fault(kind: &axum::extract::path::ErrorKind) -> Cow<'static, str> {
+    use axum::extract::path::ErrorKind;
+    match kind {
+        ErrorKind::InvalidUtf8InPathParam { key } => format!("{key} in the path is not UTF-8").into(),
+        ErrorKind::DeserializeError { key, message, .. } => format!("{key} in the path: {message}").into(),
+        ErrorKind::Message(message) => format!("the path is not valid: {message}").into(),
+        _ => "the path is not valid".into(),
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(_: QueryRejection) -> Problem {
+        Problem::new(ProblemKind::BadRequest, "the query cannot be read")
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Problem {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let megabytes = crate::body::MAX_BYTES >> 20;
+            return Problem::new(
+                ProblemKind::TooLarge,
+                format!("the body is larger than {megabytes} MiB; send it in parts"),
+            );
+        }
+        Problem::new(ProblemKind::BadRequest, "the body ended early")
+    }
+}

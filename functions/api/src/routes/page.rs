@@ -1,0 +1,87 @@
+//! What is the same for everybody: the dashboard's page and the OpenAPI document.
+
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use axum::body::Bytes;
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use utoipa::openapi::OpenApi;
+
+use crate::openapi;
+
+/// Shows the dashboard.
+///
+/// One page, with nothing to load but numbers. A browser asks for the key as the password of HTTP Basic.
+#[utoipa::path(
+    get,
+    path = "/dashboard",
+    tag = "state",
+    responses((status = 200, description = "A page that shows the overview, live", body = String, content_type = "text/html")),
+)]
+pub(crate) async fn dashboard() -> impl IntoResponse {
+    static PAGE: LazyLock<Page> = LazyLock::new(Page::assemble);
+    ([(header::CONTENT_SECURITY_POLICY, PAGE.policy.clone())], Html(PAGE.html.clone()))
+}
+
+/// The page, put together when it is first asked for.
+struct Page {
+    html: Bytes,
+    policy: HeaderValue,
+}
+
+const FRAME: &str = include_str!("../dashboard/index.html");
+const STYLE: &str = include_str!("../dashboard/style.css");
+/// In the order in which they use each other.
+const SCRIPTS: [&str; 6] = [
+    include_str!("../dashboard/words.js"),
+    include_str!("../dashboard/dom.js"),
+    include_str!("../dashboard/charts.js"),
+    include_str!("../dashboard/overview.js"),
+    include_str!("../dashboard/location.js"),
+    include_str!("../dashboard/app.js"),
+];
+
+impl Page {
+    /// Only this style and this script run in it, and it speaks with nobody but us.
+    fn assemble() -> Page {
+        let script = SCRIPTS.concat();
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+            sha256(STYLE),
+            sha256(&script)
+        );
+        let html = FRAME.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
+        // Base64 and the words above are all there is in it; were it otherwise, nothing at all may run.
+        let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Page { html: html.into(), policy }
+    }
+}
+
+fn sha256(text: &str) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(text))
+}
+
+/// The OpenAPI document, written when it is first asked for: a cold start need not wait for it.
+#[derive(Clone)]
+pub(crate) struct Document(Arc<Written>);
+
+struct Written {
+    paths: OpenApi,
+    json: OnceLock<Bytes>,
+}
+
+impl Document {
+    pub(crate) fn new(paths: OpenApi) -> Document {
+        Document(Arc::new(Written { paths, json: OnceLock::new() }))
+    }
+
+    pub(crate) async fn serve(self) -> impl IntoResponse {
+        let Written { paths, json } = &*self.0;
+        let json = json.get_or_init(|| openapi::json(paths.clone()).into()).clone();
+        ([(header::CONTENT_TYPE, "application/json")], json)
+    }
+}

@@ -1,0 +1,101 @@
+//! Putting records in: each item is accepted or refused by itself, and an idle location starts at once.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use ghl_sync_engine::ports::Put as Stored;
+
+use super::{KnownLocation, LocationPath};
+use crate::Api;
+use crate::items::{ContactItem, Item, Items, OneOrMore, OpportunityItem, Sorted};
+use crate::problem::{FieldProblem, Problem, ProblemKind};
+use crate::wire::{Put, PutItem, PutResult};
+
+/// Puts contacts in.
+///
+/// The body is one item, a JSON list of items, or one item a line (`application/x-ndjson`); at most 10,000 items and
+/// 4 MiB. Each item is accepted or refused by itself. An accepted record is due at once; what GHL has already is not
+/// sent again. Of several items with one id the last one stands. Sending a request again does no harm.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/contacts",
+    tag = "records",
+    params(LocationPath),
+    request_body(content(
+        (OneOrMore<ContactItem> = "application/json"),
+        (ContactItem = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 202, description = "All items are accepted", body = Put),
+        (status = 207, description = "Some items are accepted; `items` says which", body = Put),
+    ),
+)]
+pub(crate) async fn put_contacts(
+    State(api): State<Api>,
+    location: KnownLocation,
+    items: Items<ContactItem>,
+) -> Result<Response, Problem> {
+    put(&api, &location, items).await
+}
+
+/// Puts opportunities in.
+///
+/// As with contacts. An opportunity that names a contact by your id (`contactRecord`) waits until GHL has that contact.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/opportunities",
+    tag = "records",
+    params(LocationPath),
+    request_body(content(
+        (OneOrMore<OpportunityItem> = "application/json"),
+        (OpportunityItem = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 202, description = "All items are accepted", body = Put),
+        (status = 207, description = "Some items are accepted; `items` says which", body = Put),
+    ),
+)]
+pub(crate) async fn put_opportunities(
+    State(api): State<Api>,
+    location: KnownLocation,
+    items: Items<OpportunityItem>,
+) -> Result<Response, Problem> {
+    put(&api, &location, items).await
+}
+
+async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> Result<Response, Problem> {
+    let Sorted { records, places, refused } = items.sort(&location.id, location.settings.default_priority);
+    if records.is_empty() {
+        let detail = format!("none of the {} items is accepted", refused.len());
+        return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });
+    }
+    // Whoever could not be started is started by the next tick, and the engine has logged it.
+    let stored = api.engine.put_and_start(&records).await.items;
+    let mut put = Put { stored: 0, unchanged: 0, refused: refused.len() as u64, failed: 0, items: Vec::new() };
+    for ((record, index), stored) in records.into_iter().zip(places).zip(&stored) {
+        let (counter, result) = match stored {
+            Ok(Stored::Stored) => (&mut put.stored, PutResult::Stored),
+            Ok(Stored::Unchanged) => (&mut put.unchanged, PutResult::Unchanged),
+            Err(_) => (&mut put.failed, PutResult::Failed),
+        };
+        *counter += 1;
+        put.items.push(PutItem { index, id: Some(record.id.into()), result, errors: Vec::new() });
+    }
+    if put.stored + put.unchanged == 0 {
+        return Err(stored.into_iter().find_map(Result::err).map_or_else(nothing_stored, Problem::from));
+    }
+    put.items.extend(refused.into_iter().map(of_refused));
+    put.items.sort_unstable_by_key(|item| item.index);
+    let status = if put.refused + put.failed == 0 { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    Ok((status, Json(put)).into_response())
+}
+
+fn nothing_stored() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "nothing could be stored; send all of it again")
+}
+
+fn of_refused(FieldProblem { index, field, detail }: FieldProblem) -> PutItem {
+    let errors = vec![FieldProblem { index: None, field, detail }];
+    PutItem { index: index.unwrap_or_default(), id: None, result: PutResult::Refused, errors }
+}

@@ -1,0 +1,182 @@
+//! Records: the story of one, those that failed, and another chance for them.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use ghl_sync_engine::domain::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
+use ghl_sync_engine::usecase::{FailedRecords, ReplayError, Replayed as What};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{InPath, KnownLocation, LocationPath, unknown_location};
+use crate::Api;
+use crate::body::JsonBody;
+use crate::problem::{Problem, ProblemKind};
+use crate::wire::{FailedList, Replay, Replayed, Story};
+
+/// Longest that one request replays: API Gateway stops waiting after 30 s.
+const REPLAY_TIME: Duration = Duration::from_secs(15);
+const DEFAULT_PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+
+/// The path of a record.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct RecordPath {
+    /// GHL's id of the location (sub-account).
+    #[param(inline, example = "loc_demo")]
+    location_id: LocationId,
+    /// What it is.
+    #[param(inline)]
+    kind: Kind,
+    /// Your own id of it.
+    #[param(inline, example = "crm-42")]
+    record_id: RecordId,
+}
+
+/// Tells the whole story of a record.
+///
+/// Where it stands, what went wrong last in GHL's own words, what it waits for now, and when it should go out.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/records/{kind}/{*record_id}",
+    tag = "records",
+    params(RecordPath),
+    responses((status = 200, description = "Its story", body = Story)),
+)]
+pub(crate) async fn story(
+    State(api): State<Api>,
+    InPath(RecordPath { location_id, kind, record_id }): InPath<RecordPath>,
+) -> Result<Json<Story>, Problem> {
+    let key = RecordKey { kind, id: record_id };
+    let story = api.engine.record_story(&location_id, &key).await?;
+    let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
+    Ok(Json(story.ok_or_else(unknown)?.into()))
+}
+
+/// Which records to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listing {
+    /// Where they stand; those that failed for good can be listed.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    #[expect(dead_code, reason = "there is one state to list")]
+    state: ListedState,
+    /// Where the page before ended.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+    /// Most records of the page.
+    #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+}
+
+/// States that can be listed.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ListedState {
+    /// Failed for good.
+    #[default]
+    Failed,
+}
+
+/// Lists the records that failed for good.
+///
+/// The oldest failure comes first. What has failed stays listed until it is replayed or put again.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/records",
+    tag = "records",
+    params(LocationPath, Listing),
+    responses((status = 200, description = "A page of them", body = FailedList)),
+)]
+pub(crate) async fn failed(
+    State(api): State<Api>,
+    location: KnownLocation,
+    InQuery(Listing { cursor, limit, .. }): InQuery<Listing>,
+) -> Result<Json<FailedList>, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        let detail = format!("must be a whole number from 1 to {LARGEST_PAGE}");
+        return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
+    }
+    let after = cursor.as_deref().map(cursor_of).transpose()?;
+    let FailedRecords { records, next } = api.engine.failed_records(&location.id, after.as_ref(), limit).await?;
+    let records = records.into_iter().map(Story::from).collect();
+    Ok(Json(FailedList { records, cursor: next.map(|next| next.to_string()) }))
+}
+
+fn cursor_of(text: &str) -> Result<FailedCursor, Problem> {
+    text.parse().map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave"))
+}
+
+/// Gives failed records another chance.
+///
+/// They are due again with their attempts counted anew, and an idle location starts at once. A great many take more
+/// than one request: go on with `cursor` until it is null.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/replay",
+    tag = "records",
+    params(LocationPath),
+    request_body = Replay,
+    responses((status = 200, description = "What was replayed", body = Replayed)),
+)]
+pub(crate) async fn replay(
+    State(api): State<Api>,
+    InPath(LocationPath { location_id }): InPath<LocationPath>,
+    JsonBody(replay): JsonBody<Replay>,
+) -> Result<Json<Replayed>, Problem> {
+    let (what, mut after) = what(replay)?;
+    let clock = &api.engine.ports().clock;
+    let enough = clock.now() + REPLAY_TIME;
+    let mut sum = Replayed::default();
+    loop {
+        let report = api.engine.replay(&location_id, &what, after.as_ref()).await?;
+        sum.replayed += report.replayed;
+        sum.skipped += report.skipped;
+        sum.not_written += report.not_written;
+        after = report.next;
+        if after.is_none() || clock.now() >= enough {
+            break;
+        }
+    }
+    sum.cursor = after.map(|next| next.to_string());
+    Ok(Json(sum))
+}
+
+fn what(replay: Replay) -> Result<(What, Option<FailedCursor>), Problem> {
+    let after = replay.cursor.as_deref().map(cursor_of).transpose()?;
+    let invalid = |field: &str, detail: &str| Err(Problem::field(ProblemKind::Invalid, field, detail));
+    match (replay.all, replay.code, replay.records) {
+        (true, None, None) => Ok((What::All, after)),
+        (false, Some(code), None) => Ok((What::Code(code), after)),
+        (false, None, Some(_)) if after.is_some() => invalid("cursor", "goes with `all` or `code`"),
+        (false, None, Some(records)) => Ok((What::Records(records), None)),
+        _ => invalid("all", "or `code` or `records` must be given, and only one of them"),
+    }
+}
+
+/// What stands in the query; what cannot stand there is a problem.
+pub(crate) struct InQuery<T>(T);
+
+impl<S: Send + Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequestParts<S> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Problem> {
+        let Query(query) = Query::from_request_parts(parts, state).await?;
+        Ok(InQuery(query))
+    }
+}
+
+impl From<ReplayError> for Problem {
+    fn from(error: ReplayError) -> Problem {
+        match error {
+            ReplayError::Unknown(_) => unknown_location(),
+            ReplayError::TooMany(_) => Problem::field(ProblemKind::Invalid, "records", "lists more than 500"),
+            ReplayError::Port(failed) => failed.into(),
+        }
+    }
+}

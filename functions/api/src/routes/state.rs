@@ -1,0 +1,74 @@
+//! How everything is: for load balancers, for people, for Prometheus.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use ghl_sync_engine::usecase::Detail;
+use tracing::error;
+
+use crate::Api;
+use crate::access::Caller;
+use crate::exposition::Format;
+use crate::metrics;
+use crate::problem::Problem;
+use crate::wire::{Health, Overview, Status};
+
+/// Says whether all is well.
+///
+/// 503 while something stands still: a breaker that is not closed, a scheduler that does not run, a store that does
+/// not answer. Without a key it says nothing but that.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "state",
+    security((), ("bearer" = []), ("header" = []), ("basic" = [])),
+    responses(
+        (status = 200, description = "`ok`, or `degraded`: it runs, and something wants to be looked at", body = Health),
+        (status = 503, description = "`failing`: something stands still", body = Health),
+    ),
+)]
+pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
+    let health = match api.engine.overview(Detail::State).await {
+        Ok(overview) if caller.is_some() => Health::in_full(overview),
+        Ok(overview) => Health::in_short(overview.health.into(), overview.time),
+        Err(failed) => {
+            error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
+            Health::in_short(Status::Failing, api.engine.ports().clock.now())
+        }
+    };
+    let status = if health.status == Status::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(health))
+}
+
+/// Tells how everything is.
+///
+/// This is what the dashboard shows: each location with its breaker, quota, backlog, failures and counters.
+#[utoipa::path(
+    get,
+    path = "/v1/overview",
+    tag = "state",
+    responses((status = 200, description = "How everything is", body = Overview)),
+)]
+pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Problem> {
+    Ok(Json(api.engine.overview(Detail::Counters).await?.into()))
+}
+
+/// The same in numbers, for Prometheus.
+///
+/// In Prometheus' text format, or as OpenMetrics where the request accepts it.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "state",
+    responses((status = 200, description = "Metrics", content(
+        (String = "text/plain"),
+        (String = "application/openmetrics-text"),
+    ))),
+)]
+pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::accepted(accept);
+    let overview = api.engine.overview(Detail::Counters).await?;
+    Ok(([(header::CONTENT_TYPE, format.content_type())], metrics::text(format, &overview)))
+}

@@ -1,0 +1,201 @@
+//! Records: what became of a put, a record's story, failures and their replay.
+
+use ghl_sync_engine::domain::{ErrorCode, LastError, RecordKey};
+use ghl_sync_engine::usecase::{RecordStory, WaitsFor};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+use crate::problem::FieldProblem;
+
+/// What became of the items of a put.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Put {
+    /// Items that were stored, and are due.
+    pub(crate) stored: u64,
+    /// Items that GHL has already.
+    pub(crate) unchanged: u64,
+    /// Items that were refused.
+    pub(crate) refused: u64,
+    /// Items that could not be stored: send them again.
+    pub(crate) failed: u64,
+    /// Each item, in the order of the body.
+    pub(crate) items: Vec<PutItem>,
+}
+
+/// What became of one item.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PutItem {
+    /// Which item of the body, counted from 0.
+    pub(crate) index: usize,
+    /// The record's id, if the item could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) id: Option<String>,
+    /// What became of it.
+    pub(crate) result: PutResult,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) errors: Vec<FieldProblem>,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PutResult {
+    /// Stored, and due.
+    Stored,
+    /// GHL has this content already: nothing is sent.
+    Unchanged,
+    /// It is not valid; `errors` says why.
+    Refused,
+    /// The store did not take it. Send it again; doing it twice does no harm.
+    Failed,
+}
+
+/// A record, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Story {
+    /// Which record, as the log and a replay name it.
+    #[schema(example = "contact#crm-42")]
+    pub(crate) record: String,
+    /// What it is.
+    pub(crate) kind: &'static str,
+    /// Your own id of it.
+    pub(crate) id: String,
+    /// Where it stands: `due`, `waiting`, `accepted`, `failed` or `dry_run`.
+    #[schema(example = "due")]
+    pub(crate) state: &'static str,
+    /// Grows with every put that changed something; 0 if the record cannot be read.
+    pub(crate) version: u64,
+    /// The version that GHL accepted last.
+    pub(crate) accepted_version: Option<u64>,
+    /// When that was.
+    pub(crate) accepted_at: Option<Time>,
+    /// GHL's id of it.
+    pub(crate) ghl_id: Option<String>,
+    /// How urgent.
+    #[schema(example = "normal")]
+    pub(crate) priority: &'static str,
+    /// When it was put last.
+    pub(crate) put_at: Option<Time>,
+    /// When it is due; null when it is not.
+    pub(crate) due_at: Option<Time>,
+    /// When it failed for good; null when it has not.
+    pub(crate) failed_at: Option<Time>,
+    /// Batches in which it failed in a way that counts.
+    pub(crate) attempts: u32,
+    /// What went wrong last.
+    pub(crate) last_error: Option<RecordError>,
+    /// The request that a dry run would have sent.
+    pub(crate) dry_run: Option<String>,
+    /// What it waits for now; null if nothing stands in its way, or it is not due.
+    pub(crate) waits_for: Option<RecordWait>,
+    /// About when it should go out; null if nobody can say.
+    pub(crate) expected_at: Option<Time>,
+}
+
+/// What went wrong with a record.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordError {
+    /// In one word.
+    #[schema(example = "REJECTED")]
+    pub(crate) code: &'static str,
+    /// The HTTP status, if GHL answered.
+    pub(crate) status: Option<u16>,
+    /// In GHL's own words.
+    pub(crate) message: String,
+    /// When.
+    pub(crate) at: Time,
+}
+
+/// What a record waits for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordWait {
+    /// What for: `batch`, `record`, `disabled`, `backoff`, `pace`, `breaker`, `daily_quota`, `operator`, …
+    #[schema(example = "backoff")]
+    pub(crate) reason: &'static str,
+    /// The other record that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) record: Option<String>,
+    /// Until when; null if nobody knows.
+    pub(crate) until: Option<Time>,
+}
+
+impl From<RecordStory> for Story {
+    fn from(story: RecordStory) -> Story {
+        Story {
+            record: story.key.to_string(),
+            kind: story.key.kind.as_str(),
+            id: story.key.id.into(),
+            state: story.state.as_str(),
+            version: story.version,
+            accepted_version: story.accepted_version,
+            accepted_at: Time::maybe(story.accepted_at),
+            ghl_id: story.ghl_id.map(String::from),
+            priority: story.priority.as_str(),
+            put_at: Time::maybe(story.put_at),
+            due_at: Time::maybe(story.due_at),
+            failed_at: Time::maybe(story.failed_at),
+            attempts: story.attempts,
+            last_error: story.last_error.map(RecordError::from),
+            dry_run: story.dry_run,
+            waits_for: story.waits_for.map(|(wait, until)| RecordWait {
+                reason: wait.as_str(),
+                record: match &wait {
+                    WaitsFor::Record(key) => Some(key.to_string()),
+                    _ => None,
+                },
+                until: Time::maybe(until),
+            }),
+            expected_at: Time::maybe(story.expected_at),
+        }
+    }
+}
+
+impl From<LastError> for RecordError {
+    fn from(LastError { code, status, message, at }: LastError) -> RecordError {
+        RecordError { code: code.as_str(), status, message, at: Time(at) }
+    }
+}
+
+/// A page of failed records.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailedList {
+    /// The records, the oldest failure first. A page may hold fewer than asked for, and still not be the last.
+    pub(crate) records: Vec<Story>,
+    /// Where to go on; null on the last page.
+    pub(crate) cursor: Option<String>,
+}
+
+/// Which failed records shall have another chance: exactly one of `all`, `code` and `records`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "code": "REJECTED" }))]
+pub(crate) struct Replay {
+    /// All that stand as failed.
+    #[serde(default)]
+    pub(crate) all: bool,
+    /// Those whose last error is this one.
+    pub(crate) code: Option<ErrorCode>,
+    /// These.
+    #[schema(value_type = Option<Vec<String>>, max_items = 500, example = json!(["contact#crm-42"]))]
+    pub(crate) records: Option<Vec<RecordKey>>,
+    /// With `all` or `code`: where an earlier replay ended.
+    pub(crate) cursor: Option<String>,
+}
+
+/// What a replay did.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Replayed {
+    /// Records that are due again.
+    pub(crate) replayed: u64,
+    /// Records that were left as they are: not failed, unknown, of another error, or unreadable.
+    pub(crate) skipped: u64,
+    /// Records that could not be written; replay again.
+    pub(crate) not_written: u64,
+    /// Where to go on: there are more than could be replayed in the time; null when all was seen.
+    pub(crate) cursor: Option<String>,
+}

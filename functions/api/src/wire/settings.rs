@@ -1,0 +1,172 @@
+//! Settings of a location, and what an operator does to it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{self, Api, CredentialsRef, LocationSettings, Priority, SettingsOverlay};
+use ghl_sync_engine::usecase::LocationView;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::milliseconds;
+
+/// How a location is treated.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LocationDocument {
+    /// Its id.
+    #[schema(example = "loc_demo")]
+    id: String,
+    /// Advances with every change; 0 when nothing was ever set. The header `ETag` holds it, too.
+    revision: u64,
+    /// What holds.
+    settings: Settings,
+    /// What of it was set here; the rest is as the environment says.
+    overrides: Overrides,
+}
+
+/// What is set for a location. What is absent or null is as the environment says.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "pace": { "limit": 80, "window_ms": 10000 }, "default_priority": "low" }))]
+pub(crate) struct Overrides {
+    /// Whether it is synced at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    /// GHL's API that serves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<Api>,
+    /// Where its token is, never the token itself: `env:GHL_TOKEN`, or `env:GHL_LOCATIONS/` and a location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^env:GHL_(TOKEN|LOCATIONS/[A-Za-z0-9_-]{1,64})$")]
+    credentials: Option<CredentialsRef>,
+    /// The burst quota.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pace: Option<Pace>,
+    /// Calls per day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_000_000_000_u64)]
+    daily_limit: Option<u64>,
+    /// So many calls of the day are kept for records of high priority; less than the daily limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 999_999_999)]
+    daily_reserve: Option<u64>,
+    /// Do everything but the call to GHL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
+    /// The priority of records that are put without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_priority: Option<Priority>,
+}
+
+/// What holds for a location.
+#[derive(Debug, Serialize, ToSchema)]
+struct Settings {
+    /// The rate scope that its calls count toward.
+    scope: String,
+    /// Whether it is synced at all.
+    enabled: bool,
+    /// GHL's API that serves it.
+    api: Api,
+    /// Where its token is; never the token itself.
+    #[schema(example = "env:GHL_TOKEN")]
+    credentials: String,
+    /// The burst quota.
+    pace: Pace,
+    /// Calls per day.
+    daily_limit: u64,
+    /// So many calls of the day are kept for records of high priority.
+    daily_reserve: u64,
+    /// Do everything but the call to GHL.
+    dry_run: bool,
+    /// The priority of records that are put without one.
+    default_priority: Priority,
+}
+
+/// A quota of calls.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Pace {
+    /// Calls per window.
+    #[schema(value_type = u32, minimum = 1, maximum = 10_000)]
+    limit: NonZeroU32,
+    /// Length of the window, in milliseconds.
+    #[schema(minimum = 100, maximum = 3_600_000)]
+    window_ms: u64,
+}
+
+impl From<Pace> for domain::Pace {
+    fn from(Pace { limit, window_ms }: Pace) -> domain::Pace {
+        domain::Pace { limit, window: Duration::from_millis(window_ms) }
+    }
+}
+
+impl From<domain::Pace> for Pace {
+    fn from(domain::Pace { limit, window }: domain::Pace) -> Pace {
+        Pace { limit, window_ms: milliseconds(window) }
+    }
+}
+
+impl From<Overrides> for SettingsOverlay {
+    fn from(set: Overrides) -> SettingsOverlay {
+        SettingsOverlay {
+            enabled: set.enabled,
+            api: set.api,
+            credentials: set.credentials,
+            pace: set.pace.map(domain::Pace::from),
+            daily_limit: set.daily_limit,
+            daily_reserve: set.daily_reserve,
+            dry_run: set.dry_run,
+            default_priority: set.default_priority,
+        }
+    }
+}
+
+impl From<SettingsOverlay> for Overrides {
+    fn from(overlay: SettingsOverlay) -> Overrides {
+        Overrides {
+            enabled: overlay.enabled,
+            api: overlay.api,
+            credentials: overlay.credentials,
+            pace: overlay.pace.map(Pace::from),
+            daily_limit: overlay.daily_limit,
+            daily_reserve: overlay.daily_reserve,
+            dry_run: overlay.dry_run,
+            default_priority: overlay.default_priority,
+        }
+    }
+}
+
+impl From<LocationView> for LocationDocument {
+    fn from(LocationView { location_id, rev, settings, overlay }: LocationView) -> LocationDocument {
+        LocationDocument { id: location_id.into(), revision: rev, settings: settings.into(), overrides: overlay.into() }
+    }
+}
+
+impl From<LocationSettings> for Settings {
+    fn from(settings: LocationSettings) -> Settings {
+        Settings {
+            scope: settings.scope.into(),
+            enabled: settings.enabled,
+            api: settings.api,
+            credentials: settings.credentials.to_string(),
+            pace: settings.pace.into(),
+            daily_limit: settings.daily_limit,
+            daily_reserve: settings.daily_reserve,
+            dry_run: settings.dry_run,
+            default_priority: settings.default_priority,
+        }
+    }
+}
+
+/// A pause.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "until": "2026-11-22T06:00:00Z", "note": "the office imports by hand" }))]
+pub(crate) struct Pause {
+    /// Its end, RFC 3339; without one it lasts until it is lifted.
+    #[schema(format = DateTime)]
+    pub(crate) until: Option<String>,
+    /// Why, in your own words: whoever looks reads it.
+    #[schema(max_length = 200)]
+    pub(crate) note: Option<String>,
+}

@@ -1,0 +1,96 @@
+//! The HTTP API on a socket of this machine, and keys for it.
+
+use std::fmt::Write;
+use std::io;
+use std::net::SocketAddr;
+
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_runtime::{ApiAccess, ApiKey};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tracing::error;
+
+/// The API, served until this is dropped.
+pub struct ApiServer {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl ApiServer {
+    /// Serves the API over `engine` at `bind`, for whoever shows `key`.
+    ///
+    /// # Errors
+    /// When nothing can listen there.
+    pub async fn start(engine: Engine, key: &NewKey, bind: SocketAddr) -> io::Result<ApiServer> {
+        let listener = TcpListener::bind(bind).await?;
+        let addr = listener.local_addr()?;
+        let router = api::router(engine, ApiAccess::Keys(vec![key.kept("local")]));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            if let Err(serve_error) = axum::serve(listener, router).await {
+                error!(event = "api_stopped", error = %serve_error);
+            }
+        });
+        Ok(ApiServer { addr, _serving: serving })
+    }
+
+    /// Its URL, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Where a browser finds the dashboard; it knows the key from the URL, and need not ask for it.
+    #[must_use]
+    pub fn dashboard(&self, key: &NewKey) -> String {
+        format!("http://key:{}@{}/dashboard", key.text(), self.addr)
+    }
+}
+
+/// A key that was just made: 32 random bytes, as hex.
+#[derive(Clone)]
+pub struct NewKey(String);
+
+impl NewKey {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn make() -> Result<NewKey, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        let mut text = String::new();
+        for byte in bytes {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Ok(NewKey(text))
+    }
+
+    /// The key, as whoever calls sends it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The key as it is kept, under the name `name`.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> ApiKey {
+        ApiKey { name: name.to_owned(), hash: Sha256::digest(&self.0).into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_long_and_no_two_are_alike() {
+        let keys: Vec<NewKey> = (0..3).map(|_| NewKey::make().unwrap()).collect();
+        assert!(keys.iter().all(|key| key.text().len() == 64));
+        assert!(keys[0].text() != keys[1].text() && keys[1].text() != keys[2].text());
+        assert!(!keys[0].kept("a").to_string().contains(keys[0].text()));
+    }
+}
