@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Batch, Call, EpochMs, FailedCursor, LocationId, LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey,
-    Reply, ScopeId, SettingsOverlay,
+    Batch, Call, ContentHash, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState, LocationId, LocationSettings,
+    Outcome, Priority, PutRecord, Record, RecordKey, Reply, ScopeId, SettingsOverlay,
 };
-use crate::policy::Gate;
+use crate::policy::{Gate, Precedence};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -333,6 +333,63 @@ pub trait Counters: Send + Sync {
 pub trait DeadLetters: Send + Sync {
     /// How many there are, about; `None` if nobody said which queue it is.
     async fn depth(&self) -> Result<Option<u64>, PortError>;
+}
+
+/// A record by GHL's own id of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteKey<'a> {
+    /// Where.
+    pub location: &'a LocationId,
+    /// What it is.
+    pub kind: Kind,
+    /// GHL's id of it.
+    pub ghl_id: &'a GhlId,
+}
+
+/// The last known GHL state of each record, and which events were seen. Beside the outbox: nothing in here is due.
+#[async_trait]
+pub trait KnownStates: Send + Sync {
+    /// Stores `state` as what is known of the record, if `precedence` puts it over what is known now. One write, which
+    /// may be repeated.
+    async fn replace(
+        &self,
+        key: RemoteKey<'_>,
+        state: &KnownState,
+        precedence: &Precedence,
+        now: EpochMs,
+    ) -> Result<Replacement, PortError>;
+
+    /// What is known of a record (strongly consistent); `None` if GHL has told nothing of it.
+    async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError>;
+
+    /// Remembers `event` until `until` at least; false if it was remembered already. One write.
+    async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError>;
+}
+
+/// What [`KnownStates::replace`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replacement {
+    /// The state is stored. What was known before, if anything was.
+    Done(Option<KnownBefore>),
+    /// What is known is newer, or the same.
+    Refused(KnownBefore),
+}
+
+/// The state that was known before, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownBefore {
+    /// The event that told it.
+    pub event_id: EventId,
+    /// Hash of its content; `None` of a deleted record.
+    pub hash: Option<ContentHash>,
+}
+
+/// In which order the app was installed and removed.
+#[async_trait]
+pub trait Installations: Send + Sync {
+    /// Takes note that the app was installed in `location`, or removed from it, at `at`; false if it was later told
+    /// otherwise. The same again is true again: what follows from it may not have been done. One write.
+    async fn note(&self, location: &LocationId, installed: bool, at: EpochMs) -> Result<bool, PortError>;
 }
 
 /// Where events are counted and logged. Must not block.

@@ -89,6 +89,10 @@ text_id!(
     GhlId, "GHL id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
+    /// GHL's id of one of its webhook events (`webhookId`): 1 to 256 bytes without control characters.
+    EventId, "webhookId", check_line
+);
+text_id!(
     /// Who holds a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );

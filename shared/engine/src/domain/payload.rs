@@ -87,10 +87,7 @@ impl Payload {
     /// Hash of the canonical form.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        let digest = Sha256::digest(self.to_json().as_bytes());
-        let mut half = [0; 16];
-        half.copy_from_slice(&digest[..16]);
-        ContentHash(half)
+        ContentHash::of(self.to_json().as_bytes())
     }
 }
 
@@ -138,10 +135,21 @@ fn check_custom_fields(fields: &[CustomField]) -> Result<(), PayloadError> {
     Ok(())
 }
 
-/// Hash of a payload's canonical form (the first 128 bits of its SHA-256), written as hex.
+/// Hash of a content's canonical form (the first 128 bits of its SHA-256), written as hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContentHash([u8; 16]);
+
+impl ContentHash {
+    /// The hash of `canonical`, which is the same bytes for the same content.
+    #[must_use]
+    pub fn of(canonical: &[u8]) -> ContentHash {
+        let digest = Sha256::digest(canonical);
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        ContentHash(half)
+    }
+}
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

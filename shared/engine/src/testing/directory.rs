@@ -6,13 +6,14 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
-use crate::ports::{Directory, PortError, SettingsWritten, StoredSettings};
+use crate::domain::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
+use crate::ports::{Directory, Installations, PortError, SettingsWritten, StoredSettings};
 
 /// A [`Directory`] of the locations that it was given; they can be changed while the engine runs.
 #[derive(Debug, Default)]
 pub struct FixedDirectory {
     locations: Mutex<BTreeMap<LocationId, StoredSettings>>,
+    switched: Mutex<BTreeMap<LocationId, EpochMs>>,
 }
 
 impl FixedDirectory {
@@ -20,7 +21,8 @@ impl FixedDirectory {
     #[must_use]
     pub fn new(locations: BTreeMap<LocationId, LocationSettings>) -> Self {
         let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base };
-        FixedDirectory { locations: Mutex::new(locations.into_iter().map(|(id, base)| (id, stored(base))).collect()) }
+        let locations = locations.into_iter().map(|(id, base)| (id, stored(base))).collect();
+        FixedDirectory { locations: Mutex::new(locations), switched: Mutex::default() }
     }
 
     /// Changes what the environment says of `location`, if it is known.
@@ -75,5 +77,17 @@ impl Directory for FixedDirectory {
             }
             _ => Ok(SettingsWritten::Conflict),
         }
+    }
+}
+
+#[async_trait]
+impl Installations for FixedDirectory {
+    async fn note(&self, location: &LocationId, _installed: bool, at: EpochMs) -> Result<bool, PortError> {
+        let mut switched = lock(&self.switched);
+        if switched.get(location).is_some_and(|last| *last > at) {
+            return Ok(false);
+        }
+        switched.insert(location.clone(), at);
+        Ok(true)
     }
 }

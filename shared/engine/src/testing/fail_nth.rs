@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Batch, EpochMs, FailedCursor, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, ScopeId,
+    Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+    ScopeId,
 };
-use crate::policy::Gate;
+use crate::policy::{Gate, Precedence};
 use crate::ports::{
-    Backlog, BatchQueue, Counters, Due, FailedPage, GateEntry, GateStore, Loaded, Outbox, PortError, Put, Replaced,
-    Settled, Tallied,
+    Backlog, BatchQueue, Counters, Due, FailedPage, GateEntry, GateStore, Installations, KnownStates, Loaded, Outbox,
+    PortError, Put, RemoteKey, Replaced, Replacement, Settled, Tallied,
 };
 
 /// An operation of a port.
@@ -42,6 +43,10 @@ pub enum Op {
     CountersAdd,
     CountersTick,
     CountersRead,
+    KnownReplace,
+    KnownLoad,
+    KnownRemember,
+    InstallationsNote,
 }
 
 /// How a call of a port fails.
@@ -254,5 +259,33 @@ impl<P: Counters> Counters for FailNth<P> {
 
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
         self.faults.pass(Op::CountersRead, self.port.last_tick()).await
+    }
+}
+
+#[async_trait]
+impl<P: KnownStates> KnownStates for FailNth<P> {
+    async fn replace(
+        &self,
+        key: RemoteKey<'_>,
+        state: &KnownState,
+        precedence: &Precedence,
+        now: EpochMs,
+    ) -> Result<Replacement, PortError> {
+        self.faults.pass(Op::KnownReplace, self.port.replace(key, state, precedence, now)).await
+    }
+
+    async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
+        self.faults.pass(Op::KnownLoad, self.port.load(key)).await
+    }
+
+    async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::KnownRemember, self.port.remember(event, now, until)).await
+    }
+}
+
+#[async_trait]
+impl<P: Installations> Installations for FailNth<P> {
+    async fn note(&self, location: &LocationId, installed: bool, at: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::InstallationsNote, self.port.note(location, installed, at)).await
     }
 }

@@ -7,7 +7,7 @@ use super::{TestClock, lock};
 use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
-use crate::usecase::{BatchReport, Event, Measures, RecordResult};
+use crate::usecase::{BatchReport, Event, Measures, Received, RecordResult};
 
 /// An event that was noted, as far as tests ask for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub enum Noted {
     BatchEnded(BatchReport),
     /// [`Event::Rests`]
     Rests { wake_at: Option<EpochMs> },
+    /// [`Event::Webhook`]
+    Webhook { event_type: String, received: Received },
     /// [`Event::PortFailed`]
     PortFailed(String),
 }
@@ -93,6 +95,9 @@ impl Meter for RecordingMeter {
             // Say nothing that the gate or another event does not show.
             Event::Held { .. } | Event::Looked { .. } | Event::BatchStarted { .. } | Event::Ticked { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
+            Event::Webhook { event_type, received, .. } => {
+                Noted::Webhook { event_type: (*event_type).to_owned(), received: *received }
+            }
             Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
         };
         lock(&self.noted).push((self.clock.now(), noted));

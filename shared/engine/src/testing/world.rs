@@ -12,7 +12,8 @@ use tokio::task::AbortHandle;
 use super::mortal::Mortal;
 use super::{
     Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters,
-    MemoryGateStore, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice, lock,
+    MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice,
+    lock,
 };
 use crate::domain::{
     Api, Batch, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord, Record,
@@ -20,7 +21,9 @@ use crate::domain::{
 };
 use crate::policy::Gate;
 use crate::ports::{Clock, PortError};
-use crate::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport};
+use crate::usecase::{
+    BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, WebhookPorts, WebhookReceiver, WebhookRules,
+};
 
 /// How often the schedule ticks.
 const TICK: Duration = Duration::from_secs(60);
@@ -40,6 +43,8 @@ pub struct Setup {
     pub seed: u64,
     /// The engine's settings; without jitter, unless said.
     pub config: EngineConfig,
+    /// Which webhooks are taken; installations are those of the app `app`.
+    pub webhooks: WebhookRules,
     /// The locations; one, `loc`, unless said.
     pub locations: BTreeMap<LocationId, LocationSettings>,
     /// How GHL behaves.
@@ -65,6 +70,7 @@ impl Default for Setup {
         Setup {
             seed: 1,
             config,
+            webhooks: WebhookRules { app_id: Some("app".to_owned()), ..WebhookRules::default() },
             locations: Setup::settings("loc").into_iter().collect(),
             ghl: GhlSettings {
                 pace: PACE,
@@ -135,13 +141,24 @@ impl Setup {
             meter: meter.clone(),
         };
         let engine = Engine::new(ports, self.config.clone());
+        let known = Arc::new(MemoryKnownStates::default());
+        let receiver = WebhookPorts {
+            clock: Arc::new(clock),
+            known: Arc::new(FailNth::new(known.clone(), faults.clone())),
+            installations: Arc::new(FailNth::new(directory.clone(), faults.clone())),
+            directory: directory.clone(),
+            meter: meter.clone(),
+        };
+        let receiver = WebhookReceiver::new(receiver, self.webhooks.clone());
         let triggers = self.triggers;
         let state = Mutex::default();
         let world = Arc::new(World {
             clock,
             dice,
             engine,
+            receiver,
             ghl,
+            known,
             outbox,
             gates,
             queue,
@@ -178,6 +195,10 @@ pub struct World {
     pub dice: TestDice,
     /// An engine on a host whose clock is right.
     pub engine: Engine,
+    /// What takes in webhooks.
+    pub receiver: WebhookReceiver,
+    /// What webhooks told.
+    pub known: Arc<MemoryKnownStates>,
     /// GHL.
     pub ghl: SimulatedGhl,
     /// The records.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::receive_webhook::Received;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
@@ -171,6 +172,15 @@ pub enum Event<'a> {
         location: Option<&'a LocationId>,
         /// What was measured.
         measures: &'a Measures,
+    },
+    /// A webhook was taken in.
+    Webhook {
+        /// Of which location, if it is of one.
+        location: Option<&'a LocationId>,
+        /// GHL's name of the event.
+        event_type: &'a str,
+        /// What became of it.
+        received: Received,
     },
     /// A store or a queue failed.
     PortFailed {

@@ -13,6 +13,7 @@ mod overview;
 mod permits;
 mod pull;
 mod put;
+mod receive_webhook;
 mod record_end;
 mod replay;
 mod report;
@@ -35,6 +36,7 @@ pub use overview::{
 };
 pub use pull::PullError;
 pub use put::{PutItems, PutReport};
+pub use receive_webhook::{ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
 pub use story::{RecordState, RecordStory, WaitsFor};

@@ -18,3 +18,4 @@ mod scope;
 mod silence;
 mod stores;
 mod throttle;
+mod webhooks;

@@ -1,0 +1,172 @@
+//! Whether what GHL tells of a record is only our own write coming back.
+
+use std::time::Duration;
+
+use crate::domain::{
+    Contact, CustomField, EpochMs, KnownState, Opportunity, Payload, RemoteContent, RemoteOpportunity,
+};
+
+/// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
+const EARLY: Duration = Duration::from_secs(15);
+/// The event of a write happens this long after we have its answer, at most.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Where a known state came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It is what we wrote.
+    OwnWrite,
+    /// Somebody else changed the record in GHL since we wrote it.
+    Elsewhere,
+}
+
+/// Where `known` came from, if `accepted` is what GHL accepted last from us, at `accepted_at`.
+///
+/// An event does not say who caused it. It is our own if it happened at the time of our write *and* says of each field
+/// that we sent what we sent. GHL rewrites some values (letters' case, blanks, the form of phone numbers), so those are
+/// compared loosely; fields that events do not show (gender, time zone) are not compared. Doubt is [`Origin::Elsewhere`].
+#[must_use]
+pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> Origin {
+    let in_time = accepted_at - EARLY <= known.at && known.at <= accepted_at + LATE;
+    let same = match (accepted, &known.content) {
+        (Payload::Contact(ours), Some(RemoteContent::Contact(theirs))) => contact_shows(theirs, ours),
+        (Payload::Opportunity(ours), Some(RemoteContent::Opportunity(theirs))) => opportunity_shows(theirs, ours),
+        _ => false,
+    };
+    if in_time && same { Origin::OwnWrite } else { Origin::Elsewhere }
+}
+
+fn contact_shows(theirs: &Contact, ours: &Contact) -> bool {
+    let texts = [
+        (&ours.first_name, &theirs.first_name),
+        (&ours.last_name, &theirs.last_name),
+        (&ours.name, &theirs.name),
+        (&ours.email, &theirs.email),
+        (&ours.address1, &theirs.address1),
+        (&ours.city, &theirs.city),
+        (&ours.state, &theirs.state),
+        (&ours.postal_code, &theirs.postal_code),
+        (&ours.website, &theirs.website),
+        (&ours.source, &theirs.source),
+        (&ours.country, &theirs.country),
+        (&ours.company_name, &theirs.company_name),
+        (&ours.assigned_to, &theirs.assigned_to),
+    ];
+    texts.into_iter().all(|(ours, theirs)| shows(theirs.as_deref(), ours.as_deref()))
+        && digits(ours.phone.as_deref()).is_none_or(|number| digits(theirs.phone.as_deref()) == Some(number))
+        // Events have the date with a time of day.
+        && ours.date_of_birth.as_deref().is_none_or(|day| {
+            theirs.date_of_birth.as_deref().is_some_and(|time| time.starts_with(day))
+        })
+        && ours.dnd.is_none_or(|dnd| theirs.dnd.unwrap_or(false) == dnd)
+        && ours.tags.iter().all(|tag| theirs.tags.iter().any(|theirs| folded(theirs) == folded(tag)))
+        && fields_show(&theirs.custom_fields, &ours.custom_fields)
+}
+
+fn opportunity_shows(theirs: &RemoteOpportunity, ours: &Opportunity) -> bool {
+    let number = |number: &serde_json::Number| number.as_f64();
+    shows(theirs.name.as_deref(), Some(&ours.name))
+        && shows(theirs.contact_id.as_deref(), ours.contact_id.as_ref().map(|id| id.as_str()))
+        && shows(theirs.pipeline_id.as_deref(), Some(ours.pipeline_id.as_str()))
+        && shows(theirs.pipeline_stage_id.as_deref(), ours.pipeline_stage_id.as_ref().map(|id| id.as_str()))
+        && shows(theirs.status.as_deref(), ours.status.map(|status| status.as_str()))
+        && shows(theirs.assigned_to.as_deref(), ours.assigned_to.as_deref())
+        && ours
+            .monetary_value
+            .as_ref()
+            .and_then(number)
+            .is_none_or(|worth| theirs.monetary_value.as_ref().and_then(number) == Some(worth))
+}
+
+/// Whether `theirs` shows `ours`, if we have anything.
+fn shows(theirs: Option<&str>, ours: Option<&str>) -> bool {
+    ours.is_none_or(|ours| folded(ours) == folded(theirs.unwrap_or_default()))
+}
+
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn digits(phone: Option<&str>) -> Option<String> {
+    Some(phone?.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// Events show custom fields by id. One that we sent by key cannot be found, and is not compared.
+fn fields_show(theirs: &[CustomField], ours: &[CustomField]) -> bool {
+    ours.iter().filter(|field| field.id.is_some()).all(|field| {
+        theirs.iter().any(|theirs| theirs.id == field.id && text_of(&theirs.value) == text_of(&field.value))
+    })
+}
+
+fn text_of(value: &serde_json::Value) -> String {
+    folded(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Kind;
+
+    const WRITTEN: EpochMs = EpochMs(1_795_262_400_000);
+
+    fn origin_of(kind: Kind, ours: &str, theirs: &str, at: EpochMs) -> Origin {
+        let ours = Payload::from_json(kind, ours).unwrap();
+        let content = Some(RemoteContent::from_json(kind, theirs).unwrap());
+        let known = KnownState { at, event_id: "e".parse().unwrap(), content, deleted_at: None };
+        origin(&ours, WRITTEN, &known)
+    }
+
+    #[test]
+    fn an_event_at_the_time_of_our_write_that_shows_what_we_wrote_is_our_own() {
+        use Origin::{Elsewhere, OwnWrite};
+        let ours = r#"{"firstName":"Ann","email":"Ann@example.com","phone":"+1 (202) 555-0101","dateOfBirth":"1990-12-31",
+                       "gender":"female","tags":["VIP"],"customFields":[{"id":"f1","value":5},{"key":"contact.x","value":1}]}"#;
+        let theirs = r#"{"firstName":"ann ","email":"ann@example.com","phone":"+12025550101","city":"Here",
+                         "dateOfBirth":"1990-12-31T00:00:00.000Z","tags":["vip","old"],"customFields":[{"id":"f1","value":"5"}]}"#;
+        let seconds = |seconds| WRITTEN + Duration::from_secs(seconds);
+        let earlier = |seconds| WRITTEN - Duration::from_secs(seconds);
+        let times = [
+            (WRITTEN, OwnWrite),
+            (seconds(60), OwnWrite),
+            (seconds(61), Elsewhere),
+            (earlier(15), OwnWrite),
+            (earlier(16), Elsewhere),
+        ];
+        for (at, expected) in times {
+            assert_eq!(origin_of(Kind::Contact, ours, theirs, at), expected, "{at}");
+        }
+        let changes = [
+            (r#""firstName":"ann ""#, r#""firstName":"Anna""#),
+            (r#""phone":"+12025550101""#, r#""phone":"+12025550102""#),
+            (r#""tags":["vip","old"]"#, r#""tags":["old"]"#),
+            (r#""value":"5""#, r#""value":"6""#),
+            ("1990-12-31T", "1991-12-31T"),
+            (r#","email":"ann@example.com""#, ""),
+        ];
+        for (from, to) in changes {
+            assert!(theirs.contains(from), "{from}");
+            let changed = theirs.replace(from, to);
+            assert_eq!(origin_of(Kind::Contact, ours, &changed, WRITTEN), Elsewhere, "{to}");
+        }
+    }
+
+    #[test]
+    fn an_opportunity_is_compared_by_what_we_sent() {
+        let ours = r#"{"contactId":"c","pipelineId":"p","name":"Roof","status":"won","monetaryValue":10}"#;
+        let theirs = |value: &str| {
+            format!(
+                r#"{{"contactId":"c","pipelineId":"p","pipelineStageId":"s","name":"Roof","status":"won","monetaryValue":{value}}}"#
+            )
+        };
+        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("10.0"), WRITTEN), Origin::OwnWrite);
+        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("11"), WRITTEN), Origin::Elsewhere);
+    }
+
+    #[test]
+    fn a_deletion_is_never_our_own() {
+        let ours = Payload::from_json(Kind::Contact, r#"{"email":"a@b.c"}"#).unwrap();
+        let known =
+            KnownState { at: WRITTEN, event_id: "e".parse().unwrap(), content: None, deleted_at: Some(WRITTEN) };
+        assert_eq!(origin(&ours, WRITTEN, &known), Origin::Elsewhere);
+    }
+}

@@ -1,0 +1,248 @@
+//! Taking in what GHL tells by itself.
+//!
+//! An event becomes the last known state of its record, or switches a location on or off, and that is all: nothing
+//! becomes due by it. So what we write to GHL cannot come back to us as work, whoever caused the event.
+//!
+//! Every step may be repeated. The state is stored first and the event's id is remembered last: an id is only known as
+//! seen when nothing is left to store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Event;
+use crate::domain::{
+    EpochMs, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
+};
+use crate::policy::Precedence;
+use crate::ports::{
+    Clock, Directory, Installations, KnownStates, Meter, PortError, RemoteKey, Replacement, SettingsWritten,
+    StoredSettings,
+};
+
+/// How far GHL's clock may be ahead of ours.
+const AHEAD: Duration = Duration::from_secs(300);
+/// Ids are remembered for so much longer than events are accepted.
+const MARGIN: Duration = Duration::from_secs(3600);
+
+/// How often a location's settings are changed anew when somebody else changes them at the same time.
+const TRIES: u32 = 4;
+
+/// Which events are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRules {
+    /// An event is taken up to this long after it happened (`GHL_WEBHOOK_MAX_AGE`). GHL repeats a delivery that was not
+    /// accepted with its first timestamp, over more than an hour; a person may repeat it days later.
+    pub max_age: Duration,
+    /// Our app (`GHL_WEBHOOK_APP_ID`). GHL signs the events of all apps with the same key, so without it nobody knows
+    /// whose installation is told.
+    pub app_id: Option<String>,
+}
+
+impl Default for WebhookRules {
+    fn default() -> Self {
+        WebhookRules { max_age: Duration::from_secs(24 * 3600), app_id: None }
+    }
+}
+
+/// The world, as the receiver of webhooks sees it.
+#[derive(Clone)]
+pub struct WebhookPorts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What GHL told last.
+    pub known: Arc<dyn KnownStates>,
+    /// Where the app is installed.
+    pub installations: Arc<dyn Installations>,
+    /// Settings of locations.
+    pub directory: Arc<dyn Directory>,
+    /// Logs and metrics.
+    pub meter: Arc<dyn Meter>,
+}
+
+/// Takes in webhooks that were verified and read. Cheap to clone.
+#[derive(Clone)]
+pub struct WebhookReceiver {
+    ports: WebhookPorts,
+    rules: WebhookRules,
+}
+
+/// What became of a webhook. All of these are done: GHL need not send it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Received {
+    /// It told something new, and that is stored.
+    Stored,
+    /// It told what another event had told already, as GHL tells of one change in several events.
+    Collapsed,
+    /// The event was taken in before.
+    Duplicate,
+    /// A later event had told of a newer state.
+    Stale,
+    /// The location was switched on: the app was installed.
+    Enabled,
+    /// The location was switched off: the app was removed.
+    Stopped,
+    /// We make nothing of it, and nothing was stored.
+    Ignored(NotForUs),
+}
+
+impl Received {
+    /// The result as it is written in logs and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Received::Stored => "stored",
+            Received::Collapsed => "collapsed",
+            Received::Duplicate => "duplicate",
+            Received::Stale => "stale",
+            Received::Enabled => "enabled",
+            Received::Stopped => "stopped",
+            Received::Ignored(_) => "ignored",
+        }
+    }
+}
+
+/// Why a webhook was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// It happened too long ago: it may be a recorded one, played again.
+    #[error("field `timestamp` lies {} s back; at most {} s are accepted (GHL_WEBHOOK_MAX_AGE)", .age.as_secs(), .max_age.as_secs())]
+    TooOld {
+        /// How long ago.
+        age: Duration,
+        /// How long ago it may be.
+        max_age: Duration,
+    },
+    /// It has not happened yet: one of the clocks is wrong.
+    #[error("field `timestamp` lies {} s ahead; at most {} s are accepted", .ahead.as_secs(), AHEAD.as_secs())]
+    TooEarly {
+        /// How far ahead.
+        ahead: Duration,
+    },
+    /// A store failed. What was to be stored may or may not be; the same webhook again puts it right.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl WebhookReceiver {
+    /// A receiver over `ports`.
+    #[must_use]
+    pub fn new(ports: WebhookPorts, rules: WebhookRules) -> WebhookReceiver {
+        WebhookReceiver { ports, rules }
+    }
+
+    /// Takes in `webhook`, with at most two writes.
+    ///
+    /// # Errors
+    /// When it lies outside of the time window, or when a store fails: then GHL must send it again.
+    pub async fn receive(&self, webhook: &Webhook) -> Result<Received, ReceiveError> {
+        let (event_type, location, received) = match webhook {
+            Webhook::Other { event_type, reason } => (event_type.as_str(), None, Received::Ignored(*reason)),
+            Webhook::Event(event) => (event.event_type, Some(&event.location_id), self.event(event).await?),
+        };
+        self.ports.meter.note(&Event::Webhook { location, event_type, received });
+        Ok(received)
+    }
+
+    async fn event(&self, event: &RemoteEvent) -> Result<Received, ReceiveError> {
+        let now = self.ports.clock.now();
+        self.in_window(event, now)?;
+        let taken = match self.not_for_us(event).await {
+            Ok(Some(reason)) => return Ok(Received::Ignored(reason)),
+            Ok(None) => self.take(event, now).await,
+            Err(error) => Err(error),
+        };
+        taken.map_err(|error| {
+            let scope = Some(&event.location_id.clone().into());
+            self.ports.meter.note(&Event::PortFailed { scope, error: &error });
+            error.into()
+        })
+    }
+
+    fn in_window(&self, event: &RemoteEvent, now: EpochMs) -> Result<(), ReceiveError> {
+        let (age, ahead, max_age) = (now.since(event.at), now.until(event.at), self.rules.max_age);
+        if age > max_age {
+            return Err(ReceiveError::TooOld { age, max_age });
+        }
+        if ahead > AHEAD {
+            return Err(ReceiveError::TooEarly { ahead });
+        }
+        Ok(())
+    }
+
+    async fn not_for_us(&self, event: &RemoteEvent) -> Result<Option<NotForUs>, PortError> {
+        let is_installation = matches!(event.change, RemoteChange::Installed | RemoteChange::Uninstalled);
+        match (&self.rules.app_id, &event.app_id) {
+            (None, _) if is_installation => return Ok(Some(NotForUs::AppNotNamed)),
+            (Some(ours), Some(theirs)) if ours != theirs => return Ok(Some(NotForUs::OtherApp)),
+            (Some(_), None) if is_installation => return Ok(Some(NotForUs::OtherApp)),
+            _ => {}
+        }
+        // An installation may be how we learn of a location.
+        let known = is_installation || self.ports.directory.location(&event.location_id).await?.is_some();
+        Ok((!known).then_some(NotForUs::UnknownLocation))
+    }
+
+    async fn take(&self, event: &RemoteEvent, now: EpochMs) -> Result<Received, PortError> {
+        let (location, at) = (&event.location_id, event.at);
+        let state = |content, deleted_at| KnownState { at, event_id: event.id.clone(), content, deleted_at };
+        let received = match &event.change {
+            RemoteChange::Written { ghl_id, content } => {
+                let key = RemoteKey { location, kind: content.kind(), ghl_id };
+                self.store(event, key, &state(Some(content.clone()), None), now).await?
+            }
+            RemoteChange::Deleted { kind, ghl_id } => {
+                let key = RemoteKey { location, kind: *kind, ghl_id };
+                self.store(event, key, &state(None, Some(at)), now).await?
+            }
+            RemoteChange::Installed => return self.switch(event, true).await,
+            RemoteChange::Uninstalled => return self.switch(event, false).await,
+        };
+        // Seen already, says the state itself.
+        if received == Received::Duplicate {
+            return Ok(received);
+        }
+        let first = self.ports.known.remember(&event.id, now, now + self.rules.max_age + AHEAD + MARGIN).await?;
+        Ok(if received == Received::Stale && !first { Received::Duplicate } else { received })
+    }
+
+    async fn store(
+        &self,
+        event: &RemoteEvent,
+        key: RemoteKey<'_>,
+        state: &KnownState,
+        now: EpochMs,
+    ) -> Result<Received, PortError> {
+        let replacement = self.ports.known.replace(key, state, &Precedence::of(event), now).await?;
+        let hash = state.content.as_ref().map(RemoteContent::hash);
+        Ok(match replacement {
+            Replacement::Done(Some(before)) | Replacement::Refused(before) if before.event_id == event.id => {
+                Received::Duplicate
+            }
+            Replacement::Done(Some(before)) if before.hash == hash => Received::Collapsed,
+            Replacement::Done(_) => Received::Stored,
+            Replacement::Refused(_) => Received::Stale,
+        })
+    }
+
+    /// Switches the location, as an operator would. The note of the installation says what is the latest, so that the
+    /// event itself need not be remembered.
+    async fn switch(&self, event: &RemoteEvent, installed: bool) -> Result<Received, PortError> {
+        let location = &event.location_id;
+        if !self.ports.installations.note(location, installed, event.at).await? {
+            return Ok(Received::Stale);
+        }
+        for _ in 0..TRIES {
+            let Some(StoredSettings { rev, overlay, .. }) = self.ports.directory.stored(location).await? else {
+                return Ok(Received::Ignored(NotForUs::UnknownLocation));
+            };
+            if overlay.enabled == Some(installed) {
+                return Ok(Received::Duplicate);
+            }
+            let overlay = SettingsOverlay { enabled: Some(installed), ..overlay };
+            if let SettingsWritten::Written { .. } = self.ports.directory.store(location, rev, &overlay).await? {
+                return Ok(if installed { Received::Enabled } else { Received::Stopped });
+            }
+        }
+        Err(PortError::new("settings.store", "somebody else changed the location's settings each time"))
+    }
+}
