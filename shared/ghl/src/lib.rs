@@ -23,6 +23,7 @@ mod text;
 mod transport;
 mod v1;
 mod v2;
+pub mod webhook;
 
 pub use accounts::{Account, Accounts, Secret};
 pub use client::{ClientConfig, ClientError, GhlClient};
