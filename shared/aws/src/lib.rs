@@ -1,8 +1,10 @@
 //! DynamoDB and SQS adapters for the engine's ports.
 //!
 //! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`SqsBatchQueue`] sends the
-//! batches; [`DynamoSettings`] keeps what operators set, [`DynamoCounters`] what is counted. Each port call is one request where AWS allows it: what must be atomic is one conditional `UpdateItem`,
-//! never a read followed by a write. [`Usage`] counts what the adapters asked of AWS and what DynamoDB charged.
+//! batches; [`DynamoSettings`] keeps what operators set, [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what
+//! GHL told of its records. Each port call is one request where AWS allows it: what must be atomic is one conditional
+//! `UpdateItem`, never a read followed by a write. [`Usage`] counts what the adapters asked of AWS and what DynamoDB
+//! charged.
 //!
 //! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
 //! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
@@ -13,6 +15,7 @@ mod dead_letters;
 mod expression;
 mod fields;
 mod gate_store;
+mod known_states;
 mod outbox;
 mod queue;
 mod settings;
@@ -24,6 +27,7 @@ pub use client::AwsConfig;
 pub use counters::DynamoCounters;
 pub use dead_letters::SqsDeadLetters;
 pub use gate_store::DynamoGateStore;
+pub use known_states::DynamoKnownStates;
 pub use outbox::DynamoOutbox;
 pub use queue::SqsBatchQueue;
 pub use settings::DynamoSettings;

@@ -59,9 +59,27 @@ pub mod record {
     pub const FAILED_INDEX: &str = "failed";
 }
 
+/// Attributes of what GHL told last of its records: items of the records table, too, with sort key `ghl#kind#GHL id`.
+/// None of them has an attribute of an index: they are never due, and never stand as failed.
+pub mod known {
+    /// When the event that told it happened, by GHL's clock.
+    pub const EVENT_AT: &str = "event_at";
+    /// That event's id.
+    pub const EVENT_ID: &str = "event_id";
+    /// The record's content, as canonical JSON; absent once it is deleted.
+    pub const CONTENT: &str = "content";
+    /// Hash of the content; absent once it is deleted.
+    pub const CONTENT_HASH: &str = "content_hash";
+    /// When the record was deleted, exactly while it is.
+    pub const DELETED_AT: &str = "deleted_at";
+    /// When we heard of it.
+    pub const RECEIVED_AT: &str = "received_at";
+}
+
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
-    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location` or `tick`.
+    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `tick`, `webhook#id` of a
+    /// webhook that was seen, or `installation#location`.
     pub const PK: &str = "pk";
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";

@@ -54,6 +54,12 @@ pub enum Purpose {
     Tick,
     /// Asking how many dead letters there are.
     DeadLetters,
+    /// Storing what GHL told of a record.
+    KnownReplace,
+    /// Reading what GHL told of a record.
+    KnownLoad,
+    /// Remembering that a webhook was seen.
+    WebhookRemember,
 }
 
 /// Where a request goes.
@@ -61,7 +67,7 @@ pub enum Purpose {
 pub enum Store {
     /// The table of records.
     Records,
-    /// The table of gates, settings and counters.
+    /// The table of gates, settings, counters, and of webhooks that were seen.
     State,
     /// The queue of batches.
     Queue,
@@ -78,7 +84,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 21] = [
+    pub const ALL: [Purpose; 24] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -100,6 +106,9 @@ impl Purpose {
         Purpose::CountersRead,
         Purpose::Tick,
         Purpose::DeadLetters,
+        Purpose::KnownReplace,
+        Purpose::KnownLoad,
+        Purpose::WebhookRemember,
     ];
 
     /// The purpose as it is written in reports and errors.
@@ -127,6 +136,9 @@ impl Purpose {
             Purpose::CountersRead => "counters.read",
             Purpose::Tick => "counters.tick",
             Purpose::DeadLetters => "dead_letters.depth",
+            Purpose::KnownReplace => "known.replace",
+            Purpose::KnownLoad => "known.load",
+            Purpose::WebhookRemember => "webhooks.remember",
         }
     }
 
@@ -141,7 +153,9 @@ impl Purpose {
             | Purpose::OutboxQuarantine
             | Purpose::OutboxCount
             | Purpose::OutboxFailed
-            | Purpose::OutboxReplay => Store::Records,
+            | Purpose::OutboxReplay
+            | Purpose::KnownReplace
+            | Purpose::KnownLoad => Store::Records,
             Purpose::GateLoad
             | Purpose::GateReplace
             | Purpose::GateKick
@@ -152,7 +166,8 @@ impl Purpose {
             | Purpose::SettingsList
             | Purpose::CountersAdd
             | Purpose::CountersRead
-            | Purpose::Tick => Store::State,
+            | Purpose::Tick
+            | Purpose::WebhookRemember => Store::State,
             Purpose::QueueSend | Purpose::DeadLetters => Store::Queue,
         }
     }
@@ -170,7 +185,8 @@ impl Purpose {
             | Purpose::SettingsLoad
             | Purpose::SettingsList
             | Purpose::CountersRead
-            | Purpose::DeadLetters => Access::Read,
+            | Purpose::DeadLetters
+            | Purpose::KnownLoad => Access::Read,
             Purpose::OutboxPut
             | Purpose::OutboxSettle
             | Purpose::OutboxQuarantine
@@ -181,7 +197,9 @@ impl Purpose {
             | Purpose::SettingsStore
             | Purpose::SettingsRegister
             | Purpose::CountersAdd
-            | Purpose::Tick => Access::Write,
+            | Purpose::Tick
+            | Purpose::KnownReplace
+            | Purpose::WebhookRemember => Access::Write,
         }
     }
 }

@@ -9,6 +9,8 @@ mod fixtures;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod known_states;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod put;

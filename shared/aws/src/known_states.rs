@@ -1,0 +1,124 @@
+//! What GHL told last of its records, and which webhooks were seen.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValue;
+use ghl_sync_engine::domain::{EpochMs, EventId, Kind, KnownState, RemoteContent};
+use ghl_sync_engine::policy::Precedence;
+use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
+
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{Item, Table, Updated};
+use crate::tables::{known, record, state};
+use crate::usage::{Purpose, Usage};
+
+/// The [`KnownStates`] in the tables that are made like [`RECORDS`](crate::tables::RECORDS) and
+/// [`STATE`](crate::tables::STATE).
+///
+/// The state of a record is an item beside the outbox's, under GHL's own id; it has no attribute of an index. An event
+/// costs one write unit for each KB of its record, and one for its id.
+///
+/// A write whose reply was lost and that the SDK repeats finds its own event there, as a second delivery would.
+#[derive(Debug, Clone)]
+pub struct DynamoKnownStates {
+    records: Table,
+    state: Table,
+}
+
+impl DynamoKnownStates {
+    /// The states in the table `records`, the ids that were seen in `state`.
+    #[must_use]
+    pub fn new(client: Client, records: impl Into<String>, state: impl Into<String>, usage: Arc<Usage>) -> Self {
+        let records = Table::new(client.clone(), records, Arc::clone(&usage));
+        DynamoKnownStates { records, state: Table::new(client, state, usage) }
+    }
+}
+
+#[async_trait]
+impl KnownStates for DynamoKnownStates {
+    async fn replace(
+        &self,
+        key: RemoteKey<'_>,
+        state: &KnownState,
+        precedence: &Precedence,
+        now: EpochMs,
+    ) -> Result<Replacement, PortError> {
+        let update = replace_update(state, precedence, now);
+        let old = ReturnValue::AllOld;
+        let replacement = match self.records.update_returning(Purpose::KnownReplace, key_of(key), update, old).await? {
+            // Where the condition saw nothing, there was nothing.
+            Ok(old) if !old.contains_key(known::EVENT_AT) => Ok(Replacement::Done(None)),
+            Ok(old) => before(&old).map(|before| Replacement::Done(Some(before))),
+            Err(standing) => before(&standing.unwrap_or_default()).map(Replacement::Refused),
+        };
+        replacement.map_err(|damage| PortError::new(Purpose::KnownReplace.as_str(), damage))
+    }
+
+    async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
+        let item = self.records.get(Purpose::KnownLoad, key_of(key)).await?;
+        item.map(|item| read(key.kind, &item))
+            .transpose()
+            .map_err(|damage| PortError::new(Purpose::KnownLoad.as_str(), damage))
+    }
+
+    async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
+        let key = HashMap::from([(state::PK.to_owned(), text(format!("webhook#{event}")))]);
+        // DynamoDB deletes what has expired days later; until then it counts as deleted.
+        let update = Update::new()
+            .set(state::TTL, number(until.0.div_ceil(1000)))
+            .only_if("attribute_not_exists(#pk) OR #ttl_epoch_s <= :now_s")
+            .with(":now_s", number(now.0 / 1000));
+        let updated = self.state.update(Purpose::WebhookRemember, key, update).await?;
+        Ok(matches!(updated, Updated::Written))
+    }
+}
+
+/// The conditions are [`Precedence::over`], in DynamoDB's words.
+fn replace_update(state: &KnownState, precedence: &Precedence, now: EpochMs) -> Update {
+    let content = state.content.as_ref();
+    Update::new()
+        .set(known::EVENT_AT, number(state.at.0))
+        .set(known::EVENT_ID, text(state.event_id.as_str()))
+        .set_or_remove(known::CONTENT, content.map(|content| text(content.to_json())))
+        .set_or_remove(known::CONTENT_HASH, content.map(|content| text(content.hash().to_string())))
+        .set_or_remove(known::DELETED_AT, state.deleted_at.map(|time| number(time.0)))
+        .set(known::RECEIVED_AT, number(now.0))
+        .only_if(
+            "attribute_not_exists(#event_at) OR #event_at < :newer_than OR (#event_at = :at AND #event_id < :event_id)",
+        )
+        .with(":newer_than", number(precedence.newer_than.0))
+        .with(":at", number(precedence.at.0))
+        .only_if("attribute_not_exists(#deleted_at) OR #deleted_at < :deleted_before")
+        .with(":deleted_before", number(precedence.deleted_before.0))
+}
+
+fn key_of(key: RemoteKey<'_>) -> Item {
+    HashMap::from([
+        (record::LOCATION_ID.to_owned(), text(key.location.as_str())),
+        (record::RECORD.to_owned(), text(format!("ghl#{}#{}", key.kind, key.ghl_id))),
+    ])
+}
+
+fn before(item: &Item) -> Result<KnownBefore, Damage> {
+    let fields = Fields(item);
+    Ok(KnownBefore { event_id: fields.parsed(known::EVENT_ID)?, hash: fields.optional_parsed(known::CONTENT_HASH)? })
+}
+
+fn read(kind: Kind, item: &Item) -> Result<KnownState, Damage> {
+    let fields = Fields(item);
+    let content = fields.optional_text(known::CONTENT)?.map(|json| {
+        // The parser's own words may quote the content.
+        RemoteContent::from_json(kind, json)
+            .map_err(|error| Damage::new(known::CONTENT, format!("is a malformed {kind} at column {}", error.column())))
+    });
+    Ok(KnownState {
+        at: EpochMs(fields.number(known::EVENT_AT)?),
+        event_id: fields.parsed(known::EVENT_ID)?,
+        content: content.transpose()?,
+        deleted_at: fields.optional_number(known::DELETED_AT)?.map(EpochMs),
+    })
+}
