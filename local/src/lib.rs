@@ -53,7 +53,9 @@ fn key(args: &cli::KeyArgs) -> Result<ExitCode, Failure> {
     let key = NewKey::make()?;
     println!("key   {}", key.text());
     println!("hash  {}", key.kept(&args.name));
-    println!("The key is for whoever calls, and is shown this once; the hash goes into API_KEYS, after a comma if there are others.");
+    println!(
+        "The key is for whoever calls, and is shown this once; the hash goes into API_KEYS, after a comma if there are others."
+    );
     Ok(ExitCode::SUCCESS)
 }
 

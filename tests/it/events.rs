@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, LOCATION, by_hand, context, context_with, failed_messages, options, sqs_event};
 use crate::records::{contacts, sample_contacts};
+use crate::webhooks;
 
 /// Every event in `events/`, by its name.
 const SAMPLES: [(&str, &str); 13] = [
@@ -59,7 +60,8 @@ fn no_sample_is_left_untested() {
     let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut events: BTreeSet<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
     assert!(events.remove("env.local"), "the environment of `sam local` lies among them");
-    assert_eq!(events, SAMPLES.map(|(name, _)| name.to_owned()).into());
+    let tested = SAMPLES.iter().map(|(name, _)| *name).chain(webhooks::SAMPLES.iter().map(|(name, ..)| *name));
+    assert_eq!(events, tested.map(str::to_owned).collect());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::records::{contact, opportunity};
 
 /// The lines that were logged by this thread.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -30,10 +30,10 @@ impl Write for Log {
 
 impl Log {
     /// Begins to log as the functions do, as much as `LOG_LEVEL` allows at most.
-    fn begin() -> (Log, DefaultGuard) {
+    pub(crate) fn begin() -> (Log, DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
-        let ours = ["consumer", "ghl_sync", "scheduler"].map(|target| (target, LevelFilter::TRACE));
+        let ours = ["consumer", "ghl_sync", "scheduler", "webhook"].map(|target| (target, LevelFilter::TRACE));
         let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
         let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
         let format = format.with_span_list(false).with_writer(move || writer.clone());
@@ -41,12 +41,12 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
     /// The lines of this event.
-    fn events(&self, name: &str) -> Vec<Value> {
+    pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         lines.into_iter().filter(|line| line["event"] == name).collect()
     }

@@ -10,6 +10,8 @@ mod intermediary;
 mod logs;
 mod permissions;
 mod records;
+mod signing;
 mod stores;
 mod template;
+mod webhooks;
 mod wiretap;

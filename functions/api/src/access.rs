@@ -68,8 +68,7 @@ fn nobody() -> Problem {
 }
 
 /// Browsers repeat a password by themselves, whichever page makes them.
-const FORGED: &str =
-    "with HTTP Basic, changes are taken from our own pages only (Sec-Fetch-Site: same-origin); send the key as a header";
+const FORGED: &str = "with HTTP Basic, changes are taken from our own pages only (Sec-Fetch-Site: same-origin); send the key as a header";
 
 /// Whom API Gateway has let in. An event that did not pass its check has nobody in it.
 fn principal(request: &Request) -> Option<Caller> {

@@ -35,7 +35,8 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Err(unsupported(format!("the request has no Content-Type; {EXPECTED}")));
     };
-    let mime: Mime = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| unsupported(EXPECTED.to_owned()))?;
+    let mime: Mime =
+        value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| unsupported(EXPECTED.to_owned()))?;
     if let Some(charset) = mime.get_param(mime::CHARSET)
         && charset != mime::UTF_8
         && charset != "utf8"

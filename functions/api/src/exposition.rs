@@ -67,7 +67,13 @@ impl Family {
     }
 
     /// Adds a histogram: how many observations were at most each bound (counting up), and their sum.
-    pub(crate) fn histogram(mut self, labels: &[(&'static str, &str)], buckets: &[(f64, u64)], count: u64, sum: f64) -> Family {
+    pub(crate) fn histogram(
+        mut self,
+        labels: &[(&'static str, &str)],
+        buckets: &[(f64, u64)],
+        count: u64,
+        sum: f64,
+    ) -> Family {
         for (bound, at_most) in buckets {
             self.bucket(labels, number(*bound), *at_most);
         }
@@ -108,7 +114,8 @@ pub(crate) fn write(format: Format, families: &[Family]) -> String {
         let _ = writeln!(text, "# HELP {name} {}", escaped(family.help, false));
         let _ = writeln!(text, "# TYPE {name} {kind}");
         for sample in &family.samples {
-            let _ = writeln!(text, "{}{}{} {}", family.name, sample.suffix, braces(&sample.labels), number(sample.value));
+            let _ =
+                writeln!(text, "{}{}{} {}", family.name, sample.suffix, braces(&sample.labels), number(sample.value));
         }
     }
     if format == Format::OpenMetrics {
@@ -121,7 +128,8 @@ fn braces(labels: &[(&'static str, String)]) -> String {
     if labels.is_empty() {
         return String::new();
     }
-    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true))).collect();
+    let pairs: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true))).collect();
     format!("{{{}}}", pairs.join(","))
 }
 

@@ -1,7 +1,9 @@
 //! A body of items: each is a record by itself, and is accepted or refused by itself.
 
 use axum::extract::{FromRequest, Request};
-use ghl_sync_engine::domain::{Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId};
+use ghl_sync_engine::domain::{
+    Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -102,8 +104,11 @@ fn of_lines<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<Result<T, JsonFault
 }
 
 fn of_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, JsonFault> {
-    let text = std::str::from_utf8(line)
-        .map_err(|_| JsonFault { syntax: true, field: String::new(), detail: "is not UTF-8".to_owned() })?;
+    let text = std::str::from_utf8(line).map_err(|_| JsonFault {
+        syntax: true,
+        field: String::new(),
+        detail: "is not UTF-8".to_owned(),
+    })?;
     body::from_json(text)
 }
 

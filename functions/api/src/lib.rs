@@ -59,9 +59,8 @@ pub fn router(engine: Engine, access: ApiAccess) -> Router {
     document.merge(of_open);
     let document = page::Document::new(document);
 
-    let open = open
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(api.clone(), access::optional));
+    let open =
+        open.method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state(api.clone(), access::optional));
     let guarded = guarded
         .route("/openapi.json", get(move || document.clone().serve()))
         .method_not_allowed_fallback(method_not_allowed)

@@ -2,19 +2,10 @@
 
 use std::process::ExitCode;
 
-use ghl_sync_runtime::{Runtime, refuse_to_start, run};
+use ghl_sync_runtime::{Runtime, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Runtime::of_api_from_env() {
-        Ok((runtime, access)) => {
-            let router = api::router(runtime.engine, access);
-            run(|event| {
-                let router = router.clone();
-                async move { api::handle(&router, event).await }
-            })
-            .await
-        }
-        Err(start_error) => refuse_to_start(&start_error).await,
-    }
+    let started = Runtime::of_api_from_env().map(|(runtime, access)| api::router(runtime.engine, access));
+    serve(started, |router, event| async move { api::handle(&router, event).await }).await
 }

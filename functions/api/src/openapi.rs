@@ -4,7 +4,8 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, Server, Tag,
+    Components, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
+    Server, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -31,7 +32,8 @@ fn document(mut document: OpenApi) -> OpenApi {
         tag("locations", "Settings of locations; stopping and starting them."),
         tag("state", "How everything is."),
     ]);
-    document.security = Some(SECURITY.map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).to_vec());
+    document.security =
+        Some(SECURITY.map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).to_vec());
     document.components.get_or_insert_default().complete();
     document.paths.paths = std::mem::take(&mut document.paths.paths)
         .into_iter()
@@ -101,9 +103,15 @@ static PROBLEMS: [Way; 11] = [
     way("404", "NotFound", "The location or the record is unknown", |_, path| path.contains('{')),
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
-    way("413", "TooLarge", "The body is larger than 4 MiB, or has more than 10,000 items", |operation, _| reads(operation)),
-    way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| reads(operation)),
-    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, path| reads(operation) || path.ends_with("/records")),
+    way("413", "TooLarge", "The body is larger than 4 MiB, or has more than 10,000 items", |operation, _| {
+        reads(operation)
+    }),
+    way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
+        reads(operation)
+    }),
+    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, path| {
+        reads(operation) || path.ends_with("/records")
+    }),
     way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
     way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
 ];

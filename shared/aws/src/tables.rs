@@ -103,6 +103,10 @@ pub mod state {
     pub const AT: &str = "at";
     /// The minute that a location's `m_…` counters are of: its number since the Unix epoch.
     pub const MINUTE: &str = "minute";
+    /// Whether the app is installed in the location.
+    pub const INSTALLED: &str = "installed";
+    /// Since when, by GHL's clock.
+    pub const INSTALLED_AT: &str = "installed_at";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
     /// Index of the gates of a shard by the time to look at them.

@@ -60,6 +60,8 @@ pub enum Purpose {
     KnownLoad,
     /// Remembering that a webhook was seen.
     WebhookRemember,
+    /// Taking note that the app was installed or removed.
+    InstallationNote,
 }
 
 /// Where a request goes.
@@ -84,7 +86,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 24] = [
+    pub const ALL: [Purpose; 25] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -109,6 +111,7 @@ impl Purpose {
         Purpose::KnownReplace,
         Purpose::KnownLoad,
         Purpose::WebhookRemember,
+        Purpose::InstallationNote,
     ];
 
     /// The purpose as it is written in reports and errors.
@@ -139,6 +142,7 @@ impl Purpose {
             Purpose::KnownReplace => "known.replace",
             Purpose::KnownLoad => "known.load",
             Purpose::WebhookRemember => "webhooks.remember",
+            Purpose::InstallationNote => "installations.note",
         }
     }
 
@@ -167,7 +171,8 @@ impl Purpose {
             | Purpose::CountersAdd
             | Purpose::CountersRead
             | Purpose::Tick
-            | Purpose::WebhookRemember => Store::State,
+            | Purpose::WebhookRemember
+            | Purpose::InstallationNote => Store::State,
             Purpose::QueueSend | Purpose::DeadLetters => Store::Queue,
         }
     }
@@ -199,7 +204,8 @@ impl Purpose {
             | Purpose::CountersAdd
             | Purpose::Tick
             | Purpose::KnownReplace
-            | Purpose::WebhookRemember => Access::Write,
+            | Purpose::WebhookRemember
+            | Purpose::InstallationNote => Access::Write,
         }
     }
 }

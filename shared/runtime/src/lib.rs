@@ -11,6 +11,7 @@ mod meter;
 mod start;
 mod telemetry;
 mod trace;
+mod webhooks;
 
 pub use clock::SystemClock;
 pub use config::{ApiAccess, ApiKey, Config, ConfigError, Fault};
@@ -18,5 +19,6 @@ pub use dice::FastDice;
 pub use directory::StoredLocations;
 pub use locations::{Location, Locations};
 pub use meter::{LogMeter, causes};
-pub use start::{Runtime, StartError, main, refuse_to_start, run};
+pub use start::{Runtime, StartError, main, refuse_to_start, serve};
 pub use telemetry::init as init_telemetry;
+pub use webhooks::Webhooks;

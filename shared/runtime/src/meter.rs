@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use ghl_sync_engine::domain::LocationId;
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
-use ghl_sync_engine::usecase::{Event, RecordResult};
+use ghl_sync_engine::usecase::{Event, Received, RecordResult};
 use tracing::{debug, error, info, warn};
 
 /// Writes each event as a log line.
@@ -48,6 +49,7 @@ impl Meter for LogMeter {
             ),
             Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
             Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
+            Event::Webhook { location, event_type, received } => webhook(*location, event_type, *received),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed",
                 scope = scope.map(tracing::field::display),
@@ -95,6 +97,18 @@ fn settled(settled: &Settled<'_>) {
         RecordResult::Failed(_) => warn!(event = "record", location, batch, record, result = result.as_str(), code),
         RecordResult::Retrying(_) => info!(event = "record", location, batch, record, result = result.as_str(), code),
         _ => debug!(event = "record", location, batch, record, result = result.as_str(), code, latency_ms),
+    }
+}
+
+/// What was stored is everyday. What was not deserves a look: a type that nobody subscribed to, somebody else's app.
+fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) {
+    let (location, result) = (location.map(tracing::field::display), received.as_str());
+    match received {
+        Received::Ignored(reason) => {
+            info!(event = "webhook", location, event_type, result, reason = reason.as_str());
+        }
+        Received::Enabled | Received::Stopped => warn!(event = "webhook", location, event_type, result),
+        _ => debug!(event = "webhook", location, event_type, result),
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
-use crate::{FastDice, LogMeter, causes, StoredLocations, SystemClock, init_error, init_telemetry, trace};
+use crate::{FastDice, LogMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -90,29 +90,34 @@ impl Runtime {
     }
 }
 
-/// The `main` of a function: starts, then hands each event to `handle` until Lambda ends the process.
+/// The `main` of every function with an engine: starts, then hands each event to `handle` until Lambda ends the process.
 pub async fn main<Answer, Failure, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
 where
     Answer: Serialize,
     Failure: Error,
     Handled: Future<Output = Result<Answer, Failure>>,
 {
-    match Runtime::from_env() {
-        Ok(runtime) => run(|event| handle(runtime.engine.clone(), event)).await,
-        Err(start_error) => refuse_to_start(&start_error).await,
-    }
+    serve(Runtime::from_env().map(|runtime| runtime.engine), handle).await
 }
 
-/// Hands each event to `handle` until Lambda ends the process.
-pub async fn run<Answer, Failure, Handled>(handle: impl Fn(LambdaEvent<Value>) -> Handled) -> ExitCode
+/// Hands each event to `handle`, with what was `started`, until Lambda ends the process.
+pub async fn serve<Started, Answer, Failure, Handled>(
+    started: Result<Started, StartError>,
+    handle: impl Fn(Started, LambdaEvent<Value>) -> Handled,
+) -> ExitCode
 where
+    Started: Clone,
     Answer: Serialize,
     Failure: Error,
     Handled: Future<Output = Result<Answer, Failure>>,
 {
+    let started = match started {
+        Ok(started) => started,
+        Err(start_error) => return refuse_to_start(&start_error).await,
+    };
     let handler = service_fn(|event: LambdaEvent<Value>| {
         let trace_id = event.context.xray_trace_id.clone();
-        let handled = handle(event);
+        let handled = handle(started.clone(), event);
         trace::of(trace_id, async { handled.await.map_err(|failure| diagnostic(&failure)) })
     });
     match lambda_runtime::run(handler).await {

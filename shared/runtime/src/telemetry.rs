@@ -6,8 +6,16 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 7] =
-    ["consumer", "ghl_sync_aws", "ghl_sync_engine", "ghl_sync_ghl", "ghl_sync_local", "ghl_sync_runtime", "scheduler"];
+const OURS: [&str; 8] = [
+    "consumer",
+    "ghl_sync_aws",
+    "ghl_sync_engine",
+    "ghl_sync_ghl",
+    "ghl_sync_local",
+    "ghl_sync_runtime",
+    "scheduler",
+    "webhook",
+];
 
 /// Begins to log what is at least as grave as `level`: ours as it says, everybody else's warnings and errors at most
 /// (the SDKs log requests at lower levels, and requests hold personal data).

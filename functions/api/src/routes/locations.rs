@@ -30,10 +30,7 @@ const MAX_NOTE_CHARS: usize = 200;
         ("ETag" = String, description = "The revision, for `If-Match`"),
     ))),
 )]
-pub(crate) async fn location(
-    State(api): State<Api>,
-    location: KnownLocation,
-) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn location(State(api): State<Api>, location: KnownLocation) -> Result<impl IntoResponse, Problem> {
     let view = api.engine.location(&location.id).await?.ok_or_else(unknown_location)?;
     Ok(document(view))
 }
@@ -80,7 +77,9 @@ fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     }
     let revision = tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
     // What is no tag of ours matches nothing.
-    revision.map(Some).ok_or_else(|| Problem::new(ProblemKind::PreconditionFailed, "If-Match is no ETag of this location"))
+    revision
+        .map(Some)
+        .ok_or_else(|| Problem::new(ProblemKind::PreconditionFailed, "If-Match is no ETag of this location"))
 }
 
 /// Pauses a location.

@@ -54,5 +54,8 @@ impl FromRequestParts<Api> for KnownLocation {
 }
 
 pub(crate) fn unknown_location() -> Problem {
-    Problem::new(ProblemKind::UnknownLocation, "it is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings (`{}` will do) to make it known")
+    Problem::new(
+        ProblemKind::UnknownLocation,
+        "it is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings (`{}` will do) to make it known",
+    )
 }

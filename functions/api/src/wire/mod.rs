@@ -20,9 +20,8 @@ use utoipa::ToSchema;
 #[schema(value_type = String, format = DateTime, example = "2026-11-22T02:30:00.000Z")]
 pub(crate) struct Time(pub(crate) EpochMs);
 
-const MILLISECONDS: EncodedConfig = Config::DEFAULT
-    .set_time_precision(TimePrecision::Second { decimal_digits: std::num::NonZeroU8::new(3) })
-    .encode();
+const MILLISECONDS: EncodedConfig =
+    Config::DEFAULT.set_time_precision(TimePrecision::Second { decimal_digits: std::num::NonZeroU8::new(3) }).encode();
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

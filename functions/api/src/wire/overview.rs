@@ -375,10 +375,7 @@ impl Location {
             scope: settings.scope.into(),
             enabled: settings.enabled,
             state: location.state.into(),
-            breaker: Breaker {
-                state: location.breaker.state,
-                retry_at: Time::maybe(location.breaker.retry_at),
-            },
+            breaker: Breaker { state: location.breaker.state, retry_at: Time::maybe(location.breaker.retry_at) },
             pause: location.pause.map(|pause| PauseState {
                 reason: pause.reason.as_str(),
                 until: Time::maybe(pause.until),

@@ -90,7 +90,7 @@ text_id!(
 );
 text_id!(
     /// GHL's id of one of its webhook events (`webhookId`): 1 to 256 bytes without control characters.
-    EventId, "webhookId", check_line
+    EventId, "webhookId", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );
 text_id!(
     /// Who holds a lease: one invocation of one function.

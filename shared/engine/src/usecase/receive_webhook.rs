@@ -143,6 +143,14 @@ impl WebhookReceiver {
         Ok(received)
     }
 
+    /// What GHL told last of a record.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn known(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
+        self.ports.known.load(key).await
+    }
+
     async fn event(&self, event: &RemoteEvent) -> Result<Received, ReceiveError> {
         let now = self.ports.clock.now();
         self.in_window(event, now)?;

@@ -69,6 +69,12 @@ pub enum KeyError {
 }
 
 impl WebhookKeys {
+    /// No keys: every webhook is refused.
+    #[must_use]
+    pub fn none() -> WebhookKeys {
+        WebhookKeys { ed25519: Vec::new(), rsa: Vec::new() }
+    }
+
     /// GHL's published keys where nothing else is said. Each text has one or more public keys (SPKI): PEM blocks, or
     /// their base64 separated by commas or blanks. `legacy` may be `none`: then no RSA signature is accepted.
     ///

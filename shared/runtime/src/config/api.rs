@@ -139,7 +139,10 @@ mod tests {
         let Ok(Some(ApiAccess::Keys(keys))) = read(&[("API_KEYS", &text)]) else {
             panic!("no keys");
         };
-        assert_eq!(keys.iter().map(ToString::to_string).collect::<Vec<_>>(), [format!("old:{ONE}"), format!("new:{TWO}")]);
+        assert_eq!(
+            keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [format!("old:{ONE}"), format!("new:{TWO}")]
+        );
         assert_eq!(format!("{keys:?}"), "[ApiKey(old), ApiKey(new)]", "hashes are not logged");
     }
 

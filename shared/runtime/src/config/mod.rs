@@ -13,7 +13,8 @@ use aws_credential_types::Credentials;
 use ghl_sync_aws::AwsConfig;
 use ghl_sync_engine::domain::{Api, Pace};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
-use ghl_sync_engine::usecase::EngineConfig;
+use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
+use ghl_sync_ghl::webhook::WebhookKeys;
 use ghl_sync_ghl::{ClientConfig, Secret};
 use tracing::level_filters::LevelFilter;
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub api_access: Option<ApiAccess>,
     /// What is logged.
     pub log_level: LevelFilter,
+    /// Which webhooks are taken.
+    pub webhooks: WebhookRules,
+    /// The keys that may have signed them.
+    pub webhook_keys: WebhookKeys,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
     pub stack_name: String,
 }
@@ -85,6 +90,26 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
     pub fn from_env() -> Result<Config, ConfigError> {
         Config::from_vars(std::env::vars().collect())
+    }
+
+    /// Reads the process's environment for the function that takes in webhooks. It sends nothing: what only others need
+    /// may be missing.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub fn for_webhooks_from_env() -> Result<Config, ConfigError> {
+        Config::for_webhooks(std::env::vars().collect())
+    }
+
+    /// Reads `vars` as if they were the environment of the function that takes in webhooks.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_webhooks(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut vars = Variables::new(vars).without_need_of("BATCH_QUEUE_URL");
+        let config = Config::read(&mut vars);
+        vars.finish().map(|()| config)
     }
 
     /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
@@ -138,7 +163,7 @@ impl Config {
             dead_letter_queue_url: vars.url("DEAD_LETTER_QUEUE_URL"),
             ghl: ghl(vars),
             locations: locations.unwrap_or_else(|| Locations::new(default)),
-            api_access: ApiAccess::read(&mut vars),
+            api_access: ApiAccess::read(vars),
             log_level: vars.choice(
                 "LOG_LEVEL",
                 LevelFilter::INFO,
@@ -151,6 +176,8 @@ impl Config {
                     ("trace", LevelFilter::TRACE),
                 ],
             ),
+            webhooks: webhooks(vars),
+            webhook_keys: webhook_keys(vars),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
     }
@@ -201,6 +228,22 @@ fn ghl(vars: &mut Variables) -> ClientConfig {
         v2_base_url: vars.url("GHL_BASE_URL").unwrap_or(defaults.v2_base_url),
         v1_base_url: vars.url("GHL_V1_BASE_URL").unwrap_or(defaults.v1_base_url),
     }
+}
+
+fn webhooks(vars: &mut Variables) -> WebhookRules {
+    WebhookRules {
+        max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", 86_400_000, 60_000..=315_360_000_000),
+        app_id: vars.text("GHL_WEBHOOK_APP_ID"),
+    }
+}
+
+fn webhook_keys(vars: &mut Variables) -> WebhookKeys {
+    const NAMES: [&str; 2] = ["GHL_WEBHOOK_PUBLIC_KEYS", "GHL_WEBHOOK_LEGACY_PUBLIC_KEYS"];
+    let [current, legacy] = NAMES.map(|name| vars.text(name));
+    WebhookKeys::new(current.as_deref(), legacy.as_deref()).unwrap_or_else(|(is_legacy, error)| {
+        vars.fault(NAMES[usize::from(is_legacy)], error.to_string());
+        WebhookKeys::none()
+    })
 }
 
 #[cfg(test)]

@@ -143,3 +143,42 @@ fn a_bad_location_is_a_fault_that_names_it_and_not_its_token() {
         assert!(!faults.contains("pit-secret"), "{faults}");
     }
 }
+
+#[test]
+fn the_webhook_s_function_needs_no_queue_and_still_finds_every_fault() {
+    let mut vars = minimal();
+    vars.remove("BATCH_QUEUE_URL");
+    assert!(Config::from_vars(vars.clone()).is_err());
+    let config = Config::for_webhooks(vars.clone()).unwrap();
+    assert_eq!(config.webhooks, WebhookRules::default());
+    vars.remove("STATE_TABLE");
+    vars.insert("GHL_WEBHOOK_MAX_AGES".to_owned(), "5".to_owned());
+    vars.insert("BATCH_QUEUE_URL".to_owned(), "queue".to_owned());
+    let error = Config::for_webhooks(vars).unwrap_err();
+    let names: Vec<&str> = error.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(names, ["BATCH_QUEUE_URL", "GHL_WEBHOOK_MAX_AGES", "STATE_TABLE"]);
+}
+
+#[test]
+fn what_is_said_of_webhooks_is_read() {
+    let key = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=";
+    let config = Config::from_vars(with(&[
+        ("GHL_WEBHOOK_PUBLIC_KEYS", key),
+        ("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", "none"),
+        ("GHL_WEBHOOK_MAX_AGE", "7200000"),
+        ("GHL_WEBHOOK_APP_ID", "app"),
+    ]))
+    .unwrap();
+    assert_eq!((config.webhooks.max_age, config.webhooks.app_id), (Duration::from_secs(7200), Some("app".to_owned())));
+    assert_eq!(
+        faults(&[("GHL_WEBHOOK_PUBLIC_KEYS", "none"), ("GHL_WEBHOOK_MAX_AGE", "10")]),
+        [
+            "GHL_WEBHOOK_MAX_AGE is `10`; expected a whole number from 60000 to 315360000000",
+            "GHL_WEBHOOK_PUBLIC_KEYS has a key (number 1) that is not an Ed25519 public key",
+        ]
+    );
+    assert_eq!(
+        faults(&[("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", key)]),
+        ["GHL_WEBHOOK_LEGACY_PUBLIC_KEYS has a key (number 1) that is not an RSA public key"]
+    );
+}

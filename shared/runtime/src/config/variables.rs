@@ -14,12 +14,18 @@ const OUR_PREFIX: &str = "GHL_";
 pub(super) struct Variables {
     vars: BTreeMap<String, String>,
     asked: BTreeSet<&'static str>,
+    not_needed: Option<&'static str>,
     faults: Vec<Fault>,
 }
 
 impl Variables {
     pub(super) fn new(vars: BTreeMap<String, String>) -> Variables {
-        Variables { vars, asked: BTreeSet::new(), faults: Vec::new() }
+        Variables { vars, asked: BTreeSet::new(), not_needed: None, faults: Vec::new() }
+    }
+
+    /// The same, where the required variable `name` may be missing.
+    pub(super) fn without_need_of(self, name: &'static str) -> Variables {
+        Variables { not_needed: Some(name), ..self }
     }
 
     /// The value of a variable; `None` if it is absent or empty.
@@ -30,7 +36,9 @@ impl Variables {
 
     pub(super) fn required(&mut self, name: &'static str) -> String {
         self.text(name).unwrap_or_else(|| {
-            self.fault(name, "is missing");
+            if self.not_needed != Some(name) {
+                self.fault(name, "is missing");
+            }
             String::new()
         })
     }

@@ -1,0 +1,55 @@
+//! What the function that takes in webhooks starts with. It has no engine: it neither sends anything to GHL nor makes
+//! anything due.
+
+use std::sync::Arc;
+
+use ghl_sync_aws::{DynamoInstallations, DynamoKnownStates, DynamoSettings, Usage};
+use ghl_sync_engine::ports::Meter;
+use ghl_sync_engine::usecase::{WebhookPorts, WebhookReceiver};
+use ghl_sync_ghl::webhook::WebhookKeys;
+use tracing::level_filters::LevelFilter;
+
+use crate::config::Config;
+use crate::start::StartError;
+use crate::{LogMeter, StoredLocations, SystemClock, init_telemetry};
+
+/// The receiver of webhooks with the real adapters, and the keys that it trusts.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// The keys that may have signed a webhook.
+    pub keys: Arc<WebhookKeys>,
+    /// Takes in what was verified and read.
+    pub receiver: WebhookReceiver,
+    /// Requests made to AWS, and what they cost.
+    pub usage: Arc<Usage>,
+}
+
+impl Webhooks {
+    /// Wires the adapters into the receiver; `meter` hears what happens.
+    #[must_use]
+    pub fn new(config: Config, meter: Arc<dyn Meter>) -> Webhooks {
+        let usage = Usage::new();
+        let dynamodb = config.aws.dynamodb();
+        let (records, state) = (config.records_table, config.state_table);
+        let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
+        let ports = WebhookPorts {
+            clock: Arc::new(SystemClock),
+            installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
+            known: Arc::new(DynamoKnownStates::new(dynamodb, records, state, usage.clone())),
+            directory: Arc::new(StoredLocations::new(config.locations, settings)),
+            meter,
+        };
+        let receiver = WebhookReceiver::new(ports, config.webhooks);
+        Webhooks { keys: Arc::new(config.webhook_keys), receiver, usage }
+    }
+
+    /// The same, from the process's environment, with events as log lines.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn from_env() -> Result<Webhooks, StartError> {
+        let config = Config::for_webhooks_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
+        init_telemetry(config.log_level);
+        Ok(Webhooks::new(config, Arc::new(LogMeter)))
+    }
+}

@@ -1,0 +1,292 @@
+//! GHL's webhooks, from the event of a function URL to what stands in the tables.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::lambda_function_urls::LambdaFunctionUrlResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ghl_sync_engine::domain::{EpochMs, GhlId, Kind, KnownState, RemoteContent};
+use ghl_sync_engine::ports::{Clock, RemoteKey};
+use ghl_sync_local::stack::StackOptions;
+use ghl_sync_runtime::{Config, LogMeter, SystemClock, Webhooks};
+use http::HeaderMap;
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+use webhook::{Answer, EventError, LARGEST_BODY};
+
+use crate::deployment::{Deployment, LOCATION, context, location, options, vars};
+use crate::intermediary::{self, Act};
+use crate::logs::Log;
+use crate::signing;
+
+/// The app of the sample events.
+const APP: &str = "ve9EPM428h8vShlRW1KT";
+/// The contact of the sample events.
+const CONTACT: &str = "nmFmQEsNgz6AVpgLVUJ0";
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Every event of a webhook in `events/`, by its name, and what its answer is.
+pub(crate) const SAMPLES: [(&str, &str, u16, &str); 13] = [
+    ("webhook-contact-create", include_str!("../../events/webhook-contact-create.json"), 200, "stored"),
+    ("webhook-contact-update", include_str!("../../events/webhook-contact-update.json"), 200, "collapsed"),
+    ("webhook-contact-delete", include_str!("../../events/webhook-contact-delete.json"), 200, "stored"),
+    (
+        "webhook-opportunity-stage-legacy",
+        include_str!("../../events/webhook-opportunity-stage-legacy.json"),
+        200,
+        "stored",
+    ),
+    ("webhook-install", include_str!("../../events/webhook-install.json"), 200, "enabled"),
+    ("webhook-uninstall", include_str!("../../events/webhook-uninstall.json"), 200, "stopped"),
+    ("webhook-unknown-type", include_str!("../../events/webhook-unknown-type.json"), 200, "ignored"),
+    ("webhook-unsigned", include_str!("../../events/webhook-unsigned.json"), 401, "not_genuine"),
+    ("webhook-rewritten", include_str!("../../events/webhook-rewritten.json"), 401, "not_genuine"),
+    ("webhook-truncated", include_str!("../../events/webhook-truncated.json"), 401, "not_genuine"),
+    ("webhook-too-old", include_str!("../../events/webhook-too-old.json"), 401, "outside_window"),
+    ("webhook-no-location", include_str!("../../events/webhook-no-location.json"), 400, "malformed"),
+    ("webhook-not-utf8", include_str!("../../events/webhook-not-utf8.json"), 400, "malformed"),
+];
+
+/// The sample events were sent at their time: this takes them for years.
+const YEARS: (&str, &str) = ("GHL_WEBHOOK_MAX_AGE", "157680000000");
+
+fn sample(name: &str) -> Value {
+    let (_, text, ..) = SAMPLES.iter().find(|(sample, ..)| *sample == name).unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
+/// A deployment that trusts the test keys.
+async fn deployment() -> Deployment {
+    let keys = [
+        ("GHL_WEBHOOK_PUBLIC_KEYS", signing::ED25519_PUBLIC),
+        ("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", signing::RSA_PUBLIC),
+        ("GHL_WEBHOOK_APP_ID", APP),
+    ];
+    let options = options();
+    Deployment::with(StackOptions { vars: options.vars.into_iter().chain(vars(&keys)).collect(), ..options }).await
+}
+
+/// The function's receiver in `deployment`, some of whose environment is different. It knows of no queue.
+fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks {
+    let mut environment = deployment.stack.vars.clone();
+    environment.remove("BATCH_QUEUE_URL");
+    environment.extend(vars(changes));
+    Webhooks::new(Config::for_webhooks(environment).unwrap(), Arc::new(LogMeter))
+}
+
+async fn invoke(webhooks: &Webhooks, event: Value) -> (i64, Value) {
+    let response: LambdaFunctionUrlResponse =
+        webhook::handle(webhooks, LambdaEvent::new(event, context())).await.unwrap();
+    (response.status_code, serde_json::from_str(&response.body.unwrap()).unwrap())
+}
+
+/// Delivers `body`, signed, as whoever serves HTTP would.
+async fn deliver(webhooks: &Webhooks, body: &[u8]) -> Answer {
+    let headers = HeaderMap::from_iter([("x-ghl-signature".parse().unwrap(), signing::ed25519(body).parse().unwrap())]);
+    webhook::answer(webhooks, &headers, body).await
+}
+
+/// A contact event that happened so long ago.
+fn contact_event(id: &str, age: Duration, fields: Value) -> Value {
+    let at = EpochMs(SystemClock.now().0) - age;
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000).unwrap();
+    let mut event = json!({
+        "type": "ContactUpdate", "locationId": LOCATION, "id": "c1", "webhookId": id, "appId": APP,
+        "timestamp": at.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap(),
+    });
+    event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    event
+}
+
+async fn deliver_json(webhooks: &Webhooks, event: &Value) -> (u16, &'static str, Option<String>) {
+    let answer = deliver(webhooks, event.to_string().as_bytes()).await;
+    (answer.status.as_u16(), answer.said.result, answer.said.field)
+}
+
+/// What stands in the table of a contact of the sample location.
+async fn known(webhooks: &Webhooks, id: &str) -> Option<KnownState> {
+    let (location, ghl_id) = (location(LOCATION), id.parse::<GhlId>().unwrap());
+    webhooks.receiver.known(RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &ghl_id }).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_sample_gets_the_answer_that_it_deserves() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    for (name, _, status, result) in SAMPLES {
+        let (answered, said) = invoke(&webhooks, sample(name)).await;
+        assert_eq!((answered, said["result"].as_str().unwrap()), (status.into(), result), "{name}: {said}");
+    }
+    let (_, said) = invoke(&webhooks, sample("webhook-no-location")).await;
+    let expected = json!({ "result": "malformed", "detail": "field `locationId` is missing", "field": "locationId" });
+    assert_eq!(said, expected);
+    let (_, said) = invoke(&webhooks, sample("webhook-unknown-type")).await;
+    assert_eq!(said, json!({ "result": "ignored", "reason": "unknown_type" }));
+    // And all of it again, as replayed: nothing changes, and nothing is done twice.
+    for (name, _, status, _) in SAMPLES {
+        let (answered, said) = invoke(&webhooks, sample(name)).await;
+        assert_eq!(answered, i64::from(status), "{name}: {said}");
+        assert_ne!(said["result"], "stored", "{name}");
+    }
+    assert_eq!(known(&webhooks, CONTACT).await.unwrap().content, None, "the contact was deleted");
+}
+
+#[tokio::test]
+async fn an_event_costs_two_writes_and_makes_nothing_due() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    // An event before it, that has the location's settings read.
+    deliver_json(&webhooks, &contact_event("first", Duration::ZERO, json!({}))).await;
+    let before = webhooks.usage.snapshot();
+    let (_, said) = invoke(&webhooks, sample("webhook-contact-create")).await;
+    let used = webhooks.usage.snapshot().since(&before);
+    assert_eq!((said, used.writes().requests, used.reads().requests), (json!({ "result": "stored" }), 2, 0));
+    let Some(RemoteContent::Contact(contact)) = known(&webhooks, CONTACT).await.unwrap().content else { panic!() };
+    assert_eq!((contact.first_name.as_deref(), contact.postal_code.as_deref()), (Some("Ann"), Some("35061")));
+    assert!(deployment.due().await.is_empty());
+    deployment.tick(json!({ "sweep": true })).await.unwrap();
+    assert_eq!(deployment.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn a_body_in_base64_is_the_same_bytes() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    let mut event = sample("webhook-contact-create");
+    event["body"] = STANDARD.encode(event["body"].as_str().unwrap()).into();
+    event["isBase64Encoded"] = true.into();
+    assert_eq!(invoke(&webhooks, event).await, (200, json!({ "result": "stored" })));
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_webhook_are_refused_and_the_field_is_named() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[]);
+    let now = Duration::ZERO;
+    let long = "x".repeat(64);
+    let cases = [
+        (contact_event("1", now, json!({ "locationId": "../loc" })), 400, "malformed", Some("locationId")),
+        (contact_event("2", now, json!({ "locationId": 5.5 })), 400, "malformed", Some("locationId")),
+        (contact_event("3", now, json!({ "id": null })), 400, "malformed", Some("id")),
+        (contact_event("4", now, json!({ "tags": { "a": 1 } })), 400, "malformed", Some("tags")),
+        (contact_event("5", now, json!({ "timestamp": "yesterday" })), 400, "malformed", Some("timestamp")),
+        (contact_event("6", now, json!({ "type": null })), 400, "malformed", Some("type")),
+        (contact_event("7", now, json!({ "type": "NoteCreate", "locationId": null })), 200, "ignored", None),
+        (contact_event("8", now, json!({ "type": long, "id": [] })), 200, "ignored", None),
+        (contact_event("9", Duration::from_secs(86_401), json!({})), 401, "outside_window", Some("timestamp")),
+        (contact_event("10", Duration::from_secs(4200), json!({})), 200, "stored", None),
+    ];
+    for (event, status, result, field) in cases {
+        let expected = (status, result, field.map(str::to_owned));
+        assert_eq!(deliver_json(&webhooks, &event).await, expected, "{event}");
+    }
+    for body in [&b""[..], b"null", b"[1]", b"{\"type\":", b"\xff\xfe\x00", b"{\"type\":\"\xc3\x28\"}"] {
+        assert_eq!(deliver(&webhooks, body).await.status.as_u16(), 400, "{}", String::from_utf8_lossy(body));
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_a_megabyte_is_refused_before_it_is_read() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[]);
+    let event = contact_event("1", Duration::ZERO, json!({ "source": "x".repeat(1 << 20) })).to_string();
+    assert_eq!(deliver(&webhooks, event.as_bytes()).await.status.as_u16(), 413);
+    let event = contact_event("1", Duration::ZERO, json!({ "source": "" })).to_string();
+    let padded =
+        event.replace("\"source\":\"\"", &format!("\"source\":\"{}\"", "x".repeat(LARGEST_BODY - event.len())));
+    assert_eq!(deliver(&webhooks, padded.as_bytes()).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn the_keys_can_be_rotated_and_ghl_s_own_are_the_default() {
+    let deployment = deployment().await;
+    let published = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_PUBLIC_KEYS", "")]);
+    let (status, said) = invoke(&published, sample("webhook-contact-create")).await;
+    assert_eq!((status, said["result"].as_str().unwrap()), (401, "not_genuine"), "the test key is not GHL's");
+    let ghl = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=\n-----END PUBLIC KEY-----\n";
+    let both = format!("{ghl}{}", signing::ED25519_PUBLIC);
+    let both = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_PUBLIC_KEYS", &both)]);
+    assert_eq!(invoke(&both, sample("webhook-contact-create")).await.0, 200);
+    let no_legacy = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", "none")]);
+    let (status, said) = invoke(&no_legacy, sample("webhook-opportunity-stage-legacy")).await;
+    assert!(status == 401 && said["detail"].as_str().unwrap().contains("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS"), "{said}");
+}
+
+#[tokio::test]
+async fn what_dynamodb_throttles_is_not_taken_in_and_comes_again() {
+    const THROTTLED: &str =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
+    let deployment = deployment().await;
+    let server = deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"].trim_start_matches("http://").parse().unwrap();
+    // The state is stored at once; its event's id never, however often the SDK tries.
+    let throttled = Act::Answer(400, "application/x-amz-json-1.0", THROTTLED);
+    let url = intermediary::start(server, [Act::Pass, throttled, throttled, throttled]).await;
+    let webhooks = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", &url)]);
+    let event = contact_event("1", Duration::ZERO, json!({ "firstName": "Ann" }));
+    let (status, result, _) = deliver_json(&webhooks, &event).await;
+    assert_eq!((status, result), (429, "not_stored"));
+    let (status, result, _) = deliver_json(&webhooks, &event).await;
+    assert_eq!((status, result), (200, "duplicate"), "the state had been stored");
+    assert!(known(&webhooks, "c1").await.is_some());
+}
+
+#[tokio::test]
+async fn without_dynamodb_ghl_is_asked_to_come_again() {
+    let deployment = deployment().await;
+    let cut_off = webhooks_with(&deployment, &[YEARS, ("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    for name in ["webhook-contact-create", "webhook-contact-delete", "webhook-install"] {
+        let (status, said) = invoke(&cut_off, sample(name)).await;
+        assert_eq!((status, said["result"].as_str().unwrap()), (429, "not_stored"), "{name}: {said}");
+    }
+    // What needs no store does not care.
+    assert_eq!(invoke(&cut_off, sample("webhook-unknown-type")).await.0, 200);
+    assert_eq!(invoke(&cut_off, sample("webhook-unsigned")).await.0, 401);
+}
+
+#[tokio::test]
+async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[]);
+    let mut get = sample("webhook-contact-create");
+    get["requestContext"]["http"]["method"] = "GET".into();
+    assert_eq!(invoke(&webhooks, get).await.0, 405);
+    let mut not_base64 = sample("webhook-contact-create");
+    not_base64["isBase64Encoded"] = true.into();
+    let mut no_flag = sample("webhook-contact-create");
+    no_flag.as_object_mut().unwrap().remove("isBase64Encoded");
+    for event in [json!({}), json!(null), json!([]), json!({ "Records": [] }), not_base64, no_flag] {
+        let failed = webhook::handle(&webhooks, LambdaEvent::new(event.clone(), context())).await.unwrap_err();
+        let text = failed.to_string();
+        assert!(!text.contains("Ann"), "{text}");
+        match failed {
+            EventError::NotHttp => assert!(text.contains("function URL"), "{text}"),
+            EventError::Malformed(_) | EventError::Body(_) => assert!(failed.source().is_some(), "{text}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_line_tells_who_a_contact_is() {
+    let (log, _logging) = Log::begin();
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    for (name, ..) in SAMPLES {
+        invoke(&webhooks, sample(name)).await;
+    }
+    let private = json!({ "firstName": "Augusta", "email": ["ada@secret.example"] });
+    deliver_json(&webhooks, &contact_event("x", Duration::ZERO, private)).await;
+    let cut_off = webhooks_with(&deployment, &[YEARS, ("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    invoke(&cut_off, sample("webhook-contact-create")).await;
+    let text = log.text();
+    assert_eq!(log.events("webhook_refused").len(), 7, "{text}");
+    assert_eq!(log.events("webhook_not_stored").len(), 1, "{text}");
+    assert_eq!(log.events("webhook").len(), 7, "{text}");
+    for words in ["Augusta", "secret.example", "Ann", "example.com", "2025550143", "Dolomite"] {
+        assert_eq!(text.lines().find(|line| line.contains(words)), None, "it tells {words}");
+    }
+}
