@@ -1,10 +1,10 @@
 //! DynamoDB and SQS adapters for the engine's ports.
 //!
-//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`SqsBatchQueue`] sends the
-//! batches; [`DynamoSettings`] keeps what operators set, [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what
-//! GHL told of its records. Each port call is one request where AWS allows it: what must be atomic is one conditional
-//! `UpdateItem`, never a read followed by a write. [`Usage`] counts what the adapters asked of AWS and what DynamoDB
-//! charged.
+//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoFleetStore`] what all
+//! locations know together; [`SqsBatchQueue`] sends the batches; [`DynamoSettings`] keeps what operators set,
+//! [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what GHL told of its records. Each port call is one request
+//! where AWS allows it: what must be atomic is one conditional `UpdateItem`, never a read followed by a write. [`Usage`]
+//! counts what the adapters asked of AWS and what DynamoDB charged.
 //!
 //! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
 //! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
@@ -14,6 +14,7 @@ mod counters;
 mod dead_letters;
 mod expression;
 mod fields;
+mod fleet_store;
 mod gate_store;
 mod installations;
 mod known_states;
@@ -27,6 +28,7 @@ mod usage;
 pub use client::AwsConfig;
 pub use counters::DynamoCounters;
 pub use dead_letters::SqsDeadLetters;
+pub use fleet_store::DynamoFleetStore;
 pub use gate_store::DynamoGateStore;
 pub use installations::DynamoInstallations;
 pub use known_states::DynamoKnownStates;

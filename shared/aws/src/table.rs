@@ -114,12 +114,21 @@ impl Table {
 
     /// The item as it is now (strongly consistent).
     pub(crate) async fn get(&self, purpose: Purpose, key: Item) -> Result<Option<Item>, PortError> {
+        self.read(purpose, key, true).await
+    }
+
+    /// The item as it was a moment ago (eventually consistent, at half the price).
+    pub(crate) async fn peek(&self, purpose: Purpose, key: Item) -> Result<Option<Item>, PortError> {
+        self.read(purpose, key, false).await
+    }
+
+    async fn read(&self, purpose: Purpose, key: Item, consistent: bool) -> Result<Option<Item>, PortError> {
         let output = self
             .client
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .customize()
             .interceptor(self.usage.attempts(purpose))

@@ -89,6 +89,8 @@ pub mod state {
     pub const KICKED_AT: &str = "kicked_at";
     /// The gate, as JSON.
     pub const GATE: &str = "gate";
+    /// What the locations of an API host know together, as JSON (partition key `fleet#api`).
+    pub const FLEET: &str = "fleet";
     /// Who wrote the gate last: a number of that write alone.
     pub const TOKEN: &str = "token";
     /// 0 to 15, exactly while there is something to look at.

@@ -30,6 +30,10 @@ pub enum Purpose {
     GateKick,
     /// Reading which gates need a look.
     GateLook,
+    /// Reading what all locations know together.
+    FleetLoad,
+    /// Comparing and replacing it.
+    FleetReplace,
     /// Sending a batch.
     QueueSend,
     /// Counting what is due or has failed.
@@ -86,7 +90,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 25] = [
+    pub const ALL: [Purpose; 27] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -96,6 +100,8 @@ impl Purpose {
         Purpose::GateReplace,
         Purpose::GateKick,
         Purpose::GateLook,
+        Purpose::FleetLoad,
+        Purpose::FleetReplace,
         Purpose::QueueSend,
         Purpose::OutboxCount,
         Purpose::OutboxFailed,
@@ -127,6 +133,8 @@ impl Purpose {
             Purpose::GateReplace => "gates.replace",
             Purpose::GateKick => "gates.kick",
             Purpose::GateLook => "gates.needing_look",
+            Purpose::FleetLoad => "fleet.load",
+            Purpose::FleetReplace => "fleet.replace",
             Purpose::QueueSend => "queue.send",
             Purpose::OutboxCount => "outbox.count",
             Purpose::OutboxFailed => "outbox.failed",
@@ -164,6 +172,8 @@ impl Purpose {
             | Purpose::GateReplace
             | Purpose::GateKick
             | Purpose::GateLook
+            | Purpose::FleetLoad
+            | Purpose::FleetReplace
             | Purpose::SettingsLoad
             | Purpose::SettingsStore
             | Purpose::SettingsRegister
@@ -185,6 +195,7 @@ impl Purpose {
             | Purpose::OutboxLoad
             | Purpose::GateLoad
             | Purpose::GateLook
+            | Purpose::FleetLoad
             | Purpose::OutboxCount
             | Purpose::OutboxFailed
             | Purpose::SettingsLoad
@@ -197,6 +208,7 @@ impl Purpose {
             | Purpose::OutboxQuarantine
             | Purpose::GateReplace
             | Purpose::GateKick
+            | Purpose::FleetReplace
             | Purpose::QueueSend
             | Purpose::OutboxReplay
             | Purpose::SettingsStore

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Batch, Call, ContentHash, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState, LocationId, LocationSettings,
-    Outcome, Priority, PutRecord, Record, RecordKey, Reply, ScopeId, SettingsOverlay,
+    Api, Batch, Call, ContentHash, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState, LocationId,
+    LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey, Reply, ScopeId, SettingsOverlay,
 };
-use crate::policy::{Gate, Precedence};
+use crate::policy::{Fleet, Gate, Precedence};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -229,6 +229,38 @@ pub trait GateStore: Send + Sync {
 
     /// Scopes whose time to look at has come, at most `limit`. Eventually consistent.
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError>;
+}
+
+/// What the locations of one API host know together, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FleetEntry {
+    /// Advances with every write; 0 is one that does not exist yet.
+    pub rev: u64,
+    /// What they know.
+    pub fleet: Fleet,
+}
+
+/// What [`FleetStore::replace`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FleetReplaced {
+    /// It is stored, with this `rev`.
+    Written {
+        /// The new revision.
+        rev: u64,
+    },
+    /// Somebody else wrote first; this is what stands there now.
+    Conflict(Box<FleetEntry>),
+}
+
+/// What all locations of an API host know together: one item a host, read once a batch, written only when something
+/// goes wrong and when that is over.
+#[async_trait]
+pub trait FleetStore: Send + Sync {
+    /// What is known. Eventually consistent.
+    async fn load(&self, api: Api) -> Result<FleetEntry, PortError>;
+
+    /// Stores `fleet` if the stored revision is still `rev`.
+    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError>;
 }
 
 /// The queue of batches.

@@ -33,6 +33,7 @@ impl Meter for LogMeter {
                 attempt: *attempt,
             }),
             Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
+            Event::Host { api, scope, from, to } => warn!(event = "host", api = api.as_str(), %scope, from, to),
             Event::Settled { location, batch, record, result, latency } => settled(&Settled {
                 location: location.as_str(),
                 batch: batch.0,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_aws::{
-    DynamoCounters, DynamoGateStore, DynamoOutbox, DynamoSettings, SqsBatchQueue, SqsDeadLetters, Usage,
+    DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, SqsBatchQueue, SqsDeadLetters,
+    Usage,
 };
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Engine, Ports};
@@ -57,6 +58,7 @@ impl Runtime {
             crm: Arc::new(GhlClient::new(config.ghl, locations.clone())?),
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            fleet: Arc::new(DynamoFleetStore::new(dynamodb.clone(), state.clone(), usage.clone())),
             queue: Arc::new(queue),
             directory: locations,
             counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),

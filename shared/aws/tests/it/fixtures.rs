@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_aws::{AwsConfig, DynamoGateStore, DynamoOutbox, Usage, tables};
+use ghl_sync_aws::{AwsConfig, DynamoFleetStore, DynamoGateStore, DynamoOutbox, Usage, tables};
 use ghl_sync_engine::domain::{
     Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record, RecordId,
     RecordKey, ScopeId,
@@ -21,6 +21,7 @@ pub(crate) struct Tables {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) outbox: DynamoOutbox,
     pub(crate) gates: DynamoGateStore,
+    pub(crate) fleet: DynamoFleetStore,
     pub(crate) usage: Arc<Usage>,
 }
 
@@ -38,6 +39,7 @@ impl Tables {
         Tables {
             outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
             gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
+            fleet: DynamoFleetStore::new(client.clone(), STATE, Arc::clone(&usage)),
             usage,
             client,
         }

@@ -7,6 +7,8 @@ mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod known_states;

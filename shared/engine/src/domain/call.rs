@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Contact, EpochMs, GhlId, Opportunity};
 
 /// Which of GHL's APIs a location is served by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Api {
@@ -17,6 +17,17 @@ pub enum Api {
     V2,
     /// `rest.gohighlevel.com/v1`, end of life since 2025-12-31 but still answering for those who have a key.
     V1,
+}
+
+impl Api {
+    /// The API as it is written in keys and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Api::V2 => "v2",
+            Api::V1 => "v1",
+        }
+    }
 }
 
 /// One HTTP request to GHL, in the engine's words. Each takes a permit of its own.

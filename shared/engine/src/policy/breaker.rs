@@ -75,6 +75,13 @@ impl Breaker {
         }
     }
 
+    /// GHL is thought to be down, though nothing failed here: the next call is a probe.
+    pub fn suspect(&mut self, now: EpochMs) {
+        if self.is_closed() {
+            *self = Breaker::Open { until: now, opens: 1 };
+        }
+    }
+
     /// Sends the probe that [`Admission::Probe`] allowed. Nobody else calls before `probe_until`.
     pub fn probe(&mut self, probe_until: EpochMs) {
         if let Breaker::Open { opens, .. } | Breaker::HalfOpen { opens, .. } = *self {
@@ -159,6 +166,12 @@ impl Breaker {
         matches!(self, Breaker::Closed { failing, .. } if failing.is_empty())
     }
 
+    /// Whether calls go out.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Breaker::Closed { .. })
+    }
+
     /// The state as it is written in logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -240,6 +253,22 @@ mod tests {
             now = until;
         }
         assert_eq!(spans, [61, 62, 63, 64, 65, 65, 65, 65]);
+    }
+
+    #[test]
+    fn one_that_is_suspected_admits_one_probe_and_its_answer_decides() {
+        for answered in [true, false] {
+            let mut breaker = Breaker::default();
+            breaker.suspect(T0);
+            assert_eq!(breaker.admit(T0), Admission::Probe);
+            breaker.probe(T0 + Duration::from_secs(20));
+            if answered {
+                breaker.succeeded()
+            } else {
+                breaker.failed(1, T0, RULES)
+            }
+            assert_eq!(breaker.is_closed(), answered);
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Rules {
     pub request_timeout: Duration,
     /// How long GHL's search may not show what was written (about 10 s were measured, 2026-10-06; with a margin).
     pub search_lag: Duration,
+    /// After an outage of the whole host, so much of the pace is used; else 100.
+    pub percent: u32,
     /// The circuit breaker.
     pub breaker: BreakerRules,
     /// Most records in a batch.

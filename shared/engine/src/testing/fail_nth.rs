@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
-    ScopeId,
+    Api, Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, Outcome, Priority, PutRecord, Record,
+    RecordKey, ScopeId,
 };
-use crate::policy::{Gate, Precedence};
+use crate::policy::{Fleet, Gate, Precedence};
 use crate::ports::{
-    Backlog, BatchQueue, Counters, Due, FailedPage, GateEntry, GateStore, Installations, KnownStates, Loaded, Outbox,
-    PortError, Put, RemoteKey, Replaced, Replacement, Settled, Tallied,
+    Backlog, BatchQueue, Counters, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore,
+    Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement, Settled, Tallied,
 };
 
 /// An operation of a port.
@@ -36,6 +36,8 @@ pub enum Op {
     GateReplace,
     GateKick,
     GateLook,
+    FleetLoad,
+    FleetReplace,
     QueueSend,
     OutboxFailed,
     OutboxReplay,
@@ -227,6 +229,17 @@ impl<P: GateStore> GateStore for FailNth<P> {
 
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
         self.faults.pass(Op::GateLook, self.port.needing_look(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl<P: FleetStore> FleetStore for FailNth<P> {
+    async fn load(&self, api: Api) -> Result<FleetEntry, PortError> {
+        self.faults.pass(Op::FleetLoad, self.port.load(api)).await
+    }
+
+    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError> {
+        self.faults.pass(Op::FleetReplace, self.port.replace(api, rev, fleet)).await
     }
 }
 

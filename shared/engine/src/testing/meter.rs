@@ -29,6 +29,8 @@ pub enum Noted {
     Operated { action: &'static str },
     /// [`Event::Measured`]
     Measured { work: &'static str, measures: Measures },
+    /// [`Event::Host`]
+    Host { from: &'static str, to: &'static str },
     /// [`Event::Settled`]
     Settled { record: RecordKey, result: RecordResult },
     /// [`Event::BatchEnded`]
@@ -84,6 +86,7 @@ impl Meter for RecordingMeter {
                 Noted::Waiting { record: record.cloned(), reason: *reason, wait: *wait, attempt: *attempt }
             }
             Event::Breaker { from, to, .. } => Noted::Breaker { from, to },
+            Event::Host { from, to, .. } => Noted::Host { from, to },
             Event::Settled { record, result, .. } => Noted::Settled { record: (*record).clone(), result: *result },
             Event::BatchEnded { report, .. } => Noted::BatchEnded((*report).clone()),
             Event::Retrying { record, attempt, reason, delay, .. } => {

@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 use super::mortal::Mortal;
 use super::{
     Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters,
-    MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl, TestClock, TestDice,
-    lock,
+    MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl,
+    TestClock, TestDice, lock,
 };
 use crate::domain::{
     Api, Batch, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord, Record,
@@ -29,8 +29,6 @@ use crate::usecase::{
 const TICK: Duration = Duration::from_secs(60);
 /// One tick in so many is a sweep.
 const SWEEP: u64 = 15;
-/// After so many invocations something runs in circles, and the queue's trigger stops.
-const STORM: u64 = 5_000;
 /// How often [`World::run_until_settled`] looks.
 const LOOK: Duration = Duration::from_millis(200);
 /// GHL's limit, and what we are told to keep to.
@@ -59,6 +57,8 @@ pub struct Setup {
     pub visibility: Duration,
     /// Each host's clock is wrong by up to this much.
     pub clock_skew: Duration,
+    /// After so many invocations something runs in circles, and the queue's trigger stops.
+    pub storm: u64,
     /// Whether the schedule and the queue's trigger run; without them, a test makes each step itself.
     pub triggers: bool,
 }
@@ -88,6 +88,7 @@ impl Default for Setup {
             function_timeout: Duration::from_secs(60),
             visibility: Duration::from_secs(360),
             clock_skew: Duration::ZERO,
+            storm: 5_000,
             triggers: true,
         }
     }
@@ -121,6 +122,7 @@ impl Setup {
         let lag = || Lag::within(&self.index_lag, dice.fork());
         let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
         let gates = Arc::new(MemoryGateStore::new(clock, lag()));
+        let fleet = Arc::new(MemoryFleetStore::default());
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
         let faults = Arc::new(Faults::new(self.store_ms.clone(), dice.fork()));
         let ghl = SimulatedGhl::new(clock, self.ghl.clone(), dice.fork());
@@ -134,6 +136,7 @@ impl Setup {
             crm: Arc::new(ghl.clone()),
             outbox: Arc::new(FailNth::new(outbox.clone(), faults.clone())),
             gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
+            fleet: Arc::new(FailNth::new(fleet.clone(), faults.clone())),
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
             directory: directory.clone(),
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
@@ -161,6 +164,7 @@ impl Setup {
             known,
             outbox,
             gates,
+            fleet,
             queue,
             directory,
             counters,
@@ -205,6 +209,8 @@ pub struct World {
     pub outbox: Arc<MemoryOutbox>,
     /// The gates.
     pub gates: Arc<MemoryGateStore>,
+    /// What the locations know together.
+    pub fleet: Arc<MemoryFleetStore>,
     /// The queue.
     pub queue: Arc<MemoryQueue>,
     /// The locations' settings.
@@ -420,7 +426,7 @@ impl fmt::Debug for World {
 
 /// The queue's trigger.
 async fn consume(world: Arc<World>) {
-    while world.invocations() < STORM {
+    while world.invocations() < world.setup.storm {
         let delivery = world.queue.receive().await;
         world.handle(delivery);
     }

@@ -77,6 +77,7 @@ impl EngineConfig {
             late_arrival: self.late_arrival,
             request_timeout: self.request_timeout,
             search_lag: self.search_lag,
+            percent: 100,
             breaker: self.breaker,
             batch_size: self.batch_size,
             lease_size: self.lease_size,

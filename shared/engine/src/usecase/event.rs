@@ -6,7 +6,7 @@ use super::receive_webhook::Received;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
-use crate::domain::{Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::domain::{Api, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::WaitReason;
 use crate::ports::PortError;
 
@@ -83,6 +83,17 @@ pub enum Event<'a> {
         /// Whose.
         scope: &'a ScopeId,
         /// `closed`, `open` or `half_open`.
+        from: &'static str,
+        /// Likewise.
+        to: &'static str,
+    },
+    /// What is known of an API host changed.
+    Host {
+        /// Which API.
+        api: Api,
+        /// Who found out.
+        scope: &'a ScopeId,
+        /// `up`, `down` or `probing`.
         from: &'static str,
         /// Likewise.
         to: &'static str,

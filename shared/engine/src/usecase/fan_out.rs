@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::look::{Found, Known};
 use super::{Engine, Event};
@@ -99,6 +100,7 @@ impl Engine {
                 return Ok(FannedOut::Busy);
             }
             let generation = gate.generation();
+            let found_dead = gate.has_expired_run(now);
             // A run that expired makes the next batch smaller.
             let mut after = gate.clone();
             after.bury_expired_run(now, session.rules());
@@ -133,6 +135,9 @@ impl Engine {
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
+            if matches!(planning, Planning::Planned(_)) && found_dead {
+                self.report_death(scope, &members).await;
+            }
             match planning {
                 Planning::Planned(generation) => return self.send(scope, next, generation, now).await,
                 Planning::Lost => return Ok(FannedOut::Busy),
@@ -140,6 +145,17 @@ impl Engine {
             }
         }
         Ok(FannedOut::Busy)
+    }
+
+    /// Tells the others of a run of `scope` that was found dead.
+    async fn report_death(&self, scope: &ScopeId, members: &[LocationId]) {
+        let Some(location) = members.first() else {
+            return;
+        };
+        if let Ok(Some(settings)) = self.ports.directory.location(location).await {
+            let mut fleet = FleetSession::open(self, settings.api, scope.clone()).await;
+            fleet.died(self.ports.clock.now()).await;
+        }
     }
 
     /// The enabled locations of a scope, and the rules they share; `None` without any.

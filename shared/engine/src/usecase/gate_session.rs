@@ -72,6 +72,11 @@ impl<'e> GateSession<'e> {
         &self.rules
     }
 
+    /// From now on only so many percent of the pace are used.
+    pub(super) fn slow_down(&mut self, percent: u32) {
+        self.rules.percent = percent;
+    }
+
     pub(super) fn view(&self) -> &Gate {
         &self.view
     }

@@ -3,6 +3,7 @@
 mod config;
 mod event;
 mod fan_out;
+mod fleet;
 mod gate_session;
 mod lessons;
 mod locations;
@@ -46,7 +47,7 @@ pub use tick::TickReport;
 
 use crate::domain::ScopeId;
 use crate::ports::{
-    BatchQueue, Clock, Counters, Crm, DeadLetters, Dice, Directory, GateStore, Meter, Outbox, PortError,
+    BatchQueue, Clock, Counters, Crm, DeadLetters, Dice, Directory, FleetStore, GateStore, Meter, Outbox, PortError,
 };
 
 /// The world, as the engine sees it.
@@ -62,6 +63,8 @@ pub struct Ports {
     pub outbox: Arc<dyn Outbox>,
     /// The gates.
     pub gates: Arc<dyn GateStore>,
+    /// What the locations of an API host know together.
+    pub fleet: Arc<dyn FleetStore>,
     /// The queue of batches.
     pub queue: Arc<dyn BatchQueue>,
     /// Settings of locations.
@@ -104,4 +107,9 @@ impl Engine {
     fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
         self.ports.meter.note(&Event::PortFailed { scope: Some(&scope.into()), error });
     }
+}
+
+/// A short hash of a name that is the same in every invocation (FNV-1a).
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::lock::Mutex;
 
+use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
@@ -25,6 +26,7 @@ pub(super) struct Permits<'e> {
 
 struct Shared<'e> {
     session: GateSession<'e>,
+    fleet: FleetSession<'e>,
     /// Leased and not used yet.
     pool: VecDeque<Permit>,
     /// Records that have not made their first call.
@@ -97,10 +99,10 @@ impl<'e> Permits<'e> {
         batch: Option<Generation>,
         run: Run,
         deadline: EpochMs,
-        session: GateSession<'e>,
+        (session, fleet): (GateSession<'e>, FleetSession<'e>),
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
-        let shared = Shared { session, pool, to_start: 0, stopped: None };
+        let shared = Shared { session, fleet, pool, to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, shared: Mutex::new(shared) }
     }
 
@@ -122,6 +124,19 @@ impl<'e> Permits<'e> {
     /// Runs of this scope in a row, before this one, that ended by the death of their invocation.
     pub(super) async fn crashes(&self) -> u32 {
         self.shared.lock().await.session.view().crashes()
+    }
+
+    /// Whether the deaths of those invocations are no record's fault.
+    pub(super) async fn deaths_are_ours(&self) -> bool {
+        self.shared.lock().await.fleet.deaths_are_ours(self.engine.ports.clock.now())
+    }
+
+    /// A record failed as often as it was tried. If nothing else went better, its scope is in trouble.
+    pub(super) async fn in_trouble(&self) {
+        let mut shared = self.shared.lock().await;
+        if !shared.session.view().breaker().is_quiet() {
+            shared.fleet.in_trouble(self.engine.ports.clock.now()).await;
+        }
     }
 
     /// Something was created that could not be written down: GHL's search may not show it before `until`.
@@ -285,6 +300,7 @@ impl<'e> Permits<'e> {
             let ours = counted.saturating_sub(u32::try_from(shared.pool.len()).unwrap_or(u32::MAX));
             tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
+        let was = shared.session.view().breaker().clone();
         for lesson in lessons {
             if lesson != Signal::Answered || !shared.session.view().breaker().is_quiet() {
                 tell_all |= shared.session.learn(lesson);
@@ -292,6 +308,12 @@ impl<'e> Permits<'e> {
         }
         if tell_all && let Err(error) = self.tell_all(&mut shared).await {
             self.engine.port_failed(shared.session.scope().clone(), &error);
+        }
+        let is = shared.session.view().breaker();
+        let (changed, is_closed) = (is.as_str() != was.as_str(), is.is_closed());
+        // That it opened anew is no news.
+        if changed && (was.is_closed() || shared.fleet.is_probing()) {
+            shared.fleet.breaker_changed(is_closed, now).await;
         }
     }
 
@@ -354,10 +376,10 @@ impl<'e> Permits<'e> {
         clock.sleep_until(wait.at).await;
     }
 
-    /// Ends the batch: the session, and how many permits were not used.
-    pub(super) fn close(self) -> (GateSession<'e>, u32, Option<WaitUntil>) {
-        let Shared { session, pool, stopped, .. } = self.shared.into_inner();
-        (session, u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
+    /// Ends the batch: the sessions, and how many permits were not used.
+    pub(super) fn close(self) -> ((GateSession<'e>, FleetSession<'e>), u32, Option<WaitUntil>) {
+        let Shared { session, fleet, pool, stopped, .. } = self.shared.into_inner();
+        ((session, fleet), u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
     }
 }
 

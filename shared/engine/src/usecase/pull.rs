@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
+use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::permits::{For, Permits, Retry};
 use super::{Engine, Invocation};
 use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, RemoteContact};
-use crate::policy::{Class, PauseReason, Run, WaitReason, WaitUntil};
+use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// Contacts per page; the most that both of GHL's APIs allow.
@@ -63,10 +64,20 @@ impl Engine {
             return Err(PullError::NotEnabled(location.clone()));
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
-        let session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
-        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, session, VecDeque::new());
+        let fleet = FleetSession::open(self, settings.api, settings.scope.clone()).await;
+        let now = self.ports.clock.now();
+        let percent = match fleet.admit(now) {
+            HostAdmission::Calls { percent } => percent,
+            // Reads leave the probe to the batches.
+            HostAdmission::Probe => return Err(PullError::Wait(WaitUntil { at: now, reason: WaitReason::Breaker })),
+            HostAdmission::WaitUntil(at) => return Err(PullError::Wait(WaitUntil { at, reason: WaitReason::Breaker })),
+        };
+        let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
+        session.slow_down(percent);
+        let sessions = (session, fleet);
+        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, sessions, VecDeque::new());
         let pulled = self.pull(since, &permits, page).await;
-        let (mut session, unused, _) = permits.close();
+        let ((mut session, _), unused, _) = permits.close();
         session
             .change(|_, gate| {
                 gate.give_back(&run.holder, unused);

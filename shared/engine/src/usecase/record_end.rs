@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
-use crate::domain::{EpochMs, GhlId, LastError, Outcome, Record};
+use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Record};
 use crate::policy::WaitReason;
 use crate::ports::Settled;
 
@@ -61,6 +61,9 @@ impl RecordSync<'_, '_> {
             Outcome::WouldSend { stays_due: true, .. } => (RecordResult::WouldSend, Then::StillDue),
             Outcome::WouldSend { stays_due: false, .. } => (RecordResult::WouldSend, Then::Done),
         };
+        if record.attempts == 0 && result == RecordResult::Retrying(ErrorCode::MaxRetriesExceeded) {
+            self.permits.in_trouble().await;
+        }
         let accepted = result == RecordResult::Succeeded;
         RecordEnd {
             result,

@@ -60,6 +60,7 @@ impl Engine {
         let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
         if let [suspect] = due.as_slice()
             && (permits.crashes().await > 0 || has_killed(suspect))
+            && !permits.deaths_are_ours().await
             && !self.mark_suspect(suspect).await
         {
             ended.is_as_indexed(&batch.location_id, &suspect.key);

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::fan_out::{LOOKS, Next, Planning};
+use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::look::{Found, Known};
 use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, ScopeId};
-use crate::policy::{Leased, Opening, Run, TakeRefused, WaitUntil};
+use crate::policy::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// What is kept of the function's time to write everything down.
@@ -21,6 +22,8 @@ const IDLE_DELAY: Duration = Duration::from_secs(1);
 const STORE_DELAY: Duration = Duration::from_secs(5);
 
 const MINUTE_S: f64 = 60.0;
+/// How often a batch that comes when the host is about to be asked looks whether it may.
+const HOST_LOOKS: u32 = 3;
 
 /// One invocation of the function that sends a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,7 @@ impl Engine {
         invocation: &Invocation,
         report: &mut BatchReport,
     ) -> Result<(), PortError> {
+        let started_at = self.ports.clock.now();
         let settings = self.ports.directory.location(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             report.not_run = Some(NotRun::NotEnabled);
@@ -79,10 +83,21 @@ impl Engine {
             return Ok(());
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
-        let mut session = GateSession::open(self, settings.scope.clone(), rules).await?;
-        let (generation, permits) = match self.take_run(&mut session, batch, &run).await? {
+        let (session, mut fleet) = futures::join!(
+            GateSession::open(self, settings.scope.clone(), rules),
+            FleetSession::open(self, settings.api, settings.scope.clone())
+        );
+        let mut session = session?;
+        let found_dead = session.view().has_expired_run(started_at);
+        let host = self.host(&mut fleet, &session).await;
+        let start = self.take_run(&mut session, batch, &run, host).await;
+        if found_dead && matches!(start, Ok(Start::Run { .. } | Start::TooEarly(_))) {
+            fleet.died(self.ports.clock.now()).await;
+        }
+        let (generation, permits) = match start? {
             Start::Run { generation, permits } => (generation, permits),
             Start::Refused(refused) => {
+                fleet.close().await;
                 report.not_run = Some(match refused {
                     TakeRefused::Stale { .. } => NotRun::Stale,
                     TakeRefused::RunLive { .. } => NotRun::RunLive,
@@ -91,6 +106,7 @@ impl Engine {
             }
             Start::TooEarly(wait) => {
                 report.not_run = Some(NotRun::TooEarly(wait.reason));
+                fleet.close().await;
                 return self.postpone(&mut session, batch, wait).await;
             }
         };
@@ -98,9 +114,12 @@ impl Engine {
         let (location, records) = (&batch.location_id, batch.keys.len());
         self.ports.meter.note(&Event::BatchStarted { location, batch: generation, records });
         let deadline = invocation.deadline - TIME_TO_FINISH;
-        let permits = Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, session, permits);
+        let sessions = (session, fleet);
+        let permits =
+            Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, sessions, permits);
         let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
-        let (session, unused, stopped) = permits.close();
+        let ((session, fleet), unused, stopped) = permits.close();
+        fleet.close().await;
         report.stopped = stopped;
         report.pace = Some(session.view().pacing().pace(self.ports.clock.now(), session.rules().pace));
         let looks_only = batch.keys.is_empty();
@@ -109,9 +128,41 @@ impl Engine {
         self.finish(session, &settings.scope, after).await
     }
 
+    /// Whether the host may be called. A wait that is short is slept through; if it is time for a probe, and this
+    /// scope may call, it takes the probe.
+    async fn host(&self, fleet: &mut FleetSession<'_>, session: &GateSession<'_>) -> HostAdmission {
+        let mut wait_until = self.ports.clock.now();
+        for _ in 0..HOST_LOOKS {
+            let now = self.ports.clock.now();
+            let blocked = session.view().blocked(now);
+            wait_until = match (fleet.admit(now), blocked) {
+                (HostAdmission::Probe, None) if fleet.take_probe(now).await => return HostAdmission::Probe,
+                (HostAdmission::Probe, None) => continue, // Somebody was faster.
+                (HostAdmission::Probe, Some(wait)) => wait.at,
+                (HostAdmission::WaitUntil(at), _) => at,
+                (calls @ HostAdmission::Calls { .. }, _) => return calls,
+            };
+            if now.until(wait_until) > self.config.patience {
+                break;
+            }
+            self.ports.clock.sleep_until(wait_until).await;
+            fleet.reload().await;
+        }
+        HostAdmission::WaitUntil(wait_until)
+    }
+
     /// Takes the run, and with it the first permits: one write.
-    async fn take_run(&self, session: &mut GateSession<'_>, batch: &Batch, run: &Run) -> Result<Start, PortError> {
+    async fn take_run(
+        &self,
+        session: &mut GateSession<'_>,
+        batch: &Batch,
+        run: &Run,
+        host: HostAdmission,
+    ) -> Result<Start, PortError> {
         let now = self.ports.clock.now();
+        if let HostAdmission::Calls { percent } = host {
+            session.slow_down(percent);
+        }
         let rules = session.rules().clone();
         let records = u32::try_from(batch.keys.len()).unwrap_or(u32::MAX);
         let want = records.clamp(1, self.config.lease_size);
@@ -121,6 +172,13 @@ impl Engine {
                     return Verdict::Keep(Start::Refused(refused));
                 }
                 let generation = gate.generation();
+                match host {
+                    HostAdmission::Calls { .. } => {}
+                    HostAdmission::Probe => gate.suspect(now),
+                    HostAdmission::WaitUntil(at) => {
+                        return Verdict::Keep(Start::TooEarly(WaitUntil { at, reason: WaitReason::Breaker }));
+                    }
+                }
                 match gate.lease(now, run, want, &rules) {
                     Leased::Wait(wait) if now.until(wait.at) > self.config.patience => {
                         Verdict::Keep(Start::TooEarly(wait))

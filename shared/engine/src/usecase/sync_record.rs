@@ -289,13 +289,8 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
     LastError { code, status: failure.status, message: failure.message, at }
 }
 
-/// The same record has the same hash, in every invocation (FNV-1a).
+/// The same record has the same hash, in every invocation.
 fn operation_hash(record: &Record) -> u32 {
     let key = record.key.to_string();
-    record
-        .location_id
-        .as_str()
-        .bytes()
-        .chain(key.bytes())
-        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    super::fnv1a(record.location_id.as_str().bytes().chain(key.bytes()))
 }

@@ -9,6 +9,7 @@ mod crash;
 mod dry_run;
 mod fixtures;
 mod handover;
+mod host;
 mod opportunities;
 mod order;
 mod quota;

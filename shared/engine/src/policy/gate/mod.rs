@@ -12,6 +12,7 @@
 mod operator;
 mod signal;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -154,7 +155,7 @@ impl Gate {
             let reset = self.daily.resets_at(at);
             later(&mut at, reset, WaitReason::DailyQuota);
         }
-        let pace = self.pacing.pace(at, rules.pace);
+        let pace = self.pace(at, rules);
         let next = self.ledger.next_at(at, pace, rules.clock_skew).max(self.pacing.next_at(at));
         later(&mut at, next, WaitReason::Pace);
         let common = self.daily.left(at, rules.daily_limit).saturating_sub(rules.daily_reserve);
@@ -168,10 +169,18 @@ impl Gate {
         let most = (rules.batch_size >> self.crashes.min(31)).min(self.breaker.batch_limit());
         let most = u64::from(most).min(self.daily.left(at, rules.daily_limit)).max(1);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let pace = self.pacing.pace(at, rules.pace);
+        let pace = self.pace(at, rules);
         let permits = self.permits(at, rules, pace, most, at + BATCH_SPAN);
         let gaps = permits.windows(2).take_while(|pair| pair[1].since(pair[0]) <= rules.patience).count();
         u32::try_from(gaps + 1).unwrap_or(u32::MAX).min(most)
+    }
+
+    /// The quota to keep to now.
+    fn pace(&self, now: EpochMs, rules: &Rules) -> Pace {
+        let pace = self.pacing.pace(now, rules.pace);
+        let limit = u64::from(pace.limit.get()) * u64::from(rules.percent) / 100;
+        let limit = u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        Pace { limit: limit.min(pace.limit), ..pace }
     }
 
     /// The permits that could be leased now.
@@ -186,6 +195,12 @@ impl Gate {
             self.crashes = self.crashes.saturating_add(1);
             self.in_doubt_until = Some(run.until + rules.search_lag);
         }
+    }
+
+    /// Whether there is a run that nobody has buried yet.
+    #[must_use]
+    pub fn has_expired_run(&self, now: EpochMs) -> bool {
+        self.run.as_ref().is_some_and(|run| run.until <= now)
     }
 
     /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
@@ -248,7 +263,7 @@ impl Gate {
         // The last permit must still leave its request the time that it may take.
         let last_start = run.until - rules.late_arrival - rules.request_timeout;
         let horizon = (now + rules.lease_ahead).min(last_start);
-        let pace = self.pacing.pace(now, rules.pace);
+        let pace = self.pace(now, rules);
         let permits = self.permits(now, rules, pace, want, horizon);
         let Some(last) = permits.last().copied() else {
             let at = self.ledger.next_at(now, pace, rules.clock_skew).max(self.pacing.next_at(now));
@@ -282,6 +297,11 @@ impl Gate {
         }
         let pause = self.pause.filter(|pause| pause.until > now)?;
         Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) })
+    }
+
+    /// Others found GHL to be down: the next call is a probe.
+    pub fn suspect(&mut self, now: EpochMs) {
+        self.breaker.suspect(now);
     }
 
     /// Gives permits back that were not used.

@@ -21,6 +21,7 @@ fn rules() -> Rules {
         late_arrival: s(5),
         request_timeout: s(10),
         search_lag: s(30),
+        percent: 100,
         breaker: BreakerRules { threshold: 5, reset: s(60) },
         batch_size: 50,
         lease_size: 25,

@@ -1,0 +1,72 @@
+//! What the locations of an API host know together, in DynamoDB: one item a host.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use ghl_sync_engine::domain::Api;
+use ghl_sync_engine::policy::Fleet;
+use ghl_sync_engine::ports::{FleetEntry, FleetReplaced, FleetStore, PortError};
+
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{Item, Table, Updated};
+use crate::tables::state;
+use crate::usage::{Purpose, Usage};
+
+/// What a fleet's partition key starts with.
+const PREFIX: &str = "fleet#";
+
+/// The [`FleetStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+///
+/// A write whose reply was lost and that the SDK repeats is a conflict with itself; its caller finds that what it
+/// wanted stands there already.
+#[derive(Debug, Clone)]
+pub struct DynamoFleetStore {
+    table: Table,
+}
+
+impl DynamoFleetStore {
+    /// The fleets in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoFleetStore { table: Table::new(client, table, usage) }
+    }
+}
+
+#[async_trait]
+impl FleetStore for DynamoFleetStore {
+    async fn load(&self, api: Api) -> Result<FleetEntry, PortError> {
+        let item = self.table.peek(Purpose::FleetLoad, key_of(api)).await?;
+        entry(item.as_ref()).map_err(|damage| PortError::new(Purpose::FleetLoad.as_str(), damage))
+    }
+
+    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError> {
+        let failed = |source: Damage| PortError::new(Purpose::FleetReplace.as_str(), source);
+        let json =
+            serde_json::to_string(fleet).map_err(|error| failed(Damage::new(state::FLEET, error.to_string())))?;
+        let update = Update::new().set(state::REV, number(rev + 1)).set(state::FLEET, text(json));
+        let update = match rev {
+            0 => update.only_if("attribute_not_exists(#rev)"),
+            _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
+        };
+        Ok(match self.table.update(Purpose::FleetReplace, key_of(api), update).await? {
+            Updated::Written => FleetReplaced::Written { rev: rev + 1 },
+            Updated::Refused(standing) => FleetReplaced::Conflict(Box::new(entry(standing.as_ref()).map_err(failed)?)),
+        })
+    }
+}
+
+fn key_of(api: Api) -> Item {
+    HashMap::from([(state::PK.to_owned(), text(format!("{PREFIX}{}", api.as_str())))])
+}
+
+/// No item is a fleet that never had any trouble.
+fn entry(item: Option<&Item>) -> Result<FleetEntry, Damage> {
+    let Some(item) = item else { return Ok(FleetEntry::default()) };
+    let fields = Fields(item);
+    let json = fields.text(state::FLEET)?;
+    let fleet = serde_json::from_str(json).map_err(|error| Damage::new(state::FLEET, error.to_string()))?;
+    Ok(FleetEntry { rev: fields.number(state::REV)?, fleet })
+}
