@@ -288,6 +288,8 @@ impl Failure {
 pub enum Cause {
     /// The token is wrong, expired, or not for this location.
     Credentials,
+    /// The token was not accepted, and there is another one by now, or one can be had.
+    StaleToken,
     /// It is not GHL that answered but a gateway in front of it: it gave up waiting, or blocks us for a while.
     Gateway,
     /// The thing that was to be updated does not exist (any more).

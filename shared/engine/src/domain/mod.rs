@@ -3,6 +3,7 @@
 mod batch;
 mod call;
 mod contact;
+mod credentials;
 mod ids;
 mod opportunity;
 mod outcome;
@@ -16,11 +17,15 @@ pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS};
 pub use call::{Answer, Api, Call, Cause, ContactPage, ContactRef, Endpoint, Failure, FoundOpportunity, Quota, Reply};
 pub use call::{PageCursor, RemoteContact, RetryAfter};
 pub use contact::{Contact, CustomField};
+pub(crate) use credentials::fingerprint;
+pub use credentials::{
+    Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
+};
 pub use ids::{EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, RecordKey, ScopeId};
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};
 pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
-pub use settings::{CredentialsRef, InvalidCredentialsRef, LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use settings::{LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use time::EpochMs;

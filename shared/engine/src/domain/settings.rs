@@ -1,13 +1,11 @@
 //! Settings of a location.
 
-use std::fmt;
 use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Api, LocationId, Priority, ScopeId};
+use super::{Api, CredentialsRef, Priority, ScopeId};
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,59 +130,6 @@ fn within(field: &'static str, value: u64, from: u64, to: u64) -> Result<(), Set
         return Ok(());
     }
     Err(SettingsError { field, reason: format!("is {value}; expected a whole number from {from} to {to}") })
-}
-
-/// Where a location's token is, never the token itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum CredentialsRef {
-    /// `env:GHL_TOKEN`: the token of all locations that have none of their own.
-    Default,
-    /// `env:GHL_LOCATIONS/ID`: the token that this location has in the list of locations.
-    OfLocation(LocationId),
-}
-
-/// A reference to credentials that cannot be followed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`credentials` is not `env:GHL_TOKEN` or `env:GHL_LOCATIONS/LOCATION_ID`")]
-pub struct InvalidCredentialsRef;
-
-const DEFAULT_TOKEN: &str = "env:GHL_TOKEN";
-const TOKEN_OF: &str = "env:GHL_LOCATIONS/";
-
-impl FromStr for CredentialsRef {
-    type Err = InvalidCredentialsRef;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCredentialsRef> {
-        if text == DEFAULT_TOKEN {
-            return Ok(CredentialsRef::Default);
-        }
-        let id = text.strip_prefix(TOKEN_OF).ok_or(InvalidCredentialsRef)?;
-        LocationId::new(id).map(CredentialsRef::OfLocation).map_err(|_| InvalidCredentialsRef)
-    }
-}
-
-impl TryFrom<String> for CredentialsRef {
-    type Error = InvalidCredentialsRef;
-
-    fn try_from(text: String) -> Result<Self, InvalidCredentialsRef> {
-        text.parse()
-    }
-}
-
-impl From<CredentialsRef> for String {
-    fn from(credentials: CredentialsRef) -> String {
-        credentials.to_string()
-    }
-}
-
-impl fmt::Display for CredentialsRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CredentialsRef::Default => f.write_str(DEFAULT_TOKEN),
-            CredentialsRef::OfLocation(id) => write!(f, "{TOKEN_OF}{id}"),
-        }
-    }
 }
 
 pub(crate) mod duration_ms {

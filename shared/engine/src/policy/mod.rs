@@ -2,6 +2,7 @@
 
 mod backoff;
 mod breaker;
+mod credentials;
 mod daily;
 mod echo;
 mod fleet;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker};
+pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
 pub use daily::Daily;
 pub use echo::{Origin, origin};
 pub use fleet::{Deaths, Fleet, Host, HostAdmission, Recovery, Reports};

@@ -16,6 +16,8 @@ pub enum Class {
     Ambiguous,
     /// GHL does not accept the token: stop the location.
     Credentials,
+    /// GHL does not accept the token any more, and there is another one: try that.
+    StaleToken,
     /// It exists already: update this one instead.
     Duplicate(GhlId),
     /// What was to be updated is gone: create it anew.
@@ -33,6 +35,7 @@ impl Class {
             Class::Transient { .. } => "transient",
             Class::Ambiguous => "ambiguous",
             Class::Credentials => "credentials",
+            Class::StaleToken => "stale_token",
             Class::Duplicate(_) => "duplicate",
             Class::Gone => "gone",
             Class::Permanent => "permanent",
@@ -51,6 +54,7 @@ impl Class {
 pub fn classify(call: &Call, failure: &Failure) -> Class {
     match &failure.cause {
         Some(Cause::Credentials) => return Class::Credentials,
+        Some(Cause::StaleToken) => return Class::StaleToken,
         Some(Cause::Duplicate(id)) => return Class::Duplicate(id.clone()),
         Some(Cause::Missing) => return Class::Gone,
         Some(Cause::Unsupported) => return Class::Permanent,
@@ -117,6 +121,7 @@ mod tests {
             (&upsert, failure(Some(401), true, Some(Cause::Gateway)), late),
             (&upsert, failure(Some(401), true, Some(Cause::Credentials)), Class::Credentials),
             (&upsert, failure(Some(401), true, None), Class::Credentials),
+            (&create, failure(Some(401), true, Some(Cause::StaleToken)), Class::StaleToken),
             (&upsert, failure(Some(403), true, Some(Cause::Credentials)), Class::Credentials),
             (&upsert, failure(Some(403), true, None), Class::Permanent),
             (&upsert, failure(Some(400), true, None), Class::Permanent),

@@ -16,10 +16,11 @@ use crate::domain::{
     Api, Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, Outcome, Priority, PutRecord, Record,
     RecordKey, ScopeId,
 };
-use crate::policy::{Fleet, Gate, Precedence};
+use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
 use crate::ports::{
     Backlog, BatchQueue, Counters, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore,
     Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement, Settled, Tallied,
+    TokenReplaced, TokenStore,
 };
 
 /// An operation of a port.
@@ -49,6 +50,8 @@ pub enum Op {
     KnownLoad,
     KnownRemember,
     InstallationsNote,
+    TokenLoad,
+    TokenReplace,
 }
 
 /// How a call of a port fails.
@@ -300,5 +303,16 @@ impl<P: KnownStates> KnownStates for FailNth<P> {
 impl<P: Installations> Installations for FailNth<P> {
     async fn note(&self, location: &LocationId, installed: bool, at: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::InstallationsNote, self.port.note(location, installed, at)).await
+    }
+}
+
+#[async_trait]
+impl<P: TokenStore> TokenStore for FailNth<P> {
+    async fn load(&self, key: &str) -> Result<TokenEntry, PortError> {
+        self.faults.pass(Op::TokenLoad, self.port.load(key)).await
+    }
+
+    async fn replace(&self, key: &str, entry: &TokenEntry) -> Result<TokenReplaced, PortError> {
+        self.faults.pass(Op::TokenReplace, self.port.replace(key, entry)).await
     }
 }

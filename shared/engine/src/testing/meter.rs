@@ -39,6 +39,12 @@ pub enum Noted {
     Rests { wake_at: Option<EpochMs> },
     /// [`Event::Webhook`]
     Webhook { event_type: String, received: Received },
+    /// [`Event::TokensIssued`]
+    TokensIssued { location: LocationId },
+    /// [`Event::CredentialsRefused`]
+    CredentialsRefused { location: LocationId, reason: String },
+    /// [`Event::TokensDelayed`]
+    TokensDelayed { location: LocationId, reason: String },
     /// [`Event::PortFailed`]
     PortFailed(String),
 }
@@ -100,6 +106,13 @@ impl Meter for RecordingMeter {
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {
                 Noted::Webhook { event_type: (*event_type).to_owned(), received: *received }
+            }
+            Event::TokensIssued { location, .. } => Noted::TokensIssued { location: (*location).clone() },
+            Event::CredentialsRefused { location, reason, .. } => {
+                Noted::CredentialsRefused { location: (*location).clone(), reason: (*reason).to_owned() }
+            }
+            Event::TokensDelayed { location, reason, .. } => {
+                Noted::TokensDelayed { location: (*location).clone(), reason: (*reason).to_owned() }
             }
             Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
         };

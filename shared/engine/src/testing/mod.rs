@@ -22,9 +22,12 @@ mod known_states;
 mod lag;
 mod meter;
 mod mortal;
+mod oauth;
 mod outbox;
 mod queue;
 mod quota;
+mod secrets;
+mod token_store;
 mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,9 +43,13 @@ pub use gate_store::MemoryGateStore;
 pub use known_states::MemoryKnownStates;
 pub use lag::Lag;
 pub use meter::{Noted, RecordingMeter};
+pub use mortal::dying_at_await;
+pub use oauth::{OAuthFault, OAuthSettings, SimulatedOAuth};
 pub use outbox::MemoryOutbox;
 pub use queue::{Delivery, Fate, MemoryQueue};
 pub use quota::Counting;
+pub use secrets::MemorySecrets;
+pub use token_store::MemoryTokenStore;
 pub use world::{Crash, Setup, Unsettled, World};
 
 /// Locks `mutex`. A test that panics on purpose poisons nothing.

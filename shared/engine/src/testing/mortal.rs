@@ -36,3 +36,9 @@ impl<F: Future> Future for Mortal<F> {
         Poll::Ready(None)
     }
 }
+
+/// Runs `future` until it is done, or until its wait number `dies_at`: then it is dropped, as a process that dies drops
+/// its own (`None`).
+pub async fn dying_at_await<F: Future>(dies_at: u64, future: F) -> Option<F::Output> {
+    Mortal::new(future, dies_at).await
+}

@@ -6,7 +6,7 @@ use super::receive_webhook::Received;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
-use crate::domain::{Api, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::domain::{Api, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::WaitReason;
 use crate::ports::PortError;
 
@@ -192,6 +192,33 @@ pub enum Event<'a> {
         event_type: &'a str,
         /// What became of it.
         received: Received,
+    },
+    /// GHL has issued new tokens.
+    TokensIssued {
+        /// For the calls of this location; those of a whole agency, too, if its own token was due.
+        location: &'a LocationId,
+        /// Where the credentials are.
+        credentials: &'a CredentialsRef,
+        /// How long they are good.
+        good_for: Duration,
+    },
+    /// A location's credentials are of no use until a person mends them.
+    CredentialsRefused {
+        /// Whose.
+        location: &'a LocationId,
+        /// Where they are.
+        credentials: &'a CredentialsRef,
+        /// Why, and what to do. Without tokens.
+        reason: &'a str,
+    },
+    /// A token could not be renewed in passing; it will be tried again.
+    TokensDelayed {
+        /// Whose.
+        location: &'a LocationId,
+        /// Where the credentials are.
+        credentials: &'a CredentialsRef,
+        /// Why. Without tokens.
+        reason: &'a str,
     },
     /// A store or a queue failed.
     PortFailed {

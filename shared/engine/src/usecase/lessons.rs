@@ -23,7 +23,7 @@ pub(super) fn pause_until(
             Some(day.or(asked).or(interval).unwrap_or(now + backoff))
         }
         Class::Transient { .. } | Class::Ambiguous => asked.filter(|until| now.until(*until) > config.backoff.max),
-        Class::Credentials | Class::Duplicate(_) | Class::Gone | Class::Permanent => None,
+        Class::Credentials | Class::StaleToken | Class::Duplicate(_) | Class::Gone | Class::Permanent => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the functions do, in terms of the ports.
 
+mod access_tokens;
 mod config;
 mod event;
 mod fan_out;
@@ -24,9 +25,11 @@ mod sync_batch;
 mod sync_record;
 mod tally;
 mod tick;
+mod token_source;
 
 use std::sync::Arc;
 
+pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
 pub use config::EngineConfig;
 pub use event::Event;
 pub use fan_out::FannedOut;

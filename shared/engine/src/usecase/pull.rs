@@ -128,6 +128,9 @@ impl Engine {
                 Class::Transient { .. } => {
                     Some(WaitUntil { at: called.at + called.backoff, reason: WaitReason::Backoff })
                 }
+                Class::StaleToken if attempt == 0 => {
+                    Some(WaitUntil { at: called.at, reason: WaitReason::Pause(PauseReason::Credentials) })
+                }
                 _ => None,
             };
             match wait {

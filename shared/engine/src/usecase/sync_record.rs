@@ -55,6 +55,8 @@ pub(super) struct Progress {
     retries: u32,
     /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.
     throttled: u32,
+    /// Whether a call was made again with another token.
+    changed_token: bool,
     /// Whether a call was made that must not be repeated.
     pub(super) created: bool,
     pub(super) called: bool,
@@ -77,6 +79,7 @@ impl RecordSync<'_, '_> {
             operation: Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id),
             retries: 0,
             throttled: 0,
+            changed_token: false,
             created: false,
             called: false,
             not_before: record.not_before,
@@ -179,7 +182,11 @@ impl RecordSync<'_, '_> {
                 progress.throttled += 1;
                 self.retry(progress, progress.throttled, wait, now)
             }
-            Class::Credentials => {
+            Class::StaleToken if !progress.changed_token => {
+                progress.changed_token = true;
+                After::GoOn
+            }
+            Class::Credentials | Class::StaleToken => {
                 let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::Credentials) };
                 After::End(self.stopped(progress, wait))
             }
@@ -283,7 +290,7 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
         Class::Throttled => ErrorCode::RateLimited,
         Class::Transient { .. } => ErrorCode::MaxRetriesExceeded,
         Class::Ambiguous => ErrorCode::Ambiguous,
-        Class::Credentials => ErrorCode::Unauthorized,
+        Class::Credentials | Class::StaleToken => ErrorCode::Unauthorized,
         Class::Duplicate(_) | Class::Gone | Class::Permanent => ErrorCode::Rejected,
     };
     LastError { code, status: failure.status, message: failure.message, at }

@@ -6,6 +6,7 @@
 mod breaker;
 mod contacts;
 mod crash;
+mod credentials;
 mod dry_run;
 mod fixtures;
 mod handover;

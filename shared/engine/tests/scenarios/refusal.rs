@@ -59,6 +59,32 @@ fn a_token_that_is_not_accepted_stops_the_location_until_it_is_mended() {
 }
 
 #[test]
+fn a_token_that_went_stale_costs_each_call_under_way_one_more_and_stops_nothing() {
+    block_on_paused(async {
+        let world = exact().start();
+        // The calls under way at that time are refused; those after it have the new token.
+        world.ghl.on_call(move |seen| (6..=10).contains(&seen.number).then(|| Fault::cause(401, Cause::StaleToken)));
+        world.put(&contacts(30)).await.unwrap();
+        let took = world.run_until_settled(MINUTE).await.unwrap();
+        assert!(took < 10 * SECOND, "{took:?}");
+        assert_eq!((world.ghl.contact_count(), world.ghl.calls(), world.ghl.over_quota()), (30, 35, 0));
+        assert!(world.gate(&loc()).pause().is_none());
+        assert!(world.outbox.records().iter().all(|record| record.attempts == 0));
+    });
+}
+
+#[test]
+fn a_record_whose_tokens_go_stale_one_after_the_other_is_left_to_a_later_batch() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| Fault::cause(401, Cause::StaleToken)));
+        world.put(&contacts(1)).await.unwrap();
+        world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (1, 4));
+    });
+}
+
+#[test]
 fn a_damaged_record_is_put_aside_and_its_neighbours_are_sent() {
     block_on_paused(async {
         let world = exact().start();

@@ -1,0 +1,389 @@
+//! Access tokens that expire: when to renew one, who may, and what a failure means.
+//!
+//! A refresh token is good for one refresh. Two invocations that renew at once would lock the customer out, so there is
+//! a lease: whoever writes it first renews, and all others use the old token as long as it is good, or wait. Every write
+//! compares the entry's `fence` and advances it: a holder that slept through its lease finds that somebody else went on,
+//! and its own result is dropped.
+//!
+//! GHL repeats its answer to a refresh for [`REPEAT_WINDOW`]. The lease is shorter than that by enough, so that whoever
+//! takes over from a holder that died between the answer and its writing down gets the same answer again.
+
+use std::time::Duration;
+
+use crate::domain::{EpochMs, Holder, Secret};
+
+/// For so long after the first refresh with a token, the same refresh gets the same answer.
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(30);
+/// How long one holder may take. Longer than a call, which a refresh is part of, and its late arrival; and what remains
+/// of the window is enough for somebody else to take over.
+const LEASE: Duration = Duration::from_secs(15);
+/// A token whose life is not known is renewed so long before its end. Otherwise a tenth of its life is left: of GHL's 24
+/// hours that is 2 h 24 min, in which a person can mend what cannot be renewed, before anything stops.
+const AHEAD: Duration = Duration::from_secs(600);
+/// A token is not used any more so short before its end.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+/// What GHL refused is tried again after this long, then after twice as long each time.
+const REFUSED_REST: Duration = Duration::from_secs(300);
+const REFUSED_REST_MAX: Duration = Duration::from_secs(3600);
+/// Likewise of what failed in passing.
+const FAILED_REST: Duration = Duration::from_secs(1);
+const FAILED_REST_MAX: Duration = Duration::from_secs(60);
+/// A token that is refused so soon after it was issued is not renewed once more: its age is not what is wrong with it.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// A token for calls, and until when it is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The token.
+    pub token: Secret,
+    /// When it was issued, if that is known.
+    pub issued_at: Option<EpochMs>,
+    /// From when on GHL refuses it.
+    pub expires_at: EpochMs,
+}
+
+impl AccessToken {
+    /// Whether GHL accepts it still, as far as its age goes.
+    #[must_use]
+    pub fn is_good(&self, now: EpochMs) -> bool {
+        now + LAST_MOMENT < self.expires_at
+    }
+
+    /// When it should be renewed.
+    #[must_use]
+    pub fn renew_at(&self) -> EpochMs {
+        let ahead = self.issued_at.map_or(AHEAD, |issued_at| issued_at.until(self.expires_at) / 10);
+        self.expires_at - ahead
+    }
+
+    /// Whether it is so new that a refusal has another reason than its age.
+    #[must_use]
+    pub fn is_young(&self, now: EpochMs) -> bool {
+        self.issued_at.is_some_and(|issued_at| now.since(issued_at) < YOUNG.min(issued_at.until(self.expires_at) / 2))
+    }
+}
+
+/// What is stored of one token. It begins as nothing at all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenEntry {
+    /// Advances with every write; 0 is an entry that does not exist yet.
+    pub fence: u64,
+    /// The newest access token.
+    pub access: Option<AccessToken>,
+    /// The newest refresh token; `None` as long as it is that of the credentials.
+    pub refresh: Option<Secret>,
+    /// Who renews it at the moment.
+    pub lease: Option<TokenLease>,
+    /// Since when the refresh token may be used up, with its answer lost.
+    pub spent_since: Option<EpochMs>,
+    /// Why it could not be renewed last.
+    pub trouble: Option<Trouble>,
+}
+
+/// Leave to renew a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenLease {
+    /// Whose.
+    pub holder: Holder,
+    /// When somebody else may.
+    pub until: EpochMs,
+}
+
+/// Why a token could not be renewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How often in a row.
+    pub count: u32,
+    /// When to try again.
+    pub retry_at: EpochMs,
+    /// The hash of what GHL refused; none if it failed in passing. Other credentials are tried at once.
+    pub refused: Option<String>,
+    /// In GHL's words, or the transport's; without tokens.
+    pub reason: String,
+}
+
+/// Why there are no new tokens.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// GHL does not accept what it was shown, and will not.
+    #[error("GHL refuses it: {0}")]
+    Refused(String),
+    /// There was no answer, or one that says nothing: the refresh token may be used up.
+    #[error("no answer from GHL: {0}")]
+    Unanswered(String),
+    /// Nothing was done.
+    #[error("GHL did not do it: {0}")]
+    NotDone(String),
+    /// GHL does not accept the agency's token, with which a location's was asked for.
+    #[error("GHL refuses the agency's token: {0}")]
+    AgencyToken(String),
+}
+
+/// Who asks for a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The asking process.
+    pub holder: &'a Holder,
+    /// ε: the most by which the clocks of two hosts may differ.
+    pub clock_skew: Duration,
+    /// An access token that GHL did not accept.
+    pub not: Option<&'a Secret>,
+    /// A hash of what the next refresh would show to GHL.
+    pub shows: &'a str,
+}
+
+/// What to do for a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenStep {
+    /// It is there.
+    Use(AccessToken),
+    /// Renew it, once this entry (with the lease in it) is stored over the one before.
+    Renew(TokenEntry),
+    /// Look again then.
+    WaitUntil(EpochMs),
+    /// There is none, until somebody mends the credentials; and why.
+    Refused(String),
+}
+
+impl TokenEntry {
+    /// What to do at `now`.
+    #[must_use]
+    pub fn step(&self, now: EpochMs, asking: &Asking<'_>) -> TokenStep {
+        let good = self.access.as_ref().filter(|access| access.is_good(now) && Some(&access.token) != asking.not);
+        if let Some(access) = good.filter(|access| now < access.renew_at()) {
+            return TokenStep::Use(access.clone());
+        }
+        // It is time to renew it. As long as it is good, nobody waits for that.
+        let or_use = |otherwise: TokenStep| good.map_or(otherwise, |access| TokenStep::Use(access.clone()));
+        match (self.trouble_in_force(now, asking), self.lease_of_others(now, asking)) {
+            (Some(trouble), _) if trouble.refused.is_some() => or_use(TokenStep::Refused(trouble.reason.clone())),
+            (Some(trouble), _) => or_use(TokenStep::WaitUntil(trouble.retry_at)),
+            (None, Some(until)) => or_use(TokenStep::WaitUntil(until)),
+            (None, None) => TokenStep::Renew(self.leased(now, asking.holder)),
+        }
+    }
+
+    fn trouble_in_force(&self, now: EpochMs, asking: &Asking<'_>) -> Option<&Trouble> {
+        let shown = |refused: &String| refused == asking.shows;
+        self.trouble.as_ref().filter(|trouble| now < trouble.retry_at && trouble.refused.as_ref().is_none_or(shown))
+    }
+
+    /// Until when somebody else renews it. One's own lease is none to wait for: its refresh was cut short.
+    fn lease_of_others(&self, now: EpochMs, asking: &Asking<'_>) -> Option<EpochMs> {
+        let lease = self.lease.as_ref().filter(|lease| lease.holder != *asking.holder)?;
+        Some(lease.until + asking.clock_skew).filter(|until| now < *until)
+    }
+
+    fn leased(&self, now: EpochMs, holder: &Holder) -> TokenEntry {
+        TokenEntry {
+            fence: self.fence + 1,
+            lease: Some(TokenLease { holder: holder.clone(), until: now + LEASE }),
+            spent_since: self.spent_since.or(Some(now)),
+            ..self.clone()
+        }
+    }
+
+    /// The entry with new tokens in it.
+    #[must_use]
+    pub fn renewed(&self, access: AccessToken, refresh: Option<Secret>) -> TokenEntry {
+        let refresh = refresh.or_else(|| self.refresh.clone());
+        TokenEntry { fence: self.fence + 1, access: Some(access), refresh, ..TokenEntry::default() }
+    }
+
+    /// The entry after a refresh that showed `shows` has failed.
+    #[must_use]
+    pub fn failed(&self, now: EpochMs, error: &TokenError, shows: &str) -> TokenEntry {
+        let refused = matches!(error, TokenError::Refused(_)).then(|| shows.to_owned());
+        let of_its_kind = |trouble: &&Trouble| trouble.refused == refused;
+        let count = 1 + self.trouble.as_ref().filter(of_its_kind).map_or(0, |trouble| trouble.count);
+        let spent_since = self.spent_since.filter(|_| refused.is_none());
+        // While GHL repeats its answer, nothing is gained by resting.
+        let is_repeatable = spent_since.is_some_and(|since| now < since + REPEAT_WINDOW);
+        let rest = match &refused {
+            Some(_) => growing(REFUSED_REST, count, REFUSED_REST_MAX),
+            None if is_repeatable => FAILED_REST,
+            None => growing(FAILED_REST, count, FAILED_REST_MAX),
+        };
+        let reason = match self.spent_since.filter(|since| refused.is_some() && *since + REPEAT_WINDOW < now) {
+            Some(_) => format!("{error} (the answer to an earlier refresh may have been lost)"),
+            None => error.to_string(),
+        };
+        let trouble = Some(Trouble { count, retry_at: now + rest, refused, reason });
+        TokenEntry { fence: self.fence + 1, lease: None, spent_since, trouble, ..self.clone() }
+    }
+}
+
+fn growing(first: Duration, count: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: EpochMs = EpochMs(1_800_000_000_000);
+    const DAY: Duration = Duration::from_secs(86_400);
+    const S: Duration = Duration::from_secs(1);
+
+    fn me() -> Holder {
+        Holder::new("me").unwrap()
+    }
+
+    fn asking(holder: &Holder) -> Asking<'_> {
+        Asking { holder, clock_skew: S, not: None, shows: "r0" }
+    }
+
+    /// A token of a day's life, so old.
+    fn token_of_age(age: Duration) -> AccessToken {
+        AccessToken { token: Secret::new("a"), issued_at: Some(NOW - age), expires_at: NOW - age + DAY }
+    }
+
+    fn entry(access: Option<AccessToken>) -> TokenEntry {
+        TokenEntry { fence: 7, access, ..TokenEntry::default() }
+    }
+
+    fn leased_by(other: &str, until: EpochMs, entry: TokenEntry) -> TokenEntry {
+        TokenEntry { lease: Some(TokenLease { holder: Holder::new(other).unwrap(), until }), ..entry }
+    }
+
+    /// The step as one word.
+    fn step(entry: &TokenEntry) -> &'static str {
+        match entry.step(NOW, &asking(&me())) {
+            TokenStep::Use(_) => "use",
+            TokenStep::Renew(_) => "renew",
+            TokenStep::WaitUntil(_) => "wait",
+            TokenStep::Refused(_) => "refused",
+        }
+    }
+
+    #[test]
+    fn a_token_is_renewed_when_a_tenth_of_its_life_is_left_and_used_as_long_as_it_is_good() {
+        let hours = |hours: u64| Some(token_of_age(Duration::from_secs(3600 * hours)));
+        let others = |access| leased_by("other", NOW + S, entry(access));
+        let table = [
+            (entry(None), "renew"),
+            (entry(hours(1)), "use"),
+            (entry(hours(21)), "use"),
+            (entry(hours(22)), "renew"),
+            (entry(hours(24)), "renew"),
+            (others(None), "wait"),
+            (others(hours(1)), "use"),
+            (others(hours(22)), "use"),
+            (others(hours(24)), "wait"),
+            // The other one's time is up, but for what clocks may differ.
+            (leased_by("other", NOW - S / 2, entry(None)), "wait"),
+            (leased_by("other", NOW - S, entry(None)), "renew"),
+            // A refresh of one's own that was cut short.
+            (leased_by("me", NOW + S, entry(None)), "renew"),
+        ];
+        for (entry, expected) in table {
+            assert_eq!(step(&entry), expected, "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_unknown_age_is_renewed_ten_minutes_before_its_end() {
+        let until = |left: u64| AccessToken {
+            token: Secret::new("a"),
+            issued_at: None,
+            expires_at: NOW + Duration::from_secs(left),
+        };
+        assert_eq!(step(&entry(Some(until(601)))), "use");
+        assert_eq!(step(&entry(Some(until(600)))), "renew");
+    }
+
+    #[test]
+    fn a_token_that_ghl_did_not_accept_is_not_used_again() {
+        let holder = me();
+        let entry = entry(Some(token_of_age(S)));
+        let refused = Secret::new("a");
+        let asking = Asking { not: Some(&refused), ..asking(&holder) };
+        assert!(matches!(entry.step(NOW, &asking), TokenStep::Renew(_)));
+        let others = leased_by("other", NOW + S, entry);
+        assert!(matches!(others.step(NOW, &asking), TokenStep::WaitUntil(_)));
+    }
+
+    #[test]
+    fn what_was_refused_is_tried_again_at_once_with_other_credentials_and_else_after_a_rest() {
+        let holder = me();
+        let dead = entry(None).failed(NOW, &TokenError::Refused("invalid_grant".to_owned()), "r0");
+        assert_eq!(step(&dead), "refused");
+        let mended = Asking { shows: "r1", ..asking(&holder) };
+        assert!(matches!(dead.step(NOW, &mended), TokenStep::Renew(_)));
+        let rests: Vec<u64> = (0..6)
+            .scan(dead, |dead, _| {
+                let rest = NOW.until(dead.trouble.as_ref().unwrap().retry_at);
+                *dead = dead.failed(NOW, &TokenError::Refused("invalid_grant".to_owned()), "r0");
+                Some(rest.as_secs())
+            })
+            .collect();
+        assert_eq!(rests, [300, 600, 1200, 2400, 3600, 3600]);
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
+        let old = entry(Some(token_of_age(22 * 3600 * S)));
+        for error in [TokenError::Refused(String::new()), TokenError::Unanswered(String::new())] {
+            assert_eq!(step(&old.failed(NOW, &error, "r0")), "use");
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_every_second_while_ghl_repeats_it_and_then_ever_more_rarely() {
+        let mut entry = entry(None);
+        let (mut now, mut tries) = (NOW, Vec::new());
+        while now < NOW + Duration::from_secs(300) {
+            let TokenStep::Renew(leased) = entry.step(now, &asking(&me())) else { panic!("{entry:?}") };
+            tries.push(now.since(NOW).as_secs());
+            entry = leased.failed(now, &TokenError::Unanswered("timeout".to_owned()), "r0");
+            now = entry.trouble.as_ref().unwrap().retry_at;
+        }
+        let within = tries.iter().filter(|second| **second < REPEAT_WINDOW.as_secs()).count();
+        assert_eq!((within, tries.len()), (30, 30 + 5));
+        let refused = entry.failed(now, &TokenError::Refused("invalid_grant".to_owned()), "r0");
+        let reason = refused.trouble.unwrap().reason;
+        assert_eq!(reason, "GHL refuses it: invalid_grant (the answer to an earlier refresh may have been lost)");
+    }
+
+    #[test]
+    fn new_tokens_end_lease_and_trouble_and_keep_the_refresh_token_if_none_came() {
+        let failed = entry(None).failed(NOW, &TokenError::Unanswered(String::new()), "r0");
+        let leased = leased_by("me", NOW + S, TokenEntry { refresh: Some(Secret::new("r1")), ..failed });
+        let fence = leased.fence;
+        let renewed = leased.renewed(token_of_age(S), None);
+        assert_eq!(renewed.refresh, Some(Secret::new("r1")));
+        assert_eq!((renewed.fence, renewed.lease, renewed.trouble, renewed.spent_since), (fence + 1, None, None, None));
+        assert_eq!(leased.renewed(token_of_age(S), Some(Secret::new("r2"))).refresh, Some(Secret::new("r2")));
+    }
+
+    #[test]
+    fn a_take_over_comes_while_ghl_still_repeats_its_answer() {
+        // The lease, what clocks differ by, and the next call's own time.
+        assert!(LEASE + S + Duration::from_secs(10) < REPEAT_WINDOW);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_stored_no_token_is_used_that_is_not_good(
+            age in 0_u64..200_000, life in 1_u64..200_000, lease in 0_u64..30, trouble in 0_u32..40, refused: bool,
+        ) {
+            let issued_at = NOW - Duration::from_secs(age);
+            let access = AccessToken {
+                token: Secret::new("a"), issued_at: Some(issued_at), expires_at: issued_at + Duration::from_secs(life),
+            };
+            let mut entry = leased_by("other", NOW + Duration::from_secs(lease), entry(Some(access.clone())));
+            for _ in 0..trouble {
+                let error = if refused { TokenError::Refused(String::new()) } else { TokenError::NotDone(String::new()) };
+                entry = entry.failed(NOW, &error, "r0");
+            }
+            match entry.step(NOW, &asking(&me())) {
+                TokenStep::Use(token) => prop_assert!(token.is_good(NOW)),
+                TokenStep::Renew(leased) => prop_assert_eq!(leased.fence, entry.fence + 1),
+                TokenStep::WaitUntil(at) => prop_assert!(at > NOW && !access.is_good(NOW)),
+                TokenStep::Refused(_) => prop_assert!(refused && !access.is_good(NOW)),
+            }
+        }
+    }
+}
