@@ -56,6 +56,12 @@ pub(crate) struct SyncArgs {
     /// Serve the dashboard, during the run and after it, until Ctrl-C.
     #[arg(long)]
     pub(crate) dashboard: bool,
+    /// Let the sandbox issue tokens that expire: those of one location, or of an agency if there are several.
+    #[arg(long, conflicts_with = "ghl_url")]
+    pub(crate) oauth: bool,
+    /// How long these tokens are good.
+    #[arg(long, value_name = "SPAN", default_value = "24h", requires = "oauth", value_parser = lifetime)]
+    pub(crate) token_lifetime: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -217,6 +223,13 @@ fn outage(text: &str) -> Result<(Duration, Duration), String> {
 
 fn key_name(text: &str) -> Result<String, String> {
     ghl_sync_runtime::ApiKey::check_name(text).map(|()| text.to_owned()).map_err(str::to_owned)
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if span >= Duration::from_secs(5) && span.subsec_nanos() == 0 => Ok(span),
+        _ => Err("expected whole seconds, 5 at least, like 20s".to_owned()),
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -100,6 +100,7 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
         ghl: ghl_is,
         bind: stack::LOOPBACK,
         port: None,
+        oauth: None,
         vars: callers_vars(),
     })
 }

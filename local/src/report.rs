@@ -21,6 +21,9 @@ pub(crate) struct Report {
     pub(crate) sqs: SqsUse,
     pub(crate) lambda: LambdaUse,
     pub(crate) breaker: BreakerUse,
+    /// Tokens that expire, if the sandbox issued such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<TokenUse>,
     /// From due to accepted.
     pub(crate) p50_ms: u64,
     pub(crate) p95_ms: u64,
@@ -102,6 +105,20 @@ pub(crate) struct BreakerUse {
     pub(crate) opens: u64,
 }
 
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct TokenUse {
+    /// Refreshes that issued new tokens.
+    pub(crate) refreshes: u64,
+    /// Refreshes that got the answer of one before: two did the same, or an answer was lost.
+    pub(crate) repeats: u64,
+    /// Refreshes with a token that was used up.
+    pub(crate) refusals: u64,
+    /// Tokens issued for locations of an agency.
+    pub(crate) location_tokens: u64,
+    /// Calls with a token that had expired.
+    pub(crate) expired: u64,
+}
+
 impl Report {
     /// Whether GHL was ever asked for more than it allows, or got anything twice.
     pub(crate) fn is_breach(&self) -> bool {
@@ -171,6 +188,13 @@ impl fmt::Display for Report {
             per_record(lambda.busy_ms as f64),
             self.breaker.opens
         )?;
+        if let Some(TokenUse { refreshes, repeats, refusals, location_tokens, expired }) = &self.tokens {
+            writeln!(
+                f,
+                "tokens     {refreshes} refreshes, {repeats} repeated, {refusals} refused; {location_tokens} for locations \
+                 of an agency; {expired} calls with an expired one"
+            )?;
+        }
         for (error, count) in &self.errors {
             writeln!(f, "error      {count} × {error}")?;
         }

@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::domain::{Api, LocationId};
@@ -16,7 +17,7 @@ use serde_json::json;
 use crate::api::{ApiServer, NewKey};
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs};
 use crate::functions::{Bill, Functions};
-use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
+use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 use crate::witness::Witness;
 
@@ -51,6 +52,8 @@ pub struct StackOptions {
     pub bind: IpAddr,
     /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
     pub port: Option<u16>,
+    /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
+    pub oauth: Option<Duration>,
     /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment.
     pub vars: BTreeMap<String, String>,
 }
@@ -131,6 +134,7 @@ impl Default for StackOptions {
             ghl: Ghl::Sandbox(Box::default()),
             bind: LOOPBACK,
             port: None,
+            oauth: None,
             vars: BTreeMap::from([("LOG_LEVEL".to_owned(), "off".to_owned())]),
         }
     }
@@ -165,13 +169,14 @@ impl Stack {
     pub async fn start(options: StackOptions) -> Result<Stack, StackError> {
         let lock = options.data_dir.as_deref().map(lock).transpose()?;
         let bind = |offset: u16| SocketAddr::new(options.bind, options.port.map_or(0, |port| port + offset));
-        let sandbox = sandbox(&options, bind(0)).await?;
+        let app = options.oauth.filter(|_| options.api == Api::V2).map(|lifetime| app(&options.locations, lifetime));
+        let sandbox = sandbox(&options, app.as_ref(), bind(0)).await?;
         let file = options.data_dir.as_ref().map(|dir| dir.join("dynamodb.sqlite"));
         let dynamodb = DynamoDb::start(bind(1), file.as_deref()).await?;
         let sqs =
             Sqs::start(bind(2)).await.map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
-        let mut vars = vars(&options, sandbox.as_ref(), dynamodb.addr, sqs.addr);
+        let mut vars = vars(&options, sandbox.as_ref(), app.as_ref(), dynamodb.addr, sqs.addr);
         let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
         ghl_sync_runtime::init_telemetry(log_level);
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
@@ -231,18 +236,23 @@ fn lock(dir: &Path) -> Result<File, StackError> {
     }
 }
 
-async fn sandbox(options: &StackOptions, bind: SocketAddr) -> Result<Option<Sandbox>, StackError> {
+async fn sandbox(
+    options: &StackOptions,
+    app: Option<&OAuthOptions>,
+    bind: SocketAddr,
+) -> Result<Option<Sandbox>, StackError> {
     let Ghl::Sandbox(sandbox) = &options.ghl else {
         return Ok(None);
     };
-    let tokens = match options.api {
-        Api::V2 => Tokens::Any("pit-local".to_owned()),
+    let tokens = match (options.api, app) {
+        (Api::V2, Some(app)) => Tokens::OAuth(app.clone()),
+        (Api::V2, None) => Tokens::Any("pit-local".to_owned()),
         // The legacy API knows a location by its key only.
-        Api::V1 => Tokens::PerLocation(options.locations.iter().map(|id| (v1_key(id), id.to_string())).collect()),
+        (Api::V1, _) => Tokens::PerLocation(options.locations.iter().map(|id| (v1_key(id), id.to_string())).collect()),
     };
     let sandbox = SandboxOptions {
         limit: options.limit,
-        window: std::time::Duration::from_millis(options.window_ms),
+        window: Duration::from_millis(options.window_ms),
         daily_limit: options.daily,
         data_dir: options.data_dir.clone(),
         tokens,
@@ -253,6 +263,31 @@ async fn sandbox(options: &StackOptions, bind: SocketAddr) -> Result<Option<Sand
     Ok(Some(sandbox))
 }
 
+/// An app that was just installed: in the one location there is, or else in its agency.
+fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
+    let installed = match locations {
+        [only] => Installed::Location(only.to_string()),
+        _ => Installed::Company("agency".to_owned()),
+    };
+    let refresh_token = format!("refresh-{:032x}", fastrand::u128(..));
+    OAuthOptions { client_id: "app".to_owned(), client_secret: "local".to_owned(), refresh_token, installed, lifetime }
+}
+
+/// What somebody who installed the app stores as its credentials.
+fn credentials(app: &OAuthOptions) -> String {
+    let OAuthOptions { client_id, client_secret, refresh_token, installed, .. } = app;
+    let mut credentials =
+        json!({ "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token });
+    match installed {
+        Installed::Location(_) => credentials["user_type"] = json!("Location"),
+        Installed::Company(company) => {
+            credentials["user_type"] = json!("Company");
+            credentials["company_id"] = json!(company);
+        }
+    }
+    credentials.to_string()
+}
+
 fn v1_key(location: &LocationId) -> String {
     format!("key-{location}")
 }
@@ -261,12 +296,13 @@ fn v1_key(location: &LocationId) -> String {
 fn vars(
     options: &StackOptions,
     sandbox: Option<&Sandbox>,
+    app: Option<&OAuthOptions>,
     dynamodb: SocketAddr,
     sqs: SocketAddr,
 ) -> BTreeMap<String, String> {
     let (url, token) = match (&options.ghl, sandbox) {
         (Ghl::Url { url, token }, _) => (url.clone(), token.clone()),
-        (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), "pit-local".to_owned()),
+        (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
         (Ghl::Sandbox(_), None) => (String::new(), String::new()),
     };
     let v1_url = format!("{}/v1", url.trim_end_matches('/'));

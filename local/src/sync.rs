@@ -14,8 +14,9 @@ use crate::cli::SyncArgs;
 use crate::import::{self, ImportOptions};
 use crate::progress::Progress;
 use crate::report::{
-    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, Records, Report, SqsUse, StoreUse, percentile,
+    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, Records, Report, SqsUse, StoreUse, TokenUse, percentile,
 };
+use crate::sandbox::Stats;
 use crate::stack::{LOOPBACK, Stack};
 use crate::tally::Counts;
 use crate::{Failure, sandbox_options, stack_options};
@@ -46,6 +47,7 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
     options.locations = locations;
     options.dry_run = args.dry_run;
+    options.oauth = args.oauth.then_some(args.token_lifetime);
     let stack = Stack::start(options).await?;
 
     let before = stack.usage.snapshot();
@@ -240,6 +242,7 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
                 invocations: stack.functions.bill.invocations(),
                 busy_ms: stack.functions.bill.busy_ms(),
             },
+            tokens: if args.oauth { stack.sandbox.as_ref().map(|sandbox| tokens(&sandbox.stats())) } else { None },
             breaker: BreakerUse { opens: counts.breaker_opens },
             p50_ms: percentile(&latencies, 50),
             p95_ms: percentile(&latencies, 95),
@@ -253,4 +256,14 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
             stopped: None,
         }
     })
+}
+
+fn tokens(stats: &Stats) -> TokenUse {
+    TokenUse {
+        refreshes: stats.token_refreshes,
+        repeats: stats.token_repeats,
+        refusals: stats.token_refusals,
+        location_tokens: stats.location_tokens,
+        expired: stats.expired_tokens,
+    }
 }

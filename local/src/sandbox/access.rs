@@ -1,6 +1,9 @@
 //! Who is calling, and which location a request belongs to.
 
+use std::time::Duration;
+
 use super::answer::Answer;
+use super::oauth::Issuer;
 use super::options::Tokens;
 use super::request::Request;
 use super::store::Store;
@@ -20,7 +23,7 @@ pub(crate) struct Access {
 }
 
 /// Looks at the token, the `Version` and the location of `request`.
-pub(crate) fn examine(tokens: &Tokens, request: &Request, store: &Store) -> Access {
+pub(crate) fn examine(tokens: &Tokens, issuer: &mut Issuer, now: Duration, request: &Request, store: &Store) -> Access {
     let token = request.bearer().unwrap_or_default();
     let (location, verdict) = match tokens {
         Tokens::Any(accepted) if accepted == token => (location_told_by(request, store).to_owned(), Ok(())),
@@ -28,6 +31,14 @@ pub(crate) fn examine(tokens: &Tokens, request: &Request, store: &Store) -> Acce
         Tokens::PerLocation(locations) => match locations.get(token) {
             Some(location) => (location.clone(), check_location(location, request)),
             None => (String::new(), Err(invalid_token(request))),
+        },
+        Tokens::OAuth(_) => match issuer.location_of(token, now) {
+            Some(location) => {
+                let verdict = check_location(&location, request);
+                (location, verdict)
+            }
+            // Requests with a token that has expired count toward its location all the same.
+            None => (location_told_by(request, store).to_owned(), Err(invalid_token(request))),
         },
     };
     Access { location, verdict: verdict.and_then(|()| check_version(request)) }
@@ -47,7 +58,7 @@ fn check_location(location: &str, request: &Request) -> Result<(), Answer> {
     }
 }
 
-fn check_version(request: &Request) -> Result<(), Answer> {
+pub(crate) fn check_version(request: &Request) -> Result<(), Answer> {
     match request.header("version") {
         _ if request.is_v1() => Ok(()),
         Some(VERSION) => Ok(()),

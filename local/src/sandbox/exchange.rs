@@ -24,7 +24,13 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response,
     if let Some(answer) = control::handle(world, request) {
         return Ok(answer.into_response());
     }
-    let Access { location, verdict: may_go_on } = access::examine(&world.tokens, request, &world.store());
+    if request.segments().first() == Some(&"oauth") {
+        // No limit of these requests is known; they count toward no location's.
+        let issued = || world.issuer().handle(request, world.clock.now());
+        return perform(world, issued).await.map(IntoResponse::into_response);
+    }
+    let Access { location, verdict: may_go_on } =
+        access::examine(&world.tokens, &mut world.issuer(), world.clock.now(), request, &world.store());
     let (limits, verdict) = {
         let mut meter = world.meter();
         (meter.limits(), meter.arrive(&location, world.clock.now()))
@@ -37,7 +43,7 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response,
         }
         Ok(Answer::too_many_requests())
     } else {
-        perform(world, request, &location, may_go_on).await
+        perform(world, || may_go_on.map_or_else(|refusal| refusal, |()| visit(world, request, &location))).await
     };
 
     let status = answered.as_ref().ok().map(|answer| answer.status);
@@ -45,13 +51,8 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response,
     answered.map(|answer| (headers, answer).into_response())
 }
 
-/// Does what an admitted request asks for, unless something goes wrong.
-async fn perform(
-    world: &World,
-    request: &Request,
-    location: &str,
-    may_go_on: Result<(), Answer>,
-) -> Result<Answer, NoAnswer> {
+/// Does the `work` of an admitted request, unless something goes wrong.
+async fn perform(world: &World, work: impl FnOnce() -> Answer) -> Result<Answer, NoAnswer> {
     let plan = world.faults().plan(world.clock.now());
     tokio::time::sleep(plan.latency / 2).await;
     match plan.fault {
@@ -61,10 +62,7 @@ async fn perform(
         Some(Fault::Reset(Progress::BeforeWrite)) => return Err(NoAnswer),
         Some(Fault::BadGateway(Progress::AfterWrite) | Fault::Reset(Progress::AfterWrite) | Fault::Late(_)) | None => {}
     }
-    let answer = match may_go_on {
-        Ok(()) => visit(world, request, location),
-        Err(refusal) => refusal,
-    };
+    let answer = work();
     tokio::time::sleep(plan.latency / 2).await;
     match plan.fault {
         Some(Fault::BadGateway(_)) => Ok(Answer::gateway_page(StatusCode::BAD_GATEWAY)),

@@ -21,6 +21,7 @@ mod exchange;
 mod faults;
 mod limits;
 mod meter;
+mod oauth;
 mod opportunities;
 mod opportunity_search;
 mod options;
@@ -41,7 +42,7 @@ mod world;
 mod tests;
 
 pub use faults::FaultChange;
-pub use options::{RetryAfterMode, SandboxOptions, Tokens, WindowKind};
+pub use options::{Installed, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
 pub use pipelines::{PIPELINES, Pipeline, Stage};
 pub use server::Sandbox;
 pub use stats::Stats;

@@ -93,4 +93,30 @@ pub enum Tokens {
     Any(String),
     /// Each token is one location's: token to location id.
     PerLocation(BTreeMap<String, String>),
+    /// Tokens that the sandbox issues itself, and that expire.
+    OAuth(OAuthOptions),
+}
+
+/// An app that is installed, and how long its tokens are good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthOptions {
+    /// The app.
+    pub client_id: String,
+    /// Its key.
+    pub client_secret: String,
+    /// The refresh token that the installation gave.
+    pub refresh_token: String,
+    /// Where it is installed.
+    pub installed: Installed,
+    /// How long access tokens are good, in whole seconds.
+    pub lifetime: Duration,
+}
+
+/// Where an app is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installed {
+    /// In one location.
+    Location(String),
+    /// In an agency, and in all of its locations.
+    Company(String),
 }

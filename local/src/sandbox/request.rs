@@ -15,6 +15,7 @@ pub(crate) struct Request {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Body,
+    form: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -27,8 +28,9 @@ enum Body {
 impl Request {
     pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: &Bytes) -> Request {
         let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        let form = read_form(&headers, body);
         let body = read_body(&headers, body);
-        Request { method, path: uri.path().to_owned(), query, headers, body }
+        Request { method, path: uri.path().to_owned(), query, headers, body, form }
     }
 
     /// The path's parts. A slash at the end does not matter.
@@ -66,6 +68,11 @@ impl Request {
         }
     }
 
+    /// A field of the form that was sent; an empty one counts as absent.
+    pub(crate) fn form(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
     /// The location that the request says it is about.
     pub(crate) fn named_location(&self) -> Option<&str> {
         let in_body = match &self.body {
@@ -74,6 +81,14 @@ impl Request {
         };
         in_body.or_else(|| self.query("locationId")).or_else(|| self.query("location_id"))
     }
+}
+
+fn read_form(headers: &HeaderMap, body: &Bytes) -> Vec<(String, String)> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/x-www-form-urlencoded") {
+        return Vec::new();
+    }
+    form_urlencoded::parse(body).into_owned().collect()
 }
 
 fn read_body(headers: &HeaderMap, body: &Bytes) -> Body {

@@ -34,6 +34,21 @@ pub struct Stats {
     pub opportunities: u64,
     /// Requests that were refused because a limit was exceeded.
     pub breaches: u64,
+    /// Refreshes that issued new tokens.
+    #[serde(default)]
+    pub token_refreshes: u64,
+    /// Refreshes that got the answer of one before.
+    #[serde(default)]
+    pub token_repeats: u64,
+    /// Refreshes that were refused: the token was used up, or none of ours.
+    #[serde(default)]
+    pub token_refusals: u64,
+    /// Tokens that were issued for locations of an agency.
+    #[serde(default)]
+    pub location_tokens: u64,
+    /// Requests with a token that had expired.
+    #[serde(default)]
+    pub expired_tokens: u64,
     /// When the first request arrived, in milliseconds since the epoch.
     pub first_call_ms: Option<u64>,
     /// When the last answer was sent, in milliseconds since the epoch.

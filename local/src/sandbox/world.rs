@@ -7,6 +7,7 @@ use super::clock::{Clock, millis};
 use super::faults::{FaultChange, Faults};
 use super::limits::Limits;
 use super::meter::Meter;
+use super::oauth::Issuer;
 use super::options::{SandboxOptions, Tokens};
 use super::stats::{self, Stats};
 use super::store::Store;
@@ -21,6 +22,7 @@ pub(crate) struct World {
     meter: Mutex<Meter>,
     faults: Mutex<Faults>,
     store: Mutex<Store>,
+    issuer: Mutex<Issuer>,
 }
 
 impl World {
@@ -41,6 +43,7 @@ impl World {
             meter: Mutex::new(Meter::new(limits)),
             faults: Mutex::new(Faults::new(&options)),
             store: Mutex::new(Store::open(options.data_dir.as_deref(), options.search_lag)?),
+            issuer: Mutex::new(Issuer::new(&options.tokens)),
             tokens: options.tokens,
         })
     }
@@ -57,13 +60,17 @@ impl World {
         lock(&self.store)
     }
 
+    pub(crate) fn issuer(&self) -> MutexGuard<'_, Issuer> {
+        lock(&self.issuer)
+    }
+
     /// Milliseconds since the epoch.
     pub(crate) fn now_ms(&self) -> u64 {
         millis(self.clock.now())
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let totals = self.meter().totals();
+        let totals = self.issuer().add_to(self.meter().totals());
         let store = self.store();
         Stats {
             duplicates: stats::duplicates(&store),

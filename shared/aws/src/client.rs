@@ -28,6 +28,10 @@ pub struct AwsConfig {
     pub dynamodb_endpoint: Option<String>,
     /// URL of an SQS other than the region's own. An `http://` URL is served without TLS.
     pub sqs_endpoint: Option<String>,
+    /// URL of a Systems Manager other than the region's own.
+    pub ssm_endpoint: Option<String>,
+    /// URL of a Secrets Manager other than the region's own.
+    pub secrets_manager_endpoint: Option<String>,
     /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
     /// so that no error is hidden from them.
     pub retries: bool,
@@ -62,12 +66,12 @@ impl AwsConfig {
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 
-    fn retry_config(&self) -> RetryConfig {
+    pub(crate) fn retry_config(&self) -> RetryConfig {
         if self.retries { RetryConfig::standard().with_max_attempts(ATTEMPTS) } else { RetryConfig::disabled() }
     }
 }
 
-fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+pub(crate) fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     match endpoint {
         // Loads no root certificates: a test host may have none.
@@ -76,7 +80,7 @@ fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     }
 }
 
-fn timeouts() -> TimeoutConfig {
+pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)

@@ -78,8 +78,8 @@ pub mod known {
 
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
-    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `tick`, `webhook#id` of a
-    /// webhook that was seen, or `installation#location`.
+    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
+    /// `webhook#id` of a webhook that was seen, or `installation#location`.
     pub const PK: &str = "pk";
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";
@@ -91,6 +91,8 @@ pub mod state {
     pub const GATE: &str = "gate";
     /// What the locations of an API host know together, as JSON (partition key `fleet#api`).
     pub const FLEET: &str = "fleet";
+    /// Issued tokens, as JSON. They are secrets: only the consumer may read items that have them.
+    pub const TOKENS: &str = "tokens";
     /// Who wrote the gate last: a number of that write alone.
     pub const TOKEN: &str = "token";
     /// 0 to 15, exactly while there is something to look at.

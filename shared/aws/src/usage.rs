@@ -66,6 +66,10 @@ pub enum Purpose {
     WebhookRemember,
     /// Taking note that the app was installed or removed.
     InstallationNote,
+    /// Reading issued tokens.
+    TokenLoad,
+    /// Comparing and replacing issued tokens.
+    TokenReplace,
 }
 
 /// Where a request goes.
@@ -90,7 +94,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 27] = [
+    pub const ALL: [Purpose; 29] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -118,6 +122,8 @@ impl Purpose {
         Purpose::KnownLoad,
         Purpose::WebhookRemember,
         Purpose::InstallationNote,
+        Purpose::TokenLoad,
+        Purpose::TokenReplace,
     ];
 
     /// The purpose as it is written in reports and errors.
@@ -151,6 +157,8 @@ impl Purpose {
             Purpose::KnownLoad => "known.load",
             Purpose::WebhookRemember => "webhooks.remember",
             Purpose::InstallationNote => "installations.note",
+            Purpose::TokenLoad => "tokens.load",
+            Purpose::TokenReplace => "tokens.replace",
         }
     }
 
@@ -182,7 +190,9 @@ impl Purpose {
             | Purpose::CountersRead
             | Purpose::Tick
             | Purpose::WebhookRemember
-            | Purpose::InstallationNote => Store::State,
+            | Purpose::InstallationNote
+            | Purpose::TokenLoad
+            | Purpose::TokenReplace => Store::State,
             Purpose::QueueSend | Purpose::DeadLetters => Store::Queue,
         }
     }
@@ -201,6 +211,7 @@ impl Purpose {
             | Purpose::SettingsLoad
             | Purpose::SettingsList
             | Purpose::CountersRead
+            | Purpose::TokenLoad
             | Purpose::DeadLetters
             | Purpose::KnownLoad => Access::Read,
             Purpose::OutboxPut
@@ -214,6 +225,7 @@ impl Purpose {
             | Purpose::SettingsStore
             | Purpose::SettingsRegister
             | Purpose::CountersAdd
+            | Purpose::TokenReplace
             | Purpose::Tick
             | Purpose::KnownReplace
             | Purpose::WebhookRemember

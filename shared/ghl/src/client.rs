@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Answer, Api, Call, Cause, Failure, LocationId, Quota, Reply};
+use ghl_sync_engine::domain::{Answer, Api, Call, Cause, Failure, LocationId, Quota, Reply, Secret};
 use ghl_sync_engine::ports::Crm;
 use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
-use crate::accounts::{Account, Accounts, Secret};
+use crate::accounts::{Account, Accounts, NoAccount};
+use crate::oauth::OAuthClient;
 use crate::request::{Request, Unsupported};
 use crate::text::one_line;
 use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, SetupError, Transport};
@@ -80,11 +81,22 @@ impl GhlClient {
     /// # Errors
     /// When a base URL is not an `http` or `https` URL, or TLS is needed and cannot be set up.
     pub fn new(config: ClientConfig, accounts: Arc<dyn Accounts>) -> Result<GhlClient, ClientError> {
-        let v2 = Host { base: base_url(&config.v2_base_url)?, version: Some(v2::VERSION) };
+        let oauth = OAuthClient::new(&config)?;
+        GhlClient::beside(&oauth, config, accounts)
+    }
+
+    /// The same, on the connections of `oauth`, which `accounts` may have its tokens from.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn beside(
+        oauth: &OAuthClient,
+        config: ClientConfig,
+        accounts: Arc<dyn Accounts>,
+    ) -> Result<GhlClient, ClientError> {
+        let v2 = Host::v2(&config)?;
         let v1 = Host { base: base_url(&config.v1_base_url)?, version: None };
-        let https = [&v2, &v1].iter().any(|host| host.base.scheme() == "https");
-        let transport = Transport::new(https, CONNECT_TIMEOUT)?;
-        Ok(GhlClient { v2, v1, transport, accounts })
+        Ok(GhlClient { v2, v1, transport: oauth.transport.clone(), accounts })
     }
 
     fn host(&self, api: Api) -> &Host {
@@ -100,14 +112,22 @@ impl GhlClient {
         let request = request(account.api, location, call)
             .map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
         let host = self.host(account.api);
-        let answer = self.transport.exchange(host, &account.token, &request, deadline).await?;
-        Ok(read(&account, call, answer))
+        let answer = self.transport.exchange(host, Some(&account.token), &request, deadline).await?;
+        let mut reply = read(&account, call, answer);
+        if let Err(failure) = &mut reply.answer
+            && error::may_be_stale(failure)
+            && timeout_at(deadline, self.accounts.refused(location, &account.token)).await == Ok(true)
+        {
+            failure.cause = Some(Cause::StaleToken);
+        }
+        Ok(reply)
     }
 
     async fn account(&self, location: &LocationId, deadline: Instant) -> Result<Account, Failure> {
         match timeout_at(deadline, self.accounts.account(location)).await {
-            Ok(Some(account)) => Ok(account),
-            Ok(None) => Err(not_sent(Some(Cause::Credentials), "no token is configured for this location")),
+            Ok(Ok(account)) => Ok(account),
+            Ok(Err(NoAccount::Refused(reason))) => Err(not_sent(Some(Cause::Credentials), &reason)),
+            Ok(Err(NoAccount::Unavailable(reason))) => Err(not_sent(None, &reason)),
             Err(_) => Err(not_sent(None, "the time was up before the token was there")),
         }
     }
@@ -123,10 +143,9 @@ impl Crm for GhlClient {
         }
     }
 
-    /// Shows the request of the location's own API; that of v2 for a location without an account.
+    /// Shows the request of the location's own API.
     async fn preview(&self, location: &LocationId, call: &Call) -> String {
-        let account = self.accounts.account(location).await;
-        let api = account.map_or(Api::default(), |account| account.api);
+        let api = self.accounts.api(location).await;
         match request(api, location, call) {
             Ok(request) => request.preview(&self.host(api).base),
             Err(Unsupported(lacking)) => format!("nothing: {lacking}"),
@@ -137,6 +156,22 @@ impl Crm for GhlClient {
 impl fmt::Debug for GhlClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GhlClient").field("v2", &self.v2.base.as_str()).field("v1", &self.v1.base.as_str()).finish()
+    }
+}
+
+impl Host {
+    /// API v2 at its address.
+    pub(crate) fn v2(config: &ClientConfig) -> Result<Host, ClientError> {
+        Ok(Host { base: base_url(&config.v2_base_url)?, version: Some(v2::VERSION) })
+    }
+}
+
+impl Transport {
+    /// Connections to where `config` says that GHL is.
+    pub(crate) fn to(config: &ClientConfig) -> Result<Transport, ClientError> {
+        let bases = [base_url(&config.v2_base_url)?, base_url(&config.v1_base_url)?];
+        let https = bases.iter().any(|base| base.scheme() == "https");
+        Ok(Transport::new(https, CONNECT_TIMEOUT)?)
     }
 }
 

@@ -100,6 +100,16 @@ fn cause(call: &Call, status: u16, json: &Value, message: &str) -> Option<Cause>
     }
 }
 
+/// Whether another token may be accepted where this one was not: if GHL did not find fault with what the token is for.
+pub(crate) fn may_be_stale(failure: &Failure) -> bool {
+    const NOT_ITS_AGE: [&str; 5] =
+        ["not authorized for this scope", "user type mismatch", "authclass", "iam service", "version header"];
+    let message = failure.message.to_ascii_lowercase();
+    failure.status == Some(401)
+        && failure.cause == Some(Cause::Credentials)
+        && !NOT_ITS_AGE.iter().any(|words| message.contains(words))
+}
+
 /// "This location does not allow duplicated contacts." names the contact in `meta.contactId`; "Can not create
 /// duplicate opportunity for the contact." has a code, and names the opportunity in `meta.existingId`.
 fn duplicate(call: &Call, json: &Value) -> Option<Cause> {
@@ -247,6 +257,25 @@ mod tests {
         for (body, expected) in cases {
             assert_eq!(message_in_success(body).as_deref(), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_refusal_for_what_a_token_is_for_is_not_mended_by_a_new_one() {
+        let stale =
+            |status, message: &str| may_be_stale(&failure(&update(), status, &format!(r#"{{"message":"{message}"}}"#)));
+        assert!(stale(401, "Invalid token: access token is invalid"));
+        assert!(stale(401, "Invalid JWT"));
+        for message in [
+            "The token is not authorized for this scope.",
+            "Token's user type mismatch!",
+            "This authClass type is not allowed to access this scope. Please reach out",
+            "This route is not yet supported by the IAM Service. Please update your IAM config.",
+            "version header was not found.",
+            "Command timed out",
+        ] {
+            assert!(!stale(401, message), "{message}");
+        }
+        assert!(!stale(403, "The token does not have access to this location."));
     }
 
     proptest! {

@@ -5,7 +5,8 @@
 //! engine's words. What to do about it is the engine's business.
 //!
 //! The way of a call, top down: [`GhlClient`] asks [`Accounts`] for the location's token, `v2` or `v1` writes the
-//! request, `transport` sends it, and `headers`, `answer` and `error` read what came back.
+//! request, `transport` sends it, and `headers`, `answer` and `error` read what came back. [`OAuthClient`] has tokens
+//! issued.
 //!
 //! What is known of GHL's API comes from its OpenAPI files (GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
 //! `apps/opportunities.json`) and from what the production API was publicly seen to answer. Where neither says
@@ -18,6 +19,7 @@ mod error;
 mod fields;
 mod headers;
 mod iso8601;
+mod oauth;
 mod request;
 mod text;
 mod transport;
@@ -25,5 +27,6 @@ mod v1;
 mod v2;
 pub mod webhook;
 
-pub use accounts::{Account, Accounts, Secret};
+pub use accounts::{Account, Accounts, NoAccount};
 pub use client::{ClientConfig, ClientError, GhlClient};
+pub use oauth::OAuthClient;

@@ -1,5 +1,6 @@
 //! A request as the API modules write it and the transport sends it.
 
+use ghl_sync_engine::domain::Secret;
 use reqwest::{Method, Url};
 use serde_json::Value;
 
@@ -14,7 +15,15 @@ pub(crate) struct Request {
     /// Below the API's base URL. Its variable parts are GHL ids, which by their type need no escaping.
     path: String,
     query: Vec<(&'static str, String)>,
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Option<Body>,
+}
+
+/// What is sent with a request.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Json(Value),
+    /// Encoded as `application/x-www-form-urlencoded`. It is a secret: only requests for tokens are forms.
+    Form(Secret),
 }
 
 /// Why an API has no request for a call: what it lacks, by name.
@@ -27,11 +36,21 @@ impl Request {
     }
 
     pub(crate) fn post(path: impl Into<String>, body: impl Into<Value>) -> Request {
-        Request { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(body.into()) }
+        Request { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(Body::Json(body.into())) }
     }
 
     pub(crate) fn put(path: impl Into<String>, body: impl Into<Value>) -> Request {
-        Request { method: Method::PUT, path: path.into(), query: Vec::new(), body: Some(body.into()) }
+        Request { method: Method::PUT, path: path.into(), query: Vec::new(), body: Some(Body::Json(body.into())) }
+    }
+
+    pub(crate) fn form(path: impl Into<String>, fields: &[(&str, &str)]) -> Request {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Request {
+            method: Method::POST,
+            path: path.into(),
+            query: Vec::new(),
+            body: Some(Body::Form(Secret::new(body))),
+        }
     }
 
     /// Where it goes, the query percent-encoded.
@@ -48,7 +67,10 @@ impl Request {
     pub(crate) fn preview(&self, base: &Url) -> String {
         let url = self.url(base);
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let body = self.body.as_ref().map(|body| format!("\n{body}")).unwrap_or_default();
+        let body = match &self.body {
+            Some(Body::Json(body)) => format!("\n{body}"),
+            Some(Body::Form(_)) | None => String::new(),
+        };
         format!("{} {}{query}{body}", self.method, url.path())
     }
 }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Cause, Failure};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use ghl_sync_engine::domain::{Cause, Failure, Secret};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use rustls::crypto::ring;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::accounts::Secret;
-use crate::request::Request;
+use crate::request::{Body as RequestBody, Request};
 use crate::text::one_line;
 
 /// How long connecting may take, TLS included. Below the timeout of a call, so that of a call that got no connection
@@ -59,7 +58,8 @@ pub(crate) struct Host {
     pub(crate) version: Option<&'static str>,
 }
 
-/// The connection pool.
+/// The connection pool; a clone shares it.
+#[derive(Clone)]
 pub(crate) struct Transport {
     http: reqwest::Client,
 }
@@ -88,25 +88,33 @@ impl Transport {
         Ok(Transport { http })
     }
 
-    /// Sends `request` to `host`, and reads the answer until `deadline`.
+    /// Sends `request` to `host` in the name of `token`'s owner (without one: in nobody's), and reads the answer until
+    /// `deadline`.
     pub(crate) async fn exchange(
         &self,
         host: &Host,
-        token: &Secret,
+        token: Option<&Secret>,
         request: &Request,
         deadline: Instant,
     ) -> Result<HttpAnswer, Failure> {
         let mut builder = self
             .http
             .request(request.method.clone(), request.url(&host.base))
-            .header(AUTHORIZATION, bearer(token)?)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            builder = builder.header(AUTHORIZATION, bearer(token)?);
+        }
         if let Some(version) = host.version {
             builder = builder.header("version", HeaderValue::from_static(version));
         }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
+        builder = match &request.body {
+            None => builder,
+            Some(RequestBody::Json(body)) => builder.json(body),
+            Some(RequestBody::Form(body)) => {
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                builder.header(CONTENT_TYPE, form).body(body.expose().to_owned())
+            }
+        };
         let mut response = match timeout_at(deadline, builder.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unanswered(error)),
@@ -207,7 +215,7 @@ mod tests {
         let host = Host { base, version: None };
         let request = Request::get("/", Vec::new());
         let deadline = Instant::now() + Duration::from_secs(30);
-        let failure = transport.exchange(&host, &Secret::new("t"), &request, deadline).await.unwrap_err();
+        let failure = transport.exchange(&host, Some(&Secret::new("t")), &request, deadline).await.unwrap_err();
 
         assert!(!failure.sent, "{failure:?}");
         assert_eq!(failure.status, None);

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::DynamoSettings;
-use ghl_sync_engine::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
+use ghl_sync_engine::domain::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsOverlay};
 use ghl_sync_engine::ports::{Directory, PortError, SettingsWritten, StoredSettings};
-use ghl_sync_ghl::{Account, Accounts};
 use tokio::time::Instant;
 
 use crate::Locations;
@@ -58,6 +57,24 @@ impl StoredLocations {
             overlays.clear();
         }
         overlays.insert(location.clone(), (Instant::now(), overlay));
+    }
+
+    /// How a call of `location` is made: what the batch read at its start holds until its end, and a store that fails in
+    /// between takes no token away.
+    ///
+    /// # Errors
+    /// When nothing was read yet, and the store does not answer.
+    pub(crate) async fn in_batch(&self, location: &LocationId) -> Result<LocationSettings, PortError> {
+        let overlay = match self.remembered(location, Duration::MAX) {
+            Some(overlay) => overlay,
+            None => self.overlay(location).await?,
+        };
+        Ok(overlay.unwrap_or_default().over(self.environment.settings(location)))
+    }
+
+    /// The token that is meant, if it is in the environment.
+    pub(crate) fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
+        self.environment.token(credentials)
     }
 
     /// What is set for `location`; `None` if neither the environment names it nor anybody has made it known.
@@ -127,19 +144,5 @@ impl Directory for StoredLocations {
             self.remember(location, Some(overlay.clone()));
         }
         Ok(written)
-    }
-}
-
-#[async_trait]
-impl Accounts for StoredLocations {
-    /// Asked before every call: what the batch read at its start holds until its end, and a store that fails in between
-    /// takes no token away.
-    async fn account(&self, location: &LocationId) -> Option<Account> {
-        let overlay = match self.remembered(location, Duration::MAX) {
-            Some(overlay) => overlay,
-            None => self.overlay(location).await.ok()?,
-        };
-        let settings = overlay.unwrap_or_default().over(self.environment.settings(location));
-        Some(Account { token: self.environment.token(&settings.credentials)?, api: settings.api })
     }
 }

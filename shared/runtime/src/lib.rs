@@ -1,6 +1,7 @@
 //! What every function starts with: environment → [`Config`], telemetry, and the adapters wired into the engine's
 //! ports. Everything here happens once, before the first event.
 
+mod accounts;
 mod clock;
 mod config;
 mod dice;
@@ -8,6 +9,7 @@ mod directory;
 mod init_error;
 mod locations;
 mod meter;
+mod secrets;
 mod start;
 mod telemetry;
 mod trace;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId};
-use ghl_sync_ghl::Secret;
+use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret};
 use serde::Deserialize;
+use serde::de::Error as _;
 
 /// How one location is treated.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Location {
     pub token: Option<Secret>,
     /// Whether the token is its own, and not that of all.
     pub has_own_token: bool,
+    /// Where its credentials are, if not in the environment.
+    pub credentials: Option<CredentialsRef>,
 }
 
 /// All locations: those that were named, and a default for all others.
@@ -43,13 +45,16 @@ impl Locations {
         Locations { default, named: BTreeMap::new() }
     }
 
-    /// Reads `{"location id": {"token": …, "api": "v1|v2", "scope": …, "limit": …, "window_ms": …, "daily_limit": …,
+    /// Reads `{"location id": {"token": …, "credentials": …, "api": "v1|v2", "scope": …, "limit": …, "window_ms": …, "daily_limit": …,
     /// "dry_run": …, "enabled": …}, …}`; what is not said is as in `default`.
     ///
     /// # Errors
     /// Says what is wrong and where, without any token.
     pub fn parse(json: &str, default: &Location) -> Result<Locations, serde_json::Error> {
         let entries: BTreeMap<LocationId, Entry> = serde_json::from_str(json)?;
+        if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some() && entry.credentials.is_some()) {
+            return Err(serde_json::Error::custom(format!("location `{id}` has both `token` and `credentials`")));
+        }
         let named = entries.into_iter().map(|(id, entry)| (id, entry.over(default))).collect();
         Ok(Locations { default: default.clone(), named })
     }
@@ -78,6 +83,7 @@ struct Entry {
     daily_limit: Option<Within<1, 1_000_000_000>>,
     api: Option<ApiName>,
     token: Option<String>,
+    credentials: Option<CredentialsRef>,
 }
 
 /// A whole number of a range, the bounds included.
@@ -119,6 +125,10 @@ impl Entry {
                 ApiName::V2 => Api::V2,
             }),
             has_own_token: self.token.is_some(),
+            credentials: match &self.token {
+                Some(_) => None,
+                None => self.credentials.or_else(|| default.credentials.clone()),
+            },
             token: self.token.map(Secret::new).or_else(|| default.token.clone()),
         }
     }
@@ -129,7 +139,9 @@ impl Locations {
     #[must_use]
     pub fn settings(&self, id: &LocationId) -> LocationSettings {
         let own_token = self.named.get(id).is_some_and(|location| location.has_own_token);
-        let Location { enabled, dry_run, scope, pace, daily_limit, api, .. } = self.of(id);
+        let Location { enabled, dry_run, scope, pace, daily_limit, api, credentials, .. } = self.of(id);
+        let in_environment =
+            || if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default };
         LocationSettings {
             scope: scope.unwrap_or_else(|| id.clone().into()),
             enabled,
@@ -139,11 +151,11 @@ impl Locations {
             daily_reserve: 0,
             default_priority: Priority::default(),
             api,
-            credentials: if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default },
+            credentials: credentials.unwrap_or_else(in_environment),
         }
     }
 
-    /// The token that is meant, if there is one.
+    /// The token that is meant, if it is in the environment.
     #[must_use]
     pub fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
         match credentials {
@@ -151,6 +163,7 @@ impl Locations {
             CredentialsRef::OfLocation(id) => {
                 self.named.get(id).filter(|location| location.has_own_token)?.token.clone()
             }
+            _ => None,
         }
     }
 
@@ -201,6 +214,7 @@ mod tests {
             api: Api::V2,
             token: Some(Secret::new("of all")),
             has_own_token: false,
+            credentials: None,
         };
         Locations::parse(json, &default).unwrap()
     }
@@ -229,5 +243,19 @@ mod tests {
             assert_eq!(locations.token(&credentials).unwrap().expose(), token);
         }
         assert_eq!(locations.token(&"env:GHL_LOCATIONS/b".parse().unwrap()), None, "it has none of its own");
+    }
+
+    #[test]
+    fn a_location_may_have_its_credentials_elsewhere_but_not_in_two_places() {
+        let elsewhere = locations(r#"{"a":{"credentials":"ssm:/ghl-sync/a"}}"#);
+        assert_eq!(elsewhere.settings(&"a".parse().unwrap()).credentials.to_string(), "ssm:/ghl-sync/a");
+        assert_eq!(elsewhere.settings(&"b".parse().unwrap()).credentials, CredentialsRef::Default);
+        let both = r#"{"a":{"credentials":"ssm:/ghl-sync/a","token":"pit-secret"}}"#;
+        let default = elsewhere.of(&"b".parse().unwrap());
+        let error = Locations::parse(both, &default).unwrap_err().to_string();
+        assert!(error.contains("`a` has both `token` and `credentials`") && !error.contains("pit-secret"), "{error}");
+        let unknown =
+            Locations::parse(r#"{"a":{"credentials":"vault:pit-secret"}}"#, &default).unwrap_err().to_string();
+        assert!(unknown.contains("`ssm:/PATH/NAME`") && !unknown.contains("pit-secret"), "{unknown}");
     }
 }

@@ -51,6 +51,15 @@ impl Meter for LogMeter {
             Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
             Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
             Event::Webhook { location, event_type, received } => webhook(*location, event_type, *received),
+            Event::TokensIssued { location, credentials, good_for } => info!(
+                event = "tokens_issued", %location, %credentials, good_for_s = good_for.as_secs(),
+            ),
+            Event::TokensDelayed { location, credentials, reason } => warn!(
+                event = "tokens_delayed", %location, %credentials, reason,
+            ),
+            Event::CredentialsRefused { location, credentials, reason } => error!(
+                event = "credentials_refused", %location, %credentials, reason,
+            ),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed",
                 scope = scope.map(tracing::field::display),

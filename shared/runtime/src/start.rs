@@ -5,18 +5,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_aws::{
-    DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, SqsBatchQueue, SqsDeadLetters,
-    Usage,
+    AwsSecrets, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, DynamoTokenStore,
+    SqsBatchQueue, SqsDeadLetters, Usage,
 };
 use ghl_sync_engine::ports::Meter;
-use ghl_sync_engine::usecase::{Engine, Ports};
-use ghl_sync_ghl::{ClientError, GhlClient};
+use ghl_sync_engine::usecase::{AccessTokens, Engine, Ports, TokenPorts};
+use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
 use tracing::error;
 
+use crate::accounts::LocationAccounts;
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
+use crate::secrets::Secrets;
 use crate::{FastDice, LogMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
@@ -52,10 +54,20 @@ impl Runtime {
         let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
         let locations = Arc::new(StoredLocations::new(config.locations, settings));
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
+        let oauth = Arc::new(OAuthClient::new(&config.ghl)?);
+        let tokens = TokenPorts {
+            clock: Arc::new(SystemClock),
+            secrets: Arc::new(Secrets::new(locations.clone(), AwsSecrets::new(&config.aws, Arc::new(SystemClock)))),
+            tokens: Arc::new(DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            endpoint: oauth.clone(),
+            meter: meter.clone(),
+        };
+        let tokens = AccessTokens::new(tokens, crate::accounts::this_process(), config.engine.clock_skew);
+        let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             dice: Arc::new(FastDice),
-            crm: Arc::new(GhlClient::new(config.ghl, locations.clone())?),
+            crm: Arc::new(GhlClient::beside(&oauth, config.ghl, accounts)?),
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
             fleet: Arc::new(DynamoFleetStore::new(dynamodb.clone(), state.clone(), usage.clone())),

@@ -3,6 +3,7 @@
 mod contacts;
 mod faults;
 mod limits;
+mod oauth;
 mod opportunities;
 mod persistence;
 mod search;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::AwsConfig;
-use ghl_sync_engine::domain::{Api, Pace};
+use ghl_sync_engine::domain::{Api, CredentialsRef, Pace, Secret};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
+use ghl_sync_ghl::ClientConfig;
 use ghl_sync_ghl::webhook::WebhookKeys;
-use ghl_sync_ghl::{ClientConfig, Secret};
 use tracing::level_filters::LevelFilter;
 
 pub use self::api::{ApiAccess, ApiKey};
@@ -151,6 +151,7 @@ impl Config {
             daily_limit,
             api: vars.choice("GHL_API", Api::V2, &[("v2", Api::V2), ("v1", Api::V1)]),
             token: vars.text("GHL_TOKEN").map(Secret::new),
+            credentials: credentials(vars),
             has_own_token: false,
         };
         let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
@@ -218,8 +219,19 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         credentials: Credentials::new(access_key, secret_key, session_token, None, "environment"),
         dynamodb_endpoint: vars.url("AWS_ENDPOINT_URL_DYNAMODB"),
         sqs_endpoint: vars.url("AWS_ENDPOINT_URL_SQS"),
+        ssm_endpoint: vars.url("AWS_ENDPOINT_URL_SSM"),
+        secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         retries: true,
     }
+}
+
+/// What was given is not part of the fault: it may be a token.
+fn credentials(vars: &mut Variables) -> Option<CredentialsRef> {
+    let reference = vars.json("GHL_CREDENTIALS", str::parse)?;
+    if vars.text("GHL_TOKEN").is_some() && reference != CredentialsRef::Default {
+        vars.fault("GHL_CREDENTIALS", "is set, and so is GHL_TOKEN; only one of them can be for all locations");
+    }
+    Some(reference)
 }
 
 fn ghl(vars: &mut Variables) -> ClientConfig {

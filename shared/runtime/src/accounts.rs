@@ -1,0 +1,52 @@
+//! The accounts of locations: their settings say where the credentials are, and these lead to a token.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ghl_sync_engine::domain::{Api, Holder, LocationId, Secret};
+use ghl_sync_engine::usecase::{AccessTokens, NoToken};
+use ghl_sync_ghl::{Account, Accounts, NoAccount};
+
+use crate::StoredLocations;
+
+/// The accounts of a process.
+pub(crate) struct LocationAccounts {
+    locations: Arc<StoredLocations>,
+    tokens: AccessTokens,
+}
+
+impl LocationAccounts {
+    pub(crate) fn new(locations: Arc<StoredLocations>, tokens: AccessTokens) -> LocationAccounts {
+        LocationAccounts { locations, tokens }
+    }
+}
+
+#[async_trait]
+impl Accounts for LocationAccounts {
+    async fn account(&self, location: &LocationId) -> Result<Account, NoAccount> {
+        let settings = self.locations.in_batch(location).await;
+        let settings =
+            settings.map_err(|error| NoAccount::Unavailable(format!("its settings are not known: {error}")))?;
+        match self.tokens.of(location, &settings.credentials).await {
+            Ok(token) => Ok(Account { token, api: settings.api }),
+            Err(NoToken::Refused(reason)) => Err(NoAccount::Refused(reason)),
+            Err(NoToken::Unavailable(reason)) => Err(NoAccount::Unavailable(reason)),
+        }
+    }
+
+    async fn refused(&self, location: &LocationId, token: &Secret) -> bool {
+        match self.locations.in_batch(location).await {
+            Ok(settings) => self.tokens.refused(location, &settings.credentials, token).await,
+            Err(_) => false,
+        }
+    }
+
+    async fn api(&self, location: &LocationId) -> Api {
+        self.locations.in_batch(location).await.map_or(Api::default(), |settings| settings.api)
+    }
+}
+
+/// A name that no other process has.
+pub(crate) fn this_process() -> Holder {
+    Holder::of_invocation(&format!("process-{:016x}", fastrand::u64(..)), 0)
+}

@@ -1,0 +1,125 @@
+//! Where credentials are read: the environment, a file, or a service of AWS.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ghl_sync_aws::AwsSecrets;
+use ghl_sync_engine::domain::{CredentialsRef, Secret};
+use ghl_sync_engine::ports::{SecretError, SecretStore};
+
+use crate::StoredLocations;
+
+/// Longer than any credentials.
+const LONGEST: u64 = 64 * 1024;
+
+/// All places of credentials.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    environment: Arc<StoredLocations>,
+    aws: AwsSecrets,
+}
+
+impl Secrets {
+    pub(crate) fn new(environment: Arc<StoredLocations>, aws: AwsSecrets) -> Secrets {
+        Secrets { environment, aws }
+    }
+}
+
+#[async_trait]
+impl SecretStore for Secrets {
+    async fn read(&self, reference: &CredentialsRef) -> Result<Secret, SecretError> {
+        match reference {
+            CredentialsRef::Default | CredentialsRef::OfLocation(_) => {
+                let missing = || SecretError::Missing("no token is configured for this location".to_owned());
+                self.environment.token(reference).ok_or_else(missing)
+            }
+            CredentialsRef::File(path) => file(path).map_err(SecretError::Missing),
+            CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) => self.aws.read(reference).await,
+        }
+    }
+}
+
+/// The content of a file that nobody but its owner, who is also ours, may read or write. What is checked is the open
+/// file: it cannot be exchanged for another one in between.
+#[cfg(unix)]
+fn file(path: &Path) -> Result<Secret, String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let mut file = std::fs::File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
+    let metadata = file.metadata().map_err(|error| format!("the file cannot be examined: {error}"))?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o177 != 0 {
+        return Err(format!("the file has mode {mode:o}, so others may get at it; it must have 600 (chmod 600)"));
+    }
+    let us = rustix::process::geteuid().as_raw();
+    if metadata.uid() != us {
+        return Err(format!("the file belongs to user {}; it must belong to user {us}, who runs this", metadata.uid()));
+    }
+    let mut text = String::new();
+    let read = file.by_ref().take(LONGEST + 1).read_to_string(&mut text);
+    match read.map_err(|error| format!("the file cannot be read: {error}"))? {
+        length if length as u64 > LONGEST => Err("the file is longer than 64 KB".to_owned()),
+        _ => Ok(Secret::new(text)),
+    }
+}
+
+/// Who may read a file is another matter elsewhere.
+#[cfg(not(unix))]
+fn file(_: &Path) -> Result<Secret, String> {
+    Err("files are read on Unix systems only".to_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A file of this name with this mode.
+    fn written(name: &str, mode: u32, text: &[u8]) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("ghl-sync-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_that_only_its_owner_may_read_is_read() {
+        for mode in [0o600, 0o400] {
+            let path = written("good", mode, b"pit-secret\n");
+            assert_eq!(file(&path).unwrap(), Secret::new("pit-secret\n"));
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_get_at_is_refused_and_so_is_what_is_none() {
+        for mode in [0o644, 0o640, 0o604, 0o620, 0o700, 0o666] {
+            let path = written("open", mode, b"pit-secret");
+            let problem = file(&path).unwrap_err();
+            assert!(problem.contains(&format!("mode {mode:o}")) && problem.contains("chmod 600"), "{problem}");
+            assert!(!problem.contains("pit-secret"));
+            std::fs::remove_file(path).unwrap();
+        }
+        assert!(file(Path::new("/nowhere/token")).unwrap_err().contains("cannot be opened"));
+        assert!(file(&std::env::temp_dir()).unwrap_err().contains("not a file"));
+        let long = written("long", 0o600, &vec![b'a'; 70_000]);
+        assert!(file(&long).unwrap_err().contains("64 KB"));
+        std::fs::remove_file(long).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        let path = written("foreign", 0o600, b"pit-secret");
+        // Only root can give files away; others have no way to make this file.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            assert!(file(&path).unwrap_err().contains("belongs to user 65534"));
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}
