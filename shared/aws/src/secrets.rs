@@ -63,7 +63,7 @@ const SECRETS: Api = Api {
 };
 
 /// Codes that a person must act upon; everything else is tried again later.
-const FOR_A_PERSON: [&str; 8] = [
+const FOR_A_PERSON: [&str; 9] = [
     "AccessDeniedException",
     "DecryptionFailure",
     "InvalidKeyId",
@@ -72,7 +72,11 @@ const FOR_A_PERSON: [&str; 8] = [
     "ParameterNotFound",
     "ResourceNotFoundException",
     "ValidationException",
+    NO_TEXT,
 ];
+
+/// Our own word for an answer whose value is binary, or none.
+const NO_TEXT: &str = "a value that is no text";
 
 /// A service's no.
 #[derive(Debug, thiserror::Error)]
@@ -197,9 +201,13 @@ fn read(api: Api, response: &HttpResponse) -> Result<Secret, OrchestratorError<R
     let json: Value = serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
     if response.status().is_success() {
         let secret = (api.value)(&json).map(Secret::new);
-        return secret.ok_or_else(|| OrchestratorError::other("the answer has no text for a value"));
+        return secret.ok_or_else(|| refusal(response, NO_TEXT));
     }
     // `ParameterNotFound`, or with a namespace before it: `com.amazonaws.ssm#ParameterNotFound`.
     let code = json["__type"].as_str().and_then(|code| code.rsplit('#').next()).unwrap_or("an error without a name");
-    Err(OrchestratorError::operation(Refusal { status: response.status().as_u16(), code: code.to_owned() }))
+    Err(refusal(response, code))
+}
+
+fn refusal(response: &HttpResponse, code: &str) -> OrchestratorError<Refusal> {
+    OrchestratorError::operation(Refusal { status: response.status().as_u16(), code: code.to_owned() })
 }

@@ -19,8 +19,12 @@ mod put;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod tokens;

@@ -22,6 +22,8 @@ pub(crate) fn config() -> AwsConfig {
         credentials: Credentials::new("AKIDLOCAL", "local", None, None, "test"),
         dynamodb_endpoint: None,
         sqs_endpoint: None,
+        ssm_endpoint: None,
+        secrets_manager_endpoint: None,
         retries: false,
     }
 }
@@ -103,7 +105,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBoo
 }
 
 /// One HTTP message that has a content length.
-async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut message = Vec::new();
     while length(&message).is_none_or(|length| message.len() < length) {
         if stream.read_buf(&mut message).await.ok()? == 0 {
@@ -121,7 +123,7 @@ fn length(message: &[u8]) -> Option<usize> {
     Some(head + body.trim().parse::<usize>().unwrap())
 }
 
-async fn listen() -> (TcpListener, String) {
+pub(crate) async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)

@@ -1,0 +1,140 @@
+//! Secrets of Systems Manager and Secrets Manager, read from a stub of the two requests. The stub is no AWS: it checks
+//! that a request is signed, dated and addressed, and answers as the services document; it cannot verify a signature.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ghl_sync_aws::{AwsConfig, AwsSecrets};
+use ghl_sync_engine::domain::{CredentialsRef, EpochMs, Secret};
+use ghl_sync_engine::ports::{Clock, SecretError, SecretStore};
+use tokio::io::AsyncWriteExt;
+
+use crate::servers;
+
+/// 2026-11-21T12:00:00Z.
+struct FixedClock;
+
+#[async_trait]
+impl Clock for FixedClock {
+    fn now(&self) -> EpochMs {
+        EpochMs(1_795_262_400_000)
+    }
+
+    async fn sleep_until(&self, _: EpochMs) {}
+}
+
+/// A server that gives these answers, one a request, and the requests that it got.
+async fn stub(answers: &'static [(u16, &'static str)]) -> (String, Arc<Mutex<Vec<String>>>) {
+    let (listener, address) = servers::listen().await;
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = requests.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                while let Some(request) = servers::message(&mut stream).await {
+                    let number = {
+                        let mut seen = seen.lock().unwrap();
+                        seen.push(String::from_utf8(request).unwrap());
+                        seen.len()
+                    };
+                    let (status, body) = answers[number - 1];
+                    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+                    stream.write_all((head + body).as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    (format!("http://{address}"), requests)
+}
+
+fn secrets(url: &str, retries: bool) -> AwsSecrets {
+    let config = AwsConfig {
+        ssm_endpoint: Some(url.to_owned()),
+        secrets_manager_endpoint: Some(url.to_owned()),
+        retries,
+        ..servers::config()
+    };
+    AwsSecrets::new(&config, Arc::new(FixedClock))
+}
+
+fn at(reference: &str) -> CredentialsRef {
+    reference.parse().unwrap()
+}
+
+#[tokio::test]
+async fn each_service_is_asked_in_one_signed_request() {
+    let (url, requests) = stub(&[
+        (200, r#"{"Parameter":{"Name":"/ghl-sync/a","Type":"SecureString","Value":"pit-a"}}"#),
+        (200, r#"{"Name":"ghl-sync/b","SecretString":"pit-b"}"#),
+    ])
+    .await;
+    let secrets = secrets(&url, false);
+    assert_eq!(secrets.read(&at("ssm:/ghl-sync/a")).await.unwrap(), Secret::new("pit-a"));
+    assert_eq!(secrets.read(&at("secretsmanager:ghl-sync/b")).await.unwrap(), Secret::new("pit-b"));
+    let requests = requests.lock().unwrap().clone();
+    let expected = [
+        ("AmazonSSM.GetParameter", "/ssm/aws4_request", r#"{"Name":"/ghl-sync/a","WithDecryption":true}"#),
+        ("secretsmanager.GetSecretValue", "/secretsmanager/aws4_request", r#"{"SecretId":"ghl-sync/b"}"#),
+    ];
+    for (request, (target, scope, body)) in requests.iter().zip(expected) {
+        assert!(request.starts_with("POST / HTTP/1.1\r\n") && request.ends_with(body), "{request}");
+        let head = request.to_ascii_lowercase();
+        assert!(head.contains(&format!("x-amz-target: {}", target.to_ascii_lowercase())), "{request}");
+        assert!(head.contains("content-type: application/x-amz-json-1.1"), "{request}");
+        assert!(head.contains("x-amz-date: 20261121t120000z"), "{request}");
+        let signed = format!("authorization: aws4-hmac-sha256 credential=akidlocal/20261121/us-east-1{scope}");
+        assert!(head.contains(&signed) && head.contains("x-amz-target, signature="), "{request}");
+    }
+    assert_eq!(requests.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_is_told_from_what_passes_and_no_value_is_in_an_error() {
+    const SSM: &str = "ssm:/ghl-sync/a";
+    const SECRETS_MANAGER: &str = "secretsmanager:x";
+    let cases: [(&str, &'static [(u16, &'static str)], Option<&str>); 7] = [
+        (SSM, &[(400, r#"{"__type":"ParameterNotFound"}"#)], Some("ParameterNotFound")),
+        (
+            SSM,
+            &[(400, r#"{"__type":"com.amazon.coral#AccessDeniedException","message":"no"}"#)],
+            Some("AccessDeniedException"),
+        ),
+        (SECRETS_MANAGER, &[(400, r#"{"__type":"ResourceNotFoundException"}"#)], Some("ResourceNotFoundException")),
+        (SSM, &[(400, r#"{"__type":"ThrottlingException"}"#)], None),
+        (SSM, &[(503, "<html>")], None),
+        (SSM, &[(200, r#"{"Parameter":{"Value":7,"Other":"pit-secret"}}"#)], Some("that is no text")),
+        (SECRETS_MANAGER, &[(200, r#"{"SecretBinary":"cGl0LXNlY3JldA=="}"#)], Some("that is no text")),
+    ];
+    for (reference, answers, code) in cases {
+        let (url, _) = stub(answers).await;
+        let error = secrets(&url, false).read(&at(reference)).await.unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("pit-secret") && !said.contains("cGl0"), "{said}");
+        match (&error, code) {
+            (SecretError::Missing(problem), Some(code)) => assert!(problem.contains(code), "{problem}"),
+            (SecretError::Port(_), None) => {}
+            _ => panic!("{reference}: {error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_fails_in_passing_is_asked_again_and_one_that_is_not_there_is_an_error() {
+    let (url, requests) = stub(&[(503, "{}"), (500, "{}"), (200, r#"{"Parameter":{"Value":"pit-a"}}"#)]).await;
+    assert_eq!(secrets(&url, true).read(&at("ssm:/a")).await.unwrap(), Secret::new("pit-a"));
+    assert_eq!(requests.lock().unwrap().len(), 3);
+    let (nobody, reference) = (secrets("http://127.0.0.1:1", false), at("ssm:/a"));
+    let error = tokio::time::timeout(Duration::from_secs(20), nobody.read(&reference)).await.unwrap().unwrap_err();
+    assert!(matches!(error, SecretError::Port(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_reference_to_elsewhere_is_not_followed() {
+    let secrets = secrets("http://127.0.0.1:1", false);
+    for reference in ["env:GHL_TOKEN", "file:/x"] {
+        assert!(matches!(secrets.read(&at(reference)).await, Err(SecretError::Missing(_))), "{reference}");
+    }
+}
