@@ -5,10 +5,10 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::domain::{Batch, BatchError, EpochMs, Holder};
-use ghl_sync_engine::usecase::{Engine, Invocation};
+use ghl_sync_engine::usecase::{Engine, Event, Invocation};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
-use tracing::{Instrument, error, info_span};
+use tracing::{Instrument, info_span};
 
 /// Why an event could not be handled at all. SQS brings its messages again.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +49,7 @@ async fn handle_messages(
             continue;
         };
         let id = message.message_id.as_deref().filter(|id| !id.is_empty());
-        error!(
-            event = "not_a_batch",
-            message_id = id,
-            error = %batch_error,
-            cause = std::error::Error::source(&batch_error).map(ToString::to_string)
-        );
+        engine.ports().meter.note(&Event::NotABatch { message_id: id, error: &batch_error });
         // An empty identifier would fail the whole event.
         match id {
             Some(id) => response.add_failure(id),

@@ -5,11 +5,11 @@
 
 use ghl_sync_engine::domain::LocationId;
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::{Engine, FannedOut, TickReport};
+use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::Value;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info_span};
 
 /// Why a tick could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -44,18 +44,10 @@ pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<TickRe
 }
 
 async fn tick(engine: &Engine, event: Value) -> Result<TickReport, SchedulerError> {
-    let report = match what(event)? {
-        What::Tick { sweep } => engine.tick(sweep).await?,
-        What::Location(location) => start(engine, location).await?,
-    };
-    info!(
-        event = "tick",
-        looked_at = report.looked_at,
-        started = report.started,
-        records = report.records,
-        failed = report.failed
-    );
-    Ok(report)
+    match what(event)? {
+        What::Tick { sweep } => Ok(engine.tick(sweep).await?),
+        What::Location(location) => start(engine, location).await,
+    }
 }
 
 /// What an event asks for.
@@ -97,6 +89,7 @@ async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, Sche
         report.started = 1;
         report.records = records as u64;
     }
+    engine.ports().meter.note(&Event::Ticked { report: &report });
     Ok(report)
 }
 

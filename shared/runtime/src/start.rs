@@ -19,7 +19,7 @@ use tracing::error;
 use crate::accounts::LocationAccounts;
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
 use crate::secrets::Secrets;
-use crate::{FastDice, LogMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
+use crate::{FastDice, FunctionMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -80,14 +80,15 @@ impl Runtime {
         Ok(Runtime { engine: Engine::new(ports, config.engine), usage, api_access: config.api_access })
     }
 
-    /// The same, from the process's environment, with events as log lines.
+    /// The same, from the process's environment, with events as log lines and metrics.
     ///
     /// # Errors
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Runtime, StartError> {
         let config = Config::from_env().inspect_err(|_| init_telemetry(tracing::level_filters::LevelFilter::INFO))?;
         init_telemetry(config.log_level);
-        Runtime::new(config, Arc::new(LogMeter))
+        let meter = FunctionMeter::new(config.stack_name.clone());
+        Runtime::new(config, Arc::new(meter))
     }
 
     /// The same, for the HTTP API, and who may use it.

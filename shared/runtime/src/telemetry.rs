@@ -6,7 +6,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
+    "api",
     "consumer",
     "ghl_sync_aws",
     "ghl_sync_engine",

@@ -102,7 +102,11 @@ impl Meter for RecordingMeter {
             Event::Operated { action, .. } => Noted::Operated { action },
             Event::Measured { work, measures, .. } => Noted::Measured { work, measures: (*measures).clone() },
             // Say nothing that the gate or another event does not show.
-            Event::Held { .. } | Event::Looked { .. } | Event::BatchStarted { .. } | Event::Ticked { .. } => return,
+            Event::Held { .. }
+            | Event::Looked { .. }
+            | Event::BatchStarted { .. }
+            | Event::Ticked { .. }
+            | Event::NotABatch { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {
                 Noted::Webhook { event_type: (*event_type).to_owned(), received: *received }

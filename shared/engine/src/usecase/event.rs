@@ -6,7 +6,7 @@ use super::receive_webhook::Received;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
-use crate::domain::{Api, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::domain::{Api, BatchError, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::WaitReason;
 use crate::ports::PortError;
 
@@ -169,6 +169,13 @@ pub enum Event<'a> {
         scope: &'a ScopeId,
         /// When it is looked at again.
         wake_at: Option<EpochMs>,
+    },
+    /// A message of the queue is no batch; it is put aside.
+    NotABatch {
+        /// Which message.
+        message_id: Option<&'a str>,
+        /// What is wrong with it.
+        error: &'a BatchError,
     },
     /// A tick is over.
     Ticked {

@@ -132,6 +132,7 @@ impl Engine {
                     if let Some(own_kick) = covered {
                         gate.saw_kick(own_kick);
                     }
+                    gate.planned_after(entry.kick);
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
@@ -215,9 +216,7 @@ impl Engine {
         match (next, generation) {
             (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
-                // What only looks again must not come before its time: it would find nothing, and look again.
-                let early = if keys.is_empty() { Duration::ZERO } else { self.early(reason) };
-                let delay = now.until(starts_at).saturating_sub(early).min(MAX_DELAY);
+                let delay = now.until(starts_at).saturating_sub(self.early(reason)).min(MAX_DELAY);
                 let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;
@@ -236,7 +235,7 @@ impl Engine {
 impl Next {
     /// What was put at `hidden_since` may have to be looked for again: when nothing else starts soon, an empty batch
     /// does that, whose end looks. It comes after as much time as has passed since the put, a second at least, so that
-    /// one put is followed by four of them at most.
+    /// one put is followed by five of them at most.
     pub(super) fn or_look_again(
         self,
         members: &[LocationId],

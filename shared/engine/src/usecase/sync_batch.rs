@@ -124,7 +124,7 @@ impl Engine {
         report.pace = Some(session.view().pacing().pace(self.ports.clock.now(), session.rules().pace));
         let looks_only = batch.keys.is_empty();
         let rest = if looks_only { Duration::ZERO } else { rest_after(report) };
-        let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest };
+        let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest, looks_only };
         self.finish(session, &settings.scope, after).await
     }
 
@@ -220,7 +220,7 @@ impl Engine {
         &self,
         mut session: GateSession<'_>,
         scope: &ScopeId,
-        Finished { members, holder, unused, ended, rest }: Finished<'_>,
+        Finished { members, holder, unused, ended, rest, looks_only }: Finished<'_>,
     ) -> Result<(), PortError> {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
@@ -237,7 +237,9 @@ impl Engine {
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
             let next = self.next(found, opening, now, now + rest, hidden_since);
-            let next = next.or_look_again(members, &opening, now, hidden_since.filter(|_| rest < STORE_DELAY));
+            let left_to_us = looks_only || kick > after.planned_kick();
+            let look_again_for = hidden_since.filter(|_| left_to_us && rest < STORE_DELAY);
+            let next = next.or_look_again(members, &opening, now, look_again_for);
             let index_lag = self.config.index_lag;
             let planning = session
                 .change(|entry, gate| {
@@ -252,6 +254,7 @@ impl Engine {
                     }
                     gate.give_back(holder, unused);
                     gate.finish(now, holder, &rules);
+                    gate.planned_after(entry.kick);
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
@@ -294,4 +297,6 @@ struct Finished<'a> {
     ended: &'a Known,
     /// The next batch waits at least this long.
     rest: Duration,
+    /// It had no records of its own.
+    looks_only: bool,
 }

@@ -5,14 +5,17 @@
 
 mod breaker;
 mod contacts;
+mod counters;
 mod crash;
 mod credentials;
 mod dry_run;
 mod fixtures;
 mod handover;
 mod host;
+mod operate;
 mod opportunities;
 mod order;
+mod put_and_start;
 mod quota;
 mod refusal;
 mod retry;

@@ -44,6 +44,9 @@ pub struct Gate {
     /// hidden by a lagging index.
     #[serde(default)]
     seen_kick: u64,
+    /// The last put that there had been when the last batch was planned.
+    #[serde(default)]
+    planned_kick: u64,
     /// Runs in a row that ended by expiry.
     #[serde(default)]
     crashes: u32,
@@ -353,6 +356,18 @@ impl Gate {
     #[must_use]
     pub fn crashes(&self) -> u32 {
         self.crashes
+    }
+
+    /// When the last batch was planned, `kick` puts had been told.
+    pub fn planned_after(&mut self, kick: u64) {
+        self.planned_kick = kick;
+    }
+
+    /// How many puts had been told when the last batch was planned. Who told of a later one found the scope at work,
+    /// and left it to that batch's end.
+    #[must_use]
+    pub fn planned_kick(&self) -> u64 {
+        self.planned_kick
     }
 
     /// All records of the put number `kick` stand in the batch that was just planned.

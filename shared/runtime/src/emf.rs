@@ -1,0 +1,140 @@
+//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each batch and each tick, which
+//! Lambda hands to CloudWatch. The names are those of the alarms in `template.yaml`.
+
+use std::io::Write;
+
+use ghl_sync_engine::counts::{Counter, RecordCount};
+use ghl_sync_engine::domain::{EpochMs, LocationId};
+use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::usecase::{Event, Measures};
+use serde_json::{Map, Value, json};
+
+use crate::SystemClock;
+
+const NAMESPACE: &str = "GhlSync";
+/// The one dimension. What else is told (location, kind of work) are properties of the line: a dimension would make,
+/// and cost, a metric for each of its values.
+const DIMENSION: &str = "Stack";
+
+/// Writes the metrics of a stack.
+#[derive(Debug, Clone)]
+pub struct EmfMeter {
+    stack: String,
+}
+
+impl EmfMeter {
+    /// Metrics of `stack`.
+    #[must_use]
+    pub fn new(stack: impl Into<String>) -> EmfMeter {
+        EmfMeter { stack: stack.into() }
+    }
+
+    /// The line that tells of `event`, if it has metrics.
+    #[must_use]
+    pub fn line(&self, event: &Event<'_>, now: EpochMs) -> Option<String> {
+        let line = match event {
+            Event::Measured { work, location, measures } => Line::of(work, *location, measures),
+            Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
+            _ => return None,
+        };
+        (!line.metrics.is_empty()).then(|| line.to_json(&self.stack, now))
+    }
+}
+
+impl Meter for EmfMeter {
+    fn note(&self, event: &Event<'_>) {
+        if let Some(line) = self.line(event, SystemClock.now()) {
+            // If standard output is gone, so is whoever wanted to know.
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        }
+    }
+}
+
+/// One line in the making.
+#[derive(Default)]
+struct Line {
+    metrics: Vec<Value>,
+    members: Map<String, Value>,
+}
+
+impl Line {
+    fn of(work: &str, location: Option<&LocationId>, measures: &Measures) -> Line {
+        let Measures { counts, call_ms, backoff_ms, oldest_due, scopes_failed } = measures;
+        let sums = [
+            ("CallsMade", counts.calls()),
+            ("RateLimitHits", counts.rate_limit_hits()),
+            ("RetryAttempts", counts.get(Counter::Retries)),
+            ("CircuitBreakerOpens", counts.get(Counter::BreakerOpens)),
+            ("RecordsSucceeded", counts.records(RecordCount::Succeeded)),
+            ("RecordsFailed", counts.records(RecordCount::Failed)),
+            ("RecordsDeferred", counts.records(RecordCount::Deferred)),
+            ("LimitLowered", counts.get(Counter::LimitsLowered)),
+            ("CredentialsRefused", counts.get(Counter::CredentialsRefused)),
+            ("PortFailures", counts.get(Counter::PortFailures)),
+            ("TickLocationsFailed", *scopes_failed),
+        ];
+        let mut line = Line::default();
+        for (name, sum) in sums {
+            // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
+            let is_told = match work {
+                "batch" => name != "TickLocationsFailed",
+                "tick" => name == "TickLocationsFailed" || name == "PortFailures",
+                _ => false,
+            };
+            if is_told || sum > 0 {
+                line = line.with(name, "Count", json!(sum));
+            }
+        }
+        if let Some(rate) = counts.sync_success_rate() {
+            line = line.with("SyncSuccessRate", "None", json!(rate));
+        }
+        for (name, samples) in [("CallLatency", call_ms), ("BackoffDelay", backoff_ms)] {
+            if !samples.is_empty() {
+                line = line.with(name, "Milliseconds", json!(samples));
+            }
+        }
+        if let Some(oldest) = oldest_due {
+            line = line.with("OldestDueAge", "Seconds", json!(oldest.as_secs_f64()));
+        }
+        line.members.insert("work".to_owned(), json!(work));
+        if let Some(location) = location {
+            line.members.insert("location".to_owned(), json!(location.as_str()));
+        }
+        line
+    }
+
+    fn with(mut self, name: &str, unit: &str, value: Value) -> Line {
+        self.metrics.push(json!({ "Name": name, "Unit": unit }));
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    fn to_json(mut self, stack: &str, now: EpochMs) -> String {
+        self.members.insert(DIMENSION.to_owned(), json!(stack));
+        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": self.metrics });
+        self.members.insert("_aws".to_owned(), json!({ "Timestamp": now.0, "CloudWatchMetrics": [directive] }));
+        Value::Object(self.members).to_string()
+    }
+}
+
+/// Both meters of a function: log lines and metrics.
+#[derive(Debug, Clone)]
+pub struct FunctionMeter {
+    logs: crate::LogMeter,
+    metrics: EmfMeter,
+}
+
+impl FunctionMeter {
+    /// The meter of a function of `stack`.
+    #[must_use]
+    pub fn new(stack: impl Into<String>) -> FunctionMeter {
+        FunctionMeter { logs: crate::LogMeter, metrics: EmfMeter::new(stack) }
+    }
+}
+
+impl Meter for FunctionMeter {
+    fn note(&self, event: &Event<'_>) {
+        self.logs.note(event);
+        self.metrics.note(event);
+    }
+}
