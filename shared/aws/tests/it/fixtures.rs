@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_aws::{AwsConfig, DynamoFleetStore, DynamoGateStore, DynamoOutbox, Usage, tables};
+use ghl_sync_aws::{
+    AwsConfig, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, Usage, tables,
+};
 use ghl_sync_engine::domain::{
     Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record, RecordId,
     RecordKey, ScopeId,
@@ -22,6 +24,8 @@ pub(crate) struct Tables {
     pub(crate) outbox: DynamoOutbox,
     pub(crate) gates: DynamoGateStore,
     pub(crate) fleet: DynamoFleetStore,
+    pub(crate) settings: DynamoSettings,
+    pub(crate) counters: DynamoCounters,
     pub(crate) usage: Arc<Usage>,
 }
 
@@ -40,6 +44,8 @@ impl Tables {
             outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
             gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
             fleet: DynamoFleetStore::new(client.clone(), STATE, Arc::clone(&usage)),
+            settings: DynamoSettings::new(client.clone(), STATE, Arc::clone(&usage)),
+            counters: DynamoCounters::new(client.clone(), STATE, Arc::clone(&usage)),
             usage,
             client,
         }

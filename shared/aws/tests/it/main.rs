@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod capacity;
 #[cfg(test)]
+mod counters;
+#[cfg(test)]
+mod failed;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixtures;
@@ -22,6 +26,8 @@ mod queue;
 mod secrets;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! Metrics are valid documents of CloudWatch's embedded metric format, and tell of what operators must know.
+
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{Batch, EpochMs, LocationId};
+use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
+use ghl_sync_engine::usecase::{Event, Measures};
+use ghl_sync_runtime::EmfMeter;
+use serde_json::Value;
+
+/// After the schema in "Specification: Embedded metric format", Amazon CloudWatch User Guide,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+/// (as of 2026-11).
+const SCHEMA: &str = include_str!("emf-schema.json");
+
+const NOW: EpochMs = EpochMs(1_795_000_000_000);
+
+/// The line of `measures`, which is valid.
+fn line(work: &'static str, measures: &Measures) -> Value {
+    let location = LocationId::new("loc").unwrap();
+    let event = Event::Measured { work, location: Some(&location), measures };
+    valid(&EmfMeter::new("shop").line(&event, NOW).unwrap())
+}
+
+fn valid(line: &str) -> Value {
+    assert!(!line.contains('\n') && line.len() < 256 * 1024);
+    let document: Value = serde_json::from_str(line).unwrap();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    let name = "https://test.invalid/emf.json";
+    compiler.add_resource(name, serde_json::from_str(SCHEMA).unwrap()).unwrap();
+    let schema = compiler.compile(name, &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(&document, schema) {
+        panic!("{error}: {document}");
+    }
+    // What the schema cannot say: every metric and dimension that is named is there, as a number, up to 100 numbers, or
+    // a string.
+    let directive = &document["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(
+        (&directive["Namespace"], &directive["Dimensions"]),
+        (&"GhlSync".into(), &serde_json::json!([["Stack"]]))
+    );
+    assert!(document["Stack"].is_string());
+    for metric in directive["Metrics"].as_array().unwrap() {
+        let value = &document[metric["Name"].as_str().unwrap()];
+        let is_number_list =
+            value.as_array().is_some_and(|list| (1..=100).contains(&list.len()) && list.iter().all(Value::is_number));
+        assert!(value.is_number() || is_number_list, "{metric}: {value}");
+    }
+    document
+}
+
+/// All that was measured in batches, or ticks.
+fn measured(world: &World, wanted: &str) -> Vec<Measures> {
+    world.meter.pick(|_, noted| match noted {
+        Noted::Measured { work, measures } if *work == wanted => Some(measures.clone()),
+        _ => None,
+    })
+}
+
+fn sum(lines: &[Value], metric: &str) -> f64 {
+    lines.iter().filter_map(|line| line[metric].as_f64()).sum()
+}
+
+#[test]
+fn a_run_with_an_outage_and_a_429_is_told_in_valid_lines_one_a_batch() {
+    block_on_paused(async {
+        let world = Setup::default().start();
+        world.ghl.on_call(|seen| match seen.number {
+            3 => Some(Fault::retry_after(429, Duration::from_secs(1))),
+            10..=60 => Some(Fault::status(503)),
+            _ => None,
+        });
+        let records: Vec<_> = (0..40).map(contact).collect();
+        world.put(&records).await.unwrap();
+        world.run_until_settled(Duration::from_secs(3600)).await.unwrap();
+        let lines: Vec<Value> = measured(&world, "batch").iter().map(|measures| line("batch", measures)).collect();
+        assert_eq!(lines.len(), world.reports().len(), "one line a batch");
+        assert_eq!(sum(&lines, "CallsMade"), world.ghl.arrivals().len() as f64);
+        assert_eq!((sum(&lines, "RateLimitHits"), sum(&lines, "RecordsSucceeded")), (1.0, 40.0));
+        assert!(sum(&lines, "CircuitBreakerOpens") >= 1.0 && sum(&lines, "RetryAttempts") >= 5.0);
+        assert!(lines.iter().any(|line| line["BackoffDelay"].is_array() && line["CallLatency"].is_array()));
+        assert!(lines.iter().any(|line| line["SyncSuccessRate"] == 1.0));
+        assert!(lines.iter().any(|line| line["OldestDueAge"].as_f64().is_some_and(|age| age > 1.0)));
+        let ticks: Vec<Value> = measured(&world, "tick").iter().map(|measures| line("tick", measures)).collect();
+        assert!(!ticks.is_empty() && ticks.iter().all(|tick| tick["TickLocationsFailed"] == 0));
+    });
+}
+
+#[test]
+fn a_message_that_is_no_batch_is_told_and_a_put_without_trouble_is_not() {
+    let error = Batch::from_json("").unwrap_err();
+    let event = Event::NotABatch { message_id: None, error: &error };
+    let document = valid(&EmfMeter::new("shop").line(&event, NOW).unwrap());
+    assert_eq!((&document["NotABatch"], &document["Stack"]), (&1.into(), &"shop".into()));
+    let put = Event::Measured { work: "put", location: None, measures: &Measures::default() };
+    assert_eq!(EmfMeter::new("shop").line(&put, NOW), None);
+}
+
+fn contact(n: usize) -> ghl_sync_engine::domain::PutRecord {
+    use ghl_sync_engine::domain::{Contact, Payload, Priority, PutRecord};
+    let content = Contact { email: Some(format!("c{n}@example.test")), ..Contact::default() };
+    PutRecord {
+        location_id: LocationId::new("loc").unwrap(),
+        id: format!("{n}").parse().unwrap(),
+        payload: Payload::Contact(content),
+        priority: Priority::Normal,
+        ghl_id: None,
+    }
+}

@@ -1,0 +1,133 @@
+//! Every event has a log line with the fields that `docs/LOGS.md` documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{Batch, Endpoint, EpochMs, ErrorCode, Generation, LocationId, RecordKey, ScopeId};
+use ghl_sync_engine::policy::{WaitReason, WaitUntil};
+use ghl_sync_engine::ports::{Meter, PortError};
+use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, RecordResult, TickReport};
+use ghl_sync_runtime::LogMeter;
+use serde_json::Value;
+use tracing_subscriber::layer::SubscriberExt;
+
+const DOCS: &str = include_str!("../../../../docs/LOGS.md");
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The line of `event`.
+fn line(event: &Event<'_>) -> Value {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || writer.clone());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(format), || LogMeter.note(event));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{event:?}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Level and fields of each event, from the first table of the document.
+fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let table = DOCS.split("## What the fields mean").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `event`"));
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        (names(cells[1]).pop_first().unwrap(), (cells[2].trim().to_owned(), names(cells[3])))
+    })
+    .collect()
+}
+
+#[test]
+fn every_event_has_a_line_with_exactly_the_documented_fields() {
+    let location = LocationId::new("loc").unwrap();
+    let scope: ScopeId = location.clone().into();
+    let key: RecordKey = "contact#a".parse().unwrap();
+    let (location, scope, record, generation) = (&location, &scope, &key, Generation(3));
+    let failure = PortError::new("gates.load", "no route");
+    let bad_message = Batch::from_json("{").unwrap_err();
+    let report = BatchReport {
+        location_id: location.clone(),
+        generation,
+        not_run: Some(NotRun::Stale),
+        processed: 1,
+        succeeded: 1,
+        failed: 0,
+        rate_limited: 0,
+        deferred: 0,
+        store_failed: 0,
+        skipped: 0,
+        would_send: 0,
+        pace: None,
+        stopped: Some(WaitUntil { at: EpochMs(1), reason: WaitReason::Breaker }),
+        errors: Vec::new(),
+    };
+    let (reason, delay) = (WaitReason::Backoff, SECOND);
+    let settled = |result, latency| Event::Settled { location, batch: generation, record, result, latency };
+    let events = [
+        Event::Ticked { report: &TickReport::default() },
+        Event::Planned { location, generation, records: 1, delay, reason: Some(reason) },
+        Event::BatchStarted { location, batch: generation, records: 1 },
+        Event::Called {
+            location,
+            batch: Some(generation),
+            record: Some(record),
+            endpoint: Endpoint::UpsertContact,
+            attempt: 0,
+            status: Some(200),
+            class: "ok",
+            took: SECOND,
+        },
+        Event::Retrying {
+            location,
+            batch: Some(generation),
+            record: Some(record),
+            endpoint: Endpoint::UpsertContact,
+            attempt: 1,
+            reason,
+            delay,
+        },
+        Event::Waiting { location, batch: Some(generation), record: Some(record), reason, wait: SECOND, attempt: 0 },
+        Event::Breaker { scope, from: "closed", to: "open" },
+        Event::LimitLowered { scope, quota: "burst", from: 100, to: 40, window: SECOND },
+        Event::Operated { location, scope, action: "pause" },
+        settled(RecordResult::Failed(ErrorCode::Rejected), None),
+        settled(RecordResult::Retrying(ErrorCode::Rejected), None),
+        settled(RecordResult::Succeeded, Some(SECOND)),
+        Event::BatchEnded { report: &report, took: SECOND },
+        Event::Looked { location, oldest: SECOND },
+        Event::Rests { scope, wake_at: Some(EpochMs(1)) },
+        Event::Held { scope, until: EpochMs(1) },
+        Event::PortFailed { scope: Some(scope), error: &failure },
+        Event::NotABatch { message_id: Some("m"), error: &bad_message },
+    ];
+    let mut found: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for event in events {
+        let line = line(&event);
+        let (levels, fields) = found.entry(line["event"].as_str().unwrap().to_owned()).or_default();
+        levels.insert(line["level"].as_str().unwrap().to_lowercase());
+        let common = ["timestamp", "level", "target", "event"];
+        fields.extend(line.as_object().unwrap().keys().filter(|key| !common.contains(&key.as_str())).cloned());
+    }
+    let documented = documented();
+    assert_eq!(found.keys().collect::<Vec<_>>(), documented.keys().collect::<Vec<_>>());
+    for (event, (levels, fields)) in found {
+        let (documented_level, documented_fields) = &documented[&event];
+        assert_eq!(&fields, documented_fields, "{event}");
+        assert!(levels.iter().all(|level| documented_level.contains(level.as_str())), "{event}: {levels:?}");
+    }
+}
