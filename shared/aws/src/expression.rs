@@ -34,6 +34,8 @@ pub(crate) struct Update {
     add: Vec<String>,
     remove: Vec<String>,
     conditions: Vec<&'static str>,
+    /// Attributes whose names in the expression are not their own.
+    short_names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
 }
 
@@ -80,10 +82,13 @@ impl Update {
         self
     }
 
-    /// Adds to `attribute`, a name of letters, digits and `_`; one that is absent counts as zero.
+    /// Adds to `attribute`; one that is absent counts as zero. Many may be added to: the expression has short names for
+    /// them, because DynamoDB takes 4 KB of it.
     pub(crate) fn count(mut self, attribute: &str, more: u64) -> Self {
-        self.add.push(format!("#{attribute} :{attribute}"));
-        self.values.insert(format!(":{attribute}"), number(more));
+        let short = format!("c{}", self.short_names.len());
+        self.add.push(format!("#{short} :{short}"));
+        self.values.insert(format!(":{short}"), number(more));
+        self.short_names.insert(format!("#{short}"), attribute.to_owned());
         self
     }
 
@@ -121,6 +126,7 @@ impl Update {
         };
         let mut names = names_in(&update);
         names.extend(names_in(condition.as_deref().unwrap_or_default()));
+        names.extend(self.short_names);
         request
             .update_expression(update)
             .set_condition_expression(condition)

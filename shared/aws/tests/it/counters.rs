@@ -9,6 +9,7 @@ use ghl_sync_engine::ports::Counters;
 
 use crate::fixtures::{Tables, location};
 
+/// A minute begins.
 const T0: EpochMs = EpochMs(1_795_000_020_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -38,13 +39,12 @@ async fn a_batch_costs_one_write_and_a_new_minute_two_more() {
     let tables = Tables::new().await;
     let writes = || tables.usage.snapshot().of(Purpose::CountersAdd).requests;
     let mut costs = Vec::new();
-    for (seconds, _) in [(0, ()), (10, ()), (59, ()), (60, ()), (61, ())] {
+    for seconds in [0, 10, 59, 60, 61] {
         let before = writes();
         tables.counters.add(&location(), T0 + Duration::from_secs(seconds), &batch(), Some(600)).await.unwrap();
         costs.push(writes() - before);
     }
-    // T0 is 20 s into its minute.
-    assert_eq!(costs, [2, 1, 3, 1, 1]);
+    assert_eq!(costs, [2, 1, 1, 3, 1], "one refused, one that begins the minute, one that keeps the old one");
 }
 
 #[tokio::test]
