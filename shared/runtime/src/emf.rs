@@ -37,7 +37,7 @@ impl EmfMeter {
             Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
             _ => return None,
         };
-        (!line.metrics.is_empty()).then(|| line.to_json(&self.stack, now))
+        (!line.metrics.is_empty()).then(|| line.into_json(&self.stack, now))
     }
 }
 
@@ -109,7 +109,7 @@ impl Line {
         self
     }
 
-    fn to_json(mut self, stack: &str, now: EpochMs) -> String {
+    fn into_json(mut self, stack: &str, now: EpochMs) -> String {
         self.members.insert(DIMENSION.to_owned(), json!(stack));
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": self.metrics });
         self.members.insert("_aws".to_owned(), json!({ "Timestamp": now.0, "CloudWatchMetrics": [directive] }));
