@@ -108,7 +108,9 @@ impl Engine {
             let kick = session.kick();
             let found = self.look(&members, after.turn(), &opening, known).await?;
             let next = self.next(found, opening, now, now, session.hidden_since(now));
-            let next = next.or_look_again(&members, &opening, now, session.hidden_since(now));
+            // A batch that was planned since the put will look for what is hidden, or has.
+            let look_again_for = session.hidden_since(now).filter(|_| kick > after.planned_kick());
+            let next = next.or_look_again(&members, &opening, now, look_again_for);
             if let Some(plan) = planned {
                 match &next {
                     Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
