@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod api;
+mod api_bad_input;
+mod caller;
 mod deployment;
 mod events;
 mod faults;

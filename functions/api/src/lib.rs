@@ -37,7 +37,6 @@ struct Api {
 }
 
 /// The API over `engine`, for whom `access` lets in.
-#[must_use]
 pub fn router(engine: Engine, access: ApiAccess) -> Router {
     let api = Api { engine, access: Arc::new(access) };
     let open = OpenApiRouter::new().routes(routes!(state::health));

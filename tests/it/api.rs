@@ -1,0 +1,306 @@
+//! The HTTP API: records in, how they are, and what an operator does.
+
+use std::time::Duration;
+
+use ghl_sync_local::sandbox::SandboxOptions;
+use ghl_sync_local::stack::StackOptions;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::caller::{Answer, Caller};
+use crate::deployment::{Deployment, options, sandbox};
+
+const CONTACTS: &str = "/v1/locations/loc_demo/contacts";
+const OPPORTUNITIES: &str = "/v1/locations/loc_demo/opportunities";
+/// The functions run by what is sent to them, not by the schedule.
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn contact(id: &str) -> Value {
+    json!({ "id": id, "contact": { "firstName": "Ada", "email": format!("{id}@example.com") } })
+}
+
+fn story(id: &str) -> String {
+    format!("/v1/locations/loc_demo/records/contact/{id}")
+}
+
+async fn start() -> (Deployment, Caller) {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    (deployment, caller)
+}
+
+async fn accepted(caller: &Caller, id: &str) -> Value {
+    caller.until(&story(id), |answer| answer.status == 200 && answer.json()["state"] == "accepted").await.json()
+}
+
+#[tokio::test]
+async fn records_of_an_idle_location_reach_ghl_without_a_tick_whatever_the_form_of_the_body() {
+    let (deployment, caller) = start().await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    let one = caller.post(CONTACTS, &contact("one")).await;
+    assert_eq!(one.status, 202, "{one:?}");
+    assert_eq!(one.json()["items"], json!([{ "index": 0, "id": "one", "result": "stored" }]));
+    accepted(&caller, "one").await;
+
+    let list = caller.post(CONTACTS, &json!([contact("one"), contact("two")])).await;
+    let results: Vec<Value> =
+        list.json()["items"].as_array().unwrap().iter().map(|item| item["result"].clone()).collect();
+    assert_eq!((list.status, results), (202, vec![json!("unchanged"), json!("stored")]));
+
+    let lines = format!("{}\r\n\n{}\n", contact("three"), contact("four"));
+    let lines = caller.with_body(Method::POST, CONTACTS, "application/x-ndjson; charset=UTF-8", lines).await;
+    assert_eq!((lines.status, &lines.json()["stored"]), (202, &json!(2)));
+
+    let pipeline = ghl_sync_local::sandbox::PIPELINES[0].id;
+    let deal = json!({ "contactRecord": "one", "pipelineId": pipeline, "name": "Deal", "monetaryValue": 12.5 });
+    let deal = caller.post(OPPORTUNITIES, &json!({ "id": "deal", "priority": "high", "opportunity": deal })).await;
+    assert_eq!(deal.status, 202, "{deal:?}");
+    for id in ["two", "three", "four"] {
+        accepted(&caller, id).await;
+    }
+    caller.until("/v1/locations/loc_demo/records/opportunity/deal", |deal| deal.json()["state"] == "accepted").await;
+    let stats = deployment.stats();
+    assert_eq!((stats.contacts, stats.opportunities, stats.duplicates), (4, 1, 0));
+}
+
+#[tokio::test]
+async fn of_ten_thousand_items_a_bad_one_is_named_and_the_rest_is_stored() {
+    let (_deployment, caller) = start().await;
+    let mut items: Vec<Value> = (0..10_000).map(|number| contact(&format!("c{number}"))).collect();
+    items[7_654]["contact"]["email"] = json!("ada at secret.example");
+    // The records wait: this is about storing them.
+    assert_eq!(caller.post("/v1/locations/loc_demo/pause", &json!({})).await.status, 204);
+    let put = caller.post(CONTACTS, &json!(items)).await;
+    assert_eq!(put.status, 207);
+    let put = put.json();
+    let counts = ["stored", "unchanged", "refused", "failed"].map(|count| put[count].as_u64().unwrap());
+    assert_eq!(counts, [9_999, 0, 1, 0]);
+    let items = put["items"].as_array().unwrap();
+    assert!(items.iter().enumerate().all(|(index, item)| item["index"] == index));
+    let errors = json!([{ "field": "contact.email", "detail": "is not an e-mail address" }]);
+    assert_eq!(items[7_654], json!({ "index": 7_654, "result": "refused", "errors": errors }));
+    let last = caller.get(&story("c9999")).await.json();
+    assert_eq!((&last["state"], &last["waits_for"]["reason"]), (&json!("due"), &json!("operator")));
+}
+
+#[tokio::test]
+async fn two_puts_of_one_record_at_once_are_both_taken_and_the_last_one_stands() {
+    let slow = sandbox(SandboxOptions {
+        latency: Duration::from_millis(100)..=Duration::from_millis(100),
+        ..SandboxOptions::default()
+    });
+    let deployment = Deployment::with(StackOptions { ghl: slow, ..options() }).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    let with_city = |city: &str| json!({ "id": "a", "contact": { "email": "a@example.com", "city": city } });
+    for round in 0..5 {
+        let (left, right) = (with_city(&format!("Left {round}")), with_city(&format!("Right {round}")));
+        let (left, right) = tokio::join!(caller.post(CONTACTS, &left), caller.post(CONTACTS, &right));
+        assert_eq!((left.status, right.status), (202, 202));
+    }
+    let story = accepted(&caller, "a").await;
+    assert_eq!((&story["version"], &story["accepted_version"]), (&json!(10), &json!(10)));
+    let stats = deployment.stats();
+    assert_eq!((stats.contacts, stats.duplicates), (1, 0));
+}
+
+#[tokio::test]
+async fn settings_are_changed_only_by_whoever_has_read_them() {
+    let (_deployment, caller) = start().await;
+    let path = "/v1/locations/loc_demo";
+    let read = caller.get(path).await;
+    assert_eq!((read.header("etag"), &read.json()["overrides"]), ("\"0\"", &json!({})));
+    let change = |tag: &'static str, body: Value| {
+        let headers = [("x-api-key", caller.key.as_str()), ("content-type", "application/json"), ("if-match", tag)];
+        let (caller, headers) = (&caller, headers.map(|(name, value)| (name, value.to_owned())));
+        async move {
+            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+            caller.send(Method::PUT, path, &headers, body.to_string().into_bytes()).await
+        }
+    };
+    let set = json!({ "daily_limit": 500, "daily_reserve": 50, "default_priority": "low", "dry_run": true,
+        "pace": { "limit": 10, "window_ms": 1000 } });
+    let changed = change("\"0\"", set.clone()).await;
+    assert_eq!((changed.status, changed.header("etag")), (200, "\"1\""), "{changed:?}");
+    let document = changed.json();
+    assert_eq!((&document["overrides"], &document["settings"]["daily_reserve"]), (&set, &json!(50)));
+    assert_eq!(document["settings"]["enabled"], true);
+
+    change("\"0\"", json!({})).await.problem(412, "precondition-failed");
+    change("W/\"1\"", json!({})).await.problem(412, "precondition-failed");
+    assert_eq!(change("*", json!({})).await.json()["settings"]["daily_limit"], 200_000);
+    let bad = [
+        (json!({ "pace": { "limit": 0, "window_ms": 1000 } }), "pace.limit"),
+        (json!({ "pace": { "limit": 5, "window_ms": 5 } }), "pace.window_ms"),
+        (json!({ "daily_limit": "many" }), "daily_limit"),
+        (json!({ "daily_limit": 10, "daily_reserve": 10 }), "daily_reserve"),
+        (json!({ "default_priority": "urgent" }), "default_priority"),
+        (json!({ "credentials": "pit-secret" }), "credentials"),
+        (json!({ "token": "pit-secret" }), "token"),
+    ];
+    for (body, field) in bad {
+        let answer = caller.put(path, &body).await;
+        let problem = answer.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+        assert!(!answer.text.contains("pit-secret"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_nobody_knows_is_a_problem_until_its_settings_are_put() {
+    let (_deployment, caller) = start().await;
+    for path in ["", "/records?state=failed", "/records/contact/a"] {
+        caller.get(&format!("/v1/locations/nowhere{path}")).await.problem(404, "unknown-location");
+    }
+    for path in ["contacts", "pause", "resume", "breaker/reset"] {
+        let body = if path == "contacts" { contact("a") } else { json!({}) };
+        caller.post(&format!("/v1/locations/nowhere/{path}"), &body).await.problem(404, "unknown-location");
+    }
+    let replay = caller.post("/v1/locations/nowhere/replay", &json!({ "all": true })).await;
+    replay.problem(404, "unknown-location");
+    assert_eq!(caller.put("/v1/locations/nowhere", &json!({ "dry_run": true })).await.status, 200);
+    assert_eq!(caller.post("/v1/locations/nowhere/contacts", &contact("a")).await.status, 202);
+    caller.get(&story("never-put")).await.problem(404, "unknown-record");
+}
+
+#[tokio::test]
+async fn a_paused_location_takes_records_and_sends_them_when_it_is_resumed() {
+    let (deployment, caller) = start().await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    let pause = json!({ "until": "2999-01-01T00:00:00+01:00", "note": "the office imports" });
+    assert_eq!(caller.post("/v1/locations/loc_demo/pause", &pause).await.status, 204);
+    assert_eq!(caller.post(CONTACTS, &contact("a")).await.status, 202);
+    let waiting = caller.get(&story("a")).await.json();
+    let wait = json!({ "reason": "operator", "until": "2998-12-31T23:00:00.000Z" });
+    assert_eq!((&waiting["state"], &waiting["waits_for"]), (&json!("due"), &wait));
+    let overview = caller.get("/v1/overview").await.json();
+    assert_eq!((&overview["status"], &overview["locations"][0]["state"]), (&json!("degraded"), &json!("paused")));
+    assert_eq!(overview["locations"][0]["pause"]["note"], "the office imports");
+    assert_eq!(deployment.stats().calls, 0);
+
+    assert_eq!(caller.post("/v1/locations/loc_demo/resume", &json!({})).await.status, 204);
+    accepted(&caller, "a").await;
+    assert_eq!(caller.get("/health").await.json()["status"], "ok");
+    for (pause, field) in [
+        (json!({ "until": "2001-01-01T00:00:00Z" }), "until"),
+        (json!({ "until": "tomorrow" }), "until"),
+        (json!({ "note": "x".repeat(201) }), "note"),
+    ] {
+        let problem = caller.post("/v1/locations/loc_demo/pause", &pause).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+}
+
+#[tokio::test]
+async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
+    let (deployment, caller) = start().await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    let refused =
+        |id: &str| json!({ "id": id, "contact": { "email": format!("{id}@example.com"), "dateOfBirth": "never" } });
+    let put =
+        caller.post(CONTACTS, &json!([refused("a"), refused("b/c d?e#f%41ü"), refused("c"), contact("good")])).await;
+    assert_eq!(put.status, 202, "{put:?}");
+    accepted(&caller, "good").await;
+    let list = |cursor: &str| format!("/v1/locations/loc_demo/records?state=failed&limit=2{cursor}");
+    let all_failed = |all: &Answer| all.json()["records"].as_array().unwrap().len() == 3;
+    caller.until("/v1/locations/loc_demo/records", all_failed).await;
+
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = caller.get(&list(&cursor)).await.json();
+        seen.extend(page["records"].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, ["a", "b/c d?e#f%41ü", "c"]);
+
+    let odd = caller.get(&story("b%2Fc%20d%3Fe%23f%2541%C3%BC")).await.json();
+    assert_eq!((&odd["state"], &odd["last_error"]["code"]), (&json!("failed"), &json!("REJECTED")));
+    assert!(odd["last_error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{odd}");
+    assert_eq!(caller.get("/health").await.json()["status"], "degraded");
+
+    let replay = async |body: Value| caller.post("/v1/locations/loc_demo/replay", &body).await;
+    // They fail again, since GHL refuses them as they stand; what is replayed is due meanwhile.
+    assert_eq!(replay(json!({ "records": ["contact#a", "contact#unknown"] })).await.json()["replayed"], 1);
+    caller.until(&story("a"), |story| story.json()["state"] == "failed").await;
+    assert_eq!(replay(json!({ "code": "AMBIGUOUS" })).await.json()["replayed"], 0);
+    assert_eq!(replay(json!({ "all": true })).await.json()["replayed"], 3);
+    for body in [json!({}), json!({ "all": true, "code": "REJECTED" }), json!({ "records": [], "cursor": "0.61" })] {
+        replay(body).await.problem(422, "invalid");
+    }
+    let wrong = replay(json!({ "records": ["x"] })).await.problem(422, "invalid");
+    assert_eq!(wrong["errors"][0]["field"], "records[0]");
+    let wrong = caller.get("/v1/locations/loc_demo/records?cursor=x").await.problem(422, "invalid");
+    assert_eq!(wrong["errors"][0]["field"], "cursor");
+}
+
+#[tokio::test]
+async fn the_metrics_are_there_in_both_formats() {
+    let (deployment, caller) = start().await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    caller.post(CONTACTS, &contact("a")).await;
+    accepted(&caller, "a").await;
+    let is_counted = |answer: &Answer| answer.text.contains("\nsync_success_rate 1\n");
+    let text = caller.until("/metrics", is_counted).await;
+    assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let expected = [
+        "ghl_rate_limit_hits 0",
+        "ghl_retry_attempts 0",
+        "ghl_circuit_breaker_opens 0",
+        "average_backoff_delay_ms 0",
+        r#"ghl_sync_calls_total{endpoint="contacts.upsert",status="2xx"} 1"#,
+        "ghl_sync_call_duration_seconds_count 1",
+        r#"ghl_sync_records_total{outcome="succeeded"} 1"#,
+        r#"ghl_sync_quota_used_ratio{location="loc_demo",window="daily"} 0.000005"#,
+        r#"ghl_sync_breaker_state{location="loc_demo"} 0"#,
+        r#"ghl_sync_due_records{location="loc_demo"} 0"#,
+    ];
+    for line in expected {
+        assert!(text.text.lines().any(|found| found == line), "{line} is missing in {}", text.text);
+    }
+    let headers = [("x-api-key", caller.key.as_str()), ("accept", "application/openmetrics-text;version=1.0.0")];
+    let open = caller.send(Method::GET, "/metrics", &headers, Vec::new()).await;
+    assert!(open.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(open.text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn the_dashboard_runs_only_what_came_with_it() {
+    let (_deployment, caller) = start().await;
+    let page = caller.get("/dashboard").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+    for (tag, rule) in [("style", "style-src"), ("script", "script-src")] {
+        let (_, rest) = page.text.split_once(&format!("<{tag}")).unwrap();
+        let (content, _) = rest.split_once('>').unwrap().1.split_once(&format!("</{tag}>")).unwrap();
+        let hash = sha256_base64(content);
+        assert!(policy.contains(&format!("{rule} 'sha256-{hash}'")), "{tag}: {hash} is not in {policy}");
+    }
+}
+
+fn sha256_base64(text: &str) -> String {
+    use base64::Engine;
+    use sha2::Digest;
+    base64::prelude::BASE64_STANDARD.encode(sha2::Sha256::digest(text))
+}
+
+#[tokio::test]
+async fn the_openapi_document_names_the_paths_that_there_are() {
+    let (_deployment, caller) = start().await;
+    let document = caller.get("/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 13);
+    for (path, methods) in paths {
+        let path = path.replace("{location_id}", "loc_demo").replace("{kind}", "contact").replace("{record_id}", "a");
+        for method in methods.as_object().unwrap().keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let answer = caller.with_body(method.clone(), &path, "application/json", "").await;
+            let unrouted = answer.status == 405 || answer.text.contains("urn:ghl-sync:not-found");
+            assert!(!unrouted, "{method} {path}: {answer:?}");
+        }
+    }
+}
