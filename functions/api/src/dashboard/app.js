@@ -211,12 +211,12 @@ async function lookUp(name) {
 // -- what changes something -------------------------------------------------------------------------------------------
 
 // Sends one change, says how it went, and looks at once at what became of it.
-async function change(path, body, success) {
+async function change(request, success) {
   if (page.busy) return;
   page.busy = true;
   draw();
   try {
-    notice(success(await ask(path, body)), "good");
+    notice(success(await request()), "good");
   } catch (error) {
     notice(`Not done. ${error.message}`, "bad");
   }
@@ -232,8 +232,26 @@ async function replay(body, what) {
     verb: "Replay",
   });
   if (!agreed) return;
-  await change(at(id, "replay"), body, (answer) => `${plural(answer?.replayed ?? answer?.count ?? NaN, "record")} due again.`);
+  await change(() => replayAll(id, body), replayed);
   if (id === page.open) loadFailures();
+}
+
+// A great many take several requests; each says where it ended.
+async function replayAll(id, body) {
+  const sum = { replayed: 0, skipped: 0, not_written: 0 };
+  let cursor = null;
+  do {
+    const answer = await ask(at(id, "replay"), cursor === null ? body : { ...body, cursor });
+    for (const name of Object.keys(sum)) sum[name] += answer[name] ?? 0;
+    cursor = answer.cursor ?? null;
+  } while (cursor !== null);
+  return sum;
+}
+
+function replayed({ replayed, skipped, not_written: notWritten }) {
+  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left as before: no longer failed, or with another error.` : "";
+  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: replay again.` : "";
+  return `${plural(replayed, "record")} due again.${kept}${lost}`;
 }
 
 async function pause() {
@@ -251,16 +269,16 @@ async function pause() {
   const body = {};
   if (answer.seconds) body.until = new Date(serverNow() + answer.seconds * 1_000).toISOString();
   if (answer.note) body.note = answer.note;
-  await change(at(id, "pause"), body, () => `${id} is paused.`);
+  await change(() => ask(at(id, "pause"), body), () => `${id} is paused.`);
 }
 
-const resume = () => change(at(page.open, "resume"), {}, () => "Resumed.");
+const resume = () => change(() => ask(at(page.open, "resume"), {}), () => "Resumed.");
 
 async function resetBreaker() {
   const id = page.open;
   const text = `${id}: calls go out again at once. If GHL is still down, the breaker opens again after a few failures.`;
   if (await confirmed({ heading: "Reset the breaker?", text, verb: "Reset" })) {
-    await change(at(id, "breaker/reset"), {}, () => "The breaker is closed.");
+    await change(() => ask(at(id, "breaker/reset"), {}), () => "The breaker is closed.");
   }
 }
 

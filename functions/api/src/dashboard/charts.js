@@ -4,15 +4,17 @@
 const MINUTE = 60_000;
 const HOUR = 60;
 const LIVE_SPAN = 5 * MINUTE;
+// Between looks further apart than this nothing is drawn.
+const LIVE_GAP = MINUTE;
 const NOTHING = { calls: 0, rate_limit_hits: 0, succeeded: 0, failed: 0, retries: 0, wait_ms: 0 };
 
 // The small charts beside that of the calls.
 const MULTIPLES = [
   { field: "succeeded", title: "Accepted", tone: "good" },
-  { field: "failed", title: "Failed for good", tone: "bad" },
+  { field: "failed", title: "Failed", tone: "bad" },
   { field: "retries", title: "Retries", tone: "warn" },
   { field: "rate_limit_hits", title: "429s", tone: "bad" },
-  { field: "wait_ms", title: "Time waited", tone: "quiet", format: milliseconds },
+  { field: "wait_ms", title: "Waited", tone: "quiet", format: milliseconds },
 ];
 
 // The last 60 minutes, oldest first. The API leaves out those in which nothing happened.
@@ -108,24 +110,25 @@ function liveChart(samples, burst, now) {
   const limit = burst.limit;
   const used = Math.max(0, limit - burst.left);
   const top = Math.max(limit, 1, ...samples.map((sample) => sample.used));
-  const x = (at) => (300 + (300_000 * (at - now)) / LIVE_SPAN / 1_000).toFixed(1);
-  const y = (calls) => (100 - (100 * calls) / top).toFixed(1);
   const shown = samples.filter((sample) => now - sample.at <= LIVE_SPAN);
+  // As wide as the page has been open, in whole minutes.
+  const minutes = Math.max(1, Math.ceil((now - (shown[0]?.at ?? now)) / MINUTE));
+  const x = (at) => (100 + (100 * (at - now)) / (minutes * MINUTE)).toFixed(2);
+  const y = (calls) => (100 - (100 * calls) / top).toFixed(1);
   const line = shown.map((sample, index) => {
     const before = shown[index - 1];
-    // Nothing is drawn across the time that the page did not look.
-    const gap = !before || sample.at - before.at > 30_000;
+    const gap = !before || sample.at - before.at > LIVE_GAP;
     return `${gap ? "M" : "L"}${x(sample.at)},${y(sample.used)}`;
   });
   const window = duration(burst.window_ms / 1_000);
   return h("figure", { class: "chart live" },
     h("figcaption", null, h("b", null, `Quota of ${window}, live`), h("span", { class: "reading" }, `${count(used)} of ${count(limit)} used`)),
     h("div", { class: "plot" },
-      plot(300, `${count(used)} of ${count(limit)} calls in ${window} used now`, null,
+      plot(100, `${count(used)} of ${count(limit)} calls in ${window} used now`, null,
         h("path", { class: "line", d: line.join("") }),
-        h("path", { class: "limit", d: `M0,${y(limit)}H300` })),
+        h("path", { class: "limit", d: `M0,${y(limit)}H100` })),
       h("span", { class: "top" }, `${count(limit)} in ${window}`)),
-    h("div", { class: "axis" }, h("span", null, "5 min ago"), h("span", null, "now")));
+    h("div", { class: "axis" }, h("span", null, `${minutes} min ago`), h("span", null, "now")));
 }
 
 // A part of a whole as a bar.

@@ -46,14 +46,16 @@ function facts(location, now) {
   const oldest = due?.oldest_at ? ["oldest ", time(due.oldest_at, now, ago(due.oldest_at, now))] : [];
   const empty = forecast ? [", empty at ", time(forecast.empty_at, now)] : [];
   const probe = breaker?.retry_at ? [", probe at ", time(breaker.retry_at, now)] : [];
-  const daily = quota?.daily;
+  const { burst, daily } = quota ?? {};
   return h("dl", { class: "facts" },
     fact("Backlog", [`${atLeast(due)} due`, oldest.length > 0 ? ", " : "", ...oldest, ...empty]),
     fact("Breaker", [plainState(breaker?.state), ...probe], (breaker?.state ?? "closed") !== "closed" && "bad"),
     fact("Pause", pause ? [waitReason(pause.reason), pause.until ? [", until ", time(pause.until, now)] : ", until resumed"].flat() : "none"),
-    fact("Waits for", wait ? [waitReason(wait.reason), wait.until ? [", until ", time(wait.until, now)] : ""].flat() : "nothing"),
+    fact("Waits for", wait ? [waitReason(wait.reason), secondsUntil(wait.until, now) > 2 ? [", until ", time(wait.until, now)] : ""].flat() : "nothing"),
+    burst?.configured > burst?.limit && fact("Limit lowered", `${count(burst.limit)} instead of ${count(burst.configured)} calls`, "warn"),
     daily ? h("div", { class: "daily" }, h("dt", null, "Day's quota"),
-      h("dd", null, `${count(daily.used)} of ${count(daily.limit)} used`, daily.resets_at ? [", anew at ", time(daily.resets_at, now)] : null,
+      h("dd", null, `${count(daily.used)} of ${count(daily.limit)} used`, daily.resets_at ? [", resets at ", time(daily.resets_at, now)] : null,
+        daily.reserve > 0 ? `, ${count(daily.reserve)} kept for high priority` : null,
         bar(daily.limit > 0 ? daily.used / daily.limit : 0, daily.left > 0 ? "accent" : "bad"))) : null);
 }
 
@@ -80,7 +82,7 @@ function failedRecords(location, failures, busy, now) {
       h("h3", { id: "failures-title" }, known > 0 ? `Failed records (${atLeast(location.failed)})` : "Failed records"),
       failures.outdated ? button("reload-failures", "The list has changed: reload", false) : null),
     failures.problem ? h("p", { class: "problem" }, failures.problem, " ", button("reload-failures", "Try again", false)) : null,
-    records.length === 0 && !failures.problem ? h("p", { class: "hint" }, failures.loading || known > 0 ? "Loading…" : "None.") : null,
+    records.length === 0 && !failures.problem && !failures.cursor ? h("p", { class: "hint" }, failures.loading ? "Loading…" : "None.") : null,
     records.length > 0 ? h("p", { class: "actions" },
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
       codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code }))) : null,
@@ -88,25 +90,23 @@ function failedRecords(location, failures, busy, now) {
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
 }
 
-const errorOf = (record) => record.last_error ?? record.error ?? record;
+const errorOf = (record) => record.last_error ?? {};
 
 function failureTable(records, busy, now) {
   return h("table", { class: "failed-records" },
-    h("caption", { class: "unseen" }, "Records that failed for good, oldest first"),
+    h("caption", { class: "unseen" }, "Records that failed for good, the oldest failure first"),
     h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Replay"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, records.map((record) => {
-      const name = recordName(record);
+      const name = record.record;
       const error = errorOf(record);
       return h("tr", { key: name },
         h("th", { scope: "row" }, button("story", h("bdi", null, name), false, { class: "link", "data-record": name })),
-        h("td", { class: "why" }, h("b", { title: ERROR_CODES[error.code] }, error.code ?? "–"), error.status ? ` ${error.status}` : "", " ",
-          h("bdi", { class: "message" }, error.message ?? ERROR_CODES[error.code] ?? "")),
+        h("td", { class: "why" }, h("b", { title: errorCode(error.code) }, error.code ?? "–"), error.status ? ` ${error.status}` : "", " ",
+          h("bdi", { class: "message" }, error.message ?? errorCode(error.code) ?? "")),
         h("td", null, time(record.failed_at ?? error.at, now)),
         h("td", null, button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` })));
     })));
 }
-
-const recordName = (record) => record.record ?? `${record.kind}#${record.id ?? record.record_id}`;
 
 function storySearch(story, now) {
   return h("section", { class: "story", "aria-labelledby": "story-title" },

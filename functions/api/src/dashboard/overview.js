@@ -28,7 +28,7 @@ function sign(tone) {
 
 function healthLine(overview) {
   if (!overview) return [];
-  const { tone, word } = HEALTH[overview.status] ?? { tone: "quiet", word: plainState(overview.status) };
+  const { tone, word } = (Object.hasOwn(HEALTH, overview.status) && HEALTH[overview.status]) || { tone: "quiet", word: plainState(overview.status) };
   const reasons = overview.reasons ?? [];
   return [
     h("p", { class: `status ${tone}` }, sign(tone), h("strong", null, word)),
@@ -41,10 +41,10 @@ function pulse({ overview, connection, now }) {
   if (!overview) return [];
   const tick = overview.last_tick;
   const late = tick && -secondsUntil(tick.at, now) > STALE_TICK_S;
-  const letters = overview.dead_letters ?? 0;
+  const letters = overview.dead_letters;
   return h("dl", { class: "facts" },
     fact("Last tick", tick ? time(tick.at, now, ago(tick.at, now)) : "none yet", late && "warn"),
-    fact("Dead letters", count(letters), letters > 0 && "warn"),
+    fact("Dead letters", letters === null ? "unknown" : count(letters), letters > 0 && "warn"),
     fact(connection.state === "live" ? "Updated" : "Figures of", time(overview.time, now)));
 }
 
@@ -92,9 +92,9 @@ function counterFigures(counters) {
     figure("Success", percent(counters.sync_success_rate)),
     figure("Retries", count(counters.retry_attempts)),
     figure("429s", count(counters.rate_limit_hits), counters.rate_limit_hits > 0 && "warn"),
-    figure("Breaker opened", count(counters.circuit_breaker_opens), counters.circuit_breaker_opens > 0 && "warn"),
+    figure("Breaker opens", count(counters.circuit_breaker_opens), counters.circuit_breaker_opens > 0 && "warn"),
     figure("Waited", milliseconds(waited)),
-    figure("Average backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
+    figure("Mean backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
   ];
 }
 

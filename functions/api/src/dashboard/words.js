@@ -80,7 +80,9 @@ function until(at, now) {
 
 const ago = (at, now) => `${duration(Math.max(0, -secondsUntil(at, now)))} ago`;
 
-const waitReason = (reason) => WAIT_REASONS[reason] ?? reason;
+const waitReason = (reason) => (Object.hasOwn(WAIT_REASONS, reason) ? WAIT_REASONS[reason] : plainState(reason));
+
+const errorCode = (code) => (Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code] : null);
 
 const plainState = (state) => String(state ?? "unknown").replaceAll("_", " ");
 
@@ -91,7 +93,10 @@ function situation(location, now) {
   if (stop) return stop;
   const failed = location.failed?.count ?? 0;
   const progress = backlog(location, due, now);
-  if (failed > 0) return { ...progress, trouble: 2, tone: "warn" };
+  if (failed > 0) {
+    const text = `${progress.text} ${atLeast(location.failed)} failed for good.`;
+    return { ...progress, text, trouble: 2, tone: "warn" };
+  }
   return { ...progress, trouble: due > 0 || location.state === "syncing" ? 1 : 0 };
 }
 
@@ -140,7 +145,7 @@ function paused(pause, now) {
 function backlog(location, due, now) {
   if (location.forecast) {
     const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
-    return { label: plainState(location.state), text: `Backlog empty in ${duration(left)}.`, tone: "good" };
+    return { label: plainState(location.state), text: `Backlog empty in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
   }
   const wait = location.waits_for;
   if (due === 0) return { label: plainState(location.state), text: "Nothing to send.", tone: "quiet" };
