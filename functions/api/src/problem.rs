@@ -184,8 +184,8 @@ impl Problem {
     }
 }
 
-/// Basic comes with it so that a browser asks for the key.
-const CHALLENGE: &str = r#"Bearer realm="ghl-sync", Basic realm="ghl-sync", charset="UTF-8""#;
+/// So that a browser asks for the key. Alone: browsers know one scheme a line, and API Gateway makes one line of several.
+const CHALLENGE: &str = r#"Basic realm="ghl-sync", charset="UTF-8""#;
 /// A store that does not answer is throttled, or gone for longer than it makes sense to wait for.
 const RETRY_AFTER_S: &str = "5";
 

@@ -329,8 +329,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "story-form") return;
   event.preventDefault();
-  const { kind, id } = Object.fromEntries(new FormData(event.target));
-  if (id.trim()) lookUp(`${kind}#${id.trim()}`);
+  const { kind, record } = Object.fromEntries(new FormData(event.target));
+  if (record.trim()) lookUp(`${kind}#${record.trim()}`);
 });
 
 byId("filter").addEventListener("input", (event) => {

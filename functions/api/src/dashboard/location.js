@@ -115,7 +115,7 @@ function storySearch(story, now) {
       h("label", null, h("span", { class: "unseen" }, "Kind"),
         h("select", { name: "kind" }, h("option", { value: "contact" }, "contact"), h("option", { value: "opportunity" }, "opportunity"))),
       h("label", { class: "grow" }, h("span", { class: "unseen" }, "Record id"),
-        h("input", { name: "id", required: true, placeholder: "Record id", autocomplete: "off", spellcheck: "false" })),
+        h("input", { name: "record", required: true, placeholder: "Record id", autocomplete: "off", spellcheck: "false" })),
       h("button", { type: "submit" }, "Look up")),
     h("div", { "aria-live": "polite" }, storyText(story, now)));
 }

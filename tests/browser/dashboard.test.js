@@ -1,0 +1,361 @@
+// The dashboard in a real browser, in every situation that it has words for.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+
+import { SIZES, accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
+import { startMock } from "./mock.js";
+import { HOSTILE_LOCATION, SCENARIOS } from "./scenarios.js";
+
+const SYNCING = "ve9EPM428h8vShlRW1KT";
+const OPEN = "C2QujeCh8ZnC7al2InWR";
+const PATIENCE_MS = 10_000;
+
+let browser;
+let mock;
+let page;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+afterEach(async () => {
+  await page?.context().close();
+  await mock?.close();
+  page = mock = undefined;
+});
+
+async function show(scenario, { location, options, ...pageOptions } = {}) {
+  mock = await startMock(scenario, options);
+  page = await open(browser, mock.url, pageOptions);
+  page.setDefaultTimeout(PATIENCE_MS);
+  if (location) await page.evaluate((id) => (globalThis.location.hash = `#/${encodeURIComponent(id)}`), location);
+}
+
+// Waits until the text stands there.
+const says = (text, within = "body") => page.locator(within).filter({ hasText: text }).first().waitFor();
+
+const changes = () => mock.requests.filter(({ method }) => method === "POST").map(({ url, body }) => [url, JSON.parse(body)]);
+
+const press = (name) => page.getByRole("button", { name, exact: true }).click();
+
+describe("what it says", () => {
+  test("a location that is syncing has its forecast in words", async () => {
+    await show("healthy", { location: SYNCING });
+    await says("OK", "#health");
+    await says(/Backlog empty in 3 min (19|20) s\./, "#detail .situation");
+    await says("18,240 of 200,000 used", "#detail");
+    await says(/calls in 60 minutes/, "#detail .calls").catch(() => {});
+    assert.match(await page.locator(".calls svg").getAttribute("aria-label"), /at most 585 in one; the quota allows 600/);
+    await screenshot(page, "healthy");
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("an open breaker is said with the time of its probe, which counts down", async () => {
+    await show("breaker-open", { location: OPEN });
+    await says("Failing", "#health");
+    await says(`breaker of ${OPEN} is open`, "#health");
+    await says(/Stands still: breaker open, probe in \d+ s\./, "#detail .situation");
+    const before = await page.locator("#detail .situation").textContent();
+    await page.waitForFunction((text) => document.querySelector("#detail .situation").textContent !== text, before);
+    assert.equal(await page.title(), "failing · ghl-sync");
+    await screenshot(page, "breaker-open");
+  });
+
+  test("each reason for a pause has its words", async () => {
+    await show("paused");
+    await says("Degraded", "#health");
+    for (const [location, text] of [
+      ["byHand", "Stands still: paused by an operator, goes on when resumed."],
+      ["badToken", /Stands still: GHL refuses the token, next try in 4 min \d+ s\./],
+      ["throttled", /Waits: GHL answered 429, goes on/],
+      ["daily", /Waits: the day's quota is used up, goes on in 2 h/],
+    ]) {
+      await page.getByRole("link", { name: location, exact: true }).click();
+      await says(location, "#detail h2");
+      await says(text, "#detail .situation");
+    }
+    await page.getByRole("link", { name: "byHand", exact: true }).click();
+    await says("field mapping is being changed, ask Ann", "#detail");
+  });
+
+  test("that there is nothing to show is said", async () => {
+    await show("empty");
+    await says("No location has been seen yet.", "#list");
+    await says("none yet", "#pulse");
+    await screenshot(page, "empty");
+  });
+
+  test("the only location that there is needs no choosing", async () => {
+    await show("single");
+    await says("loc_demo", "#detail h2");
+    assert.equal(await page.locator("#locations").isVisible(), false);
+  });
+
+  test("times are local, and tell UTC when pointed at", async () => {
+    await show("healthy");
+    const shown = page.locator("#pulse time").last();
+    await shown.waitFor();
+    const [text, at, title] = await shown.evaluate((node) => [node.textContent, node.dateTime, node.title]);
+    assert.equal(text, new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "America/New_York" }).format(new Date(at)));
+    assert.equal(title, `${at.slice(0, 19).replace("T", " ")} UTC`);
+  });
+});
+
+describe("many locations", () => {
+  test("of 300 the troubled ones come first, and a filter finds one", async () => {
+    await show("many");
+    const rows = page.locator("#list tbody tr");
+    await rows.first().waitFor();
+    assert.match(await rows.nth(0).textContent(), /loc250.*breaker open/);
+    assert.match(await rows.nth(1).textContent(), /loc120.*100\+/);
+    await says("100 of 300 shown", "#list");
+    await screenshot(page, "many");
+    await page.getByLabel("in trouble only").check();
+    assert.equal(await rows.count(), 2);
+    await page.getByLabel("in trouble only").uncheck();
+    await page.getByLabel("Filter by id, scope or state").fill("loc299");
+    assert.equal(await rows.count(), 1);
+    await page.getByLabel("Filter by id, scope or state").fill("nowhere");
+    await says("None of 300 locations matches.", "#list");
+  });
+
+  test("columns sort both ways and say so", async () => {
+    await show("many");
+    await page.getByRole("button", { name: "Due" }).click();
+    assert.match(await page.locator("#list tbody tr").first().textContent(), /2,970/);
+    assert.equal(await page.locator("#list th.due").getAttribute("aria-sort"), "descending");
+    await page.getByRole("button", { name: "Due" }).click();
+    assert.equal(await page.locator("#list th.due").getAttribute("aria-sort"), "ascending");
+    assert.equal(await page.locator("#list td.due").first().textContent(), "0");
+  });
+});
+
+describe("failures and replay", () => {
+  test("the list shows why, page by page", async () => {
+    await show("failures", { location: SYNCING });
+    await says("Failed records (3)", ".failures");
+    await says("email must be an email", ".failures");
+    assert.equal(await page.locator(".failed-records tbody tr").count(), 2);
+    await press("Show more");
+    await says("nothing to look for it by", ".failures");
+    await screenshot(page, "failures");
+  });
+
+  for (const [name, expected, left] of [
+    ["Replay contact#crm-1977", { records: ["contact#crm-1977"] }, "Failed records (2)"],
+    ["Replay all REJECTED…", { code: "REJECTED" }, "Failed records (1)"],
+    ["Replay all 3…", { all: true }, "None."],
+  ]) {
+    test(`"${name}" asks, sends what it says, and shows what became of it`, async () => {
+      await show("failures", { location: SYNCING });
+      await press(name);
+      await says("becomes due again", "dialog");
+      assert.deepEqual(changes(), []);
+      await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
+      await says(/\d records? due again\./, "#notice");
+      assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/replay`, expected]]);
+      await says(left, ".failures");
+    });
+  }
+
+  test("nothing is replayed when the question is cancelled", async () => {
+    await show("failures", { location: SYNCING });
+    await press("Replay all 3…");
+    await press("Cancel");
+    await page.locator("dialog").waitFor({ state: "hidden" });
+    await press("Replay all 3…");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "hidden" });
+    assert.deepEqual(changes(), []);
+  });
+
+  test("a replay that the API refuses says why, and keeps the list", async () => {
+    await show("failing-replay");
+    await press("Replay contact#crm-1041");
+    await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
+    await says("Not done. The server answered 503: the store does not answer.", "#notice");
+    await says("contact#crm-1041", ".failures");
+  });
+
+  test("a record's story is told, and an unknown record is said to be unknown", async () => {
+    await show("failures", { location: SYNCING });
+    await press("contact#crm-1041");
+    await says("email must be an email", ".story .card");
+    await page.getByLabel("Record id").fill("a/b?c#d%2F");
+    await press("Look up");
+    await says("contact#a/b?c#d%2F", ".story .card h4");
+    await says("backoff", ".story .card");
+    await page.getByLabel("Record id").fill("missing");
+    await press("Look up");
+    await says("no record contact#missing is known", ".story .problem");
+  });
+});
+
+describe("operating", () => {
+  test("a location is paused with a note and an end, and resumed", async () => {
+    await show("single");
+    await press("Pause…");
+    await page.locator("dialog select").selectOption({ label: "1 hour" });
+    await page.getByLabel("Note for others").fill("mapping changes");
+    await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
+    await says(/paused by an operator, goes on in (1 h|59 min)/, "#detail .situation");
+    const [[path, body]] = changes();
+    assert.equal(path, "/v1/locations/loc_demo/pause");
+    assert.equal(body.note, "mapping changes");
+    assert.ok(Math.abs(Date.parse(body.until) - Date.now() - 3_600_000) < 60_000, body.until);
+    await press("Resume");
+    await says("Backlog empty in", "#detail .situation");
+    assert.deepEqual(changes()[1], ["/v1/locations/loc_demo/resume", {}]);
+  });
+
+  test("a breaker is reset, once the question is answered", async () => {
+    await show("breaker-open", { location: OPEN });
+    await press("Reset breaker…");
+    await page.locator("dialog").getByRole("button", { name: "Reset" }).click();
+    await says("The breaker is closed.", "#notice");
+    assert.deepEqual(changes(), [[`/v1/locations/${OPEN}/breaker/reset`, {}]]);
+    await page.getByRole("button", { name: "Reset breaker…" }).waitFor({ state: "detached" });
+  });
+
+  test("everything can be reached and done with the keyboard alone", async () => {
+    await show("failures");
+    await page.locator("#list tbody tr").first().waitFor();
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+    const tabTo = async (text) => {
+      for (let presses = 0; presses < 60; presses += 1) {
+        await page.keyboard.press("Tab");
+        if ((await focused()) === text) return;
+      }
+      assert.fail(`Tab never came to ${text}`);
+    };
+    await tabTo(SYNCING);
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    assert.equal(outline, "solid");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.activeElement.id === "detail-title");
+    await page.locator(".failed-records").waitFor();
+    await tabTo("Replay contact#crm-1041");
+    await page.keyboard.press("Enter");
+    await page.locator("dialog[open]").waitFor();
+    await tabTo("Replay");
+    await page.keyboard.press("Enter");
+    await says("1 record due again.", "#notice");
+    assert.deepEqual(changes()[0][1], { records: ["contact#crm-1041"] });
+  });
+
+  test("focus and what was typed survive the polls", async () => {
+    await show("failures", { location: SYNCING });
+    await page.getByLabel("Record id").fill("half-ty");
+    const polls = () => mock.requests.filter(({ url }) => url === "/v1/overview").length;
+    const before = polls();
+    while (polls() < before + 2) await page.waitForTimeout(100);
+    await page.keyboard.type("ped");
+    assert.equal(await page.getByLabel("Record id").inputValue(), "half-typed");
+  });
+});
+
+describe("trouble with the server", () => {
+  test("a lost connection is said with its time, and so is that it is back", async () => {
+    await show("healthy");
+    await says("OK", "#health");
+    mock.down = true;
+    await says(/Connection lost at \d\d:\d\d:\d\d \(.* ago\)\. The server cannot be reached\./, "#connection");
+    await says("What you see is of", "#connection");
+    assert.equal(await page.title(), "connection lost · ghl-sync");
+    assert.equal(await page.locator("body.stale").count(), 1);
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await screenshot(page, "lost");
+    mock.down = false;
+    await press("Try now");
+    await page.locator("body:not(.stale)").waitFor();
+    assert.equal(await page.locator("#connection").textContent(), "");
+  });
+
+  test("it comes back by itself, too", async () => {
+    await show("healthy");
+    await says("OK", "#health");
+    mock.down = true;
+    await says("Connection lost", "#connection");
+    mock.down = false;
+    await page.locator("body:not(.stale)").waitFor();
+  });
+
+  test("a key that is revoked is said, and not asked for over and over", async () => {
+    await show("healthy", { options: { key: "secret" }, key: "secret" });
+    await says("OK", "#health");
+    mock.key = "another";
+    await says("The key was refused.", "#connection");
+    const asked = mock.requests.length;
+    await page.waitForTimeout(5_000);
+    assert.equal(mock.requests.length, asked);
+  });
+
+  test("nothing is asked for while the tab is hidden", async () => {
+    await show("healthy");
+    await says("OK", "#health");
+    const hide = (hidden) => page.evaluate((is) => {
+      Object.defineProperty(document, "hidden", { value: is, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+    await hide(true);
+    await page.waitForTimeout(500);
+    const asked = mock.requests.length;
+    await page.waitForTimeout(5_000);
+    assert.equal(mock.requests.length, asked);
+    await hide(false);
+    await page.waitForTimeout(1_000);
+    assert.ok(mock.requests.length > asked);
+  });
+});
+
+test("what the records and locations are called is shown, and never run", async () => {
+  await show("hostile");
+  await says(HOSTILE_LOCATION, "#detail h2");
+  await says('<img src=x onerror="window.hacked = 2">', "#health");
+  await says('contact#<img src=x onerror="window.hacked = 3">', ".failures");
+  await press("Show more");
+  await says("javascript:window.hacked = 5", ".failures");
+  await press('Replay contact#<img src=x onerror="window.hacked = 3">');
+  await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
+  await says("1 record due again.", "#notice");
+  assert.deepEqual(changes()[0][1], { records: ['contact#<img src=x onerror="window.hacked = 3">'] });
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.locator("#detail img, #detail script, #detail b b").count(), 0);
+  assert.deepEqual(page.troubles, []);
+});
+
+test("a script that is not the page's own is not run by the browser", async () => {
+  await show("healthy");
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.hacked = 7";
+    document.body.append(script);
+  });
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.match(page.troubles.join(), /script-src/);
+});
+
+describe("for everybody", () => {
+  for (const scenario of Object.keys(SCENARIOS)) {
+    for (const [name, options] of [
+      ["light", {}],
+      ["dark", { dark: true }],
+      ["phone", { size: SIZES.phone }],
+      ["dark phone", { size: SIZES.phone, dark: true }],
+    ]) {
+      test(`${scenario}, ${name}: nothing is wider than the view, nothing serious found by axe, no error`, async () => {
+        await show(scenario, options);
+        await page.locator("#list > *").first().waitFor({ state: "attached" });
+        for (const view of ["list", "location"]) {
+          const first = page.locator("#list th a").first();
+          if (view === "location" && (await first.isVisible())) await first.click();
+          assert.equal(await widthBeyondView(page), 0);
+          assert.deepEqual(await accessibilityFaults(page), []);
+          await screenshot(page, `${scenario}-${view}-${name.replace(" ", "-")}`);
+        }
+        assert.deepEqual(page.troubles, []);
+      });
+    }
+  }
+});

@@ -1,0 +1,89 @@
+// The dashboard of the real API: served by `cargo local sync --dashboard` while it syncs through an outage of GHL.
+//
+// LOCAL_STACK names a built `ghl-sync-local`; without it cargo runs it.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+
+import { accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const RECORDS = 300;
+const RUN = ["sync", "--records", String(RECORDS), "--outage", "4s..16s", "--dashboard"];
+const PATIENCE_MS = 90_000;
+// Compilation included.
+const START_MS = 1_200_000;
+
+let browser;
+let run;
+let api;
+
+before(async () => {
+  browser = await launch();
+  api = await start();
+}, { timeout: START_MS });
+after(async () => {
+  await browser.close();
+  run?.kill("SIGINT");
+});
+
+// Starts the run; answers where its dashboard is, and the key for it.
+function start() {
+  const [command, ...prefix] = process.env.LOCAL_STACK ? [process.env.LOCAL_STACK] : ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-local", "--"];
+  run = spawn(command, [...prefix, ...RUN], {
+    cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, GHL_CIRCUIT_RESET_TIMEOUT: "6000", GHL_RATE_LIMIT_BASE_DELAY: "200" },
+  });
+  return new Promise((resolve, reject) => {
+    run.on("exit", (code) => reject(new Error(`the run ended with ${code}`)));
+    createInterface({ input: run.stdout }).on("line", (line) => {
+      const match = /(http:\/\/)key:([0-9a-f]+)@([^/\s]+)\/dashboard/.exec(line);
+      if (match) resolve({ url: match[1] + match[3], key: match[2] });
+    });
+  });
+}
+
+test("an outage of GHL opens the breaker, the dashboard shows it, and all goes back by itself", async () => {
+  const { url, key } = api;
+  const page = await open(browser, url, { key });
+  page.setDefaultTimeout(PATIENCE_MS);
+  const health = async () => (await fetch(`${url}/health`)).status;
+  const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
+
+  await says("loc_demo", "#detail h2");
+  await says(/Stands still: breaker open, probe (in|now)/, "#detail .situation");
+  await says("Failing", "#health");
+  assert.equal(await health(), 503);
+  await screenshot(page, "live-breaker-open");
+
+  await says("Nothing to send.", "#detail .situation");
+  await says("OK", "#health");
+  assert.equal(await health(), 200);
+  const counted = await page.locator("#detail .figures").first().textContent();
+  assert.match(counted, new RegExp(`Accepted${RECORDS}`));
+  assert.match(counted, /Breaker opens[1-9]/);
+
+  await page.getByRole("button", { name: "Pause…" }).click();
+  await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
+  await says("Stands still: paused by an operator, goes on when resumed.", "#detail .situation");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await says("Nothing to send.", "#detail .situation");
+
+  assert.equal(await widthBeyondView(page), 0);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  await screenshot(page, "live-over");
+  assert.deepEqual(page.troubles, []);
+  await page.context().close();
+});
+
+test("every metric that the Grafana dashboard asks for is told", async () => {
+  const panels = JSON.parse(readFileSync(`${ROOT}/docs/grafana/ghl-sync.json`, "utf8")).panels;
+  const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  const asked = queries.flatMap((query) => query.match(/\b(ghl|sync|average)_[a-z_]+/g) ?? []);
+  assert.ok(asked.length >= queries.length, "a query without a metric");
+  const text = await (await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${api.key}` } })).text();
+  const told = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name, type]) => (type === "histogram" ? [name, `${name}_bucket`] : [name])));
+  assert.deepEqual(asked.filter((name) => !told.has(name)), []);
+});

@@ -1,0 +1,113 @@
+// The API as far as the dashboard uses it, answering from a scenario.
+//
+//   node mock.js [SCENARIO] [PORT]     serves the page on http://127.0.0.1:PORT/dashboard, from its sources at each load
+//
+// Pages and policies are put together as the API does it; `live.test.js` runs against the real one.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { pathToFileURL } from "node:url";
+
+import { SCENARIOS, story } from "./scenarios.js";
+
+const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "app.js"];
+const PAGE_SIZE = 2;
+
+const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
+
+function page() {
+  const style = source("style.css");
+  const script = SCRIPTS.map(source).join("");
+  const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  return {
+    html: source("index.html").replace("{{style}}", () => style).replace("{{script}}", () => script),
+    policy: `default-src 'none'; style-src ${hash(style)}; script-src ${hash(script)}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  };
+}
+
+/// Starts it. `requests` gathers what was asked for, bodies included. `key`, if set, is the password that is wanted;
+/// `down` makes it hang up.
+export async function startMock(scenario, { port = 0, key = null } = {}) {
+  const started = Date.now();
+  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {} };
+  const server = createServer(async (request, response) => {
+    if (mock.down) return request.socket.destroy();
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    mock.requests.push({ method: request.method, url: request.url, headers: request.headers, body });
+    if (mock.key !== null && password(request) !== mock.key) {
+      response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
+      return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
+    }
+    const { status = 200, answer, html, policy } = route(mock, SCENARIOS[scenario], started, request, body);
+    if (html === undefined) return send(response, status, answer);
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "cache-control": "no-store" }).end(html);
+  });
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  mock.url = `http://127.0.0.1:${server.address().port}`;
+  mock.close = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return mock;
+}
+
+const password = (request) => Buffer.from((request.headers.authorization ?? "").replace(/^Basic /, ""), "base64").toString().split(":")[1];
+
+function send(response, status, answer) {
+  const type = status < 400 ? "application/json" : "application/problem+json";
+  response.writeHead(status, { "content-type": type }).end(answer && JSON.stringify(answer));
+}
+
+function route(mock, scenario, started, { method, url }, body) {
+  const { pathname, searchParams } = new URL(url, "http://mock");
+  if (pathname === "/dashboard") return page();
+  if (pathname === "/v1/overview") return { answer: overview(mock, scenario, started) };
+  const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
+  if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
+  if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
+  if (method === "GET") return record(mock, rest);
+  if (rest === "replay") return replay(mock, scenario, JSON.parse(body));
+  if (rest === "pause") mock.changes[decodeURIComponent(id)] = { state: "paused", pause: { reason: "operator", until: null, note: null, ...JSON.parse(body) }, forecast: null };
+  if (rest === "resume") mock.changes[decodeURIComponent(id)] = { state: "syncing", pause: null };
+  if (rest === "breaker/reset") mock.changes[decodeURIComponent(id)] = { state: "syncing", breaker: { state: "closed", retry_at: null } };
+  return { status: 204 };
+}
+
+function overview(mock, scenario, started) {
+  const answer = scenario.overview(Date.now(), started, mock.failures);
+  for (const location of answer.locations) Object.assign(location, mock.changes[location.id]);
+  return answer;
+}
+
+function failed(mock, query) {
+  const from = Number(query.get("cursor") ?? 0);
+  const next = from + PAGE_SIZE;
+  return { records: mock.failures.slice(from, next), cursor: next < mock.failures.length ? String(next) : null };
+}
+
+function record(mock, path) {
+  const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
+  if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
+  return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
+}
+
+function replay(mock, scenario, { all, code, records }) {
+  if (scenario.replay) return { status: scenario.replay.status, answer: scenario.replay.problem };
+  const chosen = (failure) => all || failure.last_error.code === code || records?.includes(failure.record);
+  const replayed = mock.failures.filter(chosen).length;
+  mock.failures = mock.failures.filter((failure) => !chosen(failure));
+  return { answer: { replayed, skipped: (records ?? []).length - (records ? replayed : 0), not_written: 0, cursor: null } };
+}
+
+const problem = (status, title, detail) => ({ status, answer: { type: "about:blank", title, status, detail } });
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [scenario = "healthy", port = "8799"] = process.argv.slice(2);
+  if (!SCENARIOS[scenario]) throw new Error(`no scenario is called ${scenario}; there are: ${Object.keys(SCENARIOS).join(", ")}`);
+  const mock = await startMock(scenario, { port: Number(port) });
+  console.log(`${mock.url}/dashboard`);
+}
