@@ -89,7 +89,7 @@ const FAILURES = [
 const failuresOf = (now, rows = FAILURES) => rows.map((row) => failure(now, ...row));
 
 const BREAKER_OPEN = {
-  state: "stopped", breaker: { state: "open", retry_at: null }, waits_for: null, forecast: null,
+  state: "waiting", breaker: { state: "open", retry_at: null }, waits_for: null, forecast: null,
   due: { count: 812, capped: false, oldest_at: null },
 };
 
@@ -107,7 +107,7 @@ export const SCENARIOS = {
   "breaker-open": {
     overview: (now, started) => {
       const retryAt = started + 42_000;
-      const open = { ...BREAKER_OPEN, breaker: { state: now < retryAt ? "open" : "half_open", retry_at: iso(retryAt) } };
+      const open = { ...BREAKER_OPEN, breaker: { state: now < retryAt ? "open" : "half_open", retry_at: iso(retryAt) }, waits_for: { reason: "breaker", until: iso(retryAt) } };
       return overview(now, [
         syncing(now, "ve9EPM428h8vShlRW1KT"),
         syncing(now, "C2QujeCh8ZnC7al2InWR", { ...open, due: { count: 812, capped: false, oldest_at: iso(started - 95_000) }, minutes: minutes(now, 32, 2) }),
