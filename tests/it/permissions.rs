@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::deployment::{Deployment, LOCATION, by_hand, context};
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
+use crate::webhooks;
 use crate::wiretap::{Asked, Wiretap};
 
 /// What Lambda's event source mapping does with a queue, by the function's role.
@@ -92,6 +93,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
     match function {
         "SchedulerFunction" => run_scheduler(&deployment, &engine).await,
         "ConsumerFunction" => run_consumer(&deployment, &engine).await,
+        "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
@@ -128,6 +130,15 @@ async fn run_consumer(deployment: &Deployment, engine: &Engine) {
     consumer::handle(engine, event).await.unwrap();
     let stats = deployment.stats();
     assert_eq!((stats.contacts, deployment.due().await.len(), deployment.failed().await.len()), (1, 1, 1));
+}
+
+/// It stores what is told of a record, and switches a location.
+async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
+    let webhooks = webhooks::receiver(vars, &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
+    for sample in ["webhook-contact-create", "webhook-uninstall"] {
+        let response = webhook::handle(&webhooks, LambdaEvent::new(webhooks::sample(sample), context())).await.unwrap();
+        assert_eq!(response.status_code, 200, "{sample}");
+    }
 }
 
 /// Somebody takes the content out of a record's item.

@@ -1,5 +1,6 @@
 //! GHL's webhooks, from the event of a function URL to what stands in the tables.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ghl_sync_engine::domain::{EpochMs, GhlId, Kind, KnownState, RemoteContent};
 use ghl_sync_engine::ports::{Clock, RemoteKey};
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::{Config, LogMeter, SystemClock, Webhooks};
 use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
@@ -55,26 +55,30 @@ pub(crate) const SAMPLES: [(&str, &str, u16, &str); 13] = [
 /// The sample events were sent at their time: this takes them for years.
 const YEARS: (&str, &str) = ("GHL_WEBHOOK_MAX_AGE", "157680000000");
 
-fn sample(name: &str) -> Value {
+pub(crate) fn sample(name: &str) -> Value {
     let (_, text, ..) = SAMPLES.iter().find(|(sample, ..)| *sample == name).unwrap();
     serde_json::from_str(text).unwrap()
 }
 
-/// A deployment that trusts the test keys.
 async fn deployment() -> Deployment {
-    let keys = [
+    Deployment::with(options()).await
+}
+
+/// The function's receiver in `deployment`, some of whose environment is different.
+fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks {
+    receiver(&deployment.stack.vars, changes)
+}
+
+/// A receiver that trusts the test keys and the sample events, in an environment without a queue.
+pub(crate) fn receiver(environment: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> Webhooks {
+    let mut environment = environment.clone();
+    environment.remove("BATCH_QUEUE_URL");
+    environment.extend(vars(&[
         ("GHL_WEBHOOK_PUBLIC_KEYS", signing::ED25519_PUBLIC),
         ("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", signing::RSA_PUBLIC),
         ("GHL_WEBHOOK_APP_ID", APP),
-    ];
-    let options = options();
-    Deployment::with(StackOptions { vars: options.vars.into_iter().chain(vars(&keys)).collect(), ..options }).await
-}
-
-/// The function's receiver in `deployment`, some of whose environment is different. It knows of no queue.
-fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks {
-    let mut environment = deployment.stack.vars.clone();
-    environment.remove("BATCH_QUEUE_URL");
+        YEARS,
+    ]));
     environment.extend(vars(changes));
     Webhooks::new(Config::for_webhooks(environment).unwrap(), Arc::new(LogMeter))
 }
@@ -117,7 +121,7 @@ async fn known(webhooks: &Webhooks, id: &str) -> Option<KnownState> {
 #[tokio::test]
 async fn every_sample_gets_the_answer_that_it_deserves() {
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    let webhooks = webhooks_with(&deployment, &[]);
     for (name, _, status, result) in SAMPLES {
         let (answered, said) = invoke(&webhooks, sample(name)).await;
         assert_eq!((answered, said["result"].as_str().unwrap()), (status.into(), result), "{name}: {said}");
@@ -139,7 +143,7 @@ async fn every_sample_gets_the_answer_that_it_deserves() {
 #[tokio::test]
 async fn an_event_costs_two_writes_and_makes_nothing_due() {
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    let webhooks = webhooks_with(&deployment, &[]);
     // An event before it, that has the location's settings read.
     deliver_json(&webhooks, &contact_event("first", Duration::ZERO, json!({}))).await;
     let before = webhooks.usage.snapshot();
@@ -156,7 +160,7 @@ async fn an_event_costs_two_writes_and_makes_nothing_due() {
 #[tokio::test]
 async fn a_body_in_base64_is_the_same_bytes() {
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    let webhooks = webhooks_with(&deployment, &[]);
     let mut event = sample("webhook-contact-create");
     event["body"] = STANDARD.encode(event["body"].as_str().unwrap()).into();
     event["isBase64Encoded"] = true.into();
@@ -166,7 +170,7 @@ async fn a_body_in_base64_is_the_same_bytes() {
 #[tokio::test]
 async fn bodies_that_are_no_webhook_are_refused_and_the_field_is_named() {
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[]);
+    let webhooks = webhooks_with(&deployment, &[("GHL_WEBHOOK_MAX_AGE", "")]);
     let now = Duration::ZERO;
     let long = "x".repeat(64);
     let cases = [
@@ -205,14 +209,14 @@ async fn a_body_of_a_megabyte_is_refused_before_it_is_read() {
 #[tokio::test]
 async fn the_keys_can_be_rotated_and_ghl_s_own_are_the_default() {
     let deployment = deployment().await;
-    let published = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_PUBLIC_KEYS", "")]);
+    let published = webhooks_with(&deployment, &[("GHL_WEBHOOK_PUBLIC_KEYS", "")]);
     let (status, said) = invoke(&published, sample("webhook-contact-create")).await;
     assert_eq!((status, said["result"].as_str().unwrap()), (401, "not_genuine"), "the test key is not GHL's");
     let ghl = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=\n-----END PUBLIC KEY-----\n";
     let both = format!("{ghl}{}", signing::ED25519_PUBLIC);
-    let both = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_PUBLIC_KEYS", &both)]);
+    let both = webhooks_with(&deployment, &[("GHL_WEBHOOK_PUBLIC_KEYS", &both)]);
     assert_eq!(invoke(&both, sample("webhook-contact-create")).await.0, 200);
-    let no_legacy = webhooks_with(&deployment, &[YEARS, ("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", "none")]);
+    let no_legacy = webhooks_with(&deployment, &[("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", "none")]);
     let (status, said) = invoke(&no_legacy, sample("webhook-opportunity-stage-legacy")).await;
     assert!(status == 401 && said["detail"].as_str().unwrap().contains("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS"), "{said}");
 }
@@ -223,9 +227,9 @@ async fn what_dynamodb_throttles_is_not_taken_in_and_comes_again() {
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
     let deployment = deployment().await;
     let server = deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"].trim_start_matches("http://").parse().unwrap();
-    // The state is stored at once; its event's id never, however often the SDK tries.
+    // The settings are read, and the state is stored at once; its event's id never, however often the SDK tries.
     let throttled = Act::Answer(400, "application/x-amz-json-1.0", THROTTLED);
-    let url = intermediary::start(server, [Act::Pass, throttled, throttled, throttled]).await;
+    let url = intermediary::start(server, [Act::Pass, Act::Pass, throttled, throttled, throttled]).await;
     let webhooks = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", &url)]);
     let event = contact_event("1", Duration::ZERO, json!({ "firstName": "Ann" }));
     let (status, result, _) = deliver_json(&webhooks, &event).await;
@@ -238,7 +242,7 @@ async fn what_dynamodb_throttles_is_not_taken_in_and_comes_again() {
 #[tokio::test]
 async fn without_dynamodb_ghl_is_asked_to_come_again() {
     let deployment = deployment().await;
-    let cut_off = webhooks_with(&deployment, &[YEARS, ("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    let cut_off = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
     for name in ["webhook-contact-create", "webhook-contact-delete", "webhook-install"] {
         let (status, said) = invoke(&cut_off, sample(name)).await;
         assert_eq!((status, said["result"].as_str().unwrap()), (429, "not_stored"), "{name}: {said}");
@@ -274,13 +278,13 @@ async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
 async fn no_line_tells_who_a_contact_is() {
     let (log, _logging) = Log::begin();
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[YEARS]);
+    let webhooks = webhooks_with(&deployment, &[]);
     for (name, ..) in SAMPLES {
         invoke(&webhooks, sample(name)).await;
     }
     let private = json!({ "firstName": "Augusta", "email": ["ada@secret.example"] });
     deliver_json(&webhooks, &contact_event("x", Duration::ZERO, private)).await;
-    let cut_off = webhooks_with(&deployment, &[YEARS, ("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
+    let cut_off = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
     invoke(&cut_off, sample("webhook-contact-create")).await;
     let text = log.text();
     assert_eq!(log.events("webhook_refused").len(), 7, "{text}");
