@@ -17,6 +17,8 @@ mod answer;
 mod client;
 mod error;
 mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod headers;
 mod iso8601;
 mod oauth;
