@@ -1,7 +1,8 @@
 //! Reading the bodies of successes. GHL has no common envelope; each call has its own.
 
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactPage, ContactRef, EpochMs, FoundOpportunity, GhlId, PageCursor, RemoteContact,
+    Answer, Api, Call, Cause, ContactPage, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, PageCursor,
+    RemoteContact,
 };
 use serde_json::{Value, json};
 
@@ -30,6 +31,7 @@ pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread
         Call::UpdateContact { id, .. } => Ok(Answer::ContactWritten { id: updated(api, &body, "contact", id)? }),
         Call::AddTags { .. } => tags_added(api, &body),
         Call::GetContact(_) => contact(&body),
+        Call::FindMarked(marker) => marked(&body, marker),
         Call::FindContact { .. } if api == Api::V1 => looked_up(&body),
         Call::FindContact { .. } => contact(&body),
         Call::ContactsChanged { limit, .. } => page(api, &body, *limit),
@@ -82,6 +84,15 @@ fn looked_up(body: &Value) -> Result<Answer, Misread> {
     match contacts.first() {
         None => Ok(Answer::Contact(None)),
         Some(first) => contact(&json!({ "contact": first })),
+    }
+}
+
+/// Of what the search found, the first that does carry the marker.
+fn marked(body: &Value, marker: &Marker) -> Result<Answer, Misread> {
+    let carries = |record: &&Value| record["source"].as_str().is_some_and(|source| marker.is_in(source));
+    match list(body, "contacts")?.iter().find(carries) {
+        None => Ok(Answer::Contact(None)),
+        Some(found) => contact(&json!({ "contact": found })),
     }
 }
 

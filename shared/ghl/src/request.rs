@@ -79,11 +79,17 @@ impl Request {
 pub(crate) mod samples {
     //! Calls to show as requests.
 
-    use ghl_sync_engine::domain::{Contact, ContactRef, CustomField, GhlId, Opportunity, OpportunityStatus, RecordId};
+    use ghl_sync_engine::domain::{
+        Contact, ContactRef, CustomField, GhlId, LocationId, Marker, Opportunity, OpportunityStatus, RecordId,
+    };
     use serde_json::json;
 
     pub(crate) fn id(text: &str) -> GhlId {
         GhlId::new(text).unwrap()
+    }
+
+    pub(crate) fn marker() -> Marker {
+        Marker::of(&LocationId::new("loc").unwrap(), &"contact#1".parse().unwrap())
     }
 
     pub(crate) fn contact_ref() -> ContactRef {

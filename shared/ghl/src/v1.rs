@@ -21,6 +21,7 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         // Path and body as in v2, with the trailing slash of v1: unverified.
         Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
         Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::FindMarked(_) => return Err(Unsupported("API v1 cannot search the source of contacts")),
         Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(*since, cursor.as_ref(), *limit)?,
         Call::FindOpportunities(of) => find_opportunities(of),
@@ -208,6 +209,7 @@ mod tests {
                 Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::full_opportunity() },
                 "`customFields`",
             ),
+            (Call::FindMarked(samples::marker()), "source"),
             (Call::ContactsChanged { since: EpochMs(0), cursor, limit: 1 }, "cursor"),
         ];
         for (call, field) in cases {

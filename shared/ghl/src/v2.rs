@@ -2,7 +2,8 @@
 //! `apps/opportunities.json`.
 
 use ghl_sync_engine::domain::{
-    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, LocationId, Opportunity, OpportunityStatus, PageCursor,
+    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, LocationId, Marker, Opportunity, OpportunityStatus,
+    PageCursor,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), known_contact(contact)),
         Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
         Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::FindMarked(marker) => find_marked(location, marker),
         Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(location, *since, cursor.as_ref(), *limit)?,
         Call::FindOpportunities(of) => find_opportunities(location, of),
@@ -66,6 +68,18 @@ fn find_contact(location: &LocationId, email: Option<&str>, phone: Option<&str>)
     query.extend(email.map(|email| ("email", email.to_owned())));
     query.extend(phone.map(|phone| ("number", phone.to_owned())));
     Request::get("/contacts/search/duplicate", query)
+}
+
+/// `source` is one of the fields that the vendor's search guide names; that `contains` finds a word in it is unverified.
+fn find_marked(location: &LocationId, marker: &Marker) -> Request {
+    Request::post(
+        "/contacts/search",
+        json!({
+            "locationId": location.as_str(),
+            "pageLimit": 20,
+            "filters": [{ "field": "source", "operator": "contains", "value": marker.as_str() }],
+        }),
+    )
 }
 
 /// The body's schema is empty in the specification; fields, operators and cursor are those of the vendor's search
@@ -175,6 +189,11 @@ mod tests {
             (
                 Call::FindContact { email: None, phone: Some("+1 & co".to_owned()) },
                 "GET /contacts/search/duplicate?locationId=loc1&number=%2B1+%26+co",
+            ),
+            (
+                Call::FindMarked(samples::marker()),
+                r#"POST /contacts/search
+{"filters":[{"field":"source","operator":"contains","value":"ghlsync802c5eeba960e0d8"}],"locationId":"loc1","pageLimit":20}"#,
             ),
             (
                 Call::ContactsChanged { since: EpochMs(1_625_745_731_285), cursor: None, limit: 1000 },

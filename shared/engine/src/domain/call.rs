@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, EpochMs, GhlId, Opportunity};
+use super::{Contact, EpochMs, GhlId, Marker, Opportunity};
 
 /// Which of GHL's APIs a location is served by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub enum Call {
     },
     /// Reads a contact.
     GetContact(GhlId),
+    /// Looks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
+    FindMarked(Marker),
     /// Looks for a contact by e-mail or phone.
     FindContact {
         /// E-mail address.
@@ -113,6 +115,8 @@ pub enum Endpoint {
     AddTags,
     /// [`Call::GetContact`]
     GetContact,
+    /// [`Call::FindMarked`]
+    FindMarked,
     /// [`Call::FindContact`]
     FindContact,
     /// [`Call::ContactsChanged`]
@@ -127,12 +131,13 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Endpoint; 10] = [
+    pub const ALL: [Endpoint; 11] = [
         Endpoint::UpsertContact,
         Endpoint::CreateContact,
         Endpoint::UpdateContact,
         Endpoint::AddTags,
         Endpoint::GetContact,
+        Endpoint::FindMarked,
         Endpoint::FindContact,
         Endpoint::ContactsChanged,
         Endpoint::FindOpportunities,
@@ -149,6 +154,7 @@ impl Endpoint {
             Endpoint::UpdateContact => "contacts.update",
             Endpoint::AddTags => "contacts.add_tags",
             Endpoint::GetContact => "contacts.get",
+            Endpoint::FindMarked => "contacts.find_marked",
             Endpoint::FindContact => "contacts.find",
             Endpoint::ContactsChanged => "contacts.changed",
             Endpoint::FindOpportunities => "opportunities.find",
@@ -168,6 +174,7 @@ impl Call {
             Call::UpdateContact { .. } => Endpoint::UpdateContact,
             Call::AddTags { .. } => Endpoint::AddTags,
             Call::GetContact(_) => Endpoint::GetContact,
+            Call::FindMarked(_) => Endpoint::FindMarked,
             Call::FindContact { .. } => Endpoint::FindContact,
             Call::ContactsChanged { .. } => Endpoint::ContactsChanged,
             Call::FindOpportunities(_) => Endpoint::FindOpportunities,
@@ -187,7 +194,11 @@ impl Call {
     pub fn is_write(&self) -> bool {
         !matches!(
             self,
-            Call::GetContact(_) | Call::FindContact { .. } | Call::ContactsChanged { .. } | Call::FindOpportunities(_)
+            Call::GetContact(_)
+                | Call::FindMarked(_)
+                | Call::FindContact { .. }
+                | Call::ContactsChanged { .. }
+                | Call::FindOpportunities(_)
         )
     }
 }

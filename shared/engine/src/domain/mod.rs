@@ -5,6 +5,7 @@ mod call;
 mod contact;
 mod credentials;
 mod ids;
+mod marker;
 mod opportunity;
 mod outcome;
 mod payload;
@@ -22,6 +23,7 @@ pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
 pub use ids::{EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, RecordKey, ScopeId};
+pub use marker::Marker;
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};

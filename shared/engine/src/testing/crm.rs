@@ -401,6 +401,14 @@ impl Shared {
                 Ok(Answer::TagsAdded)
             }
             Call::GetContact(id) => Ok(Answer::Contact(location.show(id))),
+            Call::FindMarked(marker) => {
+                let found = location.contacts.iter().find(|(_, stored)| {
+                    stored.contact.source.as_deref().is_some_and(|source| marker.is_in(source))
+                        && stored.changed_at + self.settings.search_lag <= now
+                });
+                let found = found.map(|(id, _)| id.clone());
+                Ok(Answer::Contact(found.and_then(|id| location.show(&id))))
+            }
             Call::FindContact { email, phone } => {
                 let found = location.find(email.as_deref(), phone.as_deref());
                 Ok(Answer::Contact(found.and_then(|id| location.show(&id))))
@@ -557,6 +565,7 @@ fn subject_of(call: &Call) -> String {
             name_of(contact)
         }
         Call::AddTags { id, .. } | Call::GetContact(id) => id.to_string(),
+        Call::FindMarked(marker) => marker.to_string(),
         Call::FindContact { email, phone } => email.clone().or_else(|| phone.clone()).unwrap_or_default(),
         Call::ContactsChanged { .. } => "changed".to_owned(),
         Call::FindOpportunities(wanted) => wanted.contact_id.to_string(),

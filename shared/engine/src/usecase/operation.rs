@@ -4,11 +4,12 @@
 //! contact:      known id ─► update ─► upsert (if it has fields that update refuses) ─► add tags ─► done
 //!               email or phone ─► upsert ─► add tags ─► done        (a duplicate answer names the id to update)
 //!               neither ─► create ─► add tags ─► done
+//!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
 //! opportunity:  known id ─► update ─► done
 //!               else ─► find ─► update what was found, or create    (likewise)
 //! ```
 
-use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Opportunity, Payload};
+use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Marker, Opportunity, Payload};
 use crate::policy::Class;
 
 /// The calls that a record still needs.
@@ -19,6 +20,10 @@ pub(super) struct Operation {
     ghl_id: Option<GhlId>,
     /// GHL's id of the opportunity's contact.
     contact_id: Option<GhlId>,
+    /// What a contact that nothing else would find again is marked with.
+    marker: Marker,
+    /// Its id was found by that.
+    found_by_marker: bool,
     step: Step,
     /// Opportunities of the same contact and pipeline under other names: not to be touched.
     others: Vec<GhlId>,
@@ -40,12 +45,29 @@ enum Step {
 }
 
 impl Operation {
-    pub(super) fn new(payload: Payload, ghl_id: Option<GhlId>, contact_id: Option<GhlId>) -> Operation {
+    /// `may_exist` says whether it may have been created before, without anybody knowing.
+    pub(super) fn new(
+        payload: Payload,
+        ghl_id: Option<GhlId>,
+        contact_id: Option<GhlId>,
+        marker: Marker,
+        may_exist: bool,
+    ) -> Operation {
         let step = match &payload {
             Payload::Opportunity(_) if ghl_id.is_none() => Step::Find,
+            Payload::Contact(contact) if ghl_id.is_none() && !contact.has_natural_key() && may_exist => Step::Find,
             _ => Step::Write,
         };
-        Operation { payload, ghl_id, contact_id, step, others: Vec::new(), diverted: false }
+        Operation {
+            payload,
+            ghl_id,
+            contact_id,
+            marker,
+            found_by_marker: false,
+            step,
+            others: Vec::new(),
+            diverted: false,
+        }
     }
 
     /// GHL's id of it, once known.
@@ -63,14 +85,19 @@ impl Operation {
 
     fn next_of_contact(&self, contact: &Contact) -> Option<Call> {
         match (self.step, &self.ghl_id) {
+            // Until its id is written down, it must be found again.
+            (Step::Write, Some(id)) if self.found_by_marker => {
+                Some(Call::UpdateContact { id: id.clone(), contact: self.marker.on(contact) })
+            }
             (Step::Write, Some(id)) => Some(Call::UpdateContact { id: id.clone(), contact: contact.clone() }),
             (Step::Write, None) if contact.has_natural_key() => Some(Call::UpsertContact(contact.clone())),
-            (Step::Write, None) => Some(Call::CreateContact(contact.clone())),
+            (Step::Find, _) => Some(Call::FindMarked(self.marker.clone())),
+            (Step::Write, None) => Some(Call::CreateContact(self.marker.on(contact))),
             (Step::Complete, _) => Some(Call::UpsertContact(contact.clone())),
             (Step::Tag, Some(id)) => {
                 Some(Call::AddTags { id: id.clone(), tags: contact.tags.iter().cloned().collect() })
             }
-            (Step::Tag, None) | (Step::Find | Step::Done, _) => None,
+            (Step::Tag, None) | (Step::Done, _) => None,
         }
     }
 
@@ -106,6 +133,11 @@ impl Operation {
                         Step::Tag
                     };
             }
+            (Payload::Contact(_), Answer::Contact(found)) => {
+                self.ghl_id = found.map(|found| found.id);
+                self.found_by_marker = self.ghl_id.is_some();
+                self.step = Step::Write;
+            }
             (Payload::Opportunity(_), Answer::OpportunityWritten { id }) => {
                 self.ghl_id.get_or_insert(id);
                 self.step = Step::Done;
@@ -126,6 +158,7 @@ impl Operation {
         let answer = match (&self.payload, self.step) {
             (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(Vec::new()),
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown() },
+            (Payload::Contact(_), Step::Find) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded,
             (Payload::Contact(_), _) => Answer::ContactWritten { id: GhlId::unknown() },
         };
@@ -156,10 +189,18 @@ impl Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Endpoint, FoundOpportunity, Kind};
+    use crate::domain::{Endpoint, FoundOpportunity, Kind, RemoteContact};
 
     fn id(text: &str) -> GhlId {
         GhlId::new(text).unwrap()
+    }
+
+    fn operation(payload: Payload, ghl_id: Option<GhlId>, contact_id: Option<GhlId>) -> Operation {
+        Operation::new(payload, ghl_id, contact_id, marker(), false)
+    }
+
+    fn marker() -> Marker {
+        Marker::of(&crate::domain::LocationId::new("loc").unwrap(), &"contact#1".parse().unwrap())
     }
 
     fn contact(json: &str) -> Payload {
@@ -202,15 +243,15 @@ mod tests {
         let other = FoundOpportunity { id: id("o8"), name: "Garage".into() };
         let same = FoundOpportunity { id: id("o9"), name: "Roof".into() };
         let table = [
-            (Operation::new(plain(), None, None), vec![], vec![UpsertContact]),
-            (Operation::new(tagged(), None, None), vec![], vec![UpsertContact, AddTags]),
-            (Operation::new(plain(), Some(id("c1")), None), vec![], vec![UpdateContact]),
-            (Operation::new(company(), Some(id("c1")), None), vec![], vec![UpdateContact, UpsertContact, AddTags]),
-            (Operation::new(nameless(), None, None), vec![], vec![CreateContact]),
-            (Operation::new(deal(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
-            (Operation::new(deal(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
-            (Operation::new(deal(), None, None), vec![other, same], vec![FindOpportunities, UpdateOpportunity]),
-            (Operation::new(deal(), Some(id("o1")), None), vec![], vec![UpdateOpportunity]),
+            (operation(plain(), None, None), vec![], vec![UpsertContact]),
+            (operation(tagged(), None, None), vec![], vec![UpsertContact, AddTags]),
+            (operation(plain(), Some(id("c1")), None), vec![], vec![UpdateContact]),
+            (operation(company(), Some(id("c1")), None), vec![], vec![UpdateContact, UpsertContact, AddTags]),
+            (operation(nameless(), None, None), vec![], vec![CreateContact]),
+            (operation(deal(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
+            (operation(deal(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
+            (operation(deal(), None, None), vec![other, same], vec![FindOpportunities, UpdateOpportunity]),
+            (operation(deal(), Some(id("o1")), None), vec![], vec![UpdateOpportunity]),
         ];
         for (operation, found, expected) in table {
             assert_eq!(calls(operation.clone(), &found), expected, "{operation:?}");
@@ -218,9 +259,32 @@ mod tests {
     }
 
     #[test]
+    fn a_contact_that_nothing_else_would_find_is_looked_for_by_its_marker_before_it_is_created_again() {
+        let nameless = contact(r#"{"firstName":"A","source":"Fair"}"#);
+        let first = operation(nameless.clone(), None, None);
+        let Some(Call::CreateContact(created)) = first.next() else { panic!("{first:?}") };
+        assert_eq!(created.source, Some(format!("Fair {}", marker())));
+        for found in [None, Some(id("c7"))] {
+            let mut again = Operation::new(nameless.clone(), None, None, marker(), true);
+            assert_eq!(again.next(), Some(Call::FindMarked(marker())));
+            let remote =
+                |id| Box::new(RemoteContact { id, email: None, phone: None, updated_at: None, raw: ().into() });
+            again.advance(Answer::Contact(found.clone().map(remote)));
+            match (again.next(), found) {
+                (Some(Call::CreateContact(again)), None) => assert_eq!(again.source, created.source),
+                (Some(Call::UpdateContact { id, contact }), Some(found)) => {
+                    // It keeps its marker until its id is known.
+                    assert_eq!((id, contact.source), (found, created.source.clone()));
+                }
+                (next, _) => panic!("{next:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_duplicate_answer_leads_to_an_update_of_what_exists() {
         for payload in [contact(r#"{"email":"a@b.c","companyName":"X"}"#), deal()] {
-            let mut operation = Operation::new(payload, None, None);
+            let mut operation = operation(payload, None, None);
             assert!(operation.divert(&Class::Duplicate(id("x7"))));
             assert!(matches!(
                 operation.next(),
@@ -234,7 +298,7 @@ mod tests {
     #[test]
     fn a_dry_run_comes_to_the_end_of_every_record() {
         for payload in [contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), deal()] {
-            let mut operation = Operation::new(payload, None, None);
+            let mut operation = operation(payload, None, None);
             let calls = std::iter::from_fn(|| operation.next().inspect(|_| operation.pretend()));
             let calls: Vec<Call> = calls.take(9).collect();
             assert_eq!(calls.len(), 2, "{calls:?}");
@@ -243,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_deal_of_another_name_is_never_overwritten() {
-        let mut operation = Operation::new(deal(), None, None);
+        let mut operation = operation(deal(), None, None);
         operation.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o8"), name: "Garage".into() }]));
         assert_eq!(operation.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
         assert!(!operation.divert(&Class::Duplicate(id("o8"))));
@@ -252,18 +316,18 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_made_anew_once() {
-        let mut operation = Operation::new(contact(r#"{"email":"a@b.c"}"#), Some(id("c1")), None);
+        let mut operation = operation(contact(r#"{"email":"a@b.c"}"#), Some(id("c1")), None);
         assert!(operation.divert(&Class::Gone));
         assert_eq!(operation.next().unwrap().endpoint(), Endpoint::UpsertContact);
         assert!(!operation.divert(&Class::Gone));
-        let mut operation = Operation::new(deal(), Some(id("o1")), None);
+        let mut operation = super::tests::operation(deal(), Some(id("o1")), None);
         assert!(operation.divert(&Class::Gone));
         assert_eq!(operation.next().unwrap().endpoint(), Endpoint::FindOpportunities);
     }
 
     #[test]
     fn other_failures_have_no_other_road() {
-        let mut operation = Operation::new(deal(), None, None);
+        let mut operation = operation(deal(), None, None);
         assert!(!operation.divert(&Class::Permanent));
         assert!(!operation.divert(&Class::Gone));
     }

@@ -72,8 +72,15 @@ impl Engine {
             (false, true) => Some(DryRun::OfBatch),
             (false, false) => None,
         };
-        let sync =
-            RecordSync { engine: self, location: &batch.location_id, batch: generation, permits, dry_run, deadline };
+        let sync = RecordSync {
+            engine: self,
+            location: &batch.location_id,
+            api: settings.api,
+            batch: generation,
+            permits,
+            dry_run,
+            deadline,
+        };
         let (contacts, opportunities): (Vec<Record>, Vec<Record>) =
             due.into_iter().partition(|record| record.key.kind == Kind::Contact);
         let mut contact_ids = HashMap::new();

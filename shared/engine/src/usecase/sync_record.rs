@@ -6,13 +6,17 @@ use super::Engine;
 use super::operation::Operation;
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
-use crate::domain::{Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Outcome, Record};
+use crate::domain::{
+    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Record,
+};
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil};
 
 /// What one record's sync needs to know of its batch.
 pub(super) struct RecordSync<'b, 'e> {
     pub(super) engine: &'b Engine,
     pub(super) location: &'b LocationId,
+    /// The API that serves it.
+    pub(super) api: Api,
     pub(super) batch: Generation,
     pub(super) permits: &'b Permits<'e>,
     pub(super) dry_run: Option<DryRun>,
@@ -57,7 +61,7 @@ pub(super) struct Progress {
     throttled: u32,
     /// Whether a call was made again with another token.
     changed_token: bool,
-    /// Whether a call was made that must not be repeated.
+    /// Whether it was, or may have been, created without an id that is written down.
     pub(super) created: bool,
     pub(super) called: bool,
     /// A call without an answer may arrive until then.
@@ -75,8 +79,11 @@ impl Progress {
 impl RecordSync<'_, '_> {
     /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`.
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>) -> RecordEnd {
+        let (payload, ghl_id) = (record.payload.clone(), record.ghl_id.clone());
+        let marker = Marker::of(&record.location_id, &record.key);
+        let may_exist = self.may_exist(record).await;
         let mut progress = Progress {
-            operation: Operation::new(record.payload.clone(), record.ghl_id.clone(), contact_id),
+            operation: Operation::new(payload, ghl_id, contact_id, marker, may_exist),
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -90,6 +97,15 @@ impl RecordSync<'_, '_> {
             None => self.calls(record, &mut progress).await,
         };
         self.end(record, progress, ended).await
+    }
+
+    /// Whether GHL may have been asked to create it before, and nobody wrote down what came of it.
+    async fn may_exist(&self, record: &Record) -> bool {
+        let is_untried =
+            record.version <= 1 && record.attempts == 0 && record.last_error.is_none() && record.not_before.is_none();
+        // No invocation died, and no outcome was lost, since it was put.
+        let in_doubt_until = self.permits.in_doubt_until().await;
+        !is_untried || in_doubt_until.is_some_and(|doubt| record.put_at.is_none_or(|put_at| put_at <= doubt))
     }
 
     /// The calls that would be made if GHL had nothing of it yet, as text.
@@ -106,6 +122,9 @@ impl RecordSync<'_, '_> {
 
     async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
         while let Some(call) = progress.operation.next() {
+            if matches!(call, Call::FindMarked(_)) && self.api == Api::V1 {
+                return Ended::Outcome(self.left_to_a_person(progress));
+            }
             if let Some(in_doubt_until) = self.in_doubt(&call).await {
                 return Ended::Outcome(self.wait(progress, in_doubt_until));
             }
@@ -151,7 +170,8 @@ impl RecordSync<'_, '_> {
 
     /// Makes one call, and judges what came back.
     async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, wanted: For<'_>) -> After {
-        progress.created |= !call.is_repeatable();
+        // An update, too, hides it from GHL's search for a while.
+        progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_));
         let called = self.permits.call(call, operation_hash(record), wanted).await;
         match called.answer {
             Ok(answer) => {
@@ -159,6 +179,7 @@ impl RecordSync<'_, '_> {
                 After::GoOn
             }
             Err((failure, class)) => {
+                let class = doubted(record, call, &failure, class);
                 progress.error = Some(last_error(&class, failure, called.at));
                 self.after_failure(record, progress, call, class, called.pause, called.at, called.backoff)
             }
@@ -259,16 +280,26 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// Nobody knows whether GHL created it. An opportunity is looked for when a late request must have arrived and
-    /// GHL's search must show it; a contact without e-mail and phone cannot be found, and is left to a person.
+    /// Nobody knows whether GHL created it. It is looked for when a late request must have arrived and GHL's search
+    /// must show it: an opportunity by its contact and name, a contact without e-mail and phone by our marker. API v1
+    /// cannot search for that; there it is left to a person.
     fn ambiguous(&self, record: &Record, call: &Call, progress: &Progress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
-        if matches!(call, Call::CreateContact(_)) || record.attempts.saturating_add(1) >= config.max_rounds {
+        let is_lost = matches!(call, Call::CreateContact(_)) && self.api == Api::V1;
+        if is_lost || record.attempts.saturating_add(1) >= config.max_rounds {
             return self.failed(progress, now);
         }
         let visible_by = now + config.late_arrival + config.search_lag;
         let error = self.error(progress, now);
         Outcome::Retry { due_at: visible_by, error, not_before: Some(visible_by), ghl_id: None }
+    }
+
+    /// It may have been created, and cannot be looked for.
+    fn left_to_a_person(&self, progress: &mut Progress) -> Outcome {
+        let now = self.engine.ports.clock.now();
+        let message = "GHL may have created it, and API v1 cannot search for it".to_owned();
+        progress.error = Some(LastError { code: ErrorCode::Ambiguous, status: None, message, at: now });
+        self.failed(progress, now)
     }
 
     pub(super) fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
@@ -283,6 +314,13 @@ impl RecordSync<'_, '_> {
             at: now,
         })
     }
+}
+
+/// A create that was answered with 422 was seen to be done all the same (2025-07). What has an e-mail or a phone is found
+/// by its next put; what has neither is looked for once before the answer is believed.
+fn doubted(record: &Record, call: &Call, failure: &Failure, class: Class) -> Class {
+    let is_doubtful = failure.status == Some(422) && matches!(call, Call::CreateContact(_)) && record.attempts == 0;
+    if is_doubtful && class == Class::Permanent { Class::Ambiguous } else { class }
 }
 
 fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {

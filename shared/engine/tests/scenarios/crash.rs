@@ -1,8 +1,11 @@
 //! Invocations that die: at every single await, and at any time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Crash, Fault, Setup, World};
+use ghl_sync_engine::domain::{LocationId, PutRecord};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{Crash, Fault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, email, loc};
 
@@ -83,6 +86,61 @@ fn an_opportunity_that_was_created_but_not_written_down_is_found_again() {
         world.put(&[deal(0)]).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1);
+    });
+}
+
+/// Every invocation dies before its call is answered, for so long, from the start.
+fn an_outage_of_ours(locations: usize, length: Duration) -> Arc<World> {
+    let mut setup = Setup { function_timeout: 20 * SECOND, visibility: 26 * SECOND, ..Setup::default() };
+    setup.locations = (0..locations).filter_map(|n| Setup::settings(&format!("l{n}"))).collect();
+    let world = setup.start();
+    let clock = world.clock;
+    let over_at = clock.now() + length;
+    world.crash(move |_| (clock.now() < over_at).then_some(Crash::After(Duration::from_millis(60))));
+    world
+}
+
+async fn put_one_each(world: &World, locations: usize) {
+    for n in 0..locations {
+        let location_id = LocationId::new(format!("l{n}")).unwrap();
+        world.put(&[PutRecord { location_id, ..contact(n) }]).await.unwrap();
+    }
+}
+
+#[test]
+fn when_invocations_die_in_many_locations_no_record_is_marked() {
+    block_on_paused(async {
+        let world = an_outage_of_ours(6, 50 * MINUTE);
+        put_one_each(&world, 6).await;
+        for _ in 0..50 {
+            world.run_for(MINUTE).await;
+            let marked = world.outbox.open().into_iter().filter(|record| record.last_error.is_some()).count();
+            // The first two locations cannot know yet that they are not alone.
+            assert!(marked <= 2, "{marked} records are held responsible");
+            assert_eq!(world.outbox.failed(), []);
+        }
+        assert!(world.died() > 100, "{} died", world.died());
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.doubles()), (6, vec![]));
+    });
+}
+
+#[test]
+fn the_same_bad_record_in_many_locations_is_put_aside_after_an_hour_and_their_others_are_sent() {
+    block_on_paused(async {
+        let world = an_outage_of_ours(4, Duration::ZERO);
+        world.crash(|_| None);
+        world.ghl.on_call(|seen| (seen.subject == email(99)).then_some(Fault::Hangs));
+        for n in 0..4 {
+            let location_id = LocationId::new(format!("l{n}")).unwrap();
+            let mut records = vec![PutRecord { location_id: location_id.clone(), ..contact(99) }];
+            records.extend((0..5).map(|i| PutRecord { location_id: location_id.clone(), ..contact(i) }));
+            world.put(&records).await.unwrap();
+        }
+        world.run_for(5 * HOUR).await;
+        let failed: Vec<_> = world.outbox.failed().into_iter().map(|record| record.key).collect();
+        assert_eq!(failed, vec![contact_key(99); 4]);
+        assert_eq!(world.ghl.contact_count(), 4 * 6, "the bad ones were created before they killed");
     });
 }
 

@@ -1,11 +1,13 @@
 //! Calls without an answer: they may have been done, and may still arrive.
 
-use ghl_sync_engine::domain::{Endpoint, ErrorCode, Payload};
-use ghl_sync_engine::testing::{Fault, block_on_paused};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{Api, Contact, Endpoint, ErrorCode, Payload, PutRecord};
+use ghl_sync_engine::testing::{Crash, Fault, Op, PortFault, Setup, block_on_paused};
 
 use crate::fixtures::{
-    Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, email, exact, gaps_ms, loc, named_contact,
-    put_of,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, gaps_ms, loc,
+    named_contact, put_of,
 };
 
 #[test]
@@ -95,13 +97,104 @@ fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice
     }
 }
 
+/// A contact with neither e-mail nor phone.
+fn nameless(n: usize) -> PutRecord {
+    let content = Contact { first_name: Some(format!("Ada {n}")), source: Some("Fair".into()), ..Contact::default() };
+    put_of(&format!("{n}"), Payload::Contact(content))
+}
+
 #[test]
-fn a_contact_that_cannot_be_found_again_is_left_to_a_person_when_its_create_got_no_answer() {
+fn a_contact_without_e_mail_and_phone_whose_create_got_no_answer_is_looked_for_and_not_created_twice() {
+    let faults = [
+        Fault::NoAnswer { done: true },
+        Fault::NoAnswer { done: false },
+        Fault::ArrivesLate(4 * SECOND),
+        Fault::DoneButRefused(500),
+        Fault::DoneButRefused(504),
+        Fault::DoneButRefused(422),
+        Fault::status(502),
+        Fault::status(422),
+    ];
+    for fault in faults {
+        block_on_paused(async move {
+            let mut setup = exact();
+            setup.ghl.search_lag = setup.config.search_lag;
+            let world = setup.start();
+            let said = format!("{fault:?}");
+            world.ghl.on_call(move |seen| (seen.number == 1).then(|| fault.clone()));
+            world.put(&[nameless(0)]).await.unwrap();
+            world.run_for(30 * SECOND).await;
+            let record = world.record(&contact_key(0));
+            assert_eq!(record.last_error.unwrap().code, ErrorCode::Ambiguous, "{said}");
+            world.run_until_settled(5 * MINUTE).await.unwrap();
+            assert_eq!((world.ghl.contact_count(), world.outbox.failed()), (1, vec![]), "{said}");
+            let calls: Vec<_> = world.ghl.arrivals().iter().map(|call| call.endpoint).collect();
+            assert_eq!(calls[1], Endpoint::FindMarked, "{said}: {calls:?}");
+        });
+    }
+}
+
+#[test]
+fn a_create_that_ghl_refuses_with_422_each_time_fails_at_its_second_time() {
     block_on_paused(async {
         let world = exact().start();
+        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::CreateContact).then(|| Fault::status(422)));
+        world.put(&[nameless(0)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert_eq!(world.outbox.failed()[0].last_error.as_ref().unwrap().code, ErrorCode::Rejected);
+        assert_eq!(world.ghl.calls(), 3, "create, find, create");
+    });
+}
+
+#[test]
+fn a_contact_without_e_mail_and_phone_is_created_by_one_call_when_nothing_goes_wrong() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&(0..20).map(nameless).collect::<Vec<_>>()).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (20, 20));
+        // Put again, it is known by its id, and gets its own source back.
+        world.put(&[named_contact(0, "Eve")]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 20);
+    });
+}
+
+#[test]
+fn contacts_without_e_mail_and_phone_are_not_doubled_by_crashes_lost_outcomes_and_new_versions() {
+    each_seed(40, |seed| async move {
+        let mut setup = Setup { seed, visibility: 26 * SECOND, function_timeout: 20 * SECOND, ..Setup::default() };
+        setup.ghl.search_lag = setup.config.search_lag;
+        let world = setup.start();
+        let dice = world.dice.fork();
+        world.crash(move |number| {
+            let unlucky = number <= 6 && dice.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(50..=900))))
+        });
+        let dice = world.dice.fork();
+        world.ghl.on_call(move |seen| {
+            let lost = seen.elapsed < 3 * MINUTE && dice.within(0..=3) == 0;
+            lost.then(|| Fault::NoAnswer { done: dice.within(0..=1) == 0 })
+        });
+        let from = world.dice.within(1..=5);
+        world.faults.fail(Op::OutboxSettle, from..=from + 3, PortFault::Refused);
+        let all: Vec<PutRecord> = (0..8).map(nameless).collect();
+        world.put(&all).await.unwrap();
+        world.run_for(Duration::from_millis(world.dice.within(0..=60_000))).await;
+        world.put(&all[..4]).await.unwrap();
+        world.run_until_settled(4 * HOUR).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.outbox.failed()), (8, vec![]));
+    });
+}
+
+#[test]
+fn where_the_api_cannot_search_for_it_a_create_without_an_answer_is_left_to_a_person() {
+    block_on_paused(async {
+        let mut setup = exact();
+        setup.locations.values_mut().for_each(|settings| settings.api = Api::V1);
+        let world = setup.start();
         world.ghl.on_call(|_| Some(Fault::NoAnswer { done: true }));
-        let nameless = Payload::from_json(ghl_sync_engine::domain::Kind::Contact, r#"{"firstName":"Ada"}"#).unwrap();
-        world.put(&[put_of("0", nameless)]).await.unwrap();
+        world.put(&[nameless(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let failed = world.outbox.failed();
         assert_eq!(failed[0].last_error.as_ref().unwrap().code, ErrorCode::Ambiguous);
