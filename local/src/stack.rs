@@ -326,6 +326,10 @@ fn vars(
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
+            // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of
+            // being looked for in AWS.
+            ("AWS_ENDPOINT_URL_SSM", format!("http://{dynamodb}")),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{dynamodb}")),
             ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
             ("STATE_TABLE", STATE_TABLE.to_owned()),
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),

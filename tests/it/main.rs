@@ -5,6 +5,7 @@
 mod api;
 mod api_bad_input;
 mod caller;
+mod credentials;
 mod deployment;
 mod events;
 mod faults;

@@ -182,3 +182,14 @@ fn what_is_said_of_webhooks_is_read() {
         ["GHL_WEBHOOK_LEGACY_PUBLIC_KEYS has a key (number 1) that is not an RSA public key"]
     );
 }
+
+#[test]
+fn credentials_of_all_locations_may_be_elsewhere_but_not_in_two_places() {
+    let config = Config::from_vars(with(&[("GHL_CREDENTIALS", "ssm:/ghl-sync/app")])).unwrap();
+    let settings = config.locations.settings(&"any".parse().unwrap());
+    assert_eq!(settings.credentials.to_string(), "ssm:/ghl-sync/app");
+    let both = faults(&[("GHL_CREDENTIALS", "ssm:/ghl-sync/app"), ("GHL_TOKEN", "pit-secret")]).join("\n");
+    assert!(both.contains("GHL_CREDENTIALS is set, and so is GHL_TOKEN") && !both.contains("pit-secret"), "{both}");
+    let unknown = faults(&[("GHL_CREDENTIALS", "pit-secret")]).join("\n");
+    assert!(unknown.contains("`secretsmanager:NAME_OR_ARN`") && !unknown.contains("pit-secret"), "{unknown}");
+}
