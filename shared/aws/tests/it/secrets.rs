@@ -24,8 +24,11 @@ impl Clock for FixedClock {
     async fn sleep_until(&self, _: EpochMs) {}
 }
 
+/// Statuses and bodies.
+type Answers = &'static [(u16, &'static str)];
+
 /// A server that gives these answers, one a request, and the requests that it got.
-async fn stub(answers: &'static [(u16, &'static str)]) -> (String, Arc<Mutex<Vec<String>>>) {
+async fn stub(answers: Answers) -> (String, Arc<Mutex<Vec<String>>>) {
     let (listener, address) = servers::listen().await;
     let requests = Arc::new(Mutex::new(Vec::new()));
     let seen = requests.clone();
@@ -95,7 +98,7 @@ async fn each_service_is_asked_in_one_signed_request() {
 async fn what_a_person_must_mend_is_told_from_what_passes_and_no_value_is_in_an_error() {
     const SSM: &str = "ssm:/ghl-sync/a";
     const SECRETS_MANAGER: &str = "secretsmanager:x";
-    let cases: [(&str, &'static [(u16, &'static str)], Option<&str>); 7] = [
+    let cases: [(&str, Answers, Option<&str>); 7] = [
         (SSM, &[(400, r#"{"__type":"ParameterNotFound"}"#)], Some("ParameterNotFound")),
         (
             SSM,
