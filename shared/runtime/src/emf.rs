@@ -34,6 +34,10 @@ impl EmfMeter {
     pub fn line(&self, event: &Event<'_>, now: EpochMs) -> Option<String> {
         let line = match event {
             Event::Measured { work, location, measures } => Line::of(work, *location, measures),
+            // A refresh that is refused while the old token is still good fails no call: nothing else tells of it.
+            Event::CredentialsRefused { location, .. } => {
+                Line::default().with("CredentialsRefused", "Count", json!(1)).of_location(location)
+            }
             Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
             _ => return None,
         };
@@ -97,10 +101,15 @@ impl Line {
             line = line.with("OldestDueAge", "Seconds", json!(oldest.as_secs_f64()));
         }
         line.members.insert("work".to_owned(), json!(work));
-        if let Some(location) = location {
-            line.members.insert("location".to_owned(), json!(location.as_str()));
+        match location {
+            Some(location) => line.of_location(location),
+            None => line,
         }
-        line
+    }
+
+    fn of_location(mut self, location: &LocationId) -> Line {
+        self.members.insert("location".to_owned(), json!(location.as_str()));
+        self
     }
 
     fn with(mut self, name: &str, unit: &str, value: Value) -> Line {
@@ -136,5 +145,22 @@ impl Meter for FunctionMeter {
     fn note(&self, event: &Event<'_>) {
         self.logs.note(event);
         self.metrics.note(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_that_are_refused_are_counted_before_any_call_fails_and_the_line_has_no_reason_in_it() {
+        let location = "loc".parse().unwrap();
+        let credentials = "ssm:/ghl-sync/app".parse().unwrap();
+        let event = Event::CredentialsRefused { location: &location, credentials: &credentials, reason: "said by GHL" };
+        let line = EmfMeter::new("stack").line(&event, EpochMs(5)).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["CredentialsRefused"], &line["location"]), (&json!(1), &json!("loc")));
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "CredentialsRefused");
+        assert!(!line.to_string().contains("said by GHL"));
     }
 }

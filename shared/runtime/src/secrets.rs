@@ -74,7 +74,8 @@ fn file(_: &Path) -> Result<Secret, String> {
     Err("files are read on Unix systems only".to_owned())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
