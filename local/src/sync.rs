@@ -10,7 +10,7 @@ use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKe
 use ghl_sync_engine::ports::{Clock, Loaded, PortError};
 use ghl_sync_runtime::SystemClock;
 
-use crate::cli::SyncArgs;
+use crate::cli::{ApiArg, SyncArgs};
 use crate::import::{self, ImportOptions};
 use crate::progress::Progress;
 use crate::report::{
@@ -36,6 +36,9 @@ const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 const STALLED: Duration = Duration::from_secs(180);
 
 pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
+    if args.oauth && args.ghl.api == ApiArg::V1 {
+        return Err("--oauth is of API v2: the legacy API knows keys only".into());
+    }
     let contacts = read(args.csv.as_deref(), args.records)?;
     let locations = locations(&args.ghl.location, args.locations)?;
     let records: Vec<PutRecord> = contacts
