@@ -11,6 +11,7 @@ mod ledger;
 mod pacing;
 mod precedence;
 mod retry_class;
+mod room;
 mod rules;
 mod wait;
 
@@ -25,5 +26,6 @@ pub use ledger::Ledger;
 pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub use retry_class::{Class, classify};
+pub use room::Room;
 pub use rules::{BreakerRules, Rules};
 pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

@@ -12,6 +12,10 @@ use crate::domain::{EpochMs, Pace, Quota};
 const SPACING_PERCENT: u32 = 102;
 /// A limit that was lowered recovers by this share of the configured one (a 50th) in each window.
 const RECOVERY_PARTS: u32 = 50;
+/// What others used is given back in equal parts over so many windows.
+const OTHERS_WINDOWS: u32 = 5;
+/// What passed unused of the last such part of a window is made up for.
+const CATCH_UP: u32 = 33;
 /// Without a 429 for this long, bursts are tried again.
 const SPACED_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,13 +54,7 @@ impl Pacing {
     /// The quota to keep to now: never more than `configured`.
     #[must_use]
     pub fn pace(&self, now: EpochMs, configured: Pace) -> Pace {
-        let mut pace = match self.told {
-            Some(told) if told.window == configured.window => {
-                Pace { limit: told.limit.min(configured.limit), ..configured }
-            }
-            Some(told) if told.rate() < configured.rate() => told,
-            _ => configured,
-        };
+        let mut pace = self.quota(configured);
         let others = self.others(now, pace.window);
         pace.limit = at_least_one(pace.limit.get().saturating_sub(others));
         if let Some(spaced) = self.spaced {
@@ -69,6 +67,23 @@ impl Pacing {
     #[must_use]
     pub fn told(&self) -> Option<Pace> {
         self.told
+    }
+
+    /// The quota, whoever uses it.
+    fn quota(&self, configured: Pace) -> Pace {
+        match self.told {
+            Some(told) if told.window == configured.window => {
+                Pace { limit: told.limit.min(configured.limit), ..configured }
+            }
+            Some(told) if told.rate() < configured.rate() => told,
+            _ => configured,
+        }
+    }
+
+    /// Whether others use the quota, too.
+    #[must_use]
+    pub fn is_shared(&self, now: EpochMs, configured: Pace) -> bool {
+        self.others(now, self.quota(configured).window) > 0
     }
 
     /// Whether calls are evenly spaced.
@@ -87,20 +102,23 @@ impl Pacing {
         let mut next = spaced.next_at;
         let mut kept = Vec::with_capacity(permits.len());
         for permit in permits {
+            next = next.max(permit - pace.window / CATCH_UP);
             let at = permit.max(next);
             if at > horizon {
                 break;
             }
             kept.push(at);
-            next = at + interval(pace);
+            next = next + interval(pace);
         }
         kept
     }
 
-    /// Takes note of the last of the permits that [`Pacing::space`] gave.
-    pub fn leased_until(&mut self, last: EpochMs, pace: Pace) {
+    /// Takes note of the permits that [`Pacing::space`] gave.
+    pub fn leased(&mut self, permits: &[EpochMs], pace: Pace) {
         if let Some(spaced) = &mut self.spaced {
-            spaced.next_at = spaced.next_at.max(last + interval(pace));
+            for permit in permits {
+                spaced.next_at = spaced.next_at.max(*permit - pace.window / CATCH_UP) + interval(pace);
+            }
         }
     }
 
@@ -132,15 +150,16 @@ impl Pacing {
 
     /// GHL answered 429 although the ledger allowed the call.
     pub fn throttled(&mut self, now: EpochMs, configured: Pace) {
+        let quota = self.quota(configured);
         let pace = self.pace(now, configured);
-        if self.others(now, pace.window) > 0 {
-            return; // Others took what we thought was ours; that is kept free for them from now on.
-        }
+        let others = self.others(now, quota.window);
         match &mut self.spaced {
             // This server does not count as the ledger assumes: no more bursts.
-            None => self.spaced = Some(Spaced { next_at: now, at: now, limit: pace.limit }),
+            None => self.spaced = Some(Spaced { next_at: now, at: now, limit: quota.limit }),
             // One volley of 429s is one lesson.
             Some(spaced) if now.since(spaced.at) < pace.window => {}
+            // Others took what we thought was ours; that is kept free for them from now on.
+            Some(spaced) if others > 0 => spaced.at = now,
             Some(spaced) => {
                 spaced.limit = at_least_one(pace.limit.get() * 4 / 5);
                 spaced.at = now;
@@ -155,13 +174,14 @@ impl Pacing {
         }
     }
 
-    /// What to keep free for others: what they used, halved every two windows since.
+    /// What to keep free for others: what they used, a little less with each window since, nothing in the end.
     fn others(&self, now: EpochMs, window: Duration) -> u32 {
         let Some(others) = self.others else {
             return 0;
         };
-        let halvings = now.since(others.at).as_millis() / (2 * window.as_millis()).max(1);
-        others.calls.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0)
+        let span = (window * OTHERS_WINDOWS).as_millis().max(1);
+        let left = span.saturating_sub(now.since(others.at).as_millis());
+        u32::try_from((u128::from(others.calls) * left).div_ceil(span)).unwrap_or(u32::MAX)
     }
 }
 
@@ -223,9 +243,11 @@ mod tests {
         // An answer that shows fewer changes nothing yet.
         pacing.observe(T0, &told(100, 80), 20, CONFIGURED);
         assert_eq!(limit(&pacing, T0), 70);
-        assert_eq!(limit(&pacing, T0 + 2 * W), 85);
-        assert_eq!(limit(&pacing, T0 + 4 * W), 93);
-        assert_eq!(limit(&pacing, T0 + 20 * W), 100);
+        assert_eq!(limit(&pacing, T0 + W), 76);
+        assert_eq!(limit(&pacing, T0 + 4 * W), 94);
+        assert!(pacing.is_shared(T0 + 4 * W, CONFIGURED));
+        assert_eq!(limit(&pacing, T0 + 5 * W), 100);
+        assert!(!pacing.is_shared(T0 + 5 * W, CONFIGURED));
     }
 
     #[test]
@@ -254,12 +276,26 @@ mod tests {
     }
 
     #[test]
-    fn a_429_that_others_caused_does_not_end_bursts() {
+    fn a_429_while_others_call_ends_bursts_but_lowers_no_limit() {
         let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 0), 60, CONFIGURED);
+        for at in [T0, T0 + 2 * W] {
+            pacing.observe(at, &told(100, 0), 60, CONFIGURED);
+            pacing.throttled(at, CONFIGURED);
+            assert!(pacing.is_spaced());
+            assert_eq!(limit(&pacing, at), 60);
+        }
+    }
+
+    #[test]
+    fn spaced_calls_make_up_for_a_moment_that_passed_unused_and_for_no_more() {
+        let mut pacing = Pacing::default();
         pacing.throttled(T0, CONFIGURED);
-        assert!(!pacing.is_spaced());
-        assert_eq!(limit(&pacing, T0), 60);
+        let later = T0 + W;
+        let permits = pacing.space(vec![later; 5], CONFIGURED, later + W);
+        let in_ms = [0, 0, 0, 3, 105].map(|ms| later + Duration::from_millis(ms));
+        assert_eq!(permits, in_ms);
+        pacing.leased(&permits, CONFIGURED);
+        assert_eq!(pacing.next_at(later), later + Duration::from_millis(207));
     }
 
     #[test]

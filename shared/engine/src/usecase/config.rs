@@ -57,8 +57,8 @@ impl Default for EngineConfig {
             late_arrival: Duration::from_secs(5),
             search_lag: Duration::from_secs(30),
             index_lag: Duration::from_secs(10),
-            lease_size: 25,
-            lease_ahead: Duration::from_millis(2500),
+            lease_size: 50,
+            lease_ahead: Duration::from_millis(5000),
             patience: Duration::from_millis(2500),
             early: Duration::from_millis(1000),
         }

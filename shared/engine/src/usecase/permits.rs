@@ -10,7 +10,7 @@ use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
 use crate::domain::{Answer, Call, Endpoint, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
-use crate::policy::{Admission, Class, Leased, PauseReason, Run, Signal, WaitReason, WaitUntil, classify};
+use crate::policy::{Admission, Class, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
 /// The permits of one run, shared by its workers.
@@ -29,6 +29,8 @@ struct Shared<'e> {
     fleet: FleetSession<'e>,
     /// Leased and not used yet.
     pool: VecDeque<Permit>,
+    /// What is left of a quota that others use, too.
+    room: Option<Room>,
     /// Records that have not made their first call.
     to_start: u32,
     /// What ended the batch, if anything did.
@@ -102,7 +104,7 @@ impl<'e> Permits<'e> {
         (session, fleet): (GateSession<'e>, FleetSession<'e>),
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
-        let shared = Shared { session, fleet, pool, to_start: 0, stopped: None };
+        let shared = Shared { session, fleet, pool, room: None, to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, shared: Mutex::new(shared) }
     }
 
@@ -195,6 +197,9 @@ impl<'e> Permits<'e> {
             Admission::WaitUntil(_) if probe_is_ours => true,
             Admission::WaitUntil(at) => return Step::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
         };
+        if let Err(at) = shared.take_room(now) {
+            return Step::Wait(WaitUntil { at, reason: WaitReason::Pace });
+        }
         if from_pool && let Some(permit) = shared.pool.pop_front() {
             return Step::Use(permit);
         }
@@ -271,7 +276,8 @@ impl<'e> Permits<'e> {
             took: now.since(sent_at),
         });
         let backoff = config.backoff.delay(wanted.attempt, dice.roll());
-        let pause = class.as_ref().and_then(|class| pause_until(config, &reply.quota, class, backoff, now));
+        let told = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
+        let pause = class.as_ref().and_then(|class| pause_until(config, &told, class, backoff, now));
         let lessons = lessons(&reply, class.as_ref(), pause, operation, now);
         self.settle(sent_at, &reply, lessons).await;
         // What GHL asks for is never shortened.
@@ -296,8 +302,11 @@ impl<'e> Permits<'e> {
         let mut tell_all = false;
         if reply.quota != Quota::default() {
             let window = reply.quota.interval.unwrap_or(shared.session.rules().pace.window);
-            let counted = shared.session.view().ledger().counted_since(sent_at - window);
-            let ours = counted.saturating_sub(u32::try_from(shared.pool.len()).unwrap_or(u32::MAX));
+            let ledger = shared.session.view().ledger();
+            let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
+            let ours = ledger.counted_since(sent_at - window).saturating_sub(unused);
+            let under_way = ledger.out().saturating_sub(unused);
+            shared.room = reply.quota.remaining.map(|remaining| Room::told(now, remaining, under_way, window));
             tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
         let was = shared.session.view().breaker().clone();
@@ -380,6 +389,20 @@ impl<'e> Permits<'e> {
     pub(super) fn close(self) -> ((GateSession<'e>, FleetSession<'e>), u32, Option<WaitUntil>) {
         let Shared { session, fleet, pool, stopped, .. } = self.shared.into_inner();
         ((session, fleet), u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
+    }
+}
+
+impl Shared<'_> {
+    /// Where others use the quota, too, room comes back bit by bit: the interval says nothing about how long to wait.
+    fn without_interval_if_shared(&self, quota: Quota, now: EpochMs) -> Quota {
+        let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
+        Quota { interval: quota.interval.filter(|_| !is_shared), ..quota }
+    }
+
+    /// Takes room for one call, where others use the quota, too.
+    fn take_room(&mut self, now: EpochMs) -> Result<(), EpochMs> {
+        let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
+        self.room.as_mut().filter(|_| is_shared).map_or(Ok(()), |room| room.take(now))
     }
 }
 

@@ -275,7 +275,7 @@ impl Gate {
         };
         self.ledger.prune(now, pace.window.max(rules.pace.window) + rules.clock_skew);
         self.ledger.lend(&run.holder, u32::try_from(permits.len()).unwrap_or(u32::MAX), run.until);
-        self.pacing.leased_until(last, pace);
+        self.pacing.leased(&permits, pace);
         if probe {
             self.breaker.probe(last + rules.request_timeout + 2 * rules.late_arrival);
             return Leased::Probe(last);
