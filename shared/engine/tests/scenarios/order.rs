@@ -1,6 +1,7 @@
 //! In which order records go out, and when.
 
 use ghl_sync_engine::domain::{Priority, PutRecord};
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
 
 use crate::fixtures::{Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc};
@@ -74,4 +75,29 @@ fn a_record_that_is_due_later_is_not_sent_before() {
         }
         world.run_until_settled(10 * MINUTE).await.unwrap();
     });
+}
+
+#[test]
+fn a_high_record_put_behind_50_000_low_ones_reaches_ghl_with_the_next_batch_and_low_goes_on() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put_only(&with_priority(0..50_000, Priority::Low).collect::<Vec<_>>()).await.unwrap();
+        world.engine.fan_out(&loc().into()).await.unwrap();
+        world.run_for(MINUTE).await;
+        let put_at = world.clock.now();
+        world.put(&with_priority(60_000..60_200, Priority::High).collect::<Vec<_>>()).await.unwrap();
+        world.run_for(10 * SECOND).await;
+        let sent = world.sent_to(&email(60_000));
+        assert!(sent.len() == 1 && put_at.until(sent[0]) <= 10 * SECOND, "{sent:?}");
+        world.run_for(10 * SECOND).await;
+        let since = world.ghl.arrivals().into_iter().filter(|call| call.sent_at >= put_at + 10 * SECOND);
+        let is_low = |subject: &str| (0..50_000).contains(&number_of(subject));
+        let (low, high): (Vec<_>, Vec<_>) = since.partition(|call| is_low(&call.subject));
+        assert!(low.len() >= 5 && high.len() >= 50, "{} low, {} high in 10 s", low.len(), high.len());
+    });
+}
+
+/// Of `c7@example.test`, the 7.
+fn number_of(email: &str) -> usize {
+    email.trim_start_matches('c').split('@').next().unwrap().parse().unwrap()
 }

@@ -206,6 +206,7 @@ fn engine(vars: &mut Variables) -> EngineConfig {
         },
         batch_size: vars.number("GHL_SYNC_BATCH_SIZE", 50, 1..=500),
         concurrency: vars.number("GHL_SYNC_CONCURRENCY", 5, 1..=100),
+        max_rounds: vars.number("GHL_SYNC_MAX_ATTEMPTS", 10, 1..=100),
         ..defaults
     }
 }

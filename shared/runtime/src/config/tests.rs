@@ -54,12 +54,13 @@ fn every_name_of_the_specification_is_read() {
         ("GHL_CIRCUIT_RESET_TIMEOUT", "1234"),
         ("GHL_SYNC_BATCH_SIZE", "20"),
         ("GHL_SYNC_CONCURRENCY", "2"),
+        ("GHL_SYNC_MAX_ATTEMPTS", "4"),
     ]))
     .unwrap();
     let ms = Duration::from_millis;
     assert_eq!(config.engine.backoff, Backoff { max_retries: 3, base: ms(200), max: ms(9000), jitter: ms(77) });
     assert_eq!(config.engine.breaker, BreakerRules { threshold: 7, reset: ms(1234) });
-    assert_eq!((config.engine.batch_size, config.engine.concurrency), (20, 2));
+    assert_eq!((config.engine.batch_size, config.engine.concurrency, config.engine.max_rounds), (20, 2, 4));
     let without = Config::from_vars(with(&[("GHL_RATE_LIMIT_JITTER", "false")])).unwrap();
     assert_eq!(without.engine.backoff.jitter, Duration::ZERO);
 }
