@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Pull(PullArgs),
     /// Make a key for the HTTP API.
     Key(KeyArgs),
+    /// Live through simulated worlds in which everything goes wrong, and look whether a rule is broken.
+    Simulate(SimulateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +167,34 @@ pub(crate) struct KeyArgs {
     /// What the key is called in logs.
     #[arg(long, value_name = "NAME", default_value = "operator", value_parser = key_name)]
     pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// So many worlds, each made from a seed of its own.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) seeds: u64,
+    /// The first seed.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) from: u64,
+    /// Begin no further world after this time.
+    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    pub(crate) within: Option<Duration>,
+    /// Threads; one a core, unless said.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Run the world of this seed again, and make it smaller if it breaks a rule.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "within", "scenario", "pacing"])]
+    pub(crate) seed: Option<u64>,
+    /// Run the world of this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "from", "within", "pacing"])]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Measure the pace against what is possible, in 50 simulated minutes each.
+    #[arg(long, conflicts_with_all = ["seeds", "from", "within"])]
+    pub(crate) pacing: bool,
+    /// Write the report to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// A time, or a span before now.

@@ -11,6 +11,7 @@ mod progress;
 mod pull;
 mod report;
 pub mod sandbox;
+mod simulate;
 pub mod stack;
 mod sync;
 mod tally;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Sandbox(args) => up::sandbox(args).await,
         Command::Pull(args) => pull::run(args).await,
         Command::Key(args) => key(&args),
+        Command::Simulate(args) => simulate::run(&args),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");

@@ -1,0 +1,117 @@
+//! Many seeds, on all cores.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::rules::Broken;
+use crate::run::{Figures, run};
+use crate::scenario::Scenario;
+use crate::shrink::shrink;
+
+/// Shrinking takes as long as hundreds of seeds: it is done for the first of the broken ones only.
+const MOST_SHRUNK: usize = 5;
+
+/// So many seeds, from this one on.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign {
+    /// The first.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What came of a campaign.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CampaignReport {
+    /// The first seed.
+    pub from: u64,
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Those that broke a rule.
+    pub broken: Vec<BrokenSeed>,
+    /// Calls that were made.
+    pub calls: u64,
+    /// Of these, how many a quota did not allow, in worlds where that may be.
+    pub throttled: u64,
+    /// Invocations that were begun.
+    pub invocations: u64,
+    /// Of these, how many died.
+    pub died: u64,
+    /// Records that GHL has.
+    pub accepted: u64,
+    /// Records that failed for good.
+    pub failed: u64,
+    /// Simulated time.
+    pub simulated_hours: f64,
+}
+
+/// A seed that broke a rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct BrokenSeed {
+    /// The seed.
+    pub seed: u64,
+    /// What it broke.
+    pub broken: Vec<Broken>,
+    /// The command that runs it again.
+    pub replay: String,
+    /// A smaller scenario that breaks the same rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Scenario>,
+}
+
+impl Campaign {
+    /// Runs it. `on_seed` is told after each seed how many are done, and whether another shall be begun.
+    pub fn run(self, on_seed: impl Fn(u64) -> bool + Sync) -> CampaignReport {
+        let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let report = Mutex::new(CampaignReport { from: self.from, ..CampaignReport::default() });
+        std::thread::scope(|threads| {
+            for _ in 0..self.threads.max(1) {
+                threads.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= self.seeds {
+                            return;
+                        }
+                        run_seed(self.from + number, &report);
+                        if !on_seed(done.fetch_add(1, Ordering::Relaxed) + 1) {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.broken.sort_by_key(|broken| broken.seed);
+        for broken in report.broken.iter_mut().take(MOST_SHRUNK) {
+            broken.shrunk = Some(shrink(&Scenario::of_seed(broken.seed)));
+        }
+        report
+    }
+}
+
+fn run_seed(seed: u64, report: &Mutex<CampaignReport>) {
+    let outcome = run(&Scenario::of_seed(seed));
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.add(&outcome.figures);
+    if !outcome.broken.is_empty() {
+        let replay = format!("cargo local simulate --seed {seed}");
+        report.broken.push(BrokenSeed { seed, broken: outcome.broken, replay, shrunk: None });
+    }
+}
+
+impl CampaignReport {
+    fn add(&mut self, figures: &Figures) {
+        self.seeds += 1;
+        self.calls += figures.calls;
+        self.throttled += figures.throttled;
+        self.invocations += figures.invocations;
+        self.died += figures.died;
+        self.accepted += figures.accepted;
+        self.failed += figures.failed;
+        self.simulated_hours += figures.simulated_s / 3600.0;
+    }
+}

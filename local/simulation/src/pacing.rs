@@ -1,0 +1,196 @@
+//! How near the pace comes to what is possible: a backlog that never ends, for fifty simulated minutes.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use ghl_sync_engine::domain::{Contact, LocationId, Pace, Payload, Priority, PutRecord, RecordId};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{Counting, Op, Setup, World, block_on_paused};
+use serde::{Deserialize, Serialize};
+
+use crate::stage::ms;
+
+/// GHL's usual quota.
+const LIMIT: u32 = 100;
+const WINDOW: Duration = Duration::from_secs(10);
+/// What two clocks may differ by.
+const SKEW: Duration = Duration::from_millis(50);
+/// Before we measure, the pace settles.
+const SETTLE: Duration = Duration::from_secs(60);
+/// How long we measure.
+const MEASURE: Duration = Duration::from_secs(50 * 60);
+/// Records that are put again and again, over all locations.
+const RECORDS: usize = 400;
+
+/// A server, and who calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacingCase {
+    /// How it counts its windows.
+    pub counting: Counting,
+    /// The mean round trip.
+    pub round_trip_ms: u64,
+    /// Locations that share the quota and take turns.
+    pub holders: usize,
+    /// Whether somebody else takes a third of the quota.
+    pub others: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PacingRow {
+    /// The case.
+    #[serde(flatten)]
+    pub case: PacingCase,
+    /// Calls of ours that were allowed.
+    pub calls: u64,
+    /// Calls of ours that were allowed ÷ calls that are possible for us: the limit (less what the other one takes) per
+    /// window, mean round trip and clock skew.
+    pub of_possible: f64,
+    /// Of our calls, the share that was answered with 429.
+    pub throttled: f64,
+    /// Gate writes a call.
+    pub gate_writes: f64,
+    /// Most calls of ours within any window.
+    pub fullest_window: usize,
+}
+
+/// The cases of the table.
+#[must_use]
+pub fn pacing_cases() -> Vec<PacingCase> {
+    let mut cases = Vec::new();
+    for counting in [Counting::Sliding, Counting::Fixed] {
+        for round_trip_ms in [165, 265, 405] {
+            for holders in [1, 4, 20] {
+                cases.push(PacingCase { counting, round_trip_ms, holders, others: false });
+            }
+        }
+        cases.push(PacingCase { counting, round_trip_ms: 265, holders: 1, others: true });
+    }
+    for round_trip_ms in [165, 265, 405] {
+        cases.push(PacingCase { counting: Counting::Approximate, round_trip_ms, holders: 1, others: false });
+    }
+    cases
+}
+
+/// Measures `case`.
+#[must_use]
+pub fn pacing(case: PacingCase) -> PacingRow {
+    block_on_paused(measure(case))
+}
+
+async fn measure(case: PacingCase) -> PacingRow {
+    let world = case.setup().start();
+    let locations: Vec<LocationId> = case.locations().collect();
+    if let (true, Some(location)) = (case.others, locations.first()) {
+        tokio::spawn(others(world.clone(), location.clone()));
+    }
+    let measured = async {
+        tokio::time::sleep(SETTLE).await;
+        let (calls, refused, writes) = counts(&world);
+        tokio::time::sleep(MEASURE).await;
+        let (calls_then, refused_then, writes_then) = counts(&world);
+        (calls_then - calls, refused_then - refused, writes_then - writes)
+    };
+    let feed = feed(&world, &locations);
+    let (calls, refused, writes) = match select(pin!(measured), pin!(feed)).await {
+        Either::Left((counted, _)) => counted,
+        Either::Right((never, _)) => match never {},
+    };
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let share = |part: u64| part as f64 / calls.max(1) as f64;
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let allowed = (calls - refused) as f64;
+    PacingRow {
+        case,
+        calls: calls - refused,
+        of_possible: allowed / case.possible(),
+        throttled: share(refused),
+        gate_writes: share(writes),
+        fullest_window: world.ghl.fullest_window(WINDOW),
+    }
+}
+
+fn counts(world: &World) -> (u64, u64, u64) {
+    (world.ghl.calls(), world.ghl.over_quota() as u64, world.faults.calls(Op::GateReplace))
+}
+
+impl PacingCase {
+    fn setup(self) -> Setup {
+        let limit = NonZeroU32::new(LIMIT).unwrap_or(NonZeroU32::MIN);
+        let mut setup = Setup { seed: 7, clock_skew: SKEW, ..Setup::default() };
+        let settings = setup.locations.values().next().cloned();
+        setup.locations = self.locations().filter_map(|name| Some((name, settings.clone()?))).collect();
+        setup.ghl.pace = Pace { limit, window: WINDOW };
+        setup.ghl.counting = self.counting;
+        setup.ghl.shared_quota = true;
+        // 100 ms on the way there and back, the rest at the server.
+        let work = self.round_trip_ms - 100;
+        setup.ghl.network_ms = 20..=80;
+        setup.ghl.work_ms = work / 2..=work + work / 2;
+        setup.index_lag = Duration::ZERO..=ms(500);
+        setup.store_ms = 1..=4;
+        setup
+    }
+
+    fn locations(self) -> impl Iterator<Item = LocationId> {
+        (0..self.holders).filter_map(|n| LocationId::new(format!("loc{n}")).ok())
+    }
+
+    /// Calls that are possible in the time that we measure.
+    fn possible(self) -> f64 {
+        let ours = if self.others { f64::from(LIMIT) * 2.0 / 3.0 } else { f64::from(LIMIT) };
+        ours * MEASURE.as_secs_f64() / (WINDOW + SKEW + ms(self.round_trip_ms)).as_secs_f64()
+    }
+}
+
+/// Keeps all records due, with newer content each time. (The gate is told once: what is due is found.)
+async fn feed(world: &World, locations: &[LocationId]) -> Infallible {
+    let mut version = 0;
+    loop {
+        for (n, location) in (0..RECORDS).zip(locations.iter().cycle()) {
+            let Some(put) = record(location, n, version) else { continue };
+            if world.outbox.record(location, &put.key()).is_some_and(|record| record.due_at.is_some()) {
+                continue;
+            }
+            // The store in memory does not fail.
+            let _ = world.engine.ports().outbox.put(&put, world.clock.now()).await;
+        }
+        if version == 0 {
+            for scope in world.engine.ports().directory.scopes().await.unwrap_or_default() {
+                let _ = world.engine.fan_out(&scope).await;
+            }
+        }
+        version += 1;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
+    let contact = Contact {
+        email: Some(format!("c{n}@example.test")),
+        first_name: Some(version.to_string()),
+        ..Contact::default()
+    };
+    Some(PutRecord {
+        location_id: location.clone(),
+        id: RecordId::new(format!("c{n}")).ok()?,
+        payload: Payload::Contact(contact),
+        priority: Priority::Normal,
+        ghl_id: None,
+    })
+}
+
+/// Somebody else, who takes a third of the quota at random times.
+async fn others(world: Arc<World>, location: LocationId) {
+    let dice = world.dice.fork();
+    let mean = 3 * u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX) / u64::from(LIMIT);
+    loop {
+        tokio::time::sleep(ms(dice.within(0..=2 * mean))).await;
+        world.ghl.others_call(&location, 1);
+    }
+}

@@ -1,0 +1,167 @@
+//! A scenario from a seed.
+
+use std::num::NonZeroU32;
+
+use ghl_sync_engine::domain::{LocationId, Priority};
+use ghl_sync_engine::testing::{Counting, Op, PortFault, TestDice};
+
+use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span, Trouble, What};
+
+/// Puts and troubles begin within this time.
+const BUSY_MS: u64 = 300_000;
+
+impl Scenario {
+    /// The scenario of `seed`: small, and different from all others in as many ways as possible.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Scenario {
+        let chance = Chance(TestDice::seeded(seed ^ 0x5ce7_a210));
+        let locations = locations(&chance);
+        let quota = Limit {
+            limit: NonZeroU32::new(chance.one_of(&[2, 5, 20, 100])).unwrap_or(NonZeroU32::MIN),
+            window_ms: chance.one_of(&[1000, 10_000, 10_000]),
+        };
+        let puts = puts(&chance, locations.len());
+        let troubles = (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len())).collect();
+        Scenario {
+            about: String::new(),
+            seed,
+            locations,
+            quota,
+            server: server(&chance, quota),
+            hosts: hosts(&chance),
+            puts,
+            troubles,
+            expect: Expect::default(),
+        }
+    }
+}
+
+fn locations(chance: &Chance) -> Vec<Place> {
+    let count = chance.one_of(&[1, 1, 2, 3]);
+    let shares = count > 1 && chance.in_ten(3);
+    (0..count)
+        .filter_map(|n| {
+            let scope = if shares { 0 } else { n };
+            Some(Place {
+                name: LocationId::new(format!("loc{n}")).ok()?,
+                scope: LocationId::new(format!("loc{scope}")).ok()?,
+            })
+        })
+        .collect()
+}
+
+fn server(chance: &Chance, quota: Limit) -> Server {
+    let told_less = chance.in_ten(1) && quota.limit.get() > 4;
+    let network = chance.one_of(&[5, 20, 60]);
+    let work = chance.one_of(&[20, 80, 150]);
+    Server {
+        limit: NonZeroU32::new(quota.limit.get() / 2).filter(|_| told_less),
+        counting: chance.one_of(&[Counting::Sliding, Counting::Fixed, Counting::Sliding, Counting::Approximate]),
+        headers: chance.in_ten(8),
+        retry_after_ms: chance.in_ten(3).then(|| chance.within(500, 20_000)),
+        daily_limit: chance.in_ten(1).then(|| chance.within(20, 200)),
+        network_ms: (chance.within(0, network), 2 * network),
+        work_ms: (chance.within(0, work), 3 * work),
+        search_lag_ms: chance.within(0, 30_000),
+    }
+}
+
+fn hosts(chance: &Chance) -> Hosts {
+    Hosts {
+        clock_skew_ms: chance.one_of(&[0, 20, 50]),
+        function_timeout_ms: chance.one_of(&[60_000, 60_000, 30_000]),
+        visibility_ms: chance.one_of(&[20_000, 90_000, 360_000]),
+        store_ms: chance.one_of::<Span>(&[(0, 0), (1, 4), (2, 40)]),
+        index_lag_ms: chance.one_of::<Span>(&[(0, 0), (0, 1000), (0, 5000), (2000, 9000)]),
+        batch_size: chance.one_of(&[1, 4, 10, 50, 50]),
+        concurrency: 5,
+    }
+}
+
+fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
+    let count = chance.within(1, 5);
+    (0..count)
+        .map(|n| {
+            let first = u32::try_from(chance.within(0, 10)).unwrap_or(0);
+            let contacts = u32::try_from(chance.within(0, 25)).unwrap_or(0);
+            // Each deal has its contact.
+            let deals =
+                if chance.in_ten(3) { u32::try_from(chance.within(0, 5)).unwrap_or(0).min(contacts) } else { 0 };
+            let nameless = u32::try_from(n * 100).unwrap_or(0);
+            Puts {
+                at_ms: if n == 0 { 0 } else { chance.within(0, BUSY_MS) },
+                location: usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0),
+                contacts: (first, first + contacts),
+                deals: (first, first + deals),
+                nameless: if chance.in_ten(2) { (nameless, nameless + 2) } else { (0, 0) },
+                priority: chance.one_of(&Priority::ALL),
+                starts: chance.in_ten(5),
+                dies: chance.in_ten(1),
+            }
+        })
+        .collect()
+}
+
+fn trouble(chance: &Chance, locations: usize) -> Trouble {
+    let from_ms = chance.within(0, BUSY_MS);
+    let what = what(chance, usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0));
+    Trouble {
+        from_ms,
+        until_ms: from_ms + chance.one_of(&[1000, 20_000, 120_000, 600_000]),
+        per_mille: chance.one_of(&[20, 100, 300, 1000]),
+        what,
+    }
+}
+
+fn what(chance: &Chance, location: usize) -> What {
+    match chance.within(0, 19) {
+        0 => What::Status(chance.one_of(&[500, 502, 503, 504, 408])),
+        1 => What::DoneBut(chance.one_of(&[500, 502, 504])),
+        2 => What::NoAnswer { done: chance.in_ten(5) },
+        3 => What::ArrivesLate(chance.within(0, 5000)),
+        4 => What::Unreachable,
+        5 => What::TooMany { retry_after_ms: chance.in_ten(5).then(|| chance.within(1, 60_000)) },
+        6 => What::TokenExpired { location },
+        7 => What::Others { location, every_ms: chance.within(50, 2000), burst: chance.one_of(&[1, 1, 10]) },
+        8 => What::MessageLost,
+        9 => What::MessageLate(chance.within(0, 120_000)),
+        10 => What::MessageTwice(chance.within(0, 60_000)),
+        11 => What::ByHand { location, every_ms: chance.within(500, 20_000) },
+        12..=14 => What::Store {
+            op: chance.one_of(&[
+                None,
+                Some(Op::GateReplace),
+                Some(Op::GateLoad),
+                Some(Op::OutboxSettle),
+                Some(Op::OutboxLoad),
+                Some(Op::OutboxDue),
+                Some(Op::QueueSend),
+                Some(Op::GateKick),
+                Some(Op::OutboxPut),
+            ]),
+            fault: chance.one_of(&[PortFault::Refused, PortFault::Unanswered, PortFault::Hangs]),
+        },
+        15 => What::DiesWithin(chance.within(1, 30_000)),
+        16 | 17 => What::DiesAtAwait(chance.within(1, 200)),
+        18 => What::AllDie,
+        _ => What::Status(chance.one_of(&[400, 404, 422])),
+    }
+}
+
+/// Chance, in the words of this file.
+struct Chance(TestDice);
+
+impl Chance {
+    fn within(&self, least: u64, most: u64) -> u64 {
+        self.0.within(least..=most)
+    }
+
+    fn in_ten(&self, tenths: u64) -> bool {
+        self.within(1, 10) <= tenths
+    }
+
+    fn one_of<T: Clone>(&self, choices: &[T]) -> T {
+        let index = usize::try_from(self.within(0, choices.len() as u64 - 1)).unwrap_or(0);
+        choices[index].clone()
+    }
+}

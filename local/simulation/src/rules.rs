@@ -1,0 +1,251 @@
+//! What must hold in every world, after every step and at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{EpochMs, ErrorCode, LocationId, Payload, Record, RecordKey, ScopeId};
+use ghl_sync_engine::policy::{Breaker, Gate};
+use ghl_sync_engine::testing::{Arrival, Noted, Op, World};
+use ghl_sync_engine::usecase::RecordResult;
+use serde::Serialize;
+
+use crate::run::waits_for_ever;
+use crate::scenario::{Scenario, What};
+use crate::stage::{NAMELESS, ms};
+
+/// Clocks may differ by this much.
+const SKEW: Duration = Duration::from_millis(50);
+/// Fewer invocations that died cannot make a record look as if it had killed them.
+const DEATHS_OF_A_SUSPECT: u64 = 5;
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// Which.
+    pub rule: &'static str,
+    /// How.
+    pub how: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.how)
+    }
+}
+
+/// Watches each gate that is written, and remembers what stood there when.
+#[derive(Clone, Default)]
+pub(crate) struct GateWatch(Arc<Mutex<Watched>>);
+
+#[derive(Default)]
+struct Watched {
+    broken: Vec<Broken>,
+    /// For each scope, what forbade calls from when on.
+    history: BTreeMap<ScopeId, Vec<(EpochMs, Closed)>>,
+}
+
+/// Until when a gate forbids all calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closed {
+    pause: Option<EpochMs>,
+    open: Option<EpochMs>,
+}
+
+impl GateWatch {
+    /// Watches `world`, in which no more than `limit` permits may be out.
+    pub(crate) fn of(world: &World, limit: u32) -> GateWatch {
+        let watch = GateWatch::default();
+        let watching = watch.clone();
+        world.gates.watch(move |now, scope, before, after| watching.see(now, scope, before, after, limit));
+        watch
+    }
+
+    fn see(&self, now: EpochMs, scope: &ScopeId, before: &Gate, after: &Gate, limit: u32) {
+        let mut watched = self.lock();
+        watched.broken.extend(broken_by_write(now, scope, before, after, limit));
+        let open = match after.breaker() {
+            Breaker::Open { until, .. } => Some(*until),
+            Breaker::Closed { .. } | Breaker::HalfOpen { .. } => None,
+        };
+        let closed = Closed { pause: after.pause().map(|pause| pause.until), open };
+        let history = watched.history.entry(scope.clone()).or_default();
+        if history.last().is_none_or(|(_, last)| *last != closed) {
+            history.push((now, closed));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was broken by a write, or by a call that the gate forbade when it was sent.
+    pub(crate) fn broken(&self, scenario: &Scenario, arrivals: &[Arrival]) -> Vec<Broken> {
+        let watched = self.lock();
+        let scope_of = |location: &LocationId| {
+            let place = scenario.locations.iter().find(|place| place.name == *location);
+            place.map(|place| ScopeId::from(place.scope.clone()))
+        };
+        let mut broken = watched.broken.clone();
+        for arrival in arrivals {
+            let Some(history) = scope_of(&arrival.location).and_then(|scope| watched.history.get(&scope)) else {
+                continue;
+            };
+            let known = history.partition_point(|(at, _)| *at < arrival.sent_at);
+            let Some((_, closed)) = known.checked_sub(1).map(|last| history[last]) else { continue };
+            if closed.pause.is_some_and(|until| until > arrival.sent_at + SKEW) {
+                broken.push(Broken { rule: "no call in a pause", how: format!("{arrival:?}, {closed:?}") });
+            }
+            if closed.open.is_some_and(|until| until > arrival.sent_at + SKEW) {
+                broken.push(Broken { rule: "no call past an open breaker", how: format!("{arrival:?}, {closed:?}") });
+            }
+        }
+        broken
+    }
+}
+
+fn broken_by_write(now: EpochMs, scope: &ScopeId, before: &Gate, after: &Gate, limit: u32) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut check = |holds: bool, rule, what: &dyn fmt::Debug| {
+        if !holds {
+            broken.push(Broken { rule, how: format!("{scope} at {now}: {what:?}") });
+        }
+    };
+    let runs = (before.live_run(now + SKEW), after.live_run(now));
+    let one_run = !matches!(runs, (Some(old), Some(new)) if old.holder != new.holder);
+    check(one_run, "one run at a time", &runs);
+    let probe_until = |gate: &Gate| match gate.breaker() {
+        Breaker::HalfOpen { probe_until, .. } => Some(*probe_until),
+        _ => None,
+    };
+    let probes = (probe_until(before).filter(|until| *until > now + SKEW), probe_until(after));
+    let one_probe = !matches!(probes, (Some(old), Some(new)) if old != new);
+    check(one_probe, "one probe at a time", &probes);
+    check(after.generation() >= before.generation(), "the generation never goes back", &after.generation());
+    check(after.ledger().out() <= limit, "no more permits out than the limit", &after.ledger().out());
+    let is_watched = after.look_at().is_some() || (after.live_run(now).is_none() && after.live_plan(now).is_none());
+    check(is_watched, "somebody looks after every plan and run", &after.look_at());
+    broken
+}
+
+/// What was broken in the end: `drained` says whether all records are final.
+pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut rule = |rule, how: Vec<String>| {
+        if !how.is_empty() {
+            broken.push(Broken { rule, how: how.join("; ") });
+        }
+    };
+    let open = if drained { Vec::new() } else { world.outbox.open() };
+    let open = open.iter().filter(|record| !waits_for_ever(world, record));
+    rule("the backlog drains once all is well", open.map(due).collect());
+    let doubles = world.ghl.doubles().into_iter().filter(|double| !may_be_doubled(scenario, world, double));
+    rule("nothing is doubled", doubles.collect());
+    let window = ms(scenario.quota.window_ms);
+    let fullest = world.ghl.fullest_window(window);
+    let too_full = scenario.theorem_holds() && fullest > scenario.quota.limit.get() as usize;
+    rule("no window holds more than the limit", too_full.then(|| format!("{fullest} calls")).into_iter().collect());
+    let refused = scenario.is_never_throttled() && world.ghl.over_quota() > 0;
+    rule("no 429", refused.then(|| format!("{} of them", world.ghl.over_quota())).into_iter().collect());
+    rule("no more calls at once than allowed", too_many_at_once(scenario, world));
+    rule("no record fails without a reason", unexplained(scenario, world));
+    if drained {
+        rule(
+            "ghl has what was accepted",
+            scenario.put_records().iter().filter_map(|(location, key)| stale(world, location, key)).collect(),
+        );
+    }
+    broken
+}
+
+/// A contact with neither e-mail nor phone is created again if nobody could write down that it was.
+fn may_be_doubled(scenario: &Scenario, world: &World, double: &str) -> bool {
+    let is_lost = |what: &What| matches!(what, What::Store { op: None | Some(Op::OutboxSettle), .. });
+    double.contains(NAMELESS) && (world.died() > 0 || scenario.has(is_lost))
+}
+
+fn due(record: &Record) -> String {
+    let Record { location_id, key, version, due_at, not_before, attempts, .. } = record;
+    format!("{location_id} {key} v{version} due {due_at:?} not before {not_before:?} attempts {attempts}")
+}
+
+fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
+    let most = |location: &LocationId| world.ghl.most_at_once(location);
+    let places = scenario.locations.iter().filter(|place| most(&place.name) > scenario.hosts.concurrency);
+    places.map(|place| format!("{} at {}", most(&place.name), place.name)).collect()
+}
+
+/// Results that nothing in the scenario explains: attempts that were counted, and failures.
+fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
+    let explains = |code: ErrorCode| match code {
+        ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized => false,
+        ErrorCode::MaxRetriesExceeded => scenario.has(is_transient),
+        ErrorCode::Ambiguous => scenario.has(is_transient) || world.died() > 0,
+        ErrorCode::Rejected => scenario.has(|what| matches!(what, What::Status(400..=499))),
+        ErrorCode::Internal => world.died() >= DEATHS_OF_A_SUSPECT,
+    };
+    let suspect = |code| code == ErrorCode::Internal && world.died() > 0;
+    world.meter.pick(|at, noted| match noted {
+        Noted::Settled { record, result: result @ RecordResult::Failed(code) } if !explains(*code) => {
+            Some(format!("{record} at {at}: {result:?}"))
+        }
+        Noted::Settled { record, result: result @ RecordResult::Retrying(code) }
+            if !explains(*code) && !suspect(*code) =>
+        {
+            Some(format!("{record} at {at}: {result:?}"))
+        }
+        _ => None,
+    })
+}
+
+fn is_transient(what: &What) -> bool {
+    match what {
+        What::Status(status) | What::DoneBut(status) => *status >= 500 || *status == 408,
+        What::NoAnswer { .. } | What::ArrivesLate(_) | What::Unreachable => true,
+        _ => false,
+    }
+}
+
+impl Scenario {
+    /// Each record that is put.
+    fn put_records(&self) -> BTreeSet<(LocationId, RecordKey)> {
+        let puts = self.puts.iter().flat_map(|puts| self.records(puts));
+        puts.map(|put| (put.location_id.clone(), put.key())).collect()
+    }
+}
+
+/// What is wrong with a record, all being done.
+fn stale(world: &World, location: &LocationId, key: &RecordKey) -> Option<String> {
+    let Some(record) = world.outbox.record(location, key) else {
+        return Some(format!("{key} is gone"));
+    };
+    if waits_for_ever(world, &record) {
+        return None;
+    }
+    let is_final = record.due_at.is_none();
+    let failed = record.accepted_version != Some(record.version);
+    if !is_final {
+        return Some(format!("{key} is due: {record:?}"));
+    }
+    if failed {
+        return failed_without_error(&record);
+    }
+    let there = match &record.payload {
+        Payload::Contact(contact) => match contact.email.as_deref() {
+            Some(email) => world.ghl.contact(location, email).is_some_and(|(_, there, _)| there == *contact),
+            None => true, // Nobody can look for it; doubles are looked for apart.
+        },
+        Payload::Opportunity(deal) => {
+            world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| there == deal)
+        }
+    };
+    (!there).then(|| format!("{key} v{} was accepted, and GHL has something else", record.version))
+}
+
+fn failed_without_error(record: &Record) -> Option<String> {
+    record
+        .last_error
+        .is_none()
+        .then(|| format!("{} v{} is neither due nor accepted nor failed", record.key, record.version))
+}

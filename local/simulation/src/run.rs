@@ -1,0 +1,164 @@
+//! Running one scenario from its beginning to its end.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::Record;
+use ghl_sync_engine::testing::{Op, World, block_on_paused};
+use serde::Serialize;
+
+use crate::rules::{Broken, GateWatch, broken_at_end};
+use crate::scenario::Scenario;
+
+/// When all has been well for this long, nothing may be due any more: a record rests an hour at most.
+const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+/// A day that is used up ends after this.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How often we look whether all is done.
+const LOOK: Duration = Duration::from_secs(2);
+/// After all is done, nothing may happen for this long.
+const SILENCE: Duration = Duration::from_secs(150);
+
+/// What came of a scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The rules that were broken.
+    pub broken: Vec<Broken>,
+    /// Figures of the run.
+    pub figures: Figures,
+}
+
+/// Figures of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Figures {
+    /// Calls that were made.
+    pub calls: u64,
+    /// Of these, how many the quota did not allow.
+    pub throttled: u64,
+    /// Invocations that were begun.
+    pub invocations: u64,
+    /// Of these, how many died.
+    pub died: u64,
+    /// Writes of gates, refused ones included.
+    pub gate_writes: u64,
+    /// Records that GHL has.
+    pub accepted: u64,
+    /// Records that failed for good.
+    pub failed: u64,
+    /// When the last record was final, in seconds.
+    pub drained_s: f64,
+    /// How long it took in the world, in seconds.
+    pub simulated_s: f64,
+    /// The same scenario gives the same number.
+    pub digest: u64,
+}
+
+/// Runs `scenario`.
+#[must_use]
+pub fn run(scenario: &Scenario) -> Outcome {
+    // A panic of ours is caught by the engine; one that is not is a broken rule, too.
+    catch_unwind(AssertUnwindSafe(|| block_on_paused(live(scenario)))).unwrap_or_else(|panic| {
+        let how = panic.downcast::<String>().map_or_else(|_| "no message".to_owned(), |message| *message);
+        Outcome { broken: vec![Broken { rule: "no panic", how }], figures: Figures::default() }
+    })
+}
+
+async fn live(scenario: &Scenario) -> Outcome {
+    let world = scenario.start();
+    let limit = scenario.quota.limit.get();
+    let watch = GateWatch::of(&world, limit);
+    futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
+    let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
+    let drained = drain(&world, PATIENCE + days).await;
+    let drained_s = last_settled_s(&world);
+    let (calls, invocations) = (world.ghl.calls(), world.invocations());
+    if drained {
+        tokio::time::sleep(SILENCE).await;
+    }
+    let mut broken = watch.broken(scenario, &world.ghl.arrivals());
+    broken.extend(broken_at_end(scenario, &world, drained));
+    if drained && world.ghl.calls() > calls {
+        let how = format!("{} calls, {} invocations", world.ghl.calls() - calls, world.invocations() - invocations);
+        broken.push(Broken { rule: "nothing is called when all is done", how });
+    }
+    let figures = figures(&world, drained_s);
+    broken.extend(scenario.expect.broken_by(&figures));
+    Outcome { broken, figures }
+}
+
+/// Waits until all records are final and nobody is at work. Returns whether that came to be.
+async fn drain(world: &World, patience: Duration) -> bool {
+    let began = world.clock.elapsed();
+    while world.clock.elapsed() - began < patience {
+        if world.live() == 0 && world.outbox.open().iter().all(|record| waits_for_ever(world, record)) {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    false
+}
+
+/// Whether it is the opportunity of a contact that is not there or has failed: it waits until a person mends that.
+pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
+    let Some(contact) = &record.waits_for else {
+        return false;
+    };
+    let contact = world.outbox.record(&record.location_id, contact);
+    contact.is_none_or(|contact| contact.due_at.is_none() && contact.ghl_id.is_none())
+}
+
+fn last_settled_s(world: &World) -> f64 {
+    use ghl_sync_engine::testing::Noted;
+    let now = ghl_sync_engine::ports::Clock::now(&world.clock);
+    let last = world.meter.pick(|at, noted| matches!(noted, Noted::Settled { .. }).then_some(at)).pop();
+    let since = last.map_or(Duration::ZERO, |last| now.since(last));
+    world.clock.elapsed().saturating_sub(since).as_secs_f64()
+}
+
+fn figures(world: &World, drained_s: f64) -> Figures {
+    let records = world.outbox.records();
+    let accepted = records.iter().filter(|record| record.accepted_version == Some(record.version)).count();
+    let mut digest = DefaultHasher::new();
+    for arrival in world.ghl.arrivals() {
+        (arrival.sent_at, arrival.at, arrival.subject, arrival.allowed).hash(&mut digest);
+    }
+    Figures {
+        calls: world.ghl.calls(),
+        throttled: world.ghl.over_quota() as u64,
+        invocations: world.invocations(),
+        died: world.died(),
+        gate_writes: world.faults.calls(Op::GateReplace),
+        accepted: accepted as u64,
+        failed: world.outbox.failed().len() as u64,
+        drained_s,
+        simulated_s: world.clock.elapsed().as_secs_f64(),
+        digest: digest.finish(),
+    }
+}
+
+impl crate::scenario::Expect {
+    /// The figures that lie outside of their range.
+    fn broken_by(&self, figures: &Figures) -> Vec<Broken> {
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let per_call = |number: u64| number as f64 / figures.calls.max(1) as f64;
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let number = |number: u64| number as f64;
+        let figures = [
+            ("throttled_share", self.throttled_share, per_call(figures.throttled)),
+            ("calls", self.calls, number(figures.calls)),
+            ("gate_writes_per_call", self.gate_writes_per_call, per_call(figures.gate_writes)),
+            ("drained_s", self.drained_s, figures.drained_s),
+            ("invocations", self.invocations, number(figures.invocations)),
+            ("failed", self.failed, number(figures.failed)),
+        ];
+        let outside = figures.into_iter().filter_map(|(name, range, value)| {
+            let (least, most) = range?;
+            (value < least || value > most).then(|| Broken {
+                rule: "the scenario's expectations",
+                how: format!("{name} is {value}, expected {least} to {most}"),
+            })
+        });
+        outside.collect()
+    }
+}

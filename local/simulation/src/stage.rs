@@ -1,0 +1,281 @@
+//! A scenario brought to life: its world, its producers, and its troubles at their times.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{
+    Api, Batch, Contact, CredentialsRef, GhlId, Kind, LocationId, LocationSettings, Opportunity, Pace, Payload,
+    Priority, PutRecord, RecordId, RecordKey,
+};
+use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestDice, World};
+use ghl_sync_engine::usecase::EngineConfig;
+
+use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
+
+/// A producer whose put failed tries again after this.
+const PUT_AGAIN: Duration = Duration::from_secs(2);
+/// Records in a batch that is sent by hand.
+const BY_HAND: u32 = 8;
+/// What contacts with neither e-mail nor phone are called.
+pub(crate) const NAMELESS: &str = "nameless";
+
+impl Scenario {
+    /// The world as it is before anything happens.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let pace = |limit: Limit| Pace { limit: limit.limit, window: ms(limit.window_ms) };
+        let settings = |scope: &LocationId| LocationSettings {
+            scope: scope.clone().into(),
+            enabled: true,
+            dry_run: false,
+            pace: pace(self.quota),
+            daily_limit: 200_000,
+            daily_reserve: 0,
+            default_priority: Priority::Normal,
+            api: Api::V2,
+            credentials: CredentialsRef::Default,
+        };
+        let locations = self.locations.iter().map(|place| (place.name.clone(), settings(&place.scope))).collect();
+        let shared_quota = self.locations.iter().any(|place| place.name != place.scope);
+        let server = &self.server;
+        let limit = Limit { limit: server.limit.unwrap_or(self.quota.limit), ..self.quota };
+        Setup {
+            seed: self.seed,
+            config: EngineConfig {
+                batch_size: self.hosts.batch_size,
+                concurrency: self.hosts.concurrency,
+                ..EngineConfig::default()
+            },
+            locations,
+            ghl: GhlSettings {
+                pace: pace(limit),
+                counting: server.counting,
+                shared_quota,
+                daily_limit: server.daily_limit,
+                quota_headers: server.headers,
+                retry_after: server.retry_after_ms.map(ms),
+                network_ms: range(server.network_ms),
+                work_ms: range(server.work_ms),
+                search_lag: ms(server.search_lag_ms),
+            },
+            index_lag: ms(self.hosts.index_lag_ms.0)..=ms(self.hosts.index_lag_ms.1),
+            store_ms: range(self.hosts.store_ms),
+            function_timeout: ms(self.hosts.function_timeout_ms),
+            visibility: ms(self.hosts.visibility_ms),
+            clock_skew: ms(self.hosts.clock_skew_ms),
+            ..Setup::default()
+        }
+    }
+
+    /// Starts the world and its troubles.
+    pub fn start(&self) -> Arc<World> {
+        let world = self.setup().start();
+        for trouble in &self.troubles {
+            self.cause(trouble, &world);
+        }
+        let dice = world.dice.fork();
+        let deaths: Vec<Trouble> = self.troubles.iter().filter(|trouble| is_death(&trouble.what)).cloned().collect();
+        let clock = world.clock;
+        world.crash(move |_| deaths.iter().find_map(|trouble| trouble.crash(clock.elapsed(), &dice)));
+        self.decide_fates(&world);
+        world
+    }
+
+    /// The producers: each puts its records at its time.
+    pub async fn produce(&self, world: &World) {
+        futures::future::join_all(self.puts.iter().map(|puts| produce(self, puts, world))).await;
+    }
+
+    /// The records of `puts`.
+    pub(crate) fn records(&self, puts: &Puts) -> Vec<PutRecord> {
+        let Some(place) = self.locations.get(puts.location) else {
+            return Vec::new();
+        };
+        let content = format!("as of {}", puts.at_ms);
+        let contacts = (puts.contacts.0..puts.contacts.1).map(|n| {
+            let contact = Contact { email: Some(email(n)), first_name: Some(content.clone()), ..Contact::default() };
+            (format!("c{n}"), Payload::Contact(contact))
+        });
+        let nameless = (puts.nameless.0..puts.nameless.1).map(|n| {
+            let contact = Contact { name: Some(format!("{NAMELESS} {n}")), ..Contact::default() };
+            (format!("n{n}"), Payload::Contact(contact))
+        });
+        let deals = (puts.deals.0..puts.deals.1).filter_map(|n| {
+            let deal = Opportunity {
+                contact_record: Some(RecordId::new(format!("c{n}")).ok()?),
+                contact_id: None,
+                pipeline_id: GhlId::new("pipeline").ok()?,
+                name: deal_name(n),
+                status: None,
+                pipeline_stage_id: None,
+                monetary_value: Some(puts.at_ms.into()),
+                assigned_to: None,
+                custom_fields: Vec::new(),
+            };
+            Some((format!("d{n}"), Payload::Opportunity(deal)))
+        });
+        let record = |(id, payload): (String, Payload)| {
+            let id = RecordId::new(id).ok()?;
+            Some(PutRecord { location_id: place.name.clone(), id, payload, priority: puts.priority, ghl_id: None })
+        };
+        contacts.chain(nameless).chain(deals).filter_map(record).collect()
+    }
+
+    /// Has `trouble` happen in `world` while its time is, unless it concerns messages or lives.
+    fn cause(&self, trouble: &Trouble, world: &Arc<World>) {
+        let (clock, dice) = (world.clock, world.dice.fork());
+        let this = trouble.clone();
+        match trouble.what {
+            What::Store { op, fault } => {
+                world.faults.decide(move |of, _| {
+                    (op.is_none_or(|op| op == of) && this.strikes(clock.elapsed(), &dice)).then_some(fault)
+                });
+            }
+            What::TokenExpired { location } => {
+                let Some(place) = self.locations.get(location).cloned() else { return };
+                world.ghl.on_call(move |seen| {
+                    (*seen.location == place.name && this.is_now(seen.elapsed)).then(|| Fault::status(401))
+                });
+            }
+            What::Others { location, every_ms, burst } => {
+                let Some(place) = self.locations.get(location).cloned() else { return };
+                tokio::spawn(others(this, place.name, every_ms, burst, world.clone(), dice));
+            }
+            What::ByHand { location, every_ms } => {
+                let Some(place) = self.locations.get(location).cloned() else { return };
+                tokio::spawn(by_hand(this, place.name, every_ms, world.clone(), dice));
+            }
+            What::AllDie => {
+                let world = world.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(ms(this.from_ms)).await;
+                    world.crash_all_now();
+                });
+            }
+            _ => {
+                if let Some(fault) = fault_of(&trouble.what) {
+                    world.ghl.on_call(move |seen| this.strikes(seen.elapsed, &dice).then(|| fault.clone()));
+                }
+            }
+        }
+    }
+
+    fn decide_fates(&self, world: &World) {
+        let (clock, dice) = (world.clock, world.dice.fork());
+        let troubles: Vec<(Trouble, Fate)> = self
+            .troubles
+            .iter()
+            .filter_map(|trouble| {
+                let fate = match trouble.what {
+                    What::MessageLost => Fate::Lost,
+                    What::MessageLate(late) => Fate::Late(ms(late)),
+                    What::MessageTwice(later) => Fate::Twice(ms(later)),
+                    _ => return None,
+                };
+                Some((trouble.clone(), fate))
+            })
+            .collect();
+        world.queue.decide(move |_, _| {
+            let strikes = troubles.iter().find(|(trouble, _)| trouble.strikes(clock.elapsed(), &dice));
+            strikes.map_or(Fate::Arrives, |(_, fate)| *fate)
+        });
+    }
+}
+
+impl Trouble {
+    fn is_now(&self, elapsed: Duration) -> bool {
+        (ms(self.from_ms)..ms(self.until_ms)).contains(&elapsed)
+    }
+
+    fn strikes(&self, elapsed: Duration, dice: &TestDice) -> bool {
+        self.is_now(elapsed) && dice.within(1..=1000) <= self.per_mille
+    }
+
+    fn crash(&self, elapsed: Duration, dice: &TestDice) -> Option<Crash> {
+        match self.what {
+            What::DiesWithin(span) if self.strikes(elapsed, dice) => Some(Crash::After(ms(dice.within(0..=span)))),
+            What::DiesAtAwait(most) if self.strikes(elapsed, dice) => Some(Crash::AtAwait(dice.within(1..=most))),
+            _ => None,
+        }
+    }
+}
+
+fn is_death(what: &What) -> bool {
+    matches!(what, What::DiesWithin(_) | What::DiesAtAwait(_))
+}
+
+fn fault_of(what: &What) -> Option<Fault> {
+    Some(match what {
+        What::Status(status) => Fault::status(*status),
+        What::DoneBut(status) => Fault::DoneButRefused(*status),
+        What::NoAnswer { done } => Fault::NoAnswer { done: *done },
+        What::ArrivesLate(late) => Fault::ArrivesLate(ms(*late)),
+        What::Unreachable => Fault::Unreachable,
+        What::TooMany { retry_after_ms: Some(span) } => Fault::retry_after(429, ms(*span)),
+        What::TooMany { retry_after_ms: None } => Fault::status(429),
+        _ => return None,
+    })
+}
+
+/// A producer: it puts its records, again until that succeeds; or dies before it has told the gate.
+async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
+    let records = scenario.records(puts);
+    tokio::time::sleep(ms(puts.at_ms)).await;
+    let host = world.host();
+    if puts.dies {
+        let now = host.ports().clock.now();
+        for record in &records {
+            while world.engine.ports().outbox.put(record, now).await.is_err() {
+                tokio::time::sleep(PUT_AGAIN).await;
+            }
+        }
+        return;
+    }
+    // A call that hangs is given up, as the SDK does.
+    while !tokio::time::timeout(Duration::from_secs(20), host.put(&records)).await.is_ok_and(|put| put.is_ok()) {
+        tokio::time::sleep(PUT_AGAIN).await;
+    }
+    if puts.starts
+        && let Some(place) = scenario.locations.get(puts.location)
+    {
+        // What fails here is made good by the tick.
+        let _ = tokio::time::timeout(Duration::from_secs(20), host.fan_out(&place.scope.clone().into())).await;
+    }
+}
+
+async fn others(trouble: Trouble, location: LocationId, every_ms: u64, burst: u32, world: Arc<World>, dice: TestDice) {
+    tokio::time::sleep(ms(trouble.from_ms)).await;
+    while trouble.is_now(world.clock.elapsed()) {
+        world.ghl.others_call(&location, burst);
+        let span = every_ms * u64::from(burst);
+        tokio::time::sleep(ms(dice.within(span / 2..=span + span / 2))).await;
+    }
+}
+
+async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: Arc<World>, dice: TestDice) {
+    tokio::time::sleep(ms(trouble.from_ms)).await;
+    while trouble.is_now(world.clock.elapsed()) {
+        let first = dice.within(0..=20);
+        let key = |n| RecordId::new(format!("c{n}")).map(|id| RecordKey { kind: Kind::Contact, id });
+        let keys = (first..first + u64::from(BY_HAND)).filter_map(|n| key(n).ok()).collect();
+        world.queue.send_by_hand(&Batch { location_id: location.clone(), generation: None, keys, dry_run: false });
+        tokio::time::sleep(ms(dice.within(1..=2 * every_ms))).await;
+    }
+}
+
+pub(crate) fn email(n: u32) -> String {
+    format!("c{n}@example.test")
+}
+
+pub(crate) fn deal_name(n: u32) -> String {
+    format!("deal {n}")
+}
+
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn range((least, most): (u64, u64)) -> RangeInclusive<u64> {
+    least..=most.max(least)
+}

@@ -1,0 +1,29 @@
+//! Some hundred worlds at random: no rule is broken, and each is the same every time.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use ghl_sync_simulation::{Campaign, Scenario, run};
+
+#[test]
+fn in_no_world_a_rule_is_broken() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = Campaign { from: 1, seeds: 300, threads }.run(|_| true);
+    assert_eq!(report.seeds, 300);
+    let broken: Vec<String> = report
+        .broken
+        .iter()
+        .map(|broken| {
+            let shrunk = broken.shrunk.as_ref().map(|shrunk| serde_json::to_string(shrunk).unwrap());
+            format!("{}\n  {}\n  {}", broken.replay, broken.broken[0], shrunk.unwrap_or_default())
+        })
+        .collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in [1, 7, 42] {
+        let scenario = Scenario::of_seed(seed);
+        assert_eq!(run(&scenario).figures, run(&scenario).figures);
+    }
+}
