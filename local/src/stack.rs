@@ -187,6 +187,7 @@ impl Stack {
         vars.insert("BATCH_QUEUE_URL".to_owned(), queue_url.clone());
         vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), dead_letters);
         let api_key = NewKey::make().map_err(StackError::Key)?;
+        vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
 
         let tally = Arc::new(Tally::default());

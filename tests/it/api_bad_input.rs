@@ -270,9 +270,7 @@ async fn a_store_that_does_not_answer_is_a_503_and_health_says_failing() {
     let (deployment, _) = start().await;
     // Nobody listens there.
     let engine = deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]);
-    let key = &deployment.stack.api_key;
-    let server = ghl_sync_local::ApiServer::start(engine, key, ([127, 0, 0, 1], 0).into()).await.unwrap();
-    let caller = Caller { server, client: reqwest::Client::new(), key: key.text().to_owned() };
+    let caller = Caller::with(engine, &deployment.stack.api_key).await;
     let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
     let answer: Answer = tokio::time::timeout(Duration::from_secs(60), caller.post(CONTACTS, &contact)).await.unwrap();
     answer.problem(503, "unavailable");

@@ -4,6 +4,7 @@
 
 mod api;
 mod api_bad_input;
+mod api_events;
 mod caller;
 mod credentials;
 mod deployment;

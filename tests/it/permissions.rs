@@ -9,6 +9,7 @@ use ghl_sync_engine::usecase::Engine;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context};
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
@@ -94,12 +95,14 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         "SchedulerFunction" => run_scheduler(&deployment, &engine).await,
         "ConsumerFunction" => run_consumer(&deployment, &engine).await,
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
+        "ApiFunction" => run_api(&deployment, engine).await,
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
         (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
         (vars["STATE_TABLE"].as_str(), "StateTable"),
         (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
+        (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
         let (name, index) =
@@ -138,6 +141,24 @@ async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
     for sample in ["webhook-contact-create", "webhook-uninstall"] {
         let response = webhook::handle(&webhooks, LambdaEvent::new(webhooks::sample(sample), context())).await.unwrap();
         assert_eq!(response.status_code, 200, "{sample}");
+    }
+}
+
+/// It answers each of its paths.
+async fn run_api(deployment: &Deployment, engine: Engine) {
+    let caller = Caller::with(engine, &deployment.stack.api_key).await;
+    let location = "/v1/locations/loc_demo";
+    let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
+    assert_eq!(caller.post(&format!("{location}/contacts"), &contact).await.status, 202);
+    assert_eq!(caller.put(location, &json!({ "daily_limit": 1000 })).await.status, 200);
+    for path in ["pause", "resume", "breaker/reset"] {
+        assert_eq!(caller.post(&format!("{location}/{path}"), &json!({})).await.status, 204);
+    }
+    assert_eq!(caller.post(&format!("{location}/replay"), &json!({ "all": true })).await.status, 200);
+    let location_paths = ["", "/records", "/records/contact/a"].map(|path| format!("{location}{path}"));
+    let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
+    for path in location_paths.into_iter().chain(paths) {
+        assert_eq!(caller.get(&path).await.status, 200, "{path}");
     }
 }
 

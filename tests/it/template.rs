@@ -13,8 +13,13 @@ use crate::records::contacts;
 
 /// Variables that Lambda sets by itself.
 const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-/// Variables that a function does without, because it makes no use of them and they are secret.
-const WITHHELD: [(&str, &str); 2] = [("SchedulerFunction", "GHL_TOKEN"), ("WebhookFunction", "GHL_TOKEN")];
+/// Variables that a function does without, because it makes no use of them.
+const WITHHELD: [(&str, &[&str]); 4] = [
+    ("SchedulerFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
+    ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
+    ("ApiFunction", &["GHL_TOKEN"]),
+    ("WebhookFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
+];
 /// Variables of one function alone start so.
 const OWN: [(&str, &str); 1] = [("WebhookFunction", "GHL_WEBHOOK_")];
 
@@ -90,7 +95,7 @@ fn each_function_gets_exactly_the_variables_that_are_read() {
     let template = Template::read();
     for (name, function) in template.functions() {
         let declared: BTreeSet<String> = template.variables(function).keys().cloned().collect();
-        let unset = WITHHELD.iter().filter(|(of, _)| *of == name).map(|(_, variable)| *variable);
+        let unset = WITHHELD.iter().filter(|(of, _)| *of == name).flat_map(|(_, variables)| variables.iter().copied());
         let unset: BTreeSet<&str> = unset.chain(SET_BY_LAMBDA).collect();
         let of_another = |variable: &str| OWN.iter().any(|(of, prefix)| *of != name && variable.starts_with(prefix));
         let read = Config::names().into_iter().filter(|variable| !unset.contains(variable) && !of_another(variable));
@@ -228,7 +233,8 @@ async fn the_environment_of_sam_local_is_that_of_the_local_stack() {
     let declared: BTreeMap<String, Value> = functions.flat_map(|function| template.variables(function)).collect();
     for (name, value) in &file {
         assert!(declared.contains_key(name), "sam local drops {name}: the template does not declare it");
-        if name != "LOG_LEVEL" {
+        // The key of sam local is always the same one: `local-key`.
+        if name != "LOG_LEVEL" && name != "API_KEYS" {
             assert_eq!(without_host(value), without_host(&deployment.stack.vars[name]), "{name}");
         }
     }

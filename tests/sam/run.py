@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +28,8 @@ NOTHING = {"calls": 0}
 REQUIRED = ["BATCH_QUEUE_URL", "RECORDS_TABLE", "STATE_TABLE"]
 # Where `sam local start-lambda` listens.
 LAMBDA = "http://127.0.0.1:3001"
+# Where `sam local start-api` listens.
+API = "http://127.0.0.1:3000"
 # Seconds. An invocation in a container takes three.
 INVOCATION = 120
 EMULATOR_START = 120
@@ -47,6 +51,8 @@ def main():
         print("note: sam local invoke: each function names all that is missing in its environment")
         contacts = check_start_lambda()
         print(f"note: sam local start-lambda and the AWS CLI: {contacts} contacts synced into the sandbox")
+        answered = check_start_api()
+        print(f"note: sam local start-api: {answered} requests answered as expected")
 
 
 # -- sam local invoke --------------------------------------------------------------------------------------------------
@@ -131,8 +137,44 @@ def check_start_lambda():
     return stats["contacts"]
 
 
+# -- sam local start-api -----------------------------------------------------------------------------------------------
+
+
+def check_start_api():
+    """The HTTP API as `sam local` serves it: the open route, the others with a key and without. Returns how many
+    requests were sent."""
+    key = {"x-api-key": "local-key", "content-type": "application/json"}
+    contact = json.dumps({"id": "crm-42", "contact": {"email": "ada@example.com"}}).encode()
+    contacts = "/v1/locations/loc_demo/contacts"
+    requests = [
+        ("GET", "/health", {}, None, 200),
+        ("GET", "/v1/overview", {}, None, 401),
+        ("GET", "/v1/overview", key, None, 200),
+        ("POST", contacts, key, contact, 202),
+        ("POST", contacts, key, contact[:-3], 400),
+        ("GET", "/v1/locations/loc_demo/records/contact/crm-42", key, None, 200),
+        ("GET", "/nowhere", key, None, 404),
+    ]
+    with local_stack.up(), emulator("start-api", "--warm-containers", "EAGER", listens_at=API):
+        for method, path, headers, body, expected in requests:
+            expect(f"the status of {method} {path}", status_of(method, path, headers, body), expected)
+    return len(requests)
+
+
+def status_of(method, path, headers, body):
+    request = urllib.request.Request(API + path, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=INVOCATION) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+# -- SAM's servers -----------------------------------------------------------------------------------------------------
+
+
 @contextmanager
-def emulator(command, *options):
+def emulator(command, *options, listens_at=None):
     """One of SAM's servers, for as long as it is needed."""
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
@@ -140,7 +182,7 @@ def emulator(command, *options):
         )
         try:
             deadline = time.monotonic() + EMULATOR_START
-            while not local_stack.listens(LAMBDA):
+            while not local_stack.listens(listens_at or LAMBDA):
                 if server.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise Wrong(f"sam local {command} does not come up:\n{log.read().decode(errors='replace')}")

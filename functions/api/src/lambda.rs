@@ -76,5 +76,7 @@ fn well_formed(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest 
     // Nothing here depends on the name that we are called by.
     request.headers.remove(http::header::HOST);
     request.request_context.domain_name = None;
+    // Our stage has no name, and none that an event has belongs into the path.
+    request.request_context.stage = None;
     request
 }

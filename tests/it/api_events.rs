@@ -1,0 +1,85 @@
+//! The HTTP function as API Gateway invokes it.
+
+use ghl_sync_runtime::Config;
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, context};
+
+/// The sample events and the statuses of their answers.
+pub(crate) const SAMPLES: [(&str, u16, &str); 21] = [
+    ("api", 200, include_str!("../../events/api.json")),
+    ("api-overview", 200, include_str!("../../events/api-overview.json")),
+    ("api-metrics", 200, include_str!("../../events/api-metrics.json")),
+    ("api-dashboard", 200, include_str!("../../events/api-dashboard.json")),
+    ("api-openapi", 200, include_str!("../../events/api-openapi.json")),
+    ("api-no-key", 401, include_str!("../../events/api-no-key.json")),
+    ("api-contacts", 202, include_str!("../../events/api-contacts.json")),
+    ("api-contacts-lines", 207, include_str!("../../events/api-contacts-lines.json")),
+    ("api-opportunities", 202, include_str!("../../events/api-opportunities.json")),
+    ("api-truncated-body", 400, include_str!("../../events/api-truncated-body.json")),
+    ("api-location", 200, include_str!("../../events/api-location.json")),
+    ("api-set-location", 200, include_str!("../../events/api-set-location.json")),
+    ("api-pause", 204, include_str!("../../events/api-pause.json")),
+    ("api-resume", 204, include_str!("../../events/api-resume.json")),
+    ("api-reset-breaker", 204, include_str!("../../events/api-reset-breaker.json")),
+    ("api-record", 404, include_str!("../../events/api-record.json")),
+    ("api-failed", 200, include_str!("../../events/api-failed.json")),
+    ("api-replay", 200, include_str!("../../events/api-replay.json")),
+    ("api-unknown-location", 404, include_str!("../../events/api-unknown-location.json")),
+    ("api-hostile-query", 400, include_str!("../../events/api-hostile-query.json")),
+    ("api-wrong-method", 405, include_str!("../../events/api-wrong-method.json")),
+];
+
+/// The API with the key of `sam local`.
+async fn start() -> (Deployment, axum::Router) {
+    let deployment = Deployment::start().await;
+    let environment: Value = serde_json::from_str(include_str!("../../events/env.local.json")).unwrap();
+    let keys = environment["Parameters"]["API_KEYS"].as_str().unwrap().to_owned();
+    let vars = deployment.stack.vars.clone().into_iter().chain([("API_KEYS".to_owned(), keys)]).collect();
+    let access = Config::from_vars(vars).unwrap().api_access.unwrap();
+    let router = api::router(deployment.engine.clone(), access);
+    (deployment, router)
+}
+
+async fn invoke(router: &axum::Router, event: Value) -> Result<Value, api::EventError> {
+    let answer = api::handle(router, LambdaEvent::new(event, context())).await?;
+    Ok(serde_json::to_value(answer).unwrap())
+}
+
+#[tokio::test]
+async fn each_sample_is_answered_as_api_gateway_wants_it() {
+    let (_deployment, router) = start().await;
+    for (name, status, event) in SAMPLES {
+        let answer = invoke(&router, serde_json::from_str(event).unwrap()).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        assert_eq!(answer["headers"]["x-request-id"], "JKJaXmPLvHcESHA=", "{name}");
+        if status >= 400 {
+            let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(problem["status"], status, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_signatures_the_caller_is_whom_api_gateway_names() {
+    let deployment = Deployment::start().await;
+    let router = api::router(deployment.engine.clone(), ghl_sync_runtime::ApiAccess::Iam);
+    let mut event: Value = serde_json::from_str(include_str!("../../events/api-overview.json")).unwrap();
+    assert_eq!(invoke(&router, event.clone()).await.unwrap()["statusCode"], 401, "a key is no signature");
+    let arn = "arn:aws:iam::123456789012:user/operator";
+    event["requestContext"]["authorizer"] = json!({ "iam": { "userArn": arn, "accountId": "123456789012" } });
+    assert_eq!(invoke(&router, event).await.unwrap()["statusCode"], 200);
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_request_is_an_error_that_says_what_was_expected() {
+    let (_deployment, router) = start().await;
+    let s3 = json!({ "Records": [{ "eventSource": "aws:s3" }] });
+    for event in
+        [s3, json!({}), json!([]), json!({ "version": "1.0", "httpMethod": "GET" }), json!({ "version": "2.0" })]
+    {
+        let Err(error) = invoke(&router, event.clone()).await else { panic!("{event}") };
+        assert!(error.to_string().contains("expects an event of an HTTP API"), "{error}");
+    }
+}
