@@ -304,3 +304,34 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_open_breaker_is_seen_everywhere_and_all_of_it_goes_back_by_itself() {
+    let outage = Some((Duration::ZERO, Duration::from_secs(2)));
+    let down = sandbox(SandboxOptions { outage, ..SandboxOptions::default() });
+    let deployment = Deployment::with(StackOptions { ghl: down, ..options() }).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    let contacts: Vec<Value> = (0..8).map(|number| contact(&format!("c{number}"))).collect();
+    assert_eq!(caller.post(CONTACTS, &json!(contacts)).await.status, 202);
+
+    let failing = caller.until("/health", |health| health.status == 503).await.json();
+    assert_eq!(failing["status"], "failing");
+    let reasons = failing["reasons"].to_string();
+    assert!(reasons.contains("breaker of loc_demo is "), "{reasons}");
+    let open = caller.send(Method::GET, "/health", &[], Vec::new()).await;
+    assert!(!open.text.contains("loc_demo"), "{open:?}");
+
+    for number in 0..8 {
+        accepted(&caller, &format!("c{number}")).await;
+    }
+    caller.until("/health", |health| health.status == 200 && health.json()["status"] == "ok").await;
+    let overview = caller.get("/v1/overview").await.json();
+    assert_eq!(overview["locations"][0]["breaker"], json!({ "state": "closed", "retry_at": null }));
+    let is_counted =
+        |answer: &Answer| answer.text.lines().any(|line| line == "ghl_sync_records_total{outcome=\"succeeded\"} 8");
+    let metrics = caller.until("/metrics", is_counted).await;
+    let opens = metrics.text.lines().find_map(|line| line.strip_prefix("ghl_circuit_breaker_opens ")).unwrap();
+    assert!(opens.parse::<u64>().unwrap() >= 1, "{opens}");
+    assert_eq!((deployment.stats().contacts, deployment.stats().duplicates), (8, 0));
+}

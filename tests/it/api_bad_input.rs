@@ -134,7 +134,7 @@ async fn a_bad_body_is_a_problem_that_says_what_is_wrong_and_stores_nothing() {
     let cases: [(&str, Vec<u8>, u16, &str, &str); 24] = [
         (json, vec![], 400, "bad-request", "EOF"),
         (json, b"   ".to_vec(), 400, "bad-request", "EOF"),
-        (json, item(json!({ "email": secret }))[..30].as_bytes().to_vec(), 400, "bad-request", "line 1 column 30"),
+        (json, item(json!({ "email": secret })).as_bytes()[..30].to_vec(), 400, "bad-request", "line 1 column 30"),
         (json, format!("[{}", item(json!({ "email": secret }))).into(), 400, "bad-request", "EOF"),
         (
             json,
