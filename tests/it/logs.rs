@@ -10,6 +10,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::caller::Caller;
 use crate::deployment::{Deployment, by_hand, sqs_event};
 use crate::intermediary::Act::{Answer, LoseAnswer, Pass};
 use crate::records::{contact, opportunity};
@@ -33,7 +34,7 @@ impl Log {
     pub(crate) fn begin() -> (Log, DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
-        let ours = ["consumer", "ghl_sync", "scheduler", "webhook"].map(|target| (target, LevelFilter::TRACE));
+        let ours = ["api", "consumer", "ghl_sync", "scheduler", "webhook"].map(|target| (target, LevelFilter::TRACE));
         let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
         let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
         let format = format.with_span_list(false).with_writer(move || writer.clone());
@@ -71,6 +72,32 @@ async fn troubled_flow() -> Deployment {
     deployment.consume(by_hand(&[opportunity("nobody", json!({}))])).await.unwrap();
     deployment.consume(sqs_event([(Some("m1"), "ada@secret.example")])).await.unwrap();
     deployment
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_with_nothing_in_it_that_the_caller_sent() {
+    let (log, _logging) = Log::begin();
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let contacts = "/v1/locations/loc_demo/contacts";
+    let person = json!({ "email": "ada@secret.example", "firstName": "Augusta" });
+    caller.post(contacts, &json!({ "id": "a", "contact": person })).await;
+    caller.post(contacts, &json!({ "id": "a", "contact": { "Augusta": "ada@secret.example" } })).await;
+    let truncated = r#"{"id":"a","contact":{"email":"ada@secret.example"#;
+    caller.with_body(reqwest::Method::POST, contacts, "application/json", truncated).await;
+    let wrong = [("x-api-key", "wrong-secret"), ("x-request-id", "Augusta"), ("user-agent", "Augusta")];
+    caller.send(reqwest::Method::GET, "/v1/overview?email=ada@secret.example", &wrong, Vec::new()).await;
+
+    let text = log.text();
+    for secret in ["secret", "Augusta", caller.key.as_str()] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    let lines = log.events("request");
+    let seen: Vec<_> = lines.iter().map(|line| (line["status"].clone(), line["caller"].clone())).collect();
+    let by_key = |status: u16| (json!(status), json!("local"));
+    assert_eq!(seen, [by_key(202), by_key(422), by_key(400), (json!(401), Value::Null)]);
+    assert_eq!(lines[0]["route"], "/v1/locations/{location_id}/contacts");
+    assert!(lines[0]["span"]["request_id"].is_string(), "{}", lines[0]);
 }
 
 #[tokio::test]
