@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Batch, Endpoint, EpochMs, ErrorCode, Generation, LocationId, RecordKey, ScopeId};
+use ghl_sync_engine::domain::{
+    Api, Batch, CredentialsRef, Endpoint, EpochMs, ErrorCode, Generation, LocationId, NotForUs, RecordKey, ScopeId,
+};
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
-use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, RecordResult, TickReport};
+use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, Received, RecordResult, TickReport};
 use ghl_sync_runtime::LogMeter;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
@@ -78,6 +80,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     };
     let (reason, delay) = (WaitReason::Backoff, SECOND);
     let settled = |result, latency| Event::Settled { location, batch: generation, record, result, latency };
+    let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let events = [
         Event::Ticked { report: &TickReport::default() },
         Event::Planned { location, generation, records: 1, delay, reason: Some(reason) },
@@ -103,6 +106,13 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         },
         Event::Waiting { location, batch: Some(generation), record: Some(record), reason, wait: SECOND, attempt: 0 },
         Event::Breaker { scope, from: "closed", to: "open" },
+        Event::Host { api: Api::V2, scope, from: "up", to: "down" },
+        Event::TokensIssued { location, credentials: &CredentialsRef::Default, good_for: SECOND },
+        Event::TokensDelayed { location, credentials: &CredentialsRef::Default, reason: "no answer" },
+        Event::CredentialsRefused { location, credentials: &CredentialsRef::Default, reason: "connect it again" },
+        webhook(Received::Stored),
+        webhook(Received::Stopped),
+        webhook(Received::Ignored(NotForUs::UnknownType)),
         Event::LimitLowered { scope, quota: "burst", from: 100, to: 40, window: SECOND },
         Event::Operated { location, scope, action: "pause" },
         settled(RecordResult::Failed(ErrorCode::Rejected), None),
