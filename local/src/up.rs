@@ -13,12 +13,14 @@ use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 14] = [
+const ENV_FILE: [&str; 16] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "RECORDS_TABLE",
     "STATE_TABLE",
     "BATCH_QUEUE_URL",
