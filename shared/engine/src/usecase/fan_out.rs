@@ -10,8 +10,9 @@ use crate::domain::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 use crate::policy::{Gate, Opening, Rules, WaitReason};
 use crate::ports::{MAX_DELAY, PortError};
 
-/// A plan that starts within this time is not worth being superseded by an earlier one.
-const SOON: Duration = Duration::from_millis(1000);
+/// A plan that starts within this time is not worth being superseded by an earlier one. It is shorter than
+/// [`LOOK_AGAIN`], so that no put waits for a batch that only looks.
+const SOON: Duration = Duration::from_millis(200);
 /// What was put a moment ago is looked for again after this long, at first.
 const LOOK_AGAIN: Duration = Duration::from_millis(1000);
 /// Looks, while others put records faster than we look, before the tick is left to look again.
@@ -134,7 +135,10 @@ impl Engine {
                     if let Some(own_kick) = covered {
                         gate.saw_kick(own_kick);
                     }
-                    gate.planned_after(entry.kick);
+                    // What a superseded plan was to look for is left to the end of the batch that takes its place.
+                    if planned.is_none() {
+                        gate.planned_after(entry.kick);
+                    }
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
