@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use axum::Router;
 use ghl_sync_aws::tables::record;
 use ghl_sync_engine::domain::PutRecord;
 use ghl_sync_engine::usecase::Engine;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context};
@@ -21,6 +23,15 @@ const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:
 /// What Lambda does for every function, by its role.
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+/// What Systems Manager and Secrets Manager do for a function that reads what a key of the user's encrypts.
+const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
+/// The only function that calls GHL, and so the only one that has to do with its tokens.
+const CALLER_OF_GHL: &str = "ConsumerFunction";
+/// Below the prefix that the consumer's role allows.
+const CREDENTIALS: [(&str, &str, &str); 2] = [
+    ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
+    ("secretsmanager:", "ghl-sync/stack/token", "secret:CredentialsPrefix/AWS::StackName/*"),
+];
 
 #[tokio::test]
 async fn each_role_allows_what_its_function_does_and_nothing_more() {
@@ -32,7 +43,27 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
         }
         needed.extend(on(&LOGGING, template.target(&function["LoggingConfig"]["LogGroup"]).0));
         needed.extend(on(&TRACING, "*"));
+        if name == CALLER_OF_GHL {
+            needed.extend(on(&DECRYPTING, "key/*"));
+        }
         assert_eq!(allowed(&template, function), needed, "{name}");
+    }
+}
+
+#[test]
+fn no_function_but_the_one_that_calls_ghl_gets_at_its_tokens() {
+    let template = Template::read();
+    let tokens = json!({ "ForAllValues:StringNotLike": { "dynamodb:LeadingKeys": "token#*" } });
+    for (name, function) in template.functions() {
+        let mut withheld = 0;
+        for statement in statements(&template, function) {
+            let resources = one_or_more(&statement["Resource"]);
+            if name != CALLER_OF_GHL && resources.iter().any(|resource| resource_id(resource) == "StateTable") {
+                assert_eq!(statement["Condition"], tokens, "{name}");
+                withheld += 1;
+            }
+        }
+        assert!(name == CALLER_OF_GHL || withheld > 0, "{name}");
     }
 }
 
@@ -57,12 +88,8 @@ fn on(actions: &[&str], resource: &str) -> Vec<Asked> {
 
 /// The actions that a function's role allows, and on what: by the logical id, and the index of a table.
 fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
-    let (_, role) = template.target(&function["Role"]);
-    assert_eq!(role["ManagedPolicyArns"], Value::Null);
-    let policies = role["Policies"].as_array().unwrap().iter();
-    let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let mut allowed = BTreeSet::new();
-    for statement in statements {
+    for statement in statements(template, function) {
         assert_eq!(statement["Effect"], "Allow", "{statement}");
         let resources = one_or_more(&statement["Resource"]);
         for action in one_or_more(&statement["Action"]) {
@@ -73,29 +100,51 @@ fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
     allowed
 }
 
+/// The statements of a function's role.
+fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
+    let (_, role) = template.target(&function["Role"]);
+    assert_eq!(role["ManagedPolicyArns"], Value::Null);
+    let policies = role["Policies"].as_array().unwrap().iter();
+    policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
+}
+
 fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// `!GetAtt X.Arn` is X, and `!Sub ${X.Arn}/index/i` is X/index/i.
+/// `!GetAtt X.Arn` is X, `!Sub ${X.Arn}/index/i` is X/index/i, and an ARN that is spelled out is what follows the account.
 fn resource_id(arn: &Value) -> String {
     let path = arn["Fn::GetAtt"].as_str().or(arn["Fn::Sub"].as_str()).or(arn.as_str()).unwrap();
-    path.replace("${", "").replace(".Arn}", "").replace(".Arn", "")
+    let path = path.split_once("${AWS::AccountId}:").map_or(path, |(_, path)| path);
+    path.replace("${", "").replace('}', "").replace(".Arn", "")
 }
 
-/// What a function asks of DynamoDB and SQS when it does all that it can do.
+/// What a function asks of AWS when it does all that it can do.
 async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let deployment = Deployment::start().await;
     let vars = &deployment.stack.vars;
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
-    let engine =
-        deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url), ("AWS_ENDPOINT_URL_SQS", &sqs.url)]);
+    let secrets = Wiretap::to(&keep_secret(&vars["GHL_TOKEN"]).await).await;
+    let engine_with = |changes: &[(&str, &str)]| {
+        let taps = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)];
+        deployment.engine_with(&[&taps[..], changes].concat())
+    };
     match function {
-        "SchedulerFunction" => run_scheduler(&deployment, &engine).await,
-        "ConsumerFunction" => run_consumer(&deployment, &engine).await,
+        "SchedulerFunction" => run_scheduler(&deployment, &engine_with(&[])).await,
+        "ConsumerFunction" => {
+            let engines = CREDENTIALS.map(|(service, name, _)| {
+                engine_with(&[
+                    ("GHL_TOKEN", ""),
+                    ("GHL_CREDENTIALS", &format!("{service}{name}")),
+                    ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+                ])
+            });
+            run_consumer(&deployment, engines).await;
+        }
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
-        "ApiFunction" => run_api(&deployment, engine).await,
+        "ApiFunction" => run_api(&deployment, engine_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
@@ -105,12 +154,25 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
+        if let Some((.., allowed)) = CREDENTIALS.iter().find(|(_, name, _)| *name == resource) {
+            return (action, (*allowed).to_owned());
+        }
         let (name, index) =
             resource.split_once('/').map_or((resource.as_str(), None), |(name, rest)| (name, Some(rest)));
         let id = logical_ids[name];
         (action, index.map_or(id.to_owned(), |index| format!("{id}/{index}")))
     };
-    dynamodb.asked().into_iter().chain(sqs.asked()).map(by_logical_id).collect()
+    [dynamodb, sqs, secrets].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
+}
+
+/// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.
+async fn keep_secret(secret: &str) -> String {
+    let answer = json!({ "Parameter": { "Value": secret }, "SecretString": secret }).to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = Router::new().fallback(move || std::future::ready(answer.clone()));
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    url
 }
 
 /// It finds work by the tick, by the sweep, and where it is told to.
@@ -124,15 +186,19 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
     }
 }
 
-/// It sends some of the records that are due, sets a damaged one aside, and plans the rest.
-async fn run_consumer(deployment: &Deployment, engine: &Engine) {
+/// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
+/// token from elsewhere.
+async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
     let records = contacts(3);
     deployment.put(&records).await;
     damage(deployment, &records[1]).await;
     let event = LambdaEvent::new(by_hand(&records[..2]), context());
-    consumer::handle(engine, event).await.unwrap();
+    consumer::handle(&engine, event).await.unwrap();
     let stats = deployment.stats();
     assert_eq!((stats.contacts, deployment.due().await.len(), deployment.failed().await.len()), (1, 1, 1));
+    let event = LambdaEvent::new(by_hand(&records[2..]), context());
+    consumer::handle(&of_the_rest, event).await.unwrap();
+    assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
 }
 
 /// It stores what is told of a record, and switches a location.

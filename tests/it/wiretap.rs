@@ -1,4 +1,4 @@
-//! An intermediary on the way to DynamoDB and SQS, which notes what is asked of them.
+//! An intermediary on the way to AWS, which notes what is asked of them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// An action as IAM names it, and the table, index or queue that it is done to, by its name.
+/// An action as IAM names it, and the table, index, queue, parameter or secret that it is done to, by its name.
 pub(crate) type Asked = (String, String);
 
 /// A server that passes on what it gets.
@@ -57,8 +57,13 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {
     let body: Value = serde_json::from_slice(body).unwrap();
     // Such as `DynamoDB_20120810.Query` and `AmazonSQS.SendMessage`.
     let (service, operation) = headers["x-amz-target"].to_str().unwrap().split_once('.').unwrap();
-    let action =
-        if service.starts_with("DynamoDB") { format!("dynamodb:{operation}") } else { format!("sqs:{operation}") };
+    let prefix = match service {
+        "AmazonSQS" => "sqs",
+        "AmazonSSM" => "ssm",
+        "secretsmanager" => "secretsmanager",
+        _ => "dynamodb",
+    };
+    let action = format!("{prefix}:{operation}");
     resources(&body).into_iter().map(|resource| (action.clone(), resource)).collect()
 }
 
@@ -66,6 +71,9 @@ fn resources(body: &Value) -> Vec<String> {
     let text = |field: &str| body[field].as_str().map(str::to_owned);
     if let Some(url) = text("QueueUrl") {
         return vec![url.rsplit('/').next().unwrap().to_owned()];
+    }
+    if let Some(name) = text("Name").or_else(|| text("SecretId")) {
+        return vec![name];
     }
     match (text("TableName"), text("IndexName")) {
         (Some(table), Some(index)) => vec![format!("{table}/index/{index}")],
