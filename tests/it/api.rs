@@ -65,21 +65,31 @@ async fn records_of_an_idle_location_reach_ghl_without_a_tick_whatever_the_form_
 
 #[tokio::test]
 async fn of_ten_thousand_items_a_bad_one_is_named_and_the_rest_is_stored() {
+async fn of_many_items_a_bad_one_is_named_and_the_rest_is_stored() {
+    a_bad_item_is_named_and_the_rest_is_stored(500, 321).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute: as many items as a request may have"]
     let (_deployment, caller) = start().await;
-    let mut items: Vec<Value> = (0..10_000).map(|number| contact(&format!("c{number}"))).collect();
-    items[7_654]["contact"]["email"] = json!("ada at secret.example");
+    a_bad_item_is_named_and_the_rest_is_stored(10_000, 7_654).await;
+}
+
+async fn a_bad_item_is_named_and_the_rest_is_stored(count: usize, bad: usize) {
+    let mut items: Vec<Value> = (0..count).map(|number| contact(&format!("c{number}"))).collect();
+    items[bad]["contact"]["email"] = json!("ada at secret.example");
     // The records wait: this is about storing them.
     assert_eq!(caller.post("/v1/locations/loc_demo/pause", &json!({})).await.status, 204);
     let put = caller.post(CONTACTS, &json!(items)).await;
     assert_eq!(put.status, 207);
     let put = put.json();
     let counts = ["stored", "unchanged", "refused", "failed"].map(|count| put[count].as_u64().unwrap());
-    assert_eq!(counts, [9_999, 0, 1, 0]);
+    assert_eq!(counts, [count as u64 - 1, 0, 1, 0]);
     let items = put["items"].as_array().unwrap();
     assert!(items.iter().enumerate().all(|(index, item)| item["index"] == index));
     let errors = json!([{ "field": "contact.email", "detail": "is not an e-mail address" }]);
-    assert_eq!(items[7_654], json!({ "index": 7_654, "result": "refused", "errors": errors }));
-    let last = caller.get(&story("c9999")).await.json();
+    assert_eq!(items[bad], json!({ "index": bad, "result": "refused", "errors": errors }));
+    let last = caller.get(&story(&format!("c{}", count - 1))).await.json();
     assert_eq!((&last["state"], &last["waits_for"]["reason"]), (&json!("due"), &json!("operator")));
 }
 
