@@ -13,7 +13,7 @@ use ghl_sync_aws::tables::record;
 use ghl_sync_engine::domain::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
 use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{Clock, Loaded};
-use ghl_sync_engine::usecase::{Engine, EngineConfig, PutReport, TickReport};
+use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
 use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
@@ -23,6 +23,7 @@ use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
 use crate::intermediary::{self, Act};
+use crate::logs::Metrics;
 
 /// The location of the sample events.
 pub(crate) const LOCATION: &str = "loc_demo";
@@ -91,6 +92,14 @@ impl Deployment {
     pub(crate) fn engine_with(&self, changes: &[(&str, &str)]) -> Engine {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         nearby(&Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine)
+    }
+
+    /// From now on what the engine measures is kept.
+    pub(crate) fn measured(&mut self) -> Arc<Metrics> {
+        let metrics = Arc::new(Metrics::default());
+        let ports = Ports { meter: metrics.clone(), ..self.engine.ports().clone() };
+        self.engine = Engine::new(ports, self.engine.config().clone());
+        metrics
     }
 
     pub(crate) async fn put(&self, records: &[PutRecord]) -> PutReport {

@@ -4,6 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use ghl_sync_engine::domain::PutRecord;
+use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::usecase::Event;
+use ghl_sync_runtime::{EmfMeter, LogMeter, SystemClock};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
@@ -50,6 +53,30 @@ impl Log {
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         lines.into_iter().filter(|line| line["event"] == name).collect()
+    }
+}
+
+/// What a function's meter tells: the log lines, and the metrics, which are kept here instead of printed.
+#[derive(Default)]
+pub(crate) struct Metrics(Mutex<Vec<String>>);
+
+impl Meter for Metrics {
+    fn note(&self, event: &Event<'_>) {
+        LogMeter.note(event);
+        self.0.lock().unwrap().extend(EmfMeter::new("stack").line(event, SystemClock.now()));
+    }
+}
+
+impl Metrics {
+    /// What CloudWatch sums up of this metric.
+    pub(crate) fn sum(&self, metric: &str) -> u64 {
+        let lines = self.0.lock().unwrap();
+        let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let declares = |line: &Value| {
+            let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+            metrics.iter().any(|declared| declared["Name"] == metric && declared["Unit"] == "Count")
+        };
+        lines.filter(declares).map(|line| line[metric].as_u64().unwrap()).sum()
     }
 }
 
