@@ -70,6 +70,9 @@ def up(*options):
                 time.sleep(0.05)
             yield dict(line.split("=", 1) for line in ready.read_text(encoding="utf-8").splitlines())
         finally:
+            if process.poll() is not None:
+                log = Path(folder, "log").read_text(errors="replace")
+                print(f"cargo local up ended, {process.returncode}:\n{log[-8000:]}")
             process.terminate()
             process.wait()
 
@@ -128,6 +131,7 @@ def check_answers(api):
             *("--header", f"X-Api-Key: {api['API_KEY']}"),
             *("--checks", ",".join(CHECKS)),
             *("--max-examples", "30", "--seed", "1"),
+            *("--request-timeout", str(PATIENCE)),
             cwd=folder,
             document=without_lines(json.loads(ask(api, "/openapi.json"))),
         )
