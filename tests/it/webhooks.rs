@@ -32,7 +32,7 @@ const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// Every event of a webhook in `events/`, by its name, and what its answer is.
 pub(crate) const SAMPLES: [(&str, &str, u16, &str); 13] = [
-    ("webhook-contact-create", include_str!("../../events/webhook-contact-create.json"), 200, "stored"),
+    ("webhook", include_str!("../../events/webhook.json"), 200, "stored"),
     ("webhook-contact-update", include_str!("../../events/webhook-contact-update.json"), 200, "collapsed"),
     ("webhook-contact-delete", include_str!("../../events/webhook-contact-delete.json"), 200, "stored"),
     (
@@ -147,7 +147,7 @@ async fn an_event_costs_two_writes_and_makes_nothing_due() {
     // An event before it, that has the location's settings read.
     deliver_json(&webhooks, &contact_event("first", Duration::ZERO, json!({}))).await;
     let before = webhooks.usage.snapshot();
-    let (_, said) = invoke(&webhooks, sample("webhook-contact-create")).await;
+    let (_, said) = invoke(&webhooks, sample("webhook")).await;
     let used = webhooks.usage.snapshot().since(&before);
     assert_eq!((said, used.writes().requests, used.reads().requests), (json!({ "result": "stored" }), 2, 0));
     let Some(RemoteContent::Contact(contact)) = known(&webhooks, CONTACT).await.unwrap().content else { panic!() };
@@ -161,7 +161,7 @@ async fn an_event_costs_two_writes_and_makes_nothing_due() {
 async fn a_body_in_base64_is_the_same_bytes() {
     let deployment = deployment().await;
     let webhooks = webhooks_with(&deployment, &[]);
-    let mut event = sample("webhook-contact-create");
+    let mut event = sample("webhook");
     event["body"] = STANDARD.encode(event["body"].as_str().unwrap()).into();
     event["isBase64Encoded"] = true.into();
     assert_eq!(invoke(&webhooks, event).await, (200, json!({ "result": "stored" })));
@@ -210,12 +210,12 @@ async fn a_body_of_a_megabyte_is_refused_before_it_is_read() {
 async fn the_keys_can_be_rotated_and_ghl_s_own_are_the_default() {
     let deployment = deployment().await;
     let published = webhooks_with(&deployment, &[("GHL_WEBHOOK_PUBLIC_KEYS", "")]);
-    let (status, said) = invoke(&published, sample("webhook-contact-create")).await;
+    let (status, said) = invoke(&published, sample("webhook")).await;
     assert_eq!((status, said["result"].as_str().unwrap()), (401, "not_genuine"), "the test key is not GHL's");
     let ghl = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=\n-----END PUBLIC KEY-----\n";
     let both = format!("{ghl}{}", signing::ED25519_PUBLIC);
     let both = webhooks_with(&deployment, &[("GHL_WEBHOOK_PUBLIC_KEYS", &both)]);
-    assert_eq!(invoke(&both, sample("webhook-contact-create")).await.0, 200);
+    assert_eq!(invoke(&both, sample("webhook")).await.0, 200);
     let no_legacy = webhooks_with(&deployment, &[("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS", "none")]);
     let (status, said) = invoke(&no_legacy, sample("webhook-opportunity-stage-legacy")).await;
     assert!(status == 401 && said["detail"].as_str().unwrap().contains("GHL_WEBHOOK_LEGACY_PUBLIC_KEYS"), "{said}");
@@ -243,7 +243,7 @@ async fn what_dynamodb_throttles_is_not_taken_in_and_comes_again() {
 async fn without_dynamodb_ghl_is_asked_to_come_again() {
     let deployment = deployment().await;
     let cut_off = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
-    for name in ["webhook-contact-create", "webhook-contact-delete", "webhook-install"] {
+    for name in ["webhook", "webhook-contact-delete", "webhook-install"] {
         let (status, said) = invoke(&cut_off, sample(name)).await;
         assert_eq!((status, said["result"].as_str().unwrap()), (429, "not_stored"), "{name}: {said}");
     }
@@ -256,12 +256,12 @@ async fn without_dynamodb_ghl_is_asked_to_come_again() {
 async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
     let deployment = deployment().await;
     let webhooks = webhooks_with(&deployment, &[]);
-    let mut get = sample("webhook-contact-create");
+    let mut get = sample("webhook");
     get["requestContext"]["http"]["method"] = "GET".into();
     assert_eq!(invoke(&webhooks, get).await.0, 405);
-    let mut not_base64 = sample("webhook-contact-create");
+    let mut not_base64 = sample("webhook");
     not_base64["isBase64Encoded"] = true.into();
-    let mut no_flag = sample("webhook-contact-create");
+    let mut no_flag = sample("webhook");
     no_flag.as_object_mut().unwrap().remove("isBase64Encoded");
     for event in [json!({}), json!(null), json!([]), json!({ "Records": [] }), not_base64, no_flag] {
         let failed = webhook::handle(&webhooks, LambdaEvent::new(event.clone(), context())).await.unwrap_err();
@@ -285,7 +285,7 @@ async fn no_line_tells_who_a_contact_is() {
     let private = json!({ "firstName": "Augusta", "email": ["ada@secret.example"] });
     deliver_json(&webhooks, &contact_event("x", Duration::ZERO, private)).await;
     let cut_off = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
-    invoke(&cut_off, sample("webhook-contact-create")).await;
+    invoke(&cut_off, sample("webhook")).await;
     let text = log.text();
     assert_eq!(log.events("webhook_refused").len(), 7, "{text}");
     assert_eq!(log.events("webhook_not_stored").len(), 1, "{text}");

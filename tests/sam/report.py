@@ -55,7 +55,8 @@ def measure(function):
     stack, with the function's own event."""
     event = (EVENTS / f"{function.event}.json").read_bytes()
     local = local_stack.environment()
-    deployed = {**local, "AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL_SQS": "", "GHL_BASE_URL": ""}
+    of_aws = {name: "" for name in local if name.startswith("AWS_ENDPOINT_URL_") or name.endswith("_BASE_URL")}
+    deployed = {**local, **of_aws}
     starts, firsts = [], []
     for _ in range(STARTS):
         with emulator(function, deployed) as log:

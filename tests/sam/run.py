@@ -2,6 +2,9 @@
 
 It takes what `sam build` built, and `cases.json`: events of `events/`, and what the function must answer to each. A new
 function needs an event and a case; what is asked of every function is asked of it as well.
+
+`sam local invoke` starts a container for each event. A function that answers HTTP is so invoked with its own event only,
+and with its others by `sam local start-lambda`, whose containers stay: one after the other, in the order of the file.
 """
 
 import json
@@ -24,8 +27,9 @@ BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 CASES = Path(__file__).with_name("cases.json")
 # What the sandbox of a case must have seen, if the case does not say.
 NOTHING = {"calls": 0}
-# Without these no function starts.
+# Without these no function starts; the receiver of webhooks sends nothing to the queue.
 REQUIRED = ["BATCH_QUEUE_URL", "RECORDS_TABLE", "STATE_TABLE"]
+NOT_REQUIRED = {"WebhookFunction": ["BATCH_QUEUE_URL"]}
 # Where `sam local start-lambda` listens.
 LAMBDA = "http://127.0.0.1:3001"
 # Where `sam local start-api` listens.
@@ -43,13 +47,18 @@ def main():
     functions = local_stack.built_functions()
     cases = read_cases(functions)
     with containers.engine(), containers.base_image(BASE_IMAGE, [function.bootstrap for function in functions]):
-        for case in cases:
+        alone = [case for case in cases if not stays_warm(case)]
+        for case in alone:
             check_case(case)
-        print(f"note: sam local invoke: {len(cases)} events to {len(functions)} functions, answered as expected")
+        print(f"note: sam local invoke: {len(alone)} events to {len(functions)} functions, answered as expected")
         for function in functions:
             check_bad_start(function)
         print("note: sam local invoke: each function names all that is missing in its environment")
-        contacts = check_start_lambda()
+        warm = [case for case in cases if stays_warm(case)]
+        with emulator("start-lambda", "--warm-containers", "EAGER"):
+            check_warm_cases(warm)
+            contacts = check_sync()
+        print(f"note: sam local start-lambda: {len(warm)} events answered as expected")
         print(f"note: sam local start-lambda and the AWS CLI: {contacts} contacts synced into the sandbox")
         answered = check_start_api()
         print(f"note: sam local start-api: {answered} requests answered as expected")
@@ -75,13 +84,25 @@ def read_cases(functions):
     return cases
 
 
+def stays_warm(case):
+    """Whether it is for a container that other cases use as well."""
+    return "statusCode" in case["answer"] and case["event"] != case["function"].event
+
+
 def check_case(case):
     """The answer, and what the sandbox saw of it."""
     with local_stack.up():
         answer = invoke(case["function"], case["event"])
         stats = local_stack.sandbox_stats()
-    expect(f"the answer to {case['event']}", answer, case["answer"])
+    check_answer(case, answer)
     expect(f"the sandbox after {case['event']}", stats, case.get("sandbox", NOTHING))
+
+
+def check_answer(case, answer):
+    """The answer, and what an HTTP response has in its body."""
+    expect(f"the answer to {case['event']}", answer, case["answer"])
+    if "body" in case:
+        expect(f"the body of the answer to {case['event']}", json.loads(answer["body"]), case["body"])
 
 
 def check_bad_start(function):
@@ -93,7 +114,8 @@ def check_bad_start(function):
         file.flush()
         answer = invoke(function, function.event, "--env-vars", file.name)
     expect(f"the kind of error of {function} without environment", answer["errorType"], "Runtime.ConfigInvalid")
-    unnamed = [name for name in [*REQUIRED, "GHL_SYNC_BATCH_SIZE"] if name not in answer["errorMessage"]]
+    faults = {*REQUIRED, "GHL_SYNC_BATCH_SIZE"} - set(NOT_REQUIRED.get(function.name, []))
+    unnamed = sorted(name for name in faults if name not in answer["errorMessage"])
     expect(f"what {function} without environment does not name in: {answer['errorMessage']}", unnamed, [])
 
 
@@ -122,11 +144,23 @@ def agrees(found, expected):
 # -- sam local start-lambda --------------------------------------------------------------------------------------------
 
 
-def check_start_lambda():
+def check_warm_cases(cases):
+    """All of them against one local stack. None makes a call to GoHighLevel."""
+    with local_stack.up():
+        for case in cases:
+            event = (EVENTS / f"{case['event']}.json").read_bytes()
+            url = f"{LAMBDA}/2015-03-31/functions/{case['function'].name}/invocations"
+            with urllib.request.urlopen(url, data=event, timeout=INVOCATION) as answer:
+                check_answer(case, json.load(answer))
+        stats = local_stack.sandbox_stats()
+    expect("the sandbox after all of them", stats, NOTHING)
+
+
+def check_sync():
     """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty: here an
     event source mapping made of the AWS CLI. Returns how many contacts arrived."""
     due = len(local_stack.CONTACTS.read_text(encoding="utf-8").splitlines()) - 1
-    with local_stack.up(), emulator("start-lambda", "--warm-containers", "EAGER"):
+    with local_stack.up():
         started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
         expect("the scheduler's answer", started, {"started": 1, "failed": 0})
         while messages := receive():
