@@ -37,7 +37,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Sandbox(args) => up::sandbox(args).await,
         Command::Pull(args) => pull::run(args).await,
         Command::Key(args) => key(&args),
-        Command::Simulate(args) => simulate::run(&args),
+        Command::Simulate(args) => simulated(args).await,
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
@@ -48,6 +48,11 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         ExitCode::FAILURE
     })
+}
+
+/// `cargo local simulate`. Each world has a runtime of its own, so they live outside of this one.
+async fn simulated(args: cli::SimulateArgs) -> Result<ExitCode, Failure> {
+    tokio::task::spawn_blocking(move || simulate::run(&args)).await?
 }
 
 /// `cargo local key`: a new key, once, and what is kept of it.

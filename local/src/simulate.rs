@@ -70,8 +70,8 @@ fn print_broken(seed: &BrokenSeed) {
 }
 
 fn replay(scenario: &Scenario, json: Option<&Path>) -> Result<ExitCode, Failure> {
-    let outcome = ghl_sync_simulation::run(scenario);
     println!("{}", serde_json::to_string_pretty(scenario)?);
+    let outcome = ghl_sync_simulation::run(scenario);
     print_outcome(&outcome);
     write_json(json, &outcome)?;
     if !outcome.broken.is_empty() {

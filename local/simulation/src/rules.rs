@@ -181,7 +181,10 @@ fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
     let explains = |code: ErrorCode| match code {
         ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized => false,
         ErrorCode::MaxRetriesExceeded => scenario.has(is_transient),
-        ErrorCode::Ambiguous => scenario.has(is_transient) || world.died() > 0,
+        // GHL may have created a contact that it answered with 422: one that cannot be recognised is looked for.
+        ErrorCode::Ambiguous => {
+            scenario.has(|what| is_transient(what) || matches!(what, What::Status(422))) || world.died() > 0
+        }
         ErrorCode::Rejected => scenario.has(|what| matches!(what, What::Status(400..=499))),
         ErrorCode::Internal => world.died() >= DEATHS_OF_A_SUSPECT,
     };

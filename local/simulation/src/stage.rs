@@ -13,6 +13,8 @@ use ghl_sync_engine::usecase::EngineConfig;
 
 use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
 
+/// A call that hangs is given up after this, as the SDK does.
+const CALL: Duration = Duration::from_secs(20);
 /// A producer whose put failed tries again after this.
 const PUT_AGAIN: Duration = Duration::from_secs(2);
 /// Records in a batch that is sent by hand.
@@ -226,21 +228,21 @@ async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
     if puts.dies {
         let now = host.ports().clock.now();
         for record in &records {
-            while world.engine.ports().outbox.put(record, now).await.is_err() {
+            let outbox = &world.engine.ports().outbox;
+            while !tokio::time::timeout(CALL, outbox.put(record, now)).await.is_ok_and(|put| put.is_ok()) {
                 tokio::time::sleep(PUT_AGAIN).await;
             }
         }
         return;
     }
-    // A call that hangs is given up, as the SDK does.
-    while !tokio::time::timeout(Duration::from_secs(20), host.put(&records)).await.is_ok_and(|put| put.is_ok()) {
+    while !tokio::time::timeout(CALL, host.put(&records)).await.is_ok_and(|put| put.is_ok()) {
         tokio::time::sleep(PUT_AGAIN).await;
     }
     if puts.starts
         && let Some(place) = scenario.locations.get(puts.location)
     {
         // What fails here is made good by the tick.
-        let _ = tokio::time::timeout(Duration::from_secs(20), host.fan_out(&place.scope.clone().into())).await;
+        let _ = tokio::time::timeout(CALL, host.fan_out(&place.scope.clone().into())).await;
     }
 }
 
