@@ -29,7 +29,7 @@ const MANY: usize = 3;
 /// What happened longer ago than this has nothing to do with what happens now.
 const MEMORY: Duration = Duration::from_secs(300);
 
-/// Different scopes that reported the same thing lately, each by a hash, and when. Of more than [`MANY`] nothing more is
+/// Different scopes that reported the same thing lately, each by a hash, and when. Of more than `MANY` nothing more is
 /// to be learned.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
