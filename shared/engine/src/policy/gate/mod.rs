@@ -267,13 +267,15 @@ impl Gate {
         let last_start = run.until - rules.late_arrival - rules.request_timeout;
         let horizon = (now + rules.lease_ahead).min(last_start);
         let pace = self.pace(now, rules);
+        self.ledger.prune(now, pace.window.max(rules.pace.window) + rules.clock_skew);
+        // What a dead holder has out may end within the horizon: what could follow is leased then, and no sooner.
+        let want = want.min(rules.pace.limit.get().saturating_sub(self.ledger.out()));
         let permits = self.permits(now, rules, pace, want, horizon);
         let Some(last) = permits.last().copied() else {
             let at = self.ledger.next_at(now, pace, rules.clock_skew).max(self.pacing.next_at(now));
             let reason = if at > last_start { WaitReason::Deadline } else { WaitReason::Pace };
             return Leased::Wait(WaitUntil { at, reason });
         };
-        self.ledger.prune(now, pace.window.max(rules.pace.window) + rules.clock_skew);
         self.ledger.lend(&run.holder, u32::try_from(permits.len()).unwrap_or(u32::MAX), run.until);
         self.pacing.leased(&permits, pace);
         if probe {

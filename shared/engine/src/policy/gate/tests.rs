@@ -193,6 +193,22 @@ fn permits_end_before_the_lease_does_with_time_for_the_request() {
 }
 
 #[test]
+fn no_more_permits_are_out_than_the_limit_although_a_dead_holders_lease_ends_within_the_horizon() {
+    let pace = Pace { limit: NonZeroU32::new(2).unwrap(), window: s(1) };
+    let rules = Rules { pace, lease_ahead: s(5), ..rules() };
+    let mut gate = Gate::default();
+    let dead = Run { until: T0 + s(62), ..run("dead", T0) };
+    assert_eq!(permits(gate.lease(T0, &dead, 2, &rules)).len(), 2);
+    let heir = run("heir", T0 + s(60));
+    let wait = waits(gate.lease(T0 + s(60), &heir, 2, &rules));
+    assert_eq!((wait.reason, gate.ledger().out()), (WaitReason::Pace, 2));
+    // A window after the lease's end, and no later than that.
+    assert_eq!(wait.at, dead.until + pace.window + rules.clock_skew);
+    assert_eq!(permits(gate.lease(wait.at, &heir, 2, &rules)), [wait.at; 2]);
+    assert_eq!(gate.ledger().out(), 2);
+}
+
+#[test]
 fn the_stored_form_of_a_busy_gate_fits_into_one_write_unit() {
     let (mut gate, run) = taken();
     permits(gate.lease(T0, &run, 75, &Rules { lease_size: 75, ..rules() }));
