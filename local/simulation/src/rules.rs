@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use ghl_sync_engine::domain::{EpochMs, ErrorCode, LocationId, Payload, Record, RecordKey, ScopeId};
 use ghl_sync_engine::policy::{Breaker, Gate};
-use ghl_sync_engine::testing::{Arrival, Noted, Op, World};
+use ghl_sync_engine::testing::{Arrival, Noted, World};
 use ghl_sync_engine::usecase::RecordResult;
 use serde::Serialize;
 
 use crate::run::waits_for_ever;
 use crate::scenario::{Scenario, What};
-use crate::stage::{NAMELESS, ms};
+use crate::stage::ms;
 
 /// Clocks may differ by this much.
 const SKEW: Duration = Duration::from_millis(50);
@@ -140,8 +140,7 @@ pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -
     let open = if drained { Vec::new() } else { world.outbox.open() };
     let open = open.iter().filter(|record| !waits_for_ever(world, record));
     rule("the backlog drains once all is well", open.map(due).collect());
-    let doubles = world.ghl.doubles().into_iter().filter(|double| !may_be_doubled(scenario, world, double));
-    rule("nothing is doubled", doubles.collect());
+    rule("nothing is doubled", world.ghl.doubles());
     let window = ms(scenario.quota.window_ms);
     let fullest = world.ghl.fullest_window(window);
     let too_full = scenario.theorem_holds() && fullest > scenario.quota.limit.get() as usize;
@@ -157,12 +156,6 @@ pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -
         );
     }
     broken
-}
-
-/// A contact with neither e-mail nor phone is created again if nobody could write down that it was.
-fn may_be_doubled(scenario: &Scenario, world: &World, double: &str) -> bool {
-    let is_lost = |what: &What| matches!(what, What::Store { op: None | Some(Op::OutboxSettle), .. });
-    double.contains(NAMELESS) && (world.died() > 0 || scenario.has(is_lost))
 }
 
 fn due(record: &Record) -> String {
