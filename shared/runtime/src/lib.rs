@@ -23,6 +23,6 @@ pub use directory::StoredLocations;
 pub use emf::{EmfMeter, FunctionMeter};
 pub use locations::{Location, Locations};
 pub use meter::{LogMeter, causes};
-pub use start::{Runtime, StartError, main, refuse_to_start, serve};
+pub use start::{Runtime, StartError, main, serve};
 pub use telemetry::init as init_telemetry;
 pub use webhooks::Webhooks;

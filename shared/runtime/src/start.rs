@@ -145,7 +145,7 @@ where
 }
 
 /// Says why the function cannot start: in the log, fault by fault, and to Lambda, which passes it on to the invoker.
-pub async fn refuse_to_start(start_error: &StartError) -> ExitCode {
+async fn refuse_to_start(start_error: &StartError) -> ExitCode {
     match start_error {
         StartError::Config(config) => {
             for fault in &config.faults {
