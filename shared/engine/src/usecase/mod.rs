@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod config;
+mod direct;
 mod event;
 mod fan_out;
 mod fleet;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
 pub use config::EngineConfig;
+pub use direct::DirectError;
 pub use event::Event;
 pub use fan_out::FannedOut;
 pub use locations::{LocationView, PutSettingsError};
@@ -38,7 +40,6 @@ pub use operate::OperateError;
 pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
 };
-pub use pull::PullError;
 pub use put::{PutItems, PutReport};
 pub use receive_webhook::{ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};

@@ -1,0 +1,121 @@
+//! Calls that belong to no record: they read, under the same gate as everything else.
+
+use std::collections::VecDeque;
+
+use super::fleet::FleetSession;
+use super::gate_session::{GateSession, Verdict};
+use super::permits::{For, Permits, Retry};
+use super::{Engine, Invocation};
+use crate::domain::{Answer, Call, Failure, LocationId};
+use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
+use crate::ports::PortError;
+
+/// Such calls of a location are one operation to the breaker, whatever they do.
+const DIRECT: u32 = 0;
+
+/// Why such a call was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectError {
+    /// The location is unknown or not enabled.
+    #[error("location {0} is unknown or not enabled")]
+    NotEnabled(LocationId),
+    /// It would have to wait longer than it may.
+    #[error("nothing can be asked before {} ({})", .0.at, .0.reason.as_str())]
+    Wait(WaitUntil),
+    /// GHL refused, or failed as often as it was tried.
+    #[error("GHL did not do what it was asked for")]
+    Failed(#[source] Failure),
+    /// A store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Calls of one location by one invocation, one after the other, beside whatever batch is under way there. What they
+/// did not use of their permits is given back by [`close`](DirectCalls::close).
+pub(super) struct DirectCalls<'e> {
+    engine: &'e Engine,
+    run: Run,
+    permits: Permits<'e>,
+}
+
+impl Engine {
+    /// Begins calls of `location`. The engine should be a [`tallied`](Engine::tallied) one.
+    pub(super) async fn direct_calls<'e>(
+        &'e self,
+        location: &'e LocationId,
+        invocation: &Invocation,
+    ) -> Result<DirectCalls<'e>, DirectError> {
+        let settings = self.ports.directory.location(location).await?;
+        let Some(settings) = settings.filter(|settings| settings.enabled) else {
+            return Err(DirectError::NotEnabled(location.clone()));
+        };
+        let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
+        let fleet = FleetSession::open(self, settings.api, settings.scope.clone()).await;
+        let now = self.ports.clock.now();
+        let percent = match fleet.admit(now) {
+            HostAdmission::Calls { percent } => percent,
+            // They leave the probe to the batches.
+            HostAdmission::Probe => {
+                return Err(DirectError::Wait(WaitUntil { at: now, reason: WaitReason::Breaker }));
+            }
+            HostAdmission::WaitUntil(at) => {
+                return Err(DirectError::Wait(WaitUntil { at, reason: WaitReason::Breaker }));
+            }
+        };
+        let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
+        session.slow_down(percent);
+        let sessions = (session, fleet);
+        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, sessions, VecDeque::new());
+        Ok(DirectCalls { engine: self, run, permits })
+    }
+}
+
+impl DirectCalls<'_> {
+    /// Makes `call`, with retries as long as the wait for them is short.
+    pub(super) async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
+        let backoff = &self.engine.config.backoff;
+        let mut attempt = 0;
+        loop {
+            let wanted = For { record: None, attempt, starts: false, patience: backoff.max };
+            self.permits.acquire(wanted).await.map_err(DirectError::Wait)?;
+            let called = self.permits.call(call, DIRECT, wanted).await;
+            let (failure, class) = match called.answer {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let wait = match class {
+                Class::Throttled => {
+                    called.pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
+                }
+                Class::Transient { .. } => {
+                    Some(WaitUntil { at: called.at + called.backoff, reason: WaitReason::Backoff })
+                }
+                Class::StaleToken if attempt == 0 => {
+                    Some(WaitUntil { at: called.at, reason: WaitReason::Pause(PauseReason::Credentials) })
+                }
+                _ => None,
+            };
+            match wait {
+                Some(wait) if attempt < backoff.max_retries && called.at.until(wait.at) <= backoff.max => {
+                    self.permits.note_retry(&Retry { endpoint: call.endpoint(), attempt: attempt + 1, wait }, None);
+                    self.permits.sleep_until(wait, wanted).await;
+                }
+                _ => return Err(DirectError::Failed(failure)),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Gives back the permits that were not used.
+    pub(super) async fn close(self) -> Result<(), PortError> {
+        let DirectCalls { run, permits, .. } = self;
+        let ((mut session, _), unused, _) = permits.close();
+        session
+            .change(|_, gate| {
+                gate.give_back(&run.holder, unused);
+                Verdict::Store(())
+            })
+            .await?;
+        Ok(())
+    }
+}
