@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::iso8601;
 use crate::request::MAX_PAGE;
+use crate::shown::{self, Fields};
 
 /// Why a success is none.
 #[derive(Debug, PartialEq)]
@@ -151,11 +152,10 @@ fn found_opportunity(record: &Value) -> Option<FoundOpportunity> {
 }
 
 fn remote_contact(record: &Value) -> Option<RemoteContact> {
-    let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     Some(RemoteContact {
         id: id_of(record)?,
-        email: text("email"),
-        phone: text("phone"),
+        // A field that cannot be read is left out: one odd field costs neither the contact nor the page.
+        content: shown::contact(Fields(record.as_object()?)).content,
         updated_at: time(&record["dateUpdated"]),
         raw: record.clone(),
     })
@@ -176,6 +176,7 @@ fn list<'a>(body: &'a Value, name: &str) -> Result<&'a Vec<Value>, Misread> {
 
 #[cfg(test)]
 mod tests {
+    use ghl_sync_engine::domain::Contact;
     use proptest::prelude::*;
 
     use super::*;
@@ -259,8 +260,7 @@ mod tests {
             r#"{"contact":{"id":"c9","email":"a@b.c","phone":"","dateUpdated":"2021-07-08T12:02:11.285Z","x":1}}"#;
         let expected = RemoteContact {
             id: id("c9"),
-            email: Some("a@b.c".to_owned()),
-            phone: None,
+            content: Contact { email: Some("a@b.c".to_owned()), ..Contact::default() },
             updated_at: Some(EpochMs(1_625_745_731_285)),
             raw: serde_json::from_str::<Value>(body).unwrap()["contact"].clone(),
         };
@@ -291,6 +291,14 @@ mod tests {
         let v1 = r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":1603870249758,"startAfterId":"a","nextPage":2}}"#;
         assert_eq!(next(Api::V1, 1, v1), Some(r#"[1603870249758,"a"]"#.to_owned()));
         assert_eq!(next(Api::V1, 1, r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":null}}"#), None);
+    }
+
+    #[test]
+    fn an_odd_field_costs_neither_the_contact_nor_the_page() {
+        let body = r#"{"contacts":[{"id":"a","email":7,"phone":[],"tags":"vip","city":"Ulm","dateUpdated":{}}]}"#;
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(2), body) else { panic!() };
+        let expected = Contact { email: Some("7".to_owned()), city: Some("Ulm".to_owned()), ..Contact::default() };
+        assert_eq!((&page.contacts[0].content, page.contacts[0].updated_at), (&expected, None));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod headers;
 mod iso8601;
 mod oauth;
 mod request;
+mod shown;
 mod text;
 mod transport;
 mod v1;

@@ -231,10 +231,9 @@ pub enum Answer {
 pub struct RemoteContact {
     /// GHL's id of it.
     pub id: GhlId,
-    /// E-mail address.
-    pub email: Option<String>,
-    /// Phone number.
-    pub phone: Option<String>,
+    /// Its fields, in the form in which they can be written back; custom fields by id. What we have no field for, and
+    /// what is not of the type that it should be, is left out.
+    pub content: Contact,
     /// When it was changed last.
     pub updated_at: Option<EpochMs>,
     /// All that GHL said of it.

@@ -460,10 +460,10 @@ impl Location {
     }
 
     fn show(&self, id: &GhlId) -> Option<Box<RemoteContact>> {
-        let StoredContact { contact, changed_at, .. } = self.contacts.get(id)?;
-        let (email, phone) = (contact.email.clone(), contact.phone.clone());
-        let raw = serde_json::to_value(contact).unwrap_or_default();
-        Some(Box::new(RemoteContact { id: id.clone(), email, phone, updated_at: Some(*changed_at), raw }))
+        let StoredContact { contact, tags, changed_at } = self.contacts.get(id)?;
+        let content = Contact { tags: tags.iter().cloned().collect(), ..contact.clone() };
+        let raw = serde_json::to_value(&content).unwrap_or_default();
+        Some(Box::new(RemoteContact { id: id.clone(), content, updated_at: Some(*changed_at), raw }))
     }
 
     fn page(&self, since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> ContactPage {

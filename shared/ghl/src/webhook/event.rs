@@ -5,13 +5,12 @@
 //! but in every body that was caught.
 
 use ghl_sync_engine::domain::{
-    Contact, ContentHash, EpochMs, EventId, GhlId, Kind, NotForUs, RemoteChange, RemoteContent, RemoteEvent,
-    RemoteOpportunity, Webhook,
+    ContentHash, EpochMs, EventId, GhlId, Kind, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::fields::Fields;
 use crate::iso8601;
+use crate::shown::{self, FieldError, Fields};
 
 /// Longest name of an event.
 const LONGEST_TYPE: usize = 64;
@@ -35,11 +34,13 @@ pub enum WebhookError {
     },
 }
 
-impl WebhookError {
-    pub(super) fn field(field: impl Into<String>, problem: impl Into<String>) -> WebhookError {
-        WebhookError::Field { field: field.into(), problem: problem.into() }
+impl From<FieldError> for WebhookError {
+    fn from(FieldError { field, problem }: FieldError) -> WebhookError {
+        WebhookError::Field { field, problem }
     }
+}
 
+impl WebhookError {
     /// The field at fault, if it is one.
     #[must_use]
     pub fn at(&self) -> Option<&str> {
@@ -104,17 +105,17 @@ pub fn read(body: &[u8]) -> Result<Webhook, WebhookError> {
     })))
 }
 
-fn event_type(top: Fields<'_>) -> Result<String, WebhookError> {
+fn event_type(top: Fields<'_>) -> Result<String, FieldError> {
     let name: String = top.parsed("type")?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.len() > LONGEST_TYPE || !name.chars().all(is_name) {
-        return Err(WebhookError::field("type", format!("is not a name of at most {LONGEST_TYPE} letters and digits")));
+        return Err(FieldError::new("type", format!("is not a name of at most {LONGEST_TYPE} letters and digits")));
     }
     Ok(name)
 }
 
 /// What has the record's fields: the body itself, or its `data`.
-fn subject(top: Fields<'_>) -> Result<Fields<'_>, WebhookError> {
+fn subject(top: Fields<'_>) -> Result<Fields<'_>, FieldError> {
     if top.0.contains_key("id") {
         return Ok(top);
     }
@@ -132,20 +133,20 @@ fn either<'a>(top: Fields<'a>, subject: Fields<'a>, field: &str) -> Fields<'a> {
 }
 
 /// `webhookId`; of a body without one, what tells it from all others.
-fn id(top: Fields<'_>, body: &[u8]) -> Result<EventId, WebhookError> {
+fn id(top: Fields<'_>, body: &[u8]) -> Result<EventId, FieldError> {
     if top.text("webhookId")?.is_some() {
         return top.parsed("webhookId");
     }
     let hash = format!("body-{}", ContentHash::of(body));
-    EventId::new(hash).map_err(|error| WebhookError::field("webhookId", error.to_string()))
+    EventId::new(hash).map_err(|error| FieldError::new("webhookId", error.to_string()))
 }
 
-fn time(top: Fields<'_>) -> Result<EpochMs, WebhookError> {
+fn time(top: Fields<'_>) -> Result<EpochMs, FieldError> {
     let text: String = top.parsed("timestamp")?;
-    iso8601::parse(&text).ok_or_else(|| WebhookError::field("timestamp", "is not an ISO 8601 time with a zone"))
+    iso8601::parse(&text).ok_or_else(|| FieldError::new("timestamp", "is not an ISO 8601 time with a zone"))
 }
 
-fn change(says: Says, subject: Fields<'_>) -> Result<RemoteChange, WebhookError> {
+fn change(says: Says, subject: Fields<'_>) -> Result<RemoteChange, FieldError> {
     let ghl_id = || subject.parsed::<GhlId>("id");
     Ok(match says {
         Says::Written(kind) => RemoteChange::Written { ghl_id: ghl_id()?, content: content(kind, subject)? },
@@ -155,61 +156,11 @@ fn change(says: Says, subject: Fields<'_>) -> Result<RemoteChange, WebhookError>
     })
 }
 
-fn content(kind: Kind, fields: Fields<'_>) -> Result<RemoteContent, WebhookError> {
+fn content(kind: Kind, fields: Fields<'_>) -> Result<RemoteContent, FieldError> {
     match kind {
-        Kind::Contact => contact(fields).map(RemoteContent::Contact),
-        Kind::Opportunity => opportunity(fields).map(RemoteContent::Opportunity),
+        Kind::Contact => shown::contact(fields).whole().map(RemoteContent::Contact),
+        Kind::Opportunity => shown::opportunity(fields).whole().map(RemoteContent::Opportunity),
     }
-}
-
-fn contact(fields: Fields<'_>) -> Result<Contact, WebhookError> {
-    let mut tags = fields.texts("tags")?;
-    // GHL gives them in any order.
-    tags.sort();
-    Ok(Contact {
-        first_name: fields.text("firstName")?,
-        last_name: fields.text("lastName")?,
-        name: fields.text("name")?,
-        email: fields.text("email")?,
-        phone: fields.text("phone")?,
-        address1: fields.text("address1")?,
-        city: fields.text("city")?,
-        state: fields.text("state")?,
-        postal_code: fields.text("postalCode")?,
-        website: fields.text("website")?,
-        timezone: fields.text("timezone")?,
-        gender: fields.text("gender")?,
-        source: fields.text("source")?,
-        country: fields.text("country")?,
-        company_name: fields.text("companyName")?,
-        assigned_to: fields.text("assignedTo")?,
-        date_of_birth: fields.text("dateOfBirth")?,
-        dnd: fields.boolean("dnd")?,
-        dnd_settings: fields.object("dndSettings")?.cloned().map(sorted),
-        tags,
-        custom_fields: fields.custom_fields("customFields")?,
-    })
-}
-
-fn opportunity(fields: Fields<'_>) -> Result<RemoteOpportunity, WebhookError> {
-    Ok(RemoteOpportunity {
-        name: fields.text("name")?,
-        contact_id: fields.text("contactId")?,
-        pipeline_id: fields.text("pipelineId")?,
-        pipeline_stage_id: fields.text("pipelineStageId")?,
-        status: fields.text("status")?,
-        monetary_value: fields.number("monetaryValue")?,
-        assigned_to: fields.text("assignedTo")?,
-        source: fields.text("source")?,
-        custom_fields: fields.custom_fields("customFields")?,
-    })
-}
-
-/// Fields in the order of their names, so that equal content is equal text.
-fn sorted(object: Map<String, Value>) -> Value {
-    let mut fields: Vec<(String, Value)> = object.into_iter().collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    Value::Object(fields.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -257,7 +208,7 @@ mod tests {
         let expected = json!({
             "firstName": "John", "lastName": "Deo", "name": "John Deo", "email": "JohnDeo@gmail.com",
             "phone": "+919509597501", "address1": "1 Main St", "city": "Dolomite", "state": "AL", "postalCode": "35061",
-            "source": "form", "country": "US", "companyName": "Acme", "dateOfBirth": "2000-01-05T00:00:00.000Z",
+            "source": "form", "country": "US", "companyName": "Acme", "dateOfBirth": "2000-01-05",
             "dnd": true, "tags": ["commodo", "id magna"],
             "customFields": [{"id": "f1", "value": ["x"]}, {"id": "f2", "value": 100}],
         });

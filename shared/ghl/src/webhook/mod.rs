@@ -4,7 +4,6 @@
 //! body is not trusted before, and nothing of it is repeated in an error but the names of its fields.
 
 mod event;
-mod fields;
 mod keys;
 mod signature;
 

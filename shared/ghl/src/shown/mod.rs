@@ -1,0 +1,195 @@
+//! Records as GHL shows them, in webhooks and in answers: nearly the same fields, in several shapes.
+
+mod fields;
+
+use ghl_sync_engine::domain::{Contact, CustomField, EpochMs, RemoteOpportunity};
+use serde_json::{Map, Value};
+
+pub(crate) use fields::{FieldError, Fields};
+
+use crate::iso8601;
+
+/// What could be read of a record.
+#[derive(Debug)]
+pub(crate) struct Shown<T> {
+    /// The record, without what could not be read.
+    pub(crate) content: T,
+    /// The first field that could not be read.
+    pub(crate) fault: Option<FieldError>,
+}
+
+impl<T> Shown<T> {
+    /// The record, if all of it could be read.
+    pub(crate) fn whole(self) -> Result<T, FieldError> {
+        match self.fault {
+            None => Ok(self.content),
+            Some(fault) => Err(fault),
+        }
+    }
+}
+
+/// A contact, in the form in which it can be written back: lists in a fixed order, so that equal content is equal text.
+///
+/// The shapes differ. Lists of contacts show `firstName` in lower case, and what it really is as `firstNameRaw`; the
+/// legacy API calls the custom fields `customField`.
+pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
+    let mut reader = Reader { fields, fault: None };
+    let content = Contact {
+        first_name: reader.text_of_either("firstNameRaw", "firstName"),
+        last_name: reader.text_of_either("lastNameRaw", "lastName"),
+        name: reader.text("name"),
+        email: reader.text("email"),
+        phone: reader.text("phone"),
+        address1: reader.text("address1"),
+        city: reader.text("city"),
+        state: reader.text("state"),
+        postal_code: reader.text("postalCode"),
+        website: reader.text("website"),
+        timezone: reader.text("timezone"),
+        gender: reader.text("gender"),
+        source: reader.text("source"),
+        country: reader.text("country"),
+        company_name: reader.text("companyName"),
+        assigned_to: reader.text("assignedTo"),
+        date_of_birth: reader.date("dateOfBirth"),
+        dnd: reader.take(fields.boolean("dnd")),
+        dnd_settings: reader.take(fields.object("dndSettings")).cloned().map(sorted),
+        tags: reader.tags(),
+        custom_fields: reader.custom_fields(),
+    };
+    Shown { content, fault: reader.fault }
+}
+
+/// An opportunity.
+pub(crate) fn opportunity(fields: Fields<'_>) -> Shown<RemoteOpportunity> {
+    let mut reader = Reader { fields, fault: None };
+    let content = RemoteOpportunity {
+        name: reader.text("name"),
+        contact_id: reader.text("contactId"),
+        pipeline_id: reader.text("pipelineId"),
+        pipeline_stage_id: reader.text("pipelineStageId"),
+        status: reader.text("status"),
+        monetary_value: reader.take(fields.number("monetaryValue")),
+        assigned_to: reader.text("assignedTo"),
+        source: reader.text("source"),
+        custom_fields: reader.custom_fields(),
+    };
+    Shown { content, fault: reader.fault }
+}
+
+/// Reads field by field, and goes on when one cannot be read.
+struct Reader<'a> {
+    fields: Fields<'a>,
+    fault: Option<FieldError>,
+}
+
+impl Reader<'_> {
+    fn take<T: Default>(&mut self, read: Result<T, FieldError>) -> T {
+        read.unwrap_or_else(|fault| {
+            self.fault.get_or_insert(fault);
+            T::default()
+        })
+    }
+
+    fn text(&mut self, field: &'static str) -> Option<String> {
+        self.take(self.fields.text(field))
+    }
+
+    fn text_of_either(&mut self, first: &'static str, second: &'static str) -> Option<String> {
+        self.text(first).or_else(|| self.text(second))
+    }
+
+    /// A day. GHL takes `YYYY-MM-DD` and shows it with a time of day, or as milliseconds since 1970.
+    fn date(&mut self, field: &'static str) -> Option<String> {
+        let text = match self.fields.value(field).and_then(Value::as_u64) {
+            Some(ms) => Some(iso8601::format(EpochMs(ms))),
+            None => self.text(field),
+        };
+        text.map(|text| text.split_once('T').map_or(text.clone(), |(day, _)| day.to_owned()))
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let tags = self.take(self.fields.texts("tags"));
+        let mut tags = self.each(tags);
+        tags.sort();
+        tags
+    }
+
+    fn custom_fields(&mut self) -> Vec<CustomField> {
+        let name = if self.fields.value("customFields").is_some() { "customFields" } else { "customField" };
+        let fields = self.take(self.fields.custom_fields(name));
+        let mut fields = self.each(fields);
+        fields.sort_by(|a, b| a.id.cmp(&b.id));
+        fields
+    }
+
+    /// Those of a list that could be read.
+    fn each<T>(&mut self, list: Vec<Result<T, FieldError>>) -> Vec<T> {
+        list.into_iter().filter_map(|item| self.take(item.map(Some))).collect()
+    }
+}
+
+/// Fields in the order of their names.
+fn sorted(object: Map<String, Value>) -> Value {
+    let mut fields: Vec<(String, Value)> = object.into_iter().collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    Value::Object(fields.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(record: &Value) -> Shown<Contact> {
+        contact(Fields(record.as_object().unwrap()))
+    }
+
+    #[test]
+    fn every_shape_of_a_contact_reads_as_the_same_content() {
+        let expected = json!({
+            "firstName": "McAnn", "lastName": "O'Neil", "email": "ann@example.com", "dateOfBirth": "1990-09-25",
+            "dnd": false, "tags": ["a", "b"], "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": 2 }],
+        });
+        let common = json!({
+            "id": "c1", "lastName": "O'Neil", "email": "ann@example.com", "dnd": false, "tags": ["b", "a"],
+            "phone": null, "city": "", "type": "lead", "followers": 7,
+        });
+        let custom = json!([{ "id": "f2", "value": 2 }, { "id": "f1", "value": "x" }]);
+        let shapes = [
+            json!({ "firstName": "McAnn", "dateOfBirth": "1990-09-25T00:00:00.000Z", "customFields": custom }),
+            json!({ "firstName": "McAnn", "firstNameLowerCase": "mcann", "dateOfBirth": 654_220_800_000_u64, "customFields": custom }),
+            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "dateOfBirth": "1990-09-25", "customFields": custom }),
+            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "dateOfBirth": "1990-09-25", "customField": custom }),
+        ];
+        for shape in shapes {
+            let mut record = common.clone();
+            record.as_object_mut().unwrap().extend(shape.as_object().unwrap().clone());
+            let shown = read(&record);
+            assert_eq!(
+                (serde_json::to_value(&shown.content).unwrap(), shown.fault),
+                (expected.clone(), None),
+                "{shape}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out_and_the_first_of_it_is_named() {
+        let shown = read(&json!({
+            "firstName": "Ann", "email": ["x"], "dnd": "yes", "dndSettings": 1, "tags": ["a", 1],
+            "customFields": [{ "id": 1 }, { "id": "f1", "value": "x" }],
+        }));
+        let expected = json!({ "firstName": "Ann", "tags": ["a"], "customFields": [{ "id": "f1", "value": "x" }] });
+        assert_eq!(serde_json::to_value(&shown.content).unwrap(), expected);
+        assert_eq!(shown.whole().unwrap_err(), FieldError::new("email", "is not a text"));
+    }
+
+    #[test]
+    fn an_opportunity_shows_its_custom_fields_as_field_values() {
+        let record = json!({ "name": "Roof", "customFields": [{ "id": "f1", "fieldValue": "x" }] });
+        let shown = opportunity(Fields(record.as_object().unwrap())).whole().unwrap();
+        assert_eq!(shown.custom_fields[0].value, json!("x"));
+    }
+}
