@@ -102,6 +102,9 @@ pub(crate) struct FaultArgs {
     /// How the sandbox counts its windows.
     #[arg(long, value_enum, default_value_t = WindowArg::Strict)]
     pub(crate) window: WindowArg,
+    /// Calls of each location's quota that somebody else makes in every window.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) others: u32,
     /// Share of the sandbox's answers that are errors.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub(crate) error_rate: f64,
@@ -223,6 +226,8 @@ impl From<ApiArg> for Api {
 pub(crate) enum WindowArg {
     /// Exactly, over any window.
     Strict,
+    /// By windows aligned to multiples of their length, which begin anew.
+    Fixed,
     /// With two counters, which may refuse a caller who keeps to the limit exactly.
     Approximate,
 }

@@ -75,8 +75,10 @@ fn sandbox_options(faults: &FaultArgs) -> SandboxOptions {
         latency: faults.latency_ms.clone(),
         window_kind: match faults.window {
             WindowArg::Strict => WindowKind::Strict,
+            WindowArg::Fixed => WindowKind::Fixed,
             WindowArg::Approximate => WindowKind::Approximate,
         },
+        others: faults.others,
         error_rate: faults.error_rate,
         outage: faults.outage.map(|(start, end)| (start, end.saturating_sub(start))),
         retry_after: match faults.retry_after {

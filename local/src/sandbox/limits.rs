@@ -13,6 +13,8 @@ pub(crate) struct Limits {
     pub(crate) limit: u32,
     pub(crate) window: Duration,
     pub(crate) kind: WindowKind,
+    /// Requests that others make in each window.
+    pub(crate) others: u32,
     pub(crate) daily_limit: u64,
 }
 
@@ -36,26 +38,53 @@ pub(crate) struct Allowance {
     arrivals: Trail,
     burst: Burst,
     day: Day,
+    /// When others make their next request.
+    others_next: Option<Duration>,
 }
 
 impl Allowance {
     pub(crate) fn new(limits: Limits) -> Self {
         let burst = match limits.kind {
             WindowKind::Strict => Burst::Strict(Trail::default()),
+            WindowKind::Fixed => Burst::Fixed(Counters::default()),
             WindowKind::Approximate => Burst::Approximate(Counters::default()),
         };
-        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default() }
+        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default(), others_next: None }
     }
 
     /// Counts a request that arrives at `now`. A refused one takes nothing from the allowance.
     pub(crate) fn arrive(&mut self, now: Duration) -> Verdict {
         let Limits { limit, window, daily_limit, .. } = self.limits;
+        self.let_others_in(now);
         self.arrivals.forget(now, window);
         self.arrivals.add(now);
+        let refused_for = self.admit(now);
+        Verdict {
+            refused_for,
+            remaining: self.burst.remaining(now, window, limit),
+            daily_remaining: daily_limit.saturating_sub(self.day.used),
+            daily_reset: self.day.reset(now),
+        }
+    }
+
+    /// Counts what others have sent up to `now`. They did so for a window before the first request, too.
+    fn let_others_in(&mut self, now: Duration) {
+        let Limits { window, others, .. } = self.limits;
+        let Some(gap) = window.checked_div(others).filter(|gap| !gap.is_zero()) else { return };
+        let mut next = self.others_next.unwrap_or_else(|| now.saturating_sub(window));
+        while next <= now {
+            self.admit(next);
+            next += gap;
+        }
+        self.others_next = Some(next);
+    }
+
+    /// Takes one request at `now` from the allowance, or says how long until one could pass.
+    fn admit(&mut self, now: Duration) -> Option<Duration> {
+        let Limits { limit, window, daily_limit, .. } = self.limits;
         self.burst.advance(now, window);
         self.day.advance(now);
-
-        let refused_for = if self.day.used >= daily_limit {
+        if self.day.used >= daily_limit {
             Some(self.day.reset(now))
         } else if self.burst.remaining(now, window, limit) == 0 {
             Some(self.burst.next_slot(now, window))
@@ -63,12 +92,6 @@ impl Allowance {
             self.burst.take(now);
             self.day.used += 1;
             None
-        };
-        Verdict {
-            refused_for,
-            remaining: self.burst.remaining(now, window, limit),
-            daily_remaining: daily_limit.saturating_sub(self.day.used),
-            daily_reset: self.day.reset(now),
         }
     }
 
@@ -100,10 +123,11 @@ impl Trail {
     }
 }
 
-/// The window, in either way of counting it.
+/// The window, in any way of counting it.
 #[derive(Debug)]
 enum Burst {
     Strict(Trail),
+    Fixed(Counters),
     Approximate(Counters),
 }
 
@@ -111,20 +135,21 @@ impl Burst {
     fn advance(&mut self, now: Duration, window: Duration) {
         match self {
             Burst::Strict(trail) => trail.forget(now, window),
-            Burst::Approximate(counters) => counters.advance(now, window),
+            Burst::Fixed(counters) | Burst::Approximate(counters) => counters.advance(now, window),
         }
     }
 
     fn take(&mut self, now: Duration) {
         match self {
             Burst::Strict(trail) => trail.add(now),
-            Burst::Approximate(counters) => counters.current += 1,
+            Burst::Fixed(counters) | Burst::Approximate(counters) => counters.current += 1,
         }
     }
 
     fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
         match self {
             Burst::Strict(trail) => limit.saturating_sub(u32::try_from(trail.times.len()).unwrap_or(u32::MAX)),
+            Burst::Fixed(counters) => limit.saturating_sub(counters.current),
             Burst::Approximate(counters) => counters.remaining(now, window, limit),
         }
     }
@@ -132,6 +157,7 @@ impl Burst {
     fn next_slot(&self, now: Duration, window: Duration) -> Duration {
         match self {
             Burst::Strict(trail) => trail.times.front().map_or(window, |oldest| (*oldest + window).saturating_sub(now)),
+            Burst::Fixed(_) => Duration::from_nanos_u128(overlap(now, window)),
             Burst::Approximate(_) => window,
         }
     }
@@ -157,11 +183,17 @@ impl Counters {
 
     /// What is left of `limit` after `current`, and `previous` in proportion to its overlap with the sliding window.
     fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
-        let length = window.as_nanos().max(1);
-        let overlap = length - now.as_nanos() % length;
-        let weighted = (u128::from(self.previous) * overlap).div_ceil(length) + u128::from(self.current);
-        u32::try_from(u128::from(limit).saturating_sub(weighted)).unwrap_or(u32::MAX)
+        let weighted = (u128::from(self.previous) * overlap(now, window)).div_ceil(window.as_nanos().max(1));
+        let counted = weighted + u128::from(self.current);
+        u32::try_from(u128::from(limit).saturating_sub(counted)).unwrap_or(u32::MAX)
     }
+}
+
+/// What the sliding window that ends at `now` has in common with the fixed window before: as many nanoseconds as are
+/// left of the fixed window that `now` lies in.
+fn overlap(now: Duration, window: Duration) -> u128 {
+    let length = window.as_nanos().max(1);
+    length - now.as_nanos() % length
 }
 
 /// The 24 hours from a first use.
@@ -192,7 +224,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_millis(100);
 
     fn allowance(limit: u32, kind: WindowKind) -> Allowance {
-        Allowance::new(Limits { limit, window: WINDOW, kind, daily_limit: u64::MAX })
+        Allowance::new(Limits { limit, window: WINDOW, kind, others: 0, daily_limit: u64::MAX })
     }
 
     fn ms(ms: u64) -> Duration {
@@ -242,8 +274,36 @@ mod tests {
         }
 
         #[test]
-        fn a_caller_who_waits_as_told_is_admitted(gaps in prop::collection::vec(0_u64..20, 1..50)) {
-            let mut allowance = allowance(3, WindowKind::Strict);
+        fn fixed_admits_exactly_the_first_of_each_aligned_window(gaps in prop::collection::vec(0_u64..40, 1..200)) {
+            let mut allowance = allowance(5, WindowKind::Fixed);
+            let mut counts = std::collections::HashMap::new();
+            for time in times_of(&gaps) {
+                let count = counts.entry(time.as_nanos() / WINDOW.as_nanos()).or_insert(0);
+                *count += 1;
+                prop_assert_eq!(allowance.arrive(time).refused_for.is_some(), *count > 5);
+            }
+        }
+
+        #[test]
+        fn what_others_leave_is_the_callers(
+            kind in prop::sample::select(vec![WindowKind::Strict, WindowKind::Fixed]),
+            phase in 0_u64..100,
+        ) {
+            let limits = Limits { limit: 30, window: WINDOW, kind, others: 10, daily_limit: u64::MAX };
+            let mut allowance = Allowance::new(limits);
+            for time in (0..5_000).map(|n| ms(1_000 + phase + n)).step_by(5) {
+                // 20 in each window, evenly: all of what is left.
+                prop_assert_eq!(allowance.arrive(time).refused_for, None);
+            }
+            prop_assert_eq!(allowance.busiest(), 20);
+        }
+
+        #[test]
+        fn a_caller_who_waits_as_told_is_admitted(
+            gaps in prop::collection::vec(0_u64..20, 1..50),
+            kind in prop::sample::select(vec![WindowKind::Strict, WindowKind::Fixed]),
+        ) {
+            let mut allowance = allowance(3, kind);
             let mut now = Duration::from_secs(1);
             for gap in gaps {
                 now += ms(gap);
@@ -274,6 +334,37 @@ mod tests {
     }
 
     #[test]
+    fn a_fixed_window_begins_anew_at_its_edge() {
+        let mut allowance = allowance(2, WindowKind::Fixed);
+        assert_eq!(allowance.arrive(ms(1_098)).refused_for, None);
+        assert_eq!(allowance.arrive(ms(1_098)).remaining, 0);
+        assert_eq!(allowance.arrive(ms(1_099)).refused_for, Some(ms(1)));
+        assert_eq!(allowance.arrive(ms(1_100)).remaining, 1);
+        assert_eq!(allowance.busiest(), 4);
+    }
+
+    #[test]
+    fn others_were_there_before_the_first_request() {
+        let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Strict, others: 2, daily_limit: u64::MAX };
+        let mut allowance = Allowance::new(limits);
+        // Theirs are at 950 and 1000.
+        assert_eq!(allowance.arrive(ms(1_000)).remaining, 1);
+        assert_eq!(allowance.arrive(ms(1_001)).remaining, 0);
+        assert_eq!(allowance.arrive(ms(1_049)).refused_for, Some(ms(1)));
+    }
+
+    #[test]
+    fn what_others_are_refused_they_do_not_send_again() {
+        let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Fixed, others: 2, daily_limit: u64::MAX };
+        let mut allowance = Allowance::new(limits);
+        for _ in 0..4 {
+            allowance.arrive(ms(1_100));
+        }
+        // Theirs of 1150 finds nothing left. In the next window is theirs of 1200, and the caller's one.
+        assert_eq!(allowance.arrive(ms(1_200)).remaining, 2);
+    }
+
+    #[test]
     fn approximate_weighs_the_last_window_by_its_overlap() {
         let mut allowance = allowance(10, WindowKind::Approximate);
         for _ in 0..10 {
@@ -287,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_day_lasts_24_hours_from_first_use() {
-        let limits = Limits { limit: 10, window: WINDOW, kind: WindowKind::Strict, daily_limit: 2 };
+        let limits = Limits { limit: 10, window: WINDOW, kind: WindowKind::Strict, others: 0, daily_limit: 2 };
         let mut allowance = Allowance::new(limits);
         let start = ms(5_000);
         assert_eq!(allowance.arrive(start).daily_remaining, 1);

@@ -14,6 +14,9 @@ pub struct SandboxOptions {
     pub window: Duration,
     /// How the window is counted.
     pub window_kind: WindowKind,
+    /// Requests of a location's quota that somebody else makes in each window, evenly spaced. Of his, a refused one is
+    /// not repeated, and none is in the statistics.
+    pub others: u32,
     /// Requests that a location may make in the 24 hours from its first one.
     pub daily_limit: u64,
     /// How long an answer takes: a random span of this range. The request counts on arrival, before any of it; half
@@ -46,6 +49,7 @@ impl Default for SandboxOptions {
             limit: 100,
             window: Duration::from_secs(10),
             window_kind: WindowKind::Strict,
+            others: 0,
             daily_limit: 200_000,
             latency: Duration::ZERO..=Duration::ZERO,
             error_rate: 0.0,
@@ -68,6 +72,9 @@ pub enum WindowKind {
     /// window (aligned to multiples of its length) would refuse, this refuses too, wherever its edges are.
     #[default]
     Strict,
+    /// By windows aligned to multiples of their length: each begins anew with the whole limit. A caller who keeps to
+    /// it only so much may send twice the limit around an edge.
+    Fixed,
     /// With two counters: the current fixed window's count, plus the last one's weighted by how much of it the
     /// sliding window still covers. It may refuse a caller who keeps to the limit exactly.
     Approximate,

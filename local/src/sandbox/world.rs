@@ -31,6 +31,7 @@ impl World {
             limit: options.limit,
             window: options.window,
             kind: options.window_kind,
+            others: options.others,
             daily_limit: options.daily_limit,
         };
         let rules = Rules {
