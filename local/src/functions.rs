@@ -69,8 +69,7 @@ pub struct Functions {
 impl Functions {
     /// Runs both until the returned set is dropped. The schedule's first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
-        let mut running = JoinSet::new();
-        running.spawn(Arc::clone(&self).event_source_mapping());
+        let mut running = Arc::clone(&self).start_receiving();
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -81,6 +80,13 @@ impl Functions {
                 self.tick(scheduled_event()).await;
             }
         });
+        running
+    }
+
+    /// Runs the consumer only, until the returned set is dropped.
+    pub fn start_receiving(self: Arc<Self>) -> JoinSet<()> {
+        let mut running = JoinSet::new();
+        running.spawn(self.event_source_mapping());
         running
     }
 

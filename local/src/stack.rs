@@ -11,7 +11,7 @@ use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::domain::{Api, LocationId};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Ports};
-use ghl_sync_runtime::{Config, ConfigError, Runtime, StartError};
+use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError};
 use serde_json::json;
 
 use crate::api::{ApiServer, NewKey};
@@ -213,7 +213,27 @@ impl Stack {
     }
 }
 
+/// The functions in one more execution environment of Lambda: beside the stores, it shares nothing with the others.
+pub struct Environment {
+    /// The functions, which run once they are started.
+    pub functions: Arc<Functions>,
+    /// Requests made to AWS from here.
+    pub usage: Arc<Usage>,
+}
+
 impl Stack {
+    /// Sets up one more execution environment, as Lambda does when invocations overlap.
+    ///
+    /// # Errors
+    /// When the functions cannot start.
+    pub fn one_more_environment(&self) -> Result<Environment, StackError> {
+        let config = Config::from_vars(self.vars.clone())?;
+        let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
+        let Runtime { engine, usage, .. } = Runtime::new(config, Arc::new(LogMeter))?;
+        let functions = Arc::new(Functions { engine, sqs, queue_url, bill: Bill::default() });
+        Ok(Environment { functions, usage })
+    }
+
     /// Serves the HTTP API at `bind`.
     ///
     /// # Errors
