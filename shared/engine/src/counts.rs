@@ -363,7 +363,8 @@ mod tests {
     fn every_counter_has_a_name_of_its_own_and_there_are_not_many() {
         let names: BTreeSet<String> = Counter::all().map(Counter::name).collect();
         assert_eq!(names.len(), Counter::all().count());
-        assert!(names.len() < 150, "{}", names.len());
+        // An item holds those that are not zero, and a location that is not migrated makes calls to ten endpoints.
+        assert!(names.len() < 250, "{}", names.len());
         let is_plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         assert!(names.iter().all(is_plain), "{names:?}");
     }

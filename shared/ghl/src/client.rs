@@ -221,7 +221,12 @@ fn verdict(account: &Account, call: &Call, status: StatusCode, body: Body) -> Re
             let said = said.map(|words| format!(": {words}")).unwrap_or_default();
             failed(Some(misread.cause), one_line(&format!("{}{said}", misread.problem)))
         }),
-        Body::Read(body) => Err(error::failure(call, status.as_u16(), &clean(&account.token, &body))),
+        Body::Read(body) => {
+            let failure = error::failure(call, status.as_u16(), &clean(&account.token, &body));
+            // What is gone need not be deleted.
+            let is_gone = call.is_deletion() && failure.cause == Some(Cause::Missing);
+            if is_gone { Ok(Answer::Deleted) } else { Err(failure) }
+        }
         Body::TooLong => Err(failed(Some(Cause::Unreadable), "the answer is longer than 1 MB".to_owned())),
         // These statuses say it all.
         Body::Broken(reason) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {

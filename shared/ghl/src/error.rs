@@ -88,6 +88,7 @@ fn cause(call: &Call, status: u16, json: &Value, message: &str) -> Option<Cause>
     }
     match status {
         400 => duplicate(call, json).or_else(|| missing(call, &message)),
+        401 if is_of_structure(call) && forbids(&message) => Some(Cause::Forbidden),
         401 => Some(Cause::Credentials),
         403 if message.contains("token does not have access to this location") => Some(Cause::Credentials),
         // GHL refuses in JSON. A page comes from the host in front of it (Cloudflare's "Error 1010"), which blocks for a
@@ -134,10 +135,43 @@ fn missing(call: &Call, message: &str) -> Option<Cause> {
 /// What the call's path names by id.
 fn addressed(call: &Call) -> Option<&'static str> {
     match call {
-        Call::UpdateContact { .. } | Call::AddTags { .. } | Call::GetContact(_) => Some("contact"),
-        Call::UpdateOpportunity { .. } => Some("opportunity"),
+        Call::UpdateContact { .. } | Call::AddTags { .. } | Call::GetContact(_) | Call::DeleteContact(_) => {
+            Some("contact")
+        }
+        Call::UpdateOpportunity { .. } | Call::DeleteOpportunity { .. } => Some("opportunity"),
+        Call::DeleteCustomField(_) => Some("custom field"),
+        Call::DeleteCustomValue(_) => Some("custom value"),
+        Call::DeleteTag(_) => Some("tag"),
         _ => None,
     }
+}
+
+/// Whether the call is about what a location is made of. Tokens have scopes of their own for that, and may lack them
+/// while they are good for all that a location needs otherwise.
+fn is_of_structure(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::GetLocation
+            | Call::ListCustomFields
+            | Call::CreateCustomField(_)
+            | Call::DeleteCustomField(_)
+            | Call::ListCustomValues
+            | Call::CreateCustomValue { .. }
+            | Call::DeleteCustomValue(_)
+            | Call::ListTags
+            | Call::CreateTag(_)
+            | Call::DeleteTag(_)
+            | Call::ListUsers
+            | Call::ListPipelines
+            | Call::CreatePipeline(_)
+    )
+}
+
+/// Whether GHL found fault with what the token is for, not with the token.
+fn forbids(message: &str) -> bool {
+    ["not authorized for this scope", "not yet supported by the iam service", "authclass type is not allowed"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 #[cfg(test)]

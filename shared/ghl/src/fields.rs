@@ -1,7 +1,7 @@
-//! The fields of a contact that both APIs take, and take under the same name, on create and on update.
+//! The fields of contacts and of definitions that both APIs take, and take under the same name.
 
-use ghl_sync_engine::domain::{Contact, CustomField};
-use serde_json::{Map, Value};
+use ghl_sync_engine::domain::{Contact, CustomField, FieldType, NewField};
+use serde_json::{Map, Value, json};
 
 /// A JSON object.
 pub(crate) type Object = Map<String, Value>;
@@ -53,6 +53,42 @@ pub(crate) fn common(contact: &Contact) -> Object {
     put(&mut body, "assignedTo", assigned_to);
     put(&mut body, "dateOfBirth", date_of_birth);
     put(&mut body, "dnd", dnd);
+    body
+}
+
+/// The definition of a custom field, without whose it is. Options are written under another name than they are read:
+/// `options`, which the specification does not name but the API was seen to want, and `textBoxListOptions` for the
+/// labels of a list of text boxes.
+pub(crate) fn definition(field: &NewField) -> Object {
+    let NewField {
+        name,
+        model: _,
+        data_type,
+        options,
+        placeholder,
+        position,
+        accepted_formats,
+        multiple_files,
+        max_files,
+    } = field;
+    let mut body = Object::new();
+    body.insert("name".to_owned(), name.as_str().into());
+    body.insert("dataType".to_owned(), data_type.as_str().into());
+    put(&mut body, "placeholder", placeholder);
+    put(&mut body, "position", position);
+    let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+    match data_type {
+        FieldType::TextboxList => {
+            let labelled = |label: &String| json!({ "label": label, "prefillValue": "" });
+            body.insert("textBoxListOptions".to_owned(), options.iter().map(labelled).collect());
+        }
+        FieldType::FileUpload => {
+            put(&mut body, "acceptedFormat", &some(accepted_formats));
+            put(&mut body, "isMultipleFile", multiple_files);
+            put(&mut body, "maxNumberOfFiles", max_files);
+        }
+        _ => put(&mut body, "options", &some(options)),
+    }
     body
 }
 

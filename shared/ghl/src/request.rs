@@ -1,6 +1,6 @@
 //! A request as the API modules write it and the transport sends it.
 
-use ghl_sync_engine::domain::Secret;
+use ghl_sync_engine::domain::{PageCursor, Secret};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
@@ -43,6 +43,10 @@ impl Request {
         Request { method: Method::PUT, path: path.into(), query: Vec::new(), body: Some(Body::Json(body.into())) }
     }
 
+    pub(crate) fn delete(path: impl Into<String>) -> Request {
+        Request { method: Method::DELETE, path: path.into(), query: Vec::new(), body: None }
+    }
+
     pub(crate) fn form(path: impl Into<String>, fields: &[(&str, &str)]) -> Request {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Request {
@@ -73,6 +77,14 @@ impl Request {
         };
         format!("{} {}{query}{body}", self.method, url.path())
     }
+}
+
+/// The query that goes on after `cursor`, where the end of a page is a time and an id.
+pub(crate) fn after(cursor: Option<&PageCursor>) -> Result<Option<[(&'static str, String); 2]>, Unsupported> {
+    let Some(PageCursor(cursor)) = cursor else { return Ok(None) };
+    let (after, id): (u64, String) =
+        serde_json::from_str(cursor).map_err(|_| Unsupported("the page cursor is not one of this API"))?;
+    Ok(Some([("startAfter", after.to_string()), ("startAfterId", id)]))
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! what neither has is marked "unverified". Nothing was seen to say that v1 answers today.
 
 use ghl_sync_engine::domain::{
-    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, Opportunity, OpportunityStatus, PageCursor,
+    Call, Contact, ContactRef, CustomField, EpochMs, GhlId, Kind, NewField, Opportunity, OpportunityStatus, PageCursor,
 };
 use serde_json::{Value, json};
 
 use crate::fields::{self, Object, put};
-use crate::request::{MAX_PAGE, Request, Unsupported};
+use crate::request::{self, MAX_PAGE, Request, Unsupported};
 
 /// The request that `call` is.
 pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
@@ -27,6 +27,28 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::FindOpportunities(of) => find_opportunities(of),
         Call::CreateOpportunity { contact_id, opportunity } => create_opportunity(contact_id, opportunity)?,
         Call::UpdateOpportunity { id, opportunity } => update_opportunity(id, opportunity)?,
+        Call::ContactsPage { cursor, limit } => contacts_page(cursor.as_ref(), *limit)?,
+        Call::OpportunitiesPage { pipeline, cursor, limit } => {
+            opportunities_page(pipeline.as_ref(), cursor.as_ref(), *limit)?
+        }
+        // The deletions are as public clients make them.
+        Call::DeleteContact(id) => Request::delete(format!("/contacts/{id}")),
+        Call::DeleteOpportunity { id, pipeline_id } => {
+            Request::delete(format!("/pipelines/{pipeline_id}/opportunities/{id}"))
+        }
+        Call::ListCustomFields => Request::get("/custom-fields/", Vec::new()),
+        Call::CreateCustomField(field) => Request::post("/custom-fields/", new_field(field)?),
+        Call::DeleteCustomField(id) => Request::delete(format!("/custom-fields/{id}")),
+        Call::ListPipelines => Request::get("/pipelines/", Vec::new()),
+        Call::CreatePipeline(_) => return Err(Unsupported("API v1 cannot create pipelines")),
+        Call::GetLocation => return Err(Unsupported("API v1 does not show the location of a key")),
+        Call::ListCustomValues | Call::CreateCustomValue { .. } | Call::DeleteCustomValue(_) => {
+            return Err(Unsupported("API v1 is not known to have custom values"));
+        }
+        Call::ListTags | Call::CreateTag(_) | Call::DeleteTag(_) => {
+            return Err(Unsupported("API v1 is not known to have tags of a location"));
+        }
+        Call::ListUsers => return Err(Unsupported("API v1 is not known to list the users of a location")),
     })
 }
 
@@ -71,14 +93,41 @@ fn contacts_changed(since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> 
     match cursor {
         // "After" excludes the very millisecond, which the engine means to include.
         None => query.push(("startAfter", since.0.saturating_sub(1).to_string())),
-        Some(PageCursor(cursor)) => {
-            let (after, id): (u64, String) =
-                serde_json::from_str(cursor).map_err(|_| Unsupported("the page cursor is not one of this API"))?;
-            query.push(("startAfter", after.to_string()));
-            query.push(("startAfterId", id));
-        }
+        cursor => query.extend(request::after(cursor)?.into_iter().flatten()),
     }
     Ok(Request::get("/contacts/", query))
+}
+
+fn contacts_page(cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+    let mut query = vec![
+        ("limit", limit.clamp(1, MAX_PAGE).to_string()),
+        ("sortBy", "date_added".to_owned()),
+        ("order", "asc".to_owned()),
+    ];
+    query.extend(request::after(cursor)?.into_iter().flatten());
+    Ok(Request::get("/contacts/", query))
+}
+
+/// The order is the API's own, newest first as far as is known.
+fn opportunities_page(
+    pipeline: Option<&GhlId>,
+    cursor: Option<&PageCursor>,
+    limit: u32,
+) -> Result<Request, Unsupported> {
+    let Some(pipeline) = pipeline else {
+        return Err(Unsupported("API v1 lists the opportunities of one pipeline only"));
+    };
+    let mut query = vec![("limit", limit.clamp(1, MAX_PAGE).to_string())];
+    query.extend(request::after(cursor)?.into_iter().flatten());
+    Ok(Request::get(format!("/pipelines/{pipeline}/opportunities"), query))
+}
+
+/// The documented fields are those of v2; where the options go is unverified.
+fn new_field(field: &NewField) -> Result<Object, Unsupported> {
+    match field.model {
+        Kind::Contact => Ok(fields::definition(field)),
+        Kind::Opportunity => Err(Unsupported("API v1 has no custom fields of opportunities")),
+    }
 }
 
 /// v1 cannot search by contact: its `query` is free text over names, e-mail and phone, of which a [`ContactRef`] has

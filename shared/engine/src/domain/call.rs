@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, EpochMs, GhlId, Marker, Opportunity};
+use super::{
+    Contact, CustomValue, EpochMs, FieldDefinition, GhlId, Marker, NewField, NewPipeline, Opportunity, Pipeline,
+    RemoteLocation, RemoteOpportunity, Tag, User,
+};
 
 /// Which of GHL's APIs a location is served by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -87,6 +90,62 @@ pub enum Call {
         /// Its new content.
         opportunity: Opportunity,
     },
+    /// One page of all contacts, oldest first.
+    ContactsPage {
+        /// Where the last page ended.
+        cursor: Option<PageCursor>,
+        /// Contacts per page, at most 100.
+        limit: u32,
+    },
+    /// One page of all opportunities, oldest first.
+    OpportunitiesPage {
+        /// Those of this pipeline only. API v1 has no list of all: there it must be named.
+        pipeline: Option<GhlId>,
+        /// Where the last page ended.
+        cursor: Option<PageCursor>,
+        /// Opportunities per page, at most 100.
+        limit: u32,
+    },
+    /// Deletes a contact. One that is gone already is deleted, too.
+    DeleteContact(GhlId),
+    /// Deletes an opportunity. One that is gone already is deleted, too.
+    DeleteOpportunity {
+        /// Which.
+        id: GhlId,
+        /// The pipeline that it is in; API v1 wants to know.
+        pipeline_id: GhlId,
+    },
+    /// Reads the location itself.
+    GetLocation,
+    /// Reads the definitions of all custom fields, those of contacts and those of opportunities.
+    ListCustomFields,
+    /// Defines a custom field. Repeating it may make a second one.
+    CreateCustomField(NewField),
+    /// Deletes the definition of a custom field, and all its values.
+    DeleteCustomField(GhlId),
+    /// Reads all custom values.
+    ListCustomValues,
+    /// Makes a custom value. Repeating it may make a second one.
+    CreateCustomValue {
+        /// Its name.
+        name: String,
+        /// Its text.
+        value: String,
+    },
+    /// Deletes a custom value.
+    DeleteCustomValue(GhlId),
+    /// Reads all tags that the location knows.
+    ListTags,
+    /// Makes a tag known. GHL refuses a name that it knows.
+    CreateTag(String),
+    /// Deletes a tag.
+    DeleteTag(GhlId),
+    /// Reads all users of the location.
+    ListUsers,
+    /// Reads all pipelines with their stages.
+    ListPipelines,
+    /// Makes a pipeline. GHL's public API has no such call: expect a 401.
+    CreatePipeline(NewPipeline),
 }
 
 /// A contact and a pipeline: where an opportunity is looked for.
@@ -99,94 +158,22 @@ pub struct ContactRef {
 }
 
 /// A page's end, to go on from; opaque to the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageCursor(pub String);
 
-/// The kinds of call, for logs and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// [`Call::UpsertContact`]
-    UpsertContact,
-    /// [`Call::CreateContact`]
-    CreateContact,
-    /// [`Call::UpdateContact`]
-    UpdateContact,
-    /// [`Call::AddTags`]
-    AddTags,
-    /// [`Call::GetContact`]
-    GetContact,
-    /// [`Call::FindMarked`]
-    FindMarked,
-    /// [`Call::FindContact`]
-    FindContact,
-    /// [`Call::ContactsChanged`]
-    ContactsChanged,
-    /// [`Call::FindOpportunities`]
-    FindOpportunities,
-    /// [`Call::CreateOpportunity`]
-    CreateOpportunity,
-    /// [`Call::UpdateOpportunity`]
-    UpdateOpportunity,
-}
-
-impl Endpoint {
-    /// All of them.
-    pub const ALL: [Endpoint; 11] = [
-        Endpoint::UpsertContact,
-        Endpoint::CreateContact,
-        Endpoint::UpdateContact,
-        Endpoint::AddTags,
-        Endpoint::GetContact,
-        Endpoint::FindMarked,
-        Endpoint::FindContact,
-        Endpoint::ContactsChanged,
-        Endpoint::FindOpportunities,
-        Endpoint::CreateOpportunity,
-        Endpoint::UpdateOpportunity,
-    ];
-
-    /// The endpoint as it is written in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Endpoint::UpsertContact => "contacts.upsert",
-            Endpoint::CreateContact => "contacts.create",
-            Endpoint::UpdateContact => "contacts.update",
-            Endpoint::AddTags => "contacts.add_tags",
-            Endpoint::GetContact => "contacts.get",
-            Endpoint::FindMarked => "contacts.find_marked",
-            Endpoint::FindContact => "contacts.find",
-            Endpoint::ContactsChanged => "contacts.changed",
-            Endpoint::FindOpportunities => "opportunities.find",
-            Endpoint::CreateOpportunity => "opportunities.create",
-            Endpoint::UpdateOpportunity => "opportunities.update",
-        }
-    }
-}
-
 impl Call {
-    /// Which kind of call it is.
-    #[must_use]
-    pub fn endpoint(&self) -> Endpoint {
-        match self {
-            Call::UpsertContact(_) => Endpoint::UpsertContact,
-            Call::CreateContact(_) => Endpoint::CreateContact,
-            Call::UpdateContact { .. } => Endpoint::UpdateContact,
-            Call::AddTags { .. } => Endpoint::AddTags,
-            Call::GetContact(_) => Endpoint::GetContact,
-            Call::FindMarked(_) => Endpoint::FindMarked,
-            Call::FindContact { .. } => Endpoint::FindContact,
-            Call::ContactsChanged { .. } => Endpoint::ContactsChanged,
-            Call::FindOpportunities(_) => Endpoint::FindOpportunities,
-            Call::CreateOpportunity { .. } => Endpoint::CreateOpportunity,
-            Call::UpdateOpportunity { .. } => Endpoint::UpdateOpportunity,
-        }
-    }
-
     /// Whether doing it twice leaves GHL as doing it once does.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        !matches!(self, Call::CreateContact(_) | Call::CreateOpportunity { .. })
+        !matches!(
+            self,
+            Call::CreateContact(_)
+                | Call::CreateOpportunity { .. }
+                | Call::CreateCustomField(_)
+                | Call::CreateCustomValue { .. }
+                | Call::CreateTag(_)
+                | Call::CreatePipeline(_)
+        )
     }
 
     /// Whether it changes anything in GHL.
@@ -198,7 +185,28 @@ impl Call {
                 | Call::FindMarked(_)
                 | Call::FindContact { .. }
                 | Call::ContactsChanged { .. }
+                | Call::ContactsPage { .. }
                 | Call::FindOpportunities(_)
+                | Call::OpportunitiesPage { .. }
+                | Call::GetLocation
+                | Call::ListCustomFields
+                | Call::ListCustomValues
+                | Call::ListTags
+                | Call::ListUsers
+                | Call::ListPipelines
+        )
+    }
+
+    /// Whether it is done once what it names is gone.
+    #[must_use]
+    pub fn is_deletion(&self) -> bool {
+        matches!(
+            self,
+            Call::DeleteContact(_)
+                | Call::DeleteOpportunity { .. }
+                | Call::DeleteCustomField(_)
+                | Call::DeleteCustomValue(_)
+                | Call::DeleteTag(_)
         )
     }
 }
@@ -224,6 +232,30 @@ pub enum Answer {
     },
     /// The opportunities that were found.
     Opportunities(Vec<FoundOpportunity>),
+    /// One page of opportunities.
+    OpportunityPage(OpportunityPage),
+    /// What was to be deleted is gone.
+    Deleted,
+    /// The location.
+    Location(RemoteLocation),
+    /// All custom fields.
+    CustomFields(Vec<FieldDefinition>),
+    /// The custom field that was defined.
+    CustomField(FieldDefinition),
+    /// All custom values.
+    CustomValues(Vec<CustomValue>),
+    /// The custom value that was made.
+    CustomValue(CustomValue),
+    /// All tags.
+    Tags(Vec<Tag>),
+    /// The tag that was made.
+    Tag(Tag),
+    /// All users.
+    Users(Vec<User>),
+    /// All pipelines.
+    Pipelines(Vec<Pipeline>),
+    /// The pipeline that was made.
+    Pipeline(Pipeline),
 }
 
 /// A contact as GHL shows it.
@@ -234,10 +266,34 @@ pub struct RemoteContact {
     /// Its fields, in the form in which they can be written back; custom fields by id. What we have no field for, and
     /// what is not of the type that it should be, is left out.
     pub content: Contact,
+    /// When it was created.
+    pub created_at: Option<EpochMs>,
     /// When it was changed last.
     pub updated_at: Option<EpochMs>,
+    /// What it has that no call can write.
+    pub not_carried: NotCarried,
     /// All that GHL said of it.
     pub raw: serde_json::Value,
+}
+
+/// What GHL shows of a contact and lets nobody write.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotCarried {
+    /// Its e-mail addresses beside the first.
+    pub additional_emails: Vec<String>,
+    /// Its phone numbers beside the first.
+    pub additional_phones: Vec<String>,
+    /// The addresses of files that are attached to it.
+    pub attachments: Vec<String>,
+}
+
+impl NotCarried {
+    /// Whether nothing is lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.additional_emails.is_empty() && self.additional_phones.is_empty() && self.attachments.is_empty()
+    }
 }
 
 /// One page of contacts.
@@ -247,6 +303,32 @@ pub struct ContactPage {
     pub contacts: Vec<RemoteContact>,
     /// Where to go on; `None` on the last page.
     pub next: Option<PageCursor>,
+    /// How many there are on all pages, if GHL said so.
+    pub total: Option<u64>,
+}
+
+/// An opportunity as GHL shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteDeal {
+    /// GHL's id of it.
+    pub id: GhlId,
+    /// What it says; custom fields by id.
+    pub content: RemoteOpportunity,
+    /// When it was created.
+    pub created_at: Option<EpochMs>,
+    /// When it was changed last.
+    pub updated_at: Option<EpochMs>,
+}
+
+/// One page of opportunities.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OpportunityPage {
+    /// The opportunities.
+    pub opportunities: Vec<RemoteDeal>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<PageCursor>,
+    /// How many there are on all pages, if GHL said so.
+    pub total: Option<u64>,
 }
 
 /// An opportunity that a search found.
@@ -298,6 +380,8 @@ impl Failure {
 pub enum Cause {
     /// The token is wrong, expired, or not for this location.
     Credentials,
+    /// The token is good, but not for this call: it lacks the scope, or the call is not open to it.
+    Forbidden,
     /// The token was not accepted, and there is another one by now, or one can be had.
     StaleToken,
     /// It is not GHL that answered but a gateway in front of it: it gave up waiting, or blocks us for a while.

@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod contact;
 mod credentials;
+mod endpoint;
 mod ids;
 mod marker;
 mod opportunity;
@@ -12,16 +13,20 @@ mod payload;
 mod record;
 mod remote;
 mod settings;
+mod structure;
 mod time;
 
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS};
-pub use call::{Answer, Api, Call, Cause, ContactPage, ContactRef, Endpoint, Failure, FoundOpportunity, Quota, Reply};
-pub use call::{PageCursor, RemoteContact, RetryAfter};
+pub use call::{
+    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, NotCarried, Quota, Reply,
+};
+pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter};
 pub use contact::{Contact, CustomField};
 pub(crate) use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
+pub use endpoint::Endpoint;
 pub use ids::{EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, RecordKey, ScopeId};
 pub use marker::Marker;
 pub use opportunity::{Opportunity, OpportunityStatus};
@@ -30,4 +35,6 @@ pub use payload::{ContentHash, Payload, PayloadError};
 pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
+pub use structure::{RemoteLocation, Tag, User};
 pub use time::EpochMs;

@@ -57,7 +57,7 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         Some(Cause::StaleToken) => return Class::StaleToken,
         Some(Cause::Duplicate(id)) => return Class::Duplicate(id.clone()),
         Some(Cause::Missing) => return Class::Gone,
-        Some(Cause::Unsupported) => return Class::Permanent,
+        Some(Cause::Unsupported | Cause::Forbidden) => return Class::Permanent,
         // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done.
         Some(Cause::Gateway | Cause::Unreadable) => return unanswered(call),
         None => {}
@@ -129,6 +129,7 @@ mod tests {
             (&upsert, failure(Some(422), true, None), Class::Permanent),
             (&upsert, failure(Some(400), true, Some(Cause::Missing)), Class::Gone),
             (&upsert, failure(None, false, Some(Cause::Unsupported)), Class::Permanent),
+            (&Call::ListTags, failure(Some(401), true, Some(Cause::Forbidden)), Class::Permanent),
         ];
         for (call, failure, expected) in table {
             assert_eq!(classify(call, &failure), expected, "{failure:?}");

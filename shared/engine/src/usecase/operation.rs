@@ -189,7 +189,7 @@ impl Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Contact, Endpoint, FoundOpportunity, Kind, RemoteContact};
+    use crate::domain::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact};
 
     fn id(text: &str) -> GhlId {
         GhlId::new(text).unwrap()
@@ -267,8 +267,16 @@ mod tests {
         for found in [None, Some(id("c7"))] {
             let mut again = Operation::new(nameless.clone(), None, None, marker(), true);
             assert_eq!(again.next(), Some(Call::FindMarked(marker())));
-            let remote =
-                |id| Box::new(RemoteContact { id, content: Contact::default(), updated_at: None, raw: ().into() });
+            let remote = |id| {
+                Box::new(RemoteContact {
+                    id,
+                    content: Contact::default(),
+                    created_at: None,
+                    updated_at: None,
+                    not_carried: NotCarried::default(),
+                    raw: ().into(),
+                })
+            };
             again.advance(Answer::Contact(found.clone().map(remote)));
             match (again.next(), found) {
                 (Some(Call::CreateContact(again)), None) => assert_eq!(again.source, created.source),

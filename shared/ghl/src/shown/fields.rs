@@ -92,11 +92,14 @@ impl<'a> Fields<'a> {
         Ok(self.list(field)?.iter().enumerate().map(text).collect())
     }
 
-    /// The custom fields of a list, each by itself. Contacts show a `value`, opportunities a `fieldValue`.
+    /// The custom fields of a list, each by itself. Contacts show a `value`, opportunities a `fieldValue`, or in
+    /// searches one that tells its type: `fieldValueString`, `fieldValueArray`, ….
     pub(crate) fn custom_fields(self, field: &'static str) -> Result<Vec<Result<CustomField, FieldError>>, FieldError> {
         let custom = |(index, item): (usize, &Value)| match item.get("id").and_then(Value::as_str) {
             Some(id) => {
-                let value = item.get("value").or_else(|| item.get("fieldValue")).cloned().unwrap_or_default();
+                let shown = item.as_object().into_iter().flatten();
+                let mut values = shown.filter(|(name, _)| *name == "value" || name.starts_with("fieldValue"));
+                let value = values.next().map(|(_, value)| value.clone()).unwrap_or_default();
                 Ok(CustomField { id: Some(id.to_owned()), key: None, value })
             }
             None => Err(FieldError::new(format!("{field}[{index}].id"), "is not a text")),

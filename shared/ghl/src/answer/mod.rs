@@ -1,8 +1,10 @@
 //! Reading the bodies of successes. GHL has no common envelope; each call has its own.
 
+mod structure;
+
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactPage, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, PageCursor,
-    RemoteContact,
+    Answer, Api, Call, Cause, ContactPage, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, NotCarried,
+    OpportunityPage, PageCursor, RemoteContact, RemoteDeal,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +26,10 @@ fn unreadable(problem: impl Into<String>) -> Misread {
 
 /// What `body` answers to `call`.
 pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
+    if call.is_deletion() {
+        // A success is one, whatever it says: `succeded`, what was deleted, or nothing at all.
+        return Ok(Answer::Deleted);
+    }
     let body: Value = serde_json::from_slice(body).map_err(|error| unreadable(format!("not JSON: {error}")))?;
     match call {
         Call::UpsertContact(_) | Call::CreateContact(_) => {
@@ -41,7 +47,34 @@ pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread
         Call::UpdateOpportunity { id, .. } => {
             Ok(Answer::OpportunityWritten { id: updated(api, &body, "opportunity", id)? })
         }
+        Call::ContactsPage { limit, .. } => page(api, &body, *limit),
+        Call::OpportunitiesPage { limit, .. } => opportunity_page(&body, *limit),
+        Call::DeleteContact(_)
+        | Call::DeleteOpportunity { .. }
+        | Call::DeleteCustomField(_)
+        | Call::DeleteCustomValue(_)
+        | Call::DeleteTag(_) => Ok(Answer::Deleted),
+        Call::GetLocation => structure::one(&body, "location", structure::location).map(Answer::Location),
+        Call::ListCustomFields => structure::all(&body, "customFields", structure::field).map(Answer::CustomFields),
+        Call::CreateCustomField(_) => custom_field(api, &body),
+        Call::ListCustomValues => {
+            structure::all(&body, "customValues", structure::custom_value).map(Answer::CustomValues)
+        }
+        Call::CreateCustomValue { .. } => {
+            structure::one(&body, "customValue", structure::custom_value).map(Answer::CustomValue)
+        }
+        Call::ListTags => structure::all(&body, "tags", structure::tag).map(Answer::Tags),
+        Call::CreateTag(_) => structure::one(&body, "tag", structure::tag).map(Answer::Tag),
+        Call::ListUsers => structure::all(&body, "users", structure::user).map(Answer::Users),
+        Call::ListPipelines => structure::all(&body, "pipelines", structure::pipeline).map(Answer::Pipelines),
+        Call::CreatePipeline(_) => structure::one(&body, "pipeline", structure::pipeline).map(Answer::Pipeline),
     }
+}
+
+/// v1 shows a new field bare, as some public clients read it, or as v2 does.
+fn custom_field(api: Api, body: &Value) -> Result<Answer, Misread> {
+    let bare = if api == Api::V1 { structure::field(body) } else { None };
+    bare.map_or_else(|| structure::one(body, "customField", structure::field), Ok).map(Answer::CustomField)
 }
 
 /// The id of the record that a write answers with: `{"contact":{"id":…}}`. v1 shows an opportunity bare.
@@ -105,23 +138,47 @@ fn page(api: Api, body: &Value, limit: u32) -> Result<Answer, Misread> {
         return Err(unreadable("no contact with an id"));
     }
     // The last page has a cursor like all others: what ends the list is a page that is not full.
-    let asked = usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(usize::MAX);
-    let next = if records.len() < asked { None } else { cursor(api, body, records) };
-    Ok(Answer::Contacts(ContactPage { contacts, next }))
+    let next = if records.len() < asked_for(limit) { None } else { cursor(api, body, records) };
+    Ok(Answer::Contacts(ContactPage { contacts, next, total: total(body) }))
+}
+
+/// v2's contact search says it beside the contacts, all other lists in `meta`.
+fn total(body: &Value) -> Option<u64> {
+    body["total"].as_u64().or_else(|| body["meta"]["total"].as_u64())
 }
 
 /// Where to go on: in v2 the last record says it, in v1 the page's `meta`. Both are kept as `[number,"id"]`.
 fn cursor(api: Api, body: &Value, records: &[Value]) -> Option<PageCursor> {
-    let cursor = match api {
-        Api::V2 => records.last()?.get("searchAfter").filter(|cursor| cursor.is_array())?.clone(),
-        Api::V1 => {
-            let meta = body.get("meta")?;
-            let after = &meta["startAfter"];
-            let after = after.as_u64().or_else(|| after.as_str()?.parse().ok())?;
-            json!([after, meta["startAfterId"].as_str()?])
-        }
-    };
-    Some(PageCursor(cursor.to_string()))
+    match api {
+        Api::V2 => records
+            .last()?
+            .get("searchAfter")
+            .filter(|cursor| cursor.is_array())
+            .map(|cursor| PageCursor(cursor.to_string())),
+        Api::V1 => cursor_in_meta(body),
+    }
+}
+
+fn cursor_in_meta(body: &Value) -> Option<PageCursor> {
+    let meta = body.get("meta")?;
+    let after = &meta["startAfter"];
+    let after = after.as_u64().or_else(|| after.as_str()?.parse().ok())?;
+    Some(PageCursor(json!([after, meta["startAfterId"].as_str()?]).to_string()))
+}
+
+/// Both APIs say in `meta` where the page ends. As with contacts, a page that is not full is the last one.
+fn opportunity_page(body: &Value, limit: u32) -> Result<Answer, Misread> {
+    let records = list(body, "opportunities")?;
+    let opportunities: Vec<RemoteDeal> = records.iter().filter_map(remote_deal).collect();
+    if opportunities.is_empty() && !records.is_empty() {
+        return Err(unreadable("no opportunity with an id"));
+    }
+    let next = if records.len() < asked_for(limit) { None } else { cursor_in_meta(body) };
+    Ok(Answer::OpportunityPage(OpportunityPage { opportunities, next, total: total(body) }))
+}
+
+fn asked_for(limit: u32) -> usize {
+    usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(usize::MAX)
 }
 
 fn opportunities(api: Api, body: &Value, of: &ContactRef) -> Result<Answer, Misread> {
@@ -156,9 +213,38 @@ fn remote_contact(record: &Value) -> Option<RemoteContact> {
         id: id_of(record)?,
         // A field that cannot be read is left out: one odd field costs neither the contact nor the page.
         content: shown::contact(Fields(record.as_object()?)).content,
+        created_at: time(&record["dateAdded"]),
         updated_at: time(&record["dateUpdated"]),
+        not_carried: NotCarried {
+            additional_emails: texts(&record["additionalEmails"], "email"),
+            additional_phones: texts(&record["additionalPhones"], "phone"),
+            attachments: texts(&record["attachments"], "url"),
+        },
         raw: record.clone(),
     })
+}
+
+/// A list of texts, or of objects that have the text as `name`: both were seen.
+fn texts(list: &Value, name: &str) -> Vec<String> {
+    let one = |item: &Value| item.as_str().map(str::to_owned).or_else(|| text(item, name));
+    list.as_array().into_iter().flatten().filter_map(one).filter(|text| !text.is_empty()).collect()
+}
+
+fn remote_deal(record: &Value) -> Option<RemoteDeal> {
+    let mut content = shown::opportunity(Fields(record.as_object()?)).content;
+    // The legacy API shows the contact only.
+    content.contact_id = content.contact_id.or_else(|| text(&record["contact"], "id"));
+    Some(RemoteDeal {
+        id: id_of(record)?,
+        content,
+        created_at: time(&record["createdAt"]),
+        updated_at: time(&record["updatedAt"]),
+    })
+}
+
+/// A text that is not empty.
+fn text(record: &Value, name: &str) -> Option<String> {
+    record[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// ISO 8601 by the specification; milliseconds since 1970 in some search results.
@@ -261,7 +347,9 @@ mod tests {
         let expected = RemoteContact {
             id: id("c9"),
             content: Contact { email: Some("a@b.c".to_owned()), ..Contact::default() },
+            created_at: None,
             updated_at: Some(EpochMs(1_625_745_731_285)),
+            not_carried: NotCarried::default(),
             raw: serde_json::from_str::<Value>(body).unwrap()["contact"].clone(),
         };
         for call in [Call::GetContact(id("c9")), find_contact()] {

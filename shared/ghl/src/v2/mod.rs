@@ -1,5 +1,7 @@
-//! Requests of API v2 (`services.leadconnectorhq.com`): GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
-//! `apps/opportunities.json`.
+//! Requests of API v2 (`services.leadconnectorhq.com`): GoHighLevel/highlevel-api-docs, `apps/contacts.json`,
+//! `apps/opportunities.json` and `apps/locations.json`.
+
+mod structure;
 
 use ghl_sync_engine::domain::{
     Call, Contact, ContactRef, CustomField, EpochMs, GhlId, LocationId, Marker, Opportunity, OpportunityStatus,
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fields::{self, Object, put};
 use crate::iso8601;
-use crate::request::{MAX_PAGE, Request, Unsupported};
+use crate::request::{self, MAX_PAGE, Request, Unsupported};
 
 /// The `Version` header of contacts and opportunities; without one GHL answers 401.
 pub(crate) const VERSION: &str = "2021-07-28";
@@ -32,6 +34,27 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::UpdateOpportunity { id, opportunity } => {
             Request::put(format!("/opportunities/{id}"), known_opportunity(opportunity))
         }
+        Call::ContactsPage { cursor, limit } => contacts_page(location, cursor.as_ref(), *limit)?,
+        Call::OpportunitiesPage { pipeline, cursor, limit } => {
+            opportunities_page(location, pipeline.as_ref(), cursor.as_ref(), *limit)?
+        }
+        Call::DeleteContact(id) => Request::delete(format!("/contacts/{id}")),
+        Call::DeleteOpportunity { id, pipeline_id: _ } => Request::delete(format!("/opportunities/{id}")),
+        Call::GetLocation => structure::get(location, ""),
+        Call::ListCustomFields => structure::custom_fields(location),
+        Call::CreateCustomField(field) => structure::post(location, "/customFields", structure::new_field(field)),
+        Call::DeleteCustomField(id) => structure::delete(location, "/customFields", id),
+        Call::ListCustomValues => structure::get(location, "/customValues"),
+        Call::CreateCustomValue { name, value } => {
+            structure::post(location, "/customValues", json!({ "name": name, "value": value }))
+        }
+        Call::DeleteCustomValue(id) => structure::delete(location, "/customValues", id),
+        Call::ListTags => structure::get(location, "/tags"),
+        Call::CreateTag(name) => structure::post(location, "/tags", json!({ "name": name })),
+        Call::DeleteTag(id) => structure::delete(location, "/tags", id),
+        Call::ListUsers => Request::get("/users/", vec![("locationId", location.to_string())]),
+        Call::ListPipelines => Request::get("/opportunities/pipelines", vec![("locationId", location.to_string())]),
+        Call::CreatePipeline(pipeline) => structure::create_pipeline(location, pipeline),
     })
 }
 
@@ -96,12 +119,44 @@ fn contacts_changed(
         "filters": [{ "field": "dateUpdated", "operator": "range", "value": { "gte": iso8601::format(since) } }],
         "sort": [{ "field": "dateUpdated", "direction": "asc" }],
     });
+    go_on(&mut body, cursor)?;
+    Ok(Request::post("/contacts/search", body))
+}
+
+/// By date of creation, which nothing changes while the pages are read. Pages by number end at 10,000 contacts.
+fn contacts_page(location: &LocationId, cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+    let mut body = json!({
+        "locationId": location.as_str(),
+        "pageLimit": limit.clamp(1, MAX_PAGE),
+        "sort": [{ "field": "dateAdded", "direction": "asc" }],
+    });
+    go_on(&mut body, cursor)?;
+    Ok(Request::post("/contacts/search", body))
+}
+
+fn go_on(search: &mut Value, cursor: Option<&PageCursor>) -> Result<(), Unsupported> {
     if let Some(PageCursor(cursor)) = cursor {
         let after: Vec<Value> =
             serde_json::from_str(cursor).map_err(|_| Unsupported("the page cursor is not one of this API"))?;
-        body["searchAfter"] = after.into();
+        search["searchAfter"] = after.into();
     }
-    Ok(Request::post("/contacts/search", body))
+    Ok(())
+}
+
+/// `added_asc` is the specification's example of an order. `status` is `all`, in case that the default is not.
+fn opportunities_page(
+    location: &LocationId,
+    pipeline: Option<&GhlId>,
+    cursor: Option<&PageCursor>,
+    limit: u32,
+) -> Result<Request, Unsupported> {
+    let mut query = vec![("location_id", location.to_string())];
+    query.extend(pipeline.map(|pipeline| ("pipeline_id", pipeline.to_string())));
+    query.push(("status", "all".to_owned()));
+    query.push(("order", "added_asc".to_owned()));
+    query.push(("limit", limit.clamp(1, MAX_PAGE).to_string()));
+    query.extend(request::after(cursor)?.into_iter().flatten());
+    Ok(Request::get("/opportunities/search", query))
 }
 
 /// The query's names are in snake case; GHL answers 422 to `locationId` here.

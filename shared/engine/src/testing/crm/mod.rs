@@ -2,6 +2,11 @@
 //!
 //! What was sent arrives, whoever still waits for the answer: each request runs in a task of its own.
 
+mod fault;
+mod location;
+mod seed;
+mod structure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -10,11 +15,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+pub use self::fault::{Arrival, Fault, Seen};
+use self::fault::{name_of, subject_of};
+use self::location::{Location, Moment, StoredOpportunity};
 use super::quota::{Counting, Usage};
 use super::{TestClock, TestDice, lock};
 use crate::domain::{
-    Answer, Call, Cause, Contact, ContactPage, Endpoint, EpochMs, Failure, FoundOpportunity, GhlId, LocationId,
-    Opportunity, Pace, PageCursor, Quota, RemoteContact, Reply, RetryAfter,
+    Answer, Call, Cause, Contact, Endpoint, EpochMs, Failure, GhlId, LocationId, Opportunity, Pace, Quota, Reply,
 };
 use crate::ports::{Clock, Crm};
 
@@ -41,93 +48,6 @@ pub struct GhlSettings {
     pub search_lag: Duration,
 }
 
-/// A call as the rules of [`SimulatedGhl::on_call`] see it.
-#[derive(Debug)]
-pub struct Seen<'a> {
-    /// Its number among all calls, from 1.
-    pub number: u64,
-    /// How often this was called for this subject, this time included.
-    pub tries: u32,
-    /// When it is sent.
-    pub at: EpochMs,
-    /// Time since the simulation began.
-    pub elapsed: Duration,
-    /// For whom.
-    pub location: &'a LocationId,
-    /// What.
-    pub call: &'a Call,
-    /// The contact's e-mail address, the opportunity's name, or the id: see [`Arrival::subject`].
-    pub subject: &'a str,
-}
-
-/// What goes wrong with a call.
-#[derive(Debug, Clone)]
-pub enum Fault {
-    /// It is not done, and this is the answer.
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// What the body says.
-        cause: Option<Cause>,
-        /// What the headers say.
-        quota: Quota,
-    },
-    /// It is done, and yet the answer has this status.
-    DoneButRefused(u16),
-    /// There is no answer, though it may be done.
-    NoAnswer {
-        /// Whether it is done.
-        done: bool,
-    },
-    /// It arrives, and is done, so long after its caller has given up.
-    ArrivesLate(Duration),
-    /// GHL is not reached.
-    Unreachable,
-    /// The client's code panics when the call is done.
-    Panics,
-    /// The function hangs until it is killed; the call is done.
-    Hangs,
-}
-
-impl Fault {
-    /// An answer with `status`, and nothing else.
-    #[must_use]
-    pub fn status(status: u16) -> Fault {
-        Fault::Refused { status, cause: None, quota: Quota::default() }
-    }
-
-    /// An answer with `status` and `Retry-After`.
-    #[must_use]
-    pub fn retry_after(status: u16, span: Duration) -> Fault {
-        let quota = Quota { retry_after: Some(RetryAfter::Delay(span)), ..Quota::default() };
-        Fault::Refused { status, cause: None, quota }
-    }
-
-    /// An answer that says `cause`.
-    #[must_use]
-    pub fn cause(status: u16, cause: Cause) -> Fault {
-        Fault::Refused { status, cause: Some(cause), quota: Quota::default() }
-    }
-}
-
-/// A request that reached GHL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// When it was sent.
-    pub sent_at: EpochMs,
-    /// When it arrived and was counted.
-    pub at: EpochMs,
-    /// For whom.
-    pub location: LocationId,
-    /// What was called.
-    pub endpoint: Endpoint,
-    /// The contact's e-mail address, phone number or name, the opportunity's name, or the id of what is read or
-    /// tagged.
-    pub subject: String,
-    /// Whether the quota allowed it.
-    pub allowed: bool,
-}
-
 type Rule = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
 
 /// A [`Crm`] in memory.
@@ -152,24 +72,7 @@ struct State {
     at_once: BTreeMap<LocationId, u32>,
     most_at_once: BTreeMap<LocationId, u32>,
     last_id: u64,
-}
-
-#[derive(Default)]
-struct Location {
-    contacts: BTreeMap<GhlId, StoredContact>,
-    opportunities: BTreeMap<GhlId, StoredOpportunity>,
-}
-
-struct StoredContact {
-    contact: Contact,
-    tags: BTreeSet<String>,
-    changed_at: EpochMs,
-}
-
-struct StoredOpportunity {
-    contact_id: GhlId,
-    opportunity: Opportunity,
-    created_at: EpochMs,
+    pipelines_open: bool,
 }
 
 impl SimulatedGhl {
@@ -287,24 +190,6 @@ impl SimulatedGhl {
         let named = stored.filter(|stored| stored.opportunity.name == name);
         named.map(|stored| (stored.contact_id.clone(), stored.opportunity.clone())).collect()
     }
-
-    /// A contact that is there from the start. Returns its id.
-    pub fn add_contact(&self, location: &LocationId, contact: Contact, tags: &[&str]) -> Option<GhlId> {
-        let answer = self.0.act(location, &Call::CreateContact(contact));
-        let Ok(Answer::ContactWritten { id }) = answer else {
-            return None;
-        };
-        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        self.0.act(location, &Call::AddTags { id: id.clone(), tags }).ok()?;
-        Some(id)
-    }
-
-    /// Deletes a contact, as a user of GHL does.
-    pub fn delete_contact(&self, location: &LocationId, id: &GhlId) {
-        if let Some(location) = lock(&self.0.state).locations.get_mut(location) {
-            location.contacts.remove(id);
-        }
-    }
 }
 
 impl Shared {
@@ -378,106 +263,17 @@ impl Shared {
 
     /// Does `call`.
     fn act(&self, location: &LocationId, call: &Call) -> Result<Answer, Failure> {
-        let now = self.clock.now();
         let mut state = lock(&self.state);
         state.last_id += 1;
-        let new_id =
-            format!("{}{}", if call.endpoint() == Endpoint::CreateOpportunity { 'o' } else { 'c' }, state.last_id);
-        let new_id = GhlId::new(new_id).map_err(|error| refused_because(500, error.to_string()))?;
-        let location = state.locations.entry(location.clone()).or_default();
-        match call {
-            Call::UpsertContact(contact) => {
-                let id = location.find(contact.email.as_deref(), contact.phone.as_deref()).unwrap_or(new_id);
-                Ok(location.write(id, contact, now))
-            }
-            Call::CreateContact(contact) => Ok(location.write(new_id, contact, now)),
-            Call::UpdateContact { id, contact } => {
-                location.contacts.get(id).ok_or_else(missing)?;
-                Ok(location.write(id.clone(), contact, now))
-            }
-            Call::AddTags { id, tags } => {
-                let stored = location.contacts.get_mut(id).ok_or_else(missing)?;
-                stored.tags.extend(tags.iter().cloned());
-                Ok(Answer::TagsAdded)
-            }
-            Call::GetContact(id) => Ok(Answer::Contact(location.show(id))),
-            Call::FindMarked(marker) => {
-                let found = location.contacts.iter().find(|(_, stored)| {
-                    stored.contact.source.as_deref().is_some_and(|source| marker.is_in(source))
-                        && stored.changed_at + self.settings.search_lag <= now
-                });
-                let found = found.map(|(id, _)| id.clone());
-                Ok(Answer::Contact(found.and_then(|id| location.show(&id))))
-            }
-            Call::FindContact { email, phone } => {
-                let found = location.find(email.as_deref(), phone.as_deref());
-                Ok(Answer::Contact(found.and_then(|id| location.show(&id))))
-            }
-            Call::ContactsChanged { since, cursor, limit } => {
-                Ok(Answer::Contacts(location.page(*since, cursor.as_ref(), *limit)))
-            }
-            Call::FindOpportunities(wanted) => {
-                let found = location.opportunities.iter().filter(|(_, stored)| {
-                    stored.contact_id == wanted.contact_id
-                        && stored.opportunity.pipeline_id == wanted.pipeline_id
-                        && stored.created_at + self.settings.search_lag <= now
-                });
-                let found = found
-                    .map(|(id, stored)| FoundOpportunity { id: id.clone(), name: stored.opportunity.name.clone() });
-                Ok(Answer::Opportunities(found.collect()))
-            }
-            Call::CreateOpportunity { contact_id, opportunity } => {
-                location.contacts.get(contact_id).ok_or_else(|| refused(400, None))?;
-                let (contact_id, opportunity) = (contact_id.clone(), opportunity.clone());
-                let stored = StoredOpportunity { contact_id, opportunity, created_at: now };
-                location.opportunities.insert(new_id.clone(), stored);
-                Ok(Answer::OpportunityWritten { id: new_id })
-            }
-            Call::UpdateOpportunity { id, opportunity } => {
-                let stored = location.opportunities.get_mut(id).ok_or_else(missing)?;
-                stored.opportunity.clone_from(opportunity);
-                Ok(Answer::OpportunityWritten { id: id.clone() })
-            }
-        }
-    }
-}
-
-impl Location {
-    fn find(&self, email: Option<&str>, phone: Option<&str>) -> Option<GhlId> {
-        let by = |matches: &dyn Fn(&Contact) -> bool| {
-            self.contacts.iter().find(|(_, stored)| matches(&stored.contact)).map(|(id, _)| id.clone())
+        let new_id = format!("{}{}", initial(call), state.last_id);
+        let moment = Moment {
+            location,
+            now: self.clock.now(),
+            new_id: GhlId::new(new_id).map_err(|error| refused_because(500, error.to_string()))?,
+            search_lag: self.settings.search_lag,
+            pipelines_open: state.pipelines_open,
         };
-        email
-            .and_then(|email| by(&|contact| contact.email.as_deref() == Some(email)))
-            .or_else(|| phone.and_then(|phone| by(&|contact| contact.phone.as_deref() == Some(phone))))
-    }
-
-    /// The contact has this content now. Its tags stay: the client does not send them with it.
-    fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) -> Answer {
-        let tags = self.contacts.remove(&id).map(|stored| stored.tags).unwrap_or_default();
-        self.contacts.insert(id.clone(), StoredContact { contact: contact.clone(), tags, changed_at: now });
-        Answer::ContactWritten { id }
-    }
-
-    fn show(&self, id: &GhlId) -> Option<Box<RemoteContact>> {
-        let StoredContact { contact, tags, changed_at } = self.contacts.get(id)?;
-        let content = Contact { tags: tags.iter().cloned().collect(), ..contact.clone() };
-        let raw = serde_json::to_value(&content).unwrap_or_default();
-        Some(Box::new(RemoteContact { id: id.clone(), content, updated_at: Some(*changed_at), raw }))
-    }
-
-    fn page(&self, since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> ContactPage {
-        let mut changed: Vec<(EpochMs, &GhlId)> = self
-            .contacts
-            .iter()
-            .filter(|(_, stored)| stored.changed_at >= since)
-            .map(|(id, stored)| (stored.changed_at, id))
-            .collect();
-        changed.sort();
-        let from = cursor.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0);
-        let to = changed.len().min(from + limit as usize);
-        let contacts = changed[from.min(to)..to].iter().filter_map(|(_, id)| self.show(id)).map(|contact| *contact);
-        ContactPage { contacts: contacts.collect(), next: (to < changed.len()).then(|| PageCursor(to.to_string())) }
+        state.locations.entry(location.clone()).or_default().act(call, moment)
     }
 }
 
@@ -559,25 +355,16 @@ impl Drop for UnderWay {
     }
 }
 
-fn subject_of(call: &Call) -> String {
+/// What the ids of new things begin with.
+fn initial(call: &Call) -> char {
     match call {
-        Call::UpsertContact(contact) | Call::CreateContact(contact) | Call::UpdateContact { contact, .. } => {
-            name_of(contact)
-        }
-        Call::AddTags { id, .. } | Call::GetContact(id) => id.to_string(),
-        Call::FindMarked(marker) => marker.to_string(),
-        Call::FindContact { email, phone } => email.clone().or_else(|| phone.clone()).unwrap_or_default(),
-        Call::ContactsChanged { .. } => "changed".to_owned(),
-        Call::FindOpportunities(wanted) => wanted.contact_id.to_string(),
-        Call::CreateOpportunity { opportunity, .. } | Call::UpdateOpportunity { opportunity, .. } => {
-            opportunity.name.clone()
-        }
+        Call::CreateOpportunity { .. } => 'o',
+        Call::CreateCustomField(_) => 'f',
+        Call::CreateCustomValue { .. } => 'v',
+        Call::CreateTag(_) | Call::AddTags { .. } => 't',
+        Call::CreatePipeline(_) => 'p',
+        _ => 'c',
     }
-}
-
-fn name_of(contact: &Contact) -> String {
-    let Contact { email, phone, name, first_name, .. } = contact;
-    [email, phone, name, first_name].into_iter().flatten().next().cloned().unwrap_or_default()
 }
 
 fn refused(status: u16, cause: Option<Cause>) -> Failure {

@@ -1,0 +1,271 @@
+//! One location of the simulated GHL: its contacts, its opportunities, and what calls do to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::structure::Structure;
+use super::{missing, refused};
+use crate::domain::{
+    Answer, Call, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, GhlId, LocationId,
+    Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RemoteOpportunity,
+};
+
+/// What a location holds.
+#[derive(Default)]
+pub(super) struct Location {
+    pub(super) contacts: BTreeMap<GhlId, StoredContact>,
+    pub(super) opportunities: BTreeMap<GhlId, StoredOpportunity>,
+    pub(super) structure: Structure,
+}
+
+pub(super) struct StoredContact {
+    pub(super) contact: Contact,
+    pub(super) tags: BTreeSet<String>,
+    pub(super) not_carried: NotCarried,
+    created_at: EpochMs,
+    changed_at: EpochMs,
+}
+
+pub(super) struct StoredOpportunity {
+    pub(super) contact_id: GhlId,
+    pub(super) opportunity: Opportunity,
+    created_at: EpochMs,
+    changed_at: EpochMs,
+}
+
+/// The circumstances of a call.
+pub(super) struct Moment<'a> {
+    pub(super) location: &'a LocationId,
+    pub(super) now: EpochMs,
+    /// The id that something new gets.
+    pub(super) new_id: GhlId,
+    /// How long the search does not show what was written.
+    pub(super) search_lag: Duration,
+    /// Whether pipelines can be created.
+    pub(super) pipelines_open: bool,
+}
+
+impl Moment<'_> {
+    /// Whether the search shows what was written at `time`.
+    fn shows(&self, time: EpochMs) -> bool {
+        time + self.search_lag <= self.now
+    }
+}
+
+impl Location {
+    /// Does `call`.
+    pub(super) fn act(&mut self, call: &Call, moment: Moment<'_>) -> Result<Answer, Failure> {
+        let now = moment.now;
+        match call {
+            Call::UpsertContact(contact) => {
+                let id = self.find(contact.email.as_deref(), contact.phone.as_deref()).unwrap_or(moment.new_id);
+                Ok(self.write(id, contact, now))
+            }
+            Call::CreateContact(contact) => Ok(self.write(moment.new_id, contact, now)),
+            Call::UpdateContact { id, contact } => {
+                self.contacts.get(id).ok_or_else(missing)?;
+                Ok(self.write(id.clone(), contact, now))
+            }
+            Call::DeleteContact(id) => {
+                self.contacts.remove(id);
+                self.opportunities.retain(|_, stored| stored.contact_id != *id);
+                Ok(Answer::Deleted)
+            }
+            Call::AddTags { id, tags } => self.add_tags(id, tags, &moment),
+            Call::GetContact(id) => Ok(Answer::Contact(self.show(id).map(Box::new))),
+            Call::FindMarked(marker) => Ok(Answer::Contact(self.find_marked(marker, &moment).map(Box::new))),
+            Call::FindContact { email, phone } => {
+                let found = self.find(email.as_deref(), phone.as_deref());
+                Ok(Answer::Contact(found.and_then(|id| self.show(&id)).map(Box::new)))
+            }
+            Call::ContactsChanged { since, cursor, limit } => {
+                let changed = |stored: &StoredContact| (stored.changed_at >= *since).then_some(stored.changed_at);
+                Ok(Answer::Contacts(self.contact_page(changed, cursor.as_ref(), *limit)))
+            }
+            Call::ContactsPage { cursor, limit } => {
+                let shown = |stored: &StoredContact| moment.shows(stored.created_at).then_some(stored.created_at);
+                Ok(Answer::Contacts(self.contact_page(shown, cursor.as_ref(), *limit)))
+            }
+            Call::FindOpportunities(wanted) => Ok(Answer::Opportunities(self.find_opportunities(wanted, &moment))),
+            Call::OpportunitiesPage { pipeline, cursor, limit } => {
+                let page = self.opportunity_page(pipeline.as_ref(), cursor.as_ref(), *limit, &moment);
+                Ok(Answer::OpportunityPage(page))
+            }
+            Call::CreateOpportunity { contact_id, opportunity } => {
+                self.contacts.get(contact_id).ok_or_else(|| refused(400, None))?;
+                let (contact_id, opportunity) = (contact_id.clone(), opportunity.clone());
+                let stored = StoredOpportunity { contact_id, opportunity, created_at: now, changed_at: now };
+                self.opportunities.insert(moment.new_id.clone(), stored);
+                Ok(Answer::OpportunityWritten { id: moment.new_id })
+            }
+            Call::UpdateOpportunity { id, opportunity } => {
+                let stored = self.opportunities.get_mut(id).ok_or_else(missing)?;
+                stored.opportunity.clone_from(opportunity);
+                stored.changed_at = now;
+                Ok(Answer::OpportunityWritten { id: id.clone() })
+            }
+            Call::DeleteOpportunity { id, .. } => {
+                self.opportunities.remove(id);
+                Ok(Answer::Deleted)
+            }
+            Call::GetLocation
+            | Call::ListCustomFields
+            | Call::CreateCustomField(_)
+            | Call::DeleteCustomField(_)
+            | Call::ListCustomValues
+            | Call::CreateCustomValue { .. }
+            | Call::DeleteCustomValue(_)
+            | Call::ListTags
+            | Call::CreateTag(_)
+            | Call::DeleteTag(_)
+            | Call::ListUsers
+            | Call::ListPipelines
+            | Call::CreatePipeline(_) => self.structure.act(call, moment),
+        }
+    }
+
+    fn find(&self, email: Option<&str>, phone: Option<&str>) -> Option<GhlId> {
+        let by = |matches: &dyn Fn(&Contact) -> bool| {
+            self.contacts.iter().find(|(_, stored)| matches(&stored.contact)).map(|(id, _)| id.clone())
+        };
+        email
+            .and_then(|email| by(&|contact| contact.email.as_deref() == Some(email)))
+            .or_else(|| phone.and_then(|phone| by(&|contact| contact.phone.as_deref() == Some(phone))))
+    }
+
+    fn find_marked(&self, marker: &Marker, moment: &Moment<'_>) -> Option<RemoteContact> {
+        let (id, _) = self.contacts.iter().find(|(_, stored)| {
+            stored.contact.source.as_deref().is_some_and(|source| marker.is_in(source))
+                && moment.shows(stored.changed_at)
+        })?;
+        self.show(id)
+    }
+
+    /// The contact has this content now. Its tags stay: the client does not send them with it.
+    fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) -> Answer {
+        let contact = contact.clone();
+        let stored = match self.contacts.remove(&id) {
+            Some(stored) => StoredContact { contact, changed_at: now, ..stored },
+            None => StoredContact {
+                contact,
+                tags: BTreeSet::new(),
+                not_carried: NotCarried::default(),
+                created_at: now,
+                changed_at: now,
+            },
+        };
+        self.contacts.insert(id.clone(), stored);
+        Answer::ContactWritten { id }
+    }
+
+    /// A tag that the location does not know becomes known.
+    fn add_tags(&mut self, id: &GhlId, tags: &BTreeSet<String>, moment: &Moment<'_>) -> Result<Answer, Failure> {
+        let stored = self.contacts.get_mut(id).ok_or_else(missing)?;
+        stored.tags.extend(tags.iter().cloned());
+        self.structure.learn_tags(tags, &moment.new_id);
+        Ok(Answer::TagsAdded)
+    }
+
+    fn show(&self, id: &GhlId) -> Option<RemoteContact> {
+        let StoredContact { contact, tags, not_carried, created_at, changed_at } = self.contacts.get(id)?;
+        let content = Contact { tags: tags.iter().cloned().collect(), ..contact.clone() };
+        Some(RemoteContact {
+            id: id.clone(),
+            created_at: Some(*created_at),
+            updated_at: Some(*changed_at),
+            not_carried: not_carried.clone(),
+            raw: serde_json::to_value(&content).unwrap_or_default(),
+            content,
+        })
+    }
+
+    /// A page of the contacts that have a `place`, in this order.
+    fn contact_page(
+        &self,
+        place: impl Fn(&StoredContact) -> Option<EpochMs>,
+        cursor: Option<&PageCursor>,
+        limit: u32,
+    ) -> ContactPage {
+        let places = self.contacts.iter().filter_map(|(id, stored)| Some((place(stored)?, id))).collect();
+        let (ids, next, total) = cut(places, cursor, limit);
+        ContactPage { contacts: ids.into_iter().filter_map(|id| self.show(id)).collect(), next, total: Some(total) }
+    }
+
+    fn find_opportunities(&self, wanted: &ContactRef, moment: &Moment<'_>) -> Vec<FoundOpportunity> {
+        let found = self.opportunities.iter().filter(|(_, stored)| {
+            stored.contact_id == wanted.contact_id
+                && stored.opportunity.pipeline_id == wanted.pipeline_id
+                && moment.shows(stored.created_at)
+        });
+        found.map(|(id, stored)| FoundOpportunity { id: id.clone(), name: stored.opportunity.name.clone() }).collect()
+    }
+
+    fn opportunity_page(
+        &self,
+        pipeline: Option<&GhlId>,
+        cursor: Option<&PageCursor>,
+        limit: u32,
+        moment: &Moment<'_>,
+    ) -> OpportunityPage {
+        let shown = self.opportunities.iter().filter(|(_, stored)| {
+            moment.shows(stored.created_at)
+                && pipeline.is_none_or(|pipeline| stored.opportunity.pipeline_id == *pipeline)
+        });
+        let (ids, next, total) = cut(shown.map(|(id, stored)| (stored.created_at, id)).collect(), cursor, limit);
+        let opportunities = ids.into_iter().filter_map(|id| Some(self.opportunities.get(id)?.show(id))).collect();
+        OpportunityPage { opportunities, next, total: Some(total) }
+    }
+}
+
+impl StoredOpportunity {
+    fn show(&self, id: &GhlId) -> RemoteDeal {
+        let Opportunity {
+            contact_record: _,
+            contact_id: _,
+            pipeline_id,
+            name,
+            status,
+            pipeline_stage_id,
+            monetary_value,
+            assigned_to,
+            custom_fields,
+        } = self.opportunity.clone();
+        let content = RemoteOpportunity {
+            name: Some(name),
+            contact_id: Some(self.contact_id.to_string()),
+            pipeline_id: Some(pipeline_id.to_string()),
+            pipeline_stage_id: pipeline_stage_id.map(|stage| stage.to_string()),
+            status: Some(status.map_or("open", |status| status.as_str()).to_owned()),
+            monetary_value,
+            assigned_to,
+            source: None,
+            custom_fields: custom_fields.into_iter().map(by_id).collect(),
+        };
+        let (created_at, updated_at) = (Some(self.created_at), Some(self.changed_at));
+        RemoteDeal { id: id.clone(), content, created_at, updated_at }
+    }
+}
+
+/// Values are shown by id only.
+fn by_id(field: CustomField) -> CustomField {
+    CustomField { id: field.id.or(field.key), key: None, value: field.value }
+}
+
+/// A page of `places`, oldest first: the ids, where to go on, and how many there are on all pages. As at GHL, the
+/// cursor is the place where the last page ended, so that what comes or goes meanwhile moves nothing.
+fn cut<'a>(
+    mut places: Vec<(EpochMs, &'a GhlId)>,
+    cursor: Option<&PageCursor>,
+    limit: u32,
+) -> (Vec<&'a GhlId>, Option<PageCursor>, u64) {
+    places.sort();
+    let total = places.len() as u64;
+    if let Some((time, id)) = cursor.and_then(|cursor| serde_json::from_str::<(u64, String)>(&cursor.0).ok()) {
+        places.retain(|(at, other)| (at.0, other.as_str()) > (time, id.as_str()));
+    }
+    let more = places.len() > limit as usize;
+    places.truncate(limit as usize);
+    let last = places.last().filter(|_| more);
+    let next = last.map(|(at, id)| PageCursor(format!("[{},\"{id}\"]", at.0)));
+    (places.into_iter().map(|(_, id)| id).collect(), next, total)
+}
