@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::look::Known;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
 use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Record};
@@ -32,6 +33,17 @@ pub(super) enum Then {
     StillDue,
     /// It comes back at this time.
     ComesBack(EpochMs),
+}
+
+impl Then {
+    /// Tells `known` what the due index may not show yet.
+    pub(super) fn note_in(self, known: &mut Known, Record { location_id, key, priority, .. }: &Record) {
+        match self {
+            Then::Done => {}
+            Then::StillDue => known.is_as_indexed(location_id, key),
+            Then::ComesBack(due_at) => known.is_due(location_id, key.clone(), *priority, due_at),
+        }
+    }
 }
 
 impl RecordSync<'_, '_> {

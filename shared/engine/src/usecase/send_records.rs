@@ -13,8 +13,8 @@ use super::report::{BatchReport, NotRun, RecordResult};
 use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event};
 use crate::domain::{
-    Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationSettings, Outcome, Payload, Record,
-    RecordKey,
+    Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId, LocationSettings, Outcome, Payload,
+    Record, RecordKey,
 };
 use crate::policy::WaitReason;
 use crate::ports::{Loaded, PortError, Settled};
@@ -24,9 +24,10 @@ const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
 /// …and after this at most.
 const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
 
-/// A record that stands alone in a batch after so many tries that ended with our own failure has failed for good,
-/// unless this last try succeeds.
+/// A record that stood alone in a batch so often when its invocation died has failed for good.
 const MAX_DEATHS: u32 = 5;
+/// The last error of a record that may have killed its invocation.
+const DIED: &str = "the invocation that was sending this record died";
 
 /// An opportunity's contact.
 enum Contact {
@@ -61,9 +62,10 @@ impl Engine {
         if let [suspect] = due.as_slice()
             && (permits.crashes().await > 0 || has_killed(suspect))
             && !permits.deaths_are_ours().await
-            && !self.mark_suspect(suspect).await
+            && let Some(end) = self.suspect(suspect).await
         {
-            ended.is_as_indexed(&batch.location_id, &suspect.key);
+            self.tell(&batch.location_id, generation, suspect, &end, report);
+            end.then.note_in(&mut ended, suspect);
             return ended;
         }
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
@@ -86,13 +88,7 @@ impl Engine {
         let mut contact_ids = HashMap::new();
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
-                match end.then {
-                    Then::Done => {}
-                    Then::StillDue => ended.is_as_indexed(&batch.location_id, &record.key),
-                    Then::ComesBack(due_at) => {
-                        ended.is_due(&batch.location_id, record.key.clone(), record.priority, due_at);
-                    }
-                }
+                end.then.note_in(&mut ended, &record);
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
                     contact_ids.insert(record.key, id);
                 }
@@ -152,24 +148,21 @@ impl Engine {
 
     /// Invocations died, and batches shrank until this record stands alone. Should it kill this one too, it must not
     /// come back at once, again and again, with its location behind it: so its failure is written down before its first
-    /// call, and its success overwrites that. Returns whether that could be done.
-    async fn mark_suspect(&self, record: &Record) -> bool {
+    /// call, and its success overwrites that. Returns its end if it shall not be called: it has killed often enough, or
+    /// its failure could not be written down.
+    async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
         let now = self.ports.clock.now();
-        let message = "the invocation that was sending this record died".to_owned();
-        let error = LastError { code: ErrorCode::Internal, status: None, message, at: now };
-        let rounds = record.attempts.saturating_add(1);
-        let outcome = if has_killed(record) && rounds >= MAX_DEATHS {
-            Outcome::Failed { error, ghl_id: None }
-        } else {
-            let due_at = now + self.config.backoff.rest(rounds, self.ports.dice.roll());
-            Outcome::Retry { due_at, error, not_before: record.not_before, ghl_id: None }
-        };
+        let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
+        if has_killed(record) && record.attempts >= MAX_DEATHS {
+            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
+            let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
+            return Some(RecordEnd { error: Some(error), ..end });
+        }
+        let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.dice.roll());
+        let outcome = Outcome::Retry { due_at, error, not_before: record.not_before, ghl_id: None };
         match self.ports.outbox.settle(record, &outcome, now).await {
-            Ok(_) => true,
-            Err(error) => {
-                self.port_failed(record.location_id.clone(), &error);
-                false
-            }
+            Ok(_) => None,
+            Err(error) => Some(self.store_failed(record, &error)),
         }
     }
 
@@ -194,19 +187,32 @@ impl Engine {
             .buffer_unordered(self.config.concurrency as usize);
         let mut ended = Vec::new();
         while let Some((record, end)) = ends.next().await {
-            report.processed += u32::from(end.called);
-            report.count(end.result);
-            report.errors.extend(end.error.clone().map(|error| (record.key.clone(), error)));
-            self.ports.meter.note(&Event::Settled {
-                location: &record.location_id,
-                batch: sync.batch,
-                record: &record.key,
-                result: end.result,
-                latency: end.latency,
-            });
+            self.tell(sync.location, sync.batch, &record, &end, report);
             ended.push((record, end));
         }
         ended
+    }
+
+    /// Tells how it ended with a record.
+    fn tell(
+        &self,
+        location: &LocationId,
+        batch: Generation,
+        record: &Record,
+        end: &RecordEnd,
+        report: &mut BatchReport,
+    ) {
+        let RecordEnd { result, latency, called, error, .. } = end;
+        report.processed += u32::from(*called);
+        report.count(*result);
+        report.errors.extend(error.clone().map(|error| (record.key.clone(), error)));
+        self.ports.meter.note(&Event::Settled {
+            location,
+            batch,
+            record: &record.key,
+            result: *result,
+            latency: *latency,
+        });
     }
 
     async fn sync_one(
@@ -309,9 +315,9 @@ impl Engine {
     }
 }
 
-/// Whether its last try ended with our own failure.
+/// Whether its last try ended with its invocation's death.
 fn has_killed(record: &Record) -> bool {
-    record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal)
+    record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal && error.message == DIED)
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {

@@ -5,18 +5,10 @@ use std::collections::BTreeSet;
 use ghl_sync_engine::domain::{Cause, Contact, Endpoint, ErrorCode, GhlId, Payload, PutRecord};
 use ghl_sync_engine::testing::{Fault, World, block_on_paused};
 
-use crate::fixtures::{Look, MINUTE, contact, contact_key, email, exact, loc, named_contact};
+use crate::fixtures::{Look, MINUTE, contact, contact_key, email, exact, loc, named_contact, with_tags};
 
 fn endpoints(world: &World) -> Vec<Endpoint> {
     world.ghl.arrivals().into_iter().map(|arrival| arrival.endpoint).collect()
-}
-
-fn with_tags(n: usize, tags: &[&str]) -> PutRecord {
-    let mut put = contact(n);
-    if let Payload::Contact(contact) = &mut put.payload {
-        contact.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-    }
-    put
 }
 
 fn tags(tags: &[&str]) -> BTreeSet<String> {

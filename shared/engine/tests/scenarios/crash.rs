@@ -1,13 +1,20 @@
 //! Invocations that die: at every single await, and at any time.
 
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, PutRecord};
-use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{Crash, Fault, Setup, World, block_on_paused};
+use ghl_sync_engine::counts::RecordCount;
+use ghl_sync_engine::domain::{ErrorCode, LocationId, PutRecord};
+use ghl_sync_engine::ports::{Clock, Counters};
+use ghl_sync_engine::testing::{Crash, Fault, Setup, World, block_on_paused, dying_at_await};
+use ghl_sync_engine::usecase::RecordResult;
 
-use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, email, loc};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, email, loc, nameless,
+    with_tags,
+};
 
 /// Everything is in GHL once, and the gate is free.
 fn assert_all_is_well(world: &World, contacts: usize, deals: usize) {
@@ -19,18 +26,86 @@ fn assert_all_is_well(world: &World, contacts: usize, deals: usize) {
     assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");
 }
 
+/// Runs `test` with each number of an await in turn, until what was to die there has outlived all of its awaits (it
+/// says whether it died). How many awaits there were.
+#[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
+fn each_await<F: Future<Output = bool>>(test: impl Fn(u64) -> F) -> u64 {
+    for awaits in 1.. {
+        match catch_unwind(AssertUnwindSafe(|| block_on_paused(test(awaits)))) {
+            Ok(true) => {}
+            Ok(false) => return awaits - 1,
+            Err(panic) => {
+                eprintln!("failed at await {awaits}");
+                resume_unwind(panic);
+            }
+        }
+    }
+    unreachable!("numbers do not end")
+}
+
+/// What one batch can meet: upserts, tags, contacts that must not be created twice, and opportunities of contacts of
+/// the same batch.
+fn a_batch_of_everything() -> Vec<PutRecord> {
+    vec![contact(0), contact(1), with_tags(2, &["new"]), nameless(10), nameless(11), deal(0), deal(1), deal(2)]
+}
+
 #[test]
 fn an_invocation_that_dies_at_any_of_its_awaits_loses_nothing_and_doubles_nothing() {
-    // An await before and after each effect, so this is every state that a crash can leave behind.
-    each_seed(110, |awaits| async move {
-        let setup =
-            Setup { seed: awaits, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
-        let world = setup.start();
-        world.crash(move |number| (number == 1).then_some(Crash::AtAwait(awaits)));
-        world.put(&[contact(0), contact(1), contact(2), deal(0), deal(1)]).await.unwrap();
+    // An await before and after each effect, so this is every state that a crash can leave behind: taking the run,
+    // loading, leasing permits, each call, each outcome, the end, the next batch's message, the counters.
+    for seed in 1..=4 {
+        let awaits = each_await(|awaits| async move {
+            let mut setup =
+                Setup { seed, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
+            setup.config.batch_size = 8;
+            setup.config.lease_size = 5;
+            // As slow as the engine is told that the search may be.
+            setup.ghl.search_lag = setup.config.search_lag;
+            let world = setup.start();
+            world.crash(move |number| (number == 1).then_some(Crash::AtAwait(awaits)));
+            world.put_only(&a_batch_of_everything()).await.unwrap();
+            world.run_for(SECOND / 10).await;
+            world.put_only(&[contact(20), contact(21), deal(20)]).await.unwrap();
+            // The index shows all of it, so that the first batch is a full one.
+            world.run_for(5 * SECOND).await;
+            world.engine.fan_out(&loc().into()).await.unwrap();
+            world.run_until_settled(20 * MINUTE).await.unwrap();
+            assert_all_is_well(&world, 7, 4);
+            world.died() > 0
+        });
+        assert!(awaits >= 50, "a whole batch has more awaits than {awaits}");
+    }
+}
+
+#[test]
+fn a_producer_that_dies_at_any_of_its_awaits_leaves_each_record_whole_or_not_there() {
+    let awaits = each_await(|awaits| async move {
+        let world = Setup { seed: awaits, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() }.start();
+        let records = a_batch_of_everything();
+        let lived = dying_at_await(awaits, world.engine.put_and_start(&records)).await.is_some();
+        let stored = world.outbox.records().len();
+        world.run_until_settled(20 * MINUTE).await.unwrap_or_else(|open| panic!("{stored} stored: {open:?}"));
+        // Whoever sent them sends them again.
+        world.put(&records).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
-        assert_all_is_well(&world, 3, 2);
+        assert_all_is_well(&world, 5, 3);
+        !lived
     });
+    assert!(awaits >= 10, "{awaits}");
+}
+
+#[test]
+fn a_tick_that_dies_at_any_of_its_awaits_is_made_good_by_the_next_ones() {
+    let awaits = each_await(|awaits| async move {
+        let world = Setup { seed: awaits, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() }.start();
+        world.put_only(&a_batch_of_everything()).await.unwrap();
+        world.run_for(20 * SECOND).await;
+        let lived = dying_at_await(awaits, world.engine.tick(awaits % 2 == 0)).await.is_some();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert_all_is_well(&world, 5, 3);
+        !lived
+    });
+    assert!(awaits >= 10, "{awaits}");
 }
 
 #[test]
@@ -145,17 +220,23 @@ fn the_same_bad_record_in_many_locations_is_put_aside_after_an_hour_and_their_ot
 }
 
 #[test]
-fn a_record_that_kills_the_function_each_time_is_put_aside_and_those_behind_it_are_sent() {
+fn a_record_that_kills_the_function_each_time_is_put_aside_and_counted_and_its_neighbours_are_sent() {
     each_seed(3, |seed| async move {
         let world = Setup { seed, ..Setup::default() }.start();
         world.ghl.on_call(|seen| (seen.subject == email(4)).then_some(Fault::Hangs));
-        world.put(&contacts(30)).await.unwrap();
+        world.put(&contacts(50)).await.unwrap();
         world.run_for(10 * MINUTE).await;
+        assert_eq!(world.ghl.contact_count(), 50, "its neighbours, and it was created before it killed");
         world.put(&(100..110).map(contact).collect::<Vec<_>>()).await.unwrap();
         world.run_for(2 * HOUR).await;
-        assert_eq!(world.ghl.contact_count(), 40);
+        assert_eq!((world.ghl.contact_count(), world.ghl.doubles()), (60, vec![]));
         let open: Vec<_> = world.outbox.open().into_iter().map(|record| record.key).collect();
         let failed: Vec<_> = world.outbox.failed().into_iter().map(|record| record.key).collect();
         assert_eq!((open, failed), (vec![], vec![contact_key(4)]));
+        // An invocation that dies tells nothing: the failure must be told by one that lives.
+        let settled = world.results().into_iter().filter(|(key, _)| *key == contact_key(4)).map(|(_, result)| result);
+        assert_eq!(settled.collect::<Vec<_>>(), [RecordResult::Failed(ErrorCode::Internal)]);
+        let counts = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
+        assert_eq!(counts.records(RecordCount::Failed), 1);
     });
 }

@@ -30,6 +30,21 @@ pub(crate) fn named_contact(n: usize, first_name: &str) -> PutRecord {
     put_of(&format!("{n}"), Payload::Contact(content))
 }
 
+/// Contact number `n`, with these tags: a call of their own.
+pub(crate) fn with_tags(n: usize, tags: &[&str]) -> PutRecord {
+    let mut put = contact(n);
+    if let Payload::Contact(contact) = &mut put.payload {
+        contact.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+    }
+    put
+}
+
+/// A contact with neither e-mail nor phone: GHL makes a second one of it if it is created twice.
+pub(crate) fn nameless(n: usize) -> PutRecord {
+    let content = Contact { first_name: Some(format!("Ada {n}")), source: Some("Fair".into()), ..Contact::default() };
+    put_of(&format!("{n}"), Payload::Contact(content))
+}
+
 /// An opportunity of contact record number `n`.
 pub(crate) fn deal(n: usize) -> PutRecord {
     let content = Opportunity {

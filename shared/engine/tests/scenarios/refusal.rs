@@ -2,7 +2,7 @@
 
 use ghl_sync_engine::domain::{Cause, ErrorCode, LocationId};
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
-use ghl_sync_engine::usecase::{FannedOut, NotRun};
+use ghl_sync_engine::usecase::{FannedOut, NotRun, RecordResult};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, deal_name, email, exact, loc,
@@ -103,20 +103,32 @@ fn a_damaged_record_is_put_aside_and_its_neighbours_are_sent() {
 
 #[test]
 fn a_panic_is_its_records_failure_and_no_others() {
-    block_on_paused(async {
-        let mut setup = exact();
-        setup.config.max_rounds = 3;
-        let world = setup.start();
-        world.ghl.on_call(|seen| (seen.subject == email(1)).then_some(Fault::Panics));
-        world.put(&contacts(10)).await.unwrap();
-        world.run_for(20 * SECOND).await;
-        assert_eq!(world.outbox.open().len(), 1);
-        assert_eq!(world.died(), 0);
-        world.run_until_settled(HOUR).await.unwrap();
-        let failed = world.outbox.failed();
-        assert_eq!((failed.len(), failed[0].last_error.as_ref().unwrap().code), (1, ErrorCode::Internal));
-        assert_eq!(world.sent_to(&email(1)).len(), 3);
-    });
+    for attempts in [3, 10] {
+        block_on_paused(async move {
+            let mut setup = exact();
+            setup.config.max_rounds = attempts;
+            let world = setup.start();
+            world.ghl.on_call(|seen| (seen.subject == email(1)).then_some(Fault::Panics));
+            world.put(&contacts(10)).await.unwrap();
+            world.run_for(20 * SECOND).await;
+            assert_eq!(
+                (world.outbox.open().len(), world.ghl.contact_count()),
+                (1, 10),
+                "it was done, and then it panicked"
+            );
+            world.run_until_settled(5 * HOUR).await.unwrap();
+            let failed = world.outbox.failed();
+            assert_eq!(failed.len(), 1);
+            let error = failed[0].last_error.as_ref().unwrap();
+            assert_eq!(
+                (error.code, error.message.as_str()),
+                (ErrorCode::Internal, "our own code panicked on this record")
+            );
+            assert_eq!((world.sent_to(&email(1)).len(), world.died()), (attempts as usize, 0));
+            let last = world.results().into_iter().rfind(|(key, _)| *key == contact_key(1));
+            assert_eq!(last, Some((contact_key(1), RecordResult::Failed(ErrorCode::Internal))));
+        });
+    }
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Api, Contact, Endpoint, ErrorCode, Payload, PutRecord};
+use ghl_sync_engine::domain::{Api, Endpoint, ErrorCode, PutRecord};
 use ghl_sync_engine::testing::{Crash, Fault, Op, PortFault, Setup, block_on_paused};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, gaps_ms, loc,
-    named_contact, put_of,
+    named_contact, nameless,
 };
 
 #[test]
@@ -95,12 +95,6 @@ fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice
             assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1, "{said}");
         });
     }
-}
-
-/// A contact with neither e-mail nor phone.
-fn nameless(n: usize) -> PutRecord {
-    let content = Contact { first_name: Some(format!("Ada {n}")), source: Some("Fair".into()), ..Contact::default() };
-    put_of(&format!("{n}"), Payload::Contact(content))
 }
 
 #[test]
