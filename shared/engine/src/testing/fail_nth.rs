@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Api, Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, Outcome, Priority, PutRecord, Record,
-    RecordKey, ScopeId,
+    Api, Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, LocationSettings, Outcome, Priority, PutRecord,
+    Record, RecordKey, ScopeId, SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
 use crate::ports::{
-    Backlog, BatchQueue, Counters, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore,
-    Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement, Settled, Tallied,
-    TokenReplaced, TokenStore,
+    Backlog, BatchQueue, Counters, Directory, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore, GateEntry,
+    GateStore, Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement,
+    SettingsWritten, Settled, StoredSettings, Tallied, TokenReplaced, TokenStore,
 };
 
 /// An operation of a port.
@@ -50,6 +50,9 @@ pub enum Op {
     KnownLoad,
     KnownRemember,
     InstallationsNote,
+    SettingsRead,
+    SettingsRegister,
+    SettingsStore,
     TokenLoad,
     TokenReplace,
 }
@@ -132,16 +135,25 @@ impl Faults {
     async fn pass<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
         let fault = self.next(op);
         self.way().await;
-        let answer = match fault {
-            None => call.await,
-            Some(PortFault::Refused) => Err(PortError::new("a call", "it was refused")),
-            Some(PortFault::Unanswered) => {
-                call.await.and(Err(PortError::new("a call", "it was done, but its answer was lost")))
-            }
-            Some(PortFault::Hangs) => std::future::pending().await,
-        };
+        let answer = suffer(fault, call).await;
         self.way().await;
         answer
+    }
+
+    /// For what the real port mostly answers from memory.
+    async fn pass_at_once<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+        suffer(self.next(op), call).await
+    }
+}
+
+async fn suffer<T>(fault: Option<PortFault>, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+    match fault {
+        None => call.await,
+        Some(PortFault::Refused) => Err(PortError::new("a call", "it was refused")),
+        Some(PortFault::Unanswered) => {
+            call.await.and(Err(PortError::new("a call", "it was done, but its answer was lost")))
+        }
+        Some(PortFault::Hangs) => std::future::pending().await,
     }
 }
 
@@ -232,6 +244,42 @@ impl<P: GateStore> GateStore for FailNth<P> {
 
     async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
         self.faults.pass(Op::GateLook, self.port.needing_look(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl<P: Directory> Directory for FailNth<P> {
+    async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
+        self.faults.pass_at_once(Op::SettingsRead, self.port.location(location)).await
+    }
+
+    async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
+        self.faults.pass_at_once(Op::SettingsRead, self.port.members(scope)).await
+    }
+
+    async fn locations(&self) -> Result<Vec<LocationId>, PortError> {
+        self.faults.pass_at_once(Op::SettingsRead, self.port.locations()).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeId>, PortError> {
+        self.faults.pass_at_once(Op::SettingsRead, self.port.scopes()).await
+    }
+
+    async fn register(&self, location: &LocationId) -> Result<(), PortError> {
+        self.faults.pass_at_once(Op::SettingsRegister, self.port.register(location)).await
+    }
+
+    async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
+        self.faults.pass(Op::SettingsRead, self.port.stored(location)).await
+    }
+
+    async fn store(
+        &self,
+        location: &LocationId,
+        rev: u64,
+        overlay: &SettingsOverlay,
+    ) -> Result<SettingsWritten, PortError> {
+        self.faults.pass(Op::SettingsStore, self.port.store(location, rev, overlay)).await
     }
 }
 

@@ -138,7 +138,7 @@ impl Setup {
             gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
             fleet: Arc::new(FailNth::new(fleet.clone(), faults.clone())),
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
-            directory: directory.clone(),
+            directory: Arc::new(FailNth::new(directory.clone(), faults.clone())),
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
             dead_letters: dead_letters.clone(),
             meter: meter.clone(),

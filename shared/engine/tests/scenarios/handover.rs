@@ -9,7 +9,8 @@ use ghl_sync_engine::testing::{Crash, Fate, Fault, Noted, Setup, World, block_on
 use ghl_sync_engine::usecase::NotRun;
 
 use crate::fixtures::{
-    Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, named_contact,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, each_seed, email, exact, loc, named_contact,
+    nameless,
 };
 
 /// Each contact was written once, and is there once.
@@ -84,6 +85,37 @@ fn a_lost_message_is_made_good_by_the_tick() {
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
         assert!(took < 65 * SECOND, "{took:?}");
         assert_each_sent_once(&world, 3);
+    });
+}
+
+#[test]
+fn messages_that_come_twice_late_or_never_lose_nothing_and_double_nothing() {
+    each_seed(25, |seed| async move {
+        let mut setup = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
+        setup.ghl.search_lag = setup.config.search_lag;
+        let world = setup.start();
+        let dice = world.dice.fork();
+        world.queue.decide(move |_, _| {
+            let later = Duration::from_millis(dice.within(0..=20 * 60_000));
+            match dice.within(0..=3) {
+                0 => Fate::Twice(later),
+                1 => Fate::Late(later),
+                2 => Fate::Lost,
+                _ => Fate::Arrives,
+            }
+        });
+        for from in [0, 40, 80] {
+            let records = (from..from + 20).flat_map(|n| [contact(n), nameless(n + 20), deal(n)]);
+            world.put(&records.collect::<Vec<_>>()).await.unwrap();
+            world.run_for(Duration::from_millis(world.dice.within(0..=90_000))).await;
+        }
+        world.run_until_settled(4 * HOUR).await.unwrap();
+        // What is still on its way comes, and finds nothing to do.
+        world.run_for(HOUR).await;
+        assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (120, 60));
+        assert_eq!((world.ghl.doubles(), world.outbox.failed()), (vec![], vec![]));
+        assert_eq!(world.ghl.calls(), 60 + 60 + 2 * 60, "an upsert, a create, a search and a create: none twice");
+        assert!(world.ghl.over_quota() == 0 && world.ghl.most_at_once(&loc()) <= 5);
     });
 }
 

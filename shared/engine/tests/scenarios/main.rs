@@ -23,4 +23,5 @@ mod scope;
 mod silence;
 mod stores;
 mod throttle;
+mod waits;
 mod webhooks;

@@ -1,10 +1,15 @@
 //! Stores and a queue that fail: nothing is lost, and the next tick heals.
 
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Op, PortFault, Setup, block_on_paused};
+use ghl_sync_engine::domain::{LocationId, PutRecord};
+use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, deal, deal_name, each_seed, exact, loc};
+use crate::fixtures::{
+    HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, exact, loc, nameless,
+};
 
 #[test]
 fn any_call_of_any_port_may_fail_in_any_way_and_nothing_is_lost_or_doubled() {
@@ -37,6 +42,71 @@ fn any_call_of_any_port_may_fail_in_any_way_and_nothing_is_lost_or_doubled() {
                 assert!(world.ghl.most_at_once(&loc()) <= 5, "{what}");
                 assert_eq!(world.ghl.over_quota(), 0, "{what}");
             });
+        }
+    }
+}
+
+/// Every kind of write of a sync: three locations whose records of every kind are put, one of them damaged, an outage
+/// of GHL for all, and its end.
+const WRITES: [Op; 10] = [
+    Op::OutboxPut,
+    Op::OutboxSettle,
+    Op::OutboxQuarantine,
+    Op::GateKick,
+    Op::GateReplace,
+    Op::FleetReplace,
+    Op::QueueSend,
+    Op::CountersAdd,
+    Op::CountersTick,
+    Op::SettingsRegister,
+];
+
+/// All of that happens while these calls of `op` fail.
+async fn a_sync_with_all_kinds_of_writes(op: Op, calls: RangeInclusive<u64>, fault: PortFault) -> Arc<World> {
+    let location = |n: usize| LocationId::new(format!("l{n}")).unwrap();
+    let mut setup = Setup { visibility: 2 * MINUTE, ..Setup::default() };
+    setup.ghl.search_lag = setup.config.search_lag;
+    setup.locations = (0..3).filter_map(|n| Setup::settings(location(n).as_str())).collect();
+    let world = setup.start();
+    world.faults.fail(op, calls, fault);
+    world.ghl.on_call(|seen| (seen.elapsed < 80 * SECOND).then(|| Fault::status(503)));
+    for n in 0..3 {
+        let records = contacts(6).into_iter().chain([nameless(10), deal(0)]);
+        let records: Vec<_> = records.map(|put| PutRecord { location_id: location(n), ..put }).collect();
+        // A producer that is told of a failure puts all of it again.
+        while world.put_only(&records).await.is_err() {}
+    }
+    world.outbox.damage(&location(0), &contact_key(5), "payload is not JSON");
+    for n in 0..3 {
+        let _ = world.engine.fan_out(&location(n).into()).await;
+    }
+    let settled = world.run_until_settled(2 * HOUR).await;
+    settled.unwrap_or_else(|open| panic!("{op:?} {fault:?}: {open:?}"));
+    world.run_for(2 * MINUTE).await;
+    world
+}
+
+#[test]
+fn whichever_write_is_throttled_or_done_without_an_answer_nothing_is_lost_or_doubled() {
+    for op in WRITES {
+        let count = block_on_paused(async move {
+            // No call is number 0.
+            a_sync_with_all_kinds_of_writes(op, 0..=0, PortFault::Refused).await.faults.calls(op)
+        });
+        assert!(count > 0, "{op:?} is not called");
+        // A store that throttles does so for a while, longer than the adapters try again.
+        for (fault, more) in [(PortFault::Refused, 3), (PortFault::Unanswered, 0)] {
+            for nth in 1..=count {
+                block_on_paused(async move {
+                    let world = a_sync_with_all_kinds_of_writes(op, nth..=nth + more, fault).await;
+                    let what = format!("{op:?} {fault:?} call {nth}");
+                    assert_eq!(world.ghl.doubles(), Vec::<String>::new(), "{what}");
+                    assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (3 * 7 - 1, 3), "{what}");
+                    let failed: Vec<_> = world.outbox.failed().into_iter().map(|record| record.key).collect();
+                    assert_eq!(failed, [contact_key(5)], "{what}: the damaged one");
+                    assert_eq!(world.ghl.over_quota(), 0, "{what}");
+                });
+            }
         }
     }
 }

@@ -7,7 +7,9 @@ use ghl_sync_engine::domain::Quota;
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{NotRun, RecordResult};
 
-use crate::fixtures::{Look, MINUTE, SECOND, batch, contact, contact_key, contacts, each_seed, email, exact, loc};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, each_seed, email, exact, loc, nameless,
+};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -96,6 +98,34 @@ fn hosts_whose_clocks_differ_by_as_much_as_is_allowed_keep_to_the_limit() {
         world.put(&contacts(450)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_limit_was_kept(&world);
+    });
+}
+
+#[test]
+fn clocks_of_invocations_that_differ_by_two_seconds_may_cost_429s_and_lose_and_double_nothing() {
+    each_seed(10, |seed| async move {
+        // Up to 2 s ahead or behind: far beyond ε.
+        let mut setup = Setup {
+            seed,
+            clock_skew: 4 * SECOND,
+            index_lag: Duration::ZERO..=5 * SECOND,
+            visibility: 70 * SECOND,
+            ..Setup::default()
+        };
+        setup.ghl.search_lag = setup.config.search_lag;
+        let world = setup.start();
+        let dice = world.dice.fork();
+        world.crash(move |_| {
+            (dice.within(0..=19) == 0).then(|| Crash::After(Duration::from_millis(dice.within(0..=10_000))))
+        });
+        let records = (0..150).flat_map(|n| [contact(n), nameless(n + 150), deal(n)]);
+        world.put(&records.collect::<Vec<_>>()).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (300, 150));
+        assert_eq!((world.ghl.doubles(), world.outbox.failed()), (vec![], vec![]));
+        assert!(world.ghl.most_at_once(&loc()) <= 5, "{} calls at once", world.ghl.most_at_once(&loc()));
+        let (refused, calls) = (world.ghl.over_quota(), world.ghl.calls());
+        assert!(refused * 10 <= usize::try_from(calls).unwrap(), "{refused} of {calls} calls met a 429");
     });
 }
 
