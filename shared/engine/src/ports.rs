@@ -1,6 +1,8 @@
 //! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
 //! the module `testing` (a feature) in memory.
 
+mod migration;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +14,10 @@ use crate::domain::{
     SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry, TokenError};
+
+pub use migration::{
+    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
+};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -93,6 +93,10 @@ text_id!(
     EventId, "webhookId", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );
 text_id!(
+    /// A migration of one location into another: 1 to 64 letters, digits, `-` or `_`.
+    MigrationId, "migration id", check_token, "^[A-Za-z0-9_-]{1,64}$"
+);
+text_id!(
     /// Who holds a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
 );

@@ -7,6 +7,7 @@ mod credentials;
 mod endpoint;
 mod ids;
 mod marker;
+mod migration;
 mod opportunity;
 mod outcome;
 mod payload;
@@ -27,8 +28,19 @@ pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
 pub use endpoint::Endpoint;
-pub use ids::{EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, RecordId, RecordKey, ScopeId};
+pub use ids::{
+    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
+};
 pub use marker::Marker;
+pub use migration::{
+    Account, AuditEntry, CallCount, Choice, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast,
+    How, KindForecast, KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport,
+    MappingSummary, Migration, MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay,
+    MigrationPage, MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus,
+    MigrationSummaryLine, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, Preset, Problem, Progress,
+    ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred,
+    TypeConflict, VerifyState, Walk,
+};
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};

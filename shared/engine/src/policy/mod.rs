@@ -8,6 +8,7 @@ mod echo;
 mod fleet;
 mod gate;
 mod ledger;
+mod migration;
 mod pacing;
 mod precedence;
 mod retry_class;
@@ -23,6 +24,11 @@ pub use echo::{Origin, origin};
 pub use fleet::{Deaths, Fleet, Host, HostAdmission, Recovery, Reports};
 pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
 pub use ledger::Ledger;
+pub use migration::{
+    Allowance, Carried, IdMap, MappingRules, Survey, carry_contact, carry_deal, contact_snapshot, deal_snapshot,
+    differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
+    normalised, summarise,
+};
 pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub use retry_class::{Class, classify};

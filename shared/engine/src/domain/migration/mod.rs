@@ -1,0 +1,33 @@
+//! The migration of one location into another: what is asked for, what is found, what is decided, how far it is.
+
+mod findings;
+mod forecast;
+mod mapping;
+mod message;
+mod overrides;
+mod page;
+mod progress;
+mod report;
+mod request;
+mod settings;
+mod stage;
+mod state;
+
+pub use findings::{FieldDifference, Finding, Problem};
+pub use forecast::{Forecast, KindForecast};
+pub use mapping::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part, Suggestion, TypeConflict};
+pub use message::{MIGRATION_VERSION, MigrationMessage, MigrationMessageError};
+pub use overrides::{Choice, MappingOverrides, OverrideError};
+pub use page::{
+    Created, ExistingContact, ExistingDeal, MigrationPage, PageContent, PageKind, Snapshot, SourceContact, Structure,
+    Transferred,
+};
+pub use progress::Progress;
+pub use report::{CallCount, KindReport, MigrationReport, PartReport, ReportVerify, RolledBack};
+pub use request::MigrationRequest;
+pub use settings::{MigrationOverlay, MigrationSettings, Preset};
+pub use stage::{MigrationStage, MigrationStatus};
+pub use state::{
+    Account, AuditEntry, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Side, Transfer,
+    VerifyState, Walk,
+};

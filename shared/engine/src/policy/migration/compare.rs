@@ -1,0 +1,203 @@
+//! Whether a record says the same on both sides, given how GHL normalises what it is told.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::id_map::IdMap;
+use crate::domain::{Contact, CustomField, FieldDifference, GhlId, Marker, Opportunity, RemoteOpportunity};
+
+type Fields = BTreeMap<String, String>;
+
+/// A custom field's name in a snapshot begins so; its id in the target follows.
+const CUSTOM: &str = "custom:";
+/// Between the tags of a contact.
+const COMMA: char = '\u{1f}';
+
+/// What a contact that was put should say in the target.
+#[must_use]
+pub fn expected_contact(contact: &Contact) -> Fields {
+    let mut fields = contact_snapshot(contact, None);
+    // GHL makes the full name of its parts.
+    if fields.contains_key("first_name") || fields.contains_key("last_name") {
+        fields.remove("name");
+    }
+    fields
+}
+
+/// What a contact says, in a form that can be compared; without the `marker` that we put into it.
+#[must_use]
+pub fn contact_snapshot(contact: &Contact, marker: Option<&Marker>) -> Fields {
+    let mut fields = Fields::new();
+    let source = contact.source.as_deref().map(|source| without_marker(source, marker));
+    let texts = [
+        ("first_name", contact.first_name.as_deref().map(squeezed)),
+        ("last_name", contact.last_name.as_deref().map(squeezed)),
+        ("name", full_name(contact)),
+        ("email", contact.email.as_deref().map(|email| email.trim().to_lowercase())),
+        ("phone", contact.phone.as_deref().map(phone)),
+        ("address1", contact.address1.as_deref().map(squeezed)),
+        ("city", contact.city.as_deref().map(squeezed)),
+        ("state", contact.state.as_deref().map(squeezed)),
+        ("postal_code", contact.postal_code.as_deref().map(squeezed)),
+        ("website", contact.website.as_deref().map(|website| website.trim().trim_end_matches('/').to_lowercase())),
+        ("timezone", contact.timezone.as_deref().map(squeezed)),
+        ("gender", contact.gender.as_deref().map(|gender| gender.trim().to_lowercase())),
+        ("source", source),
+        ("country", contact.country.as_deref().map(|country| country.trim().to_uppercase())),
+        ("company_name", contact.company_name.as_deref().map(squeezed)),
+        ("assigned_to", contact.assigned_to.clone()),
+        ("date_of_birth", contact.date_of_birth.as_deref().map(day)),
+        ("dnd", contact.dnd.filter(|dnd| *dnd).map(|dnd| dnd.to_string())),
+    ];
+    for (name, text) in texts {
+        insert(&mut fields, name, text);
+    }
+    insert(&mut fields, "tags", Some(tags(&contact.tags)));
+    custom(&mut fields, &contact.custom_fields);
+    fields
+}
+
+/// What an opportunity that was put should say in the target, where its contact is `contact`.
+#[must_use]
+pub fn expected_deal(deal: &Opportunity, contact: Option<&GhlId>) -> Fields {
+    deal_snapshot(&RemoteOpportunity {
+        name: Some(deal.name.clone()),
+        contact_id: contact.map(ToString::to_string),
+        pipeline_id: Some(deal.pipeline_id.to_string()),
+        pipeline_stage_id: deal.pipeline_stage_id.as_ref().map(ToString::to_string),
+        status: deal.status.map(|status| status.as_str().to_owned()),
+        monetary_value: deal.monetary_value.clone(),
+        assigned_to: deal.assigned_to.clone(),
+        source: None,
+        custom_fields: deal.custom_fields.clone(),
+    })
+}
+
+/// What an opportunity says, in a form that can be compared.
+#[must_use]
+pub fn deal_snapshot(deal: &RemoteOpportunity) -> Fields {
+    let mut fields = Fields::new();
+    let texts = [
+        ("name", deal.name.as_deref().map(squeezed)),
+        ("contact", deal.contact_id.clone()),
+        ("pipeline", deal.pipeline_id.clone()),
+        ("stage", deal.pipeline_stage_id.clone()),
+        ("status", deal.status.clone()),
+        // No value and a value of nothing are the same to GHL.
+        ("monetary_value", deal.monetary_value.as_ref().map(number).filter(|value| value != "0")),
+        ("assigned_to", deal.assigned_to.clone()),
+    ];
+    for (name, text) in texts {
+        insert(&mut fields, name, text);
+    }
+    custom(&mut fields, &deal.custom_fields);
+    fields
+}
+
+/// Where `found` does not say what is `expected`. What is expected to be absent may be anything: an absent field is left
+/// alone.
+#[must_use]
+pub fn differences(expected: &Fields, found: &Fields, ids: &IdMap) -> Vec<FieldDifference> {
+    let nothing = String::new();
+    let mut different = Vec::new();
+    for (field, wanted) in expected {
+        let there = found.get(field).unwrap_or(&nothing);
+        let same = match field.as_str() {
+            "tags" => wanted.split(COMMA).all(|tag| there.split(COMMA).any(|other| other == tag)),
+            "phone" => same_phone(wanted, there),
+            _ => wanted == there,
+        };
+        if !same {
+            let id = field.strip_prefix(CUSTOM);
+            let name = id.and_then(|id| ids.name_of_target_field(id)).unwrap_or(field).to_owned();
+            different.push(FieldDifference { field: name, expected: shown(wanted), found: shown(there) });
+        }
+    }
+    different
+}
+
+fn insert(fields: &mut Fields, name: &str, text: Option<String>) {
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        fields.insert(name.to_owned(), text);
+    }
+}
+
+fn custom(fields: &mut Fields, custom: &[CustomField]) {
+    for field in custom {
+        let name = field.id.as_deref().or(field.key.as_deref()).unwrap_or_default();
+        insert(fields, &format!("{CUSTOM}{name}"), Some(value(&field.value)));
+    }
+}
+
+fn full_name(contact: &Contact) -> Option<String> {
+    let parts = [contact.first_name.as_deref(), contact.last_name.as_deref()];
+    let joined = squeezed(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+    let name = if joined.is_empty() { contact.name.as_deref().map(squeezed)? } else { joined };
+    Some(name.to_lowercase())
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn without_marker(source: &str, marker: Option<&Marker>) -> String {
+    marker.map_or_else(|| squeezed(source), |marker| squeezed(&source.replace(marker.as_str(), "")))
+}
+
+fn phone(phone: &str) -> String {
+    phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+}
+
+/// GHL adds the country to a number that has none.
+fn same_phone(wanted: &str, there: &str) -> bool {
+    match wanted.strip_prefix('+') {
+        Some(_) => wanted == there,
+        None => !there.is_empty() && there.ends_with(wanted.trim_start_matches('0')),
+    }
+}
+
+fn day(date: &str) -> String {
+    date.trim().chars().take(10).collect()
+}
+
+fn tags(tags: &[String]) -> String {
+    let mut tags: Vec<String> =
+        tags.iter().map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty()).collect();
+    tags.sort();
+    tags.dedup();
+    tags.join(&COMMA.to_string())
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Number(value) => number(value),
+        Value::String(text) => text_value(text),
+        Value::Array(items) => {
+            let mut items: Vec<String> = items.iter().map(self::value).collect();
+            items.sort();
+            items.join(&COMMA.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A number that came as text is the same; of a point in time GHL keeps the day.
+fn text_value(text: &str) -> String {
+    let text = text.trim();
+    let is_time = text.len() > 10 && text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10) == Some(&b'T');
+    match text.parse::<f64>() {
+        _ if is_time => day(text),
+        Ok(number) if number.is_finite() && !text.starts_with(['0', '+']) => number.to_string(),
+        _ => squeezed(text),
+    }
+}
+
+fn number(number: &serde_json::Number) -> String {
+    number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string())
+}
+
+fn shown(text: &str) -> String {
+    text.replace(COMMA, ", ")
+}

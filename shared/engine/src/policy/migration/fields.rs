@@ -1,0 +1,151 @@
+//! Which fields can stand for each other, and how those that the target lacks are called there.
+
+use std::collections::BTreeSet;
+
+use super::mapping::{Decisions, described, explained};
+use super::names::normalised;
+use super::pairing::{Pairing, Thing, bare_key};
+use crate::domain::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, TypeConflict};
+
+/// Whether every value of a field of type `from` is one of a field of type `to`, too.
+#[must_use]
+pub fn fits(from: &FieldType, to: &FieldType) -> bool {
+    from == to || group(from).is_some_and(|group_of| Some(group_of) == group(to))
+}
+
+/// Types whose values are written alike.
+fn group(data_type: &FieldType) -> Option<u8> {
+    match data_type {
+        FieldType::Text | FieldType::LargeText => Some(0),
+        FieldType::Numerical | FieldType::Monetory | FieldType::Float => Some(1),
+        FieldType::SingleOptions | FieldType::Radio => Some(2),
+        FieldType::Checkbox | FieldType::MultipleOptions => Some(3),
+        _ => None,
+    }
+}
+
+/// What becomes of the custom fields.
+pub(super) struct MappedFields {
+    pub(super) fields: Vec<Mapped>,
+    pub(super) conflicts: Vec<TypeConflict>,
+    pub(super) warnings: Vec<String>,
+}
+
+pub(super) fn map_fields(
+    source: &[FieldDefinition],
+    target: &[FieldDefinition],
+    decisions: &Decisions,
+    threshold: f64,
+) -> MappedFields {
+    let (sources, targets) = (fields_as_things(source), fields_as_things(target));
+    let mut pairing = Pairing::new(&sources, &targets);
+    decisions.apply(&mut pairing);
+    let may_pair =
+        |s: usize, t: usize| source[s].model == target[t].model && fits(&source[s].data_type, &target[t].data_type);
+    pairing.pair(Some(threshold), may_pair);
+    let mut names = FreeNames::new(target);
+    let mut mapped = MappedFields { fields: Vec::new(), conflicts: Vec::new(), warnings: Vec::new() };
+    for (place, field) in source.iter().enumerate() {
+        let entry = match (pairing.found()[place], decisions.of(place)) {
+            (Some(found), _) => {
+                let counterpart = &target[found.target];
+                mapped.warnings.extend(option_warning(field, counterpart));
+                let name = counterpart.name.clone();
+                let target = MappedTo::Existing { id: counterpart.id.clone(), name };
+                described(
+                    &sources[place],
+                    target,
+                    found.how,
+                    found.confidence,
+                    explained(found, counterpart.key.as_deref()),
+                )
+            }
+            (None, Some(MappedTo::Skip { reason })) => described(
+                &sources[place],
+                MappedTo::Skip { reason: reason.clone() },
+                How::Override,
+                1.0,
+                "A person said so.".to_owned(),
+            ),
+            (None, decided) => {
+                let conflict = conflicting(field, target);
+                let name = names.take(field, conflict.is_some());
+                let how = if decided.is_some() { How::Override } else { How::None };
+                let explanation = why_created(field, conflict, &name);
+                mapped.conflicts.extend(conflict.map(|other| type_conflict(field, other, &explanation)));
+                described(&sources[place], MappedTo::Create { name }, how, 1.0, explanation)
+            }
+        };
+        mapped.fields.push(entry);
+    }
+    mapped
+}
+
+pub(super) fn fields_as_things(fields: &[FieldDefinition]) -> Vec<Thing<'_>> {
+    fields.iter().map(|field| Thing { id: &field.id, key: field.key.as_deref(), name: &field.name }).collect()
+}
+
+/// The field of the target that would be this one, were it not for its type.
+fn conflicting<'t>(field: &FieldDefinition, target: &'t [FieldDefinition]) -> Option<&'t FieldDefinition> {
+    let key = field.key.as_deref().map(bare_key);
+    target.iter().find(|other| {
+        other.model == field.model
+            && !fits(&field.data_type, &other.data_type)
+            && (normalised(&other.name) == normalised(&field.name)
+                || (key.is_some() && other.key.as_deref().map(bare_key) == key))
+    })
+}
+
+fn why_created(field: &FieldDefinition, conflict: Option<&FieldDefinition>, name: &str) -> String {
+    match conflict {
+        Some(other) => format!(
+            "The target's \"{}\" is {}, this one {}; values of one do not go into the other. A field \"{name}\" is made.",
+            other.name, other.data_type, field.data_type
+        ),
+        None if name == field.name => "The target has none like it; it is made.".to_owned(),
+        None => format!("The target has none like it; it is made as \"{name}\", since its own name is taken."),
+    }
+}
+
+fn type_conflict(field: &FieldDefinition, other: &FieldDefinition, resolution: &str) -> TypeConflict {
+    TypeConflict {
+        source_id: field.id.clone(),
+        source_name: field.name.clone(),
+        source_type: field.data_type.clone(),
+        target_id: other.id.clone(),
+        target_name: other.name.clone(),
+        target_type: other.data_type.clone(),
+        resolution: resolution.to_owned(),
+    }
+}
+
+fn option_warning(field: &FieldDefinition, counterpart: &FieldDefinition) -> Option<String> {
+    let known: BTreeSet<String> = counterpart.options.iter().map(|option| option.trim().to_lowercase()).collect();
+    let lacking: Vec<&str> = field
+        .options
+        .iter()
+        .filter(|option| !known.contains(&option.trim().to_lowercase()))
+        .map(String::as_str)
+        .collect();
+    (counterpart.data_type.has_options() && !lacking.is_empty()).then(|| {
+        format!("Field \"{}\": the target's \"{}\" lacks the options {lacking:?}.", field.name, counterpart.name)
+    })
+}
+
+/// Names that are not taken in the target. GHL makes a field's key of its name, so a name is given once a model.
+struct FreeNames(BTreeSet<(Kind, String)>);
+
+impl FreeNames {
+    fn new(target: &[FieldDefinition]) -> FreeNames {
+        FreeNames(target.iter().map(|field| (field.model, normalised(&field.name))).collect())
+    }
+
+    fn take(&mut self, field: &FieldDefinition, says_type: bool) -> String {
+        let own = field.name.trim().to_owned();
+        let base = if says_type { format!("{own} ({})", field.data_type.as_str().to_lowercase()) } else { own };
+        let numbered = (2..).map(|number| format!("{base} ({number})"));
+        let free =
+            std::iter::once(base.clone()).chain(numbered).find(|name| self.0.insert((field.model, normalised(name))));
+        free.unwrap_or(base)
+    }
+}

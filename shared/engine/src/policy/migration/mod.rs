@@ -1,0 +1,24 @@
+//! What becomes of a location's structure and records in another one: pure decisions of the migration.
+
+mod carry;
+mod compare;
+mod fields;
+mod forecast;
+mod id_map;
+mod mapping;
+mod names;
+mod overrides;
+mod pairing;
+mod people;
+mod pipelines;
+mod readiness;
+
+pub use carry::{Carried, carry_contact, carry_deal};
+pub use compare::{contact_snapshot, deal_snapshot, differences, expected_contact, expected_deal};
+pub use fields::fits;
+pub use forecast::{Allowance, Survey, forecast};
+pub use id_map::IdMap;
+pub use mapping::{MappingRules, map_structure};
+pub use names::{likeness, name_hash, normalised};
+pub use pipelines::map_pipelines;
+pub use readiness::summarise;

@@ -1,0 +1,182 @@
+//! Finding for each thing of the source its counterpart in the target: by key, then by name, then by likeness. No
+//! counterpart is given twice.
+
+use super::names::{likeness, normalised};
+use crate::domain::{GhlId, How, Suggestion};
+
+/// A thing with a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Thing<'a> {
+    pub(super) id: &'a GhlId,
+    pub(super) key: Option<&'a str>,
+    pub(super) name: &'a str,
+}
+
+/// A counterpart that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Match {
+    /// Its place in the list of the target.
+    pub(super) target: usize,
+    pub(super) how: How,
+    pub(super) confidence: f64,
+}
+
+/// Sources and targets, and who has found whom.
+pub(super) struct Pairing<'a> {
+    sources: &'a [Thing<'a>],
+    targets: &'a [Thing<'a>],
+    found: Vec<Option<Match>>,
+    /// Sources that nothing is looked for any more.
+    closed: Vec<bool>,
+    taken: Vec<bool>,
+}
+
+impl<'a> Pairing<'a> {
+    pub(super) fn new(sources: &'a [Thing<'a>], targets: &'a [Thing<'a>]) -> Pairing<'a> {
+        let found = vec![None; sources.len()];
+        Pairing { sources, targets, found, closed: vec![false; sources.len()], taken: vec![false; targets.len()] }
+    }
+
+    /// `target` is that of `source`, because a person said so.
+    pub(super) fn decide(&mut self, source: usize, target: Option<usize>) {
+        self.closed[source] = true;
+        if let Some(target) = target {
+            self.give(source, Match { target, how: How::Override, confidence: 1.0 });
+        }
+    }
+
+    /// Pairs what `fits` and has the same key, or else the same name, or else names that are at least `threshold` alike.
+    pub(super) fn pair(&mut self, threshold: Option<f64>, fits: impl Fn(usize, usize) -> bool) {
+        let key = |thing: &Thing<'_>| thing.key.map(bare_key).filter(|key| !key.is_empty());
+        self.pair_equal(&fits, How::ExactKey, 1.0, &key);
+        self.pair_equal(&fits, How::ExactName, 1.0, &|thing| Some(thing.name.trim().to_owned()));
+        self.pair_equal(&fits, How::ExactName, 0.98, &|thing| Some(normalised(thing.name)));
+        if let Some(threshold) = threshold {
+            self.pair_alike(&fits, threshold);
+        }
+    }
+
+    fn pair_equal(
+        &mut self,
+        fits: &impl Fn(usize, usize) -> bool,
+        how: How,
+        confidence: f64,
+        of: &dyn Fn(&Thing<'_>) -> Option<String>,
+    ) {
+        let targets: Vec<Option<String>> = self.targets.iter().map(of).collect();
+        for source in self.open() {
+            let Some(wanted) = of(&self.sources[source]) else {
+                continue;
+            };
+            let mut same = (0..targets.len()).filter(|target| targets[*target].as_ref() == Some(&wanted));
+            if let Some(target) = same.find(|target| !self.taken[*target] && fits(source, *target)) {
+                self.give(source, Match { target, how, confidence });
+            }
+        }
+    }
+
+    /// The most alike first, so that a good match is not spoiled by a worse one before it.
+    fn pair_alike(&mut self, fits: &impl Fn(usize, usize) -> bool, threshold: f64) {
+        let mut pairs = Vec::new();
+        for source in self.open() {
+            for target in (0..self.targets.len()).filter(|target| !self.taken[*target] && fits(source, *target)) {
+                let confidence = likeness(self.sources[source].name, self.targets[target].name);
+                if confidence >= threshold {
+                    pairs.push((confidence, source, target));
+                }
+            }
+        }
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        for (confidence, source, target) in pairs {
+            if self.found[source].is_none() && !self.taken[target] {
+                self.give(source, Match { target, how: How::Similar, confidence });
+            }
+        }
+    }
+
+    /// What has the same place is the same, where nothing else was found and `fits` says so.
+    pub(super) fn pair_by_place(&mut self, confidence: f64, fits: impl Fn(usize, usize) -> bool) {
+        for source in self.open() {
+            if source < self.targets.len() && !self.taken[source] && fits(source, source) {
+                self.give(source, Match { target: source, how: How::Position, confidence });
+            }
+        }
+    }
+
+    fn give(&mut self, source: usize, found: Match) {
+        self.taken[found.target] = true;
+        self.found[source] = Some(found);
+    }
+
+    fn open(&self) -> Vec<usize> {
+        (0..self.sources.len()).filter(|source| self.found[*source].is_none() && !self.closed[*source]).collect()
+    }
+
+    /// What was found for each source.
+    pub(super) fn found(&self) -> &[Option<Match>] {
+        &self.found
+    }
+
+    /// What `source` may be, whether it fits or not, the most alike first.
+    pub(super) fn suggestions(&self, source: usize) -> Vec<Suggestion> {
+        let name = self.sources[source].name;
+        let mut near: Vec<Suggestion> = self
+            .targets
+            .iter()
+            .map(|target| Suggestion {
+                id: target.id.clone(),
+                name: target.name.to_owned(),
+                confidence: rounded(likeness(name, target.name)),
+            })
+            .filter(|near| near.confidence >= 0.5)
+            .collect();
+        near.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        near.truncate(3);
+        near
+    }
+}
+
+/// A key without the braces in which templates write it.
+pub(super) fn bare_key(key: &str) -> String {
+    key.trim_matches(|c: char| c == '{' || c == '}' || c.is_whitespace()).to_lowercase()
+}
+
+/// A confidence with two digits.
+pub(super) fn rounded(confidence: f64) -> f64 {
+    (confidence * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(count: usize) -> Vec<GhlId> {
+        (0..count).map(|n| GhlId::new(format!("i{n}")).unwrap()).collect()
+    }
+
+    fn things<'a>(ids: &'a [GhlId], names: &'a [&'a str]) -> Vec<Thing<'a>> {
+        ids.iter().zip(names).map(|(id, name)| Thing { id, key: None, name }).collect()
+    }
+
+    #[test]
+    fn the_best_match_wins_whoever_comes_first() {
+        let ids = ids(3);
+        let sources = things(&ids, &["Roof types", "Roof type", "Roof typ"]);
+        let targets = things(&ids, &["Roof type"]);
+        let mut pairing = Pairing::new(&sources, &targets);
+        pairing.pair(Some(0.8), |_, _| true);
+        let found: Vec<bool> = pairing.found().iter().map(Option::is_some).collect();
+        assert_eq!(found, [false, true, false]);
+    }
+
+    #[test]
+    fn names_that_are_the_same_but_for_pictures_go_to_the_very_same_first() {
+        let ids = ids(2);
+        let sources = things(&ids, &["Deal ❄", "Deal 🔥"]);
+        let targets = things(&ids, &["Deal 🔥", "Deal ❄"]);
+        let mut pairing = Pairing::new(&sources, &targets);
+        pairing.pair(Some(0.8), |_, _| true);
+        let found: Vec<usize> = pairing.found().iter().flatten().map(|found| found.target).collect();
+        assert_eq!(found, [1, 0]);
+    }
+}
