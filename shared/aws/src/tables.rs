@@ -33,6 +33,8 @@ pub mod record {
     pub const ATTEMPTS: &str = "attempts";
     /// What went wrong last, as JSON.
     pub const LAST_ERROR: &str = "last_error";
+    /// What went wrong before that, as a JSON list, newest first.
+    pub const EARLIER_ERRORS: &str = "earlier_errors";
     /// The record whose GHL id this one waits for.
     pub const WAITS_FOR: &str = "waits_for";
     /// GHL's id of it.

@@ -88,6 +88,9 @@ pub(crate) struct Story {
     pub(crate) attempts: u32,
     /// What went wrong last.
     pub(crate) last_error: Option<RecordError>,
+    /// Its last errors, the newest first, also those from before GHL accepted it; their messages are cut.
+    #[schema(max_items = 5)]
+    pub(crate) errors: Vec<RecordError>,
     /// The request that a dry run would have sent.
     pub(crate) dry_run: Option<String>,
     /// What it waits for now; null if nothing stands in its way, or it is not due.
@@ -141,6 +144,7 @@ impl From<RecordStory> for Story {
             failed_at: Time::maybe(story.failed_at),
             attempts: story.attempts,
             last_error: story.last_error.map(RecordError::from),
+            errors: story.errors.into_iter().map(RecordError::from).collect(),
             dry_run: story.dry_run,
             waits_for: story.waits_for.map(|(wait, until)| RecordWait {
                 reason: wait.as_str(),

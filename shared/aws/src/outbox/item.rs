@@ -24,6 +24,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         put_at: time(record::UPDATED_AT)?,
         attempts: fields.optional_number(record::ATTEMPTS)?.unwrap_or_default(),
         last_error: read_last_error(fields.optional_text(record::LAST_ERROR)?),
+        earlier_errors: read_errors(fields.optional_text(record::EARLIER_ERRORS)?),
         ghl_id: fields.optional_parsed(record::GHL_ID)?,
         accepted_version: fields.optional_number(record::ACCEPTED_VERSION)?,
         accepted_hash: fields.optional_parsed(record::ACCEPTED_HASH)?,
@@ -40,10 +41,22 @@ pub(super) fn last_error(error: &LastError) -> AttributeValue {
     text(serde_json::to_string(error).unwrap_or_default())
 }
 
+/// What went wrong before, as it is stored; `None` if nothing did.
+pub(super) fn errors(errors: &[LastError]) -> Option<AttributeValue> {
+    // Strings and numbers only: this cannot fail to serialize.
+    (!errors.is_empty()).then(|| text(serde_json::to_string(errors).unwrap_or_default()))
+}
+
 /// What went wrong last is for people to read. A code that this build does not know (a newer one wrote it) must not
 /// keep the record from being sent.
 fn read_last_error(json: Option<&str>) -> Option<LastError> {
     serde_json::from_str(json?).ok()
+}
+
+/// Likewise: those that can be read.
+fn read_errors(json: Option<&str>) -> Vec<LastError> {
+    let errors: Vec<serde_json::Value> = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    errors.into_iter().filter_map(|error| serde_json::from_value(error).ok()).collect()
 }
 
 fn payload(key: &RecordKey, json: &str) -> Result<Payload, Damage> {

@@ -20,6 +20,7 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
     match outcome {
         Outcome::Accepted { ghl_id, hash } => accept(update, sent.version, ghl_id, *hash, now)
             .set(record::ATTEMPTS, number(0))
+            .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
             .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
             .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN]),
         Outcome::Failed { error, ghl_id } => update
@@ -27,6 +28,7 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
             .set(record::FAILED_PK, text(sent.location_id.as_str()))
             .set(record::FAILED_AT, number(now.0))
             .set(record::LAST_ERROR, item::last_error(error))
+            .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
             .set_known(record::GHL_ID, id(ghl_id.as_ref()))
             .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
         Outcome::Retry { due_at, error, not_before, ghl_id } => update
@@ -34,6 +36,7 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
             .set(record::DUE_AT, number(due_at.0))
             .set(record::ATTEMPTS, number(u64::from(sent.attempts.saturating_add(1))))
             .set(record::LAST_ERROR, item::last_error(error))
+            .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
             .set_or_remove(record::NOT_BEFORE, time(*not_before))
             .set_known(record::GHL_ID, id(ghl_id.as_ref()))
             .remove([record::WAITS_FOR]),

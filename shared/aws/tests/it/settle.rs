@@ -1,6 +1,6 @@
 //! Settling records: what is written when, and what is not.
 
-use ghl_sync_engine::domain::{EpochMs, ErrorCode, Outcome, Priority};
+use ghl_sync_engine::domain::{EpochMs, ErrorCode, LastError, Outcome, Priority, Record};
 use ghl_sync_engine::ports::{Outbox, Settled};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, error, failed, ghl_id, key, retry};
@@ -56,6 +56,28 @@ async fn a_record_to_retry_is_due_later_and_counts_the_attempt() {
         assert_eq!((record.due_at, record.attempts), (Some(EpochMs(50)), attempts));
         assert_eq!(record.not_before, not_before.map(EpochMs));
         assert_eq!(record.last_error, Some(error(ErrorCode::MaxRetriesExceeded)));
+    }
+}
+
+#[tokio::test]
+async fn the_errors_before_the_last_one_are_kept_in_short_until_an_acceptance_that_met_none() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let mut record = tables.put_and_load(&put, 1).await;
+    assert_eq!(record.errors(), [], "an item without the attribute");
+    for status in 501..=507 {
+        let error = LastError { status: Some(status), message: "é".repeat(400), ..error(ErrorCode::Rejected) };
+        let outcome = Outcome::Retry { due_at: EpochMs(50), error, not_before: None, ghl_id: None };
+        tables.outbox.settle(&record, &outcome, EpochMs(2)).await.unwrap();
+        record = tables.record(&record.key).await;
+    }
+    let statuses = |record: &Record| record.errors().iter().map(|error| error.status.unwrap()).collect::<Vec<_>>();
+    assert_eq!(statuses(&record), [507, 506, 505, 504, 503]);
+    assert!(record.errors().iter().all(|error| error.message.chars().count() == 300));
+    for remembered in [5, 0] {
+        tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(3)).await.unwrap();
+        record = tables.record(&record.key).await;
+        assert_eq!((record.errors().len(), &record.last_error), (remembered, &None));
     }
 }
 

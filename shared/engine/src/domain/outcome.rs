@@ -60,6 +60,11 @@ impl fmt::Display for ErrorCode {
     }
 }
 
+/// Errors of a record that are remembered, and shown.
+pub const REMEMBERED_ERRORS: usize = 5;
+/// Longest message of an error that is not the last one, in characters.
+const SHORT_MESSAGE: usize = 300;
+
 /// What went wrong with a record last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
@@ -72,6 +77,14 @@ pub struct LastError {
     pub message: String,
     /// When.
     pub at: EpochMs,
+}
+
+impl LastError {
+    /// The same, with at most 300 characters of its message.
+    #[must_use]
+    pub fn in_short(&self) -> LastError {
+        LastError { message: self.message.chars().take(SHORT_MESSAGE).collect(), ..self.clone() }
+    }
 }
 
 /// How a batch ended for one record: what is written into the outbox.

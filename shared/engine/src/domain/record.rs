@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::REMEMBERED_ERRORS;
 use super::{ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
 
 /// In which order a location's due records go out.
@@ -117,8 +118,10 @@ pub struct Record {
     pub put_at: Option<EpochMs>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
-    /// What went wrong last.
+    /// What went wrong last; `None` once a version was accepted after it.
     pub last_error: Option<LastError>,
+    /// What went wrong before, newest first: see [`Record::errors`].
+    pub earlier_errors: Vec<LastError>,
     /// GHL's id of it.
     pub ghl_id: Option<GhlId>,
     /// The version that GHL accepted last.
@@ -133,6 +136,21 @@ pub struct Record {
     pub dry_run: Option<String>,
     /// The record whose GHL id it waits for.
     pub waits_for: Option<RecordKey>,
+}
+
+impl Record {
+    /// The last errors, newest first, at most [`REMEMBERED_ERRORS`], in short. They outlive the acceptance that ended
+    /// them, and go with the next one that met none.
+    #[must_use]
+    pub fn errors(&self) -> Vec<LastError> {
+        self.last_error.iter().chain(&self.earlier_errors).take(REMEMBERED_ERRORS).map(LastError::in_short).collect()
+    }
+
+    /// The errors that are remembered beside an acceptance of this record.
+    #[must_use]
+    pub fn errors_when_accepted(&self) -> Vec<LastError> {
+        if self.last_error.is_some() { self.errors() } else { Vec::new() }
+    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ struct Item {
     not_before: Option<EpochMs>,
     attempts: u32,
     last_error: Option<LastError>,
+    earlier_errors: Vec<LastError>,
     ghl_id: Option<GhlId>,
     accepted: Option<(u64, ContentHash)>,
     accepted_at: Option<EpochMs>,
@@ -154,6 +155,7 @@ fn record((location_id, key): &Key, item: &Item) -> Record {
         not_before: item.not_before,
         attempts: item.attempts,
         last_error: item.last_error.clone(),
+        earlier_errors: item.earlier_errors.clone(),
         ghl_id: item.ghl_id.clone(),
         accepted_version: item.accepted.map(|(version, _)| version),
         accepted_hash: item.accepted.map(|(_, hash)| hash),
@@ -299,6 +301,7 @@ impl Item {
             not_before: None,
             attempts: 0,
             last_error: None,
+            earlier_errors: Vec::new(),
             ghl_id: put.ghl_id.clone(),
             accepted: None,
             accepted_at: None,
@@ -340,17 +343,20 @@ impl Item {
                 self.attempts = 0;
                 self.not_before = None;
                 self.last_error = None;
+                self.earlier_errors = sent.errors_when_accepted();
                 self.failed_at = None;
                 self.dry_run = None;
             }
             Outcome::Failed { error, ghl_id } if self.in_due_index || self.failed_at == Some(now) => {
                 self.fail(error, now);
+                self.earlier_errors = sent.errors();
                 self.learn_id(ghl_id.as_ref());
             }
             Outcome::Retry { due_at, error, not_before, ghl_id } if self.in_due_index => {
                 self.due_at = Some(*due_at);
                 self.attempts = sent.attempts.saturating_add(1);
                 self.last_error = Some(error.clone());
+                self.earlier_errors = sent.errors();
                 self.not_before = *not_before;
                 self.waits_for = None;
                 self.learn_id(ghl_id.as_ref());

@@ -94,6 +94,8 @@ pub struct RecordStory {
     pub attempts: u32,
     /// What went wrong last, in GHL's own words.
     pub last_error: Option<LastError>,
+    /// The last errors, newest first, in short; also those that an acceptance has ended.
+    pub errors: Vec<LastError>,
     /// The request that a dry run would have sent.
     pub dry_run: Option<String>,
     /// What it waits for, and until when if that is known.
@@ -111,29 +113,30 @@ impl RecordStory {
     fn of(location: &LocationId, loaded: Loaded) -> RecordStory {
         match loaded {
             Loaded::Record(record) => RecordStory::of_record(*record),
-            Loaded::Damaged { key, reason } => RecordStory {
-                location_id: location.clone(),
-                key,
-                state: RecordState::Failed,
-                version: 0,
-                accepted_version: None,
-                accepted_at: None,
-                ghl_id: None,
-                priority: Priority::default(),
-                put_at: None,
-                due_at: None,
-                failed_at: None,
-                attempts: 0,
-                last_error: Some(LastError {
-                    code: ErrorCode::Internal,
-                    status: None,
-                    message: reason,
-                    at: EpochMs::default(),
-                }),
-                dry_run: None,
-                waits_for: None,
-                expected_at: None,
-            },
+            Loaded::Damaged { key, reason } => RecordStory::of_damaged(location.clone(), key, reason),
+        }
+    }
+
+    fn of_damaged(location_id: LocationId, key: RecordKey, reason: String) -> RecordStory {
+        let error = LastError { code: ErrorCode::Internal, status: None, message: reason, at: EpochMs::default() };
+        RecordStory {
+            location_id,
+            key,
+            state: RecordState::Failed,
+            version: 0,
+            accepted_version: None,
+            accepted_at: None,
+            ghl_id: None,
+            priority: Priority::default(),
+            put_at: None,
+            due_at: None,
+            failed_at: None,
+            attempts: 0,
+            errors: vec![error.in_short()],
+            last_error: Some(error),
+            dry_run: None,
+            waits_for: None,
+            expected_at: None,
         }
     }
 
@@ -141,6 +144,7 @@ impl RecordStory {
         let state = state_of(&record);
         RecordStory {
             state,
+            errors: record.errors(),
             location_id: record.location_id,
             key: record.key,
             version: record.version,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ghl_sync_engine::domain::ErrorCode;
 use ghl_sync_engine::testing::{Fault, Noted, Setup, block_on_paused};
-use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_engine::usecase::{RecordResult, RecordState};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms};
+use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms, loc};
 
 #[test]
 fn transient_errors_are_retried_after_delays_that_double() {
@@ -155,6 +155,29 @@ fn a_record_that_fails_in_every_batch_is_given_up_after_as_many_as_configured() 
         assert_eq!(world.ghl.calls(), 3 * 6);
         let failed = world.outbox.failed();
         assert_eq!(failed[0].last_error.as_ref().unwrap().code, ErrorCode::MaxRetriesExceeded);
+    });
+}
+
+#[test]
+fn a_record_s_last_five_errors_outlive_its_acceptance_and_go_with_one_that_met_none() {
+    block_on_paused(async {
+        let world = exact().start();
+        // Six batches in which all six tries fail, each with a status of its own; then all is well.
+        world.ghl.on_call(|seen| (seen.tries <= 36).then(|| Fault::status(500 + seen.tries.div_ceil(6) as u16)));
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(2 * HOUR).await.unwrap();
+        let record = world.record(&contact_key(0));
+        let statuses: Vec<_> = record.errors().iter().filter_map(|error| error.status).collect();
+        assert_eq!((statuses, record.last_error.as_ref()), (vec![506, 505, 504, 503, 502], None));
+        let story = world.engine.record_story(&loc(), &contact_key(0)).await.unwrap().unwrap();
+        assert_eq!((story.errors, story.state), (record.errors(), RecordState::Accepted));
+
+        world.ghl.heal();
+        let mut again = contact(0);
+        again.payload = contact(1).payload;
+        world.put(&[again]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!(world.record(&contact_key(0)).errors(), []);
     });
 }
 
