@@ -139,7 +139,10 @@ impl Engine {
                     if planned.is_none() {
                         gate.planned_after(entry.kick);
                     }
-                    Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
+                    let planning = Planning::Planned(next.write(gate, now, &rules));
+                    // Nobody has put anything since it was written, so the time to look at it stands, too. Most looks
+                    // of a sweep end so.
+                    if *gate == entry.gate { Verdict::Keep(planning) } else { Verdict::Store(planning) }
                 })
                 .await?;
             if matches!(planning, Planning::Planned(_)) && found_dead {

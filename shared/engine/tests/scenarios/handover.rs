@@ -1,10 +1,12 @@
 //! Messages that come twice, late, or not at all, and puts in the very moment in which a batch ends.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{Endpoint, RecordKey};
-use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::NotRun;
 
@@ -275,4 +277,27 @@ fn batches_that_find_only_what_the_lagging_index_still_shows_follow_each_other_a
             assert!(world.invocations() <= 8 * 10, "{} invocations for 8 records", world.invocations());
         });
     }
+}
+
+#[test]
+fn a_sweep_over_locations_with_nothing_to_do_writes_no_gate() {
+    block_on_paused(async {
+        let idle = Setup::settings("idle").unwrap();
+        let world = Setup { locations: exact().locations.into_iter().chain([idle]).collect(), ..exact() }.start();
+        world.put(&contacts(3)).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        world.run_for(2 * MINUTE).await;
+        let writes = Arc::new(AtomicU64::new(0));
+        let counted = writes.clone();
+        world.gates.watch(move |_, _, _, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let swept = world.engine.tick(true).await.unwrap();
+        assert_eq!((swept.looked_at, swept.started), (2, 0));
+        assert_eq!(writes.load(Ordering::Relaxed), 0);
+        // What a producer put, that died before it told the gate, is found all the same.
+        world.outbox.put(&contact(7), world.clock.now()).await.unwrap();
+        assert_eq!(world.engine.tick(true).await.unwrap().started, 1);
+        assert_eq!(writes.load(Ordering::Relaxed), 1);
+    });
 }
