@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, Contact, CredentialsRef, GhlId, Kind, LocationId, LocationSettings, Opportunity, Pace, Payload,
-    Priority, PutRecord, RecordId, RecordKey,
+    Api, Batch, Conflict, Contact, CredentialsRef, GhlId, Kind, LocationId, LocationSettings, Opportunity, Pace,
+    Payload, Priority, PutRecord, RecordId, RecordKey,
 };
 use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestDice, World};
 use ghl_sync_engine::usecase::EngineConfig;
@@ -35,6 +35,7 @@ impl Scenario {
             daily_limit: 200_000,
             daily_reserve: 0,
             default_priority: Priority::Normal,
+            conflict: Conflict::Ours,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret};
+use ghl_sync_engine::domain::{
+    Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret,
+};
 use serde::Deserialize;
 use serde::de::Error as _;
 
@@ -29,6 +31,8 @@ pub struct Location {
     pub has_own_token: bool,
     /// Where its credentials are, if not in the environment.
     pub credentials: Option<CredentialsRef>,
+    /// Who wins where GHL's content and ours differ.
+    pub conflict: Conflict,
 }
 
 /// All locations: those that were named, and a default for all others.
@@ -46,7 +50,7 @@ impl Locations {
     }
 
     /// Reads `{"location id": {"token": …, "credentials": …, "api": "v1|v2", "scope": …, "limit": …, "window_ms": …, "daily_limit": …,
-    /// "dry_run": …, "enabled": …}, …}`; what is not said is as in `default`.
+    /// "dry_run": …, "enabled": …, "conflict": "ours|theirs|newest"}, …}`; what is not said is as in `default`.
     ///
     /// # Errors
     /// Says what is wrong and where, without any token.
@@ -84,6 +88,7 @@ struct Entry {
     api: Option<ApiName>,
     token: Option<String>,
     credentials: Option<CredentialsRef>,
+    conflict: Option<Conflict>,
 }
 
 /// A whole number of a range, the bounds included.
@@ -129,6 +134,7 @@ impl Entry {
                 Some(_) => None,
                 None => self.credentials.or_else(|| default.credentials.clone()),
             },
+            conflict: self.conflict.unwrap_or(default.conflict),
             token: self.token.map(Secret::new).or_else(|| default.token.clone()),
         }
     }
@@ -139,7 +145,7 @@ impl Locations {
     #[must_use]
     pub fn settings(&self, id: &LocationId) -> LocationSettings {
         let own_token = self.named.get(id).is_some_and(|location| location.has_own_token);
-        let Location { enabled, dry_run, scope, pace, daily_limit, api, credentials, .. } = self.of(id);
+        let Location { enabled, dry_run, scope, pace, daily_limit, api, credentials, conflict, .. } = self.of(id);
         let in_environment =
             || if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default };
         LocationSettings {
@@ -150,6 +156,7 @@ impl Locations {
             daily_limit,
             daily_reserve: 0,
             default_priority: Priority::default(),
+            conflict,
             api,
             credentials: credentials.unwrap_or_else(in_environment),
         }
@@ -215,6 +222,7 @@ mod tests {
             token: Some(Secret::new("of all")),
             has_own_token: false,
             credentials: None,
+            conflict: Conflict::Ours,
         };
         Locations::parse(json, &default).unwrap()
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{self, Api, CredentialsRef, LocationSettings, Priority, SettingsOverlay};
+use ghl_sync_engine::domain::{self, Api, Conflict, CredentialsRef, LocationSettings, Priority, SettingsOverlay};
 use ghl_sync_engine::usecase::LocationView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,6 +61,9 @@ pub(crate) struct Overrides {
     /// The priority of records that are put without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     default_priority: Option<Priority>,
+    /// Who wins where somebody changed a contact in GHL and its record says otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<Conflict>,
 }
 
 /// What holds for a location.
@@ -85,6 +88,9 @@ struct Settings {
     dry_run: bool,
     /// The priority of records that are put without one.
     default_priority: Priority,
+    /// Who wins where somebody changed a contact in GHL and its record says otherwise: `ours` (it is sent again),
+    /// `theirs` (it is not) or `newest` (what was changed last).
+    conflict: Conflict,
 }
 
 /// A quota of calls.
@@ -122,6 +128,7 @@ impl From<Overrides> for SettingsOverlay {
             daily_reserve: set.daily_reserve,
             dry_run: set.dry_run,
             default_priority: set.default_priority,
+            conflict: set.conflict,
         }
     }
 }
@@ -137,6 +144,7 @@ impl From<SettingsOverlay> for Overrides {
             daily_reserve: overlay.daily_reserve,
             dry_run: overlay.dry_run,
             default_priority: overlay.default_priority,
+            conflict: overlay.conflict,
         }
     }
 }
@@ -159,6 +167,7 @@ impl From<LocationSettings> for Settings {
             daily_reserve: settings.daily_reserve,
             dry_run: settings.dry_run,
             default_priority: settings.default_priority,
+            conflict: settings.conflict,
         }
     }
 }

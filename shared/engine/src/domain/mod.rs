@@ -46,7 +46,7 @@ pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};
 pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
-pub use settings::{LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use settings::{Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::EpochMs;

@@ -26,6 +26,32 @@ impl Pace {
     }
 }
 
+/// What becomes of a record whose contact somebody else changed in GHL, when reconciling finds that the two differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Conflict {
+    /// Our record's content is sent again.
+    #[default]
+    Ours,
+    /// GHL's content stands: the record is superseded, and nothing is sent.
+    Theirs,
+    /// What was changed last stands.
+    Newest,
+}
+
+impl Conflict {
+    /// The rule as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Conflict::Ours => "ours",
+            Conflict::Theirs => "theirs",
+            Conflict::Newest => "newest",
+        }
+    }
+}
+
 /// How one location is treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocationSettings {
@@ -43,6 +69,8 @@ pub struct LocationSettings {
     pub daily_reserve: u64,
     /// The priority of records that are put without one.
     pub default_priority: Priority,
+    /// Who wins where GHL's content and ours differ.
+    pub conflict: Conflict,
     /// The API that serves it.
     pub api: Api,
     /// Where its token is.
@@ -77,6 +105,9 @@ pub struct SettingsOverlay {
     /// [`LocationSettings::default_priority`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_priority: Option<Priority>,
+    /// [`LocationSettings::conflict`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
 /// A setting that makes no sense.
@@ -101,6 +132,7 @@ impl SettingsOverlay {
             daily_limit: self.daily_limit.unwrap_or(base.daily_limit),
             daily_reserve: self.daily_reserve.unwrap_or(base.daily_reserve),
             default_priority: self.default_priority.unwrap_or(base.default_priority),
+            conflict: self.conflict.unwrap_or(base.conflict),
             api: self.api.unwrap_or(base.api),
             credentials: self.credentials.clone().unwrap_or(base.credentials),
         }
@@ -161,6 +193,7 @@ mod tests {
             daily_limit: 1000,
             daily_reserve: 0,
             default_priority: Priority::Normal,
+            conflict: Conflict::Ours,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         }
@@ -169,11 +202,13 @@ mod tests {
     #[test]
     fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
         let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATIONS/loc1",
-            "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low"}"#;
+            "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low",
+            "conflict":"theirs"}"#;
         let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
         let settings = overlay.over(base());
         assert_eq!(settings.check(), Ok(()));
         assert_eq!((settings.enabled, settings.dry_run, settings.api), (false, true, Api::V1));
+        assert_eq!(settings.conflict, Conflict::Theirs);
         assert_eq!((settings.pace.limit.get(), settings.daily_limit, settings.daily_reserve), (7, 50, 5));
         let written = serde_json::to_string(&overlay).unwrap();
         assert_eq!(serde_json::from_str::<SettingsOverlay>(&written).unwrap(), overlay);

@@ -16,8 +16,8 @@ use super::{
     TestClock, TestDice, lock,
 };
 use crate::domain::{
-    Api, Batch, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord, Record,
-    ScopeId,
+    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
+    Record, ScopeId,
 };
 use crate::policy::Gate;
 use crate::ports::{Clock, PortError};
@@ -108,6 +108,7 @@ impl Setup {
             daily_limit: 200_000,
             daily_reserve: 0,
             default_priority: Priority::Normal,
+            conflict: Conflict::Ours,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         };

@@ -6,7 +6,9 @@ use ghl_sync_engine::domain::ErrorCode;
 use ghl_sync_engine::testing::{Fault, Noted, Setup, block_on_paused};
 use ghl_sync_engine::usecase::{RecordResult, RecordState};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms, loc};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms, loc,
+};
 
 #[test]
 fn transient_errors_are_retried_after_delays_that_double() {
