@@ -5,13 +5,13 @@ const MINUTE = 60_000;
 const iso = (at) => new Date(at).toISOString();
 
 const COUNTERS = {
-  calls: 18_240, rate_limit_hits: 2, retry_attempts: 61, circuit_breaker_opens: 1, succeeded: 18_101, failed: 12, deferred: 40, unchanged: 911,
+  calls: 18_240, rate_limit_hits: 2, retry_attempts: 61, circuit_breaker_opens: 1, succeeded: 18_101, failed: 12, deferred: 40, unchanged: 911, calls_saved: 1_366,
   waits: { pace: { count: 1_804, ms: 5_401_000 }, backoff: { count: 59, ms: 121_000 }, throttled: { count: 2, ms: 19_000 } },
   average_backoff_delay_ms: 2_050.8, sync_success_rate: 0.99934,
 };
 
 const NO_COUNTERS = {
-  calls: 0, rate_limit_hits: 0, retry_attempts: 0, circuit_breaker_opens: 0, succeeded: 0, failed: 0, deferred: 0, unchanged: 0,
+  calls: 0, rate_limit_hits: 0, retry_attempts: 0, circuit_breaker_opens: 0, succeeded: 0, failed: 0, deferred: 0, unchanged: 0, calls_saved: 0,
   waits: {}, average_backoff_delay_ms: 0, sync_success_rate: null,
 };
 

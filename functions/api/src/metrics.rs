@@ -80,6 +80,7 @@ fn work(totals: &Counts) -> Vec<Family> {
         waits,
         wait_s,
         records,
+        single("ghl_sync_calls_saved_total", "Calls not made: GHL had already what was put.", Counter::CallsSaved),
         single("ghl_sync_limits_lowered_total", "Times that GHL told a lower limit.", Counter::LimitsLowered),
         single(
             "ghl_sync_credentials_refused_total",

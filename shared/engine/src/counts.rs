@@ -70,7 +70,7 @@ pub enum RecordCount {
     WouldSend,
     /// It was put, and stored as due.
     Stored,
-    /// It was put, and GHL had it already: calls saved.
+    /// It was put, and GHL had it already.
     Unchanged,
 }
 
@@ -131,6 +131,8 @@ pub enum Counter {
     CredentialsRefused,
     /// A store or a queue failed.
     PortFailures,
+    /// Calls that were not made, because GHL had already what was put: quota saved.
+    CallsSaved,
     /// Records and puts.
     Records(RecordCount),
 }
@@ -149,6 +151,7 @@ impl Counter {
             Counter::LimitsLowered,
             Counter::CredentialsRefused,
             Counter::PortFailures,
+            Counter::CallsSaved,
         ];
         calls
             .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
@@ -173,6 +176,7 @@ impl Counter {
             Counter::LimitsLowered => "limits_lowered".to_owned(),
             Counter::CredentialsRefused => "credentials_refused".to_owned(),
             Counter::PortFailures => "port_failures".to_owned(),
+            Counter::CallsSaved => "calls_saved".to_owned(),
             Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
         }
     }

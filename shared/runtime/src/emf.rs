@@ -75,13 +75,14 @@ impl Line {
             ("LimitLowered", counts.get(Counter::LimitsLowered)),
             ("CredentialsRefused", counts.get(Counter::CredentialsRefused)),
             ("PortFailures", counts.get(Counter::PortFailures)),
+            ("CallsSaved", counts.get(Counter::CallsSaved)),
             ("TickLocationsFailed", *scopes_failed),
         ];
         let mut line = Line::default();
         for (name, sum) in sums {
             // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
             let is_told = match work {
-                "batch" => name != "TickLocationsFailed",
+                "batch" => name != "TickLocationsFailed" && name != "CallsSaved",
                 "tick" => name == "TickLocationsFailed" || name == "PortFailures",
                 _ => false,
             };

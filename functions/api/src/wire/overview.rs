@@ -257,6 +257,8 @@ pub(crate) struct Counters {
     pub(crate) deferred: u64,
     /// Records that were put, and that GHL had already.
     pub(crate) unchanged: u64,
+    /// Calls that these would have taken: quota saved.
+    pub(crate) calls_saved: u64,
     /// Waits by their reason.
     pub(crate) waits: BTreeMap<&'static str, Waits>,
     /// Mean wait before a call was made again, in milliseconds.
@@ -441,6 +443,7 @@ impl From<&Counts> for Counters {
             failed: counts.records(RecordCount::Failed),
             deferred: counts.records(RecordCount::Deferred),
             unchanged: counts.records(RecordCount::Unchanged),
+            calls_saved: counts.get(Counter::CallsSaved),
             waits: waits.collect(),
             average_backoff_delay_ms: counts.average_backoff_delay_ms(),
             sync_success_rate: counts.sync_success_rate(),

@@ -153,6 +153,17 @@ impl Operation {
         }
     }
 
+    /// The calls that writing `payload` takes when GHL has the record and nothing goes wrong.
+    pub(super) fn calls_to_write_again(payload: &Payload, marker: Marker) -> u64 {
+        let mut operation = Operation::new(payload.clone(), Some(GhlId::unknown()), None, marker, false);
+        let mut calls = 0;
+        while operation.next().is_some() {
+            calls += 1;
+            operation.pretend();
+        }
+        calls
+    }
+
     /// Goes on as if the last call had been answered by a GHL that has nothing of it yet.
     pub(super) fn pretend(&mut self) {
         let answer = match (&self.payload, self.step) {
@@ -310,6 +321,20 @@ mod tests {
             let calls = std::iter::from_fn(|| operation.next().inspect(|_| operation.pretend()));
             let calls: Vec<Call> = calls.take(9).collect();
             assert_eq!(calls.len(), 2, "{calls:?}");
+        }
+    }
+
+    #[test]
+    fn what_ghl_has_already_saves_the_calls_that_writing_it_again_would_take() {
+        let table = [
+            (contact(r#"{"email":"a@b.c"}"#), 1),
+            (contact(r#"{"firstName":"A"}"#), 1),
+            (contact(r#"{"email":"a@b.c","tags":["x"]}"#), 2),
+            (contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), 3),
+            (deal(), 1),
+        ];
+        for (payload, expected) in table {
+            assert_eq!(Operation::calls_to_write_again(&payload, marker()), expected, "{payload:?}");
         }
     }
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 
 use super::look::Known;
+use super::operation::Operation;
 use super::{Engine, Measures};
 use crate::counts::{Counter, Counts, RecordCount};
-use crate::domain::{EpochMs, LocationId, PutRecord, RecordKey, ScopeId};
+use crate::domain::{EpochMs, LocationId, Marker, PutRecord, RecordKey, ScopeId};
 use crate::ports::{PortError, Put};
 
 /// Records stored at once.
@@ -144,7 +145,11 @@ impl Engine {
             let counts = counts.entry(&record.location_id).or_default();
             match item {
                 Ok(Put::Stored) => counts.add(Counter::Records(RecordCount::Stored), 1),
-                Ok(Put::Unchanged) => counts.add(Counter::Records(RecordCount::Unchanged), 1),
+                Ok(Put::Unchanged) => {
+                    counts.add(Counter::Records(RecordCount::Unchanged), 1);
+                    let marker = Marker::of(&record.location_id, &record.key());
+                    counts.add(Counter::CallsSaved, Operation::calls_to_write_again(&record.payload, marker));
+                }
                 Err(error) => {
                     self.port_failed(record.location_id.clone(), error);
                     counts.add(Counter::PortFailures, 1);

@@ -8,7 +8,7 @@ use ghl_sync_engine::ports::Counters;
 use ghl_sync_engine::testing::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, Health};
 
-use crate::fixtures::{MINUTE, SECOND, contact, contacts, each_seed, exact, loc};
+use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, loc, with_tags};
 
 async fn totals(world: &World) -> Counts {
     world.counters.of(&loc(), world.engine.ports().clock.now()).await.unwrap().total
@@ -49,12 +49,18 @@ fn every_call_hit_retry_and_record_is_counted_with_one_write_a_batch() {
 fn puts_of_what_ghl_has_already_are_counted_as_calls_saved() {
     block_on_paused(async {
         let world = exact().start();
-        world.put(&contacts(4)).await.unwrap();
+        let mut records = vec![contact(0), contact(1), with_tags(2, &["new"]), deal(0)];
+        world.put(&records).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        world.engine.put_and_start(&contacts(5)).await;
+        let calls = world.ghl.calls();
+        records.push(contact(4));
+        world.engine.put_and_start(&records).await;
+        world.run_until_settled(MINUTE).await.unwrap();
         let counts = totals(&world).await;
         let puts = [RecordCount::Unchanged, RecordCount::Stored].map(|outcome| counts.records(outcome));
         assert_eq!(puts, [4, 5]);
+        assert_eq!(world.ghl.calls(), calls + 1, "of what was put, one record was new");
+        assert_eq!(counts.get(Counter::CallsSaved), 5, "an update each, and the tags");
     });
 }
 
