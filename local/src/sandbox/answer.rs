@@ -25,6 +25,22 @@ enum Body {
 }
 
 impl Answer {
+    /// The id of the `what` that was made.
+    pub(crate) fn id_of(&self, what: &str) -> Option<&str> {
+        match &self.body {
+            Body::Json(body) if self.status.is_success() => body[what]["id"].as_str(),
+            _ => None,
+        }
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        match &self.body {
+            Body::Json(body) => body.to_string(),
+            Body::Page(page) => page.clone(),
+        }
+    }
+
     pub(crate) fn ok(body: Value) -> Answer {
         Answer::json(StatusCode::OK, body)
     }
@@ -43,6 +59,15 @@ impl Answer {
 
     pub(crate) fn unauthorized(message: &str) -> Answer {
         Answer::error(StatusCode::UNAUTHORIZED, json!(message))
+    }
+
+    pub(crate) fn missing_scope() -> Answer {
+        Answer::unauthorized("The token is not authorized for this scope.")
+    }
+
+    /// Of calls that exist, but not for the public.
+    pub(crate) fn route_not_supported() -> Answer {
+        Answer::unauthorized("This route is not yet supported by the IAM Service. Please update your IAM config.")
     }
 
     pub(crate) fn v1_invalid_key() -> Answer {
@@ -71,6 +96,11 @@ impl Answer {
 
     pub(crate) fn no_opportunity(id: &str) -> Answer {
         Answer::error(StatusCode::NOT_FOUND, json!(format!("Opportunity with id {id} not found")))
+    }
+
+    /// What is known of neither contacts nor opportunities; the words are unverified.
+    pub(crate) fn not_found(what: &str, id: &str) -> Answer {
+        Answer::error(StatusCode::NOT_FOUND, json!(format!("{what} with id {id} not found")))
     }
 
     pub(crate) fn duplicate_contact(id: &str, name: &str, matching_field: &str) -> Answer {

@@ -132,8 +132,11 @@ impl Hit<'_> {
                 shown[lower] = json!(text.to_lowercase());
             }
         }
-        shown["additionalEmails"] = json!([]);
-        shown["additionalPhones"] = json!([]);
+        for list in ["additionalEmails", "additionalPhones"] {
+            if shown.get(list).is_none() {
+                shown[list] = json!([]);
+            }
+        }
         shown["searchAfter"] = json!(self.cursor);
         shown
     }

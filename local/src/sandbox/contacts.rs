@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Handled, trace_id};
 use super::store::{Contact, Key, Store};
 use super::visit::Visit;
-use super::{dto, phone};
+use super::{dto, field_values, phone};
 
 /// `POST /contacts/`
 pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
@@ -19,7 +19,8 @@ pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
     {
         return Err(twin.refusal());
     }
-    let contact = Contact::new(visit.location, body, visit.now);
+    let body = settle(visit, body)?;
+    let contact = Contact::new(visit.location, &body, visit.now);
     let answer = Answer::created(json!({"contact": contact.to_json()}));
     visit.store.put_contact(contact)?;
     Ok(answer)
@@ -30,7 +31,7 @@ pub(crate) fn upsert(visit: &mut Visit<'_>) -> Handled {
     let body = visit.body(dto::UPSERT_CONTACT)?;
     let wants_duplicates = body.get("createNewIfDuplicateAllowed") == Some(&json!(true));
     let (contact, is_new) = if wants_duplicates && visit.rules.allow_duplicate_contact {
-        let contact = Contact::new(visit.location, body, visit.now);
+        let contact = Contact::new(visit.location, &settle(visit, body)?, visit.now);
         visit.store.put_contact(contact.clone())?;
         (contact, true)
     } else {
@@ -42,12 +43,12 @@ pub(crate) fn upsert(visit: &mut Visit<'_>) -> Handled {
 /// Updates the contact with the e-mail address or else the phone number of `body`, or creates one. Also tells whether
 /// it is new.
 pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<(Contact, bool), Answer> {
-    let twin = find_twin(visit.store, visit.location, body).map(|twin| twin.contact.clone());
+    let mut body = settle(visit, body)?;
+    let twin = find_twin(visit.store, visit.location, &body).map(|twin| twin.contact.clone());
     let is_new = twin.is_none();
     let contact = match twin {
-        None => Contact::new(visit.location, body, visit.now),
+        None => Contact::new(visit.location, &body, visit.now),
         Some(mut contact) => {
-            let mut body = body.clone();
             if !visit.rules.allow_duplicate_contact && has_other(visit, &contact.id, phone_of(&body)) {
                 // The e-mail address says one contact, the phone number another: the number is ignored.
                 body.remove("phone");
@@ -75,9 +76,17 @@ pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String,
     {
         return Err(twin.refusal());
     }
-    contact.update(body, visit.now);
+    contact.update(&settle(visit, body)?, visit.now);
     visit.store.put_contact(contact.clone())?;
     Ok(contact)
+}
+
+/// `body` as it is kept, if all that it names is there. Its tags become known to the location.
+fn settle(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<Map<String, Value>, Answer> {
+    visit.check_user(body)?;
+    let settled = field_values::settle(visit.structure(), "contact", body)?;
+    visit.learn_tags(&settled)?;
+    Ok(settled)
 }
 
 /// `GET /contacts/{id}`
@@ -97,6 +106,7 @@ pub(crate) fn add_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
     let body = visit.body(dto::TAGS)?;
     let mut contact = visit.contact(id)?.clone();
     contact.add_tags(&body["tags"], visit.now);
+    visit.learn_tags(body)?;
     let answer = Answer::created(json!({"tags": contact.tags}));
     visit.store.put_contact(contact)?;
     Ok(answer)

@@ -60,6 +60,58 @@ pub(crate) const SEARCH_CONTACTS: Dto = &[
     ],
 ];
 
+const DATA_TYPES: Kind = Kind::Choice(&[
+    "TEXT",
+    "LARGE_TEXT",
+    "NUMERICAL",
+    "PHONE",
+    "MONETORY",
+    "CHECKBOX",
+    "SINGLE_OPTIONS",
+    "MULTIPLE_OPTIONS",
+    "DATE",
+    "TEXTBOX_LIST",
+    "FILE_UPLOAD",
+    "RADIO",
+    "FLOAT",
+    "TIME",
+    "SIGNATURE",
+]);
+
+/// What a custom field may be changed in. `options` is not in the specification, but wanted by the API.
+const CUSTOM_FIELD: &[Field] = &[
+    Field::required("name", Kind::Text),
+    Field::optional("placeholder", Kind::Text),
+    Field::optional("acceptedFormat", Kind::Texts),
+    Field::optional("isMultipleFile", Kind::Flag),
+    Field::optional("maxNumberOfFiles", Kind::Number),
+    Field::optional("textBoxListOptions", Kind::Any),
+    Field::optional("options", Kind::Texts),
+    Field::optional("position", Kind::Number),
+];
+
+const MODEL: &[Field] = &[Field::optional("model", Kind::Choice(&["contact", "opportunity"]))];
+const DATA_TYPE: &[Field] = &[Field::required("dataType", DATA_TYPES)];
+
+/// Body of `POST /locations/{id}/customFields`.
+pub(crate) const CREATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, MODEL, DATA_TYPE];
+
+/// Body of `PUT /locations/{id}/customFields/{id}`: the type stays.
+pub(crate) const UPDATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, MODEL];
+
+/// Body of the legacy `POST /v1/custom-fields/`.
+pub(crate) const V1_CREATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, DATA_TYPE];
+
+/// Body of `POST` and `PUT /locations/{id}/customValues`.
+pub(crate) const CUSTOM_VALUE: Dto = &[&[Field::required("name", Kind::Text), Field::required("value", Kind::Text)]];
+
+/// Body of `POST` and `PUT /locations/{id}/tags`.
+pub(crate) const TAG: Dto = &[&[Field::required("name", Kind::Text)]];
+
+/// Body of `POST /opportunities/pipelines`, as the list shows them: no specification has this call.
+pub(crate) const CREATE_PIPELINE: Dto =
+    &[LOCATION, &[Field::required("name", Kind::Text), Field::optional("stages", Kind::Any)]];
+
 /// What an opportunity may be. `all` is for searching only.
 const STATUSES: Kind = Kind::Choice(&["open", "won", "lost", "abandoned"]);
 

@@ -11,6 +11,7 @@ use super::faults::{Fault, Progress};
 use super::limits::{Limits, Verdict};
 use super::request::Request;
 use super::routes;
+use super::scopes;
 use super::visit::Visit;
 use super::world::World;
 
@@ -77,6 +78,11 @@ async fn perform(world: &World, work: impl FnOnce() -> Answer) -> Result<Answer,
 
 /// One request at a time, so that what it finds is still so when it writes.
 fn visit(world: &World, request: &Request, location: &str) -> Answer {
+    if let Some(scope) = scopes::needed(request)
+        && world.missing_scopes.contains(&(location.to_owned(), scope))
+    {
+        return Answer::missing_scope();
+    }
     let mut store = world.store();
     routes::handle(&mut Visit { request, location, store: &mut store, rules: world.rules, now: world.now_ms() })
 }

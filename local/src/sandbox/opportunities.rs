@@ -3,10 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Handled, trace_id};
-use super::dto;
-use super::pipelines::{PIPELINES, Pipeline};
 use super::store::{Key, Opportunity};
 use super::visit::Visit;
+use super::{dto, field_values};
 
 /// `POST /opportunities/`
 pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
@@ -24,11 +23,10 @@ pub(crate) fn create_opportunity(
     body: &Map<String, Value>,
 ) -> Result<Opportunity, Answer> {
     let contact = visit.contact(contact_id)?;
-    let pipeline = Pipeline::find(pipeline_id).ok_or_else(|| no_pipeline(pipeline_id))?;
-    let first_stage = pipeline.stages.first().map_or("", |stage| stage.id);
+    let pipeline = visit.structure().pipeline(pipeline_id).ok_or_else(|| no_pipeline(pipeline_id))?;
+    let first_stage = pipeline.stages.first().map_or("", |stage| &stage.id);
     let mut opportunity = Opportunity::new(contact, pipeline_id, first_stage, visit.now);
-    opportunity.apply(body, visit.now);
-    check_stage(&opportunity)?;
+    write(visit, &mut opportunity, body)?;
     if !visit.rules.allow_duplicate_opportunity
         && let Some(existing) = opportunities_of(visit, contact_id).find(|other| other.pipeline_id == pipeline_id)
     {
@@ -52,8 +50,7 @@ pub(crate) fn update_opportunity(
     body: &Map<String, Value>,
 ) -> Result<Opportunity, Answer> {
     let mut opportunity = visit.opportunity(id)?.clone();
-    opportunity.apply(body, visit.now);
-    check_stage(&opportunity)?;
+    write(visit, &mut opportunity, body)?;
     visit.store.put_opportunity(opportunity.clone())?;
     Ok(opportunity)
 }
@@ -77,17 +74,17 @@ pub(crate) fn delete(visit: &mut Visit<'_>, id: &str) -> Handled {
     Ok(Answer::ok(json!({"succeded": true})))
 }
 
-/// `GET /opportunities/pipelines`
-pub(crate) fn pipelines(visit: &Visit<'_>) -> Handled {
-    visit.require_location()?;
-    let pipelines: Vec<Value> = PIPELINES.iter().map(|pipeline| pipeline.to_v2(visit.location)).collect();
-    Ok(Answer::ok(json!({"pipelines": pipelines, "traceId": trace_id()})))
+/// Writes `body` to `opportunity`, if all that it names is there.
+fn write(visit: &Visit<'_>, opportunity: &mut Opportunity, body: &Map<String, Value>) -> Result<(), Answer> {
+    visit.check_user(body)?;
+    opportunity.apply(&field_values::settle(visit.structure(), "opportunity", body)?, visit.now);
+    check_stage(visit, opportunity)
 }
 
 /// Both pipeline and stage may just have been changed; together they must make sense.
-fn check_stage(opportunity: &Opportunity) -> Result<(), Answer> {
+fn check_stage(visit: &Visit<'_>, opportunity: &Opportunity) -> Result<(), Answer> {
     let Opportunity { pipeline_id, pipeline_stage_id, .. } = opportunity;
-    let pipeline = Pipeline::find(pipeline_id).ok_or_else(|| no_pipeline(pipeline_id))?;
+    let pipeline = visit.structure().pipeline(pipeline_id).ok_or_else(|| no_pipeline(pipeline_id))?;
     if pipeline.has_stage(pipeline_stage_id) {
         Ok(())
     } else {

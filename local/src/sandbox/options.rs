@@ -1,6 +1,6 @@
 //! How a sandbox is set up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +35,10 @@ pub struct SandboxOptions {
     pub allow_duplicate_contact: bool,
     /// The location's setting of this name: whether a contact may have a second opportunity in the same pipeline.
     pub allow_duplicate_opportunity: bool,
+    /// Whether pipelines can be created. At GHL they cannot.
+    pub allow_pipeline_creation: bool,
+    /// Scopes that a location's token lacks: location and scope, such as `locations/tags.write`.
+    pub missing_scopes: BTreeSet<(String, String)>,
     /// The tokens that are accepted.
     pub tokens: Tokens,
     /// Seed of everything that is injected at random.
@@ -58,6 +62,8 @@ impl Default for SandboxOptions {
             search_lag: Duration::from_secs(10),
             allow_duplicate_contact: false,
             allow_duplicate_opportunity: false,
+            allow_pipeline_creation: false,
+            missing_scopes: BTreeSet::new(),
             tokens: Tokens::Any("sandbox".to_owned()),
             seed: 0,
             data_dir: None,

@@ -79,7 +79,11 @@ impl Request {
             Body::Object(object) => object.get("locationId").and_then(Value::as_str),
             Body::Malformed => None,
         };
-        in_body.or_else(|| self.query("locationId")).or_else(|| self.query("location_id"))
+        let in_path = match self.segments().as_slice() {
+            ["locations", id, ..] => Some(*id),
+            _ => None,
+        };
+        in_path.or(in_body).or_else(|| self.query("locationId")).or_else(|| self.query("location_id"))
     }
 }
 

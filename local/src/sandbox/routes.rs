@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::visit::Visit;
-use super::{contact_search, contacts, opportunities, opportunity_search, v1};
+use super::{contact_search, contacts, locations, opportunities, opportunity_search, pipelines, v1};
 
 /// Does what the request asks for.
 pub(crate) fn handle(visit: &mut Visit<'_>) -> Answer {
@@ -23,11 +23,15 @@ pub(crate) fn handle(visit: &mut Visit<'_>) -> Answer {
 
         ("POST", ["opportunities"]) => opportunities::create(visit),
         ("GET", ["opportunities", "search"]) => opportunity_search::search(visit),
-        ("GET", ["opportunities", "pipelines"]) => opportunities::pipelines(visit),
+        ("GET", ["opportunities", "pipelines"]) => pipelines::list(visit),
+        ("POST", ["opportunities", "pipelines"]) => pipelines::create(visit),
         ("GET", ["opportunities", id]) => opportunities::get(visit, id),
         ("PUT", ["opportunities", id]) => opportunities::update(visit, id),
         ("DELETE", ["opportunities", id]) => opportunities::delete(visit, id),
         ("PUT", ["opportunities", id, "status"]) => opportunities::set_status(visit, id),
+
+        (method, ["locations", _, path @ ..]) => locations::handle(visit, method, path),
+        ("GET", ["users"]) => locations::users(visit),
 
         (method, _) => Err(Answer::unknown_path(method, &request.path)),
     };

@@ -61,6 +61,10 @@ impl Sandbox {
         self.addr
     }
 
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     /// What the examination found so far.
     #[must_use]
     pub fn stats(&self) -> Stats {

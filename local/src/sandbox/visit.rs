@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::request::Request;
-use super::store::{Contact, Opportunity, Store};
+use super::store::{Contact, Opportunity, Part, Store, Structure, Tag, new_id};
 use super::validate::{self, Dto};
+
 /// What an endpoint works with.
 #[derive(Debug)]
 pub(crate) struct Visit<'a> {
@@ -23,6 +24,7 @@ pub(crate) struct Visit<'a> {
 pub(crate) struct Rules {
     pub(crate) allow_duplicate_contact: bool,
     pub(crate) allow_duplicate_opportunity: bool,
+    pub(crate) allow_pipeline_creation: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -34,6 +36,42 @@ impl<'a> Visit<'a> {
     /// For the calls that must name their location in the query.
     pub(crate) fn require_location(&self) -> Result<(), Answer> {
         self.request.query("locationId").map(|_| ()).ok_or_else(Answer::wrong_location)
+    }
+
+    /// What the caller's location is made of.
+    pub(crate) fn structure(&self) -> &Structure {
+        self.store.structure(self.location)
+    }
+
+    /// Keeps something new, or changed, of the caller's location.
+    pub(crate) fn put_part(&mut self, part: Part) -> Result<(), Answer> {
+        Ok(self.store.put_part(self.location, part)?)
+    }
+
+    /// Forgets a custom field, custom value or tag of the caller's location.
+    pub(crate) fn remove_part(&mut self, id: &str) -> Result<(), Answer> {
+        Ok(self.store.remove_part(self.location, id)?)
+    }
+
+    /// The tags of a body become known to the location.
+    pub(crate) fn learn_tags(&mut self, body: &Map<String, Value>) -> Result<(), Answer> {
+        for name in body.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !self.structure().tags.values().any(|tag| tag.name == name) {
+                self.put_part(Part::Tag(Tag { id: new_id(), name: name.to_owned() }))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a user that the location does not have. One that was given no users takes any.
+    pub(crate) fn check_user(&self, body: &Map<String, Value>) -> Result<(), Answer> {
+        let users = &self.structure().users;
+        match body.get("assignedTo").and_then(Value::as_str) {
+            Some(id) if !users.is_empty() && !users.contains_key(id) => {
+                Err(Answer::bad_request(format!("The user id {id} is invalid.")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The contact of this id, if it is one of the caller's location.

@@ -1,5 +1,6 @@
 //! All that a sandbox is, shared by its connections.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ use super::visit::Rules;
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
+    pub(crate) missing_scopes: BTreeSet<(String, String)>,
     pub(crate) rules: Rules,
     meter: Mutex<Meter>,
     faults: Mutex<Faults>,
@@ -37,6 +39,7 @@ impl World {
         let rules = Rules {
             allow_duplicate_contact: options.allow_duplicate_contact,
             allow_duplicate_opportunity: options.allow_duplicate_opportunity,
+            allow_pipeline_creation: options.allow_pipeline_creation,
         };
         Ok(World {
             clock: Clock::start(),
@@ -46,6 +49,7 @@ impl World {
             store: Mutex::new(Store::open(options.data_dir.as_deref(), options.search_lag)?),
             issuer: Mutex::new(Issuer::new(&options.tokens)),
             tokens: options.tokens,
+            missing_scopes: options.missing_scopes,
         })
     }
 

@@ -92,7 +92,8 @@ pub(crate) mod samples {
     //! Calls to show as requests.
 
     use ghl_sync_engine::domain::{
-        Contact, ContactRef, CustomField, GhlId, LocationId, Marker, Opportunity, OpportunityStatus, RecordId,
+        Contact, ContactRef, CustomField, FieldType, GhlId, Kind, LocationId, Marker, NewField, NewPipeline,
+        Opportunity, OpportunityStatus, RecordId,
     };
     use serde_json::json;
 
@@ -106,6 +107,25 @@ pub(crate) mod samples {
 
     pub(crate) fn contact_ref() -> ContactRef {
         ContactRef { contact_id: id("c1"), pipeline_id: id("p1") }
+    }
+
+    /// A field with everything; no type of field has all of it.
+    pub(crate) fn new_field() -> NewField {
+        NewField {
+            name: "Size".to_owned(),
+            model: Kind::Contact,
+            data_type: FieldType::SingleOptions,
+            options: vec!["S".to_owned(), "L".to_owned()],
+            placeholder: Some("Pick".to_owned()),
+            position: Some(3),
+            accepted_formats: vec![".pdf".to_owned()],
+            multiple_files: Some(true),
+            max_files: Some(2),
+        }
+    }
+
+    pub(crate) fn new_pipeline() -> NewPipeline {
+        NewPipeline { name: "Sales".to_owned(), stages: vec!["New".to_owned(), "Won".to_owned()] }
     }
 
     pub(crate) fn named_contact() -> Contact {

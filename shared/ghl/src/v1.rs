@@ -239,6 +239,41 @@ mod tests {
 {"assignedTo":"u1","monetaryValue":220.5,"stageId":"s1","status":"won","title":"Roof"}"#
                     .to_owned(),
             ),
+            (
+                Call::ContactsPage { cursor: None, limit: 100 },
+                "GET /v1/contacts/?limit=100&sortBy=date_added&order=asc".to_owned(),
+            ),
+            (
+                Call::ContactsPage { cursor: Some(PageCursor(r#"[1603870249758,"UIa"]"#.to_owned())), limit: 100 },
+                "GET /v1/contacts/?limit=100&sortBy=date_added&order=asc&startAfter=1603870249758&startAfterId=UIa"
+                    .to_owned(),
+            ),
+            (
+                Call::OpportunitiesPage { pipeline: Some(samples::id("p1")), cursor: None, limit: 100 },
+                "GET /v1/pipelines/p1/opportunities?limit=100".to_owned(),
+            ),
+            (
+                Call::OpportunitiesPage {
+                    pipeline: Some(samples::id("p1")),
+                    cursor: Some(PageCursor(r#"[1603870249758,"UIa"]"#.to_owned())),
+                    limit: 100,
+                },
+                "GET /v1/pipelines/p1/opportunities?limit=100&startAfter=1603870249758&startAfterId=UIa".to_owned(),
+            ),
+            (Call::DeleteContact(samples::id("c1")), "DELETE /v1/contacts/c1".to_owned()),
+            (
+                Call::DeleteOpportunity { id: samples::id("o1"), pipeline_id: samples::id("p1") },
+                "DELETE /v1/pipelines/p1/opportunities/o1".to_owned(),
+            ),
+            (Call::ListCustomFields, "GET /v1/custom-fields/".to_owned()),
+            (
+                Call::CreateCustomField(samples::new_field()),
+                r#"POST /v1/custom-fields/
+{"dataType":"SINGLE_OPTIONS","name":"Size","options":["S","L"],"placeholder":"Pick","position":3}"#
+                    .to_owned(),
+            ),
+            (Call::DeleteCustomField(samples::id("f1")), "DELETE /v1/custom-fields/f1".to_owned()),
+            (Call::ListPipelines, "GET /v1/pipelines/".to_owned()),
         ];
         for (call, expected) in cases {
             assert_eq!(shown(&call), expected);
@@ -249,7 +284,8 @@ mod tests {
     fn what_v1_lacks_is_refused_by_name() {
         let gender = Contact { gender: Some("female".to_owned()), ..Contact::default() };
         let dnd = Contact { dnd_settings: Some(json!({})), ..Contact::default() };
-        let cursor = Some(PageCursor("[]".to_owned()));
+        let cursor = || Some(PageCursor("[]".to_owned()));
+        let deal_field = NewField { model: Kind::Opportunity, ..samples::new_field() };
         let cases = [
             (Call::UpsertContact(gender), "`gender`"),
             (Call::UpdateContact { id: samples::id("c1"), contact: dnd }, "`dndSettings`"),
@@ -259,7 +295,20 @@ mod tests {
                 "`customFields`",
             ),
             (Call::FindMarked(samples::marker()), "source"),
-            (Call::ContactsChanged { since: EpochMs(0), cursor, limit: 1 }, "cursor"),
+            (Call::ContactsChanged { since: EpochMs(0), cursor: cursor(), limit: 1 }, "cursor"),
+            (Call::ContactsPage { cursor: cursor(), limit: 1 }, "cursor"),
+            (Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 }, "pipeline"),
+            (Call::OpportunitiesPage { pipeline: Some(samples::id("p1")), cursor: cursor(), limit: 1 }, "cursor"),
+            (Call::CreateCustomField(deal_field), "custom fields of opportunities"),
+            (Call::CreatePipeline(samples::new_pipeline()), "pipelines"),
+            (Call::GetLocation, "location"),
+            (Call::ListCustomValues, "custom values"),
+            (Call::CreateCustomValue { name: "a".to_owned(), value: "b".to_owned() }, "custom values"),
+            (Call::DeleteCustomValue(samples::id("v1")), "custom values"),
+            (Call::ListTags, "tags"),
+            (Call::CreateTag("a".to_owned()), "tags"),
+            (Call::DeleteTag(samples::id("t1")), "tags"),
+            (Call::ListUsers, "users"),
         ];
         for (call, field) in cases {
             let Unsupported(lacking) = request(&call).unwrap_err();

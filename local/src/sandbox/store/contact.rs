@@ -20,6 +20,9 @@ pub(crate) struct Contact {
     custom_fields: BTreeMap<String, Value>,
     /// All other fields, by GHL's names.
     fields: Map<String, Value>,
+    /// What no call can write, by GHL's names.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) unwritable: Map<String, Value>,
 }
 
 impl Contact {
@@ -33,6 +36,7 @@ impl Contact {
             tags: Vec::new(),
             custom_fields: BTreeMap::new(),
             fields: Map::new(),
+            unwritable: Map::new(),
         };
         contact.write(body);
         contact
@@ -143,6 +147,7 @@ impl Contact {
             ("dateUpdated", json!(to_iso(self.date_updated))),
         ];
         shown.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        shown.extend(self.unwritable.clone());
         shown.entry("dnd").or_insert(json!(false));
         if !self.name().is_empty() {
             shown.insert("name".to_owned(), json!(self.name()));

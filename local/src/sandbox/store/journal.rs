@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, Opportunity};
+use super::{Contact, Opportunity, Part};
 
 const FILE_NAME: &str = "sandbox.jsonl";
 
@@ -16,8 +16,23 @@ const FILE_NAME: &str = "sandbox.jsonl";
 pub(crate) enum Entry {
     Contact(Contact),
     Opportunity(Opportunity),
-    ContactDeleted { id: String, at: u64 },
-    OpportunityDeleted { id: String, at: u64 },
+    ContactDeleted {
+        id: String,
+        at: u64,
+    },
+    OpportunityDeleted {
+        id: String,
+        at: u64,
+    },
+    /// Something that the location is made of.
+    Part {
+        location_id: String,
+        part: Part,
+    },
+    PartDeleted {
+        location_id: String,
+        id: String,
+    },
 }
 
 /// The journal, open for appending.

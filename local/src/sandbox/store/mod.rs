@@ -3,24 +3,32 @@
 mod contact;
 mod journal;
 mod opportunity;
+mod structure;
 mod table;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 pub(crate) use contact::Contact;
 pub(crate) use opportunity::Opportunity;
+pub(crate) use structure::{CustomField, CustomValue, Part, Profile, Structure, Tag, User};
 pub(crate) use table::{Key, Row, Table};
 
 use self::journal::{Entry, Journal};
 use super::clock::millis;
 
-/// The contacts and opportunities of all locations. A write is in the journal before it is in memory.
+/// What a location is made of that nobody has changed.
+static UNCHANGED: LazyLock<Structure> = LazyLock::new(Structure::default);
+
+/// The contacts and opportunities of all locations, and what else they are made of. A write is in the journal before it is in memory.
 #[derive(Debug)]
 pub(crate) struct Store {
     contacts: Table<Contact>,
     opportunities: Table<Opportunity>,
+    structures: HashMap<String, Structure>,
     journal: Option<Journal>,
 }
 
@@ -28,7 +36,12 @@ impl Store {
     /// Opens the store that is kept in `data_dir`, or an empty one that is kept nowhere.
     pub(crate) fn open(data_dir: Option<&Path>, search_lag: Duration) -> io::Result<Store> {
         let lag = millis(search_lag);
-        let mut store = Store { contacts: Table::new(lag), opportunities: Table::new(lag), journal: None };
+        let mut store = Store {
+            contacts: Table::new(lag),
+            opportunities: Table::new(lag),
+            structures: HashMap::new(),
+            journal: None,
+        };
         if let Some(dir) = data_dir {
             let (journal, entries) = Journal::open(dir)?;
             for entry in entries {
@@ -45,6 +58,10 @@ impl Store {
 
     pub(crate) fn opportunities(&self) -> &Table<Opportunity> {
         &self.opportunities
+    }
+
+    pub(crate) fn structure(&self, location: &str) -> &Structure {
+        self.structures.get(location).unwrap_or(&UNCHANGED)
     }
 
     /// The location that the record of this id belongs to.
@@ -69,6 +86,14 @@ impl Store {
         self.write(Entry::OpportunityDeleted { id: id.to_owned(), at: now })
     }
 
+    pub(crate) fn put_part(&mut self, location: &str, part: Part) -> io::Result<()> {
+        self.write(Entry::Part { location_id: location.to_owned(), part })
+    }
+
+    pub(crate) fn remove_part(&mut self, location: &str, id: &str) -> io::Result<()> {
+        self.write(Entry::PartDeleted { location_id: location.to_owned(), id: id.to_owned() })
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         if let Some(journal) = &mut self.journal {
@@ -76,6 +101,7 @@ impl Store {
         }
         self.contacts.clear();
         self.opportunities.clear();
+        self.structures.clear();
         Ok(())
     }
 
@@ -93,11 +119,13 @@ impl Store {
             Entry::Opportunity(opportunity) => self.opportunities.put(opportunity),
             Entry::ContactDeleted { id, at } => self.contacts.delete(&id, at),
             Entry::OpportunityDeleted { id, at } => self.opportunities.delete(&id, at),
+            Entry::Part { location_id, part } => self.structures.entry(location_id).or_default().put(part),
+            Entry::PartDeleted { location_id, id } => self.structures.entry(location_id).or_default().remove(&id),
         }
     }
 }
 
 /// A new id, of the form that GHL's have.
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
 }

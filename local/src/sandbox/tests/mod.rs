@@ -7,6 +7,8 @@ mod oauth;
 mod opportunities;
 mod persistence;
 mod search;
+mod seed;
+mod structure;
 mod v1;
 
 use std::collections::BTreeMap;

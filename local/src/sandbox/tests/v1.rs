@@ -56,6 +56,43 @@ async fn contacts_are_listed_by_update_page_by_page() {
 }
 
 #[tokio::test]
+async fn custom_fields_are_those_of_contacts_and_values_keep_to_them() {
+    let it = Examination::begin(options()).await;
+    it.sandbox
+        .seed(LOCATION)
+        .custom_field(json!({"name": "Deal size", "dataType": "TEXT", "model": "opportunity"}))
+        .expect("a field");
+    let (status, field) = it.post("/v1/custom-fields/", json!({"name": "Shoe size", "dataType": "NUMERICAL"})).await;
+    assert_eq!((status, &field["dateType"]), (200, &json!("NUMERICAL")), "{field}");
+    let id = field["id"].as_str().expect("an id");
+    assert_eq!(ids(&it.get("/v1/custom-fields/").await.1["customFields"]), [id]);
+    let with = |value: Value| json!({"email": "a@example.com", "customField": {id: value}});
+    assert_eq!(it.post("/v1/contacts/", with(json!("large"))).await.0, 422);
+    let (_, said) = it.post("/v1/contacts/", with(json!(42))).await;
+    assert_eq!(said["contact"]["customField"], json!([{"id": id, "value": 42}]));
+    let foreign = json!({"email": "a@example.com", "customField": {"elsewhere": 1}});
+    assert_eq!(it.post("/v1/contacts/", foreign).await.0, 400);
+    let (status, _) = it.send(Method::DELETE, &format!("/v1/custom-fields/{id}"), json!({})).await;
+    assert_eq!((status, it.get("/v1/custom-fields/").await.1), (200, json!({"customFields": []})));
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_gone() {
+    let it = Examination::begin(options()).await;
+    let (_, said) = it.post("/v1/contacts/", json!({"email": "a@example.com"})).await;
+    let contact = said["contact"]["id"].as_str().expect("an id").to_owned();
+    let path = "/v1/pipelines/pipeline-sales/opportunities";
+    let (_, deal) = it.post(path, json!({"title": "Roof", "status": "open", "contactId": contact})).await;
+    let deal = deal["id"].as_str().expect("an id");
+    let elsewhere = format!("/v1/pipelines/pipeline-renewal/opportunities/{deal}");
+    assert_eq!(it.send(Method::DELETE, &elsewhere, json!({})).await.0, 404);
+    assert_eq!(it.send(Method::DELETE, &format!("{path}/{deal}"), json!({})).await.0, 200);
+    assert_eq!(it.send(Method::DELETE, &format!("/v1/contacts/{contact}"), json!({})).await.0, 200);
+    let stats = it.sandbox.stats();
+    assert_eq!((stats.contacts, stats.opportunities), (0, 0));
+}
+
+#[tokio::test]
 async fn opportunities_are_written_by_title_and_read_by_name() {
     let it = Examination::begin(options()).await;
     let path = "/v1/pipelines/pipeline-sales/opportunities";

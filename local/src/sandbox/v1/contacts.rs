@@ -26,6 +26,11 @@ pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
     Ok(Answer::ok(json!({"contact": contact.to_v1()})))
 }
 
+/// `DELETE /v1/contacts/{id}`
+pub(crate) fn delete(visit: &mut Visit<'_>, id: &str) -> Handled {
+    contacts::delete(visit, id)
+}
+
 /// `GET /v1/contacts/{id}`
 pub(crate) fn get(visit: &Visit<'_>, id: &str) -> Handled {
     Ok(Answer::ok(json!({"contact": visit.contact(id)?.to_v1()})))

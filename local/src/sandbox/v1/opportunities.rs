@@ -1,20 +1,13 @@
-//! Pipelines and opportunities of the legacy API: the pipeline is in the path, and what is written as `title` and
+//! Opportunities of the legacy API: the pipeline is in the path, and what is written as `title` and
 //! `stageId` reads back as `name` and `pipelineStageId`.
 
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::answer::{Answer, Handled};
 use crate::sandbox::paging::{Paging, number};
-use crate::sandbox::pipelines::PIPELINES;
 use crate::sandbox::store::Opportunity;
 use crate::sandbox::visit::Visit;
 use crate::sandbox::{contacts, dto, opportunities, opportunity_search};
-
-/// `GET /v1/pipelines/`
-pub(crate) fn pipelines() -> Handled {
-    let pipelines: Vec<Value> = PIPELINES.iter().map(|pipeline| pipeline.to_v1()).collect();
-    Ok(Answer::ok(json!({"pipelines": pipelines})))
-}
 
 /// `POST /v1/pipelines/{pipeline}/opportunities/`. A contact that is named by e-mail or phone is created if need be.
 pub(crate) fn create(visit: &mut Visit<'_>, pipeline: &str) -> Handled {
@@ -37,6 +30,12 @@ pub(crate) fn get(visit: &Visit<'_>, pipeline: &str, id: &str) -> Handled {
 pub(crate) fn update(visit: &mut Visit<'_>, pipeline: &str, id: &str) -> Handled {
     let body = visit.body(dto::V1_UPDATE_OPPORTUNITY)?;
     write(visit, pipeline, id, body)
+}
+
+/// `DELETE /v1/pipelines/{pipeline}/opportunities/{id}`
+pub(crate) fn delete(visit: &mut Visit<'_>, pipeline: &str, id: &str) -> Handled {
+    in_pipeline(visit, pipeline, id)?;
+    opportunities::delete(visit, id)
 }
 
 /// `PUT /v1/pipelines/{pipeline}/opportunities/{id}/status`

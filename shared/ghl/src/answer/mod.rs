@@ -26,11 +26,12 @@ fn unreadable(problem: impl Into<String>) -> Misread {
 
 /// What `body` answers to `call`.
 pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
-    if call.is_deletion() {
+    let body: Value = match serde_json::from_slice(body) {
+        Ok(body) => body,
         // A success is one, whatever it says: `succeded`, what was deleted, or nothing at all.
-        return Ok(Answer::Deleted);
-    }
-    let body: Value = serde_json::from_slice(body).map_err(|error| unreadable(format!("not JSON: {error}")))?;
+        Err(_) if call.is_deletion() => Value::Null,
+        Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
+    };
     match call {
         Call::UpsertContact(_) | Call::CreateContact(_) => {
             Ok(Answer::ContactWritten { id: written(api, &body, "contact")? })
@@ -295,6 +296,23 @@ mod tests {
         ]
     }
 
+    fn calls_of_structure() -> Vec<Call> {
+        vec![
+            Call::ContactsPage { cursor: None, limit: 1 },
+            Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 },
+            Call::GetLocation,
+            Call::ListCustomFields,
+            Call::CreateCustomField(samples::new_field()),
+            Call::ListCustomValues,
+            Call::CreateCustomValue { name: "a".to_owned(), value: "b".to_owned() },
+            Call::ListTags,
+            Call::CreateTag("a".to_owned()),
+            Call::ListUsers,
+            Call::ListPipelines,
+            Call::CreatePipeline(samples::new_pipeline()),
+        ]
+    }
+
     #[test]
     fn a_write_answers_with_the_id_of_what_was_written() {
         let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
@@ -331,8 +349,9 @@ mod tests {
             r#"{"statusCode":429,"message":"Too Many Requests"}"#,
             r#"{"contact":{"id":7},"opportunity":{"id":"not an id"}}"#,
             r#"{"contact":{},"opportunity":{},"contacts":{},"opportunities":null,"tags":1}"#,
+            r#"{"location":{},"customField":{"id":"f1"},"customValue":{},"tag":{},"users":{},"pipeline":{"id":"p1"}}"#,
         ];
-        for call in calls() {
+        for call in calls().into_iter().chain(calls_of_structure()) {
             for body in bodies {
                 let misread = answer(Api::V2, &call, body).unwrap_err();
                 assert_eq!(misread.cause, Cause::Unreadable, "{call:?} {body}");
@@ -390,6 +409,73 @@ mod tests {
     }
 
     #[test]
+    fn what_no_call_can_write_is_read_beside_the_content() {
+        let body = r#"{"contacts":[{"id":"a","dateAdded":"2021-07-08T12:02:11.285Z",
+            "additionalEmails":["x@example.com",{"email":"y@example.com","validEmailDate":null},""],
+            "additionalPhones":[{"phone":"+15550100","phoneLabel":null}],
+            "attachments":["https://a.example/1.pdf",{"url":"https://a.example/2.pdf"}]}],"total":20001}"#;
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &Call::ContactsPage { cursor: None, limit: 1 }, body) else {
+            panic!()
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+        let expected = NotCarried {
+            additional_emails: texts(&["x@example.com", "y@example.com"]),
+            additional_phones: texts(&["+15550100"]),
+            attachments: texts(&["https://a.example/1.pdf", "https://a.example/2.pdf"]),
+        };
+        assert_eq!(page.contacts[0].not_carried, expected);
+        assert_eq!(page.contacts[0].created_at, Some(EpochMs(1_625_745_731_285)));
+        assert_eq!(page.total, Some(20_001));
+    }
+
+    #[test]
+    fn a_page_of_opportunities_shows_what_each_says() {
+        let page = |api, limit, body: &str| {
+            let call = Call::OpportunitiesPage { pipeline: None, cursor: None, limit };
+            match answer(api, &call, body) {
+                Ok(Answer::OpportunityPage(page)) => page,
+                other => panic!("{other:?}"),
+            }
+        };
+        let body = r#"{"opportunities":[{"id":"o1","name":"Roof","contactId":"c1","pipelineId":"p1","pipelineStageId":"s1",
+            "status":"won","monetaryValue":220.5,"assignedTo":"u1","source":"","createdAt":"2021-07-08T12:02:11.285Z",
+            "updatedAt":"2021-07-08T12:02:12.285Z","contact":{"id":"c1","name":"Ann"},
+            "customFields":[{"id":"f1","type":"string","fieldValueString":"x"},{"id":"f2","fieldValue":["a"]}]}],
+            "meta":{"total":7,"startAfter":1625745731285,"startAfterId":"o1"},"aggregations":{}}"#;
+        let shown = page(Api::V2, 1, body);
+        let deal = &shown.opportunities[0];
+        let expected = json!({
+            "name": "Roof", "contactId": "c1", "pipelineId": "p1", "pipelineStageId": "s1", "status": "won",
+            "monetaryValue": 220.5, "assignedTo": "u1",
+            "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": ["a"] }],
+        });
+        assert_eq!(serde_json::to_value(&deal.content).unwrap(), expected);
+        assert_eq!(deal.created_at, Some(EpochMs(1_625_745_731_285)));
+        assert_eq!(deal.updated_at, Some(EpochMs(1_625_745_732_285)));
+        assert_eq!(shown.next, Some(PageCursor(r#"[1625745731285,"o1"]"#.to_owned())));
+        assert_eq!(shown.total, Some(7));
+        assert_eq!(page(Api::V2, 2, body).next, None, "a page that is not full is the last one");
+        let v1 = r#"{"opportunities":[{"id":"o1","name":"Roof","contact":{"id":"c1"}}],"meta":{"total":1}}"#;
+        assert_eq!(page(Api::V1, 100, v1).opportunities[0].content.contact_id.as_deref(), Some("c1"));
+    }
+
+    #[test]
+    fn a_deletion_needs_no_words() {
+        let deletions = [
+            Call::DeleteContact(id("c1")),
+            Call::DeleteOpportunity { id: id("o1"), pipeline_id: id("p1") },
+            Call::DeleteCustomField(id("f1")),
+            Call::DeleteCustomValue(id("v1")),
+            Call::DeleteTag(id("t1")),
+        ];
+        for call in deletions {
+            for body in [r#"{"succeded":true}"#, "", r#"{"contact":{"id":"c1"}}"#] {
+                assert_eq!(answer(Api::V2, &call, body), Ok(Answer::Deleted), "{call:?} {body}");
+            }
+        }
+    }
+
+    #[test]
     fn one_odd_contact_does_not_cost_the_page() {
         let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(2), r#"{"contacts":[{"id":"a"},{"id":null}]}"#)
         else {
@@ -432,7 +518,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            for call in calls() {
+            for call in calls().into_iter().chain(calls_of_structure()) {
                 let _ = read(Api::V2, &call, &bytes);
                 let _ = read(Api::V1, &call, &bytes);
             }

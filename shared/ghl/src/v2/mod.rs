@@ -288,6 +288,33 @@ mod tests {
                 r#"PUT /opportunities/o1
 {"name":"Roof","pipelineId":"p1"}"#,
             ),
+            (
+                Call::ContactsPage { cursor: None, limit: 500 },
+                r#"POST /contacts/search
+{"locationId":"loc1","pageLimit":100,"sort":[{"direction":"asc","field":"dateAdded"}]}"#,
+            ),
+            (
+                Call::ContactsPage { cursor: Some(PageCursor(r#"[1736471515514,"VU1"]"#.to_owned())), limit: 100 },
+                r#"POST /contacts/search
+{"locationId":"loc1","pageLimit":100,"searchAfter":[1736471515514,"VU1"],"sort":[{"direction":"asc","field":"dateAdded"}]}"#,
+            ),
+            (
+                Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 0 },
+                "GET /opportunities/search?location_id=loc1&status=all&order=added_asc&limit=1",
+            ),
+            (
+                Call::OpportunitiesPage {
+                    pipeline: Some(samples::id("p1")),
+                    cursor: Some(PageCursor(r#"[1736471515514,"VU1"]"#.to_owned())),
+                    limit: 100,
+                },
+                "GET /opportunities/search?location_id=loc1&pipeline_id=p1&status=all&order=added_asc&limit=100&startAfter=1736471515514&startAfterId=VU1",
+            ),
+            (Call::DeleteContact(samples::id("c1")), "DELETE /contacts/c1"),
+            (
+                Call::DeleteOpportunity { id: samples::id("o1"), pipeline_id: samples::id("p1") },
+                "DELETE /opportunities/o1",
+            ),
         ];
         for (call, expected) in cases {
             assert_eq!(shown(&call), expected);
@@ -309,8 +336,14 @@ mod tests {
 
     #[test]
     fn a_cursor_that_is_none_is_not_sent() {
-        let call = Call::ContactsChanged { since: EpochMs(0), cursor: Some(PageCursor("x".to_owned())), limit: 1 };
-        let Unsupported(lacking) = request(&LocationId::new("loc1").unwrap(), &call).unwrap_err();
-        assert!(lacking.contains("cursor"), "{lacking}");
+        let cursor = || Some(PageCursor("x".to_owned()));
+        for call in [
+            Call::ContactsChanged { since: EpochMs(0), cursor: cursor(), limit: 1 },
+            Call::ContactsPage { cursor: cursor(), limit: 1 },
+            Call::OpportunitiesPage { pipeline: None, cursor: cursor(), limit: 1 },
+        ] {
+            let Unsupported(lacking) = request(&LocationId::new("loc1").unwrap(), &call).unwrap_err();
+            assert!(lacking.contains("cursor"), "{lacking}");
+        }
     }
 }
