@@ -37,6 +37,13 @@ impl Marker {
         source.to_lowercase().contains(&self.0)
     }
 
+    /// Whether `word` is the marker of some record.
+    #[must_use]
+    pub fn is_one(word: &str) -> bool {
+        let hex = word.strip_prefix("ghlsync");
+        hex.is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
     /// The marker as it is written and searched for.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -72,6 +79,7 @@ mod tests {
             let marked = marker("contact#1").on(&contact).source.unwrap();
             assert_eq!(marked, format!("{before}{}", marker("contact#1")));
             assert!(marker("contact#1").is_in(&marked) && !marker("contact#2").is_in(&marked));
+            assert!(marked.split(' ').filter(|word| Marker::is_one(word)).count() == 1);
         }
     }
 }

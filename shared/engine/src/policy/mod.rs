@@ -27,7 +27,7 @@ pub use ledger::Ledger;
 pub use migration::{
     Allowance, Carried, IdMap, MappingRules, Survey, carry_contact, carry_deal, contact_snapshot, deal_snapshot,
     differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
-    normalised, summarise,
+    normalised, progress, summarise,
 };
 pub use pacing::Pacing;
 pub use precedence::Precedence;

@@ -6,7 +6,9 @@ use super::receive_webhook::Received;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
-use crate::domain::{Api, BatchError, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, RecordKey, ScopeId};
+use crate::domain::{
+    Api, BatchError, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, Migration, Progress, RecordKey, ScopeId,
+};
 use crate::policy::WaitReason;
 use crate::ports::PortError;
 
@@ -14,6 +16,13 @@ use crate::ports::PortError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// A migration came to another stage, or a step of it ended.
+    Migrating {
+        /// The migration.
+        migration: &'a Migration,
+        /// How far it is.
+        progress: &'a Progress,
+    },
     /// A batch was planned and its message sent.
     Planned {
         /// Whose batch.

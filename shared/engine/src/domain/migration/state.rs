@@ -19,6 +19,17 @@ pub enum Side {
     Target,
 }
 
+impl Side {
+    /// The side as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Source => "source",
+            Side::Target => "target",
+        }
+    }
+}
+
 /// A migration, as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Migration {
@@ -171,6 +182,8 @@ pub struct Transfer {
     pub blocked: u64,
     /// Records that could not be put, or were left out.
     pub skipped: u64,
+    /// Looks in a row that found nothing new.
+    pub idle: u32,
 }
 
 /// A page with records under way.

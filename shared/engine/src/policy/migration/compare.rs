@@ -17,7 +17,7 @@ const COMMA: char = '\u{1f}';
 /// What a contact that was put should say in the target.
 #[must_use]
 pub fn expected_contact(contact: &Contact) -> Fields {
-    let mut fields = contact_snapshot(contact, None);
+    let mut fields = contact_snapshot(contact);
     // GHL makes the full name of its parts.
     if fields.contains_key("first_name") || fields.contains_key("last_name") {
         fields.remove("name");
@@ -25,11 +25,11 @@ pub fn expected_contact(contact: &Contact) -> Fields {
     fields
 }
 
-/// What a contact says, in a form that can be compared; without the `marker` that we put into it.
+/// What a contact says, in a form that can be compared; without the marker that we may have put into it.
 #[must_use]
-pub fn contact_snapshot(contact: &Contact, marker: Option<&Marker>) -> Fields {
+pub fn contact_snapshot(contact: &Contact) -> Fields {
     let mut fields = Fields::new();
-    let source = contact.source.as_deref().map(|source| without_marker(source, marker));
+    let source = contact.source.as_deref().map(without_marker);
     let texts = [
         ("first_name", contact.first_name.as_deref().map(squeezed)),
         ("last_name", contact.last_name.as_deref().map(squeezed)),
@@ -141,8 +141,8 @@ fn squeezed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn without_marker(source: &str, marker: Option<&Marker>) -> String {
-    marker.map_or_else(|| squeezed(source), |marker| squeezed(&source.replace(marker.as_str(), "")))
+fn without_marker(source: &str) -> String {
+    source.split_whitespace().filter(|word| !Marker::is_one(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn phone(phone: &str) -> String {

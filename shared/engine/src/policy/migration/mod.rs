@@ -11,6 +11,7 @@ mod overrides;
 mod pairing;
 mod people;
 mod pipelines;
+mod progress;
 mod readiness;
 
 pub use carry::{Carried, carry_contact, carry_deal};
@@ -21,4 +22,5 @@ pub use id_map::IdMap;
 pub use mapping::{MappingRules, map_structure};
 pub use names::{likeness, name_hash, normalised};
 pub use pipelines::map_pipelines;
+pub use progress::progress;
 pub use readiness::summarise;

@@ -65,7 +65,6 @@ mod tests {
             ("Adress", "Address"),
             ("Lead Souce", "Lead Source"),
             ("Proposal sent", "Proposal Send"),
-            ("Größe", "Grösse"),
             ("Roof type 🏠", "Roof-Type"),
             ("Birth date", "Date birth"),
             ("Café order", "Cafe order"),

@@ -1,0 +1,103 @@
+//! How far a migration is.
+
+use crate::domain::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, Transfer};
+
+/// How far `migration` is at `now`.
+#[must_use]
+pub fn progress(migration: &Migration, now: EpochMs) -> Progress {
+    let (current, total, doing) = match migration.status {
+        MigrationStatus::RollingBack | MigrationStatus::RolledBack => of_rollback(migration),
+        _ => of_stage(migration),
+    };
+    let end = migration.finished_at.unwrap_or(now);
+    let seconds = end.since(migration.stage_since).as_secs_f64();
+    let rate = (current > 0 && seconds > 0.5).then(|| current as f64 / seconds);
+    let is_active = migration.status.is_active();
+    let percentage = match (migration.status, total) {
+        (MigrationStatus::Done, _) => 100.0,
+        (_, 0) => 0.0,
+        _ => (current as f64 / total as f64 * 1000.0).floor() / 10.0,
+    };
+    Progress {
+        status: migration.status,
+        stage: migration.stage,
+        current,
+        total,
+        percentage: percentage.min(100.0),
+        message: message(migration, current, total, doing),
+        rate_per_second: rate.map(|rate| (rate * 100.0).round() / 100.0).filter(|_| is_active),
+        seconds_left: rate
+            .filter(|_| is_active)
+            .map(|rate| (total.saturating_sub(current) as f64 / rate).ceil() as u64),
+        errors: migration.errors + migration.contacts.failed + migration.opportunities.failed,
+    }
+}
+
+fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
+    let of_part = |part: Part, doing| {
+        let report = migration.parts[part as usize];
+        (report.migrated + report.failed, report.source, doing)
+    };
+    match migration.stage {
+        MigrationStage::Connect => (0, 2, "asking both accounts"),
+        MigrationStage::Discover => {
+            let walks = [
+                &migration.target_contacts,
+                &migration.source_contacts,
+                &migration.target_deals,
+                &migration.source_deals,
+            ];
+            let seen = walks.iter().map(|walk| walk.seen).sum();
+            (seen, walks.iter().map(|walk| walk.total.unwrap_or(walk.seen)).sum(), "reading both accounts")
+        }
+        MigrationStage::Map => (0, 1, "mapping"),
+        MigrationStage::AwaitApproval => (1, 1, "mapped"),
+        MigrationStage::CustomFields => of_part(Part::CustomFields, "custom fields"),
+        MigrationStage::CustomValues => of_part(Part::CustomValues, "custom values"),
+        MigrationStage::Tags => of_part(Part::Tags, "tags"),
+        MigrationStage::Pipelines => of_part(Part::Pipelines, "pipelines"),
+        MigrationStage::Contacts => of_transfer(&migration.contacts, migration.source_contacts.total, "contacts"),
+        MigrationStage::Opportunities => {
+            of_transfer(&migration.opportunities, migration.source_deals.total, "opportunities")
+        }
+        MigrationStage::Verify => {
+            let verify = &migration.verify;
+            let walks = [&verify.target_contacts, &verify.target_deals, &verify.source_contacts, &verify.source_deals];
+            let of_source = [migration.source_contacts.total, migration.source_deals.total];
+            let expected: u64 = of_source.into_iter().flatten().sum::<u64>() * 2;
+            let seen = walks.iter().map(|walk| walk.seen).sum();
+            (seen, expected.max(seen), "comparing")
+        }
+        MigrationStage::Finish => (1, 1, "finished"),
+    }
+}
+
+fn of_transfer(transfer: &Transfer, total: Option<u64>, doing: &'static str) -> (u64, u64, &'static str) {
+    let current = transfer.accepted_so_far() + transfer.failed + transfer.blocked + transfer.skipped;
+    (current, transfer.walk.total.or(total).unwrap_or(current).max(current), doing)
+}
+
+fn of_rollback(migration: &Migration) -> (u64, u64, &'static str) {
+    let done = migration.reverted.done;
+    let current = done.contacts + done.opportunities + done.structure + done.kept + done.failed;
+    let records = migration.contacts.accepted_so_far() + migration.opportunities.accepted_so_far();
+    (current, (records + u64::from(migration.journal)).max(current), "deleting what was created")
+}
+
+fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> String {
+    let reason = migration.reason.as_deref().unwrap_or_default();
+    match migration.status {
+        MigrationStatus::Running | MigrationStatus::RollingBack => format!("{doing}: {current} of {total}"),
+        MigrationStatus::AwaitingApproval => "the mapping is made; approve it to go on".to_owned(),
+        MigrationStatus::NeedsInput => format!("a person must decide: {reason}"),
+        MigrationStatus::Paused => format!("paused at {doing}: {current} of {total}"),
+        MigrationStatus::Cancelled => format!("cancelled at {doing}: {current} of {total}"),
+        MigrationStatus::Failed => format!("stopped: {reason}"),
+        MigrationStatus::RolledBack => "what was created is deleted".to_owned(),
+        MigrationStatus::Done if migration.dry_run => "the mapping and the forecast are made".to_owned(),
+        MigrationStatus::Done => {
+            let (contacts, deals) = (&migration.contacts, &migration.opportunities);
+            format!("{} contacts and {} opportunities migrated", contacts.accepted, deals.accepted)
+        }
+    }
+}

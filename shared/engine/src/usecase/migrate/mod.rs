@@ -1,0 +1,100 @@
+//! Migrating one location into another.
+//!
+//! The state machine: a message makes one [`step`](Migrator::step). A step takes the migration's lease, does as much as
+//! its invocation has time for, writes down how far it came after each unit of work, and sends the next message. Each unit
+//! may be done twice. Records go through the target's outbox, so that every promise of the engine holds for them; all
+//! other calls go through the gate of their location.
+
+mod commands;
+mod connect;
+mod discover;
+mod drain;
+mod finish;
+mod map;
+mod pages;
+mod pipelines;
+mod rollback;
+mod snapshots;
+mod step;
+mod structure;
+mod test_connection;
+mod transfer;
+mod trouble;
+mod verify;
+mod view;
+
+use std::sync::Arc;
+
+pub use commands::{CommandError, StartError};
+pub use step::StepReport;
+pub use test_connection::{Access, Connection, ConnectionTest};
+pub use view::MigrationView;
+
+use super::{Engine, Ports};
+use crate::domain::{
+    GhlId, Kind, LocationId, Migration, MigrationOverlay, MigrationSettings, RecordId, RecordKey, Side,
+};
+use crate::ports::{MigrationQueue, MigrationStore, PortError};
+
+/// Migrates locations. Cheap to clone.
+#[derive(Clone)]
+pub struct Migrator {
+    engine: Engine,
+    store: Arc<dyn MigrationStore>,
+    queue: Arc<dyn MigrationQueue>,
+    /// What the environment says.
+    defaults: MigrationOverlay,
+}
+
+impl Migrator {
+    /// Migrates with `engine`; `defaults` is what the environment says.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        store: Arc<dyn MigrationStore>,
+        queue: Arc<dyn MigrationQueue>,
+        defaults: MigrationOverlay,
+    ) -> Migrator {
+        Migrator { engine, store, queue, defaults }
+    }
+
+    /// The engine that it works with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn ports(&self) -> &Ports {
+        self.engine.ports()
+    }
+
+    /// The settings that hold for `migration` now: its own over those of all over the environment's.
+    async fn settings_of(&self, migration: &Migration) -> Result<MigrationSettings, PortError> {
+        let common = self.store.config().await?.overlay;
+        let overlay = migration.settings.over(&common).over(&self.defaults);
+        Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.walk.total)))
+    }
+}
+
+impl Migration {
+    fn location(&self, side: Side) -> &LocationId {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    /// The key in the target's outbox of a record of the source.
+    fn key(&self, kind: Kind, source_id: &GhlId) -> Option<RecordKey> {
+        Some(RecordKey { kind, id: self.record_id(source_id)? })
+    }
+
+    /// Its id there. After a rollback it is another one, so that what was deleted is made anew.
+    fn record_id(&self, source_id: &GhlId) -> Option<RecordId> {
+        let id = match self.round {
+            0 => format!("m.{source_id}"),
+            round => format!("m{round}.{source_id}"),
+        };
+        RecordId::new(id).ok()
+    }
+}

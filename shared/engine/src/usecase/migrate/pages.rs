@@ -1,0 +1,171 @@
+//! What is written down beside the state: structures, the mapping, the journal, in pieces that fit an item.
+
+use serde::Serialize;
+
+use super::Migrator;
+use super::step::Step;
+use super::trouble::Interrupted;
+use crate::domain::{
+    Created, MappingReport, Migration, MigrationId, MigrationPage, PageContent, PageKind, Part, Structure,
+};
+use crate::policy::IdMap;
+use crate::ports::PortError;
+
+/// The most bytes of JSON that are put into one page.
+const MOST: usize = 200_000;
+/// Pages that are read at once.
+const AT_ONCE: u32 = 100;
+
+impl Step<'_> {
+    pub(super) async fn put_page(&self, kind: PageKind, number: u32, content: PageContent) -> Result<(), Interrupted> {
+        let page = MigrationPage { number, content };
+        Ok(self.migrator.store.put_page(&self.migration.id, kind, &page).await?)
+    }
+
+    /// Stores a structure. Returns the number of pages.
+    pub(super) async fn put_structure(&self, kind: PageKind, structure: Structure) -> Result<u32, Interrupted> {
+        let Structure { custom_fields, custom_values, tags, users, pipelines, unread } = structure;
+        let none = Structure::default;
+        let mut pieces = vec![Structure { unread, ..none() }];
+        pieces.extend(pieced(custom_fields).map(|custom_fields| Structure { custom_fields, ..none() }));
+        pieces.extend(pieced(custom_values).map(|custom_values| Structure { custom_values, ..none() }));
+        pieces.extend(pieced(tags).map(|tags| Structure { tags, ..none() }));
+        pieces.extend(pieced(users).map(|users| Structure { users, ..none() }));
+        pieces.extend(pieced(pipelines).map(|pipelines| Structure { pipelines, ..none() }));
+        self.put_all(kind, pieces.into_iter().map(PageContent::Structure)).await
+    }
+
+    /// Stores the mapping. Returns the number of pages.
+    pub(super) async fn put_mapping(&self, report: &MappingReport) -> Result<u32, Interrupted> {
+        let MappingReport { type_conflicts, warnings, summary, .. } = report.clone();
+        let mut pieces = vec![MappingReport { type_conflicts, warnings, summary, ..MappingReport::default() }];
+        for part in Part::ALL {
+            for piece in pieced(report.of(part).to_vec()) {
+                let mut report = MappingReport::default();
+                *report.of_mut(part) = piece;
+                pieces.push(report);
+            }
+        }
+        self.put_all(PageKind::Mapping, pieces.into_iter().map(|piece| PageContent::Mapping(Box::new(piece)))).await
+    }
+
+    async fn put_all(
+        &self,
+        kind: PageKind,
+        contents: impl Iterator<Item = PageContent> + Send,
+    ) -> Result<u32, Interrupted> {
+        let mut number = 0;
+        for content in contents {
+            self.put_page(kind, number, content).await?;
+            number += 1;
+        }
+        Ok(number)
+    }
+
+    pub(super) async fn source_structure(&self) -> Result<Structure, Interrupted> {
+        self.structure(PageKind::SourceStructure, self.migration.source_structure).await
+    }
+
+    /// What the target was made of before.
+    pub(super) async fn target_structure(&self) -> Result<Structure, Interrupted> {
+        self.structure(PageKind::TargetStructure, self.migration.target_structure).await
+    }
+
+    async fn structure(&self, kind: PageKind, pages: u32) -> Result<Structure, Interrupted> {
+        let mut whole = Structure::default();
+        for page in self.migrator.read_pages(&self.migration.id, kind, pages).await? {
+            if let PageContent::Structure(piece) = page.content {
+                whole.custom_fields.extend(piece.custom_fields);
+                whole.custom_values.extend(piece.custom_values);
+                whole.tags.extend(piece.tags);
+                whole.users.extend(piece.users);
+                whole.pipelines.extend(piece.pipelines);
+                whole.unread.extend(piece.unread);
+            }
+        }
+        Ok(whole)
+    }
+
+    pub(super) async fn mapping(&self) -> Result<MappingReport, Interrupted> {
+        Ok(self.migrator.mapping_of(&self.migration).await?)
+    }
+
+    /// What was made, or shall be, in its order.
+    pub(super) async fn journal(&self) -> Result<Vec<Created>, Interrupted> {
+        Ok(self.migrator.journal_of(&self.migration.id).await?)
+    }
+
+    /// The target's ids of the source's structure, as far as they are known.
+    pub(super) async fn id_map(&self) -> Result<IdMap, Interrupted> {
+        let (report, journal) = (self.mapping().await?, self.journal().await?);
+        Ok(IdMap::new(&report, &journal, &self.source_structure().await?))
+    }
+}
+
+impl Migrator {
+    pub(super) async fn mapping_of(&self, migration: &Migration) -> Result<MappingReport, PortError> {
+        let mut whole = MappingReport::default();
+        for page in self.read_pages(&migration.id, PageKind::Mapping, migration.mapping).await? {
+            if let PageContent::Mapping(mut piece) = page.content {
+                for part in Part::ALL {
+                    whole.of_mut(part).append(piece.of_mut(part));
+                }
+                if page.number == 0 {
+                    whole.type_conflicts = piece.type_conflicts;
+                    whole.warnings = piece.warnings;
+                    whole.summary = piece.summary;
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    pub(super) async fn journal_of(&self, id: &MigrationId) -> Result<Vec<Created>, PortError> {
+        let pages = self.read_pages(id, PageKind::Journal, u32::MAX).await?;
+        let created = |page: MigrationPage| match page.content {
+            PageContent::Created(created) => Some(created),
+            _ => None,
+        };
+        Ok(pages.into_iter().filter_map(created).collect())
+    }
+
+    /// The first `count` pages of a kind.
+    pub(super) async fn read_pages(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        count: u32,
+    ) -> Result<Vec<MigrationPage>, PortError> {
+        let mut pages = Vec::new();
+        let mut from = 0;
+        while from < count {
+            let limit = AT_ONCE.min(count - from);
+            let read = self.store.pages(id, kind, from, limit).await?;
+            let is_last = read.len() < limit as usize;
+            from = read.last().map_or(count, |page| page.number + 1);
+            pages.extend(read.into_iter().filter(|page| page.number < count));
+            if is_last {
+                break;
+            }
+        }
+        Ok(pages)
+    }
+}
+
+/// `items` in pieces of which each fits a page.
+fn pieced<T: Serialize>(items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut pieces: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for item in items {
+        let size = serde_json::to_string(&item).map_or(0, |json| json.len()) + 1;
+        match pieces.last_mut() {
+            Some(piece) if size <= room => piece.push(item),
+            _ => {
+                room = MOST;
+                pieces.push(vec![item]);
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    pieces.into_iter()
+}

@@ -1,0 +1,149 @@
+//! Deleting what this migration created in the target, and only that: opportunities, contacts, then tags, values and
+//! fields. What was there before stays, as it is now.
+
+use std::collections::BTreeSet;
+
+use super::step::Step;
+use super::structure::is_unknown;
+use super::transfer::page_kind;
+use super::trouble::{Interrupted, Next};
+use crate::domain::{
+    Call, Created, GhlId, Kind, MigrationStatus, PageContent, PageKind, Part, Payload, Record, Side, Transferred,
+};
+use crate::usecase::DirectError;
+use crate::usecase::direct::DirectCalls;
+
+impl Step<'_> {
+    pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {
+        for kind in [Kind::Contact, Kind::Opportunity] {
+            self.look(kind).await?;
+        }
+        let under_way = self.migration.contacts.under_way() + self.migration.opportunities.under_way();
+        if under_way > 0 {
+            // What is in the outbox goes out first: it would be made anew after it was deleted.
+            self.save().await?;
+            return Ok(Next::Later(std::time::Duration::from_secs(10)));
+        }
+        let (engine, target) = (self.engine.clone(), self.migration.target.clone());
+        let calls = self.calls(&engine, &target, Side::Target).await?;
+        let deleted = self.delete_all(&calls).await;
+        calls.close().await?;
+        deleted?;
+        self.count_calls().await?;
+        self.migrator.store.release_target(&self.migration.target, &self.migration.id, true).await?;
+        Ok(Next::Stop(MigrationStatus::RolledBack, None))
+    }
+
+    async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
+        let before = self.ids_before(PageKind::TargetDeals, self.migration.target_deals.pages).await?;
+        while self.migration.reverted.deals < self.migration.opportunities.walk.pages {
+            self.delete_page(Kind::Opportunity, self.migration.reverted.deals, &before, calls).await?;
+            self.migration.reverted.deals += 1;
+            self.save().await?;
+        }
+        let before = self.ids_before(PageKind::TargetContacts, self.migration.target_contacts.pages).await?;
+        while self.migration.reverted.contacts < self.migration.contacts.walk.pages {
+            self.delete_page(Kind::Contact, self.migration.reverted.contacts, &before, calls).await?;
+            self.migration.reverted.contacts += 1;
+            self.save().await?;
+        }
+        self.delete_structure(calls).await
+    }
+
+    /// What the target had before.
+    async fn ids_before(&self, kind: PageKind, pages: u32) -> Result<BTreeSet<GhlId>, Interrupted> {
+        let mut ids = BTreeSet::new();
+        for page in self.migrator.read_pages(&self.migration.id, kind, pages).await? {
+            match page.content {
+                PageContent::ExistingContacts(contacts) => ids.extend(contacts.into_iter().map(|contact| contact.id)),
+                PageContent::Deals(deals) => ids.extend(deals.into_iter().map(|deal| deal.id)),
+                _ => {}
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn delete_page(
+        &mut self,
+        kind: Kind,
+        number: u32,
+        before: &BTreeSet<GhlId>,
+        calls: &DirectCalls<'_>,
+    ) -> Result<(), Interrupted> {
+        let Some(page) = self.transferred(kind, number).await?.filter(|page| !page.reverted) else {
+            return Ok(());
+        };
+        let mut done = self.migration.reverted.done;
+        for record in self.records(kind, &page).await?.into_values() {
+            let Some(id) = record.ghl_id.clone() else {
+                continue;
+            };
+            if before.contains(&id) {
+                done.kept += 1;
+            } else if delete(&deletion(&record, id), calls).await? {
+                match kind {
+                    Kind::Contact => done.contacts += 1,
+                    Kind::Opportunity => done.opportunities += 1,
+                }
+            } else {
+                done.failed += 1;
+            }
+        }
+        let page = Transferred { reverted: true, ..page };
+        self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
+        self.migration.reverted.done = done;
+        Ok(())
+    }
+
+    /// The last that was made goes first.
+    async fn delete_structure(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
+        let mut journal = self.journal().await?;
+        let source = self.source_structure().await?;
+        for part in [Part::CustomFields, Part::CustomValues, Part::Tags, Part::Pipelines] {
+            if journal.iter().any(|made| made.part == part && is_unknown(made)) {
+                self.adopt(part, &mut journal, &source, calls).await?;
+            }
+        }
+        for number in (0..journal.len()).rev().filter(|number| !journal[*number].deleted).collect::<Vec<_>>() {
+            let Some(id) = journal[number].id.clone() else {
+                continue;
+            };
+            match deletion_of(&journal[number], id) {
+                Some(call) if delete(&call, calls).await? => self.migration.reverted.done.structure += 1,
+                // GHL has no call for a pipeline.
+                _ => self.migration.reverted.done.failed += 1,
+            }
+            journal[number].deleted = true;
+            self.write_down(number, &journal).await?;
+            self.save().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Deletes one thing. Returns whether GHL let us.
+async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
+    match calls.call(call).await {
+        Ok(_) => Ok(true),
+        Err(DirectError::Failed(failure)) if !super::trouble::is_passing(&failure) && failure.status != Some(401) => {
+            Ok(false)
+        }
+        Err(error) => Err(Interrupted::Call { side: Side::Target, error }),
+    }
+}
+
+fn deletion(record: &Record, id: GhlId) -> Call {
+    match &record.payload {
+        Payload::Contact(_) => Call::DeleteContact(id),
+        Payload::Opportunity(deal) => Call::DeleteOpportunity { id, pipeline_id: deal.pipeline_id.clone() },
+    }
+}
+
+fn deletion_of(made: &Created, id: GhlId) -> Option<Call> {
+    match made.part {
+        Part::CustomFields => Some(Call::DeleteCustomField(id)),
+        Part::CustomValues => Some(Call::DeleteCustomValue(id)),
+        Part::Tags => Some(Call::DeleteTag(id)),
+        Part::Users | Part::Pipelines | Part::Stages => None,
+    }
+}

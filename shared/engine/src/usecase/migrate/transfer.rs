@@ -1,0 +1,202 @@
+//! Carrying records over: a page of the source at a time into the target's outbox, and never far ahead of what GHL has
+//! taken, so that a migration that is stopped stops soon.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::discover::{next_contacts, next_deals};
+use super::step::Step;
+use super::trouble::{Interrupted, Next};
+use crate::domain::{
+    GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
+    RemoteContact, RemoteDeal, Side, Transfer, Transferred,
+};
+use crate::policy::{IdMap, carry_contact, carry_deal};
+use crate::ports::Loaded;
+use crate::usecase::direct::DirectCalls;
+
+/// Records that may be under way, at least; more for large groups.
+const UNDER_WAY: u64 = 500;
+
+/// What becomes of the records of a page.
+#[derive(Default)]
+struct Prepared {
+    puts: Vec<PutRecord>,
+    page: Transferred,
+}
+
+impl Step<'_> {
+    pub(super) async fn contacts(&mut self) -> Result<Next, Interrupted> {
+        self.transfer(Kind::Contact).await
+    }
+
+    pub(super) async fn opportunities(&mut self) -> Result<Next, Interrupted> {
+        let settings = self.migrator.settings_of(&self.migration).await?;
+        if settings.skip_opportunities {
+            self.migration.opportunities.skipped = self.migration.source_deals.seen;
+            return Ok(Next::Advance);
+        }
+        self.transfer(Kind::Opportunity).await
+    }
+
+    async fn transfer(&mut self, kind: Kind) -> Result<Next, Interrupted> {
+        self.look(kind).await?;
+        let settings = self.migrator.settings_of(&self.migration).await?;
+        let room = UNDER_WAY.max(u64::from(settings.batch_size) * 10);
+        let transfer = self.state_of(kind);
+        if transfer.is_done() {
+            return Ok(Next::Advance);
+        }
+        if !transfer.walk.done && transfer.under_way() < room {
+            let ids = self.id_map().await?;
+            let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
+            let (engine, source) = (self.engine.clone(), self.migration.source.clone());
+            let calls = self.calls(&engine, &source, Side::Source).await?;
+            let carried = self.carry_pages(kind, &settings, room, &ids, &lists, &calls).await;
+            calls.close().await?;
+            carried?;
+        }
+        self.save().await?;
+        Ok(Next::Later(self.pause_before_look(kind).await?))
+    }
+
+    pub(super) fn state_of(&mut self, kind: Kind) -> &mut Transfer {
+        match kind {
+            Kind::Contact => &mut self.migration.contacts,
+            Kind::Opportunity => &mut self.migration.opportunities,
+        }
+    }
+
+    /// Reads pages and puts their records, as long as there is room.
+    async fn carry_pages(
+        &mut self,
+        kind: Kind,
+        settings: &MigrationSettings,
+        room: u64,
+        ids: &IdMap,
+        lists: &[Option<GhlId>],
+        calls: &DirectCalls<'_>,
+    ) -> Result<(), Interrupted> {
+        while self.migration.status.is_active() {
+            let transfer = self.state_of(kind);
+            if transfer.walk.done || transfer.under_way() >= room {
+                return Ok(());
+            }
+            let mut walk = transfer.walk.clone();
+            let prepared = match kind {
+                Kind::Contact => self.prepare_contacts(next_contacts(&mut walk, calls, Side::Source).await?, ids),
+                Kind::Opportunity => {
+                    let deals = next_deals(&mut walk, lists, calls, Side::Source).await?;
+                    self.prepare_deals(deals, ids).await?
+                }
+            };
+            let number = walk.pages - 1;
+            self.put_in_groups(&prepared.puts, settings).await?;
+            let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
+            let page = Transferred { is_final: put == 0, ..prepared.page };
+            self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
+            let transfer = self.state_of(kind);
+            transfer.walk = walk;
+            transfer.skipped += not_put as u64;
+            if put > 0 {
+                transfer.open.push(OpenPage { number, open: u32::try_from(put).unwrap_or(u32::MAX), accepted: 0 });
+            }
+            transfer.idle = 0;
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    fn prepare_contacts(&self, contacts: Vec<RemoteContact>, ids: &IdMap) -> Prepared {
+        let mut prepared = Prepared::default();
+        for contact in contacts {
+            let id = self.migration.record_id(&contact.id);
+            match (carry_contact(&contact.content, ids), id) {
+                (Ok(carried), Some(id)) => {
+                    prepared.puts.push(self.put_of(id, Payload::Contact(carried.content)));
+                    prepared.page.put.push(contact.id);
+                }
+                (Ok(_), None) => prepared.page.not_put.push((contact.id, "its id is too long".to_owned())),
+                (Err(reason), _) => prepared.page.not_put.push((contact.id, reason)),
+            }
+        }
+        prepared
+    }
+
+    /// An opportunity goes with its contact's record, and waits for it.
+    async fn prepare_deals(&self, deals: Vec<RemoteDeal>, ids: &IdMap) -> Result<Prepared, Interrupted> {
+        let contact_of = |deal: &RemoteDeal| {
+            let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
+            self.migration.key(Kind::Contact, &contact)
+        };
+        let known = self.known(deals.iter().filter_map(contact_of).collect()).await?;
+        let mut prepared = Prepared::default();
+        for deal in deals {
+            let contact = contact_of(&deal).filter(|key| known.contains(key));
+            let carried = match (contact, self.migration.record_id(&deal.id)) {
+                (Some(contact), Some(id)) => {
+                    carry_deal(&deal.content, contact.id, ids).map(|carried| (id, carried.content))
+                }
+                _ => Err("its contact is not among those that were carried over".to_owned()),
+            };
+            match carried {
+                Ok((id, content)) => {
+                    prepared.puts.push(self.put_of(id, Payload::Opportunity(content)));
+                    prepared.page.put.push(deal.id);
+                }
+                Err(reason) => prepared.page.not_put.push((deal.id, reason)),
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Which of these records there are.
+    async fn known(&self, keys: BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, Interrupted> {
+        let keys: Vec<RecordKey> = keys.into_iter().collect();
+        let loaded = self.engine.ports().outbox.load(&self.migration.target, &keys).await?;
+        let key = |loaded: Loaded| match loaded {
+            Loaded::Record(record) => record.key,
+            Loaded::Damaged { key, .. } => key,
+        };
+        Ok(loaded.into_iter().map(key).collect())
+    }
+
+    fn put_of(&self, id: crate::domain::RecordId, payload: Payload) -> PutRecord {
+        let location_id = self.migration.target.clone();
+        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None }
+    }
+
+    /// Puts them, `batch_size` at once, with a rest between two groups.
+    async fn put_in_groups(&self, puts: &[PutRecord], settings: &MigrationSettings) -> Result<(), Interrupted> {
+        let clock = &self.engine.ports().clock;
+        for (number, group) in puts.chunks(settings.batch_size.max(1) as usize).enumerate() {
+            if number > 0 {
+                clock.sleep_until(clock.now() + settings.delay()).await;
+            }
+            let put = self.engine.put_and_start(group).await;
+            if let Some(error) = put.items.into_iter().find_map(Result::err) {
+                return Err(Interrupted::Port(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to leave GHL to it.
+    async fn pause_before_look(&mut self, kind: Kind) -> Result<Duration, Interrupted> {
+        let settings = self.engine.ports().directory.location(&self.migration.target).await?;
+        let rate = settings.map_or(10.0, |settings| settings.pace.rate());
+        let transfer = self.state_of(kind);
+        // Two calls a record, and half of them should be over by then.
+        let seconds = (transfer.under_way() as f64 / rate).clamp(2.0, 15.0);
+        // What rests after a failure rests longer each time.
+        let patience = 1u32 << transfer.idle.min(6);
+        Ok(Duration::from_secs_f64(seconds).saturating_mul(patience).min(Duration::from_secs(120)))
+    }
+}
+
+pub(super) fn page_kind(kind: Kind) -> PageKind {
+    match kind {
+        Kind::Contact => PageKind::Contact,
+        Kind::Opportunity => PageKind::Opportunity,
+    }
+}
