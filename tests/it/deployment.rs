@@ -108,6 +108,14 @@ impl Deployment {
 
     /// Invokes the scheduled function.
     pub(crate) async fn tick(&self, event: Value) -> Result<TickReport, SchedulerError> {
+        match self.schedule(event).await? {
+            scheduler::Done::Ticked(report) => Ok(report),
+            asked @ scheduler::Done::Asked { .. } => panic!("{asked:?} is no tick"),
+        }
+    }
+
+    /// Hands `event` to the scheduler.
+    pub(crate) async fn schedule(&self, event: Value) -> Result<scheduler::Done, SchedulerError> {
         scheduler::handle(&self.engine, LambdaEvent::new(event, context())).await
     }
 

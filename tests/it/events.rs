@@ -16,7 +16,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 13] = [
+const SAMPLES: [(&str, &str); 15] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -26,9 +26,11 @@ const SAMPLES: [(&str, &str); 13] = [
     ("consumer-malformed", include_str!("../../events/consumer-malformed.json")),
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
+    ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
     ("scheduler", include_str!("../../events/scheduler.json")),
     ("scheduler-empty", include_str!("../../events/scheduler-empty.json")),
     ("scheduler-location", include_str!("../../events/scheduler-location.json")),
+    ("scheduler-reconcile", include_str!("../../events/scheduler-reconcile.json")),
     ("scheduler-sqs", include_str!("../../events/scheduler-sqs.json")),
 ];
 
@@ -73,7 +75,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
         let event = sample(name);
         let is_refused = match name.split('-').next() {
             Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
-            Some("scheduler") => matches!(deployment.tick(event).await, Err(SchedulerError::Event { .. })),
+            Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
             _ => panic!("which function is {name} for?"),
         };
         assert_eq!(is_refused, other_kind.contains(&name), "{name}");
@@ -321,6 +323,7 @@ async fn a_location_that_is_not_enabled_is_not_started() {
     let tick = |event| scheduler::handle(&disabled, LambdaEvent::new(event, context()));
     let refused = tick(sample("scheduler-location")).await.unwrap_err();
     assert!(matches!(&refused, SchedulerError::NotEnabled(id) if id.as_str() == LOCATION), "{refused:?}");
-    assert_eq!(tick(json!({})).await.unwrap().started, 0);
+    let scheduler::Done::Ticked(swept) = tick(json!({})).await.unwrap() else { panic!("that is a tick") };
+    assert_eq!(swept.started, 0);
     assert_eq!(deployment.due().await.len(), 1, "it stays due");
 }

@@ -14,6 +14,7 @@ mod flow;
 mod intermediary;
 mod logs;
 mod permissions;
+mod reconcile;
 mod records;
 mod signing;
 mod stores;

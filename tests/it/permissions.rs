@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context};
+use crate::reconcile;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
 use crate::webhooks;
@@ -177,17 +178,20 @@ async fn keep_secret(secret: &str) -> String {
 
 /// It finds work by the tick, by the sweep, and where it is told to.
 async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
-    for (number, event) in [json!({ "detail-type": "Scheduled Event" }), json!({}), json!({ "location_id": LOCATION })]
-        .into_iter()
-        .enumerate()
-    {
+    let events = [
+        json!({ "detail-type": "Scheduled Event" }),
+        json!({}),
+        json!({ "location_id": LOCATION }),
+        json!({ "source": "ghl-sync.reconcile" }),
+    ];
+    for (number, event) in events.into_iter().enumerate() {
         deployment.put(&contacts(number + 1)).await;
         scheduler::handle(engine, LambdaEvent::new(event, context())).await.unwrap();
     }
 }
 
 /// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
-/// token from elsewhere.
+/// token from elsewhere; and it reconciles.
 async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
     let records = contacts(3);
     deployment.put(&records).await;
@@ -199,6 +203,7 @@ async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2
     let event = LambdaEvent::new(by_hand(&records[2..]), context());
     consumer::handle(&of_the_rest, event).await.unwrap();
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
+    consumer::handle(&reconcile::in_a_minute(&of_the_rest), reconcile::asked()).await.unwrap();
 }
 
 /// It stores what is told of a record, and switches a location.

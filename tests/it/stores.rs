@@ -76,7 +76,8 @@ async fn a_tick_without_sqs_counts_what_it_could_not_start() {
     let deployment = Deployment::start().await;
     deployment.put(&contacts(1)).await;
     let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_SQS", NOWHERE), ("BATCH_QUEUE_URL", NOWHERE)]);
-    let report = scheduler::handle(&cut_off, LambdaEvent::new(json!({}), context())).await.unwrap();
+    let done = scheduler::handle(&cut_off, LambdaEvent::new(json!({}), context())).await.unwrap();
+    let scheduler::Done::Ticked(report) = done else { panic!("{done:?}") };
     assert_eq!((report.looked_at, report.started, report.failed), (1, 0, 1));
     assert_eq!(deployment.due().await.len(), 1);
 }

@@ -1,10 +1,10 @@
 //! The queue's function: sends batches of records to GoHighLevel.
 //!
-//! A message that is a batch is always done with, whatever became of its records: those that were not sent are still
+//! Some messages ask for a location to be reconciled instead. A message that is a batch is always done with, whatever became of its records: those that were not sent are still
 //! due. Only a message that is no batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
-use ghl_sync_engine::domain::{Batch, BatchError, EpochMs, Holder};
+use ghl_sync_engine::domain::{BatchError, EpochMs, Holder, Message};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -65,10 +65,13 @@ async fn handle_message(
     index: usize,
     context: &Context,
 ) -> Result<(), BatchError> {
-    let batch = Batch::from_json(message.body.as_deref().unwrap_or_default())?;
+    let message = Message::from_json(message.body.as_deref().unwrap_or_default())?;
     let invocation =
         Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
-    engine.sync_batch(&batch, &invocation).await;
+    match message {
+        Message::Batch(batch) => drop(engine.sync_batch(&batch, &invocation).await),
+        Message::Reconcile(location) => drop(engine.reconcile(&location, &invocation).await),
+    }
     Ok(())
 }
 

@@ -2,12 +2,17 @@
 //!
 //! It takes the event of an EventBridge schedule; `{"sweep": true}`, which a slower schedule sends, to look at every
 //! enabled location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
+//!
+//! With `{"source": "ghl-sync.reconcile"}`, which a third schedule sends, it asks the consumer to reconcile all enabled
+//! locations; with a `location_id` beside it, by hand, that one.
+
+use std::time::Duration;
 
 use ghl_sync_engine::domain::LocationId;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
 use lambda_runtime::LambdaEvent;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
@@ -16,7 +21,7 @@ use tracing::{Instrument, info_span};
 pub enum SchedulerError {
     /// The event is not one of ours.
     #[error(
-        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}} or {{\"location_id\": \"…\"}}; it got {found}"
+        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}}; it got {found}"
     )]
     Event {
         /// What it got, by its shape.
@@ -33,27 +38,49 @@ pub enum SchedulerError {
     Port(#[from] PortError),
 }
 
-/// Does one tick.
+/// What an event brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Done {
+    /// A tick.
+    Ticked(TickReport),
+    /// Locations were asked to reconcile.
+    Asked {
+        /// How many.
+        asked_to_reconcile: u32,
+    },
+}
+
+/// Does what the event asks for: a tick, mostly.
 ///
 /// # Errors
 /// When the event is not understood, or not even the list of scopes can be read.
-pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<TickReport, SchedulerError> {
+pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<Done, SchedulerError> {
     let context = &event.context;
     let span = info_span!("tick", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     tick(engine, event.payload).instrument(span).await
 }
 
-async fn tick(engine: &Engine, event: Value) -> Result<TickReport, SchedulerError> {
+async fn tick(engine: &Engine, event: Value) -> Result<Done, SchedulerError> {
     match what(event)? {
-        What::Tick { sweep } => Ok(engine.tick(sweep).await?),
-        What::Location(location) => start(engine, location).await,
+        What::Tick { sweep } => Ok(Done::Ticked(engine.tick(sweep).await?)),
+        What::Location(location) => start(engine, location).await.map(Done::Ticked),
+        What::Reconcile(None) => Ok(Done::Asked { asked_to_reconcile: engine.ask_to_reconcile_all().await? }),
+        What::Reconcile(Some(location)) => {
+            engine.ports().queue.ask_to_reconcile(&location, Duration::ZERO).await?;
+            Ok(Done::Asked { asked_to_reconcile: 1 })
+        }
     }
 }
+
+/// How the schedule of reconciling calls itself.
+const RECONCILE: &str = "ghl-sync.reconcile";
 
 /// What an event asks for.
 enum What {
     Tick { sweep: bool },
     Location(LocationId),
+    Reconcile(Option<LocationId>),
 }
 
 fn what(event: Value) -> Result<What, SchedulerError> {
@@ -62,6 +89,8 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     struct ByHand {
         location_id: Option<LocationId>,
         sweep: Option<bool>,
+        /// [`RECONCILE`], if it is there.
+        source: Option<String>,
     }
     let fields = match &event {
         Value::Null => return Ok(What::Tick { sweep: true }),
@@ -71,11 +100,15 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
         return Ok(What::Tick { sweep: false });
     }
+    let is_reconcile = fields.get("source").and_then(Value::as_str) == Some(RECONCILE);
     let ours = ["location_id", "sweep"];
-    if !fields.is_empty() && !ours.iter().any(|field| fields.contains_key(*field)) {
+    if !fields.is_empty() && !is_reconcile && !ours.iter().any(|field| fields.contains_key(*field)) {
         return Err(SchedulerError::Event { found: shape(&event) });
     }
-    let ByHand { location_id, sweep } = serde_json::from_value(event).map_err(SchedulerError::Field)?;
+    let ByHand { location_id, sweep, source } = serde_json::from_value(event).map_err(SchedulerError::Field)?;
+    if source.as_deref() == Some(RECONCILE) {
+        return Ok(What::Reconcile(location_id));
+    }
     Ok(location_id.map_or(What::Tick { sweep: sweep.unwrap_or(true) }, What::Location))
 }
 

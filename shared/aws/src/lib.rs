@@ -9,6 +9,7 @@
 //! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
 //! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
 
+mod bookmarks;
 mod client;
 mod counters;
 mod dead_letters;
@@ -27,6 +28,7 @@ pub mod tables;
 mod token_store;
 mod usage;
 
+pub use bookmarks::DynamoBookmarks;
 pub use client::AwsConfig;
 pub use counters::DynamoCounters;
 pub use dead_letters::SqsDeadLetters;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
-use ghl_sync_engine::domain::Batch;
+use ghl_sync_engine::domain::{Batch, LocationId, Message};
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 
 use crate::usage::{Purpose, Usage};
@@ -40,12 +40,22 @@ impl BatchQueue for SqsBatchQueue {
     /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
     /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
+        self.send_body(batch.to_json(), delay).await
+    }
+
+    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        self.send_body(Message::Reconcile(location.clone()).to_json(), delay).await
+    }
+}
+
+impl SqsBatchQueue {
+    async fn send_body(&self, body: String, delay: Duration) -> Result<(), PortError> {
         let failed = |source| PortError { action: Purpose::QueueSend.as_str(), source };
         let mut message = self
             .client
             .send_message()
             .queue_url(&self.queue_url)
-            .message_body(batch.to_json())
+            .message_body(body)
             .delay_seconds(whole_seconds(delay));
         if let Some(header) = (self.trace_header)() {
             let value = MessageSystemAttributeValue::builder().data_type("String").string_value(header).build();

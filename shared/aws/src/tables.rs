@@ -51,6 +51,10 @@ pub mod record {
     pub const FAILED_AT: &str = "failed_at";
     /// The request that a dry run would have sent.
     pub const DRY_RUN: &str = "dry_run";
+    /// Hash of what GHL said when reconciling made the record due again.
+    pub const OVERRULED: &str = "overruled";
+    /// When the content was changed in GHL that superseded the record, while that content stands.
+    pub const SUPERSEDED_AT: &str = "superseded_at";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.
@@ -59,6 +63,8 @@ pub mod record {
     pub const DUE_INDEX: &str = "due";
     /// Index of the failed records of a location, oldest failure first.
     pub const FAILED_INDEX: &str = "failed";
+    /// Index of the records that GHL knows, by location and GHL's id.
+    pub const GHL_INDEX: &str = "ghl";
 }
 
 /// Attributes of what GHL told last of its records: items of the records table, too, with sort key `ghl#kind#GHL id`.
@@ -81,7 +87,7 @@ pub mod known {
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
     /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
-    /// `webhook#id` of a webhook that was seen, or `installation#location`.
+    /// `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
     pub const PK: &str = "pk";
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";
@@ -113,6 +119,8 @@ pub mod state {
     pub const INSTALLED: &str = "installed";
     /// Since when, by GHL's clock.
     pub const INSTALLED_AT: &str = "installed_at";
+    /// How far the location's changes were read, as JSON.
+    pub const BOOKMARK: &str = "bookmark";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
     /// Index of the gates of a shard by the time to look at them.
@@ -137,6 +145,10 @@ pub const RECORDS: TableSpec = TableSpec {
                 partition: Attribute::Text(record::FAILED_PK),
                 sort: Some(Attribute::Number(record::FAILED_AT)),
             },
+        },
+        IndexSpec {
+            name: record::GHL_INDEX,
+            key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::GHL_ID)) },
         },
     ],
     ttl: None,

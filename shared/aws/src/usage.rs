@@ -42,6 +42,10 @@ pub enum Purpose {
     OutboxFailed,
     /// Giving a failed record another chance.
     OutboxReplay,
+    /// Finding records by GHL's id.
+    OutboxOfGhlId,
+    /// Writing what reconciling decided about a record.
+    OutboxResolve,
     /// Reading what is set for a location.
     SettingsLoad,
     /// Setting something for a location.
@@ -62,6 +66,10 @@ pub enum Purpose {
     KnownReplace,
     /// Reading what GHL told of a record.
     KnownLoad,
+    /// Reading how far a location's changes were read.
+    BookmarkFind,
+    /// Keeping that.
+    BookmarkKeep,
     /// Remembering that a webhook was seen.
     WebhookRemember,
     /// Taking note that the app was installed or removed.
@@ -94,7 +102,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 29] = [
+    pub const ALL: [Purpose; 33] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -110,6 +118,8 @@ impl Purpose {
         Purpose::OutboxCount,
         Purpose::OutboxFailed,
         Purpose::OutboxReplay,
+        Purpose::OutboxOfGhlId,
+        Purpose::OutboxResolve,
         Purpose::SettingsLoad,
         Purpose::SettingsStore,
         Purpose::SettingsRegister,
@@ -120,6 +130,8 @@ impl Purpose {
         Purpose::DeadLetters,
         Purpose::KnownReplace,
         Purpose::KnownLoad,
+        Purpose::BookmarkFind,
+        Purpose::BookmarkKeep,
         Purpose::WebhookRemember,
         Purpose::InstallationNote,
         Purpose::TokenLoad,
@@ -145,6 +157,8 @@ impl Purpose {
             Purpose::OutboxCount => "outbox.count",
             Purpose::OutboxFailed => "outbox.failed",
             Purpose::OutboxReplay => "outbox.replay",
+            Purpose::OutboxOfGhlId => "outbox.of_ghl_id",
+            Purpose::OutboxResolve => "outbox.resolve",
             Purpose::SettingsLoad => "settings.load",
             Purpose::SettingsStore => "settings.store",
             Purpose::SettingsRegister => "settings.register",
@@ -155,6 +169,8 @@ impl Purpose {
             Purpose::DeadLetters => "dead_letters.depth",
             Purpose::KnownReplace => "known.replace",
             Purpose::KnownLoad => "known.load",
+            Purpose::BookmarkFind => "bookmarks.find",
+            Purpose::BookmarkKeep => "bookmarks.keep",
             Purpose::WebhookRemember => "webhooks.remember",
             Purpose::InstallationNote => "installations.note",
             Purpose::TokenLoad => "tokens.load",
@@ -174,6 +190,8 @@ impl Purpose {
             | Purpose::OutboxCount
             | Purpose::OutboxFailed
             | Purpose::OutboxReplay
+            | Purpose::OutboxOfGhlId
+            | Purpose::OutboxResolve
             | Purpose::KnownReplace
             | Purpose::KnownLoad => Store::Records,
             Purpose::GateLoad
@@ -189,6 +207,8 @@ impl Purpose {
             | Purpose::CountersAdd
             | Purpose::CountersRead
             | Purpose::Tick
+            | Purpose::BookmarkFind
+            | Purpose::BookmarkKeep
             | Purpose::WebhookRemember
             | Purpose::InstallationNote
             | Purpose::TokenLoad
@@ -208,6 +228,8 @@ impl Purpose {
             | Purpose::FleetLoad
             | Purpose::OutboxCount
             | Purpose::OutboxFailed
+            | Purpose::OutboxOfGhlId
+            | Purpose::BookmarkFind
             | Purpose::SettingsLoad
             | Purpose::SettingsList
             | Purpose::CountersRead
@@ -217,6 +239,8 @@ impl Purpose {
             Purpose::OutboxPut
             | Purpose::OutboxSettle
             | Purpose::OutboxQuarantine
+            | Purpose::OutboxResolve
+            | Purpose::BookmarkKeep
             | Purpose::GateReplace
             | Purpose::GateKick
             | Purpose::FleetReplace
@@ -238,9 +262,15 @@ impl Purpose {
 ///
 /// Requests are counted as they go out, each attempt of the SDK's retries included. Capacity units are those that
 /// DynamoDB reported: it reports none for a request whose condition did not hold, though it charges for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Usage {
     counters: [Counter; Purpose::ALL.len()],
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Usage { counters: std::array::from_fn(|_| Counter::default()) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -310,9 +340,15 @@ impl Intercept for CountAttempts {
 }
 
 /// Counts at one moment, or between two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     counts: [Count; Purpose::ALL.len()],
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Snapshot { counts: std::array::from_fn(|_| Count::default()) }
+    }
 }
 
 /// Requests and their capacity units.

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Api, Batch, Call, ContentHash, CredentialsRef, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState, LocationId,
-    LocationSettings, OAuthGrant, Outcome, Priority, PutRecord, Record, RecordKey, Reply, ScopeId, Secret,
-    SettingsOverlay,
+    Api, Batch, Bookmark, Call, ContentHash, CredentialsRef, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState,
+    LocationId, LocationSettings, OAuthGrant, Outcome, Priority, PutRecord, Record, RecordKey, Reply, Resolution,
+    ScopeId, Secret, SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry, TokenError};
 
@@ -111,6 +111,14 @@ pub trait Outbox: Send + Sync {
     /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
     /// whether it did.
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
+    /// The records of `location` that GHL knows by this id: one, or more if GHL took several for the same contact.
+    /// Eventually consistent.
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError>;
+
+    /// Writes down what reconciling has decided about `record`, if it still is due, or not due, in this version.
+    /// Returns whether it did.
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError>;
 }
 
 /// A number that was counted up to a cap.
@@ -275,6 +283,9 @@ pub trait FleetStore: Send + Sync {
 pub trait BatchQueue: Send + Sync {
     /// Sends `batch`, to be received after `delay` (at most [`MAX_DELAY`], in whole seconds).
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError>;
+
+    /// Asks for `location` to be reconciled, after `delay` likewise.
+    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError>;
 }
 
 /// The longest delay of a message (SQS: 15 minutes).
@@ -403,6 +414,16 @@ pub trait KnownStates: Send + Sync {
 
     /// Remembers `event` until `until` at least; false if it was remembered already. One write.
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError>;
+}
+
+/// How far reconciling has read the changes of each location.
+#[async_trait]
+pub trait Bookmarks: Send + Sync {
+    /// Where to go on; `None` if the location was never read.
+    async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError>;
+
+    /// Keeps `bookmark` in place of the one before.
+    async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError>;
 }
 
 /// What [`KnownStates::replace`] did.

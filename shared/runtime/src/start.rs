@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_aws::{
-    AwsSecrets, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, DynamoTokenStore,
-    SqsBatchQueue, SqsDeadLetters, Usage,
+    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoKnownStates, DynamoOutbox,
+    DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters, Usage,
 };
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{AccessTokens, Engine, Ports, TokenPorts};
@@ -64,6 +64,9 @@ impl Runtime {
         };
         let tokens = AccessTokens::new(tokens, crate::accounts::this_process(), config.engine.clock_skew);
         let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
+        let known =
+            DynamoKnownStates::new(dynamodb.clone(), config.records_table.clone(), state.clone(), usage.clone());
+        let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
         let ports = Ports {
             clock: Arc::new(SystemClock),
             dice: Arc::new(FastDice),
@@ -74,6 +77,8 @@ impl Runtime {
             queue: Arc::new(queue),
             directory: locations,
             counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
+            known: Arc::new(known),
+            bookmarks: Arc::new(bookmarks),
             dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queue_url, usage.clone())),
             meter,
         };

@@ -64,7 +64,7 @@ pub(crate) struct Story {
     pub(crate) kind: &'static str,
     /// Your own id of it.
     pub(crate) id: String,
-    /// Where it stands: `due`, `waiting`, `accepted`, `failed` or `dry_run`.
+    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
     #[schema(example = "due")]
     pub(crate) state: &'static str,
     /// Grows with every put that changed something; 0 if the record cannot be read.
@@ -84,6 +84,8 @@ pub(crate) struct Story {
     pub(crate) due_at: Option<Time>,
     /// When it failed for good; null when it has not.
     pub(crate) failed_at: Option<Time>,
+    /// When the content was changed in GHL that superseded it; null while none has.
+    pub(crate) superseded_at: Option<Time>,
     /// Batches in which it failed in a way that counts.
     pub(crate) attempts: u32,
     /// What went wrong last.
@@ -142,6 +144,7 @@ impl From<RecordStory> for Story {
             put_at: Time::maybe(story.put_at),
             due_at: Time::maybe(story.due_at),
             failed_at: Time::maybe(story.failed_at),
+            superseded_at: Time::maybe(story.superseded_at),
             attempts: story.attempts,
             last_error: story.last_error.map(RecordError::from),
             errors: story.errors.into_iter().map(RecordError::from).collect(),

@@ -31,6 +31,8 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         accepted_at: time(record::ACCEPTED_AT)?,
         failed_at: if item.contains_key(record::FAILED_PK) { time(record::FAILED_AT)? } else { None },
         dry_run: fields.optional_text(record::DRY_RUN)?.map(str::to_owned),
+        overruled: fields.optional_parsed(record::OVERRULED)?,
+        superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
     })
 }

@@ -3,6 +3,7 @@
 mod failed;
 mod item;
 mod load;
+mod resolution;
 mod settlement;
 
 use std::collections::HashMap;
@@ -12,7 +13,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::domain::{
-    EpochMs, ErrorCode, FailedCursor, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+    EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+    Resolution,
 };
 use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
@@ -139,9 +141,21 @@ impl Outbox for DynamoOutbox {
         let replayed = self.table.update(Purpose::OutboxReplay, key, failed::replay_update(record, now)).await?;
         Ok(matches!(replayed, Updated::Written))
     }
+
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
+        resolution::of_ghl_id(&self.table, location, ghl_id).await
+    }
+
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let update = resolution::update(record, resolution, now);
+        let resolved = self.table.update(Purpose::OutboxResolve, key, update).await?;
+        Ok(matches!(resolved, Updated::Written))
+    }
 }
 
-/// The record, one version on and due now, unless GHL has accepted this content as the record's last version.
+/// The record, one version on and due now, unless GHL has accepted this content as the record's last version, or has
+/// superseded it.
 ///
 /// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
 /// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
@@ -156,8 +170,9 @@ fn put_update(put: &PutRecord, now: EpochMs) -> Update {
         .set(record::UPDATED_AT, number(now.0))
         .set_once(record::CREATED_AT, number(now.0))
         .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
-        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN])
+        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
         .only_if("NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))")
+        .only_if("NOT (attribute_exists(#superseded_at) AND #payload = :payload)")
         .with(":hash", text(put.payload.hash().to_string()))
 }
 

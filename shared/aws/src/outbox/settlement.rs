@@ -22,7 +22,7 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
             .set(record::ATTEMPTS, number(0))
             .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
             .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
-            .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN]),
+            .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::SUPERSEDED_AT]),
         Outcome::Failed { error, ghl_id } => update
             .only_if("attribute_exists(#due_pk) OR #failed_at = :failed_at")
             .set(record::FAILED_PK, text(sent.location_id.as_str()))

@@ -23,6 +23,8 @@ mod put;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod servers;

@@ -159,6 +159,7 @@ pub struct ContactRef {
 
 /// A page's end, to go on from; opaque to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PageCursor(pub String);
 
 impl Call {

@@ -44,6 +44,12 @@ impl Marker {
         hex.is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
+    /// `source` without the marker of any record.
+    #[must_use]
+    pub fn taken_out_of(source: &str) -> String {
+        source.split_whitespace().filter(|word| !Marker::is_one(word)).collect::<Vec<_>>().join(" ")
+    }
+
     /// The marker as it is written and searched for.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -81,5 +87,12 @@ mod tests {
             assert!(marker("contact#1").is_in(&marked) && !marker("contact#2").is_in(&marked));
             assert!(marked.split(' ').filter(|word| Marker::is_one(word)).count() == 1);
         }
+    }
+
+    #[test]
+    fn a_source_is_what_it_was_before_the_marker() {
+        let marked = marker("contact#a").on(&Contact { source: Some("Trade  Fair".to_owned()), ..Contact::default() });
+        assert_eq!(Marker::taken_out_of(&marked.source.unwrap()), "Trade Fair");
+        assert_eq!(Marker::taken_out_of("ghlsync by hand"), "ghlsync by hand");
     }
 }

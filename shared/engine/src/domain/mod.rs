@@ -7,10 +7,12 @@ mod credentials;
 mod endpoint;
 mod ids;
 mod marker;
+mod message;
 mod migration;
 mod opportunity;
 mod outcome;
 mod payload;
+mod reconcile;
 mod record;
 mod remote;
 mod settings;
@@ -32,6 +34,7 @@ pub use ids::{
     EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
 };
 pub use marker::Marker;
+pub use message::Message;
 pub use migration::{
     Account, AuditEntry, CallCount, Choice, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast,
     How, KindForecast, KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport,
@@ -44,6 +47,7 @@ pub use migration::{
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};
+pub use reconcile::{Bookmark, Resolution};
 pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};

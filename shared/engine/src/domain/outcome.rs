@@ -61,7 +61,7 @@ impl fmt::Display for ErrorCode {
 }
 
 /// Errors of a record that are remembered, and shown.
-pub const REMEMBERED_ERRORS: usize = 5;
+pub(super) const REMEMBERED_ERRORS: usize = 5;
 /// Longest message of an error that is not the last one, in characters.
 const SHORT_MESSAGE: usize = 300;
 

@@ -136,10 +136,14 @@ pub struct Record {
     pub dry_run: Option<String>,
     /// The record whose GHL id it waits for.
     pub waits_for: Option<RecordKey>,
+    /// Hash of what GHL said in its fields when reconciling made it due again.
+    pub overruled: Option<ContentHash>,
+    /// When GHL's content was changed that superseded it, while that content stands.
+    pub superseded_at: Option<EpochMs>,
 }
 
 impl Record {
-    /// The last errors, newest first, at most [`REMEMBERED_ERRORS`], in short. They outlive the acceptance that ended
+    /// The last errors, newest first, at most five, in short. They outlive the acceptance that ended
     /// them, and go with the next one that met none.
     #[must_use]
     pub fn errors(&self) -> Vec<LastError> {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::domain::{
-    Contact, CustomField, EpochMs, KnownState, Opportunity, Payload, RemoteContent, RemoteOpportunity,
-};
+use crate::domain::{Contact, EpochMs, KnownState, Marker, Opportunity, Payload, RemoteContent, RemoteOpportunity};
 
 /// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
 const EARLY: Duration = Duration::from_secs(15);
 /// The event of a write happens this long after we have its answer, at most.
 const LATE: Duration = Duration::from_secs(60);
+
+/// Digits of a phone number that are compared: those before them are the country's.
+const NATIONAL_DIGITS: usize = 10;
 
 /// Where a known state came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,30 +38,48 @@ pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> O
 }
 
 fn contact_shows(theirs: &Contact, ours: &Contact) -> bool {
+    in_our_fields(ours, theirs) == in_our_fields(ours, ours)
+}
+
+/// What `contact` says in the fields that `ours` names, in the form in which contacts are compared.
+pub(super) fn in_our_fields(ours: &Contact, contact: &Contact) -> Vec<String> {
+    let full_name = full_name(contact);
+    let source = contact.source.as_deref().map(Marker::taken_out_of);
     let texts = [
-        (&ours.first_name, &theirs.first_name),
-        (&ours.last_name, &theirs.last_name),
-        (&ours.name, &theirs.name),
-        (&ours.email, &theirs.email),
-        (&ours.address1, &theirs.address1),
-        (&ours.city, &theirs.city),
-        (&ours.state, &theirs.state),
-        (&ours.postal_code, &theirs.postal_code),
-        (&ours.website, &theirs.website),
-        (&ours.source, &theirs.source),
-        (&ours.country, &theirs.country),
-        (&ours.company_name, &theirs.company_name),
-        (&ours.assigned_to, &theirs.assigned_to),
+        (&ours.first_name, contact.first_name.as_deref()),
+        (&ours.last_name, contact.last_name.as_deref()),
+        (&ours.name, full_name.as_deref()),
+        (&ours.email, contact.email.as_deref()),
+        (&ours.address1, contact.address1.as_deref()),
+        (&ours.city, contact.city.as_deref()),
+        (&ours.state, contact.state.as_deref()),
+        (&ours.postal_code, contact.postal_code.as_deref()),
+        (&ours.website, contact.website.as_deref()),
+        (&ours.source, source.as_deref()),
+        (&ours.country, contact.country.as_deref()),
+        (&ours.company_name, contact.company_name.as_deref()),
+        (&ours.assigned_to, contact.assigned_to.as_deref()),
     ];
-    texts.into_iter().all(|(ours, theirs)| shows(theirs.as_deref(), ours.as_deref()))
-        && digits(ours.phone.as_deref()).is_none_or(|number| digits(theirs.phone.as_deref()) == Some(number))
-        // Events have the date with a time of day.
-        && ours.date_of_birth.as_deref().is_none_or(|day| {
-            theirs.date_of_birth.as_deref().is_some_and(|time| time.starts_with(day))
-        })
-        && ours.dnd.is_none_or(|dnd| theirs.dnd.unwrap_or(false) == dnd)
-        && ours.tags.iter().all(|tag| theirs.tags.iter().any(|theirs| folded(theirs) == folded(tag)))
-        && fields_show(&theirs.custom_fields, &ours.custom_fields)
+    let texts = texts.into_iter().filter(|(ours, _)| ours.is_some()).map(|(_, text)| folded(text.unwrap_or_default()));
+    let phone = ours.phone.as_ref().map(|_| national_number(contact.phone.as_deref()));
+    // Events have the date with a time of day.
+    let birthday = contact.date_of_birth.as_deref().unwrap_or_default();
+    let birthday = ours.date_of_birth.as_ref().map(|_| birthday.split('T').next().unwrap_or_default().to_owned());
+    let dnd = ours.dnd.map(|_| contact.dnd.unwrap_or(false).to_string());
+    let tagged = |tag: &String| contact.tags.iter().any(|theirs| folded(theirs) == folded(tag)).to_string();
+    // GHL shows custom fields by id. One that we sent by key cannot be found, and is not compared.
+    let custom = ours.custom_fields.iter().filter(|field| field.id.is_some()).map(|field| {
+        let shown = contact.custom_fields.iter().find(|shown| shown.id == field.id);
+        shown.map_or_else(String::new, |shown| text_of(&shown.value))
+    });
+    texts.chain(phone).chain(birthday).chain(dnd).chain(ours.tags.iter().map(tagged)).chain(custom).collect()
+}
+
+/// GHL's search shows the parts of a name only.
+fn full_name(contact: &Contact) -> Option<String> {
+    let parts =
+        || [&contact.first_name, &contact.last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+    contact.name.clone().or_else(|| Some(parts()).filter(|name| !name.is_empty()))
 }
 
 fn opportunity_shows(theirs: &RemoteOpportunity, ours: &Opportunity) -> bool {
@@ -87,15 +106,11 @@ fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn digits(phone: Option<&str>) -> Option<String> {
-    Some(phone?.chars().filter(char::is_ascii_digit).collect())
-}
-
-/// Events show custom fields by id. One that we sent by key cannot be found, and is not compared.
-fn fields_show(theirs: &[CustomField], ours: &[CustomField]) -> bool {
-    ours.iter().filter(|field| field.id.is_some()).all(|field| {
-        theirs.iter().any(|theirs| theirs.id == field.id && text_of(&theirs.value) == text_of(&field.value))
-    })
+/// The digits that stay the same whether the country is dialled or not.
+fn national_number(phone: Option<&str>) -> String {
+    let digits: String = phone.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    let digits = digits.trim_start_matches('0');
+    digits[digits.len().saturating_sub(NATIONAL_DIGITS)..].to_owned()
 }
 
 fn text_of(value: &serde_json::Value) -> String {
@@ -138,6 +153,7 @@ mod tests {
         let changes = [
             (r#""firstName":"ann ""#, r#""firstName":"Anna""#),
             (r#""phone":"+12025550101""#, r#""phone":"+12025550102""#),
+            (r#""phone":"+12025550101""#, r#""phone":"+13025550101""#),
             (r#""tags":["vip","old"]"#, r#""tags":["old"]"#),
             (r#""value":"5""#, r#""value":"6""#),
             ("1990-12-31T", "1991-12-31T"),
@@ -148,6 +164,14 @@ mod tests {
             let changed = theirs.replace(from, to);
             assert_eq!(origin_of(Kind::Contact, ours, &changed, WRITTEN), Elsewhere, "{to}");
         }
+    }
+
+    #[test]
+    fn the_forms_that_ghl_gives_names_phone_numbers_and_sources_are_no_changes() {
+        let ours = r#"{"name":"Ann Lee","phone":"0660 5550123","source":"Fair"}"#;
+        let theirs =
+            r#"{"firstName":"ann","lastName":"lee","phone":"+436605550123","source":"Fair ghlsync0123456789abcdef"}"#;
+        assert_eq!(origin_of(Kind::Contact, ours, theirs, WRITTEN), Origin::OwnWrite);
     }
 
     #[test]

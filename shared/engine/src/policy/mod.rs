@@ -11,6 +11,7 @@ mod ledger;
 mod migration;
 mod pacing;
 mod precedence;
+mod reconcile;
 mod retry_class;
 mod room;
 mod rules;
@@ -31,6 +32,8 @@ pub use migration::{
 };
 pub use pacing::Pacing;
 pub use precedence::Precedence;
+pub(crate) use reconcile::SOON;
+pub use reconcile::{has_quota_to_spare, resolve};
 pub use retry_class::{Class, classify};
 pub use room::Room;
 pub use rules::{BreakerRules, Rules};

@@ -30,11 +30,19 @@ impl Precedence {
     #[must_use]
     pub fn of(event: &RemoteEvent) -> Precedence {
         let at = event.at;
-        let (newer_than, deleted_before) = match event.change {
-            RemoteChange::Deleted { .. } => (at + COMPANIONS, EpochMs(u64::MAX)),
-            RemoteChange::Written { .. } | RemoteChange::Installed | RemoteChange::Uninstalled => (at, at - COMPANIONS),
-        };
-        Precedence { newer_than, at, event_id: event.id.clone(), deleted_before }
+        let of_state = Precedence::of_reading(at, event.id.clone());
+        match event.change {
+            RemoteChange::Deleted { .. } => {
+                Precedence { newer_than: at + COMPANIONS, deleted_before: EpochMs(u64::MAX), ..of_state }
+            }
+            RemoteChange::Written { .. } | RemoteChange::Installed | RemoteChange::Uninstalled => of_state,
+        }
+    }
+
+    /// That of what was read in GHL: the record as somebody left it `at` this time.
+    #[must_use]
+    pub fn of_reading(at: EpochMs, event_id: EventId) -> Precedence {
+        Precedence { newer_than: at, at, event_id, deleted_before: at - COMPANIONS }
     }
 
     /// Whether the event replaces `known`.

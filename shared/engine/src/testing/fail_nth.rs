@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Api, Batch, EpochMs, EventId, FailedCursor, KnownState, LocationId, LocationSettings, Outcome, Priority, PutRecord,
-    Record, RecordKey, ScopeId, SettingsOverlay,
+    Api, Batch, Bookmark, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings, Outcome,
+    Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
 use crate::ports::{
-    Backlog, BatchQueue, Counters, Directory, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore, GateEntry,
-    GateStore, Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement,
+    Backlog, BatchQueue, Bookmarks, Counters, Directory, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore,
+    GateEntry, GateStore, Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement,
     SettingsWritten, Settled, StoredSettings, Tallied, TokenReplaced, TokenStore,
 };
 
@@ -42,6 +42,8 @@ pub enum Op {
     QueueSend,
     OutboxFailed,
     OutboxReplay,
+    OutboxOfGhlId,
+    OutboxResolve,
     OutboxCount,
     CountersAdd,
     CountersTick,
@@ -49,6 +51,8 @@ pub enum Op {
     KnownReplace,
     KnownLoad,
     KnownRemember,
+    BookmarkFind,
+    BookmarkKeep,
     InstallationsNote,
     SettingsRead,
     SettingsRegister,
@@ -226,6 +230,14 @@ impl<P: Outbox> Outbox for FailNth<P> {
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::OutboxReplay, self.port.replay(record, now)).await
     }
+
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
+        self.faults.pass(Op::OutboxOfGhlId, self.port.of_ghl_id(location, ghl_id)).await
+    }
+
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxResolve, self.port.resolve(record, resolution, now)).await
+    }
 }
 
 #[async_trait]
@@ -298,6 +310,21 @@ impl<P: FleetStore> FleetStore for FailNth<P> {
 impl<P: BatchQueue> BatchQueue for FailNth<P> {
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
         self.faults.pass(Op::QueueSend, self.port.send(batch, delay)).await
+    }
+
+    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        self.faults.pass(Op::QueueSend, self.port.ask_to_reconcile(location, delay)).await
+    }
+}
+
+#[async_trait]
+impl<P: Bookmarks> Bookmarks for FailNth<P> {
+    async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError> {
+        self.faults.pass(Op::BookmarkFind, self.port.find(location)).await
+    }
+
+    async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
+        self.faults.pass(Op::BookmarkKeep, self.port.keep(location, bookmark)).await
     }
 }
 

@@ -7,7 +7,7 @@ use super::{TestClock, lock};
 use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
-use crate::usecase::{BatchReport, Event, Measures, Received, RecordResult};
+use crate::usecase::{BatchReport, Event, Measures, Received, ReconcileReport, RecordResult};
 
 /// An event that was noted, as far as tests ask for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub enum Noted {
     Rests { wake_at: Option<EpochMs> },
     /// [`Event::Webhook`]
     Webhook { event_type: String, received: Received },
+    /// [`Event::Reconciled`]
+    Reconciled(ReconcileReport),
     /// [`Event::TokensIssued`]
     TokensIssued { location: LocationId },
     /// [`Event::CredentialsRefused`]
@@ -111,6 +113,7 @@ impl Meter for RecordingMeter {
             Event::Webhook { event_type, received, .. } => {
                 Noted::Webhook { event_type: (*event_type).to_owned(), received: *received }
             }
+            Event::Reconciled { report, .. } => Noted::Reconciled(**report),
             Event::TokensIssued { location, .. } => Noted::TokensIssued { location: (*location).clone() },
             Event::CredentialsRefused { location, reason, .. } => {
                 Noted::CredentialsRefused { location: (*location).clone(), reason: (*reason).to_owned() }

@@ -10,6 +10,7 @@
 //! });
 //! ```
 
+mod bookmarks;
 mod clock;
 mod counters;
 mod crm;
@@ -33,6 +34,7 @@ mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use bookmarks::MemoryBookmarks;
 pub use clock::{TestClock, block_on_paused};
 pub use counters::{MemoryCounters, MemoryDeadLetters};
 pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};

@@ -9,7 +9,7 @@ use super::lag::LaggingIndex;
 use super::{Lag, TestClock, lock};
 use crate::domain::{
     ContentHash, EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord,
-    Record, RecordKey,
+    Record, RecordKey, Resolution,
 };
 use crate::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
@@ -46,6 +46,8 @@ struct Item {
     accepted: Option<(u64, ContentHash)>,
     accepted_at: Option<EpochMs>,
     waits_for: Option<RecordKey>,
+    overruled: Option<ContentHash>,
+    superseded_at: Option<EpochMs>,
     failed_at: Option<EpochMs>,
     dry_run: Option<String>,
     damage: Option<String>,
@@ -163,6 +165,8 @@ fn record((location_id, key): &Key, item: &Item) -> Record {
         failed_at: item.failed_at,
         dry_run: item.dry_run.clone(),
         waits_for: item.waits_for.clone(),
+        overruled: item.overruled,
+        superseded_at: item.superseded_at,
     }
 }
 
@@ -171,7 +175,7 @@ impl Outbox for MemoryOutbox {
     async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
         let key = (put.location_id.clone(), put.key());
         Ok(self.change(&key, |items| match items.get_mut(&key) {
-            Some(item) if item.has_accepted(&put.payload) && !item.in_due_index => Put::Unchanged,
+            Some(item) if item.has_settled(&put.payload) && !item.in_due_index => Put::Unchanged,
             Some(item) => {
                 item.put(put, now);
                 Put::Stored
@@ -283,6 +287,28 @@ impl Outbox for MemoryOutbox {
             _ => false,
         }))
     }
+
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
+        let state = lock(&self.state);
+        let items = state.items.iter().filter(|((of, _), item)| of == location && item.ghl_id.as_ref() == Some(ghl_id));
+        Ok(items.map(|((_, key), _)| key.clone()).collect())
+    }
+
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.version == record.version && item.failed_at.is_none() && is_as_due_as(item, record) => {
+                item.resolve(resolution, now);
+                true
+            }
+            _ => false,
+        }))
+    }
+}
+
+/// Whether it is, or is not, due as `seen`.
+fn is_as_due_as(item: &Item, seen: &Record) -> bool {
+    item.due_at.filter(|_| item.in_due_index) == seen.due_at
 }
 
 fn tallied(found: usize, cap: u32) -> Tallied {
@@ -306,15 +332,18 @@ impl Item {
             accepted: None,
             accepted_at: None,
             waits_for: None,
+            overruled: None,
+            superseded_at: None,
             failed_at: None,
             dry_run: None,
             damage: None,
         }
     }
 
-    /// Whether GHL has accepted this content as the record's last version.
-    fn has_accepted(&self, payload: &Payload) -> bool {
-        self.accepted == Some((self.version, payload.hash()))
+    /// Whether GHL has accepted this content as the record's last version, or has superseded it.
+    fn has_settled(&self, payload: &Payload) -> bool {
+        let is_superseded = self.superseded_at.is_some() && self.payload == *payload;
+        is_superseded || self.accepted == Some((self.version, payload.hash()))
     }
 
     fn put(&mut self, put: &PutRecord, now: EpochMs) {
@@ -328,6 +357,8 @@ impl Item {
         self.failed_at = None;
         self.dry_run = None;
         self.damage = None;
+        self.overruled = None;
+        self.superseded_at = None;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 
@@ -346,6 +377,7 @@ impl Item {
                 self.earlier_errors = sent.errors_when_accepted();
                 self.failed_at = None;
                 self.dry_run = None;
+                self.superseded_at = None;
             }
             Outcome::Failed { error, ghl_id } if self.in_due_index || self.failed_at == Some(now) => {
                 self.fail(error, now);
@@ -379,6 +411,28 @@ impl Item {
             _ => return false,
         }
         true
+    }
+
+    fn resolve(&mut self, resolution: &Resolution, now: EpochMs) {
+        match resolution {
+            Resolution::Resend { overruled } => {
+                self.in_due_index = true;
+                self.due_at = Some(now);
+                self.priority = Priority::Low;
+                self.attempts = 0;
+                self.overruled = Some(*overruled);
+                self.superseded_at = None;
+            }
+            Resolution::Supersede { changed_at } => {
+                self.leave_due_index();
+                self.superseded_at = Some(*changed_at);
+                self.overruled = None;
+            }
+            Resolution::Agree => {
+                self.overruled = None;
+                self.superseded_at = None;
+            }
+        }
     }
 
     /// Writes down what GHL told of an older version: it is true of the record all the same.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::{TestClock, lock};
-use crate::domain::{Batch, EpochMs};
+use crate::domain::{Batch, EpochMs, LocationId};
 use crate::ports::{BatchQueue, Clock, MAX_DELAY, PortError};
 
 /// What becomes of a message.
@@ -49,6 +49,7 @@ pub struct MemoryQueue {
 struct State {
     messages: Vec<Message>,
     sent: Vec<(EpochMs, Batch, Duration)>,
+    reconciles: Vec<(LocationId, Duration)>,
     last_id: u64,
     fates: Option<Fates>,
 }
@@ -75,6 +76,13 @@ impl MemoryQueue {
     #[must_use]
     pub fn sent(&self) -> Vec<(EpochMs, Batch, Duration)> {
         lock(&self.state).sent.clone()
+    }
+
+    /// The locations that were asked to reconcile, and with which delay. Nobody receives these messages: a test does
+    /// what they ask for itself.
+    #[must_use]
+    pub fn reconciles(&self) -> Vec<(LocationId, Duration)> {
+        lock(&self.state).reconciles.clone()
     }
 
     /// Sends `batch` as a person with a console does.
@@ -155,6 +163,11 @@ impl BatchQueue for MemoryQueue {
     /// Sends `batch`; as with SQS, a part of a second is cut off the delay.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
         self.accept(batch, delay);
+        Ok(())
+    }
+
+    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        lock(&self.state).reconciles.push((location.clone(), delay));
         Ok(())
     }
 }

@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryCounters, MemoryDeadLetters,
-    MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter, SimulatedGhl,
-    TestClock, TestDice, lock,
+    Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
+    MemoryDeadLetters, MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter,
+    SimulatedGhl, TestClock, TestDice, lock,
 };
 use crate::domain::{
     Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
@@ -131,6 +131,7 @@ impl Setup {
         let counters = Arc::new(MemoryCounters::default());
         let dead_letters = Arc::new(MemoryDeadLetters::default());
         let meter = Arc::new(RecordingMeter::new(clock));
+        let known = Arc::new(MemoryKnownStates::default());
         let ports = Ports {
             clock: Arc::new(clock),
             dice: Arc::new(dice.fork()),
@@ -141,11 +142,12 @@ impl Setup {
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
             directory: Arc::new(FailNth::new(directory.clone(), faults.clone())),
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
+            known: Arc::new(FailNth::new(known.clone(), faults.clone())),
+            bookmarks: Arc::new(FailNth::new(Arc::new(MemoryBookmarks::default()), faults.clone())),
             dead_letters: dead_letters.clone(),
             meter: meter.clone(),
         };
         let engine = Engine::new(ports, self.config.clone());
-        let known = Arc::new(MemoryKnownStates::default());
         let receiver = WebhookPorts {
             clock: Arc::new(clock),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::receive_webhook::Received;
+use super::reconcile::ReconcileReport;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
@@ -191,9 +192,16 @@ pub enum Event<'a> {
         /// What it did.
         report: &'a TickReport,
     },
+    /// A location's changes were read, or could not be.
+    Reconciled {
+        /// Which location.
+        location: &'a LocationId,
+        /// What it did.
+        report: &'a ReconcileReport,
+    },
     /// All that was measured in one piece of work, at its end.
     Measured {
-        /// `batch`, `tick`, `put` or `pull`.
+        /// `batch`, `tick`, `put`, `pull` or `reconcile`.
         work: &'static str,
         /// For whom; `None` if it was for all.
         location: Option<&'a LocationId>,

@@ -18,6 +18,7 @@ mod permits;
 mod pull;
 mod put;
 mod receive_webhook;
+mod reconcile;
 mod record_end;
 mod replay;
 mod report;
@@ -44,6 +45,7 @@ pub use overview::{
 };
 pub use put::{PutItems, PutReport};
 pub use receive_webhook::{ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
+pub use reconcile::{ReconcileEnd, ReconcileReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
 pub use story::{RecordState, RecordStory, WaitsFor};
@@ -53,7 +55,8 @@ pub use tick::TickReport;
 
 use crate::domain::ScopeId;
 use crate::ports::{
-    BatchQueue, Clock, Counters, Crm, DeadLetters, Dice, Directory, FleetStore, GateStore, Meter, Outbox, PortError,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, Dice, Directory, FleetStore, GateStore, KnownStates,
+    Meter, Outbox, PortError,
 };
 
 /// The world, as the engine sees it.
@@ -77,6 +80,10 @@ pub struct Ports {
     pub directory: Arc<dyn Directory>,
     /// Sums of what happened.
     pub counters: Arc<dyn Counters>,
+    /// What GHL told last of its records.
+    pub known: Arc<dyn KnownStates>,
+    /// How far its changes were read.
+    pub bookmarks: Arc<dyn Bookmarks>,
     /// Messages that could not be handled.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.

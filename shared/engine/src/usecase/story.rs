@@ -23,6 +23,8 @@ pub enum RecordState {
     Failed,
     /// A dry run has shown what would have been sent.
     DryRun,
+    /// Somebody changed it in GHL, and that content stands.
+    Superseded,
 }
 
 impl RecordState {
@@ -35,6 +37,7 @@ impl RecordState {
             RecordState::Accepted => "accepted",
             RecordState::Failed => "failed",
             RecordState::DryRun => "dry_run",
+            RecordState::Superseded => "superseded",
         }
     }
 }
@@ -90,6 +93,8 @@ pub struct RecordStory {
     pub due_at: Option<EpochMs>,
     /// When it failed for good.
     pub failed_at: Option<EpochMs>,
+    /// When the content was changed in GHL that superseded it.
+    pub superseded_at: Option<EpochMs>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
     /// What went wrong last, in GHL's own words.
@@ -131,6 +136,7 @@ impl RecordStory {
             put_at: None,
             due_at: None,
             failed_at: None,
+            superseded_at: None,
             attempts: 0,
             errors: vec![error.in_short()],
             last_error: Some(error),
@@ -155,6 +161,7 @@ impl RecordStory {
             put_at: record.put_at,
             due_at: record.due_at,
             failed_at: record.failed_at,
+            superseded_at: record.superseded_at,
             attempts: record.attempts,
             last_error: record.last_error,
             dry_run: record.dry_run,
@@ -170,6 +177,7 @@ fn state_of(record: &Record) -> RecordState {
         Record { due_at: Some(_), .. } => RecordState::Due,
         Record { failed_at: Some(_), .. } => RecordState::Failed,
         Record { dry_run: Some(_), .. } => RecordState::DryRun,
+        Record { superseded_at: Some(_), .. } => RecordState::Superseded,
         _ => RecordState::Accepted,
     }
 }

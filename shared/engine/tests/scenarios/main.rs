@@ -17,6 +17,7 @@ mod opportunities;
 mod order;
 mod put_and_start;
 mod quota;
+mod reconcile;
 mod refusal;
 mod retry;
 mod scope;

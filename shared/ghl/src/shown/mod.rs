@@ -31,7 +31,7 @@ impl<T> Shown<T> {
 /// A contact, in the form in which it can be written back: lists in a fixed order, so that equal content is equal text.
 ///
 /// The shapes differ. Lists of contacts show `firstName` in lower case, and what it really is as `firstNameRaw`; the
-/// legacy API calls the custom fields `customField`.
+/// search calls the street `address`; the legacy API calls the custom fields `customField`.
 pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
     let mut reader = Reader { fields, fault: None };
     let content = Contact {
@@ -40,7 +40,7 @@ pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
         name: reader.text("name"),
         email: reader.text("email"),
         phone: reader.text("phone"),
-        address1: reader.text("address1"),
+        address1: reader.text_of_either("address1", "address"),
         city: reader.text("city"),
         state: reader.text("state"),
         postal_code: reader.text("postalCode"),
@@ -150,7 +150,7 @@ mod tests {
     fn every_shape_of_a_contact_reads_as_the_same_content() {
         let expected = json!({
             "firstName": "McAnn", "lastName": "O'Neil", "email": "ann@example.com", "dateOfBirth": "1990-09-25",
-            "dnd": false, "tags": ["a", "b"], "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": 2 }],
+            "address1": "1 Rd", "dnd": false, "tags": ["a", "b"], "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": 2 }],
         });
         let common = json!({
             "id": "c1", "lastName": "O'Neil", "email": "ann@example.com", "dnd": false, "tags": ["b", "a"],
@@ -158,10 +158,10 @@ mod tests {
         });
         let custom = json!([{ "id": "f2", "value": 2 }, { "id": "f1", "value": "x" }]);
         let shapes = [
-            json!({ "firstName": "McAnn", "dateOfBirth": "1990-09-25T00:00:00.000Z", "customFields": custom }),
-            json!({ "firstName": "McAnn", "firstNameLowerCase": "mcann", "dateOfBirth": 654_220_800_000_u64, "customFields": custom }),
-            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "dateOfBirth": "1990-09-25", "customFields": custom }),
-            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "dateOfBirth": "1990-09-25", "customField": custom }),
+            json!({ "firstName": "McAnn", "address1": "1 Rd", "dateOfBirth": "1990-09-25T00:00:00.000Z", "customFields": custom }),
+            json!({ "firstName": "McAnn", "firstNameLowerCase": "mcann", "address": "1 Rd", "dateOfBirth": 654_220_800_000_u64, "customFields": custom }),
+            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "address1": "1 Rd", "dateOfBirth": "1990-09-25", "customFields": custom }),
+            json!({ "firstName": "mcann", "firstNameRaw": "McAnn", "address1": "1 Rd", "dateOfBirth": "1990-09-25", "customField": custom }),
         ];
         for shape in shapes {
             let mut record = common.clone();

@@ -10,7 +10,7 @@ use ghl_sync_engine::domain::{
 };
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
-use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, Received, RecordResult, TickReport};
+use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, Received, ReconcileReport, RecordResult, TickReport};
 use ghl_sync_runtime::LogMeter;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
@@ -83,6 +83,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let events = [
         Event::Ticked { report: &TickReport::default() },
+        Event::Reconciled { location, report: &ReconcileReport::default() },
         Event::Planned { location, generation, records: 1, delay, reason: Some(reason) },
         Event::BatchStarted { location, batch: generation, records: 1 },
         Event::Called {

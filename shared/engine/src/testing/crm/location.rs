@@ -23,7 +23,7 @@ pub(super) struct StoredContact {
     pub(super) tags: BTreeSet<String>,
     pub(super) not_carried: NotCarried,
     created_at: EpochMs,
-    changed_at: EpochMs,
+    pub(super) changed_at: EpochMs,
 }
 
 pub(super) struct StoredOpportunity {

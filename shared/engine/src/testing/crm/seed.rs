@@ -5,6 +5,7 @@ use crate::domain::{
     Answer, Call, Contact, CustomValue, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
     Opportunity, Pipeline, Tag, User,
 };
+use crate::ports::Clock;
 use crate::testing::lock;
 
 impl SimulatedGhl {
@@ -24,6 +25,16 @@ impl SimulatedGhl {
         let mut state = lock(&self.0.state);
         if let Some(stored) = state.locations.get_mut(location).and_then(|location| location.contacts.get_mut(id)) {
             stored.not_carried = not_carried;
+        }
+    }
+
+    /// Changes a contact, as a user of GHL does.
+    pub fn edit_contact(&self, location: &LocationId, id: &GhlId, edit: impl FnOnce(&mut Contact)) {
+        let now = self.0.clock.now();
+        let mut state = lock(&self.0.state);
+        if let Some(stored) = state.locations.get_mut(location).and_then(|location| location.contacts.get_mut(id)) {
+            edit(&mut stored.contact);
+            stored.changed_at = now;
         }
     }
 

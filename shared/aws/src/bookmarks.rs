@@ -1,0 +1,55 @@
+//! How far reconciling has read the changes of each location.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use ghl_sync_engine::domain::{Bookmark, LocationId};
+use ghl_sync_engine::ports::{Bookmarks, PortError};
+
+use crate::expression::{Update, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{Item, Table};
+use crate::tables::state;
+use crate::usage::{Purpose, Usage};
+
+/// The [`Bookmarks`] in a table that is made like [`STATE`](crate::tables::STATE): one item a location.
+#[derive(Debug, Clone)]
+pub struct DynamoBookmarks {
+    table: Table,
+}
+
+impl DynamoBookmarks {
+    /// The bookmarks in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoBookmarks { table: Table::new(client, table, usage) }
+    }
+}
+
+#[async_trait]
+impl Bookmarks for DynamoBookmarks {
+    async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError> {
+        let item = self.table.get(Purpose::BookmarkFind, key_of(location)).await?;
+        item.map(|item| read(&item))
+            .transpose()
+            .map_err(|damage| PortError::new(Purpose::BookmarkFind.as_str(), damage))
+    }
+
+    async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
+        // Numbers and strings only: this cannot fail to serialize.
+        let json = serde_json::to_string(bookmark).unwrap_or_default();
+        let update = Update::new().set(state::BOOKMARK, text(json));
+        self.table.update(Purpose::BookmarkKeep, key_of(location), update).await.map(drop)
+    }
+}
+
+fn key_of(location: &LocationId) -> Item {
+    HashMap::from([(state::PK.to_owned(), text(format!("reconcile#{location}")))])
+}
+
+fn read(item: &Item) -> Result<Bookmark, Damage> {
+    let json = Fields(item).text(state::BOOKMARK)?;
+    serde_json::from_str(json).map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
+}

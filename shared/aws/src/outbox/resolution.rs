@@ -1,0 +1,66 @@
+//! What reconciling asks for: records by GHL's id, and what was decided about them.
+
+use std::collections::HashMap;
+
+use ghl_sync_engine::domain::{EpochMs, GhlId, LocationId, Priority, Record, RecordKey, Resolution};
+use ghl_sync_engine::ports::PortError;
+
+use super::due_partition;
+use crate::expression::{Update, number, text};
+use crate::fields::Fields;
+use crate::table::{IndexQuery, Table};
+use crate::tables::record;
+use crate::usage::Purpose;
+
+/// Records of one contact, at most. Usually it is one.
+const LIMIT: u32 = 25;
+
+pub(super) async fn of_ghl_id(
+    table: &Table,
+    location: &LocationId,
+    ghl_id: &GhlId,
+) -> Result<Vec<RecordKey>, PortError> {
+    let query = IndexQuery {
+        index: record::GHL_INDEX,
+        condition: "#location_id = :location AND #ghl_id = :ghl_id",
+        values: HashMap::from([
+            (":location".to_owned(), text(location.as_str())),
+            (":ghl_id".to_owned(), text(ghl_id.as_str())),
+        ]),
+        projection: None,
+        limit: LIMIT,
+        start: None,
+    };
+    let page = table.query(Purpose::OutboxOfGhlId, query).await?;
+    Ok(page.items.iter().filter_map(|entry| Fields(entry).parsed(record::RECORD).ok()).collect())
+}
+
+/// Holds only for the record as it was seen, or as a first try of the same write has left it.
+pub(super) fn update(seen: &Record, resolution: &Resolution, now: EpochMs) -> Update {
+    let update = Update::new()
+        .only_if("#version = :seen AND attribute_not_exists(#failed_pk)")
+        .with(":seen", number(seen.version));
+    match resolution {
+        Resolution::Resend { overruled } => update
+            .only_if("attribute_not_exists(#due_pk) OR #due_at = :due_at")
+            .set(record::DUE_PK, due_partition(&seen.location_id, Priority::Low))
+            .set(record::DUE_AT, number(now.0))
+            .set(record::PRIORITY, text(Priority::Low.as_str()))
+            .set(record::ATTEMPTS, number(0))
+            .set(record::OVERRULED, text(overruled.to_string()))
+            .remove([record::SUPERSEDED_AT]),
+        Resolution::Supersede { changed_at } => as_due_as(update, seen)
+            .set(record::SUPERSEDED_AT, number(changed_at.0))
+            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR, record::OVERRULED]),
+        Resolution::Agree => update.remove([record::OVERRULED, record::SUPERSEDED_AT]),
+    }
+}
+
+fn as_due_as(update: Update, seen: &Record) -> Update {
+    match seen.due_at {
+        Some(due_at) => {
+            update.only_if("#due_at = :seen_due OR #superseded_at = :superseded_at").with(":seen_due", number(due_at.0))
+        }
+        None => update.only_if("attribute_not_exists(#due_pk)"),
+    }
+}

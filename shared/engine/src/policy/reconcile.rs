@@ -1,0 +1,176 @@
+//! When there is quota to spare for reconciling, and who wins where GHL and we differ.
+
+use std::time::Duration;
+
+use super::echo::in_our_fields;
+use super::{Gate, Rules, WaitReason};
+use crate::domain::{Conflict, Contact, ContentHash, EpochMs, Payload, Record, Resolution};
+
+/// What starts, or is due, within this time comes first.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// So much of a day's calls is left to everything else: one in so many.
+const KEPT_SHARE: u64 = 2;
+/// GHL's clock may be ahead of ours by so much: a change this soon after our write is taken for that write.
+const OWN_WRITE: Duration = Duration::from_secs(15);
+
+/// Whether nothing else of the gate's scope needs its quota now, as far as the gate tells: nobody is at work or about to
+/// be, nothing stands in the way of a call, and of the day's calls at least half are left.
+#[must_use]
+pub fn has_quota_to_spare(gate: &Gate, now: EpochMs, rules: &Rules) -> bool {
+    let planned = gate.live_plan(now).is_some_and(|plan| plan.starts_at <= now + SOON);
+    let at_work = gate.live_run(now).is_some() || planned;
+    let open = matches!(gate.opening(now, rules).reason, None | Some(WaitReason::Pace)) && gate.breaker().is_closed();
+    let limit = gate.daily().limit(rules.daily_limit);
+    let left = gate.daily().left(now, rules.daily_limit).saturating_sub(rules.daily_reserve);
+    !at_work && open && left >= limit / KEPT_SHARE
+}
+
+/// What becomes of `record`, whose contact GHL shows as `theirs`, changed last at `changed_at`; `None` if it stays as it
+/// is. Only fields that the record names are compared, in the form that GHL gives them.
+///
+/// A record that failed, or that a dry run has shown, is left to a person. One that is due is sent anyway, unless GHL's
+/// content shall stand.
+#[must_use]
+pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: EpochMs) -> Option<Resolution> {
+    let Payload::Contact(ours) = &record.payload else { return None };
+    if record.failed_at.is_some() || record.dry_run.is_some() {
+        return None;
+    }
+    let (shown, wanted) = (in_our_fields(ours, theirs), in_our_fields(ours, ours));
+    if shown == wanted {
+        let decided = record.overruled.is_some() || record.superseded_at.is_some();
+        return (decided && record.due_at.is_none()).then_some(Resolution::Agree);
+    }
+    if !changed_elsewhere(record, changed_at) {
+        return None;
+    }
+    let ours_stands = match rule {
+        Conflict::Ours => true,
+        Conflict::Theirs => false,
+        Conflict::Newest => record.put_at.is_some_and(|put_at| put_at >= changed_at),
+    };
+    if !ours_stands {
+        return record.superseded_at.is_none().then_some(Resolution::Supersede { changed_at });
+    }
+    let overruled = ContentHash::of(shown.join("\n").as_bytes());
+    let is_new = record.due_at.is_none() && record.overruled != Some(overruled);
+    is_new.then_some(Resolution::Resend { overruled })
+}
+
+/// Whether the change is later than what we wrote last, and than what was decided last.
+fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
+    let ours_at = record.accepted_at.or(record.put_at).map(|at| at + OWN_WRITE);
+    ours_at.is_none_or(|at| changed_at > at) && record.superseded_at.is_none_or(|at| changed_at > at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Kind, LocationId, Priority};
+
+    const ACCEPTED: EpochMs = EpochMs(1_795_262_400_000);
+
+    fn record(json: &str) -> Record {
+        let payload = Payload::from_json(Kind::Contact, json).unwrap();
+        Record {
+            location_id: LocationId::new("loc").unwrap(),
+            key: "contact#a".parse().unwrap(),
+            version: 1,
+            priority: Priority::Normal,
+            due_at: None,
+            not_before: None,
+            put_at: Some(ACCEPTED - Duration::from_secs(1)),
+            attempts: 0,
+            last_error: None,
+            earlier_errors: Vec::new(),
+            ghl_id: Some("G1".parse().unwrap()),
+            accepted_version: Some(1),
+            accepted_hash: Some(payload.hash()),
+            accepted_at: Some(ACCEPTED),
+            failed_at: None,
+            dry_run: None,
+            waits_for: None,
+            overruled: None,
+            superseded_at: None,
+            payload,
+        }
+    }
+
+    fn ann() -> Record {
+        record(r#"{"firstName":"Ann","email":"ann@example.com"}"#)
+    }
+
+    fn shown(json: &str) -> Contact {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn bob() -> Contact {
+        shown(r#"{"firstName":"Bob","email":"ann@example.com","city":"Ulm"}"#)
+    }
+
+    fn later(seconds: u64) -> EpochMs {
+        ACCEPTED + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_location_s_rule_says_who_wins_where_somebody_else_changed_a_field_of_ours() {
+        let changed_at = later(60);
+        let resend = |resolution| matches!(resolution, Some(Resolution::Resend { .. }));
+        assert!(resend(resolve(Conflict::Ours, &ann(), &bob(), changed_at)));
+        for rule in [Conflict::Theirs, Conflict::Newest] {
+            assert_eq!(
+                resolve(rule, &ann(), &bob(), changed_at),
+                Some(Resolution::Supersede { changed_at }),
+                "{rule:?}"
+            );
+        }
+        // Both sides have changed: the record was put again, and has not gone out yet.
+        for (put_at, newest_is_ours) in [(later(59), false), (later(61), true)] {
+            let due = Record { put_at: Some(put_at), due_at: Some(later(3600)), version: 2, ..ann() };
+            assert_eq!(resolve(Conflict::Ours, &due, &bob(), changed_at), None, "it is sent anyway");
+            assert_eq!(resolve(Conflict::Theirs, &due, &bob(), changed_at), Some(Resolution::Supersede { changed_at }));
+            assert_eq!(resolve(Conflict::Newest, &due, &bob(), changed_at).is_none(), newest_is_ours);
+        }
+    }
+
+    #[test]
+    fn a_change_that_is_our_own_write_or_of_other_fields_or_mere_form_decides_nothing() {
+        let same = shown(r#"{"firstName":" ann","email":"ANN@example.com","city":"Ulm","tags":["x"]}"#);
+        for rule in [Conflict::Ours, Conflict::Theirs, Conflict::Newest] {
+            assert_eq!(resolve(rule, &ann(), &bob(), later(15)), None, "at the time of our own write");
+            assert_eq!(resolve(rule, &ann(), &same, later(3600)), None);
+        }
+    }
+
+    #[test]
+    fn what_was_overruled_once_is_not_overruled_again_until_both_agreed_in_between() {
+        let Some(Resolution::Resend { overruled }) = resolve(Conflict::Ours, &ann(), &bob(), later(60)) else {
+            panic!()
+        };
+        let sent_again = Record { overruled: Some(overruled), accepted_at: Some(later(100)), ..ann() };
+        assert_eq!(resolve(Conflict::Ours, &sent_again, &bob(), later(200)), None);
+        let other = shown(r#"{"firstName":"Eve","email":"ann@example.com"}"#);
+        assert!(resolve(Conflict::Ours, &sent_again, &other, later(200)).is_some());
+        let same = shown(r#"{"firstName":"Ann","email":"ann@example.com"}"#);
+        assert_eq!(resolve(Conflict::Ours, &sent_again, &same, later(101)), Some(Resolution::Agree));
+    }
+
+    #[test]
+    fn a_superseded_record_stays_so_until_somebody_restores_its_content() {
+        let superseded = Record { superseded_at: Some(later(60)), ..ann() };
+        assert_eq!(resolve(Conflict::Theirs, &superseded, &bob(), later(120)), None);
+        assert_eq!(resolve(Conflict::Ours, &superseded, &bob(), later(60)), None, "no change since");
+        assert!(resolve(Conflict::Ours, &superseded, &bob(), later(61)).is_some());
+        let same = shown(r#"{"firstName":"Ann","email":"ann@example.com"}"#);
+        assert_eq!(resolve(Conflict::Theirs, &superseded, &same, later(120)), Some(Resolution::Agree));
+    }
+
+    #[test]
+    fn records_that_failed_or_were_not_sent_are_left_to_a_person() {
+        let failed = Record { failed_at: Some(ACCEPTED), ..ann() };
+        let shown = Record { dry_run: Some(String::new()), ..ann() };
+        for record in [failed, shown] {
+            assert_eq!(resolve(Conflict::Theirs, &record, &bob(), later(60)), None);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Bookmarks in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lock;
+use crate::domain::{Bookmark, LocationId};
+use crate::ports::{Bookmarks, PortError};
+
+/// [`Bookmarks`] in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBookmarks {
+    kept: Mutex<BTreeMap<LocationId, Bookmark>>,
+}
+
+#[async_trait]
+impl Bookmarks for MemoryBookmarks {
+    async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError> {
+        Ok(lock(&self.kept).get(location).cloned())
+    }
+
+    async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
+        lock(&self.kept).insert(location.clone(), bookmark.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! Reconciling: reading what changed in GHL with quota that nothing else needs, and repairing what no webhook told.
+//!
+//! Each location's changes are read page by page from where the last reading ended. Of each contact the last known state
+//! is brought up to date. Where a record of ours says otherwise, the location's rule decides who wins, once the contact
+//! itself was read: the search lags, and leaves fields out.
+//!
+//! Whatever is repeated after a crash does no harm: a page is turned when all of it was dealt with.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use super::direct::{DirectCalls, DirectError};
+use super::look::Known;
+use super::{Engine, Event, Invocation};
+use crate::domain::{
+    Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
+    Record, RemoteContact, RemoteContent, Resolution,
+};
+use crate::policy::{Precedence, SOON, has_quota_to_spare, resolve};
+use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
+
+/// Contacts per page; the most that both of GHL's APIs allow.
+const PAGE: u32 = 100;
+/// Contacts looked up at once.
+const AT_ONCE: usize = 8;
+/// A location that was never read is read from so far back.
+const FIRST_LOOK: Duration = Duration::from_secs(24 * 3600);
+/// What is kept of the function's time to end in.
+const TIME_TO_FINISH: Duration = Duration::from_secs(20);
+/// Messages that ask many locations to reconcile arrive over so long a time for each.
+const SPREAD_EACH: Duration = Duration::from_secs(2);
+/// And over so long a time at most.
+const SPREAD: Duration = Duration::from_secs(600);
+
+/// What a location's reconciling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReconcileReport {
+    /// Changed contacts that were read.
+    pub contacts: u64,
+    /// Last known states that were behind.
+    pub states: u64,
+    /// Records that are due again.
+    pub resent: u64,
+    /// Records that GHL's content has superseded.
+    pub superseded: u64,
+    /// Why it ended.
+    pub ended: ReconcileEnd,
+}
+
+/// Why reconciling a location ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReconcileEnd {
+    /// All changes were read.
+    #[default]
+    CaughtUp,
+    /// Something else needs the quota, or too little of it is left.
+    Busy,
+    /// The function's time is over.
+    OutOfTime,
+    /// The location is unknown, not enabled, or in dry run.
+    NotEnabled,
+    /// GHL or a store failed.
+    Failed,
+}
+
+impl ReconcileEnd {
+    /// The end as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReconcileEnd::CaughtUp => "caught_up",
+            ReconcileEnd::Busy => "busy",
+            ReconcileEnd::OutOfTime => "out_of_time",
+            ReconcileEnd::NotEnabled => "not_enabled",
+            ReconcileEnd::Failed => "failed",
+        }
+    }
+}
+
+/// A changed contact, and the records of ours that it is.
+struct Looked<'p> {
+    contact: &'p RemoteContact,
+    changed_at: EpochMs,
+    records: Vec<Record>,
+    /// Whether its last known state was behind.
+    repaired: bool,
+}
+
+impl Engine {
+    /// Asks for all enabled locations to be reconciled, spread over some minutes. Returns how many.
+    ///
+    /// # Errors
+    /// When the locations cannot be listed, or the queue fails.
+    pub async fn ask_to_reconcile_all(&self) -> Result<u32, PortError> {
+        let mut enabled = Vec::new();
+        for location in self.ports.directory.locations().await? {
+            if self.ports.directory.location(&location).await?.is_some_and(|settings| can_be_reconciled(&settings)) {
+                enabled.push(location);
+            }
+        }
+        let count = u32::try_from(enabled.len()).unwrap_or(u32::MAX);
+        let spread = SPREAD_EACH.saturating_mul(count).min(SPREAD);
+        for location in enabled {
+            let delay = spread.mul_f64(self.ports.dice.roll());
+            self.ports.queue.ask_to_reconcile(&location, delay).await?;
+        }
+        Ok(count)
+    }
+
+    /// Reads what changed in GHL since the last time, as long as nothing else needs the location's quota, and repairs
+    /// what is behind.
+    ///
+    /// Never fails: what was not read is read the next time, and the report says why.
+    pub async fn reconcile(&self, location: &LocationId, invocation: &Invocation) -> ReconcileReport {
+        let (engine, tally) = self.tallied();
+        let mut report = ReconcileReport::default();
+        report.ended = match engine.read_changes(location, invocation, &mut report).await {
+            Ok(ended) => ended,
+            Err(DirectError::Wait(_)) => ReconcileEnd::Busy,
+            Err(DirectError::NotEnabled(_)) => ReconcileEnd::NotEnabled,
+            // The call has its own line in the log.
+            Err(DirectError::Failed(_)) => ReconcileEnd::Failed,
+            Err(DirectError::Port(error)) => {
+                engine.port_failed(location.clone(), &error);
+                ReconcileEnd::Failed
+            }
+        };
+        engine.count("reconcile", location, tally.take(), None).await;
+        self.ports.meter.note(&Event::Reconciled { location, report: &report });
+        report
+    }
+
+    async fn read_changes(
+        &self,
+        location: &LocationId,
+        invocation: &Invocation,
+        report: &mut ReconcileReport,
+    ) -> Result<ReconcileEnd, DirectError> {
+        let settings = self.ports.directory.location(location).await?;
+        let Some(settings) = settings.filter(can_be_reconciled) else {
+            return Ok(ReconcileEnd::NotEnabled);
+        };
+        let Some(kick) = self.spare_quota(&settings).await? else {
+            return Ok(ReconcileEnd::Busy);
+        };
+        let calls = self.direct_calls(location, invocation).await?;
+        let last_start = invocation.deadline - TIME_TO_FINISH;
+        let reading = Reading { engine: self, location, settings: &settings, calls: &calls, last_start };
+        let read = reading.pages(kick, report).await;
+        let closed = calls.close().await;
+        let ended = read?;
+        closed?;
+        Ok(ended)
+    }
+
+    /// The number of the last put, if nothing needs the quota of the location's scope now.
+    async fn spare_quota(&self, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
+        let entry = self.ports.gates.load(&settings.scope).await?;
+        let now = self.ports.clock.now();
+        let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
+            return Ok(None);
+        };
+        if !has_quota_to_spare(&entry.gate, now, &rules) || entry.hidden_since(now, self.config.index_lag).is_some() {
+            return Ok(None);
+        }
+        for member in &members {
+            for priority in Priority::ALL {
+                let first = self.ports.outbox.due(member, priority, 1).await?;
+                if first.iter().any(|due| due.due_at <= now + SOON) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(entry.kick))
+    }
+}
+
+fn can_be_reconciled(settings: &LocationSettings) -> bool {
+    settings.enabled && !settings.dry_run
+}
+
+/// One invocation's reading of a location's changes.
+struct Reading<'e, 'c> {
+    engine: &'e Engine,
+    location: &'e LocationId,
+    settings: &'e LocationSettings,
+    calls: &'c DirectCalls<'e>,
+    /// Nothing is begun after this time.
+    last_start: EpochMs,
+}
+
+impl Reading<'_, '_> {
+    async fn pages(&self, kick: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
+        let ports = &self.engine.ports;
+        let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None };
+        let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
+        loop {
+            let asked_at = ports.clock.now();
+            let cursor = bookmark.page.take();
+            let call = Call::ContactsChanged { since: bookmark.since, cursor, limit: PAGE };
+            let Answer::Contacts(page) = self.calls.call(&call).await? else {
+                return Ok(ReconcileEnd::Failed);
+            };
+            let mut resent = Known::default();
+            let resent_before = report.resent;
+            let whole = self.page(&page.contacts, &mut resent, report).await;
+            let has_resent = report.resent > resent_before;
+            if has_resent {
+                self.start(&resent).await?;
+            }
+            if !whole? {
+                return Ok(ReconcileEnd::OutOfTime);
+            }
+            bookmark = match page.next {
+                Some(next) => Bookmark { page: Some(next), ..bookmark },
+                // What the search did not show yet is read the next time.
+                None => Bookmark { since: asked_at - 2 * self.engine.config.search_lag, page: None },
+            };
+            ports.bookmarks.keep(self.location, &bookmark).await?;
+            if bookmark.page.is_none() {
+                return Ok(ReconcileEnd::CaughtUp);
+            }
+            if has_resent || self.engine.spare_quota(self.settings).await? != Some(kick) {
+                return Ok(ReconcileEnd::Busy);
+            }
+        }
+    }
+
+    /// Deals with the contacts of a page. Returns false if the time was over before the last of them.
+    async fn page(
+        &self,
+        contacts: &[RemoteContact],
+        resent: &mut Known,
+        report: &mut ReconcileReport,
+    ) -> Result<bool, DirectError> {
+        let mut looks = Vec::with_capacity(contacts.len());
+        for contact in contacts {
+            // GHL shows the time with each contact; without it nothing can be said.
+            if let Some(changed_at) = contact.updated_at {
+                looks.push(self.look_up(contact, changed_at));
+            }
+        }
+        let mut looked = futures::stream::iter(looks).buffered(AT_ONCE);
+        while let Some(looked) = looked.next().await {
+            let looked = looked?;
+            report.contacts += 1;
+            report.states += u64::from(looked.repaired);
+            for record in &looked.records {
+                if self.engine.ports.clock.now() > self.last_start {
+                    return Ok(false);
+                }
+                self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings the contact's last known state up to date, and finds our records of it.
+    async fn look_up<'p>(&self, contact: &'p RemoteContact, changed_at: EpochMs) -> Result<Looked<'p>, PortError> {
+        let repaired = self.repair_known_state(contact, changed_at).await?;
+        let outbox = &self.engine.ports.outbox;
+        let keys = outbox.of_ghl_id(self.location, &contact.id).await?;
+        let loaded = if keys.is_empty() { Vec::new() } else { outbox.load(self.location, &keys).await? };
+        let readable = |loaded| match loaded {
+            Loaded::Record(record) if record.ghl_id.as_ref() == Some(&contact.id) => Some(*record),
+            Loaded::Record(_) | Loaded::Damaged { .. } => None,
+        };
+        let records = loaded.into_iter().filter_map(readable).collect();
+        Ok(Looked { contact, changed_at, records, repaired })
+    }
+
+    /// Stores what GHL shows, unless an event has told as much or more. Returns whether it did.
+    async fn repair_known_state(&self, contact: &RemoteContact, at: EpochMs) -> Result<bool, PortError> {
+        let known = &self.engine.ports.known;
+        let key = RemoteKey { location: self.location, kind: Kind::Contact, ghl_id: &contact.id };
+        // The same reading has the same id, however often it is done.
+        let event_id = EventId::new(format!("read-{at}")).map_err(|error| PortError::new("known.replace", error))?;
+        let precedence = Precedence::of_reading(at, event_id.clone());
+        // A read is cheaper than a write that is refused.
+        if known.load(key).await?.is_some_and(|known| !precedence.over(&known)) {
+            return Ok(false);
+        }
+        let content = Some(RemoteContent::Contact(contact.content.clone()));
+        let state = KnownState { at, event_id, content, deleted_at: None };
+        let replacement = known.replace(key, &state, &precedence, self.engine.ports.clock.now()).await?;
+        Ok(matches!(replacement, Replacement::Done(_)))
+    }
+
+    async fn reconcile_record(
+        &self,
+        record: &Record,
+        shown: &RemoteContact,
+        changed_at: EpochMs,
+        resent: &mut Known,
+        report: &mut ReconcileReport,
+    ) -> Result<(), DirectError> {
+        let rule = self.settings.conflict;
+        let resolution = match resolve(rule, record, &shown.content, changed_at) {
+            None => return Ok(()),
+            Some(Resolution::Agree) => Resolution::Agree,
+            Some(_) => {
+                let Some(contact) = self.read(shown).await? else { return Ok(()) };
+                let changed_at = contact.updated_at.unwrap_or(changed_at);
+                let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(()) };
+                resolution
+            }
+        };
+        let now = self.engine.ports.clock.now();
+        if !self.engine.ports.outbox.resolve(record, &resolution, now).await? {
+            return Ok(()); // Something has happened to it since: that counts.
+        }
+        match resolution {
+            Resolution::Resend { .. } => {
+                resent.is_due(self.location, record.key.clone(), Priority::Low, now);
+                report.resent += 1;
+            }
+            Resolution::Supersede { .. } => report.superseded += 1,
+            Resolution::Agree => {}
+        }
+        Ok(())
+    }
+
+    /// The contact as it is now; `None` if it is gone.
+    async fn read(&self, shown: &RemoteContact) -> Result<Option<Box<RemoteContact>>, DirectError> {
+        match self.calls.call(&Call::GetContact(shown.id.clone())).await {
+            Ok(Answer::Contact(contact)) => Ok(contact),
+            Ok(_) | Err(DirectError::Failed(Failure { cause: Some(Cause::Missing), .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends what is due again.
+    async fn start(&self, resent: &Known) -> Result<(), PortError> {
+        let scope = &self.settings.scope;
+        let kick = self.engine.ports.gates.kick(scope, self.engine.ports.clock.now()).await?;
+        self.engine.fan_out_knowing(scope, resent, Some(kick)).await.map(drop)
+    }
+}

@@ -1,0 +1,131 @@
+//! Reconciling, from the schedule's event to what stands in GHL and in the tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ghl_sync_aws::Purpose;
+use ghl_sync_engine::domain::{Answer, Api, Call, Conflict, Contact, EpochMs, Kind, PutRecord, RemoteContent};
+use ghl_sync_engine::ports::{Clock, RemoteKey};
+use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_local::stack::StackOptions;
+use ghl_sync_runtime::SystemClock;
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, LOCATION, by_hand, context_with, failed_messages, location, options, sqs_event};
+use crate::records::contact;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A clock on which it is another time.
+struct Shifted {
+    ahead: Duration,
+    behind: Duration,
+}
+
+#[async_trait]
+impl Clock for Shifted {
+    fn now(&self) -> EpochMs {
+        SystemClock.now() + self.ahead - self.behind
+    }
+
+    async fn sleep_until(&self, time: EpochMs) {
+        SystemClock.sleep_until(time + self.behind - self.ahead).await;
+    }
+}
+
+fn shifted(engine: &Engine, clock: Shifted) -> Engine {
+    Engine::new(Ports { clock: Arc::new(clock), ..engine.ports().clone() }, engine.config().clone())
+}
+
+/// The same engine a minute ago.
+fn a_minute_ago(engine: &Engine) -> Engine {
+    shifted(engine, Shifted { ahead: Duration::ZERO, behind: MINUTE })
+}
+
+/// The same engine in a minute: what was put now is in every index by then.
+pub(crate) fn in_a_minute(engine: &Engine) -> Engine {
+    shifted(engine, Shifted { ahead: MINUTE, behind: Duration::ZERO })
+}
+
+/// The message that asks for the sample location, and an invocation that has the time for it.
+pub(crate) fn asked() -> LambdaEvent<Value> {
+    let body = json!({ "v": 1, "reconcile": LOCATION }).to_string();
+    LambdaEvent::new(sqs_event([(Some("reconcile"), body.as_str())]), context_with(5 * MINUTE))
+}
+
+#[tokio::test]
+async fn a_contact_that_somebody_changed_gets_our_content_again_by_both_apis() {
+    for api in [Api::V2, Api::V1] {
+        let deployment = Deployment::with(StackOptions { api, ..options() }).await;
+        let ours = contact("a", json!({ "phone": "+12025550143", "city": "Boston", "tags": ["vip"] }));
+        let past = a_minute_ago(&deployment.engine);
+        past.put(std::slice::from_ref(&ours)).await.unwrap();
+        let batch = LambdaEvent::new(by_hand(std::slice::from_ref(&ours)), context_with(MINUTE));
+        consumer::handle(&past, batch).await.unwrap();
+        let id = deployment.record(&ours).await.ghl_id.unwrap();
+        change_city(&deployment, &ours, "Ulm").await;
+
+        let asked = deployment.schedule(json!({ "source": "ghl-sync.reconcile" })).await.unwrap();
+        assert_eq!(asked, scheduler::Done::Asked { asked_to_reconcile: 1 });
+        // One location is asked within two seconds.
+        let message = deployment.next_event().await.unwrap();
+        assert_eq!(message["Records"][0]["body"], json!({ "v": 1, "reconcile": LOCATION }).to_string());
+        assert_eq!(failed_messages(&deployment.consume(message).await.unwrap()), [""; 0]);
+
+        let loc = location(LOCATION);
+        let key = RemoteKey { location: &loc, kind: Kind::Contact, ghl_id: &id };
+        let known = deployment.engine.ports().known.load(key).await.unwrap().unwrap();
+        let Some(RemoteContent::Contact(known)) = known.content else { panic!("{known:?}") };
+        assert_eq!((known.city.as_deref(), known.first_name.as_deref()), (Some("Ulm"), Some("Ada")), "{api:?}");
+        assert_eq!(deployment.due().await, [ours.key()]);
+        // It was planned at once.
+        let message = deployment.next_event().await.unwrap();
+        assert_eq!(failed_messages(&deployment.consume(message).await.unwrap()), [""; 0]);
+        assert_eq!(deployment.due().await, []);
+        assert_eq!(city(&deployment, &ours).await.as_deref(), Some("Boston"), "{api:?}");
+        assert_eq!(deployment.stats().breaches, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_location_whose_rule_is_theirs_keeps_what_was_changed_in_ghl() {
+    let deployment = Deployment::start().await;
+    let theirs = deployment.engine_with(&[("GHL_LOCATIONS", r#"{"loc_demo":{"conflict":"theirs"}}"#)]);
+    let settings = theirs.ports().directory.location(&location(LOCATION)).await.unwrap().unwrap();
+    assert_eq!(settings.conflict, Conflict::Theirs);
+    let ours = contact("a", json!({ "city": "Boston" }));
+    let past = a_minute_ago(&theirs);
+    past.put(std::slice::from_ref(&ours)).await.unwrap();
+    let batch = LambdaEvent::new(by_hand(std::slice::from_ref(&ours)), context_with(MINUTE));
+    consumer::handle(&past, batch).await.unwrap();
+    change_city(&deployment, &ours, "Ulm").await;
+    let before = deployment.stack.usage.snapshot();
+    consumer::handle(&theirs, asked()).await.unwrap();
+    assert!(deployment.record(&ours).await.superseded_at.is_some());
+    assert_eq!(deployment.due().await, []);
+    assert_eq!(deployment.put(std::slice::from_ref(&ours)).await.unchanged, 1);
+    assert_eq!(city(&deployment, &ours).await.as_deref(), Some("Ulm"));
+    assert_eq!(deployment.stack.usage.snapshot().since(&before).of(Purpose::OutboxSettle).requests, 0);
+}
+
+/// A person changes the contact of `put` in GHL.
+async fn change_city(deployment: &Deployment, put: &PutRecord, city: &str) {
+    let id = deployment.record(put).await.ghl_id.unwrap();
+    let contact = Contact { city: Some(city.to_owned()), ..Contact::default() };
+    let call = Call::UpdateContact { id, contact };
+    let reply = deployment.engine.ports().crm.call(&put.location_id, &call, Duration::from_secs(5)).await;
+    reply.answer.unwrap();
+}
+
+/// The city of the contact of `put`, as GHL shows it.
+async fn city(deployment: &Deployment, put: &PutRecord) -> Option<String> {
+    let id = deployment.record(put).await.ghl_id.unwrap();
+    let call = Call::GetContact(id);
+    let reply = deployment.engine.ports().crm.call(&put.location_id, &call, Duration::from_secs(5)).await;
+    match reply.answer.unwrap() {
+        Answer::Contact(Some(contact)) => contact.content.city,
+        other => panic!("{other:?}"),
+    }
+}
