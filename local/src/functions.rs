@@ -1,5 +1,5 @@
-//! The functions, run in this process the way Lambda runs them: the queue's event source mapping, and the schedule.
-//! Both call the same `handle()` with events of the real shape.
+//! The functions, run in this process the way Lambda runs them: the event source mappings of the queues, and the
+//! schedule. All call the same `handle()` with events of the real shape.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_runtime::SystemClock;
+use ghl_sync_runtime::{SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, warn};
 
-/// `Timeout` of both functions in template.yaml.
+/// `Timeout` of the functions in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Invocations of the consumer at once, at most.
+/// Invocations by one queue at once, at most.
 const MAX_CONCURRENCY: usize = 64;
 /// Longest that a poll of the queue may wait for a message; SQS allows no more.
 const LONG_POLL: Duration = Duration::from_secs(20);
@@ -31,12 +31,11 @@ const POLL_RETRY: Duration = Duration::from_millis(200);
 pub struct Bill {
     invocations: AtomicU64,
     busy_ms: AtomicU64,
-    /// Requests to SQS by the event source mapping: receives and deletes.
     sqs_requests: AtomicU64,
 }
 
 impl Bill {
-    /// Invocations of both functions.
+    /// Invocations of all functions.
     #[must_use]
     pub fn invocations(&self) -> u64 {
         self.invocations.load(Ordering::Relaxed)
@@ -48,7 +47,8 @@ impl Bill {
         self.busy_ms.load(Ordering::Relaxed)
     }
 
-    /// Requests of the event source mapping to SQS: receives and deletes.
+    /// Requests to SQS by the event source mapping of the batches: receives and deletes. That of the dead letters asks
+    /// an empty queue three times a minute, whatever is synced.
     #[must_use]
     pub fn sqs_requests(&self) -> u64 {
         self.sqs_requests.load(Ordering::Relaxed)
@@ -62,14 +62,26 @@ pub struct Functions {
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue of batches.
     pub queue_url: String,
+    /// URL of the queue of dead letters.
+    pub dead_letter_queue_url: String,
     /// What they took.
     pub bill: Bill,
 }
 
+/// A queue whose messages invoke a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Batches, for the consumer.
+    Batches,
+    /// Dead letters, for the redrive.
+    DeadLetters,
+}
+
 impl Functions {
-    /// Runs both until the returned set is dropped. The schedule's first tick comes at once.
+    /// Runs all until the returned set is dropped. The schedule's first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
+        running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -86,7 +98,7 @@ impl Functions {
     /// Runs the consumer only, until the returned set is dropped.
     pub fn start_receiving(self: Arc<Self>) -> JoinSet<()> {
         let mut running = JoinSet::new();
-        running.spawn(self.event_source_mapping());
+        running.spawn(self.event_source_mapping(Source::Batches));
         running
     }
 
@@ -99,8 +111,9 @@ impl Functions {
         }
     }
 
-    /// Receives messages, and hands each to an invocation of its own, as the template's batch size of 1 says.
-    async fn event_source_mapping(self: Arc<Self>) {
+    /// Receives messages, and hands each to an invocation of its own. (The template's batch size says so of the batches;
+    /// of the dead letters Lambda may hand over several at once.)
+    async fn event_source_mapping(self: Arc<Self>, source: Source) {
         let places = Arc::new(Semaphore::new(MAX_CONCURRENCY));
         let mut invocations = JoinSet::new();
         loop {
@@ -109,21 +122,34 @@ impl Functions {
                 return;
             };
             drop(place); // There is one now; each message takes its own below.
-            for message in self.receive().await {
+            for message in self.receive(source).await {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     return;
                 };
                 let this = Arc::clone(&self);
                 invocations.spawn(async move {
-                    this.invoke(message).await;
+                    this.invoke(source, message).await;
                     drop(place);
                 });
             }
         }
     }
 
-    async fn receive(&self) -> Vec<Message> {
-        self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
+    fn url(&self, source: Source) -> &str {
+        match source {
+            Source::Batches => &self.queue_url,
+            Source::DeadLetters => &self.dead_letter_queue_url,
+        }
+    }
+
+    fn bill_request(&self, source: Source) {
+        if source == Source::Batches {
+            self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn receive(&self, source: Source) -> Vec<Message> {
+        self.bill_request(source);
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(LONG_POLL + Duration::from_secs(10))
             .operation_timeout(LONG_POLL + Duration::from_secs(10))
@@ -131,7 +157,7 @@ impl Functions {
         let received = self
             .sqs
             .receive_message()
-            .queue_url(&self.queue_url)
+            .queue_url(self.url(source))
             .max_number_of_messages(10)
             .wait_time_seconds(i32::try_from(LONG_POLL.as_secs()).unwrap_or(20))
             .message_system_attribute_names(MessageSystemAttributeName::All)
@@ -150,21 +176,32 @@ impl Functions {
     }
 
     /// One invocation; the message is deleted unless the function reported it as failed, or failed itself.
-    async fn invoke(&self, message: Message) {
-        let event = sqs_event(&message, &self.queue_url);
-        let handled = consumer::handle(&self.engine, LambdaEvent::new(event, self.context()));
-        match self.billed(handled).await {
-            Some(Ok(response)) if response.batch_item_failures.is_empty() => self.delete(&message).await,
-            Some(Ok(_)) => {}
-            Some(Err(batch_error)) => error!(event = "invocation_failed", error = %batch_error),
+    async fn invoke(&self, source: Source, message: Message) {
+        let event = LambdaEvent::new(sqs_event(&message, self.url(source)), self.context());
+        match self.billed(self.handle(source, event)).await {
+            Some(Ok(true)) => self.delete(source, &message).await,
+            Some(Ok(false)) => {}
+            Some(Err(error)) => error!(event = "invocation_failed", error),
             None => error!(event = "invocation_timed_out"),
         }
     }
 
-    async fn delete(&self, message: &Message) {
-        self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
+    /// Whether all messages of the event are done with.
+    async fn handle(&self, source: Source, event: LambdaEvent<Value>) -> Result<bool, String> {
+        let response = match source {
+            Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
+            Source::DeadLetters => match redrive::handle(&self.engine, event).await.map_err(|error| causes(&error))? {
+                redrive::Answer::Messages(response) => response,
+                redrive::Answer::Report(_) => return Ok(true),
+            },
+        };
+        Ok(response.batch_item_failures.is_empty())
+    }
+
+    async fn delete(&self, source: Source, message: &Message) {
+        self.bill_request(source);
         let handle = message.receipt_handle.clone().unwrap_or_default();
-        let deleted = self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await;
+        let deleted = self.sqs.delete_message().queue_url(self.url(source)).receipt_handle(handle).send().await;
         if let Err(delete_error) = deleted {
             // It comes again, and is stale then.
             warn!(event = "delete_failed", error = %aws_sdk_sqs::error::DisplayErrorContext(&delete_error));

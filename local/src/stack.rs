@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
 use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::domain::{Api, LocationId};
-use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError};
 use serde_json::json;
@@ -25,9 +26,11 @@ const RECORDS_TABLE: &str = "ghl-sync-records";
 const STATE_TABLE: &str = "ghl-sync-state";
 const QUEUE: &str = "ghl-sync-batches";
 const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
-/// `VisibilityTimeout` and `maxReceiveCount` of the queue in template.yaml.
+const PARKING_QUEUE: &str = "ghl-sync-batches-parked";
+/// `VisibilityTimeout` of the queues that invoke a function, and `maxReceiveCount` of both, in template.yaml.
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MAX_RECEIVE_COUNT: u32 = 5;
+const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
 
 /// How a stack is set up.
 #[derive(Debug, Clone)]
@@ -102,7 +105,7 @@ pub enum StackError {
     },
     /// The tables or the queues.
     #[error("the tables and queues cannot be made")]
-    Resources(#[source] ghl_sync_engine::ports::BoxError),
+    Resources(#[source] BoxError),
     /// The environment.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -182,10 +185,11 @@ impl Stack {
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
         tables::STATE.create(&aws.dynamodb(), STATE_TABLE).await?;
         let sqs_client = aws.sqs();
-        let Queues { batches: queue_url, dead_letters } =
+        let Queues { batches: queue_url, dead_letters: dead_letter_queue_url, parked } =
             create_queues(&sqs_client).await.map_err(StackError::Resources)?;
         vars.insert("BATCH_QUEUE_URL".to_owned(), queue_url.clone());
-        vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), dead_letters);
+        vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), dead_letter_queue_url.clone());
+        vars.insert("PARKING_QUEUE_URL".to_owned(), parked);
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
@@ -195,8 +199,13 @@ impl Stack {
         let witness = Witness::new(runtime.engine.ports().crm.clone());
         let ports = Ports { crm: witness.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
-        let functions =
-            Arc::new(Functions { engine: engine.clone(), sqs: sqs_client, queue_url, bill: Bill::default() });
+        let functions = Arc::new(Functions {
+            engine: engine.clone(),
+            sqs: sqs_client,
+            queue_url,
+            dead_letter_queue_url,
+            bill: Bill::default(),
+        });
         Ok(Stack {
             engine,
             usage: runtime.usage,
@@ -373,32 +382,32 @@ fn vars(
 struct Queues {
     batches: String,
     dead_letters: String,
+    parked: String,
 }
 
 /// Makes the queues as template.yaml does.
-async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, ghl_sync_engine::ports::BoxError> {
-    use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
-    let dead_letters = sqs.create_queue().queue_name(DEAD_LETTER_QUEUE).send().await?;
-    let dead_letters = dead_letters.queue_url.ok_or("the dead-letter queue has no URL")?;
-    let arn = sqs
-        .get_queue_attributes()
-        .queue_url(&dead_letters)
-        .attribute_names(QueueArn)
-        .send()
-        .await?
-        .attributes
-        .and_then(|mut attributes| attributes.remove(&QueueArn))
-        .ok_or("the dead-letter queue has no ARN")?;
-    let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT }).to_string();
-    let batches = sqs
-        .create_queue()
-        .queue_name(QUEUE)
-        .attributes(VisibilityTimeout, VISIBILITY_TIMEOUT_S)
-        .attributes(RedrivePolicy, redrive)
-        .send()
-        .await?;
-    let batches = batches.queue_url.ok_or("the queue of batches has no URL")?;
-    Ok(Queues { batches, dead_letters })
+async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, BoxError> {
+    let (parked, arn) = create_queue(sqs, PARKING_QUEUE, None).await?;
+    let (dead_letters, arn) = create_queue(sqs, DEAD_LETTER_QUEUE, Some((arn, DEAD_LETTER_MAX_RECEIVE_COUNT))).await?;
+    let (batches, _) = create_queue(sqs, QUEUE, Some((arn, MAX_RECEIVE_COUNT))).await?;
+    Ok(Queues { batches, dead_letters, parked })
+}
+
+/// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.
+async fn create_queue(
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+    put_aside: Option<(String, u32)>,
+) -> Result<(String, String), BoxError> {
+    let mut request = sqs.create_queue().queue_name(name);
+    if let Some((target, max_receive_count)) = put_aside {
+        let redrive = json!({ "deadLetterTargetArn": target, "maxReceiveCount": max_receive_count }).to_string();
+        request = request.attributes(RedrivePolicy, redrive).attributes(VisibilityTimeout, VISIBILITY_TIMEOUT_S);
+    }
+    let url = request.send().await?.queue_url.ok_or("the queue has no URL")?;
+    let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueArn).send().await?;
+    let arn = asked.attributes.and_then(|mut attributes| attributes.remove(&QueueArn)).ok_or("the queue has no ARN")?;
+    Ok((url, arn))
 }
 
 /// An address that only this machine reaches.

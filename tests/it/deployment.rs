@@ -18,6 +18,7 @@ use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
+use redrive::RedriveError;
 use reqwest::Method;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
@@ -122,6 +123,11 @@ impl Deployment {
     /// Invokes the queue's function.
     pub(crate) async fn consume(&self, event: Value) -> Result<SqsBatchResponse, ConsumerError> {
         consumer::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// Invokes the dead-letter queue's function.
+    pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::Answer, RedriveError> {
+        redrive::handle(&self.engine, LambdaEvent::new(event, context())).await
     }
 
     /// The next message, as the event of an event source mapping; `None` if none comes soon.

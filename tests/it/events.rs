@@ -8,6 +8,7 @@ use consumer::ConsumerError;
 use ghl_sync_engine::domain::{PutRecord, RecordKey};
 use ghl_sync_local::stack::StackOptions;
 use lambda_runtime::{Context, LambdaEvent};
+use redrive::RedriveError;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 15] = [
+const SAMPLES: [(&str, &str); 22] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -27,6 +28,13 @@ const SAMPLES: [(&str, &str); 15] = [
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
     ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
+    ("redrive", include_str!("../../events/redrive.json")),
+    ("redrive-bad-order", include_str!("../../events/redrive-bad-order.json")),
+    ("redrive-by-hand", include_str!("../../events/redrive-by-hand.json")),
+    ("redrive-dry-run", include_str!("../../events/redrive-dry-run.json")),
+    ("redrive-duplicates", include_str!("../../events/redrive-duplicates.json")),
+    ("redrive-not-a-batch", include_str!("../../events/redrive-not-a-batch.json")),
+    ("redrive-scheduled", include_str!("../../events/redrive-scheduled.json")),
     ("scheduler", include_str!("../../events/scheduler.json")),
     ("scheduler-empty", include_str!("../../events/scheduler-empty.json")),
     ("scheduler-location", include_str!("../../events/scheduler-location.json")),
@@ -34,7 +42,7 @@ const SAMPLES: [(&str, &str); 15] = [
     ("scheduler-sqs", include_str!("../../events/scheduler-sqs.json")),
 ];
 
-fn sample(name: &str) -> Value {
+pub(crate) fn sample(name: &str) -> Value {
     let (_, text) = SAMPLES.iter().find(|(sample, _)| *sample == name).unwrap();
     serde_json::from_str(text).unwrap()
 }
@@ -69,13 +77,14 @@ fn no_sample_is_left_untested() {
 
 #[tokio::test]
 async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
-    let other_kind = ["consumer-http", "consumer-s3", "scheduler-sqs"];
+    let other_kind = ["consumer-http", "consumer-s3", "redrive-scheduled", "scheduler-sqs"];
     let deployment = with_sample_contacts().await;
     for (name, _) in SAMPLES {
         let event = sample(name);
         let is_refused = match name.split('-').next() {
             Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
             Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
+            Some("redrive") => matches!(deployment.redrive(event).await, Err(RedriveError::Event(_))),
             _ => panic!("which function is {name} for?"),
         };
         assert_eq!(is_refused, other_kind.contains(&name), "{name}");

@@ -16,6 +16,7 @@ mod logs;
 mod permissions;
 mod reconcile;
 mod records;
+mod redrive;
 mod signing;
 mod stores;
 mod template;

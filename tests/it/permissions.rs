@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context};
+use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
 use crate::reconcile;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
@@ -145,6 +146,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
             run_consumer(&deployment, engines).await;
         }
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
+        "RedriveFunction" => run_redrive(&deployment, &engine_with(&[])).await,
         "ApiFunction" => run_api(&deployment, engine_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
@@ -153,6 +155,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["STATE_TABLE"].as_str(), "StateTable"),
         (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
+        (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
         if let Some((.., allowed)) = CREDENTIALS.iter().find(|(_, name, _)| *name == resource) {
@@ -212,6 +215,22 @@ async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
     for sample in ["webhook", "webhook-uninstall"] {
         let response = webhook::handle(&webhooks, LambdaEvent::new(webhooks::sample(sample), context())).await.unwrap();
         assert_eq!(response.status_code, 200, "{sample}");
+    }
+}
+
+/// It wakes a location, parks what is no batch, and goes through both queues by hand.
+async fn run_redrive(deployment: &Deployment, engine: &Engine) {
+    let redrive = |event| redrive::handle(engine, LambdaEvent::new(event, context()));
+    let batch = by_hand(&contacts(1));
+    deployment.put(&contacts(1)).await;
+    let garbage = sqs_event([(Some("m1"), "{"), (Some("m2"), batch["Records"][0]["body"].as_str().unwrap())]);
+    redrive(garbage).await.unwrap();
+    for url in ["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"] {
+        let send = deployment.stack.functions.sqs.send_message().queue_url(&deployment.stack.vars[url]);
+        send.message_body(batch["Records"][0]["body"].as_str().unwrap()).send().await.unwrap();
+    }
+    for order in [json!({ "redrive": { "dry_run": true } }), json!({ "redrive": { "dry_run": false } })] {
+        redrive(order).await.unwrap();
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
 use ghl_sync_engine::counts::Counter;
-use ghl_sync_engine::domain::{Batch, EpochMs};
-use ghl_sync_engine::usecase::{Event, Measures};
+use ghl_sync_engine::domain::{Api, Batch, DeadLetter, EpochMs};
+use ghl_sync_engine::usecase::{Event, LetterEnd, Measures};
 use ghl_sync_runtime::{Config, EmfMeter};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -18,11 +18,12 @@ use crate::records::contacts;
 /// Variables that Lambda sets by itself.
 const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
-const WITHHELD: [(&str, &[&str]); 4] = [
-    ("SchedulerFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
-    ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
+const WITHHELD: [(&str, &[&str]); 5] = [
+    ("SchedulerFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
+    ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ApiFunction", &["GHL_TOKEN"]),
-    ("WebhookFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL"]),
+    ("WebhookFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
+    ("RedriveFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS"]),
 ];
 /// Variables of one function alone start so.
 const OWN: [(&str, &str); 1] = [("WebhookFunction", "GHL_WEBHOOK_")];
@@ -142,7 +143,7 @@ fn each_queue_gives_its_function_time_and_puts_aside_what_kills_it() {
             let kept = |queue: &Value| queue["MessageRetentionPeriod"].as_u64().unwrap();
             assert!(kept(dead_letters) > kept(queue), "{name}: a message keeps its age in the dead-letter queue");
             assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
-            assert!(source["ScalingConfig"]["MaximumConcurrency"].is_object(), "{name}");
+            assert!(!source["ScalingConfig"]["MaximumConcurrency"].is_null(), "{name}");
             sources += 1;
         }
     }
@@ -150,17 +151,19 @@ fn each_queue_gives_its_function_time_and_puts_aside_what_kills_it() {
 }
 
 #[tokio::test]
-async fn the_local_queue_is_set_up_as_the_deployed_one() {
+async fn the_local_queues_are_set_up_as_the_deployed_ones() {
     let template = Template::read();
-    let consumer = template.functions()["ConsumerFunction"];
-    let (_, queue) = template.target(&event_sources(consumer)[0]["Queue"]);
     let deployment = Deployment::start().await;
     let functions = &deployment.stack.functions;
-    let request = functions.sqs.get_queue_attributes().queue_url(&functions.queue_url);
-    let attributes = request.attribute_names(QueueAttributeName::All).send().await.unwrap().attributes.unwrap();
-    assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], queue["VisibilityTimeout"].to_string());
-    let redrive: Value = serde_json::from_str(&attributes[&QueueAttributeName::RedrivePolicy]).unwrap();
-    assert_eq!(redrive["maxReceiveCount"], queue["RedrivePolicy"]["maxReceiveCount"]);
+    let queues = [("ConsumerFunction", &functions.queue_url), ("RedriveFunction", &functions.dead_letter_queue_url)];
+    for (function, url) in queues {
+        let (_, queue) = template.target(&event_sources(template.functions()[function])[0]["Queue"]);
+        let request = functions.sqs.get_queue_attributes().queue_url(url);
+        let attributes = request.attribute_names(QueueAttributeName::All).send().await.unwrap().attributes.unwrap();
+        assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], queue["VisibilityTimeout"].to_string());
+        let redrive: Value = serde_json::from_str(&attributes[&QueueAttributeName::RedrivePolicy]).unwrap();
+        assert_eq!(redrive["maxReceiveCount"], queue["RedrivePolicy"]["maxReceiveCount"]);
+    }
 }
 
 #[test]
@@ -294,7 +297,7 @@ fn every_metric_of_ours_that_an_alarm_or_the_dashboard_reads_is_written() {
     assert!(unwritten.is_empty() && !read.is_empty(), "{unwritten:?}");
 }
 
-/// The names of the metrics that a batch and a tick write when all that they can tell of has happened.
+/// The names of the metrics that are written when all that they can tell of has happened.
 fn written_metrics() -> BTreeSet<String> {
     let mut measures = Measures { scopes_failed: 1, oldest_due: Some(Duration::from_secs(1)), ..Measures::default() };
     Counter::all().for_each(|counter| measures.counts.add(counter, 1));
@@ -302,7 +305,13 @@ fn written_metrics() -> BTreeSet<String> {
     measures.backoff_ms.push(1);
     let no_batch = Batch::from_json("").unwrap_err();
     let works = ["batch", "tick"].map(|work| Event::Measured { work, location: None, measures: &measures });
-    let events = works.into_iter().chain([Event::NotABatch { message_id: None, error: &no_batch }]);
+    let letter = DeadLetter { id: "m".to_owned(), body: String::new(), sent_at: None, receives: None, source: None };
+    let scope = "scope".parse().unwrap();
+    let events = works.into_iter().chain([
+        Event::NotABatch { message_id: None, error: &no_batch },
+        Event::DeadLetter { letter: &letter, batch: Err("empty"), age: None, end: LetterEnd::Parked },
+        Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
+    ]);
     let lines = events.filter_map(|event| EmfMeter::new("stack").line(&event, EpochMs(0)));
     lines
         .flat_map(|line| {

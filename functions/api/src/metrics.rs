@@ -98,7 +98,7 @@ fn state(overview: &Overview) -> Vec<Family> {
         health = health.sample(&[("state", state.as_str())], f64::from(u8::from(overview.health == state)));
     }
     let tick = gauge("ghl_sync_last_tick_age_seconds", "Time since the scheduler ran last.");
-    let dead_letters = gauge("ghl_sync_dead_letters", "Messages in the dead-letter queue.");
+    let dead_letters = gauge("ghl_sync_dead_letters", "Messages in the dead-letter queue and the parking queue.");
     vec![
         health,
         match overview.last_tick {

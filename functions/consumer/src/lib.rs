@@ -6,6 +6,7 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::domain::{BatchError, EpochMs, Holder, Message};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
+use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
@@ -14,13 +15,8 @@ use tracing::{Instrument, info_span};
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
     /// The event is not from SQS.
-    #[error(
-        "this function expects an SQS event: {{\"Records\": [{{\"messageId\": …, \"eventSource\": \"aws:sqs\", …}}]}}; {found}"
-    )]
-    Event {
-        /// What is wrong with it.
-        found: String,
-    },
+    #[error(transparent)]
+    Event(#[from] NotFromSqs),
     /// A message cannot be reported as failed.
     #[error("a message that is no batch has no messageId")]
     NoMessageId(#[source] BatchError),
@@ -32,7 +28,7 @@ pub enum ConsumerError {
 /// When the event is not an SQS event.
 pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, ConsumerError> {
     let LambdaEvent { payload, context } = event;
-    let messages = messages(payload)?;
+    let messages = sqs_messages(payload)?;
     let span = info_span!("batches", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     handle_messages(engine, messages, &context).instrument(span).await
 }
@@ -73,25 +69,4 @@ async fn handle_message(
         Message::Reconcile(location) => drop(engine.reconcile(&location, &invocation).await),
     }
     Ok(())
-}
-
-fn messages(event: Value) -> Result<Vec<SqsMessage>, ConsumerError> {
-    let wrong = |found: &str| ConsumerError::Event { found: found.to_owned() };
-    let Value::Object(mut fields) = event else {
-        return Err(wrong("it got something that is not an object"));
-    };
-    let Some(Value::Array(records)) = fields.remove("Records") else {
-        return Err(wrong("it got an object without a list `Records`"));
-    };
-    records
-        .into_iter()
-        .map(|record| {
-            match record.get("eventSource").and_then(Value::as_str) {
-                Some("aws:sqs") => {}
-                Some(other) => return Err(wrong(&format!("it got a record of `{other}`"))),
-                None => return Err(wrong("it got a record without `eventSource`")),
-            }
-            serde_json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
-        })
-        .collect()
 }

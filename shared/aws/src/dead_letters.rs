@@ -1,39 +1,137 @@
-//! The dead-letter queue in SQS.
+//! The dead-letter queue and the parking queue in SQS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
-use ghl_sync_engine::ports::{DeadLetters, PortError};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use futures::future::try_join_all;
+use ghl_sync_engine::domain::{DeadLetter, EpochMs};
+use ghl_sync_engine::ports::{DeadLetters, LetterQueue, PortError, Receipt, TakenLetter};
 
 use crate::usage::{Purpose, Usage};
 
-/// The [`DeadLetters`] in an SQS queue, if it is known which one.
+/// How long an empty queue is asked for letters. Without waiting, SQS looks at some of its servers only.
+const WAIT_S: i32 = 1;
+/// Message attribute of a parked letter: the id that it had. SQS gives the copy another.
+const DIED_AS: &str = "DiedAs";
+/// Message attribute of a parked letter: the queue in which it died.
+const DIED_IN: &str = "DiedIn";
+
+/// URLs of the two queues, as far as they are known.
+#[derive(Debug, Clone, Default)]
+pub struct LetterQueueUrls {
+    /// The dead-letter queue.
+    pub dead: Option<String>,
+    /// The parking queue.
+    pub parked: Option<String>,
+}
+
+/// The [`DeadLetters`] in two SQS queues.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
-    queue_url: Option<String>,
+    urls: LetterQueueUrls,
     usage: Arc<Usage>,
 }
 
 impl SqsDeadLetters {
-    /// The queue at `queue_url`.
+    /// The queues at `urls`.
     #[must_use]
-    pub fn new(client: Client, queue_url: Option<String>, usage: Arc<Usage>) -> Self {
-        SqsDeadLetters { client, queue_url, usage }
+    pub fn new(client: Client, urls: LetterQueueUrls, usage: Arc<Usage>) -> Self {
+        SqsDeadLetters { client, urls, usage }
+    }
+
+    fn url(&self, queue: LetterQueue, purpose: Purpose) -> Result<&str, PortError> {
+        let (url, variable) = match queue {
+            LetterQueue::Dead => (&self.urls.dead, "DEAD_LETTER_QUEUE_URL"),
+            LetterQueue::Parked => (&self.urls.parked, "PARKING_QUEUE_URL"),
+        };
+        url.as_deref().ok_or_else(|| PortError::new(purpose.as_str(), format!("{variable} is not set")))
+    }
+
+    /// Messages in the queue at `url`, those that somebody has taken included.
+    async fn depth_of(&self, url: &str) -> Result<u64, PortError> {
+        use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
+        let request = self.client.get_queue_attributes().queue_url(url);
+        let request = request.attribute_names(ApproximateNumberOfMessages);
+        let request = request.attribute_names(ApproximateNumberOfMessagesNotVisible);
+        let answer = request.customize().interceptor(self.usage.attempts(Purpose::DeadLetters)).send().await;
+        let answer = answer.map_err(|error| PortError::new(Purpose::DeadLetters.as_str(), error))?;
+        Ok(answer.attributes.iter().flatten().filter_map(|(_, count)| count.parse::<u64>().ok()).sum())
     }
 }
 
 #[async_trait]
 impl DeadLetters for SqsDeadLetters {
     async fn depth(&self) -> Result<Option<u64>, PortError> {
-        let Some(url) = &self.queue_url else { return Ok(None) };
-        let attribute = QueueAttributeName::ApproximateNumberOfMessages;
-        let request = self.client.get_queue_attributes().queue_url(url).attribute_names(attribute.clone());
-        let answer = request.customize().interceptor(self.usage.attempts(Purpose::DeadLetters)).send().await;
-        let answer = answer.map_err(|error| PortError::new(Purpose::DeadLetters.as_str(), error))?;
-        let depth = answer.attributes.and_then(|mut attributes| attributes.remove(&attribute));
-        Ok(depth.and_then(|depth| depth.parse().ok()))
+        let urls = [&self.urls.dead, &self.urls.parked].into_iter().flatten();
+        let depths = try_join_all(urls.map(|url| self.depth_of(url))).await?;
+        Ok((!depths.is_empty()).then(|| depths.into_iter().sum()))
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        let failed = |error| PortError { action: Purpose::LettersPark.as_str(), source: error };
+        let url = self.url(LetterQueue::Parked, Purpose::LettersPark)?;
+        let mut request = self.client.send_message().queue_url(url).message_body(&letter.body);
+        for (name, value) in [(DIED_AS, Some(&letter.id)), (DIED_IN, letter.source.as_ref())] {
+            if let Some(value) = value {
+                let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+                request = request.message_attributes(name, value.map_err(|error| failed(error.into()))?);
+            }
+        }
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersPark));
+        request.send().await.map(drop).map_err(|error| failed(error.into()))
+    }
+
+    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError> {
+        let url = self.url(queue, Purpose::LettersTake)?;
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(i32::try_from(limit).unwrap_or(i32::MAX).clamp(1, 10))
+            .wait_time_seconds(WAIT_S)
+            .visibility_timeout(i32::try_from(hidden_for.as_secs()).unwrap_or(i32::MAX))
+            .message_system_attribute_names(MessageSystemAttributeName::All);
+        let answer = request.customize().interceptor(self.usage.attempts(Purpose::LettersTake)).send().await;
+        let answer = answer.map_err(|error| PortError::new(Purpose::LettersTake.as_str(), error))?;
+        Ok(answer.messages.unwrap_or_default().into_iter().map(|message| taken(queue, message)).collect())
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
+        let url = self.url(receipt.queue, Purpose::LettersDelete)?;
+        let request = self.client.delete_message().queue_url(url).receipt_handle(&receipt.handle);
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersDelete));
+        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::LettersDelete.as_str(), error))
+    }
+
+    async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError> {
+        let url = self.url(receipt.queue, Purpose::LettersPutBack)?;
+        let request = self.client.change_message_visibility().queue_url(url).receipt_handle(&receipt.handle);
+        let request = request.visibility_timeout(0);
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersPutBack));
+        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::LettersPutBack.as_str(), error))
+    }
+}
+
+fn taken(queue: LetterQueue, message: Message) -> TakenLetter {
+    let Message { message_id, receipt_handle, body, attributes, .. } = message;
+    let attribute = |name: &str| attributes.as_ref()?.get(&MessageSystemAttributeName::from(name)).map(String::as_str);
+    let letter = dead_letter(message_id.unwrap_or_default(), body.unwrap_or_default(), attribute);
+    TakenLetter { letter, receipt: Receipt { queue, handle: receipt_handle.unwrap_or_default() } }
+}
+
+/// The letter that a message of SQS is; `attribute` knows the message's system attributes.
+pub fn dead_letter<'a>(id: String, body: String, attribute: impl Fn(&str) -> Option<&'a str>) -> DeadLetter {
+    let number = |name| attribute(name)?.parse::<u64>().ok();
+    let source = attribute("DeadLetterQueueSourceArn").and_then(|arn| arn.rsplit(':').next());
+    DeadLetter {
+        id,
+        body,
+        sent_at: number("SentTimestamp").map(EpochMs),
+        receives: number("ApproximateReceiveCount"),
+        source: source.filter(|name| !name.is_empty()).map(str::to_owned),
     }
 }

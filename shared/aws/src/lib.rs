@@ -31,7 +31,7 @@ mod usage;
 pub use bookmarks::DynamoBookmarks;
 pub use client::AwsConfig;
 pub use counters::DynamoCounters;
-pub use dead_letters::SqsDeadLetters;
+pub use dead_letters::{LetterQueueUrls, SqsDeadLetters, dead_letter};
 pub use fleet_store::DynamoFleetStore;
 pub use gate_store::DynamoGateStore;
 pub use installations::DynamoInstallations;

@@ -62,6 +62,14 @@ pub enum Purpose {
     Tick,
     /// Asking how many dead letters there are.
     DeadLetters,
+    /// Parking a dead letter.
+    LettersPark,
+    /// Taking dead letters out of their queue.
+    LettersTake,
+    /// Deleting a dead letter.
+    LettersDelete,
+    /// Showing a dead letter to everybody again.
+    LettersPutBack,
     /// Storing what GHL told of a record.
     KnownReplace,
     /// Reading what GHL told of a record.
@@ -87,7 +95,7 @@ pub enum Store {
     Records,
     /// The table of gates, settings, counters, and of webhooks that were seen.
     State,
-    /// The queue of batches.
+    /// The queue of batches, that of dead letters or that of parked ones.
     Queue,
 }
 
@@ -128,6 +136,10 @@ impl Purpose {
         Purpose::CountersRead,
         Purpose::Tick,
         Purpose::DeadLetters,
+        Purpose::LettersPark,
+        Purpose::LettersTake,
+        Purpose::LettersDelete,
+        Purpose::LettersPutBack,
         Purpose::KnownReplace,
         Purpose::KnownLoad,
         Purpose::BookmarkFind,
@@ -167,6 +179,10 @@ impl Purpose {
             Purpose::CountersRead => "counters.read",
             Purpose::Tick => "counters.tick",
             Purpose::DeadLetters => "dead_letters.depth",
+            Purpose::LettersPark => "dead_letters.park",
+            Purpose::LettersTake => "dead_letters.take",
+            Purpose::LettersDelete => "dead_letters.delete",
+            Purpose::LettersPutBack => "dead_letters.put_back",
             Purpose::KnownReplace => "known.replace",
             Purpose::KnownLoad => "known.load",
             Purpose::BookmarkFind => "bookmarks.find",
@@ -213,7 +229,12 @@ impl Purpose {
             | Purpose::InstallationNote
             | Purpose::TokenLoad
             | Purpose::TokenReplace => Store::State,
-            Purpose::QueueSend | Purpose::DeadLetters => Store::Queue,
+            Purpose::QueueSend
+            | Purpose::DeadLetters
+            | Purpose::LettersPark
+            | Purpose::LettersTake
+            | Purpose::LettersDelete
+            | Purpose::LettersPutBack => Store::Queue,
         }
     }
 
@@ -245,6 +266,10 @@ impl Purpose {
             | Purpose::GateKick
             | Purpose::FleetReplace
             | Purpose::QueueSend
+            | Purpose::LettersPark
+            | Purpose::LettersTake
+            | Purpose::LettersDelete
+            | Purpose::LettersPutBack
             | Purpose::OutboxReplay
             | Purpose::SettingsStore
             | Purpose::SettingsRegister
@@ -267,6 +292,7 @@ pub struct Usage {
     counters: [Counter; Purpose::ALL.len()],
 }
 
+// The standard library has defaults for arrays of up to 32 only.
 impl Default for Usage {
     fn default() -> Self {
         Usage { counters: std::array::from_fn(|_| Counter::default()) }

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Api, Batch, Bookmark, Call, ContentHash, CredentialsRef, EpochMs, EventId, FailedCursor, GhlId, Kind, KnownState,
-    LocationId, LocationSettings, OAuthGrant, Outcome, Priority, PutRecord, Record, RecordKey, Reply, Resolution,
-    ScopeId, Secret, SettingsOverlay,
+    Api, Batch, Bookmark, Call, ContentHash, CredentialsRef, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, Kind,
+    KnownState, LocationId, LocationSettings, OAuthGrant, Outcome, Priority, PutRecord, Record, RecordKey, Reply,
+    Resolution, ScopeId, Secret, SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry, TokenError};
 
@@ -378,11 +378,52 @@ pub trait Counters: Send + Sync {
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError>;
 }
 
-/// The queue of messages that could not be handled.
+/// Messages that could not be handled: the dead-letter queue, and the queue beside it where what is no batch is parked.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
-    /// How many there are, about; `None` if nobody said which queue it is.
+    /// How many there are in both, about, those that somebody is at included; `None` if nobody said which queues they
+    /// are.
     async fn depth(&self) -> Result<Option<u64>, PortError>;
+
+    /// Puts a copy of `letter` into the parking queue, where nothing takes it but a person. Done twice it is there twice.
+    async fn park(&self, letter: &DeadLetter) -> Result<(), PortError>;
+
+    /// Takes up to `limit` (at most 10) letters out of `queue`; nobody else sees them for as long as `hidden_for`. None
+    /// if there are none.
+    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError>;
+
+    /// Deletes a letter for good. One that was deleted before is no error.
+    async fn delete(&self, receipt: &Receipt) -> Result<(), PortError>;
+
+    /// Shows a letter to everybody again, at once.
+    async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError>;
+}
+
+/// One of the two queues of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LetterQueue {
+    /// The dead-letter queue of the batches.
+    Dead,
+    /// What is parked.
+    Parked,
+}
+
+/// A letter that was taken out of its queue for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenLetter {
+    /// The letter.
+    pub letter: DeadLetter,
+    /// Names it to [`DeadLetters::delete`] and [`DeadLetters::put_back`].
+    pub receipt: Receipt,
+}
+
+/// Who has taken a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Out of which queue.
+    pub queue: LetterQueue,
+    /// The queue's name for this taking of the letter.
+    pub handle: String,
 }
 
 /// A record by GHL's own id of it.

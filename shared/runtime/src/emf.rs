@@ -39,6 +39,15 @@ impl EmfMeter {
                 Line::default().with("CredentialsRefused", "Count", json!(1)).of_location(location)
             }
             Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
+            // One that stays is counted when it is done with.
+            Event::DeadLetter { batch, end, .. } if end.is_done() => {
+                let line = Line::default().with("DeadLetters", "Count", json!(1));
+                match batch {
+                    Ok(batch) => line.of_location(&batch.location_id),
+                    Err(_) => line,
+                }
+            }
+            Event::Host { to: "down", .. } => Line::default().with("HostDown", "Count", json!(1)),
             _ => return None,
         };
         (!line.metrics.is_empty()).then(|| line.into_json(&self.stack, now))

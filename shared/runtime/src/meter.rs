@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::LocationId;
+use ghl_sync_engine::domain::{Batch, DeadLetter, LocationId};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
-use ghl_sync_engine::usecase::{Event, Received, RecordResult};
+use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
 use tracing::{debug, error, info, warn};
 
 /// Writes each event as a log line.
@@ -121,6 +121,7 @@ fn note_scope(event: &Event<'_>) {
         Event::NotABatch { message_id, error } => error!(
             event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
         ),
+        Event::DeadLetter { letter, batch, age, end } => dead_letter(letter, *batch, *age, *end),
         Event::PortFailed { scope, error } => error!(
             event = "port_failed",
             scope = scope.map(tracing::field::display),
@@ -181,6 +182,31 @@ fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) 
         Received::Enabled | Received::Stopped => warn!(event = "webhook", location, event_type, result),
         _ => debug!(event = "webhook", location, event_type, result),
     }
+}
+
+/// What died, and what became of it. Of a message that is no batch, nothing that it says is told.
+fn dead_letter(letter: &DeadLetter, batch: Result<&Batch, &str>, age: Option<Duration>, end: LetterEnd) {
+    let (location, generation, records) = match batch {
+        Ok(batch) => (
+            Some(tracing::field::display(&batch.location_id)),
+            batch.generation.map(|generation| generation.0),
+            Some(batch.keys.len()),
+        ),
+        Err(_) => (None, None, None),
+    };
+    warn!(
+        event = "dead_letter",
+        message_id = letter.id,
+        queue = letter.source,
+        receives = letter.receives,
+        age_ms = age.map(ms),
+        bytes = letter.body.len(),
+        location,
+        batch = generation,
+        records,
+        reason = batch.err(),
+        result = end.as_str(),
+    );
 }
 
 fn ms(span: Duration) -> u64 {

@@ -15,6 +15,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
 use tracing::error;
+use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
@@ -79,7 +80,7 @@ impl Runtime {
             counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
             known: Arc::new(known),
             bookmarks: Arc::new(bookmarks),
-            dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queue_url, usage.clone())),
+            dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues, usage.clone())),
             meter,
         };
         Ok(Runtime { engine: Engine::new(ports, config.engine), usage, api_access: config.api_access })
@@ -90,10 +91,23 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Runtime, StartError> {
-        let config = Config::from_env().inspect_err(|_| init_telemetry(tracing::level_filters::LevelFilter::INFO))?;
+        let config = Config::from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
+        Runtime::start(config)
+    }
+
+    fn start(config: Config) -> Result<Runtime, StartError> {
         init_telemetry(config.log_level);
         let meter = FunctionMeter::new(config.stack_name.clone());
         Runtime::new(config, Arc::new(meter))
+    }
+
+    /// The same, for the redrive, which must know both queues of dead letters.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_redrive_from_env() -> Result<Runtime, StartError> {
+        let config = Config::for_redrive_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
+        Runtime::start(config)
     }
 
     /// The same, for the HTTP API, and who may use it.

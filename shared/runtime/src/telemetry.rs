@@ -6,7 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "api",
     "consumer",
     "ghl_sync_aws",
@@ -14,6 +14,7 @@ const OURS: [&str; 9] = [
     "ghl_sync_ghl",
     "ghl_sync_local",
     "ghl_sync_runtime",
+    "redrive",
     "scheduler",
     "webhook",
 ];

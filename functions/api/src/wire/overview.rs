@@ -42,7 +42,7 @@ pub(crate) struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) last_tick: Option<LastTick>,
-    /// Messages in the dead-letter queue; absent if it cannot be asked.
+    /// Messages in the dead-letter queue and the parking queue; absent if it cannot be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) dead_letters: Option<u64>,
@@ -64,7 +64,7 @@ pub(crate) struct Overview {
     pub(crate) reasons: Vec<String>,
     /// The last tick of the scheduler; null before the first.
     pub(crate) last_tick: Option<LastTick>,
-    /// Messages in the dead-letter queue; null if it cannot be asked.
+    /// Messages in the dead-letter queue and the parking queue; null if it cannot be asked.
     pub(crate) dead_letters: Option<u64>,
     /// The counters of all locations together.
     pub(crate) totals: Counters,

@@ -5,6 +5,8 @@ mod capacity;
 #[cfg(test)]
 mod counters;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod failed;
 #[cfg(test)]
 mod faults;

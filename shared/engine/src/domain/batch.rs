@@ -52,6 +52,20 @@ pub enum BatchError {
     },
 }
 
+impl BatchError {
+    /// The kind of error as it is written in logs and reports: nothing of what the message says.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            BatchError::Empty => "empty",
+            BatchError::NotJson(_) => "not_json",
+            BatchError::Version { .. } => "version",
+            BatchError::Field(_) => "malformed",
+            BatchError::TooManyKeys { .. } => "too_many_keys",
+        }
+    }
+}
+
 impl Batch {
     /// The message body.
     #[must_use]

@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod contact;
 mod credentials;
+mod dead_letter;
 mod endpoint;
 mod ids;
 mod marker;
@@ -29,6 +30,7 @@ pub(crate) use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
+pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
     EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,

@@ -1,4 +1,4 @@
-//! Counters and dead letters in memory.
+//! Counters in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::lock;
 use crate::counts::{Counted, Counts, Minute};
 use crate::domain::{EpochMs, LocationId};
-use crate::ports::{Counters, DeadLetters, PortError};
+use crate::ports::{Counters, PortError};
 
 /// [`Counters`] in memory.
 #[derive(Debug, Default)]
@@ -66,19 +66,5 @@ impl Counters for MemoryCounters {
 
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
         Ok(lock(&self.state).last_tick)
-    }
-}
-
-/// A dead-letter queue of a known depth.
-#[derive(Debug, Default)]
-pub struct MemoryDeadLetters {
-    /// How many messages are in it; `None` if nobody said which queue it is.
-    pub depth: Mutex<Option<u64>>,
-}
-
-#[async_trait]
-impl DeadLetters for MemoryDeadLetters {
-    async fn depth(&self) -> Result<Option<u64>, PortError> {
-        Ok(*lock(&self.depth))
     }
 }

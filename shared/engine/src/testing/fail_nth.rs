@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
 use crate::domain::{
-    Api, Batch, Bookmark, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings, Outcome,
-    Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
+    Api, Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings,
+    Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
 };
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
 use crate::ports::{
-    Backlog, BatchQueue, Bookmarks, Counters, Directory, Due, FailedPage, FleetEntry, FleetReplaced, FleetStore,
-    GateEntry, GateStore, Installations, KnownStates, Loaded, Outbox, PortError, Put, RemoteKey, Replaced, Replacement,
-    SettingsWritten, Settled, StoredSettings, Tallied, TokenReplaced, TokenStore,
+    Backlog, BatchQueue, Bookmarks, Counters, DeadLetters, Directory, Due, FailedPage, FleetEntry, FleetReplaced,
+    FleetStore, GateEntry, GateStore, Installations, KnownStates, LetterQueue, Loaded, Outbox, PortError, Put, Receipt,
+    RemoteKey, Replaced, Replacement, SettingsWritten, Settled, StoredSettings, TakenLetter, Tallied, TokenReplaced,
+    TokenStore,
 };
 
 /// An operation of a port.
@@ -48,6 +49,11 @@ pub enum Op {
     CountersAdd,
     CountersTick,
     CountersRead,
+    LettersDepth,
+    LettersPark,
+    LettersTake,
+    LettersDelete,
+    LettersPutBack,
     KnownReplace,
     KnownLoad,
     KnownRemember,
@@ -350,6 +356,29 @@ impl<P: Counters> Counters for FailNth<P> {
 
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
         self.faults.pass(Op::CountersRead, self.port.last_tick()).await
+    }
+}
+
+#[async_trait]
+impl<P: DeadLetters> DeadLetters for FailNth<P> {
+    async fn depth(&self) -> Result<Option<u64>, PortError> {
+        self.faults.pass(Op::LettersDepth, self.port.depth()).await
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        self.faults.pass(Op::LettersPark, self.port.park(letter)).await
+    }
+
+    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError> {
+        self.faults.pass(Op::LettersTake, self.port.take(queue, limit, hidden_for)).await
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
+        self.faults.pass(Op::LettersDelete, self.port.delete(receipt)).await
+    }
+
+    async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError> {
+        self.faults.pass(Op::LettersPutBack, self.port.put_back(receipt)).await
     }
 }
 

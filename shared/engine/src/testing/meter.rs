@@ -7,7 +7,7 @@ use super::{TestClock, lock};
 use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
-use crate::usecase::{BatchReport, Event, Measures, Received, ReconcileReport, RecordResult};
+use crate::usecase::{BatchReport, Event, LetterEnd, Measures, Received, ReconcileReport, RecordResult};
 
 /// An event that was noted, as far as tests ask for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,8 @@ pub enum Noted {
     Webhook { event_type: String, received: Received },
     /// [`Event::Reconciled`]
     Reconciled(ReconcileReport),
+    /// [`Event::DeadLetter`]
+    DeadLetter { id: String, end: LetterEnd },
     /// [`Event::TokensIssued`]
     TokensIssued { location: LocationId },
     /// [`Event::CredentialsRefused`]
@@ -114,6 +116,7 @@ impl Meter for RecordingMeter {
                 Noted::Webhook { event_type: (*event_type).to_owned(), received: *received }
             }
             Event::Reconciled { report, .. } => Noted::Reconciled(**report),
+            Event::DeadLetter { letter, end, .. } => Noted::DeadLetter { id: letter.id.clone(), end: *end },
             Event::TokensIssued { location, .. } => Noted::TokensIssued { location: (*location).clone() },
             Event::CredentialsRefused { location, reason, .. } => {
                 Noted::CredentialsRefused { location: (*location).clone(), reason: (*reason).to_owned() }

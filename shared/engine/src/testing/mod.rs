@@ -14,6 +14,7 @@ mod bookmarks;
 mod clock;
 mod counters;
 mod crm;
+mod dead_letters;
 mod dice;
 mod directory;
 mod fail_nth;
@@ -36,8 +37,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use bookmarks::MemoryBookmarks;
 pub use clock::{TestClock, block_on_paused};
-pub use counters::{MemoryCounters, MemoryDeadLetters};
+pub use counters::MemoryCounters;
 pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};
+pub use dead_letters::MemoryDeadLetters;
 pub use dice::TestDice;
 pub use directory::FixedDirectory;
 pub use fail_nth::{FailNth, Faults, Op, PortFault};

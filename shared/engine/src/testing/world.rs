@@ -129,7 +129,7 @@ impl Setup {
         let ghl = SimulatedGhl::new(clock, self.ghl.clone(), dice.fork());
         let directory = Arc::new(FixedDirectory::new(self.locations.clone()));
         let counters = Arc::new(MemoryCounters::default());
-        let dead_letters = Arc::new(MemoryDeadLetters::default());
+        let dead_letters = Arc::new(MemoryDeadLetters::new(clock));
         let meter = Arc::new(RecordingMeter::new(clock));
         let known = Arc::new(MemoryKnownStates::default());
         let ports = Ports {
@@ -144,7 +144,7 @@ impl Setup {
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),
             bookmarks: Arc::new(FailNth::new(Arc::new(MemoryBookmarks::default()), faults.clone())),
-            dead_letters: dead_letters.clone(),
+            dead_letters: Arc::new(FailNth::new(dead_letters.clone(), faults.clone())),
             meter: meter.clone(),
         };
         let engine = Engine::new(ports, self.config.clone());

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::receive_webhook::Received;
 use super::reconcile::ReconcileReport;
+use super::redrive::LetterEnd;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
 use crate::domain::{
-    Api, BatchError, CredentialsRef, Endpoint, EpochMs, Generation, LocationId, Migration, Progress, RecordKey, ScopeId,
+    Api, Batch, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, LocationId, Migration, Progress,
+    RecordKey, ScopeId,
 };
 use crate::policy::WaitReason;
 use crate::ports::PortError;
@@ -187,6 +189,17 @@ pub enum Event<'a> {
         /// What is wrong with it.
         error: &'a BatchError,
     },
+    /// A message that nobody could handle was looked at.
+    DeadLetter {
+        /// The message.
+        letter: &'a DeadLetter,
+        /// The batch that it is, or the kind of error that says why it is none.
+        batch: Result<&'a Batch, &'static str>,
+        /// How long ago it was sent, if that is known.
+        age: Option<Duration>,
+        /// What became of it.
+        end: LetterEnd,
+    },
     /// A tick is over.
     Ticked {
         /// What it did.
@@ -201,7 +214,7 @@ pub enum Event<'a> {
     },
     /// All that was measured in one piece of work, at its end.
     Measured {
-        /// `batch`, `tick`, `put`, `pull` or `reconcile`.
+        /// `batch`, `tick`, `put`, `pull`, `reconcile` or `redrive`.
         work: &'static str,
         /// For whom; `None` if it was for all.
         location: Option<&'a LocationId>,

@@ -20,6 +20,8 @@ mod put;
 mod receive_webhook;
 mod reconcile;
 mod record_end;
+mod redrive;
+mod redrive_by_hand;
 mod replay;
 mod report;
 mod send_records;
@@ -46,6 +48,8 @@ pub use overview::{
 pub use put::{PutItems, PutReport};
 pub use receive_webhook::{ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use reconcile::{ReconcileEnd, ReconcileReport};
+pub use redrive::LetterEnd;
+pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
 pub use story::{RecordState, RecordStory, WaitsFor};

@@ -387,7 +387,7 @@ fn judge(
         found.push((Health::Failing, format!("the last tick was {} s ago", now.since(tick).as_secs())));
     }
     if let Some(count) = dead_letters.filter(|count| *count > 0) {
-        found.push((Health::Degraded, format!("{count} messages in the dead-letter queue")));
+        found.push((Health::Degraded, format!("{count} messages in the dead-letter queue and the parking queue")));
     }
     for location in locations.iter().filter(|location| location.settings.enabled) {
         let id = &location.location_id;

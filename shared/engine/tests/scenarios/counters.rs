@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
 use ghl_sync_engine::domain::{ErrorCode, LastError};
-use ghl_sync_engine::ports::Counters;
+use ghl_sync_engine::ports::{Counters, LetterQueue};
 use ghl_sync_engine::testing::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, Health};
 
-use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, loc, with_tags};
+use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, letter, loc, with_tags};
 
 async fn totals(world: &World) -> Counts {
     world.counters.of(&loc(), world.engine.ports().clock.now()).await.unwrap().total
@@ -110,13 +110,18 @@ fn health_tells_of_a_scheduler_that_stands_still_dead_letters_and_failed_records
         assert_eq!(health().await.health, Health::Ok, "before the first tick nobody is late");
         world.run_for(MINUTE + SECOND).await;
         assert!(health().await.last_tick.is_some());
-        *world.dead_letters.depth.lock().unwrap() = Some(2);
+        let letters = world.dead_letters.as_ref();
+        letters.add(LetterQueue::Dead, letter("m1", "{"));
+        letters.add(LetterQueue::Parked, letter("m2", "{"));
         assert_eq!(health().await.health, Health::Degraded);
         world.ghl.on_call(|_| Some(Fault::status(400)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(SECOND).await;
         let degraded = health().await;
-        assert_eq!(degraded.reasons, ["2 messages in the dead-letter queue", "1 records of loc have failed"]);
+        assert_eq!(
+            degraded.reasons,
+            ["2 messages in the dead-letter queue and the parking queue", "1 records of loc have failed"]
+        );
         world.faults.fail(Op::CountersTick, 1..=u64::MAX, PortFault::Refused);
         world.run_for(6 * MINUTE).await;
         let failing = health().await;

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Batch, Contact, EpochMs, Generation, GhlId, Kind, LocationId, Opportunity, Payload, Priority, PutRecord, Record,
-    RecordId, RecordKey,
+    Batch, Contact, DeadLetter, EpochMs, Generation, GhlId, Kind, LocationId, Opportunity, Payload, Priority,
+    PutRecord, Record, RecordId, RecordKey,
 };
 use ghl_sync_engine::testing::{Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::RecordResult;
@@ -94,6 +94,12 @@ pub(crate) fn batch(generation: Option<u64>, keys: impl IntoIterator<Item = Reco
         keys: keys.into_iter().collect(),
         dry_run: false,
     }
+}
+
+/// A message that died after five receives.
+pub(crate) fn letter(id: &str, body: &str) -> DeadLetter {
+    let source = Some("batches".to_owned());
+    DeadLetter { id: id.to_owned(), body: body.to_owned(), sent_at: Some(EpochMs(0)), receives: Some(5), source }
 }
 
 /// Everything takes the same time: a call 100 ms, a store nothing.

@@ -18,6 +18,7 @@ mod order;
 mod put_and_start;
 mod quota;
 mod reconcile;
+mod redrive;
 mod refusal;
 mod retry;
 mod scope;

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use ghl_sync_aws::AwsConfig;
+use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
 use ghl_sync_engine::domain::{Api, Conflict, CredentialsRef, Pace, Secret};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
@@ -35,8 +35,8 @@ pub struct Config {
     pub state_table: String,
     /// URL of the queue of batches.
     pub queue_url: String,
-    /// URL of the queue of messages that could not be handled, where somebody wants to know how many there are.
-    pub dead_letter_queue_url: Option<String>,
+    /// URLs of the queues of messages that could not be handled, where somebody wants to know of them.
+    pub dead_letter_queues: LetterQueueUrls,
     /// Where GHL is.
     pub ghl: ClientConfig,
     /// The locations, and how each is treated.
@@ -112,6 +112,27 @@ impl Config {
         vars.finish().map(|()| config)
     }
 
+    /// Reads the process's environment for the redrive, which needs both queues of dead letters.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub fn for_redrive_from_env() -> Result<Config, ConfigError> {
+        Config::for_redrive(std::env::vars().collect())
+    }
+
+    /// Reads `vars` as if they were the environment of the redrive.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_redrive(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut vars = Variables::new(vars);
+        let config = Config::read(&mut vars);
+        vars.required("DEAD_LETTER_QUEUE_URL");
+        vars.required("PARKING_QUEUE_URL");
+        vars.finish().map(|()| config)
+    }
+
     /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
     #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
     pub(crate) fn runtime_api() -> Option<String> {
@@ -162,7 +183,10 @@ impl Config {
             records_table: vars.required("RECORDS_TABLE"),
             state_table: vars.required("STATE_TABLE"),
             queue_url: vars.required_url("BATCH_QUEUE_URL"),
-            dead_letter_queue_url: vars.url("DEAD_LETTER_QUEUE_URL"),
+            dead_letter_queues: LetterQueueUrls {
+                dead: vars.url("DEAD_LETTER_QUEUE_URL"),
+                parked: vars.url("PARKING_QUEUE_URL"),
+            },
             ghl: ghl(vars),
             locations: locations.unwrap_or_else(|| Locations::new(default)),
             api_access: ApiAccess::read(vars),

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, CredentialsRef, Endpoint, EpochMs, ErrorCode, Generation, LocationId, NotForUs, RecordKey, ScopeId,
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, NotForUs, RecordKey,
+    ScopeId,
 };
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
-use ghl_sync_engine::usecase::{BatchReport, Event, NotRun, Received, ReconcileReport, RecordResult, TickReport};
+use ghl_sync_engine::usecase::{
+    BatchReport, Event, LetterEnd, NotRun, Received, ReconcileReport, RecordResult, TickReport,
+};
 use ghl_sync_runtime::LogMeter;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
@@ -62,6 +65,9 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let (location, scope, record, generation) = (&location, &scope, &key, Generation(3));
     let failure = PortError::new("gates.load", "no route");
     let bad_message = Batch::from_json("{").unwrap_err();
+    let batch = Batch { location_id: location.clone(), generation: Some(generation), keys: vec![], dry_run: false };
+    let (body, source) = ("{".to_owned(), Some("batches".to_owned()));
+    let letter = DeadLetter { id: "m".to_owned(), body, sent_at: Some(EpochMs(0)), receives: Some(1), source };
     let report = BatchReport {
         location_id: location.clone(),
         generation,
@@ -108,6 +114,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Waiting { location, batch: Some(generation), record: Some(record), reason, wait: SECOND, attempt: 0 },
         Event::Breaker { scope, from: "closed", to: "open" },
         Event::Host { api: Api::V2, scope, from: "up", to: "down" },
+        Event::DeadLetter { letter: &letter, batch: Ok(&batch), age: Some(SECOND), end: LetterEnd::Started },
+        Event::DeadLetter { letter: &letter, batch: Err("not_json"), age: None, end: LetterEnd::Parked },
         Event::TokensIssued { location, credentials: &CredentialsRef::Default, good_for: SECOND },
         Event::TokensDelayed { location, credentials: &CredentialsRef::Default, reason: "no answer" },
         Event::CredentialsRefused { location, credentials: &CredentialsRef::Default, reason: "connect it again" },

@@ -1,0 +1,134 @@
+//! What becomes of a message that nobody could handle.
+//!
+//! No message is ever sent again: the outbox says what is due, and a message is a hint only. So a dead letter that is a
+//! batch wakes its location, as the tick would, and is done with. One that is no batch is parked for a person.
+
+use std::collections::BTreeMap;
+
+use super::{Engine, Event, FannedOut};
+use crate::domain::{Batch, DeadLetter, LocationId, ScopeId};
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LetterEnd {
+    /// Its location had work and nobody on it: a batch was planned.
+    Started,
+    /// Somebody is on its location, and will see what is due.
+    Busy,
+    /// Its location has nothing to send now.
+    Idle,
+    /// Its location is not enabled. What is due there stays due.
+    NotEnabled,
+    /// Nobody knows its location.
+    UnknownLocation,
+    /// It is no batch, and is parked now.
+    Parked,
+    /// A store or a queue failed: it stays where it is, and comes again.
+    Stays,
+}
+
+impl LetterEnd {
+    /// The end as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LetterEnd::Started => "started",
+            LetterEnd::Busy => "busy",
+            LetterEnd::Idle => "idle",
+            LetterEnd::NotEnabled => "not_enabled",
+            LetterEnd::UnknownLocation => "unknown_location",
+            LetterEnd::Parked => "parked",
+            LetterEnd::Stays => "stays",
+        }
+    }
+
+    /// Whether the letter need not come again.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self != LetterEnd::Stays
+    }
+}
+
+impl From<FannedOut> for LetterEnd {
+    fn from(fanned_out: FannedOut) -> Self {
+        match fanned_out {
+            FannedOut::Planned { .. } => LetterEnd::Started,
+            FannedOut::Busy => LetterEnd::Busy,
+            FannedOut::Idle { .. } => LetterEnd::Idle,
+            FannedOut::NotEnabled => LetterEnd::NotEnabled,
+        }
+    }
+}
+
+impl Engine {
+    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is no batch.
+    /// What became of each letter, in their order. Those that [stay](LetterEnd::Stays) must come again.
+    pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<LetterEnd> {
+        let (engine, tally) = self.tallied();
+        let mut woken = BTreeMap::new();
+        let mut ends = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let batch = letter.batch();
+            let end = match &batch {
+                Ok(batch) => engine.wake(batch, &mut woken).await,
+                Err(_) => engine.park(letter).await,
+            };
+            engine.note_letter(letter, batch.as_ref().map_err(|error| error.as_str()), end);
+            ends.push(end);
+        }
+        self.ports.meter.note(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
+        ends
+    }
+
+    /// Wakes the location of `batch`, unless its scope was `woken` already.
+    async fn wake(&self, batch: &Batch, woken: &mut BTreeMap<ScopeId, LetterEnd>) -> LetterEnd {
+        let scope = match self.scope_to_wake(&batch.location_id).await {
+            Ok(scope) => scope,
+            Err(end) => return end,
+        };
+        if let Some(end) = woken.get(&scope) {
+            return *end;
+        }
+        let end = self.wake_scope(&scope).await;
+        woken.insert(scope, end);
+        end
+    }
+
+    /// The scope to wake for a letter of `location`, or how the letter ends without.
+    pub(super) async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, LetterEnd> {
+        match self.ports.directory.location(location).await {
+            Ok(Some(settings)) if settings.enabled => Ok(settings.scope),
+            Ok(Some(_)) => Err(LetterEnd::NotEnabled),
+            Ok(None) => Err(LetterEnd::UnknownLocation),
+            Err(error) => {
+                self.port_failed(location.clone(), &error);
+                Err(LetterEnd::Stays)
+            }
+        }
+    }
+
+    pub(super) async fn wake_scope(&self, scope: &ScopeId) -> LetterEnd {
+        match self.fan_out(scope).await {
+            Ok(fanned_out) => fanned_out.into(),
+            Err(error) => {
+                self.port_failed(scope.clone(), &error);
+                LetterEnd::Stays
+            }
+        }
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> LetterEnd {
+        match self.ports.dead_letters.park(letter).await {
+            Ok(()) => LetterEnd::Parked,
+            Err(error) => {
+                self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+                LetterEnd::Stays
+            }
+        }
+    }
+
+    pub(super) fn note_letter(&self, letter: &DeadLetter, batch: Result<&Batch, &'static str>, end: LetterEnd) {
+        let age = letter.sent_at.map(|sent_at| self.ports.clock.now().since(sent_at));
+        self.ports.meter.note(&Event::DeadLetter { letter, batch, age, end });
+    }
+}
