@@ -6,22 +6,20 @@ It needs `cargo build --package ghl-sync-local`, and on the path: schemathesis, 
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/debug/ghl-sync-local"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from up import up
+
 RULES = Path(__file__).with_name("spectral.yaml")
 PORT = "18787"
 # Seconds.
-START = 30
 PATIENCE = 30
 # Puts that are timed, and what may lie between a put and GHL's answer, for half of them.
 PUTS = 21
@@ -46,35 +44,12 @@ DICTATED = {
 
 
 def main():
-    with up("--latency-ms", "150") as api:
+    with up("--port", PORT, "--latency-ms", "150", LOG_LEVEL="error") as api:
         time_puts(api)
-    with up("--latency-ms", "1..5") as api:
+    with up("--port", PORT, "--latency-ms", "1..5", LOG_LEVEL="error") as api:
         lint_document(api)
         check_answers(api)
         check_metrics(api)
-
-
-@contextmanager
-def up(*options):
-    """`cargo local up`, and what its environment file says."""
-    with tempfile.TemporaryDirectory(prefix="ghl-sync-api.") as folder:
-        ready = Path(folder, "environment")
-        command = [PROGRAM, "up", "--port", PORT, "--env-file", ready, *options]
-        with open(f"{folder}/log", "wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "LOG_LEVEL": "error"})
-        try:
-            deadline = time.monotonic() + START
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"cargo local up does not come up:\n{Path(folder, 'log').read_text(errors='replace')}")
-                time.sleep(0.05)
-            yield dict(line.split("=", 1) for line in ready.read_text(encoding="utf-8").splitlines())
-        finally:
-            if process.poll() is not None:
-                log = Path(folder, "log").read_text(errors="replace")
-                print(f"cargo local up ended, {process.returncode}:\n{log[-8000:]}")
-            process.terminate()
-            process.wait()
 
 
 def ask(api, path, body=None):

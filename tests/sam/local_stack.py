@@ -1,17 +1,14 @@
 """`cargo local up`: a fresh one for each test."""
 
 import json
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/debug/ghl-sync-local"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from up import ROOT, up
+
 EVENTS = ROOT / "events"
 CONTACTS = EVENTS / "contacts.csv"
 # The environment of the functions under `sam local`.
@@ -19,8 +16,6 @@ ENVIRONMENT = EVENTS / "env.local.json"
 # What containers know this machine as.
 HOST = "host.docker.internal"
 BUILT = ROOT / ".aws-sam/build"
-# Seconds.
-START = 30
 
 
 class Function:
@@ -49,24 +44,9 @@ def built_functions():
     return functions
 
 
-@contextmanager
-def up():
+def fresh():
     """An outbox with the sample contacts, an empty sandbox; the functions are run from outside."""
-    with tempfile.TemporaryDirectory(prefix="ghl-sync-up.") as folder:
-        ready = Path(folder, "environment")
-        command = [PROGRAM, "up", "--no-functions", "--bind", "0.0.0.0", "--csv", CONTACTS, "--env-file", ready]
-        with open(f"{folder}/log", "wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + START
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"cargo local up does not come up:\n{Path(folder, 'log').read_text(errors='replace')}")
-                time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
+    return up("--no-functions", "--bind", "0.0.0.0", "--csv", CONTACTS)
 
 
 def environment():

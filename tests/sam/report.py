@@ -63,7 +63,7 @@ def measure(function):
             invoke(b"[]")
             starts.append(float(re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", log.read_text())[1]))
     for _ in range(STARTS):
-        with local_stack.up(), emulator(function, local) as log:
+        with local_stack.fresh(), emulator(function, local) as log:
             firsts.append(invoke(event))
             warm = [invoke(event) for _ in range(INVOCATIONS)]
             memory = memory_of(function.bootstrap)

@@ -91,7 +91,7 @@ def stays_warm(case):
 
 def check_case(case):
     """The answer, and what the sandbox saw of it."""
-    with local_stack.up():
+    with local_stack.fresh():
         answer = invoke(case["function"], case["event"])
         stats = local_stack.sandbox_stats()
     check_answer(case, answer)
@@ -146,7 +146,7 @@ def agrees(found, expected):
 
 def check_warm_cases(cases):
     """All of them against one local stack. None makes a call to GoHighLevel."""
-    with local_stack.up():
+    with local_stack.fresh():
         for case in cases:
             event = (EVENTS / f"{case['event']}.json").read_bytes()
             url = f"{LAMBDA}/2015-03-31/functions/{case['function'].name}/invocations"
@@ -160,7 +160,7 @@ def check_sync():
     """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty: here an
     event source mapping made of the AWS CLI. Returns how many contacts arrived."""
     due = len(local_stack.CONTACTS.read_text(encoding="utf-8").splitlines()) - 1
-    with local_stack.up():
+    with local_stack.fresh():
         started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
         expect("the scheduler's answer", started, {"started": 1, "failed": 0})
         while messages := receive():
@@ -189,7 +189,7 @@ def check_start_api():
         ("GET", "/v1/locations/loc_demo/records/contact/crm-42", key, None, 200),
         ("GET", "/nowhere", key, None, 404),
     ]
-    with local_stack.up(), emulator("start-api", "--warm-containers", "EAGER", listens_at=API):
+    with local_stack.fresh(), emulator("start-api", "--warm-containers", "EAGER", listens_at=API):
         for method, path, headers, body, expected in requests:
             expect(f"the status of {method} {path}", status_of(method, path, headers, body), expected)
     return len(requests)

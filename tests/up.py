@@ -1,0 +1,38 @@
+"""`cargo local up` for tests in Python: a stack of its own for each."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = ROOT / "target/debug/ghl-sync-local"
+# Seconds. On a busy machine a start takes some.
+START = 30
+# Characters of the log that are shown when the stack ends by itself.
+LAST_WORDS = 8000
+
+
+@contextmanager
+def up(*options, **variables):
+    """The stack with these options, and `variables` in its environment. Gives what its environment file says."""
+    with tempfile.TemporaryDirectory(prefix="ghl-sync-up.") as folder:
+        ready, log = Path(folder, "environment"), Path(folder, "log")
+        with log.open("wb") as out:
+            command = [PROGRAM, "up", "--env-file", ready, *options]
+            process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **variables})
+        try:
+            deadline = time.monotonic() + START
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit(f"cargo local up does not come up:\n{log.read_text(errors='replace')}")
+                time.sleep(0.05)
+            yield dict(line.split("=", 1) for line in ready.read_text(encoding="utf-8").splitlines())
+        finally:
+            if process.poll() is not None:
+                print(f"cargo local up ended, {process.returncode}:\n{log.read_text(errors='replace')[-LAST_WORDS:]}")
+            process.terminate()
+            process.wait()
