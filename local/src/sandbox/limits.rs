@@ -38,8 +38,7 @@ pub(crate) struct Allowance {
     arrivals: Trail,
     burst: Burst,
     day: Day,
-    /// When others make their next request.
-    others_next: Option<Duration>,
+    others: Others,
 }
 
 impl Allowance {
@@ -49,7 +48,7 @@ impl Allowance {
             WindowKind::Fixed => Burst::Fixed(Counters::default()),
             WindowKind::Approximate => Burst::Approximate(Counters::default()),
         };
-        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default(), others_next: None }
+        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default(), others: Others::default() }
     }
 
     /// Counts a request that arrives at `now`. A refused one takes nothing from the allowance.
@@ -71,12 +70,12 @@ impl Allowance {
     fn let_others_in(&mut self, now: Duration) {
         let Limits { window, others, .. } = self.limits;
         let Some(gap) = window.checked_div(others).filter(|gap| !gap.is_zero()) else { return };
-        let mut next = self.others_next.unwrap_or_else(|| now.saturating_sub(window));
-        while next <= now {
-            self.admit(next);
-            next += gap;
+        self.others.since.get_or_insert(now.saturating_sub(window));
+        while let Some(at) = self.others.next(gap).filter(|at| *at <= now) {
+            let refused = self.admit(at).is_some();
+            self.others.sent += 1;
+            self.others.refused += u64::from(refused);
         }
-        self.others_next = Some(next);
     }
 
     /// Takes one request at `now` from the allowance, or says how long until one could pass.
@@ -99,6 +98,28 @@ impl Allowance {
     /// until it ends with one of its requests, so looking at each arrival is looking at every window.
     pub(crate) fn busiest(&self) -> usize {
         self.arrivals.busiest
+    }
+
+    /// Requests of others that were refused.
+    pub(crate) fn others_refused(&self) -> u64 {
+        self.others.refused
+    }
+}
+
+/// Somebody else, who sends one request in each gap of a window, and does not repeat what was refused.
+#[derive(Debug, Default)]
+struct Others {
+    since: Option<Duration>,
+    sent: u32,
+    refused: u64,
+}
+
+impl Others {
+    /// When the next request comes: at times within their gaps that look random, and are the same in each run.
+    fn next(&self, gap: Duration) -> Option<Duration> {
+        const GOLDEN_RATIO: f64 = 0.618_033_988_75;
+        let within = gap.mul_f64((f64::from(self.sent) * GOLDEN_RATIO).fract());
+        self.since.map(|since| since + gap.saturating_mul(self.sent) + within)
     }
 }
 
@@ -285,16 +306,18 @@ mod tests {
         }
 
         #[test]
-        fn what_others_leave_is_the_callers(
+        fn who_leaves_others_their_part_is_not_refused_and_neither_are_they(
             kind in prop::sample::select(vec![WindowKind::Strict, WindowKind::Fixed]),
             phase in 0_u64..100,
         ) {
-            let limits = Limits { limit: 30, window: WINDOW, kind, others: 10, daily_limit: u64::MAX };
+            let limits = Limits { limit: 30, window: WINDOW, kind, others: 5, daily_limit: u64::MAX };
             let mut allowance = Allowance::new(limits);
+            // 20 in each window: theirs may be one more than five, where a window's edge meets the gaps so.
             for time in (0..5_000).map(|n| ms(1_000 + phase + n)).step_by(5) {
-                // 20 in each window, evenly: all of what is left.
                 prop_assert_eq!(allowance.arrive(time).refused_for, None);
             }
+            prop_assert_eq!(allowance.others_refused(), 0);
+            prop_assert!((254..=255).contains(&allowance.others.sent));
             prop_assert_eq!(allowance.busiest(), 20);
         }
 
@@ -347,21 +370,22 @@ mod tests {
     fn others_were_there_before_the_first_request() {
         let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Strict, others: 2, daily_limit: u64::MAX };
         let mut allowance = Allowance::new(limits);
-        // Theirs are at 950 and 1000.
-        assert_eq!(allowance.arrive(ms(1_000)).remaining, 1);
-        assert_eq!(allowance.arrive(ms(1_001)).remaining, 0);
-        assert_eq!(allowance.arrive(ms(1_049)).refused_for, Some(ms(1)));
+        // Theirs of 900 has just left the window, that of 981 is in it.
+        assert_eq!((allowance.arrive(ms(1_000)).remaining, allowance.others.sent), (2, 2));
     }
 
     #[test]
-    fn what_others_are_refused_they_do_not_send_again() {
+    fn what_others_are_refused_is_counted_and_not_sent_again() {
         let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Fixed, others: 2, daily_limit: u64::MAX };
         let mut allowance = Allowance::new(limits);
         for _ in 0..4 {
             allowance.arrive(ms(1_100));
         }
-        // Theirs of 1150 finds nothing left. In the next window is theirs of 1200, and the caller's one.
-        assert_eq!(allowance.arrive(ms(1_200)).remaining, 2);
+        // Both of theirs find nothing left in this window.
+        let at_the_end = allowance.arrive(ms(1_199));
+        assert_eq!((at_the_end.remaining, allowance.others_refused()), (0, 2));
+        // In the next one there is only what belongs to it.
+        assert_eq!(allowance.arrive(ms(1_200)).remaining, 3);
     }
 
     #[test]

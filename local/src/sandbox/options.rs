@@ -14,8 +14,8 @@ pub struct SandboxOptions {
     pub window: Duration,
     /// How the window is counted.
     pub window_kind: WindowKind,
-    /// Requests of a location's quota that somebody else makes in each window, evenly spaced. Of his, a refused one is
-    /// not repeated, and none is in the statistics.
+    /// Requests of a location's quota that somebody else makes in each window, spread over it. What is refused is not
+    /// sent again.
     pub others: u32,
     /// Requests that a location may make in the 24 hours from its first one.
     pub daily_limit: u64,

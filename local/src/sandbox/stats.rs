@@ -34,6 +34,9 @@ pub struct Stats {
     pub opportunities: u64,
     /// Requests that were refused because a limit was exceeded.
     pub breaches: u64,
+    /// Requests of somebody else that were refused, if there is somebody else. His are in no other count.
+    #[serde(default)]
+    pub others_refused: u64,
     /// Refreshes that issued new tokens.
     #[serde(default)]
     pub token_refreshes: u64,
