@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{TestClock, lock};
-use crate::domain::{Endpoint, EpochMs, LocationId, RecordKey};
+use crate::domain::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
 use crate::usecase::{BatchReport, Event, LetterEnd, Measures, Received, ReconcileReport, RecordResult};
@@ -51,6 +51,8 @@ pub enum Noted {
     TokensDelayed { location: LocationId, reason: String },
     /// [`Event::PortFailed`]
     PortFailed(String),
+    /// [`Event::Migrating`]
+    Migrating(Progress),
 }
 
 /// A [`Meter`] that remembers every event and its time.
@@ -125,6 +127,7 @@ impl Meter for RecordingMeter {
                 Noted::TokensDelayed { location: (*location).clone(), reason: (*reason).to_owned() }
             }
             Event::PortFailed { error, .. } => Noted::PortFailed(error.to_string()),
+            Event::Migrating { progress, .. } => Noted::Migrating((*progress).clone()),
         };
         lock(&self.noted).push((self.clock.now(), noted));
     }

@@ -27,7 +27,7 @@ impl Step<'_> {
         let location = self.migration.location(side).clone();
         let settings = self.engine.ports().directory.location(&location).await?;
         let api = settings.map(|settings| settings.api).unwrap_or_default();
-        let engine = self.engine.clone();
+        let engine = self.engine_of(side);
         let calls = self.calls(&engine, &location, side).await?;
         let answer = calls.call(&Call::GetLocation).await;
         calls.close().await?;

@@ -37,7 +37,7 @@ impl Step<'_> {
     }
 
     async fn read_structure(&self, side: Side) -> Result<Structure, Interrupted> {
-        let (engine, location) = (self.engine.clone(), self.migration.location(side).clone());
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
         let calls = self.calls(&engine, &location, side).await?;
         let structure = structure(&calls).await;
         calls.close().await?;
@@ -45,7 +45,7 @@ impl Step<'_> {
     }
 
     async fn survey_contacts(&mut self, side: Side) -> Result<(), Interrupted> {
-        let (engine, location) = (self.engine.clone(), self.migration.location(side).clone());
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
         let calls = self.calls(&engine, &location, side).await?;
         let surveyed = self.survey_contact_pages(side, &calls).await;
         calls.close().await?;
@@ -82,7 +82,7 @@ impl Step<'_> {
 
     async fn survey_deals(&mut self, side: Side) -> Result<(), Interrupted> {
         let lists = self.deal_lists(side).await?;
-        let (engine, location) = (self.engine.clone(), self.migration.location(side).clone());
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
         let calls = self.calls(&engine, &location, side).await?;
         let surveyed = self.survey_deal_pages(side, &lists, &calls).await;
         calls.close().await?;

@@ -20,7 +20,7 @@ impl Step<'_> {
         let is_missing = |mapped: &Mapped| matches!(mapped.target, MappedTo::Create { .. } | MappedTo::Ask { .. });
         let mut refused = Vec::new();
         if report.pipelines.iter().chain(&report.stages).any(is_missing) {
-            let (engine, target) = (self.engine.clone(), self.migration.target.clone());
+            let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
             let calls = self.calls(&engine, &target, Side::Target).await?;
             let made = self.make_pipelines(&mut report, &mut journal, &calls).await;
             calls.close().await?;

@@ -24,7 +24,7 @@ impl Step<'_> {
             self.save().await?;
             return Ok(Next::Later(std::time::Duration::from_secs(10)));
         }
-        let (engine, target) = (self.engine.clone(), self.migration.target.clone());
+        let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
         let calls = self.calls(&engine, &target, Side::Target).await?;
         let deleted = self.delete_all(&calls).await;
         calls.close().await?;

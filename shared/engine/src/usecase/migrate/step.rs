@@ -1,5 +1,6 @@
 //! One step: the lease, units of work until the time is up, and the next message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Migrator;
@@ -10,6 +11,7 @@ use crate::domain::{
 use crate::policy::progress;
 use crate::ports::{MAX_DELAY, MigrationWritten, PortError};
 use crate::usecase::direct::DirectCalls;
+use crate::usecase::tally::Tally;
 use crate::usecase::{DirectError, Engine, Event, Invocation};
 
 /// A step ends so long before its invocation: time to write down how far it came.
@@ -38,8 +40,11 @@ pub enum StepReport {
 /// A step under way.
 pub(super) struct Step<'m> {
     pub(super) migrator: &'m Migrator,
-    /// Counts what this step does.
+    /// Counts what this step does in the target.
     pub(super) engine: Engine,
+    /// Counts what this step does in the source.
+    source_engine: Engine,
+    tallies: [Arc<Tally>; 2],
     pub(super) invocation: Invocation,
     rev: u64,
     pub(super) migration: Migration,
@@ -59,16 +64,22 @@ impl Migrator {
         if is_held || entry.migration.generation != message.generation || !entry.migration.status.is_active() {
             return Ok(StepReport::Stale);
         }
-        let (engine, tally) = self.engine.tallied();
-        let location = entry.migration.target.clone();
-        let invocation = Invocation { deadline: invocation.deadline - SPARE, ..invocation.clone() };
-        let mut step = Step { migrator: self, engine, invocation, rev: entry.rev, migration: entry.migration };
+        let ((source_engine, of_source), (engine, of_target)) = (self.engine.tallied(), self.engine.tallied());
+        let mut step = Step {
+            migrator: self,
+            engine,
+            source_engine,
+            tallies: [of_source, of_target],
+            invocation: Invocation { deadline: invocation.deadline - SPARE, ..invocation.clone() },
+            rev: entry.rev,
+            migration: entry.migration,
+        };
         let report = match step.take_lease(now).await {
             Ok(()) => step.run().await,
             Err(Interrupted::Port(error)) => Err(error),
             Err(_) => Ok(StepReport::Stale),
         };
-        self.engine.count("migrate", &location, tally.take(), None).await;
+        step.write_counts().await;
         report
     }
 
@@ -111,7 +122,7 @@ impl Step<'_> {
     }
 
     /// Units of work, as long as there is time.
-    async fn run(mut self) -> Result<StepReport, PortError> {
+    async fn run(&mut self) -> Result<StepReport, PortError> {
         loop {
             if !self.migration.status.is_active() {
                 return self.end(None).await;
@@ -256,8 +267,24 @@ impl Step<'_> {
         engine.direct_calls(location, &self.invocation).await.map_err(|error| Interrupted::Call { side, error })
     }
 
+    /// The engine that counts what is done in a location.
+    pub(super) fn engine_of(&self, side: Side) -> Engine {
+        match side {
+            Side::Source => self.source_engine.clone(),
+            Side::Target => self.engine.clone(),
+        }
+    }
+
+    async fn write_counts(&self) {
+        let locations = [&self.migration.source, &self.migration.target];
+        for (tally, location) in self.tallies.iter().zip(locations) {
+            self.migrator.engine.count("migrate", location, tally.take(), None).await;
+        }
+    }
+
     /// Counts the calls of both locations since it began.
     pub(super) async fn count_calls(&mut self) -> Result<(), Interrupted> {
+        self.write_counts().await;
         let now = calls_of_both(self.migrator, &self.migration).await?;
         let before = self.migration.calls_before;
         self.migration.calls = CallCount {

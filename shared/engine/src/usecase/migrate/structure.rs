@@ -36,7 +36,7 @@ impl Step<'_> {
         let mut journal = self.journal().await?;
         let wanted: Vec<&Mapped> = report.of(part).iter().filter(|mapped| is_wanted(mapped, part, &journal)).collect();
         if !wanted.is_empty() {
-            let (engine, target) = (self.engine.clone(), self.migration.target.clone());
+            let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
             let calls = self.calls(&engine, &target, Side::Target).await?;
             let made = self.make_all(part, &wanted, &mut journal, &calls).await;
             calls.close().await?;

@@ -50,7 +50,7 @@ impl Step<'_> {
         if !transfer.walk.done && transfer.under_way() < room {
             let ids = self.id_map().await?;
             let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
-            let (engine, source) = (self.engine.clone(), self.migration.source.clone());
+            let (engine, source) = (self.engine_of(Side::Source), self.migration.source.clone());
             let calls = self.calls(&engine, &source, Side::Source).await?;
             let carried = self.carry_pages(kind, &settings, room, &ids, &lists, &calls).await;
             calls.close().await?;

@@ -54,7 +54,7 @@ impl Step<'_> {
 
     async fn read_target(&mut self) -> Result<(), Interrupted> {
         let lists = self.deal_lists(Side::Target).await?;
-        let (engine, target) = (self.engine.clone(), self.migration.target.clone());
+        let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
         let calls = self.calls(&engine, &target, Side::Target).await?;
         let read = self.read_target_pages(&lists, &calls).await;
         calls.close().await?;
@@ -99,10 +99,10 @@ impl Step<'_> {
             }
         };
         self.claim_compared(kind, &mut snapshots).await?;
-        let (engine, source, target) =
-            (self.engine.clone(), self.migration.source.clone(), self.migration.target.clone());
+        let (source, target) = (self.migration.source.clone(), self.migration.target.clone());
+        let (source_engine, engine) = (self.engine_of(Side::Source), self.engine_of(Side::Target));
         let of_target = self.calls(&engine, &target, Side::Target).await?;
-        let of_source = match self.calls(&engine, &source, Side::Source).await {
+        let of_source = match self.calls(&source_engine, &source, Side::Source).await {
             Ok(of_source) => of_source,
             Err(error) => {
                 of_target.close().await?;

@@ -1,0 +1,4 @@
+//! Migrations of one simulated location into another.
+
+mod complete;
+mod fixtures;
