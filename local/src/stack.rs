@@ -239,7 +239,8 @@ impl Stack {
         let config = Config::from_vars(self.vars.clone())?;
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let Runtime { engine, usage, .. } = Runtime::new(config, Arc::new(LogMeter))?;
-        let functions = Arc::new(Functions { engine, sqs, queue_url, bill: Bill::default() });
+        let dead_letter_queue_url = self.functions.dead_letter_queue_url.clone();
+        let functions = Arc::new(Functions { engine, sqs, queue_url, dead_letter_queue_url, bill: Bill::default() });
         Ok(Environment { functions, usage })
     }
 
