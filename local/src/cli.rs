@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Live through simulated worlds in which everything goes wrong, and look whether a rule is broken.
     Simulate(SimulateArgs),
+    /// Measure whole runs: what a record takes, what a tick takes, what is delivered in a second.
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +200,19 @@ pub(crate) struct SimulateArgs {
     /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Write what was measured to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Some seconds instead of minutes: to see that it runs, not to go by its figures.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Measure nothing: print what it would cost in AWS according to this file, which --json wrote.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick"])]
+    pub(crate) cost: Option<PathBuf>,
 }
 
 /// A time, or a span before now.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
-use ghl_sync_engine::ports::Clock;
+use ghl_sync_aws::Usage;
+use ghl_sync_engine::ports::{Clock, Meter};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_runtime::{SystemClock, causes};
+use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -70,7 +71,7 @@ pub struct Functions {
 
 /// A queue whose messages invoke a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(crate) enum Source {
     /// Batches, for the consumer.
     Batches,
     /// Dead letters, for the redrive.
@@ -78,6 +79,14 @@ enum Source {
 }
 
 impl Functions {
+    /// The functions as `config` says, and what they ask of AWS; `meter` hears what happens.
+    pub(crate) fn of(config: Config, meter: Arc<dyn Meter>) -> Result<(Functions, Arc<Usage>), StartError> {
+        let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
+        let dead_letter_queue_url = config.dead_letter_queue_url.clone().unwrap_or_default();
+        let Runtime { engine, usage, .. } = Runtime::new(config, meter)?;
+        Ok((Functions { engine, sqs, queue_url, dead_letter_queue_url, bill: Bill::default() }, usage))
+    }
+
     /// Runs all until the returned set is dropped. The schedule's first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
@@ -148,7 +157,8 @@ impl Functions {
         }
     }
 
-    async fn receive(&self, source: Source) -> Vec<Message> {
+    /// Receives what is there, or waits for it.
+    pub(crate) async fn receive(&self, source: Source) -> Vec<Message> {
         self.bill_request(source);
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(LONG_POLL + Duration::from_secs(10))
@@ -177,8 +187,7 @@ impl Functions {
 
     /// One invocation; the message is deleted unless the function reported it as failed, or failed itself.
     async fn invoke(&self, source: Source, message: Message) {
-        let event = LambdaEvent::new(sqs_event(&message, self.url(source)), self.context());
-        match self.billed(self.handle(source, event)).await {
+        match self.billed(self.handle(source, &message)).await {
             Some(Ok(true)) => self.delete(source, &message).await,
             Some(Ok(false)) => {}
             Some(Err(error)) => error!(event = "invocation_failed", error),
@@ -186,8 +195,9 @@ impl Functions {
         }
     }
 
-    /// Whether all messages of the event are done with.
-    async fn handle(&self, source: Source, event: LambdaEvent<Value>) -> Result<bool, String> {
+    /// What the function does with a message. Returns whether it is done with.
+    pub(crate) async fn handle(&self, source: Source, message: &Message) -> Result<bool, String> {
+        let event = LambdaEvent::new(sqs_event(message, self.url(source)), self.context());
         let response = match source {
             Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
             Source::DeadLetters => match redrive::handle(&self.engine, event).await.map_err(|error| causes(&error))? {
@@ -198,7 +208,7 @@ impl Functions {
         Ok(response.batch_item_failures.is_empty())
     }
 
-    async fn delete(&self, source: Source, message: &Message) {
+    pub(crate) async fn delete(&self, source: Source, message: &Message) {
         self.bill_request(source);
         let handle = message.receipt_handle.clone().unwrap_or_default();
         let deleted = self.sqs.delete_message().queue_url(self.url(source)).receipt_handle(handle).send().await;

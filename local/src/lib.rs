@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 
 mod api;
+mod bench;
 mod cli;
 mod embedded;
 pub mod functions;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Pull(args) => pull::run(args).await,
         Command::Key(args) => key(&args),
         Command::Simulate(args) => simulated(args).await,
+        Command::Bench(args) => bench::run(args).await,
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");

@@ -16,14 +16,14 @@ use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError};
 use serde_json::json;
 
 use crate::api::{ApiServer, NewKey};
-use crate::embedded::{DynamoDb, DynamoDbError, Sqs};
+use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
 use crate::functions::{Bill, Functions};
 use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 use crate::witness::Witness;
 
-const RECORDS_TABLE: &str = "ghl-sync-records";
-const STATE_TABLE: &str = "ghl-sync-state";
+pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
+pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 const QUEUE: &str = "ghl-sync-batches";
 const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
 const PARKING_QUEUE: &str = "ghl-sync-batches-parked";
@@ -159,7 +159,7 @@ pub struct Stack {
     pub vars: BTreeMap<String, String>,
     /// The key that its HTTP API takes.
     pub api_key: NewKey,
-    _dynamodb: DynamoDb,
+    dynamodb: DynamoDb,
     _sqs: Sqs,
     _lock: Option<File>,
 }
@@ -215,7 +215,7 @@ impl Stack {
             functions,
             vars,
             api_key,
-            _dynamodb: dynamodb,
+            dynamodb,
             _sqs: sqs,
             _lock: lock,
         })
@@ -237,11 +237,13 @@ impl Stack {
     /// When the functions cannot start.
     pub fn one_more_environment(&self) -> Result<Environment, StackError> {
         let config = Config::from_vars(self.vars.clone())?;
-        let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
-        let Runtime { engine, usage, .. } = Runtime::new(config, Arc::new(LogMeter))?;
-        let dead_letter_queue_url = self.functions.dead_letter_queue_url.clone();
-        let functions = Arc::new(Functions { engine, sqs, queue_url, dead_letter_queue_url, bill: Bill::default() });
-        Ok(Environment { functions, usage })
+        let (functions, usage) = Functions::of(config, Arc::new(LogMeter))?;
+        Ok(Environment { functions: Arc::new(functions), usage })
+    }
+
+    /// What the embedded DynamoDB holds.
+    pub(crate) fn tables(&self) -> Tables {
+        self.dynamodb.tables.clone()
     }
 
     /// Serves the HTTP API at `bind`.

@@ -104,7 +104,7 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The contacts of the list, repeated or cut to `records`.
-fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
+pub(crate) fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
     let bytes = match csv {
         Some(file) => std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
         None => DEFAULT_CSV.to_vec(),
@@ -123,7 +123,8 @@ pub(crate) fn read_records(csv: &Path, location: &LocationId) -> Result<Vec<PutR
     Ok(contacts.into_iter().map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
 }
 
-fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> {
+/// So many locations, named after `stem`.
+pub(crate) fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> {
     if count == 1 {
         return Ok(vec![stem.clone()]);
     }
@@ -131,7 +132,7 @@ fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> 
 }
 
 /// Waits until `due` records have ended. Returns why it stopped before, if it did.
-async fn sync(stack: &Stack, due: u64) -> Option<String> {
+pub(crate) async fn sync(stack: &Stack, due: u64) -> Option<String> {
     let mut progress = Progress::start(due);
     let mut refresh = tokio::time::interval(REFRESH);
     let interrupted = tokio::signal::ctrl_c();

@@ -501,3 +501,24 @@ fn a_process_that_is_killed_loses_and_doubles_nothing() {
     // What was under way when it died is sent again, and no more.
     assert!(whole(&report, "/ghl/calls") <= 120 - already + 5, "{report}");
 }
+
+#[test]
+#[ignore = "takes more than a minute; .ci/run runs it"]
+fn a_bench_measures_and_what_it_wrote_tells_the_costs_again() {
+    let file = folder("bench").join("bench.json");
+    let measured = run(&mut local(&["bench", "--quick", "--json", text(&file)]));
+    assert_eq!(measured.status, Some(0), "{}", measured.err);
+    let priced = run(&mut local(&["bench", "--cost", text(&file)]));
+    assert!(measured.out.ends_with(&priced.out), "{}", priced.out);
+
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let rows = |name: &str| report[name].as_array().unwrap().clone();
+    for row in rows("fan_out") {
+        assert_eq!(row["started"], row["stock"]["locations"]);
+        assert_eq!(row["next_tick"]["requests"]["messages"], 0);
+    }
+    for row in rows("throughput") {
+        assert_eq!((&row["calls"], &row["throttled"], &row["pending"]), (&row["records"], &0.into(), &0.into()));
+    }
+    assert_eq!(report["sweep"]["sweep"]["requests"]["gate_writes"], 0);
+}

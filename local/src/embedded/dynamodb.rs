@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use dynoxide::{DynoxideError, ImportOptions, Item};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -10,6 +12,8 @@ use tokio::sync::oneshot;
 pub(crate) struct DynamoDb {
     /// Where it listens.
     pub(crate) addr: SocketAddr,
+    /// What it serves, for whoever fills it faster than requests can.
+    pub(crate) tables: Tables,
     _stop: oneshot::Sender<()>,
 }
 
@@ -49,9 +53,27 @@ impl DynamoDb {
         let listener = TcpListener::bind(bind).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
             let _ = stopped.await; // Dropped or sent, it means the same.
         }));
-        Ok(DynamoDb { addr, _stop: stop })
+        Ok(DynamoDb { addr, tables: Tables(database), _stop: stop })
+    }
+}
+
+/// The tables themselves.
+#[derive(Clone)]
+pub(crate) struct Tables(dynoxide::Database);
+
+impl Tables {
+    /// The item of `key` (attributes in DynamoDB's JSON), as it is stored.
+    pub(crate) fn item(&self, table: &str, key: &Value) -> Result<Option<Item>, DynoxideError> {
+        let request = serde_json::from_value(json!({ "TableName": table, "Key": key }))
+            .map_err(|error| DynoxideError::ValidationException(error.to_string()))?;
+        Ok(self.0.get_item(request)?.item)
+    }
+
+    /// Stores `items`, and their entries in the indexes.
+    pub(crate) fn import(&self, table: &str, items: Vec<Item>) -> Result<(), DynoxideError> {
+        self.0.import_items(table, items, ImportOptions::default()).map(drop)
     }
 }

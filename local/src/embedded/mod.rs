@@ -3,5 +3,5 @@
 mod dynamodb;
 mod sqs;
 
-pub(crate) use dynamodb::{DynamoDb, DynamoDbError};
+pub(crate) use dynamodb::{DynamoDb, DynamoDbError, Tables};
 pub(crate) use sqs::Sqs;

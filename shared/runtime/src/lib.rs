@@ -26,5 +26,5 @@ pub use locations::{Location, Locations};
 pub use meter::{LogMeter, causes};
 pub use sqs_event::{NotFromSqs, dead_letter, sqs_messages};
 pub use start::{Runtime, StartError, main, serve};
-pub use telemetry::init as init_telemetry;
+pub use telemetry::{init as init_telemetry, lines_to as log_lines_to};
 pub use webhooks::Webhooks;

@@ -1,7 +1,9 @@
 //! Logs: one JSON object a line, on standard output, where Lambda picks them up.
 
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -22,10 +24,22 @@ const OURS: [&str; 10] = [
 /// Begins to log what is at least as grave as `level`: ours as it says, everybody else's warnings and errors at most
 /// (the SDKs log requests at lower levels, and requests hold personal data).
 pub fn init(level: LevelFilter) {
+    // A second call (in tests) changes nothing.
+    let _ = lines_to(std::io::stdout, level).try_init();
+}
+
+/// The same lines, written to somewhere else.
+pub fn lines_to<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let others = level.min(LevelFilter::WARN);
     let filter = Targets::new().with_default(others).with_targets(OURS.map(|target| (target, level)));
-    let format =
-        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
-    // A second call (in tests) changes nothing.
-    let _ = tracing_subscriber::registry().with(filter).with(format).try_init();
+    let format = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(format)
 }

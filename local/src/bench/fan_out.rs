@@ -1,0 +1,164 @@
+//! What a tick of the scheduler takes: it must grow with what is due, and not with what is stored.
+
+use std::time::Instant;
+
+use dynoxide::{AttributeValue, Item};
+use ghl_sync_aws::tables::{record, state};
+use ghl_sync_engine::domain::{LocationId, Priority};
+use ghl_sync_engine::usecase::TickReport;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::host::{Effort, on_a_host};
+use super::{free_ghl, stack_with};
+use crate::Failure;
+use crate::embedded::Tables;
+use crate::stack::{RECORDS_TABLE, STATE_TABLE};
+use crate::sync::{locations, read};
+
+/// Items imported at once.
+const CHUNK: usize = 50_000;
+
+/// What the tables hold.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Stock {
+    pub(crate) locations: u32,
+    /// Due records of each.
+    pub(crate) due: u32,
+    /// Records of each that are settled.
+    pub(crate) settled: u32,
+}
+
+/// A tick that finds work in all locations, one that finds none in any, and a sweep.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct FanOutRow {
+    pub(crate) stock: Stock,
+    /// Filling the tables.
+    pub(crate) load_s: f64,
+    /// Batches that the first tick started.
+    pub(crate) started: u32,
+    /// Records in them.
+    pub(crate) records: u64,
+    pub(crate) tick: Effort,
+    /// The tick after that: a batch of each location is on its way.
+    pub(crate) next_tick: Effort,
+}
+
+/// A sweep over locations with nothing to do.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct SweepRow {
+    pub(crate) locations: u32,
+    pub(crate) sweep: Effort,
+}
+
+/// Two ticks over `stock`.
+pub(crate) async fn ticks(stock: Stock) -> Result<FanOutRow, Failure> {
+    let stack = stack_with(Vec::new(), free_ghl()).await?;
+    let load_s = fill(&stack, stock).await?;
+    on_a_host(&stack, move |host| {
+        host.run(host.functions.engine.ports().gates.needing_look(ghl_sync_engine::domain::EpochMs(0), 1))?;
+        let (TickReport { started, records, .. }, tick) = host.measure(host.functions.engine.tick(false))?;
+        let (_, next_tick) = host.measure(host.functions.engine.tick(false))?;
+        Ok(FanOutRow { stock, load_s, started, records, tick, next_tick })
+    })
+    .await
+}
+
+/// A sweep over so many idle locations.
+pub(crate) async fn sweep(count: u32) -> Result<SweepRow, Failure> {
+    let stack = stack_with(Vec::new(), free_ghl()).await?;
+    fill(&stack, Stock { locations: count, due: 0, settled: 1 }).await?;
+    on_a_host(&stack, move |host| {
+        // The model of all others has a record that is due: its batch is planned, and then it is idle, too.
+        host.run(host.functions.engine.tick(false))?;
+        let (_, sweep) = host.measure(host.functions.engine.tick(true))?;
+        Ok(SweepRow { locations: count, sweep })
+    })
+    .await
+}
+
+/// Fills the tables, past the requests: what the adapters wrote for one location is copied for all. Returns the seconds
+/// that it took.
+async fn fill(stack: &crate::stack::Stack, stock: Stock) -> Result<f64, Failure> {
+    let began = Instant::now();
+    let model = locations(&super::STEM.parse()?, 1)?;
+    let Some(contact) = read(None, Some(1))?.into_iter().next() else {
+        return Err("the contact list is empty".into());
+    };
+    let put = contact.into_put(model[0].clone(), Priority::Normal);
+    stack.engine.put(std::slice::from_ref(&put)).await?;
+    let tables = stack.tables();
+    tokio::task::spawn_blocking(move || {
+        let key =
+            json!({ record::LOCATION_ID: { "S": put.location_id }, record::RECORD: { "S": put.key().to_string() } });
+        let models = Models {
+            record: model_of(&tables, RECORDS_TABLE, &key)?,
+            gate: model_of(&tables, STATE_TABLE, &json!({ state::PK: { "S": format!("gate#{}", put.location_id) } }))?,
+            location: model_of(
+                &tables,
+                STATE_TABLE,
+                &json!({ state::PK: { "S": format!("location#{}", put.location_id) } }),
+            )?,
+        };
+        models.copy(&tables, stock)
+    })
+    .await??;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn model_of(tables: &Tables, table: &str, key: &serde_json::Value) -> Result<Item, Failure> {
+    tables.item(table, key)?.ok_or_else(|| format!("{table} has no item {key}").into())
+}
+
+/// What the adapters wrote for a location with one due record.
+struct Models {
+    record: Item,
+    gate: Item,
+    location: Item,
+}
+
+impl Models {
+    fn copy(&self, tables: &Tables, stock: Stock) -> Result<(), Failure> {
+        let locations = locations(&super::STEM.parse()?, stock.locations.max(2))?;
+        let states = locations.iter().flat_map(|location| {
+            let gate = (stock.due > 0).then(|| of_state(&self.gate, &format!("gate#{location}")));
+            gate.into_iter().chain([of_state(&self.location, &format!("location#{location}"))])
+        });
+        import(tables, STATE_TABLE, states)?;
+        let records = locations.iter().flat_map(|location| {
+            (0..stock.due + stock.settled).map(move |number| self.record(location, number, number < stock.due))
+        });
+        import(tables, RECORDS_TABLE, records)
+    }
+
+    fn record(&self, location: &LocationId, number: u32, is_due: bool) -> Item {
+        let mut item = self.record.clone();
+        item.insert(record::LOCATION_ID.to_owned(), text(location.as_str()));
+        item.insert(record::RECORD.to_owned(), text(&format!("contact#crm-{number:08}")));
+        if is_due {
+            item.insert(record::DUE_PK.to_owned(), text(&format!("{location}#{}", Priority::Normal.as_str())));
+        } else {
+            item.remove(record::DUE_PK);
+            item.remove(record::DUE_AT);
+        }
+        item
+    }
+}
+
+fn of_state(model: &Item, pk: &str) -> Item {
+    let mut item = model.clone();
+    item.insert(state::PK.to_owned(), text(pk));
+    item
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn import(tables: &Tables, table: &str, items: impl Iterator<Item = Item>) -> Result<(), Failure> {
+    let mut items = items.peekable();
+    while items.peek().is_some() {
+        tables.import(table, items.by_ref().take(CHUNK).collect())?;
+    }
+    Ok(())
+}

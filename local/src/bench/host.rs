@@ -1,0 +1,182 @@
+//! A host of its own for the functions: one thread, so that what they take is told apart from what the servers take.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ghl_sync_aws::{Snapshot, Usage};
+use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::usecase::Event;
+use ghl_sync_runtime::{Config, EmfMeter, LogMeter, SystemClock, log_lines_to};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
+
+use crate::Failure;
+use crate::functions::Functions;
+use crate::stack::Stack;
+
+/// What some work took on the host's thread: the functions, the AWS SDKs and the HTTP clients, and nothing of a server.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Effort {
+    /// By the clock on the wall. Servers and other work on the machine count.
+    pub(crate) wall_ms: f64,
+    /// Of the processor.
+    pub(crate) cpu_ms: f64,
+    pub(crate) allocations: u64,
+    pub(crate) allocated_bytes: u64,
+    /// Most memory that it held at once, beyond what was held before.
+    pub(crate) peak_bytes: u64,
+    /// Log lines and metrics at `LOG_LEVEL=info`.
+    pub(crate) log_bytes: u64,
+    pub(crate) requests: Requests,
+}
+
+/// What AWS was asked for.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Requests {
+    pub(crate) reads: u64,
+    pub(crate) read_units: f64,
+    pub(crate) writes: u64,
+    pub(crate) write_units: f64,
+    pub(crate) gate_writes: u64,
+    /// Messages sent. Receiving and deleting them is Lambda's.
+    pub(crate) messages: u64,
+}
+
+impl Requests {
+    pub(crate) fn of(used: &Snapshot) -> Requests {
+        Requests {
+            reads: used.reads().requests,
+            read_units: used.reads().units(),
+            writes: used.writes().requests,
+            write_units: used.writes().units(),
+            gate_writes: used.gate_writes().requests,
+            messages: used.sends(),
+        }
+    }
+}
+
+impl Effort {
+    /// What both took, one after the other.
+    pub(crate) fn and(self, other: Effort) -> Effort {
+        let (ours, others) = (self.requests, other.requests);
+        Effort {
+            wall_ms: self.wall_ms + other.wall_ms,
+            cpu_ms: self.cpu_ms + other.cpu_ms,
+            allocations: self.allocations + other.allocations,
+            allocated_bytes: self.allocated_bytes + other.allocated_bytes,
+            peak_bytes: self.peak_bytes.max(other.peak_bytes),
+            log_bytes: self.log_bytes + other.log_bytes,
+            requests: Requests {
+                reads: ours.reads + others.reads,
+                read_units: ours.read_units + others.read_units,
+                writes: ours.writes + others.writes,
+                write_units: ours.write_units + others.write_units,
+                gate_writes: ours.gate_writes + others.gate_writes,
+                messages: ours.messages + others.messages,
+            },
+        }
+    }
+}
+
+/// The host.
+pub(crate) struct Host {
+    runtime: tokio::runtime::Runtime,
+    /// The functions; their clients' connections belong to this thread.
+    pub(crate) functions: Functions,
+    usage: Arc<Usage>,
+    logged: Arc<AtomicU64>,
+    _logs: DefaultGuard,
+}
+
+/// Does `work` on a new host that uses the stores and the queue of `stack`.
+pub(crate) async fn on_a_host<T: Send + 'static>(
+    stack: &Stack,
+    work: impl FnOnce(&Host) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let vars = stack.vars.clone();
+    tokio::task::spawn_blocking(move || work(&Host::start(vars)?)).await?
+}
+
+impl Host {
+    fn start(vars: BTreeMap<String, String>) -> Result<Host, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let logged = Arc::new(AtomicU64::new(0));
+        let lines = Counting(logged.clone());
+        let logs = tracing::subscriber::set_default(log_lines_to(move || lines.clone(), LevelFilter::INFO));
+        let metrics = EmfMeter::new("bench");
+        let config = Config::from_vars(vars)?;
+        let meter = Arc::new(Told { metrics, bytes: logged.clone() });
+        let (functions, usage) = runtime.block_on(async { Functions::of(config, meter) })?;
+        Ok(Host { runtime, functions, usage, logged, _logs: logs })
+    }
+
+    /// Does `work`.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Does `work`, and says what it took.
+    ///
+    /// # Errors
+    /// When it failed.
+    pub(crate) fn measure<T, E: Into<Failure>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<(T, Effort), Failure> {
+        let (used, logged) = (self.usage.snapshot(), self.logged.load(Ordering::Relaxed));
+        let (wall, cpu) = (Instant::now(), cpu_of_this_thread());
+        let mut answer = None;
+        let allocated = allocation_counter::measure(|| answer = Some(self.runtime.block_on(work)));
+        let (cpu, wall) = (cpu_of_this_thread().saturating_sub(cpu), wall.elapsed());
+        let effort = Effort {
+            wall_ms: wall.as_secs_f64() * 1e3,
+            cpu_ms: cpu.as_secs_f64() * 1e3,
+            allocations: allocated.count_total,
+            allocated_bytes: allocated.bytes_total,
+            peak_bytes: allocated.bytes_max,
+            log_bytes: self.logged.load(Ordering::Relaxed) - logged,
+            requests: Requests::of(&self.usage.snapshot().since(&used)),
+        };
+        Ok((answer.ok_or("it was not done")?.map_err(Into::into)?, effort))
+    }
+}
+
+fn cpu_of_this_thread() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The meter of a function, but what it writes is only counted.
+struct Told {
+    metrics: EmfMeter,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Meter for Told {
+    fn note(&self, event: &Event<'_>) {
+        LogMeter.note(event);
+        if let Some(line) = self.metrics.line(event, SystemClock.now()) {
+            self.bytes.fetch_add(line.len() as u64 + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts what is written to it.
+#[derive(Clone)]
+struct Counting(Arc<AtomicU64>);
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! The whole of it: what is delivered in a second, and of what is allowed how much.
+
+use std::time::Duration;
+
+use ghl_sync_engine::domain::Priority;
+use serde::{Deserialize, Serialize};
+
+use super::host::Requests;
+use super::{free_ghl, stack_with};
+use crate::Failure;
+use crate::sandbox::SandboxOptions;
+use crate::stack::{Ghl, StackOptions};
+use crate::sync::{SCHEDULE, locations, read, sync};
+
+/// One run.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct ThroughputRow {
+    pub(crate) locations: u32,
+    pub(crate) records: u32,
+    /// Whether GHL keeps to its usual quota and takes its time; else it answers at once and allows everything.
+    pub(crate) quota: bool,
+    pub(crate) seconds: f64,
+    pub(crate) calls: u64,
+    /// Calls that nobody could exceed in that time; none where everything is allowed.
+    pub(crate) allowed: Option<f64>,
+    pub(crate) throttled: u64,
+    pub(crate) most_in_any_window: u64,
+    pub(crate) pending: u64,
+    pub(crate) requests: Requests,
+    /// Receives and deletes of the event source mapping.
+    pub(crate) mapping_requests: u64,
+    pub(crate) invocations: u64,
+    pub(crate) busy_ms: u64,
+}
+
+/// A location with GHL's usual quota: 100 calls in 10 s, 80 to 250 ms each.
+pub(crate) fn usual_ghl() -> StackOptions {
+    let latency = Duration::from_millis(80)..=Duration::from_millis(250);
+    StackOptions {
+        ghl: Ghl::Sandbox(Box::new(SandboxOptions { latency, ..SandboxOptions::default() })),
+        ..StackOptions::default()
+    }
+}
+
+/// `each` records to each of `count` locations.
+pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<ThroughputRow, Failure> {
+    let options = if quota { usual_ghl() } else { free_ghl() };
+    let (limit, window) = (options.limit, Duration::from_millis(options.window_ms));
+    let locations = locations(&super::STEM.parse()?, count)?;
+    let records: Vec<_> = read(None, Some(count * each))?
+        .into_iter()
+        .zip(locations.iter().cycle())
+        .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
+        .collect();
+    let stack = stack_with(locations, options).await?;
+    stack.engine.put(&records).await?;
+    let loaded = stack.usage.snapshot();
+    let functions = stack.functions.clone().start(SCHEDULE);
+    let stopped = sync(&stack, records.len() as u64).await;
+    drop(functions);
+    if let Some(stopped) = stopped {
+        return Err(stopped.into());
+    }
+    let seen = stack.witness.seen(window);
+    let span = seen.last_sent.since(seen.first_sent) + window;
+    Ok(ThroughputRow {
+        locations: count,
+        records: u32::try_from(records.len())?,
+        quota,
+        seconds: seen.last_answer.since(seen.first_sent).as_secs_f64(),
+        calls: seen.calls,
+        allowed: quota.then(|| f64::from(count * limit) * span.as_secs_f64() / window.as_secs_f64()),
+        throttled: seen.status_429,
+        most_in_any_window: seen.max_in_any_window,
+        pending: stack.tally.read(|counts| records.len() as u64 - counts.ended.len() as u64),
+        requests: Requests::of(&stack.usage.snapshot().since(&loaded)),
+        mapping_requests: stack.functions.bill.sqs_requests(),
+        invocations: stack.functions.bill.invocations(),
+        busy_ms: stack.functions.bill.busy_ms(),
+    })
+}
