@@ -46,9 +46,9 @@ impl Engine {
 
     async fn tick_tallied(&self, sweep: bool) -> Result<TickReport, PortError> {
         let now = self.ports.clock.now();
-        let mut scopes: BTreeSet<ScopeId> = self.ports.gates.needing_look(now, MAX_SCOPES).await?.into_iter().collect();
+        let mut scopes = self.ports.gates.needing_look(now, MAX_SCOPES).await?;
         if sweep {
-            scopes.extend(self.ports.directory.scopes().await?);
+            scopes.extend(self.others_than(&scopes).await?);
         }
         let mut looks = futures::stream::iter(scopes)
             .map(|scope| async move {
@@ -73,5 +73,17 @@ impl Engine {
         }
         self.ports.meter.note(&Event::Ticked { report: &report });
         Ok(report)
+    }
+
+    /// All scopes but `these`, each time from another one on: should the function's time not be enough for all, it is
+    /// not always the same ones that are left out.
+    async fn others_than(&self, these: &[ScopeId]) -> Result<Vec<ScopeId>, PortError> {
+        let these: BTreeSet<&ScopeId> = these.iter().collect();
+        let all = self.ports.directory.scopes().await?;
+        let mut others: Vec<ScopeId> = all.into_iter().filter(|scope| !these.contains(scope)).collect();
+        let first = (self.ports.dice.roll() * others.len() as f64) as usize;
+        let first = first.min(others.len());
+        others.rotate_left(first);
+        Ok(others)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Endpoint, RecordKey};
+use ghl_sync_engine::domain::{Endpoint, PutRecord, RecordKey};
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::NotRun;
@@ -299,5 +299,23 @@ fn a_sweep_over_locations_with_nothing_to_do_writes_no_gate() {
         world.outbox.put(&contact(7), world.clock.now()).await.unwrap();
         assert_eq!(world.engine.tick(true).await.unwrap().started, 1);
         assert_eq!(writes.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_sweep_that_never_has_time_for_all_locations_gets_to_each_of_them_in_the_end() {
+    each_seed(5, |seed| async move {
+        let locations: Vec<_> = (0..80).map(|n| Setup::settings(&format!("l{n:02}")).unwrap()).collect();
+        let last = locations[79].0.clone();
+        let setup = Setup { seed, locations: locations.into_iter().collect(), triggers: false, ..exact() };
+        let world = Setup { store_ms: 10..=10, ..setup }.start();
+        // Nobody was told of this record: only a sweep finds it.
+        let put = PutRecord { location_id: last, ..contact(0) };
+        world.outbox.put(&put, world.clock.now()).await.unwrap();
+        for _ in 0..30 {
+            let _ = tokio::time::timeout(Duration::from_millis(150), world.engine.tick(true)).await;
+            world.run_for(15 * MINUTE).await;
+        }
+        assert!(!world.queue.sent().is_empty());
     });
 }
