@@ -1,4 +1,4 @@
-//! What may stand between us and GHL: something that loses answers, or gives its own.
+//! What may stand between us and a server: something that loses answers, or gives its own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,23 +21,30 @@ pub(crate) enum Act {
 /// Starts one before `server` that does `acts`, one for each request in the order of their arrival, and passes on all
 /// that follow. Its URL. It ends with the test's runtime.
 pub(crate) async fn start(server: SocketAddr, acts: impl IntoIterator<Item = Act>) -> String {
-    let acts = Arc::new(Mutex::new(acts.into_iter().collect::<VecDeque<Act>>()));
+    let acts = Mutex::new(acts.into_iter().collect::<VecDeque<Act>>());
+    deciding(server, move |_| acts.lock().unwrap().pop_front().unwrap_or(Act::Pass)).await
+}
+
+/// Starts one before `server` that does with each request what `decide` says. Its URL. It ends with the test's runtime.
+pub(crate) async fn deciding(server: SocketAddr, decide: impl Fn(&[u8]) -> Act + Send + Sync + 'static) -> String {
+    let decide = Arc::new(decide);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         loop {
             let (client, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(client, server, Arc::clone(&acts)));
+            let decide = Arc::clone(&decide);
+            tokio::spawn(async move { serve(client, server, &*decide).await });
         }
     });
     url
 }
 
 /// Request by request, until either side hangs up or an answer is lost.
-async fn serve(mut client: TcpStream, server: SocketAddr, acts: Arc<Mutex<VecDeque<Act>>>) {
+async fn serve(mut client: TcpStream, server: SocketAddr, decide: &(impl Fn(&[u8]) -> Act + Sync)) {
     let mut server = TcpStream::connect(server).await.unwrap();
     while let Some(request) = message(&mut client).await {
-        let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Pass);
+        let act = decide(&request);
         let answer = match act {
             Act::Pass | Act::LoseAnswer => {
                 server.write_all(&request).await.unwrap();
