@@ -1,0 +1,218 @@
+//! An item of the outbox in memory: what each write makes of it.
+
+use super::Key;
+use crate::domain::{
+    ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, PutRecord, Record, RecordKey, Resolution,
+};
+
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) payload: Payload,
+    pub(super) version: u64,
+    pub(super) priority: Priority,
+    /// Whether the index has it; its due time stands beside it and may outlive it.
+    pub(super) in_due_index: bool,
+    pub(super) due_at: Option<EpochMs>,
+    pub(super) put_at: EpochMs,
+    pub(super) not_before: Option<EpochMs>,
+    pub(super) attempts: u32,
+    pub(super) last_error: Option<LastError>,
+    pub(super) earlier_errors: Vec<LastError>,
+    pub(super) ghl_id: Option<GhlId>,
+    pub(super) accepted: Option<(u64, ContentHash)>,
+    pub(super) accepted_at: Option<EpochMs>,
+    pub(super) waits_for: Option<RecordKey>,
+    pub(super) overruled: Option<ContentHash>,
+    pub(super) superseded_at: Option<EpochMs>,
+    pub(super) failed_at: Option<EpochMs>,
+    pub(super) dry_run: Option<String>,
+    pub(super) damage: Option<String>,
+}
+
+/// The item of `key` as a record.
+pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
+    Record {
+        location_id: location_id.clone(),
+        key: key.clone(),
+        payload: item.payload.clone(),
+        version: item.version,
+        priority: item.priority,
+        due_at: item.due_at.filter(|_| item.in_due_index),
+        put_at: Some(item.put_at),
+        not_before: item.not_before,
+        attempts: item.attempts,
+        last_error: item.last_error.clone(),
+        earlier_errors: item.earlier_errors.clone(),
+        ghl_id: item.ghl_id.clone(),
+        accepted_version: item.accepted.map(|(version, _)| version),
+        accepted_hash: item.accepted.map(|(_, hash)| hash),
+        accepted_at: item.accepted_at,
+        failed_at: item.failed_at,
+        dry_run: item.dry_run.clone(),
+        waits_for: item.waits_for.clone(),
+        overruled: item.overruled,
+        superseded_at: item.superseded_at,
+    }
+}
+
+impl Item {
+    pub(super) fn new(put: &PutRecord, now: EpochMs) -> Item {
+        Item {
+            payload: put.payload.clone(),
+            version: 1,
+            priority: put.priority,
+            in_due_index: true,
+            due_at: Some(now),
+            put_at: now,
+            not_before: None,
+            attempts: 0,
+            last_error: None,
+            earlier_errors: Vec::new(),
+            ghl_id: put.ghl_id.clone(),
+            accepted: None,
+            accepted_at: None,
+            waits_for: None,
+            overruled: None,
+            superseded_at: None,
+            failed_at: None,
+            dry_run: None,
+            damage: None,
+        }
+    }
+
+    /// Whether GHL has accepted this content as the record's last version, or has superseded it.
+    pub(super) fn has_settled(&self, payload: &Payload) -> bool {
+        let is_superseded = self.superseded_at.is_some() && self.payload == *payload;
+        is_superseded || self.accepted == Some((self.version, payload.hash()))
+    }
+
+    pub(super) fn put(&mut self, put: &PutRecord, now: EpochMs) {
+        self.version += 1;
+        self.payload = put.payload.clone();
+        self.priority = put.priority;
+        self.in_due_index = true;
+        self.due_at = Some(now);
+        self.put_at = now;
+        self.attempts = 0;
+        self.failed_at = None;
+        self.dry_run = None;
+        self.damage = None;
+        self.overruled = None;
+        self.superseded_at = None;
+        self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
+    }
+
+    /// Writes down how it ended with the version that was sent. An acceptance always counts, anything else only while
+    /// the record is due (or when it was written already). Returns whether it counted.
+    pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash } => {
+                self.ghl_id = Some(ghl_id.clone());
+                self.accepted = Some((sent.version, *hash));
+                self.accepted_at = Some(now);
+                self.leave_due_index();
+                self.attempts = 0;
+                self.not_before = None;
+                self.last_error = None;
+                self.earlier_errors = sent.errors_when_accepted();
+                self.failed_at = None;
+                self.dry_run = None;
+                self.superseded_at = None;
+            }
+            Outcome::Failed { error, ghl_id } if self.in_due_index || self.failed_at == Some(now) => {
+                self.fail(error, now);
+                self.earlier_errors = sent.errors();
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::Retry { due_at, error, not_before, ghl_id } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.attempts = sent.attempts.saturating_add(1);
+                self.last_error = Some(error.clone());
+                self.earlier_errors = sent.errors();
+                self.not_before = *not_before;
+                self.waits_for = None;
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.waits_for.clone_from(waits_for);
+                self.not_before = not_before.or(self.not_before);
+                self.learn_id(ghl_id.as_ref());
+            }
+            Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
+                self.dry_run = Some(request.clone());
+            }
+            Outcome::WouldSend { request, stays_due: false }
+                if self.in_due_index || self.dry_run.as_ref() == Some(request) =>
+            {
+                self.dry_run = Some(request.clone());
+                self.leave_due_index();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn resolve(&mut self, resolution: &Resolution, now: EpochMs) {
+        match resolution {
+            Resolution::Resend { overruled } => {
+                self.in_due_index = true;
+                self.due_at = Some(now);
+                self.priority = Priority::Low;
+                self.attempts = 0;
+                self.overruled = Some(*overruled);
+                self.superseded_at = None;
+            }
+            Resolution::Supersede { changed_at } => {
+                self.leave_due_index();
+                self.superseded_at = Some(*changed_at);
+                self.overruled = None;
+            }
+            Resolution::Agree => {
+                self.overruled = None;
+                self.superseded_at = None;
+            }
+        }
+    }
+
+    /// Writes down what GHL told of an older version: it is true of the record all the same.
+    pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash } => {
+                if self.accepted.is_none_or(|(version, _)| version < sent.version) {
+                    self.ghl_id = Some(ghl_id.clone());
+                    self.accepted = Some((sent.version, *hash));
+                    self.accepted_at = Some(now);
+                }
+            }
+            Outcome::Failed { ghl_id, .. } => self.learn_id(ghl_id.as_ref()),
+            Outcome::Retry { not_before, ghl_id, .. } | Outcome::Wait { not_before, ghl_id, .. } => {
+                self.learn_id(ghl_id.as_ref());
+                if not_before.is_some() {
+                    self.not_before = *not_before;
+                    self.due_at = *not_before;
+                }
+            }
+            Outcome::WouldSend { .. } => {}
+        }
+    }
+
+    fn learn_id(&mut self, ghl_id: Option<&GhlId>) {
+        if let Some(id) = ghl_id {
+            self.ghl_id = Some(id.clone());
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: &LastError, now: EpochMs) {
+        self.failed_at = Some(now);
+        self.last_error = Some(error.clone());
+        self.leave_due_index();
+    }
+
+    fn leave_due_index(&mut self) {
+        self.in_due_index = false;
+        self.due_at = None;
+        self.waits_for = None;
+    }
+}
