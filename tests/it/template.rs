@@ -309,7 +309,7 @@ fn written_metrics() -> BTreeSet<String> {
     let scope = "scope".parse().unwrap();
     let events = works.into_iter().chain([
         Event::NotABatch { message_id: None, error: &no_batch },
-        Event::DeadLetter { letter: &letter, batch: Err("empty"), age: None, end: LetterEnd::Parked },
+        Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: LetterEnd::Parked },
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let lines = events.filter_map(|event| EmfMeter::new("stack").line(&event, EpochMs(0)));

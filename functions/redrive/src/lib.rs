@@ -1,7 +1,7 @@
 //! The dead-letter queue's function.
 //!
-//! It takes SQS events of that queue: tells of each message, wakes the location of each that is a batch, and parks what
-//! is none. And by hand `{"redrive": {…}}`, which goes through whatever lies in both queues, as a dry run unless it says
+//! It takes SQS events of that queue: tells of each message, wakes the location of each that is ours, and parks what
+//! is not. And by hand `{"redrive": {…}}`, which goes through whatever lies in both queues, as a dry run unless it says
 //! otherwise.
 
 mod order;

@@ -40,10 +40,10 @@ impl EmfMeter {
             }
             Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
             // One that stays is counted when it is done with.
-            Event::DeadLetter { batch, end, .. } if end.is_done() => {
+            Event::DeadLetter { message, end, .. } if end.is_done() => {
                 let line = Line::default().with("DeadLetters", "Count", json!(1));
-                match batch {
-                    Ok(batch) => line.of_location(&batch.location_id),
+                match message {
+                    Ok(message) => line.of_location(message.location_id()),
                     Err(_) => line,
                 }
             }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Batch, DeadLetter, LocationId};
+use ghl_sync_engine::domain::{DeadLetter, LocationId, Message};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
@@ -121,7 +121,7 @@ fn note_scope(event: &Event<'_>) {
         Event::NotABatch { message_id, error } => error!(
             event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
         ),
-        Event::DeadLetter { letter, batch, age, end } => dead_letter(letter, *batch, *age, *end),
+        Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
         Event::PortFailed { scope, error } => error!(
             event = "port_failed",
             scope = scope.map(tracing::field::display),
@@ -184,15 +184,12 @@ fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) 
     }
 }
 
-/// What died, and what became of it. Of a message that is no batch, nothing that it says is told.
-fn dead_letter(letter: &DeadLetter, batch: Result<&Batch, &str>, age: Option<Duration>, end: LetterEnd) {
-    let (location, generation, records) = match batch {
-        Ok(batch) => (
-            Some(tracing::field::display(&batch.location_id)),
-            batch.generation.map(|generation| generation.0),
-            Some(batch.keys.len()),
-        ),
-        Err(_) => (None, None, None),
+/// What died, and what became of it. Of a message that is none of ours, nothing that it says is told.
+fn dead_letter(letter: &DeadLetter, message: Result<&Message, &str>, age: Option<Duration>, end: LetterEnd) {
+    let location = message.ok().map(|message| tracing::field::display(message.location_id()));
+    let (generation, records) = match message {
+        Ok(Message::Batch(batch)) => (batch.generation.map(|generation| generation.0), Some(batch.keys.len())),
+        Ok(Message::Reconcile(_)) | Err(_) => (None, None),
     };
     warn!(
         event = "dead_letter",
@@ -204,7 +201,7 @@ fn dead_letter(letter: &DeadLetter, batch: Result<&Batch, &str>, age: Option<Dur
         location,
         batch = generation,
         records,
-        reason = batch.err(),
+        reason = message.err(),
         result = end.as_str(),
     );
 }

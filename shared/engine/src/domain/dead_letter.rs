@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Batch, BatchError, EpochMs};
+use super::{BatchError, EpochMs, Message};
 
 /// A message that was received too often without being acknowledged.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The batch that it is.
+    /// The message of ours that it is.
     ///
     /// # Errors
     /// [`BatchError`] says why it is none.
-    pub fn batch(&self) -> Result<Batch, BatchError> {
-        Batch::from_json(&self.body)
+    pub fn message(&self) -> Result<Message, BatchError> {
+        Message::from_json(&self.body)
     }
 }
 

@@ -16,6 +16,24 @@ pub enum Message {
 }
 
 impl Message {
+    /// What it asks for, as it is written in reports.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Message::Batch(_) => "batch",
+            Message::Reconcile(_) => "reconcile",
+        }
+    }
+
+    /// Whom it concerns.
+    #[must_use]
+    pub fn location_id(&self) -> &LocationId {
+        match self {
+            Message::Batch(batch) => &batch.location_id,
+            Message::Reconcile(location) => location,
+        }
+    }
+
     /// The message body.
     #[must_use]
     pub fn to_json(&self) -> String {

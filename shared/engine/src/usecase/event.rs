@@ -9,8 +9,8 @@ use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
 use crate::domain::{
-    Api, Batch, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, LocationId, Migration, Progress,
-    RecordKey, ScopeId,
+    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, LocationId, Message, Migration,
+    Progress, RecordKey, ScopeId,
 };
 use crate::policy::WaitReason;
 use crate::ports::PortError;
@@ -193,8 +193,8 @@ pub enum Event<'a> {
     DeadLetter {
         /// The message.
         letter: &'a DeadLetter,
-        /// The batch that it is, or the kind of error that says why it is none.
-        batch: Result<&'a Batch, &'static str>,
+        /// What it asks for, or the kind of error that says why it is none of ours.
+        message: Result<&'a Message, &'static str>,
         /// How long ago it was sent, if that is known.
         age: Option<Duration>,
         /// What became of it.

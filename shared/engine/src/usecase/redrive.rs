@@ -1,12 +1,13 @@
 //! What becomes of a message that nobody could handle.
 //!
-//! No message is ever sent again: the outbox says what is due, and a message is a hint only. So a dead letter that is a
-//! batch wakes its location, as the tick would, and is done with. One that is no batch is parked for a person.
+//! No message is ever sent again: the outbox says what is due, and a message is a hint only. So a dead letter that is
+//! one of ours wakes its location, as the tick would, and is done with. (A reconciliation is asked for again by its
+//! schedule.) One that is none of ours is parked for a person.
 
 use std::collections::BTreeMap;
 
 use super::{Engine, Event, FannedOut};
-use crate::domain::{Batch, DeadLetter, LocationId, ScopeId};
+use crate::domain::{DeadLetter, LocationId, Message, ScopeId};
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,7 +22,7 @@ pub enum LetterEnd {
     NotEnabled,
     /// Nobody knows its location.
     UnknownLocation,
-    /// It is no batch, and is parked now.
+    /// It is none of ours, and is parked now.
     Parked,
     /// A store or a queue failed: it stays where it is, and comes again.
     Stays,
@@ -61,28 +62,28 @@ impl From<FannedOut> for LetterEnd {
 }
 
 impl Engine {
-    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is no batch.
+    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is none of ours.
     /// What became of each letter, in their order. Those that [stay](LetterEnd::Stays) must come again.
     pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<LetterEnd> {
         let (engine, tally) = self.tallied();
         let mut woken = BTreeMap::new();
         let mut ends = Vec::with_capacity(letters.len());
         for letter in letters {
-            let batch = letter.batch();
-            let end = match &batch {
-                Ok(batch) => engine.wake(batch, &mut woken).await,
+            let message = letter.message();
+            let end = match &message {
+                Ok(message) => engine.wake(message.location_id(), &mut woken).await,
                 Err(_) => engine.park(letter).await,
             };
-            engine.note_letter(letter, batch.as_ref().map_err(|error| error.as_str()), end);
+            engine.note_letter(letter, message.as_ref().map_err(|error| error.as_str()), end);
             ends.push(end);
         }
         self.ports.meter.note(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
         ends
     }
 
-    /// Wakes the location of `batch`, unless its scope was `woken` already.
-    async fn wake(&self, batch: &Batch, woken: &mut BTreeMap<ScopeId, LetterEnd>) -> LetterEnd {
-        let scope = match self.scope_to_wake(&batch.location_id).await {
+    /// Wakes `location`, unless its scope was `woken` already.
+    async fn wake(&self, location: &LocationId, woken: &mut BTreeMap<ScopeId, LetterEnd>) -> LetterEnd {
+        let scope = match self.scope_to_wake(location).await {
             Ok(scope) => scope,
             Err(end) => return end,
         };
@@ -127,8 +128,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn note_letter(&self, letter: &DeadLetter, batch: Result<&Batch, &'static str>, end: LetterEnd) {
+    pub(super) fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: LetterEnd) {
         let age = letter.sent_at.map(|sent_at| self.ports.clock.now().since(sent_at));
-        self.ports.meter.note(&Event::DeadLetter { letter, batch, age, end });
+        self.ports.meter.note(&Event::DeadLetter { letter, message, age, end });
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::redrive::LetterEnd;
 use super::{Engine, Event};
-use crate::domain::{Batch, EpochMs, LocationId, ScopeId};
+use crate::domain::{EpochMs, LocationId, ScopeId};
 use crate::ports::{LetterQueue, PortError, Receipt, TakenLetter};
 
 /// Letters taken at once.
@@ -39,9 +39,10 @@ pub struct RedriveReport {
     pub dry_run: bool,
     /// Letters that were looked at.
     pub seen: u32,
-    /// Letters by what they are: `batch`, or why they are none. Those of other locations than was asked for are left out.
+    /// Letters by what they are: `batch`, `reconcile`, or why they are none of ours. Those of other locations than was
+    /// asked for are left out.
     pub reasons: BTreeMap<&'static str, u32>,
-    /// Batches among them by their location.
+    /// Those of ours by their location.
     pub locations: BTreeMap<LocationId, u32>,
     /// Rate scopes that were looked at on behalf of these locations, and are at work if there is any.
     pub woken: u32,
@@ -68,7 +69,7 @@ pub enum RedriveEnd {
 }
 
 impl Engine {
-    /// Goes through the dead letters until `deadline` at the latest. Batches wake their location, no more than
+    /// Goes through the dead letters until `deadline` at the latest. Those of ours wake their location, no more than
     /// [`max_per_second`](RedriveOrder::max_per_second), and are deleted. Whatever else there is stays.
     ///
     /// # Errors
@@ -140,28 +141,28 @@ impl<'e> Round<'e> {
     async fn look_at(&mut self, taken: TakenLetter) -> Result<(), PortError> {
         let TakenLetter { letter, receipt } = taken;
         self.report.seen += 1;
-        let batch = letter.batch();
-        let is_asked_for = match (&self.order.location, &batch) {
-            (Some(wanted), Ok(batch)) => *wanted == batch.location_id,
+        let message = letter.message();
+        let is_asked_for = match (&self.order.location, &message) {
+            (Some(wanted), Ok(message)) => wanted == message.location_id(),
             (Some(_), Err(_)) => false,
             (None, _) => true,
         };
         if is_asked_for {
-            let reason = batch.as_ref().map_or_else(|error| error.as_str(), |_| "batch");
+            let reason = message.as_ref().map_or_else(|error| error.as_str(), |message| message.as_str());
             *self.report.reasons.entry(reason).or_default() += 1;
         }
-        let batch = match batch {
-            Ok(batch) if is_asked_for => batch,
+        let message = match message {
+            Ok(message) if is_asked_for => message,
             _ => return self.keep(receipt),
         };
-        *self.report.locations.entry(batch.location_id.clone()).or_default() += 1;
+        *self.report.locations.entry(message.location_id().clone()).or_default() += 1;
         if self.order.dry_run {
             return self.keep(receipt);
         }
-        let Some(end) = self.wake(&batch).await else {
+        let Some(end) = self.wake(message.location_id()).await else {
             return self.keep(receipt);
         };
-        self.engine.note_letter(&letter, Ok(&batch), end);
+        self.engine.note_letter(&letter, Ok(&message), end);
         if end.is_done() {
             self.report.deleted += 1;
             return self.engine.ports.dead_letters.delete(&receipt).await;
@@ -176,10 +177,10 @@ impl<'e> Round<'e> {
         Ok(())
     }
 
-    /// Wakes the location of `batch` in its turn; `None` if there is no time left for it.
-    async fn wake(&mut self, batch: &Batch) -> Option<LetterEnd> {
+    /// Wakes `location` in its turn; `None` if there is no time left for it.
+    async fn wake(&mut self, location: &LocationId) -> Option<LetterEnd> {
         let engine = self.engine;
-        let scope = match engine.scope_to_wake(&batch.location_id).await {
+        let scope = match engine.scope_to_wake(location).await {
             Ok(scope) => scope,
             Err(end) => return Some(end),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::domain::{Batch, DeadLetter, EpochMs, LocationId, PutRecord};
+use ghl_sync_engine::domain::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::ports::LetterQueue::{Dead, Parked};
 use ghl_sync_engine::testing::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
@@ -103,6 +103,18 @@ fn letters_of_locations_that_nobody_knows_or_that_are_off_are_done_with_and_star
         let ends = world.engine.redrive(&[letter_of("m1", &loc()), letter_of("m2", &elsewhere)]).await;
         assert_eq!(ends, [LetterEnd::NotEnabled, LetterEnd::UnknownLocation]);
         assert_eq!((world.queue.sent().len(), world.outbox.open().len()), (0, 1), "it stays due");
+    });
+}
+
+#[test]
+fn a_reconciliation_that_died_wakes_its_location_and_is_told_apart_from_batches() {
+    block_on_paused(async {
+        let world = world_of(&[loc()]);
+        world.put_only(&[contact(0)]).await.unwrap();
+        let asked = letter("m1", &Message::Reconcile(loc()).to_json());
+        world.dead_letters.add(Dead, asked.clone());
+        assert_eq!(by_hand(&world, &order(true)).await.reasons, BTreeMap::from([("reconcile", 1)]));
+        assert_eq!(world.engine.redrive(&[asked]).await, [LetterEnd::Started]);
     });
 }
 

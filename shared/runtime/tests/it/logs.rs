@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, NotForUs, RecordKey,
-    ScopeId,
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, Message, NotForUs,
+    RecordKey, ScopeId,
 };
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
@@ -66,6 +66,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let failure = PortError::new("gates.load", "no route");
     let bad_message = Batch::from_json("{").unwrap_err();
     let batch = Batch { location_id: location.clone(), generation: Some(generation), keys: vec![], dry_run: false };
+    let batch = Message::Batch(batch);
     let (body, source) = ("{".to_owned(), Some("batches".to_owned()));
     let letter = DeadLetter { id: "m".to_owned(), body, sent_at: Some(EpochMs(0)), receives: Some(1), source };
     let report = BatchReport {
@@ -114,8 +115,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Waiting { location, batch: Some(generation), record: Some(record), reason, wait: SECOND, attempt: 0 },
         Event::Breaker { scope, from: "closed", to: "open" },
         Event::Host { api: Api::V2, scope, from: "up", to: "down" },
-        Event::DeadLetter { letter: &letter, batch: Ok(&batch), age: Some(SECOND), end: LetterEnd::Started },
-        Event::DeadLetter { letter: &letter, batch: Err("not_json"), age: None, end: LetterEnd::Parked },
+        Event::DeadLetter { letter: &letter, message: Ok(&batch), age: Some(SECOND), end: LetterEnd::Started },
+        Event::DeadLetter { letter: &letter, message: Err("not_json"), age: None, end: LetterEnd::Parked },
         Event::TokensIssued { location, credentials: &CredentialsRef::Default, good_for: SECOND },
         Event::TokensDelayed { location, credentials: &CredentialsRef::Default, reason: "no answer" },
         Event::CredentialsRefused { location, credentials: &CredentialsRef::Default, reason: "connect it again" },
