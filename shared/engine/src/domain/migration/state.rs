@@ -182,6 +182,8 @@ pub struct Transfer {
     pub blocked: u64,
     /// Records that could not be put, or were left out.
     pub skipped: u64,
+    /// Records of the next page that are put already.
+    pub offset: u32,
     /// Looks in a row that found nothing new.
     pub idle: u32,
 }
@@ -213,8 +215,8 @@ pub struct VerifyState {
     pub findings: u32,
     /// What was found.
     pub found: ReportVerify,
-    /// The copies of what was read back are emptied.
-    pub tidied: bool,
+    /// Contacts that were looked at by themselves, because the list said something else.
+    pub looked_at: u32,
 }
 
 /// Deleting what was created.

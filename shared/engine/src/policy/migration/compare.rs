@@ -201,3 +201,82 @@ fn number(number: &serde_json::Number) -> String {
 fn shown(text: &str) -> String {
     text.replace(COMMA, ", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(json: &str) -> Contact {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn different(expected: &str, found: &str) -> Vec<String> {
+        let differences =
+            differences(&expected_contact(&contact(expected)), &contact_snapshot(&contact(found)), &IdMap::default());
+        differences.into_iter().map(|difference| difference.field).collect()
+    }
+
+    #[test]
+    fn what_ghl_normalises_is_no_difference() {
+        let table = [
+            (r#"{"email":"Ada@Example.Test"}"#, r#"{"email":"ada@example.test"}"#),
+            (r#"{"phone":"+1 (555) 010-0000"}"#, r#"{"phone":"+15550100000"}"#),
+            (r#"{"phone":"0555 010000"}"#, r#"{"phone":"+49555010000"}"#),
+            (r#"{"name":"Ada  Lovelace"}"#, r#"{"firstName":"Ada","lastName":"Lovelace"}"#),
+            (r#"{"firstName":"Ada"}"#, r#"{"firstName":"Ada","lastName":"Lovelace","city":"London"}"#),
+            (r#"{"tags":["VIP","lead"]}"#, r#"{"tags":["customer","lead","vip"]}"#),
+            (r#"{"website":"https://A.test/"}"#, r#"{"website":"https://a.test"}"#),
+            (
+                r#"{"country":"de","dateOfBirth":"1990-01-02T00:00:00.000Z"}"#,
+                r#"{"country":"DE","dateOfBirth":"1990-01-02"}"#,
+            ),
+            (r#"{"source":"Fair"}"#, r#"{"source":"Fair ghlsync802c5eeba960e0d8"}"#),
+            (r#"{"dnd":false}"#, r#"{}"#),
+            (r#"{"customFields":[{"id":"a","value":7}]}"#, r#"{"customFields":[{"id":"a","value":"7.0"}]}"#),
+            (
+                r#"{"customFields":[{"id":"a","value":["x","y"]}]}"#,
+                r#"{"customFields":[{"id":"a","value":["y","x"]}]}"#,
+            ),
+            (
+                r#"{"customFields":[{"id":"a","value":"2026-10-15T14:30:00-07:00"}]}"#,
+                r#"{"customFields":[{"id":"a","value":"2026-10-15"}]}"#,
+            ),
+        ];
+        for (expected, found) in table {
+            assert_eq!(different(expected, found), Vec::<String>::new(), "{expected} {found}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_one_and_is_named() {
+        let table = [
+            (r#"{"email":"a@b.c"}"#, r#"{}"#, "email"),
+            (r#"{"phone":"+15550100000"}"#, r#"{"phone":"+15550100001"}"#, "phone"),
+            (r#"{"phone":"+15550100000"}"#, r#"{"phone":"+4915550100000"}"#, "phone"),
+            (r#"{"lastName":"Müller"}"#, r#"{"lastName":"Muller"}"#, "last_name"),
+            (r#"{"tags":["vip"]}"#, r#"{"tags":["vips"]}"#, "tags"),
+            (r#"{"dnd":true}"#, r#"{"dnd":false}"#, "dnd"),
+            (r#"{"postalCode":"01234"}"#, r#"{"postalCode":"1234"}"#, "postal_code"),
+            (
+                r#"{"customFields":[{"id":"a","value":"007"}]}"#,
+                r#"{"customFields":[{"id":"a","value":"7"}]}"#,
+                "custom:a",
+            ),
+            (
+                r#"{"customFields":[{"id":"a","value":["x","y"]}]}"#,
+                r#"{"customFields":[{"id":"a","value":["x"]}]}"#,
+                "custom:a",
+            ),
+        ];
+        for (expected, found, field) in table {
+            assert_eq!(different(expected, found), [field], "{expected} {found}");
+        }
+    }
+
+    #[test]
+    fn a_contact_is_the_same_as_itself_whatever_is_in_it() {
+        let json = r#"{"firstName":"Zoë 🙂","lastName":"李","email":"Z@X.y","phone":"+1555","tags":["Ä","b c"],"dnd":true,
+            "companyName":"A  B","assignedTo":"u","customFields":[{"id":"a","value":{"f":1}},{"id":"b","value":1.50}]}"#;
+        assert_eq!(different(json, json), Vec::<String>::new());
+    }
+}

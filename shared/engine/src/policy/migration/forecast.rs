@@ -171,3 +171,56 @@ fn seconds(calls: u64, allowance: Allowance) -> u64 {
     let full_days = later.saturating_sub(1) / daily;
     DAY * (1 + full_days) + at_pace(later - full_days * daily)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWANCE: Allowance = Allowance { per_second: 10.0, daily: 1_000, left_today: 1_000 };
+
+    fn contact(number: u64, email: Option<u64>) -> SourceContact {
+        let id = GhlId::new(format!("c{number}")).unwrap_or_else(|_| unreachable!());
+        SourceContact { id, email, phone: None, is_tagged: number % 2 == 0, is_nobody: false }
+    }
+
+    fn forecast_of(survey: &Survey, target: Allowance) -> Forecast {
+        forecast(&MappingReport::default(), survey, false, ALLOWANCE, target, EpochMs(0))
+    }
+
+    #[test]
+    fn calls_are_those_of_the_records_their_tags_and_the_pages() {
+        let source_contacts = (0..150).map(|number| contact(number, Some(number))).collect();
+        let survey = Survey { source_contacts, ..Survey::default() };
+        let forecast = forecast_of(&survey, ALLOWANCE);
+        assert_eq!((forecast.creates, forecast.updates, forecast.conflicts), (150, 0, 0));
+        assert_eq!((forecast.target_calls, forecast.source_calls), (150 + 75 + 2 + 1, 2 * (2 + 1)));
+        assert_eq!((forecast.seconds, forecast.daily_share_percent), (24, 22.8));
+        assert_eq!(forecast.finish_at, EpochMs(24_000));
+    }
+
+    #[test]
+    fn what_a_day_does_not_allow_takes_another_day() {
+        let source_contacts: Vec<SourceContact> =
+            (0..2_500).map(|number| contact(2 * number + 1, Some(number))).collect();
+        let survey = Survey { source_contacts, ..Survey::default() };
+        let forecast = forecast_of(&survey, Allowance { left_today: 400, ..ALLOWANCE });
+        // 2,526 calls: 400 today, 1,000 on each of two days, the rest on the third.
+        assert_eq!(forecast.target_calls, 2_526);
+        assert_eq!(forecast.seconds, 3 * DAY + 14);
+        assert!((forecast.daily_share_percent - 252.6).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_same_address_twice_is_an_update_and_a_conflict() {
+        let contacts = vec![contact(1, Some(1)), contact(3, Some(1)), contact(5, None), contact(7, Some(2))];
+        let id = |text: &str| GhlId::new(text).unwrap_or_else(|_| unreachable!());
+        let there = |name: &str, email| ExistingContact { id: id(name), email: Some(email), phone: None };
+        let survey = Survey {
+            source_contacts: contacts,
+            target_contacts: vec![there("a", 2), there("b", 2), there("c", 9)],
+            ..Survey::default()
+        };
+        let contacts = forecast_of(&survey, ALLOWANCE).contacts;
+        assert_eq!((contacts.creates, contacts.updates, contacts.conflicts, contacts.skips), (2, 2, 2, 0));
+    }
+}

@@ -47,11 +47,17 @@ pub fn map_structure(
 /// What a person decided about things, by their place in the list of the source.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {
+    /// Several of the source may become one of the target.
+    share: bool,
     pairs: BTreeMap<usize, usize>,
     others: BTreeMap<usize, MappedTo>,
 }
 
 impl Decisions {
+    pub(super) fn new(share: bool) -> Decisions {
+        Decisions { share, ..Decisions::default() }
+    }
+
     pub(super) fn give(&mut self, source: usize, target: usize) {
         self.pairs.insert(source, target);
     }
@@ -61,8 +67,8 @@ impl Decisions {
     }
 
     pub(super) fn apply(&self, pairing: &mut Pairing<'_>) {
-        self.pairs.iter().for_each(|(source, target)| pairing.decide(*source, Some(*target)));
-        self.others.keys().for_each(|source| pairing.decide(*source, None));
+        self.pairs.iter().for_each(|(source, target)| pairing.decide(*source, Some(*target), self.share));
+        self.others.keys().for_each(|source| pairing.decide(*source, None, false));
     }
 
     /// What was decided about `source`, if it is no pair.

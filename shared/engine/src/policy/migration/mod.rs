@@ -13,6 +13,8 @@ mod people;
 mod pipelines;
 mod progress;
 mod readiness;
+#[cfg(test)]
+mod tests;
 
 pub use carry::{Carried, carry_contact, carry_deal};
 pub use compare::{contact_snapshot, deal_snapshot, differences, expected_contact, expected_deal};

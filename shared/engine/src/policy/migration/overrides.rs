@@ -24,7 +24,7 @@ pub(super) fn decide(
     targets: &[Thing<'_>],
     allowed: &Allowed<'_>,
 ) -> (Decisions, Vec<OverrideError>) {
-    let mut decisions = Decisions::default();
+    let mut decisions = Decisions::new(allowed.share);
     let mut errors = Vec::new();
     let mut used: BTreeMap<usize, &str> = BTreeMap::new();
     let mut fail = |entry: &str, reason: String| {

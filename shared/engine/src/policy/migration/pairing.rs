@@ -37,11 +37,12 @@ impl<'a> Pairing<'a> {
         Pairing { sources, targets, found, closed: vec![false; sources.len()], taken: vec![false; targets.len()] }
     }
 
-    /// `target` is that of `source`, because a person said so.
-    pub(super) fn decide(&mut self, source: usize, target: Option<usize>) {
+    /// `target` is that of `source`, because a person said so; with `shared` it may be that of others, too.
+    pub(super) fn decide(&mut self, source: usize, target: Option<usize>, shared: bool) {
         self.closed[source] = true;
         if let Some(target) = target {
             self.give(source, Match { target, how: How::Override, confidence: 1.0 });
+            self.taken[target] = !shared;
         }
     }
 

@@ -55,7 +55,7 @@ impl Step<'_> {
     async fn survey_contact_pages(&mut self, side: Side, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
         loop {
             let mut walk = self.contact_survey(side).clone();
-            if walk.done || !self.migration.status.is_active() {
+            if walk.done || !self.is_running() {
                 return Ok(());
             }
             let page = next_contacts(&mut walk, calls, side).await?;
@@ -97,7 +97,7 @@ impl Step<'_> {
     ) -> Result<(), Interrupted> {
         loop {
             let mut walk = self.deal_survey(side).clone();
-            if walk.done || !self.migration.status.is_active() {
+            if walk.done || !self.is_running() {
                 return Ok(());
             }
             let page = next_deals(&mut walk, lists, calls, side).await?;

@@ -15,6 +15,7 @@ mod pages;
 mod pipelines;
 mod rollback;
 mod snapshots;
+mod start;
 mod step;
 mod structure;
 mod test_connection;
@@ -25,7 +26,8 @@ mod view;
 
 use std::sync::Arc;
 
-pub use commands::{CommandError, StartError};
+pub use commands::CommandError;
+pub use start::StartError;
 pub use step::StepReport;
 pub use test_connection::{Access, Connection, ConnectionTest};
 pub use view::MigrationView;

@@ -29,7 +29,6 @@ impl Step<'_> {
         let deleted = self.delete_all(&calls).await;
         calls.close().await?;
         deleted?;
-        self.count_calls().await?;
         self.migrator.store.release_target(&self.migration.target, &self.migration.id, true).await?;
         Ok(Next::Stop(MigrationStatus::RolledBack, None))
     }

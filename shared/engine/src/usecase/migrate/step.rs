@@ -150,6 +150,8 @@ impl Step<'_> {
                 Next::Stop(status, reason) => {
                     self.migration.status = status;
                     self.migration.reason = reason;
+                    // They are for people to read: what cannot be counted now is counted the next time.
+                    let _ = self.count_calls().await;
                 }
             }
         }
@@ -248,9 +250,14 @@ impl Step<'_> {
     }
 
     /// Tells the meter how far it is.
-    pub(super) fn note(&self) {
+    fn note(&self) {
         let progress = progress(&self.migration, self.now());
         self.engine.ports().meter.note(&Event::Migrating { migration: &self.migration, progress: &progress });
+    }
+
+    /// Whether nobody has stopped it.
+    pub(super) fn is_running(&self) -> bool {
+        self.migration.status == MigrationStatus::Running
     }
 
     pub(super) fn now(&self) -> EpochMs {
@@ -283,7 +290,7 @@ impl Step<'_> {
     }
 
     /// Counts the calls of both locations since it began.
-    pub(super) async fn count_calls(&mut self) -> Result<(), Interrupted> {
+    async fn count_calls(&mut self) -> Result<(), Interrupted> {
         self.write_counts().await;
         let now = calls_of_both(self.migrator, &self.migration).await?;
         let before = self.migration.calls_before;

@@ -9,6 +9,9 @@ use crate::domain::{
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
 
+/// After so many things that were made it is shown how far it is.
+const SHOWN: usize = 10;
+
 /// What a creation came to.
 pub(super) enum Made {
     Yes(Answer),
@@ -45,7 +48,7 @@ impl Step<'_> {
         }
         self.count_parts(&report, &journal);
         self.save().await?;
-        Ok(Next::Advance)
+        Ok(if self.is_running() { Next::Advance } else { Next::Again })
     }
 
     async fn make_all(
@@ -72,12 +75,11 @@ impl Step<'_> {
                 (None, Some(call)) => self.create(&call, calls).await?,
             };
             match made {
-                Made::Yes(answer) => journal[number].id = id_of(&answer),
-                Made::NotAllowed(reason) if part == Part::CustomFields => {
-                    let error = format!("the token of the target may not make custom fields: {reason}");
-                    self.migration.reason = Some(error);
-                    return Err(forbidden(reason));
+                Made::Yes(answer) => {
+                    journal[number].id = id_of(&answer);
+                    self.migration.parts[part as usize].migrated += 1;
                 }
+                Made::NotAllowed(reason) if part == Part::CustomFields => return Err(forbidden(reason)),
                 Made::NotAllowed(reason) => {
                     journal[number].refused = Some(reason.clone());
                     not_allowed = Some(reason);
@@ -85,6 +87,12 @@ impl Step<'_> {
                 Made::Refused(reason) => journal[number].refused = Some(reason),
             }
             self.write_down(number, journal).await?;
+            if (number + 1).is_multiple_of(SHOWN) {
+                self.save().await?;
+            }
+            if !self.is_running() {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -57,6 +57,9 @@ impl Step<'_> {
             carried?;
         }
         self.save().await?;
+        if self.state_of(kind).offset > 0 {
+            return Ok(Next::Later(settings.delay()));
+        }
         Ok(Next::Later(self.pause_before_look(kind).await?))
     }
 
@@ -77,7 +80,7 @@ impl Step<'_> {
         lists: &[Option<GhlId>],
         calls: &DirectCalls<'_>,
     ) -> Result<(), Interrupted> {
-        while self.migration.status.is_active() {
+        while self.is_running() {
             let transfer = self.state_of(kind);
             if transfer.walk.done || transfer.under_way() >= room {
                 return Ok(());
@@ -91,12 +94,15 @@ impl Step<'_> {
                 }
             };
             let number = walk.pages - 1;
-            self.put_in_groups(&prepared.puts, settings).await?;
+            if !self.put_in_groups(kind, &prepared.puts, settings).await? {
+                return Ok(());
+            }
             let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
             let page = Transferred { is_final: put == 0, ..prepared.page };
             self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
             let transfer = self.state_of(kind);
             transfer.walk = walk;
+            transfer.offset = 0;
             transfer.skipped += not_put as u64;
             if put > 0 {
                 transfer.open.push(OpenPage { number, open: u32::try_from(put).unwrap_or(u32::MAX), accepted: 0 });
@@ -166,19 +172,31 @@ impl Step<'_> {
         PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None }
     }
 
-    /// Puts them, `batch_size` at once, with a rest between two groups.
-    async fn put_in_groups(&self, puts: &[PutRecord], settings: &MigrationSettings) -> Result<(), Interrupted> {
-        let clock = &self.engine.ports().clock;
-        for (number, group) in puts.chunks(settings.batch_size.max(1) as usize).enumerate() {
+    /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is
+    /// up, and the next step goes on behind those that were put.
+    async fn put_in_groups(
+        &mut self,
+        kind: Kind,
+        puts: &[PutRecord],
+        settings: &MigrationSettings,
+    ) -> Result<bool, Interrupted> {
+        let clock = self.engine.ports().clock.clone();
+        let groups = puts.get(self.state_of(kind).offset as usize..).unwrap_or_default();
+        for (number, group) in groups.chunks(settings.batch_size.max(1) as usize).enumerate() {
             if number > 0 {
-                clock.sleep_until(clock.now() + settings.delay()).await;
+                let at = clock.now() + settings.delay();
+                if at + self.engine.config().request_timeout > self.invocation.deadline || !self.is_running() {
+                    return Ok(false);
+                }
+                clock.sleep_until(at).await;
             }
             let put = self.engine.put_and_start(group).await;
             if let Some(error) = put.items.into_iter().find_map(Result::err) {
                 return Err(Interrupted::Port(error));
             }
+            self.state_of(kind).offset += u32::try_from(group.len()).unwrap_or(u32::MAX);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How long to leave GHL to it.

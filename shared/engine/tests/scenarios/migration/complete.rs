@@ -1,9 +1,10 @@
 //! A migration in which nothing goes wrong.
 
-use ghl_sync_engine::domain::{MigrationStatus, ReportVerify};
+use ghl_sync_engine::domain::{Contact, Endpoint, MigrationStatus, Preset, ReportVerify};
 use ghl_sync_engine::testing::block_on_paused;
 
-use super::fixtures::{Scene, Size, source, target};
+use super::fixtures::{Scene, Size, setup, source, target};
+use crate::fixtures::{MINUTE, SECOND};
 
 #[test]
 fn an_account_of_198_contacts_35_fields_and_19_stages_arrives_complete_and_verifies_with_zero_differences() {
@@ -33,5 +34,101 @@ fn an_account_of_198_contacts_35_fields_and_19_stages_arrives_complete_and_verif
         let (_, original, original_tags) = scene.world.ghl.contact(&source(), "Person4@Example.test").unwrap();
         assert_eq!((contact.first_name, tags), (original.first_name, original_tags));
         assert_eq!(contact.assigned_to.as_deref(), Some("u-target"));
+    });
+}
+
+#[test]
+fn a_second_migration_of_the_same_finds_everything_there_and_writes_nothing() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let (first, _) = scene.migrate().await;
+        scene.assert_complete(&first.id, Size::SMALL).await;
+        let writes = |scene: &Scene| {
+            let arrivals = scene.world.ghl.arrivals();
+            arrivals.iter().filter(|arrival| !is_read(arrival.endpoint)).count()
+        };
+        let before = writes(&scene);
+        let (second, report) = scene.migrate().await;
+        scene.assert_complete(&second.id, Size::SMALL).await;
+        assert_eq!(writes(&scene), before, "not one call that writes");
+        let forecast = report.forecast.unwrap();
+        assert_eq!((forecast.contacts.creates, forecast.contacts.updates), (0, 12));
+    });
+}
+
+fn is_read(endpoint: Endpoint) -> bool {
+    use Endpoint::{
+        ContactsPage, GetContact, GetLocation, ListCustomFields, ListCustomValues, ListPipelines, ListTags, ListUsers,
+        OpportunitiesPage,
+    };
+    [
+        ContactsPage,
+        GetContact,
+        GetLocation,
+        ListCustomFields,
+        ListCustomValues,
+        ListPipelines,
+        ListTags,
+        ListUsers,
+        OpportunitiesPage,
+    ]
+    .contains(&endpoint)
+}
+
+#[test]
+fn three_hundred_fields_arrive_and_no_item_grows_too_large() {
+    block_on_paused(async {
+        let size = Size { contacts: 3, fields: 300, ..Size::SMALL };
+        let scene = Scene::of(size).await;
+        scene.pipelines_in_target(size);
+        let (migration, report) = scene.migrate().await;
+        scene.assert_complete(&migration.id, size).await;
+        assert_eq!((report.custom_fields.created, report.custom_fields.failed), (300, 0));
+        assert!(scene.store.largest() < 400_000, "{}", scene.store.largest());
+    });
+}
+
+#[test]
+fn a_preview_of_more_than_10_000_contacts_sees_all_of_them_and_writes_nothing() {
+    block_on_paused(async {
+        let scene = Scene::empty(setup());
+        for n in 0..10_050 {
+            let contact = Contact { email: Some(format!("c{n}@example.test")), ..Contact::default() };
+            scene.world.ghl.add_contact(&source(), contact, &[]).unwrap();
+        }
+        for n in 0..100 {
+            let contact = Contact { email: Some(format!("C{n}@example.test")), ..Contact::default() };
+            scene.world.ghl.add_contact(&target(), contact, &[]).unwrap();
+        }
+        scene.world.run_for(20 * SECOND).await;
+        let started = scene.migrator.preview(scene.request(), None).await.unwrap();
+        let (migration, report) = scene.drive(&started.id, 60 * MINUTE).await;
+        assert_eq!((report.status, report.dry_run), (MigrationStatus::Done, true), "{:?}", report.reason);
+        let forecast = report.forecast.unwrap();
+        let contacts = forecast.contacts;
+        assert_eq!((contacts.source, contacts.creates, contacts.updates), (10_050, 9_950, 100));
+        // 10,050 upserts, and 101 pages to compare; 100 calls in 10 s, of which 95 are counted on.
+        assert_eq!(forecast.target_calls, 10_050 + 101 + 1);
+        assert_eq!(forecast.seconds, 1069);
+        assert!((forecast.daily_share_percent - 5.1).abs() < 0.01, "{}", forecast.daily_share_percent);
+        assert_eq!(migration.settings.settle(Some(10_050)).preset, Preset::Large);
+        assert!(scene.world.ghl.arrivals().iter().all(|arrival| is_read(arrival.endpoint)));
+    });
+}
+
+#[test]
+fn a_forecast_says_how_many_calls_it_will_be() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SEED).await;
+        scene.pipelines_in_target(Size::SEED);
+        let started = scene.migrator.preview(scene.request(), None).await.unwrap();
+        let (_, preview) = scene.drive(&started.id, 60 * MINUTE).await;
+        let forecast = preview.forecast.unwrap();
+        let (_, report) = scene.migrate().await;
+        let expected = forecast.calls as f64;
+        let actual = report.ghl.calls as f64;
+        // What was needed for the forecast itself comes on top.
+        assert!(actual >= expected && actual < expected * 1.06, "{actual} calls, {expected} were expected");
     });
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ghl_sync_engine::domain::{
     Contact, CustomField, FieldDefinition, FieldType, GhlId, Holder, Kind, LocationId, MappingOverrides, Migration,
-    MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, NewField, NewPipeline, Opportunity,
-    OpportunityStatus, Pipeline, User,
+    MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
+    Opportunity, OpportunityStatus, Pipeline, User,
 };
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{MemoryMigrationQueue, MemoryMigrationStore, Setup, World};
+use ghl_sync_engine::testing::{MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
 use ghl_sync_engine::usecase::{Invocation, Migrator};
 use serde_json::{Number, json};
 
@@ -114,6 +114,25 @@ impl Scene {
         self.world.ghl.add_pipeline(location, &NewPipeline { name, stages }).unwrap()
     }
 
+    /// Everything is in the target, once.
+    pub(crate) async fn assert_complete(&self, id: &MigrationId, size: Size) {
+        let report = self.migrator.report(id).await.unwrap().unwrap();
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        let (contacts, deals) = (size.contacts as u64, size.deals as u64);
+        assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, deals), "{report:#?}");
+        let verify = report.verify.unwrap();
+        let findings = self.migrator.findings(id, 0).await.unwrap();
+        assert_eq!(
+            (verify.ok, verify.missing, verify.different, verify.merged),
+            (contacts + deals, 0, 0, 0),
+            "{findings:#?}"
+        );
+        assert_eq!(verify.target_total, contacts + deals);
+        assert_eq!(report.custom_fields.migrated, size.fields as u64);
+        assert!(self.world.ghl.doubles().is_empty(), "{:?}", self.world.ghl.doubles());
+        assert_eq!(self.world.ghl.over_quota(), 0);
+    }
+
     fn contact(&self, n: usize, fields: &[FieldDefinition]) -> GhlId {
         let of_contacts = fields.iter().filter(|field| field.model == Kind::Contact);
         let contact = Contact {
@@ -149,6 +168,16 @@ impl Scene {
 
     /// Drives a migration until it waits for a person or is over.
     pub(crate) async fn drive(&self, id: &MigrationId, limit: Duration) -> (Migration, MigrationReport) {
+        self.drive_dying(id, limit, |_| None).await
+    }
+
+    /// The same, where step number `n` (from 1) dies at its await of the number that `dies` says.
+    pub(crate) async fn drive_dying(
+        &self,
+        id: &MigrationId,
+        limit: Duration,
+        mut dies: impl FnMut(u64) -> Option<u64>,
+    ) -> (Migration, MigrationReport) {
         let began = self.world.clock.now();
         let mut steps = 0;
         loop {
@@ -162,8 +191,9 @@ impl Scene {
                 Some(message) => {
                     steps += 1;
                     let invocation = self.invocation(steps);
+                    let step = self.migrator.step(&message, &invocation);
                     // What a store does not do is done with the next message, or by the schedule.
-                    let _ = self.migrator.step(&message, &invocation).await;
+                    let _ = dying_at_await(dies(steps).unwrap_or(u64::MAX), step).await;
                 }
                 None => self.world.run_for(SECOND).await,
             }

@@ -1,4 +1,11 @@
 //! Migrations of one simulated location into another.
 
+mod asking;
 mod complete;
+mod crash;
 mod fixtures;
+mod people;
+mod reality;
+mod refusal;
+mod rollback;
+mod trouble;

@@ -1,0 +1,145 @@
+//! What makes no sense is refused with the reason before anything is written.
+
+use ghl_sync_engine::domain::{Call, Cause, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus};
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_engine::usecase::{CommandError, StartError};
+
+use super::fixtures::{Scene, Size, source};
+use crate::fixtures::{HOUR, MINUTE};
+
+fn nothing_was_written(scene: &Scene) -> bool {
+    let contacts = scene.world.ghl.contact_count();
+    contacts == Size::SMALL.contacts
+        && scene.world.ghl.arrivals().iter().all(|arrival| !arrival.endpoint.as_str().contains("create"))
+}
+
+#[test]
+fn a_request_that_makes_no_sense_is_refused_with_the_name_of_the_field() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let start = |change: &dyn Fn(&mut MigrationRequest)| {
+            let mut request = scene.request();
+            change(&mut request);
+            let migrator = scene.migrator.clone();
+            async move { migrator.start(request, None).await.unwrap_err() }
+        };
+        let same = start(&|request| request.target = source()).await;
+        assert!(matches!(same, StartError::SameLocation) && same.to_string().contains("`target`"));
+        let unknown = start(&|request| request.source = LocationId::new("nowhere").unwrap()).await;
+        assert!(matches!(unknown, StartError::NotEnabled { field: "source", .. }), "{unknown}");
+        let range = start(&|request| request.settings.batch_size = Some(501)).await;
+        assert!(range.to_string().contains("batch_size") && range.to_string().contains("1 to 500"), "{range}");
+        assert_eq!(scene.world.ghl.calls(), 0);
+    });
+}
+
+#[test]
+fn a_second_migration_into_the_same_target_waits_until_the_first_is_over() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let first = scene.migrator.start(scene.request(), None).await.unwrap();
+        let refused = scene.migrator.start(scene.request(), None).await.unwrap_err();
+        let StartError::TargetIsBusy { by, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(*by, first.id);
+        // A look is no migration.
+        scene.migrator.preview(scene.request(), None).await.unwrap();
+        scene.migrator.cancel(&first.id, None).await.unwrap();
+        scene.migrator.start(scene.request(), None).await.unwrap();
+    });
+}
+
+#[test]
+fn a_token_that_is_not_accepted_stops_the_migration_with_the_reason_and_resuming_goes_on() {
+    block_on_paused(async {
+        for side in ["source", "target"] {
+            let scene = Scene::of(Size::SMALL).await;
+            scene.pipelines_in_target(Size::SMALL);
+            scene
+                .world
+                .ghl
+                .on_call(move |seen| (seen.location.as_str() == side).then(|| Fault::cause(401, Cause::Credentials)));
+            let (migration, report) = scene.migrate().await;
+            assert_eq!(report.status, MigrationStatus::Failed);
+            let reason = report.reason.unwrap();
+            assert!(reason.contains(side) && reason.contains("token"), "{reason}");
+            assert!(nothing_was_written(&scene));
+            scene.world.ghl.heal();
+            scene.migrator.resume(&migration.id, None).await.unwrap();
+            scene.drive(&migration.id, 24 * HOUR).await;
+            scene.assert_complete(&migration.id, Size::SMALL).await;
+        }
+    });
+}
+
+#[test]
+fn a_scope_that_is_missing_stops_the_migration_only_if_it_cannot_do_without() {
+    block_on_paused(async {
+        let lacks = |call: &'static str| async move {
+            let scene = Scene::of(Size::SMALL).await;
+            scene.pipelines_in_target(Size::SMALL);
+            let forbidden = move || Fault::cause(401, Cause::Forbidden);
+            scene.world.ghl.on_call(move |seen| (seen.call.endpoint().as_str() == call).then(forbidden));
+            (scene.migrate().await, scene)
+        };
+        let endpoint = |call: Call| call.endpoint().as_str();
+        let ((_, report), scene) = lacks(endpoint(Call::ListPipelines)).await;
+        assert_eq!(report.status, MigrationStatus::Failed);
+        assert!(report.reason.unwrap().contains("scope") && nothing_was_written(&scene));
+        let ((migration, report), scene) = lacks(endpoint(Call::ListUsers)).await;
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        assert!(mapping.warnings.iter().any(|warning| warning.contains("users")), "{:?}", mapping.warnings);
+        let ((_, report), _) = lacks(endpoint(Call::CreateTag(String::new()))).await;
+        assert_eq!((report.status, report.tags.failed), (MigrationStatus::Done, 3), "contacts bring their tags");
+    });
+}
+
+#[test]
+fn a_mapping_file_that_cannot_be_followed_is_refused_before_anything_is_written_and_can_be_mended() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let mut request = scene.request();
+        request.overrides = serde_json::from_str(
+            r#"{"custom_fields":{"contact.nothing":"skip","contact.field_number_0":"contact.field_number_1",
+                "contact.field_number_1":"contact.field_number_0"},"users":{"u-source":"create"}}"#,
+        )
+        .unwrap();
+        let started = scene.migrator.start(request, None).await.unwrap();
+        let (migration, report) = scene.drive(&started.id, HOUR).await;
+        assert_eq!(report.status, MigrationStatus::NeedsInput);
+        let reason = report.reason.unwrap();
+        for part in ["custom_fields.contact.nothing", "cycle", "users.u-source", "cannot be created"] {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+        assert!(nothing_was_written(&scene));
+        assert!(matches!(
+            scene.migrator.pause(&migration.id, None).await.unwrap_err(),
+            CommandError::NotNow { status: MigrationStatus::NeedsInput, .. }
+        ));
+    });
+}
+
+#[test]
+fn settings_take_effect_while_it_runs_and_bad_ones_are_refused() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let bad = MigrationOverlay { rate_limit_delay: Some(99.0), ..MigrationOverlay::default() };
+        let error = scene.migrator.set_config(&bad, Some("ann")).await.unwrap_err();
+        assert!(error.to_string().contains("rate_limit_delay"), "{error}");
+        let slow = MigrationOverlay {
+            batch_size: Some(1),
+            rate_limit_delay: Some(20.0),
+            skip_opportunities: Some(true),
+            ..MigrationOverlay::default()
+        };
+        let config = scene.migrator.set_config(&slow, Some("ann")).await.unwrap();
+        assert_eq!((config.rev, config.audit[0].by.as_deref()), (1, Some("ann")));
+        let began = scene.world.clock.elapsed();
+        let (_, report) = scene.migrate().await;
+        assert_eq!((report.status, report.opportunities.skipped), (MigrationStatus::Done, 5));
+        assert!(scene.world.clock.elapsed() - began > 3 * MINUTE, "twelve contacts, 20 s apart");
+        let (_, effective) = scene.migrator.config().await.unwrap();
+        assert_eq!(effective, slow);
+    });
+}

@@ -1,0 +1,82 @@
+//! What a migration created is deleted again, and only that.
+
+use ghl_sync_engine::domain::{Call, Contact, Endpoint, MigrationStatus};
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_engine::usecase::CommandError;
+
+use super::fixtures::{Scene, Size, target};
+use crate::fixtures::{HOUR, MINUTE, SECOND};
+
+#[test]
+fn what_was_created_is_deleted_what_was_there_stays_and_a_new_migration_makes_it_all_anew() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let ghl = &scene.world.ghl;
+        scene.pipelines_in_target(Size::SMALL);
+        let before = Contact { email: Some("Person3@Example.test".into()), ..Contact::default() };
+        let kept = ghl.add_contact(&target(), before, &[]).unwrap();
+        scene.field(&target(), 2);
+        scene.world.run_for(20 * SECOND).await;
+        let (migration, _) = scene.migrate().await;
+        scene.assert_complete(&migration.id, Size::SMALL).await;
+        scene.migrator.rollback(&migration.id, Some("ann")).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        let done = report.rolled_back.unwrap();
+        // Five fields, three tags, a custom value.
+        assert_eq!((done.contacts, done.opportunities, done.structure, done.kept), (11, 5, 9, 1));
+        assert_eq!(ghl.contact_count(), 12 + 1);
+        assert_eq!(ghl.contact(&target(), "Person3@Example.test").unwrap().0, kept);
+        let again = scene.migrator.rollback(&migration.id, None).await.unwrap_err();
+        assert!(matches!(again, CommandError::NotNow { status: MigrationStatus::RolledBack, .. }), "{again}");
+        let (second, _) = scene.migrate().await;
+        scene.assert_complete(&second.id, Size::SMALL).await;
+    });
+}
+
+#[test]
+fn a_rollback_goes_on_wherever_it_is_cut_off() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.world.ghl.open_pipelines();
+        let (migration, _) = scene.migrate().await;
+        scene.world.ghl.on_call(|seen| {
+            let deletes = matches!(seen.call, Call::DeleteContact(_) | Call::DeleteCustomField(_));
+            (deletes && seen.tries == 1).then(|| Fault::NoAnswer { done: true })
+        });
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let dies = |step: u64| (step % 2 == 1).then_some(30 + step * 3);
+        let (_, report) = scene.drive_dying(&migration.id, 24 * HOUR, dies).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        assert_eq!(scene.world.ghl.contact_count(), 12, "those of the source");
+        let done = report.rolled_back.unwrap();
+        assert_eq!(done.failed, 2, "GHL has no call that deletes a pipeline");
+    });
+}
+
+#[test]
+fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
+    block_on_paused(async {
+        let size = Size { contacts: 1_200, deals: 0, ..Size::SMALL };
+        let scene = Scene::of(size).await;
+        scene.pipelines_in_target(size);
+        let started = scene.migrator.start(scene.request(), None).await.unwrap();
+        let scene = std::sync::Arc::new(scene);
+        let driver = {
+            let (scene, id) = (scene.clone(), started.id.clone());
+            tokio::spawn(async move { scene.drive(&id, 24 * HOUR).await })
+        };
+        scene.world.run_for(MINUTE).await;
+        scene.migrator.cancel(&started.id, None).await.unwrap();
+        let (_, report) = driver.await.unwrap();
+        assert_eq!(report.status, MigrationStatus::Cancelled);
+        scene.world.run_until_settled(10 * MINUTE).await.unwrap();
+        let there = scene.world.ghl.contact_count() - 1_200;
+        assert!(there < 1_000, "{there}: it does not run far ahead of what GHL has taken");
+        scene.migrator.rollback(&started.id, None).await.unwrap();
+        let (_, report) = scene.drive(&started.id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        assert_eq!(scene.world.ghl.contact_count(), 1_200);
+        assert_eq!(scene.world.ghl.arrivals_at(Endpoint::DeleteContact).len(), there);
+    });
+}
