@@ -1,5 +1,7 @@
 //! A decorator that fails chosen calls of a port, and makes every call take a while.
 
+mod migrations;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -65,6 +67,14 @@ pub enum Op {
     SettingsStore,
     TokenLoad,
     TokenReplace,
+    MigrationLoad,
+    MigrationReplace,
+    MigrationClaim,
+    MigrationPut,
+    MigrationPages,
+    MigrationLook,
+    MigrationConfig,
+    MigrationSend,
 }
 
 /// How a call of a port fails.

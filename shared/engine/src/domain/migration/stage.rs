@@ -108,6 +108,12 @@ impl MigrationStatus {
         matches!(self, MigrationStatus::Running | MigrationStatus::RollingBack)
     }
 
+    /// Whether it waits for a person.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        !self.is_active() && !self.is_over()
+    }
+
     /// Whether it will never write to its target again, unless it is rolled back.
     #[must_use]
     pub fn is_over(self) -> bool {

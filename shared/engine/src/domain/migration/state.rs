@@ -227,8 +227,8 @@ pub struct Reverted {
     pub deals: u32,
     /// Next page of contacts.
     pub contacts: u32,
-    /// Next page of the journal, counted from its end.
-    pub journal: u32,
+    /// Records of that page that are done.
+    pub offset: u32,
     /// What was deleted.
     pub done: RolledBack,
 }

@@ -62,6 +62,7 @@ impl Migrator {
         by: Option<&str>,
     ) -> Result<Migration, CommandError> {
         use MigrationStatus::{AwaitingApproval, Failed, NeedsInput};
+        self.keep_target(id).await?;
         self.command(id, "approved", by, &[AwaitingApproval, NeedsInput, Failed], |migration| {
             migration.approved = true;
             migration.overrides.extend(overrides.clone());
@@ -87,6 +88,7 @@ impl Migrator {
     /// [`CommandError`].
     pub async fn resume(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
         use MigrationStatus::{Failed, NeedsInput, Paused};
+        self.keep_target(id).await?;
         self.command(id, "resumed", by, &[Paused, Failed, NeedsInput], go_on).await
     }
 
@@ -162,6 +164,18 @@ impl Migrator {
                 MigrationWritten::Written { rev } => return Ok(StoredMigrationConfig { rev, ..config }),
                 MigrationWritten::Conflict => {}
             }
+        }
+    }
+
+    /// A migration goes on only if its target is its own. It is since it was started, unless its start was cut off.
+    async fn keep_target(&self, id: &MigrationId) -> Result<(), CommandError> {
+        let migration = self.known(id).await?.migration;
+        if migration.dry_run || !migration.status.is_waiting() {
+            return Ok(());
+        }
+        match self.claim(&migration.target, id).await? {
+            Ok(_) => Ok(()),
+            Err(by) => Err(CommandError::TargetIsBusy { target: migration.target, by }),
         }
     }
 

@@ -72,25 +72,25 @@ impl Step<'_> {
         let Some(page) = self.transferred(kind, number).await?.filter(|page| !page.reverted) else {
             return Ok(());
         };
-        let mut done = self.migration.reverted.done;
-        for record in self.records(kind, &page).await?.into_values() {
-            let Some(id) = record.ghl_id.clone() else {
-                continue;
-            };
-            if before.contains(&id) {
-                done.kept += 1;
-            } else if delete(&deletion(&record, id), calls).await? {
+        let records = self.records(kind, &page).await?;
+        for record in records.into_values().skip(self.migration.reverted.offset as usize) {
+            if let Some(id) = record.ghl_id.clone() {
+                let is_kept = before.contains(&id);
+                let is_deleted = !is_kept && delete(&deletion(&record, id), calls).await?;
+                let done = &mut self.migration.reverted.done;
                 match kind {
+                    _ if is_kept => done.kept += 1,
+                    _ if !is_deleted => done.failed += 1,
                     Kind::Contact => done.contacts += 1,
                     Kind::Opportunity => done.opportunities += 1,
                 }
-            } else {
-                done.failed += 1;
             }
+            // Should the time be up at the next one, this is written with the step's end.
+            self.migration.reverted.offset += 1;
         }
         let page = Transferred { reverted: true, ..page };
         self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
-        self.migration.reverted.done = done;
+        self.migration.reverted.offset = 0;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use ghl_sync_engine::domain::{
     Opportunity, OpportunityStatus, Pipeline, User,
 };
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
+use ghl_sync_engine::testing::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
 use ghl_sync_engine::usecase::{Invocation, Migrator};
 use serde_json::{Number, json};
 
@@ -64,7 +64,9 @@ impl Scene {
         let world = setup.start();
         let store = Arc::new(MemoryMigrationStore::default());
         let queue = Arc::new(MemoryMigrationQueue::new(world.clock));
-        let migrator = Migrator::new(world.engine.clone(), store.clone(), queue.clone(), MigrationOverlay::default());
+        let faulty_store = Arc::new(FailNth::new(store.clone(), world.faults.clone()));
+        let faulty_queue = Arc::new(FailNth::new(queue.clone(), world.faults.clone()));
+        let migrator = Migrator::new(world.engine.clone(), faulty_store, faulty_queue, MigrationOverlay::default());
         Scene { world, store, queue, migrator }
     }
 
@@ -181,8 +183,12 @@ impl Scene {
         let began = self.world.clock.now();
         let mut steps = 0;
         loop {
-            let migration = self.migrator.status(id).await.unwrap().unwrap().migration;
+            let Ok(Some(view)) = self.migrator.status(id).await else {
+                continue;
+            };
+            let migration = view.migration;
             if !migration.status.is_active() {
+                self.world.faults.heal();
                 let report = self.migrator.report(id).await.unwrap().unwrap();
                 return (migration, report);
             }
@@ -198,7 +204,7 @@ impl Scene {
                 None => self.world.run_for(SECOND).await,
             }
             if self.queue.waiting() == 0 {
-                self.migrator.revive().await.unwrap();
+                let _ = self.migrator.revive().await;
             }
         }
     }

@@ -8,4 +8,5 @@ mod people;
 mod reality;
 mod refusal;
 mod rollback;
+mod stores;
 mod trouble;

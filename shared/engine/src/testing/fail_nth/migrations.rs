@@ -1,0 +1,67 @@
+//! The decorator over the ports of migrations.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{FailNth, Op};
+use crate::domain::{EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind};
+use crate::ports::{
+    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
+};
+
+#[async_trait]
+impl<P: MigrationStore> MigrationStore for FailNth<P> {
+    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
+        self.faults.pass(Op::MigrationLoad, self.port.load(id)).await
+    }
+
+    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
+        self.faults.pass(Op::MigrationReplace, self.port.replace(rev, migration)).await
+    }
+
+    async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
+        self.faults.pass(Op::MigrationClaim, self.port.claim_target(target, id)).await
+    }
+
+    async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError> {
+        self.faults.pass(Op::MigrationClaim, self.port.release_target(target, id, next_round)).await
+    }
+
+    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError> {
+        self.faults.pass(Op::MigrationPut, self.port.put_page(id, kind, page)).await
+    }
+
+    async fn pages(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<MigrationPage>, PortError> {
+        self.faults.pass(Op::MigrationPages, self.port.pages(id, kind, from, limit)).await
+    }
+
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+        self.faults.pass(Op::MigrationLook, self.port.needing_look(now, limit)).await
+    }
+
+    async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
+        self.faults.pass(Op::MigrationLook, self.port.list(limit)).await
+    }
+
+    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
+        self.faults.pass(Op::MigrationConfig, self.port.config()).await
+    }
+
+    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
+        self.faults.pass(Op::MigrationConfig, self.port.store_config(config)).await
+    }
+}
+
+#[async_trait]
+impl<P: MigrationQueue> MigrationQueue for FailNth<P> {
+    async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
+        self.faults.pass(Op::MigrationSend, self.port.send(message, delay)).await
+    }
+}
