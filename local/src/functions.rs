@@ -82,7 +82,7 @@ impl Functions {
     /// The functions as `config` says, and what they ask of AWS; `meter` hears what happens.
     pub(crate) fn of(config: Config, meter: Arc<dyn Meter>) -> Result<(Functions, Arc<Usage>), StartError> {
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
-        let dead_letter_queue_url = config.dead_letter_queue_url.clone().unwrap_or_default();
+        let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
         let Runtime { engine, usage, .. } = Runtime::new(config, meter)?;
         Ok((Functions { engine, sqs, queue_url, dead_letter_queue_url, bill: Bill::default() }, usage))
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ghl_sync_engine::domain::{ErrorCode, PutRecord};
 use ghl_sync_engine::policy::PauseReason;
-use ghl_sync_local::sandbox::{FaultChange, PIPELINES, SandboxOptions};
+use ghl_sync_local::sandbox::{FaultChange, SandboxOptions, default_pipelines};
 use ghl_sync_local::stack::{Ghl, StackOptions};
 use serde_json::json;
 
@@ -146,7 +146,7 @@ async fn a_deal_that_somebody_else_made_is_not_overwritten() {
     let theirs = json!({
         "locationId": LOCATION,
         "contactId": deployment.ghl_id(&contact("a", json!({}))).await,
-        "pipelineId": PIPELINES[0].id,
+        "pipelineId": default_pipelines()[0].id,
         "name": "Theirs",
         "status": "open",
     });

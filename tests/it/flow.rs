@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use ghl_sync_aws::{Purpose, tables};
 use ghl_sync_engine::domain::{Api, PutRecord};
-use ghl_sync_local::sandbox::{PIPELINES, SandboxOptions, Stats};
+use ghl_sync_local::sandbox::{SandboxOptions, Stats, default_pipelines};
 use ghl_sync_local::stack::StackOptions;
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn a_change_updates_what_is_there() {
     deployment.run_until_synced().await;
     let calls = deployment.stats().calls;
 
-    let stage = PIPELINES[0].stages[1].id;
+    let stage = default_pipelines()[0].stages[1].id.clone();
     let moved = contact("a", json!({ "city": "Boston", "email": "new-address@example.com" }));
     let won = opportunity("b", json!({ "status": "won", "pipelineStageId": stage, "monetaryValue": 1250.5 }));
     assert_eq!(deployment.put(&[moved.clone(), won.clone()]).await.stored, 2);

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::caller::Caller;
-use crate::deployment::{Deployment, LOCATION, by_hand, context};
 use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
 use crate::reconcile;
 use crate::records::contacts;

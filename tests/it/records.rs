@@ -2,7 +2,7 @@
 
 use ghl_sync_engine::domain::{Kind, LocationId, Payload, Priority, PutRecord};
 use ghl_sync_local::import::{self, ImportOptions};
-use ghl_sync_local::sandbox::PIPELINES;
+use ghl_sync_local::sandbox::default_pipelines;
 use serde_json::{Value, json};
 
 use crate::deployment::{LOCATION, location};
@@ -27,7 +27,7 @@ pub(crate) fn contact(id: &str, fields: Value) -> PutRecord {
 
 /// An opportunity of the contact record of the same id, with `fields`.
 pub(crate) fn opportunity(id: &str, fields: Value) -> PutRecord {
-    let pipeline = PIPELINES[0];
+    let pipeline = &default_pipelines()[0];
     let opportunity = json!({
         "contactRecord": id,
         "pipelineId": pipeline.id,
@@ -49,6 +49,7 @@ fn put(kind: Kind, id: &str, payload: Value) -> PutRecord {
         payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
         priority: Priority::Normal,
         ghl_id: None,
+        is_new: false,
     }
 }
 

@@ -139,6 +139,7 @@ impl Item for ContactItem {
             payload: Payload::Contact(self.contact),
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
+            is_new: false,
         }
     }
 }
@@ -153,6 +154,7 @@ impl Item for OpportunityItem {
             payload: Payload::Opportunity(self.opportunity),
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
+            is_new: false,
         }
     }
 }

@@ -182,6 +182,7 @@ fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
         payload: Payload::Contact(contact),
         priority: Priority::Normal,
         ghl_id: None,
+        is_new: false,
     })
 }
 

@@ -120,7 +120,14 @@ impl Scenario {
         });
         let record = |(id, payload): (String, Payload)| {
             let id = RecordId::new(id).ok()?;
-            Some(PutRecord { location_id: place.name.clone(), id, payload, priority: puts.priority, ghl_id: None })
+            Some(PutRecord {
+                location_id: place.name.clone(),
+                id,
+                payload,
+                priority: puts.priority,
+                ghl_id: None,
+                is_new: false,
+            })
         };
         contacts.chain(nameless).chain(deals).filter_map(record).collect()
     }

@@ -48,7 +48,7 @@ mod tests;
 
 pub use faults::FaultChange;
 pub use options::{Installed, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
-pub use pipelines::{Pipeline, Stage};
+pub use pipelines::{Pipeline, Stage, default_pipelines};
 pub use seed::{Contents, SeedError, Seeding, Unwritable};
 pub use server::Sandbox;
 pub use stats::Stats;

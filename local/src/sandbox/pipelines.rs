@@ -45,7 +45,8 @@ const DEFAULT: &[(Named, &[Named])] = &[
 ];
 
 /// The pipelines of a location that was given none.
-pub(crate) fn default() -> Vec<Pipeline> {
+#[must_use]
+pub fn default_pipelines() -> Vec<Pipeline> {
     let stage = |(id, name): &Named| Stage { id: (*id).to_owned(), name: (*name).to_owned() };
     DEFAULT
         .iter()

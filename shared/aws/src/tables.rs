@@ -55,6 +55,8 @@ pub mod record {
     pub const OVERRULED: &str = "overruled";
     /// When the content was changed in GHL that superseded the record, while that content stands.
     pub const SUPERSEDED_AT: &str = "superseded_at";
+    /// `true` where its producer said that GHL has nothing of it.
+    pub const IS_NEW: &str = "is_new";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.

@@ -99,6 +99,11 @@ pub(crate) fn put<T: Clone + Into<Value>>(body: &mut Object, name: &str, value: 
     }
 }
 
+/// The tags of a contact, which take the place of whatever it has; `None` if there are none.
+pub(crate) fn tags(contact: &Contact) -> Option<Vec<String>> {
+    (!contact.tags.is_empty()).then(|| contact.tags.clone())
+}
+
 /// What names `field` to GHL: `id` or `key`, and which.
 pub(crate) fn name_of(field: &CustomField) -> (&'static str, &str) {
     match (&field.id, &field.key) {

@@ -16,7 +16,9 @@ use crate::request::{self, MAX_PAGE, Request, Unsupported};
 pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
     Ok(match call {
         // Public clients use this as an upsert; that it updates a match is unverified.
-        Call::UpsertContact(contact) | Call::CreateContact(contact) => Request::post("/contacts/", body_of(contact)?),
+        Call::UpsertContact(contact) | Call::CreateContact(contact) => {
+            Request::post("/contacts/", new_contact(contact)?)
+        }
         Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), body_of(contact)?),
         // Path and body as in v2, with the trailing slash of v1: unverified.
         Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
@@ -50,6 +52,13 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         }
         Call::ListUsers => return Err(Unsupported("API v1 is not known to list the users of a location")),
     })
+}
+
+/// Those of a new contact, with its tags.
+fn new_contact(contact: &Contact) -> Result<Object, Unsupported> {
+    let mut body = body_of(contact)?;
+    put(&mut body, "tags", &fields::tags(contact));
+    Ok(body)
 }
 
 /// The documented fields of a contact, which are the same for create and update. `assignedTo` is documented for

@@ -25,7 +25,7 @@ impl Default for Structure {
             custom_values: BTreeMap::new(),
             tags: BTreeMap::new(),
             users: BTreeMap::new(),
-            pipelines: pipelines::default(),
+            pipelines: pipelines::default_pipelines(),
             profile: Profile::default(),
         }
     }

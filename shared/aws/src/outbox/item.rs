@@ -34,6 +34,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         overruled: fields.optional_parsed(record::OVERRULED)?,
         superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
+        is_new: matches!(item.get(record::IS_NEW), Some(AttributeValue::Bool(true))),
     })
 }
 

@@ -160,7 +160,9 @@ impl Outbox for DynamoOutbox {
 /// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
 /// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
 fn put_update(put: &PutRecord, now: EpochMs) -> Update {
-    Update::new()
+    let update = Update::new();
+    let update = if put.is_new { update.set_once(record::IS_NEW, AttributeValue::Bool(true)) } else { update };
+    update
         .increment(record::VERSION)
         .set(record::PAYLOAD, text(put.payload.to_json()))
         .set(record::PRIORITY, text(put.priority.as_str()))

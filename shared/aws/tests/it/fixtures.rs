@@ -149,6 +149,7 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
         payload: Payload::Contact(contact),
         priority: Priority::Normal,
         ghl_id: None,
+        is_new: false,
     }
 }
 

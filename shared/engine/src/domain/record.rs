@@ -50,6 +50,10 @@ pub struct PutRecord {
     pub priority: Priority,
     /// GHL's id of it, where the producer knows it: then it is updated and never created.
     pub ghl_id: Option<GhlId>,
+    /// Whether the producer has looked, and GHL has nothing of it yet. Its first try is then a call cheaper: a contact
+    /// takes its tags along, and an opportunity is not looked for. Should GHL have it all the same, nothing is doubled,
+    /// but a contact's tags are replaced.
+    pub is_new: bool,
 }
 
 impl PutRecord {
@@ -140,6 +144,8 @@ pub struct Record {
     pub overruled: Option<ContentHash>,
     /// When GHL's content was changed that superseded it, while that content stands.
     pub superseded_at: Option<EpochMs>,
+    /// Its producer has looked, and GHL had nothing of it when it was put first.
+    pub is_new: bool,
 }
 
 impl Record {

@@ -92,6 +92,7 @@ mod tests {
             waits_for: None,
             overruled: None,
             superseded_at: None,
+            is_new: false,
             payload,
         }
     }

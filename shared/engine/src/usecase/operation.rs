@@ -5,8 +5,10 @@
 //!               email or phone ─► upsert ─► add tags ─► done        (a duplicate answer names the id to update)
 //!               neither ─► create ─► add tags ─► done
 //!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
+//!               new ─► upsert, or create, with its tags ─► done
 //! opportunity:  known id ─► update ─► done
 //!               else ─► find ─► update what was found, or create    (likewise)
+//!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
 //! ```
 
 use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Marker, Opportunity, Payload};
@@ -24,11 +26,23 @@ pub(super) struct Operation {
     marker: Marker,
     /// Its id was found by that.
     found_by_marker: bool,
+    presence: Presence,
     step: Step,
     /// Opportunities of the same contact and pipeline under other names: not to be touched.
     others: Vec<GhlId>,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
+}
+
+/// What is known, while its id is not, of whether GHL has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Its producer has looked: it is not there. Nobody has tried to create it since.
+    New,
+    /// Nobody has looked, and nobody has tried to create it.
+    Untried,
+    /// Somebody may have created it without anybody knowing.
+    InDoubt,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +59,20 @@ enum Step {
 }
 
 impl Operation {
-    /// `may_exist` says whether it may have been created before, without anybody knowing.
     pub(super) fn new(
         payload: Payload,
         ghl_id: Option<GhlId>,
         contact_id: Option<GhlId>,
         marker: Marker,
-        may_exist: bool,
+        presence: Presence,
     ) -> Operation {
         let step = match &payload {
-            Payload::Opportunity(_) if ghl_id.is_none() => Step::Find,
-            Payload::Contact(contact) if ghl_id.is_none() && !contact.has_natural_key() && may_exist => Step::Find,
+            Payload::Opportunity(_) if ghl_id.is_none() && presence != Presence::New => Step::Find,
+            Payload::Contact(contact)
+                if ghl_id.is_none() && !contact.has_natural_key() && presence == Presence::InDoubt =>
+            {
+                Step::Find
+            }
             _ => Step::Write,
         };
         Operation {
@@ -64,6 +81,7 @@ impl Operation {
             contact_id,
             marker,
             found_by_marker: false,
+            presence,
             step,
             others: Vec::new(),
             diverted: false,
@@ -90,15 +108,25 @@ impl Operation {
                 Some(Call::UpdateContact { id: id.clone(), contact: self.marker.on(contact) })
             }
             (Step::Write, Some(id)) => Some(Call::UpdateContact { id: id.clone(), contact: contact.clone() }),
-            (Step::Write, None) if contact.has_natural_key() => Some(Call::UpsertContact(contact.clone())),
+            (Step::Write, None) if contact.has_natural_key() => Some(Call::UpsertContact(self.written(contact))),
             (Step::Find, _) => Some(Call::FindMarked(self.marker.clone())),
-            (Step::Write, None) => Some(Call::CreateContact(self.marker.on(contact))),
-            (Step::Complete, _) => Some(Call::UpsertContact(contact.clone())),
+            (Step::Write, None) => Some(Call::CreateContact(self.marker.on(&self.written(contact)))),
+            (Step::Complete, _) => Some(Call::UpsertContact(self.written(contact))),
             (Step::Tag, Some(id)) => {
                 Some(Call::AddTags { id: id.clone(), tags: contact.tags.iter().cloned().collect() })
             }
             (Step::Tag, None) | (Step::Done, _) => None,
         }
+    }
+
+    /// The contact as it is upserted or created: with its tags only if it has none there that they would replace.
+    fn written(&self, contact: &Contact) -> Contact {
+        let tags = if self.takes_tags_along() { contact.tags.clone() } else { Vec::new() };
+        Contact { tags, ..contact.clone() }
+    }
+
+    fn takes_tags_along(&self) -> bool {
+        self.presence == Presence::New && self.step == Step::Write && self.ghl_id.is_none() && !self.diverted
     }
 
     fn next_of_opportunity(&self, opportunity: &Opportunity) -> Option<Call> {
@@ -122,12 +150,13 @@ impl Operation {
         match (&self.payload, answer) {
             (Payload::Contact(contact), Answer::ContactWritten { id }) => {
                 let updated = self.step == Step::Write && self.ghl_id.is_some();
+                let has_tags = contact.tags.is_empty() || self.takes_tags_along();
                 self.ghl_id.get_or_insert(id);
                 // After a duplicate answer an upsert would meet the same conflict again.
                 self.step =
                     if updated && contact.has_upsert_only_fields() && contact.has_natural_key() && !self.diverted {
                         Step::Complete
-                    } else if contact.tags.is_empty() {
+                    } else if has_tags {
                         Step::Done
                     } else {
                         Step::Tag
@@ -155,7 +184,7 @@ impl Operation {
 
     /// The calls that writing `payload` takes when GHL has the record and nothing goes wrong.
     pub(super) fn calls_to_write_again(payload: &Payload, marker: Marker) -> u64 {
-        let mut operation = Operation::new(payload.clone(), Some(GhlId::unknown()), None, marker, false);
+        let mut operation = Operation::new(payload.clone(), Some(GhlId::unknown()), None, marker, Presence::Untried);
         let mut calls = 0;
         while operation.next().is_some() {
             calls += 1;
@@ -178,6 +207,13 @@ impl Operation {
 
     /// Takes another road after a failure of `class`. Returns whether there is one.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
+        let is_unseen = matches!(self.payload, Payload::Opportunity(_)) && self.presence == Presence::New;
+        if matches!(class, Class::Duplicate(_)) && self.ghl_id.is_none() && is_unseen {
+            // Its producer was wrong, or somebody was quicker: which deals there are must be looked at after all.
+            self.presence = Presence::InDoubt;
+            self.step = Step::Find;
+            return true;
+        }
         let other_road = match class {
             // Where a contact may have one deal a pipeline only, the one that is there may be another one.
             Class::Duplicate(id) if self.ghl_id.is_none() && !self.others.contains(id) => Some(id.clone()),
@@ -207,7 +243,7 @@ mod tests {
     }
 
     fn operation(payload: Payload, ghl_id: Option<GhlId>, contact_id: Option<GhlId>) -> Operation {
-        Operation::new(payload, ghl_id, contact_id, marker(), false)
+        Operation::new(payload, ghl_id, contact_id, marker(), Presence::Untried)
     }
 
     fn marker() -> Marker {
@@ -270,13 +306,56 @@ mod tests {
     }
 
     #[test]
+    fn what_is_new_takes_one_call() {
+        for payload in [
+            contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#),
+            contact(r#"{"firstName":"A","tags":["x"]}"#),
+            deal(),
+        ] {
+            let operation = Operation::new(payload, None, None, marker(), Presence::New);
+            if let Some(Call::UpsertContact(contact) | Call::CreateContact(contact)) = operation.next() {
+                assert_eq!(contact.tags, ["x"]);
+            }
+            assert_eq!(calls(operation.clone(), &[]).len(), 1, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_taken_along_only_where_none_can_be_replaced() {
+        let tagged = contact(r#"{"email":"a@b.c","tags":["x"]}"#);
+        let untried = operation(tagged.clone(), None, None);
+        let mut diverted = Operation::new(tagged, None, None, marker(), Presence::New);
+        assert!(diverted.divert(&Class::Duplicate(id("c7"))));
+        for operation in [untried, diverted] {
+            let (Call::UpsertContact(contact) | Call::UpdateContact { contact, .. }) = operation.next().unwrap() else {
+                panic!("{operation:?}")
+            };
+            assert!(contact.tags.is_empty() || operation.ghl_id().is_some());
+            assert_eq!(calls(operation, &[]).last(), Some(&Endpoint::AddTags));
+        }
+    }
+
+    #[test]
+    fn a_new_deal_that_is_there_all_the_same_is_looked_for_and_updated_or_left_to_the_other_one() {
+        let mut deal = Operation::new(deal(), None, None, marker(), Presence::New);
+        assert!(deal.divert(&Class::Duplicate(id("o9"))));
+        assert_eq!(deal.next().unwrap().endpoint(), Endpoint::FindOpportunities);
+        let mut same = deal.clone();
+        same.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o9"), name: "Roof".into() }]));
+        assert!(matches!(same.next(), Some(Call::UpdateOpportunity { id: found, .. }) if found == id("o9")));
+        deal.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o9"), name: "Garage".into() }]));
+        assert_eq!(deal.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
+        assert!(!deal.divert(&Class::Duplicate(id("o9"))), "another deal is never overwritten");
+    }
+
+    #[test]
     fn a_contact_that_nothing_else_would_find_is_looked_for_by_its_marker_before_it_is_created_again() {
         let nameless = contact(r#"{"firstName":"A","source":"Fair"}"#);
         let first = operation(nameless.clone(), None, None);
         let Some(Call::CreateContact(created)) = first.next() else { panic!("{first:?}") };
         assert_eq!(created.source, Some(format!("Fair {}", marker())));
         for found in [None, Some(id("c7"))] {
-            let mut again = Operation::new(nameless.clone(), None, None, marker(), true);
+            let mut again = Operation::new(nameless.clone(), None, None, marker(), Presence::InDoubt);
             assert_eq!(again.next(), Some(Call::FindMarked(marker())));
             let remote = |id| {
                 Box::new(RemoteContact {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::operation::Operation;
+use super::operation::{Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{
@@ -81,9 +81,9 @@ impl RecordSync<'_, '_> {
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>) -> RecordEnd {
         let (payload, ghl_id) = (record.payload.clone(), record.ghl_id.clone());
         let marker = Marker::of(&record.location_id, &record.key);
-        let may_exist = self.may_exist(record).await;
+        let presence = self.presence(record).await;
         let mut progress = Progress {
-            operation: Operation::new(payload, ghl_id, contact_id, marker, may_exist),
+            operation: Operation::new(payload, ghl_id, contact_id, marker, presence),
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -99,13 +99,19 @@ impl RecordSync<'_, '_> {
         self.end(record, progress, ended).await
     }
 
-    /// Whether GHL may have been asked to create it before, and nobody wrote down what came of it.
-    async fn may_exist(&self, record: &Record) -> bool {
+    /// Whether GHL may have been asked to create it before, and nobody wrote down what came of it. Only if not, the word
+    /// of its producer counts that it is new.
+    async fn presence(&self, record: &Record) -> Presence {
         let is_untried =
             record.version <= 1 && record.attempts == 0 && record.last_error.is_none() && record.not_before.is_none();
         // No invocation died, and no outcome was lost, since it was put.
         let in_doubt_until = self.permits.in_doubt_until().await;
-        !is_untried || in_doubt_until.is_some_and(|doubt| record.put_at.is_none_or(|put_at| put_at <= doubt))
+        let in_doubt = in_doubt_until.is_some_and(|doubt| record.put_at.is_none_or(|put_at| put_at <= doubt));
+        match is_untried && !in_doubt {
+            true if record.is_new => Presence::New,
+            true => Presence::Untried,
+            false => Presence::InDoubt,
+        }
     }
 
     /// The calls that would be made if GHL had nothing of it yet, as text.

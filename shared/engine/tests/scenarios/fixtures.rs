@@ -63,7 +63,7 @@ pub(crate) fn deal(n: usize) -> PutRecord {
 
 pub(crate) fn put_of(id: &str, payload: Payload) -> PutRecord {
     let id = RecordId::new(id).unwrap();
-    PutRecord { location_id: loc(), id, payload, priority: Priority::Normal, ghl_id: None }
+    PutRecord { location_id: loc(), id, payload, priority: Priority::Normal, ghl_id: None, is_new: false }
 }
 
 pub(crate) fn contacts(count: usize) -> Vec<PutRecord> {

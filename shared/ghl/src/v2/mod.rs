@@ -63,6 +63,7 @@ fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     let mut body = known_contact(contact);
     put(&mut body, "gender", &contact.gender);
     put(&mut body, "companyName", &contact.company_name);
+    put(&mut body, "tags", &fields::tags(contact));
     body.insert("locationId".to_owned(), location.as_str().into());
     body
 }
@@ -219,7 +220,7 @@ mod tests {
             (
                 Call::UpsertContact(samples::full_contact()),
                 r#"POST /contacts/upsert
-{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","gender":"female","lastName":"Lee","locationId":"loc1","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#,
+{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","gender":"female","lastName":"Lee","locationId":"loc1","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","tags":["vip"],"timezone":"Europe/Berlin","website":"https://a.example"}"#,
             ),
             (
                 Call::CreateContact(samples::named_contact()),
@@ -322,15 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn tags_go_by_no_call_but_their_own() {
+    fn an_update_never_replaces_tags() {
         assert!(!samples::full_contact().tags.is_empty());
         let contact = samples::full_contact;
-        for call in [
-            Call::UpsertContact(contact()),
-            Call::CreateContact(contact()),
-            Call::UpdateContact { id: samples::id("c1"), contact: contact() },
+        for (call, takes_tags) in [
+            (Call::UpsertContact(contact()), true),
+            (Call::CreateContact(contact()), true),
+            (Call::UpdateContact { id: samples::id("c1"), contact: contact() }, false),
         ] {
-            assert!(!shown(&call).contains("tags"), "{call:?}");
+            assert_eq!(shown(&call).contains(r#""tags":["vip"]"#), takes_tags, "{call:?}");
         }
     }
 

@@ -105,5 +105,6 @@ fn contact(n: usize) -> ghl_sync_engine::domain::PutRecord {
         payload: Payload::Contact(content),
         priority: Priority::Normal,
         ghl_id: None,
+        is_new: false,
     }
 }

@@ -37,6 +37,14 @@ pub struct Forecast {
     pub daily_share_percent: f64,
 }
 
+impl Forecast {
+    /// Whether no record will meet another one, neither of the target nor of the source.
+    #[must_use]
+    pub fn meets_nothing(&self) -> bool {
+        self.contacts.updates + self.opportunities.updates == 0
+    }
+}
+
 /// What will become of records of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -51,15 +51,16 @@ pub fn forecast(
     let opportunities = if skip_opportunities { KindForecast::default() } else { of_deals(report, survey) };
     let tagged = survey.source_contacts.iter().filter(|contact| contact.is_tagged && !contact.is_nobody).count() as u64;
     let deals_written = opportunities.creates + opportunities.updates;
+    // Where something may be met, tags go by a call of their own, and each deal is looked for before it is made.
+    let precautions = if contacts.updates + opportunities.updates == 0 { 0 } else { tagged + deals_written };
     let pages = |records: u64| records.div_ceil(PAGE).max(1);
     // Once to carry over, once to compare.
     let source_calls = 2 * (pages(contacts.source) + pages(opportunities.source));
     let target_calls = structure.creates
         + contacts.creates
         + contacts.updates
-        + tagged
-        // Each deal is looked for before it is made.
-        + 2 * deals_written
+        + deals_written
+        + precautions
         + pages(survey.target_contacts.len() as u64 + contacts.creates)
         + pages(survey.target_deals.len() as u64 + opportunities.creates);
     let seconds = seconds(source_calls, source).max(seconds(target_calls, target));

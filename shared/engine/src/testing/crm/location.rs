@@ -58,13 +58,20 @@ impl Location {
         let now = moment.now;
         match call {
             Call::UpsertContact(contact) => {
-                let id = self.find(contact.email.as_deref(), contact.phone.as_deref()).unwrap_or(moment.new_id);
-                Ok(self.write(id, contact, now))
+                let found = self.find(contact.email.as_deref(), contact.phone.as_deref());
+                let id = found.unwrap_or_else(|| moment.new_id.clone());
+                self.write(id.clone(), contact, now);
+                Ok(self.replace_tags(id, contact, &moment))
             }
-            Call::CreateContact(contact) => Ok(self.write(moment.new_id, contact, now)),
+            Call::CreateContact(contact) => {
+                let id = moment.new_id.clone();
+                self.write(id.clone(), contact, now);
+                Ok(self.replace_tags(id, contact, &moment))
+            }
             Call::UpdateContact { id, contact } => {
                 self.contacts.get(id).ok_or_else(missing)?;
-                Ok(self.write(id.clone(), contact, now))
+                self.write(id.clone(), contact, now);
+                Ok(Answer::ContactWritten { id: id.clone() })
             }
             Call::DeleteContact(id) => {
                 self.contacts.remove(id);
@@ -141,8 +148,8 @@ impl Location {
         self.show(id)
     }
 
-    /// The contact has this content now. Its tags stay: the client does not send them with it.
-    fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) -> Answer {
+    /// The contact has this content now. Its tags stay: an update does not send them.
+    fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) {
         let contact = contact.clone();
         let stored = match self.contacts.remove(&id) {
             Some(stored) => StoredContact { contact, changed_at: now, ..stored },
@@ -154,7 +161,15 @@ impl Location {
                 changed_at: now,
             },
         };
-        self.contacts.insert(id.clone(), stored);
+        self.contacts.insert(id, stored);
+    }
+
+    /// Tags that come with an upsert or a creation take the place of those that are there.
+    fn replace_tags(&mut self, id: GhlId, contact: &Contact, moment: &Moment<'_>) -> Answer {
+        if let Some(stored) = self.contacts.get_mut(&id).filter(|_| !contact.tags.is_empty()) {
+            stored.tags = contact.tags.iter().cloned().collect();
+            self.structure.learn_tags(&stored.tags, &moment.new_id);
+        }
         Answer::ContactWritten { id }
     }
 

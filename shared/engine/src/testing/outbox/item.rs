@@ -27,6 +27,7 @@ pub(super) struct Item {
     pub(super) superseded_at: Option<EpochMs>,
     pub(super) failed_at: Option<EpochMs>,
     pub(super) dry_run: Option<String>,
+    pub(super) is_new: bool,
     pub(super) damage: Option<String>,
 }
 
@@ -53,6 +54,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         waits_for: item.waits_for.clone(),
         overruled: item.overruled,
         superseded_at: item.superseded_at,
+        is_new: item.is_new,
     }
 }
 
@@ -75,6 +77,7 @@ impl Item {
             waits_for: None,
             overruled: None,
             superseded_at: None,
+            is_new: put.is_new,
             failed_at: None,
             dry_run: None,
             damage: None,

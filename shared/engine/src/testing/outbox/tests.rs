@@ -17,6 +17,7 @@ fn put(name: &str) -> PutRecord {
         payload,
         priority: Priority::Normal,
         ghl_id: None,
+        is_new: false,
     }
 }
 

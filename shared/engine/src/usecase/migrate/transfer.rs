@@ -169,7 +169,8 @@ impl Step<'_> {
 
     fn put_of(&self, id: crate::domain::RecordId, payload: Payload) -> PutRecord {
         let location_id = self.migration.target.clone();
-        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None }
+        let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
+        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new }
     }
 
     /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is
