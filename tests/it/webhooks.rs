@@ -184,6 +184,7 @@ async fn bodies_that_are_no_webhook_are_refused_and_the_field_is_named() {
         (contact_event("8", now, json!({ "type": long, "id": [] })), 200, "ignored", None),
         (contact_event("9", Duration::from_secs(86_401), json!({})), 401, "outside_window", Some("timestamp")),
         (contact_event("10", Duration::from_secs(4200), json!({})), 200, "stored", None),
+        (contact_event("11", now, json!({ "locationId": "loc_elsewhere" })), 200, "ignored", None),
     ];
     for (event, status, result, field) in cases {
         let expected = (status, result, field.map(str::to_owned));
