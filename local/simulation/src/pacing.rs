@@ -23,8 +23,8 @@ const SKEW: Duration = Duration::from_millis(50);
 const SETTLE: Duration = Duration::from_secs(60);
 /// How long we measure.
 const MEASURE: Duration = Duration::from_secs(50 * 60);
-/// Records that are put again and again, over all locations.
-const RECORDS: usize = 400;
+/// Records that are put again and again, over all locations: enough that none of twenty has less than a batch due.
+const RECORDS: usize = 1600;
 
 /// A server, and who calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

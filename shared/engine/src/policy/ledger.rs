@@ -105,6 +105,19 @@ impl Ledger {
         self.out() + u32::try_from(done).unwrap_or(u32::MAX)
     }
 
+    /// How many calls were finished after `from` and up to `to`.
+    #[must_use]
+    pub fn finished_within(&self, from: EpochMs, to: EpochMs) -> u32 {
+        let [to, from] = [to, from].map(|time| self.done.partition_point(|done| *done <= time));
+        u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
+    }
+
+    /// When each finished call leaves a window of this length, of those that have not left it yet; ascending.
+    #[must_use]
+    pub fn leaving(&self, now: EpochMs, window: Duration) -> Vec<EpochMs> {
+        self.done.iter().map(|done| *done + window).filter(|leaves_at| *leaves_at > now).collect()
+    }
+
     /// Forgets what can no longer count. Leases that ended become calls, counted when they ended.
     pub fn prune(&mut self, now: EpochMs, reach: Duration) {
         for lease in self.out.extract_if(.., |lease| lease.until <= now) {
@@ -231,6 +244,14 @@ mod tests {
         // The dead one wakes up and settles: nothing changes.
         ledger.settle(&holder("a"), EpochMs(1_000_100));
         assert_eq!(ledger.out(), 1);
+    }
+
+    #[test]
+    fn finished_calls_are_counted_within_a_span_and_none_within_an_empty_one() {
+        let ledger = Ledger { done: vec![START, START + SKEW, START + W], out: Vec::new() };
+        assert_eq!(ledger.finished_within(START, START + W), 2);
+        assert_eq!(ledger.finished_within(START + W, START), 0);
+        assert_eq!(ledger.leaving(START + W, W), [START + SKEW + W, START + W + W]);
     }
 
     #[test]

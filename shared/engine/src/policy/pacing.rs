@@ -2,22 +2,24 @@
 //! otherwise than the ledger assumes.
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{EpochMs, Pace, Quota};
 
-/// Calls to an unexpectedly strict server are spaced this much wider than its limit says (in percent).
-const SPACING_PERCENT: u32 = 102;
+/// Calls to an unexpectedly strict server are spaced this much wider than its limit says (in percent): with 102, one
+/// that counts by two counters still refuses a call now and then, and each refusal costs more than the two percent.
+const SPACING_PERCENT: u32 = 104;
 /// A limit that was lowered recovers by this share of the configured one (a 50th) in each window.
 const RECOVERY_PARTS: u32 = 50;
 /// What others used is given back in equal parts over so many windows.
 const OTHERS_WINDOWS: u32 = 5;
 /// What passed unused of the last such part of a window is made up for.
 const CATCH_UP: u32 = 33;
-/// Without a 429 for this long, bursts are tried again.
-const SPACED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// What was learned of a server's way of counting is tried again after this long without another sign of it.
+const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What was learned about one scope's quota.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct Pacing {
     /// Evenly spaced calls, after a 429 that the ledger did not expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spaced: Option<Spaced>,
+    /// When a window was last seen to begin anew as a whole: it does not slide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset_seen_at: Option<EpochMs>,
 }
 
 /// Calls in a window that were not ours.
@@ -86,6 +91,12 @@ impl Pacing {
         self.others(now, self.quota(configured).window) > 0
     }
 
+    /// Whether the server's windows slide, as far as was seen.
+    #[must_use]
+    pub fn slides(&self, now: EpochMs) -> bool {
+        self.reset_seen_at.is_none_or(|at| now.since(at) > REMEMBERED_FOR)
+    }
+
     /// Whether calls are evenly spaced.
     #[must_use]
     pub fn is_spaced(&self) -> bool {
@@ -108,18 +119,33 @@ impl Pacing {
                 break;
             }
             kept.push(at);
-            next = next + interval(pace);
+            next = next + self.interval(pace);
         }
         kept
     }
 
     /// Takes note of the permits that [`Pacing::space`] gave.
     pub fn leased(&mut self, permits: &[EpochMs], pace: Pace) {
+        let interval = self.interval(pace);
         if let Some(spaced) = &mut self.spaced {
             for permit in permits {
-                spaced.next_at = spaced.next_at.max(*permit - pace.window / CATCH_UP) + interval(pace);
+                spaced.next_at = spaced.next_at.max(*permit - pace.window / CATCH_UP) + interval;
             }
         }
+    }
+
+    /// Takes note that `count` of the permits that [`Pacing::space`] gave were not used.
+    pub fn given_back(&mut self, count: u32, pace: Pace) {
+        let interval = self.interval(pace);
+        if let Some(spaced) = &mut self.spaced {
+            spaced.next_at = spaced.next_at - interval * count;
+        }
+    }
+
+    fn interval(&self, pace: Pace) -> Duration {
+        // Beside others, what they leave unused decides, and not how the server counts.
+        let percent = if self.others.is_some() { 100 } else { SPACING_PERCENT };
+        pace.window * percent / 100 / pace.limit.get()
     }
 
     /// The first time that the spacing allows.
@@ -128,16 +154,20 @@ impl Pacing {
         self.spaced.map_or(now, |spaced| spaced.next_at.max(now))
     }
 
-    /// Takes over what an answer told. `ours` is the most calls of ours that the server can have counted in its
-    /// window.
-    pub fn observe(&mut self, now: EpochMs, quota: &Quota, ours: u32, configured: Pace) {
+    /// Takes over what an answer told. `ours` are the fewest and the most calls of ours that the server can have
+    /// counted in the window before it.
+    pub fn observe(&mut self, now: EpochMs, quota: &Quota, ours: &RangeInclusive<u32>, configured: Pace) {
         let Some(max) = quota.max.and_then(NonZeroU32::new) else {
             return;
         };
         let told = Pace { limit: max, window: quota.interval.filter(|w| !w.is_zero()).unwrap_or(configured.window) };
         self.told = Some(told).filter(|told| told.rate() < configured.rate());
         if let Some(remaining) = quota.remaining {
-            let others = max.get().saturating_sub(remaining).saturating_sub(ours);
+            let used = max.get().saturating_sub(remaining);
+            if used < *ours.start() {
+                self.reset_seen_at = Some(now);
+            }
+            let others = used.saturating_sub(*ours.end());
             // Up at once, down slowly: an answer that shows fewer may be older, or the window may have just begun.
             if others > 0 && others >= self.others(now, told.window) {
                 self.others = Some(Others { calls: others, at: now });
@@ -169,7 +199,7 @@ impl Pacing {
 
     /// Forgets the spacing when there was no 429 for a day.
     pub fn relax(&mut self, now: EpochMs) {
-        if self.spaced.is_some_and(|spaced| now.since(spaced.at) > SPACED_FOR) {
+        if self.spaced.is_some_and(|spaced| now.since(spaced.at) > REMEMBERED_FOR) {
             self.spaced = None;
         }
     }
@@ -192,10 +222,6 @@ impl Spaced {
         let recovered = u32::try_from(windows).unwrap_or(u32::MAX).saturating_mul(step);
         at_least_one(self.limit.get().saturating_add(recovered).min(configured.limit.get()))
     }
-}
-
-fn interval(pace: Pace) -> Duration {
-    pace.window * SPACING_PERCENT / 100 / pace.limit.get()
 }
 
 fn at_least_one(limit: u32) -> NonZeroU32 {
@@ -221,9 +247,9 @@ mod tests {
     #[test]
     fn a_smaller_limit_that_ghl_tells_is_taken_over_at_once_and_a_larger_one_never() {
         let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(25, 24), 1, CONFIGURED);
+        pacing.observe(T0, &told(25, 24), &(0..=1), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 25);
-        pacing.observe(T0, &told(500, 499), 1, CONFIGURED);
+        pacing.observe(T0, &told(500, 499), &(0..=1), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 100);
     }
 
@@ -231,17 +257,17 @@ mod tests {
     fn a_told_quota_of_another_window_counts_when_its_rate_is_lower() {
         let mut pacing = Pacing::default();
         let minute = Duration::from_secs(60);
-        pacing.observe(T0, &Quota { interval: Some(minute), ..told(100, 99) }, 1, CONFIGURED);
+        pacing.observe(T0, &Quota { interval: Some(minute), ..told(100, 99) }, &(0..=1), CONFIGURED);
         assert_eq!(pacing.pace(T0, CONFIGURED), Pace { window: minute, ..CONFIGURED });
     }
 
     #[test]
     fn what_others_use_is_kept_free_at_once_and_given_back_slowly() {
         let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 50), 20, CONFIGURED);
+        pacing.observe(T0, &told(100, 50), &(0..=20), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 70);
         // An answer that shows fewer changes nothing yet.
-        pacing.observe(T0, &told(100, 80), 20, CONFIGURED);
+        pacing.observe(T0, &told(100, 80), &(0..=20), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 70);
         assert_eq!(limit(&pacing, T0 + W), 76);
         assert_eq!(limit(&pacing, T0 + 4 * W), 94);
@@ -253,7 +279,7 @@ mod tests {
     #[test]
     fn our_own_calls_are_not_taken_for_those_of_others() {
         let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 0), 100, CONFIGURED);
+        pacing.observe(T0, &told(100, 0), &(0..=100), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 100);
     }
 
@@ -264,7 +290,7 @@ mod tests {
         assert!(pacing.is_spaced());
         assert_eq!(limit(&pacing, T0), 100);
         let permits = pacing.space(vec![T0; 3], CONFIGURED, T0 + W);
-        assert_eq!(permits, [T0, EpochMs(T0.0 + 102), EpochMs(T0.0 + 204)]);
+        assert_eq!(permits, [T0, EpochMs(T0.0 + 104), EpochMs(T0.0 + 208)]);
         // The rest of the volley is the same lesson.
         pacing.throttled(T0 + Duration::from_millis(300), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 100);
@@ -279,7 +305,7 @@ mod tests {
     fn a_429_while_others_call_ends_bursts_but_lowers_no_limit() {
         let mut pacing = Pacing::default();
         for at in [T0, T0 + 2 * W] {
-            pacing.observe(at, &told(100, 0), 60, CONFIGURED);
+            pacing.observe(at, &told(100, 0), &(0..=60), CONFIGURED);
             pacing.throttled(at, CONFIGURED);
             assert!(pacing.is_spaced());
             assert_eq!(limit(&pacing, at), 60);
@@ -292,19 +318,43 @@ mod tests {
         pacing.throttled(T0, CONFIGURED);
         let later = T0 + W;
         let permits = pacing.space(vec![later; 5], CONFIGURED, later + W);
-        let in_ms = [0, 0, 0, 3, 105].map(|ms| later + Duration::from_millis(ms));
+        let in_ms = [0, 0, 0, 9, 113].map(|ms| later + Duration::from_millis(ms));
         assert_eq!(permits, in_ms);
         pacing.leased(&permits, CONFIGURED);
-        assert_eq!(pacing.next_at(later), later + Duration::from_millis(207));
+        assert_eq!(pacing.next_at(later), later + Duration::from_millis(217));
+    }
+
+    #[test]
+    fn spaced_permits_that_come_back_unused_do_not_hold_up_the_next() {
+        let mut pacing = Pacing::default();
+        pacing.throttled(T0, CONFIGURED);
+        let later = T0 + W;
+        let permits = pacing.space(vec![later; 40], CONFIGURED, later + W);
+        pacing.leased(&permits, CONFIGURED);
+        let next = pacing.next_at(later);
+        pacing.given_back(30, CONFIGURED);
+        assert_eq!(pacing.next_at(later), next - 30 * Duration::from_millis(104));
+        let again = pacing.space(vec![later; 30], CONFIGURED, later + W);
+        assert_eq!(again, permits[10..]);
+    }
+
+    #[test]
+    fn a_window_that_holds_less_than_our_own_calls_does_not_slide() {
+        let mut pacing = Pacing::default();
+        pacing.observe(T0, &told(100, 60), &(40..=45), CONFIGURED);
+        assert!(pacing.slides(T0));
+        pacing.observe(T0, &told(100, 99), &(40..=45), CONFIGURED);
+        assert!(!pacing.slides(T0 + W));
+        assert!(pacing.slides(T0 + REMEMBERED_FOR + W));
     }
 
     #[test]
     fn after_a_day_without_429_bursts_are_tried_again() {
         let mut pacing = Pacing::default();
         pacing.throttled(T0, CONFIGURED);
-        pacing.relax(T0 + SPACED_FOR);
+        pacing.relax(T0 + REMEMBERED_FOR);
         assert!(pacing.is_spaced());
-        pacing.relax(T0 + SPACED_FOR + W);
+        pacing.relax(T0 + REMEMBERED_FOR + W);
         assert!(!pacing.is_spaced());
     }
 }

@@ -58,7 +58,7 @@ impl Default for EngineConfig {
             search_lag: Duration::from_secs(30),
             index_lag: Duration::from_secs(10),
             lease_size: 50,
-            lease_ahead: Duration::from_millis(5000),
+            lease_ahead: Duration::from_millis(8000),
             patience: Duration::from_millis(2500),
             early: Duration::from_millis(1000),
         }

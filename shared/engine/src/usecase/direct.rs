@@ -108,11 +108,12 @@ impl DirectCalls<'_> {
 
     /// Gives back the permits that were not used.
     pub(super) async fn close(self) -> Result<(), PortError> {
-        let DirectCalls { run, permits, .. } = self;
+        let DirectCalls { engine, run, permits, .. } = self;
         let ((mut session, _), unused, _) = permits.close();
+        let (now, rules) = (engine.ports.clock.now(), session.rules().clone());
         session
             .change(|_, gate| {
-                gate.give_back(&run.holder, unused);
+                gate.give_back(now, &run.holder, unused, &rules);
                 Verdict::Store(())
             })
             .await?;

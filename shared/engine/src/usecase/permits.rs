@@ -30,7 +30,7 @@ struct Shared<'e> {
     /// Leased and not used yet.
     pool: VecDeque<Permit>,
     /// What is left of a quota that others use, too.
-    room: Option<Room>,
+    room: Room,
     /// Records that have not made their first call.
     to_start: u32,
     /// What ended the batch, if anything did.
@@ -104,7 +104,7 @@ impl<'e> Permits<'e> {
         (session, fleet): (GateSession<'e>, FleetSession<'e>),
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
-        let shared = Shared { session, fleet, pool, room: None, to_start: 0, stopped: None };
+        let shared = Shared { session, fleet, pool, room: Room::default(), to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, shared: Mutex::new(shared) }
     }
 
@@ -197,23 +197,25 @@ impl<'e> Permits<'e> {
             Admission::WaitUntil(_) if probe_is_ours => true,
             Admission::WaitUntil(at) => return Step::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
         };
-        if let Err(at) = shared.take_room(now) {
+        if let Err(at) = shared.admit_by_room(now) {
             return Step::Wait(WaitUntil { at, reason: WaitReason::Pace });
         }
-        if from_pool && let Some(permit) = shared.pool.pop_front() {
-            return Step::Use(permit);
+        if !from_pool || shared.pool.is_empty() {
+            match self.lease(&mut shared, now).await {
+                Ok(Leased::Wait(wait)) => return Step::Wait(wait),
+                Ok(leased) => shared.pool = Permit::all_of(&leased),
+                Err(error) => {
+                    self.engine.port_failed(shared.session.scope().clone(), &error);
+                    return Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
+                }
+            }
         }
-        match self.lease(&mut shared, now).await {
-            Ok(Leased::Wait(wait)) => Step::Wait(wait),
-            Ok(leased) => {
-                shared.pool = Permit::all_of(&leased);
-                let none = Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace });
-                shared.pool.pop_front().map_or(none, Step::Use)
+        match shared.pool.pop_front() {
+            Some(permit) => {
+                shared.room.send(permit.at.max(now));
+                Step::Use(permit)
             }
-            Err(error) => {
-                self.engine.port_failed(shared.session.scope().clone(), &error);
-                Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store })
-            }
+            None => Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace }),
         }
     }
 
@@ -246,7 +248,7 @@ impl<'e> Permits<'e> {
                         reason: WaitReason::Deadline,
                     }));
                 }
-                gate.give_back(&run.holder, unused);
+                gate.give_back(now, &run.holder, unused, &rules);
                 match gate.lease(now, run, want, &rules) {
                     // Nothing to write down: ask again when the time has come.
                     wait @ Leased::Wait(_) => Verdict::Keep(wait),
@@ -302,11 +304,16 @@ impl<'e> Permits<'e> {
         let mut tell_all = false;
         if reply.quota != Quota::default() {
             let window = reply.quota.interval.unwrap_or(shared.session.rules().pace.window);
-            let ledger = shared.session.view().ledger();
+            let gate = shared.session.view();
+            let (ledger, pacing) = (gate.ledger(), gate.pacing());
             let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
-            let ours = ledger.counted_since(sent_at - window).saturating_sub(unused);
-            let under_way = ledger.out().saturating_sub(unused);
-            shared.room = reply.quota.remaining.map(|remaining| Room::told(now, remaining, under_way, window));
+            // What was answered before this call was sent had been counted by then, and not half a window earlier.
+            let least = ledger.finished_within(now - window / 2, sent_at);
+            let ours = least..=ledger.counted_since(sent_at - window).saturating_sub(unused);
+            if let Some(remaining) = reply.quota.remaining {
+                let leaving = if pacing.slides(now) { ledger.leaving(now, window) } else { Vec::new() };
+                shared.room.tell(now, sent_at, remaining, window, leaving);
+            }
             tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
         let was = shared.session.view().breaker().clone();
@@ -331,11 +338,11 @@ impl<'e> Permits<'e> {
     async fn tell_all(&self, shared: &mut Shared<'e>) -> Result<(), PortError> {
         let stale = shared.pool.iter().filter(|permit| !permit.is_probe).count();
         let stale = u32::try_from(stale).unwrap_or(u32::MAX);
-        let holder = &self.run.holder;
+        let (now, holder, rules) = (self.engine.ports.clock.now(), &self.run.holder, shared.session.rules().clone());
         shared
             .session
             .change(|_, gate| {
-                gate.give_back(holder, stale);
+                gate.give_back(now, holder, stale, &rules);
                 Verdict::Store(())
             })
             .await?;
@@ -399,10 +406,10 @@ impl Shared<'_> {
         Quota { interval: quota.interval.filter(|_| !is_shared), ..quota }
     }
 
-    /// Takes room for one call, where others use the quota, too.
-    fn take_room(&mut self, now: EpochMs) -> Result<(), EpochMs> {
+    /// Whether there is room for one call, where others use the quota, too.
+    fn admit_by_room(&mut self, now: EpochMs) -> Result<(), EpochMs> {
         let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
-        self.room.as_mut().filter(|_| is_shared).map_or(Ok(()), |room| room.take(now))
+        if is_shared { self.room.admit(now) } else { Ok(()) }
     }
 }
 

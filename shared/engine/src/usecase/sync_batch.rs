@@ -227,7 +227,7 @@ impl Engine {
             let now = self.ports.clock.now();
             let (kick, hidden_since) = (session.kick(), session.hidden_since(now));
             let mut after = session.view().clone();
-            after.give_back(holder, unused);
+            after.give_back(now, holder, unused, &rules);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
             let found = self.look(members, after.turn(), &opening, ended).await;
@@ -252,7 +252,7 @@ impl Engine {
                     if let Some(indexed) = entry.indexed_kick(now, index_lag) {
                         gate.indexed_kick(indexed);
                     }
-                    gate.give_back(holder, unused);
+                    gate.give_back(now, holder, unused, &rules);
                     gate.finish(now, holder, &rules);
                     gate.planned_after(entry.kick);
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))

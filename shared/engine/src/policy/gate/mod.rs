@@ -309,9 +309,10 @@ impl Gate {
         self.breaker.suspect(now);
     }
 
-    /// Gives permits back that were not used.
-    pub fn give_back(&mut self, holder: &Holder, unused: u32) {
-        self.ledger.take_back(holder, unused);
+    /// Gives permits back that were not used: who leases next need not wait for their time.
+    pub fn give_back(&mut self, now: EpochMs, holder: &Holder, unused: u32, rules: &Rules) {
+        let unused = self.ledger.take_back(holder, unused);
+        self.pacing.given_back(unused, self.pace(now, rules));
     }
 
     /// The batch is over. Its message, should it arrive again, is stale.

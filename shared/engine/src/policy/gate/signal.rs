@@ -1,5 +1,6 @@
 //! What calls teach the gate.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Gate;
@@ -60,8 +61,8 @@ pub enum Signal {
         at: EpochMs,
         /// What they said.
         quota: Quota,
-        /// The most calls of ours that the server can have counted in its window.
-        ours: u32,
+        /// The fewest and the most calls of ours that the server can have counted in the window before it.
+        ours: RangeInclusive<u32>,
     },
 }
 
@@ -87,7 +88,7 @@ impl Gate {
             }
             Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
             Signal::Told { at, quota, ours } => {
-                self.pacing.observe(*at, quota, *ours, rules.pace);
+                self.pacing.observe(*at, quota, ours, rules.pace);
                 self.daily.observe(*at, quota);
             }
         }

@@ -162,7 +162,7 @@ fn a_probe_that_found_nothing_to_send_leaves_the_next_one_free_to_go() {
     let reset = T0 + s(60);
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
     assert_eq!(gate.lease(reset, &prober, 1, &rules()), Leased::Probe(reset));
-    gate.give_back(&run.holder, 1);
+    gate.give_back(reset, &run.holder, 1, &rules());
     gate.finish(reset + s(1), &run.holder, &rules());
     assert_eq!(when(gate.opening(reset + s(1), &rules())), (reset + s(1), None, 1));
 }
@@ -178,7 +178,7 @@ fn the_daily_quota_ends_at_its_last_call_and_begins_again_at_the_reset() {
     assert_eq!(gate.opening(T0 + s(2), &rules).reason, Some(WaitReason::DailyQuota));
     let told =
         Quota { daily_limit: Some(200_000), daily_remaining: Some(0), daily_reset: Some(s(500)), ..Quota::default() };
-    gate.learn(&Signal::Told { at: T0 + s(2), quota: told, ours: 0 }, &rules);
+    gate.learn(&Signal::Told { at: T0 + s(2), quota: told, ours: 0..=0 }, &rules);
     assert_eq!(waits(gate.lease(T0 + s(2), &run, 1, &rules)).at, T0 + s(502));
 }
 
