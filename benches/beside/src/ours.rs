@@ -1,0 +1,82 @@
+//! ghl-sync itself: the functions, the queue and the tables, as `cargo local sync` runs them.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
+use ghl_sync_engine::ports::Loaded;
+use ghl_sync_local::stack::Stack;
+use tokio::time::Instant;
+
+use crate::cell::{Ended, Failure, StoreUse};
+use crate::task::{LOCATION, Person};
+
+/// How often the schedule ticks, as in `cargo local sync`. In AWS it does so once a minute; a location that is under
+/// way does not wait for it.
+const SCHEDULE: Duration = Duration::from_secs(5);
+/// How often we look whether all is done.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Puts all people into the outbox.
+pub(crate) async fn put(stack: &Stack, people: &[Person]) -> Result<(), Failure> {
+    stack.engine.put(&records(people)?).await?;
+    Ok(())
+}
+
+fn records(people: &[Person]) -> Result<Vec<PutRecord>, Failure> {
+    let location = LocationId::new(LOCATION)?;
+    let record = |person: &Person| {
+        Ok(PutRecord {
+            location_id: location.clone(),
+            id: RecordId::new(&person.id)?,
+            payload: Payload::Contact(person.contact()),
+            priority: Priority::Normal,
+            ghl_id: None,
+        })
+    };
+    people.iter().map(record).collect()
+}
+
+/// Runs the functions in `workers` execution environments until nothing is due, or `until`.
+pub(crate) async fn run(
+    stack: &Stack,
+    people: &[Person],
+    workers: NonZeroU32,
+    until: Instant,
+) -> Result<(Ended, StoreUse), Failure> {
+    let others = (1..workers.get()).map(|_| stack.one_more_environment()).collect::<Result<Vec<_>, _>>()?;
+    let before = stack.usage.snapshot();
+    let mut running = vec![stack.functions.clone().start(SCHEDULE)];
+    running.extend(others.iter().map(|other| other.functions.clone().start_receiving()));
+
+    let location = LocationId::new(LOCATION)?;
+    let keys: Vec<RecordKey> = records(people)?.iter().map(PutRecord::key).collect();
+    let ended = loop {
+        tokio::time::sleep(LOOK).await;
+        let accepted = stack.sandbox.as_ref().map_or(0, |sandbox| sandbox.stats().ok);
+        // The sandbox's count costs nothing. The outbox is asked once that says that it can be done.
+        if accepted >= people.len() as u64 && due(stack, &location, &keys).await? == 0 {
+            break Ended::Done;
+        }
+        if Instant::now() >= until {
+            break Ended::Stopped;
+        }
+    };
+    drop(running);
+
+    let used: Vec<_> =
+        others.iter().map(|other| other.usage.snapshot()).chain([stack.usage.snapshot().since(&before)]).collect();
+    let writes = used.iter().map(|used| used.writes().requests).sum();
+    let gate_writes = used.iter().map(|used| used.gate_writes().requests).sum();
+    Ok((ended, StoreUse { writes, pace_writes: gate_writes }))
+}
+
+/// How many records are still due.
+async fn due(stack: &Stack, location: &LocationId, keys: &[RecordKey]) -> Result<usize, Failure> {
+    let loaded = stack.engine.ports().outbox.load(location, keys).await?;
+    let is_due = |loaded: &&Loaded| match loaded {
+        Loaded::Record(record) => record.due_at.is_some(),
+        Loaded::Damaged { .. } => false,
+    };
+    Ok(loaded.iter().filter(is_due).count())
+}
