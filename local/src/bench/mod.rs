@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use self::batch::BatchRow;
 use self::cost::Costs;
 use self::fan_out::{FanOutRow, Stock, SweepRow};
+use self::host::Effort;
 use self::start::StartRow;
 use self::throughput::ThroughputRow;
 use crate::Failure;
@@ -105,8 +106,11 @@ async fn measure(plan: &Plan) -> Result<BenchReport, Failure> {
     let single = batch::single(plan.singles).await?;
     let mut fan_out = Vec::new();
     for stock in plan.fan_out {
-        eprintln!("fan-out: {stock:?}");
-        fan_out.push(fan_out::ticks(stock).await?);
+        let row = fan_out::ticks(stock).await?;
+        let Effort { wall_ms, cpu_ms, process_cpu_ms, .. } = row.tick;
+        let [wall, cpu, all] = [wall_ms, cpu_ms, process_cpu_ms].map(|ms| ms / 1e3);
+        eprintln!("{stock:?}: {} batches in {wall:.1} s, {cpu:.1} s of CPU, {all:.1} s with the servers", row.started);
+        fan_out.push(row);
     }
     let sweep = fan_out::sweep(plan.sweep).await?;
     let mut throughput = Vec::new();

@@ -60,10 +60,10 @@ fn effort(f: &mut fmt::Formatter<'_>, what: &str, effort: &Effort, per: f64) -> 
 fn fan_out(f: &mut fmt::Formatter<'_>, rows: &[FanOutRow], sweep: &SweepRow) -> fmt::Result {
     writeln!(
         f,
-        "| Scheduler | Due | Stored | Batches | Time | CPU | CPU a location | Reads | Read units | Writes | Write units | \
-         Peak heap |"
+        "| Scheduler | Due | Stored | Batches | Time | CPU | CPU with the servers | CPU a location | Reads | Read units | \
+         Writes | Write units | Peak heap |"
     )?;
-    writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
     for FanOutRow { stock: Stock { locations, due, settled }, started, tick, next_tick, .. } in rows {
         let (due, stored) = (locations * due, locations * (due + settled));
         ticked(f, &format!("{locations} locations"), [due, stored, *started], tick, *locations)?;
@@ -81,12 +81,14 @@ fn ticked(
     effort: &Effort,
     locations: u32,
 ) -> fmt::Result {
-    let Effort { wall_ms, cpu_ms, peak_bytes, requests, .. } = effort;
+    let Effort { wall_ms, cpu_ms, process_cpu_ms, peak_bytes, requests, .. } = effort;
     writeln!(
         f,
-        "| {what} | {due} | {stored} | {started} | {:.2} s | {:.2} s | {:.0} µs | {} | {:.0} | {} | {:.0} | {:.1} MB |",
+        "| {what} | {due} | {stored} | {started} | {:.2} s | {:.2} s | {:.2} s | {:.0} µs | {} | {:.0} | {} | {:.0} | \
+         {:.1} MB |",
         wall_ms / 1e3,
         cpu_ms / 1e3,
+        process_cpu_ms / 1e3,
         cpu_ms * 1e3 / f64::from(locations),
         requests.reads,
         requests.read_units,
