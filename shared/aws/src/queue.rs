@@ -1,4 +1,4 @@
-//! The queue of batches in SQS.
+//! The queues of batches and of migrations' steps in SQS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
-use ghl_sync_engine::domain::{Batch, LocationId, Message};
-use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
+use ghl_sync_engine::domain::{Batch, LocationId, Message, MigrationMessage};
+use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, MigrationQueue, PortError};
 
 use crate::usage::{Purpose, Usage};
 
 /// The [`BatchQueue`] in a standard SQS queue.
 #[derive(Debug, Clone)]
-pub struct SqsBatchQueue {
+pub struct SqsBatchQueue(Sender);
+
+/// The [`MigrationQueue`] in a standard SQS queue.
+#[derive(Debug, Clone)]
+pub struct SqsMigrationQueue(Sender);
+
+/// What sends messages to one queue.
+#[derive(Debug, Clone)]
+struct Sender {
     client: Client,
     queue_url: String,
     usage: Arc<Usage>,
@@ -24,14 +32,28 @@ impl SqsBatchQueue {
     /// The queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
-        SqsBatchQueue { client, queue_url: queue_url.into(), usage, trace_header: || None }
+        SqsBatchQueue(Sender { client, queue_url: queue_url.into(), usage, trace_header: || None })
     }
 
     /// The same, but each message carries the X-Ray trace header that `of` tells, so that the batch is seen as part of
     /// the trace that planned it.
     #[must_use]
     pub fn traced(self, of: fn() -> Option<String>) -> Self {
-        SqsBatchQueue { trace_header: of, ..self }
+        SqsBatchQueue(Sender { trace_header: of, ..self.0 })
+    }
+}
+
+impl SqsMigrationQueue {
+    /// The queue at `queue_url`.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
+        SqsMigrationQueue(Sender { client, queue_url: queue_url.into(), usage, trace_header: || None })
+    }
+
+    /// The same, but each message carries the X-Ray trace header that `of` tells.
+    #[must_use]
+    pub fn traced(self, of: fn() -> Option<String>) -> Self {
+        SqsMigrationQueue(Sender { trace_header: of, ..self.0 })
     }
 }
 
@@ -40,17 +62,26 @@ impl BatchQueue for SqsBatchQueue {
     /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
     /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
-        self.send_body(batch.to_json(), delay).await
+        self.0.send(Purpose::QueueSend, batch.to_json(), delay).await
     }
 
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
-        self.send_body(Message::Reconcile(location.clone()).to_json(), delay).await
+        self.0.send(Purpose::QueueSend, Message::Reconcile(location.clone()).to_json(), delay).await
     }
 }
 
-impl SqsBatchQueue {
-    async fn send_body(&self, body: String, delay: Duration) -> Result<(), PortError> {
-        let failed = |source| PortError { action: Purpose::QueueSend.as_str(), source };
+#[async_trait]
+impl MigrationQueue for SqsMigrationQueue {
+    /// Sends `message`. A part of a second is cut off the delay. A send that fails may have been delivered, and one
+    /// that the SDK repeated may be delivered twice.
+    async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
+        self.0.send(Purpose::MigrationSend, message.to_json(), delay).await
+    }
+}
+
+impl Sender {
+    async fn send(&self, purpose: Purpose, body: String, delay: Duration) -> Result<(), PortError> {
+        let failed = |source| PortError { action: purpose.as_str(), source };
         let mut message = self
             .client
             .send_message()
@@ -62,7 +93,7 @@ impl SqsBatchQueue {
             let value = value.map_err(|error| failed(error.into()))?;
             message = message.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
         }
-        let request = message.customize().interceptor(self.usage.attempts(Purpose::QueueSend));
+        let request = message.customize().interceptor(self.usage.attempts(purpose));
         request.send().await.map(drop).map_err(|error| failed(error.into()))
     }
 }

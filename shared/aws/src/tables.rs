@@ -105,11 +105,11 @@ pub mod state {
     pub const TOKENS: &str = "tokens";
     /// Who wrote the gate last: a number of that write alone.
     pub const TOKEN: &str = "token";
-    /// 0 to 15, exactly while there is something to look at.
+    /// 0 to 15 of a gate, 16 of a migration, exactly while there is something to look at.
     pub const LOOK_SHARD: &str = "look_shard";
     /// When to look at the gate, exactly while there is something to look at.
     pub const LOOK_AT: &str = "look_at";
-    /// `location`, on every location that is known.
+    /// `location`, on every location that is known; `migration`, on every migration.
     pub const LISTED: &str = "listed";
     /// What an operator has set for a location, as JSON.
     pub const SETTINGS: &str = "settings";
@@ -125,12 +125,27 @@ pub mod state {
     pub const BOOKMARK: &str = "bookmark";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
-    /// Index of the gates of a shard by the time to look at them.
+    /// Index of the gates (or migrations) of a shard by the time to look at them.
     pub const LOOK_INDEX: &str = "look";
-    /// Index of the locations that are known.
+    /// Index of the locations that are known, and of the migrations.
     pub const LOCATIONS_INDEX: &str = "locations";
-    /// Shards of the look index.
+    /// Shards of the look index that gates are in.
     pub const LOOK_SHARDS: u8 = 16;
+}
+
+/// Attributes of migrations: items of the state table, too, with partition key `migration#id`; `migration#id#page#kind#n`
+/// for what they write down; `migration-target#location` for a target that is claimed, and `migration-config`.
+pub mod migration {
+    /// The migration, as JSON.
+    pub const MIGRATION: &str = "migration";
+    /// A page of what a migration writes down, as JSON.
+    pub const PAGE: &str = "page";
+    /// The migration that a target is claimed by, while it is.
+    pub const HOLDER: &str = "holder";
+    /// How often what was migrated into a target was rolled back.
+    pub const ROUND: &str = "round";
+    /// The settings of all migrations and who set them, as JSON.
+    pub const CONFIG: &str = "config";
 }
 
 /// The outbox: one item a record.

@@ -86,6 +86,20 @@ pub enum Purpose {
     TokenLoad,
     /// Comparing and replacing issued tokens.
     TokenReplace,
+    /// Reading a migration, or the settings of all.
+    MigrationLoad,
+    /// Comparing and replacing a migration or the settings, claiming or releasing a target.
+    MigrationWrite,
+    /// Storing a page of what a migration writes down.
+    MigrationPut,
+    /// Reading such pages.
+    MigrationPages,
+    /// Reading which migrations need a look.
+    MigrationLook,
+    /// Listing the migrations.
+    MigrationList,
+    /// Sending a step of a migration.
+    MigrationSend,
 }
 
 /// Where a request goes.
@@ -110,7 +124,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 37] = [
+    pub const ALL: [Purpose; 44] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -148,6 +162,13 @@ impl Purpose {
         Purpose::InstallationNote,
         Purpose::TokenLoad,
         Purpose::TokenReplace,
+        Purpose::MigrationLoad,
+        Purpose::MigrationWrite,
+        Purpose::MigrationPut,
+        Purpose::MigrationPages,
+        Purpose::MigrationLook,
+        Purpose::MigrationList,
+        Purpose::MigrationSend,
     ];
 
     /// The purpose as it is written in reports and errors.
@@ -191,6 +212,13 @@ impl Purpose {
             Purpose::InstallationNote => "installations.note",
             Purpose::TokenLoad => "tokens.load",
             Purpose::TokenReplace => "tokens.replace",
+            Purpose::MigrationLoad => "migrations.load",
+            Purpose::MigrationWrite => "migrations.write",
+            Purpose::MigrationPut => "migrations.put_page",
+            Purpose::MigrationPages => "migrations.pages",
+            Purpose::MigrationLook => "migrations.needing_look",
+            Purpose::MigrationList => "migrations.list",
+            Purpose::MigrationSend => "migrations.send",
         }
     }
 
@@ -228,13 +256,20 @@ impl Purpose {
             | Purpose::WebhookRemember
             | Purpose::InstallationNote
             | Purpose::TokenLoad
-            | Purpose::TokenReplace => Store::State,
+            | Purpose::TokenReplace
+            | Purpose::MigrationLoad
+            | Purpose::MigrationWrite
+            | Purpose::MigrationPut
+            | Purpose::MigrationPages
+            | Purpose::MigrationLook
+            | Purpose::MigrationList => Store::State,
             Purpose::QueueSend
             | Purpose::DeadLetters
             | Purpose::LettersPark
             | Purpose::LettersTake
             | Purpose::LettersDelete
-            | Purpose::LettersPutBack => Store::Queue,
+            | Purpose::LettersPutBack
+            | Purpose::MigrationSend => Store::Queue,
         }
     }
 
@@ -256,6 +291,10 @@ impl Purpose {
             | Purpose::CountersRead
             | Purpose::TokenLoad
             | Purpose::DeadLetters
+            | Purpose::MigrationLoad
+            | Purpose::MigrationPages
+            | Purpose::MigrationLook
+            | Purpose::MigrationList
             | Purpose::KnownLoad => Access::Read,
             Purpose::OutboxPut
             | Purpose::OutboxSettle
@@ -278,6 +317,9 @@ impl Purpose {
             | Purpose::Tick
             | Purpose::KnownReplace
             | Purpose::WebhookRemember
+            | Purpose::MigrationWrite
+            | Purpose::MigrationPut
+            | Purpose::MigrationSend
             | Purpose::InstallationNote => Access::Write,
         }
     }

@@ -21,6 +21,8 @@ mod known_states;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod migrations;
+#[cfg(test)]
 mod put;
 #[cfg(test)]
 mod queue;

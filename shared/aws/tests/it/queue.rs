@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
 use aws_smithy_types::timeout::TimeoutConfig;
-use ghl_sync_aws::{AwsConfig, SqsBatchQueue, Usage};
-use ghl_sync_engine::domain::{Batch, Generation};
-use ghl_sync_engine::ports::BatchQueue;
+use ghl_sync_aws::{AwsConfig, Purpose, SqsBatchQueue, SqsMigrationQueue, Usage};
+use ghl_sync_engine::domain::{Batch, Generation, MigrationId, MigrationMessage};
+use ghl_sync_engine::ports::{BatchQueue, MigrationQueue};
 
 use crate::fixtures::{key, location};
 use crate::servers;
@@ -37,6 +37,18 @@ async fn a_delay_longer_than_sqs_takes_is_cut_and_not_refused() {
     let queue = Queue::new().await;
     queue.batches.send(&batch(5), Duration::from_secs(3_600)).await.unwrap();
     assert_eq!(queue.receive(Duration::ZERO).await, None);
+}
+
+#[tokio::test]
+async fn a_step_of_a_migration_arrives_as_it_was_sent_and_is_counted_by_itself() {
+    let queue = Queue::new().await;
+    let migrations = SqsMigrationQueue::new(queue.client.clone(), &queue.url, Arc::clone(&queue.usage));
+    let step = MigrationMessage { migration_id: MigrationId::new("mig-1").unwrap(), generation: 7 };
+    migrations.send(&step, Duration::from_millis(900)).await.unwrap();
+    let body = queue.receive(Duration::ZERO).await.expect("less than a second is no delay");
+    assert_eq!(MigrationMessage::from_json(&body).unwrap(), step);
+    let used = queue.usage.snapshot();
+    assert_eq!((used.of(Purpose::MigrationSend).requests, used.sends()), (1, 0));
 }
 
 // The embedded SQS does not keep system attributes, so this looks at the request itself.

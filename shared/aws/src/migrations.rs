@@ -1,0 +1,276 @@
+//! Migrations in the state table: one item each, an item for each page that they write down, one for each target that
+//! is claimed, and one for the settings of all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValue;
+use ghl_sync_engine::domain::{
+    AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
+};
+use ghl_sync_engine::ports::{
+    MigrationEntry, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::tables::{migration, state};
+use crate::usage::{Purpose, Usage};
+
+/// What a migration's partition key starts with.
+const PREFIX: &str = "migration#";
+/// What the partition key of a claim starts with.
+const TARGET_PREFIX: &str = "migration-target#";
+/// The partition key of the settings of all migrations.
+const CONFIG_KEY: &str = "migration-config";
+/// The partition of the index of what is listed.
+const LISTED: &str = "migration";
+/// The shard of the look index that migrations are in: beyond those of the gates, which so do not see them.
+const LOOK_SHARD: u8 = state::LOOK_SHARDS;
+/// Keys listed by one query, at most.
+const LIST_PAGE: u32 = 1000;
+/// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
+const BATCH: u32 = 100;
+
+/// The [`MigrationStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+///
+/// A write whose reply was lost and that the SDK repeats finds its own token, or the very thing that it writes, and is
+/// a success.
+#[derive(Debug, Clone)]
+pub struct DynamoMigrationStore {
+    table: Table,
+}
+
+impl DynamoMigrationStore {
+    /// The migrations in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoMigrationStore { table: Table::new(client, table, usage) }
+    }
+
+    /// Compares the revision of the item `key` and advances it with `update`.
+    async fn replace_item(&self, key: String, rev: u64, update: Update) -> Result<MigrationWritten, PortError> {
+        let token = format!("{:016x}", fastrand::u64(..));
+        let update = update.set(state::REV, number(rev + 1)).set(state::TOKEN, text(token.clone()));
+        let update = match rev {
+            0 => update.only_if("attribute_not_exists(#rev)"),
+            _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
+        };
+        Ok(match self.table.update(Purpose::MigrationWrite, key_of(key), update).await? {
+            Updated::Written => MigrationWritten::Written { rev: rev + 1 },
+            Updated::Refused(Some(item)) if Fields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
+                MigrationWritten::Written { rev: rev + 1 }
+            }
+            Updated::Refused(_) => MigrationWritten::Conflict,
+        })
+    }
+
+    /// The items of `keys` that exist, in no order.
+    async fn items(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::new();
+        let mut wanted = keys;
+        while !wanted.is_empty() {
+            let got = self.table.batch_get(purpose, wanted).await?;
+            items.extend(got.items);
+            wanted = got.left_over;
+        }
+        Ok(items)
+    }
+
+    /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
+    async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
+        let (mut ids, mut start) = (Vec::new(), None);
+        loop {
+            let query = IndexQuery {
+                index: state::LOCATIONS_INDEX,
+                condition: "#listed = :listed",
+                values: HashMap::from([(":listed".to_owned(), text(LISTED))]),
+                projection: None,
+                limit: LIST_PAGE,
+                start,
+            };
+            let page = self.table.query(Purpose::MigrationList, query).await?;
+            ids.extend(page.items.iter().filter_map(id_in));
+            start = page.end;
+            if start.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl MigrationStore for DynamoMigrationStore {
+    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
+        let item = self.table.get(Purpose::MigrationLoad, key_of(migration_key(id))).await?;
+        let read = item.map(|item| entry(&item)).transpose();
+        read.map_err(|damage| PortError::new(Purpose::MigrationLoad.as_str(), damage))
+    }
+
+    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
+        let look_at = migration.look_at;
+        let update = Update::new()
+            .set(migration::MIGRATION, json_of(Purpose::MigrationWrite, migration)?)
+            .set(state::LISTED, text(LISTED))
+            .set_or_remove(state::LOOK_SHARD, look_at.map(|_| number(LOOK_SHARD.into())))
+            .set_or_remove(state::LOOK_AT, look_at.map(|time| number(time.0)));
+        self.replace_item(migration_key(&migration.id), rev, update).await
+    }
+
+    async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
+        let claim = Update::new()
+            .set(migration::HOLDER, text(id.as_str()))
+            .only_if("attribute_not_exists(#holder) OR #holder = :holder");
+        let claimed =
+            self.table.update_returning(Purpose::MigrationWrite, target_key(target), claim, ReturnValue::AllNew);
+        let claim = match claimed.await? {
+            Ok(item) => Fields(&item)
+                .optional_number(migration::ROUND)
+                .map(|round| TargetClaim::Claimed { round: round.unwrap_or_default() }),
+            Err(standing) => {
+                let standing = standing.unwrap_or_default();
+                Fields(&standing).parsed(migration::HOLDER).map(TargetClaim::HeldBy)
+            }
+        };
+        claim.map_err(|damage| PortError::new(Purpose::MigrationWrite.as_str(), damage))
+    }
+
+    async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError> {
+        let release =
+            Update::new().remove([migration::HOLDER]).only_if("#holder = :mine").with(":mine", text(id.as_str()));
+        let release = if next_round { release.increment(migration::ROUND) } else { release };
+        // Refused, it is another one's, or free already.
+        self.table.update(Purpose::MigrationWrite, target_key(target), release).await.map(drop)
+    }
+
+    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError> {
+        let json = json_of(Purpose::MigrationPut, page)?;
+        let update = Update::new().set(migration::PAGE, json);
+        let key = key_of(page_key(id, kind, page.number));
+        self.table.update(Purpose::MigrationPut, key, update).await.map(drop)
+    }
+
+    async fn pages(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<MigrationPage>, PortError> {
+        let mut pages: Vec<MigrationPage> = Vec::new();
+        let (mut from, end) = (from, from.saturating_add(limit));
+        while from < end {
+            let to = end.min(from.saturating_add(BATCH));
+            let keys = (from..to).map(|page| key_of(page_key(id, kind, page))).collect();
+            let items = self.items(Purpose::MigrationPages, keys).await?;
+            let read = items.iter().map(|item| read_json(Fields(item), migration::PAGE)).collect::<Result<Vec<_>, _>>();
+            let read: Vec<MigrationPage> =
+                read.map_err(|damage| PortError::new(Purpose::MigrationPages.as_str(), damage))?;
+            let all = read.len() == (to - from) as usize;
+            pages.extend(read);
+            if !all {
+                break;
+            }
+            from = to;
+        }
+        pages.sort_by_key(|page| page.number);
+        Ok(pages)
+    }
+
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let shard = (":shard".to_owned(), number(LOOK_SHARD.into()));
+        let query = IndexQuery {
+            index: state::LOOK_INDEX,
+            condition: "#look_shard = :shard AND #look_at <= :now",
+            values: HashMap::from([shard, (":now".to_owned(), number(now.0))]),
+            projection: None,
+            limit,
+            start: None,
+        };
+        let page = self.table.query(Purpose::MigrationLook, query).await?;
+        Ok(page.items.iter().filter_map(id_in).collect())
+    }
+
+    /// Their ids begin with the time at which they were asked for, so the newest are the last ones of the index.
+    async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
+        let ids = self.ids().await?;
+        let newest = &ids[ids.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX))..];
+        let mut migrations = Vec::new();
+        for ids in newest.chunks(BATCH as usize) {
+            let keys = ids.iter().map(|id| key_of(migration_key(id))).collect();
+            for item in self.items(Purpose::MigrationList, keys).await? {
+                let read = read_json::<Migration>(Fields(&item), migration::MIGRATION);
+                migrations.push(read.map_err(|damage| PortError::new(Purpose::MigrationList.as_str(), damage))?);
+            }
+        }
+        migrations.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(migrations)
+    }
+
+    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
+        let item = self.table.get(Purpose::MigrationLoad, key_of(CONFIG_KEY)).await?;
+        let Some(item) = item else { return Ok(StoredMigrationConfig::default()) };
+        let failed = |damage| PortError::new(Purpose::MigrationLoad.as_str(), damage);
+        let Config { overlay, audit } = read_json(Fields(&item), migration::CONFIG).map_err(failed)?;
+        Ok(StoredMigrationConfig { rev: Fields(&item).number(state::REV).map_err(failed)?, overlay, audit })
+    }
+
+    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
+        let stored = Config { overlay: config.overlay.clone(), audit: config.audit.clone() };
+        let update = Update::new().set(migration::CONFIG, json_of(Purpose::MigrationWrite, &stored)?);
+        self.replace_item(CONFIG_KEY.to_owned(), config.rev, update).await
+    }
+}
+
+/// The settings of all migrations, without their revision.
+#[derive(Serialize, Deserialize)]
+struct Config {
+    overlay: MigrationOverlay,
+    audit: Vec<AuditEntry>,
+}
+
+fn key_of(key: impl Into<String>) -> Item {
+    HashMap::from([(state::PK.to_owned(), text(key))])
+}
+
+fn migration_key(id: &MigrationId) -> String {
+    format!("{PREFIX}{id}")
+}
+
+fn page_key(id: &MigrationId, kind: PageKind, number: u32) -> String {
+    format!("{PREFIX}{id}#page#{}#{number:06}", kind.as_str())
+}
+
+fn target_key(target: &LocationId) -> Item {
+    key_of(format!("{TARGET_PREFIX}{target}"))
+}
+
+/// The migration that an entry of an index is of. One whose key is no migration's was put there by hand.
+fn id_in(entry: &Item) -> Option<MigrationId> {
+    Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
+}
+
+fn entry(item: &Item) -> Result<MigrationEntry, Damage> {
+    let item = Fields(item);
+    Ok(MigrationEntry { rev: item.number(state::REV)?, migration: read_json(item, migration::MIGRATION)? })
+}
+
+fn json_of(purpose: Purpose, value: &impl Serialize) -> Result<aws_sdk_dynamodb::types::AttributeValue, PortError> {
+    serde_json::to_string(value).map(text).map_err(|error| PortError::new(purpose.as_str(), error))
+}
+
+fn read_json<T: DeserializeOwned>(item: Fields<'_>, attribute: &'static str) -> Result<T, Damage> {
+    // The error's text says where, and shows nothing of what stands there.
+    let unreadable = |error: serde_json::Error| {
+        Damage::new(attribute, format!("cannot be read at line {} column {}", error.line(), error.column()))
+    };
+    serde_json::from_str(item.text(attribute)?).map_err(unreadable)
+}

@@ -1,0 +1,239 @@
+//! Migrations: compare and replace, claims, pages, and what needs a look.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::{AwsConfig, DynamoMigrationStore, Purpose};
+use ghl_sync_engine::domain::{
+    AuditEntry, CallCount, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId,
+    MigrationOverlay, MigrationPage, MigrationStage, MigrationStatus, PageContent, PageKind, Part, PartReport,
+    Reverted, Transfer, Transferred, VerifyState, Walk,
+};
+use ghl_sync_engine::ports::{
+    GateStore, MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
+};
+
+use crate::fixtures::{STATE, Tables, scope};
+use crate::servers::{self, LossyProxy};
+
+#[tokio::test]
+async fn a_migration_is_loaded_as_it_was_written_and_only_its_last_revision_can_be_replaced() {
+    let (_, store) = empty().await;
+    let mut migration = migration("mig-1", 5);
+    assert_eq!(store.load(&migration.id).await.unwrap(), None);
+    for rev in 0..3 {
+        migration.generation = rev;
+        assert_eq!(store.replace(rev, &migration).await.unwrap(), MigrationWritten::Written { rev: rev + 1 });
+        assert_eq!(store.replace(rev, &migration).await.unwrap(), MigrationWritten::Conflict);
+    }
+    let stored = store.load(&migration.id).await.unwrap();
+    assert_eq!(stored, Some(MigrationEntry { rev: 3, migration }));
+    assert_eq!(store.replace(7, &self::migration("mig-2", 5)).await.unwrap(), MigrationWritten::Conflict);
+}
+
+#[tokio::test]
+async fn a_write_that_the_sdk_repeats_after_a_lost_reply_is_a_success_and_done_once() {
+    let proxy = LossyProxy::before(servers::dynamodb().await).await;
+    let dynamodb_endpoint = Some(format!("http://{}", proxy.address));
+    let tables = Tables::with(AwsConfig { dynamodb_endpoint, retries: true, ..servers::config() }).await;
+    let store = store(&tables);
+    let (target, id) = (location("t"), id("mig-1"));
+
+    proxy.lose_next_reply();
+    let written = store.replace(0, &migration("mig-1", 5)).await.unwrap();
+    assert_eq!(written, MigrationWritten::Written { rev: 1 });
+    assert_eq!(tables.usage.snapshot().of(Purpose::MigrationWrite).requests, 2, "each attempt is counted");
+    proxy.lose_next_reply();
+    assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 0 });
+    proxy.lose_next_reply();
+    store.release_target(&target, &id, true).await.unwrap();
+    assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 1 });
+}
+
+#[tokio::test]
+async fn a_target_is_one_migrations_until_that_one_releases_it() {
+    let (_, store) = empty().await;
+    let (target, first, second) = (location("t"), id("mig-1"), id("mig-2"));
+    for _ in 0..2 {
+        assert_eq!(store.claim_target(&target, &first).await.unwrap(), TargetClaim::Claimed { round: 0 });
+        assert_eq!(store.claim_target(&target, &second).await.unwrap(), TargetClaim::HeldBy(first.clone()));
+        store.release_target(&target, &second, true).await.unwrap();
+    }
+    store.release_target(&target, &first, false).await.unwrap();
+    assert_eq!(store.claim_target(&target, &second).await.unwrap(), TargetClaim::Claimed { round: 0 });
+    store.release_target(&target, &second, true).await.unwrap();
+    store.release_target(&target, &second, true).await.unwrap();
+    assert_eq!(store.claim_target(&target, &first).await.unwrap(), TargetClaim::Claimed { round: 1 });
+    assert_eq!(store.claim_target(&location("u"), &second).await.unwrap(), TargetClaim::Claimed { round: 0 });
+}
+
+#[tokio::test]
+async fn pages_come_in_the_order_of_their_numbers_however_many_there_are() {
+    let (tables, store) = empty().await;
+    let id = id("mig-1");
+    for number in (0..130).rev() {
+        store.put_page(&id, PageKind::Journal, &journal(number, None)).await.unwrap();
+    }
+    store.put_page(&id, PageKind::Contact, &page(0, PageContent::Transferred(Transferred::default()))).await.unwrap();
+    store.put_page(&id, PageKind::Journal, &journal(7, Some("f7"))).await.unwrap();
+
+    let numbers = async |from, limit| {
+        let pages = store.pages(&id, PageKind::Journal, from, limit).await.unwrap();
+        pages.into_iter().map(|page| page.number).collect::<Vec<u32>>()
+    };
+    assert_eq!(numbers(0, u32::MAX).await, (0..130).collect::<Vec<_>>());
+    assert_eq!(numbers(120, 25).await, (120..130).collect::<Vec<_>>());
+    assert_eq!(numbers(5, 3).await, [5, 6, 7]);
+    assert_eq!(numbers(130, 10).await, [0; 0]);
+    assert_eq!(numbers(0, 0).await, [0; 0]);
+    let replaced = store.pages(&id, PageKind::Journal, 7, 1).await.unwrap();
+    assert_eq!(replaced, [journal(7, Some("f7"))]);
+    assert_eq!(store.pages(&id, PageKind::Contact, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.pages(&self::id("mig-2"), PageKind::Journal, 0, 10).await.unwrap(), []);
+    let before = tables.usage.snapshot();
+    store.pages(&id, PageKind::Journal, 0, 100).await.unwrap();
+    assert_eq!(tables.usage.snapshot().since(&before).of(Purpose::MigrationPages).requests, 1);
+}
+
+#[tokio::test]
+async fn a_migration_needs_a_look_when_its_time_has_come_and_no_gate_is_taken_for_one() {
+    let (tables, store) = empty().await;
+    tables.gates.kick(&scope("s"), EpochMs(1)).await.unwrap();
+    for (name, look_at) in [("mig-c", Some(30)), ("mig-a", Some(20)), ("mig-b", None), ("mig-d", Some(10))] {
+        let look_at = look_at.map(EpochMs);
+        store.replace(0, &Migration { look_at, ..migration(name, 5) }).await.unwrap();
+    }
+    assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-d"), id("mig-a")]);
+    assert_eq!(store.needing_look(EpochMs(99), 1).await.unwrap(), [id("mig-d")]);
+    assert_eq!(store.needing_look(EpochMs(99), 0).await.unwrap(), []);
+    assert_eq!(tables.gates.needing_look(EpochMs(99), 10).await.unwrap(), [scope("s")]);
+    store.replace(1, &migration("mig-d", 5)).await.unwrap();
+    assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-a")]);
+}
+
+#[tokio::test]
+async fn the_newest_migrations_are_listed_first_and_no_location_is_taken_for_one() {
+    let (tables, store) = empty().await;
+    tables.settings.register(&location("loc")).await.unwrap();
+    for at in 1..=5 {
+        store.replace(0, &migration(&format!("mig-{at}"), at)).await.unwrap();
+        store.put_page(&id(&format!("mig-{at}")), PageKind::Journal, &journal(0, None)).await.unwrap();
+    }
+    let names = async |limit| {
+        let listed = store.list(limit).await.unwrap();
+        listed.into_iter().map(|migration| migration.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(3).await, ["mig-5", "mig-4", "mig-3"]);
+    assert_eq!(names(u32::MAX).await.len(), 5);
+    assert_eq!(names(0).await, [""; 0]);
+    assert_eq!(tables.settings.list().await.unwrap(), [location("loc")]);
+}
+
+#[tokio::test]
+async fn settings_of_all_migrations_are_compared_and_replaced() {
+    let (_, store) = empty().await;
+    assert_eq!(store.config().await.unwrap(), StoredMigrationConfig::default());
+    let overlay: MigrationOverlay = serde_json::from_str(r#"{"batch_size":50}"#).unwrap();
+    let entry = AuditEntry { at: EpochMs(3), by: Some("ops".to_owned()), action: "batch_size = 50".to_owned() };
+    let config = StoredMigrationConfig { rev: 0, overlay, audit: vec![entry] };
+    assert_eq!(store.store_config(&config).await.unwrap(), MigrationWritten::Written { rev: 1 });
+    assert_eq!(store.store_config(&config).await.unwrap(), MigrationWritten::Conflict);
+    assert_eq!(store.config().await.unwrap(), StoredMigrationConfig { rev: 1, ..config });
+}
+
+#[tokio::test]
+async fn a_migration_that_cannot_be_read_is_an_error_that_shows_nothing_of_it() {
+    let (tables, store) = empty().await;
+    store.replace(0, &migration("mig-1", 5)).await.unwrap();
+    let request = tables.client.update_item().table_name(STATE);
+    let request = request.key("pk", AttributeValue::S("migration#mig-1".to_owned()));
+    let damaged = AttributeValue::S(r#"{"id":"ann@example.com"}"#.to_owned());
+    let request = request.update_expression("SET migration = :m").expression_attribute_values(":m", damaged);
+    request.send().await.unwrap();
+    let error = store.load(&id("mig-1")).await.unwrap_err();
+    assert_eq!(error.to_string(), "migrations.load failed");
+    assert!(error.source.to_string().starts_with("attribute `migration` cannot be read at line 1"), "{error:?}");
+    assert!(!format!("{error:?}").contains("ann@"), "{error:?}");
+}
+
+async fn empty() -> (Tables, DynamoMigrationStore) {
+    let tables = Tables::new().await;
+    let store = store(&tables);
+    (tables, store)
+}
+
+fn store(tables: &Tables) -> DynamoMigrationStore {
+    DynamoMigrationStore::new(tables.client.clone(), STATE, tables.usage.clone())
+}
+
+fn id(text: &str) -> MigrationId {
+    MigrationId::new(text).unwrap()
+}
+
+fn location(text: &str) -> LocationId {
+    LocationId::new(text).unwrap()
+}
+
+fn page(number: u32, content: PageContent) -> MigrationPage {
+    MigrationPage { number, content }
+}
+
+/// A field that was made, or is about to be.
+fn journal(number: u32, id: Option<&str>) -> MigrationPage {
+    let created = Created {
+        part: Part::CustomFields,
+        source_id: GhlId::new(format!("s{number}")).unwrap(),
+        name: "Größe 👟".to_owned(),
+        intended_at: EpochMs(7),
+        id: id.map(|id| GhlId::new(id).unwrap()),
+        stages: [].into(),
+        refused: None,
+        deleted: false,
+    };
+    page(number, PageContent::Created(created))
+}
+
+fn migration(name: &str, at: u64) -> Migration {
+    let at = EpochMs(at);
+    Migration {
+        id: id(name),
+        source: location("s"),
+        target: location("t"),
+        dry_run: false,
+        auto_approve: true,
+        approved: false,
+        settings: MigrationOverlay::default(),
+        overrides: MappingOverrides::default(),
+        status: MigrationStatus::Running,
+        stage: MigrationStage::Connect,
+        reason: None,
+        round: 0,
+        generation: 1,
+        lease: None,
+        look_at: None,
+        created_at: at,
+        updated_at: at,
+        stage_since: at,
+        finished_at: None,
+        source_account: None,
+        target_account: None,
+        source_structure: 0,
+        target_structure: 0,
+        mapping: 0,
+        target_contacts: Walk::default(),
+        target_deals: Walk::default(),
+        source_contacts: Walk::default(),
+        source_deals: Walk::default(),
+        summary: None,
+        forecast: None,
+        journal: 0,
+        parts: [PartReport::default(); 6],
+        contacts: Transfer::default(),
+        opportunities: Transfer::default(),
+        verify: VerifyState::default(),
+        reverted: Reverted::default(),
+        calls_before: CallCount::default(),
+        calls: CallCount::default(),
+        trouble: 0,
+        errors: 0,
+        audit: Vec::new(),
+    }
+}
