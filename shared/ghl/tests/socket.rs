@@ -311,6 +311,25 @@ async fn a_success_that_cannot_be_read_is_unreadable_and_shows_nothing_of_the_co
 }
 
 #[tokio::test]
+async fn what_is_gone_already_is_deleted_and_what_may_not_be_deleted_is_not() {
+    let gone = r#"{"message":"Contact not found for id:c1","error":"Bad Request","statusCode":400}"#;
+    let answers = [
+        answer("400 Bad Request", "", gone),
+        answer("200 OK", "", ""),
+        answer("401 Unauthorized", "", r#"{"message":"The token is not authorized for this scope."}"#),
+    ];
+    let server = Server::start(vec![answers.to_vec()]).await;
+    let client = client_at(&server.url, Api::V2);
+    let delete = Call::DeleteContact(GhlId::new("c1").unwrap());
+    let reply = call(&client, &delete).await;
+    assert_eq!((reply.answer, reply.status), (Ok(Answer::Deleted), Some(400)));
+    assert_eq!(call(&client, &delete).await.answer, Ok(Answer::Deleted));
+    let refused = failure(call(&client, &Call::DeleteTag(GhlId::new("t1").unwrap())).await);
+    assert_eq!(refused.cause, Some(Cause::Forbidden));
+    assert!(server.requests()[0].starts_with("DELETE /contacts/c1 HTTP/1.1\r\n"), "{:?}", server.requests());
+}
+
+#[tokio::test]
 async fn a_gateway_page_becomes_its_title() {
     let page = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
     let server = Server::start(vec![vec![answer("502 Bad Gateway", "content-type: text/html\r\n", page)]]).await;

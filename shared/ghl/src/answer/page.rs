@@ -1,0 +1,159 @@
+//! Reading pages of lists that go on.
+
+use ghl_sync_engine::domain::{Answer, Api, ContactPage, OpportunityPage, PageCursor, RemoteContact, RemoteDeal};
+use serde_json::{Value, json};
+
+use super::{Misread, list, remote_contact, remote_deal, unreadable};
+use crate::request::MAX_PAGE;
+
+/// A page of contacts.
+pub(super) fn contacts(api: Api, body: &Value, limit: u32) -> Result<Answer, Misread> {
+    let records = list(body, "contacts")?;
+    // One odd record does not cost the rest of the page, but a page of them is no page of contacts.
+    let contacts: Vec<RemoteContact> = records.iter().filter_map(remote_contact).collect();
+    if contacts.is_empty() && !records.is_empty() {
+        return Err(unreadable("no contact with an id"));
+    }
+    // The last page has a cursor like all others: what ends the list is a page that is not full.
+    let next = if records.len() < asked_for(limit) { None } else { cursor(api, body, records) };
+    Ok(Answer::Contacts(ContactPage { contacts, next, total: total(body) }))
+}
+
+/// v2's contact search says it beside the contacts, all other lists in `meta`.
+fn total(body: &Value) -> Option<u64> {
+    body["total"].as_u64().or_else(|| body["meta"]["total"].as_u64())
+}
+
+/// Where to go on: in v2 the last record says it, in v1 the page's `meta`. Both are kept as `[number,"id"]`.
+fn cursor(api: Api, body: &Value, records: &[Value]) -> Option<PageCursor> {
+    match api {
+        Api::V2 => records
+            .last()?
+            .get("searchAfter")
+            .filter(|cursor| cursor.is_array())
+            .map(|cursor| PageCursor(cursor.to_string())),
+        Api::V1 => cursor_in_meta(body),
+    }
+}
+
+fn cursor_in_meta(body: &Value) -> Option<PageCursor> {
+    let meta = body.get("meta")?;
+    let after = &meta["startAfter"];
+    let after = after.as_u64().or_else(|| after.as_str()?.parse().ok())?;
+    Some(PageCursor(json!([after, meta["startAfterId"].as_str()?]).to_string()))
+}
+
+/// A page of opportunities. Both APIs say in `meta` where the page ends. As with contacts, a page that is not full is the last one.
+pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread> {
+    let records = list(body, "opportunities")?;
+    let opportunities: Vec<RemoteDeal> = records.iter().filter_map(remote_deal).collect();
+    if opportunities.is_empty() && !records.is_empty() {
+        return Err(unreadable("no opportunity with an id"));
+    }
+    let next = if records.len() < asked_for(limit) { None } else { cursor_in_meta(body) };
+    Ok(Answer::OpportunityPage(OpportunityPage { opportunities, next, total: total(body) }))
+}
+
+fn asked_for(limit: u32) -> usize {
+    usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use ghl_sync_engine::domain::{Call, Contact, EpochMs, NotCarried};
+
+    use super::*;
+    use crate::answer::read;
+
+    fn answer(api: Api, call: &Call, body: &str) -> Result<Answer, Misread> {
+        read(api, call, body.as_bytes())
+    }
+
+    fn changed(limit: u32) -> Call {
+        Call::ContactsChanged { since: EpochMs(0), cursor: None, limit }
+    }
+
+    #[test]
+    fn only_a_full_page_has_a_next_one() {
+        let next = |api, limit, body: &str| match answer(api, &changed(limit), body) {
+            Ok(Answer::Contacts(page)) => page.next.map(|PageCursor(cursor)| cursor),
+            other => panic!("{other:?}"),
+        };
+        let v2 = r#"{"contacts":[{"id":"a","searchAfter":[1,"a"]},{"id":"b","searchAfter":[2,"b"]}],"total":2}"#;
+        assert_eq!(next(Api::V2, 2, v2), Some(r#"[2,"b"]"#.to_owned()));
+        assert_eq!(next(Api::V2, 3, v2), None);
+        assert_eq!(next(Api::V2, 2, r#"{"contacts":[]}"#), None);
+        let v1 = r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":1603870249758,"startAfterId":"a","nextPage":2}}"#;
+        assert_eq!(next(Api::V1, 1, v1), Some(r#"[1603870249758,"a"]"#.to_owned()));
+        assert_eq!(next(Api::V1, 1, r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":null}}"#), None);
+    }
+
+    #[test]
+    fn an_odd_field_costs_neither_the_contact_nor_the_page() {
+        let body = r#"{"contacts":[{"id":"a","email":7,"phone":[],"tags":"vip","city":"Ulm","dateUpdated":{}}]}"#;
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(2), body) else { panic!() };
+        let expected = Contact { email: Some("7".to_owned()), city: Some("Ulm".to_owned()), ..Contact::default() };
+        assert_eq!((&page.contacts[0].content, page.contacts[0].updated_at), (&expected, None));
+    }
+
+    #[test]
+    fn what_no_call_can_write_is_read_beside_the_content() {
+        let body = r#"{"contacts":[{"id":"a","dateAdded":"2021-07-08T12:02:11.285Z",
+            "additionalEmails":["x@example.com",{"email":"y@example.com","validEmailDate":null},""],
+            "additionalPhones":[{"phone":"+15550100","phoneLabel":null}],
+            "attachments":["https://a.example/1.pdf",{"url":"https://a.example/2.pdf"}]}],"total":20001}"#;
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &Call::ContactsPage { cursor: None, limit: 1 }, body) else {
+            panic!()
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+        let expected = NotCarried {
+            additional_emails: texts(&["x@example.com", "y@example.com"]),
+            additional_phones: texts(&["+15550100"]),
+            attachments: texts(&["https://a.example/1.pdf", "https://a.example/2.pdf"]),
+        };
+        assert_eq!(page.contacts[0].not_carried, expected);
+        assert_eq!(page.contacts[0].created_at, Some(EpochMs(1_625_745_731_285)));
+        assert_eq!(page.total, Some(20_001));
+    }
+
+    #[test]
+    fn a_page_of_opportunities_shows_what_each_says() {
+        let page = |api, limit, body: &str| {
+            let call = Call::OpportunitiesPage { pipeline: None, cursor: None, limit };
+            match answer(api, &call, body) {
+                Ok(Answer::OpportunityPage(page)) => page,
+                other => panic!("{other:?}"),
+            }
+        };
+        let body = r#"{"opportunities":[{"id":"o1","name":"Roof","contactId":"c1","pipelineId":"p1","pipelineStageId":"s1",
+            "status":"won","monetaryValue":220.5,"assignedTo":"u1","source":"","createdAt":"2021-07-08T12:02:11.285Z",
+            "updatedAt":"2021-07-08T12:02:12.285Z","contact":{"id":"c1","name":"Ann"},
+            "customFields":[{"id":"f1","type":"string","fieldValueString":"x"},{"id":"f2","fieldValue":["a"]}]}],
+            "meta":{"total":7,"startAfter":1625745731285,"startAfterId":"o1"},"aggregations":{}}"#;
+        let shown = page(Api::V2, 1, body);
+        let deal = &shown.opportunities[0];
+        let expected = json!({
+            "name": "Roof", "contactId": "c1", "pipelineId": "p1", "pipelineStageId": "s1", "status": "won",
+            "monetaryValue": 220.5, "assignedTo": "u1",
+            "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": ["a"] }],
+        });
+        assert_eq!(serde_json::to_value(&deal.content).unwrap(), expected);
+        assert_eq!(deal.created_at, Some(EpochMs(1_625_745_731_285)));
+        assert_eq!(deal.updated_at, Some(EpochMs(1_625_745_732_285)));
+        assert_eq!(shown.next, Some(PageCursor(r#"[1625745731285,"o1"]"#.to_owned())));
+        assert_eq!(shown.total, Some(7));
+        assert_eq!(page(Api::V2, 2, body).next, None, "a page that is not full is the last one");
+        let v1 = r#"{"opportunities":[{"id":"o1","name":"Roof","contact":{"id":"c1"}}],"meta":{"total":1}}"#;
+        assert_eq!(page(Api::V1, 100, v1).opportunities[0].content.contact_id.as_deref(), Some("c1"));
+    }
+
+    #[test]
+    fn one_odd_contact_does_not_cost_the_page() {
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(2), r#"{"contacts":[{"id":"a"},{"id":null}]}"#)
+        else {
+            panic!()
+        };
+        assert_eq!(page.contacts.len(), 1);
+        assert_eq!(answer(Api::V2, &changed(2), r#"{"contacts":[{}]}"#), Err(unreadable("no contact with an id")));
+    }
+}
