@@ -134,7 +134,7 @@ fn parts(criterion: &mut Criterion) {
     });
     group.bench_function("pacing: quota headers", |b| {
         let quota = Quota { max: Some(100), remaining: Some(60), interval: Some(PACE.window), ..Quota::default() };
-        changing(b, &spaced, |pacing| pacing.observe(now, &quota, 30, PACE));
+        changing(b, &spaced, |pacing| pacing.observe(now, &quota, &(30..=32), PACE));
     });
     group.bench_function("breaker: admit", |b| b.iter(|| black_box(&failing).admit(now)));
     group.bench_function("breaker: the fifth failure", |b| {
@@ -142,8 +142,14 @@ fn parts(criterion: &mut Criterion) {
         fourth.failed(3, T0, rules);
         changing(b, &fourth, |breaker| breaker.failed(4, now, rules));
     });
-    group.bench_function("room: take", |b| {
-        changing(b, &Room::told(now, 60, 5, PACE.window), |room| room.take(now));
+    group.bench_function("room: admit and send", |b| {
+        let mut told = Room::default();
+        told.tell(now, T0, 60, PACE.window, Vec::new());
+        changing(b, &told, |room| {
+            let admitted = room.admit(now);
+            room.send(now);
+            admitted
+        });
     });
     group.finish();
 }
@@ -183,7 +189,7 @@ fn finished(run: &Run, at: EpochMs) -> Signal {
 
 fn told(at: EpochMs) -> Signal {
     let quota = Quota { max: Some(100), remaining: Some(0), interval: Some(PACE.window), ..Quota::default() };
-    Signal::Told { at, quota, ours: 100 }
+    Signal::Told { at, quota, ours: 100..=100 }
 }
 
 fn batch() -> Batch {

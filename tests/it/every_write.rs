@@ -85,8 +85,7 @@ async fn sync_through(deployment: &Deployment, location: &LocationId, trouble: T
         let state = (record.accepted_version == Some(record.version), record.failed_at);
         assert_eq!(state, (true, None), "write {} {}: {}", trouble.write, trouble.what, record.key);
     }
-    let count = writes.lock().unwrap().len();
-    count
+    writes.lock().unwrap().len()
 }
 
 async fn due(deployment: &Deployment, location: &LocationId) -> usize {
