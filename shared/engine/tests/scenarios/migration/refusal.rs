@@ -138,6 +138,8 @@ fn settings_take_effect_while_it_runs_and_bad_ones_are_refused() {
         let began = scene.world.clock.elapsed();
         let (_, report) = scene.migrate().await;
         assert_eq!((report.status, report.opportunities.skipped), (MigrationStatus::Done, 5));
+        let verify = report.verify.unwrap();
+        assert_eq!((verify.checked, verify.ok), (12, 12), "what was left out is not missed");
         assert!(scene.world.clock.elapsed() - began > 3 * MINUTE, "twelve contacts, 20 s apart");
         let (_, effective) = scene.migrator.config().await.unwrap();
         assert_eq!(effective, slow);
