@@ -181,7 +181,7 @@ mod tests {
 
     fn contact(number: u64, email: Option<u64>) -> SourceContact {
         let id = GhlId::new(format!("c{number}")).unwrap_or_else(|_| unreachable!());
-        SourceContact { id, email, phone: None, is_tagged: number % 2 == 0, is_nobody: false }
+        SourceContact { id, email, phone: None, is_tagged: number.is_multiple_of(2), is_nobody: false }
     }
 
     fn forecast_of(survey: &Survey, target: Allowance) -> Forecast {

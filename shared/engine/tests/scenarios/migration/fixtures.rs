@@ -141,10 +141,10 @@ impl Scene {
             first_name: Some(format!("Zoë {n}")),
             last_name: Some("O'Neil-Müller".into()),
             email: Some(format!("Person{n}@Example.test")),
-            phone: (n % 3 == 0).then(|| format!("+1555{n:07}")),
+            phone: n.is_multiple_of(3).then(|| format!("+1555{n:07}")),
             city: Some("São Paulo 🌆".into()),
-            company_name: (n % 4 == 0).then(|| "Roof & Co".into()),
-            assigned_to: (n % 2 == 0).then(|| "u-source".into()),
+            company_name: n.is_multiple_of(4).then(|| "Roof & Co".into()),
+            assigned_to: n.is_multiple_of(2).then(|| "u-source".into()),
             custom_fields: of_contacts.map(|field| value_of(field, n)).collect(),
             ..Contact::default()
         };

@@ -42,7 +42,7 @@ fn a_rollback_goes_on_wherever_it_is_cut_off() {
         let (migration, _) = scene.migrate().await;
         scene.world.ghl.on_call(|seen| {
             let deletes = matches!(seen.call, Call::DeleteContact(_) | Call::DeleteCustomField(_));
-            (deletes && seen.tries == 1).then(|| Fault::NoAnswer { done: true })
+            (deletes && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
         });
         scene.migrator.rollback(&migration.id, None).await.unwrap();
         let dies = |step: u64| (step % 2 == 1).then_some(30 + step * 3);

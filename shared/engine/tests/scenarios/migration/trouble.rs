@@ -45,7 +45,9 @@ fn structure_whose_creation_got_no_answer_is_looked_for_before_it_is_made_again(
             let creates = [CreateCustomField, CreateCustomValue, CreatePipeline, CreateTag];
             let number = tries.fetch_add(1, Ordering::Relaxed);
             match number % 3 {
-                0 if creates.contains(&seen.call.endpoint()) => Some(Fault::NoAnswer { done: number % 2 == 0 }),
+                0 if creates.contains(&seen.call.endpoint()) => {
+                    Some(Fault::NoAnswer { done: number.is_multiple_of(2) })
+                }
                 1 if creates.contains(&seen.call.endpoint()) => Some(Fault::DoneButRefused(502)),
                 _ => None,
             }
