@@ -100,18 +100,20 @@ impl Allowance {
         self.arrivals.busiest
     }
 
-    /// Requests of others that were refused.
-    pub(crate) fn others_refused(&self) -> u64 {
-        self.others.refused
+    /// What others have sent.
+    pub(crate) fn others(&self) -> &Others {
+        &self.others
     }
 }
 
 /// Somebody else, who sends one request in each gap of a window, and does not repeat what was refused.
 #[derive(Debug, Default)]
-struct Others {
+pub(crate) struct Others {
     since: Option<Duration>,
-    sent: u32,
-    refused: u64,
+    /// Requests.
+    pub(crate) sent: u32,
+    /// Of them, those that were refused.
+    pub(crate) refused: u64,
 }
 
 impl Others {
@@ -316,7 +318,7 @@ mod tests {
             for time in (0..5_000).map(|n| ms(1_000 + phase + n)).step_by(5) {
                 prop_assert_eq!(allowance.arrive(time).refused_for, None);
             }
-            prop_assert_eq!(allowance.others_refused(), 0);
+            prop_assert_eq!(allowance.others.refused, 0);
             prop_assert!((254..=255).contains(&allowance.others.sent));
             prop_assert_eq!(allowance.busiest(), 20);
         }
@@ -383,7 +385,7 @@ mod tests {
         }
         // Both of theirs find nothing left in this window.
         let at_the_end = allowance.arrive(ms(1_199));
-        assert_eq!((at_the_end.remaining, allowance.others_refused()), (0, 2));
+        assert_eq!((at_the_end.remaining, allowance.others.refused), (0, 2));
         // In the next one there is only what belongs to it.
         assert_eq!(allowance.arrive(ms(1_200)).remaining, 3);
     }

@@ -69,7 +69,8 @@ impl Meter {
             limit: self.limits.limit,
             window_ms: millis(self.limits.window),
             max_in_any_window: u64::try_from(busiest).unwrap_or(u64::MAX),
-            others_refused: self.locations.values().map(|traffic| traffic.allowance.others_refused()).sum(),
+            others_calls: self.locations.values().map(|traffic| u64::from(traffic.allowance.others().sent)).sum(),
+            others_refused: self.locations.values().map(|traffic| traffic.allowance.others().refused).sum(),
             max_concurrent: self.locations.values().map(|traffic| traffic.max_under_way).max().unwrap_or(0),
             ..self.totals.clone()
         }

@@ -34,7 +34,10 @@ pub struct Stats {
     pub opportunities: u64,
     /// Requests that were refused because a limit was exceeded.
     pub breaches: u64,
-    /// Requests of somebody else that were refused, if there is somebody else. His are in no other count.
+    /// Requests of somebody else, if there is somebody else. His are in no other count.
+    #[serde(default)]
+    pub others_calls: u64,
+    /// Of them, those that were refused.
     #[serde(default)]
     pub others_refused: u64,
     /// Refreshes that issued new tokens.
