@@ -4,12 +4,21 @@ use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use axum::{Json, Router};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_runtime::{ApiAccess, ApiKey};
+use ghl_sync_runtime::{ApiAccess, ApiKey, Webhooks};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::error;
+
+/// Where webhooks are taken in.
+const WEBHOOKS: &str = "/webhooks/ghl";
 
 /// The API, served until this is dropped.
 pub struct ApiServer {
@@ -19,14 +28,23 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves the API over `engine` at `bind`, for whoever shows `key`.
+    /// Serves the API over `engine` at `bind`, for whoever shows `key`; and takes in webhooks, if there is somebody to.
     ///
     /// # Errors
     /// When nothing can listen there.
-    pub async fn start(engine: Engine, key: &NewKey, bind: SocketAddr) -> io::Result<ApiServer> {
+    pub async fn start(
+        engine: Engine,
+        webhooks: Option<Webhooks>,
+        key: &NewKey,
+        bind: SocketAddr,
+    ) -> io::Result<ApiServer> {
         let listener = TcpListener::bind(bind).await?;
         let addr = listener.local_addr()?;
-        let router = api::router(engine, ApiAccess::Keys(vec![key.kept("local")]));
+        let api = api::router(engine, ApiAccess::Keys(vec![key.kept("local")]));
+        let router = match webhooks {
+            Some(webhooks) => api.merge(webhook_router(webhooks)),
+            None => api,
+        };
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             if let Err(serve_error) = axum::serve(listener, router).await {
@@ -42,11 +60,27 @@ impl ApiServer {
         format!("http://{}", self.addr)
     }
 
+    /// Where webhooks go.
+    #[must_use]
+    pub fn webhook_url(&self) -> String {
+        format!("{}{WEBHOOKS}", self.url())
+    }
+
     /// Where a browser finds the dashboard; it knows the key from the URL, and need not ask for it.
     #[must_use]
     pub fn dashboard(&self, key: &NewKey) -> String {
         format!("http://key:{}@{}/dashboard", key.text(), self.addr)
     }
+}
+
+/// What the function behind the webhooks does, on a path of its own. GHL's signature is the key.
+fn webhook_router(webhooks: Webhooks) -> Router {
+    Router::new().route(WEBHOOKS, post(take_in)).with_state(webhooks)
+}
+
+async fn take_in(State(webhooks): State<Webhooks>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+    let webhook::Answer { status, said } = webhook::answer(&webhooks, &headers, &body).await;
+    (status, Json(said))
 }
 
 /// A key that was just made: 32 random bytes, as hex.

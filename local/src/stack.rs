@@ -12,7 +12,7 @@ use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::domain::{Api, LocationId};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
-use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError};
+use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webhooks};
 use serde_json::json;
 
 use crate::api::{ApiServer, NewKey};
@@ -246,12 +246,13 @@ impl Stack {
         self.dynamodb.tables.clone()
     }
 
-    /// Serves the HTTP API at `bind`.
+    /// Serves the HTTP API at `bind`, and takes in webhooks there (`GHL_WEBHOOK_…` of the caller's environment).
     ///
     /// # Errors
     /// When nothing can listen there.
     pub async fn serve_api(&self, bind: SocketAddr) -> Result<ApiServer, StackError> {
-        ApiServer::start(self.engine.clone(), &self.api_key, bind)
+        let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
+        ApiServer::start(self.engine.clone(), Some(webhooks), &self.api_key, bind)
             .await
             .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }

@@ -51,6 +51,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());
     }
     println!("dashboard     {}", api.dashboard(&stack.api_key));
+    println!("webhooks      {}", api.webhook_url());
     let lines = env_lines(&stack, &api);
     print!("{lines}");
     if let Some(file) = &args.env_file {

@@ -58,7 +58,7 @@ impl Caller {
         // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = ApiServer::start(engine, key, anywhere).await.unwrap();
+        let server = ApiServer::start(engine, None, key, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

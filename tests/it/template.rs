@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
 use ghl_sync_engine::counts::Counter;
 use ghl_sync_engine::domain::{Api, Batch, DeadLetter, EpochMs};
-use ghl_sync_engine::usecase::{Event, LetterEnd, Measures};
+use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
 use ghl_sync_runtime::{Config, EmfMeter};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -310,6 +310,10 @@ fn written_metrics() -> BTreeSet<String> {
     let events = works.into_iter().chain([
         Event::NotABatch { message_id: None, error: &no_batch },
         Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: LetterEnd::Parked },
+        Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Stored },
+        Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Duplicate },
+        Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
+        Event::WebhookRefused { status: 429, reason: "not_stored", error: &no_batch },
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let lines = events.filter_map(|event| EmfMeter::new("stack").line(&event, EpochMs(0)));

@@ -20,7 +20,7 @@ use webhook::{Answer, EventError, LARGEST_BODY};
 
 use crate::deployment::{Deployment, LOCATION, context, location, options, vars};
 use crate::intermediary::{self, Act};
-use crate::logs::Log;
+use crate::logs::{Log, Metrics};
 use crate::signing;
 
 /// The app of the sample events.
@@ -69,8 +69,13 @@ fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks 
     receiver(&deployment.stack.vars, changes)
 }
 
-/// A receiver that trusts the test keys and the sample events, in an environment without a queue.
+/// A receiver that trusts the test keys and the sample events.
 pub(crate) fn receiver(environment: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> Webhooks {
+    Webhooks::new(Config::for_webhooks(self::environment(environment, changes)).unwrap(), Arc::new(LogMeter))
+}
+
+/// An environment without a queue, which trusts the test keys and the sample events.
+fn environment(environment: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut environment = environment.clone();
     environment.remove("BATCH_QUEUE_URL");
     environment.extend(vars(&[
@@ -80,7 +85,7 @@ pub(crate) fn receiver(environment: &BTreeMap<String, String>, changes: &[(&str,
         YEARS,
     ]));
     environment.extend(vars(changes));
-    Webhooks::new(Config::for_webhooks(environment).unwrap(), Arc::new(LogMeter))
+    environment
 }
 
 async fn invoke(webhooks: &Webhooks, event: Value) -> (i64, Value) {
@@ -273,6 +278,47 @@ async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
             EventError::Malformed(_) | EventError::Body(_) => assert!(failed.source().is_some(), "{text}"),
         }
     }
+}
+
+/// What `cargo local up` serves.
+#[tokio::test]
+async fn beside_the_local_api_webhooks_are_taken_in_by_the_same_rules() {
+    let mut options = options();
+    options.vars.extend(vars(&[("GHL_WEBHOOK_PUBLIC_KEYS", signing::ED25519_PUBLIC), ("GHL_WEBHOOK_APP_ID", APP)]));
+    let deployment = Deployment::with(options).await;
+    // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let api = deployment.stack.serve_api(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let client = reqwest::Client::new();
+    let post = async |signature: String, body: String| {
+        let request = client.post(api.webhook_url()).header("X-GHL-Signature", signature).body(body);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["result"].as_str().unwrap().to_owned())
+    };
+    let event = contact_event("1", Duration::ZERO, json!({ "firstName": "Ann" })).to_string();
+    let signature = signing::ed25519(event.as_bytes());
+    assert_eq!(post(signature.clone(), event.clone()).await, (200, "stored".to_owned()));
+    assert_eq!(post(signature.clone(), event.clone()).await, (200, "duplicate".to_owned()));
+    assert_eq!(post(signature.clone(), event.replace("Ann", "Eve")).await, (401, "not_genuine".to_owned()));
+    assert_eq!(post(signature, "x".repeat(LARGEST_BODY + 1)).await, (413, "too_large".to_owned()));
+    assert_eq!(client.get(api.webhook_url()).send().await.unwrap().status().as_u16(), 405);
+    assert!(known(&webhooks_with(&deployment, &[]), "c1").await.is_some());
+}
+
+#[tokio::test]
+async fn each_webhook_is_counted_by_what_became_of_it() {
+    let deployment = deployment().await;
+    let metrics = Arc::new(Metrics::default());
+    let config = |changes: &[(&str, &str)]| Config::for_webhooks(environment(&deployment.stack.vars, changes)).unwrap();
+    let webhooks = Webhooks::new(config(&[]), metrics.clone());
+    for (name, ..) in SAMPLES {
+        invoke(&webhooks, sample(name)).await;
+    }
+    let cut_off = Webhooks::new(config(&[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]), metrics.clone());
+    invoke(&cut_off, sample("webhook")).await;
+    let sums = ["Received", "Stored", "Duplicate", "Ignored", "Refused", "NotStored"];
+    let sums = sums.map(|name| metrics.sum(&format!("Webhooks{name}")));
+    assert_eq!(sums, [14, 5, 1, 1, 6, 1]);
 }
 
 #[tokio::test]

@@ -3,16 +3,14 @@
 //! GHL takes 200 as "done, do not send it again". So 200 is only said of what is stored, or of what there is nothing to
 //! store of. 429 is what GHL surely repeats; it is the answer whenever a store does not do its part.
 
-use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::Webhook;
-use ghl_sync_engine::usecase::{ReceiveError, Received};
+use ghl_sync_engine::usecase::{Event, ReceiveError, Received};
 use ghl_sync_ghl::webhook::{SignatureError, Signatures, WebhookError, read};
 use ghl_sync_runtime::Webhooks;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use tracing::{error, warn};
 
 /// The largest body that is read, in bytes: many times what GHL's contacts have.
 pub const LARGEST_BODY: usize = 256 * 1024;
@@ -71,7 +69,7 @@ pub enum Refusal {
 pub async fn answer(webhooks: &Webhooks, headers: &HeaderMap, body: &[u8]) -> Answer {
     match take_in(webhooks, headers, body).await {
         Ok(received) => accepted(received),
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(webhooks, &refusal),
     }
 }
 
@@ -96,15 +94,9 @@ fn accepted(received: Received) -> Answer {
     Answer { status: StatusCode::OK, said: Said { result: received.as_str(), reason, ..Said::default() } }
 }
 
-fn refused(refusal: &Refusal) -> Answer {
+fn refused(webhooks: &Webhooks, refusal: &Refusal) -> Answer {
     let (status, result) = refusal.status();
-    let cause = refusal.source().map(ToString::to_string);
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => {
-            error!(event = "webhook_not_stored", status = status.as_u16(), error = %refusal, cause)
-        }
-        _ => warn!(event = "webhook_refused", status = status.as_u16(), reason = result, error = %refusal, cause),
-    }
+    webhooks.meter.note(&Event::WebhookRefused { status: status.as_u16(), reason: result, error: refusal });
     Answer { status, said: Said { result, detail: Some(refusal.to_string()), field: refusal.field(), reason: None } }
 }
 

@@ -1,12 +1,12 @@
-//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each batch and each tick, which
-//! Lambda hands to CloudWatch. The names are those of the alarms in `template.yaml`.
+//! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each batch, tick and webhook,
+//! which Lambda hands to CloudWatch. The names are those of the alarms in `template.yaml`.
 
 use std::io::Write;
 
 use ghl_sync_engine::counts::{Counter, RecordCount};
 use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::{Clock, Meter};
-use ghl_sync_engine::usecase::{Event, Measures};
+use ghl_sync_engine::usecase::{Event, Measures, Received};
 use serde_json::{Map, Value, json};
 
 use crate::SystemClock;
@@ -47,6 +47,8 @@ impl EmfMeter {
                     Err(_) => line,
                 }
             }
+            Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
+            Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
             Event::Host { to: "down", .. } => Line::default().with("HostDown", "Count", json!(1)),
             _ => return None,
         };
@@ -115,6 +117,27 @@ impl Line {
             Some(location) => line.of_location(location),
             None => line,
         }
+    }
+
+    fn of_webhook(location: Option<&LocationId>, received: Received) -> Line {
+        let result = match received {
+            Received::Stored | Received::Enabled | Received::Stopped => "WebhooksStored",
+            Received::Duplicate | Received::Collapsed => "WebhooksDuplicate",
+            Received::Stale => "WebhooksStale",
+            Received::Ignored(_) => "WebhooksIgnored",
+        };
+        let line = Line::default().with("WebhooksReceived", "Count", json!(1)).with(result, "Count", json!(1));
+        match location {
+            Some(location) => line.of_location(location),
+            None => line,
+        }
+    }
+
+    fn of_refused_webhook(reason: &str) -> Line {
+        let result = if reason == "not_stored" { "WebhooksNotStored" } else { "WebhooksRefused" };
+        let mut line = Line::default().with("WebhooksReceived", "Count", json!(1)).with(result, "Count", json!(1));
+        line.members.insert("reason".to_owned(), json!(reason));
+        line
     }
 
     fn of_location(mut self, location: &LocationId) -> Line {

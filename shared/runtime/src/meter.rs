@@ -100,6 +100,7 @@ fn note_scope(event: &Event<'_>) {
         Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
         Event::Host { api, scope, from, to } => warn!(event = "host", api = api.as_str(), %scope, from, to),
         Event::Webhook { location, event_type, received } => webhook(*location, event_type, *received),
+        Event::WebhookRefused { status, reason, error } => webhook_refused(*status, reason, *error),
         Event::LimitLowered { scope, quota, from, to, window } => {
             warn!(event = "limit_lowered", %scope, quota, from, to, window_ms = ms(*window));
         }
@@ -181,6 +182,15 @@ fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) 
         }
         Received::Enabled | Received::Stopped => warn!(event = "webhook", location, event_type, result),
         _ => debug!(event = "webhook", location, event_type, result),
+    }
+}
+
+/// What a store did not take comes again; what was refused does not.
+fn webhook_refused(status: u16, reason: &str, error: &dyn Error) {
+    let cause = error.source().map(ToString::to_string);
+    match reason {
+        "not_stored" => error!(event = "webhook_not_stored", status, error = %error, cause),
+        _ => warn!(event = "webhook_refused", status, reason, error = %error, cause),
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::Config;
 use crate::start::StartError;
-use crate::{LogMeter, StoredLocations, SystemClock, init_telemetry};
+use crate::{FunctionMeter, StoredLocations, SystemClock, init_telemetry};
 
 /// The receiver of webhooks with the real adapters, and the keys that it trusts.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Webhooks {
     pub keys: Arc<WebhookKeys>,
     /// Takes in what was verified and read.
     pub receiver: WebhookReceiver,
+    /// Hears what becomes of webhooks, also of those that are refused.
+    pub meter: Arc<dyn Meter>,
     /// Requests made to AWS, and what they cost.
     pub usage: Arc<Usage>,
 }
@@ -37,19 +39,20 @@ impl Webhooks {
             installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
             known: Arc::new(DynamoKnownStates::new(dynamodb, records, state, usage.clone())),
             directory: Arc::new(StoredLocations::new(config.locations, settings)),
-            meter,
+            meter: meter.clone(),
         };
         let receiver = WebhookReceiver::new(ports, config.webhooks);
-        Webhooks { keys: Arc::new(config.webhook_keys), receiver, usage }
+        Webhooks { keys: Arc::new(config.webhook_keys), receiver, meter, usage }
     }
 
-    /// The same, from the process's environment, with events as log lines.
+    /// The same, from the process's environment, with events as log lines and metrics.
     ///
     /// # Errors
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Webhooks, StartError> {
         let config = Config::for_webhooks_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
         init_telemetry(config.log_level);
-        Ok(Webhooks::new(config, Arc::new(LogMeter)))
+        let meter = FunctionMeter::new(config.stack_name.clone());
+        Ok(Webhooks::new(config, Arc::new(meter)))
     }
 }

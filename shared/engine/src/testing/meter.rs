@@ -112,6 +112,7 @@ impl Meter for RecordingMeter {
             | Event::Looked { .. }
             | Event::BatchStarted { .. }
             | Event::Ticked { .. }
+            | Event::WebhookRefused { .. }
             | Event::NotABatch { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {

@@ -1,5 +1,6 @@
 //! What happens, told to the meter: one event per call, wait, retry, breaker change, batch and outcome.
 
+use std::error::Error;
 use std::time::Duration;
 
 use super::receive_webhook::Received;
@@ -229,6 +230,15 @@ pub enum Event<'a> {
         event_type: &'a str,
         /// What became of it.
         received: Received,
+    },
+    /// A webhook was not taken in.
+    WebhookRefused {
+        /// The HTTP status of the answer. GHL repeats what got a 429.
+        status: u16,
+        /// Why, in a word: `too_large`, `not_genuine`, `outside_window`, `malformed` or `not_stored`.
+        reason: &'static str,
+        /// Why, in full. Nothing of what the webhook says.
+        error: &'a dyn Error,
     },
     /// GHL has issued new tokens.
     TokensIssued {

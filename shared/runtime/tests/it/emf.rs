@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Batch, EpochMs, LocationId};
+use ghl_sync_engine::domain::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
-use ghl_sync_engine::usecase::{Event, Measures};
+use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
 use ghl_sync_runtime::EmfMeter;
 use serde_json::Value;
 
@@ -94,6 +94,51 @@ fn a_message_that_is_no_batch_is_told_and_a_put_without_trouble_is_not() {
     assert_eq!((&document["NotABatch"], &document["Stack"]), (&1.into(), &"shop".into()));
     let put = Event::Measured { work: "put", location: None, measures: &Measures::default() };
     assert_eq!(EmfMeter::new("shop").line(&put, NOW), None);
+}
+
+#[test]
+fn every_webhook_is_counted_once_by_what_became_of_it() {
+    let location = LocationId::new("loc").unwrap();
+    let taken = |received| Event::Webhook { location: Some(&location), event_type: "ContactUpdate", received };
+    let error = ghl_sync_engine::ports::PortError::new("known.replace", "slow down");
+    let refused = |status, reason| Event::WebhookRefused { status, reason, error: &error };
+    let cases = [
+        (taken(Received::Stored), "WebhooksStored"),
+        (taken(Received::Enabled), "WebhooksStored"),
+        (taken(Received::Stopped), "WebhooksStored"),
+        (taken(Received::Duplicate), "WebhooksDuplicate"),
+        (taken(Received::Collapsed), "WebhooksDuplicate"),
+        (taken(Received::Stale), "WebhooksStale"),
+        (taken(Received::Ignored(NotForUs::UnknownType)), "WebhooksIgnored"),
+        (refused(401, "not_genuine"), "WebhooksRefused"),
+        (refused(429, "not_stored"), "WebhooksNotStored"),
+    ];
+    for (event, result) in cases {
+        let document = valid(&EmfMeter::new("shop").line(&event, NOW).unwrap());
+        let metrics = document["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        let names: Vec<&str> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["WebhooksReceived", result]);
+        assert_eq!((&document["WebhooksReceived"], &document[result]), (&1.into(), &1.into()), "{result}");
+        if let Event::WebhookRefused { reason, .. } = event {
+            assert_eq!(document["reason"], reason);
+        }
+    }
+}
+
+#[test]
+fn a_dead_letter_is_counted_when_it_is_done_with_and_a_host_each_time_it_is_found_down() {
+    let letter = DeadLetter { id: "m".to_owned(), body: "{".to_owned(), sent_at: None, receives: None, source: None };
+    let counted = |end| {
+        let event = Event::DeadLetter { letter: &letter, message: Err("not_json"), age: None, end };
+        EmfMeter::new("shop").line(&event, NOW).map(|line| valid(&line)["DeadLetters"].clone())
+    };
+    assert_eq!((counted(LetterEnd::Parked), counted(LetterEnd::Stays)), (Some(1.into()), None));
+    let scope = ScopeId::from(LocationId::new("loc").unwrap());
+    let counted = |to| {
+        let event = Event::Host { api: Api::V2, scope: &scope, from: "probing", to };
+        EmfMeter::new("shop").line(&event, NOW).map(|line| valid(&line)["HostDown"].clone())
+    };
+    assert_eq!((counted("down"), counted("up")), (Some(1.into()), None));
 }
 
 fn contact(n: usize) -> ghl_sync_engine::domain::PutRecord {

@@ -123,6 +123,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         webhook(Received::Stored),
         webhook(Received::Stopped),
         webhook(Received::Ignored(NotForUs::UnknownType)),
+        Event::WebhookRefused { status: 401, reason: "not_genuine", error: &failure },
+        Event::WebhookRefused { status: 429, reason: "not_stored", error: &failure },
         Event::LimitLowered { scope, quota: "burst", from: 100, to: 40, window: SECOND },
         Event::Operated { location, scope, action: "pause" },
         settled(RecordResult::Failed(ErrorCode::Rejected), None),
