@@ -194,9 +194,14 @@ mod tests {
         let survey = Survey { source_contacts, ..Survey::default() };
         let forecast = forecast_of(&survey, ALLOWANCE);
         assert_eq!((forecast.creates, forecast.updates, forecast.conflicts), (150, 0, 0));
-        assert_eq!((forecast.target_calls, forecast.source_calls), (150 + 75 + 2 + 1, 2 * (2 + 1)));
-        assert_eq!((forecast.seconds, forecast.daily_share_percent), (24, 22.8));
-        assert_eq!(forecast.finish_at, EpochMs(24_000));
+        assert_eq!((forecast.target_calls, forecast.source_calls), (150 + 2 + 1, 2 * (2 + 1)));
+        assert_eq!((forecast.seconds, forecast.daily_share_percent), (17, 15.3));
+        assert_eq!(forecast.finish_at, EpochMs(17_000));
+        // Where one meets another, tags go by calls of their own.
+        let there = ExistingContact { id: survey.source_contacts[0].id.clone(), email: Some(0), phone: None };
+        let forecast = forecast_of(&Survey { target_contacts: vec![there], ..survey }, ALLOWANCE);
+        assert_eq!((forecast.creates, forecast.updates), (149, 1));
+        assert_eq!(forecast.target_calls, 150 + 75 + 2 + 1);
     }
 
     #[test]

@@ -129,6 +129,6 @@ fn a_forecast_says_how_many_calls_it_will_be() {
         let expected = forecast.calls as f64;
         let actual = report.ghl.calls as f64;
         // What was needed for the forecast itself comes on top.
-        assert!(actual >= expected && actual < expected * 1.06, "{actual} calls, {expected} were expected");
+        assert!(actual >= expected && actual < expected * 1.1, "{actual} calls, {expected} were expected");
     });
 }
