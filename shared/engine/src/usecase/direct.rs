@@ -6,7 +6,7 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::permits::{For, Permits, Retry};
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, Failure, LocationId};
+use crate::domain::{Answer, Call, EpochMs, Failure, LocationId};
 use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
@@ -36,6 +36,8 @@ pub(super) struct DirectCalls<'e> {
     engine: &'e Engine,
     run: Run,
     permits: Permits<'e>,
+    /// Every call has ended by then.
+    deadline: EpochMs,
 }
 
 impl Engine {
@@ -66,12 +68,12 @@ impl Engine {
         session.slow_down(percent);
         let sessions = (session, fleet);
         let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, sessions, VecDeque::new());
-        Ok(DirectCalls { engine: self, run, permits })
+        Ok(DirectCalls { engine: self, run, permits, deadline: invocation.deadline })
     }
 }
 
 impl DirectCalls<'_> {
-    /// Makes `call`, with retries as long as the wait for them is short.
+    /// Makes `call`, with retries as long as the wait for them is short, and leaves them time before the deadline.
     pub(super) async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
         let backoff = &self.engine.config.backoff;
         let mut attempt = 0;
@@ -95,8 +97,11 @@ impl DirectCalls<'_> {
                 }
                 _ => None,
             };
+            let in_time = |wait: &WaitUntil| {
+                called.at.until(wait.at) <= backoff.max && wait.at + self.engine.config.request_timeout <= self.deadline
+            };
             match wait {
-                Some(wait) if attempt < backoff.max_retries && called.at.until(wait.at) <= backoff.max => {
+                Some(wait) if attempt < backoff.max_retries && in_time(&wait) => {
                     self.permits.note_retry(&Retry { endpoint: call.endpoint(), attempt: attempt + 1, wait }, None);
                     self.permits.sleep_until(wait, wanted).await;
                 }

@@ -17,7 +17,7 @@ use crate::domain::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
     Record, RemoteContact, RemoteContent, Resolution,
 };
-use crate::policy::{Precedence, SOON, has_quota_to_spare, resolve};
+use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, resolve};
 use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
@@ -26,8 +26,10 @@ const PAGE: u32 = 100;
 const AT_ONCE: usize = 8;
 /// A location that was never read is read from so far back.
 const FIRST_LOOK: Duration = Duration::from_secs(24 * 3600);
-/// What is kept of the function's time to end in.
+/// No record is begun in the last of the function's time.
 const TIME_TO_FINISH: Duration = Duration::from_secs(20);
+/// And every call has ended so long before its end.
+const TIME_TO_WRITE: Duration = Duration::from_secs(3);
 /// Messages that ask many locations to reconcile arrive over so long a time for each.
 const SPREAD_EACH: Duration = Duration::from_secs(2);
 /// And over so long a time at most.
@@ -117,6 +119,7 @@ impl Engine {
         let mut report = ReconcileReport::default();
         report.ended = match engine.read_changes(location, invocation, &mut report).await {
             Ok(ended) => ended,
+            Err(DirectError::Wait(wait)) if wait.reason == WaitReason::Deadline => ReconcileEnd::OutOfTime,
             Err(DirectError::Wait(_)) => ReconcileEnd::Busy,
             Err(DirectError::NotEnabled(_)) => ReconcileEnd::NotEnabled,
             // The call has its own line in the log.
@@ -144,8 +147,9 @@ impl Engine {
         let Some(kick) = self.spare_quota(&settings).await? else {
             return Ok(ReconcileEnd::Busy);
         };
-        let calls = self.direct_calls(location, invocation).await?;
         let last_start = invocation.deadline - TIME_TO_FINISH;
+        let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
+        let calls = self.direct_calls(location, &invocation).await?;
         let reading = Reading { engine: self, location, settings: &settings, calls: &calls, last_start };
         let read = reading.pages(kick, report).await;
         let closed = calls.close().await;

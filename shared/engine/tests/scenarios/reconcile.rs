@@ -310,6 +310,23 @@ fn a_reading_that_failed_halfway_is_done_again_and_nothing_is_doubled() {
 }
 
 #[test]
+fn a_ghl_that_is_down_ends_the_reading_within_the_function_s_time() {
+    for fault in [Fault::status(503), Fault::NoAnswer { done: false }, Fault::Unreachable] {
+        block_on_paused(async move {
+            let world = synced(1, Conflict::Ours).await;
+            let always = fault.clone();
+            world.ghl.on_call(move |_| Some(always.clone()));
+            let began = world.clock.now();
+            assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Failed, "{fault:?}");
+            let took = world.clock.now().since(began);
+            assert!(took < MINUTE - SECOND, "{fault:?}: {took:?}");
+            world.ghl.heal();
+            assert_eq!(reconcile(&world).await.ended, ReconcileEnd::CaughtUp);
+        });
+    }
+}
+
+#[test]
 fn a_record_that_was_put_again_meanwhile_is_left_to_its_put() {
     block_on_paused(async {
         let world = synced(1, Conflict::Theirs).await;
