@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
+use ghl_sync_engine::domain::{LocationId, Priority, PutRecord, RecordId, RecordKey};
 use ghl_sync_engine::ports::Loaded;
+use ghl_sync_local::import::ImportedContact;
 use ghl_sync_local::stack::Stack;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ const SCHEDULE: Duration = Duration::from_secs(5);
 /// How often we look whether all is done.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Puts all people into the outbox.
+/// Puts all people into the outbox, as rows of a contact list.
 pub(crate) async fn put(stack: &Stack, people: &[Person]) -> Result<(), Failure> {
     stack.engine.put(&records(people)?).await?;
     Ok(())
@@ -26,13 +27,8 @@ pub(crate) async fn put(stack: &Stack, people: &[Person]) -> Result<(), Failure>
 fn records(people: &[Person]) -> Result<Vec<PutRecord>, Failure> {
     let location = LocationId::new(LOCATION)?;
     let record = |person: &Person| {
-        Ok(PutRecord {
-            location_id: location.clone(),
-            id: RecordId::new(&person.id)?,
-            payload: Payload::Contact(person.contact()),
-            priority: Priority::Normal,
-            ghl_id: None,
-        })
+        let contact = ImportedContact { row: 0, id: RecordId::new(&person.id)?, contact: person.contact() };
+        Ok(contact.into_put(location.clone(), Priority::Normal))
     };
     people.iter().map(record).collect()
 }
