@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn the_document_tells_the_costs_of_what_was_measured() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+        let report = std::fs::read_to_string(format!("{docs}/bench.json")).unwrap();
+        let document = std::fs::read_to_string(format!("{docs}/COST.md")).unwrap();
+        let tables = Costs::of(&serde_json::from_str(&report).unwrap()).to_string();
+        for table in tables.split("\n\n") {
+            assert!(document.contains(table.trim_end()), "not in docs/COST.md:\n{table}");
+        }
+    }
+
+    #[test]
     fn sweeps_cost_as_much_as_there_are_locations() {
         let Costs { fixed, .. } = Costs::of(&report());
         assert_is(fixed.location, 2_880.0 * 3.5 * 0.125 / 1e6);

@@ -27,6 +27,7 @@ pub(crate) struct Effort {
     /// Of the processor.
     pub(crate) cpu_ms: f64,
     /// Of all processors, by the whole process: what DynamoDB and SQS took here is in it.
+    #[serde(default)]
     pub(crate) process_cpu_ms: f64,
     pub(crate) allocations: u64,
     pub(crate) allocated_bytes: u64,

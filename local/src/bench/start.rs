@@ -16,17 +16,19 @@ use tokio::sync::Notify;
 use crate::Failure;
 use crate::stack::LOOPBACK;
 
-const FUNCTIONS: [&str; 4] = ["api", "consumer", "scheduler", "webhook"];
+const FUNCTIONS: [&str; 5] = ["api", "consumer", "redrive", "scheduler", "webhook"];
 /// A function that has not asked for an event by then will not.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What Lambda and the template give a function at least.
-const ENVIRONMENT: [(&str, &str); 14] = [
+const ENVIRONMENT: [(&str, &str); 16] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "key"),
     ("AWS_SECRET_ACCESS_KEY", "secret"),
     ("RECORDS_TABLE", "records"),
     ("STATE_TABLE", "state"),
     ("BATCH_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/batches"),
+    ("DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters"),
+    ("PARKING_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/parked"),
     ("API_AUTH", "iam"),
     ("GHL_TOKEN", "token"),
     ("LOG_LEVEL", "off"),
