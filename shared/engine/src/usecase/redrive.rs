@@ -62,8 +62,8 @@ impl From<FannedOut> for LetterEnd {
 }
 
 impl Engine {
-    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is none of ours.
-    /// What became of each letter, in their order. Those that [stay](LetterEnd::Stays) must come again.
+    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is none of
+    /// ours. What became of each letter, in their order. Those that [stay](LetterEnd::Stays) must come again.
     pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<LetterEnd> {
         let (engine, tally) = self.tallied();
         let mut woken = BTreeMap::new();
