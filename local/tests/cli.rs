@@ -153,7 +153,8 @@ fn the_sample_list_is_synced_within_its_budgets() {
 
     let (all, calls) = (all as f64, calls as f64);
     assert!(number(&report, "/dynamodb/sync/write_requests") <= 1.2 * all, "{report}");
-    assert!(number(&report, "/dynamodb/sync/write_units") <= 3.0 * all, "{report}");
+    // The item, the due index, and once in a record's life the index of GHL's ids.
+    assert!(number(&report, "/dynamodb/sync/write_units") <= 3.5 * all, "{report}");
     assert!(number(&report, "/dynamodb/sync/gate_writes") <= 0.1 * calls, "{report}");
     assert!(number(&report, "/dynamodb/sync/read_requests") <= all, "{report}");
     assert!(number(&report, "/dynamodb/sync/read_units") > 0.0);

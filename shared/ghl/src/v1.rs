@@ -200,11 +200,12 @@ mod tests {
     #[test]
     fn every_call_is_the_request_that_the_mirrored_documentation_says() {
         let contact = r#"{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customField":{"cf1":"42","contact.colours":["a","b"]},"dateOfBirth":"1990-09-25","dnd":true,"email":"ann+x@example.com","firstName":"Ann","lastName":"Lee","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#;
+        let tagged = contact.replace(r#""state":"BW","#, r#""state":"BW","tags":["vip"],"#);
         let cases = [
-            (Call::UpsertContact(samples::v1_contact()), format!("POST /v1/contacts/\n{contact}")),
+            (Call::UpsertContact(samples::v1_contact()), format!("POST /v1/contacts/\n{tagged}")),
             (
                 Call::CreateContact(samples::named_contact()),
-                "POST /v1/contacts/\n{\"companyName\":\"Acme\",\"firstName\":\"Ann\"}".to_owned(),
+                "POST /v1/contacts/\n{\"companyName\":\"Acme\",\"firstName\":\"Ann\",\"tags\":[\"vip\"]}".to_owned(),
             ),
             (
                 Call::UpdateContact { id: samples::id("c1"), contact: samples::v1_contact() },

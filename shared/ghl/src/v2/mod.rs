@@ -225,7 +225,7 @@ mod tests {
             (
                 Call::CreateContact(samples::named_contact()),
                 r#"POST /contacts/
-{"companyName":"Acme","firstName":"Ann","locationId":"loc1"}"#,
+{"companyName":"Acme","firstName":"Ann","locationId":"loc1","tags":["vip"]}"#,
             ),
             (
                 Call::UpdateContact { id: samples::id("c1"), contact: samples::full_contact() },
