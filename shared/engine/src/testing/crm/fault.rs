@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{Call, Cause, Contact, Endpoint, EpochMs, LocationId, PageCursor, Quota, RetryAfter};
 
-/// A call as the rules of [`SimulatedGhl::on_call`] see it.
+/// A call as the rules of [`SimulatedGhl::on_call`](super::SimulatedGhl::on_call) see it.
 #[derive(Debug)]
 pub struct Seen<'a> {
     /// Its number among all calls, from 1.
