@@ -25,7 +25,7 @@ const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
 const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
-const MAX_DEATHS: u32 = 5;
+const MAX_DEATHS: usize = 5;
 /// The last error of a record that may have killed its invocation.
 const DIED: &str = "the invocation that was sending this record died";
 
@@ -153,7 +153,7 @@ impl Engine {
     async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
         let now = self.ports.clock.now();
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
-        if has_killed(record) && record.attempts >= MAX_DEATHS {
+        if deaths(record) >= MAX_DEATHS {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
             let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
             return Some(RecordEnd { error: Some(error), ..end });
@@ -313,6 +313,11 @@ impl Engine {
         self.port_failed(record.location_id.clone(), error);
         without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
     }
+}
+
+/// How many of the last errors of `record` were deaths of its invocation: other failures do not make it a suspect.
+fn deaths(record: &Record) -> usize {
+    record.errors().iter().filter(|error| error.code == ErrorCode::Internal && error.message == DIED).count()
 }
 
 /// Whether its last try ended with its invocation's death.
