@@ -317,12 +317,16 @@ impl Engine {
 
 /// How many of the last errors of `record` were deaths of its invocation: other failures do not make it a suspect.
 fn deaths(record: &Record) -> usize {
-    record.errors().iter().filter(|error| error.code == ErrorCode::Internal && error.message == DIED).count()
+    record.errors().iter().filter(|error| is_death(error)).count()
 }
 
 /// Whether its last try ended with its invocation's death.
 fn has_killed(record: &Record) -> bool {
-    record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal && error.message == DIED)
+    record.last_error.as_ref().is_some_and(is_death)
+}
+
+fn is_death(error: &LastError) -> bool {
+    error.code == ErrorCode::Internal && error.message == DIED
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {
