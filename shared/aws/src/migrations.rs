@@ -32,8 +32,6 @@ const CONFIG_KEY: &str = "migration-config";
 const LISTED: &str = "migration";
 /// The shard of the look index that migrations are in: beyond those of the gates, which so do not see them.
 const LOOK_SHARD: u8 = state::LOOK_SHARDS;
-/// Keys listed by one query, at most.
-const LIST_PAGE: u32 = 1000;
 /// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
 const BATCH: u32 = 100;
 
@@ -70,37 +68,10 @@ impl DynamoMigrationStore {
         })
     }
 
-    /// The items of `keys` that exist, in no order.
-    async fn items(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
-        let mut items = Vec::new();
-        let mut wanted = keys;
-        while !wanted.is_empty() {
-            let got = self.table.batch_get(purpose, wanted).await?;
-            items.extend(got.items);
-            wanted = got.left_over;
-        }
-        Ok(items)
-    }
-
     /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
     async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
-        let (mut ids, mut start) = (Vec::new(), None);
-        loop {
-            let query = IndexQuery {
-                index: state::LOCATIONS_INDEX,
-                condition: "#listed = :listed",
-                values: HashMap::from([(":listed".to_owned(), text(LISTED))]),
-                projection: None,
-                limit: LIST_PAGE,
-                start,
-            };
-            let page = self.table.query(Purpose::MigrationList, query).await?;
-            ids.extend(page.items.iter().filter_map(id_in));
-            start = page.end;
-            if start.is_none() {
-                return Ok(ids);
-            }
-        }
+        let items = self.table.listed(Purpose::MigrationList, LISTED).await?;
+        Ok(items.iter().filter_map(id_in).collect())
     }
 }
 
@@ -167,7 +138,7 @@ impl MigrationStore for DynamoMigrationStore {
         while from < end {
             let to = end.min(from.saturating_add(BATCH));
             let keys = (from..to).map(|page| key_of(page_key(id, kind, page))).collect();
-            let items = self.items(Purpose::MigrationPages, keys).await?;
+            let items = self.table.get_all(Purpose::MigrationPages, keys).await?;
             let read = items.iter().map(|item| read_json(Fields(item), migration::PAGE)).collect::<Result<Vec<_>, _>>();
             let read: Vec<MigrationPage> =
                 read.map_err(|damage| PortError::new(Purpose::MigrationPages.as_str(), damage))?;
@@ -206,7 +177,7 @@ impl MigrationStore for DynamoMigrationStore {
         let mut migrations = Vec::new();
         for ids in newest.chunks(BATCH as usize) {
             let keys = ids.iter().map(|id| key_of(migration_key(id))).collect();
-            for item in self.items(Purpose::MigrationList, keys).await? {
+            for item in self.table.get_all(Purpose::MigrationList, keys).await? {
                 let read = read_json::<Migration>(Fields(&item), migration::MIGRATION);
                 migrations.push(read.map_err(|damage| PortError::new(Purpose::MigrationList.as_str(), damage))?);
             }

@@ -9,7 +9,7 @@ use ghl_sync_engine::ports::{PortError, SettingsWritten};
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
-use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::table::{Item, Table, Updated};
 use crate::tables::state;
 use crate::usage::{Purpose, Usage};
 
@@ -17,8 +17,6 @@ use crate::usage::{Purpose, Usage};
 const PREFIX: &str = "location#";
 /// The partition of the index of locations.
 const LISTED: &str = "location";
-/// Locations listed by one query, at most.
-const PAGE: u32 = 1000;
 
 /// The settings in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -86,27 +84,10 @@ impl DynamoSettings {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn list(&self) -> Result<Vec<LocationId>, PortError> {
-        let mut locations = Vec::new();
-        let mut start = None;
-        loop {
-            let query = IndexQuery {
-                index: state::LOCATIONS_INDEX,
-                condition: "#listed = :listed",
-                values: HashMap::from([(":listed".to_owned(), text(LISTED))]),
-                projection: None,
-                limit: PAGE,
-                start,
-            };
-            let page = self.table.query(Purpose::SettingsList, query).await?;
-            // One whose key is no location's was put there by hand, and is passed over.
-            locations.extend(page.items.iter().filter_map(|entry| {
-                Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse::<LocationId>().ok()
-            }));
-            start = page.end;
-            if start.is_none() {
-                return Ok(locations);
-            }
-        }
+        let items = self.table.listed(Purpose::SettingsList, LISTED).await?;
+        // One whose key is no location's was put there by hand, and is passed over.
+        let location = |item| Fields(item).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse::<LocationId>().ok();
+        Ok(items.iter().filter_map(location).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -11,8 +12,16 @@ use aws_sdk_dynamodb::types::{
 };
 use ghl_sync_engine::ports::{PortError, Tallied};
 
-use crate::expression::{Update, names_in};
+use crate::expression::{Update, names_in, text};
+use crate::tables::state;
 use crate::usage::{Purpose, Usage};
+
+/// How often the keys that DynamoDB did not get to are asked for again.
+const RETRIES: u32 = 5;
+/// The pause before that, doubled each time: 1.55 s in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Keys listed by one query, at most.
+const LIST_PAGE: u32 = 1000;
 
 /// An item, or the key of one.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -157,6 +166,46 @@ impl Table {
         let items = output.responses.and_then(|mut tables| tables.remove(&self.name));
         let left_over = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
         Ok(Got { items: items.unwrap_or_default(), left_over: left_over.map(|keys| keys.keys).unwrap_or_default() })
+    }
+
+    /// The same, all of those that exist: what DynamoDB did not get to is asked for again.
+    pub(crate) async fn get_all(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::with_capacity(keys.len());
+        let mut wanted = keys;
+        for retry in 0..=RETRIES {
+            let got = self.batch_get(purpose, wanted).await?;
+            items.extend(got.items);
+            if got.left_over.is_empty() {
+                return Ok(items);
+            }
+            wanted = got.left_over;
+            if retry < RETRIES {
+                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(retry)).await;
+            }
+        }
+        let left = wanted.len();
+        Err(PortError::new(purpose.as_str(), format!("DynamoDB left {left} keys unread, {RETRIES} retries included")))
+    }
+
+    /// All that the table lists as `listed`, by key (eventually consistent).
+    pub(crate) async fn listed(&self, purpose: Purpose, listed: &str) -> Result<Vec<Item>, PortError> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let query = IndexQuery {
+                index: state::LOCATIONS_INDEX,
+                condition: "#listed = :listed",
+                values: HashMap::from([(":listed".to_owned(), text(listed))]),
+                projection: None,
+                limit: LIST_PAGE,
+                start,
+            };
+            let page = self.query(purpose, query).await?;
+            items.extend(page.items);
+            start = page.end;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
     }
 
     /// One page of an index (eventually consistent).

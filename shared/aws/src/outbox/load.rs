@@ -1,7 +1,6 @@
 //! Reading records by their keys.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use ghl_sync_engine::domain::{LocationId, RecordKey};
 use ghl_sync_engine::ports::{Loaded, PortError};
@@ -14,10 +13,6 @@ use crate::usage::Purpose;
 
 /// Most keys that DynamoDB takes in one batch.
 const BATCH: usize = 100;
-/// How often the keys that DynamoDB did not get to are asked for again.
-const RETRIES: u32 = 5;
-/// The pause before that, doubled each time: 1.55 s in all.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The records of `keys`, in that order, each once; unknown ones are left out.
 pub(super) async fn records(
@@ -46,25 +41,9 @@ pub(super) async fn item_if_damaged(
 
 /// The items of at most 100 different keys, by their sort key.
 async fn fetch(table: &Table, location: &LocationId, keys: &[&RecordKey]) -> Result<Vec<(String, Item)>, PortError> {
-    let mut items = Vec::with_capacity(keys.len());
-    let mut wanted: Vec<Item> = keys.iter().map(|key| key_of(location, key)).collect();
-    for retry in 0..=RETRIES {
-        let got = table.batch_get(Purpose::OutboxLoad, wanted).await?;
-        items.extend(
-            got.items.into_iter().filter_map(|item| Some((Fields(&item).text(record::RECORD).ok()?.to_owned(), item))),
-        );
-        if got.left_over.is_empty() {
-            return Ok(items);
-        }
-        wanted = got.left_over;
-        if retry < RETRIES {
-            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(retry)).await;
-        }
-    }
-    Err(PortError::new(
-        Purpose::OutboxLoad.as_str(),
-        format!("DynamoDB left {} keys unread, {RETRIES} retries included", wanted.len()),
-    ))
+    let wanted = keys.iter().map(|key| key_of(location, key)).collect();
+    let items = table.get_all(Purpose::OutboxLoad, wanted).await?.into_iter();
+    Ok(items.filter_map(|item| Some((Fields(&item).text(record::RECORD).ok()?.to_owned(), item))).collect())
 }
 
 fn loaded(location: &LocationId, key: &RecordKey, found: &Item) -> Loaded {

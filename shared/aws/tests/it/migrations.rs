@@ -3,9 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::{AwsConfig, DynamoMigrationStore, Purpose};
 use ghl_sync_engine::domain::{
-    AuditEntry, CallCount, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId,
-    MigrationOverlay, MigrationPage, MigrationStage, MigrationStatus, PageContent, PageKind, Part, PartReport,
-    Reverted, Transfer, Transferred, VerifyState, Walk,
+    AuditEntry, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay,
+    MigrationPage, MigrationRequest, PageContent, PageKind, Part, Transferred,
 };
 use ghl_sync_engine::ports::{
     GateStore, MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
@@ -192,48 +191,12 @@ fn journal(number: u32, id: Option<&str>) -> MigrationPage {
 }
 
 fn migration(name: &str, at: u64) -> Migration {
-    let at = EpochMs(at);
-    Migration {
-        id: id(name),
+    let request = MigrationRequest {
         source: location("s"),
         target: location("t"),
-        dry_run: false,
         auto_approve: true,
-        approved: false,
         settings: MigrationOverlay::default(),
         overrides: MappingOverrides::default(),
-        status: MigrationStatus::Running,
-        stage: MigrationStage::Connect,
-        reason: None,
-        round: 0,
-        generation: 1,
-        lease: None,
-        look_at: None,
-        created_at: at,
-        updated_at: at,
-        stage_since: at,
-        finished_at: None,
-        source_account: None,
-        target_account: None,
-        source_structure: 0,
-        target_structure: 0,
-        mapping: 0,
-        target_contacts: Walk::default(),
-        target_deals: Walk::default(),
-        source_contacts: Walk::default(),
-        source_deals: Walk::default(),
-        summary: None,
-        forecast: None,
-        journal: 0,
-        parts: [PartReport::default(); 6],
-        contacts: Transfer::default(),
-        opportunities: Transfer::default(),
-        verify: VerifyState::default(),
-        reverted: Reverted::default(),
-        calls_before: CallCount::default(),
-        calls: CallCount::default(),
-        trouble: 0,
-        errors: 0,
-        audit: Vec::new(),
-    }
+    };
+    Migration::new(id(name), request, false, EpochMs(at))
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationStage, MigrationStatus,
-    PartReport, Progress, ReportVerify, RolledBack,
+    CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationRequest, MigrationStage,
+    MigrationStatus, PartReport, Progress, ReportVerify, RolledBack,
 };
 use crate::domain::{Api, EpochMs, Holder, LocationId, MigrationId, PageCursor, RemoteLocation};
 
@@ -115,6 +115,57 @@ pub struct Migration {
     pub errors: u64,
     /// What people did, the oldest first; the last 50 entries.
     pub audit: Vec<AuditEntry>,
+}
+
+impl Migration {
+    /// What `request` asks for at `now`, with nothing done yet.
+    #[must_use]
+    pub fn new(id: MigrationId, request: MigrationRequest, dry_run: bool, now: EpochMs) -> Migration {
+        let MigrationRequest { source, target, auto_approve, settings, overrides } = request;
+        Migration {
+            id,
+            source,
+            target,
+            dry_run,
+            auto_approve,
+            approved: false,
+            settings,
+            overrides,
+            status: MigrationStatus::Running,
+            stage: MigrationStage::Connect,
+            reason: None,
+            round: 0,
+            generation: 1,
+            lease: None,
+            look_at: None,
+            created_at: now,
+            updated_at: now,
+            stage_since: now,
+            finished_at: None,
+            source_account: None,
+            target_account: None,
+            source_structure: 0,
+            target_structure: 0,
+            mapping: 0,
+            target_contacts: Walk::default(),
+            target_deals: Walk::default(),
+            source_contacts: Walk::default(),
+            source_deals: Walk::default(),
+            summary: None,
+            forecast: None,
+            journal: 0,
+            parts: [PartReport::default(); 6],
+            contacts: Transfer::default(),
+            opportunities: Transfer::default(),
+            verify: VerifyState::default(),
+            reverted: Reverted::default(),
+            calls_before: CallCount::default(),
+            calls: CallCount::default(),
+            trouble: 0,
+            errors: 0,
+            audit: Vec::new(),
+        }
+    }
 }
 
 /// Somebody makes a step.

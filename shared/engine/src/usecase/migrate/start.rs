@@ -5,10 +5,7 @@ use std::time::Duration;
 use super::Migrator;
 use super::commands::{LATE, audit};
 use super::step::calls_of_both;
-use crate::domain::{
-    CallCount, InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStage, MigrationStatus,
-    PartReport, Reverted, SettingsError, Transfer, VerifyState, Walk,
-};
+use crate::domain::{InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStatus, SettingsError};
 use crate::ports::{PortError, TargetClaim};
 
 /// Why a migration was not started. Nothing was written to GHL.
@@ -119,49 +116,7 @@ impl Migrator {
     fn new_migration(&self, request: MigrationRequest, dry_run: bool) -> Result<Migration, InvalidId> {
         let now = self.ports().clock.now();
         let chance = (self.ports().dice.roll() * f64::from(u32::MAX)) as u32;
-        let MigrationRequest { source, target, auto_approve, settings, overrides } = request;
-        Ok(Migration {
-            id: MigrationId::new(format!("mig-{:x}-{chance:08x}", now.0))?,
-            source,
-            target,
-            dry_run,
-            auto_approve,
-            approved: false,
-            settings,
-            overrides,
-            status: MigrationStatus::Running,
-            stage: MigrationStage::Connect,
-            reason: None,
-            round: 0,
-            generation: 1,
-            lease: None,
-            look_at: None,
-            created_at: now,
-            updated_at: now,
-            stage_since: now,
-            finished_at: None,
-            source_account: None,
-            target_account: None,
-            source_structure: 0,
-            target_structure: 0,
-            mapping: 0,
-            target_contacts: Walk::default(),
-            target_deals: Walk::default(),
-            source_contacts: Walk::default(),
-            source_deals: Walk::default(),
-            summary: None,
-            forecast: None,
-            journal: 0,
-            parts: [PartReport::default(); 6],
-            contacts: Transfer::default(),
-            opportunities: Transfer::default(),
-            verify: VerifyState::default(),
-            reverted: Reverted::default(),
-            calls_before: CallCount::default(),
-            calls: CallCount::default(),
-            trouble: 0,
-            errors: 0,
-            audit: Vec::new(),
-        })
+        let id = MigrationId::new(format!("mig-{:x}-{chance:08x}", now.0))?;
+        Ok(Migration::new(id, request, dry_run, now))
     }
 }
