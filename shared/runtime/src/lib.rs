@@ -18,7 +18,7 @@ mod trace;
 mod webhooks;
 
 pub use clock::SystemClock;
-pub use config::{ApiAccess, ApiKey, Config, ConfigError, Fault};
+pub use config::{ApiAccess, ApiKey, Config, ConfigError, Fault, MigrationConfig};
 pub use dice::FastDice;
 pub use directory::StoredLocations;
 pub use emf::{EmfMeter, FunctionMeter};

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_aws::{
-    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoKnownStates, DynamoOutbox,
-    DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters, Usage,
+    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoKnownStates,
+    DynamoMigrationStore, DynamoOutbox, DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters,
+    SqsMigrationQueue, Usage,
 };
 use ghl_sync_engine::ports::Meter;
-use ghl_sync_engine::usecase::{AccessTokens, Engine, Ports, TokenPorts};
+use ghl_sync_engine::usecase::{AccessTokens, Engine, Migrator, Ports, TokenPorts};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -27,6 +28,8 @@ use crate::{FastDice, FunctionMeter, StoredLocations, SystemClock, causes, init_
 pub struct Runtime {
     /// The engine.
     pub engine: Engine,
+    /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
+    pub migrator: Option<Migrator>,
     /// Requests made to AWS, and what they cost.
     pub usage: Arc<Usage>,
     /// Who may use the HTTP API, in a function that has one.
@@ -68,6 +71,8 @@ impl Runtime {
         let known =
             DynamoKnownStates::new(dynamodb.clone(), config.records_table.clone(), state.clone(), usage.clone());
         let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
+        let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone(), usage.clone());
+        let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url, usage.clone()));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             dice: Arc::new(FastDice),
@@ -83,7 +88,12 @@ impl Runtime {
             dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues, usage.clone())),
             meter,
         };
-        Ok(Runtime { engine: Engine::new(ports, config.engine), usage, api_access: config.api_access })
+        let engine = Engine::new(ports, config.engine);
+        let migrator = steps.map(|steps| {
+            let steps = Arc::new(steps.traced(trace::current));
+            Migrator::new(engine.clone(), Arc::new(migrations), steps, config.migration.overlay)
+        });
+        Ok(Runtime { engine, migrator, usage, api_access: config.api_access })
     }
 
     /// The same, from the process's environment, with events as log lines and metrics.
@@ -110,18 +120,30 @@ impl Runtime {
         Runtime::start(config)
     }
 
+    /// The same, for the function of migrations, which must know the queue of their steps.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_migrations_from_env() -> Result<Migrator, StartError> {
+        let config = Config::for_migrations_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
+        Runtime::start(config)?.migrator.ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
+    }
+
     /// The same, for the HTTP API, and who may use it.
     ///
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_api_from_env() -> Result<(Runtime, ApiAccess), StartError> {
         let runtime = Runtime::from_env()?;
-        let access = runtime.api_access.clone().ok_or_else(|| {
-            let problem = "is missing; expected key, with API_KEYS, or iam".to_owned();
-            ConfigError { faults: vec![Fault { name: "API_AUTH".to_owned(), problem }] }
-        })?;
+        let access = runtime.api_access.clone();
+        let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
         Ok((runtime, access))
     }
+}
+
+fn missing(name: &str, problem: &str) -> StartError {
+    let fault = Fault { name: name.to_owned(), problem: problem.to_owned() };
+    StartError::Config(ConfigError { faults: vec![fault] })
 }
 
 /// The `main` of every function with an engine: starts, then hands each event to `handle` until Lambda ends the process.

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "api",
     "consumer",
     "ghl_sync_aws",
@@ -17,6 +17,7 @@ const OURS: [&str; 10] = [
     "ghl_sync_local",
     "ghl_sync_runtime",
     "redrive",
+    "migrator",
     "scheduler",
     "webhook",
 ];

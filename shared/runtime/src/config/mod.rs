@@ -2,6 +2,7 @@
 //! replaced by a default.
 
 mod api;
+mod migration;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use ghl_sync_ghl::webhook::WebhookKeys;
 use tracing::level_filters::LevelFilter;
 
 pub use self::api::{ApiAccess, ApiKey};
+pub use self::migration::MigrationConfig;
 use self::variables::Variables;
 use crate::locations::{Location, Locations};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub webhooks: WebhookRules,
     /// The keys that may have signed them.
     pub webhook_keys: WebhookKeys,
+    /// What is said of migrations.
+    pub migration: MigrationConfig,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
     pub stack_name: String,
 }
@@ -133,6 +137,26 @@ impl Config {
         vars.finish().map(|()| config)
     }
 
+    /// Reads the process's environment for the function of migrations, which needs their queue.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub fn for_migrations_from_env() -> Result<Config, ConfigError> {
+        Config::for_migrations(std::env::vars().collect())
+    }
+
+    /// Reads `vars` as if they were the environment of the function of migrations.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_migrations(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut vars = Variables::new(vars);
+        let config = Config::read(&mut vars);
+        vars.required("MIGRATION_QUEUE_URL");
+        vars.finish().map(|()| config)
+    }
+
     /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
     #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
     pub(crate) fn runtime_api() -> Option<String> {
@@ -204,6 +228,7 @@ impl Config {
             ),
             webhooks: webhooks(vars),
             webhook_keys: webhook_keys(vars),
+            migration: MigrationConfig::read(vars),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{ConfigError, Fault};
 
 /// Names that start so are ours: one that nobody asks for is a spelling mistake.
-const OUR_PREFIX: &str = "GHL_";
+const OUR_PREFIXES: [&str; 2] = ["GHL_", "MIGRATION_"];
 
 /// The variables, and what was found to be wrong with them.
 pub(super) struct Variables {
@@ -80,6 +80,16 @@ impl Variables {
         Duration::from_millis(self.number(name, default, range))
     }
 
+    /// A number of seconds, not less than 0 and not more than `most`; `None` if it is absent.
+    pub(super) fn seconds(&mut self, name: &'static str, most: f64) -> Option<f64> {
+        let text = self.text(name)?;
+        let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=most).contains(seconds));
+        if seconds.is_none() {
+            self.fault(name, format!("is `{text}`; expected a number of seconds from 0 to {most}"));
+        }
+        seconds
+    }
+
     pub(super) fn boolean(&mut self, name: &'static str, default: bool) -> bool {
         self.choice(name, default, &[("true", true), ("false", false)])
     }
@@ -125,8 +135,8 @@ impl Variables {
 
     /// All faults, with the variables that look like ours and are not.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
-        let unknown =
-            self.vars.keys().filter(|name| name.starts_with(OUR_PREFIX) && !self.asked.contains(name.as_str()));
+        let is_ours = |name: &str| OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let unknown = self.vars.keys().filter(|name| is_ours(name) && !self.asked.contains(name.as_str()));
         let unknown: Vec<Fault> = unknown
             .map(|name| Fault { name: name.clone(), problem: "is not a variable of ghl-sync".to_owned() })
             .collect();

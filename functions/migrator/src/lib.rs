@@ -1,0 +1,100 @@
+//! The migrations' function: a message of its queue is one step of a migration.
+//!
+//! A step that was made, or that is somebody else's, is done with: what is left to do stands in the migration's state.
+//! Only a message that is none of a migration, or a state that cannot be read or written, is reported as failed. On its
+//! schedule it goes on with migrations that stand still, because their message was lost or their invocation died.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
+use ghl_sync_engine::domain::{EpochMs, Holder, MigrationMessage, MigrationMessageError};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::usecase::{Invocation, Migrator};
+use ghl_sync_runtime::{NotFromSqs, sqs_messages};
+use lambda_runtime::{Context, LambdaEvent};
+use serde::Serialize;
+use serde_json::Value;
+use tracing::{Instrument, error, info_span};
+
+/// Why an event could not be handled at all. SQS brings its messages again.
+#[derive(Debug, thiserror::Error)]
+pub enum MigratorError {
+    /// The event is neither from SQS nor from the schedule.
+    #[error("{0}; by the schedule {{\"migrations\": \"revive\"}}")]
+    Event(NotFromSqs),
+    /// A message cannot be reported as failed.
+    #[error("a message that is no step of a migration has no messageId")]
+    NoMessageId(#[source] StepError),
+    /// The migrations that stand still cannot be told.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Why a message comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// It is no step of a migration.
+    #[error(transparent)]
+    Message(#[from] MigrationMessageError),
+    /// A store or a queue failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// What whoever invoked it is told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To the queue: which messages must come again.
+    Messages(SqsBatchResponse),
+    /// To the schedule: how many migrations were sent a message.
+    Revived {
+        /// So many.
+        revived: u32,
+    },
+}
+
+/// Makes the steps of an SQS event, or goes on with migrations that stand still.
+///
+/// # Errors
+/// When the event is neither.
+pub async fn handle(migrator: &Migrator, event: LambdaEvent<Value>) -> Result<Answer, MigratorError> {
+    let LambdaEvent { payload, context } = event;
+    let span = info_span!("migrator", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
+    let handled = async {
+        if payload.get("migrations").and_then(Value::as_str) == Some("revive") {
+            return Ok(Answer::Revived { revived: migrator.revive().await? });
+        }
+        let messages = sqs_messages(payload).map_err(MigratorError::Event)?;
+        steps(migrator, messages, &context).await.map(Answer::Messages)
+    };
+    handled.instrument(span).await
+}
+
+async fn steps(
+    migrator: &Migrator,
+    messages: Vec<SqsMessage>,
+    context: &Context,
+) -> Result<SqsBatchResponse, MigratorError> {
+    let made = messages.iter().enumerate().map(|(index, message)| step(migrator, message, index, context));
+    let mut response = SqsBatchResponse::default();
+    for (message, made) in messages.iter().zip(futures::future::join_all(made).await) {
+        let Err(step_error) = made else {
+            continue;
+        };
+        let id = message.message_id.as_deref().filter(|id| !id.is_empty());
+        error!(event = "migration_step_failed", message_id = id, error = ghl_sync_runtime::causes(&step_error));
+        // An empty identifier would fail the whole event.
+        match id {
+            Some(id) => response.add_failure(id),
+            None => return Err(MigratorError::NoMessageId(step_error)),
+        }
+    }
+    Ok(response)
+}
+
+async fn step(migrator: &Migrator, message: &SqsMessage, index: usize, context: &Context) -> Result<(), StepError> {
+    let message = MigrationMessage::from_json(message.body.as_deref().unwrap_or_default())?;
+    let invocation =
+        Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
+    migrator.step(&message, &invocation).await?;
+    Ok(())
+}
