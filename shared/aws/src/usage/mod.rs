@@ -1,0 +1,198 @@
+//! What the adapters asked of AWS, and what DynamoDB charged for it.
+
+mod purpose;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+pub use purpose::{Access, Purpose, Store};
+
+/// Running counts, shared by the adapters of a process.
+///
+/// Requests are counted as they go out, each attempt of the SDK's retries included. Capacity units are those that
+/// DynamoDB reported: it reports none for a request whose condition did not hold, though it charges for it.
+#[derive(Debug)]
+pub struct Usage {
+    counters: [Counter; Purpose::ALL.len()],
+}
+
+// The standard library has defaults for arrays of up to 32 only.
+impl Default for Usage {
+    fn default() -> Self {
+        Usage { counters: std::array::from_fn(|_| Counter::default()) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counter {
+    requests: AtomicU64,
+    /// Thousandths of a capacity unit: reads are charged in halves.
+    milli_units: AtomicU64,
+}
+
+impl Usage {
+    /// Counts from zero.
+    #[must_use]
+    pub fn new() -> Arc<Usage> {
+        Arc::default()
+    }
+
+    /// The counts as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            counts: Purpose::ALL.map(|purpose| {
+                let counter = self.counter(purpose);
+                Count {
+                    requests: counter.requests.load(Ordering::Relaxed),
+                    milli_units: counter.milli_units.load(Ordering::Relaxed),
+                }
+            }),
+        }
+    }
+
+    /// Goes into a request, and counts each of its attempts.
+    pub(crate) fn attempts(self: &Arc<Self>, purpose: Purpose) -> impl Intercept + use<> {
+        CountAttempts { usage: Arc::clone(self), purpose }
+    }
+
+    /// Adds what DynamoDB reported as consumed.
+    pub(crate) fn add_units(&self, purpose: Purpose, units: f64) {
+        self.counter(purpose).milli_units.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
+    }
+
+    fn counter(&self, purpose: Purpose) -> &Counter {
+        &self.counters[purpose as usize]
+    }
+}
+
+#[derive(Debug)]
+struct CountAttempts {
+    usage: Arc<Usage>,
+    purpose: Purpose,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for CountAttempts {
+    fn name(&self) -> &'static str {
+        "CountAttempts"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.usage.counter(self.purpose).requests.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Counts at one moment, or between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    counts: [Count; Purpose::ALL.len()],
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Snapshot { counts: std::array::from_fn(|_| Count::default()) }
+    }
+}
+
+/// Requests and their capacity units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Requests that went out.
+    pub requests: u64,
+    milli_units: u64,
+}
+
+impl Count {
+    /// Read or write capacity units, indexes included; zero for a queue.
+    #[must_use]
+    pub fn units(self) -> f64 {
+        self.milli_units as f64 / 1000.0
+    }
+}
+
+impl Snapshot {
+    /// What was used between `earlier` and this.
+    #[must_use]
+    pub fn since(&self, earlier: &Snapshot) -> Snapshot {
+        Snapshot {
+            counts: Purpose::ALL.map(|purpose| {
+                let (now, then) = (self.of(purpose), earlier.of(purpose));
+                Count {
+                    requests: now.requests.saturating_sub(then.requests),
+                    milli_units: now.milli_units.saturating_sub(then.milli_units),
+                }
+            }),
+        }
+    }
+
+    /// What was used for one purpose.
+    #[must_use]
+    pub fn of(&self, purpose: Purpose) -> Count {
+        self.counts[purpose as usize]
+    }
+
+    /// What was used for all purposes that `pick` picks.
+    #[must_use]
+    pub fn total(&self, pick: impl Fn(Purpose) -> bool) -> Count {
+        Purpose::ALL.into_iter().filter(|purpose| pick(*purpose)).map(|purpose| self.of(purpose)).fold(
+            Count::default(),
+            |sum, count| Count {
+                requests: sum.requests + count.requests,
+                milli_units: sum.milli_units + count.milli_units,
+            },
+        )
+    }
+
+    /// DynamoDB requests that read, and the read units that they consumed.
+    #[must_use]
+    pub fn reads(&self) -> Count {
+        self.total(|purpose| purpose.store() != Store::Queue && purpose.access() == Access::Read)
+    }
+
+    /// DynamoDB requests that write, and the write units that they consumed, indexes included.
+    #[must_use]
+    pub fn writes(&self) -> Count {
+        self.total(|purpose| purpose.store() != Store::Queue && purpose.access() == Access::Write)
+    }
+
+    /// Writes to gates, and the write units that they consumed.
+    #[must_use]
+    pub fn gate_writes(&self) -> Count {
+        self.total(|purpose| matches!(purpose, Purpose::GateReplace | Purpose::GateKick))
+    }
+
+    /// Messages sent.
+    #[must_use]
+    pub fn sends(&self) -> u64 {
+        self.of(Purpose::QueueSend).requests
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_purpose_has_a_counter_of_its_own() {
+        let usage = Usage::new();
+        for purpose in Purpose::ALL {
+            let before = usage.snapshot();
+            usage.add_units(purpose, 1.5);
+            let used = usage.snapshot().since(&before);
+            assert_eq!((used.of(purpose).units(), used.total(|_| true).units()), (1.5, 1.5), "{purpose:?}");
+        }
+    }
+}

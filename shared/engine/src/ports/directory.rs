@@ -1,0 +1,70 @@
+//! The locations and their settings.
+
+use async_trait::async_trait;
+
+use super::PortError;
+use crate::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
+
+/// Settings of locations: what an operator has set, over what the environment says.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The settings of one location; `None` if it is not known. They may be some seconds old.
+    async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
+
+    /// The locations that share a scope.
+    async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError>;
+
+    /// All locations that are known: those named in the environment and those that were ever registered, enabled or
+    /// not.
+    async fn locations(&self) -> Result<Vec<LocationId>, PortError>;
+
+    /// The scopes of all of these.
+    async fn scopes(&self) -> Result<Vec<ScopeId>, PortError>;
+
+    /// Makes `location` known, for [`Directory::locations`]. Done before its first record is put; after that it costs
+    /// nothing.
+    async fn register(&self, location: &LocationId) -> Result<(), PortError>;
+
+    /// The settings as they are now (strongly consistent); `None` if the location is not known.
+    async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError>;
+
+    /// Stores `overlay` in place of what was set before, if the stored revision is still `rev` (0: nothing was set
+    /// yet), and makes the location known.
+    async fn store(
+        &self,
+        location: &LocationId,
+        rev: u64,
+        overlay: &SettingsOverlay,
+    ) -> Result<SettingsWritten, PortError>;
+}
+
+/// The settings of a location, and what of them an operator has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSettings {
+    /// Advances with every change; 0 when nothing was ever set.
+    pub rev: u64,
+    /// What an operator has set.
+    pub overlay: SettingsOverlay,
+    /// What the environment says.
+    pub base: LocationSettings,
+}
+
+impl StoredSettings {
+    /// What holds: the overlay over the base.
+    #[must_use]
+    pub fn effective(&self) -> LocationSettings {
+        self.overlay.over(self.base.clone())
+    }
+}
+
+/// What [`Directory::store`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsWritten {
+    /// They are stored, with this revision.
+    Written {
+        /// The new revision.
+        rev: u64,
+    },
+    /// Somebody else wrote first.
+    Conflict,
+}

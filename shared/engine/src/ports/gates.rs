@@ -1,0 +1,98 @@
+//! The gates, and what all locations of an API host know together: items that are compared and advanced.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::PortError;
+use crate::domain::{Api, EpochMs, ScopeId};
+use crate::policy::{Fleet, Gate};
+
+/// The gates, one item a scope, each write compared and advanced.
+#[async_trait]
+pub trait GateStore: Send + Sync {
+    /// The gate as it is now (strongly consistent).
+    async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError>;
+
+    /// Stores `gate` if the stored revision is still `rev`. The time to look at the gate next is
+    /// [`Gate::look_at`].
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError>;
+
+    /// Says that records were put: `kick + 1`, look at the gate now. Returns the put's number.
+    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
+
+    /// Scopes whose time to look at has come, at most `limit`. Eventually consistent.
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError>;
+}
+
+/// A gate as it is stored.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GateEntry {
+    /// Advances with every write; 0 is a gate that does not exist yet.
+    pub rev: u64,
+    /// Advances with every put into one of the scope's locations.
+    pub kick: u64,
+    /// When the last put was.
+    pub kicked_at: Option<EpochMs>,
+    /// The gate.
+    pub gate: Gate,
+}
+
+impl GateEntry {
+    /// When the last put was, if the due index may still hide something of it.
+    #[must_use]
+    pub fn hidden_since(&self, now: EpochMs, index_lag: Duration) -> Option<EpochMs> {
+        let unseen = self.kick > self.gate.seen_kick();
+        self.kicked_at.filter(|put_at| unseen && *put_at + index_lag > now)
+    }
+
+    /// The number of the last put, if all of it must be in the due index by now.
+    #[must_use]
+    pub fn indexed_kick(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
+        self.kicked_at.is_none_or(|put_at| put_at + index_lag <= now).then_some(self.kick)
+    }
+}
+
+/// What [`GateStore::replace`] did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replaced {
+    /// The gate is stored, with this `rev`.
+    Written {
+        /// The new revision.
+        rev: u64,
+    },
+    /// Somebody else wrote first; this is what stands there now.
+    Conflict(Box<GateEntry>),
+}
+
+/// What all locations of an API host know together: one item a host, read once a batch, written only when something
+/// goes wrong and when that is over.
+#[async_trait]
+pub trait FleetStore: Send + Sync {
+    /// What is known. Eventually consistent.
+    async fn load(&self, api: Api) -> Result<FleetEntry, PortError>;
+
+    /// Stores `fleet` if the stored revision is still `rev`.
+    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError>;
+}
+
+/// What the locations of one API host know together, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FleetEntry {
+    /// Advances with every write; 0 is one that does not exist yet.
+    pub rev: u64,
+    /// What they know.
+    pub fleet: Fleet,
+}
+
+/// What [`FleetStore::replace`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FleetReplaced {
+    /// It is stored, with this `rev`.
+    Written {
+        /// The new revision.
+        rev: u64,
+    },
+    /// Somebody else wrote first; this is what stands there now.
+    Conflict(Box<FleetEntry>),
+}

@@ -1,0 +1,104 @@
+//! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
+//! the module `testing` (a feature) in memory.
+
+mod directory;
+mod gates;
+mod known;
+mod migration;
+mod outbox;
+mod queue;
+mod tokens;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::counts::{Counted, Counts};
+use crate::domain::{Call, EpochMs, LocationId, Reply};
+
+pub use crate::usecase::Event;
+pub use directory::{Directory, SettingsWritten, StoredSettings};
+pub use gates::{FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore, Replaced};
+pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
+pub use migration::{
+    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
+};
+pub use outbox::{Backlog, Due, FailedPage, Loaded, Outbox, Put, Settled, Tallied};
+pub use queue::{BatchQueue, DeadLetters, LetterQueue, MAX_DELAY, Receipt, TakenLetter};
+pub use tokens::{IssuedTokens, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore};
+
+/// A boxed error of an adapter.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store or a queue did not do what was asked; it may have done it all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} failed")]
+pub struct PortError {
+    /// What was tried.
+    pub action: &'static str,
+    /// Why it failed.
+    #[source]
+    pub source: BoxError,
+}
+
+impl PortError {
+    /// `action` failed because of `source`.
+    pub fn new(action: &'static str, source: impl Into<BoxError>) -> Self {
+        PortError { action, source: source.into() }
+    }
+}
+
+/// The time, and waiting for it.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> EpochMs;
+
+    /// Returns when `time` has come.
+    async fn sleep_until(&self, time: EpochMs);
+}
+
+/// A source of randomness.
+pub trait Dice: Send + Sync {
+    /// A number in `0.0..1.0`.
+    fn roll(&self) -> f64;
+}
+
+/// GHL, one request at a time. Implementations neither retry nor follow redirects: a permit is a request.
+#[async_trait]
+pub trait Crm: Send + Sync {
+    /// Does `call` for `location`; gives up after `timeout`, connecting included.
+    async fn call(&self, location: &LocationId, call: &Call, timeout: Duration) -> Reply;
+
+    /// The request that `call` would be, as text for a dry run: method, path and body, without credentials.
+    async fn preview(&self, location: &LocationId, call: &Call) -> String;
+}
+
+/// Sums of what happened, for people and programs to look at, and the time of the last tick. Nothing depends on them:
+/// one that is lost is no harm.
+#[async_trait]
+pub trait Counters: Send + Sync {
+    /// Adds `counts` to those of `location`, now; `allowed` is how many calls its pace allows in a minute.
+    async fn add(
+        &self,
+        location: &LocationId,
+        now: EpochMs,
+        counts: &Counts,
+        allowed: Option<u64>,
+    ) -> Result<(), PortError>;
+
+    /// The counters of `location`.
+    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError>;
+
+    /// Takes note of a tick.
+    async fn ticked(&self, now: EpochMs) -> Result<(), PortError>;
+
+    /// When the last tick was, if there was one.
+    async fn last_tick(&self) -> Result<Option<EpochMs>, PortError>;
+}
+
+/// Where events are counted and logged. Must not block.
+pub trait Meter: Send + Sync {
+    /// Takes note of `event`.
+    fn note(&self, event: &Event<'_>);
+}

@@ -1,0 +1,131 @@
+//! The records, and when they are due.
+
+use async_trait::async_trait;
+
+use super::PortError;
+use crate::domain::{
+    EpochMs, FailedCursor, GhlId, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, Resolution,
+};
+
+/// The records, and when they are due.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Stores `record` as due now. Content equal to what GHL last accepted, of a record that is not due, is a no-op.
+    async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError>;
+
+    /// The `limit` records of `location` and `priority` that are due first, soonest first, those due later included.
+    /// Eventually consistent: it may lag some seconds behind `put` and `settle`.
+    async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError>;
+
+    /// The records of these keys as they are now (strongly consistent); unknown keys are left out. A record that
+    /// cannot be read is [`Loaded::Damaged`].
+    async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError>;
+
+    /// Writes how it ended with `record`. What GHL told is always recorded; the record's due time changes only if it
+    /// has not been put again since it was loaded.
+    async fn settle(&self, record: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError>;
+
+    /// Takes a damaged record out of the due index, as failed, with `reason`.
+    async fn quarantine(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        reason: &str,
+        now: EpochMs,
+    ) -> Result<(), PortError>;
+
+    /// How many records of `location` and `priority` are due, now or later, counted up to `cap`. Eventually consistent.
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError>;
+
+    /// How many records of `location` stand as failed, counted up to `cap`. Eventually consistent.
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError>;
+
+    /// Up to `limit` records of `location` that stand as failed, the oldest failure first, from `after` on. Eventually
+    /// consistent.
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError>;
+
+    /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
+    /// whether it did.
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
+    /// The records of `location` that GHL knows by this id: one, or more if GHL took several for the same contact.
+    /// Eventually consistent.
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError>;
+
+    /// Writes down what reconciling has decided about `record`, if it still is due, or not due, in this version.
+    /// Returns whether it did.
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError>;
+}
+
+/// A number that was counted up to a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tallied {
+    /// So many were seen.
+    pub count: u64,
+    /// There are more.
+    pub capped: bool,
+}
+
+/// How much is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many records.
+    pub tallied: Tallied,
+    /// When the first of them is due.
+    pub oldest_at: Option<EpochMs>,
+}
+
+/// Some of the failed records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FailedPage {
+    /// Which, the oldest failure first.
+    pub keys: Vec<RecordKey>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<FailedCursor>,
+}
+
+/// What [`Outbox::put`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Stored, and due.
+    Stored,
+    /// GHL has this content already.
+    Unchanged,
+}
+
+/// An entry of the due index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Which record.
+    pub key: RecordKey,
+    /// When.
+    pub due_at: EpochMs,
+}
+
+/// What [`Outbox::load`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Loaded {
+    /// A record.
+    Record(Box<Record>),
+    /// An item that is not a readable record.
+    Damaged {
+        /// Its key.
+        key: RecordKey,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What [`Outbox::settle`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// All of it.
+    Done,
+    /// The record was put again meanwhile, and stays due.
+    ChangedMeanwhile,
+}
