@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Migrator;
+use super::step::LATE;
 use crate::domain::{
     AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationStage,
     MigrationStatus, SettingsError,
@@ -11,8 +12,6 @@ use crate::ports::{MigrationEntry, MigrationWritten, PortError, StoredMigrationC
 
 /// Entries of an audit that are kept.
 const AUDIT: usize = 50;
-/// A migration whose first message got lost is looked at after this.
-pub(super) const LATE: Duration = Duration::from_secs(60);
 
 /// Why a command was not followed.
 #[derive(Debug, thiserror::Error)]

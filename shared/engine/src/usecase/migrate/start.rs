@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Migrator;
-use super::commands::{LATE, audit};
-use super::step::calls_of_both;
+use super::commands::audit;
+use super::step::{LATE, calls_of_both};
 use crate::domain::{InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStatus, SettingsError};
 use crate::ports::{PortError, TargetClaim};
 

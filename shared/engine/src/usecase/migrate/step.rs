@@ -17,7 +17,7 @@ use crate::usecase::{DirectError, Engine, Event, Invocation};
 /// A step ends so long before its invocation: time to write down how far it came.
 const SPARE: Duration = Duration::from_secs(3);
 /// A message that is so late is lost: it is sent again.
-const LATE: Duration = Duration::from_secs(60);
+pub(super) const LATE: Duration = Duration::from_secs(60);
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
