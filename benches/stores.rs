@@ -71,8 +71,11 @@ fn record_items(criterion: &mut Criterion) {
     let mut loaded = runtime.block_on(loading.load(&location, &keys)).unwrap();
     assert_eq!(loaded.len(), BATCH_SIZE);
     let Some(Loaded::Record(record)) = loaded.pop() else { return };
-    let outcome =
-        Outcome::Accepted { ghl_id: GhlId::new("ocQHyuzHvysMo5N5VsXc").unwrap(), hash: record.payload.hash() };
+    let outcome = Outcome::Accepted {
+        ghl_id: GhlId::new("ocQHyuzHvysMo5N5VsXc").unwrap(),
+        hash: record.payload.hash(),
+        made: true,
+    };
 
     let mut group = criterion.benchmark_group("record items");
     group.bench_function("due: 50 entries", |b| {

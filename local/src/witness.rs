@@ -97,7 +97,7 @@ impl Crm for Witness {
                 (Err(_), Some(429)) => notes.status_429 += 1,
                 (Err(_), _) => notes.status_other += 1,
             }
-            if let (Some(identity), Ok(Answer::ContactWritten { id })) = (identity(call), &reply.answer) {
+            if let (Some(identity), Ok(Answer::ContactWritten { id, .. })) = (identity(call), &reply.answer) {
                 notes.ids.entry(identity).or_default().insert(id.clone());
             }
         });

@@ -57,6 +57,8 @@ pub mod record {
     pub const SUPERSEDED_AT: &str = "superseded_at";
     /// `true` where its producer said that GHL has nothing of it.
     pub const IS_NEW: &str = "is_new";
+    /// True if GHL said that it was created for this record; absent otherwise.
+    pub const MADE: &str = "made";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.

@@ -163,7 +163,7 @@ async fn a_v2_call_is_one_request_with_token_and_version() {
     let server = Server::start(vec![vec![answer("200 OK", "x-ratelimit-remaining: 42\r\n", CONTACT)]]).await;
     let reply = call(&client_at(&server.url, Api::V2), &upsert()).await;
 
-    assert_eq!(reply.answer, Ok(Answer::ContactWritten { id: GhlId::new("c9").unwrap() }));
+    assert_eq!(reply.answer, Ok(Answer::ContactWritten { id: GhlId::new("c9").unwrap(), made: true }));
     assert_eq!((reply.status, reply.quota.remaining), (Some(200), Some(42)));
     let [request] = &server.requests()[..] else { panic!() };
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

@@ -34,8 +34,13 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         overruled: fields.optional_parsed(record::OVERRULED)?,
         superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
-        is_new: matches!(item.get(record::IS_NEW), Some(AttributeValue::Bool(true))),
+        is_new: is_true(item, record::IS_NEW),
+        made: is_true(item, record::MADE),
     })
+}
+
+fn is_true(item: &Item, name: &str) -> bool {
+    matches!(item.get(name), Some(AttributeValue::Bool(true)))
 }
 
 /// What went wrong last, as it is stored.

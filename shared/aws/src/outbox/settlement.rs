@@ -18,7 +18,8 @@ const EXISTS: &str = "attribute_exists(#location_id)";
 pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     match outcome {
-        Outcome::Accepted { ghl_id, hash } => accept(update, sent.version, ghl_id, *hash, now)
+        Outcome::Accepted { ghl_id, hash, made } => accept(update, sent.version, ghl_id, *hash, now)
+            .set_known(record::MADE, made.then_some(AttributeValue::Bool(true)))
             .set(record::ATTEMPTS, number(0))
             .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
             .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
@@ -61,8 +62,9 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
 /// An acceptance that comes after a newer one says nothing new, and is refused.
 pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Update> {
     match outcome {
-        Outcome::Accepted { ghl_id, hash } => Some(
+        Outcome::Accepted { ghl_id, hash, made } => Some(
             accept(Update::new().only_if(EXISTS), sent.version, ghl_id, *hash, now)
+                .set_known(record::MADE, made.then_some(AttributeValue::Bool(true)))
                 .only_if("attribute_not_exists(#accepted_version) OR #accepted_version < :accepted_version"),
         ),
         Outcome::Failed { ghl_id, .. } => learn(ghl_id.as_ref(), None),

@@ -154,7 +154,7 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
 }
 
 pub(crate) fn accepted(put: &PutRecord, id: &str) -> Outcome {
-    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash() }
+    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), made: true }
 }
 
 pub(crate) fn failed(ghl_id: Option<GhlId>) -> Outcome {

@@ -23,6 +23,19 @@ async fn an_accepted_record_leaves_the_due_index_and_keeps_what_ghl_told() {
 }
 
 #[tokio::test]
+async fn that_ghl_created_it_for_this_record_is_remembered_and_an_update_does_not_change_it() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let mut record = tables.put_and_load(&put, 1).await;
+    for (made, remembered) in [(false, false), (true, true), (false, true)] {
+        let accepted = Outcome::Accepted { ghl_id: ghl_id("G1"), hash: put.payload.hash(), made };
+        tables.outbox.settle(&record, &accepted, EpochMs(4)).await.unwrap();
+        record = tables.record(&put.key()).await;
+        assert_eq!(record.made, remembered);
+    }
+}
+
+#[tokio::test]
 async fn an_acceptance_may_be_written_twice() {
     let tables = Tables::new().await;
     let put = contact("a", "Ada");

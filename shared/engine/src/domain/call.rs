@@ -219,6 +219,8 @@ pub enum Answer {
     ContactWritten {
         /// GHL's id of it.
         id: GhlId,
+        /// Whether this call created it, as far as GHL tells.
+        made: bool,
     },
     /// The tags were added.
     TagsAdded,

@@ -96,6 +96,8 @@ pub enum Outcome {
         ghl_id: GhlId,
         /// Hash of the content that was sent.
         hash: ContentHash,
+        /// GHL says that it was created for this record.
+        made: bool,
     },
     /// It failed for good: it leaves the due index, and can be replayed.
     Failed {

@@ -146,6 +146,8 @@ pub struct Record {
     pub superseded_at: Option<EpochMs>,
     /// Its producer has looked, and GHL had nothing of it when it was put first.
     pub is_new: bool,
+    /// GHL said that it was created for this record. Where that answer got lost, nobody knows.
+    pub made: bool,
 }
 
 impl Record {

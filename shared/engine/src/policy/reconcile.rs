@@ -93,6 +93,7 @@ mod tests {
             overruled: None,
             superseded_at: None,
             is_new: false,
+            made: false,
             payload,
         }
     }

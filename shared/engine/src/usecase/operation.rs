@@ -30,6 +30,8 @@ pub(super) struct Operation {
     step: Step,
     /// Opportunities of the same contact and pipeline under other names: not to be touched.
     others: Vec<GhlId>,
+    /// GHL says that it was created by one of these calls.
+    made: bool,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -84,8 +86,14 @@ impl Operation {
             presence,
             step,
             others: Vec::new(),
+            made: false,
             diverted: false,
         }
+    }
+
+    /// Whether GHL says that it was created by one of these calls.
+    pub(super) fn made(&self) -> bool {
+        self.made
     }
 
     /// GHL's id of it, once known.
@@ -148,7 +156,8 @@ impl Operation {
     /// Takes the answer to the last call.
     pub(super) fn advance(&mut self, answer: Answer) {
         match (&self.payload, answer) {
-            (Payload::Contact(contact), Answer::ContactWritten { id }) => {
+            (Payload::Contact(contact), Answer::ContactWritten { id, made }) => {
+                self.made |= made;
                 let updated = self.step == Step::Write && self.ghl_id.is_some();
                 let has_tags = contact.tags.is_empty() || self.takes_tags_along();
                 self.ghl_id.get_or_insert(id);
@@ -168,6 +177,7 @@ impl Operation {
                 self.step = Step::Write;
             }
             (Payload::Opportunity(_), Answer::OpportunityWritten { id }) => {
+                self.made |= self.ghl_id.is_none();
                 self.ghl_id.get_or_insert(id);
                 self.step = Step::Done;
             }
@@ -200,7 +210,7 @@ impl Operation {
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown() },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded,
-            (Payload::Contact(_), _) => Answer::ContactWritten { id: GhlId::unknown() },
+            (Payload::Contact(_), _) => Answer::ContactWritten { id: GhlId::unknown(), made: false },
         };
         self.advance(answer);
     }
@@ -269,7 +279,7 @@ mod tests {
                     Answer::OpportunityWritten { id: id("o1") }
                 }
                 Endpoint::AddTags => Answer::TagsAdded,
-                _ => Answer::ContactWritten { id: id("c1") },
+                _ => Answer::ContactWritten { id: id("c1"), made: false },
             });
             assert!(endpoints.len() < 10, "{endpoints:?}");
         }

@@ -50,7 +50,10 @@ impl RecordSync<'_, '_> {
     /// Writes the outcome down.
     pub(super) async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
         let outcome = match (ended, progress.operation.ghl_id()) {
-            (Ended::Accepted, Some(id)) => Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash() },
+            (Ended::Accepted, Some(id)) => {
+                let made = progress.operation.made();
+                Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), made }
+            }
             // Without an id there was no call: the record lacks what it takes.
             (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),
             (Ended::Outcome(outcome), _) => outcome,

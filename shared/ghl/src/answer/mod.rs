@@ -34,10 +34,16 @@ pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread
         Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
     };
     match call {
-        Call::UpsertContact(_) | Call::CreateContact(_) => {
-            Ok(Answer::ContactWritten { id: written(api, &body, "contact")? })
+        // Only v2 tells, and v1's creation may be an update.
+        Call::UpsertContact(_) => {
+            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, made: body["new"] == true })
         }
-        Call::UpdateContact { id, .. } => Ok(Answer::ContactWritten { id: updated(api, &body, "contact", id)? }),
+        Call::CreateContact(_) => {
+            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, made: api == Api::V2 })
+        }
+        Call::UpdateContact { id, .. } => {
+            Ok(Answer::ContactWritten { id: updated(api, &body, "contact", id)?, made: false })
+        }
         Call::AddTags { .. } => tags_added(api, &body),
         Call::GetContact(_) => contact(&body),
         Call::FindMarked(marker) => marked(&body, marker),
@@ -268,11 +274,14 @@ mod tests {
         let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
             unreachable!()
         };
-        let contact = |text| Ok(Answer::ContactWritten { id: id(text) });
+        let contact = |text| Ok(Answer::ContactWritten { id: id(text), made: false });
+        let new_contact = |text| Ok(Answer::ContactWritten { id: id(text), made: true });
         let opportunity = |text| Ok(Answer::OpportunityWritten { id: id(text) });
         let v2 = [
             (upsert, r#"{"new":false,"contact":{"id":"c9"},"traceId":"t"}"#, contact("c9")),
-            (create, r#"{"contact":{"id":"c9"}}"#, contact("c9")),
+            (upsert, r#"{"new":true,"contact":{"id":"c9"},"traceId":"t"}"#, new_contact("c9")),
+            (upsert, r#"{"contact":{"id":"c9"}}"#, contact("c9")),
+            (create, r#"{"contact":{"id":"c9"}}"#, new_contact("c9")),
             (update, r#"{"succeded":true,"contact":{"id":"c9"}}"#, contact("c9")),
             (update, r#"{"succeded":true}"#, contact("c1")),
             (create_opportunity, r#"{"opportunity":{"id":"o9"}}"#, opportunity("o9")),
@@ -283,7 +292,9 @@ mod tests {
             assert_eq!(answer(Api::V2, call, body), expected, "{body}");
         }
         assert_eq!(answer(Api::V1, create_opportunity, r#"{"id":"o9","name":"Roof"}"#), opportunity("o9"));
-        assert_eq!(answer(Api::V1, upsert, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
+        for call in [upsert, create] {
+            assert_eq!(answer(Api::V1, call, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
+        }
     }
 
     #[test]

@@ -59,19 +59,22 @@ impl Location {
         match call {
             Call::UpsertContact(contact) => {
                 let found = self.find(contact.email.as_deref(), contact.phone.as_deref());
+                let made = found.is_none();
                 let id = found.unwrap_or_else(|| moment.new_id.clone());
                 self.write(id.clone(), contact, now);
-                Ok(self.replace_tags(id, contact, &moment))
+                self.replace_tags(&id, contact, &moment);
+                Ok(Answer::ContactWritten { id, made })
             }
             Call::CreateContact(contact) => {
                 let id = moment.new_id.clone();
                 self.write(id.clone(), contact, now);
-                Ok(self.replace_tags(id, contact, &moment))
+                self.replace_tags(&id, contact, &moment);
+                Ok(Answer::ContactWritten { id, made: true })
             }
             Call::UpdateContact { id, contact } => {
                 self.contacts.get(id).ok_or_else(missing)?;
                 self.write(id.clone(), contact, now);
-                Ok(Answer::ContactWritten { id: id.clone() })
+                Ok(Answer::ContactWritten { id: id.clone(), made: false })
             }
             Call::DeleteContact(id) => {
                 self.contacts.remove(id);
@@ -165,12 +168,11 @@ impl Location {
     }
 
     /// Tags that come with an upsert or a creation take the place of those that are there.
-    fn replace_tags(&mut self, id: GhlId, contact: &Contact, moment: &Moment<'_>) -> Answer {
-        if let Some(stored) = self.contacts.get_mut(&id).filter(|_| !contact.tags.is_empty()) {
+    fn replace_tags(&mut self, id: &GhlId, contact: &Contact, moment: &Moment<'_>) {
+        if let Some(stored) = self.contacts.get_mut(id).filter(|_| !contact.tags.is_empty()) {
             stored.tags = contact.tags.iter().cloned().collect();
             self.structure.learn_tags(&stored.tags, &moment.new_id);
         }
-        Answer::ContactWritten { id }
     }
 
     /// A tag that the location does not know becomes known.

@@ -12,7 +12,7 @@ impl SimulatedGhl {
     /// A contact that is there from the start. Returns its id.
     pub fn add_contact(&self, location: &LocationId, contact: Contact, tags: &[&str]) -> Option<GhlId> {
         let answer = self.0.act(location, &Call::CreateContact(contact));
-        let Ok(Answer::ContactWritten { id }) = answer else {
+        let Ok(Answer::ContactWritten { id, .. }) = answer else {
             return None;
         };
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();

@@ -28,6 +28,7 @@ pub(super) struct Item {
     pub(super) failed_at: Option<EpochMs>,
     pub(super) dry_run: Option<String>,
     pub(super) is_new: bool,
+    pub(super) made: bool,
     pub(super) damage: Option<String>,
 }
 
@@ -55,6 +56,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         overruled: item.overruled,
         superseded_at: item.superseded_at,
         is_new: item.is_new,
+        made: item.made,
     }
 }
 
@@ -78,6 +80,7 @@ impl Item {
             overruled: None,
             superseded_at: None,
             is_new: put.is_new,
+            made: false,
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -110,8 +113,9 @@ impl Item {
     /// the record is due (or when it was written already). Returns whether it counted.
     pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
         match outcome {
-            Outcome::Accepted { ghl_id, hash } => {
+            Outcome::Accepted { ghl_id, hash, made } => {
                 self.ghl_id = Some(ghl_id.clone());
+                self.made |= made;
                 self.accepted = Some((sent.version, *hash));
                 self.accepted_at = Some(now);
                 self.leave_due_index();
@@ -182,9 +186,10 @@ impl Item {
     /// Writes down what GHL told of an older version: it is true of the record all the same.
     pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
         match outcome {
-            Outcome::Accepted { ghl_id, hash } => {
+            Outcome::Accepted { ghl_id, hash, made } => {
                 if self.accepted.is_none_or(|(version, _)| version < sent.version) {
                     self.ghl_id = Some(ghl_id.clone());
+                    self.made |= made;
                     self.accepted = Some((sent.version, *hash));
                     self.accepted_at = Some(now);
                 }

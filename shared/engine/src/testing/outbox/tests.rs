@@ -26,7 +26,7 @@ fn id(text: &str) -> Option<GhlId> {
 }
 
 fn accepted(put: &PutRecord) -> Outcome {
-    Outcome::Accepted { ghl_id: id("G1").unwrap(), hash: put.payload.hash() }
+    Outcome::Accepted { ghl_id: id("G1").unwrap(), hash: put.payload.hash(), made: true }
 }
 
 fn error() -> LastError {

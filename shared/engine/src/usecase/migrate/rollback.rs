@@ -8,7 +8,8 @@ use super::structure::is_unknown;
 use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
-    Call, Created, GhlId, Kind, MigrationStatus, PageContent, PageKind, Part, Payload, Record, Side, Transferred,
+    Answer, Call, Created, GhlId, Kind, MigrationStatus, PageContent, PageKind, Part, Payload, Record, Side,
+    Transferred,
 };
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
@@ -75,7 +76,7 @@ impl Step<'_> {
         let records = self.records(kind, &page).await?;
         for record in records.into_values().skip(self.migration.reverted.offset as usize) {
             if let Some(id) = record.ghl_id.clone() {
-                let is_kept = before.contains(&id);
+                let is_kept = before.contains(&id) || !self.is_own(&record, &id, calls).await?;
                 let is_deleted = !is_kept && delete(&deletion(&record, id), calls).await?;
                 let done = &mut self.migration.reverted.done;
                 match kind {
@@ -92,6 +93,22 @@ impl Step<'_> {
         self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
         self.migration.reverted.offset = 0;
         Ok(())
+    }
+
+    /// Whether this migration made it. GHL has said so, unless that answer got lost: then a contact is its own that GHL
+    /// has not had for longer than the outbox. An opportunity of which nobody knows stays; it goes with its contact.
+    async fn is_own(&self, record: &Record, id: &GhlId, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
+        if record.made || record.key.kind == Kind::Opportunity {
+            return Ok(record.made);
+        }
+        let answer = calls.call(&Call::GetContact(id.clone())).await;
+        let created_at = match answer.map_err(|error| Interrupted::Call { side: Side::Target, error })? {
+            Answer::Contact(Some(contact)) => contact.created_at,
+            // It is gone already.
+            _ => return Ok(true),
+        };
+        let skew = self.engine.config().clock_skew;
+        Ok(created_at.zip(record.put_at).is_some_and(|(created_at, put_at)| created_at + skew >= put_at))
     }
 
     /// The last that was made goes first.

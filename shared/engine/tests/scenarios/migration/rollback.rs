@@ -1,6 +1,6 @@
 //! What a migration created is deleted again, and only that.
 
-use ghl_sync_engine::domain::{Call, Contact, Endpoint, MigrationStatus};
+use ghl_sync_engine::domain::{Call, Contact, Endpoint, MappingOverrides, MigrationRequest, MigrationStatus};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::CommandError;
 
@@ -31,6 +31,48 @@ fn what_was_created_is_deleted_what_was_there_stays_and_a_new_migration_makes_it
         assert!(matches!(again, CommandError::NotNow { status: MigrationStatus::RolledBack, .. }), "{again}");
         let (second, _) = scene.migrate().await;
         scene.assert_complete(&second.id, Size::SMALL).await;
+    });
+}
+
+#[test]
+fn what_somebody_else_made_after_the_target_was_looked_at_stays() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let started =
+            scene.migrator.start(MigrationRequest { auto_approve: false, ..scene.request() }, None).await.unwrap();
+        let (_, report) = scene.drive(&started.id, HOUR).await;
+        assert_eq!(report.status, MigrationStatus::AwaitingApproval);
+        let ghl = &scene.world.ghl;
+        let meanwhile = Contact { email: Some("Person3@Example.test".into()), ..Contact::default() };
+        let theirs = ghl.add_contact(&target(), meanwhile, &[]).unwrap();
+        scene.world.run_for(MINUTE).await;
+        scene.migrator.approve(&started.id, MappingOverrides::default(), None).await.unwrap();
+        scene.drive(&started.id, 24 * HOUR).await;
+        scene.migrator.rollback(&started.id, None).await.unwrap();
+        let (_, report) = scene.drive(&started.id, 24 * HOUR).await;
+        let done = report.rolled_back.unwrap();
+        assert_eq!((done.contacts, done.kept), (11, 1));
+        assert_eq!(ghl.contact(&target(), "Person3@Example.test").unwrap().0, theirs);
+        assert_eq!(ghl.contact_count(), 12 + 1, "those of the source, and theirs");
+    });
+}
+
+#[test]
+fn what_was_made_by_calls_without_an_answer_is_deleted_too() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        scene.world.ghl.on_call(|seen| {
+            let creates = matches!(seen.call, Call::UpsertContact(_) | Call::CreateContact(_));
+            (creates && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
+        });
+        let (migration, _) = scene.migrate().await;
+        scene.assert_complete(&migration.id, Size::SMALL).await;
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        assert_eq!(report.rolled_back.unwrap().contacts, 12);
+        assert_eq!(scene.world.ghl.contact_count(), 12, "those of the source");
     });
 }
 
