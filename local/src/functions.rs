@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::Usage;
 use ghl_sync_engine::ports::{Clock, Meter};
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::{Engine, Migrator};
 use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, warn};
 
-/// `Timeout` of the functions in template.yaml.
-const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// `Timeout` of the functions in template.yaml; the migrator's is twice as long there.
+pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Invocations by one queue at once, at most.
 const MAX_CONCURRENCY: usize = 64;
 /// Longest that a poll of the queue may wait for a message; SQS allows no more.
@@ -48,8 +48,8 @@ impl Bill {
         self.busy_ms.load(Ordering::Relaxed)
     }
 
-    /// Requests to SQS by the event source mapping of the batches: receives and deletes. That of the dead letters asks
-    /// an empty queue three times a minute, whatever is synced.
+    /// Requests to SQS by the event source mapping of the batches: receives and deletes. Those of the other queues
+    /// ask an empty queue three times a minute, whatever is synced.
     #[must_use]
     pub fn sqs_requests(&self) -> u64 {
         self.sqs_requests.load(Ordering::Relaxed)
@@ -59,12 +59,17 @@ impl Bill {
 /// The functions, as one process runs them.
 pub struct Functions {
     pub(crate) engine: Engine,
+    pub(crate) migrator: Migrator,
     /// The queue's client.
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue of batches.
     pub queue_url: String,
     /// URL of the queue of dead letters.
     pub dead_letter_queue_url: String,
+    /// URL of the queue of migrations' steps.
+    pub migration_queue_url: String,
+    /// How long an invocation may take.
+    pub(crate) timeout: Duration,
     /// What they took.
     pub bill: Bill,
 }
@@ -76,6 +81,8 @@ pub(crate) enum Source {
     Batches,
     /// Dead letters, for the redrive.
     DeadLetters,
+    /// Steps of migrations, for the migrator.
+    Migrations,
 }
 
 impl Functions {
@@ -83,14 +90,26 @@ impl Functions {
     pub(crate) fn of(config: Config, meter: Arc<dyn Meter>) -> Result<(Functions, Arc<Usage>), StartError> {
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
-        let Runtime { engine, usage, .. } = Runtime::new(config, meter)?;
-        Ok((Functions { engine, sqs, queue_url, dead_letter_queue_url, bill: Bill::default() }, usage))
+        let migration_queue_url = config.migration.queue_url.clone().unwrap_or_default();
+        let runtime = Runtime::new(config, meter)?;
+        let functions = Functions {
+            migrator: runtime.migrations()?,
+            engine: runtime.engine,
+            sqs,
+            queue_url,
+            dead_letter_queue_url,
+            migration_queue_url,
+            timeout: FUNCTION_TIMEOUT,
+            bill: Bill::default(),
+        };
+        Ok((functions, runtime.usage))
     }
 
     /// Runs all until the returned set is dropped. The schedule's first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
+        running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,6 +118,7 @@ impl Functions {
             loop {
                 ticks.tick().await;
                 self.tick(scheduled_event()).await;
+                self.revive().await;
             }
         });
         running
@@ -117,6 +137,16 @@ impl Functions {
             Some(Err(tick_error)) => error!(event = "tick_failed", error = %tick_error),
             Some(Ok(_)) => {}
             None => error!(event = "tick_timed_out"),
+        }
+    }
+
+    /// The migrator's schedule.
+    async fn revive(&self) {
+        let event = LambdaEvent::new(json!({ "migrations": "revive" }), self.context());
+        match self.billed(migrator::handle(&self.migrator, event)).await {
+            Some(Err(revive_error)) => error!(event = "revive_failed", error = %revive_error),
+            Some(Ok(_)) => {}
+            None => error!(event = "revive_timed_out"),
         }
     }
 
@@ -148,6 +178,7 @@ impl Functions {
         match source {
             Source::Batches => &self.queue_url,
             Source::DeadLetters => &self.dead_letter_queue_url,
+            Source::Migrations => &self.migration_queue_url,
         }
     }
 
@@ -200,6 +231,12 @@ impl Functions {
         let event = LambdaEvent::new(sqs_event(message, self.url(source)), self.context());
         let response = match source {
             Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
+            Source::Migrations => {
+                match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
+                    migrator::Answer::Messages(response) => response,
+                    migrator::Answer::Revived { .. } => return Ok(true),
+                }
+            }
             Source::DeadLetters => match redrive::handle(&self.engine, event).await.map_err(|error| causes(&error))? {
                 redrive::Answer::Messages(response) => response,
                 redrive::Answer::Report(_) => return Ok(true),
@@ -221,7 +258,7 @@ impl Functions {
     /// Runs an invocation for as long as Lambda would, and bills it.
     async fn billed<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
         let started = Instant::now();
-        let ended = tokio::time::timeout(FUNCTION_TIMEOUT, handled).await.ok();
+        let ended = tokio::time::timeout(self.timeout, handled).await.ok();
         self.bill.invocations.fetch_add(1, Ordering::Relaxed);
         let busy = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.bill.busy_ms.fetch_add(busy, Ordering::Relaxed);
@@ -231,7 +268,7 @@ impl Functions {
     fn context(&self) -> Context {
         let mut context = Context::default();
         context.request_id = format!("{:032x}", fastrand::u128(..));
-        context.deadline = (SystemClock.now() + FUNCTION_TIMEOUT).0;
+        context.deadline = (SystemClock.now() + self.timeout).0;
         context
     }
 }

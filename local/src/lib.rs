@@ -103,10 +103,12 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
     Ok(StackOptions {
         locations: vec![ghl.location.clone()],
         api: ghl.api.into(),
+        own: BTreeMap::new(),
         limit: ghl.limit,
         window_ms: ghl.window_ms,
         daily: ghl.daily,
         dry_run: false,
+        function_timeout: functions::FUNCTION_TIMEOUT,
         data_dir: ghl.data_dir.clone(),
         ghl: ghl_is,
         bind: stack::LOOPBACK,

@@ -11,13 +11,13 @@ use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, Visibility
 use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::domain::{Api, LocationId};
 use ghl_sync_engine::ports::{BoxError, PortError};
-use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_engine::usecase::{Engine, Migrator, Ports};
 use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webhooks};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{ApiServer, NewKey};
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
-use crate::functions::{Bill, Functions};
+use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 use crate::witness::Witness;
@@ -27,7 +27,10 @@ pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 const QUEUE: &str = "ghl-sync-batches";
 const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
 const PARKING_QUEUE: &str = "ghl-sync-batches-parked";
-/// `VisibilityTimeout` of the queues that invoke a function, and `maxReceiveCount` of both, in template.yaml.
+const MIGRATION_QUEUE: &str = "ghl-sync-migrations";
+const MIGRATION_DEAD_LETTER_QUEUE: &str = "ghl-sync-migrations-dead-letters";
+/// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
+/// migrations' queue it is twice as long there, as is their function's time.)
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
@@ -37,8 +40,10 @@ const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
 pub struct StackOptions {
     /// The locations that are synced.
     pub locations: Vec<LocationId>,
-    /// The API they are served by.
+    /// The API they are served by, unless `own` says otherwise.
     pub api: Api,
+    /// What is different of single locations.
+    pub own: BTreeMap<LocationId, OwnAccess>,
     /// Calls per window that GHL is held to allow.
     pub limit: u32,
     /// Length of the window, in milliseconds.
@@ -47,6 +52,8 @@ pub struct StackOptions {
     pub daily: u64,
     /// Do everything but the calls.
     pub dry_run: bool,
+    /// How long an invocation of a function may take.
+    pub function_timeout: Duration,
     /// Where the state is kept; without it, it is gone with the process.
     pub data_dir: Option<PathBuf>,
     /// GHL.
@@ -59,6 +66,15 @@ pub struct StackOptions {
     pub oauth: Option<Duration>,
     /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment.
     pub vars: BTreeMap<String, String>,
+}
+
+/// How one location is reached, if not like the others.
+#[derive(Debug, Clone)]
+pub struct OwnAccess {
+    /// Its API.
+    pub api: Api,
+    /// Its token; in the sandbox it gets one of its own.
+    pub token: Option<String>,
 }
 
 /// Which GHL is called.
@@ -129,10 +145,12 @@ impl Default for StackOptions {
         StackOptions {
             locations: Vec::new(),
             api: Api::V2,
+            own: BTreeMap::new(),
             limit: 100,
             window_ms: 10_000,
             daily: 200_000,
             dry_run: false,
+            function_timeout: FUNCTION_TIMEOUT,
             data_dir: None,
             ghl: Ghl::Sandbox(Box::default()),
             bind: LOOPBACK,
@@ -147,6 +165,8 @@ impl Default for StackOptions {
 pub struct Stack {
     /// The engine that the functions run.
     pub engine: Engine,
+    /// What migrates locations, with that engine.
+    pub migrator: Migrator,
     /// Requests made to AWS.
     pub usage: Arc<Usage>,
     pub(crate) tally: Arc<Tally>,
@@ -185,29 +205,34 @@ impl Stack {
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
         tables::STATE.create(&aws.dynamodb(), STATE_TABLE).await?;
         let sqs_client = aws.sqs();
-        let Queues { batches: queue_url, dead_letters: dead_letter_queue_url, parked } =
-            create_queues(&sqs_client).await.map_err(StackError::Resources)?;
-        vars.insert("BATCH_QUEUE_URL".to_owned(), queue_url.clone());
-        vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), dead_letter_queue_url.clone());
-        vars.insert("PARKING_QUEUE_URL".to_owned(), parked);
+        let queues = create_queues(&sqs_client).await.map_err(StackError::Resources)?;
+        vars.insert("BATCH_QUEUE_URL".to_owned(), queues.batches.clone());
+        vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), queues.dead_letters.clone());
+        vars.insert("PARKING_QUEUE_URL".to_owned(), queues.parked.clone());
+        vars.insert("MIGRATION_QUEUE_URL".to_owned(), queues.migrations.clone());
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
 
         let tally = Arc::new(Tally::default());
-        let runtime = Runtime::new(Config::from_vars(vars.clone())?, tally.clone())?;
+        let runtime = Runtime::new(Config::for_migrations(vars.clone())?, tally.clone())?;
         let witness = Witness::new(runtime.engine.ports().crm.clone());
         let ports = Ports { crm: witness.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
+        let migrator = runtime.migrations()?.with_engine(engine.clone());
         let functions = Arc::new(Functions {
             engine: engine.clone(),
+            migrator: migrator.clone(),
             sqs: sqs_client,
-            queue_url,
-            dead_letter_queue_url,
+            queue_url: queues.batches,
+            dead_letter_queue_url: queues.dead_letters,
+            migration_queue_url: queues.migrations,
+            timeout: options.function_timeout,
             bill: Bill::default(),
         });
         Ok(Stack {
             engine,
+            migrator,
             usage: runtime.usage,
             tally,
             witness,
@@ -278,11 +303,13 @@ async fn sandbox(
     let Ghl::Sandbox(sandbox) = &options.ghl else {
         return Ok(None);
     };
-    let tokens = match (options.api, app) {
-        (Api::V2, Some(app)) => Tokens::OAuth(app.clone()),
-        (Api::V2, None) => Tokens::Any("pit-local".to_owned()),
+    let tokens = match app {
+        Some(app) => Tokens::OAuth(app.clone()),
         // The legacy API knows a location by its key only.
-        (Api::V1, _) => Tokens::PerLocation(options.locations.iter().map(|id| (v1_key(id), id.to_string())).collect()),
+        None if has_own_keys(options) => {
+            Tokens::PerLocation(options.locations.iter().map(|id| (own_key(id), id.to_string())).collect())
+        }
+        None => Tokens::Any("pit-local".to_owned()),
     };
     let sandbox = SandboxOptions {
         limit: options.limit,
@@ -322,8 +349,35 @@ fn credentials(app: &OAuthOptions) -> String {
     credentials.to_string()
 }
 
-fn v1_key(location: &LocationId) -> String {
+/// Whether each location of the sandbox has a token of its own.
+fn has_own_keys(options: &StackOptions) -> bool {
+    options.api == Api::V1 || !options.own.is_empty()
+}
+
+fn own_key(location: &LocationId) -> String {
     format!("key-{location}")
+}
+
+fn api_name(api: Api) -> &'static str {
+    match api {
+        Api::V1 => "v1",
+        Api::V2 => "v2",
+    }
+}
+
+/// How a location is treated, as the functions' environment says it.
+fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
+    let own = options.own.get(location);
+    let mut settings = json!({});
+    if let Some(own) = own {
+        settings["api"] = json!(api_name(own.api));
+    }
+    match (&options.ghl, own.and_then(|own| own.token.as_ref())) {
+        (Ghl::Sandbox(_), _) if has_own_keys(options) => settings["token"] = json!(own_key(location)),
+        (Ghl::Url { .. }, Some(token)) => settings["token"] = json!(token),
+        _ => {}
+    }
+    settings
 }
 
 /// The environment of the functions: what the caller's says, and over it what this stack is.
@@ -339,19 +393,11 @@ fn vars(
         (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
         (Ghl::Sandbox(_), None) => (String::new(), String::new()),
     };
-    let v1_url = format!("{}/v1", url.trim_end_matches('/'));
-    let api = match options.api {
-        Api::V1 => "v1",
-        Api::V2 => "v2",
-    };
-    let locations: BTreeMap<&str, _> = options
-        .locations
-        .iter()
-        .map(|id| {
-            let own_key = options.api == Api::V1 && sandbox.is_some();
-            (id.as_str(), if own_key { json!({ "token": v1_key(id) }) } else { json!({}) })
-        })
-        .collect();
+    // Of another GHL the legacy API may be elsewhere.
+    let elsewhere = options.vars.get("GHL_V1_BASE_URL").filter(|_| sandbox.is_none()).cloned();
+    let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
+    let locations: BTreeMap<&str, Value> =
+        options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
     let mut vars = options.vars.clone();
     vars.extend(
         [
@@ -369,7 +415,7 @@ fn vars(
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
             ("GHL_BASE_URL", url),
             ("GHL_V1_BASE_URL", v1_url),
-            ("GHL_API", api.to_owned()),
+            ("GHL_API", api_name(options.api).to_owned()),
             ("GHL_TOKEN", token),
             ("GHL_LOCATIONS", json!(locations).to_string()),
             ("GHL_RATE_LIMIT_REQUESTS", options.limit.to_string()),
@@ -387,6 +433,7 @@ struct Queues {
     batches: String,
     dead_letters: String,
     parked: String,
+    migrations: String,
 }
 
 /// Makes the queues as template.yaml does.
@@ -394,7 +441,9 @@ async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, BoxError> {
     let (parked, arn) = create_queue(sqs, PARKING_QUEUE, None).await?;
     let (dead_letters, arn) = create_queue(sqs, DEAD_LETTER_QUEUE, Some((arn, DEAD_LETTER_MAX_RECEIVE_COUNT))).await?;
     let (batches, _) = create_queue(sqs, QUEUE, Some((arn, MAX_RECEIVE_COUNT))).await?;
-    Ok(Queues { batches, dead_letters, parked })
+    let (_, arn) = create_queue(sqs, MIGRATION_DEAD_LETTER_QUEUE, None).await?;
+    let (migrations, _) = create_queue(sqs, MIGRATION_QUEUE, Some((arn, MAX_RECEIVE_COUNT))).await?;
+    Ok(Queues { batches, dead_letters, parked, migrations })
 }
 
 /// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.

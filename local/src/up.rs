@@ -13,7 +13,7 @@ use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 17] = [
+const ENV_FILE: [&str; 18] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -26,6 +26,7 @@ const ENV_FILE: [&str; 17] = [
     "BATCH_QUEUE_URL",
     "DEAD_LETTER_QUEUE_URL",
     "PARKING_QUEUE_URL",
+    "MIGRATION_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_TOKEN",

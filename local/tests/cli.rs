@@ -433,6 +433,7 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "BATCH_QUEUE_URL",
         "DEAD_LETTER_QUEUE_URL",
         "PARKING_QUEUE_URL",
+        "MIGRATION_QUEUE_URL",
         "API_KEY",
         "API_KEYS",
         "API_URL",

@@ -126,7 +126,15 @@ impl Runtime {
     /// Lists every fault of the environment.
     pub fn of_migrations_from_env() -> Result<Migrator, StartError> {
         let config = Config::for_migrations_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        Runtime::start(config)?.migrator.ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
+        Runtime::start(config)?.migrations()
+    }
+
+    /// What migrates locations.
+    ///
+    /// # Errors
+    /// When the environment does not say where the steps of migrations are queued.
+    pub fn migrations(&self) -> Result<Migrator, StartError> {
+        self.migrator.clone().ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
     }
 
     /// The same, for the HTTP API, and who may use it.

@@ -60,6 +60,12 @@ impl Migrator {
         Migrator { engine, store, queue, defaults }
     }
 
+    /// The same with another engine, over the same stores.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Migrator {
+        Migrator { engine, ..self }
+    }
+
     /// The engine that it works with.
     #[must_use]
     pub fn engine(&self) -> &Engine {
