@@ -11,6 +11,7 @@ mod lambda;
 mod metrics;
 mod openapi;
 mod problem;
+pub mod report;
 mod routes;
 mod wire;
 

@@ -4,6 +4,7 @@ mod overview;
 mod record;
 mod settings;
 
+use std::fmt;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::EpochMs;
@@ -25,12 +26,18 @@ const MILLISECONDS: EncodedConfig =
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = i64::try_from(self.0.0)
             .ok()
             .and_then(|ms| OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok())
             .and_then(|time| time.format(&Iso8601::<MILLISECONDS>).ok());
         // Nothing of ours lies after the year 9999.
-        time.as_deref().unwrap_or("9999-12-31T23:59:59.999Z").serialize(serializer)
+        f.write_str(time.as_deref().unwrap_or("9999-12-31T23:59:59.999Z"))
     }
 }
 
