@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::Migrator;
 use ghl_sync_runtime::{ApiAccess, ApiKey, Webhooks};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -28,19 +28,19 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves the API over `engine` at `bind`, for whoever shows `key`; and takes in webhooks, if there is somebody to.
+    /// Serves the API over `migrator` and its engine at `bind`, for whoever shows `key`; and takes in webhooks, if there is somebody to.
     ///
     /// # Errors
     /// When nothing can listen there.
     pub async fn start(
-        engine: Engine,
+        migrator: Migrator,
         webhooks: Option<Webhooks>,
         key: &NewKey,
         bind: SocketAddr,
     ) -> io::Result<ApiServer> {
         let listener = TcpListener::bind(bind).await?;
         let addr = listener.local_addr()?;
-        let api = api::router(engine, ApiAccess::Keys(vec![key.kept("local")]));
+        let api = api::router(migrator, ApiAccess::Keys(vec![key.kept("local")]));
         let router = match webhooks {
             Some(webhooks) => api.merge(webhook_router(webhooks)),
             None => api,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::Migrator;
 use ghl_sync_local::{ApiServer, NewKey};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
@@ -50,15 +50,15 @@ impl Answer {
 
 impl Caller {
     pub(crate) async fn of(deployment: &Deployment) -> Caller {
-        Caller::with(deployment.engine.clone(), &deployment.stack.api_key).await
+        Caller::with(deployment.migrator(), &deployment.stack.api_key).await
     }
 
-    /// The API over an engine.
-    pub(crate) async fn with(engine: Engine, key: &NewKey) -> Caller {
+    /// The API over a migrator and its engine.
+    pub(crate) async fn with(migrator: Migrator, key: &NewKey) -> Caller {
         // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = ApiServer::start(engine, None, key, anywhere).await.unwrap();
+        let server = ApiServer::start(migrator, None, key, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

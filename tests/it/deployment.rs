@@ -13,7 +13,7 @@ use ghl_sync_aws::tables::record;
 use ghl_sync_engine::domain::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
 use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{Clock, Loaded};
-use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
+use ghl_sync_engine::usecase::{Engine, EngineConfig, Migrator, Ports, PutReport, TickReport};
 use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
@@ -91,8 +91,19 @@ impl Deployment {
 
     /// An engine of the same deployment, some of whose environment is different.
     pub(crate) fn engine_with(&self, changes: &[(&str, &str)]) -> Engine {
+        self.migrator_with(changes).engine().clone()
+    }
+
+    /// What migrates with such an engine.
+    pub(crate) fn migrator_with(&self, changes: &[(&str, &str)]) -> Migrator {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
-        nearby(&Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine)
+        let runtime = Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap();
+        runtime.migrations().unwrap().with_engine(nearby(&runtime.engine))
+    }
+
+    /// What migrates with the engine that runs here.
+    pub(crate) fn migrator(&self) -> Migrator {
+        self.stack.migrator.clone().with_engine(self.engine.clone())
     }
 
     /// From now on what the engine measures is kept.

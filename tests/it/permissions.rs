@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use ghl_sync_aws::tables::record;
 use ghl_sync_engine::domain::PutRecord;
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::{Engine, Migrator};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -127,10 +127,11 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
     let secrets = Wiretap::to(&keep_secret(&vars["GHL_TOKEN"]).await).await;
-    let engine_with = |changes: &[(&str, &str)]| {
+    let migrator_with = |changes: &[(&str, &str)]| {
         let taps = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)];
-        deployment.engine_with(&[&taps[..], changes].concat())
+        deployment.migrator_with(&[&taps[..], changes].concat())
     };
+    let engine_with = |changes: &[(&str, &str)]| migrator_with(changes).engine().clone();
     match function {
         "SchedulerFunction" => run_scheduler(&deployment, &engine_with(&[])).await,
         "ConsumerFunction" => {
@@ -146,7 +147,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         }
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
         "RedriveFunction" => run_redrive(&deployment, &engine_with(&[])).await,
-        "ApiFunction" => run_api(&deployment, engine_with(&[])).await,
+        "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
@@ -234,8 +235,8 @@ async fn run_redrive(deployment: &Deployment, engine: &Engine) {
 }
 
 /// It answers each of its paths.
-async fn run_api(deployment: &Deployment, engine: Engine) {
-    let caller = Caller::with(engine, &deployment.stack.api_key).await;
+async fn run_api(deployment: &Deployment, migrator: Migrator) {
+    let caller = Caller::with(migrator, &deployment.stack.api_key).await;
     let location = "/v1/locations/loc_demo";
     let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
     assert_eq!(caller.post(&format!("{location}/contacts"), &contact).await.status, 202);

@@ -21,7 +21,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::{Engine, Migrator};
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
@@ -37,9 +37,9 @@ struct Api {
     access: Arc<ApiAccess>,
 }
 
-/// The API over `engine`, for whom `access` lets in.
-pub fn router(engine: Engine, access: ApiAccess) -> Router {
-    let api = Api { engine, access: Arc::new(access) };
+/// The API over `migrator` and its engine, for whom `access` lets in.
+pub fn router(migrator: Migrator, access: ApiAccess) -> Router {
+    let api = Api { engine: migrator.engine().clone(), access: Arc::new(access) };
     let open = OpenApiRouter::new().routes(routes!(state::health));
     let guarded = OpenApiRouter::new()
         .routes(routes!(state::overview))

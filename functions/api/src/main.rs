@@ -6,6 +6,6 @@ use ghl_sync_runtime::{Runtime, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let started = Runtime::of_api_from_env().map(|(runtime, access)| api::router(runtime.engine, access));
+    let started = Runtime::of_api_from_env().map(|(migrator, access)| api::router(migrator, access));
     serve(started, |router, event| async move { api::handle(&router, event).await }).await
 }

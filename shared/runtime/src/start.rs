@@ -137,15 +137,16 @@ impl Runtime {
         self.migrator.clone().ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
     }
 
-    /// The same, for the HTTP API, and who may use it.
+    /// The same, for the HTTP API, which starts migrations, too, and who may use it.
     ///
     /// # Errors
     /// Lists every fault of the environment.
-    pub fn of_api_from_env() -> Result<(Runtime, ApiAccess), StartError> {
-        let runtime = Runtime::from_env()?;
+    pub fn of_api_from_env() -> Result<(Migrator, ApiAccess), StartError> {
+        let config = Config::for_migrations_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
+        let runtime = Runtime::start(config)?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
-        Ok((runtime, access))
+        Ok((runtime.migrations()?, access))
     }
 }
 
