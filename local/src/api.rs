@@ -1,5 +1,6 @@
 //! The HTTP API on a socket of this machine, and keys for it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use ghl_sync_engine::usecase::Migrator;
-use ghl_sync_runtime::{ApiAccess, ApiKey, Webhooks};
+use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -28,19 +29,21 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves the API over `migrator` and its engine at `bind`, for whoever shows `key`; and takes in webhooks, if there is somebody to.
+    /// Serves the API over `migrator` and its engine at `bind`, for whoever shows `key`; and takes in webhooks, if there is
+    /// somebody to. The environment is `vars`.
     ///
     /// # Errors
     /// When nothing can listen there.
     pub async fn start(
         migrator: Migrator,
         webhooks: Option<Webhooks>,
+        vars: &BTreeMap<String, String>,
         key: &NewKey,
         bind: SocketAddr,
     ) -> io::Result<ApiServer> {
         let listener = TcpListener::bind(bind).await?;
         let addr = listener.local_addr()?;
-        let api = api::router(migrator, ApiAccess::Keys(vec![key.kept("local")]));
+        let api = api::router(migrator, ApiAccess::Keys(vec![key.kept("local")]), Config::variables_set(vars));
         let router = match webhooks {
             Some(webhooks) => api.merge(webhook_router(webhooks)),
             None => api,

@@ -277,7 +277,7 @@ impl Stack {
     /// When nothing can listen there.
     pub async fn serve_api(&self, bind: SocketAddr) -> Result<ApiServer, StackError> {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
-        ApiServer::start(self.migrator.clone(), Some(webhooks), &self.api_key, bind)
+        ApiServer::start(self.migrator.clone(), Some(webhooks), &self.vars, &self.api_key, bind)
             .await
             .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }

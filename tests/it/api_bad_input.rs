@@ -71,7 +71,7 @@ async fn several_keys_work_at_once_so_that_one_can_take_the_place_of_another() {
     let deployment = Deployment::start().await;
     let (old, new) = (NewKey::make().unwrap(), NewKey::make().unwrap());
     let asks = async |keys: Vec<_>, key: &NewKey| {
-        let router = api::router(deployment.migrator(), ApiAccess::Keys(keys));
+        let router = deployment.router(ApiAccess::Keys(keys));
         let request = http::Request::get("/v1/overview").header("x-api-key", key.text());
         router.oneshot(request.body(String::new()).unwrap()).await.unwrap().status().as_u16()
     };
@@ -85,7 +85,7 @@ async fn several_keys_work_at_once_so_that_one_can_take_the_place_of_another() {
 async fn nobody_comes_in_with_a_key_where_api_gateway_checks_signatures() {
     use tower::ServiceExt;
     let deployment = Deployment::start().await;
-    let router = api::router(deployment.migrator(), ApiAccess::Iam);
+    let router = deployment.router(ApiAccess::Iam);
     let status = async |path: &str| {
         let request = http::Request::get(path).header("x-api-key", "any").body(String::new()).unwrap();
         router.clone().oneshot(request).await.unwrap().status().as_u16()
@@ -270,7 +270,7 @@ async fn a_store_that_does_not_answer_is_a_503_and_health_says_failing() {
     let (deployment, _) = start().await;
     // Nobody listens there.
     let migrator = deployment.migrator_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]);
-    let caller = Caller::with(migrator, &deployment.stack.api_key).await;
+    let caller = Caller::with(migrator, &deployment).await;
     let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
     let answer: Answer = tokio::time::timeout(Duration::from_secs(60), caller.post(CONTACTS, &contact)).await.unwrap();
     answer.problem(503, "unavailable");

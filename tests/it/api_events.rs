@@ -38,7 +38,7 @@ async fn start() -> (Deployment, axum::Router) {
     let keys = environment["Parameters"]["API_KEYS"].as_str().unwrap().to_owned();
     let vars = deployment.stack.vars.clone().into_iter().chain([("API_KEYS".to_owned(), keys)]).collect();
     let access = Config::from_vars(vars).unwrap().api_access.unwrap();
-    let router = api::router(deployment.migrator(), access);
+    let router = deployment.router(access);
     (deployment, router)
 }
 
@@ -64,7 +64,7 @@ async fn each_sample_is_answered_as_api_gateway_wants_it() {
 #[tokio::test]
 async fn with_signatures_the_caller_is_whom_api_gateway_names() {
     let deployment = Deployment::start().await;
-    let router = api::router(deployment.migrator(), ghl_sync_runtime::ApiAccess::Iam);
+    let router = deployment.router(ghl_sync_runtime::ApiAccess::Iam);
     let mut event: Value = serde_json::from_str(include_str!("../../events/api-overview.json")).unwrap();
     assert_eq!(invoke(&router, event.clone()).await.unwrap()["statusCode"], 401, "a key is no signature");
     let arn = "arn:aws:iam::123456789012:user/operator";

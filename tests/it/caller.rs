@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ghl_sync_engine::usecase::Migrator;
-use ghl_sync_local::{ApiServer, NewKey};
+use ghl_sync_local::ApiServer;
+use ghl_sync_local::stack::Stack;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;
@@ -50,15 +51,16 @@ impl Answer {
 
 impl Caller {
     pub(crate) async fn of(deployment: &Deployment) -> Caller {
-        Caller::with(deployment.migrator(), &deployment.stack.api_key).await
+        Caller::with(deployment.migrator(), deployment).await
     }
 
     /// The API over a migrator and its engine.
-    pub(crate) async fn with(migrator: Migrator, key: &NewKey) -> Caller {
+    pub(crate) async fn with(migrator: Migrator, deployment: &Deployment) -> Caller {
         // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let Stack { vars, api_key: key, .. } = &deployment.stack;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = ApiServer::start(migrator, None, key, anywhere).await.unwrap();
+        let server = ApiServer::start(migrator, None, vars, key, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

@@ -16,7 +16,7 @@ use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Migrator, Ports, PutReport, TickReport};
 use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
-use ghl_sync_runtime::{Config, LogMeter, Runtime, SystemClock};
+use ghl_sync_runtime::{ApiAccess, Config, LogMeter, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
 use redrive::RedriveError;
 use reqwest::Method;
@@ -104,6 +104,11 @@ impl Deployment {
     /// What migrates with the engine that runs here.
     pub(crate) fn migrator(&self) -> Migrator {
         self.stack.migrator.clone().with_engine(self.engine.clone())
+    }
+
+    /// Its HTTP API, for whom `access` lets in.
+    pub(crate) fn router(&self, access: ApiAccess) -> axum::Router {
+        api::router(self.migrator(), access, Config::variables_set(&self.stack.vars))
     }
 
     /// From now on what the engine measures is kept.

@@ -236,7 +236,7 @@ async fn run_redrive(deployment: &Deployment, engine: &Engine) {
 
 /// It answers each of its paths.
 async fn run_api(deployment: &Deployment, migrator: Migrator) {
-    let caller = Caller::with(migrator, &deployment.stack.api_key).await;
+    let caller = Caller::with(migrator, deployment).await;
     let location = "/v1/locations/loc_demo";
     let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
     assert_eq!(caller.post(&format!("{location}/contacts"), &contact).await.status, 202);

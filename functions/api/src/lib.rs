@@ -15,6 +15,7 @@ pub mod report;
 mod routes;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,18 +29,21 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{locations, page, put, records, state};
+use crate::routes::{locations, migration, page, put, records, state};
 
 /// What the handlers work with.
 #[derive(Clone)]
 struct Api {
     engine: Engine,
+    migrator: Migrator,
     access: Arc<ApiAccess>,
+    environment: Arc<BTreeMap<&'static str, bool>>,
 }
 
-/// The API over `migrator` and its engine, for whom `access` lets in.
-pub fn router(migrator: Migrator, access: ApiAccess) -> Router {
-    let api = Api { engine: migrator.engine().clone(), access: Arc::new(access) };
+/// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
+pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
+    let (access, environment) = (Arc::new(access), Arc::new(environment));
+    let api = Api { engine: migrator.engine().clone(), migrator, access, environment };
     let open = OpenApiRouter::new().routes(routes!(state::health));
     let guarded = OpenApiRouter::new()
         .routes(routes!(state::overview))
@@ -53,7 +57,8 @@ pub fn router(migrator: Migrator, access: ApiAccess) -> Router {
         .routes(routes!(put::put_opportunities))
         .routes(routes!(records::story))
         .routes(routes!(records::failed))
-        .routes(routes!(records::replay));
+        .routes(routes!(records::replay))
+        .merge(migration::routes());
     let (open, of_open) = open.split_for_parts();
     let (guarded, mut document) = guarded.split_for_parts();
     document.merge(of_open);

@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the handlers say, and what holds for all of them.
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -31,6 +31,7 @@ fn document(mut document: OpenApi) -> OpenApi {
         tag("records", "Putting contacts and opportunities in, and what became of them."),
         tag("locations", "Settings of locations; stopping and starting them."),
         tag("state", "How everything is."),
+        tag("migration", "Migrating one location into another."),
     ]);
     document.security =
         Some(SECURITY.map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).to_vec());
@@ -96,12 +97,19 @@ const fn way(
     Way { status, name, description, can_happen }
 }
 
-static PROBLEMS: [Way; 11] = [
-    way("400", "BadRequest", "The path, the query or the body cannot be read", |_, path| path.contains('{')),
+static PROBLEMS: [Way; 12] = [
+    way("400", "BadRequest", "The path, the query or the body cannot be read", |operation, path| {
+        path.contains('{') || reads(operation) || has_query(operation)
+    }),
     way("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
     way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, _| changes(operation)),
-    way("404", "NotFound", "The location or the record is unknown", |_, path| path.contains('{')),
+    way("404", "NotFound", "The location, the record or the migration is unknown", |_, path| {
+        path.contains('{') || path.ends_with("/summary")
+    }),
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
+    way("409", "NotNow", "It makes no sense as things stand", |operation, path| {
+        operation.responses.responses.contains_key("202") && path.contains("/migration/") || path.ends_with("/mapping")
+    }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way("413", "TooLarge", "The body is larger than 4 MiB, or has more than 10,000 items", |operation, _| {
         reads(operation)
@@ -109,8 +117,8 @@ static PROBLEMS: [Way; 11] = [
     way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
         reads(operation)
     }),
-    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, path| {
-        reads(operation) || path.ends_with("/records")
+    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, _| {
+        reads(operation) || has_query(operation)
     }),
     way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
     way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
@@ -125,8 +133,16 @@ fn reads(operation: &Operation) -> bool {
 }
 
 fn has_precondition(operation: &Operation) -> bool {
+    has_parameter(operation, |parameter| parameter.name == "If-Match")
+}
+
+fn has_query(operation: &Operation) -> bool {
+    has_parameter(operation, |parameter| matches!(parameter.parameter_in, ParameterIn::Query))
+}
+
+fn has_parameter(operation: &Operation, is_it: fn(&Parameter) -> bool) -> bool {
     operation.parameters.iter().flatten().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.name == "If-Match",
+        RefOr::T(parameter) => is_it(parameter),
         RefOr::Ref(_) => false,
     })
 }

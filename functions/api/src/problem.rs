@@ -25,8 +25,12 @@ pub(crate) enum ProblemKind {
     UnknownLocation,
     /// There is no such record.
     UnknownRecord,
+    /// There is no such migration.
+    UnknownMigration,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// As things stand, it makes no sense.
+    NotNow,
     /// What was to be changed has changed meanwhile.
     PreconditionFailed,
     /// The body is too large.
@@ -47,7 +51,11 @@ impl ProblemKind {
             ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
             ProblemKind::Unauthorized => StatusCode::UNAUTHORIZED,
             ProblemKind::Forbidden => StatusCode::FORBIDDEN,
-            ProblemKind::NotFound | ProblemKind::UnknownLocation | ProblemKind::UnknownRecord => StatusCode::NOT_FOUND,
+            ProblemKind::NotFound
+            | ProblemKind::UnknownLocation
+            | ProblemKind::UnknownRecord
+            | ProblemKind::UnknownMigration => StatusCode::NOT_FOUND,
+            ProblemKind::NotNow => StatusCode::CONFLICT,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             ProblemKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -66,6 +74,8 @@ impl ProblemKind {
             ProblemKind::NotFound => "urn:ghl-sync:not-found",
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
             ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
+            ProblemKind::UnknownMigration => "urn:ghl-sync:unknown-migration",
+            ProblemKind::NotNow => "urn:ghl-sync:not-now",
             ProblemKind::MethodNotAllowed => "urn:ghl-sync:method-not-allowed",
             ProblemKind::PreconditionFailed => "urn:ghl-sync:precondition-failed",
             ProblemKind::TooLarge => "urn:ghl-sync:too-large",
@@ -84,6 +94,8 @@ impl ProblemKind {
             ProblemKind::NotFound => "There is nothing at this path",
             ProblemKind::UnknownLocation => "The location is unknown",
             ProblemKind::UnknownRecord => "The record is unknown",
+            ProblemKind::UnknownMigration => "The migration is unknown",
+            ProblemKind::NotNow => "This makes no sense as things stand",
             ProblemKind::MethodNotAllowed => "The path does not take this method",
             ProblemKind::PreconditionFailed => "It has changed meanwhile",
             ProblemKind::TooLarge => "The request is too large",

@@ -1,12 +1,13 @@
 //! The routes, by what they are about.
 
 pub(crate) mod locations;
+pub(crate) mod migration;
 pub(crate) mod page;
 pub(crate) mod put;
 pub(crate) mod records;
 pub(crate) mod state;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use ghl_sync_engine::domain::{LocationId, LocationSettings};
 use serde::Deserialize;
@@ -34,6 +35,18 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(path) = Path::from_request_parts(parts, state).await?;
         Ok(InPath(path))
+    }
+}
+
+/// What stands in the query; what cannot stand there is a problem.
+pub(crate) struct InQuery<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(query) = Query::from_request_parts(parts, state).await?;
+        Ok(InQuery(query))
     }
 }
 

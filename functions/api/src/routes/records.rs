@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use ghl_sync_engine::domain::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
 use ghl_sync_engine::usecase::{FailedRecords, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{InPath, KnownLocation, LocationPath, unknown_location};
+use super::{InPath, InQuery, KnownLocation, LocationPath, unknown_location};
 use crate::Api;
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
@@ -156,18 +156,6 @@ fn what(replay: Replay) -> Result<(What, Option<FailedCursor>), Problem> {
         (false, None, Some(_)) if after.is_some() => invalid("cursor", "goes with `all` or `code`"),
         (false, None, Some(records)) => Ok((What::Records(records), None)),
         _ => invalid("all", "or `code` or `records` must be given, and only one of them"),
-    }
-}
-
-/// What stands in the query; what cannot stand there is a problem.
-pub(crate) struct InQuery<T>(T);
-
-impl<S: Send + Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequestParts<S> for InQuery<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Problem> {
-        let Query(query) = Query::from_request_parts(parts, state).await?;
-        Ok(InQuery(query))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is written and read over HTTP. Fields may be added, never renamed.
 
+mod migration;
 mod overview;
 mod record;
 mod settings;
@@ -8,6 +9,10 @@ use std::fmt;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::EpochMs;
+pub(crate) use migration::{
+    Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
+    Migrations, Variables,
+};
 pub(crate) use overview::{Health, Overview, Status};
 pub(crate) use record::{FailedList, Put, PutItem, PutResult, Replay, Replayed, Story};
 use serde::{Serialize, Serializer};

@@ -171,6 +171,20 @@ impl Config {
         vars.asked()
     }
 
+    /// The same names, and whether the process's environment has each.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
+    pub fn variables_set_in_env() -> BTreeMap<&'static str, bool> {
+        Config::variables_set(&std::env::vars().collect())
+    }
+
+    /// The same, of `vars`.
+    #[must_use]
+    pub fn variables_set(vars: &BTreeMap<String, String>) -> BTreeMap<&'static str, bool> {
+        let is_set = |name: &str| vars.get(name).is_some_and(|value| !value.trim().is_empty());
+        Config::names().into_iter().map(|name| (name, is_set(name))).collect()
+    }
+
     /// Reads `vars` as if they were the environment. Empty is the same as absent: `sam local` passes a variable that
     /// has no value as an empty one.
     ///

@@ -9,7 +9,8 @@ use super::people::{map_tags, map_users};
 use super::pipelines::map_pipelines;
 use super::readiness::summarise;
 use crate::domain::{
-    CustomValue, How, Mapped, MappedTo, MappingOverrides, MappingReport, OverrideError, Part, Structure,
+    CustomValue, How, Mapped, MappedTo, MappingOverrides, MappingReport, MigrationSettings, OverrideError, Part,
+    Structure,
 };
 
 /// What the mapping goes by.
@@ -19,6 +20,15 @@ pub struct MappingRules {
     pub similarity_threshold: f64,
     /// Opportunities are left out, and so pipelines need no counterpart.
     pub skip_opportunities: bool,
+}
+
+impl From<&MigrationSettings> for MappingRules {
+    fn from(settings: &MigrationSettings) -> MappingRules {
+        MappingRules {
+            similarity_threshold: settings.similarity_threshold,
+            skip_opportunities: settings.skip_opportunities,
+        }
+    }
 }
 
 /// What becomes of the structure of `source` in `target`.

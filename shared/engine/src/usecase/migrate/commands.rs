@@ -6,8 +6,9 @@ use super::Migrator;
 use super::step::LATE;
 use crate::domain::{
     AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationStage,
-    MigrationStatus, SettingsError,
+    MigrationStatus, OverrideError, PageKind, SettingsError,
 };
+use crate::policy::{MappingRules, map_structure};
 use crate::ports::{MigrationEntry, MigrationWritten, PortError, StoredMigrationConfig};
 
 /// Entries of an audit that are kept.
@@ -40,6 +41,9 @@ pub enum CommandError {
     /// A setting makes no sense.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Decisions about the mapping cannot be followed.
+    #[error("the decisions about the mapping cannot be followed: {}", causes(.0))]
+    Overrides(Vec<OverrideError>),
     /// Somebody else changed the same at the same time, again and again.
     #[error("somebody else changes migration {0} just now; try again")]
     Busy(MigrationId),
@@ -50,7 +54,7 @@ pub enum CommandError {
 
 impl Migrator {
     /// Agrees with the mapping, with these `overrides` over those that were given before, and goes on. A migration that
-    /// needs input takes its answers so, too.
+    /// needs input takes its answers so, too. What they name must have been there when both sides were read.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -61,6 +65,7 @@ impl Migrator {
         by: Option<&str>,
     ) -> Result<Migration, CommandError> {
         use MigrationStatus::{AwaitingApproval, Failed, NeedsInput};
+        self.check_overrides(id, &overrides).await?;
         self.keep_target(id).await?;
         self.command(id, "approved", by, &[AwaitingApproval, NeedsInput, Failed], |migration| {
             migration.approved = true;
@@ -178,6 +183,24 @@ impl Migrator {
         }
     }
 
+    /// Whether `overrides` can be followed, as far as both sides have been read.
+    async fn check_overrides(&self, id: &MigrationId, overrides: &MappingOverrides) -> Result<(), CommandError> {
+        let migration = self.known(id).await?.migration;
+        if *overrides == MappingOverrides::default() || migration.source_structure.min(migration.target_structure) == 0
+        {
+            return Ok(());
+        }
+        let mut all = migration.overrides.clone();
+        all.extend(overrides.clone());
+        let source = self.structure_of(id, PageKind::SourceStructure, migration.source_structure).await?;
+        let target = self.structure_of(id, PageKind::TargetStructure, migration.target_structure).await?;
+        let rules = MappingRules::from(&self.settings_of(&migration).await?);
+        let errors = map_structure(&source, &target, &all, rules).err().unwrap_or_default();
+        let of_these: Vec<OverrideError> =
+            errors.into_iter().filter(|error| overrides.of(error.part).contains_key(&error.entry)).collect();
+        if of_these.is_empty() { Ok(()) } else { Err(CommandError::Overrides(of_these)) }
+    }
+
     async fn known(&self, id: &MigrationId) -> Result<MigrationEntry, CommandError> {
         self.store.load(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))
     }
@@ -216,6 +239,10 @@ impl Migrator {
         }
         Err(CommandError::Busy(id.clone()))
     }
+}
+
+fn causes(errors: &[OverrideError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Goes on where it stopped. Before anything was written, what the target is made of is read anew: somebody may have

@@ -10,16 +10,16 @@ use crate::policy::{Allowance, MappingRules, Survey, forecast, map_structure};
 impl Step<'_> {
     pub(super) async fn map(&mut self) -> Result<Next, Interrupted> {
         let settings = self.migrator.settings_of(&self.migration).await?;
-        let rules = MappingRules {
-            similarity_threshold: settings.similarity_threshold,
-            skip_opportunities: settings.skip_opportunities,
-        };
+        let rules = MappingRules::from(&settings);
         let (source, target) = (self.source_structure().await?, self.target_structure().await?);
         let report = match map_structure(&source, &target, &self.migration.overrides, rules) {
             Ok(report) => report,
             Err(errors) => {
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                return Ok(Next::ask(format!("the mapping file cannot be followed: {}", errors.join("; "))));
+                let errors = errors.join("; ");
+                return Ok(Next::ask(format!(
+                    "the mapping file cannot be followed: {errors}. Cancel this, mend the file, and start again"
+                )));
             }
         };
         let survey = self.survey().await?;

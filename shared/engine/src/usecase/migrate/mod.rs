@@ -77,7 +77,10 @@ impl Migrator {
     }
 
     /// The settings that hold for `migration` now: its own over those of all over the environment's.
-    async fn settings_of(&self, migration: &Migration) -> Result<MigrationSettings, PortError> {
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn settings_of(&self, migration: &Migration) -> Result<MigrationSettings, PortError> {
         let common = self.store.config().await?.overlay;
         let overlay = migration.settings.over(&common).over(&self.defaults);
         Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.walk.total)))

@@ -63,27 +63,14 @@ impl Step<'_> {
     }
 
     pub(super) async fn source_structure(&self) -> Result<Structure, Interrupted> {
-        self.structure(PageKind::SourceStructure, self.migration.source_structure).await
+        let Migration { id, source_structure, .. } = &self.migration;
+        Ok(self.migrator.structure_of(id, PageKind::SourceStructure, *source_structure).await?)
     }
 
     /// What the target was made of before.
     pub(super) async fn target_structure(&self) -> Result<Structure, Interrupted> {
-        self.structure(PageKind::TargetStructure, self.migration.target_structure).await
-    }
-
-    async fn structure(&self, kind: PageKind, pages: u32) -> Result<Structure, Interrupted> {
-        let mut whole = Structure::default();
-        for page in self.migrator.read_pages(&self.migration.id, kind, pages).await? {
-            if let PageContent::Structure(piece) = page.content {
-                whole.custom_fields.extend(piece.custom_fields);
-                whole.custom_values.extend(piece.custom_values);
-                whole.tags.extend(piece.tags);
-                whole.users.extend(piece.users);
-                whole.pipelines.extend(piece.pipelines);
-                whole.unread.extend(piece.unread);
-            }
-        }
-        Ok(whole)
+        let Migration { id, target_structure, .. } = &self.migration;
+        Ok(self.migrator.structure_of(id, PageKind::TargetStructure, *target_structure).await?)
     }
 
     pub(super) async fn mapping(&self) -> Result<MappingReport, Interrupted> {
@@ -103,6 +90,27 @@ impl Step<'_> {
 }
 
 impl Migrator {
+    /// What a side is or was made of: so many `pages` of a `kind`.
+    pub(super) async fn structure_of(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        pages: u32,
+    ) -> Result<Structure, PortError> {
+        let mut whole = Structure::default();
+        for page in self.read_pages(id, kind, pages).await? {
+            if let PageContent::Structure(piece) = page.content {
+                whole.custom_fields.extend(piece.custom_fields);
+                whole.custom_values.extend(piece.custom_values);
+                whole.tags.extend(piece.tags);
+                whole.users.extend(piece.users);
+                whole.pipelines.extend(piece.pipelines);
+                whole.unread.extend(piece.unread);
+            }
+        }
+        Ok(whole)
+    }
+
     pub(super) async fn mapping_of(&self, migration: &Migration) -> Result<MappingReport, PortError> {
         let mut whole = MappingReport::default();
         for page in self.read_pages(&migration.id, PageKind::Mapping, migration.mapping).await? {

@@ -23,11 +23,14 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn status(&self, id: &MigrationId) -> Result<Option<MigrationView>, PortError> {
-        let now = self.ports().clock.now();
-        Ok(self.store.load(id).await?.map(|entry| {
-            let progress = progress(&entry.migration, now);
-            MigrationView { migration: entry.migration, progress }
-        }))
+        Ok(self.store.load(id).await?.map(|entry| self.view(entry.migration)))
+    }
+
+    /// The same of a migration that was just changed.
+    #[must_use]
+    pub fn view(&self, migration: Migration) -> MigrationView {
+        let progress = progress(&migration, self.ports().clock.now());
+        MigrationView { migration, progress }
     }
 
     /// The migrations, the newest first.

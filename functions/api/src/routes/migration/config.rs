@@ -1,0 +1,57 @@
+//! What holds for all migrations, and what the environment says.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use ghl_sync_engine::domain::MigrationOverlay;
+
+use super::name;
+use crate::Api;
+use crate::access::Caller;
+use crate::body::JsonBody;
+use crate::problem::Problem;
+use crate::wire::{MigrationConfigDocument, Variables};
+
+/// Reads the settings of all migrations.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/config",
+    tag = "migration",
+    responses((status = 200, description = "What holds, and who set it", body = MigrationConfigDocument)),
+)]
+pub(super) async fn config(State(api): State<Api>) -> Result<Json<MigrationConfigDocument>, Problem> {
+    let (stored, set) = api.migrator.config().await?;
+    Ok(Json(MigrationConfigDocument::new(stored, set)))
+}
+
+/// Changes the settings of all migrations.
+///
+/// What the body does not name stays as it is. Migrations under way go by it from their next step on; what a migration
+/// was started with stands.
+#[utoipa::path(
+    post,
+    path = "/api/v1/migration/config/update",
+    tag = "migration",
+    request_body = MigrationOverlay,
+    responses((status = 200, description = "They hold from now on", body = MigrationConfigDocument)),
+)]
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Option<Extension<Caller>>,
+    JsonBody(overlay): JsonBody<MigrationOverlay>,
+) -> Result<Json<MigrationConfigDocument>, Problem> {
+    api.migrator.set_config(&overlay, name(caller.as_ref())).await?;
+    config(State(api)).await
+}
+
+/// Lists the environment's variables, and whether each is set.
+///
+/// Values are never shown.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/debug/env",
+    tag = "migration",
+    responses((status = 200, description = "Their names", body = Variables)),
+)]
+pub(super) async fn environment(State(api): State<Api>) -> Json<Variables> {
+    Json(Variables::from(&*api.environment))
+}

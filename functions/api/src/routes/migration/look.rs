@@ -1,0 +1,171 @@
+//! How migrations stand, and what they came to.
+
+use axum::Json;
+use axum::extract::State;
+use ghl_sync_engine::domain::{MappingReport, MigrationId, MigrationReport};
+use ghl_sync_engine::usecase::MigrationView;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{MigrationInPath, MigrationPath, document, unknown_migration};
+use crate::Api;
+use crate::problem::{Problem, ProblemKind};
+use crate::routes::{InPath, InQuery};
+use crate::wire::{Findings, MigrationDocument, MigrationReportDocument, MigrationSummary, Migrations};
+
+const DEFAULT_LIST: u32 = 20;
+const LONGEST_LIST: u32 = 100;
+
+/// How many migrations to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    /// So many at most.
+    #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+}
+
+/// Lists the migrations, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration",
+    tag = "migration",
+    params(Listing),
+    responses((status = 200, description = "How far each is", body = Migrations)),
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    InQuery(Listing { limit }): InQuery<Listing>,
+) -> Result<Json<Migrations>, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_LIST);
+    if !(1..=LONGEST_LIST).contains(&limit) {
+        let detail = format!("must be a whole number from 1 to {LONGEST_LIST}");
+        return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
+    }
+    let migrations = api.migrator.list(limit).await?.into_iter().map(Into::into).collect();
+    Ok(Json(Migrations { migrations }))
+}
+
+/// Which migration to sum up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Its id; without it, the newest one.
+    #[param(nullable = false)]
+    migration_id: Option<String>,
+}
+
+/// Sums a migration up: the newest one, or the one that the query names.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/summary",
+    tag = "migration",
+    params(Which),
+    responses((status = 200, description = "In numbers", body = MigrationSummary)),
+)]
+pub(super) async fn summary(
+    State(api): State<Api>,
+    InQuery(Which { migration_id }): InQuery<Which>,
+) -> Result<Json<MigrationSummary>, Problem> {
+    let id = match migration_id {
+        Some(id) => MigrationId::new(id)
+            .map_err(|wrong| Problem::field(ProblemKind::Invalid, "migration_id", wrong.to_string()))?,
+        None => {
+            let newest = api.migrator.list(1).await?.into_iter().next();
+            newest.ok_or_else(|| Problem::new(ProblemKind::UnknownMigration, "none was ever started"))?.migration_id
+        }
+    };
+    Ok(Json(report_of(&api, &id).await?.into()))
+}
+
+/// Tells how a migration stands.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/status/{migration_id}",
+    tag = "migration",
+    params(MigrationPath),
+    responses((status = 200, description = "How far it is", body = MigrationDocument)),
+)]
+pub(super) async fn status(
+    State(api): State<Api>,
+    InPath(MigrationPath { migration_id }): MigrationInPath,
+) -> Result<Json<MigrationDocument>, Problem> {
+    let view = view_of(&api, &migration_id).await?;
+    Ok(Json(document(&api, view).await?))
+}
+
+/// Tells what becomes of each thing that the source is made of, and why.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/{migration_id}/mapping",
+    tag = "migration",
+    params(MigrationPath),
+    responses((status = 200, description = "The mapping", body = MappingReport)),
+)]
+pub(super) async fn mapping(
+    State(api): State<Api>,
+    InPath(MigrationPath { migration_id }): MigrationInPath,
+) -> Result<Json<MappingReport>, Problem> {
+    view_of(&api, &migration_id).await?;
+    let mapping = api.migrator.mapping(&migration_id).await?;
+    let not_yet = || Problem::new(ProblemKind::NotNow, "the mapping is not made yet; its status tells how far it is");
+    Ok(Json(mapping.ok_or_else(not_yet)?))
+}
+
+/// Which page of findings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindingsPage {
+    /// Its number, as `next` of the page before says; 0 is the first.
+    #[param(nullable = false, default = 0)]
+    page: Option<u32>,
+}
+
+/// Lists what a person should know of single records.
+///
+/// Each that is missing in the target, is different there, shares its counterpart with another one, or has something that
+/// could not be carried over.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/{migration_id}/findings",
+    tag = "migration",
+    params(MigrationPath, FindingsPage),
+    responses((status = 200, description = "A page of them; empty behind the last", body = Findings)),
+)]
+pub(super) async fn findings(
+    State(api): State<Api>,
+    InPath(MigrationPath { migration_id }): MigrationInPath,
+    InQuery(FindingsPage { page }): InQuery<FindingsPage>,
+) -> Result<Json<Findings>, Problem> {
+    let page = page.unwrap_or(0);
+    let pages = view_of(&api, &migration_id).await?.migration.verify.findings;
+    let findings = api.migrator.findings(&migration_id, page).await?.into_iter().map(Into::into).collect();
+    let next = page.checked_add(1).filter(|next| *next < pages);
+    Ok(Json(Findings { findings, next }))
+}
+
+/// Tells what a migration came to, or has come to so far.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/{migration_id}/report",
+    tag = "migration",
+    params(MigrationPath),
+    responses((status = 200, description = "The report", body = MigrationReportDocument)),
+)]
+pub(super) async fn report(
+    State(api): State<Api>,
+    InPath(MigrationPath { migration_id }): MigrationInPath,
+) -> Result<Json<MigrationReportDocument>, Problem> {
+    Ok(Json(report_of(&api, &migration_id).await?.into()))
+}
+
+async fn view_of(api: &Api, id: &MigrationId) -> Result<MigrationView, Problem> {
+    api.migrator.status(id).await?.ok_or_else(unknown_migration)
+}
+
+async fn report_of(api: &Api, id: &MigrationId) -> Result<MigrationReport, Problem> {
+    api.migrator.report(id).await?.ok_or_else(unknown_migration)
+}

@@ -1,0 +1,195 @@
+//! Migrations: how one stands, what it will do, and what it came to.
+
+mod config;
+mod report;
+mod summary;
+
+pub(crate) use config::{MigrationConfigDocument, Variables};
+pub(crate) use report::{Findings, MigrationReportDocument};
+pub(crate) use summary::MigrationSummary;
+
+use ghl_sync_engine::domain::{
+    AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress,
+};
+use ghl_sync_engine::usecase::MigrationView;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+
+/// How a migration stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MigrationDocument {
+    /// Which.
+    #[schema(example = "mig-19f2c3a4b5c-00c0ffee")]
+    migration_id: String,
+    /// The location that is read.
+    #[schema(example = "loc_source")]
+    source: String,
+    /// The location that is written to.
+    #[schema(example = "loc_target")]
+    target: String,
+    /// Whether it only looks.
+    dry_run: bool,
+    /// Whether it goes on without asking once the mapping is made, unless that has questions.
+    auto_approve: bool,
+    /// Whether somebody agreed with the mapping.
+    approved: bool,
+    /// How far it is.
+    #[serde(flatten)]
+    progress: Progress,
+    /// Why it does not go on; null while it does.
+    reason: Option<String>,
+    /// What it will do and cost; null before the mapping is made.
+    forecast: Option<ForecastDocument>,
+    /// The settings that hold for it now.
+    settings: MigrationSettings,
+    /// When it was asked for.
+    created_at: Time,
+    /// When it made a step last, or somebody changed it.
+    updated_at: Time,
+    /// When it ended.
+    finished_at: Option<Time>,
+    /// Who asked for what, the oldest first; at most 50.
+    audit: Vec<Audit>,
+}
+
+impl MigrationDocument {
+    pub(crate) fn new(view: MigrationView, settings: MigrationSettings) -> MigrationDocument {
+        let MigrationView { migration, progress } = view;
+        MigrationDocument {
+            migration_id: migration.id.into(),
+            source: migration.source.into(),
+            target: migration.target.into(),
+            dry_run: migration.dry_run,
+            auto_approve: migration.auto_approve,
+            approved: migration.approved,
+            progress,
+            reason: migration.reason,
+            forecast: migration.forecast.map(ForecastDocument::from),
+            settings,
+            created_at: Time(migration.created_at),
+            updated_at: Time(migration.updated_at),
+            finished_at: Time::maybe(migration.finished_at),
+            audit: migration.audit.into_iter().map(Audit::from).collect(),
+        }
+    }
+}
+
+/// Who did what.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Audit {
+    /// When.
+    at: Time,
+    /// Who: the name of a key, or an AWS principal; null if that is unknown.
+    #[schema(example = "operator")]
+    by: Option<String>,
+    /// What.
+    #[schema(example = "paused")]
+    action: String,
+}
+
+impl From<AuditEntry> for Audit {
+    fn from(AuditEntry { at, by, action }: AuditEntry) -> Audit {
+        Audit { at: Time(at), by, action }
+    }
+}
+
+/// The migrations there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Migrations {
+    /// The newest first.
+    pub(crate) migrations: Vec<MigrationLine>,
+}
+
+/// A migration in the list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MigrationLine {
+    /// Which.
+    migration_id: String,
+    /// The location that is read.
+    source: String,
+    /// The location that is written to.
+    target: String,
+    /// How far it is.
+    #[serde(flatten)]
+    progress: Progress,
+    /// When it was asked for.
+    created_at: Time,
+    /// When it ended.
+    finished_at: Option<Time>,
+}
+
+impl From<MigrationSummaryLine> for MigrationLine {
+    fn from(line: MigrationSummaryLine) -> MigrationLine {
+        let MigrationSummaryLine { migration_id, source, target, created_at, finished_at, progress } = line;
+        MigrationLine {
+            migration_id: migration_id.into(),
+            source: source.into(),
+            target: target.into(),
+            progress,
+            created_at: Time(created_at),
+            finished_at: Time::maybe(finished_at),
+        }
+    }
+}
+
+/// What a migration will do and cost, as far as it can be known before.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ForecastDocument {
+    /// Fields, values, tags and pipelines that are made.
+    structure: KindForecast,
+    /// Contacts.
+    contacts: KindForecast,
+    /// Opportunities.
+    opportunities: KindForecast,
+    /// All that is created.
+    creates: u64,
+    /// All that is updated.
+    updates: u64,
+    /// All that is left out.
+    skips: u64,
+    /// All that a person should look at.
+    conflicts: u64,
+    /// Calls that are still to be made, in both locations.
+    calls: u64,
+    /// Calls of them in the source.
+    source_calls: u64,
+    /// Calls of them in the target.
+    target_calls: u64,
+    /// How long that takes at today's quota.
+    seconds: u64,
+    /// When it is finished, if it begins at once.
+    finish_at: Time,
+    /// The share of the target's daily quota that it takes; above 100 it takes more than a day.
+    daily_share_percent: f64,
+}
+
+impl From<Forecast> for ForecastDocument {
+    fn from(forecast: Forecast) -> ForecastDocument {
+        ForecastDocument {
+            structure: forecast.structure,
+            contacts: forecast.contacts,
+            opportunities: forecast.opportunities,
+            creates: forecast.creates,
+            updates: forecast.updates,
+            skips: forecast.skips,
+            conflicts: forecast.conflicts,
+            calls: forecast.calls,
+            source_calls: forecast.source_calls,
+            target_calls: forecast.target_calls,
+            seconds: forecast.seconds,
+            finish_at: Time(forecast.finish_at),
+            daily_share_percent: forecast.daily_share_percent,
+        }
+    }
+}
+
+/// What somebody decides about the mapping when they agree with it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "overrides": { "pipelines": { "p-source": "p-target" }, "custom_fields": { "contact.old": "skip" } } }))]
+pub(crate) struct Approval {
+    /// What shall become of single things, over what was decided before.
+    pub(crate) overrides: MappingOverrides,
+}
