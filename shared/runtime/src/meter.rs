@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{DeadLetter, LocationId, Message};
+use ghl_sync_engine::domain::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
@@ -28,6 +28,7 @@ impl Meter for LogMeter {
             Event::TokensIssued { .. } | Event::TokensDelayed { .. } | Event::CredentialsRefused { .. } => {
                 note_tokens(event);
             }
+            Event::Migrating { migration, progress } => note_migration(migration, progress),
             _ => note_scope(event),
         }
     }
@@ -91,6 +92,18 @@ fn note_tokens(event: &Event<'_>) {
             error!(event = "credentials_refused", %location, %credentials, reason);
         }
         _ => {}
+    }
+}
+
+/// How far a migration is. Why it stands still may quote GHL, and is told by the API.
+fn note_migration(migration: &Migration, progress: &Progress) {
+    let (id, from, to) = (&migration.id, &migration.source, &migration.target);
+    let (status, stage) = (progress.status.as_str(), progress.stage.as_str());
+    let Progress { current, total, percentage, errors, .. } = progress;
+    if matches!(progress.status, MigrationStatus::Failed | MigrationStatus::NeedsInput) {
+        warn!(event = "migration", migration = %id, %from, %to, status, stage, current, total, percentage, errors);
+    } else {
+        info!(event = "migration", migration = %id, %from, %to, status, stage, current, total, percentage, errors);
     }
 }
 

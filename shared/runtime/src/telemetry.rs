@@ -16,8 +16,8 @@ const OURS: [&str; 11] = [
     "ghl_sync_ghl",
     "ghl_sync_local",
     "ghl_sync_runtime",
-    "redrive",
     "migrator",
+    "redrive",
     "scheduler",
     "webhook",
 ];

@@ -194,3 +194,43 @@ fn credentials_of_all_locations_may_be_elsewhere_but_not_in_two_places() {
     let unknown = faults(&[("GHL_CREDENTIALS", "pit-secret")]).join("\n");
     assert!(unknown.contains("`secretsmanager:NAME_OR_ARN`") && !unknown.contains("pit-secret"), "{unknown}");
 }
+
+#[test]
+fn what_is_said_of_migrations_is_read_and_what_is_not_follows_from_the_account() {
+    let config = Config::from_vars(minimal()).unwrap();
+    assert_eq!(config.migration, MigrationConfig::default());
+    let config = Config::from_vars(with(&[
+        ("MIGRATION_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/migrations"),
+        ("MIGRATION_BATCH_SIZE", "20"),
+        ("MIGRATION_RATE_LIMIT_DELAY", "0.2"),
+    ]))
+    .unwrap();
+    let overlay = &config.migration.overlay;
+    assert_eq!((overlay.batch_size, overlay.rate_limit_delay, overlay.preset), (Some(20), Some(0.2), None));
+    assert_eq!(config.migration.queue_url.as_deref(), Some("https://sqs.eu-central-1.amazonaws.com/1/migrations"));
+}
+
+#[test]
+fn a_bad_or_misspelled_variable_of_migrations_is_a_fault_that_names_it() {
+    let cases = [
+        ("MIGRATION_BATCH_SIZE", "0", "is `0`; expected a whole number from 1 to 500"),
+        ("MIGRATION_BATCH_SIZE", "501", "is `501`; expected a whole number from 1 to 500"),
+        ("MIGRATION_BATCH_SIZE", "20.5", "is `20.5`; expected a whole number from 1 to 500"),
+        ("MIGRATION_RATE_LIMIT_DELAY", "-0.1", "is `-0.1`; expected a number of seconds from 0 to 60"),
+        ("MIGRATION_RATE_LIMIT_DELAY", "61", "is `61`; expected a number of seconds from 0 to 60"),
+        ("MIGRATION_RATE_LIMIT_DELAY", "NaN", "is `NaN`; expected a number of seconds from 0 to 60"),
+        ("MIGRATION_RATE_LIMIT_DELAY", "200ms", "is `200ms`; expected a number of seconds from 0 to 60"),
+        ("MIGRATION_QUEUE_URL", "queue", "is `queue`; expected a URL that starts with https:// or http://"),
+        ("MIGRATION_BATCHSIZE", "20", "is not a variable of ghl-sync"),
+    ];
+    for (name, value, problem) in cases {
+        assert_eq!(faults(&[(name, value)]), [format!("{name} {problem}")]);
+    }
+}
+
+#[test]
+fn the_migrator_s_function_needs_its_queue_and_the_others_do_not() {
+    assert!(Config::from_vars(minimal()).is_ok());
+    let error = Config::for_migrations(minimal()).unwrap_err();
+    assert_eq!(error.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), ["MIGRATION_QUEUE_URL is missing"]);
+}

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, Message, NotForUs,
-    RecordKey, ScopeId,
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides, Message, Migration,
+    MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress, RecordKey, ScopeId,
 };
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
@@ -87,6 +87,16 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     };
     let (reason, delay) = (WaitReason::Backoff, SECOND);
     let settled = |result, latency| Event::Settled { location, batch: generation, record, result, latency };
+    let request = MigrationRequest {
+        source: location.clone(),
+        target: LocationId::new("other").unwrap(),
+        auto_approve: true,
+        settings: MigrationOverlay::default(),
+        overrides: MappingOverrides::default(),
+    };
+    let migration = Migration::new(MigrationId::new("mig-1").unwrap(), request, false, EpochMs(0));
+    let progress = ghl_sync_engine::policy::progress(&migration, EpochMs(1));
+    let failed = Progress { status: MigrationStatus::Failed, ..progress.clone() };
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let events = [
         Event::Ticked { report: &TickReport::default() },
@@ -131,6 +141,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         settled(RecordResult::Retrying(ErrorCode::Rejected), None),
         settled(RecordResult::Succeeded, Some(SECOND)),
         Event::BatchEnded { report: &report, took: SECOND },
+        Event::Migrating { migration: &migration, progress: &progress },
+        Event::Migrating { migration: &migration, progress: &failed },
         Event::Looked { location, oldest: SECOND },
         Event::Rests { scope, wake_at: Some(EpochMs(1)) },
         Event::Held { scope, until: EpochMs(1) },
