@@ -18,6 +18,7 @@ use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{ApiAccess, Config, LogMeter, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
+use migrator::MigratorError;
 use redrive::RedriveError;
 use reqwest::Method;
 use scheduler::SchedulerError;
@@ -144,6 +145,11 @@ impl Deployment {
     /// Invokes the dead-letter queue's function.
     pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::Answer, RedriveError> {
         redrive::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// Invokes the function of migrations.
+    pub(crate) async fn migrate(&self, event: Value) -> Result<migrator::Answer, MigratorError> {
+        migrator::handle(&self.migrator(), LambdaEvent::new(event, context())).await
     }
 
     /// The next message, as the event of an event source mapping; `None` if none comes soon.

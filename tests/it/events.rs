@@ -8,6 +8,7 @@ use consumer::ConsumerError;
 use ghl_sync_engine::domain::{PutRecord, RecordKey};
 use ghl_sync_local::stack::StackOptions;
 use lambda_runtime::{Context, LambdaEvent};
+use migrator::MigratorError;
 use redrive::RedriveError;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 22] = [
+const SAMPLES: [(&str, &str); 28] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -28,6 +29,12 @@ const SAMPLES: [(&str, &str); 22] = [
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
     ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
+    ("migrator", include_str!("../../events/migrator.json")),
+    ("migrator-malformed", include_str!("../../events/migrator-malformed.json")),
+    ("migrator-revive", include_str!("../../events/migrator-revive.json")),
+    ("migrator-scheduled", include_str!("../../events/migrator-scheduled.json")),
+    ("migrator-stale", include_str!("../../events/migrator-stale.json")),
+    ("migrator-unknown-version", include_str!("../../events/migrator-unknown-version.json")),
     ("redrive", include_str!("../../events/redrive.json")),
     ("redrive-bad-order", include_str!("../../events/redrive-bad-order.json")),
     ("redrive-by-hand", include_str!("../../events/redrive-by-hand.json")),
@@ -47,7 +54,7 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-fn message_ids(event: &Value) -> Vec<&str> {
+pub(crate) fn message_ids(event: &Value) -> Vec<&str> {
     event["Records"].as_array().unwrap().iter().map(|record| record["messageId"].as_str().unwrap()).collect()
 }
 
@@ -77,13 +84,14 @@ fn no_sample_is_left_untested() {
 
 #[tokio::test]
 async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
-    let other_kind = ["consumer-http", "consumer-s3", "redrive-scheduled", "scheduler-sqs"];
+    let other_kind = ["consumer-http", "consumer-s3", "migrator-scheduled", "redrive-scheduled", "scheduler-sqs"];
     let deployment = with_sample_contacts().await;
     for (name, _) in SAMPLES {
         let event = sample(name);
         let is_refused = match name.split('-').next() {
             Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
             Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
+            Some("migrator") => matches!(deployment.migrate(event).await, Err(MigratorError::Event(_))),
             Some("redrive") => matches!(deployment.redrive(event).await, Err(RedriveError::Event(_))),
             _ => panic!("which function is {name} for?"),
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use ghl_sync_aws::tables::record;
-use ghl_sync_engine::domain::PutRecord;
+use ghl_sync_engine::domain::{MigrationStatus, PutRecord};
 use ghl_sync_engine::usecase::{Engine, Migrator};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
+use crate::events::sample;
+use crate::migrator;
 use crate::reconcile;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
@@ -26,9 +28,9 @@ const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 /// What Systems Manager and Secrets Manager do for a function that reads what a key of the user's encrypts.
 const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
-/// The only function that calls GHL, and so the only one that has to do with its tokens.
-const CALLER_OF_GHL: &str = "ConsumerFunction";
-/// Below the prefix that the consumer's role allows.
+/// The functions that call GHL, and so the only ones that have to do with its tokens.
+const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
+/// Below the prefix that the roles of those allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
     ("secretsmanager:", "ghl-sync/stack/token", "secret:CredentialsPrefix/AWS::StackName/*"),
@@ -44,7 +46,7 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
         }
         needed.extend(on(&LOGGING, template.target(&function["LoggingConfig"]["LogGroup"]).0));
         needed.extend(on(&TRACING, "*"));
-        if name == CALLER_OF_GHL {
+        if CALLERS_OF_GHL.contains(&name) {
             needed.extend(on(&DECRYPTING, "key/*"));
         }
         assert_eq!(allowed(&template, function), needed, "{name}");
@@ -52,19 +54,20 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
 }
 
 #[test]
-fn no_function_but_the_one_that_calls_ghl_gets_at_its_tokens() {
+fn no_function_but_those_that_call_ghl_gets_at_its_tokens() {
     let template = Template::read();
     let tokens = json!({ "ForAllValues:StringNotLike": { "dynamodb:LeadingKeys": "token#*" } });
     for (name, function) in template.functions() {
         let mut withheld = 0;
         for statement in statements(&template, function) {
             let resources = one_or_more(&statement["Resource"]);
-            if name != CALLER_OF_GHL && resources.iter().any(|resource| resource_id(resource) == "StateTable") {
+            if !CALLERS_OF_GHL.contains(&name) && resources.iter().any(|resource| resource_id(resource) == "StateTable")
+            {
                 assert_eq!(statement["Condition"], tokens, "{name}");
                 withheld += 1;
             }
         }
-        assert!(name == CALLER_OF_GHL || withheld > 0, "{name}");
+        assert!(CALLERS_OF_GHL.contains(&name) || withheld > 0, "{name}");
     }
 }
 
@@ -122,7 +125,10 @@ fn resource_id(arn: &Value) -> String {
 
 /// What a function asks of AWS when it does all that it can do.
 async fn asked_by(function: &str) -> BTreeSet<Asked> {
-    let deployment = Deployment::start().await;
+    let deployment = match function {
+        "MigratorFunction" => Deployment::with(migrator::two_locations()).await,
+        _ => Deployment::start().await,
+    };
     let vars = &deployment.stack.vars;
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
@@ -145,6 +151,18 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
             });
             run_consumer(&deployment, engines).await;
         }
+        "MigratorFunction" => {
+            let credentials =
+                CREDENTIALS.map(|(service, name, _)| json!({ "credentials": format!("{service}{name}") }));
+            let [source, target] = credentials;
+            let migrator = migrator_with(&[
+                ("GHL_TOKEN", ""),
+                ("GHL_LOCATIONS", &json!({ migrator::SOURCE: source, migrator::TARGET: target }).to_string()),
+                ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+            ]);
+            run_migrator(&deployment, &migrator).await;
+        }
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
         "RedriveFunction" => run_redrive(&deployment, &engine_with(&[])).await,
         "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
@@ -154,6 +172,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
         (vars["STATE_TABLE"].as_str(), "StateTable"),
         (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
+        (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
         (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
     ]);
@@ -207,6 +226,19 @@ async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2
     consumer::handle(&of_the_rest, event).await.unwrap();
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
     consumer::handle(&reconcile::in_a_minute(&of_the_rest), reconcile::asked()).await.unwrap();
+}
+
+/// It migrates an account, deletes again what it created, and looks for messages that were lost.
+async fn run_migrator(deployment: &Deployment, of_function: &Migrator) {
+    migrator::fill(deployment, &[migrator::TARGET]);
+    let of_api = deployment.migrator();
+    let id = of_api.start(migrator::request(migrator::TARGET), None).await.unwrap().id;
+    let report = migrator::drive(deployment, of_function, &id).await;
+    assert_eq!(report.status, MigrationStatus::Done, "{report:#?}");
+    of_api.rollback(&id, None).await.unwrap();
+    let report = migrator::drive(deployment, of_function, &id).await;
+    assert_eq!(report.status, MigrationStatus::RolledBack, "{report:#?}");
+    migrator::step(of_function, sample("migrator-revive")).await;
 }
 
 /// It stores what is told of a record, and switches a location.

@@ -18,15 +18,17 @@ use crate::records::contacts;
 /// Variables that Lambda sets by itself.
 const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
-const WITHHELD: [(&str, &[&str]); 5] = [
+const WITHHELD: [(&str, &[&str]); 6] = [
     ("SchedulerFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ApiFunction", &["GHL_TOKEN"]),
+    ("MigratorFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("WebhookFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("RedriveFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS"]),
 ];
-/// Variables of one function alone start so.
-const OWN: [(&str, &str); 1] = [("WebhookFunction", "GHL_WEBHOOK_")];
+/// Variables of some functions alone start so.
+const OWN: [(&[&str], &str); 2] =
+    [(&["WebhookFunction"], "GHL_WEBHOOK_"), (&["MigratorFunction", "ApiFunction"], "MIGRATION_")];
 
 /// The template, with `!Ref X` and its like as `{"Ref": "X"}`.
 pub(crate) struct Template(Value);
@@ -102,7 +104,8 @@ fn each_function_gets_exactly_the_variables_that_are_read() {
         let declared: BTreeSet<String> = template.variables(function).keys().cloned().collect();
         let unset = WITHHELD.iter().filter(|(of, _)| *of == name).flat_map(|(_, variables)| variables.iter().copied());
         let unset: BTreeSet<&str> = unset.chain(SET_BY_LAMBDA).collect();
-        let of_another = |variable: &str| OWN.iter().any(|(of, prefix)| *of != name && variable.starts_with(prefix));
+        let of_another =
+            |variable: &str| OWN.iter().any(|(of, prefix)| !of.contains(&name) && variable.starts_with(prefix));
         let read = Config::names().into_iter().filter(|variable| !unset.contains(variable) && !of_another(variable));
         assert_eq!(declared, read.map(str::to_owned).collect(), "{name}");
     }
@@ -155,7 +158,11 @@ async fn the_local_queues_are_set_up_as_the_deployed_ones() {
     let template = Template::read();
     let deployment = Deployment::start().await;
     let functions = &deployment.stack.functions;
-    let queues = [("ConsumerFunction", &functions.queue_url), ("RedriveFunction", &functions.dead_letter_queue_url)];
+    let queues = [
+        ("ConsumerFunction", &functions.queue_url),
+        ("RedriveFunction", &functions.dead_letter_queue_url),
+        ("MigratorFunction", &functions.migration_queue_url),
+    ];
     for (function, url) in queues {
         let (_, queue) = template.target(&event_sources(template.functions()[function])[0]["Queue"]);
         let request = functions.sqs.get_queue_attributes().queue_url(url);

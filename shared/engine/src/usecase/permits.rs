@@ -9,7 +9,7 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
-use crate::domain::{Answer, Call, Endpoint, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
+use crate::domain::{Answer, Call, Cause, Endpoint, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
 use crate::policy::{Admission, Class, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
@@ -267,16 +267,18 @@ impl<'e> Permits<'e> {
         let reply = crm.call(self.location, call, config.request_timeout).await;
         let now = clock.now();
         let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
-        meter.note(&Event::Called {
-            location: self.location,
-            batch: self.batch,
-            record: wanted.record,
-            endpoint: call.endpoint(),
-            attempt: wanted.attempt,
-            status: reply.status,
-            class: class.as_ref().map_or("ok", Class::as_str),
-            took: now.since(sent_at),
-        });
+        if !is_unsupported(&reply) {
+            meter.note(&Event::Called {
+                location: self.location,
+                batch: self.batch,
+                record: wanted.record,
+                endpoint: call.endpoint(),
+                attempt: wanted.attempt,
+                status: reply.status,
+                class: class.as_ref().map_or("ok", Class::as_str),
+                took: now.since(sent_at),
+            });
+        }
         let backoff = config.backoff.delay(wanted.attempt, dice.roll());
         let told = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
         let pause = class.as_ref().and_then(|class| pause_until(config, &told, class, backoff, now));
@@ -411,6 +413,11 @@ impl Shared<'_> {
         let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
         if is_shared { self.room.admit(now) } else { Ok(()) }
     }
+}
+
+/// Whether there was no call: the API has none of the kind.
+fn is_unsupported(reply: &Reply) -> bool {
+    matches!(&reply.answer, Err(failure) if !failure.sent && failure.cause == Some(Cause::Unsupported))
 }
 
 /// Longer than anybody waits in a batch.

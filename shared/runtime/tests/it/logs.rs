@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides, Message, Migration,
-    MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress, RecordKey, ScopeId,
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides,
+    Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
+    RecordKey, ScopeId,
 };
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
