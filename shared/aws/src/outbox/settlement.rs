@@ -41,16 +41,16 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
             .set_or_remove(record::NOT_BEFORE, time(*not_before))
             .set_known(record::GHL_ID, id(ghl_id.as_ref()))
             .remove([record::WAITS_FOR]),
-        Outcome::Wait { due_at, waits_for, not_before, ghl_id } => update
+        Outcome::Wait { due_at, waits_for, not_before, ghl_id } => keep_errors(update, sent)
             .only_if("attribute_exists(#due_pk)")
             .set(record::DUE_AT, number(due_at.0))
             .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
             .set_known(record::NOT_BEFORE, time(*not_before))
             .set_known(record::GHL_ID, id(ghl_id.as_ref())),
         Outcome::WouldSend { request, stays_due: true } => {
-            update.only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
+            keep_errors(update, sent).only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
         }
-        Outcome::WouldSend { request, stays_due: false } => update
+        Outcome::WouldSend { request, stays_due: false } => keep_errors(update, sent)
             .only_if("attribute_exists(#due_pk) OR #dry_run = :dry_run")
             .set(record::DRY_RUN, text(request))
             .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
@@ -73,6 +73,15 @@ pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Up
         }
         Outcome::WouldSend { .. } => None,
     }
+}
+
+/// What does not count: attempts and errors are those with which the record was loaded, whatever was written against it
+/// as a suspect.
+fn keep_errors(update: Update, sent: &Record) -> Update {
+    update
+        .set(record::ATTEMPTS, number(u64::from(sent.attempts)))
+        .set_or_remove(record::LAST_ERROR, sent.last_error.as_ref().map(item::last_error))
+        .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.earlier_errors))
 }
 
 fn accept(update: Update, version: u64, ghl_id: &GhlId, hash: ContentHash, now: EpochMs) -> Update {

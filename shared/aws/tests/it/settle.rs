@@ -107,6 +107,28 @@ async fn a_waiting_record_is_due_later_without_counting() {
 }
 
 #[tokio::test]
+async fn what_does_not_count_takes_back_what_was_written_against_the_record_since_it_was_loaded() {
+    let tables = Tables::new().await;
+    let would_send = Outcome::WouldSend { request: "POST /contacts/upsert".to_owned(), stays_due: false };
+    for outcome in [wait(1, None, None), would_send] {
+        let record = tables.put_and_load(&contact("a", "Ada"), 1).await;
+        tables.outbox.settle(&record, &retry(50, None, None), EpochMs(2)).await.unwrap();
+        assert_eq!(tables.record(&record.key).await.attempts, 1);
+        tables.outbox.settle(&record, &outcome, EpochMs(3)).await.unwrap();
+        let after = tables.record(&record.key).await;
+        assert_eq!((after.attempts, after.errors()), (record.attempts, record.errors()), "{outcome:?}");
+    }
+    let mut record = tables.put_and_load(&contact("b", "Bob"), 1).await;
+    for time in 2..4 {
+        tables.outbox.settle(&record, &retry(time, None, None), EpochMs(time)).await.unwrap();
+        record = tables.record(&record.key).await;
+    }
+    tables.outbox.settle(&record, &retry(50, None, None), EpochMs(4)).await.unwrap();
+    tables.outbox.settle(&record, &wait(3, None, None), EpochMs(5)).await.unwrap();
+    assert_eq!(tables.record(&record.key).await, record, "with the two errors that it had");
+}
+
+#[tokio::test]
 async fn waiting_for_another_record_keeps_the_bar_against_a_late_call() {
     let tables = Tables::new().await;
     let record = tables.put_and_load(&contact("a", "Ada"), 1).await;

@@ -117,7 +117,8 @@ pub enum Outcome {
         /// GHL's id of it, where one was learned on the way.
         ghl_id: Option<GhlId>,
     },
-    /// It comes back later, and this does not count: it waits for another record, or for a late call.
+    /// It comes back later, and this does not count: it waits for another record, or for a late call. Its attempts and
+    /// errors are those with which it was loaded.
     Wait {
         /// When to look again.
         due_at: EpochMs,
@@ -129,7 +130,7 @@ pub enum Outcome {
         ghl_id: Option<GhlId>,
     },
     /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
-    /// again makes it due.
+    /// again makes it due. Its attempts and errors are those with which it was loaded.
     WouldSend {
         /// The request, as text.
         request: String,

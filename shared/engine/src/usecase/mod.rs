@@ -26,6 +26,7 @@ mod replay;
 mod report;
 mod send_records;
 mod story;
+mod suspects;
 mod sync_batch;
 mod sync_record;
 mod tally;

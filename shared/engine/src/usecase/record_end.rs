@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Engine;
 use super::look::Known;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
@@ -59,7 +60,7 @@ impl RecordSync<'_, '_> {
             (Ended::Outcome(outcome), _) => outcome,
             (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
         };
-        let Some(settled) = self.settle(record, &outcome).await else {
+        let Some(settled) = self.engine.settle(record, &outcome).await else {
             if progress.created {
                 let config = &self.engine.config;
                 let visible_by = self.engine.ports.clock.now() + config.late_arrival + config.search_lag;
@@ -89,16 +90,18 @@ impl RecordSync<'_, '_> {
             latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
         }
     }
+}
 
+impl Engine {
     /// `None` if it could not be written down: the record is still due, and its calls will be made again.
-    async fn settle(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
-        let ports = &self.engine.ports;
+    pub(super) async fn settle(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
+        let ports = &self.ports;
         for attempt in 0..SETTLE_TRIES {
             match ports.outbox.settle(record, outcome, ports.clock.now()).await {
                 Ok(settled) => return Some(settled),
                 Err(error) => {
-                    self.engine.port_failed(self.location.clone(), &error);
-                    let delay = self.engine.config.backoff.delay(attempt, ports.dice.roll());
+                    self.port_failed(record.location_id.clone(), &error);
+                    let delay = self.config.backoff.delay(attempt, ports.dice.roll());
                     ports.clock.sleep_until(ports.clock.now() + delay).await;
                 }
             }

@@ -11,7 +11,7 @@ use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::sync_record::{DryRun, RecordSync};
-use super::{Engine, Event};
+use super::{Engine, Event, suspects};
 use crate::domain::{
     Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId, LocationSettings, Outcome, Payload,
     Record, RecordKey,
@@ -23,11 +23,6 @@ use crate::ports::{Loaded, PortError, Settled};
 const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
 /// …and after this at most.
 const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
-
-/// A record that stood alone in a batch so often when its invocation died has failed for good.
-const MAX_DEATHS: usize = 5;
-/// The last error of a record that may have killed its invocation.
-const DIED: &str = "the invocation that was sending this record died";
 
 /// An opportunity's contact.
 enum Contact {
@@ -59,15 +54,15 @@ impl Engine {
         };
         batch.keys.iter().for_each(|key| ended.is_done(&batch.location_id, key.clone()));
         let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
-        if let [suspect] = due.as_slice()
-            && (permits.crashes().await > 0 || has_killed(suspect))
-            && !permits.deaths_are_ours().await
+        let suspect = suspects::among(&due, permits).await;
+        if let Some(suspect) = suspect
             && let Some(end) = self.suspect(suspect).await
         {
             self.tell(&batch.location_id, generation, suspect, &end, report);
             end.then.note_in(&mut ended, suspect);
             return ended;
         }
+        let is_suspect = suspect.is_some();
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
         let dry_run = match (settings.dry_run, batch.dry_run) {
             (true, _) => Some(DryRun::OfLocation),
@@ -88,6 +83,9 @@ impl Engine {
         let mut contact_ids = HashMap::new();
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
+                if is_suspect && end.then == Then::StillDue {
+                    self.acquit(&record).await;
+                }
                 end.then.note_in(&mut ended, &record);
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
                     contact_ids.insert(record.key, id);
@@ -144,26 +142,6 @@ impl Engine {
         report.count(result);
         self.ports.meter.note(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
         report.errors.push((key, LastError { code: ErrorCode::Internal, status: None, message: reason, at: now }));
-    }
-
-    /// Invocations died, and batches shrank until this record stands alone. Should it kill this one too, it must not
-    /// come back at once, again and again, with its location behind it: so its failure is written down before its first
-    /// call, and its success overwrites that. Returns its end if it shall not be called: it has killed often enough, or
-    /// its failure could not be written down.
-    async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
-        let now = self.ports.clock.now();
-        let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
-        if deaths(record) >= MAX_DEATHS {
-            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
-            let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
-            return Some(RecordEnd { error: Some(error), ..end });
-        }
-        let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.dice.roll());
-        let outcome = Outcome::Retry { due_at, error, not_before: record.not_before, ghl_id: None };
-        match self.ports.outbox.settle(record, &outcome, now).await {
-            Ok(_) => None,
-            Err(error) => Some(self.store_failed(record, &error)),
-        }
     }
 
     /// Sends `records`, as many at once as is allowed.
@@ -301,7 +279,13 @@ impl Engine {
         RecordEnd { error: Some(error), called: true, ..end }
     }
 
-    async fn write(&self, record: &Record, outcome: &Outcome, result: RecordResult, then: Then) -> RecordEnd {
+    pub(super) async fn write(
+        &self,
+        record: &Record,
+        outcome: &Outcome,
+        result: RecordResult,
+        then: Then,
+    ) -> RecordEnd {
         match self.ports.outbox.settle(record, outcome, self.ports.clock.now()).await {
             Ok(Settled::Done) => without_call(result, then),
             Ok(Settled::ChangedMeanwhile) => without_call(result, Then::StillDue),
@@ -309,24 +293,10 @@ impl Engine {
         }
     }
 
-    fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
+    pub(super) fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
         self.port_failed(record.location_id.clone(), error);
         without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
     }
-}
-
-/// How many of the last errors of `record` were deaths of its invocation: other failures do not make it a suspect.
-fn deaths(record: &Record) -> usize {
-    record.errors().iter().filter(|error| is_death(error)).count()
-}
-
-/// Whether its last try ended with its invocation's death.
-fn has_killed(record: &Record) -> bool {
-    record.last_error.as_ref().is_some_and(is_death)
-}
-
-fn is_death(error: &LastError) -> bool {
-    error.code == ErrorCode::Internal && error.message == DIED
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {

@@ -25,6 +25,7 @@ mod retry;
 mod scope;
 mod silence;
 mod stores;
+mod suspects;
 mod throttle;
 mod waits;
 mod webhooks;

@@ -146,19 +146,29 @@ impl Item {
                 self.waits_for.clone_from(waits_for);
                 self.not_before = not_before.or(self.not_before);
                 self.learn_id(ghl_id.as_ref());
+                self.keep_errors(sent);
             }
             Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
                 self.dry_run = Some(request.clone());
+                self.keep_errors(sent);
             }
             Outcome::WouldSend { request, stays_due: false }
                 if self.in_due_index || self.dry_run.as_ref() == Some(request) =>
             {
                 self.dry_run = Some(request.clone());
+                self.keep_errors(sent);
                 self.leave_due_index();
             }
             _ => return false,
         }
         true
+    }
+
+    /// What does not count: attempts and errors are as they were.
+    fn keep_errors(&mut self, sent: &Record) {
+        self.attempts = sent.attempts;
+        self.last_error.clone_from(&sent.last_error);
+        self.earlier_errors.clone_from(&sent.earlier_errors);
     }
 
     pub(super) fn resolve(&mut self, resolution: &Resolution, now: EpochMs) {
