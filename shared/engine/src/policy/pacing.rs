@@ -51,6 +51,9 @@ struct Spaced {
     next_at: EpochMs,
     /// The last 429, or lowering of the limit.
     at: EpochMs,
+    /// When the pause that it asked for is over.
+    #[serde(default)]
+    resumes_at: EpochMs,
     /// The limit at that time.
     limit: NonZeroU32,
 }
@@ -178,21 +181,23 @@ impl Pacing {
         }
     }
 
-    /// GHL answered 429 although the ledger allowed the call.
-    pub fn throttled(&mut self, now: EpochMs, configured: Pace) {
+    /// GHL answered 429 although the ledger allowed the call. Nobody calls before `resumes_at`.
+    pub fn throttled(&mut self, now: EpochMs, resumes_at: EpochMs, configured: Pace) {
         let quota = self.quota(configured);
         let pace = self.pace(now, configured);
         let others = self.others(now, quota.window);
         match &mut self.spaced {
             // This server does not count as the ledger assumes: no more bursts.
-            None => self.spaced = Some(Spaced { next_at: now, at: now, limit: quota.limit }),
+            None => self.spaced = Some(Spaced { next_at: now, at: now, resumes_at, limit: quota.limit }),
             // One volley of 429s is one lesson.
-            Some(spaced) if now.since(spaced.at) < pace.window => {}
+            Some(spaced) if now.since(spaced.at) < pace.window => {
+                spaced.resumes_at = spaced.resumes_at.max(resumes_at);
+            }
             // Others took what we thought was ours; that is kept free for them from now on.
-            Some(spaced) if others > 0 => spaced.at = now,
+            Some(spaced) if others > 0 => (spaced.at, spaced.resumes_at) = (now, resumes_at),
             Some(spaced) => {
                 spaced.limit = at_least_one(pace.limit.get() * 4 / 5);
-                spaced.at = now;
+                (spaced.at, spaced.resumes_at) = (now, resumes_at);
             }
         }
     }
@@ -216,8 +221,10 @@ impl Pacing {
 }
 
 impl Spaced {
+    /// It recovers while calls are made: that nobody was refused in a pause teaches nothing.
     fn limit_at(&self, now: EpochMs, configured: Pace) -> NonZeroU32 {
-        let windows = now.since(self.at).as_millis() / configured.window.as_millis().max(1);
+        let called_since = self.at.max(self.resumes_at);
+        let windows = now.since(called_since).as_millis() / configured.window.as_millis().max(1);
         let step = (configured.limit.get() / RECOVERY_PARTS).max(1);
         let recovered = u32::try_from(windows).unwrap_or(u32::MAX).saturating_mul(step);
         at_least_one(self.limit.get().saturating_add(recovered).min(configured.limit.get()))
@@ -286,19 +293,31 @@ mod tests {
     #[test]
     fn an_unexpected_429_ends_bursts_and_a_second_one_lowers_the_limit_which_recovers() {
         let mut pacing = Pacing::default();
-        pacing.throttled(T0, CONFIGURED);
+        pacing.throttled(T0, T0, CONFIGURED);
         assert!(pacing.is_spaced());
         assert_eq!(limit(&pacing, T0), 100);
         let permits = pacing.space(vec![T0; 3], CONFIGURED, T0 + W);
         assert_eq!(permits, [T0, EpochMs(T0.0 + 104), EpochMs(T0.0 + 208)]);
         // The rest of the volley is the same lesson.
-        pacing.throttled(T0 + Duration::from_millis(300), CONFIGURED);
+        pacing.throttled(T0 + Duration::from_millis(300), T0 + Duration::from_millis(300), CONFIGURED);
         assert_eq!(limit(&pacing, T0), 100);
         let later = T0 + 2 * W;
-        pacing.throttled(later, CONFIGURED);
+        pacing.throttled(later, later, CONFIGURED);
         assert_eq!(limit(&pacing, later), 80);
         assert_eq!(limit(&pacing, later + W), 82);
         assert_eq!(limit(&pacing, later + 20 * W), 100);
+    }
+
+    #[test]
+    fn a_limit_that_was_lowered_does_not_recover_while_nobody_may_call() {
+        let mut pacing = Pacing::default();
+        let lessons = [T0, T0 + 10 * W, T0 + 20 * W, T0 + 30 * W];
+        let limits = lessons.map(|at| {
+            pacing.throttled(at, at + 10 * W, CONFIGURED);
+            limit(&pacing, at + 10 * W)
+        });
+        assert_eq!(limits, [100, 80, 64, 51]);
+        assert_eq!(limit(&pacing, T0 + 45 * W), 61, "five windows in which calls were made");
     }
 
     #[test]
@@ -306,7 +325,7 @@ mod tests {
         let mut pacing = Pacing::default();
         for at in [T0, T0 + 2 * W] {
             pacing.observe(at, &told(100, 0), &(0..=60), CONFIGURED);
-            pacing.throttled(at, CONFIGURED);
+            pacing.throttled(at, at, CONFIGURED);
             assert!(pacing.is_spaced());
             assert_eq!(limit(&pacing, at), 60);
         }
@@ -315,7 +334,7 @@ mod tests {
     #[test]
     fn spaced_calls_make_up_for_a_moment_that_passed_unused_and_for_no_more() {
         let mut pacing = Pacing::default();
-        pacing.throttled(T0, CONFIGURED);
+        pacing.throttled(T0, T0, CONFIGURED);
         let later = T0 + W;
         let permits = pacing.space(vec![later; 5], CONFIGURED, later + W);
         let in_ms = [0, 0, 0, 9, 113].map(|ms| later + Duration::from_millis(ms));
@@ -327,7 +346,7 @@ mod tests {
     #[test]
     fn spaced_permits_that_come_back_unused_do_not_hold_up_the_next() {
         let mut pacing = Pacing::default();
-        pacing.throttled(T0, CONFIGURED);
+        pacing.throttled(T0, T0, CONFIGURED);
         let later = T0 + W;
         let permits = pacing.space(vec![later; 40], CONFIGURED, later + W);
         pacing.leased(&permits, CONFIGURED);
@@ -351,7 +370,7 @@ mod tests {
     #[test]
     fn after_a_day_without_429_bursts_are_tried_again() {
         let mut pacing = Pacing::default();
-        pacing.throttled(T0, CONFIGURED);
+        pacing.throttled(T0, T0, CONFIGURED);
         pacing.relax(T0 + REMEMBERED_FOR);
         assert!(pacing.is_spaced());
         pacing.relax(T0 + REMEMBERED_FOR + W);

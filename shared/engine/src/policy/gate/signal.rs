@@ -79,7 +79,7 @@ impl Gate {
             Signal::Throttled { at, until, daily } => {
                 self.pause_until(*until, PauseReason::Throttled);
                 if !daily {
-                    self.pacing.throttled(*at, rules.pace);
+                    self.pacing.throttled(*at, *until, rules.pace);
                 }
             }
             Signal::AskedToWait { until } => self.pause_until(*until, PauseReason::Throttled),
