@@ -138,6 +138,12 @@ pub(crate) struct UpArgs {
     /// Do not run the functions in this process: they are invoked from outside.
     #[arg(long)]
     pub(crate) no_functions: bool,
+    /// How often changes in GHL are read that no webhook told, if nothing else needs the quota.
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = interval)]
+    pub(crate) reconcile_every: Duration,
+    /// Do not read them.
+    #[arg(long, conflicts_with = "reconcile_every")]
+    pub(crate) no_reconcile: bool,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
     #[command(flatten)]
@@ -279,6 +285,13 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(span) if span >= Duration::from_secs(5) && span.subsec_nanos() == 0 => Ok(span),
         _ => Err("expected whole seconds, 5 at least, like 20s".to_owned()),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if span >= Duration::from_secs(1) => Ok(span),
+        _ => Err("expected a span of 1s at least, like 10m".to_owned()),
     }
 }
 

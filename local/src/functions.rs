@@ -124,6 +124,16 @@ impl Functions {
         running
     }
 
+    /// Asks for all locations to be reconciled, for the first time after `every`, as the template's third schedule does.
+    pub(crate) async fn reconcile_every(self: Arc<Self>, every: Duration) {
+        let mut times = tokio::time::interval_at(Instant::now() + every, every);
+        times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            times.tick().await;
+            self.tick(json!({ "source": "ghl-sync.reconcile" })).await;
+        }
+    }
+
     /// Runs the consumer only, until the returned set is dropped.
     pub fn start_receiving(self: Arc<Self>) -> JoinSet<()> {
         let mut running = JoinSet::new();

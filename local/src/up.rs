@@ -46,7 +46,13 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         stack.engine.put(&records).await?;
         println!("{} records of {} are due", records.len(), args.ghl.location);
     }
-    let _running = (!args.no_functions).then(|| stack.functions.clone().start(SCHEDULE));
+    let _running = (!args.no_functions).then(|| {
+        let mut running = stack.functions.clone().start(SCHEDULE);
+        if !args.no_reconcile {
+            running.spawn(stack.functions.clone().reconcile_every(args.reconcile_every));
+        }
+        running
+    });
     let api = stack.serve_api(SocketAddr::new(args.bind, args.port + API_PORT_OFFSET)).await?;
     if let Some(sandbox) = &stack.sandbox {
         println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());

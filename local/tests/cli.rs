@@ -71,12 +71,20 @@ impl Running {
     /// Reads what it writes up to a line that starts so. What it wrote until then.
     fn until(&mut self, start: &str) -> String {
         let mut read = String::new();
+        self.until_line(|line| {
+            read.push_str(line);
+            line.starts_with(start)
+        });
+        read
+    }
+
+    /// Reads what it writes up to the line that is `wanted`.
+    fn until_line(&mut self, mut wanted: impl FnMut(&str) -> bool) -> String {
         loop {
             let mut line = String::new();
-            assert!(self.out.read_line(&mut line).unwrap() > 0, "it ended before `{start}`: {read}");
-            read.push_str(&line);
-            if line.starts_with(start) {
-                return read;
+            assert!(self.out.read_line(&mut line).unwrap() > 0, "it ended before the line that was waited for");
+            if wanted(&line) {
+                return line;
             }
         }
     }
@@ -451,6 +459,17 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
     let (_, status) = up.interrupt();
     assert!(status.success());
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap_err();
+}
+
+#[test]
+fn up_reconciles_its_location_again_and_again_without_being_asked() {
+    let port = free_ports().to_string();
+    let mut command = local(&["up", "--port", &port, "--reconcile-every", "1s"]);
+    let mut up = Running::start(command.args(QUICK).env("LOG_LEVEL", "info"));
+    for _ in 0..2 {
+        let line = up.until_line(|line| line.contains(r#""event":"reconciled""#));
+        assert!(line.contains(r#""location":"loc_demo""#) && line.contains(r#""ended":"caught_up""#), "{line}");
+    }
 }
 
 #[test]
