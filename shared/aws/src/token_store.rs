@@ -88,9 +88,8 @@ fn expires_s(entry: &TokenEntry) -> u64 {
     (last + KEPT).0 / 1000
 }
 
-/// An entry as it is written.
+/// An entry as it is written. A field of a newer build is passed over.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<StoredAccess>,

@@ -157,3 +157,15 @@ async fn a_state_changed_by_hand_into_nonsense_is_an_error_that_names_the_attrib
     assert_eq!(done, Replacement::Done(Some(before)));
     assert_eq!(known.states.load(key).await.unwrap(), Some(newer));
 }
+
+#[tokio::test]
+async fn a_state_that_a_newer_build_has_written_is_read_without_the_fields_that_this_one_does_not_know() {
+    let known = Known::new().await;
+    let location = location();
+    let key = RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &known.id };
+    let (state, precedence) = told("a", 0, Some("Ann"));
+    known.states.replace(key, &state, &precedence, EpochMs(T)).await.unwrap();
+    let newer = state.content.as_ref().unwrap().to_json().replacen('{', r#"{"favouriteColour":"red","#, 1);
+    known.tables.set_attribute("ghl#contact#c1", "content", &newer).await;
+    assert_eq!(known.states.load(key).await.unwrap(), Some(state));
+}

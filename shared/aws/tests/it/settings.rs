@@ -1,5 +1,6 @@
 //! What operators set for locations.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::Purpose;
 use ghl_sync_engine::domain::{LocationId, SettingsOverlay};
 use ghl_sync_engine::ports::SettingsWritten;
@@ -23,6 +24,19 @@ async fn what_is_set_is_read_back_and_only_the_last_revision_can_be_replaced() {
     assert_eq!(settings.store(&location(), 1, &second).await.unwrap(), SettingsWritten::Written { rev: 2 });
     assert_eq!(settings.store(&location(), 1, &second).await.unwrap(), SettingsWritten::Written { rev: 2 }, "repeated");
     assert_eq!(settings.load(&location()).await.unwrap(), Some((2, second)));
+}
+
+#[tokio::test]
+async fn a_setting_of_a_newer_build_is_passed_over_after_a_rollback() {
+    let tables = Tables::new().await;
+    let newer = r#"{"daily_reserve":5,"pace":{"limit":7,"window_ms":2000,"burst":3},"night_rest":{"from":"22:00"}}"#;
+    let key = AttributeValue::S(format!("location#{}", location()));
+    let update = tables.client.update_item().table_name(STATE).key("pk", key);
+    let update = update.update_expression("SET rev = :r, settings = :s");
+    let update = update.expression_attribute_values(":r", AttributeValue::N("3".to_owned()));
+    update.expression_attribute_values(":s", AttributeValue::S(newer.to_owned())).send().await.unwrap();
+    let known = overlay(r#"{"daily_reserve":5,"pace":{"limit":7,"window_ms":2000}}"#);
+    assert_eq!(tables.settings.load(&location()).await.unwrap(), Some((3, known)));
 }
 
 #[tokio::test]

@@ -104,3 +104,17 @@ async fn an_item_expires_long_after_its_token_and_a_damaged_one_is_an_error_that
     assert!(said.contains("tokens.load failed") && said.contains("`tokens`"), "{said}");
     assert!(!said.contains("secret"), "{said}");
 }
+
+#[tokio::test]
+async fn what_a_newer_build_has_written_beside_a_token_is_passed_over_after_a_rollback() {
+    let tables = Tables::new().await;
+    let store = store(&tables);
+    let entry = full(1, "me");
+    store.replace("grant", &entry).await.unwrap();
+    let key = || AttributeValue::S("token#grant".to_owned());
+    let item = tables.client.get_item().table_name(STATE).key("pk", key()).send().await.unwrap().item.unwrap();
+    let newer = format!(r#"{{"scopes":["contacts"],{}"#, item["tokens"].as_s().unwrap().strip_prefix('{').unwrap());
+    let update = tables.client.update_item().table_name(STATE).key("pk", key()).update_expression("SET tokens = :t");
+    update.expression_attribute_values(":t", AttributeValue::S(newer)).send().await.unwrap();
+    assert_eq!(store.load("grant").await.unwrap(), entry);
+}

@@ -7,6 +7,7 @@ mod credentials;
 mod dead_letter;
 mod endpoint;
 mod ids;
+mod lenient;
 mod marker;
 mod message;
 mod migration;

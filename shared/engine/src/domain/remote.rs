@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::{Contact, ContentHash, CustomField, EpochMs, EventId, GhlId, Kind, LocationId};
+use super::{Contact, ContentHash, CustomField, EpochMs, EventId, GhlId, Kind, LocationId, lenient};
 
 /// A webhook that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,7 +90,8 @@ pub enum RemoteChange {
 }
 
 /// A record's content, as a webhook shows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "nearly all records are contacts")]
 pub enum RemoteContent {
     /// A contact.
@@ -113,21 +114,17 @@ impl RemoteContent {
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
-        match self {
-            RemoteContent::Contact(contact) => serde_json::to_string(contact),
-            RemoteContent::Opportunity(opportunity) => serde_json::to_string(opportunity),
-        }
-        .unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads what [`to_json`](Self::to_json) wrote, in this build or in a newer one.
     ///
     /// # Errors
     /// When it is not JSON of the right shape.
     pub fn from_json(kind: Kind, json: &str) -> Result<RemoteContent, serde_json::Error> {
         match kind {
-            Kind::Contact => serde_json::from_str(json).map(RemoteContent::Contact),
-            Kind::Opportunity => serde_json::from_str(json).map(RemoteContent::Opportunity),
+            Kind::Contact => lenient::from_json(json).map(RemoteContent::Contact),
+            Kind::Opportunity => lenient::from_json(json).map(RemoteContent::Opportunity),
         }
     }
 
@@ -140,7 +137,7 @@ impl RemoteContent {
 
 /// An opportunity, as a webhook shows it. Every field may be absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RemoteOpportunity {
     /// The deal's name.
     #[serde(skip_serializing_if = "Option::is_none")]
