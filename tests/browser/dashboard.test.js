@@ -190,6 +190,16 @@ describe("failures and replay", () => {
     await press("Look up");
     await says("no record contact#missing is known", ".story .problem");
   });
+
+  test("a record that somebody changed in GHL says so, what it has there, and which errors it met", async () => {
+    await show("failures", { location: SYNCING });
+    await page.getByLabel("Record id").fill("superseded");
+    await press("Look up");
+    for (const text of [
+      "superseded: changed in GHL, and GHL's content stands",
+      "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
+    ]) await says(text, ".story .card");
+  });
 });
 
 describe("operating", () => {

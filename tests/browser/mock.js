@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
-import { SCENARIOS, story } from "./scenarios.js";
+import { SCENARIOS, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "app.js"];
@@ -92,6 +92,7 @@ function failed(mock, query) {
 function record(mock, path) {
   const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
   if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
+  if (name.includes("#superseded")) return { answer: superseded(Date.now(), name) };
   return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
 }
 

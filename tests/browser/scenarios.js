@@ -6,12 +6,14 @@ const iso = (at) => new Date(at).toISOString();
 
 const COUNTERS = {
   calls: 18_240, rate_limit_hits: 2, retry_attempts: 61, circuit_breaker_opens: 1, succeeded: 18_101, failed: 12, deferred: 40, unchanged: 911, calls_saved: 1_366,
+  reconciling: { compared: 240, states_repaired: 31, resent: 4, superseded: 1, put_off: 2 },
   waits: { pace: { count: 1_804, ms: 5_401_000 }, backoff: { count: 59, ms: 121_000 }, throttled: { count: 2, ms: 19_000 } },
   average_backoff_delay_ms: 2_050.8, sync_success_rate: 0.99934,
 };
 
 const NO_COUNTERS = {
   calls: 0, rate_limit_hits: 0, retry_attempts: 0, circuit_breaker_opens: 0, succeeded: 0, failed: 0, deferred: 0, unchanged: 0, calls_saved: 0,
+  reconciling: { compared: 0, states_repaired: 0, resent: 0, superseded: 0, put_off: 0 },
   waits: {}, average_backoff_delay_ms: 0, sync_success_rate: null,
 };
 
@@ -67,10 +69,21 @@ function overview(now, locations, changes = {}) {
 export function story(now, name, changes = {}) {
   const [kind, ...id] = name.split("#");
   return {
-    record: name, kind, id: id.join("#"), state: "due", version: 3, accepted_version: null, accepted_at: null, ghl_id: null, priority: "normal",
+    record: name, kind, id: id.join("#"), state: "due", version: 3, accepted_version: null, accepted_at: null, ghl_id: null, last_known: null, priority: "normal",
     put_at: iso(now - 600_000), due_at: iso(now + 28_000), failed_at: null, superseded_at: null, attempts: 2, last_error: null, errors: [], dry_run: null,
     waits_for: { reason: "backoff", until: iso(now + 28_000) }, expected_at: iso(now + 28_000), ...changes,
   };
+}
+
+// One that somebody changed in GHL, where GHL's content stands.
+export function superseded(now, name) {
+  const changed = iso(now - 3 * MINUTE);
+  return story(now, name, {
+    state: "superseded", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, superseded_at: changed,
+    attempts: 0, waits_for: null, expected_at: null,
+    errors: [{ code: "MAX_RETRIES_EXCEEDED", status: 503, message: "Service Unavailable", at: iso(now - 10 * MINUTE) }],
+    last_known: { at: changed, told_by: "reconciling", origin: "elsewhere", content: { firstName: "Bob", tags: ["vip"] } },
+  });
 }
 
 function failure(now, id, code, status, message) {

@@ -270,7 +270,8 @@ async fn run_redrive(deployment: &Deployment, engine: &Engine) {
 async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let caller = Caller::with(migrator, deployment).await;
     let location = "/v1/locations/loc_demo";
-    let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });
+    // What GHL told of a record is looked for once its id is known.
+    let contact = json!({ "id": "a", "ghl_id": "c1", "contact": { "email": "a@example.com" } });
     assert_eq!(caller.post(&format!("{location}/contacts"), &contact).await.status, 202);
     assert_eq!(caller.put(location, &json!({ "daily_limit": 1000 })).await.status, 200);
     for path in ["pause", "resume", "breaker/reset"] {

@@ -311,7 +311,8 @@ fn written_metrics() -> BTreeSet<String> {
     measures.call_ms.push(1);
     measures.backoff_ms.push(1);
     let no_batch = Batch::from_json("").unwrap_err();
-    let works = ["batch", "tick"].map(|work| Event::Measured { work, location: None, measures: &measures });
+    let works =
+        ["batch", "tick", "reconcile"].map(|work| Event::Measured { work, location: None, measures: &measures });
     let letter = DeadLetter { id: "m".to_owned(), body: String::new(), sent_at: None, receives: None, source: None };
     let scope = "scope".parse().unwrap();
     let events = works.into_iter().chain([

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::event::lambda_function_urls::LambdaFunctionUrlResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ghl_sync_engine::domain::{EpochMs, GhlId, Kind, KnownState, RemoteContent};
+use ghl_sync_engine::domain::{EpochMs, GhlId, Kind, KnownState, Payload, RemoteContent};
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_runtime::{Config, LogMeter, SystemClock, Webhooks};
 use http::HeaderMap;
@@ -18,9 +18,11 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use webhook::{Answer, EventError, LARGEST_BODY};
 
-use crate::deployment::{Deployment, LOCATION, context, location, options, vars};
+use crate::caller::Caller;
+use crate::deployment::{Deployment, LOCATION, by_hand, context, location, options, vars};
 use crate::intermediary::{self, Act};
 use crate::logs::{Log, Metrics};
+use crate::records::contact;
 use crate::signing;
 
 /// The app of the sample events.
@@ -339,5 +341,34 @@ async fn no_line_tells_who_a_contact_is() {
     assert_eq!(log.events("webhook").len(), 7, "{text}");
     for words in ["Augusta", "secret.example", "Ann", "example.com", "2025550143", "Dolomite"] {
         assert_eq!(text.lines().find(|line| line.contains(words)), None, "it tells {words}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_tells_what_a_webhook_showed_of_a_record_and_who_left_it_so() {
+    let deployment = deployment().await;
+    let webhooks = webhooks_with(&deployment, &[]);
+    let caller = Caller::of(&deployment).await;
+    let ours = contact("a", json!({ "city": "Boston" }));
+    deployment.put(std::slice::from_ref(&ours)).await;
+    consumer::handle(&deployment.engine, LambdaEvent::new(by_hand(std::slice::from_ref(&ours)), context()))
+        .await
+        .unwrap();
+    let ghl_id = deployment.record(&ours).await.ghl_id.unwrap();
+    let story = async || caller.get("/v1/locations/loc_demo/records/contact/a").await.json();
+    assert_eq!(story().await["last_known"], Value::Null);
+
+    let Payload::Contact(sent) = &ours.payload else { panic!() };
+    let shown = |id: &str, city: &str| {
+        let fields = json!({
+            "id": ghl_id.as_str(), "firstName": sent.first_name, "lastName": sent.last_name, "email": sent.email, "city": city,
+        });
+        contact_event(id, Duration::ZERO, fields)
+    };
+    for (id, city, origin) in [("echo", "Boston", "own_write"), ("change", "Ulm", "elsewhere")] {
+        assert_eq!(deliver_json(&webhooks, &shown(id, city)).await.1, "stored");
+        let known = &story().await["last_known"];
+        assert_eq!((&known["told_by"], &known["origin"]), (&json!("webhook"), &json!(origin)));
+        assert_eq!((&known["content"]["city"], &known["content"]["email"]), (&json!(city), &json!(sent.email)));
     }
 }

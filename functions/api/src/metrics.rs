@@ -1,6 +1,6 @@
 //! The metrics. Labels are endpoints, classes, reasons, outcomes and the locations that there are: all bounded.
 
-use ghl_sync_engine::counts::{Counter, Counts, DURATION_BUCKETS_MS, RecordCount, StatusClass};
+use ghl_sync_engine::counts::{Counter, Counts, DURATION_BUCKETS_MS, ReconcileCount, RecordCount, StatusClass};
 use ghl_sync_engine::domain::{Endpoint, EpochMs};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::usecase::{Health, LocationOverview, Overview};
@@ -12,6 +12,7 @@ pub(crate) fn text(format: Format, overview: &Overview) -> String {
     let mut families = named_by_the_specification(&overview.totals);
     families.extend(calls(&overview.totals));
     families.extend(work(&overview.totals));
+    families.extend(reconciling(&overview.totals));
     families.extend(state(overview));
     families.extend(locations(&overview.locations, overview.time));
     write(format, &families)
@@ -88,6 +89,21 @@ fn work(totals: &Counts) -> Vec<Family> {
             Counter::CredentialsRefused,
         ),
         single("ghl_sync_port_failures_total", "Times that a store or a queue failed.", Counter::PortFailures),
+    ]
+}
+
+fn reconciling(totals: &Counts) -> [Family; 3] {
+    let counter = |name, help| Family::new(MetricKind::Counter, name, help);
+    let mut repairs = counter("ghl_sync_reconcile_repairs_total", "What reconciling put right, by what it was.");
+    for what in [ReconcileCount::StateRepaired, ReconcileCount::Resent, ReconcileCount::Superseded] {
+        repairs = repairs.sample(&[("what", what.as_str())], totals.reconciled(what) as f64);
+    }
+    [
+        counter("ghl_sync_reconcile_compared_total", "Changed contacts that reconciling read and compared.")
+            .sample(&[], totals.reconciled(ReconcileCount::Compared) as f64),
+        repairs,
+        counter("ghl_sync_reconcile_put_off_total", "Times that reconciling was put off: something needed the quota.")
+            .sample(&[], totals.reconciled(ReconcileCount::PutOff) as f64),
     ]
 }
 

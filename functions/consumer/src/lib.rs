@@ -1,7 +1,8 @@
 //! The queue's function: sends batches of records to GoHighLevel.
 //!
-//! Some messages ask for a location to be reconciled instead. A message that is a batch is always done with, whatever became of its records: those that were not sent are still
-//! due. Only a message that is no batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
+//! Some messages ask for a location to be reconciled instead. A message that is a batch is always done with, whatever
+//! became of its records: those that were not sent are still due. Only a message that is no batch is reported as failed,
+//! so that SQS puts it aside in the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::domain::{BatchError, EpochMs, Holder, Message};

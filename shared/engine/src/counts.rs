@@ -105,6 +105,44 @@ impl RecordCount {
     }
 }
 
+/// What reconciling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReconcileCount {
+    /// A changed contact was read, and compared with what is known of it.
+    Compared,
+    /// Its last known state was behind.
+    StateRepaired,
+    /// A record of ours is due again.
+    Resent,
+    /// A record of ours was superseded by GHL's content.
+    Superseded,
+    /// A location was not read, or not to the end: something else needed the quota, or too little of it was left.
+    PutOff,
+}
+
+impl ReconcileCount {
+    /// All of them.
+    pub const ALL: [ReconcileCount; 5] = [
+        ReconcileCount::Compared,
+        ReconcileCount::StateRepaired,
+        ReconcileCount::Resent,
+        ReconcileCount::Superseded,
+        ReconcileCount::PutOff,
+    ];
+
+    /// The count as it is written in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReconcileCount::Compared => "compared",
+            ReconcileCount::StateRepaired => "state_repaired",
+            ReconcileCount::Resent => "resent",
+            ReconcileCount::Superseded => "superseded",
+            ReconcileCount::PutOff => "put_off",
+        }
+    }
+}
+
 /// Upper bounds of the buckets of the calls' durations, in milliseconds; one more bucket has no bound.
 pub const DURATION_BUCKETS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800];
 
@@ -135,6 +173,8 @@ pub enum Counter {
     CallsSaved,
     /// Records and puts.
     Records(RecordCount),
+    /// Contacts, records and locations in reconciling.
+    Reconciled(ReconcileCount),
 }
 
 impl Counter {
@@ -158,6 +198,7 @@ impl Counter {
             .chain(waits)
             .chain(others)
             .chain(RecordCount::ALL.into_iter().map(Counter::Records))
+            .chain(ReconcileCount::ALL.into_iter().map(Counter::Reconciled))
     }
 
     /// The counter's name, as it is stored: letters, digits and `_`.
@@ -178,6 +219,7 @@ impl Counter {
             Counter::PortFailures => "port_failures".to_owned(),
             Counter::CallsSaved => "calls_saved".to_owned(),
             Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
+            Counter::Reconciled(what) => format!("reconcile_{}", what.as_str()),
         }
     }
 }
@@ -245,6 +287,12 @@ impl Counts {
     #[must_use]
     pub fn records(&self, outcome: RecordCount) -> u64 {
         self.get(Counter::Records(outcome))
+    }
+
+    /// What reconciling did, of this kind.
+    #[must_use]
+    pub fn reconciled(&self, what: ReconcileCount) -> u64 {
+        self.get(Counter::Reconciled(what))
     }
 
     /// Milliseconds of waiting, whatever for.

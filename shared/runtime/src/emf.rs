@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use ghl_sync_engine::counts::{Counter, RecordCount};
+use ghl_sync_engine::counts::{Counter, ReconcileCount, RecordCount};
 use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::{Clock, Meter};
 use ghl_sync_engine::usecase::{Event, Measures, Received};
@@ -87,13 +87,18 @@ impl Line {
             ("CredentialsRefused", counts.get(Counter::CredentialsRefused)),
             ("PortFailures", counts.get(Counter::PortFailures)),
             ("CallsSaved", counts.get(Counter::CallsSaved)),
+            ("ReconcileCompared", counts.reconciled(ReconcileCount::Compared)),
+            ("ReconcileStatesRepaired", counts.reconciled(ReconcileCount::StateRepaired)),
+            ("ReconcileResent", counts.reconciled(ReconcileCount::Resent)),
+            ("ReconcileSuperseded", counts.reconciled(ReconcileCount::Superseded)),
+            ("ReconcilePutOff", counts.reconciled(ReconcileCount::PutOff)),
             ("TickLocationsFailed", *scopes_failed),
         ];
         let mut line = Line::default();
         for (name, sum) in sums {
             // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
             let is_told = match work {
-                "batch" => name != "TickLocationsFailed" && name != "CallsSaved",
+                "batch" => !matches!(name, "TickLocationsFailed" | "CallsSaved") && !name.starts_with("Reconcile"),
                 "tick" => name == "TickLocationsFailed" || name == "PortFailures",
                 _ => false,
             };

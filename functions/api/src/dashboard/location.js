@@ -124,7 +124,17 @@ function storyText(story, now) {
   if (!story) return null;
   if (story.loading) return h("p", { class: "hint" }, "Looking…");
   if (story.problem) return h("p", { class: "problem" }, story.problem);
-  return h("div", { class: "card" }, h("h4", null, h("bdi", null, story.name)), fields(story.record, now));
+  const { record } = story;
+  return h("div", { class: "card" }, h("h4", null, h("bdi", null, story.name)),
+    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`),
+    inGhl(record, now), fields(record, now));
+}
+
+// What GHL showed of it last, and where that came from.
+function inGhl({ last_known: known }, now) {
+  if (!known) return null;
+  const what = known.content === null ? "deleted" : "left as shown below";
+  return h("p", null, `In GHL: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
 }
 
 // All that the API tells of a record, whatever that is: names in words, times local.

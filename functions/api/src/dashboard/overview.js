@@ -84,6 +84,7 @@ function totals(overview) {
 
 function counterFigures(counters) {
   if (!counters) return [];
+  const { reconciling } = counters;
   const waited = Object.values(counters.waits ?? {}).reduce((all, wait) => all + wait.ms, 0);
   return [
     figure("Calls", count(counters.calls)),
@@ -93,6 +94,9 @@ function counterFigures(counters) {
     figure("Retries", count(counters.retry_attempts)),
     figure("429s", count(counters.rate_limit_hits), counters.rate_limit_hits > 0 && "warn"),
     figure("Breaker opens", count(counters.circuit_breaker_opens), counters.circuit_breaker_opens > 0 && "warn"),
+    figure("Calls saved", count(counters.calls_saved)),
+    figure("Reconciled", count(reconciling.compared)),
+    figure("Repaired", count(reconciling.states_repaired + reconciling.resent + reconciling.superseded)),
     figure("Waited", milliseconds(waited)),
     figure("Mean backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
   ];

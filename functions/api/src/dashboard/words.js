@@ -28,6 +28,18 @@ const ERROR_CODES = {
   CIRCUIT_OPEN: "breaker was open",
 };
 
+const RECORD_STATES = {
+  due: "will be sent",
+  waiting: "will be sent when another record has been",
+  accepted: "GHL has its last version",
+  failed: "failed for good; it can be replayed",
+  dry_run: "a dry run has shown what would have been sent",
+  superseded: "changed in GHL, and GHL's content stands; it goes out again when other content is put",
+};
+
+// Who left a record in GHL as it is there.
+const ORIGINS = { own_write: "our own write", elsewhere: "somebody else's change" };
+
 const count = (n) => (Number.isFinite(n) ? NUMBER.format(n) : "–");
 
 const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
@@ -81,6 +93,10 @@ function until(at, now) {
 const ago = (at, now) => `${duration(Math.max(0, -secondsUntil(at, now)))} ago`;
 
 const waitReason = (reason) => (Object.hasOwn(WAIT_REASONS, reason) ? WAIT_REASONS[reason] : plainState(reason));
+
+const recordState = (state) => (Object.hasOwn(RECORD_STATES, state) ? RECORD_STATES[state] : plainState(state));
+
+const originOf = (known) => (Object.hasOwn(ORIGINS, known.origin) ? ORIGINS[known.origin] : "by whom cannot be said");
 
 const errorCode = (code) => (Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code] : null);
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_engine::counts::{self, Counter, Counts, RecordCount};
+use ghl_sync_engine::counts::{self, Counter, Counts, ReconcileCount, RecordCount};
 use ghl_sync_engine::domain::EpochMs;
 use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Backlog, Tallied};
@@ -259,12 +259,29 @@ pub(crate) struct Counters {
     pub(crate) unchanged: u64,
     /// Calls that these would have taken: quota saved.
     pub(crate) calls_saved: u64,
+    /// What reconciling did.
+    pub(crate) reconciling: Reconciling,
     /// Waits by their reason.
     pub(crate) waits: BTreeMap<&'static str, Waits>,
     /// Mean wait before a call was made again, in milliseconds.
     pub(crate) average_backoff_delay_ms: f64,
     /// Of the records that came to an end, the share that GHL has; null before the first.
     pub(crate) sync_success_rate: Option<f64>,
+}
+
+/// What reconciling did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reconciling {
+    /// Changed contacts that were read and compared.
+    pub(crate) compared: u64,
+    /// Last known states that were behind.
+    pub(crate) states_repaired: u64,
+    /// Records that became due again.
+    pub(crate) resent: u64,
+    /// Records that GHL's content superseded.
+    pub(crate) superseded: u64,
+    /// Times that it was put off, because something else needed the quota.
+    pub(crate) put_off: u64,
 }
 
 /// Waits for one reason.
@@ -444,6 +461,13 @@ impl From<&Counts> for Counters {
             deferred: counts.records(RecordCount::Deferred),
             unchanged: counts.records(RecordCount::Unchanged),
             calls_saved: counts.get(Counter::CallsSaved),
+            reconciling: Reconciling {
+                compared: counts.reconciled(ReconcileCount::Compared),
+                states_repaired: counts.reconciled(ReconcileCount::StateRepaired),
+                resent: counts.reconciled(ReconcileCount::Resent),
+                superseded: counts.reconciled(ReconcileCount::Superseded),
+                put_off: counts.reconciled(ReconcileCount::PutOff),
+            },
             waits: waits.collect(),
             average_backoff_delay_ms: counts.average_backoff_delay_ms(),
             sync_success_rate: counts.sync_success_rate(),

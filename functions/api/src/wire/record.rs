@@ -1,7 +1,8 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
-use ghl_sync_engine::domain::{ErrorCode, LastError, RecordKey};
-use ghl_sync_engine::usecase::{RecordStory, WaitsFor};
+use ghl_sync_engine::domain::{ErrorCode, LastError, RecordKey, RemoteContent};
+use ghl_sync_engine::policy::Origin;
+use ghl_sync_engine::usecase::{LastKnown, RecordStory, WaitsFor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -75,6 +76,8 @@ pub(crate) struct Story {
     pub(crate) accepted_at: Option<Time>,
     /// GHL's id of it.
     pub(crate) ghl_id: Option<String>,
+    /// What GHL showed of it last; null if GHL has shown nothing, and in lists.
+    pub(crate) last_known: Option<Shown>,
     /// How urgent.
     #[schema(example = "normal")]
     pub(crate) priority: &'static str,
@@ -99,6 +102,23 @@ pub(crate) struct Story {
     pub(crate) waits_for: Option<RecordWait>,
     /// About when it should go out; null if nobody can say.
     pub(crate) expected_at: Option<Time>,
+}
+
+/// What GHL showed of a record last.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Shown {
+    /// When somebody left it so, by GHL's clock.
+    pub(crate) at: Time,
+    /// How we learned of it: `webhook` or `reconciling`.
+    #[schema(example = "webhook")]
+    pub(crate) told_by: &'static str,
+    /// Who left it so: `own_write` (what we wrote came back) or `elsewhere` (it was changed in GHL since, or deleted);
+    /// null if nobody can say, because GHL has not accepted what the record says now.
+    #[schema(example = "own_write")]
+    pub(crate) origin: Option<&'static str>,
+    /// The content that it has in GHL, as far as GHL shows it; null once it was deleted there.
+    #[schema(value_type = Option<Object>)]
+    pub(crate) content: Option<RemoteContent>,
 }
 
 /// What went wrong with a record.
@@ -140,6 +160,7 @@ impl From<RecordStory> for Story {
             accepted_version: story.accepted_version,
             accepted_at: Time::maybe(story.accepted_at),
             ghl_id: story.ghl_id.map(String::from),
+            last_known: story.last_known.map(Shown::from),
             priority: story.priority.as_str(),
             put_at: Time::maybe(story.put_at),
             due_at: Time::maybe(story.due_at),
@@ -158,6 +179,17 @@ impl From<RecordStory> for Story {
                 until: Time::maybe(until),
             }),
             expected_at: Time::maybe(story.expected_at),
+        }
+    }
+}
+
+impl From<LastKnown> for Shown {
+    fn from(known: LastKnown) -> Shown {
+        Shown {
+            at: Time(known.at),
+            told_by: known.told_by.as_str(),
+            origin: known.origin.map(Origin::as_str),
+            content: known.content,
         }
     }
 }

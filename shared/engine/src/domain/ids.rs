@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::EpochMs;
+
 /// Text that is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {reason}")]
@@ -108,6 +110,24 @@ impl Holder {
     pub fn of_invocation(request_id: &str, index: usize) -> Holder {
         let request_id: String = request_id.chars().filter(|c| !c.is_control()).take(64).collect();
         Holder(format!("{request_id}/{index}"))
+    }
+}
+
+/// What the ids of our own readings begin with; GHL's own are UUIDs.
+const READING: &str = "read-";
+
+impl EventId {
+    /// Stands for an event where GHL was read and showed what somebody left `at` this time: the same reading has the
+    /// same id, however often it is done.
+    #[must_use]
+    pub fn of_reading(at: EpochMs) -> EventId {
+        EventId(format!("{READING}{at}"))
+    }
+
+    /// Whether it stands for a reading, and not for an event that GHL told.
+    #[must_use]
+    pub fn is_of_reading(&self) -> bool {
+        self.0.starts_with(READING)
     }
 }
 

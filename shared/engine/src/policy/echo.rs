@@ -21,6 +21,17 @@ pub enum Origin {
     Elsewhere,
 }
 
+impl Origin {
+    /// The origin as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::OwnWrite => "own_write",
+            Origin::Elsewhere => "elsewhere",
+        }
+    }
+}
+
 /// Where `known` came from, if `accepted` is what GHL accepted last from us, at `accepted_at`.
 ///
 /// An event does not say who caused it. It is our own if it happened at the time of our write *and* says of each field

@@ -53,7 +53,7 @@ pub use redrive::LetterEnd;
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
-pub use story::{RecordState, RecordStory, WaitsFor};
+pub use story::{LastKnown, RecordState, RecordStory, ToldBy, WaitsFor};
 pub use sync_batch::Invocation;
 pub use tally::Measures;
 pub use tick::TickReport;

@@ -129,8 +129,8 @@ impl Engine {
                 ReconcileEnd::Failed
             }
         };
+        engine.ports.meter.note(&Event::Reconciled { location, report: &report });
         engine.count("reconcile", location, tally.take(), None).await;
-        self.ports.meter.note(&Event::Reconciled { location, report: &report });
         report
     }
 
@@ -278,8 +278,7 @@ impl Reading<'_, '_> {
     async fn repair_known_state(&self, contact: &RemoteContact, at: EpochMs) -> Result<bool, PortError> {
         let known = &self.engine.ports.known;
         let key = RemoteKey { location: self.location, kind: Kind::Contact, ghl_id: &contact.id };
-        // The same reading has the same id, however often it is done.
-        let event_id = EventId::new(format!("read-{at}")).map_err(|error| PortError::new("known.replace", error))?;
+        let event_id = EventId::of_reading(at);
         let precedence = Precedence::of_reading(at, event_id.clone());
         // A read is cheaper than a write that is refused.
         if known.load(key).await?.is_some_and(|known| !precedence.over(&known)) {

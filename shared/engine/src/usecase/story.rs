@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::{Engine, OperateError};
-use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, LocationId, LocationSettings, Priority, Record, RecordKey};
-use crate::policy::WaitReason;
-use crate::ports::{GateEntry, Loaded};
+use crate::domain::{
+    EpochMs, ErrorCode, GhlId, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordKey,
+    RemoteContent,
+};
+use crate::policy::{Origin, WaitReason, origin};
+use crate::ports::{GateEntry, Loaded, PortError, RemoteKey};
 
 /// Records that are counted to say when one goes out.
 const AHEAD: u32 = 1000;
@@ -68,6 +71,53 @@ impl WaitsFor {
     }
 }
 
+/// How we learned what GHL has of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// GHL told it by itself.
+    Webhook,
+    /// Reconciling read it.
+    Reconciling,
+}
+
+impl ToldBy {
+    /// The way as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ToldBy::Webhook => "webhook",
+            ToldBy::Reconciling => "reconciling",
+        }
+    }
+}
+
+/// What GHL showed last of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastKnown {
+    /// When somebody left it so, by GHL's clock.
+    pub at: EpochMs,
+    /// How we learned of it.
+    pub told_by: ToldBy,
+    /// Who left it so. `None` if nobody can say: GHL has not accepted the content that the record has now, so there is
+    /// nothing to compare.
+    pub origin: Option<Origin>,
+    /// The record's content in GHL; `None` once it was deleted there.
+    pub content: Option<RemoteContent>,
+}
+
+impl LastKnown {
+    fn of(record: &Record, known: KnownState) -> LastKnown {
+        let is_accepted = record.accepted_hash == Some(record.payload.hash());
+        let accepted_at = record.accepted_at.filter(|_| is_accepted);
+        LastKnown {
+            at: known.at,
+            told_by: if known.event_id.is_of_reading() { ToldBy::Reconciling } else { ToldBy::Webhook },
+            origin: accepted_at.map(|accepted_at| origin(&record.payload, accepted_at, &known)),
+            content: known.content,
+        }
+    }
+}
+
 /// What there is to tell of one record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordStory {
@@ -85,6 +135,8 @@ pub struct RecordStory {
     pub accepted_at: Option<EpochMs>,
     /// GHL's id of it.
     pub ghl_id: Option<GhlId>,
+    /// What GHL showed of it last, if that was looked up and GHL has shown anything.
+    pub last_known: Option<LastKnown>,
     /// How urgent.
     pub priority: Priority,
     /// When it was put last.
@@ -132,6 +184,7 @@ impl RecordStory {
             accepted_version: None,
             accepted_at: None,
             ghl_id: None,
+            last_known: None,
             priority: Priority::default(),
             put_at: None,
             due_at: None,
@@ -157,6 +210,7 @@ impl RecordStory {
             accepted_version: record.accepted_version,
             accepted_at: record.accepted_at,
             ghl_id: record.ghl_id,
+            last_known: None,
             priority: record.priority,
             put_at: record.put_at,
             due_at: record.due_at,
@@ -197,15 +251,22 @@ impl Engine {
         let Some(loaded) = loaded.into_iter().next() else {
             return Ok(None);
         };
-        let waits_for_record = match &loaded {
-            Loaded::Record(record) => record.waits_for.clone(),
-            Loaded::Damaged { .. } => None,
+        let (waits_for_record, last_known) = match &loaded {
+            Loaded::Record(record) => (record.waits_for.clone(), self.last_known(record).await?),
+            Loaded::Damaged { .. } => (None, None),
         };
-        let mut story = RecordStory::of(location, loaded);
+        let mut story = RecordStory { last_known, ..RecordStory::of(location, loaded) };
         if let Some(due_at) = story.due_at {
             self.tell_when(&mut story, due_at, waits_for_record, &settings).await?;
         }
         Ok(Some(story))
+    }
+
+    async fn last_known(&self, record: &Record) -> Result<Option<LastKnown>, PortError> {
+        let Some(ghl_id) = &record.ghl_id else { return Ok(None) };
+        let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
+        let known = self.ports.known.load(key).await?;
+        Ok(known.map(|known| LastKnown::of(record, known)))
     }
 
     /// Says what a record that is due waits for, and about when it goes out.

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::reconcile::{ReconcileEnd, ReconcileReport};
 use super::report::RecordResult;
 use super::{Engine, Event, Ports};
-use crate::counts::{Counter, Counts, RecordCount};
+use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::domain::LocationId;
 use crate::ports::Meter;
 
@@ -73,10 +74,23 @@ impl Measures {
                 counts.add(Counter::Records(RecordCount::Skipped), u64::from(report.skipped).saturating_sub(seen));
             }
             Event::PortFailed { .. } => counts.add(Counter::PortFailures, 1),
+            Event::Reconciled { report, .. } => {
+                reconciled(report).into_iter().for_each(|(what, count)| counts.add(Counter::Reconciled(what), count));
+            }
             Event::Ticked { report } => self.scopes_failed += u64::from(report.failed),
             _ => {}
         }
     }
+}
+
+fn reconciled(report: &ReconcileReport) -> [(ReconcileCount, u64); 5] {
+    [
+        (ReconcileCount::Compared, report.contacts),
+        (ReconcileCount::StateRepaired, report.states),
+        (ReconcileCount::Resent, report.resent),
+        (ReconcileCount::Superseded, report.superseded),
+        (ReconcileCount::PutOff, u64::from(report.ended == ReconcileEnd::Busy)),
+    ]
 }
 
 fn outcome(result: RecordResult) -> RecordCount {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ghl_sync_engine::counts::ReconcileCount;
 use ghl_sync_engine::domain::{
     Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, Payload, Priority, RemoteChange,
     RemoteContent, RemoteEvent, Webhook,
 };
-use ghl_sync_engine::ports::{Clock, KnownStates, Put, RemoteKey};
+use ghl_sync_engine::policy::Origin;
+use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, World, block_on_paused};
-use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState};
+use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStory, ToldBy};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, named_contact};
 
@@ -57,7 +59,11 @@ async fn known_name(world: &World, n: usize) -> Option<String> {
 }
 
 async fn state(world: &World, n: usize) -> RecordState {
-    world.engine.record_story(&loc(), &contact_key(n)).await.unwrap().unwrap().state
+    story(world, n).await.state
+}
+
+async fn story(world: &World, n: usize) -> RecordStory {
+    world.engine.record_story(&loc(), &contact_key(n)).await.unwrap().unwrap()
 }
 
 #[test]
@@ -76,6 +82,21 @@ fn what_changed_in_ghl_becomes_the_last_known_state_without_any_webhook() {
         // What was read a moment before the first time ended is read again, and known already.
         let again = reconcile(&world).await;
         assert_eq!((again.states, world.known.writes()), (0, writes));
+    });
+}
+
+#[test]
+fn a_record_s_story_tells_what_reconciling_read_and_whether_that_is_what_we_wrote() {
+    block_on_paused(async {
+        let world = synced(2, Conflict::Theirs).await;
+        rename(&world, 1, "Bob");
+        let renamed_at = world.clock.now();
+        reconcile(&world).await;
+        for (n, expected) in [(0, Origin::OwnWrite), (1, Origin::Elsewhere)] {
+            let known = story(&world, n).await.last_known.unwrap();
+            assert_eq!((known.told_by, known.origin), (ToldBy::Reconciling, Some(expected)));
+            assert_eq!(known.at == renamed_at, n == 1);
+        }
     });
 }
 
@@ -259,6 +280,28 @@ fn nothing_is_read_while_something_else_needs_the_quota() {
         assert_eq!(calls(), 0);
         world.directory.change(&loc(), |settings| settings.dry_run = false);
         assert_eq!((reconcile(&world).await.ended, calls()), (ReconcileEnd::CaughtUp, 2));
+    });
+}
+
+#[test]
+fn what_reconciling_did_is_counted_and_so_is_that_it_was_put_off() {
+    block_on_paused(async {
+        let world = synced(3, Conflict::Theirs).await;
+        rename(&world, 1, "Bob");
+        world.run_for(HOUR).await;
+        reconcile(&world).await;
+        world.directory.change(&loc(), |settings| settings.conflict = Conflict::Ours);
+        rename(&world, 2, "Bob");
+        world.put_only(&[named_contact(900, "Eve")]).await.unwrap();
+        reconcile(&world).await;
+        world.run_until_settled(HOUR).await.unwrap();
+        world.run_for(HOUR).await;
+        reconcile(&world).await;
+        let totals = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
+        let counted = ReconcileCount::ALL.map(|what| (what.as_str(), totals.reconciled(what)));
+        // Read the first time were all three, later the second contact and what came after it.
+        let expected = [("compared", 5), ("state_repaired", 5), ("resent", 1), ("superseded", 1), ("put_off", 1)];
+        assert_eq!(counted, expected);
     });
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use ghl_sync_engine::domain::{
     Contact, EpochMs, GhlId, Kind, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
-use ghl_sync_engine::policy::{Origin, origin};
+use ghl_sync_engine::policy::Origin;
 use ghl_sync_engine::ports::{Clock, Directory, KnownStates, RemoteKey};
 use ghl_sync_engine::testing::{Noted, Op, PortFault, World, block_on_paused};
-use ghl_sync_engine::usecase::{ReceiveError, Received, WebhookRules};
+use ghl_sync_engine::usecase::{ReceiveError, Received, ToldBy, WebhookRules};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, exact, loc};
+use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, exact, loc, named_contact};
 
 /// A contact event of this id that happened at `at`, and says that the contact's first name is `name`.
 fn told(id: &str, at: EpochMs, name: &str) -> RemoteEvent {
@@ -176,13 +176,12 @@ fn an_event_never_makes_a_record_due_in_the_location_that_it_came_from() {
 }
 
 #[test]
-fn our_own_write_is_told_from_a_change_made_in_ghl() {
+fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
     block_on_paused(async {
         let world = exact().start();
         world.put(&contacts(1)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        let accepted_at = world.clock.now();
-        let ours = world.record(&contact_key(0)).payload;
+        let ours = world.record(&contact_key(0)).ghl_id.unwrap();
         let event = |id: &str, name: &str| {
             let contact = Contact {
                 first_name: Some(name.to_owned()),
@@ -191,13 +190,28 @@ fn our_own_write_is_told_from_a_change_made_in_ghl() {
                 ..Contact::default()
             };
             let content = RemoteContent::Contact(contact);
-            change(id, world.clock.now(), RemoteChange::Written { ghl_id: ghl_id(), content })
+            change(id, world.clock.now(), RemoteChange::Written { ghl_id: ours.clone(), content })
         };
+        let last_known = async || {
+            let story = world.engine.record_story(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            story.last_known
+        };
+        assert_eq!(last_known().await, None, "GHL has shown nothing yet");
         receive(&world, &event("echo", "Ada")).await.unwrap();
-        assert_eq!(origin(&ours, accepted_at, &known(&world).await.unwrap()), Origin::OwnWrite);
+        let echo = last_known().await.unwrap();
+        assert_eq!((echo.at, echo.told_by, echo.origin), (world.clock.now(), ToldBy::Webhook, Some(Origin::OwnWrite)));
+        let Some(RemoteContent::Contact(shown)) = echo.content else { panic!() };
+        assert_eq!(shown.city.as_deref(), Some("a field that we never sent"));
+
         world.run_for(SECOND).await;
         receive(&world, &event("change", "Eve")).await.unwrap();
-        assert_eq!(origin(&ours, accepted_at, &known(&world).await.unwrap()), Origin::Elsewhere);
+        assert_eq!(last_known().await.unwrap().origin, Some(Origin::Elsewhere));
+        // What is put now cannot be in GHL yet, so there is nothing to compare.
+        world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
+        assert_eq!(last_known().await.unwrap().origin, None);
+        let gone = RemoteChange::Deleted { kind: Kind::Contact, ghl_id: ours.clone() };
+        receive(&world, &change("gone", world.clock.now(), gone)).await.unwrap();
+        assert_eq!(last_known().await.unwrap().content, None);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ghl_sync_engine::counts::{Counter, ReconcileCount};
 use ghl_sync_engine::domain::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
@@ -84,6 +85,23 @@ fn a_run_with_an_outage_and_a_429_is_told_in_valid_lines_one_a_batch() {
         let ticks: Vec<Value> = measured(&world, "tick").iter().map(|measures| line("tick", measures)).collect();
         assert!(!ticks.is_empty() && ticks.iter().all(|tick| tick["TickLocationsFailed"] == 0));
     });
+}
+
+#[test]
+fn reconciling_tells_what_it_compared_and_put_right_and_that_it_was_put_off() {
+    let mut measures = Measures::default();
+    let (compared, put_off) =
+        (Counter::Reconciled(ReconcileCount::Compared), Counter::Reconciled(ReconcileCount::PutOff));
+    measures.counts.add(compared, 7);
+    measures.counts.add(put_off, 1);
+    let told = line("reconcile", &measures);
+    assert_eq!((&told["ReconcileCompared"], &told["ReconcilePutOff"]), (&7.into(), &1.into()));
+    assert_eq!(
+        (&told["ReconcileResent"], &told["work"], &told["location"]),
+        (&Value::Null, &"reconcile".into(), &"loc".into())
+    );
+    let batch = line("batch", &Measures::default());
+    assert_eq!(batch["ReconcilePutOff"], Value::Null, "a batch has nothing to do with it");
 }
 
 #[test]
