@@ -304,9 +304,12 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 30);
     for (path, methods) in paths {
-        let path = path.replace("{location_id}", "loc_demo").replace("{kind}", "contact").replace("{record_id}", "a");
+        let parameters =
+            [("location_id", "loc_demo"), ("kind", "contact"), ("record_id", "a"), ("migration_id", "mig-a")];
+        let path =
+            parameters.iter().fold(path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         for method in methods.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let answer = caller.with_body(method.clone(), &path, "application/json", "").await;

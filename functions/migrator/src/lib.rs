@@ -1,11 +1,11 @@
-//! The migrations' function: a message of its queue is one step of a migration.
+//! The migrations' function: a message of its queue is one step of a migration, or asks for a test of both accounts.
 //!
 //! A step that was made, or that is somebody else's, is done with: what is left to do stands in the migration's state.
 //! Only a message that is none of a migration, or a state that cannot be read or written, is reported as failed. On its
 //! schedule it goes on with migrations that stand still, because their message was lost or their invocation died.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
-use ghl_sync_engine::domain::{EpochMs, Holder, MigrationMessage, MigrationMessageError};
+use ghl_sync_engine::domain::{EpochMs, Holder, MigrationMessageError, MigratorMessage};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Invocation, Migrator};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
@@ -92,9 +92,12 @@ async fn steps(
 }
 
 async fn step(migrator: &Migrator, message: &SqsMessage, index: usize, context: &Context) -> Result<(), StepError> {
-    let message = MigrationMessage::from_json(message.body.as_deref().unwrap_or_default())?;
+    let message = MigratorMessage::from_json(message.body.as_deref().unwrap_or_default())?;
     let invocation =
         Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
-    migrator.step(&message, &invocation).await?;
+    match message {
+        MigratorMessage::Step(message) => migrator.step(&message, &invocation).await.map(drop)?,
+        MigratorMessage::TestConnection(order) => migrator.answer_connection_test(&order, &invocation).await?,
+    }
     Ok(())
 }

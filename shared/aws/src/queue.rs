@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
-use ghl_sync_engine::domain::{Batch, LocationId, Message, MigrationMessage};
+use ghl_sync_engine::domain::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, MigrationQueue, PortError};
 
 use crate::usage::{Purpose, Usage};
@@ -76,6 +76,11 @@ impl MigrationQueue for SqsMigrationQueue {
     /// that the SDK repeated may be delivered twice.
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
         self.0.send(Purpose::MigrationSend, message.to_json(), delay).await
+    }
+
+    async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
+        let message = MigratorMessage::TestConnection(order.clone());
+        self.0.send(Purpose::MigrationSend, message.to_json(), Duration::ZERO).await
     }
 }
 

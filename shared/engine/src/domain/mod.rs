@@ -39,13 +39,14 @@ pub use ids::{
 pub use marker::Marker;
 pub use message::Message;
 pub use migration::{
-    Account, AuditEntry, CallCount, Choice, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast,
-    How, KindForecast, KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport,
-    MappingSummary, Migration, MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay,
-    MigrationPage, MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus,
-    MigrationSummaryLine, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, Preset, Problem, Progress,
-    ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred,
-    TypeConflict, VerifyState, Walk,
+    Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
+    ConnectionTestOrder, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast, How, KindForecast,
+    KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary, Migration,
+    MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage, MigrationReport,
+    MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine, MigratorMessage,
+    OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, Preset, Problem, Progress, ReportVerify,
+    Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred, TypeConflict,
+    VerifyState, Walk,
 };
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};

@@ -8,6 +8,7 @@ use super::{GhlId, Kind, LocationId};
 
 /// A location, as GHL shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RemoteLocation {
     /// GHL's id of it.
     pub id: LocationId,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{AuditEntry, Migration, MigrationMessage, MigrationOverlay, MigrationPage, PageKind};
+use crate::domain::{
+    AuditEntry, ConnectionTestOrder, Migration, MigrationMessage, MigrationOverlay, MigrationPage, PageKind,
+};
 use crate::domain::{EpochMs, LocationId, MigrationId};
 
 /// A migration as it is stored.
@@ -94,9 +96,12 @@ pub trait MigrationStore: Send + Sync {
     async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError>;
 }
 
-/// The queue of migrations' steps.
+/// The queue of migrations' steps, and of other orders to whoever makes them.
 #[async_trait]
 pub trait MigrationQueue: Send + Sync {
     /// Sends `message`, to be received after `delay` (at most [`MAX_DELAY`](super::MAX_DELAY), in whole seconds).
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError>;
+
+    /// Sends `order`, to be received at once.
+    async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError>;
 }

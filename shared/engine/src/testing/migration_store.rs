@@ -7,7 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{TestClock, lock};
-use crate::domain::{EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind};
+use crate::domain::{
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, MigratorMessage,
+    PageKind,
+};
 use crate::ports::{
     Clock, MAX_DELAY, MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, PortError,
     StoredMigrationConfig, TargetClaim,
@@ -149,14 +152,23 @@ impl MemoryMigrationQueue {
         MemoryMigrationQueue { clock, waiting: Mutex::default() }
     }
 
-    /// The next message that is there now.
+    /// The next message that is there now, if it is a step.
     #[must_use]
     pub fn receive(&self) -> Option<MigrationMessage> {
+        match self.receive_any()? {
+            MigratorMessage::Step(message) => Some(message),
+            MigratorMessage::TestConnection(_) => None,
+        }
+    }
+
+    /// The same, whatever it asks for.
+    #[must_use]
+    pub fn receive_any(&self) -> Option<MigratorMessage> {
         let now = self.clock.now();
         let mut waiting = lock(&self.waiting);
         let first =
             (0..waiting.len()).filter(|place| waiting[*place].0 <= now).min_by_key(|place| waiting[*place].0)?;
-        MigrationMessage::from_json(&waiting.remove(first).1).ok()
+        MigratorMessage::from_json(&waiting.remove(first).1).ok()
     }
 
     /// All messages that wait are lost. Returns how many there were.
@@ -177,6 +189,12 @@ impl MigrationQueue for MemoryMigrationQueue {
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
         let at = self.clock.now() + Duration::from_secs(delay.min(MAX_DELAY).as_secs());
         lock(&self.waiting).push((at, message.to_json()));
+        Ok(())
+    }
+
+    async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
+        let message = MigratorMessage::TestConnection(order.clone());
+        lock(&self.waiting).push((self.clock.now(), message.to_json()));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What starts a migration, stops it, and makes it go on.
 
-use axum::extract::State;
 use axum::Extension;
+use axum::extract::State;
 use ghl_sync_engine::domain::{MappingOverrides, MigrationRequest};
 
 use super::{Accepted, MigrationInPath, MigrationPath, accepted, name};

@@ -1,6 +1,7 @@
 //! Migrations of one location into another.
 
 mod config;
+mod connection;
 mod control;
 mod look;
 
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(config::config))
         .routes(routes!(config::update))
         .routes(routes!(config::environment))
+        .routes(routes!(connection::test_connection))
         .routes(routes!(look::summary))
         .routes(routes!(look::status))
         .routes(routes!(look::mapping))

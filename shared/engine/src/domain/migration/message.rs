@@ -1,8 +1,9 @@
-//! The message on the queue: a hint that a migration can go on.
+//! The messages on the queue of migrations: hints that one can go on, and orders to test both accounts.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::ConnectionTestOrder;
 use crate::domain::MigrationId;
 
 /// Version of the message that this build writes.
@@ -16,6 +17,15 @@ pub struct MigrationMessage {
     /// The generation in which it was sent; a message of another one is stale.
     #[serde(rename = "gen")]
     pub generation: u64,
+}
+
+/// A message on the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MigratorMessage {
+    /// Make a step.
+    Step(MigrationMessage),
+    /// Test both accounts, and write down what that shows.
+    TestConnection(ConnectionTestOrder),
 }
 
 /// Why a message body is not one of a migration.
@@ -33,6 +43,37 @@ pub enum MigrationMessageError {
     /// A field is missing or wrong.
     #[error("the message is malformed")]
     Field(#[source] serde_json::Error),
+}
+
+impl MigratorMessage {
+    /// The message body.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        match self {
+            MigratorMessage::Step(step) => step.to_json(),
+            MigratorMessage::TestConnection(order) => {
+                json!({ "v": MIGRATION_VERSION, "test_connection": order }).to_string()
+            }
+        }
+    }
+
+    /// Reads a message body.
+    ///
+    /// # Errors
+    /// [`MigrationMessageError`] says what is wrong with it, and names the field.
+    pub fn from_json(body: &str) -> Result<MigratorMessage, MigrationMessageError> {
+        #[derive(Deserialize)]
+        struct V1 {
+            test_connection: ConnectionTestOrder,
+        }
+        match serde_json::from_str::<Value>(body) {
+            Ok(value) if value["v"] == MIGRATION_VERSION && value.get("test_connection").is_some() => {
+                let V1 { test_connection } = serde_json::from_value(value).map_err(MigrationMessageError::Field)?;
+                Ok(MigratorMessage::TestConnection(test_connection))
+            }
+            _ => MigrationMessage::from_json(body).map(MigratorMessage::Step),
+        }
+    }
 }
 
 impl MigrationMessage {
@@ -74,6 +115,23 @@ mod tests {
         let message = MigrationMessage { migration_id: MigrationId::new("m1").unwrap(), generation: 7 };
         assert_eq!(message.to_json(), r#"{"v":1,"migration_id":"m1","gen":7}"#);
         assert_eq!(MigrationMessage::from_json(&message.to_json()).unwrap(), message);
+    }
+
+    #[test]
+    fn an_order_to_test_is_told_from_a_step_and_read_back() {
+        let order = r#"{"test_connection":{"id":"test-1","nonce":7,"source":"a","target":"b","until":9},"v":1}"#;
+        for body in [order, r#"{"v":1,"migration_id":"m1","gen":7}"#] {
+            let message = MigratorMessage::from_json(body).unwrap();
+            assert_eq!(matches!(message, MigratorMessage::TestConnection(_)), body == order);
+            assert_eq!(MigratorMessage::from_json(&message.to_json()).unwrap(), message);
+        }
+        let error = MigratorMessage::from_json(r#"{"v":1,"test_connection":{"id":"test-1"}}"#).unwrap_err();
+        assert!(
+            matches!(&error, MigrationMessageError::Field(cause) if cause.to_string().contains("nonce")),
+            "{error}"
+        );
+        let later = MigratorMessage::from_json(&order.replace("\"v\":1", "\"v\":2"));
+        assert!(matches!(later, Err(MigrationMessageError::Version { .. })));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The migration of one location into another: what is asked for, what is found, what is decided, how far it is.
 
+mod connection;
 mod findings;
 mod forecast;
 mod mapping;
@@ -13,10 +14,11 @@ mod settings;
 mod stage;
 mod state;
 
+pub use connection::{Access, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder};
 pub use findings::{FieldDifference, Finding, Problem};
 pub use forecast::{Forecast, KindForecast};
 pub use mapping::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part, Suggestion, TypeConflict};
-pub use message::{MIGRATION_VERSION, MigrationMessage, MigrationMessageError};
+pub use message::{MIGRATION_VERSION, MigrationMessage, MigrationMessageError, MigratorMessage};
 pub use overrides::{Choice, MappingOverrides, OverrideError};
 pub use page::{
     Created, ExistingContact, ExistingDeal, MigrationPage, PageContent, PageKind, Snapshot, SourceContact, Structure,

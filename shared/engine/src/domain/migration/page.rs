@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, MappingReport, Part};
+use super::{ConnectionTestAnswer, Finding, MappingReport, Part};
 use crate::domain::{CustomValue, EpochMs, FieldDefinition, GhlId, Pipeline, Tag, User};
 
 /// What a page is about. The pages of a kind are numbered from 0.
@@ -37,11 +37,13 @@ pub enum PageKind {
     OpportunitySnapshot,
     /// What a person should know of single records: [`PageContent::Findings`].
     Findings,
+    /// What a test of both accounts showed last, no migration's: [`PageContent::ConnectionTest`].
+    ConnectionTest,
 }
 
 impl PageKind {
     /// All of them.
-    pub const ALL: [PageKind; 13] = [
+    pub const ALL: [PageKind; 14] = [
         PageKind::SourceStructure,
         PageKind::TargetStructure,
         PageKind::SourceContacts,
@@ -55,6 +57,7 @@ impl PageKind {
         PageKind::ContactSnapshot,
         PageKind::OpportunitySnapshot,
         PageKind::Findings,
+        PageKind::ConnectionTest,
     ];
 
     /// The kind as it is written in keys.
@@ -74,6 +77,7 @@ impl PageKind {
             PageKind::ContactSnapshot => "contact_snapshot",
             PageKind::OpportunitySnapshot => "opportunity_snapshot",
             PageKind::Findings => "findings",
+            PageKind::ConnectionTest => "connection_test",
         }
     }
 }
@@ -101,6 +105,7 @@ pub enum PageContent {
     Transferred(Transferred),
     Snapshots(Vec<Snapshot>),
     Findings(Vec<Finding>),
+    ConnectionTest(Box<ConnectionTestAnswer>),
 }
 
 /// What a location is made of, or a part of it.

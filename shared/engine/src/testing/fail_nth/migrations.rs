@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{FailNth, Op};
-use crate::domain::{EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind};
+use crate::domain::{
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
+};
 use crate::ports::{
     MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
 };
@@ -63,5 +65,9 @@ impl<P: MigrationStore> MigrationStore for FailNth<P> {
 impl<P: MigrationQueue> MigrationQueue for FailNth<P> {
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
         self.faults.pass(Op::MigrationSend, self.port.send(message, delay)).await
+    }
+
+    async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
+        self.faults.pass(Op::MigrationSend, self.port.order_connection_test(order)).await
     }
 }

@@ -29,7 +29,6 @@ use std::sync::Arc;
 pub use commands::CommandError;
 pub use start::StartError;
 pub use step::StepReport;
-pub use test_connection::{Access, Connection, ConnectionTest};
 pub use view::MigrationView;
 
 use super::{Engine, Ports};

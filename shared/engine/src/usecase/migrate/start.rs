@@ -58,17 +58,26 @@ impl Migrator {
         self.begin(request, by, true).await
     }
 
-    async fn begin(&self, request: MigrationRequest, by: Option<&str>, dry_run: bool) -> Result<Migration, StartError> {
-        request.settings.check()?;
-        if request.source == request.target {
+    /// Whether there are two locations that are enabled.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong with which.
+    pub async fn check_locations(&self, source: &LocationId, target: &LocationId) -> Result<(), StartError> {
+        if source == target {
             return Err(StartError::SameLocation);
         }
-        for (field, location) in [("source", &request.source), ("target", &request.target)] {
+        for (field, location) in [("source", source), ("target", target)] {
             let settings = self.ports().directory.location(location).await?;
             if settings.is_none_or(|settings| !settings.enabled) {
                 return Err(StartError::NotEnabled { field, location: location.clone() });
             }
         }
+        Ok(())
+    }
+
+    async fn begin(&self, request: MigrationRequest, by: Option<&str>, dry_run: bool) -> Result<Migration, StartError> {
+        request.settings.check()?;
+        self.check_locations(&request.source, &request.target).await?;
         let mut migration = self.new_migration(request, dry_run)?;
         audit(&mut migration.audit, migration.created_at, by, if dry_run { "preview" } else { "start" });
         migration.calls_before = calls_of_both(self, &migration).await?;

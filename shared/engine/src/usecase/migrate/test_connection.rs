@@ -1,55 +1,76 @@
 //! Whether both accounts can be reached, and what their tokens may read.
 
+use std::time::Duration;
+
 use super::Migrator;
-use crate::domain::{Api, Call, Cause, LocationId, RemoteLocation, Side};
+use crate::domain::fingerprint;
+use crate::domain::{
+    Access, Answer, Call, Cause, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId,
+    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Side,
+};
 use crate::ports::PortError;
 use crate::usecase::direct::DirectCalls;
 use crate::usecase::{DirectError, Invocation};
 
-/// What a test of both accounts showed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConnectionTest {
-    /// The source.
-    pub source: Connection,
-    /// The target.
-    pub target: Connection,
-}
-
-/// What a test of an account showed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Connection {
-    /// Which location.
-    pub location: LocationId,
-    /// Its API, if the location is known.
-    pub api: Option<Api>,
-    /// Whether it answered, with everything in reach that a migration cannot do without.
-    pub ok: bool,
-    /// Why not.
-    pub error: Option<String>,
-    /// The location, if GHL showed it.
-    pub account: Option<RemoteLocation>,
-    /// What the token may read.
-    pub access: Vec<Access>,
-    /// Calls that are left today.
-    pub daily_left: Option<u64>,
-    /// Calls that the quota allows in a window.
-    pub burst_limit: Option<u32>,
-}
-
-/// Whether a token may read something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// What: `location`, `custom_fields`, …
-    pub what: &'static str,
-    /// Whether a migration cannot do without it.
-    pub required: bool,
-    /// Whether it may.
-    pub ok: bool,
-    /// Why not.
-    pub error: Option<String>,
-}
+/// How often whoever waits for a test looks for its answer.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Migrator {
+    /// Orders a test of both accounts from whoever has their tokens, and waits for the answer; `None` if there is none
+    /// after `patience`.
+    ///
+    /// # Errors
+    /// When a store or the queue fails.
+    pub async fn order_connection_test(
+        &self,
+        source: &LocationId,
+        target: &LocationId,
+        patience: Duration,
+    ) -> Result<Option<ConnectionTest>, PortError> {
+        let ports = self.ports();
+        let until = ports.clock.now() + patience;
+        let order = ConnectionTestOrder {
+            id: test_id(source, target).map_err(|invalid| PortError::new("name a connection test", invalid))?,
+            nonce: (ports.dice.roll() * f64::from(u32::MAX)) as u64,
+            source: source.clone(),
+            target: target.clone(),
+            until,
+        };
+        self.queue.order_connection_test(&order).await?;
+        loop {
+            let now = ports.clock.now();
+            ports.clock.sleep_until((now + LOOK).min(until)).await;
+            let pages = self.store.pages(&order.id, PageKind::ConnectionTest, 0, 1).await?;
+            let answer = pages.into_iter().find_map(|page| match page.content {
+                PageContent::ConnectionTest(answer) if answer.nonce == order.nonce => Some(answer.test),
+                _ => None,
+            });
+            if answer.is_some() || now >= until {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Does what `order` asks for, unless nobody waits for it any more.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn answer_connection_test(
+        &self,
+        order: &ConnectionTestOrder,
+        invocation: &Invocation,
+    ) -> Result<(), PortError> {
+        let deadline = invocation.deadline.min(order.until);
+        if self.ports().clock.now() >= deadline {
+            return Ok(());
+        }
+        let invocation = Invocation { deadline, ..invocation.clone() };
+        let test = self.test_connection(&order.source, &order.target, &invocation).await?;
+        let answer = ConnectionTestAnswer { nonce: order.nonce, test };
+        let page = MigrationPage { number: 0, content: PageContent::ConnectionTest(Box::new(answer)) };
+        self.store.put_page(&order.id, PageKind::ConnectionTest, &page).await
+    }
+
     /// Asks both accounts for a little of everything.
     ///
     /// # Errors
@@ -120,7 +141,7 @@ async fn ask(calls: &DirectCalls<'_>, side: Side, connection: &mut Connection) {
     for (what, required, call) in questions {
         let answer = calls.call(&call).await;
         let error = match answer {
-            Ok(crate::domain::Answer::Location(account)) => {
+            Ok(Answer::Location(account)) => {
                 connection.account = Some(account);
                 None
             }
@@ -130,9 +151,19 @@ async fn ask(calls: &DirectCalls<'_>, side: Side, connection: &mut Connection) {
         };
         let is_token = matches!(&error, Some((Some(Cause::Credentials | Cause::StaleToken), _)));
         let error = error.map(|(_, error)| format!("the {}: {error}", side.as_str()));
-        connection.access.push(Access { what, required: required || is_token, ok: error.is_none(), error });
+        connection.access.push(Access {
+            what: what.to_owned(),
+            required: required || is_token,
+            ok: error.is_none(),
+            error,
+        });
         if is_token {
             return;
         }
     }
+}
+
+/// What the answer to a test of these two is written under: each test in the place of the one before.
+fn test_id(source: &LocationId, target: &LocationId) -> Result<MigrationId, InvalidId> {
+    MigrationId::new(format!("test-{}", fingerprint([source.as_str(), target.as_str()])))
 }

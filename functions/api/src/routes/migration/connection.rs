@@ -1,0 +1,59 @@
+//! Whether both accounts can be reached. Whoever has their tokens finds that out; we have none.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use ghl_sync_engine::domain::{ConnectionTest, LocationId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::Api;
+use crate::problem::{Problem, ProblemKind};
+use crate::routes::InQuery;
+
+/// Longest that a request waits for the test: API Gateway stops waiting after 30 s.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Which locations to test.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Both {
+    /// The location that would be read.
+    #[param(required = true, nullable = false, example = "loc_source")]
+    source: Option<String>,
+    /// The location that would be written to.
+    #[param(required = true, nullable = false, example = "loc_target")]
+    target: Option<String>,
+}
+
+/// Tests whether both accounts can be reached.
+///
+/// It asks each for a little of everything that a migration reads, which takes some calls, and tells what the tokens may
+/// see and how much of the quota is left. It may take some seconds.
+#[utoipa::path(
+    get,
+    path = "/api/v1/migration/test-connection",
+    tag = "migration",
+    params(Both),
+    responses((status = 200, description = "What each account answered", body = ConnectionTest)),
+)]
+pub(super) async fn test_connection(
+    State(api): State<Api>,
+    InQuery(Both { source, target }): InQuery<Both>,
+) -> Result<Json<ConnectionTest>, Problem> {
+    let (source, target) = (location("source", source)?, location("target", target)?);
+    api.migrator.check_locations(&source, &target).await?;
+    let test = api.migrator.order_connection_test(&source, &target, PATIENCE).await?;
+    test.map(Json).ok_or_else(|| {
+        let detail = "the migrator did not answer in time; is it running, and are both locations' gates open?";
+        Problem::new(ProblemKind::Unavailable, detail)
+    })
+}
+
+fn location(field: &'static str, id: Option<String>) -> Result<LocationId, Problem> {
+    let invalid = |detail: String| Problem::field(ProblemKind::Invalid, field, detail);
+    let id = id.ok_or_else(|| invalid("is missing".to_owned()))?;
+    LocationId::new(id).map_err(|wrong| invalid(wrong.to_string()))
+}
