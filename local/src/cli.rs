@@ -23,6 +23,8 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Put a contact list into the outbox and sync it, with progress and a report.
     Sync(Box<SyncArgs>),
+    /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
+    Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
     Up(UpArgs),
     /// Start the GoHighLevel sandbox alone.
@@ -73,6 +75,22 @@ pub(crate) struct GhlArgs {
     /// The location, or the stem of their names if there are several.
     #[arg(long, value_name = "ID", default_value = "loc_demo")]
     pub(crate) location: LocationId,
+    /// The API to use.
+    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
+    pub(crate) api: ApiArg,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
+    /// Another GHL, real or not, instead of the sandbox; its token is taken from GHL_TOKEN.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ghl_url: Option<String>,
+    /// Token for --ghl-url.
+    #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) token: String,
+}
+
+/// What GHL allows, and where the state is kept.
+#[derive(Debug, Args)]
+pub(crate) struct QuotaArgs {
     /// Calls that GHL allows in a window.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
@@ -82,18 +100,9 @@ pub(crate) struct GhlArgs {
     /// Calls that GHL allows in a day.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) daily: u64,
-    /// The API to use.
-    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
-    pub(crate) api: ApiArg,
     /// Keep the state in this directory; a later run goes on with it.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Another GHL, real or not, instead of the sandbox; its token is taken from GHL_TOKEN.
-    #[arg(long, value_name = "URL")]
-    pub(crate) ghl_url: Option<String>,
-    /// Token for --ghl-url.
-    #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) token: String,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +128,90 @@ pub(crate) struct FaultArgs {
     /// Seed of what the sandbox does at random.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Write what it came to to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report for people into this directory, as JSON, CSV and HTML.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// The location that is read.
+    #[arg(long, value_name = "ID", default_value = "loc_old")]
+    pub(crate) source: LocationId,
+    /// The location that is written to.
+    #[arg(long, value_name = "ID", default_value = "loc_new")]
+    pub(crate) target: LocationId,
+    /// The source's API.
+    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
+    pub(crate) source_api: ApiArg,
+    /// The target's API.
+    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
+    pub(crate) target_api: ApiArg,
+    /// A GHL that both locations are in, instead of the sandbox; their tokens are taken from SOURCE_GHL_TOKEN and
+    /// TARGET_GHL_TOKEN.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ghl_url: Option<String>,
+    #[arg(long, env = "SOURCE_GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) source_token: String,
+    #[arg(long, env = "TARGET_GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) target_token: String,
+    /// Only look: map and forecast, and write nothing to GHL.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Agree with the mapping without being asked. (Made-up accounts are migrated without a question anyway.)
+    #[arg(long)]
+    pub(crate) auto: bool,
+    /// What shall become of single things, whatever the mapping thinks (docs/MIGRATION.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Delete what the last migration in --data-dir has created, and only that.
+    #[arg(long, requires = "data_dir", conflicts_with_all = ["dry_run", "mapping"])]
+    pub(crate) rollback: bool,
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
+    #[command(flatten)]
+    pub(crate) faults: FaultArgs,
+    /// How long an invocation of a function may take. What a killed process held is free again after that, and 5 s.
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = function_timeout)]
+    pub(crate) function_timeout: Duration,
+}
+
+/// What the made-up accounts hold.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct SizeArgs {
+    /// Contacts in the source; one in 50 of them has neither e-mail nor phone.
+    #[arg(long, value_name = "N", default_value_t = 198, value_parser = clap::value_parser!(u32).range(0..=200_000))]
+    pub(crate) contacts: u32,
+    /// Custom fields in the source.
+    #[arg(long, value_name = "N", default_value_t = 35, value_parser = clap::value_parser!(u32).range(0..=500))]
+    pub(crate) fields: u32,
+    /// Pipelines in the source.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=50))]
+    pub(crate) pipelines: u32,
+    /// Stages of all pipelines together.
+    #[arg(long, value_name = "N", default_value_t = 19, value_parser = clap::value_parser!(u32).range(0..=500))]
+    pub(crate) stages: u32,
+    /// Opportunities in the source.
+    #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=200_000))]
+    pub(crate) opportunities: u32,
+    /// Whether the target has the pipelines, or lets them be made (GHL is not known to let anybody).
+    #[arg(long, value_enum, default_value_t = PipelinesArg::There)]
+    pub(crate) target_pipelines: PipelinesArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PipelinesArg {
+    /// The target has them.
+    There,
+    /// It has none, and refuses to make any.
+    Missing,
+    /// It has none, and lets them be made.
+    Makeable,
 }
 
 #[derive(Debug, Args)]
@@ -292,6 +385,13 @@ fn interval(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(span) if span >= Duration::from_secs(1) => Ok(span),
         _ => Err("expected a span of 1s at least, like 10m".to_owned()),
+    }
+}
+
+fn function_timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if (Duration::from_secs(20)..=Duration::from_secs(900)).contains(&span) => Ok(span),
+        _ => Err("expected a span from 20s to 15m".to_owned()),
     }
 }
 

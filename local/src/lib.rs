@@ -8,6 +8,7 @@ mod cli;
 mod embedded;
 pub mod functions;
 pub mod import;
+mod migrate;
 mod progress;
 mod pull;
 mod report;
@@ -34,6 +35,7 @@ use crate::stack::{Ghl, StackOptions};
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Sync(args) => sync::run(*args).await,
+        Command::Migrate(args) => migrate::run(*args).await,
         Command::Up(args) => up::run(args).await,
         Command::Sandbox(args) => up::sandbox(args).await,
         Command::Pull(args) => pull::run(args).await,
@@ -104,12 +106,12 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
         locations: vec![ghl.location.clone()],
         api: ghl.api.into(),
         own: BTreeMap::new(),
-        limit: ghl.limit,
-        window_ms: ghl.window_ms,
-        daily: ghl.daily,
+        limit: ghl.quota.limit,
+        window_ms: ghl.quota.window_ms,
+        daily: ghl.quota.daily,
         dry_run: false,
         function_timeout: functions::FUNCTION_TIMEOUT,
-        data_dir: ghl.data_dir.clone(),
+        data_dir: ghl.quota.data_dir.clone(),
         ghl: ghl_is,
         bind: stack::LOOPBACK,
         port: None,
@@ -118,12 +120,12 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
     })
 }
 
-/// What the caller's environment says about the engine: `GHL_…` and `LOG_LEVEL` (off, unless set: logs would run
-/// through the progress bar).
+/// What the caller's environment says about the engine: `GHL_…`, `MIGRATION_…` and `LOG_LEVEL` (off, unless set: logs
+/// would run through the progress bar).
 #[expect(clippy::disallowed_methods, reason = "the functions' environment is made here")]
 fn callers_vars() -> BTreeMap<String, String> {
-    let mut vars: BTreeMap<String, String> =
-        std::env::vars().filter(|(name, _)| name.starts_with("GHL_") || name == "LOG_LEVEL").collect();
+    let is_ours = |name: &str| name.starts_with("GHL_") || name.starts_with("MIGRATION_") || name == "LOG_LEVEL";
+    let mut vars: BTreeMap<String, String> = std::env::vars().filter(|(name, _)| is_ours(name)).collect();
     vars.entry("LOG_LEVEL".to_owned()).or_insert_with(|| "off".to_owned());
     vars
 }

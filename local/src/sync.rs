@@ -10,7 +10,7 @@ use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKe
 use ghl_sync_engine::ports::{Clock, Loaded, PortError};
 use ghl_sync_runtime::SystemClock;
 
-use crate::cli::{ApiArg, SyncArgs};
+use crate::cli::{ApiArg, QuotaArgs, SyncArgs};
 use crate::import::{self, ImportOptions};
 use crate::progress::Progress;
 use crate::report::{
@@ -198,35 +198,10 @@ async fn census(stack: &Stack, records: &[PutRecord]) -> Result<Records, PortErr
 
 /// The report's part on calls and time.
 fn calls(stack: &Stack, args: &SyncArgs) -> Report {
-    let window = Duration::from_millis(args.ghl.window_ms);
-    let limit = args.ghl.limit;
+    let window = Duration::from_millis(args.ghl.quota.window_ms);
+    let limit = args.ghl.quota.limit;
     let seen = stack.witness.seen(window);
-    let ghl = match stack.sandbox.as_ref().map(crate::sandbox::Sandbox::stats) {
-        Some(stats) => GhlCalls {
-            calls: stats.calls,
-            ok: stats.ok,
-            status_429: stats.status_429,
-            status_other: stats.status_other,
-            max_in_any_window: stats.max_in_any_window,
-            limit,
-            window_ms: args.ghl.window_ms,
-            max_concurrent: stats.max_concurrent,
-            duplicates: stats.duplicates,
-            counted_by: "sandbox",
-        },
-        None => GhlCalls {
-            calls: seen.calls,
-            ok: seen.ok,
-            status_429: seen.status_429,
-            status_other: seen.status_other,
-            max_in_any_window: seen.max_in_any_window,
-            limit,
-            window_ms: args.ghl.window_ms,
-            max_concurrent: seen.max_concurrent,
-            duplicates: seen.duplicates,
-            counted_by: "client",
-        },
-    };
+    let ghl = ghl_calls(stack, &args.ghl.quota);
     let accepted_per_location = seen.ok as f64 / f64::from(args.locations);
     let span = (seen.last_sent.since(seen.first_sent) + window).as_secs_f64();
     let quota_used = accepted_per_location / span * window.as_secs_f64() / f64::from(limit);
@@ -260,6 +235,37 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
             stopped: None,
         }
     })
+}
+
+/// What GHL was called for: the sandbox's count, or (of another GHL) the client's.
+pub(crate) fn ghl_calls(stack: &Stack, quota: &QuotaArgs) -> GhlCalls {
+    let seen = stack.witness.seen(Duration::from_millis(quota.window_ms));
+    match stack.sandbox.as_ref().map(crate::sandbox::Sandbox::stats) {
+        Some(stats) => GhlCalls {
+            calls: stats.calls,
+            ok: stats.ok,
+            status_429: stats.status_429,
+            status_other: stats.status_other,
+            max_in_any_window: stats.max_in_any_window,
+            limit: quota.limit,
+            window_ms: quota.window_ms,
+            max_concurrent: stats.max_concurrent,
+            duplicates: stats.duplicates,
+            counted_by: "sandbox",
+        },
+        None => GhlCalls {
+            calls: seen.calls,
+            ok: seen.ok,
+            status_429: seen.status_429,
+            status_other: seen.status_other,
+            max_in_any_window: seen.max_in_any_window,
+            limit: quota.limit,
+            window_ms: quota.window_ms,
+            max_concurrent: seen.max_concurrent,
+            duplicates: seen.duplicates,
+            counted_by: "client",
+        },
+    }
 }
 
 fn tokens(stats: &Stats) -> TokenUse {

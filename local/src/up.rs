@@ -87,10 +87,10 @@ fn write_env_file(file: &Path, lines: &str) -> Result<(), Failure> {
 pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
     let token = if args.ghl.token.is_empty() { "pit-local".to_owned() } else { args.ghl.token.clone() };
     let options = SandboxOptions {
-        limit: args.ghl.limit,
-        window: Duration::from_millis(args.ghl.window_ms),
-        daily_limit: args.ghl.daily,
-        data_dir: args.ghl.data_dir.clone(),
+        limit: args.ghl.quota.limit,
+        window: Duration::from_millis(args.ghl.quota.window_ms),
+        daily_limit: args.ghl.quota.daily,
+        data_dir: args.ghl.quota.data_dir.clone(),
         tokens: Tokens::Any(token.clone()),
         ..sandbox_options(&args.faults)
     };

@@ -67,6 +67,7 @@ impl Sandbox {
             custom_fields: structure.custom_fields.values().map(|field| field.to_json(location)).collect(),
             custom_values: structure.custom_values.values().map(|value| value.to_json(location)).collect(),
             tags: structure.tags.values().map(|tag| tag.to_json(location)).collect(),
+            users: structure.users.values().map(|user| json!({"id": user.id, "email": user.email})).collect(),
             pipelines: structure.pipelines.clone(),
         }
     }
@@ -85,6 +86,8 @@ pub struct Contents {
     pub custom_values: Vec<Value>,
     /// Tags.
     pub tags: Vec<Value>,
+    /// Users: their ids and e-mail addresses.
+    pub users: Vec<Value>,
     /// Pipelines.
     pub pipelines: Vec<Pipeline>,
 }

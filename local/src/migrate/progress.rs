@@ -1,0 +1,100 @@
+//! How a migration goes on: a bar for the stage it is in, and a line for each that is over.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{EpochMs, Migration, MigrationStage, Progress};
+use ghl_sync_engine::policy::progress;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_runtime::SystemClock;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Without a terminal, a line is printed this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The progress of a migration.
+pub(super) struct Bars {
+    bar: ProgressBar,
+    /// The stage that was shown last.
+    stage: Option<MigrationStage>,
+    last_line: EpochMs,
+    plain: bool,
+}
+
+impl Bars {
+    pub(super) fn start() -> Bars {
+        let plain = !std::io::stderr().is_terminal();
+        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix:<15} {bar:32.green} {pos:>6}/{len} {elapsed:>4}  {msg}")
+        {
+            bar.set_style(style);
+        }
+        Bars { bar, stage: None, last_line: SystemClock.now(), plain }
+    }
+
+    /// Shows how it stands.
+    pub(super) fn show(&mut self, view: &MigrationView) {
+        let MigrationView { migration, progress } = view;
+        self.show_ended(migration);
+        let words = words(progress);
+        self.bar.set_prefix(progress.stage.as_str());
+        self.bar.set_length(progress.total.max(1));
+        self.bar.set_position(progress.current);
+        let now = SystemClock.now();
+        if self.plain && now.since(self.last_line) >= LINE_EVERY {
+            self.last_line = now;
+            println!("{:<15} {}/{} {words}", progress.stage.as_str(), progress.current, progress.total);
+        }
+        self.bar.set_message(words);
+    }
+
+    /// A line for each stage that has ended since it was shown last.
+    fn show_ended(&mut self, migration: &Migration) {
+        let shown = self.stage.replace(migration.stage);
+        if shown == Some(migration.stage) {
+            return;
+        }
+        self.bar.reset_elapsed();
+        let Some(shown) = shown else { return };
+        for stage in MigrationStage::ALL.into_iter().filter(|stage| (shown..migration.stage).contains(stage)) {
+            let line = format!("{:<15} {}", stage.as_str(), result(migration, stage));
+            if self.plain {
+                println!("{line}");
+            } else {
+                self.bar.println(line);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// What became of a stage that is over.
+fn result(migration: &Migration, stage: MigrationStage) -> String {
+    let then = Migration { stage, ..migration.clone() };
+    let Progress { current, total, .. } = progress(&then, SystemClock.now());
+    match stage {
+        MigrationStage::Connect | MigrationStage::Map | MigrationStage::AwaitApproval => "done".to_owned(),
+        _ if total == 0 => "nothing to do".to_owned(),
+        _ => format!("{current} of {total}"),
+    }
+}
+
+fn words(progress: &Progress) -> String {
+    let mut words = String::new();
+    if let Some(rate) = progress.rate_per_second {
+        words += &format!("{rate:.1}/s");
+    }
+    if let Some(left) = progress.seconds_left {
+        words += &format!(", {left} s left");
+    }
+    if progress.errors > 0 {
+        words += &format!(", {} errors", progress.errors);
+    }
+    words
+}
