@@ -118,7 +118,7 @@ fn parts(criterion: &mut Criterion) {
     ledger.lend(&holder(1), PACE.limit.get(), T0 + Duration::from_secs(60));
     (1..=PACE.limit.get()).for_each(|call| ledger.settle(&holder(1), T0 + STEP * call));
     let mut spaced = Pacing::default();
-    spaced.throttled(T0, PACE);
+    spaced.throttled(T0, T0, PACE);
     let rules = BreakerRules { threshold: 5, reset: Duration::from_secs(60) };
     let mut failing = Breaker::default();
     (0..3).for_each(|operation| failing.failed(operation, T0, rules));
