@@ -9,6 +9,13 @@ use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span,
 
 /// Puts and troubles begin within this time.
 const BUSY_MS: u64 = 300_000;
+/// The most by which two clocks differ: within what the pace allows for, or (a host 2 s ahead, another 2 s behind) far
+/// beyond.
+const SKEWS_MS: [u64; 6] = [0, 20, 50, 50, 500, 4000];
+/// A request whose caller gave up may arrive this late, which leaves GHL half a second to do it within D…
+const LATE_ARRIVAL_MS: u64 = 4500;
+/// …and GHL's search may lag this much. Beyond that the engine promises nothing; so clocks that differ take their part.
+const SEARCH_LAG_MS: u64 = 30_000;
 
 impl Scenario {
     /// The scenario of `seed`: small, and different from all others in as many ways as possible.
@@ -21,14 +28,16 @@ impl Scenario {
             window_ms: chance.one_of(&[1000, 10_000, 10_000]),
         };
         let puts = puts(&chance, locations.len());
-        let troubles = (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len())).collect();
+        let hosts = hosts(&chance);
+        let skew_ms = hosts.clock_skew_ms;
+        let troubles = (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len(), skew_ms)).collect();
         Scenario {
             about: String::new(),
             seed,
             locations,
             quota,
-            server: server(&chance, quota),
-            hosts: hosts(&chance),
+            server: server(&chance, quota, skew_ms),
+            hosts,
             puts,
             troubles,
             expect: Expect::default(),
@@ -50,7 +59,7 @@ fn locations(chance: &Chance) -> Vec<Place> {
         .collect()
 }
 
-fn server(chance: &Chance, quota: Limit) -> Server {
+fn server(chance: &Chance, quota: Limit, skew_ms: u64) -> Server {
     let told_less = chance.in_ten(1) && quota.limit.get() > 4;
     let network = chance.one_of(&[5, 20, 60]);
     let work = chance.one_of(&[20, 80, 150]);
@@ -62,13 +71,13 @@ fn server(chance: &Chance, quota: Limit) -> Server {
         daily_limit: chance.in_ten(1).then(|| chance.within(20, 200)),
         network_ms: (chance.within(0, network), 2 * network),
         work_ms: (chance.within(0, work), 3 * work),
-        search_lag_ms: chance.within(0, 30_000),
+        search_lag_ms: chance.within(0, SEARCH_LAG_MS - skew_ms),
     }
 }
 
 fn hosts(chance: &Chance) -> Hosts {
     Hosts {
-        clock_skew_ms: chance.one_of(&[0, 20, 50]),
+        clock_skew_ms: chance.one_of(&SKEWS_MS),
         function_timeout_ms: chance.one_of(&[60_000, 60_000, 30_000]),
         visibility_ms: chance.one_of(&[20_000, 90_000, 360_000]),
         store_ms: chance.one_of::<Span>(&[(0, 0), (1, 4), (2, 40)]),
@@ -102,9 +111,10 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
         .collect()
 }
 
-fn trouble(chance: &Chance, locations: usize) -> Trouble {
+fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> Trouble {
     let from_ms = chance.within(0, BUSY_MS);
-    let what = what(chance, usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0));
+    let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
+    let what = what(chance, location, skew_ms);
     Trouble {
         from_ms,
         until_ms: from_ms + chance.one_of(&[1000, 20_000, 120_000, 600_000]),
@@ -113,12 +123,12 @@ fn trouble(chance: &Chance, locations: usize) -> Trouble {
     }
 }
 
-fn what(chance: &Chance, location: usize) -> What {
+fn what(chance: &Chance, location: usize, skew_ms: u64) -> What {
     match chance.within(0, 19) {
         0 => What::Status(chance.one_of(&[500, 502, 503, 504, 408])),
         1 => What::DoneBut(chance.one_of(&[500, 502, 504])),
         2 => What::NoAnswer { done: chance.in_ten(5) },
-        3 => What::ArrivesLate(chance.within(0, 5000)),
+        3 => What::ArrivesLate(chance.within(0, LATE_ARRIVAL_MS - skew_ms)),
         4 => What::Unreachable,
         5 => What::TooMany { retry_after_ms: chance.in_ten(5).then(|| chance.within(1, 60_000)) },
         6 => What::TokenExpired { location },

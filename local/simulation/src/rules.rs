@@ -15,8 +15,6 @@ use crate::run::waits_for_ever;
 use crate::scenario::{Scenario, What};
 use crate::stage::ms;
 
-/// Clocks may differ by this much.
-const SKEW: Duration = Duration::from_millis(50);
 /// Fewer invocations that died cannot make a record look as if it had killed them.
 const DEATHS_OF_A_SUSPECT: u64 = 5;
 
@@ -54,17 +52,20 @@ struct Closed {
 }
 
 impl GateWatch {
-    /// Watches `world`, in which no more than `limit` permits may be out.
-    pub(crate) fn of(world: &World, limit: u32) -> GateWatch {
+    /// Watches the gates of `world`, which came of `scenario`.
+    pub(crate) fn of(world: &World, scenario: &Scenario) -> GateWatch {
         let watch = GateWatch::default();
         let watching = watch.clone();
-        world.gates.watch(move |now, scope, before, after| watching.see(now, scope, before, after, limit));
+        let (limit, skew) = (scenario.quota.limit.get(), scenario.clock_skew());
+        world.gates.watch(move |now, scope, before, after| {
+            watching.see(now, scope, after, broken_by_write(now, scope, before, after, limit, skew));
+        });
         watch
     }
 
-    fn see(&self, now: EpochMs, scope: &ScopeId, before: &Gate, after: &Gate, limit: u32) {
+    fn see(&self, now: EpochMs, scope: &ScopeId, after: &Gate, broken: Vec<Broken>) {
         let mut watched = self.lock();
-        watched.broken.extend(broken_by_write(now, scope, before, after, limit));
+        watched.broken.extend(broken);
         let open = match after.breaker() {
             Breaker::Open { until, .. } => Some(*until),
             Breaker::Closed { .. } | Breaker::HalfOpen { .. } => None,
@@ -83,6 +84,7 @@ impl GateWatch {
     /// What was broken by a write, or by a call that the gate forbade when it was sent.
     pub(crate) fn broken(&self, scenario: &Scenario, arrivals: &[Arrival]) -> Vec<Broken> {
         let watched = self.lock();
+        let skew = scenario.clock_skew();
         let scope_of = |location: &LocationId| {
             let place = scenario.locations.iter().find(|place| place.name == *location);
             place.map(|place| ScopeId::from(place.scope.clone()))
@@ -94,10 +96,10 @@ impl GateWatch {
             };
             let known = history.partition_point(|(at, _)| *at < arrival.sent_at);
             let Some((_, closed)) = known.checked_sub(1).map(|last| history[last]) else { continue };
-            if closed.pause.is_some_and(|until| until > arrival.sent_at + SKEW) {
+            if closed.pause.is_some_and(|until| until > arrival.sent_at + skew) {
                 broken.push(Broken { rule: "no call in a pause", how: format!("{arrival:?}, {closed:?}") });
             }
-            if closed.open.is_some_and(|until| until > arrival.sent_at + SKEW) {
+            if closed.open.is_some_and(|until| until > arrival.sent_at + skew) {
                 broken.push(Broken { rule: "no call past an open breaker", how: format!("{arrival:?}, {closed:?}") });
             }
         }
@@ -105,21 +107,28 @@ impl GateWatch {
     }
 }
 
-fn broken_by_write(now: EpochMs, scope: &ScopeId, before: &Gate, after: &Gate, limit: u32) -> Vec<Broken> {
+fn broken_by_write(
+    now: EpochMs,
+    scope: &ScopeId,
+    before: &Gate,
+    after: &Gate,
+    limit: u32,
+    skew: Duration,
+) -> Vec<Broken> {
     let mut broken = Vec::new();
     let mut check = |holds: bool, rule, what: &dyn fmt::Debug| {
         if !holds {
             broken.push(Broken { rule, how: format!("{scope} at {now}: {what:?}") });
         }
     };
-    let runs = (before.live_run(now + SKEW), after.live_run(now));
+    let runs = (before.live_run(now + skew), after.live_run(now));
     let one_run = !matches!(runs, (Some(old), Some(new)) if old.holder != new.holder);
     check(one_run, "one run at a time", &runs);
     let probe_until = |gate: &Gate| match gate.breaker() {
         Breaker::HalfOpen { probe_until, .. } => Some(*probe_until),
         _ => None,
     };
-    let probes = (probe_until(before).filter(|until| *until > now + SKEW), probe_until(after));
+    let probes = (probe_until(before).filter(|until| *until > now + skew), probe_until(after));
     let one_probe = !matches!(probes, (Some(old), Some(new)) if old != new);
     check(one_probe, "one probe at a time", &probes);
     check(after.generation() >= before.generation(), "the generation never goes back", &after.generation());
@@ -204,6 +213,11 @@ fn is_transient(what: &What) -> bool {
 }
 
 impl Scenario {
+    /// Clocks differ by no more than this.
+    fn clock_skew(&self) -> Duration {
+        ms(self.hosts.clock_skew_ms)
+    }
+
     /// Each record that is put.
     fn put_records(&self) -> BTreeSet<(LocationId, RecordKey)> {
         let puts = self.puts.iter().flat_map(|puts| self.records(puts));

@@ -66,8 +66,7 @@ pub fn run(scenario: &Scenario) -> Outcome {
 
 async fn live(scenario: &Scenario) -> Outcome {
     let world = scenario.start();
-    let limit = scenario.quota.limit.get();
-    let watch = GateWatch::of(&world, limit);
+    let watch = GateWatch::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
     let drained = drain(&world, PATIENCE + days).await;

@@ -19,6 +19,6 @@ fn every_scenario_keeps_the_rules_and_comes_out_as_expected() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         broken.extend(outcome.broken.iter().map(|broken| format!("{name}: {broken} {:?}", outcome.figures)));
     }
-    assert!(count >= 6, "{count} scenarios");
+    assert!(count >= 12, "{count} scenarios");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }

@@ -224,7 +224,10 @@ impl Shared {
         subject: String,
         fault: Option<Fault>,
     ) -> Option<Reply> {
-        self.take(&self.settings.network_ms).await;
+        // What arrives late has been on its way all the time.
+        if !matches!(fault, Some(Fault::ArrivesLate(_))) {
+            self.take(&self.settings.network_ms).await;
+        }
         let at = self.clock.now();
         let (allowed, quota) = self.count(location, at);
         let endpoint = call.endpoint();
