@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use ghl_sync_engine::domain::{
     AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
 };
@@ -88,6 +88,7 @@ impl MigrationStore for DynamoMigrationStore {
         let update = Update::new()
             .set(migration::MIGRATION, json_of(Purpose::MigrationWrite, migration)?)
             .set(state::LISTED, text(LISTED))
+            .set(state::TTL, seconds(migration.keep_until()))
             .set_or_remove(state::LOOK_SHARD, look_at.map(|_| number(LOOK_SHARD.into())))
             .set_or_remove(state::LOOK_AT, look_at.map(|time| number(time.0)));
         self.replace_item(migration_key(&migration.id), rev, update).await
@@ -119,9 +120,15 @@ impl MigrationStore for DynamoMigrationStore {
         self.table.update(Purpose::MigrationWrite, target_key(target), release).await.map(drop)
     }
 
-    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError> {
+    async fn put_page(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        page: &MigrationPage,
+        keep_until: EpochMs,
+    ) -> Result<(), PortError> {
         let json = json_of(Purpose::MigrationPut, page)?;
-        let update = Update::new().set(migration::PAGE, json);
+        let update = Update::new().set(migration::PAGE, json).set(state::TTL, seconds(keep_until));
         let key = key_of(page_key(id, kind, page.number));
         self.table.update(Purpose::MigrationPut, key, update).await.map(drop)
     }
@@ -234,7 +241,12 @@ fn entry(item: &Item) -> Result<MigrationEntry, Damage> {
     Ok(MigrationEntry { rev: item.number(state::REV)?, migration: read_json(item, migration::MIGRATION)? })
 }
 
-fn json_of(purpose: Purpose, value: &impl Serialize) -> Result<aws_sdk_dynamodb::types::AttributeValue, PortError> {
+/// A time as DynamoDB's TTL wants it.
+fn seconds(time: EpochMs) -> AttributeValue {
+    number(time.0.div_ceil(1000))
+}
+
+fn json_of(purpose: Purpose, value: &impl Serialize) -> Result<AttributeValue, PortError> {
     serde_json::to_string(value).map(text).map_err(|error| PortError::new(purpose.as_str(), error))
 }
 

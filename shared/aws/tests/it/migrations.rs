@@ -1,6 +1,9 @@
 //! Migrations: compare and replace, claims, pages, and what needs a look.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::tables::state;
 use ghl_sync_aws::{AwsConfig, DynamoMigrationStore, Purpose};
 use ghl_sync_engine::domain::{
     AuditEntry, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay,
@@ -12,6 +15,33 @@ use ghl_sync_engine::ports::{
 
 use crate::fixtures::{STATE, Tables, scope};
 use crate::servers::{self, LossyProxy};
+
+/// Longer than any test takes.
+const LATER: EpochMs = EpochMs(4_102_444_800_000);
+
+#[tokio::test]
+async fn a_migration_and_its_pages_expire_and_the_claim_of_its_target_does_not() {
+    let (tables, store) = empty().await;
+    let migration = migration("mig-1", 1_795_000_000_000);
+    store.replace(0, &migration).await.unwrap();
+    store.put_page(&migration.id, PageKind::Journal, &journal(0, None), migration.keep_pages_until()).await.unwrap();
+    store.claim_target(&migration.target, &migration.id).await.unwrap();
+    let items = tables.client.scan().table_name(STATE).send().await.unwrap().items.unwrap();
+    let expires: BTreeMap<&str, Option<u64>> = items
+        .iter()
+        .map(|item| {
+            let expires = item.get(state::TTL).map(|seconds| seconds.as_n().unwrap().parse().unwrap());
+            (item[state::PK].as_s().unwrap().as_str(), expires)
+        })
+        .collect();
+    let (day, from) = (86_400, 1_795_000_000);
+    let expected = [
+        ("migration#mig-1", Some(from + 400 * day)),
+        ("migration#mig-1#page#journal#000000", Some(from + 800 * day)),
+        ("migration-target#t", None),
+    ];
+    assert_eq!(expires, BTreeMap::from(expected));
+}
 
 #[tokio::test]
 async fn a_migration_is_loaded_as_it_was_written_and_only_its_last_revision_can_be_replaced() {
@@ -69,10 +99,13 @@ async fn pages_come_in_the_order_of_their_numbers_however_many_there_are() {
     let (tables, store) = empty().await;
     let id = id("mig-1");
     for number in (0..130).rev() {
-        store.put_page(&id, PageKind::Journal, &journal(number, None)).await.unwrap();
+        store.put_page(&id, PageKind::Journal, &journal(number, None), LATER).await.unwrap();
     }
-    store.put_page(&id, PageKind::Contact, &page(0, PageContent::Transferred(Transferred::default()))).await.unwrap();
-    store.put_page(&id, PageKind::Journal, &journal(7, Some("f7"))).await.unwrap();
+    store
+        .put_page(&id, PageKind::Contact, &page(0, PageContent::Transferred(Transferred::default())), LATER)
+        .await
+        .unwrap();
+    store.put_page(&id, PageKind::Journal, &journal(7, Some("f7")), LATER).await.unwrap();
 
     let numbers = async |from, limit| {
         let pages = store.pages(&id, PageKind::Journal, from, limit).await.unwrap();
@@ -114,7 +147,7 @@ async fn the_newest_migrations_are_listed_first_and_no_location_is_taken_for_one
     tables.settings.register(&location("loc")).await.unwrap();
     for at in 1..=5 {
         store.replace(0, &migration(&format!("mig-{at}"), at)).await.unwrap();
-        store.put_page(&id(&format!("mig-{at}")), PageKind::Journal, &journal(0, None)).await.unwrap();
+        store.put_page(&id(&format!("mig-{at}")), PageKind::Journal, &journal(0, None), LATER).await.unwrap();
     }
     let names = async |limit| {
         let listed = store.list(limit).await.unwrap();

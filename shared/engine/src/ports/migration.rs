@@ -61,7 +61,7 @@ pub trait MigrationStore: Send + Sync {
     async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError>;
 
     /// Stores `migration` under its own id, if the stored revision is still `rev` (0: there is none yet). The time to
-    /// look at it next is [`Migration::look_at`]. A write that is repeated after a lost reply finds that it was done.
+    /// look at it next is [`Migration::look_at`]; nobody needs it after [`Migration::keep_until`]. A write that is repeated after a lost reply finds that it was done.
     async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError>;
 
     /// Makes `target` the target of migration `id`, if it is no other one's.
@@ -70,8 +70,14 @@ pub trait MigrationStore: Send + Sync {
     /// `target` is free again, if it was that of `id`; with `next_round` its round advances.
     async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError>;
 
-    /// Stores a page in place of the one of this kind and number.
-    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError>;
+    /// Stores a page in place of the one of this kind and number; nobody needs it after `keep_until`.
+    async fn put_page(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        page: &MigrationPage,
+        keep_until: EpochMs,
+    ) -> Result<(), PortError>;
 
     /// Up to `limit` pages of a kind from number `from` on, in the order of their numbers (strongly consistent). Fewer
     /// than `limit` mean that there are no more.

@@ -91,7 +91,13 @@ impl MigrationStore for MemoryMigrationStore {
         Ok(())
     }
 
-    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError> {
+    async fn put_page(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        page: &MigrationPage,
+        _: EpochMs,
+    ) -> Result<(), PortError> {
         let mut state = lock(&self.0);
         let json = state.weigh(page)?;
         state.pages.insert((id.clone(), kind, page.number), json);

@@ -78,7 +78,8 @@ pub struct KindReport {
     pub migrated: u64,
     /// How many failed for good.
     pub failed: u64,
-    /// How many wait for a contact that failed.
+    /// How many wait for a contact that failed. They stay in the outbox: each follows by itself once its contact is
+    /// accepted (a replay of it, say), also after the migration is over.
     pub blocked: u64,
     /// How many could not be put, or were left out.
     pub skipped: u64,

@@ -1,5 +1,7 @@
 //! How a migration stands: one item of the store, written with its revision compared and advanced.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -165,6 +167,34 @@ impl Migration {
             errors: 0,
             audit: Vec::new(),
         }
+    }
+}
+
+/// A migration can be gone on with, or rolled back, for this long. What it wrote down before is kept for longer.
+const USABLE: Duration = DAY.saturating_mul(365);
+/// A migration is kept for this long after its last change.
+const KEPT: Duration = DAY.saturating_mul(400);
+/// Its pages are kept for this long after it was asked for: for longer than itself.
+const PAGES_KEPT: Duration = DAY.saturating_mul(800);
+const DAY: Duration = Duration::from_hours(24);
+
+impl Migration {
+    /// Whether it was asked for so long ago that what it wrote down may be gone soon.
+    #[must_use]
+    pub fn is_too_old(&self, now: EpochMs) -> bool {
+        now.since(self.created_at) > USABLE
+    }
+
+    /// Nobody needs it after this.
+    #[must_use]
+    pub fn keep_until(&self) -> EpochMs {
+        self.updated_at + KEPT
+    }
+
+    /// Nobody needs its pages after this.
+    #[must_use]
+    pub fn keep_pages_until(&self) -> EpochMs {
+        self.created_at + PAGES_KEPT
     }
 }
 

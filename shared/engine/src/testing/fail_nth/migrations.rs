@@ -30,8 +30,14 @@ impl<P: MigrationStore> MigrationStore for FailNth<P> {
         self.faults.pass(Op::MigrationClaim, self.port.release_target(target, id, next_round)).await
     }
 
-    async fn put_page(&self, id: &MigrationId, kind: PageKind, page: &MigrationPage) -> Result<(), PortError> {
-        self.faults.pass(Op::MigrationPut, self.port.put_page(id, kind, page)).await
+    async fn put_page(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        page: &MigrationPage,
+        keep_until: EpochMs,
+    ) -> Result<(), PortError> {
+        self.faults.pass(Op::MigrationPut, self.port.put_page(id, kind, page, keep_until)).await
     }
 
     async fn pages(

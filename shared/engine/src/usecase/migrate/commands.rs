@@ -30,6 +30,9 @@ pub enum CommandError {
         /// What was asked for: `approved`, `paused`, …
         command: &'static str,
     },
+    /// It was asked for more than a year ago: what it wrote down is not kept much longer.
+    #[error("migration {0} was asked for more than a year ago; start a new one")]
+    TooOld(MigrationId),
     /// Its target is the target of another migration by now.
     #[error("location {target} is the target of migration {by}, which is not over; finish or cancel that first")]
     TargetIsBusy {
@@ -126,6 +129,7 @@ impl Migrator {
         if migration.dry_run || !may.contains(&migration.status) {
             return Err(refused);
         }
+        self.check_age(&migration)?;
         if let Err(by) = self.claim(&migration.target, id).await? {
             return Err(CommandError::TargetIsBusy { target: migration.target, by });
         }
@@ -174,6 +178,7 @@ impl Migrator {
     /// A migration goes on only if its target is its own. It is since it was started, unless its start was cut off.
     async fn keep_target(&self, id: &MigrationId) -> Result<(), CommandError> {
         let migration = self.known(id).await?.migration;
+        self.check_age(&migration)?;
         if migration.dry_run || !migration.status.is_waiting() {
             return Ok(());
         }
@@ -199,6 +204,13 @@ impl Migrator {
         let of_these: Vec<OverrideError> =
             errors.into_iter().filter(|error| overrides.of(error.part).contains_key(&error.entry)).collect();
         if of_these.is_empty() { Ok(()) } else { Err(CommandError::Overrides(of_these)) }
+    }
+
+    fn check_age(&self, migration: &Migration) -> Result<(), CommandError> {
+        match migration.is_too_old(self.ports().clock.now()) {
+            true => Err(CommandError::TooOld(migration.id.clone())),
+            false => Ok(()),
+        }
     }
 
     async fn known(&self, id: &MigrationId) -> Result<MigrationEntry, CommandError> {

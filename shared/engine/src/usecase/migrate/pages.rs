@@ -19,7 +19,8 @@ const AT_ONCE: u32 = 100;
 impl Step<'_> {
     pub(super) async fn put_page(&self, kind: PageKind, number: u32, content: PageContent) -> Result<(), Interrupted> {
         let page = MigrationPage { number, content };
-        Ok(self.migrator.store.put_page(&self.migration.id, kind, &page).await?)
+        let keep_until = self.migration.keep_pages_until();
+        Ok(self.migrator.store.put_page(&self.migration.id, kind, &page, keep_until).await?)
     }
 
     /// Stores a structure. Returns the number of pages.

@@ -8,7 +8,7 @@ use super::structure::is_unknown;
 use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
-    Answer, Call, Created, GhlId, Kind, MigrationStatus, PageContent, PageKind, Part, Payload, Record, Side,
+    Answer, Call, Created, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload, Record, Side,
     Transferred,
 };
 use crate::usecase::DirectError;
@@ -17,6 +17,7 @@ use crate::usecase::direct::DirectCalls;
 impl Step<'_> {
     pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {
         for kind in [Kind::Contact, Kind::Opportunity] {
+            self.take_up_begun_page(kind).await?;
             self.look(kind).await?;
         }
         let under_way = self.migration.contacts.under_way() + self.migration.opportunities.under_way();
@@ -32,6 +33,19 @@ impl Step<'_> {
         deleted?;
         self.migrator.store.release_target(&self.migration.target, &self.migration.id, true).await?;
         Ok(Next::Stop(MigrationStatus::RolledBack, None))
+    }
+
+    /// The page in whose middle the migration was stopped is one of those whose records were put.
+    async fn take_up_begun_page(&mut self, kind: Kind) -> Result<(), Interrupted> {
+        let number = self.state_of(kind).walk.pages;
+        if let Some(page) = self.transferred(kind, number).await? {
+            let transfer = self.state_of(kind);
+            transfer.walk.pages += 1;
+            transfer.offset = 0;
+            let open = u32::try_from(page.put.len()).unwrap_or(u32::MAX);
+            transfer.open.push(OpenPage { number, open, accepted: 0 });
+        }
+        Ok(())
     }
 
     async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {

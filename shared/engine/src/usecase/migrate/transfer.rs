@@ -94,12 +94,12 @@ impl Step<'_> {
                 }
             };
             let number = walk.pages - 1;
+            let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
+            let page = Transferred { is_final: put == 0, ..prepared.page };
+            self.begin_page(kind, number, page).await?;
             if !self.put_in_groups(kind, &prepared.puts, settings).await? {
                 return Ok(());
             }
-            let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
-            let page = Transferred { is_final: put == 0, ..prepared.page };
-            self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
             let transfer = self.state_of(kind);
             transfer.walk = walk;
             transfer.offset = 0;
@@ -111,6 +111,21 @@ impl Step<'_> {
             self.save().await?;
         }
         Ok(())
+    }
+
+    /// Writes down which records are going to be put: a rollback finds them, wherever this ends. A step that goes on in
+    /// the middle of a page begins it anew if the source shows it otherwise by now.
+    async fn begin_page(&mut self, kind: Kind, number: u32, page: Transferred) -> Result<(), Interrupted> {
+        let offset = self.state_of(kind).offset as usize;
+        if offset > 0 {
+            let begun = self.transferred(kind, number).await?;
+            let is_same = begun.is_some_and(|begun| begun.put.get(..offset) == page.put.get(..offset));
+            if is_same {
+                return Ok(());
+            }
+            self.state_of(kind).offset = 0;
+        }
+        self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await
     }
 
     fn prepare_contacts(&self, contacts: Vec<RemoteContact>, ids: &IdMap) -> Prepared {

@@ -310,7 +310,11 @@ fn expected_of_contact(contact: RemoteContact, ids: &IdMap) -> Expected {
 
 fn why_not_there(record: &Record) -> String {
     match (&record.last_error, &record.waits_for) {
-        (_, Some(contact)) => format!("it waits for {contact}"),
+        (_, Some(contact)) => {
+            format!(
+                "it waits for {contact}, which is not in the target; once GHL accepts that one, it follows by itself"
+            )
+        }
         (Some(error), _) => format!("{}: {}", error.code, error.message),
         (None, None) => "it is still under way".to_owned(),
     }

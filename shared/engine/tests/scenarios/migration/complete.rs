@@ -90,6 +90,42 @@ fn three_hundred_fields_arrive_and_no_item_grows_too_large() {
 }
 
 #[test]
+fn a_page_that_takes_longer_than_a_step_is_gone_on_with_and_begun_anew_if_it_has_changed() {
+    block_on_paused(async {
+        let size = Size { contacts: 40, deals: 0, ..Size::SMALL };
+        for somebody_deletes in [false, true] {
+            let scene = Scene::of(size).await;
+            scene.pipelines_in_target(size);
+            let mut request = scene.request();
+            request.settings = serde_json::from_str(r#"{"batch_size":2,"rate_limit_delay":5}"#).unwrap();
+            let id = scene.migrator.start(request, None).await.unwrap().id;
+            let (mut steps, mut left) = (0, 40);
+            while scene.migrator.status(&id).await.unwrap().unwrap().migration.status.is_active() {
+                let offset = scene.migrator.status(&id).await.unwrap().unwrap().migration.contacts.offset;
+                if somebody_deletes && offset > 0 && left == 40 {
+                    // All that follow move up by one.
+                    let (first, ..) = scene.world.ghl.contact(&source(), "Person0@Example.test").unwrap();
+                    scene.world.ghl.delete_contact(&source(), &first);
+                    left = 39;
+                }
+                match scene.queue.receive() {
+                    Some(message) => {
+                        steps += 1;
+                        scene.migrator.step(&message, &scene.invocation(steps)).await.unwrap();
+                    }
+                    None => scene.world.run_for(SECOND).await,
+                }
+            }
+            assert_eq!(left, if somebody_deletes { 39 } else { 40 });
+            let report = scene.migrator.report(&id).await.unwrap().unwrap();
+            let verify = report.verify.unwrap();
+            assert_eq!((verify.ok, verify.missing, report.contacts.migrated), (left, 0, left), "{report:#?}");
+            assert!(scene.world.ghl.doubles().is_empty());
+        }
+    });
+}
+
+#[test]
 fn a_preview_of_more_than_10_000_contacts_sees_all_of_them_and_writes_nothing() {
     block_on_paused(async {
         let scene = Scene::empty(setup());

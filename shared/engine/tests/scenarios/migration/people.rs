@@ -1,7 +1,9 @@
 //! People pause, resume and look.
 
-use ghl_sync_engine::domain::{MigrationStage, MigrationStatus};
+use ghl_sync_engine::domain::{MappingOverrides, MigrationStage, MigrationStatus};
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Noted, block_on_paused};
+use ghl_sync_engine::usecase::CommandError;
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
@@ -30,6 +32,27 @@ fn a_pause_stops_a_step_that_is_under_way_and_resuming_goes_on_where_it_stopped(
         }
         scene.drive(&started.id, 24 * HOUR).await;
         scene.assert_complete(&started.id, size).await;
+    });
+}
+
+#[test]
+fn after_a_year_nobody_goes_on_with_a_migration_or_rolls_it_back() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let waiting = scene.migrate().await.0;
+        assert_eq!(waiting.status, MigrationStatus::NeedsInput);
+        assert!(waiting.keep_pages_until() > waiting.keep_until());
+        scene.world.clock.sleep_until(waiting.created_at + 366 * 24 * HOUR).await;
+        let nothing = MappingOverrides::default();
+        for refused in [
+            scene.migrator.approve(&waiting.id, nothing, None).await,
+            scene.migrator.resume(&waiting.id, None).await,
+            scene.migrator.rollback(&waiting.id, None).await,
+        ] {
+            assert!(matches!(refused, Err(CommandError::TooOld(_))), "{refused:?}");
+        }
+        scene.migrator.cancel(&waiting.id, None).await.unwrap();
+        scene.migrator.start(scene.request(), None).await.unwrap();
     });
 }
 

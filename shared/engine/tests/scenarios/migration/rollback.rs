@@ -97,6 +97,36 @@ fn a_rollback_goes_on_wherever_it_is_cut_off() {
 }
 
 #[test]
+fn records_of_a_page_that_was_not_put_to_its_end_are_deleted_as_well() {
+    block_on_paused(async {
+        let size = Size { contacts: 60, deals: 0, ..Size::SMALL };
+        let scene = Scene::of(size).await;
+        scene.pipelines_in_target(size);
+        let mut request = scene.request();
+        // One page takes longer than a step.
+        request.settings = serde_json::from_str(r#"{"batch_size":5,"rate_limit_delay":8}"#).unwrap();
+        let id = scene.migrator.start(request, None).await.unwrap().id;
+        let mut steps = 0;
+        while scene.migrator.status(&id).await.unwrap().unwrap().migration.contacts.offset == 0 {
+            match scene.queue.receive() {
+                Some(message) => {
+                    steps += 1;
+                    scene.migrator.step(&message, &scene.invocation(steps)).await.unwrap();
+                }
+                None => scene.world.run_for(SECOND).await,
+            }
+        }
+        scene.migrator.cancel(&id, None).await.unwrap();
+        scene.world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert!(scene.world.ghl.contact_count() > 60, "some of them are there");
+        scene.migrator.rollback(&id, None).await.unwrap();
+        let (_, report) = scene.drive(&id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        assert_eq!(scene.world.ghl.contact_count(), 60);
+    });
+}
+
+#[test]
 fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
     block_on_paused(async {
         let size = Size { contacts: 1_200, deals: 0, ..Size::SMALL };

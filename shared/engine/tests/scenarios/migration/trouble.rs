@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ghl_sync_engine::domain::{Endpoint, MigrationStage, MigrationStatus, Problem};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_engine::usecase::Replayed;
 
 use super::fixtures::{Scene, Size, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed};
@@ -81,6 +82,39 @@ fn a_contact_that_is_refused_for_good_is_named_and_its_deals_wait_for_it() {
             _ => None,
         });
         assert!(missing.unwrap().contains("REJECTED"), "{findings:#?}");
+    });
+}
+
+#[test]
+fn deals_of_a_contact_that_failed_follow_it_by_themselves_even_when_the_migration_is_over() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        scene.world.ghl.on_call(|seen| {
+            let is_it = seen.subject == "Person0@Example.test" && seen.location.as_str() == "target";
+            is_it.then(|| Fault::status(422))
+        });
+        let (migration, report) = scene.migrate().await;
+        assert_eq!((report.status, report.opportunities.blocked), (MigrationStatus::Done, 1));
+        // Those of contacts are on the page before.
+        let findings = scene.migrator.findings(&migration.id, 1).await.unwrap();
+        let told = findings.iter().any(|finding| {
+            matches!(&finding.problem, Problem::Missing { reason } if reason.contains("it waits for contact#m.")
+                && reason.contains("follows by itself"))
+        });
+        assert!(told, "{findings:#?}");
+        let deals = || scene.world.ghl.arrivals_at(Endpoint::CreateOpportunity).len();
+        let before = deals();
+        // Somebody mends what GHL did not like, and has the contact sent again.
+        scene.world.ghl.heal();
+        let failed = scene.world.engine.replay(&target(), &Replayed::All, None).await.unwrap();
+        assert_eq!(failed.replayed, 1);
+        scene.world.run_until_settled(48 * HOUR).await.unwrap();
+        assert_eq!(deals(), before + 1);
+        assert!(scene.world.ghl.doubles().is_empty());
+        // A second migration finds all of it there.
+        let (second, _) = scene.migrate().await;
+        scene.assert_complete(&second.id, Size::SMALL).await;
     });
 }
 
