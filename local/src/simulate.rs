@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ghl_sync_simulation::{
-    BrokenSeed, Campaign, CampaignReport, Counting, Figures, Outcome, PacingRow, Scenario, pacing, pacing_cases, shrink,
+    BrokenSeed, Campaign, CampaignReport, Counting, Figures, Outcome, PACING_SPAN, PacingRow, Scenario, pacing,
+    pacing_cases, shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -111,7 +112,7 @@ fn measure(args: &SimulateArgs) -> Result<ExitCode, Failure> {
     println!("|---|---|---|---|---|---|---|---|");
     let mut rows = Vec::new();
     for case in pacing_cases() {
-        let row = pacing(case);
+        let row = pacing(case, PACING_SPAN);
         print_row(&row);
         rows.push(row);
     }

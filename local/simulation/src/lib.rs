@@ -16,7 +16,7 @@ mod stage;
 pub use ghl_sync_engine::testing::Counting;
 
 pub use campaign::{BrokenSeed, Campaign, CampaignReport};
-pub use pacing::{PacingCase, PacingRow, pacing, pacing_cases};
+pub use pacing::{PACING_SPAN, PacingCase, PacingRow, pacing, pacing_cases};
 pub use rules::Broken;
 pub use run::{Figures, Outcome, run};
 pub use scenario::{Expect, Hosts, Limit, Numbers, Place, Puts, Scenario, Server, Span, Trouble, What};

@@ -1,4 +1,4 @@
-//! How near the pace comes to what is possible: a backlog that never ends, for fifty simulated minutes.
+//! How near the pace comes to what is possible, with a backlog that never ends.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -21,8 +21,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 const SKEW: Duration = Duration::from_millis(50);
 /// Before we measure, the pace settles.
 const SETTLE: Duration = Duration::from_secs(60);
-/// How long we measure.
-const MEASURE: Duration = Duration::from_secs(50 * 60);
+/// How long each case of the table is measured.
+pub const PACING_SPAN: Duration = Duration::from_secs(50 * 60);
 /// Records that are put again and again, over all locations: enough that none of twenty has less than a batch due.
 const RECORDS: usize = 1600;
 
@@ -77,13 +77,13 @@ pub fn pacing_cases() -> Vec<PacingCase> {
     cases
 }
 
-/// Measures `case`.
+/// Measures `case` for so long a `span` of simulated time.
 #[must_use]
-pub fn pacing(case: PacingCase) -> PacingRow {
-    block_on_paused(measure(case))
+pub fn pacing(case: PacingCase, span: Duration) -> PacingRow {
+    block_on_paused(measure(case, span))
 }
 
-async fn measure(case: PacingCase) -> PacingRow {
+async fn measure(case: PacingCase, span: Duration) -> PacingRow {
     let world = case.setup().start();
     let locations: Vec<LocationId> = case.locations().collect();
     if let (true, Some(location)) = (case.others, locations.first()) {
@@ -92,7 +92,7 @@ async fn measure(case: PacingCase) -> PacingRow {
     let measured = async {
         tokio::time::sleep(SETTLE).await;
         let (calls, refused, writes) = counts(&world);
-        tokio::time::sleep(MEASURE).await;
+        tokio::time::sleep(span).await;
         let (calls_then, refused_then, writes_then) = counts(&world);
         (calls_then - calls, refused_then - refused, writes_then - writes)
     };
@@ -108,7 +108,7 @@ async fn measure(case: PacingCase) -> PacingRow {
     PacingRow {
         case,
         calls: calls - refused,
-        of_possible: allowed / case.possible(),
+        of_possible: allowed / case.possible(span),
         throttled: share(refused),
         gate_writes: share(writes),
         fullest_window: world.ghl.fullest_window(WINDOW),
@@ -141,10 +141,10 @@ impl PacingCase {
         (0..self.holders).filter_map(|n| LocationId::new(format!("loc{n}")).ok())
     }
 
-    /// Calls that are possible in the time that we measure.
-    fn possible(self) -> f64 {
+    /// Calls that are possible within `span`.
+    fn possible(self, span: Duration) -> f64 {
         let ours = if self.others { f64::from(LIMIT) * 2.0 / 3.0 } else { f64::from(LIMIT) };
-        ours * MEASURE.as_secs_f64() / (WINDOW + SKEW + ms(self.round_trip_ms)).as_secs_f64()
+        ours * span.as_secs_f64() / (WINDOW + SKEW + ms(self.round_trip_ms)).as_secs_f64()
     }
 }
 
