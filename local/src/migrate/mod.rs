@@ -31,6 +31,9 @@ const BY: Option<&str> = Some("cargo local");
 const LISTED: u32 = 100;
 
 pub(crate) async fn run(args: MigrateArgs) -> Result<ExitCode, Failure> {
+    if args.source == args.target {
+        return Err("--target is the same as --source".into());
+    }
     let overrides = args.mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default();
     let stack = Stack::start(options(&args)?).await?;
     if let Some(sandbox) = &stack.sandbox {
@@ -128,8 +131,14 @@ async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverr
         return Ok(Begun { id: migration.id, is_resumed: true });
     }
     if let Some(MigrationView { migration, .. }) = earlier {
-        println!("goes on with migration {}, which is {}", migration.id, migration.status.as_str());
-        match migration.status {
+        let (status, stage) = (migration.status, migration.stage);
+        println!("goes on with migration {}, which is {} at {}", migration.id, status.as_str(), stage.as_str());
+        match status {
+            // Its message was in the queue of the process that is gone. Going on sends it anew.
+            MigrationStatus::Running => {
+                migrator.pause(&migration.id, BY).await?;
+                migrator.resume(&migration.id, BY).await?;
+            }
             MigrationStatus::NeedsInput if args.mapping.is_some() && agreed(args)? => {
                 drop(migrator.approve(&migration.id, overrides.clone(), BY).await?);
             }

@@ -18,6 +18,7 @@ pub(super) struct Bars {
     bar: ProgressBar,
     /// The stage that was shown last.
     stage: Option<MigrationStage>,
+    started: EpochMs,
     last_line: EpochMs,
     plain: bool,
 }
@@ -32,7 +33,8 @@ impl Bars {
         {
             bar.set_style(style);
         }
-        Bars { bar, stage: None, last_line: SystemClock.now(), plain }
+        let now = SystemClock.now();
+        Bars { bar, stage: None, started: now, last_line: now, plain }
     }
 
     /// Shows how it stands.
@@ -46,7 +48,8 @@ impl Bars {
         let now = SystemClock.now();
         if self.plain && now.since(self.last_line) >= LINE_EVERY {
             self.last_line = now;
-            println!("{:<15} {}/{} {words}", progress.stage.as_str(), progress.current, progress.total);
+            let elapsed = now.since(self.started).as_secs();
+            println!("{elapsed:>4} s  {} {}/{} {words}", progress.stage.as_str(), progress.current, progress.total);
         }
         self.bar.set_message(words);
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+mod migrate;
+
 /// Answers come at once, so that a test takes no longer than it must.
 const QUICK: &[&str] = &["--latency-ms", "1..5"];
 const PATIENCE: Duration = Duration::from_secs(60);
