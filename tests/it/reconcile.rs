@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::domain::{Answer, Api, Call, Conflict, Contact, EpochMs, Kind, PutRecord, RemoteContent};
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_engine::usecase::{Engine, Ports};
@@ -110,6 +111,35 @@ async fn a_location_whose_rule_is_theirs_keeps_what_was_changed_in_ghl() {
     assert_eq!(deployment.due().await, []);
     assert_eq!(deployment.put(std::slice::from_ref(&ours)).await.unchanged, 1);
     assert_eq!(city(&deployment, &ours).await.as_deref(), Some("Ulm"));
+}
+
+#[tokio::test]
+async fn a_last_known_state_that_cannot_be_read_is_replaced_and_hides_neither_its_neighbours_nor_its_records_story() {
+    let deployment = Deployment::start().await;
+    let both = [contact("a", json!({ "city": "Boston" })), contact("b", json!({ "city": "Boston" }))];
+    let past = minutes_ago(&deployment.engine);
+    past.put(&both).await.unwrap();
+    consumer::handle(&past, LambdaEvent::new(by_hand(&both), context_with(MINUTE))).await.unwrap();
+    let reads = async || consumer::handle(&deployment.engine, asked()).await.unwrap();
+    reads().await;
+    let (dynamodb, table) = deployment.records_table();
+    let damaged = format!("ghl#contact#{}", deployment.record(&both[0]).await.ghl_id.unwrap());
+    let update = dynamodb.update_item().table_name(table).key("location_id", AttributeValue::S(LOCATION.to_owned()));
+    let update = update.key("record", AttributeValue::S(damaged)).update_expression("SET content = :nonsense");
+    update.expression_attribute_values(":nonsense", AttributeValue::S("{".to_owned())).send().await.unwrap();
+
+    let story =
+        async |put: &PutRecord| deployment.engine.record_story(&put.location_id, &put.key()).await.unwrap().unwrap();
+    assert_eq!(story(&both[0]).await.last_known, None);
+    for put in &both {
+        change_city(&deployment, put, "Ulm").await;
+    }
+    reads().await;
+    for put in &both {
+        let known = story(put).await.last_known.unwrap();
+        let Some(RemoteContent::Contact(shown)) = known.content else { panic!("{known:?}") };
+        assert_eq!(shown.city.as_deref(), Some("Ulm"), "{}", put.key());
+    }
 }
 
 /// A person changes the contact of `put` in GHL.

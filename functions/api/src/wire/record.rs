@@ -76,7 +76,7 @@ pub(crate) struct Story {
     pub(crate) accepted_at: Option<Time>,
     /// GHL's id of it.
     pub(crate) ghl_id: Option<String>,
-    /// What GHL showed of it last; null if GHL has shown nothing, and in lists.
+    /// What GHL showed of it last; null if GHL has shown nothing, if that cannot be read (the log says so), and in lists.
     pub(crate) last_known: Option<Shown>,
     /// How urgent.
     #[schema(example = "normal")]

@@ -281,8 +281,11 @@ impl Reading<'_, '_> {
         let event_id = EventId::of_reading(at);
         let precedence = Precedence::of_reading(at, event_id.clone());
         // A read is cheaper than a write that is refused.
-        if known.load(key).await?.is_some_and(|known| !precedence.over(&known)) {
-            return Ok(false);
+        match known.load(key).await {
+            Ok(Some(known)) if !precedence.over(&known) => return Ok(false),
+            Ok(_) => {}
+            // One that cannot be read is replaced; while the store is down, that fails as well.
+            Err(error) => self.engine.port_failed(self.location.clone(), &error),
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()));
         let state = KnownState { at, event_id, content, deleted_at: None };

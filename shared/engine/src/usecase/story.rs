@@ -8,7 +8,7 @@ use crate::domain::{
     RemoteContent,
 };
 use crate::policy::{Origin, WaitReason, origin};
-use crate::ports::{GateEntry, Loaded, PortError, RemoteKey};
+use crate::ports::{GateEntry, Loaded, RemoteKey};
 
 /// Records that are counted to say when one goes out.
 const AHEAD: u32 = 1000;
@@ -135,7 +135,7 @@ pub struct RecordStory {
     pub accepted_at: Option<EpochMs>,
     /// GHL's id of it.
     pub ghl_id: Option<GhlId>,
-    /// What GHL showed of it last, if that was looked up and GHL has shown anything.
+    /// What GHL showed of it last, if that was looked up and can be read, and GHL has shown anything.
     pub last_known: Option<LastKnown>,
     /// How urgent.
     pub priority: Priority,
@@ -252,7 +252,7 @@ impl Engine {
             return Ok(None);
         };
         let (waits_for_record, last_known) = match &loaded {
-            Loaded::Record(record) => (record.waits_for.clone(), self.last_known(record).await?),
+            Loaded::Record(record) => (record.waits_for.clone(), self.last_known(record).await),
             Loaded::Damaged { .. } => (None, None),
         };
         let mut story = RecordStory { last_known, ..RecordStory::of(location, loaded) };
@@ -262,11 +262,16 @@ impl Engine {
         Ok(Some(story))
     }
 
-    async fn last_known(&self, record: &Record) -> Result<Option<LastKnown>, PortError> {
-        let Some(ghl_id) = &record.ghl_id else { return Ok(None) };
-        let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
-        let known = self.ports.known.load(key).await?;
-        Ok(known.map(|known| LastKnown::of(record, known)))
+    /// What cannot be read is logged, and does not hide the rest of the story.
+    async fn last_known(&self, record: &Record) -> Option<LastKnown> {
+        let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id: record.ghl_id.as_ref()? };
+        match self.ports.known.load(key).await {
+            Ok(known) => known.map(|known| LastKnown::of(record, known)),
+            Err(error) => {
+                self.port_failed(record.location_id.clone(), &error);
+                None
+            }
+        }
     }
 
     /// Says what a record that is due waits for, and about when it goes out.
