@@ -17,7 +17,7 @@ use crate::usecase::direct::DirectCalls;
 impl Step<'_> {
     pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {
         for kind in [Kind::Contact, Kind::Opportunity] {
-            self.take_up_begun_page(kind).await?;
+            self.take_up_begun_pages(kind).await?;
             self.look(kind).await?;
         }
         let under_way = self.migration.contacts.under_way() + self.migration.opportunities.under_way();
@@ -35,17 +35,19 @@ impl Step<'_> {
         Ok(Next::Stop(MigrationStatus::RolledBack, None))
     }
 
-    /// The page in whose middle the migration was stopped is one of those whose records were put.
-    async fn take_up_begun_page(&mut self, kind: Kind) -> Result<(), Interrupted> {
-        let number = self.state_of(kind).walk.pages;
-        if let Some(page) = self.transferred(kind, number).await? {
+    /// Pages that were begun count, too: the migration was stopped in their middle, or all of it was to be put again.
+    async fn take_up_begun_pages(&mut self, kind: Kind) -> Result<(), Interrupted> {
+        loop {
+            let number = self.state_of(kind).walk.pages;
+            let Some(page) = self.transferred(kind, number).await? else {
+                return Ok(());
+            };
             let transfer = self.state_of(kind);
             transfer.walk.pages += 1;
             transfer.offset = 0;
             let open = u32::try_from(page.put.len()).unwrap_or(u32::MAX);
             transfer.open.push(OpenPage { number, open, accepted: 0 });
         }
-        Ok(())
     }
 
     async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {

@@ -68,7 +68,9 @@ impl Migrator {
         let test = self.test_connection(&order.source, &order.target, &invocation).await?;
         let answer = ConnectionTestAnswer { nonce: order.nonce, test };
         let page = MigrationPage { number: 0, content: PageContent::ConnectionTest(Box::new(answer)) };
-        self.store.put_page(&order.id, PageKind::ConnectionTest, &page).await
+        // Nobody asks for it any more.
+        let keep_until = order.until + Duration::from_hours(1);
+        self.store.put_page(&order.id, PageKind::ConnectionTest, &page, keep_until).await
     }
 
     /// Asks both accounts for a little of everything.

@@ -17,6 +17,8 @@ use crate::usecase::direct::DirectCalls;
 
 /// Records that may be under way, at least; more for large groups.
 const UNDER_WAY: u64 = 500;
+/// If so many have failed and none was accepted, it is no matter of single records.
+const MANY: u64 = 10;
 
 /// What becomes of the records of a page.
 #[derive(Default)]
@@ -41,6 +43,11 @@ impl Step<'_> {
 
     async fn transfer(&mut self, kind: Kind) -> Result<Next, Interrupted> {
         self.look(kind).await?;
+        if let Some(reason) = self.all_refused(kind).await? {
+            // Once that is mended, they are put again, from the first one on.
+            *self.state_of(kind) = Transfer::default();
+            return Ok(Next::fail(reason));
+        }
         let settings = self.migrator.settings_of(&self.migration).await?;
         let room = UNDER_WAY.max(u64::from(settings.batch_size) * 10);
         let transfer = self.state_of(kind);
@@ -61,6 +68,24 @@ impl Step<'_> {
             return Ok(Next::Later(settings.delay()));
         }
         Ok(Next::Later(self.pause_before_look(kind).await?))
+    }
+
+    /// Why GHL takes none of them: a scope that is missing, say. It would be the same of all that follow.
+    async fn all_refused(&mut self, kind: Kind) -> Result<Option<String>, Interrupted> {
+        let transfer = self.state_of(kind);
+        let failed = transfer.failed;
+        if failed < MANY || transfer.accepted_so_far() > 0 {
+            return Ok(None);
+        }
+        let page = self.transferred(kind, 0).await?.unwrap_or_default();
+        let records = self.records(kind, &page).await?;
+        let error = records.values().find_map(|record| record.last_error.as_ref());
+        let error = error.map(|error| format!(" ({}: {})", error.code, error.message)).unwrap_or_default();
+        let them = match kind {
+            Kind::Contact => "contacts",
+            Kind::Opportunity => "opportunities",
+        };
+        Ok(Some(format!("GHL took none of the first {failed} {them}{error}. Mend that, then resume")))
     }
 
     pub(super) fn state_of(&mut self, kind: Kind) -> &mut Transfer {

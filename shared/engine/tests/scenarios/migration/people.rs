@@ -1,7 +1,7 @@
 //! People pause, resume and look.
 
-use ghl_sync_engine::domain::{MappingOverrides, MigrationStage, MigrationStatus};
-use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::domain::{MappingOverrides, Migration, MigrationStage, MigrationStatus};
+use ghl_sync_engine::ports::{MigrationEntry, MigrationStore};
 use ghl_sync_engine::testing::{Noted, block_on_paused};
 use ghl_sync_engine::usecase::CommandError;
 
@@ -41,8 +41,11 @@ fn after_a_year_nobody_goes_on_with_a_migration_or_rolls_it_back() {
         let scene = Scene::of(Size::SMALL).await;
         let waiting = scene.migrate().await.0;
         assert_eq!(waiting.status, MigrationStatus::NeedsInput);
+        let year = 366 * 24 * HOUR;
+        let waiting = Migration { created_at: waiting.created_at - year, ..waiting };
+        let MigrationEntry { rev, .. } = scene.store.load(&waiting.id).await.unwrap().unwrap();
+        scene.store.replace(rev, &waiting).await.unwrap();
         assert!(waiting.keep_pages_until() > waiting.keep_until());
-        scene.world.clock.sleep_until(waiting.created_at + 366 * 24 * HOUR).await;
         let nothing = MappingOverrides::default();
         for refused in [
             scene.migrator.approve(&waiting.id, nothing, None).await,

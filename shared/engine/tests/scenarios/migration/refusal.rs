@@ -1,11 +1,13 @@
 //! What makes no sense is refused with the reason before anything is written.
 
-use ghl_sync_engine::domain::{Call, Cause, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus};
+use ghl_sync_engine::domain::{
+    Call, Cause, Contact, Endpoint, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus,
+};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::{CommandError, StartError};
 
-use super::fixtures::{Scene, Size, source};
-use crate::fixtures::{HOUR, MINUTE};
+use super::fixtures::{Scene, Size, source, target};
+use crate::fixtures::{HOUR, MINUTE, SECOND};
 
 fn nothing_was_written(scene: &Scene) -> bool {
     let contacts = scene.world.ghl.contact_count();
@@ -91,6 +93,54 @@ fn a_scope_that_is_missing_stops_the_migration_only_if_it_cannot_do_without() {
         assert!(mapping.warnings.iter().any(|warning| warning.contains("users")), "{:?}", mapping.warnings);
         let ((_, report), _) = lacks(endpoint(Call::CreateTag(String::new()))).await;
         assert_eq!((report.status, report.tags.failed), (MigrationStatus::Done, 3), "contacts bring their tags");
+    });
+}
+
+#[test]
+fn a_scope_to_write_that_is_missing_stops_the_migration_at_its_first_records_and_resuming_puts_them_again() {
+    block_on_paused(async {
+        for (endpoint, who) in [(Endpoint::UpsertContact, "contacts"), (Endpoint::CreateOpportunity, "opportunities")] {
+            let size = Size { contacts: 15, deals: 15, ..Size::SMALL };
+            let scene = Scene::of(size).await;
+            scene.pipelines_in_target(size);
+            // The target is not empty, so contacts are upserted.
+            let theirs = Contact { email: Some("Person14@Example.test".into()), ..Contact::default() };
+            scene.world.ghl.add_contact(&target(), theirs, &[]).unwrap();
+            scene.world.run_for(20 * SECOND).await;
+            scene
+                .world
+                .ghl
+                .on_call(move |seen| (seen.call.endpoint() == endpoint).then(|| Fault::cause(401, Cause::Forbidden)));
+            let (migration, report) = scene.migrate().await;
+            let reason = report.reason.unwrap();
+            assert_eq!(report.status, MigrationStatus::Failed, "{reason}");
+            assert!(reason.contains(&format!("none of the first 15 {who}")) && reason.contains("resume"), "{reason}");
+            scene.world.ghl.heal();
+            scene.migrator.resume(&migration.id, None).await.unwrap();
+            scene.drive(&migration.id, 24 * HOUR).await;
+            scene.assert_complete(&migration.id, size).await;
+            scene.migrator.rollback(&migration.id, None).await.unwrap();
+            scene.drive(&migration.id, 24 * HOUR).await;
+            assert_eq!(scene.world.ghl.contact_count(), 15 + 1);
+        }
+    });
+}
+
+#[test]
+fn what_a_migration_wrote_before_ghl_took_no_more_is_rolled_back() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        scene.world.ghl.on_call(|seen| {
+            (seen.call.endpoint() == Endpoint::CreateOpportunity).then(|| Fault::cause(401, Cause::Forbidden))
+        });
+        let (migration, report) = scene.migrate().await;
+        // Five of five: too few to tell that it is not a matter of each.
+        assert_eq!((report.status, report.opportunities.failed), (MigrationStatus::Done, 5));
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        assert_eq!(scene.world.ghl.contact_count(), Size::SMALL.contacts);
     });
 }
 
