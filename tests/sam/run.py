@@ -37,6 +37,8 @@ API = "http://127.0.0.1:3000"
 # Seconds. An invocation in a container takes three.
 INVOCATION = 120
 EMULATOR_START = 120
+MIGRATION = 120
+LIST_LAG = 11
 
 
 class Wrong(Exception):
@@ -57,9 +59,10 @@ def main():
         warm = [case for case in cases if stays_warm(case)]
         with emulator("start-lambda", "--warm-containers", "EAGER"):
             check_warm_cases(warm)
-            contacts = check_sync()
+            contacts, migrated = check_sync_and_migration()
         print(f"note: sam local start-lambda: {len(warm)} events answered as expected")
         print(f"note: sam local start-lambda and the AWS CLI: {contacts} contacts synced into the sandbox")
+        print(f"note: sam local start-lambda and the AWS CLI: {migrated} of them migrated into another location")
         answered = check_start_api()
         print(f"note: sam local start-api: {answered} requests answered as expected")
 
@@ -156,19 +159,64 @@ def check_warm_cases(cases):
     expect("the sandbox after all of them", stats, NOTHING)
 
 
+def check_sync_and_migration():
+    """The sample location is synced, and then migrated into another one. Returns how many contacts arrived, and how many
+    of them were migrated."""
+    with local_stack.fresh():
+        contacts = check_sync()
+        return contacts, check_migration(contacts)
+
+
 def check_sync():
     """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty: here an
     event source mapping made of the AWS CLI. Returns how many contacts arrived."""
     due = len(local_stack.CONTACTS.read_text(encoding="utf-8").splitlines()) - 1
-    with local_stack.fresh():
-        started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
-        expect("the scheduler's answer", started, {"started": 1, "failed": 0})
-        while messages := receive():
-            answer = call_lambda("ConsumerFunction", sqs_event(messages))
-            expect("the consumer's answer", answer, {"batchItemFailures": []})
-        stats = local_stack.sandbox_stats()
+    started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
+    expect("the scheduler's answer", started, {"started": 1, "failed": 0})
+    while pass_on("BATCH_QUEUE_URL", "ConsumerFunction"):
+        pass
+    stats = local_stack.sandbox_stats()
     expect("the sandbox after all batches", stats, {"contacts": due, "ok": due, "status_429": 0, "duplicates": 0})
     return stats["contacts"]
+
+
+def check_migration(contacts):
+    """The API starts a migration, and the migrator and the consumer get their messages until it is over. Returns how many
+    contacts were migrated."""
+    # GoHighLevel's lists, and so the sandbox's, show what was written only after some seconds.
+    time.sleep(LIST_LAG)
+    call_api("PUT", "/v1/locations/loc_new", {}, 200)
+    order = {"source": "loc_demo", "target": "loc_new", "auto_approve": True}
+    started = call_api("POST", "/api/v1/migration/start", order, 202)
+    report = f"/api/v1/migration/{started['migration_id']}/report"
+    deadline = time.monotonic() + MIGRATION
+    while (found := call_api("GET", report, None, 200))["status"] == "running":
+        if time.monotonic() > deadline:
+            raise Wrong(f"the migration takes too long: {json.dumps(found)}")
+        pass_on("MIGRATION_QUEUE_URL", "MigratorFunction")
+        pass_on("BATCH_QUEUE_URL", "ConsumerFunction")
+    whole = {
+        "status": "done",
+        "contacts": {"source": contacts, "migrated": contacts, "failed": 0},
+        "readiness_percent": 100,
+        "verify": {"ok": contacts, "missing": 0, "different": 0},
+        "ghl": {"status_429": 0},
+    }
+    expect("the report of the migration", found, whole)
+    expect("the sandbox after it", local_stack.sandbox_stats(), {"contacts": 2 * contacts, "duplicates": 0})
+    return found["contacts"]["migrated"]
+
+
+def call_api(method, path, body, status):
+    """What the API answers, which must be of this status."""
+    event = json.loads((EVENTS / "api-set-location.json").read_text(encoding="utf-8"))
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["requestContext"]["http"]["method"] = method
+    event["body"] = None if body is None else json.dumps(body)
+    event["headers"].pop("content-length")
+    answer = call_lambda("ApiFunction", event)
+    expect(f"the status of {method} {path}: {answer.get('body')}", answer.get("statusCode"), status)
+    return json.loads(answer["body"])
 
 
 # -- sam local start-api -----------------------------------------------------------------------------------------------
@@ -239,10 +287,19 @@ def call_lambda(function, event):
         return json.load(answer)
 
 
-def receive():
-    """Takes a message off the queue; none if there is none."""
+def pass_on(queue, function):
+    """Hands the messages of a queue to its function. Whether there were any."""
+    messages = receive(queue)
+    if messages:
+        answer = call_lambda(function, sqs_event(messages))
+        expect(f"the answer of {function}", answer, {"batchItemFailures": []})
+    return bool(messages)
+
+
+def receive(name):
+    """Takes a message off a queue, by its variable; none if there is none."""
     environment = local_stack.environment()
-    queue = ["--endpoint-url", environment["AWS_ENDPOINT_URL_SQS"], "--queue-url", environment["BATCH_QUEUE_URL"]]
+    queue = ["--endpoint-url", environment["AWS_ENDPOINT_URL_SQS"], "--queue-url", environment[name]]
     received = aws("sqs", "receive-message", *queue, "--wait-time-seconds", "2")
     messages = received.get("Messages", [])
     for message in messages:
