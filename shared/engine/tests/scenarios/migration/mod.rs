@@ -2,6 +2,7 @@
 
 mod asking;
 mod complete;
+mod connection;
 mod crash;
 mod fixtures;
 mod people;
