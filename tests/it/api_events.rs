@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::deployment::{Deployment, context};
 
 /// The sample events and the statuses of their answers.
-pub(crate) const SAMPLES: [(&str, u16, &str); 21] = [
+pub(crate) const SAMPLES: [(&str, u16, &str); 31] = [
     ("api", 200, include_str!("../../events/api.json")),
     ("api-overview", 200, include_str!("../../events/api-overview.json")),
     ("api-metrics", 200, include_str!("../../events/api-metrics.json")),
@@ -29,6 +29,16 @@ pub(crate) const SAMPLES: [(&str, u16, &str); 21] = [
     ("api-unknown-location", 404, include_str!("../../events/api-unknown-location.json")),
     ("api-hostile-query", 400, include_str!("../../events/api-hostile-query.json")),
     ("api-wrong-method", 405, include_str!("../../events/api-wrong-method.json")),
+    ("api-migration-config", 200, include_str!("../../events/api-migration-config.json")),
+    ("api-migration-config-update", 200, include_str!("../../events/api-migration-config-update.json")),
+    ("api-migration-config-out-of-range", 422, include_str!("../../events/api-migration-config-out-of-range.json")),
+    ("api-migration-env", 200, include_str!("../../events/api-migration-env.json")),
+    ("api-migration-same-location", 422, include_str!("../../events/api-migration-same-location.json")),
+    ("api-migration-target", 200, include_str!("../../events/api-migration-target.json")),
+    ("api-migration-start", 202, include_str!("../../events/api-migration-start.json")),
+    ("api-migration-summary", 200, include_str!("../../events/api-migration-summary.json")),
+    ("api-migration-list", 200, include_str!("../../events/api-migration-list.json")),
+    ("api-migration-status", 404, include_str!("../../events/api-migration-status.json")),
 ];
 
 /// The API with the key of `sam local`.

@@ -5,6 +5,7 @@
 mod api;
 mod api_bad_input;
 mod api_events;
+mod api_migration;
 mod caller;
 mod compatibility;
 mod credentials;

@@ -1,6 +1,7 @@
 //! Each function may do what it does, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
@@ -282,6 +283,32 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
     for path in location_paths.into_iter().chain(paths) {
         assert_eq!(caller.get(&path).await.status, 200, "{path}");
+    }
+    run_migration_paths(deployment, &caller).await;
+}
+
+/// Those of migrations; the steps are made by others.
+async fn run_migration_paths(deployment: &Deployment, caller: &Caller) {
+    let root = "/api/v1/migration";
+    let _others = deployment.stack.functions.clone().start(Duration::from_secs(3600));
+    assert_eq!(caller.put("/v1/locations/other", &json!({})).await.status, 200);
+    assert_eq!(caller.post(&format!("{root}/config/update"), &json!({ "batch_size": 10 })).await.status, 200);
+    let both = json!({ "source": LOCATION, "target": "other" });
+    assert_eq!(caller.post(&format!("{root}/preview"), &both).await.status, 202);
+    let started = caller.post(&format!("{root}/start"), &both).await;
+    assert_eq!(started.status, 202);
+    let id = started.json()["migration_id"].as_str().unwrap().to_owned();
+    caller.until(&format!("{root}/status/{id}"), |answer| answer.json()["status"] == "awaiting_approval").await;
+    let of_one = ["mapping", "findings", "report", "report?format=csv", "report?format=html"];
+    let of_all = ["", "/config", "/summary", "/debug/env", "/test-connection?source=loc_demo&target=other"];
+    for path in of_one.iter().map(|path| format!("/{id}/{path}")).chain(of_all.map(str::to_owned)) {
+        assert_eq!(caller.get(&format!("{root}{path}")).await.status, 200, "{path}");
+    }
+    let unknown = json!({ "overrides": { "tags": { "nothing": "skip" } } });
+    assert_eq!(caller.post(&format!("{root}/{id}/approve"), &unknown).await.status, 422);
+    for command in ["approve", "pause", "resume", "cancel", "rollback"] {
+        let status = caller.post(&format!("{root}/{id}/{command}"), &json!({})).await.status;
+        assert!(status == 202 || status == 409, "{command}: {status}");
     }
 }
 

@@ -111,9 +111,12 @@ static PROBLEMS: [Way; 12] = [
         operation.responses.responses.contains_key("202") && path.contains("/migration/") || path.ends_with("/mapping")
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
-    way("413", "TooLarge", "The body is larger than 4 MiB, or has more than 10,000 items", |operation, _| {
-        reads(operation)
-    }),
+    way(
+        "413",
+        "TooLarge",
+        "What is sent or asked for is larger than 4 MiB, or has more than 10,000 items",
+        |operation, path| reads(operation) || path.ends_with("/report"),
+    ),
     way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
         reads(operation)
     }),

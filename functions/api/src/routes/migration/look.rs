@@ -2,16 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_engine::domain::{MappingReport, MigrationId, MigrationReport};
-use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_engine::domain::{MappingReport, MigrationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{MigrationInPath, MigrationPath, document, unknown_migration};
+use super::{MigrationInPath, MigrationPath, document, report_of, view_of};
 use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{InPath, InQuery};
-use crate::wire::{Findings, MigrationDocument, MigrationReportDocument, MigrationSummary, Migrations};
+use crate::wire::{MigrationDocument, MigrationSummary, Migrations};
 
 const DEFAULT_LIST: u32 = 20;
 const LONGEST_LIST: u32 = 100;
@@ -112,60 +111,4 @@ pub(super) async fn mapping(
     let mapping = api.migrator.mapping(&migration_id).await?;
     let not_yet = || Problem::new(ProblemKind::NotNow, "the mapping is not made yet; its status tells how far it is");
     Ok(Json(mapping.ok_or_else(not_yet)?))
-}
-
-/// Which page of findings.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FindingsPage {
-    /// Its number, as `next` of the page before says; 0 is the first.
-    #[param(nullable = false, default = 0)]
-    page: Option<u32>,
-}
-
-/// Lists what a person should know of single records.
-///
-/// Each that is missing in the target, is different there, shares its counterpart with another one, or has something that
-/// could not be carried over.
-#[utoipa::path(
-    get,
-    path = "/api/v1/migration/{migration_id}/findings",
-    tag = "migration",
-    params(MigrationPath, FindingsPage),
-    responses((status = 200, description = "A page of them; empty behind the last", body = Findings)),
-)]
-pub(super) async fn findings(
-    State(api): State<Api>,
-    InPath(MigrationPath { migration_id }): MigrationInPath,
-    InQuery(FindingsPage { page }): InQuery<FindingsPage>,
-) -> Result<Json<Findings>, Problem> {
-    let page = page.unwrap_or(0);
-    let pages = view_of(&api, &migration_id).await?.migration.verify.findings;
-    let findings = api.migrator.findings(&migration_id, page).await?.into_iter().map(Into::into).collect();
-    let next = page.checked_add(1).filter(|next| *next < pages);
-    Ok(Json(Findings { findings, next }))
-}
-
-/// Tells what a migration came to, or has come to so far.
-#[utoipa::path(
-    get,
-    path = "/api/v1/migration/{migration_id}/report",
-    tag = "migration",
-    params(MigrationPath),
-    responses((status = 200, description = "The report", body = MigrationReportDocument)),
-)]
-pub(super) async fn report(
-    State(api): State<Api>,
-    InPath(MigrationPath { migration_id }): MigrationInPath,
-) -> Result<Json<MigrationReportDocument>, Problem> {
-    Ok(Json(report_of(&api, &migration_id).await?.into()))
-}
-
-async fn view_of(api: &Api, id: &MigrationId) -> Result<MigrationView, Problem> {
-    api.migrator.status(id).await?.ok_or_else(unknown_migration)
-}
-
-async fn report_of(api: &Api, id: &MigrationId) -> Result<MigrationReport, Problem> {
-    api.migrator.report(id).await?.ok_or_else(unknown_migration)
 }

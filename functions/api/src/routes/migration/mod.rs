@@ -4,10 +4,11 @@ mod config;
 mod connection;
 mod control;
 mod look;
+mod report;
 
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use ghl_sync_engine::domain::{Migration, MigrationId, OverrideError, SettingsError};
+use ghl_sync_engine::domain::{Migration, MigrationId, MigrationReport, OverrideError, SettingsError};
 use ghl_sync_engine::usecase::{CommandError, MigrationView, StartError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -31,8 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(look::summary))
         .routes(routes!(look::status))
         .routes(routes!(look::mapping))
-        .routes(routes!(look::findings))
-        .routes(routes!(look::report))
+        .routes(routes!(report::findings))
+        .routes(routes!(report::report))
         .routes(routes!(control::start))
         .routes(routes!(control::preview))
         .routes(routes!(control::approve))
@@ -68,6 +69,14 @@ async fn accepted(api: &Api, migration: Migration) -> Accepted {
 async fn document(api: &Api, view: MigrationView) -> Result<MigrationDocument, Problem> {
     let settings = api.migrator.settings_of(&view.migration).await?;
     Ok(MigrationDocument::new(view, settings))
+}
+
+async fn view_of(api: &Api, id: &MigrationId) -> Result<MigrationView, Problem> {
+    api.migrator.status(id).await?.ok_or_else(unknown_migration)
+}
+
+async fn report_of(api: &Api, id: &MigrationId) -> Result<MigrationReport, Problem> {
+    api.migrator.report(id).await?.ok_or_else(unknown_migration)
 }
 
 fn unknown_migration() -> Problem {
