@@ -319,6 +319,85 @@ describe("trouble with the server", () => {
   });
 });
 
+describe("migrations", () => {
+  const openMigration = async (source) => {
+    await page.locator("#migration-list a").filter({ hasText: source }).click();
+    await says(source, "#detail h2");
+  };
+
+  test("one that runs is shown with its stage, its share, its rate and the time left", async () => {
+    await show("migrations");
+    await says("running", "#migration-list");
+    await openMigration("oldAccount");
+    await says("Runs: contacts: 120 of 198.", "#detail .situation");
+    await says("120 of 198, 60.6 %", "#detail");
+    await says("9.4 a second", "#detail");
+    assert.equal(await page.locator(".stages [aria-current=step]").textContent(), "contacts");
+    assert.equal(await page.locator(".stages .past").count(), 8);
+    await screenshot(page, "migration-running");
+    await press("Pause…");
+    await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
+    await says("Paused. It goes on when resumed.", "#detail .situation");
+    await press("Resume");
+    await says("Runs:", "#detail .situation");
+    assert.deepEqual(mock.requests.filter(({ method }) => method === "POST").map(({ url }) => url), [
+      "/api/v1/migration/mig-2/pause", "/api/v1/migration/mig-2/resume",
+    ]);
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("one that waits for consent tells what it will do, asks what is open, and sends the choices along", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await says("It waits for your consent before it writes anything.", "#detail .situation");
+    await says("To be decided (1)", ".decisions");
+    await page.locator("summary").filter({ hasText: "Custom fields: 3 of 3" }).click();
+    await says("the names are 91 % alike", ".mapping");
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+    await page.waitForTimeout(2_500);
+    assert.equal(await page.getByLabel("Pipelines: Sales").inputValue(), "q1", "the choice survives the polls");
+    await screenshot(page, "migration-approval");
+    await press("Approve…");
+    await says("firstAccount → newAccount: 290 things are created and 8 records updated in the target, with 412 calls in about 44 s.", "dialog");
+    await page.locator("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("It goes on.", "#notice");
+    assert.deepEqual(changes(), [["/api/v1/migration/mig-1/approve", { overrides: { pipelines: { p1: "q1" } } }]]);
+  });
+
+  test("an approval that is refused says why, by name", async () => {
+    await show("failing-approval");
+    await openMigration("oldAccount");
+    await says('the mapping has questions: pipelines "Sales"', "#detail .reason");
+    await press("Approve…");
+    await page.locator("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("overrides.pipelines.p1: is gone", "#notice");
+  });
+
+  test("nothing is deleted before the question is answered, and a report is a link away", async () => {
+    await show("migrations");
+    await openMigration("doneAccount");
+    await says("Complete: 198 contacts and 60 opportunities migrated.", "#detail .situation");
+    assert.equal(await page.getByRole("link", { name: "Report as HTML" }).getAttribute("href"), "api/v1/migration/mig-0/report?format=html");
+    await press("Roll back…");
+    await says("What this migration created in the target is deleted, and only that.", "dialog");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "hidden" });
+    assert.deepEqual(mock.requests.filter(({ method }) => method === "POST"), []);
+    await press("Roll back…");
+    await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
+    await says("It is being rolled back.", "#notice");
+  });
+
+  test("without any, nothing is said of them, and they are rarely asked for", async () => {
+    await show("healthy");
+    await says("OK", "#health");
+    const looks = (path) => mock.requests.filter(({ url }) => url.startsWith(path)).length;
+    while (looks("/v1/overview") < 3) await page.waitForTimeout(100);
+    assert.equal(await page.locator("#migrations").isVisible(), false);
+    assert.equal(looks("/api/v1/migration"), 1);
+  });
+});
+
 test("what the records and locations are called is shown, and never run", async () => {
   await show("hostile");
   await says(HOSTILE_LOCATION, "#detail h2");
@@ -330,6 +409,9 @@ test("what the records and locations are called is shown, and never run", async 
   await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
   await says("1 record due again.", "#notice");
   assert.deepEqual(changes()[0][1], { records: ['contact#<img src=x onerror="window.hacked = 3">'] });
+  await page.evaluate(() => (globalThis.location.hash = "#/"));
+  await page.locator("#migration-list a").click();
+  await says("<script>window.hacked = 9</script>", ".decisions");
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   assert.equal(await page.locator("#detail img, #detail script, #detail b b").count(), 0);
   assert.deepEqual(page.troubles, []);
@@ -357,9 +439,12 @@ describe("for everybody", () => {
       test(`${scenario}, ${name}: nothing is wider than the view, nothing serious found by axe, no error`, async () => {
         await show(scenario, options);
         await page.locator("#list > *").first().waitFor({ state: "attached" });
-        for (const view of ["list", "location"]) {
-          const first = page.locator("#list th a").first();
-          if (view === "location" && (await first.isVisible())) await first.click();
+        for (const view of ["list", "location", "migration"]) {
+          const first = { location: page.locator("#list th a").first(), migration: page.locator("#migration-list th a").first() }[view];
+          if (view === "migration") await page.evaluate(() => (globalThis.location.hash = "#/"));
+          if (view === "migration" && !(await first.isVisible())) continue;
+          if (first && (await first.isVisible())) await first.click();
+          if (view === "migration") await page.locator("#detail .stages").waitFor();
           assert.equal(await widthBeyondView(page), 0);
           assert.deepEqual(await accessibilityFaults(page), []);
           await screenshot(page, `${scenario}-${view}-${name.replace(" ", "-")}`);

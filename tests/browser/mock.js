@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { SCENARIOS, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "app.js"];
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "migration.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -31,7 +31,7 @@ function page() {
 /// `down` makes it hang up.
 export async function startMock(scenario, { port = 0, key = null } = {}) {
   const started = Date.now();
-  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {} };
+  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {} };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
@@ -66,6 +66,7 @@ function route(mock, scenario, started, { method, url }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: overview(mock, scenario, started) };
+  if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
   if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
@@ -75,6 +76,20 @@ function route(mock, scenario, started, { method, url }, body) {
   if (rest === "resume") mock.changes[decodeURIComponent(id)] = { state: "syncing", pause: null };
   if (rest === "breaker/reset") mock.changes[decodeURIComponent(id)] = { state: "syncing", breaker: { state: "closed", retry_at: null } };
   return { status: 204 };
+}
+
+function migration(mock, scenario, started, method, pathname, body) {
+  const migrations = scenario.migrations?.(Date.now(), started).map((one) => ({ ...one, ...mock.migrations[one.migration_id] })) ?? [];
+  const [, first, second] = /^\/api\/v1\/migration(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? [];
+  if (first === undefined) return { answer: { migrations } };
+  const [id, what] = first === "status" ? [second, "status"] : [first, second];
+  const one = migrations.find(({ migration_id: known }) => known === decodeURIComponent(id));
+  if (!one) return problem(404, "The migration is unknown", "GET /api/v1/migration lists those that there are");
+  if (method === "GET") return { answer: what === "mapping" ? scenario.mapping : one };
+  if (what === "approve" && scenario.refuses) return { status: 422, answer: scenario.refuses };
+  const status = { approve: "running", resume: "running", pause: "paused", cancel: "cancelled", rollback: "rolling_back" }[what];
+  mock.migrations[one.migration_id] = { status, reason: null };
+  return { status: 202, answer: { ...one, status, ...(body ? JSON.parse(body) : {}) } };
 }
 
 function overview(mock, scenario, started) {

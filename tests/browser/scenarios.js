@@ -106,7 +106,52 @@ const BREAKER_OPEN = {
   due: { count: 812, capped: false, oldest_at: null },
 };
 
-// A scenario answers `overview` and `failures` at a time; `replay`, if it is there, how a replay ends.
+// A migration, in the list and as its status tells.
+function migration(now, id, changes = {}) {
+  return {
+    migration_id: id, source: "oldAccount", target: "newAccount", dry_run: false, auto_approve: false, approved: true,
+    status: "running", stage: "contacts", current: 120, total: 198, percentage: 60.6, message: "contacts: 120 of 198",
+    rate_per_second: 9.4, seconds_left: 9, errors: 0, reason: null,
+    forecast: {
+      structure: { source: 60, creates: 40, updates: 0, skips: 1, conflicts: 0 }, contacts: { source: 198, creates: 190, updates: 8, skips: 0, conflicts: 2 },
+      opportunities: { source: 60, creates: 60, updates: 0, skips: 0, conflicts: 0 }, creates: 290, updates: 8, skips: 1, conflicts: 2,
+      calls: 412, source_calls: 12, target_calls: 400, seconds: 44, finish_at: iso(Math.floor(now / MINUTE) * MINUTE), daily_share_percent: 0.2,
+    },
+    settings: { preset: "small", batch_size: 50, rate_limit_delay: 0.1, similarity_threshold: 0.85, skip_opportunities: false, skip_verify: false },
+    created_at: iso(now - 95_000), updated_at: iso(now - 1_200), finished_at: null,
+    audit: [{ at: iso(now - 95_000), by: "operator", action: "start" }], ...changes,
+  };
+}
+
+const WAITING = {
+  status: "awaiting_approval", stage: "await_approval", approved: false, current: 1, total: 1, percentage: 100, rate_per_second: null, seconds_left: null,
+  message: "the mapping is made; approve it to go on",
+};
+
+const mapped = (id, name, target, how, confidence, explanation) => ({ source_id: id, source_name: name, target, how, confidence, explanation });
+
+const MAPPING = {
+  custom_fields: [
+    mapped("f1", "Shoe size", { action: "existing", id: "t1", name: "Shoe size" }, "exact_key", 1, "the same key"),
+    mapped("f2", "Shirt-Size", { action: "existing", id: "t2", name: "shirt size" }, "similar", 0.91, "the names are 91 % alike"),
+    mapped("f3", "Größe ✨", { action: "create", name: "Größe ✨" }, "none", 0, "nothing like it is in the target"),
+  ],
+  custom_values: [], tags: [mapped("tag", "vip", { action: "create", name: "vip" }, "none", 0, "made by adding it to a contact")],
+  users: [mapped("u1", "Ann", { action: "skip", reason: "nobody of that e-mail address is in the target" }, "none", 0, "nobody of that e-mail address is in the target")],
+  pipelines: [mapped("p1", "Sales", { action: "ask", reason: "GHL lets nobody make pipelines", suggestions: [{ id: "q1", name: "Sales 2026", confidence: 0.82 }] }, "none", 0, "no pipeline of that name is in the target")],
+  stages: [],
+  type_conflicts: [{ source_id: "f4", source_name: "Score", source_type: "NUMERICAL", target_id: "t4", target_name: "Score", target_type: "TEXT", resolution: "made anew as “Score 2”" }],
+  warnings: ["the target allows duplicates of contacts"],
+  summary: { pipelines_total: 1, pipelines_mapped: 0, fields_total: 3, fields_mapped: 3, overall_readiness_percent: 83, questions: 1 },
+};
+
+const HOSTILE_MAPPING = {
+  ...MAPPING, warnings: ["<img src=x onerror=\"window.hacked = 8\">"],
+  pipelines: [mapped("p 1", "<script>window.hacked = 9</script>", { action: "ask", reason: "x", suggestions: [{ id: "\"><b>", name: "\u202Ex</option><img src=x onerror=\"window.hacked = 10\">", confidence: 0.5 }] }, "none", 0, "<b>why</b>")],
+};
+
+// A scenario answers `overview` and `failures` at a time, and `migrations`, of which each has this `mapping`; `replay`, if
+// it is there, how a replay ends, and `refuses`, how an approval does.
 export const SCENARIOS = {
   healthy: {
     overview: (now) => overview(now, [
@@ -148,6 +193,20 @@ export const SCENARIOS = {
     failures: failuresOf,
     replay: { status: 503, problem: { type: "about:blank", title: "Service Unavailable", status: 503, detail: "the store does not answer" } },
   },
+  migrations: {
+    overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
+    migrations: (now) => [
+      migration(now, "mig-2"), migration(now, "mig-1", { ...WAITING, source: "firstAccount" }),
+      migration(now, "mig-0", { status: "done", stage: "finish", percentage: 100, finished_at: iso(now - 600_000), message: "198 contacts and 60 opportunities migrated", source: "doneAccount" }),
+    ],
+    mapping: MAPPING,
+  },
+  "failing-approval": {
+    overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
+    migrations: (now) => [migration(now, "mig-1", { ...WAITING, status: "needs_input", reason: "the mapping has questions: pipelines \"Sales\"" })],
+    mapping: MAPPING,
+    refuses: { type: "urn:ghl-sync:invalid", title: "The request is not valid", status: 422, detail: "the decisions about the mapping cannot be followed; nothing was changed", errors: [{ field: "overrides.pipelines.p1", detail: "is gone" }] },
+  },
   many: {
     overview: (now) => overview(now, Array.from({ length: 300 }, (_, index) => {
       const id = `loc${String(index).padStart(3, "0")}xEPM428h8vShl`;
@@ -164,6 +223,8 @@ export const SCENARIOS = {
         counters: { ...COUNTERS, waits: { "<b>bold</b>": { count: 1, ms: 5 } } },
       }),
     ], { status: "degraded", reasons: ["<img src=x onerror=\"window.hacked = 2\">"] }),
+    migrations: (now) => [migration(now, HOSTILE_MIGRATION, { ...WAITING, source: HOSTILE_LOCATION, reason: "<svg onload=\"window.hacked = 11\">", audit: [{ at: iso(now), by: "<b>me</b>", action: "<i>x</i>" }] })],
+    mapping: HOSTILE_MAPPING,
     failures: (now) => failuresOf(now, [
       ["<img src=x onerror=\"window.hacked = 3\">", "REJECTED", 422, "\"><svg onload=\"window.hacked = 4\">"],
       ["a/b?c#d%2F../e", "<i>CODE</i>", 400, `${"x".repeat(400)}\u0000\u202E`],
@@ -172,4 +233,5 @@ export const SCENARIOS = {
   },
 };
 
+export const HOSTILE_MIGRATION = "mig-<b>/../#";
 export const HOSTILE_LOCATION = "<a href=\"javascript:window.hacked=6\">loc</a>/../x?y#z";

@@ -8,6 +8,10 @@ const TIMEOUT_MS = 15_000;
 const FAILURES_AT_ONCE = 50;
 const NOTICE_MS = 15_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
+const MIGRATIONS = "api/v1/migration";
+const MIGRATIONS_AT_ONCE = 20;
+// With each poll while one is under way or open; else only now and then, since each look costs some reads.
+const QUIET_MIGRATIONS_MS = 60_000;
 const NO_FAILURES = { records: [], cursor: null, known: 0, loading: false, problem: null, outdated: false };
 
 const page = {
@@ -24,6 +28,9 @@ const page = {
   live: new Map(),
   failures: NO_FAILURES,
   story: null,
+  migrations: { list: null, problem: null, nextLook: 0 },
+  // The one that is open, instead of a location.
+  migration: null,
   busy: false,
 };
 let timer = null;
@@ -38,12 +45,12 @@ const serverNow = () => Date.now() + page.clockOffset;
 
 class Refused extends Error {}
 
-// Answers the parsed body. The browser adds the key that it asked for when it opened the page.
+// Answers the parsed body. Without a `body` it is a GET, with null a POST that has none. The browser adds the key that it asked for when it opened the page.
 async function ask(path, body) {
   const url = new URL(path, location.origin + location.pathname);
   const options = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" }, cache: "no-store" };
-  if (body !== undefined) {
-    options.method = "POST";
+  if (body !== undefined) options.method = "POST";
+  if (body) {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body);
   }
@@ -74,6 +81,7 @@ async function poll() {
     const overview = await ask("v1/overview");
     if (!Array.isArray(overview?.locations)) throw new Error("The server answered something else than an overview.");
     arrived(overview);
+    await lookAtMigrations();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * overview.locations.length);
   } catch (error) {
     delay = missed(error);
@@ -96,7 +104,7 @@ function arrived(overview) {
     page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
   }
   // The only location there is needs no choosing.
-  if (page.open === null && overview.locations.length === 1) openLocation(overview.locations[0].id);
+  if (page.open === null && page.migration === null && overview.locations.length === 1) openLocation(overview.locations[0].id);
   else refreshFailures();
 }
 
@@ -119,8 +127,8 @@ function draw() {
   const shown = { ...page, now: serverNow() };
   const { overview, connection } = page;
   document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
-  document.body.classList.toggle("one-open", page.open !== null);
-  document.body.classList.toggle("single", overview?.locations.length === 1);
+  document.body.classList.toggle("one-open", page.open !== null || page.migration !== null);
+  document.body.classList.toggle("single", overview?.locations.length === 1 && page.migration === null);
   document.body.classList.toggle("empty", (overview?.locations.length ?? 0) === 0);
   document.title = title(overview, connection);
   render(byId("health"), ...healthLine(overview));
@@ -129,7 +137,9 @@ function draw() {
   render(byId("connection"), connectionBanner(shown));
   render(byId("totals"), totals(overview));
   render(byId("list"), list(shown));
-  render(byId("detail"), detail(shown));
+  render(byId("migration-list"), migrationList(shown));
+  byId("migrations").hidden = (page.migrations.list ?? []).length === 0;
+  render(byId("detail"), page.migration === null ? detail(shown) : migrationDetail(shown));
 }
 
 function title(overview, connection) {
@@ -147,16 +157,23 @@ function notice(text, tone) {
 // -- the open location ------------------------------------------------------------------------------------------------
 
 function route() {
-  const match = /^#\/(.*)$/.exec(location.hash);
+  const match = /^#\/(migration\/)?(.*)$/.exec(location.hash);
   if (!match) return;
-  try {
-    openLocation(match[1] === "" ? null : decodeURIComponent(match[1]));
-  } catch {
-    openLocation(match[1]);
-  }
+  const [, migration, name] = match;
+  const id = name === "" ? null : decoded(name);
+  openMigration(migration === undefined ? null : id);
+  openLocation(migration === undefined ? id : null);
   draw();
-  const target = page.open === null ? byId("locations") : byId("detail-title");
+  const target = id === null ? byId("locations") : byId("detail-title");
   target?.focus();
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function openLocation(id) {
@@ -206,6 +223,57 @@ async function lookUp(name) {
     page.story = { name, problem: error.message };
   }
   draw();
+}
+
+// -- migrations -------------------------------------------------------------------------------------------------------
+
+function openMigration(id) {
+  if (id === (page.migration?.id ?? null)) return;
+  page.migration = id === null ? null : { id, status: null, mapping: null, mappedAt: null, problem: null };
+  if (id !== null) loadMigration().then(draw, draw);
+}
+
+async function lookAtMigrations() {
+  if (Date.now() < page.migrations.nextLook && page.migration === null) return;
+  try {
+    const { migrations: list } = await ask(`${MIGRATIONS}?limit=${MIGRATIONS_AT_ONCE}`);
+    page.migrations = { list, problem: null, nextLook: list.some(isActive) ? 0 : Date.now() + QUIET_MIGRATIONS_MS };
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    page.migrations = { ...page.migrations, problem: error.message, nextLook: Date.now() + QUIET_MIGRATIONS_MS };
+  }
+  await loadMigration();
+}
+
+// How the open one stands; and its mapping, whenever that may be another one.
+async function loadMigration() {
+  const { id, mappedAt } = page.migration ?? {};
+  if (id === undefined) return;
+  const learned = {};
+  try {
+    learned.status = await ask(`${MIGRATIONS}/status/${encodeURIComponent(id)}`);
+    const mapped = learned.status.forecast?.finish_at ?? null;
+    if (mapped !== null && mapped !== mappedAt) {
+      learned.mapping = await ask(migrationPath(id, "mapping"));
+      learned.mappedAt = mapped;
+    }
+    learned.problem = null;
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    learned.problem = error.message;
+  }
+  if (page.migration?.id === id) page.migration = { ...page.migration, ...learned };
+}
+
+async function commandMigration({ command }) {
+  const { id, status } = page.migration;
+  const { heading, verb, text, done } = COMMAND_WORDS[command];
+  const body = command === "approve" ? { overrides: decided(byId("decisions")) } : undefined;
+  if (heading) {
+    const said = `${status.source} → ${status.target}: ${command === "approve" ? consentText(status) : text}`;
+    if (!(await confirmed({ heading, text: said, verb }))) return;
+  }
+  await change(() => ask(migrationPath(id, command), body ?? null), () => done);
 }
 
 // -- what changes something -------------------------------------------------------------------------------------------
@@ -307,6 +375,7 @@ const ACTIONS = {
   pause,
   resume,
   "reset-breaker": resetBreaker,
+  "migration-command": commandMigration,
   "more-rows": () => (page.rows += ROWS_AT_ONCE),
   sort: ({ by }) => (page.sort = { by, descending: page.sort.by === by ? !page.sort.descending : by !== "id" }),
   "reload-failures": () => loadFailures(),
