@@ -14,6 +14,8 @@ use crate::usecase::{DirectError, Invocation};
 
 /// How often whoever waits for a test looks for its answer.
 const LOOK: Duration = Duration::from_millis(200);
+/// An answer can be looked at for so long after anybody waited for it.
+const KEPT: Duration = Duration::from_secs(86_400);
 
 impl Migrator {
     /// Orders a test of both accounts from whoever has their tokens, and waits for the answer; `None` if there is none
@@ -68,9 +70,7 @@ impl Migrator {
         let test = self.test_connection(&order.source, &order.target, &invocation).await?;
         let answer = ConnectionTestAnswer { nonce: order.nonce, test };
         let page = MigrationPage { number: 0, content: PageContent::ConnectionTest(Box::new(answer)) };
-        // Nobody asks for it any more.
-        let keep_until = order.until + Duration::from_hours(1);
-        self.store.put_page(&order.id, PageKind::ConnectionTest, &page, keep_until).await
+        self.store.put_page(&order.id, PageKind::ConnectionTest, &page, order.until + KEPT).await
     }
 
     /// Asks both accounts for a little of everything.
