@@ -40,7 +40,7 @@ function migrationList({ migrations, migration, now }) {
     migrations.problem ? h("p", { class: "problem" }, migrations.problem) : null,
     h("table", { class: "list" },
       h("caption", { class: "unseen" }, "Migrations, the newest first"),
-      h("thead", null, h("tr", null, ["Migration", "Stage", "Done", "Begun"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
+      h("thead", null, h("tr", null, ["Migration", "Stage", "Of it", "Begun"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
       h("tbody", null, migrations.list.map((line) => migrationRow(line, migration?.id, now)))),
   ];
 }
@@ -52,7 +52,7 @@ function migrationRow(line, open, now) {
       h("a", { href: `#/migration/${encodeURIComponent(id)}`, "aria-current": id === open ? "true" : null }, fromTo(line)),
       h("span", { class: "state" }, sign(migrationTone(line.status)), plainState(line.status))),
     h("td", null, plainState(line.stage)),
-    h("td", null, line.total > 0 ? percent(line.percentage / 100) : "–"),
+    h("td", { class: "share" }, line.total > 0 && line.status !== "awaiting_approval" ? percent(line.percentage / 100) : "–"),
     h("td", { class: "wide" }, time(line.created_at, now)));
 }
 
@@ -70,7 +70,7 @@ function migrationDetail({ migration, busy, now }) {
       .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command }))),
     migrationStages(status),
     migrationProgress(status, now),
-    migrationForecast(status.forecast, now),
+    migrationForecast(status, now),
     mapping ? decisions(mapping, status) : null,
     mapping ? mappingTables(mapping) : null,
     h("p", { class: "actions" }, ["html", "csv", "json"].map((format) =>
@@ -114,7 +114,8 @@ function migrationProgress(status, now) {
     status.finished_at ? fact("Ended", time(status.finished_at, now)) : fact("Changed", time(status.updated_at, now, ago(status.updated_at, now))));
 }
 
-function migrationForecast(forecast, now) {
+function migrationForecast(status, now) {
+  const { forecast } = status;
   if (!forecast) return null;
   return h("section", { "aria-label": "Forecast" },
     h("h3", null, "Forecast"),
@@ -128,7 +129,7 @@ function migrationForecast(forecast, now) {
       figure("Calls", count(forecast.calls)),
       figure("Takes", duration(forecast.seconds)),
       figure("Day's quota", `${count(Math.round(forecast.daily_share_percent * 10) / 10)} %`, forecast.daily_share_percent > 100 && "bad")),
-    h("p", { class: "hint" }, "Begun at the time of the forecast, it would be complete at ", time(forecast.finish_at, now), "."));
+    isActive(status) ? null : h("p", { class: "hint" }, "Begun at the time of the forecast, it would be complete at ", time(forecast.finish_at, now), "."));
 }
 
 const questionsOf = (mapping) => Object.keys(PARTS).flatMap((part) =>

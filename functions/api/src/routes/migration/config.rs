@@ -14,6 +14,7 @@ use crate::wire::{MigrationConfigDocument, Variables};
 /// Reads the settings of all migrations.
 #[utoipa::path(
     get,
+    operation_id = "migration_config",
     path = "/api/v1/migration/config",
     tag = "migration",
     responses((status = 200, description = "What holds, and who set it", body = MigrationConfigDocument)),
@@ -29,6 +30,7 @@ pub(super) async fn config(State(api): State<Api>) -> Result<Json<MigrationConfi
 /// was started with stands.
 #[utoipa::path(
     post,
+    operation_id = "update_migration_config",
     path = "/api/v1/migration/config/update",
     tag = "migration",
     request_body = MigrationOverlay,
@@ -48,6 +50,7 @@ pub(super) async fn update(
 /// Values are never shown.
 #[utoipa::path(
     get,
+    operation_id = "migration_environment",
     path = "/api/v1/migration/debug/env",
     tag = "migration",
     responses((status = 200, description = "Their names", body = Variables)),

@@ -34,6 +34,7 @@ pub(super) struct Both {
 /// see and how much of the quota is left. It may take some seconds.
 #[utoipa::path(
     get,
+    operation_id = "test_migration_connection",
     path = "/api/v1/migration/test-connection",
     tag = "migration",
     params(Both),

@@ -21,6 +21,7 @@ const MAX_OVERRIDES_BYTES: usize = 100_000;
 /// set and the mapping has no questions.
 #[utoipa::path(
     post,
+    operation_id = "start_migration",
     path = "/api/v1/migration/start",
     tag = "migration",
     request_body = MigrationRequest,
@@ -41,6 +42,7 @@ pub(super) async fn start(
 /// It reads both locations, maps, and forecasts, and ends there: GHL is not written to.
 #[utoipa::path(
     post,
+    operation_id = "preview_migration",
     path = "/api/v1/migration/preview",
     tag = "migration",
     request_body = MigrationRequest,
@@ -61,6 +63,7 @@ pub(super) async fn preview(
 /// With decisions about single things, if need be; they are looked at before anything is written.
 #[utoipa::path(
     post,
+    operation_id = "approve_migration",
     path = "/api/v1/migration/{migration_id}/approve",
     tag = "migration",
     params(MigrationPath),
@@ -83,6 +86,7 @@ pub(super) async fn approve(
 /// What is in the target's outbox already still goes out.
 #[utoipa::path(
     post,
+    operation_id = "pause_migration",
     path = "/api/v1/migration/{migration_id}/pause",
     tag = "migration",
     params(MigrationPath),
@@ -100,6 +104,7 @@ pub(super) async fn pause(
 /// Goes on with a migration that was paused, that failed, or whose questions were answered in GHL itself.
 #[utoipa::path(
     post,
+    operation_id = "resume_migration",
     path = "/api/v1/migration/{migration_id}/resume",
     tag = "migration",
     params(MigrationPath),
@@ -119,6 +124,7 @@ pub(super) async fn resume(
 /// What it wrote stays, and what is in the target's outbox already still goes out.
 #[utoipa::path(
     post,
+    operation_id = "cancel_migration",
     path = "/api/v1/migration/{migration_id}/cancel",
     tag = "migration",
     params(MigrationPath),
@@ -136,6 +142,7 @@ pub(super) async fn cancel(
 /// Deletes what a migration created in its target, and only that.
 #[utoipa::path(
     post,
+    operation_id = "rollback_migration",
     path = "/api/v1/migration/{migration_id}/rollback",
     tag = "migration",
     params(MigrationPath),

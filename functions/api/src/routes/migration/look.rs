@@ -28,6 +28,7 @@ pub(super) struct Listing {
 /// Lists the migrations, the newest first.
 #[utoipa::path(
     get,
+    operation_id = "list_migrations",
     path = "/api/v1/migration",
     tag = "migration",
     params(Listing),
@@ -59,6 +60,7 @@ pub(super) struct Which {
 /// Sums a migration up: the newest one, or the one that the query names.
 #[utoipa::path(
     get,
+    operation_id = "migration_summary",
     path = "/api/v1/migration/summary",
     tag = "migration",
     params(Which),
@@ -82,6 +84,7 @@ pub(super) async fn summary(
 /// Tells how a migration stands.
 #[utoipa::path(
     get,
+    operation_id = "migration_status",
     path = "/api/v1/migration/status/{migration_id}",
     tag = "migration",
     params(MigrationPath),
@@ -98,6 +101,7 @@ pub(super) async fn status(
 /// Tells what becomes of each thing that the source is made of, and why.
 #[utoipa::path(
     get,
+    operation_id = "migration_mapping",
     path = "/api/v1/migration/{migration_id}/mapping",
     tag = "migration",
     params(MigrationPath),

@@ -38,6 +38,7 @@ pub(super) struct FindingsPage {
 /// could not be carried over.
 #[utoipa::path(
     get,
+    operation_id = "migration_findings",
     path = "/api/v1/migration/{migration_id}/findings",
     tag = "migration",
     params(MigrationPath, FindingsPage),
@@ -70,6 +71,7 @@ pub(super) struct Written {
 /// As JSON; or with all findings as CSV for a spreadsheet, or as a page to be read, printed and sent to a customer.
 #[utoipa::path(
     get,
+    operation_id = "migration_report",
     path = "/api/v1/migration/{migration_id}/report",
     tag = "migration",
     params(MigrationPath, Written),
