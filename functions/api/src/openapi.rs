@@ -114,7 +114,7 @@ static PROBLEMS: [Way; 12] = [
     way(
         "413",
         "TooLarge",
-        "What is sent or asked for is larger than 4 MiB, or has more than 10,000 items",
+        "A body larger than 4 MiB or of more than 10,000 items, or a file that is too large to be answered",
         |operation, path| reads(operation) || path.ends_with("/report"),
     ),
     way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
