@@ -8,7 +8,7 @@ use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
     Answer, Call, EpochMs, Finding, GhlId, Kind, NotCarried, PageContent, PageKind, Problem, Record, RecordKey,
-    RemoteContact, RemoteDeal, Side, Snapshot,
+    RemoteContact, RemoteDeal, ReportVerify, Side, Snapshot,
 };
 use crate::policy::{
     Carried, IdMap, carry_contact, carry_deal, contact_snapshot, deal_snapshot, differences, expected_contact,
@@ -169,12 +169,14 @@ impl Step<'_> {
                     self.expected_of_deals(deals, ids).await?
                 }
             };
-            let findings = self.compare_page(kind, expected, ids, snapshots, of_target).await?;
+            let (found, findings) = self.compare_page(kind, expected, ids, snapshots, of_target).await?;
             if !findings.is_empty() {
                 let number = self.migration.verify.findings;
                 self.put_page(PageKind::Findings, number, PageContent::Findings(findings)).await?;
                 self.migration.verify.findings += 1;
             }
+            // Together with the walk: a page that is compared again is not counted again.
+            self.migration.verify.found = found;
             match kind {
                 Kind::Contact => self.migration.verify.source_contacts = walk,
                 Kind::Opportunity => self.migration.verify.source_deals = walk,
@@ -205,6 +207,7 @@ impl Step<'_> {
         Ok(deals.into_iter().map(expected).collect())
     }
 
+    /// What was found in all, and what of this page.
     async fn compare_page(
         &mut self,
         kind: Kind,
@@ -212,16 +215,15 @@ impl Step<'_> {
         ids: &IdMap,
         snapshots: &mut Snapshots,
         of_target: &DirectCalls<'_>,
-    ) -> Result<Vec<Finding>, Interrupted> {
+    ) -> Result<(ReportVerify, Vec<Finding>), Interrupted> {
         let keys: BTreeSet<RecordKey> =
             expected.iter().filter_map(|expected| self.migration.key(kind, &expected.source_id)).collect();
         let records = self.load(keys).await?;
-        let mut findings = Vec::new();
+        let (mut found, mut findings) = (self.migration.verify.found, Vec::new());
         for expected in expected {
             let record = self.migration.key(kind, &expected.source_id).and_then(|key| records.get(&key));
             let target_id = record.and_then(|record| record.ghl_id.clone());
             let problem = self.problem(&expected, record, ids, snapshots, of_target).await?;
-            let found = &mut self.migration.verify.found;
             found.checked += 1;
             match &problem {
                 None => found.ok += 1,
@@ -238,7 +240,7 @@ impl Step<'_> {
             findings.extend(problem.map(finding));
             findings.extend(not_carried.map(finding));
         }
-        Ok(findings)
+        Ok((found, findings))
     }
 
     async fn problem(
