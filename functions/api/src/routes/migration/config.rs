@@ -12,6 +12,8 @@ use crate::problem::Problem;
 use crate::wire::{MigrationConfigDocument, Variables};
 
 /// Reads the settings of all migrations.
+///
+/// What holds, what of that somebody has set, and who set it here.
 #[utoipa::path(
     get,
     operation_id = "migration_config",

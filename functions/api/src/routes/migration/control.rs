@@ -101,7 +101,9 @@ pub(super) async fn pause(
     accepted(&api, migration).await
 }
 
-/// Goes on with a migration that was paused, that failed, or whose questions were answered in GHL itself.
+/// Goes on with a migration.
+///
+/// One that was paused, that failed, or whose questions were answered in GHL itself.
 #[utoipa::path(
     post,
     operation_id = "resume_migration",
@@ -139,7 +141,9 @@ pub(super) async fn cancel(
     accepted(&api, migration).await
 }
 
-/// Deletes what a migration created in its target, and only that.
+/// Rolls a migration back.
+///
+/// What it created in its target is deleted, and only that; what it updated stays as it is.
 #[utoipa::path(
     post,
     operation_id = "rollback_migration",

@@ -25,7 +25,9 @@ pub(super) struct Listing {
     limit: Option<u32>,
 }
 
-/// Lists the migrations, the newest first.
+/// Lists the migrations.
+///
+/// The newest first, each with how far it is.
 #[utoipa::path(
     get,
     operation_id = "list_migrations",
@@ -57,7 +59,9 @@ pub(super) struct Which {
     migration_id: Option<String>,
 }
 
-/// Sums a migration up: the newest one, or the one that the query names.
+/// Sums a migration up.
+///
+/// The newest one, or the one that the query names.
 #[utoipa::path(
     get,
     operation_id = "migration_summary",
@@ -82,6 +86,9 @@ pub(super) async fn summary(
 }
 
 /// Tells how a migration stands.
+///
+/// Its stage and how far that is, in numbers and in words; what it is forecast to do; the settings that hold for it now; and
+/// who asked for what.
 #[utoipa::path(
     get,
     operation_id = "migration_status",
@@ -98,7 +105,10 @@ pub(super) async fn status(
     Ok(Json(document(&api, view).await?))
 }
 
-/// Tells what becomes of each thing that the source is made of, and why.
+/// Tells the mapping.
+///
+/// What becomes of each field, value, tag, user, pipeline and stage of the source, how sure that is, and why. What has the
+/// action `ask` must be decided by a person, with the approval.
 #[utoipa::path(
     get,
     operation_id = "migration_mapping",
