@@ -1,16 +1,12 @@
 // The dashboard of the real API: served by `cargo local sync --dashboard` while it syncs through an outage of GHL.
-//
-// LOCAL_STACK names a built `ghl-sync-local`; without it cargo runs it.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 
 import { accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
+import { ROOT, dashboardIn, startLocal } from "./local.js";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
 const RECORDS = 300;
 const RUN = ["sync", "--records", String(RECORDS), "--outage", "4s..16s", "--dashboard"];
 const PATIENCE_MS = 90_000;
@@ -23,27 +19,13 @@ let api;
 
 before(async () => {
   browser = await launch();
-  api = await start();
+  const env = { GHL_CIRCUIT_RESET_TIMEOUT: "6000", GHL_RATE_LIMIT_BASE_DELAY: "200" };
+  ({ run, answer: api } = await startLocal(RUN, dashboardIn, env));
 }, { timeout: START_MS });
 after(async () => {
   await browser.close();
   run?.kill("SIGINT");
 });
-
-// Starts the run; answers where its dashboard is, and the key for it.
-function start() {
-  const [command, ...prefix] = process.env.LOCAL_STACK ? [process.env.LOCAL_STACK] : ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-local", "--"];
-  run = spawn(command, [...prefix, ...RUN], {
-    cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, GHL_CIRCUIT_RESET_TIMEOUT: "6000", GHL_RATE_LIMIT_BASE_DELAY: "200" },
-  });
-  return new Promise((resolve, reject) => {
-    run.on("exit", (code) => reject(new Error(`the run ended with ${code}`)));
-    createInterface({ input: run.stdout }).on("line", (line) => {
-      const match = /(http:\/\/)key:([0-9a-f]+)@([^/\s]+)\/dashboard/.exec(line);
-      if (match) resolve({ url: match[1] + match[3], key: match[2] });
-    });
-  });
-}
 
 test("an outage of GHL opens the breaker, the dashboard shows it, and all goes back by itself", async () => {
   const { url, key } = api;

@@ -1,0 +1,62 @@
+// A migration, from its start to its report, by the dashboard and the API of `cargo local up`.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
+import { dashboardIn, startLocal } from "./local.js";
+
+const PORT = "18797";
+const PATIENCE_MS = 90_000;
+// Compilation included.
+const START_MS = 1_200_000;
+
+let browser;
+let run;
+let api;
+
+before(async () => {
+  browser = await launch();
+  ({ run, answer: api } = await startLocal(["up", "--port", PORT], dashboardIn, { LOG_LEVEL: "error" }));
+}, { timeout: START_MS });
+after(async () => {
+  await browser.close();
+  run?.kill("SIGINT");
+});
+
+async function ask(method, path, body) {
+  const headers = { authorization: `Bearer ${api.key}`, "content-type": "application/json" };
+  const response = await fetch(api.url + path, { method, headers, body: JSON.stringify(body) });
+  assert.ok(response.ok, `${path}: ${response.status}`);
+  return response.json();
+}
+
+test("a migration waits for consent in the dashboard, gets it there, and its report is a link away", async () => {
+  await ask("PUT", "/v1/locations/new_account", {});
+  const settings = { skip_verify: true };
+  const { migration_id: id } = await ask("POST", "/api/v1/migration/start", { source: "loc_demo", target: "new_account", settings });
+
+  const page = await open(browser, api.url, { key: api.key });
+  page.setDefaultTimeout(PATIENCE_MS);
+  const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
+  await page.locator("#migration-list a").filter({ hasText: "loc_demo" }).click();
+  await says("It waits for your consent before it writes anything.", "#detail .situation");
+  await says("Mapping: 100 % ready", "#detail");
+  await page.locator("summary").filter({ hasText: /Pipelines: (\d+) of \1/ }).click();
+  assert.equal(await widthBeyondView(page), 0);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  await screenshot(page, "live-migration-approval");
+
+  await page.getByRole("button", { name: "Approve…" }).click();
+  await page.locator("dialog").getByRole("button", { name: "Approve" }).click();
+  await says("Complete: 0 contacts and 0 opportunities migrated.", "#detail .situation");
+  const opened = page.context().waitForEvent("page");
+  await page.getByRole("link", { name: "Report as HTML" }).click();
+  const report = await opened;
+  await report.waitForLoadState();
+  assert.equal(await report.title(), "Migration of loc_demo into new_account");
+  assert.ok((await report.content()).includes(id));
+  await screenshot(report, "live-migration-report");
+  assert.deepEqual(page.troubles, []);
+  await page.context().close();
+});

@@ -1,0 +1,27 @@
+// `cargo local`, or the built `ghl-sync-local` that LOCAL_STACK names.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export const ROOT = new URL("../..", import.meta.url).pathname;
+const CARGO = ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-local", "--"];
+
+// Starts it; answers the process, and what `found` makes of the first line that it makes something of.
+export async function startLocal(args, found, env = {}) {
+  const [command, ...prefix] = process.env.LOCAL_STACK ? [process.env.LOCAL_STACK] : CARGO;
+  const run = spawn(command, [...prefix, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
+  const answer = await new Promise((resolve, reject) => {
+    run.on("exit", (code) => reject(new Error(`the run ended with ${code}`)));
+    createInterface({ input: run.stdout }).on("line", (line) => {
+      const made = found(line);
+      if (made) resolve(made);
+    });
+  });
+  return { run, answer };
+}
+
+// Where the dashboard is, and the key for it.
+export function dashboardIn(line) {
+  const match = /(http:\/\/)key:([0-9a-f]+)@([^/\s]+)\/dashboard/.exec(line);
+  return match && { url: match[1] + match[3], key: match[2] };
+}
