@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { SCENARIOS, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "migration.js", "app.js"];
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "migration.js", "migrating.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");

@@ -7,6 +7,7 @@ const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", 
 // What GHL may let us make.
 const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
 const ACTIVE = ["running", "rolling_back"];
+const OVER = ["done", "cancelled", "rolled_back"];
 const MIGRATION_TONES = {
   running: "good", done: "good", awaiting_approval: "warn", needs_input: "warn", paused: "warn", rolling_back: "warn", failed: "bad", cancelled: "quiet", rolled_back: "quiet",
 };
@@ -216,4 +217,4 @@ function migrationAudit(entries, now) {
     h("ul", { class: "warnings" }, entries.map(({ at: when, by, action }) => h("li", null, time(when, now), " ", h("bdi", null, by ?? "somebody"), ": ", h("bdi", null, action)))));
 }
 
-const migrationPath = (id, rest) => `api/v1/migration/${encodeURIComponent(id)}/${rest}`;
+const migrationPath = (id, rest) => `${MIGRATIONS}/${encodeURIComponent(id)}/${rest}`;
