@@ -109,6 +109,10 @@ async fn with_a_browsers_password_changes_come_from_our_own_pages_only() {
         pause(site).await.problem(403, "forbidden");
     }
     assert_eq!(pause(Some("same-origin")).await.status, 204);
+    // It only reads, and makes calls to GHL all the same.
+    let test = "/api/v1/migration/test-connection?source=loc_demo&target=loc_demo";
+    let cross_site = [("authorization", basic.as_str()), ("sec-fetch-site", "cross-site")];
+    caller.send(Method::GET, test, &cross_site, Vec::new()).await.problem(403, "forbidden");
 }
 
 #[tokio::test]

@@ -102,7 +102,9 @@ static PROBLEMS: [Way; 12] = [
         path.contains('{') || reads(operation) || has_query(operation)
     }),
     way("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
-    way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, _| changes(operation)),
+    way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, path| {
+        changes(operation) || path.ends_with("/test-connection")
+    }),
     way("404", "NotFound", "The location, the record or the migration is unknown", |_, path| {
         path.contains('{') || path.ends_with("/summary")
     }),
