@@ -8,7 +8,7 @@ use super::trouble::{Interrupted, Next, after_failed_call};
 use crate::domain::{
     CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus, Side,
 };
-use crate::policy::progress;
+use crate::policy::{WaitReason, progress};
 use crate::ports::{MAX_DELAY, MigrationWritten, PortError};
 use crate::usecase::direct::DirectCalls;
 use crate::usecase::tally::Tally;
@@ -179,6 +179,8 @@ impl Step<'_> {
 
     fn after_failed_call(&mut self, side: Side, error: &DirectError) -> Next {
         match error {
+            // Only this invocation's time is up; the next one goes on.
+            DirectError::Wait(wait) if wait.reason == WaitReason::Deadline => Next::Later(Duration::ZERO),
             DirectError::Wait(wait) => Next::Later(self.now().until(wait.at).max(Duration::from_secs(1))),
             _ => {
                 self.migration.errors += 1;

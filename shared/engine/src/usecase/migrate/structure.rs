@@ -135,7 +135,9 @@ impl Step<'_> {
         match calls.call(call).await {
             Ok(answer) => Ok(Made::Yes(answer)),
             Err(DirectError::Failed(failure)) => match failure.cause {
-                Some(Cause::Forbidden | Cause::Unsupported) => Ok(Made::NotAllowed(failure.to_string())),
+                Some(Cause::Forbidden) => Ok(Made::NotAllowed(failure.to_string())),
+                // The API has none of these, and perhaps others of the kind.
+                Some(Cause::Unsupported) => Ok(Made::Refused(failure.message)),
                 Some(Cause::Credentials | Cause::StaleToken) => {
                     Err(Interrupted::Call { side: Side::Target, error: DirectError::Failed(failure) })
                 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::domain::{Cause, Failure, MigrationStatus, Side};
-use crate::policy::WaitReason;
 use crate::ports::PortError;
 use crate::usecase::DirectError;
 
@@ -63,7 +62,6 @@ pub(super) fn after_failed_call(side: Side, error: &DirectError, in_a_row: u32) 
             Next::fail(format!("the {side}, location {location}, is unknown or not enabled: put its settings first"))
         }
         DirectError::Failed(failure) => after_failure(side, failure, in_a_row),
-        DirectError::Wait(wait) if wait.reason == WaitReason::Deadline => Next::Later(Duration::ZERO),
         DirectError::Wait(_) | DirectError::Port(_) => Next::Later(Duration::from_secs(5)),
     }
 }

@@ -1,7 +1,11 @@
 //! A migration in which nothing goes wrong.
 
+use std::time::Duration;
+
 use ghl_sync_engine::domain::{Contact, Endpoint, MigrationStatus, Preset, ReportVerify};
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::block_on_paused;
+use ghl_sync_engine::usecase::{Invocation, StepReport};
 
 use super::fixtures::{Scene, Size, setup, source, target};
 use crate::fixtures::{MINUTE, SECOND};
@@ -122,6 +126,24 @@ fn a_page_that_takes_longer_than_a_step_is_gone_on_with_and_begun_anew_if_it_has
             assert_eq!((verify.ok, verify.missing, report.contacts.migrated), (left, 0, left), "{report:#?}");
             assert!(scene.world.ghl.doubles().is_empty());
         }
+    });
+}
+
+#[test]
+fn a_step_whose_time_is_up_is_followed_by_the_next_one_at_once() {
+    block_on_paused(async {
+        let scene = Scene::of(Size { contacts: 3_000, ..Size::SMALL }).await;
+        let id = scene.migrator.preview(scene.request(), None).await.unwrap().id;
+        let mut steps = 0;
+        while let Some(message) = scene.queue.receive() {
+            steps += 1;
+            let invocation = Invocation { deadline: scene.world.clock.now() + 16 * SECOND, ..scene.invocation(steps) };
+            let report = scene.migrator.step(&message, &invocation).await.unwrap();
+            let StepReport::Done { status, delay, .. } = report else { panic!("{report:?}") };
+            assert_eq!(delay, status.is_active().then_some(Duration::ZERO), "step {steps}");
+        }
+        assert!(steps > 1, "one step had time for all");
+        assert_eq!(scene.migrator.status(&id).await.unwrap().unwrap().migration.status, MigrationStatus::Done);
     });
 }
 

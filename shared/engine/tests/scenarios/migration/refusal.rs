@@ -1,7 +1,8 @@
 //! What makes no sense is refused with the reason before anything is written.
 
 use ghl_sync_engine::domain::{
-    Call, Cause, Contact, Endpoint, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus,
+    Call, Cause, Contact, Endpoint, Finding, Kind, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus,
+    Problem,
 };
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::{CommandError, StartError};
@@ -141,6 +142,29 @@ fn what_a_migration_wrote_before_ghl_took_no_more_is_rolled_back() {
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
         assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
         assert_eq!(scene.world.ghl.contact_count(), Size::SMALL.contacts);
+    });
+}
+
+#[test]
+fn what_the_target_s_api_cannot_make_is_left_out_and_all_else_is_carried_over() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        // API v1 has no fields of opportunities.
+        let is_of_deals =
+            |call: &Call| matches!(call, Call::CreateCustomField(field) if field.model == Kind::Opportunity);
+        let unsupported = || Fault::cause(0, Cause::Unsupported);
+        scene.world.ghl.on_call(move |seen| is_of_deals(&seen.call).then(unsupported));
+        let (migration, report) = scene.migrate().await;
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        assert_eq!((report.custom_fields.created, report.custom_fields.failed), (5, 1));
+        let verify = report.verify.unwrap();
+        assert_eq!((report.opportunities.migrated, verify.missing, verify.different), (5, 0, 0));
+        // Contacts are on the first page, opportunities on the second.
+        let findings = scene.migrator.findings(&migration.id, 1).await.unwrap();
+        let left_out =
+            |finding: &&Finding| matches!(&finding.problem, Problem::NotCarried { fields, .. } if !fields.is_empty());
+        assert_eq!(findings.iter().filter(left_out).count(), 5, "{findings:#?}");
     });
 }
 
