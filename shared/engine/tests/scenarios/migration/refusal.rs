@@ -154,7 +154,7 @@ fn what_the_target_s_api_cannot_make_is_left_out_and_all_else_is_carried_over() 
         let is_of_deals =
             |call: &Call| matches!(call, Call::CreateCustomField(field) if field.model == Kind::Opportunity);
         let unsupported = || Fault::cause(0, Cause::Unsupported);
-        scene.world.ghl.on_call(move |seen| is_of_deals(&seen.call).then(unsupported));
+        scene.world.ghl.on_call(move |seen| is_of_deals(seen.call).then(unsupported));
         let (migration, report) = scene.migrate().await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
         assert_eq!((report.custom_fields.created, report.custom_fields.failed), (5, 1));
