@@ -103,8 +103,14 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The contacts of the list, repeated or cut to `records`.
-pub(crate) fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
+/// So many made-up contacts.
+pub(crate) fn made_up(count: u32) -> Result<Vec<import::ImportedContact>, Failure> {
+    let import = import::read(DEFAULT_CSV, &ImportOptions::default())?;
+    Ok(import::repeat(&import.contacts, count as usize))
+}
+
+/// The contacts of the list, repeated or cut to `records`; says what was found in it.
+fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
     let bytes = match csv {
         Some(file) => std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
         None => DEFAULT_CSV.to_vec(),

@@ -10,7 +10,7 @@ use super::{free_ghl, stack_with};
 use crate::Failure;
 use crate::sandbox::SandboxOptions;
 use crate::stack::{Ghl, StackOptions};
-use crate::sync::{SCHEDULE, locations, read, sync};
+use crate::sync::{SCHEDULE, locations, made_up, sync};
 
 /// One run.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<Throughput
     let options = if quota { usual_ghl() } else { free_ghl() };
     let (limit, window) = (options.limit, Duration::from_millis(options.window_ms));
     let locations = locations(&super::STEM.parse()?, count)?;
-    let records: Vec<_> = read(None, Some(count * each))?
+    let records: Vec<_> = made_up(count * each)?
         .into_iter()
         .zip(locations.iter().cycle())
         .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
