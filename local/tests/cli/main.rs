@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -120,15 +121,14 @@ impl Drop for Running {
     }
 }
 
-/// The first of three free ports in a row.
+/// The first of four free ports in a row. They are below those that a system gives to whoever asks for any, and each is
+/// given once: no other test takes them before they are used.
 fn free_ports() -> u16 {
-    (0..100)
-        .find_map(|_| {
-            let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let port = first.local_addr().unwrap().port();
-            let others = (1..3).map(|offset| TcpListener::bind((Ipv4Addr::LOCALHOST, port.checked_add(offset)?)).ok());
-            others.collect::<Option<Vec<_>>>().map(|_| port)
-        })
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = 10_000 + u16::try_from(std::process::id() % 500).unwrap() * 40;
+    (0..10)
+        .map(|_| of_process + NEXT.fetch_add(4, Ordering::Relaxed))
+        .find(|first| (*first..first + 4).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
         .unwrap()
 }
 

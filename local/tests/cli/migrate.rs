@@ -197,8 +197,8 @@ impl Running {
         let all = [stages.as_slice(), &later].concat();
         match all.iter().position(|other| *other == stage).unwrap() {
             0 => drop(self.until("migration ")),
-            // The one before it has ended.
-            place => drop(self.until(&format!("{:<15} ", all[place - 1]))),
+            // The one before it has ended. (It may be further already than when it was killed.)
+            place => drop(self.until_line(|line| all[place - 1..].iter().any(|stage| line.starts_with(stage)))),
         }
     }
 }

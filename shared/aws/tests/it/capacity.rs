@@ -104,11 +104,12 @@ fn changed(put: &PutRecord) -> PutRecord {
     PutRecord { payload: Payload::Contact(contact), ..put.clone() }
 }
 
-/// Bytes of a value, as DynamoDB counts them: text in UTF-8, numbers two digits a byte and one byte more.
+/// Bytes of a value, as DynamoDB counts them: text in UTF-8, numbers two digits a byte and one byte more, a truth one.
 fn size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::Bool(_) => 1,
         other => panic!("{other:?}"),
     }
 }
