@@ -101,12 +101,11 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Runtime, StartError> {
-        let config = Config::from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        Runtime::start(config)
+        Runtime::start(Config::from_vars(Config::environment()))
     }
 
-    fn start(config: Config) -> Result<Runtime, StartError> {
-        init_telemetry(config.log_level);
+    fn start(config: Result<Config, ConfigError>) -> Result<Runtime, StartError> {
+        let config = logging(config)?;
         let meter = FunctionMeter::new(config.stack_name.clone());
         Runtime::new(config, Arc::new(meter))
     }
@@ -116,8 +115,7 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_redrive_from_env() -> Result<Runtime, StartError> {
-        let config = Config::for_redrive_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        Runtime::start(config)
+        Runtime::start(Config::for_redrive(Config::environment()))
     }
 
     /// The same, for the function of migrations, which must know the queue of their steps.
@@ -125,8 +123,7 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_migrations_from_env() -> Result<Migrator, StartError> {
-        let config = Config::for_migrations_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        Runtime::start(config)?.migrations()
+        Runtime::start(Config::for_migrations(Config::environment()))?.migrations()
     }
 
     /// What migrates locations.
@@ -142,12 +139,17 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_api_from_env() -> Result<(Migrator, ApiAccess), StartError> {
-        let config = Config::for_migrations_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        let runtime = Runtime::start(config)?;
+        let runtime = Runtime::start(Config::for_migrations(Config::environment()))?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
         Ok((runtime.migrations()?, access))
     }
+}
+
+/// Begins to log, as `config` says or, if it has faults, so that they can be told.
+pub(crate) fn logging(config: Result<Config, ConfigError>) -> Result<Config, ConfigError> {
+    init_telemetry(config.as_ref().map_or(LevelFilter::INFO, |config| config.log_level));
+    config
 }
 
 fn missing(name: &str, problem: &str) -> StartError {

@@ -7,11 +7,10 @@ use ghl_sync_aws::{DynamoInstallations, DynamoKnownStates, DynamoSettings, Usage
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{WebhookPorts, WebhookReceiver};
 use ghl_sync_ghl::webhook::WebhookKeys;
-use tracing::level_filters::LevelFilter;
 
 use crate::config::Config;
-use crate::start::StartError;
-use crate::{FunctionMeter, StoredLocations, SystemClock, init_telemetry};
+use crate::start::{StartError, logging};
+use crate::{FunctionMeter, StoredLocations, SystemClock};
 
 /// The receiver of webhooks with the real adapters, and the keys that it trusts.
 #[derive(Clone)]
@@ -50,8 +49,7 @@ impl Webhooks {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Webhooks, StartError> {
-        let config = Config::for_webhooks_from_env().inspect_err(|_| init_telemetry(LevelFilter::INFO))?;
-        init_telemetry(config.log_level);
+        let config = logging(Config::for_webhooks(Config::environment()))?;
         let meter = FunctionMeter::new(config.stack_name.clone());
         Ok(Webhooks::new(config, Arc::new(meter)))
     }

@@ -87,74 +87,35 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// [`ConfigError`] lists every fault.
+    /// The process's environment.
     #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
-    pub fn from_env() -> Result<Config, ConfigError> {
-        Config::from_vars(std::env::vars().collect())
+    pub(crate) fn environment() -> BTreeMap<String, String> {
+        std::env::vars().collect()
     }
 
-    /// Reads the process's environment for the function that takes in webhooks. It sends nothing: what only others need
-    /// may be missing.
-    ///
-    /// # Errors
-    /// [`ConfigError`] lists every fault.
-    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
-    pub fn for_webhooks_from_env() -> Result<Config, ConfigError> {
-        Config::for_webhooks(std::env::vars().collect())
-    }
-
-    /// Reads `vars` as if they were the environment of the function that takes in webhooks.
+    /// Reads `vars` as the environment of the function that takes in webhooks. It sends nothing: what only others need may
+    /// be missing.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_webhooks(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let mut vars = Variables::new(vars).without_need_of("BATCH_QUEUE_URL");
-        let config = Config::read(&mut vars);
-        vars.finish().map(|()| config)
+        Config::with(Variables::new(vars).without_need_of("BATCH_QUEUE_URL"), &[])
     }
 
-    /// Reads the process's environment for the redrive, which needs both queues of dead letters.
-    ///
-    /// # Errors
-    /// [`ConfigError`] lists every fault.
-    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
-    pub fn for_redrive_from_env() -> Result<Config, ConfigError> {
-        Config::for_redrive(std::env::vars().collect())
-    }
-
-    /// Reads `vars` as if they were the environment of the redrive.
+    /// Reads `vars` as the environment of the redrive, which needs both queues of dead letters.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_redrive(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let mut vars = Variables::new(vars);
-        let config = Config::read(&mut vars);
-        vars.required("DEAD_LETTER_QUEUE_URL");
-        vars.required("PARKING_QUEUE_URL");
-        vars.finish().map(|()| config)
+        Config::with(Variables::new(vars), &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"])
     }
 
-    /// Reads the process's environment for the function of migrations, which needs their queue.
-    ///
-    /// # Errors
-    /// [`ConfigError`] lists every fault.
-    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
-    pub fn for_migrations_from_env() -> Result<Config, ConfigError> {
-        Config::for_migrations(std::env::vars().collect())
-    }
-
-    /// Reads `vars` as if they were the environment of the function of migrations.
+    /// Reads `vars` as the environment of a function that has to do with migrations, which needs their queue.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_migrations(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let mut vars = Variables::new(vars);
-        let config = Config::read(&mut vars);
-        vars.required("MIGRATION_QUEUE_URL");
-        vars.finish().map(|()| config)
+        Config::with(Variables::new(vars), &["MIGRATION_QUEUE_URL"])
     }
 
     /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
@@ -173,9 +134,8 @@ impl Config {
 
     /// The same names, and whether the process's environment has each.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
     pub fn variables_set_in_env() -> BTreeMap<&'static str, bool> {
-        Config::variables_set(&std::env::vars().collect())
+        Config::variables_set(&Config::environment())
     }
 
     /// The same, of `vars`.
@@ -191,8 +151,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn from_vars(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let mut vars = Variables::new(vars);
+        Config::with(Variables::new(vars), &[])
+    }
+
+    /// Reads `vars`, of which these must not be missing, whoever else can do without them.
+    fn with(mut vars: Variables, required: &[&'static str]) -> Result<Config, ConfigError> {
         let config = Config::read(&mut vars);
+        for name in required {
+            vars.required(name);
+        }
         vars.finish().map(|()| config)
     }
 
