@@ -5,8 +5,7 @@ use std::path::Path;
 
 use api::report::{Document, csv, html};
 use ghl_sync_engine::domain::{Finding, MappingReport, MigrationReport, MigrationStatus, ReportVerify};
-use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::Migrator;
+use ghl_sync_engine::usecase::FullReport;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -54,8 +53,8 @@ impl Outcome {
         begun: &Begun,
         stopped: Option<&'static str>,
     ) -> Result<Outcome, Failure> {
-        let migrator = &stack.migrator;
-        let report = migrator.report(&begun.id).await?.ok_or("the migration is gone")?;
+        let full = stack.migrator.full_report(&begun.id).await?;
+        let FullReport { report, mapping, findings } = full.ok_or("the migration is gone")?;
         let ghl = ghl_calls(stack, &args.quota);
         // A run that goes on has not seen the calls of the one before.
         let made = if begun.is_resumed { report.ghl.calls } else { ghl.calls };
@@ -64,8 +63,8 @@ impl Outcome {
                 examine(&sandbox.contents(args.source.as_str()), &sandbox.contents(args.target.as_str()))
             });
         Ok(Outcome {
-            mapping: migrator.mapping(&begun.id).await?,
-            findings: findings(migrator, begun).await?,
+            mapping,
+            findings,
             calls: Calls::of(&report, made),
             report,
             ghl,
@@ -131,18 +130,6 @@ impl Calls {
         let lower_bound = written + 2 * LISTS + lists_of_source + 2 + read_back;
         Calls { made, lower_bound, ratio: (made as f64 / lower_bound as f64 * 1000.0).round() / 1000.0 }
     }
-}
-
-async fn findings(migrator: &Migrator, begun: &Begun) -> Result<Vec<Finding>, PortError> {
-    let mut all = Vec::new();
-    for page in 0.. {
-        let found = migrator.findings(&begun.id, page).await?;
-        if found.is_empty() {
-            break;
-        }
-        all.extend(found);
-    }
-    Ok(all)
 }
 
 impl fmt::Display for Outcome {

@@ -41,7 +41,7 @@ pub use direct::DirectError;
 pub use event::Event;
 pub use fan_out::FannedOut;
 pub use locations::{LocationView, PutSettingsError};
-pub use migrate::{CommandError, MigrationView, Migrator, StartError, StepReport};
+pub use migrate::{CommandError, FullReport, MigrationView, Migrator, StartError, StepReport};
 pub use operate::OperateError;
 pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,

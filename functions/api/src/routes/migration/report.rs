@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use ghl_sync_engine::domain::{Finding, MigrationId};
-use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_engine::domain::MigrationId;
+use ghl_sync_engine::usecase::FullReport;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{MigrationInPath, MigrationPath, report_of, view_of};
+use super::{MigrationInPath, MigrationPath, report_of, unknown_migration, view_of};
 use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 use crate::report::{Document, csv, html};
@@ -111,12 +111,8 @@ async fn as_html(api: &Api, id: &MigrationId) -> Result<Response, Problem> {
 
 /// Writes all that is known of a migration.
 async fn write<T>(api: &Api, id: &MigrationId, writer: impl FnOnce(&Document<'_>) -> T) -> Result<T, Problem> {
-    let (MigrationView { migration, .. }, report) = (view_of(api, id).await?, report_of(api, id).await?);
-    let mapping = api.migrator.mapping(id).await?;
-    let mut findings: Vec<Finding> = Vec::new();
-    for page in 0..migration.verify.findings {
-        findings.extend(api.migrator.findings(id, page).await?);
-    }
+    let full = api.migrator.full_report(id).await?;
+    let FullReport { report, mapping, findings } = full.ok_or_else(unknown_migration)?;
     Ok(writer(&Document { report: &report, mapping: mapping.as_ref(), findings: &findings }))
 }
 

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use commands::CommandError;
 pub use start::StartError;
 pub use step::StepReport;
-pub use view::MigrationView;
+pub use view::{FullReport, MigrationView};
 
 use super::{Engine, Ports};
 use crate::domain::{

@@ -2,11 +2,11 @@
 
 use super::Migrator;
 use crate::domain::{
-    EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationReport, MigrationStatus,
-    MigrationSummaryLine, PageContent, PageKind, Part, Progress, Transfer,
+    EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationPage, MigrationReport,
+    MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Transfer,
 };
 use crate::policy::progress;
-use crate::ports::PortError;
+use crate::ports::{MigrationEntry, PortError};
 
 /// A migration, and how far it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,17 @@ pub struct MigrationView {
     pub migration: Migration,
     /// How far it is.
     pub progress: Progress,
+}
+
+/// All that is known of what a migration came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FullReport {
+    /// The numbers.
+    pub report: MigrationReport,
+    /// What becomes of the structure; `None` before it was mapped.
+    pub mapping: Option<MappingReport>,
+    /// What a person should know of single records.
+    pub findings: Vec<Finding>,
 }
 
 impl Migrator {
@@ -59,14 +70,35 @@ impl Migrator {
         Ok(self.store.load(id).await?.map(|entry| report(entry.migration, now)))
     }
 
+    /// The same with the mapping and all findings; `None` if it is unknown.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn full_report(&self, id: &MigrationId) -> Result<Option<FullReport>, PortError> {
+        let Some(MigrationEntry { migration, .. }) = self.store.load(id).await? else {
+            return Ok(None);
+        };
+        let mapping = self.mapping_so_far(&migration).await?;
+        let pages = self.read_pages(id, PageKind::Findings, migration.verify.findings).await?;
+        let report = report(migration, self.ports().clock.now());
+        Ok(Some(FullReport { report, mapping, findings: findings_of(pages) }))
+    }
+
     /// What becomes of the structure; `None` before it was mapped, and if the migration is unknown.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn mapping(&self, id: &MigrationId) -> Result<Option<MappingReport>, PortError> {
         match self.store.load(id).await? {
-            Some(entry) if entry.migration.mapping > 0 => Ok(Some(self.mapping_of(&entry.migration).await?)),
-            _ => Ok(None),
+            Some(entry) => self.mapping_so_far(&entry.migration).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn mapping_so_far(&self, migration: &Migration) -> Result<Option<MappingReport>, PortError> {
+        match migration.mapping {
+            0 => Ok(None),
+            _ => self.mapping_of(migration).await.map(Some),
         }
     }
 
@@ -75,15 +107,18 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn findings(&self, id: &MigrationId, page: u32) -> Result<Vec<Finding>, PortError> {
-        let pages = self.store.pages(id, PageKind::Findings, page, 1).await?;
-        let of_page = pages.into_iter().filter(|found| found.number == page);
-        Ok(of_page
-            .flat_map(|found| match found.content {
-                PageContent::Findings(findings) => findings,
-                _ => Vec::new(),
-            })
-            .collect())
+        let mut pages = self.store.pages(id, PageKind::Findings, page, 1).await?;
+        pages.retain(|found| found.number == page);
+        Ok(findings_of(pages))
     }
+}
+
+fn findings_of(pages: Vec<MigrationPage>) -> Vec<Finding> {
+    let findings = |page: MigrationPage| match page.content {
+        PageContent::Findings(findings) => findings,
+        _ => Vec::new(),
+    };
+    pages.into_iter().flat_map(findings).collect()
 }
 
 fn report(migration: Migration, now: EpochMs) -> MigrationReport {
