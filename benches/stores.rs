@@ -18,8 +18,8 @@ use aws_smithy_types::body::SdkBody;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, Usage};
 use ghl_sync_engine::domain::{
-    Contact, ContentHash, EpochMs, GhlId, Holder, Kind, LocationId, Outcome, Payload, Priority, RecordId, RecordKey,
-    ScopeId,
+    Contact, ContentHash, EpochMs, GhlId, Holder, Kind, LocationId, Outcome, Payload, Priority, Provenance, RecordId,
+    RecordKey, ScopeId,
 };
 use ghl_sync_engine::policy::{Gate, Run, Signal};
 use ghl_sync_engine::ports::{GateStore, Loaded, Outbox};
@@ -74,7 +74,7 @@ fn record_items(criterion: &mut Criterion) {
     let outcome = Outcome::Accepted {
         ghl_id: GhlId::new("ocQHyuzHvysMo5N5VsXc").unwrap(),
         hash: record.payload.hash(),
-        made: true,
+        provenance: Provenance::Created,
     };
 
     let mut group = criterion.benchmark_group("record items");

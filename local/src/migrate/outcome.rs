@@ -148,9 +148,9 @@ impl fmt::Display for Outcome {
         if let Some(done) = rolled_back {
             writeln!(
                 f,
-                "deleted    {} contacts, {} opportunities, {} of the structure; {} that were there before kept, {} not \
-                 deleted",
-                done.contacts, done.opportunities, done.structure, done.kept, done.failed
+                "deleted    {} contacts, {} opportunities, {} of the structure; {} that were there before kept, {} that \
+                 may not be of this migration kept, {} not deleted",
+                done.contacts, done.opportunities, done.structure, done.kept, done.unproven, done.failed
             )?;
         }
         self.fmt_checks(f)?;

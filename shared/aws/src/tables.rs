@@ -57,7 +57,7 @@ pub mod record {
     pub const SUPERSEDED_AT: &str = "superseded_at";
     /// `true` where its producer said that GHL has nothing of it.
     pub const IS_NEW: &str = "is_new";
-    /// True if GHL said that it was created for this record; absent otherwise.
+    /// Who created what has `ghl_id`: `true` if our call did, `false` if it was there before; absent if nobody knows.
     pub const MADE: &str = "made";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";

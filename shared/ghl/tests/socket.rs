@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, Contact, EpochMs, Failure, GhlId, LocationId, OAuthGrant, OAuthUser, Opportunity, Reply,
-    RetryAfter, Secret,
+    Answer, Api, Call, Cause, Contact, EpochMs, Failure, GhlId, LocationId, OAuthGrant, OAuthUser, Opportunity,
+    Provenance, Reply, RetryAfter, Secret,
 };
 use ghl_sync_engine::policy::TokenError;
 use ghl_sync_engine::ports::{Crm, TokenEndpoint};
@@ -163,7 +163,10 @@ async fn a_v2_call_is_one_request_with_token_and_version() {
     let server = Server::start(vec![vec![answer("200 OK", "x-ratelimit-remaining: 42\r\n", CONTACT)]]).await;
     let reply = call(&client_at(&server.url, Api::V2), &upsert()).await;
 
-    assert_eq!(reply.answer, Ok(Answer::ContactWritten { id: GhlId::new("c9").unwrap(), made: true }));
+    assert_eq!(
+        reply.answer,
+        Ok(Answer::ContactWritten { id: GhlId::new("c9").unwrap(), provenance: Provenance::Created })
+    );
     assert_eq!((reply.status, reply.quota.remaining), (Some(200), Some(42)));
     let [request] = &server.requests()[..] else { panic!() };
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

@@ -1,7 +1,9 @@
 //! A record as an item: how it is read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Record, RecordKey};
+use ghl_sync_engine::domain::{
+    EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record, RecordKey,
+};
 
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
@@ -35,8 +37,17 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
         is_new: is_true(item, record::IS_NEW),
-        made: is_true(item, record::MADE),
+        provenance: provenance(item),
     })
+}
+
+/// Whether GHL said that our call created it (`true`) or that it was there (`false`).
+fn provenance(item: &Item) -> Provenance {
+    match item.get(record::MADE) {
+        Some(AttributeValue::Bool(true)) => Provenance::Created,
+        Some(AttributeValue::Bool(false)) => Provenance::Found,
+        _ => Provenance::Unknown,
+    }
 }
 
 fn is_true(item: &Item, name: &str) -> bool {

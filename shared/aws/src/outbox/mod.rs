@@ -172,6 +172,8 @@ fn put_update(put: &PutRecord, now: EpochMs) -> Update {
         .set(record::UPDATED_AT, number(now.0))
         .set_once(record::CREATED_AT, number(now.0))
         .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
+        // Who created what a producer names is not known.
+        .remove(put.ghl_id.is_some().then_some(record::MADE))
         .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
         .only_if("NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))")
         .only_if("NOT (attribute_exists(#superseded_at) AND #payload = :payload)")

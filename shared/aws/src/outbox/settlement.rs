@@ -1,7 +1,7 @@
 //! What is written about a record when its batch has ended.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{ContentHash, EpochMs, GhlId, Outcome, Record};
+use ghl_sync_engine::domain::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
 
 use super::item;
 use crate::expression::{Update, number, text};
@@ -18,35 +18,35 @@ const EXISTS: &str = "attribute_exists(#location_id)";
 pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     match outcome {
-        Outcome::Accepted { ghl_id, hash, made } => accept(update, sent.version, ghl_id, *hash, now)
-            .set_known(record::MADE, made.then_some(AttributeValue::Bool(true)))
+        Outcome::Accepted { ghl_id, hash, provenance } => accept(update, sent, (ghl_id, *provenance), *hash, now)
             .set(record::ATTEMPTS, number(0))
             .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
             .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
             .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::SUPERSEDED_AT]),
-        Outcome::Failed { error, ghl_id } => update
+        Outcome::Failed { error, ghl_id, provenance } => learn_id(update, sent, ghl_id.as_ref(), *provenance)
             .only_if("attribute_exists(#due_pk) OR #failed_at = :failed_at")
             .set(record::FAILED_PK, text(sent.location_id.as_str()))
             .set(record::FAILED_AT, number(now.0))
             .set(record::LAST_ERROR, item::last_error(error))
             .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
-            .set_known(record::GHL_ID, id(ghl_id.as_ref()))
             .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
-        Outcome::Retry { due_at, error, not_before, ghl_id } => update
-            .only_if("attribute_exists(#due_pk)")
-            .set(record::DUE_AT, number(due_at.0))
-            .set(record::ATTEMPTS, number(u64::from(sent.attempts.saturating_add(1))))
-            .set(record::LAST_ERROR, item::last_error(error))
-            .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
-            .set_or_remove(record::NOT_BEFORE, time(*not_before))
-            .set_known(record::GHL_ID, id(ghl_id.as_ref()))
-            .remove([record::WAITS_FOR]),
-        Outcome::Wait { due_at, waits_for, not_before, ghl_id } => keep_errors(update, sent)
-            .only_if("attribute_exists(#due_pk)")
-            .set(record::DUE_AT, number(due_at.0))
-            .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
-            .set_known(record::NOT_BEFORE, time(*not_before))
-            .set_known(record::GHL_ID, id(ghl_id.as_ref())),
+        Outcome::Retry { due_at, error, not_before, ghl_id, provenance } => {
+            learn_id(update, sent, ghl_id.as_ref(), *provenance)
+                .only_if("attribute_exists(#due_pk)")
+                .set(record::DUE_AT, number(due_at.0))
+                .set(record::ATTEMPTS, number(u64::from(sent.attempts.saturating_add(1))))
+                .set(record::LAST_ERROR, item::last_error(error))
+                .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
+                .set_or_remove(record::NOT_BEFORE, time(*not_before))
+                .remove([record::WAITS_FOR])
+        }
+        Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } => {
+            learn_id(keep_errors(update, sent), sent, ghl_id.as_ref(), *provenance)
+                .only_if("attribute_exists(#due_pk)")
+                .set(record::DUE_AT, number(due_at.0))
+                .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
+                .set_known(record::NOT_BEFORE, time(*not_before))
+        }
         Outcome::WouldSend { request, stays_due: true } => {
             keep_errors(update, sent).only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
         }
@@ -62,14 +62,14 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
 /// An acceptance that comes after a newer one says nothing new, and is refused.
 pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Update> {
     match outcome {
-        Outcome::Accepted { ghl_id, hash, made } => Some(
-            accept(Update::new().only_if(EXISTS), sent.version, ghl_id, *hash, now)
-                .set_known(record::MADE, made.then_some(AttributeValue::Bool(true)))
+        Outcome::Accepted { ghl_id, hash, provenance } => Some(
+            accept(Update::new().only_if(EXISTS), sent, (ghl_id, *provenance), *hash, now)
                 .only_if("attribute_not_exists(#accepted_version) OR #accepted_version < :accepted_version"),
         ),
-        Outcome::Failed { ghl_id, .. } => learn(ghl_id.as_ref(), None),
-        Outcome::Retry { not_before, ghl_id, .. } | Outcome::Wait { not_before, ghl_id, .. } => {
-            learn(ghl_id.as_ref(), *not_before)
+        Outcome::Failed { ghl_id, provenance, .. } => learn(sent, ghl_id.as_ref(), *provenance, None),
+        Outcome::Retry { not_before, ghl_id, provenance, .. }
+        | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
+            learn(sent, ghl_id.as_ref(), *provenance, *not_before)
         }
         Outcome::WouldSend { .. } => None,
     }
@@ -84,29 +84,41 @@ fn keep_errors(update: Update, sent: &Record) -> Update {
         .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.earlier_errors))
 }
 
-fn accept(update: Update, version: u64, ghl_id: &GhlId, hash: ContentHash, now: EpochMs) -> Update {
-    update
-        .set(record::GHL_ID, text(ghl_id.as_str()))
-        .set(record::ACCEPTED_VERSION, number(version))
+fn accept(
+    update: Update,
+    sent: &Record,
+    (ghl_id, provenance): (&GhlId, Provenance),
+    hash: ContentHash,
+    now: EpochMs,
+) -> Update {
+    learn_id(update, sent, Some(ghl_id), provenance)
+        .set(record::ACCEPTED_VERSION, number(sent.version))
         .set(record::ACCEPTED_HASH, text(hash.to_string()))
         .set(record::ACCEPTED_AT, number(now.0))
 }
 
 /// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before.
-fn learn(ghl_id: Option<&GhlId>, not_before: Option<EpochMs>) -> Option<Update> {
+fn learn(sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance, not_before: Option<EpochMs>) -> Option<Update> {
     if ghl_id.is_none() && not_before.is_none() {
         return None;
     }
-    let update = Update::new()
-        .only_if(EXISTS)
-        .set_known(record::GHL_ID, id(ghl_id))
+    let update = learn_id(Update::new().only_if(EXISTS), sent, ghl_id, provenance)
         .set_known(record::NOT_BEFORE, time(not_before))
         .set_known(record::DUE_AT, time(not_before));
     Some(update)
 }
 
-fn id(ghl_id: Option<&GhlId>) -> Option<AttributeValue> {
-    ghl_id.map(|id| text(id.as_str()))
+/// GHL's id of it, where one was learned, and who created what has that id.
+fn learn_id(update: Update, sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance) -> Update {
+    let Some(id) = ghl_id else {
+        return update;
+    };
+    let made = match sent.provenance_of(id, provenance) {
+        Provenance::Created => Some(AttributeValue::Bool(true)),
+        Provenance::Found => Some(AttributeValue::Bool(false)),
+        Provenance::Unknown => None,
+    };
+    update.set(record::GHL_ID, text(id.as_str())).set_or_remove(record::MADE, made)
 }
 
 fn time(time: Option<EpochMs>) -> Option<AttributeValue> {

@@ -8,8 +8,8 @@ use ghl_sync_aws::{
     AwsConfig, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, Usage, tables,
 };
 use ghl_sync_engine::domain::{
-    Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, PutRecord, Record, RecordId,
-    RecordKey, ScopeId,
+    Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, Provenance, PutRecord,
+    Record, RecordId, RecordKey, ScopeId,
 };
 use ghl_sync_engine::ports::{Loaded, Outbox};
 
@@ -154,16 +154,22 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
 }
 
 pub(crate) fn accepted(put: &PutRecord, id: &str) -> Outcome {
-    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), made: true }
+    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), provenance: Provenance::Created }
 }
 
 pub(crate) fn failed(ghl_id: Option<GhlId>) -> Outcome {
-    Outcome::Failed { error: error(ErrorCode::Rejected), ghl_id }
+    Outcome::Failed { error: error(ErrorCode::Rejected), ghl_id, provenance: Provenance::Unknown }
 }
 
 pub(crate) fn retry(due_at: u64, not_before: Option<u64>, ghl_id: Option<GhlId>) -> Outcome {
     let error = error(ErrorCode::MaxRetriesExceeded);
-    Outcome::Retry { due_at: EpochMs(due_at), error, not_before: not_before.map(EpochMs), ghl_id }
+    Outcome::Retry {
+        due_at: EpochMs(due_at),
+        error,
+        not_before: not_before.map(EpochMs),
+        ghl_id,
+        provenance: Provenance::Unknown,
+    }
 }
 
 pub(crate) fn error(code: ErrorCode) -> LastError {

@@ -1,6 +1,6 @@
 //! Settling records: what is written when, and what is not.
 
-use ghl_sync_engine::domain::{EpochMs, ErrorCode, LastError, Outcome, Priority, Record};
+use ghl_sync_engine::domain::{EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record};
 use ghl_sync_engine::ports::{Outbox, Settled};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, error, failed, ghl_id, key, retry};
@@ -23,15 +23,26 @@ async fn an_accepted_record_leaves_the_due_index_and_keeps_what_ghl_told() {
 }
 
 #[tokio::test]
-async fn that_ghl_created_it_for_this_record_is_remembered_and_an_update_does_not_change_it() {
+async fn the_first_word_about_who_created_an_id_stands_and_another_id_begins_anew() {
+    use Provenance::{Created, Found, Unknown};
     let tables = Tables::new().await;
     let put = contact("a", "Ada");
     let mut record = tables.put_and_load(&put, 1).await;
-    for (made, remembered) in [(false, false), (true, true), (false, true)] {
-        let accepted = Outcome::Accepted { ghl_id: ghl_id("G1"), hash: put.payload.hash(), made };
+    let table = [
+        ("G1", Unknown, Unknown),
+        ("G1", Created, Created),
+        ("G1", Unknown, Created),
+        ("G1", Found, Created),
+        ("G2", Unknown, Unknown),
+        ("G2", Found, Found),
+        ("G2", Created, Found),
+        ("G3", Created, Created),
+    ];
+    for (id, provenance, remembered) in table {
+        let accepted = Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), provenance };
         tables.outbox.settle(&record, &accepted, EpochMs(4)).await.unwrap();
         record = tables.record(&put.key()).await;
-        assert_eq!(record.made, remembered);
+        assert_eq!(record.provenance, remembered, "{id} {provenance:?}");
     }
 }
 
@@ -80,7 +91,13 @@ async fn the_errors_before_the_last_one_are_kept_in_short_until_an_acceptance_th
     assert_eq!(record.errors(), [], "an item without the attribute");
     for status in 501..=507 {
         let error = LastError { status: Some(status), message: "é".repeat(400), ..error(ErrorCode::Rejected) };
-        let outcome = Outcome::Retry { due_at: EpochMs(50), error, not_before: None, ghl_id: None };
+        let outcome = Outcome::Retry {
+            due_at: EpochMs(50),
+            error,
+            not_before: None,
+            ghl_id: None,
+            provenance: Provenance::Unknown,
+        };
         tables.outbox.settle(&record, &outcome, EpochMs(2)).await.unwrap();
         record = tables.record(&record.key).await;
     }
@@ -267,5 +284,11 @@ async fn a_record_changed_meanwhile_costs_two_writes_and_any_other_one() {
 }
 
 fn wait(due_at: u64, waits_for: Option<ghl_sync_engine::domain::RecordKey>, not_before: Option<u64>) -> Outcome {
-    Outcome::Wait { due_at: EpochMs(due_at), waits_for, not_before: not_before.map(EpochMs), ghl_id: None }
+    Outcome::Wait {
+        due_at: EpochMs(due_at),
+        waits_for,
+        not_before: not_before.map(EpochMs),
+        ghl_id: None,
+        provenance: Provenance::Unknown,
+    }
 }

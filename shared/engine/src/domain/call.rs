@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Contact, CustomValue, EpochMs, FieldDefinition, GhlId, Marker, NewField, NewPipeline, Opportunity, Pipeline,
-    RemoteLocation, RemoteOpportunity, Tag, User,
+    Provenance, RemoteLocation, RemoteOpportunity, Tag, User,
 };
 
 /// Which of GHL's APIs a location is served by.
@@ -219,8 +219,8 @@ pub enum Answer {
     ContactWritten {
         /// GHL's id of it.
         id: GhlId,
-        /// Whether this call created it, as far as GHL tells.
-        made: bool,
+        /// Who created it, as far as GHL tells.
+        provenance: Provenance,
     },
     /// The tags were added.
     TagsAdded,

@@ -52,7 +52,7 @@ pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
-pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
+pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};

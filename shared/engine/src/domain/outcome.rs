@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContentHash, EpochMs, GhlId, RecordKey};
+use super::{ContentHash, EpochMs, GhlId, Provenance, RecordKey};
 
 /// The words in which a failure is reported to people and programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,8 +96,8 @@ pub enum Outcome {
         ghl_id: GhlId,
         /// Hash of the content that was sent.
         hash: ContentHash,
-        /// GHL says that it was created for this record.
-        made: bool,
+        /// Who created it, as far as this batch's answers say.
+        provenance: Provenance,
     },
     /// It failed for good: it leaves the due index, and can be replayed.
     Failed {
@@ -105,6 +105,8 @@ pub enum Outcome {
         error: LastError,
         /// GHL's id of it, where one was learned on the way.
         ghl_id: Option<GhlId>,
+        /// Who created what has that id.
+        provenance: Provenance,
     },
     /// It comes back later, and this counts as an attempt.
     Retry {
@@ -116,6 +118,8 @@ pub enum Outcome {
         not_before: Option<EpochMs>,
         /// GHL's id of it, where one was learned on the way.
         ghl_id: Option<GhlId>,
+        /// Who created what has that id.
+        provenance: Provenance,
     },
     /// It comes back later, and this does not count: it waits for another record, or for a late call. Its attempts and
     /// errors are those with which it was loaded.
@@ -128,6 +132,8 @@ pub enum Outcome {
         not_before: Option<EpochMs>,
         /// GHL's id of it, where one was learned on the way.
         ghl_id: Option<GhlId>,
+        /// Who created what has that id.
+        provenance: Provenance,
     },
     /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
     /// again makes it due. Its attempts and errors are those with which it was loaded.

@@ -146,11 +146,31 @@ pub struct Record {
     pub superseded_at: Option<EpochMs>,
     /// Its producer has looked, and GHL had nothing of it when it was put first.
     pub is_new: bool,
-    /// GHL said that it was created for this record. Where that answer got lost, nobody knows.
-    pub made: bool,
+    /// Who created what stands under `ghl_id` in GHL.
+    pub provenance: Provenance,
+}
+
+/// Who created a record of GHL. Only what is [`Created`](Provenance::Created) may ever be deleted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// GHL did not say, or its answer got lost.
+    #[default]
+    Unknown,
+    /// GHL said that our call created it.
+    Created,
+    /// GHL said that it was there before our call.
+    Found,
 }
 
 impl Record {
+    /// Who created `ghl_id`, now that an answer has said `told`. The first answer about an id stands: an update of what
+    /// our own call created says that it was there, and an id that was found stays found.
+    #[must_use]
+    pub fn provenance_of(&self, ghl_id: &GhlId, told: Provenance) -> Provenance {
+        let is_same = self.ghl_id.as_ref() == Some(ghl_id);
+        if is_same && self.provenance != Provenance::Unknown { self.provenance } else { told }
+    }
+
     /// The last errors, newest first, at most five, in short. They outlive the acceptance that ended
     /// them, and go with the next one that met none.
     #[must_use]

@@ -66,7 +66,7 @@ fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Kind, LocationId, Priority};
+    use crate::domain::{Kind, LocationId, Priority, Provenance};
 
     const ACCEPTED: EpochMs = EpochMs(1_795_262_400_000);
 
@@ -93,7 +93,7 @@ mod tests {
             overruled: None,
             superseded_at: None,
             is_new: false,
-            made: false,
+            provenance: Provenance::Unknown,
             payload,
         }
     }

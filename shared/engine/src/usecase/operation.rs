@@ -11,7 +11,7 @@
 //!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
 //! ```
 
-use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Marker, Opportunity, Payload};
+use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Marker, Opportunity, Payload, Provenance};
 use crate::policy::Class;
 
 /// The calls that a record still needs.
@@ -30,8 +30,8 @@ pub(super) struct Operation {
     step: Step,
     /// Opportunities of the same contact and pipeline under other names: not to be touched.
     others: Vec<GhlId>,
-    /// GHL says that it was created by one of these calls.
-    made: bool,
+    /// Who created what has its id, as far as the answers say.
+    provenance: Provenance,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -86,14 +86,14 @@ impl Operation {
             presence,
             step,
             others: Vec::new(),
-            made: false,
+            provenance: Provenance::Unknown,
             diverted: false,
         }
     }
 
-    /// Whether GHL says that it was created by one of these calls.
-    pub(super) fn made(&self) -> bool {
-        self.made
+    /// Who created what has its id, as far as the answers to these calls say.
+    pub(super) fn provenance(&self) -> Provenance {
+        self.provenance
     }
 
     /// GHL's id of it, once known.
@@ -156,8 +156,11 @@ impl Operation {
     /// Takes the answer to the last call.
     pub(super) fn advance(&mut self, answer: Answer) {
         match (&self.payload, answer) {
-            (Payload::Contact(contact), Answer::ContactWritten { id, made }) => {
-                self.made |= made;
+            (Payload::Contact(contact), Answer::ContactWritten { id, provenance }) => {
+                // The first answer stands: whatever comes after it finds the contact there.
+                if self.provenance == Provenance::Unknown {
+                    self.provenance = provenance;
+                }
                 let updated = self.step == Step::Write && self.ghl_id.is_some();
                 let has_tags = contact.tags.is_empty() || self.takes_tags_along();
                 self.ghl_id.get_or_insert(id);
@@ -174,10 +177,16 @@ impl Operation {
             (Payload::Contact(_), Answer::Contact(found)) => {
                 self.ghl_id = found.map(|found| found.id);
                 self.found_by_marker = self.ghl_id.is_some();
+                // Nobody else writes this marker.
+                if self.found_by_marker {
+                    self.provenance = Provenance::Created;
+                }
                 self.step = Step::Write;
             }
             (Payload::Opportunity(_), Answer::OpportunityWritten { id }) => {
-                self.made |= self.ghl_id.is_none();
+                if self.ghl_id.is_none() {
+                    self.provenance = Provenance::Created;
+                }
                 self.ghl_id.get_or_insert(id);
                 self.step = Step::Done;
             }
@@ -185,6 +194,9 @@ impl Operation {
                 let (same, others): (Vec<_>, Vec<_>) =
                     found.into_iter().partition(|found| found.name == opportunity.name);
                 self.ghl_id = same.into_iter().next().map(|found| found.id);
+                if self.ghl_id.is_some() && self.presence == Presence::Untried {
+                    self.provenance = Provenance::Found;
+                }
                 self.others = others.into_iter().map(|found| found.id).collect();
                 self.step = Step::Write;
             }
@@ -210,7 +222,9 @@ impl Operation {
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown() },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded,
-            (Payload::Contact(_), _) => Answer::ContactWritten { id: GhlId::unknown(), made: false },
+            (Payload::Contact(_), _) => {
+                Answer::ContactWritten { id: GhlId::unknown(), provenance: Provenance::Unknown }
+            }
         };
         self.advance(answer);
     }
@@ -238,6 +252,8 @@ impl Operation {
             (Payload::Opportunity(_), None) => Step::Find,
             _ => Step::Write,
         };
+        // A duplicate answer says that it is there already; what is gone was another one.
+        self.provenance = if other_road.is_some() { Provenance::Found } else { Provenance::Unknown };
         self.ghl_id = other_road;
         true
     }
@@ -279,7 +295,7 @@ mod tests {
                     Answer::OpportunityWritten { id: id("o1") }
                 }
                 Endpoint::AddTags => Answer::TagsAdded,
-                _ => Answer::ContactWritten { id: id("c1"), made: false },
+                _ => Answer::ContactWritten { id: id("c1"), provenance: Provenance::Unknown },
             });
             assert!(endpoints.len() < 10, "{endpoints:?}");
         }

@@ -52,8 +52,8 @@ impl RecordSync<'_, '_> {
     pub(super) async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
         let outcome = match (ended, progress.operation.ghl_id()) {
             (Ended::Accepted, Some(id)) => {
-                let made = progress.operation.made();
-                Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), made }
+                let provenance = progress.operation.provenance();
+                Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), provenance }
             }
             // Without an id there was no call: the record lacks what it takes.
             (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),

@@ -14,7 +14,7 @@ use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event, suspects};
 use crate::domain::{
     Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId, LocationSettings, Outcome, Payload,
-    Record, RecordKey,
+    Provenance, Record, RecordKey,
 };
 use crate::policy::WaitReason;
 use crate::ports::{Loaded, PortError, Settled};
@@ -257,7 +257,7 @@ impl Engine {
         waits_for: Option<RecordKey>,
         not_before: Option<EpochMs>,
     ) -> RecordEnd {
-        let outcome = Outcome::Wait { due_at, waits_for, not_before, ghl_id: None };
+        let outcome = Outcome::Wait { due_at, waits_for, not_before, ghl_id: None, provenance: Provenance::Unknown };
         self.write(record, &outcome, RecordResult::Waiting, Then::ComesBack(due_at)).await
     }
 
@@ -267,13 +267,19 @@ impl Engine {
         let error = LastError { code: ErrorCode::Internal, status: None, message, at: now };
         let rounds = record.attempts.saturating_add(1);
         let end = if rounds >= self.config.max_rounds {
-            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
+            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
             self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await
         } else {
             // A call may have been under way when it happened, and GHL's search may not show what it created.
             let not_before = now + self.config.request_timeout + self.config.late_arrival + self.config.search_lag;
             let due_at = not_before.max(now + self.config.backoff.rest(rounds, self.ports.dice.roll()));
-            let outcome = Outcome::Retry { due_at, error: error.clone(), not_before: Some(not_before), ghl_id: None };
+            let outcome = Outcome::Retry {
+                due_at,
+                error: error.clone(),
+                not_before: Some(not_before),
+                ghl_id: None,
+                provenance: Provenance::Unknown,
+            };
             self.write(record, &outcome, RecordResult::Retrying(error.code), Then::ComesBack(due_at)).await
         };
         RecordEnd { error: Some(error), called: true, ..end }

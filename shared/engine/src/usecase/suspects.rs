@@ -8,7 +8,7 @@ use super::Engine;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::RecordResult;
-use crate::domain::{ErrorCode, LastError, Outcome, Record};
+use crate::domain::{ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
 const MAX_DEATHS: usize = 5;
@@ -31,12 +31,18 @@ impl Engine {
         let now = self.ports.clock.now();
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
         if deaths(record) >= MAX_DEATHS {
-            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None };
+            let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
             let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
             return Some(RecordEnd { error: Some(error), ..end });
         }
         let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.dice.roll());
-        let outcome = Outcome::Retry { due_at, error, not_before: record.not_before, ghl_id: None };
+        let outcome = Outcome::Retry {
+            due_at,
+            error,
+            not_before: record.not_before,
+            ghl_id: None,
+            provenance: Provenance::Unknown,
+        };
         match self.ports.outbox.settle(record, &outcome, now).await {
             Ok(_) => None,
             Err(error) => {
@@ -54,7 +60,12 @@ impl Engine {
             return;
         };
         let waits_for = record.waits_for.clone();
-        let _ = self.settle(record, &Outcome::Wait { due_at, waits_for, not_before: None, ghl_id: None }).await;
+        let _ = self
+            .settle(
+                record,
+                &Outcome::Wait { due_at, waits_for, not_before: None, ghl_id: None, provenance: Provenance::Unknown },
+            )
+            .await;
     }
 }
 

@@ -7,7 +7,8 @@ use super::operation::{Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{
-    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Record,
+    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Provenance,
+    Record,
 };
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil};
 
@@ -267,6 +268,7 @@ impl RecordSync<'_, '_> {
             waits_for: None,
             not_before: progress.not_before.filter(|time| *time > now),
             ghl_id: progress.operation.ghl_id().cloned(),
+            provenance: progress.operation.provenance(),
         }
     }
 
@@ -283,6 +285,7 @@ impl RecordSync<'_, '_> {
             error: self.error(progress, now),
             not_before: progress.not_before.filter(|time| *time > now),
             ghl_id: progress.operation.ghl_id().cloned(),
+            provenance: progress.operation.provenance(),
         }
     }
 
@@ -297,7 +300,13 @@ impl RecordSync<'_, '_> {
         }
         let visible_by = now + config.late_arrival + config.search_lag;
         let error = self.error(progress, now);
-        Outcome::Retry { due_at: visible_by, error, not_before: Some(visible_by), ghl_id: None }
+        Outcome::Retry {
+            due_at: visible_by,
+            error,
+            not_before: Some(visible_by),
+            ghl_id: None,
+            provenance: Provenance::Unknown,
+        }
     }
 
     /// It may have been created, and cannot be looked for.
@@ -309,7 +318,8 @@ impl RecordSync<'_, '_> {
     }
 
     pub(super) fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
-        Outcome::Failed { error: self.error(progress, now), ghl_id: progress.operation.ghl_id().cloned() }
+        let (ghl_id, provenance) = (progress.operation.ghl_id().cloned(), progress.operation.provenance());
+        Outcome::Failed { error: self.error(progress, now), ghl_id, provenance }
     }
 
     fn error(&self, progress: &Progress, now: EpochMs) -> LastError {

@@ -4,8 +4,8 @@ mod page;
 mod structure;
 
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, NotCarried, RemoteContact,
-    RemoteDeal,
+    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, NotCarried, Provenance,
+    RemoteContact, RemoteDeal,
 };
 use serde_json::{Value, json};
 
@@ -34,15 +34,17 @@ pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread
         Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
     };
     match call {
-        // Only v2 tells, and v1's creation may be an update.
         Call::UpsertContact(_) => {
-            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, made: body["new"] == true })
+            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, provenance: of_upsert(&body) })
         }
         Call::CreateContact(_) => {
-            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, made: api == Api::V2 })
+            // v1's creation may be an update.
+            let provenance = if api == Api::V2 { Provenance::Created } else { Provenance::Unknown };
+            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, provenance })
         }
         Call::UpdateContact { id, .. } => {
-            Ok(Answer::ContactWritten { id: updated(api, &body, "contact", id)?, made: false })
+            let id = updated(api, &body, "contact", id)?;
+            Ok(Answer::ContactWritten { id, provenance: Provenance::Unknown })
         }
         Call::AddTags { .. } => tags_added(api, &body),
         Call::GetContact(_) => contact(&body),
@@ -76,6 +78,15 @@ pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread
         Call::ListUsers => structure::all(&body, "users", structure::user).map(Answer::Users),
         Call::ListPipelines => structure::all(&body, "pipelines", structure::pipeline).map(Answer::Pipelines),
         Call::CreatePipeline(_) => structure::one(&body, "pipeline", structure::pipeline).map(Answer::Pipeline),
+    }
+}
+
+/// Whether an upsert created the contact; only v2 tells.
+fn of_upsert(body: &Value) -> Provenance {
+    match body["new"].as_bool() {
+        Some(true) => Provenance::Created,
+        Some(false) => Provenance::Found,
+        None => Provenance::Unknown,
     }
 }
 
@@ -274,11 +285,12 @@ mod tests {
         let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
             unreachable!()
         };
-        let contact = |text| Ok(Answer::ContactWritten { id: id(text), made: false });
-        let new_contact = |text| Ok(Answer::ContactWritten { id: id(text), made: true });
+        let written = |text, provenance| Ok(Answer::ContactWritten { id: id(text), provenance });
+        let contact = |text| written(text, Provenance::Unknown);
+        let new_contact = |text| written(text, Provenance::Created);
         let opportunity = |text| Ok(Answer::OpportunityWritten { id: id(text) });
         let v2 = [
-            (upsert, r#"{"new":false,"contact":{"id":"c9"},"traceId":"t"}"#, contact("c9")),
+            (upsert, r#"{"new":false,"contact":{"id":"c9"},"traceId":"t"}"#, written("c9", Provenance::Found)),
             (upsert, r#"{"new":true,"contact":{"id":"c9"},"traceId":"t"}"#, new_contact("c9")),
             (upsert, r#"{"contact":{"id":"c9"}}"#, contact("c9")),
             (create, r#"{"contact":{"id":"c9"}}"#, new_contact("c9")),

@@ -187,6 +187,10 @@ pub struct Created {
     /// Of a pipeline: the target's ids of its stages, by the source's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub stages: BTreeMap<GhlId, GhlId>,
+    /// It was found under that name after a creation that was not answered: nobody can tell whether that made it, so a
+    /// rollback keeps it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub found: bool,
     /// Why it could not be made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refused: Option<String>,

@@ -134,8 +134,10 @@ pub struct RolledBack {
     pub opportunities: u64,
     /// Fields, values, tags and pipelines.
     pub structure: u64,
-    /// Records that were in the target before, and stay as they are now.
+    /// What was in the target before, or what GHL said it had when it was asked to create it. It stays as it is now.
     pub kept: u64,
+    /// What may have been created by a call whose answer was lost. Nobody can prove it, so it stays.
+    pub unproven: u64,
     /// What GHL did not let us delete.
     pub failed: u64,
 }

@@ -79,7 +79,7 @@ fn of_transfer(transfer: &Transfer, total: Option<u64>, doing: &'static str) -> 
 
 fn of_rollback(migration: &Migration) -> (u64, u64, &'static str) {
     let done = migration.reverted.done;
-    let current = done.contacts + done.opportunities + done.structure + done.kept + done.failed;
+    let current = done.contacts + done.opportunities + done.structure + done.kept + done.unproven + done.failed;
     let records = migration.contacts.accepted_so_far() + migration.opportunities.accepted_so_far();
     (current, (records + u64::from(migration.journal)).max(current), "deleting what was created")
 }

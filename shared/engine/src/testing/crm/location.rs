@@ -7,7 +7,8 @@ use super::structure::Structure;
 use super::{missing, refused};
 use crate::domain::{
     Answer, Call, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, GhlId, LocationId,
-    Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RemoteOpportunity,
+    Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact, RemoteDeal,
+    RemoteOpportunity,
 };
 
 /// What a location holds.
@@ -59,22 +60,22 @@ impl Location {
         match call {
             Call::UpsertContact(contact) => {
                 let found = self.find(contact.email.as_deref(), contact.phone.as_deref());
-                let made = found.is_none();
+                let provenance = if found.is_some() { Provenance::Found } else { Provenance::Created };
                 let id = found.unwrap_or_else(|| moment.new_id.clone());
                 self.write(id.clone(), contact, now);
                 self.replace_tags(&id, contact, &moment);
-                Ok(Answer::ContactWritten { id, made })
+                Ok(Answer::ContactWritten { id, provenance })
             }
             Call::CreateContact(contact) => {
                 let id = moment.new_id.clone();
                 self.write(id.clone(), contact, now);
                 self.replace_tags(&id, contact, &moment);
-                Ok(Answer::ContactWritten { id, made: true })
+                Ok(Answer::ContactWritten { id, provenance: Provenance::Created })
             }
             Call::UpdateContact { id, contact } => {
                 self.contacts.get(id).ok_or_else(missing)?;
                 self.write(id.clone(), contact, now);
-                Ok(Answer::ContactWritten { id: id.clone(), made: false })
+                Ok(Answer::ContactWritten { id: id.clone(), provenance: Provenance::Unknown })
             }
             Call::DeleteContact(id) => {
                 self.contacts.remove(id);

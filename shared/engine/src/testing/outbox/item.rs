@@ -2,7 +2,8 @@
 
 use super::Key;
 use crate::domain::{
-    ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, PutRecord, Record, RecordKey, Resolution,
+    ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord, Record, RecordKey,
+    Resolution,
 };
 
 /// A record as it is stored.
@@ -28,7 +29,7 @@ pub(super) struct Item {
     pub(super) failed_at: Option<EpochMs>,
     pub(super) dry_run: Option<String>,
     pub(super) is_new: bool,
-    pub(super) made: bool,
+    pub(super) provenance: Provenance,
     pub(super) damage: Option<String>,
 }
 
@@ -56,7 +57,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         overruled: item.overruled,
         superseded_at: item.superseded_at,
         is_new: item.is_new,
-        made: item.made,
+        provenance: item.provenance,
     }
 }
 
@@ -80,7 +81,7 @@ impl Item {
             overruled: None,
             superseded_at: None,
             is_new: put.is_new,
-            made: false,
+            provenance: Provenance::Unknown,
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -106,6 +107,9 @@ impl Item {
         self.damage = None;
         self.overruled = None;
         self.superseded_at = None;
+        if put.ghl_id.is_some() {
+            self.provenance = Provenance::Unknown;
+        }
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 
@@ -113,9 +117,8 @@ impl Item {
     /// the record is due (or when it was written already). Returns whether it counted.
     pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
         match outcome {
-            Outcome::Accepted { ghl_id, hash, made } => {
-                self.ghl_id = Some(ghl_id.clone());
-                self.made |= made;
+            Outcome::Accepted { ghl_id, hash, provenance } => {
+                self.learn_id(sent, Some(ghl_id), *provenance);
                 self.accepted = Some((sent.version, *hash));
                 self.accepted_at = Some(now);
                 self.leave_due_index();
@@ -127,25 +130,25 @@ impl Item {
                 self.dry_run = None;
                 self.superseded_at = None;
             }
-            Outcome::Failed { error, ghl_id } if self.in_due_index || self.failed_at == Some(now) => {
+            Outcome::Failed { error, ghl_id, provenance } if self.in_due_index || self.failed_at == Some(now) => {
                 self.fail(error, now);
                 self.earlier_errors = sent.errors();
-                self.learn_id(ghl_id.as_ref());
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
             }
-            Outcome::Retry { due_at, error, not_before, ghl_id } if self.in_due_index => {
+            Outcome::Retry { due_at, error, not_before, ghl_id, provenance } if self.in_due_index => {
                 self.due_at = Some(*due_at);
                 self.attempts = sent.attempts.saturating_add(1);
                 self.last_error = Some(error.clone());
                 self.earlier_errors = sent.errors();
                 self.not_before = *not_before;
                 self.waits_for = None;
-                self.learn_id(ghl_id.as_ref());
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
             }
-            Outcome::Wait { due_at, waits_for, not_before, ghl_id } if self.in_due_index => {
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } if self.in_due_index => {
                 self.due_at = Some(*due_at);
                 self.waits_for.clone_from(waits_for);
                 self.not_before = not_before.or(self.not_before);
-                self.learn_id(ghl_id.as_ref());
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
                 self.keep_errors(sent);
             }
             Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
@@ -196,17 +199,17 @@ impl Item {
     /// Writes down what GHL told of an older version: it is true of the record all the same.
     pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
         match outcome {
-            Outcome::Accepted { ghl_id, hash, made } => {
+            Outcome::Accepted { ghl_id, hash, provenance } => {
                 if self.accepted.is_none_or(|(version, _)| version < sent.version) {
-                    self.ghl_id = Some(ghl_id.clone());
-                    self.made |= made;
+                    self.learn_id(sent, Some(ghl_id), *provenance);
                     self.accepted = Some((sent.version, *hash));
                     self.accepted_at = Some(now);
                 }
             }
-            Outcome::Failed { ghl_id, .. } => self.learn_id(ghl_id.as_ref()),
-            Outcome::Retry { not_before, ghl_id, .. } | Outcome::Wait { not_before, ghl_id, .. } => {
-                self.learn_id(ghl_id.as_ref());
+            Outcome::Failed { ghl_id, provenance, .. } => self.learn_id(sent, ghl_id.as_ref(), *provenance),
+            Outcome::Retry { not_before, ghl_id, provenance, .. }
+            | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
                 if not_before.is_some() {
                     self.not_before = *not_before;
                     self.due_at = *not_before;
@@ -216,8 +219,9 @@ impl Item {
         }
     }
 
-    fn learn_id(&mut self, ghl_id: Option<&GhlId>) {
+    fn learn_id(&mut self, sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance) {
         if let Some(id) = ghl_id {
+            self.provenance = sent.provenance_of(id, provenance);
             self.ghl_id = Some(id.clone());
         }
     }

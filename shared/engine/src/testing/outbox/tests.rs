@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{Contact, Payload, RecordId};
+use crate::domain::{Contact, Payload, Provenance, RecordId};
 use crate::testing::block_on_paused;
 
 const NOW: EpochMs = EpochMs(10);
@@ -26,7 +26,7 @@ fn id(text: &str) -> Option<GhlId> {
 }
 
 fn accepted(put: &PutRecord) -> Outcome {
-    Outcome::Accepted { ghl_id: id("G1").unwrap(), hash: put.payload.hash(), made: true }
+    Outcome::Accepted { ghl_id: id("G1").unwrap(), hash: put.payload.hash(), provenance: Provenance::Created }
 }
 
 fn error() -> LastError {
@@ -34,15 +34,15 @@ fn error() -> LastError {
 }
 
 fn failed() -> Outcome {
-    Outcome::Failed { error: error(), ghl_id: id("G1") }
+    Outcome::Failed { error: error(), ghl_id: id("G1"), provenance: Provenance::Unknown }
 }
 
 fn retry(not_before: Option<EpochMs>) -> Outcome {
-    Outcome::Retry { due_at: LATER, error: error(), not_before, ghl_id: id("G1") }
+    Outcome::Retry { due_at: LATER, error: error(), not_before, ghl_id: id("G1"), provenance: Provenance::Unknown }
 }
 
 fn wait() -> Outcome {
-    Outcome::Wait { due_at: LATER, waits_for: None, not_before: None, ghl_id: None }
+    Outcome::Wait { due_at: LATER, waits_for: None, not_before: None, ghl_id: None, provenance: Provenance::Unknown }
 }
 
 /// An outbox that holds Ada, and Ada as she was loaded.

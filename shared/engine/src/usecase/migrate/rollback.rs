@@ -8,8 +8,8 @@ use super::structure::is_unknown;
 use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
-    Answer, Call, Created, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload, Record, Side,
-    Transferred,
+    Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload,
+    Provenance, Record, Side, Transferred,
 };
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
@@ -92,14 +92,19 @@ impl Step<'_> {
         let records = self.records(kind, &page).await?;
         for record in records.into_values().skip(self.migration.reverted.offset as usize) {
             if let Some(id) = record.ghl_id.clone() {
-                let is_kept = before.contains(&id) || !self.is_own(&record, &id, calls).await?;
-                let is_deleted = !is_kept && delete(&deletion(&record, id), calls).await?;
+                let provenance = match before.contains(&id) {
+                    true => Provenance::Found,
+                    false => self.provenance(&record, &id, calls).await?,
+                };
+                let is_ours = provenance == Provenance::Created;
+                let is_deleted = is_ours && delete(&deletion(&record, id), calls).await?;
                 let done = &mut self.migration.reverted.done;
-                match kind {
-                    _ if is_kept => done.kept += 1,
+                match (provenance, kind) {
+                    (Provenance::Found, _) => done.kept += 1,
+                    (Provenance::Unknown, _) => done.unproven += 1,
                     _ if !is_deleted => done.failed += 1,
-                    Kind::Contact => done.contacts += 1,
-                    Kind::Opportunity => done.opportunities += 1,
+                    (_, Kind::Contact) => done.contacts += 1,
+                    (_, Kind::Opportunity) => done.opportunities += 1,
                 }
             }
             // Should the time be up at the next one, this is written with the step's end.
@@ -111,20 +116,28 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether this migration made it. GHL has said so, unless that answer got lost: then a contact is its own that GHL
-    /// has not had for longer than the outbox. An opportunity of which nobody knows stays; it goes with its contact.
-    async fn is_own(&self, record: &Record, id: &GhlId, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
-        if record.made || record.key.kind == Kind::Opportunity {
-            return Ok(record.made);
-        }
+    /// Who created it. GHL has said so, unless its API (v1) does not tell: then a contact is ours that was put once and
+    /// that GHL created during the very call that it accepted. Of anything else nobody knows.
+    async fn provenance(
+        &self,
+        record: &Record,
+        id: &GhlId,
+        calls: &DirectCalls<'_>,
+    ) -> Result<Provenance, Interrupted> {
+        let once_at = record.accepted_at.filter(|_| record.version == 1);
+        let accepted_at = match (record.provenance, once_at) {
+            (Provenance::Unknown, Some(at)) if record.key.kind == Kind::Contact => at,
+            (known, _) => return Ok(known),
+        };
         let answer = calls.call(&Call::GetContact(id.clone())).await;
         let created_at = match answer.map_err(|error| Interrupted::Call { side: Side::Target, error })? {
             Answer::Contact(Some(contact)) => contact.created_at,
             // It is gone already.
-            _ => return Ok(true),
+            _ => return Ok(Provenance::Created),
         };
-        let skew = self.engine.config().clock_skew;
-        Ok(created_at.zip(record.put_at).is_some_and(|(created_at, put_at)| created_at + skew >= put_at))
+        let (skew, longest) = (self.engine.config().clock_skew, self.engine.config().request_timeout);
+        let is_of_call = |at: EpochMs| at + longest + skew >= accepted_at && at <= accepted_at + skew;
+        Ok(if created_at.is_some_and(is_of_call) { Provenance::Created } else { Provenance::Unknown })
     }
 
     /// The last that was made goes first.
@@ -141,6 +154,7 @@ impl Step<'_> {
                 continue;
             };
             match deletion_of(&journal[number], id) {
+                _ if journal[number].found => self.migration.reverted.done.unproven += 1,
                 Some(call) if delete(&call, calls).await? => self.migration.reverted.done.structure += 1,
                 // GHL has no call for a pipeline.
                 _ => self.migration.reverted.done.failed += 1,

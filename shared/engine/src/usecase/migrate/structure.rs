@@ -117,6 +117,7 @@ impl Step<'_> {
             intended_at: self.now(),
             id: None,
             stages: std::collections::BTreeMap::new(),
+            found: false,
             refused: None,
             deleted: false,
         });
@@ -170,6 +171,7 @@ impl Step<'_> {
                 let found = found.filter(|id| !was_there(part, id, &before) && !is_ours(id, journal));
                 if found.is_some() {
                     journal[number].id = found;
+                    journal[number].found = true;
                     self.write_down(number, journal).await?;
                 }
             }

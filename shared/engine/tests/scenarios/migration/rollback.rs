@@ -59,20 +59,88 @@ fn what_somebody_else_made_after_the_target_was_looked_at_stays() {
 }
 
 #[test]
-fn what_was_made_by_calls_without_an_answer_is_deleted_too() {
+fn what_ghl_said_was_there_when_it_was_asked_to_create_it_stays() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let ghl = &scene.world.ghl;
+        let is_person3 = |contact: &Contact| contact.email.as_deref() == Some("Person3@Example.test");
+        ghl.on_call(move |seen| {
+            let upserts = matches!(seen.call, Call::UpsertContact(contact) if is_person3(contact));
+            upserts.then(|| Fault::status(500))
+        });
+        let id = scene.migrator.start(scene.request(), None).await.unwrap().id;
+        let mut steps = 0;
+        while scene.migrator.status(&id).await.unwrap().unwrap().migration.contacts.open.is_empty() {
+            match scene.queue.receive() {
+                Some(message) => {
+                    steps += 1;
+                    scene.migrator.step(&message, &scene.invocation(steps)).await.unwrap();
+                }
+                None => scene.world.run_for(SECOND).await,
+            }
+        }
+        scene.world.run_for(MINUTE).await;
+        let meanwhile = Contact { email: Some("Person3@Example.test".into()), ..Contact::default() };
+        let theirs = ghl.add_contact(&target(), meanwhile, &[]).unwrap();
+        scene.world.run_for(MINUTE).await;
+        ghl.heal();
+        scene.drive(&id, 24 * HOUR).await;
+        scene.migrator.rollback(&id, None).await.unwrap();
+        let (_, report) = scene.drive(&id, 24 * HOUR).await;
+        let done = report.rolled_back.unwrap();
+        assert_eq!((done.contacts, done.kept, done.unproven), (11, 1, 0));
+        assert_eq!(ghl.contact(&target(), "Person3@Example.test").map(|(id, ..)| id), Some(theirs));
+        assert_eq!(ghl.contact_count(), 12 + 1, "those of the source, and theirs");
+    });
+}
+
+#[test]
+fn what_nobody_can_prove_to_be_ours_stays_and_is_counted() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
         scene.world.ghl.on_call(|seen| {
-            let creates = matches!(seen.call, Call::UpsertContact(_) | Call::CreateContact(_));
+            let creates = matches!(
+                seen.call,
+                Call::UpsertContact(_)
+                    | Call::CreateOpportunity { .. }
+                    | Call::CreateTag(_)
+                    | Call::CreateCustomField(_)
+            );
             (creates && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
         });
         let (migration, _) = scene.migrate().await;
         scene.assert_complete(&migration.id, Size::SMALL).await;
         scene.migrator.rollback(&migration.id, None).await.unwrap();
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
-        assert_eq!(report.rolled_back.unwrap().contacts, 12);
-        assert_eq!(scene.world.ghl.contact_count(), 12, "those of the source");
+        let done = report.rolled_back.unwrap();
+        // GHL answered the second try of each contact with `new: false`: ours, or somebody else's.
+        assert_eq!((done.contacts, done.kept), (0, 12));
+        // Five opportunities, six fields, three tags. The custom value was made with an answer.
+        assert_eq!((done.unproven, done.structure, done.failed), (5 + 6 + 3, 1, 0), "{done:?}");
+        assert_eq!(scene.world.ghl.contact_count(), 24);
+    });
+}
+
+#[test]
+fn a_contact_that_was_created_but_not_finished_by_its_first_batch_is_deleted() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        // The target is not empty, so that tags are added by a call of their own.
+        let before = Contact { email: Some("Person3@Example.test".into()), ..Contact::default() };
+        scene.world.ghl.add_contact(&target(), before, &[]).unwrap();
+        scene.world.run_for(20 * SECOND).await;
+        scene.world.ghl.on_call(|seen| {
+            let tags = matches!(seen.call, Call::AddTags { .. });
+            (tags && seen.tries < 12).then(|| Fault::status(500))
+        });
+        let (migration, _) = scene.migrate().await;
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        let done = report.rolled_back.unwrap();
+        assert_eq!((done.contacts, done.kept, done.unproven), (11, 1, 0));
     });
 }
 
