@@ -33,6 +33,26 @@ impl Answer {
         }
     }
 
+    /// The same, of a location that is not the caller's.
+    pub(crate) fn of_another_location(mut self) -> Answer {
+        const OTHER: &str = "loc_of_somebody_else";
+        if let Body::Json(body) = &mut self.body {
+            if body["location"]["id"].is_string() {
+                body["location"]["id"] = json!(OTHER);
+            }
+            for value in body.as_object_mut().into_iter().flat_map(|object| object.values_mut()) {
+                let records = match value {
+                    Value::Array(records) => records.iter_mut().collect(),
+                    record => vec![record],
+                };
+                for record in records.into_iter().filter(|record| record["locationId"].is_string()) {
+                    record["locationId"] = json!(OTHER);
+                }
+            }
+        }
+        self
+    }
+
     /// The body as text.
     pub(crate) fn text(&self) -> String {
         match &self.body {

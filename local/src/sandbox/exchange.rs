@@ -61,13 +61,21 @@ async fn perform(world: &World, work: impl FnOnce() -> Answer) -> Result<Answer,
         Some(Fault::Unavailable) => return Ok(Answer::gateway_page(StatusCode::SERVICE_UNAVAILABLE)),
         Some(Fault::BadGateway(Progress::BeforeWrite)) => return Ok(Answer::gateway_page(StatusCode::BAD_GATEWAY)),
         Some(Fault::Reset(Progress::BeforeWrite)) => return Err(NoAnswer),
-        Some(Fault::BadGateway(Progress::AfterWrite) | Fault::Reset(Progress::AfterWrite) | Fault::Late(_)) | None => {}
+        Some(Fault::Page(status)) => return Ok(Answer::gateway_page(status)),
+        Some(
+            Fault::BadGateway(Progress::AfterWrite)
+            | Fault::Reset(Progress::AfterWrite)
+            | Fault::Late(_)
+            | Fault::OtherLocation,
+        )
+        | None => {}
     }
     let answer = work();
     tokio::time::sleep(plan.latency / 2).await;
     match plan.fault {
         Some(Fault::BadGateway(_)) => Ok(Answer::gateway_page(StatusCode::BAD_GATEWAY)),
         Some(Fault::Reset(_)) => Err(NoAnswer),
+        Some(Fault::OtherLocation) => Ok(answer.of_another_location()),
         Some(Fault::Late(delay)) => {
             tokio::time::sleep(delay).await;
             Ok(answer)

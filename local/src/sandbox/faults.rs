@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub struct FaultChange {
     pub outage: Option<bool>,
     /// The shortest and the longest time to an answer.
     pub latency_ms: Option<(u64, u64)>,
+    /// Something on the way answers everything with a page of this status, until 0 ends it.
+    pub page: Option<u16>,
+    /// `true`: successes show another location, as those of somebody else's key would, until `false`.
+    pub other_location: Option<bool>,
 }
 
 /// What becomes of one request.
@@ -44,6 +49,10 @@ pub(crate) enum Fault {
     Reset(Progress),
     /// The answer comes, but this much later.
     Late(Duration),
+    /// Not GHL answers, but something on the way, with a page.
+    Page(StatusCode),
+    /// All is done, and the answer shows another location.
+    OtherLocation,
 }
 
 /// How far a request got that has no proper answer.
@@ -63,6 +72,8 @@ pub(crate) struct Faults {
     scheduled: Option<(Duration, Duration)>,
     first_call: Option<Duration>,
     is_out: bool,
+    page: Option<StatusCode>,
+    other_location: bool,
 }
 
 impl Faults {
@@ -75,6 +86,8 @@ impl Faults {
             scheduled: options.outage,
             first_call: None,
             is_out: false,
+            page: None,
+            other_location: false,
         }
     }
 
@@ -85,7 +98,11 @@ impl Faults {
         let scheduled = self.scheduled.is_some_and(|(after, length)| {
             (first_call + after..first_call.saturating_add(after).saturating_add(length)).contains(&now)
         });
-        let fault = if scheduled || self.is_out {
+        let fault = if let Some(status) = self.page {
+            Some(Fault::Page(status))
+        } else if self.other_location {
+            Some(Fault::OtherLocation)
+        } else if scheduled || self.is_out {
             Some(if self.rng.bool() { Fault::Unavailable } else { Fault::Reset(Progress::BeforeWrite) })
         } else if self.rng.f64() < self.error_rate {
             Some(self.fault())
@@ -111,6 +128,12 @@ impl Faults {
         if let Some(is_out) = change.outage {
             self.is_out = is_out;
             self.scheduled = None;
+        }
+        if let Some(status) = change.page {
+            self.page = StatusCode::from_u16(status).ok();
+        }
+        if let Some(other) = change.other_location {
+            self.other_location = other;
         }
         if let Some((shortest, longest)) = change.latency_ms {
             self.latency = Duration::from_millis(shortest)..=Duration::from_millis(longest);

@@ -113,7 +113,7 @@ impl GhlClient {
             .map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
         let host = self.host(account.api);
         let answer = self.transport.exchange(host, Some(&account.token), &request, deadline).await?;
-        let mut reply = read(&account, call, answer);
+        let mut reply = read(&account, location, call, answer);
         if let Err(failure) = &mut reply.answer
             && error::may_be_stale(failure)
             && timeout_at(deadline, self.accounts.refused(location, &account.token)).await == Ok(true)
@@ -203,9 +203,9 @@ fn not_sent(cause: Option<Cause>, message: &str) -> Failure {
     Failure { status: None, sent: false, cause, message: message.to_owned() }
 }
 
-fn read(account: &Account, call: &Call, http: HttpAnswer) -> Reply {
+fn read(account: &Account, location: &LocationId, call: &Call, http: HttpAnswer) -> Reply {
     let quota = headers::quota(&http.headers);
-    let answer = verdict(account, call, http.status, http.body);
+    let answer = verdict(account, location, call, http.status, http.body);
     let status = match &answer {
         Ok(_) => Some(http.status.as_u16()),
         Err(failure) => failure.status,
@@ -213,14 +213,22 @@ fn read(account: &Account, call: &Call, http: HttpAnswer) -> Reply {
     Reply { answer, status, quota }
 }
 
-fn verdict(account: &Account, call: &Call, status: StatusCode, body: Body) -> Result<Answer, Failure> {
+fn verdict(
+    account: &Account,
+    location: &LocationId,
+    call: &Call,
+    status: StatusCode,
+    body: Body,
+) -> Result<Answer, Failure> {
     let failed = |cause, message| Failure { status: Some(status.as_u16()), sent: true, cause, message };
     match body {
-        Body::Read(body) if status.is_success() => answer::read(account.api, call, &body).map_err(|misread| {
-            let said = error::message_in_success(&clean(&account.token, &body));
-            let said = said.map(|words| format!(": {words}")).unwrap_or_default();
-            failed(Some(misread.cause), one_line(&format!("{}{said}", misread.problem)))
-        }),
+        Body::Read(body) if status.is_success() => {
+            answer::read(account.api, location, call, &body).map_err(|misread| {
+                let said = error::message_in_success(&clean(&account.token, &body));
+                let said = said.map(|words| format!(": {words}")).unwrap_or_default();
+                failed(Some(misread.cause), one_line(&format!("{}{said}", misread.problem)))
+            })
+        }
         Body::Read(body) => {
             let failure = error::failure(call, status.as_u16(), &clean(&account.token, &body));
             // What is gone need not be deleted.

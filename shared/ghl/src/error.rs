@@ -13,7 +13,7 @@ use crate::text::one_line;
 pub(crate) fn failure(call: &Call, status: u16, body: &str) -> Failure {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let message = message(body, &json);
-    Failure { status: Some(status), sent: true, cause: cause(call, status, &json, &message), message }
+    Failure { status: Some(status), sent: true, cause: cause(call, status, body, &json, &message), message }
 }
 
 /// The message in the body of what should have been a success, if there is one. Nothing else of such a body is shown:
@@ -80,10 +80,13 @@ fn without_tags(page: &str) -> String {
 }
 
 /// What the body says beyond the status, in the words that GHL was seen to use.
-fn cause(call: &Call, status: u16, json: &Value, message: &str) -> Option<Cause> {
+fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> Option<Cause> {
     let message = message.to_ascii_lowercase();
     // A timeout at GHL's own gateway comes as 401, and is no fault of the token.
     if message.contains("command timed out") {
+        return Some(Cause::Gateway);
+    }
+    if is_in_between(status, body) {
         return Some(Cause::Gateway);
     }
     match status {
@@ -91,13 +94,24 @@ fn cause(call: &Call, status: u16, json: &Value, message: &str) -> Option<Cause>
         401 if is_of_structure(call) && forbids(&message) => Some(Cause::Forbidden),
         401 => Some(Cause::Credentials),
         403 if message.contains("token does not have access to this location") => Some(Cause::Credentials),
-        // GHL refuses in JSON. A page comes from the host in front of it (Cloudflare's "Error 1010"), which blocks for a
-        // while and whatever is sent.
-        403 if !json.is_object() => Some(Cause::Gateway),
-        // A path that GHL does not know is also a 404: `Cannot PUT /…`, HTML, or nothing at all. To take that for a
-        // deleted record would create it anew.
-        404 if addressed(call).is_some() && json.is_object() && !message.starts_with("cannot ") => Some(Cause::Missing),
+        // A path that GHL does not know is also a 404: `Cannot PUT /…`. To take that for a deleted record would create
+        // it anew.
+        404 if addressed(call).is_some() && !message.starts_with("cannot ") => Some(Cause::Missing),
         _ => None,
+    }
+}
+
+/// Whether the answer is not GHL's but that of something on the way: a gateway, a proxy that wants a sign-in, a filter.
+///
+/// GHL never redirects, and refuses in JSON objects (of which a very long one is cut here, so that its first character
+/// must do). A page or nothing at all is therefore no verdict on what was sent (Cloudflare's "Error 1010" comes with 403; GHL's own balancer was seen to answer an unknown path with an
+/// empty 404). Statuses that are clear without a body are left to the status: 401 (the token), 429, and 5xx.
+fn is_in_between(status: u16, body: &str) -> bool {
+    match status {
+        300..=399 | 407 => true,
+        401 | 408 | 429 => false,
+        400..=499 => !body.trim_start().starts_with('{'),
+        _ => false,
     }
 }
 
@@ -259,8 +273,25 @@ mod tests {
             (update_opportunity(), 404, no_opportunity.to_owned(), Some(Cause::Missing)),
             (create_opportunity(), 404, no_opportunity.to_owned(), None),
             (update(), 404, no_path.to_owned(), None),
-            (update(), 404, String::new(), None),
-            (update(), 404, "<html>404</html>".to_owned(), None),
+            (update(), 404, String::new(), Some(Cause::Gateway)),
+            (update(), 404, "<html>404</html>".to_owned(), Some(Cause::Gateway)),
+            (update(), 404, "null".to_owned(), Some(Cause::Gateway)),
+            (Call::DeleteContact(id("c1")), 404, "<html>404</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 302, String::new(), Some(Cause::Gateway)),
+            (upsert(), 307, message("moved"), Some(Cause::Gateway)),
+            (upsert(), 407, message("Proxy Authentication Required"), Some(Cause::Gateway)),
+            (upsert(), 405, "<html>Not Allowed</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 410, "<html>Gone</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 413, "<html>413 Request Entity Too Large</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 422, "Blocked by policy".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 451, "<html>Unavailable For Legal Reasons</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 400, "<html>400 Bad Request</html>".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 400, String::new(), Some(Cause::Gateway)),
+            (upsert(), 400, "[]".to_owned(), Some(Cause::Gateway)),
+            (upsert(), 400, r#"{"message":"cut off he"#.to_owned(), None),
+            (upsert(), 413, message("request entity too large"), None),
+            (upsert(), 429, "<html>slow down</html>".to_owned(), None),
+            (upsert(), 401, "<html>sign in</html>".to_owned(), Some(Cause::Credentials)),
             (update(), 401, message("Invalid token: access token is invalid"), Some(Cause::Credentials)),
             (update(), 401, message("The token is not authorized for this scope."), Some(Cause::Credentials)),
             (update(), 401, message("version header was not found."), Some(Cause::Credentials)),

@@ -37,23 +37,38 @@ pub(crate) fn common(contact: &Contact) -> Object {
         custom_fields: _,
     } = contact;
     let mut body = Object::new();
-    put(&mut body, "firstName", first_name);
-    put(&mut body, "lastName", last_name);
-    put(&mut body, "name", name);
-    put(&mut body, "email", email);
-    put(&mut body, "phone", phone);
-    put(&mut body, "address1", address1);
-    put(&mut body, "city", city);
-    put(&mut body, "state", state);
+    clearable(&mut body, "firstName", first_name);
+    clearable(&mut body, "lastName", last_name);
+    clearable(&mut body, "name", name);
+    clearable(&mut body, "email", email);
+    clearable(&mut body, "phone", phone);
+    clearable(&mut body, "address1", address1);
+    clearable(&mut body, "city", city);
+    clearable(&mut body, "state", state);
+    // Not nullable: an empty text clears it.
     put(&mut body, "postalCode", postal_code);
-    put(&mut body, "website", website);
-    put(&mut body, "timezone", timezone);
-    put(&mut body, "source", source);
+    clearable(&mut body, "website", website);
+    clearable(&mut body, "timezone", timezone);
+    clearable(&mut body, "source", source);
     put(&mut body, "country", country);
-    put(&mut body, "assignedTo", assigned_to);
-    put(&mut body, "dateOfBirth", date_of_birth);
+    clearable(&mut body, "assignedTo", assigned_to);
+    clearable(&mut body, "dateOfBirth", date_of_birth);
     put(&mut body, "dnd", dnd);
     body
+}
+
+/// Sets `name` to `text`; to null if it is empty, which is how a field is cleared.
+pub(crate) fn clearable(body: &mut Object, name: &str, text: &Option<String>) {
+    if let Some(text) = text {
+        let value = if text.is_empty() { Value::Null } else { text.as_str().into() };
+        body.insert(name.to_owned(), value);
+    }
+}
+
+/// The value of a custom field as it is written: an empty text clears it. (GHL ignores that for some types of fields, with
+/// a success; its answer shows the old value then.)
+pub(crate) fn custom_value(field: &CustomField) -> Value {
+    if field.value.is_null() { "".into() } else { field.value.clone() }
 }
 
 /// The definition of a custom field, without whose it is. Options are written under another name than they are read:

@@ -101,6 +101,10 @@ pub(crate) mod samples {
         GhlId::new(text).unwrap()
     }
 
+    pub(crate) fn location() -> LocationId {
+        LocationId::new("loc1").unwrap()
+    }
+
     pub(crate) fn marker() -> Marker {
         Marker::of(&LocationId::new("loc").unwrap(), &"contact#1".parse().unwrap())
     }

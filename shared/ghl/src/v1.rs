@@ -72,12 +72,12 @@ fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
         return Err(Unsupported("API v1 has no field `dndSettings`"));
     }
     let mut body = fields::common(contact);
-    put(&mut body, "companyName", &contact.company_name);
+    fields::clearable(&mut body, "companyName", &contact.company_name);
     if !contact.custom_fields.is_empty() {
         // By id as documented; that a key does as well is unverified.
         let by_name = |field: &CustomField| {
             let (_, name) = fields::name_of(field);
-            (name.to_owned(), field.value.clone())
+            (name.to_owned(), fields::custom_value(field))
         };
         body.insert("customField".to_owned(), Value::Object(contact.custom_fields.iter().map(by_name).collect()));
     }

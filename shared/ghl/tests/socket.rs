@@ -198,7 +198,32 @@ async fn a_redirect_is_an_answer_and_not_a_second_request() {
     let failure = failure(call(&client_at(&server.url, Api::V2), &upsert()).await);
 
     assert_eq!((failure.status, failure.sent), (Some(302), true));
+    assert_eq!(failure.cause, Some(Cause::Gateway));
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_of_something_on_the_way_is_no_verdict_on_the_record() {
+    let page = "<html><head><title>Sign in to the network</title></head></html>";
+    for status in ["301 Moved", "400 Bad Request", "404 Not Found", "405 No", "410 Gone", "413 Large", "451 Legal"] {
+        for body in [page, ""] {
+            let server = Server::start(vec![vec![answer(status, "content-type: text/html\r\n", body)]]).await;
+            let failure = failure(call(&client_at(&server.url, Api::V2), &upsert()).await);
+            assert_eq!((failure.cause, failure.sent), (Some(Cause::Gateway), true), "{status} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_for_another_location_is_no_success() {
+    let theirs = r#"{"new":true,"contact":{"id":"c1","locationId":"loc2"}}"#;
+    let ours = theirs.replace("loc2", "loc1");
+    let server = Server::start(vec![vec![answer("200 OK", "", theirs), answer("200 OK", "", &ours)]]).await;
+    let client = client_at(&server.url, Api::V2);
+    let failure = failure(call(&client, &upsert()).await);
+    assert_eq!((failure.status, failure.cause), (Some(200), Some(Cause::OtherLocation)));
+    assert!(failure.message.contains("location loc2"), "{}", failure.message);
+    assert!(call(&client, &upsert()).await.answer.is_ok());
 }
 
 #[tokio::test]

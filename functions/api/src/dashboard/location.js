@@ -37,7 +37,7 @@ function actions(location, busy) {
   const breaker = location.breaker?.state ?? "closed";
   return h("p", { class: "actions" },
     pausedBy === "operator" ? null : button("pause", "Pause…", busy),
-    pausedBy === "operator" || pausedBy === "credentials" ? button("resume", "Resume", busy) : null,
+    ["operator", "credentials", "other_location"].includes(pausedBy) ? button("resume", "Resume", busy) : null,
     breaker === "closed" ? null : button("reset-breaker", "Reset breaker…", busy));
 }
 

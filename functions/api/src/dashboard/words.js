@@ -9,6 +9,7 @@ const WAIT_REASONS = {
   pace: "pace of the quota",
   throttled: "GHL answered 429",
   credentials: "token refused",
+  other_location: "GHL answered for another location",
   operator: "paused by an operator",
   pause: "pause",
   breaker: "breaker open",
@@ -146,6 +147,10 @@ function paused(pause, now) {
     case "credentials": {
       const next = end ? `, next try ${end}` : "";
       return { label: "token refused", text: `Stands still: GHL refuses the token${next}.`, trouble: 3, tone: "bad" };
+    }
+    case "other_location": {
+      const text = `Stands still: GHL answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
+      return { label: "wrong account", text, trouble: 3, tone: "bad" };
     }
     case "throttled":
       return { label: "throttled", text: `Waits: GHL answered 429, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };

@@ -39,6 +39,22 @@ async fn an_outage_is_ordered_and_ended_while_running() {
 }
 
 #[tokio::test]
+async fn pages_of_something_on_the_way_and_answers_of_another_location_are_ordered_and_ended() {
+    let it = Examination::begin(options()).await;
+    let upsert = json!({"locationId": LOCATION, "email": "ann@example.com"});
+    it.sandbox.change_faults(FaultChange { page: Some(404), ..FaultChange::default() });
+    let response = it.request(Method::POST, "/contacts/upsert").json(&upsert).send().await.expect("an answer");
+    assert_eq!(response.status(), 404);
+    assert!(response.text().await.expect("a body").starts_with("<html>"));
+    it.sandbox.change_faults(FaultChange { page: Some(0), other_location: Some(true), ..FaultChange::default() });
+    let (status, answer) = it.post("/contacts/upsert", upsert.clone()).await;
+    assert_eq!(status, 200);
+    assert_ne!(answer["contact"]["locationId"], LOCATION);
+    it.sandbox.change_faults(FaultChange { other_location: Some(false), ..FaultChange::default() });
+    assert_eq!(it.post("/contacts/upsert", upsert).await.1["contact"]["locationId"], LOCATION);
+}
+
+#[tokio::test]
 async fn a_caller_who_gives_up_waiting_has_still_created_what_he_asked_for() {
     let latency = Duration::from_secs(1)..=Duration::from_secs(1);
     let it = Examination::begin(SandboxOptions { latency, ..options() }).await;

@@ -81,7 +81,7 @@ fn read_errors(json: Option<&str>) -> Vec<LastError> {
 fn payload(key: &RecordKey, json: &str) -> Result<Payload, Damage> {
     Payload::from_json(key.kind, json).map_err(|error| match error {
         // The parser's own words may quote the content.
-        PayloadError::Malformed { kind, source } => {
+        PayloadError::Malformed { kind, field: _, source } => {
             let position = source.column();
             Damage::new(
                 record::PAYLOAD,

@@ -155,12 +155,25 @@ impl Outbox for DynamoOutbox {
 }
 
 /// The record, one version on and due now, unless GHL has accepted this content as the record's last version, or has
-/// superseded it.
+/// superseded it, and the put names no other id of GHL's than the record has.
 ///
 /// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
 /// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
 fn put_update(put: &PutRecord, now: EpochMs) -> Update {
     let update = Update::new();
+    // A put that corrects GHL's id is news, whatever its content.
+    let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
+        (
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))",
+            "NOT (attribute_exists(#superseded_at) AND #payload = :payload)",
+        )
+    } else {
+        (
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk) \
+             AND #ghl_id = :ghl_id)",
+            "NOT (attribute_exists(#superseded_at) AND #payload = :payload AND #ghl_id = :ghl_id)",
+        )
+    };
     let update = if put.is_new { update.set_once(record::IS_NEW, AttributeValue::Bool(true)) } else { update };
     update
         .increment(record::VERSION)
@@ -175,8 +188,8 @@ fn put_update(put: &PutRecord, now: EpochMs) -> Update {
         // Who created what a producer names is not known.
         .remove(put.ghl_id.is_some().then_some(record::MADE))
         .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
-        .only_if("NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))")
-        .only_if("NOT (attribute_exists(#superseded_at) AND #payload = :payload)")
+        .only_if(not_accepted)
+        .only_if(not_superseded)
         .with(":hash", text(put.payload.hash().to_string()))
 }
 

@@ -43,6 +43,20 @@ async fn content_that_ghl_has_accepted_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_put_that_corrects_the_ghl_id_is_stored_whatever_its_content() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    let same = PutRecord { ghl_id: Some(ghl_id("G1")), ..put.clone() };
+    assert_eq!(tables.outbox.put(&same, EpochMs(3)).await.unwrap(), Put::Unchanged);
+    let corrected = PutRecord { ghl_id: Some(ghl_id("G2")), ..put.clone() };
+    assert_eq!(tables.outbox.put(&corrected, EpochMs(4)).await.unwrap(), Put::Stored);
+    let record = tables.record(&put.key()).await;
+    assert_eq!((record.ghl_id, record.due_at, record.version), (Some(ghl_id("G2")), Some(EpochMs(4)), 2));
+}
+
+#[tokio::test]
 async fn accepted_content_is_sent_again_while_something_newer_is_due() {
     let tables = Tables::new().await;
     let (first, second) = (contact("a", "Ada"), contact("a", "Eve"));

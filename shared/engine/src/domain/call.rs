@@ -387,8 +387,12 @@ pub enum Cause {
     Forbidden,
     /// The token was not accepted, and there is another one by now, or one can be had.
     StaleToken,
-    /// It is not GHL that answered but a gateway in front of it: it gave up waiting, or blocks us for a while.
+    /// Not GHL answered but something in front of it: a gateway that gave up waiting or blocks us for a while, a proxy
+    /// that redirects or shows a page.
     Gateway,
+    /// The answer shows a record, or the settings, of another location than the one that was asked for. The token may
+    /// belong to somebody else's account.
+    OtherLocation,
     /// The thing that was to be updated does not exist (any more).
     Missing,
     /// It exists already, under this id.

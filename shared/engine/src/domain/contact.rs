@@ -1,72 +1,80 @@
 //! What a contact record says.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+use super::clearing::{any, as_null, given, key_or_clear, or_clear};
 
 /// The fields of a contact, named as GHL's API v2 names them
 /// (`CreateContactDto` of GoHighLevel/highlevel-api-docs, `apps/contacts.json`).
 ///
-/// An absent field is left as it is in GHL.
+/// An absent field is left as it is in GHL. `null` clears it there, where GHL's API can clear it, and is refused where it
+/// cannot. A text to be cleared is kept as an empty one, which is written as `null`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Contact {
     /// Given name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
     /// Family name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
     /// Full name, where the parts are not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// E-mail address; with `phone`, what GHL recognises a contact by.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "key_or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Phone number, E.164.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "key_or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// Street and number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub address1: Option<String>,
     /// City.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
     /// State or province.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Postal code, with its leading zeros.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<String>,
     /// Web site.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub website: Option<String>,
     /// IANA time zone name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// Gender; GHL takes it on create and upsert only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub gender: Option<String>,
     /// Where the contact came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// ISO 3166 two-letter country code.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub country: Option<String>,
     /// Company; GHL takes it on create and upsert only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub company_name: Option<String>,
     /// GHL id of the user it is assigned to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
     /// Date of birth, `YYYY-MM-DD`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub date_of_birth: Option<String>,
     /// Do not disturb, on all channels.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub dnd: Option<bool>,
     /// Do not disturb by channel, as GHL has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub dnd_settings: Option<Value>,
     /// Tags to *add*. They go by a call of their own, because GHL's upsert would replace the contact's whole list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,7 +85,9 @@ pub struct Contact {
 }
 
 /// One custom field of a contact or an opportunity. Exactly one of `id` and `key` names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// GHL's own names are read as well: `field_value` and `fieldValue` for `value`, `fieldKey` and `field_key` for `key`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
@@ -87,15 +97,54 @@ pub struct CustomField {
     /// The field's key, such as `contact.shoe_size`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<String>,
-    /// Its value: a string, a number, or a list of strings, as the field's type wants it.
+    /// Its value: a string, a number, or a list of strings, as the field's type wants it. `null` clears a field that is
+    /// named by `id`.
     pub value: Value,
+}
+
+/// A custom field in any of the ways to write it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenField {
+    id: Option<String>,
+    key: Option<String>,
+    #[serde(rename = "fieldKey")]
+    camel_key: Option<String>,
+    #[serde(rename = "field_key")]
+    snake_key: Option<String>,
+    #[serde(default, deserialize_with = "any")]
+    value: Option<Value>,
+    #[serde(default, rename = "fieldValue", deserialize_with = "any")]
+    camel_value: Option<Value>,
+    #[serde(default, rename = "field_value", deserialize_with = "any")]
+    snake_value: Option<Value>,
+}
+
+impl<'de> Deserialize<'de> for CustomField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CustomField, D::Error> {
+        let WrittenField { id, key, camel_key, snake_key, value, camel_value, snake_value } =
+            WrittenField::deserialize(deserializer)?;
+        let differ = |names| D::Error::custom(format!("{names} say different things: give one of them"));
+        let key = one_of([key, camel_key, snake_key]).map_err(|()| differ("`key`, `fieldKey` and `field_key`"))?;
+        let value = one_of([value, camel_value, snake_value])
+            .map_err(|()| differ("`value`, `fieldValue` and `field_value`"))?
+            .ok_or_else(|| D::Error::missing_field("value"))?;
+        Ok(CustomField { id, key, value })
+    }
+}
+
+/// What all say that say anything.
+fn one_of<T: PartialEq>(names: [Option<T>; 3]) -> Result<Option<T>, ()> {
+    let mut given = names.into_iter().flatten();
+    let first = given.next();
+    if given.all(|other| Some(&other) == first.as_ref()) { Ok(first) } else { Err(()) }
 }
 
 impl Contact {
     /// Whether GHL can recognise this contact when it sees it again (by e-mail or phone).
     #[must_use]
     pub fn has_natural_key(&self) -> bool {
-        self.email.is_some() || self.phone.is_some()
+        [&self.email, &self.phone].into_iter().flatten().any(|key| !key.is_empty())
     }
 
     /// Whether it has a field that GHL takes on create and upsert but refuses on update

@@ -2,6 +2,7 @@
 
 mod batch;
 mod call;
+mod clearing;
 mod contact;
 mod credentials;
 mod dead_letter;

@@ -3,36 +3,45 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use super::clearing::given;
 use super::{CustomField, GhlId, RecordId};
 
 /// The fields of an opportunity, named as GHL's API v2 names them (`apps/opportunities.json`).
+///
+/// An absent field is left as it is in GHL. `null` is refused: GHL's API clears no field of an opportunity but custom
+/// ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Opportunity {
     /// Whose deal: the id of a contact *record* of the same location. The opportunity waits until that record has its
     /// GHL id. Exactly one of this and `contactId` is set.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub contact_record: Option<RecordId>,
     /// Whose deal: GHL's id of the contact.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub contact_id: Option<GhlId>,
     /// GHL's id of the pipeline.
     pub pipeline_id: GhlId,
     /// The deal's name. Within a contact and a pipeline it says which opportunity is meant.
     pub name: String,
     /// Its status; a new one is `open` unless said.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub status: Option<OpportunityStatus>,
     /// GHL's id of the stage.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub pipeline_stage_id: Option<GhlId>,
     /// Worth, in the location's currency.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>, nullable = false))]
     pub monetary_value: Option<Number>,
     /// GHL id of the user it is assigned to.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub assigned_to: Option<String>,
     /// Custom fields, by id or key.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

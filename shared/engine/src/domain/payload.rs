@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Contact, CustomField, Kind, Opportunity};
@@ -20,11 +22,13 @@ pub enum Payload {
 /// Why a payload is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
-    /// Not JSON of the right shape; the source names the field.
-    #[error("the {kind} is malformed")]
+    /// Not JSON of the right shape.
+    #[error("the {kind} is malformed at `{field}`")]
     Malformed {
         /// What it should have been.
         kind: Kind,
+        /// The path of the field, or `.`.
+        field: String,
         /// What is wrong, and where.
         source: serde_json::Error,
     },
@@ -64,10 +68,9 @@ impl Payload {
     /// # Errors
     /// [`PayloadError`] names the field.
     pub fn from_json(kind: Kind, json: &str) -> Result<Payload, PayloadError> {
-        let malformed = |source| PayloadError::Malformed { kind, source };
         let payload = match kind {
-            Kind::Contact => Payload::Contact(serde_json::from_str(json).map_err(malformed)?),
-            Kind::Opportunity => Payload::Opportunity(serde_json::from_str(json).map_err(malformed)?),
+            Kind::Contact => Payload::Contact(parse(kind, json)?),
+            Kind::Opportunity => Payload::Opportunity(parse(kind, json)?),
         };
         payload.check()?;
         Ok(payload)
@@ -91,25 +94,49 @@ impl Payload {
     }
 }
 
+fn parse<T: DeserializeOwned>(kind: Kind, json: &str) -> Result<T, PayloadError> {
+    let malformed = |field, source| PayloadError::Malformed { kind, field, source };
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| malformed(error.path().to_string(), error.into_inner()))?;
+    deserializer.end().map_err(|error| malformed(".".to_owned(), error))?;
+    Ok(parsed)
+}
+
 fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
     let Contact { first_name, last_name, name, email, phone, company_name, .. } = contact;
-    if let Some(email) = email
+    // What is empty is to be cleared.
+    let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    if let Some(email) = some(email)
         && (!email.contains('@') || email.contains(char::is_whitespace))
     {
         return Err(PayloadError::Field { field: "email", reason: "is not an e-mail address" });
     }
-    if let Some(phone) = phone
+    if let Some(phone) = some(phone)
         && !phone.contains(|c: char| c.is_ascii_digit())
     {
         return Err(PayloadError::Field { field: "phone", reason: "has no digit" });
     }
-    if [first_name, last_name, name, email, phone, company_name].into_iter().all(Option::is_none) {
+    if [first_name, last_name, name, email, phone, company_name].into_iter().all(|text| some(text).is_none()) {
         return Err(PayloadError::Field {
             field: "email",
             reason: "is missing, and so are phone, name, firstName, lastName and companyName: nothing says who this is",
         });
     }
+    if let Some(settings) = &contact.dnd_settings {
+        let Some(channels) = settings.as_object() else {
+            return Err(PayloadError::Field { field: "dndSettings", reason: "must be an object" });
+        };
+        if channels.values().any(has_null) {
+            const REASON: &str = "has a null: a channel is opened again by its status, not cleared";
+            return Err(PayloadError::Field { field: "dndSettings", reason: REASON });
+        }
+    }
     check_custom_fields(&contact.custom_fields)
+}
+
+fn has_null(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(|fields| fields.values().any(Value::is_null))
 }
 
 fn check_opportunity(opportunity: &Opportunity) -> Result<(), PayloadError> {
@@ -130,6 +157,12 @@ fn check_custom_fields(fields: &[CustomField]) -> Result<(), PayloadError> {
         return Err(PayloadError::Field {
             field: "customFields",
             reason: "has an entry that does not have exactly one of `id` and `key`",
+        });
+    }
+    if fields.iter().any(|field| field.id.is_none() && field.value.is_null()) {
+        return Err(PayloadError::Field {
+            field: "customFields",
+            reason: "clears a field by `key`: name it by `id`, by which GHL shows whether it was cleared",
         });
     }
     Ok(())
@@ -198,6 +231,87 @@ mod tests {
         assert_eq!(a.hash(), b.hash());
         assert_ne!(a.hash(), c.hash());
         assert_eq!(ContentHash::try_from(a.hash().to_string()).unwrap(), a.hash());
+    }
+
+    #[test]
+    fn null_clears_what_ghl_can_clear_and_is_refused_with_its_name_elsewhere() {
+        for field in [
+            "firstName",
+            "lastName",
+            "name",
+            "phone",
+            "address1",
+            "city",
+            "state",
+            "postalCode",
+            "website",
+            "timezone",
+            "source",
+            "companyName",
+            "assignedTo",
+            "dateOfBirth",
+        ] {
+            let json = format!(r#"{{"email":"a@b.c","{field}":null}}"#);
+            let payload = Payload::from_json(Kind::Contact, &json).unwrap();
+            let again: Value = serde_json::from_str(&payload.to_json()).unwrap();
+            assert_eq!(again, serde_json::from_str::<Value>(&json).unwrap(), "it is kept");
+            let absent = Payload::from_json(Kind::Contact, r#"{"email":"a@b.c"}"#).unwrap();
+            assert_ne!(payload.hash(), absent.hash(), "{field}");
+        }
+        let cleared = Payload::from_json(Kind::Contact, r#"{"email":null,"phone":"+12025550101"}"#).unwrap();
+        assert_eq!(cleared.to_json(), r#"{"email":null,"phone":"+12025550101"}"#);
+        let by_id = r#"{"email":"a@b.c","customFields":[{"id":"f1","value":null}]}"#;
+        assert_eq!(Payload::from_json(Kind::Contact, by_id).unwrap().to_json(), by_id);
+        let contact = ["gender", "country", "dnd", "dndSettings", "tags", "customFields"]
+            .map(|field| (Kind::Contact, field, format!(r#"{{"email":"a@b.c","{field}":null}}"#)));
+        let opportunity =
+            ["contactRecord", "status", "pipelineStageId", "monetaryValue", "assignedTo", "pipelineId", "name"]
+                .map(|field| (Kind::Opportunity, field, format!(r#"{{"contactId":"c","{field}":null}}"#)));
+        let others = [
+            (Kind::Contact, "email", r#"{"email":null,"phone":null}"#.to_owned()),
+            (Kind::Contact, "email", r#"{"email":"","phone":"1"}"#.to_owned()),
+            (Kind::Contact, "dndSettings", r#"{"email":"a@b.c","dndSettings":{"SMS":null}}"#.to_owned()),
+            (Kind::Contact, "dndSettings", r#"{"email":"a@b.c","dndSettings":[]}"#.to_owned()),
+            (
+                Kind::Contact,
+                "customFields",
+                r#"{"email":"a@b.c","customFields":[{"key":"k","value":null}]}"#.to_owned(),
+            ),
+        ];
+        for (kind, field, json) in contact.into_iter().chain(opportunity).chain(others) {
+            let error = Payload::from_json(kind, &json).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{field}")), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_custom_field_is_read_by_ghls_names_as_well_unless_two_of_them_differ() {
+        let read = |field: &str| {
+            let json = format!(r#"{{"email":"a@b.c","customFields":[{field}]}}"#);
+            Payload::from_json(Kind::Contact, &json).map(|payload| payload.to_json())
+        };
+        let expected = read(r#"{"id":"f1","value":"x"}"#).unwrap();
+        for field in [
+            r#"{"id":"f1","field_value":"x"}"#,
+            r#"{"id":"f1","fieldValue":"x"}"#,
+            r#"{"id":"f1","fieldValue":"x","value":"x"}"#,
+        ] {
+            assert_eq!(read(field).unwrap(), expected, "{field}");
+        }
+        let by_key = read(r#"{"key":"contact.size","value":9}"#).unwrap();
+        assert_eq!(read(r#"{"fieldKey":"contact.size","field_value":9}"#).unwrap(), by_key);
+        assert_eq!(read(r#"{"field_key":"contact.size","key":"contact.size","value":9}"#).unwrap(), by_key);
+        for field in [
+            r#"{"id":"f1","value":"x","field_value":"y"}"#,
+            r#"{"id":"f1","value":null,"fieldValue":"y"}"#,
+            r#"{"key":"a","fieldKey":"b","value":"x"}"#,
+            r#"{"id":"f1","key":"a","value":"x"}"#,
+            r#"{"id":"f1"}"#,
+            r#"{"id":"f1","values":"x"}"#,
+        ] {
+            let error = read(field).unwrap_err().to_string();
+            assert!(error.contains("customFields"), "{field}: {error}");
+        }
     }
 
     #[test]

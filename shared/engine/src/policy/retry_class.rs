@@ -16,6 +16,8 @@ pub enum Class {
     Ambiguous,
     /// GHL does not accept the token: stop the location.
     Credentials,
+    /// GHL answered for another location: stop this one before anything more goes there.
+    OtherLocation,
     /// GHL does not accept the token any more, and there is another one: try that.
     StaleToken,
     /// It exists already: update this one instead.
@@ -35,6 +37,7 @@ impl Class {
             Class::Transient { .. } => "transient",
             Class::Ambiguous => "ambiguous",
             Class::Credentials => "credentials",
+            Class::OtherLocation => "other_location",
             Class::StaleToken => "stale_token",
             Class::Duplicate(_) => "duplicate",
             Class::Gone => "gone",
@@ -54,11 +57,13 @@ impl Class {
 pub fn classify(call: &Call, failure: &Failure) -> Class {
     match &failure.cause {
         Some(Cause::Credentials) => return Class::Credentials,
+        Some(Cause::OtherLocation) => return Class::OtherLocation,
         Some(Cause::StaleToken) => return Class::StaleToken,
         Some(Cause::Duplicate(id)) => return Class::Duplicate(id.clone()),
         Some(Cause::Missing) => return Class::Gone,
         Some(Cause::Unsupported | Cause::Forbidden) => return Class::Permanent,
-        // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done.
+        // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done. A page
+        // of somebody in between says nothing of the record: it is never a reason to give the record up.
         Some(Cause::Gateway | Cause::Unreadable) => return unanswered(call),
         None => {}
     }
@@ -69,6 +74,8 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         // 408 and 504: somebody gave up waiting for the one who does the work.
         Some(408 | 504) => unanswered(call),
         Some(401) => Class::Credentials,
+        // GHL never redirects.
+        Some(300..=399) => unanswered(call),
         Some(status) if status >= 500 => answered_with_error(call),
         // 422 included: one of them created the contact all the same (2025-07), but that contact has a natural key
         // and the next put of the record finds it.
@@ -118,6 +125,13 @@ mod tests {
             (&create, failure(Some(504), true, None), Class::Ambiguous),
             (&upsert, failure(Some(200), true, Some(Cause::Unreadable)), late.clone()),
             (&create, failure(Some(201), true, Some(Cause::Unreadable)), Class::Ambiguous),
+            (&upsert, failure(Some(302), true, None), late.clone()),
+            (&create, failure(Some(307), true, Some(Cause::Gateway)), Class::Ambiguous),
+            (&upsert, failure(Some(404), true, Some(Cause::Gateway)), late.clone()),
+            (&create, failure(Some(413), true, Some(Cause::Gateway)), Class::Ambiguous),
+            (&get, failure(Some(451), true, Some(Cause::Gateway)), again),
+            (&upsert, failure(Some(200), true, Some(Cause::OtherLocation)), Class::OtherLocation),
+            (&create, failure(Some(201), true, Some(Cause::OtherLocation)), Class::OtherLocation),
             (&upsert, failure(Some(401), true, Some(Cause::Gateway)), late),
             (&upsert, failure(Some(401), true, Some(Cause::Credentials)), Class::Credentials),
             (&upsert, failure(Some(401), true, None), Class::Credentials),

@@ -34,10 +34,11 @@ pub enum WaitReason {
 
 impl WaitReason {
     /// All of them.
-    pub const ALL: [WaitReason; 9] = [
+    pub const ALL: [WaitReason; 10] = [
         WaitReason::Pace,
         WaitReason::Pause(PauseReason::Throttled),
         WaitReason::Pause(PauseReason::Credentials),
+        WaitReason::Pause(PauseReason::OtherLocation),
         WaitReason::Pause(PauseReason::Operator),
         WaitReason::Breaker,
         WaitReason::DailyQuota,
@@ -81,6 +82,8 @@ pub enum PauseReason {
     Throttled,
     /// GHL does not accept the token; looked at again from time to time, so that a mended token needs no hand.
     Credentials,
+    /// GHL answered for another location: the token may be somebody else's. Looked at again from time to time.
+    OtherLocation,
     /// An operator said so.
     Operator,
 }
@@ -92,6 +95,7 @@ impl PauseReason {
         match self {
             PauseReason::Throttled => "throttled",
             PauseReason::Credentials => "credentials",
+            PauseReason::OtherLocation => "other_location",
             PauseReason::Operator => "operator",
         }
     }

@@ -23,7 +23,12 @@ pub(super) fn pause_until(
             Some(day.or(asked).or(interval).unwrap_or(now + backoff))
         }
         Class::Transient { .. } | Class::Ambiguous => asked.filter(|until| now.until(*until) > config.backoff.max),
-        Class::Credentials | Class::StaleToken | Class::Duplicate(_) | Class::Gone | Class::Permanent => None,
+        Class::Credentials
+        | Class::OtherLocation
+        | Class::StaleToken
+        | Class::Duplicate(_)
+        | Class::Gone
+        | Class::Permanent => None,
     }
 }
 
@@ -44,6 +49,7 @@ pub(super) fn lessons(
     }
     match (class, pause_until) {
         (Some(Class::Credentials), _) => lessons.push(Signal::Unauthorized { at: now }),
+        (Some(Class::OtherLocation), _) => lessons.push(Signal::OtherLocation { at: now }),
         (Some(Class::Throttled), Some(until)) => {
             lessons.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });
         }

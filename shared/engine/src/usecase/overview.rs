@@ -318,7 +318,7 @@ impl GateView<'_> {
         match self.gate.paused(self.now).map(|wait| wait.reason) {
             _ if !enabled => LocationState::Stopped,
             Some(WaitReason::Pause(PauseReason::Operator)) => LocationState::Paused,
-            Some(WaitReason::Pause(PauseReason::Credentials)) => LocationState::Stopped,
+            Some(WaitReason::Pause(PauseReason::Credentials | PauseReason::OtherLocation)) => LocationState::Stopped,
             _ if self.gate.live_run(self.now).is_some() => LocationState::Syncing,
             _ if due > 0 => LocationState::Waiting,
             _ => LocationState::Idle,
@@ -399,6 +399,10 @@ fn judge(
             Some(PauseReason::Credentials) => {
                 found.push((Health::Degraded, format!("the token of {id} is not accepted")));
             }
+            Some(PauseReason::OtherLocation) => found.push((
+                Health::Failing,
+                format!("GHL answered for another location than {id}: its token may be of somebody else's account"),
+            )),
             Some(PauseReason::Throttled) | None => {}
         }
         if location.failed.count > 0 {

@@ -33,7 +33,9 @@ impl RecordResult {
                 WaitReason::Pace | WaitReason::DailyQuota | WaitReason::Pause(PauseReason::Throttled) => {
                     Some(ErrorCode::RateLimited)
                 }
-                WaitReason::Pause(PauseReason::Credentials) => Some(ErrorCode::Unauthorized),
+                WaitReason::Pause(PauseReason::Credentials | PauseReason::OtherLocation) => {
+                    Some(ErrorCode::Unauthorized)
+                }
                 WaitReason::Pause(PauseReason::Operator) => None,
                 WaitReason::Backoff | WaitReason::Deadline | WaitReason::Store => None,
             },

@@ -218,6 +218,10 @@ impl RecordSync<'_, '_> {
                 let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::Credentials) };
                 After::End(self.stopped(progress, wait))
             }
+            Class::OtherLocation => {
+                let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::OtherLocation) };
+                After::End(self.stopped(progress, wait))
+            }
             Class::Transient { may_arrive } => {
                 if may_arrive {
                     progress.not_before = Some(now + self.engine.config.late_arrival);
@@ -344,7 +348,7 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
         Class::Throttled => ErrorCode::RateLimited,
         Class::Transient { .. } => ErrorCode::MaxRetriesExceeded,
         Class::Ambiguous => ErrorCode::Ambiguous,
-        Class::Credentials | Class::StaleToken => ErrorCode::Unauthorized,
+        Class::Credentials | Class::OtherLocation | Class::StaleToken => ErrorCode::Unauthorized,
         Class::Duplicate(_) | Class::Gone | Class::Permanent => ErrorCode::Rejected,
     };
     LastError { code, status: failure.status, message: failure.message, at }

@@ -53,7 +53,7 @@ impl Measures {
         match event {
             Event::Called { endpoint, status, class, took, .. } => {
                 counts.add_call(*endpoint, *status, *took);
-                counts.add(Counter::CredentialsRefused, u64::from(*class == "credentials"));
+                counts.add(Counter::CredentialsRefused, u64::from(matches!(*class, "credentials" | "other_location")));
                 sample(&mut self.call_ms, *took);
             }
             Event::Retrying { delay, .. } => {

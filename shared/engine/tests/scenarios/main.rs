@@ -12,6 +12,7 @@ mod dry_run;
 mod fixtures;
 mod handover;
 mod host;
+mod in_between;
 mod migration;
 mod operate;
 mod opportunities;

@@ -2,9 +2,10 @@
 
 mod page;
 mod structure;
+mod whose;
 
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, GhlId, Marker, NotCarried, Provenance,
+    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, GhlId, LocationId, Marker, NotCarried, Provenance,
     RemoteContact, RemoteDeal,
 };
 use serde_json::{Value, json};
@@ -25,14 +26,15 @@ fn unreadable(problem: impl Into<String>) -> Misread {
     Misread { cause: Cause::Unreadable, problem: problem.into() }
 }
 
-/// What `body` answers to `call`.
-pub(crate) fn read(api: Api, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
+/// What `body` answers to `call` of `location`.
+pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
     let body: Value = match serde_json::from_slice(body) {
         Ok(body) => body,
         // A success is one, whatever it says: `succeded`, what was deleted, or nothing at all.
         Err(_) if call.is_deletion() => Value::Null,
         Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
     };
+    whose::check(location, call, &body)?;
     match call {
         Call::UpsertContact(_) => {
             Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, provenance: of_upsert(&body) })
@@ -237,7 +239,7 @@ mod tests {
     use crate::request::samples::{self, id};
 
     fn answer(api: Api, call: &Call, body: &str) -> Result<Answer, Misread> {
-        read(api, call, body.as_bytes())
+        read(api, &samples::location(), call, body.as_bytes())
     }
 
     fn changed(limit: u32) -> Call {
@@ -306,6 +308,35 @@ mod tests {
         assert_eq!(answer(Api::V1, create_opportunity, r#"{"id":"o9","name":"Roof"}"#), opportunity("o9"));
         for call in [upsert, create] {
             assert_eq!(answer(Api::V1, call, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_shows_another_location_is_refused_and_says_which() {
+        let [upsert, .., create_opportunity, update_opportunity] = &calls()[..] else { unreachable!() };
+        let page = Call::ContactsPage { cursor: None, limit: 1 };
+        let deals = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
+        let cases = [
+            (Api::V2, upsert, r#"{"new":true,"contact":{"id":"c1","locationId":"WHOSE"}}"#),
+            (Api::V1, upsert, r#"{"contact":{"id":"c1","locationId":"WHOSE"}}"#),
+            (Api::V2, create_opportunity, r#"{"opportunity":{"id":"o1","locationId":"WHOSE"}}"#),
+            (Api::V1, create_opportunity, r#"{"id":"o1","locationId":"WHOSE"}"#),
+            (Api::V2, update_opportunity, r#"{"opportunity":{"id":"o1","locationId":"WHOSE"}}"#),
+            (Api::V2, &Call::GetContact(id("c1")), r#"{"contact":{"id":"c1","locationId":"WHOSE"}}"#),
+            (Api::V2, &Call::GetLocation, r#"{"location":{"id":"WHOSE","name":"x"}}"#),
+            (Api::V2, &page, r#"{"contacts":[{"id":"c1","locationId":"loc1"},{"id":"c2","locationId":"WHOSE"}]}"#),
+            (Api::V2, &deals, r#"{"opportunities":[{"id":"o1","locationId":"WHOSE"}],"meta":{}}"#),
+            (
+                Api::V2,
+                &Call::ListPipelines,
+                r#"{"pipelines":[{"id":"p1","name":"x","stages":[],"locationId":"WHOSE"}]}"#,
+            ),
+        ];
+        for (api, call, body) in cases {
+            assert!(answer(api, call, &body.replace("WHOSE", "loc1")).is_ok(), "{body}");
+            let misread = answer(api, call, &body.replace("WHOSE", "loc2")).unwrap_err();
+            assert_eq!(misread.cause, Cause::OtherLocation, "{body}");
+            assert!(misread.problem.contains("location loc2"), "{}", misread.problem);
         }
     }
 
@@ -408,8 +439,8 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             for call in calls().into_iter().chain(calls_of_structure()) {
-                let _ = read(Api::V2, &call, &bytes);
-                let _ = read(Api::V1, &call, &bytes);
+                let _ = read(Api::V2, &samples::location(), &call, &bytes);
+                let _ = read(Api::V1, &samples::location(), &call, &bytes);
             }
         }
     }

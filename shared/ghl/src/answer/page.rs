@@ -66,7 +66,7 @@ mod tests {
     use crate::answer::read;
 
     fn answer(api: Api, call: &Call, body: &str) -> Result<Answer, Misread> {
-        read(api, call, body.as_bytes())
+        read(api, &crate::request::samples::location(), call, body.as_bytes())
     }
 
     fn changed(limit: u32) -> Call {

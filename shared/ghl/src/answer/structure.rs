@@ -111,7 +111,7 @@ mod tests {
     use crate::request::samples::{self, id};
 
     fn answer(call: &Call, body: &str) -> Result<Answer, Misread> {
-        read(Api::V2, call, body.as_bytes())
+        read(Api::V2, &samples::location(), call, body.as_bytes())
     }
 
     fn owned(text: &str) -> Option<String> {
@@ -165,8 +165,11 @@ mod tests {
         let create = Call::CreateCustomField(samples::new_field());
         let created = format!(r#"{{"customField":{shown}}}"#);
         assert_eq!(answer(&create, &created), Ok(Answer::CustomField(expected.clone())));
-        assert_eq!(read(Api::V1, &create, created.as_bytes()), Ok(Answer::CustomField(expected.clone())));
-        assert_eq!(read(Api::V1, &create, shown.as_bytes()), Ok(Answer::CustomField(expected)));
+        assert_eq!(
+            read(Api::V1, &samples::location(), &create, created.as_bytes()),
+            Ok(Answer::CustomField(expected.clone()))
+        );
+        assert_eq!(read(Api::V1, &samples::location(), &create, shown.as_bytes()), Ok(Answer::CustomField(expected)));
     }
 
     #[test]
@@ -232,7 +235,10 @@ mod tests {
         assert_eq!(created, Ok(Answer::Pipeline(expected)));
         // The legacy API shows no positions.
         let v1 = r#"{"pipelines":[{"id":"p1","name":"Sales","stages":[{"id":"s1","name":"New"},{"id":"s2","name":"Won"}]}]}"#;
-        let Ok(Answer::Pipelines(pipelines)) = read(Api::V1, &Call::ListPipelines, v1.as_bytes()) else { panic!() };
+        let Ok(Answer::Pipelines(pipelines)) = read(Api::V1, &samples::location(), &Call::ListPipelines, v1.as_bytes())
+        else {
+            panic!()
+        };
         assert_eq!(pipelines[0].stages, stages);
     }
 

@@ -62,7 +62,14 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
 fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     let mut body = known_contact(contact);
     put(&mut body, "gender", &contact.gender);
-    put(&mut body, "companyName", &contact.company_name);
+    fields::clearable(&mut body, "companyName", &contact.company_name);
+    // These two are not nullable here, as they are on update. Whether the contact has them is not known, or it is new.
+    if contact.source.as_deref() == Some("") {
+        body.insert("source".to_owned(), "".into());
+    }
+    if contact.assigned_to.as_deref() == Some("") {
+        body.remove("assignedTo");
+    }
     put(&mut body, "tags", &fields::tags(contact));
     body.insert("locationId".to_owned(), location.as_str().into());
     body
@@ -81,7 +88,7 @@ fn known_contact(contact: &Contact) -> Object {
 fn custom_fields(fields: &[CustomField]) -> Option<Vec<Value>> {
     let written = |field: &CustomField| {
         let (by, name) = fields::name_of(field);
-        json!({ by: name, "field_value": field.value })
+        json!({ by: name, "field_value": fields::custom_value(field) })
     };
     (!fields.is_empty()).then(|| fields.iter().map(written).collect())
 }

@@ -9,6 +9,9 @@ use crate::policy::{Pause, PauseReason, Rules};
 
 /// With a token that GHL does not accept, this long passes before it is tried again.
 const CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
+/// A location for which GHL answered with another one's records is looked at again after this long: each look may
+/// write into somebody else's account.
+const OTHER_LOCATION_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Something that a call taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,11 @@ pub enum Signal {
         /// When.
         at: EpochMs,
     },
+    /// GHL answered for another location.
+    OtherLocation {
+        /// When.
+        at: EpochMs,
+    },
     /// The headers of an answer.
     Told {
         /// When.
@@ -87,6 +95,9 @@ impl Gate {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
             Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
+            Signal::OtherLocation { at } => {
+                self.pause_until(*at + OTHER_LOCATION_PAUSE, PauseReason::OtherLocation);
+            }
             Signal::Told { at, quota, ours } => {
                 self.pacing.observe(*at, quota, ours, rules.pace);
                 self.daily.observe(*at, quota);

@@ -89,7 +89,12 @@ impl Item {
     }
 
     /// Whether GHL has accepted this content as the record's last version, or has superseded it.
-    pub(super) fn has_settled(&self, payload: &Payload) -> bool {
+    /// A put that names another id of GHL's is news.
+    pub(super) fn has_settled(&self, put: &PutRecord) -> bool {
+        let payload = &put.payload;
+        if put.ghl_id.is_some() && put.ghl_id != self.ghl_id {
+            return false;
+        }
         let is_superseded = self.superseded_at.is_some() && self.payload == *payload;
         is_superseded || self.accepted == Some((self.version, payload.hash()))
     }

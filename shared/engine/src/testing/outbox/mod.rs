@@ -131,7 +131,7 @@ impl Outbox for MemoryOutbox {
     async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
         let key = (put.location_id.clone(), put.key());
         Ok(self.change(&key, |items| match items.get_mut(&key) {
-            Some(item) if item.has_settled(&put.payload) && !item.in_due_index => Put::Unchanged,
+            Some(item) if item.has_settled(put) && !item.in_due_index => Put::Unchanged,
             Some(item) => {
                 item.put(put, now);
                 Put::Stored

@@ -139,7 +139,7 @@ impl Step<'_> {
                 Some(Cause::Forbidden) => Ok(Made::NotAllowed(failure.to_string())),
                 // The API has none of these, and perhaps others of the kind.
                 Some(Cause::Unsupported) => Ok(Made::Refused(failure.message)),
-                Some(Cause::Credentials | Cause::StaleToken) => {
+                Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation) => {
                     Err(Interrupted::Call { side: Side::Target, error: DirectError::Failed(failure) })
                 }
                 _ if is_passing(&failure) => {

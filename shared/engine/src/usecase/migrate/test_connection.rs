@@ -151,7 +151,7 @@ async fn ask(calls: &DirectCalls<'_>, side: Side, connection: &mut Connection) {
             Err(DirectError::Failed(failure)) => Some((failure.cause.clone(), failure.to_string())),
             Err(error) => Some((None, error.to_string())),
         };
-        let is_token = matches!(&error, Some((Some(Cause::Credentials | Cause::StaleToken), _)));
+        let is_token = matches!(&error, Some((Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation), _)));
         let error = error.map(|(_, error)| format!("the {}: {error}", side.as_str()));
         connection.access.push(Access {
             what: what.to_owned(),

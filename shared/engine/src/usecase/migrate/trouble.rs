@@ -71,6 +71,9 @@ fn after_failure(side: &str, failure: &Failure, in_a_row: u32) -> Next {
         Some(Cause::Credentials | Cause::StaleToken) => {
             Next::fail(format!("GHL does not accept the token of the {side}: {failure}. Mend it, then resume"))
         }
+        Some(Cause::OtherLocation) => {
+            Next::fail(format!("the token of the {side} answers for another location: {failure}. Mend it, then resume"))
+        }
         Some(Cause::Forbidden) => {
             Next::fail(format!("the token of the {side} lacks a scope: {failure}. Add it, then resume"))
         }

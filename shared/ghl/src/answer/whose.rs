@@ -1,0 +1,39 @@
+//! Whose records an answer shows.
+
+use ghl_sync_engine::domain::{Call, Cause, LocationId};
+use serde_json::Value;
+
+use super::Misread;
+
+/// Refuses an answer that shows anything of another location than the one that was asked for. A key or a token of
+/// somebody else's account answers like that, and whatever was written has gone there.
+///
+/// GHL names the location in most of what it shows (`locationId`), alone or in a list, and as `id` of a location. What
+/// names none is believed.
+pub(super) fn check(location: &LocationId, call: &Call, body: &Value) -> Result<(), Misread> {
+    let of_location = matches!(call, Call::GetLocation).then(|| body["location"]["id"].as_str()).flatten();
+    let shown = body.as_object().into_iter().flat_map(|object| object.values()).flat_map(named);
+    let named_in_body = body["locationId"].as_str();
+    let other = of_location
+        .into_iter()
+        .chain(named_in_body)
+        .chain(shown)
+        .find(|other| !other.is_empty() && *other != location.as_str());
+    match other {
+        None => Ok(()),
+        Some(other) => Err(Misread {
+            cause: Cause::OtherLocation,
+            problem: format!(
+                "the answer is of location {other}: check whose token this is, and what was written there"
+            ),
+        }),
+    }
+}
+
+/// The locations that a record, or each record of a list, says that it is of.
+fn named(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(|item| item["locationId"].as_str()).collect(),
+        one => one["locationId"].as_str().into_iter().collect(),
+    }
+}
