@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
@@ -14,22 +14,24 @@ use axum::{Json, Router};
 use ghl_sync_engine::usecase::Migrator;
 use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tracing::error;
+use tower::ServiceExt;
+
+use crate::door::{Door, Listen, Opened};
 
 /// Where webhooks are taken in.
 const WEBHOOKS: &str = "/webhooks/ghl";
+/// More than the API itself takes: what is too large for it is answered by it.
+const MAX_BODY: usize = 16 << 20;
 
 /// The API, served until this is dropped.
 pub struct ApiServer {
     /// Where it listens.
     pub addr: SocketAddr,
-    _serving: JoinSet<()>,
+    _serving: Opened,
 }
 
 impl ApiServer {
-    /// Serves the API over `migrator` and its engine at `bind`, for whoever shows `key`; and takes in webhooks, if there is
+    /// Serves the API over `migrator` and its engine where `listen` says, for whoever shows `key`; and takes in webhooks, if there is
     /// somebody to. The environment is `vars`.
     ///
     /// # Errors
@@ -39,22 +41,16 @@ impl ApiServer {
         webhooks: Option<Webhooks>,
         vars: &BTreeMap<String, String>,
         key: &NewKey,
-        bind: SocketAddr,
+        listen: impl Into<Listen>,
     ) -> io::Result<ApiServer> {
-        let listener = TcpListener::bind(bind).await?;
-        let addr = listener.local_addr()?;
+        let door = Door::at(listen.into(), MAX_BODY).await?.with_pages();
         let api = api::router(migrator, ApiAccess::Keys(vec![key.kept("local")]), Config::variables_set(vars));
         let router = match webhooks {
             Some(webhooks) => api.merge(webhook_router(webhooks)),
             None => api,
         };
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            if let Err(serve_error) = axum::serve(listener, router).await {
-                error!(event = "api_stopped", error = %serve_error);
-            }
-        });
-        Ok(ApiServer { addr, _serving: serving })
+        let serving = door.open(move |request| router.clone().oneshot(request.map(Body::from)));
+        Ok(ApiServer { addr: serving.addr, _serving: serving })
     }
 
     /// Its URL, without a slash at the end.

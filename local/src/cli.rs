@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghl_sync_engine::domain::{Api, EpochMs, LocationId};
 
+use crate::door::{AccessKey, Listen};
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -214,14 +215,31 @@ pub(crate) enum PipelinesArg {
     Makeable,
 }
 
+/// Where everything listens.
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
+    pub(crate) bind: IpAddr,
+    /// Answer requests for this host as well: the name of a tunnel, or what containers know this machine as. It may be
+    /// given several times.
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    pub(crate) allow_host: Vec<String>,
+}
+
+impl ListenArgs {
+    pub(crate) fn at(&self, port: u16) -> Listen {
+        Listen { addr: SocketAddr::new(self.bind, port), allowed_hosts: self.allow_host.clone() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// The sandbox's port; DynamoDB, SQS and the HTTP API take the three that follow.
     #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65532))]
     pub(crate) port: u16,
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
-    pub(crate) bind: IpAddr,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
     /// Write a function's environment to this file once everything is ready, as KEY=VALUE lines.
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
@@ -237,10 +255,23 @@ pub(crate) struct UpArgs {
     /// Do not read them.
     #[arg(long, conflicts_with = "reconcile_every")]
     pub(crate) no_reconcile: bool,
+    /// Access key of the embedded DynamoDB and SQS, instead of one that is made for this run.
+    #[arg(long, env = "LOCAL_ACCESS_KEY_ID", hide = true, requires = "local_secret_access_key", value_parser = not_empty)]
+    pub(crate) local_access_key_id: Option<String>,
+    #[arg(long, env = "LOCAL_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, requires = "local_access_key_id", value_parser = not_empty)]
+    pub(crate) local_secret_access_key: Option<String>,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
     #[command(flatten)]
     pub(crate) faults: FaultArgs,
+}
+
+impl UpArgs {
+    /// The access key that was given.
+    pub(crate) fn access_key(&self) -> Option<AccessKey> {
+        let (id, secret) = self.local_access_key_id.clone().zip(self.local_secret_access_key.clone())?;
+        Some(AccessKey { id, secret })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -248,9 +279,8 @@ pub(crate) struct SandboxArgs {
     /// The port.
     #[arg(long, value_name = "P", default_value_t = 8787)]
     pub(crate) port: u16,
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
-    pub(crate) bind: IpAddr,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
     #[command(flatten)]
@@ -372,6 +402,21 @@ fn outage(text: &str) -> Result<(Duration, Duration), String> {
 
 fn key_name(text: &str) -> Result<String, String> {
     ghl_sync_runtime::ApiKey::check_name(text).map(|()| text.to_owned()).map_err(str::to_owned)
+}
+
+/// A name or an address as a `Host` header has it, without a port.
+fn host(text: &str) -> Result<String, String> {
+    match text.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => Ok(format!("[{address}]")),
+        Err(_) if text.is_empty() || text.contains(['/', '@']) || (text.contains(':') && !text.ends_with(']')) => {
+            Err("expected a name or an address without scheme and port, like host.docker.internal".to_owned())
+        }
+        Err(_) => Ok(text.to_owned()),
+    }
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {

@@ -5,6 +5,7 @@
 mod api;
 mod bench;
 mod cli;
+mod door;
 mod embedded;
 pub mod functions;
 pub mod import;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 pub use api::{ApiServer, NewKey};
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
+pub use door::Listen;
 
 use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
 use crate::stack::{Ghl, StackOptions};
@@ -114,6 +116,8 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
         data_dir: ghl.quota.data_dir.clone(),
         ghl: ghl_is,
         bind: stack::LOOPBACK,
+        allowed_hosts: Vec::new(),
+        access_key: None,
         port: None,
         oauth: None,
         vars: callers_vars(),

@@ -16,6 +16,8 @@ use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webho
 use serde_json::{Value, json};
 
 use crate::api::{ApiServer, NewKey};
+pub use crate::door::AccessKey;
+use crate::door::Listen;
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
@@ -61,6 +63,10 @@ pub struct StackOptions {
     pub ghl: Ghl,
     /// The address that everything listens on.
     pub bind: IpAddr,
+    /// Names that a request's `Host` may have besides this machine's own, with any port.
+    pub allowed_hosts: Vec<String>,
+    /// The access key of the embedded AWS services; without it, one that is made for this stack.
+    pub access_key: Option<AccessKey>,
     /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
     pub port: Option<u16>,
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
@@ -129,8 +135,8 @@ pub enum StackError {
     /// The functions.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A key for the HTTP API.
-    #[error("no key for the HTTP API can be made")]
+    /// A key for the HTTP API, or for the embedded AWS services.
+    #[error("no key for the HTTP API and the embedded AWS services can be made")]
     Key(#[source] getrandom::Error),
 }
 
@@ -155,6 +161,8 @@ impl Default for StackOptions {
             data_dir: None,
             ghl: Ghl::Sandbox(Box::default()),
             bind: LOOPBACK,
+            allowed_hosts: Vec::new(),
+            access_key: None,
             port: None,
             oauth: None,
             vars: BTreeMap::from([("LOG_LEVEL".to_owned(), "off".to_owned())]),
@@ -192,15 +200,24 @@ impl Stack {
     /// [`StackError`] says what could not be started.
     pub async fn start(options: StackOptions) -> Result<Stack, StackError> {
         let lock = options.data_dir.as_deref().map(lock).transpose()?;
-        let bind = |offset: u16| SocketAddr::new(options.bind, options.port.map_or(0, |port| port + offset));
+        let access_key = match &options.access_key {
+            Some(key) => key.clone(),
+            None => AccessKey::make().map_err(StackError::Key)?,
+        };
+        let listen = |offset: u16| Listen {
+            addr: SocketAddr::new(options.bind, options.port.map_or(0, |port| port + offset)),
+            allowed_hosts: options.allowed_hosts.clone(),
+        };
         let app = options.oauth.filter(|_| options.api == Api::V2).map(|lifetime| app(&options.locations, lifetime));
-        let sandbox = sandbox(&options, app.as_ref(), bind(0)).await?;
+        let sandbox = sandbox(&options, app.as_ref(), listen(0)).await?;
         let file = options.data_dir.as_ref().map(|dir| dir.join("dynamodb.sqlite"));
-        let dynamodb = DynamoDb::start(bind(1), file.as_deref()).await?;
-        let sqs =
-            Sqs::start(bind(2)).await.map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
+        let dynamodb = DynamoDb::start(listen(1), access_key.clone(), file.as_deref()).await?;
+        let sqs = Sqs::start(listen(2), access_key.clone())
+            .await
+            .map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
-        let mut vars = vars(&options, sandbox.as_ref(), app.as_ref(), dynamodb.addr, sqs.addr);
+        let mut vars =
+            vars(&options, sandbox.as_ref(), app.as_ref(), &Aws { access_key, dynamodb: dynamodb.addr, sqs: sqs.addr });
         let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
         ghl_sync_runtime::init_telemetry(log_level);
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
@@ -272,13 +289,13 @@ impl Stack {
         self.dynamodb.tables.clone()
     }
 
-    /// Serves the HTTP API at `bind`, and takes in webhooks there (`GHL_WEBHOOK_…` of the caller's environment).
+    /// Serves the HTTP API where `listen` says, and takes in webhooks there (`GHL_WEBHOOK_…` of the caller's environment).
     ///
     /// # Errors
     /// When nothing can listen there.
-    pub async fn serve_api(&self, bind: SocketAddr) -> Result<ApiServer, StackError> {
+    pub async fn serve_api(&self, listen: impl Into<Listen>) -> Result<ApiServer, StackError> {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
-        ApiServer::start(self.migrator.clone(), Some(webhooks), &self.vars, &self.api_key, bind)
+        ApiServer::start(self.migrator.clone(), Some(webhooks), &self.vars, &self.api_key, listen)
             .await
             .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }
@@ -299,7 +316,7 @@ fn lock(dir: &Path) -> Result<File, StackError> {
 async fn sandbox(
     options: &StackOptions,
     app: Option<&OAuthOptions>,
-    bind: SocketAddr,
+    listen: Listen,
 ) -> Result<Option<Sandbox>, StackError> {
     let Ghl::Sandbox(sandbox) = &options.ghl else {
         return Ok(None);
@@ -320,8 +337,9 @@ async fn sandbox(
         tokens,
         ..(**sandbox).clone()
     };
-    let sandbox =
-        Sandbox::start(sandbox, bind).await.map_err(|source| StackError::Listen { what: "the GHL sandbox", source })?;
+    let sandbox = Sandbox::start(sandbox, listen)
+        .await
+        .map_err(|source| StackError::Listen { what: "the GHL sandbox", source })?;
     Ok(Some(sandbox))
 }
 
@@ -381,13 +399,19 @@ fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
     settings
 }
 
+/// The embedded AWS services, and the key for them.
+struct Aws {
+    access_key: AccessKey,
+    dynamodb: SocketAddr,
+    sqs: SocketAddr,
+}
+
 /// The environment of the functions: what the caller's says, and over it what this stack is.
 fn vars(
     options: &StackOptions,
     sandbox: Option<&Sandbox>,
     app: Option<&OAuthOptions>,
-    dynamodb: SocketAddr,
-    sqs: SocketAddr,
+    Aws { access_key, dynamodb, sqs }: &Aws,
 ) -> BTreeMap<String, String> {
     let (url, token) = match (&options.ghl, sandbox) {
         (Ghl::Url { url, token }, _) => (url.clone(), token.clone()),
@@ -403,8 +427,8 @@ fn vars(
     vars.extend(
         [
             ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "AKIDLOCAL".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ACCESS_KEY_ID", access_key.id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", access_key.secret.clone()),
             ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
             // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of

@@ -1,6 +1,5 @@
 //! `cargo local up` and `cargo local sandbox`: everything stays up.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,7 +37,9 @@ const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
-    options.bind = args.bind;
+    options.bind = args.listen.bind;
+    options.allowed_hosts.clone_from(&args.listen.allow_host);
+    options.access_key = args.access_key();
     options.port = Some(args.port);
     let stack = Stack::start(options).await?;
     if let Some(csv) = &args.csv {
@@ -53,7 +54,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         }
         running
     });
-    let api = stack.serve_api(SocketAddr::new(args.bind, args.port + API_PORT_OFFSET)).await?;
+    let api = stack.serve_api(args.listen.at(args.port + API_PORT_OFFSET)).await?;
     if let Some(sandbox) = &stack.sandbox {
         println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());
     }
@@ -94,7 +95,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
         tokens: Tokens::Any(token.clone()),
         ..sandbox_options(&args.faults)
     };
-    let sandbox = Sandbox::start(options, SocketAddr::new(args.bind, args.port)).await?;
+    let sandbox = Sandbox::start(options, args.listen.at(args.port)).await?;
     println!("GHL sandbox   {}   token {token}   stats {0}/_sandbox/stats", sandbox.url());
     println!("up; stop it with Ctrl-C");
     tokio::signal::ctrl_c().await?;

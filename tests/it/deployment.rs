@@ -14,6 +14,7 @@ use ghl_sync_engine::domain::{Batch, LocationId, Priority, PutRecord, Record, Re
 use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Migrator, Ports, PutReport, TickReport};
+use ghl_sync_local::Listen;
 use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::{ApiAccess, Config, LogMeter, Runtime, SystemClock};
@@ -52,6 +53,8 @@ pub(crate) fn options() -> StackOptions {
             ("GHL_RATE_LIMIT_MAX_DELAY", "5000"),
             ("GHL_CIRCUIT_RESET_TIMEOUT", "500"),
         ]),
+        // What comes through an intermediary names the intermediary's port.
+        allowed_hosts: vec!["127.0.0.1".to_owned()],
         ..StackOptions::default()
     }
 }
@@ -84,7 +87,9 @@ impl Deployment {
         let token = "pit-remote".to_owned();
         let options =
             SandboxOptions { tokens: Tokens::Any(token.clone()), search_lag: Duration::ZERO, ..Default::default() };
-        let remote = Sandbox::start(options, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let listen =
+            Listen { addr: SocketAddr::from(([127, 0, 0, 1], 0)), allowed_hosts: vec!["127.0.0.1".to_owned()] };
+        let remote = Sandbox::start(options, listen).await.unwrap();
         let url = intermediary::start(remote.addr(), acts).await;
         let deployment = Deployment::with(StackOptions { ghl: Ghl::Url { url, token }, ..self::options() }).await;
         Deployment { remote: Some(remote), ..deployment }

@@ -290,7 +290,7 @@ async fn beside_the_local_api_webhooks_are_taken_in_by_the_same_rules() {
     let deployment = Deployment::with(options).await;
     // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let api = deployment.stack.serve_api(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let api = deployment.stack.serve_api(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let client = reqwest::Client::new();
     let post = async |signature: String, body: String| {
         let request = client.post(api.webhook_url()).header("X-GHL-Signature", signature).body(body);

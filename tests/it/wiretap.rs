@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_LENGTH, HOST};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -41,12 +41,7 @@ impl Wiretap {
     }
 }
 
-async fn pass_on(
-    request: reqwest::RequestBuilder,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> (StatusCode, HeaderMap, Bytes) {
-    headers.remove(HOST);
+async fn pass_on(request: reqwest::RequestBuilder, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
     let answer = request.headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     headers.remove(CONTENT_LENGTH);

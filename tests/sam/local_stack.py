@@ -1,6 +1,8 @@
 """`cargo local up`: a fresh one for each test."""
 
 import json
+import os
+import secrets
 import sys
 import urllib.error
 import urllib.request
@@ -16,6 +18,11 @@ ENVIRONMENT = EVENTS / "env.local.json"
 # What containers know this machine as.
 HOST = "host.docker.internal"
 BUILT = ROOT / ".aws-sam/build"
+# The access key of this run. Every stack's DynamoDB and SQS take it and no other, and SAM's containers, which outlive a
+# stack, and the AWS CLI find it in the environment.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": f"LKIA{secrets.token_hex(8)}", "AWS_SECRET_ACCESS_KEY": secrets.token_hex(32)}
+os.environ.pop("AWS_SESSION_TOKEN", None)
+os.environ.update(CREDENTIALS)
 
 
 class Function:
@@ -46,7 +53,8 @@ def built_functions():
 
 def fresh():
     """An outbox with the sample contacts, an empty sandbox; the functions are run from outside."""
-    return up("--no-functions", "--bind", "0.0.0.0", "--csv", CONTACTS)
+    key = {f"LOCAL_{name.removeprefix('AWS_')}": value for name, value in CREDENTIALS.items()}
+    return up("--no-functions", "--bind", "0.0.0.0", "--allow-host", HOST, "--csv", CONTACTS, **key)
 
 
 def environment():

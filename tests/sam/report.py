@@ -83,7 +83,7 @@ def emulator(function, environment):
     with tempfile.NamedTemporaryFile() as log:
         command = [emulator_program(), "--log-level", "info", "--runtime-interface-emulator-address", "127.0.0.1:9009"]
         command += ["--runtime-api-address", "127.0.0.1:9010", function.bootstrap]
-        credentials = {"AWS_ACCESS_KEY_ID": "AKIDLOCAL", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1"}
+        credentials = {**local_stack.CREDENTIALS, "AWS_REGION": "us-east-1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**environment, **credentials})
         try:
             wait_for_emulator(process)

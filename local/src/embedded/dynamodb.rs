@@ -1,12 +1,22 @@
 //! An embedded DynamoDB.
 
+use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use dynoxide::{DynoxideError, ImportOptions, Item};
+use axum::body::Bytes;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dynoxide::{Database, DynoxideError, ImportOptions, Item};
+use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+
+use crate::door::{AccessKey, Always, Door, Listen, Opened};
+
+/// Most bytes of a request, as at AWS.
+const MAX_BODY: usize = 16 << 20;
+/// The name of an operation begins so.
+const TARGET: &str = "DynamoDB_20120810.";
 
 /// A running DynamoDB; it ends when this is dropped.
 pub(crate) struct DynamoDb {
@@ -14,7 +24,7 @@ pub(crate) struct DynamoDb {
     pub(crate) addr: SocketAddr,
     /// What it serves, for whoever fills it faster than requests can.
     pub(crate) tables: Tables,
-    _stop: oneshot::Sender<()>,
+    _serving: Opened,
 }
 
 /// Why there is no DynamoDB.
@@ -39,30 +49,78 @@ pub enum DynamoDbError {
 }
 
 impl DynamoDb {
-    /// Starts one on `bind`, in memory or with its data in `file`.
-    pub(crate) async fn start(bind: SocketAddr, file: Option<&Path>) -> Result<DynamoDb, DynamoDbError> {
+    /// Starts one that listens as said, for whoever has `key`; in memory, or with its data in `file`.
+    pub(crate) async fn start(listen: Listen, key: AccessKey, file: Option<&Path>) -> Result<DynamoDb, DynamoDbError> {
         let database = match file {
-            Some(file) => dynoxide::Database::new(&file.display().to_string()),
-            None => dynoxide::Database::memory(),
+            Some(file) => Database::new(&file.display().to_string()),
+            None => Database::memory(),
         };
         let database = database.map_err(|error| DynamoDbError::File {
             file: file.map_or_else(|| "memory".to_owned(), |file| file.display().to_string()),
             problem: error.to_string(),
         })?;
-        let listen = |source| DynamoDbError::Listen { addr: bind, source };
-        let listener = TcpListener::bind(bind).await.map_err(listen)?;
-        let addr = listener.local_addr().map_err(listen)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
-            let _ = stopped.await; // Dropped or sent, it means the same.
-        }));
-        Ok(DynamoDb { addr, tables: Tables(database), _stop: stop })
+        let addr = listen.addr;
+        let door = Door::at(listen, MAX_BODY).await.map_err(|source| DynamoDbError::Listen { addr, source })?;
+        let tables = Tables(database.clone());
+        let serving = door.for_key(key).open(move |request| ready(Always::Ok(answer(&database, &request))));
+        Ok(DynamoDb { addr: serving.addr, tables, _serving: serving })
     }
+}
+
+/// What DynamoDB answers. (The server of the database's own crate is of no use here: it takes requests of every page, with
+/// any signature, and cannot stand behind another one.)
+fn answer(database: &Database, request: &Request<Bytes>) -> Response {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let unknown = || DynoxideError::SerializationException(format!("{target} is no operation here"));
+    let performed = match (target.strip_prefix(TARGET), std::str::from_utf8(request.body())) {
+        (Some(operation), Ok(body)) => perform(database, operation, body).unwrap_or_else(|| Err(unknown())),
+        _ => Err(unknown()),
+    };
+    let (status, json) = match performed {
+        Ok(json) => (StatusCode::OK, json),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, error.to_json())
+        }
+    };
+    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], json).into_response()
+}
+
+/// Does what the request asks for; `None` if that is no operation that this stack, or somebody who looks at its tables,
+/// has a use for.
+fn perform(database: &Database, operation: &str, body: &str) -> Option<Result<String, DynoxideError>> {
+    fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, DynoxideError> {
+        serde_json::from_str(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))
+    }
+    fn write<T: Serialize>(answer: Result<T, DynoxideError>) -> Result<String, DynoxideError> {
+        serde_json::to_string(&answer?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    }
+    Some(match operation {
+        "GetItem" => read(body).and_then(|request| write(database.get_item(request))),
+        "PutItem" => read(body).and_then(|request| write(database.put_item(request))),
+        "UpdateItem" => read(body).and_then(|request| write(database.update_item(request))),
+        "DeleteItem" => read(body).and_then(|request| write(database.delete_item(request))),
+        "Query" => read(body).and_then(|request| write(database.query(request))),
+        "Scan" => read(body).and_then(|request| write(database.scan(request))),
+        "BatchGetItem" => read(body).and_then(|request| write(database.batch_get_item(request))),
+        "BatchWriteItem" => read(body).and_then(|request| write(database.batch_write_item(request))),
+        "TransactGetItems" => read(body).and_then(|request| write(database.transact_get_items(request))),
+        "TransactWriteItems" => read(body).and_then(|request| write(database.transact_write_items(request))),
+        "ExecuteStatement" => read(body).and_then(|request| write(database.execute_statement(request))),
+        "CreateTable" => read(body).and_then(|request| write(database.create_table(request))),
+        "UpdateTable" => read(body).and_then(|request| write(database.update_table(request))),
+        "DeleteTable" => read(body).and_then(|request| write(database.delete_table(request))),
+        "DescribeTable" => read(body).and_then(|request| write(database.describe_table(request))),
+        "ListTables" => read(body).and_then(|request| write(database.list_tables(request))),
+        "DescribeTimeToLive" => read(body).and_then(|request| write(database.describe_time_to_live(request))),
+        "UpdateTimeToLive" => read(body).and_then(|request| write(database.update_time_to_live(request))),
+        _ => return None,
+    })
 }
 
 /// The tables themselves.
 #[derive(Clone)]
-pub(crate) struct Tables(dynoxide::Database);
+pub(crate) struct Tables(Database);
 
 impl Tables {
     /// The item of `key` (attributes in DynamoDB's JSON), as it is stored.

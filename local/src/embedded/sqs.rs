@@ -3,42 +3,55 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, Method, Request, header};
+use axum::response::{IntoResponse, Response};
 use rustack_sqs_core::config::SqsConfig;
 use rustack_sqs_core::handler::RustackSqsHandler;
 use rustack_sqs_core::provider::RustackSqs;
-use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use rustack_sqs_http::dispatch::dispatch_operation;
+use rustack_sqs_http::response::{CONTENT_TYPE, error_to_response};
+use rustack_sqs_http::router::resolve_operation;
+
+use crate::door::{AccessKey, Always, Door, Listen, Opened};
+
+/// Most bytes of a request: a batch of messages, and what stands around them.
+const MAX_BODY: usize = 2 << 20;
+/// Our requests have no id; it is a part of errors.
+const REQUEST_ID: &str = "local";
 
 /// A running SQS; it ends when this is dropped.
 pub(crate) struct Sqs {
     /// Where it listens.
     pub(crate) addr: SocketAddr,
-    accepting: JoinHandle<()>,
+    _serving: Opened,
 }
 
 impl Sqs {
-    /// Starts one on `bind`.
-    pub(crate) async fn start(bind: SocketAddr) -> std::io::Result<Sqs> {
-        let listener = TcpListener::bind(bind).await?;
-        let addr = listener.local_addr()?;
+    /// Starts one that listens as said, for whoever has `key`.
+    pub(crate) async fn start(listen: Listen, key: AccessKey) -> std::io::Result<Sqs> {
+        let door = Door::at(listen, MAX_BODY).await?.for_key(key);
+        let addr = door.addr();
         let config = SqsConfig { host: addr.ip().to_string(), port: addr.port(), ..SqsConfig::default() };
-        let handler = RustackSqsHandler::new(Arc::new(RustackSqs::new(config)));
-        let service = SqsHttpService::new(Arc::new(handler), SqsHttpConfig::default());
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let _ = stream.set_nodelay(true); // Without it answers are only slower.
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
-            }
+        let handler = Arc::new(RustackSqsHandler::new(Arc::new(RustackSqs::new(config))));
+        let serving = door.open(move |request| {
+            let handler = Arc::clone(&handler);
+            async move { Always::Ok(answer(&handler, request).await) }
         });
-        Ok(Sqs { addr, accepting })
+        Ok(Sqs { addr, _serving: serving })
     }
 }
 
-impl Drop for Sqs {
-    fn drop(&mut self) {
-        self.accepting.abort();
+async fn answer(handler: &RustackSqsHandler, request: Request<Bytes>) -> Response {
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST {
+        return axum::http::StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    let answered = match resolve_operation(&parts.headers) {
+        Ok(operation) => dispatch_operation(handler, operation, body).await,
+        Err(error) => Err(error),
+    };
+    let mut answer = answered.unwrap_or_else(|error| error_to_response(&error, REQUEST_ID)).map(Body::new);
+    answer.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE));
+    answer
 }

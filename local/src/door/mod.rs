@@ -1,0 +1,302 @@
+//! What every local port has before it: a door that lets programs of this machine in, and no web page.
+//!
+//! A browser sends requests to this machine for any page that is open in it. So a request that comes from a page, or that
+//! means another host (DNS rebinding), is refused before anything is done with it; no answer carries a CORS header. Who
+//! stands in for AWS also checks the signature. Requests that come slowly, or never to their end, are given up.
+
+mod access_key;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::{debug, warn};
+
+pub use access_key::AccessKey;
+use visitor::Visitors;
+
+/// After a connection that could not be accepted, for example for want of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// Where something listens, and under which names it is known there.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// The address; port 0 is any that is free.
+    pub addr: SocketAddr,
+    /// Names and addresses that a `Host` header may have besides this machine's own: of a tunnel, or as containers know
+    /// this machine. Without a port; any port goes.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(addr: SocketAddr) -> Listen {
+        Listen { addr, allowed_hosts: Vec::new() }
+    }
+}
+
+/// How long a caller may take, and how many may come at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a request's head. A connection without a request is closed after this time, too.
+    pub(crate) head: Duration,
+    /// For the body that follows.
+    pub(crate) body: Duration,
+    /// Connections at once; further ones wait.
+    pub(crate) connections: usize,
+}
+
+impl Default for Patience {
+    /// Longer than any of our own clients keeps an idle connection that it may use again, but for the AWS SDKs, which
+    /// try again.
+    fn default() -> Self {
+        Patience { head: Duration::from_secs(30), body: Duration::from_secs(30), connections: 512 }
+    }
+}
+
+/// The door of one port.
+#[derive(Debug)]
+pub(crate) struct Door {
+    listener: TcpListener,
+    addr: SocketAddr,
+    visitors: Visitors,
+    access_key: Option<AccessKey>,
+    max_body: usize,
+    patience: Patience,
+}
+
+impl Door {
+    /// Listens at `listen` for requests with a body of `max_body` bytes at most. Nobody is let in before
+    /// [`open`](Self::open).
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub(crate) async fn at(listen: Listen, max_body: usize) -> io::Result<Door> {
+        let listener = TcpListener::bind(listen.addr).await?;
+        let bound = listener.local_addr()?;
+        Ok(Door {
+            listener,
+            addr: reachable(bound),
+            visitors: Visitors::of(bound, listen.allowed_hosts),
+            access_key: None,
+            max_body,
+            patience: Patience::default(),
+        })
+    }
+
+    /// Serves pages of its own: what they ask for is let in as well.
+    pub(crate) fn with_pages(mut self) -> Door {
+        self.visitors.has_pages = true;
+        self
+    }
+
+    /// Lets in only what is signed with this key.
+    pub(crate) fn for_key(mut self, key: AccessKey) -> Door {
+        self.access_key = Some(key);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Door {
+        self.patience = patience;
+        self
+    }
+
+    /// Where it listens. If that is on all addresses, the one by which this machine reaches it.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Answers requests, until the returned value is dropped. An error of `answer` closes the connection.
+    pub(crate) fn open<A, F, E>(self, answer: A) -> Opened
+    where
+        A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+    {
+        let addr = self.addr;
+        let (running, stopped) = watch::channel(());
+        Opened { addr, running, server: tokio::spawn(serve(self, answer, stopped)) }
+    }
+}
+
+/// A door that is open. It is closed when this is dropped; requests under way are still answered.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    running: watch::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Opened {
+    /// Closes it, and returns when the requests that are under way have been answered.
+    pub(crate) async fn close(self) {
+        drop(self.running);
+        if let Err(error) = self.server.await {
+            warn!(%error, "a local server did not stop properly");
+        }
+    }
+}
+
+/// Who listens on all addresses is reached at the loopback one.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+async fn serve<A, F, E>(door: Door, answer: A, mut stopped: watch::Receiver<()>)
+where
+    A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(door.patience.connections));
+    let door = Arc::new(door);
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            _ = stopped.changed() => break,
+        };
+        let Ok(place) = place else { break };
+        tokio::select! {
+            accepted = door.listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let connection = Connection { door: Arc::clone(&door), stream, stopped: stopped.clone(), place };
+                    connections.spawn(connection.serve(answer.clone()));
+                }
+                Err(error) => {
+                    warn!(%error, "a local server could not accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    drop(door);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Somebody who has come to the door.
+struct Connection {
+    door: Arc<Door>,
+    stream: TcpStream,
+    stopped: watch::Receiver<()>,
+    place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve<A, F, E>(self, answer: A)
+    where
+        A: Fn(Request<Bytes>) -> F + Clone,
+        F: Future<Output = Result<Response, E>>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let Connection { door, stream, mut stopped, place } = self;
+        let _ = stream.set_nodelay(true); // Without it answers are only slower.
+        let patience = door.patience;
+        let service = service_fn(move |request| {
+            let (door, answer) = (Arc::clone(&door), answer.clone());
+            async move {
+                match door.let_in(request).await {
+                    Ok(request) => answer(request).await.map(without_cors),
+                    Err(Refused { status, why, kind }) => Ok(refusal(status, &why, kind)),
+                }
+            }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(patience.head);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a connection to a local server ended early");
+        }
+        drop(place);
+    }
+}
+
+/// Why a request is not let in.
+struct Refused {
+    status: StatusCode,
+    why: String,
+    /// As the AWS SDKs know it.
+    kind: &'static str,
+}
+
+impl Door {
+    /// The whole request, if its sender may come in.
+    async fn let_in(&self, request: Request<Incoming>) -> Result<Request<Bytes>, Refused> {
+        let (parts, body) = request.into_parts();
+        let forbidden = |why: String, kind| Refused { status: StatusCode::FORBIDDEN, why, kind };
+        self.visitors.check(&parts).map_err(|why| forbidden(why.to_string(), "AccessDeniedException"))?;
+        let too_slow = |_| Refused {
+            status: StatusCode::REQUEST_TIMEOUT,
+            why: "the body did not arrive in time".to_owned(),
+            kind: "RequestTimeoutException",
+        };
+        let too_large = |error: axum::Error| Refused {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            why: format!("the body cannot be read, or has more than {} bytes: {error}", self.max_body),
+            kind: "RequestEntityTooLargeException",
+        };
+        let body = tokio::time::timeout(self.patience.body, to_bytes(Body::new(body), self.max_body))
+            .await
+            .map_err(too_slow)?
+            .map_err(too_large)?;
+        if let Some(key) = &self.access_key {
+            key.verify(&parts, &body).map_err(|why| forbidden(why.to_string(), "InvalidSignatureException"))?;
+        }
+        Ok(Request::from_parts(parts, body))
+    }
+}
+
+/// The AWS SDKs read the kind of an error from a header; people read the body. The connection is closed: what is left of
+/// the request is not read.
+fn refusal(status: StatusCode, why: &str, kind: &'static str) -> Response {
+    let headers = [("x-amzn-errortype", kind), ("connection", "close")];
+    (status, headers, Json(json!({ "message": why }))).into_response()
+}
+
+/// The embedded servers allow every page to read their answers.
+fn without_cors(mut answer: Response) -> Response {
+    let headers: &mut HeaderMap = answer.headers_mut();
+    let of_cors: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+    for name in of_cors {
+        headers.remove(name);
+    }
+    answer
+}
+
+/// For servers that always answer.
+pub(crate) type Always = Result<Response, Infallible>;

@@ -1,0 +1,237 @@
+//! Who sends a request: a program of this machine, or a page in its browser.
+
+use std::net::SocketAddr;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+
+/// What a browser says of the page that a request is from.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// The names that a machine has for itself.
+const THIS_MACHINE: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// Who is let in.
+#[derive(Debug)]
+pub(crate) struct Visitors {
+    port: u16,
+    /// Names that go with the port.
+    own_hosts: Vec<String>,
+    /// Names that go with any port.
+    allowed_hosts: Vec<String>,
+    /// Whether there are pages here whose requests are let in.
+    pub(crate) has_pages: bool,
+}
+
+/// Why a request is refused. Names that the request chose are not repeated, but for its host, so that whoever meant to
+/// allow it sees what to allow.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Foreign {
+    #[error("the request has no Host header, or several")]
+    NoHost,
+    #[error(
+        "the request is for the host {0:?}, which this is not; if that is a name of this machine (of a tunnel, or as \
+         containers know it), allow it with --allow-host"
+    )]
+    Host(String),
+    #[error("requests of web pages are refused here (Origin)")]
+    Origin,
+    #[error("requests of web pages are refused here (Sec-Fetch-Site); open the address by hand, not from another page")]
+    Site,
+    #[error("web pages may not ask for permission here (a CORS preflight)")]
+    Preflight,
+}
+
+impl Visitors {
+    pub(crate) fn of(bound: SocketAddr, allowed_hosts: Vec<String>) -> Visitors {
+        let address = match bound {
+            SocketAddr::V4(v4) => v4.ip().to_string(),
+            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        };
+        let bound_to = Some(address).filter(|_| !bound.ip().is_unspecified());
+        Visitors {
+            port: bound.port(),
+            own_hosts: THIS_MACHINE.iter().map(|&name| name.to_owned()).chain(bound_to).collect(),
+            allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
+            has_pages: false,
+        }
+    }
+
+    pub(crate) fn check(&self, request: &Parts) -> Result<(), Foreign> {
+        let host = host(&request.headers)?;
+        self.check_host(&host)?;
+        // A request may name its host a second time.
+        if let Some(authority) = request.uri.authority() {
+            self.check_host(&authority.as_str().to_ascii_lowercase())?;
+        }
+        self.check_preflight(request)?;
+        self.check_origin(&request.headers, &host)?;
+        match request.headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
+            None | Some(b"none" | b"same-origin") => Ok(()),
+            Some(_) => Err(Foreign::Site),
+        }
+    }
+
+    fn check_host(&self, host: &str) -> Result<(), Foreign> {
+        let (name, port) = split(host);
+        let is_own = port == Some(self.port) && self.own_hosts.iter().any(|own| own == name);
+        let is_allowed = port.is_some() && self.allowed_hosts.iter().any(|allowed| allowed == name);
+        if is_own || is_allowed { Ok(()) } else { Err(Foreign::Host(host.to_owned())) }
+    }
+
+    fn check_preflight(&self, request: &Parts) -> Result<(), Foreign> {
+        let asks = request.headers.keys().any(|name| name.as_str().starts_with("access-control-request-"));
+        let is_preflight = request.method == Method::OPTIONS && (asks || !self.has_pages);
+        if is_preflight { Err(Foreign::Preflight) } else { Ok(()) }
+    }
+
+    /// A page's origin is its scheme and host; only a page that is from here is at home.
+    fn check_origin(&self, headers: &HeaderMap, host: &str) -> Result<(), Foreign> {
+        let is_at_home = |origin: &[u8]| {
+            let origin = String::from_utf8_lossy(origin).to_ascii_lowercase();
+            origin.parse::<Uri>().ok().and_then(|uri| uri.into_parts().authority).is_some_and(|of| of.as_str() == host)
+        };
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        if origins.all(|origin| self.has_pages && is_at_home(origin.as_bytes())) {
+            Ok(())
+        } else {
+            Err(Foreign::Origin)
+        }
+    }
+}
+
+fn host(headers: &HeaderMap) -> Result<String, Foreign> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().map(str::to_ascii_lowercase).map_err(|_| Foreign::NoHost),
+        _ => Err(Foreign::NoHost),
+    }
+}
+
+/// Name and port; without a port it is HTTP's. `None` is no port.
+fn split(host: &str) -> (&str, Option<u16>) {
+    match host.rsplit_once(':') {
+        // The colon may be one of an IPv6 address.
+        Some((name, port)) if !port.contains(']') => (name, port.parse().ok()),
+        _ => (host, Some(80)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn visitors(has_pages: bool) -> Visitors {
+        let bound = SocketAddr::from(([127, 0, 0, 1], 8790));
+        Visitors { has_pages, ..Visitors::of(bound, vec!["host.docker.internal".to_owned(), "172.17.0.1".to_owned()]) }
+    }
+
+    fn check(has_pages: bool, method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<(), Foreign> {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        visitors(has_pages).check(&request.body(()).unwrap().into_parts().0)
+    }
+
+    const HOME: (&str, &str) = ("host", "127.0.0.1:8790");
+
+    #[test]
+    fn only_hosts_that_are_this_machine_are_let_in() {
+        let ours = ["127.0.0.1:8790", "localhost:8790", "LocalHost:8790", "[::1]:8790"];
+        let allowed = ["host.docker.internal:8788", "HOST.docker.internal", "172.17.0.1:1"];
+        let foreign = [
+            "evil.example",
+            "evil.example:8790",
+            "127.0.0.1",
+            "127.0.0.1:8789",
+            "localhost",
+            "localhost:80",
+            "localhost.:8790",
+            "localhost.evil.example:8790",
+            "127.0.0.1.nip.io:8790",
+            "127.0.0.1:8790@evil.example",
+            "evil.example@127.0.0.1:8790",
+            "127.0.0.2:8790",
+            "0.0.0.0:8790",
+            "[::1]",
+            "[::2]:8790",
+            "::1:8790",
+            "host.docker.internal:x",
+            "",
+            ":8790",
+        ];
+        for has_pages in [true, false] {
+            for host in ours.iter().chain(&allowed) {
+                assert_eq!(check(has_pages, "POST", "/", &[("host", host)]), Ok(()), "{host}");
+            }
+            for host in foreign {
+                let refused = check(has_pages, "GET", "/", &[("host", host)]);
+                assert_eq!(refused, Err(Foreign::Host(host.to_owned())), "{host}");
+            }
+            assert_eq!(check(has_pages, "GET", "/", &[]), Err(Foreign::NoHost));
+            assert_eq!(check(has_pages, "GET", "/", &[HOME, HOME]), Err(Foreign::NoHost));
+            let elsewhere = check(has_pages, "GET", "http://evil.example/", &[HOME]);
+            assert_eq!(elsewhere, Err(Foreign::Host("evil.example".to_owned())));
+            assert_eq!(check(has_pages, "GET", "http://localhost:8790/", &[HOME]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn who_listens_on_all_addresses_has_no_name_of_its_own_but_this_machines() {
+        let bound = SocketAddr::from(([0, 0, 0, 0], 8790));
+        let all = Visitors::of(bound, Vec::new());
+        assert!(all.check_host("0.0.0.0:8790").is_err() && all.check_host("localhost:8790").is_ok());
+        let bridge = Visitors::of(SocketAddr::from(([172, 17, 0, 1], 8790)), Vec::new());
+        assert!(bridge.check_host("172.17.0.1:8790").is_ok() && bridge.check_host("172.17.0.2:8790").is_err());
+        let v6 = Visitors::of("[fd00::1]:8790".parse().unwrap(), Vec::new());
+        assert!(v6.check_host("[fd00::1]:8790").is_ok());
+    }
+
+    #[test]
+    fn a_page_is_let_in_only_where_it_is_from() {
+        let origins = ["http://127.0.0.1:8790", "https://127.0.0.1:8790"];
+        for origin in origins {
+            assert_eq!(check(true, "POST", "/", &[HOME, ("origin", origin)]), Ok(()), "{origin}");
+            assert_eq!(check(false, "POST", "/", &[HOME, ("origin", origin)]), Err(Foreign::Origin), "{origin}");
+        }
+        let foreign = [
+            "null",
+            "",
+            "http://evil.example",
+            "http://localhost:8790", // Another origin than 127.0.0.1, to a browser.
+            "http://127.0.0.1",
+            "http://127.0.0.1:3000",
+            "http://127.0.0.1:8790.evil.example",
+            "http://127.0.0.1:8790@evil.example",
+            "chrome-extension://abcdef",
+            "file://",
+        ];
+        for has_pages in [true, false] {
+            for origin in foreign {
+                let refused = check(has_pages, "GET", "/", &[HOME, ("origin", origin)]);
+                assert_eq!(refused, Err(Foreign::Origin), "{origin}");
+            }
+            let two = [HOME, ("origin", origins[0]), ("origin", "http://evil.example")];
+            assert_eq!(check(has_pages, "GET", "/", &two), Err(Foreign::Origin));
+        }
+    }
+
+    #[test]
+    fn what_a_browser_sends_for_another_page_without_an_origin_is_refused_too() {
+        for has_pages in [true, false] {
+            for site in ["none", "same-origin"] {
+                assert_eq!(check(has_pages, "GET", "/", &[HOME, ("sec-fetch-site", site)]), Ok(()), "{site}");
+            }
+            for site in ["cross-site", "same-site", "CROSS-SITE", "", "?"] {
+                let refused = check(has_pages, "GET", "/", &[HOME, ("sec-fetch-site", site)]);
+                assert_eq!(refused, Err(Foreign::Site), "{site}");
+            }
+            let preflight = [HOME, ("access-control-request-method", "PUT")];
+            assert_eq!(check(has_pages, "OPTIONS", "/", &preflight), Err(Foreign::Preflight));
+        }
+        assert_eq!(check(false, "OPTIONS", "/", &[HOME]), Err(Foreign::Preflight));
+        assert_eq!(check(true, "OPTIONS", "/", &[HOME]), Ok(()), "the API says which methods there are");
+    }
+}
