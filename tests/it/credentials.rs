@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::policy::PauseReason;
-use ghl_sync_local::sandbox::SandboxOptions;
+use ghl_sync_local::sandbox::{FaultChange, SandboxOptions};
 use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::{Config, LogMeter, Runtime};
 use serde_json::json;
@@ -93,6 +93,20 @@ async fn a_dead_refresh_token_stops_the_location_and_a_new_one_in_its_place_star
     std::fs::remove_file(file).unwrap();
     let stats = deployment.stats();
     assert_eq!((stats.contacts, stats.token_refreshes, stats.token_refusals), (5, 1, 1));
+}
+
+#[tokio::test]
+async fn a_location_that_is_not_active_pauses_and_its_records_stay_due_without_an_attempt() {
+    let deployment = Deployment::with(oauth(86_400)).await;
+    deployment.sandbox().change_faults(FaultChange { inactive: Some(true), ..FaultChange::default() });
+    let records = contacts(3);
+    deployment.put(&records).await;
+    let event = lambda_runtime::LambdaEvent::new(crate::deployment::by_hand(&records), crate::deployment::context());
+    consumer::handle(&deployment.engine, event).await.unwrap();
+    assert_eq!(deployment.gate().await.pause().unwrap().reason, PauseReason::Credentials);
+    let stats = deployment.stats();
+    assert_eq!((stats.calls, stats.token_refusals, deployment.due().await.len()), (0, 0, 3));
+    assert_eq!(deployment.record(&records[0]).await.attempts, 0);
 }
 
 #[tokio::test]

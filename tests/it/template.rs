@@ -321,7 +321,7 @@ fn written_metrics() -> BTreeSet<String> {
         Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Stored },
         Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Duplicate },
         Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
-        Event::WebhookRefused { status: 429, reason: "not_stored", error: &no_batch },
+        Event::WebhookRefused { status: 503, reason: "not_stored", error: &no_batch },
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let lines = events.filter_map(|event| EmfMeter::new("stack").line(&event, EpochMs(0)));

@@ -1,7 +1,8 @@
 //! The way of a webhook, from its headers and its bytes to the answer that GHL gets.
 //!
 //! GHL takes 200 as "done, do not send it again". So 200 is only said of what is stored, or of what there is nothing to
-//! store of. 429 is what GHL surely repeats; it is the answer whenever a store does not do its part.
+//! store of. Whatever else GHL gets, it repeats: with a backoff for up to three days, but what got a 429 for 70 minutes
+//! only. So a store that does not do its part is a 503, and no answer of ours is a 429.
 
 use std::time::Duration;
 
@@ -110,7 +111,7 @@ impl Refusal {
             }
             Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
             Refusal::NotReceived(ReceiveError::Port(_)) | Refusal::TooSlow => {
-                (StatusCode::TOO_MANY_REQUESTS, "not_stored")
+                (StatusCode::SERVICE_UNAVAILABLE, "not_stored")
             }
         }
     }

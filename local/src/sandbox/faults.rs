@@ -27,6 +27,9 @@ pub struct FaultChange {
     pub page: Option<u16>,
     /// `true`: successes show another location, as those of somebody else's key would, until `false`.
     pub other_location: Option<bool>,
+    /// `true` switches the app's location (or its agency) off until `false` switches it on again: no token is issued,
+    /// and none is accepted. Of a sandbox with OAuth only.
+    pub inactive: Option<bool>,
 }
 
 /// What becomes of one request.

@@ -25,6 +25,8 @@ pub(crate) struct Issuer {
     /// Refresh tokens: unused, or when they were used and for which answer.
     refresh_tokens: HashMap<String, Option<(Duration, Value)>>,
     access_tokens: HashMap<String, Granted>,
+    /// Whether the location, or its agency, is switched off.
+    inactive: bool,
     stats: Stats,
 }
 
@@ -42,11 +44,18 @@ impl Issuer {
             Tokens::Any(_) | Tokens::PerLocation(_) => None,
         };
         let refresh_tokens = app.iter().map(|app| (app.refresh_token.clone(), None)).collect();
-        Issuer { app, refresh_tokens, access_tokens: HashMap::new(), stats: Stats::default() }
+        Issuer { app, refresh_tokens, access_tokens: HashMap::new(), inactive: false, stats: Stats::default() }
+    }
+
+    pub(crate) fn set_inactive(&mut self, inactive: bool) {
+        self.inactive = inactive;
     }
 
     /// The location that `token` speaks for, if it still does.
     pub(crate) fn location_of(&mut self, token: &str, now: Duration) -> Option<String> {
+        if self.inactive {
+            return None;
+        }
         let granted = self.access_tokens.get(token)?;
         if granted.until <= now {
             self.stats.expired_tokens += 1;
@@ -57,6 +66,9 @@ impl Issuer {
 
     /// Answers a request to `/oauth/…`.
     pub(crate) fn handle(&mut self, request: &Request, now: Duration) -> Answer {
+        if self.inactive {
+            return Answer::bad_request("Location is not active");
+        }
         let handled = match (self.app.clone(), request.method.as_str(), request.segments().as_slice()) {
             (Some(app), "POST", ["oauth", "token"]) => self.refresh(&app, request, now),
             (Some(app), "POST", ["oauth", "locationToken"]) => self.location_token(&app, request, now),

@@ -87,6 +87,9 @@ impl World {
 
     pub(crate) fn change_faults(&self, change: FaultChange) {
         self.faults().change(change);
+        if let Some(inactive) = change.inactive {
+            self.issuer().set_inactive(inactive);
+        }
     }
 
     /// Forgets records, counts and windows.

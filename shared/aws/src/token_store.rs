@@ -123,6 +123,8 @@ struct StoredTrouble {
     retry_at: EpochMs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    inactive: bool,
     reason: String,
 }
 
@@ -138,10 +140,11 @@ impl From<&TokenEntry> for Stored {
             refresh: refresh.map(|refresh| refresh.expose().to_owned()),
             lease: lease.map(|TokenLease { holder, until }| StoredLease { holder, until }),
             spent_since,
-            trouble: trouble.map(|Trouble { count, retry_at, refused, reason }| StoredTrouble {
+            trouble: trouble.map(|Trouble { count, retry_at, refused, inactive, reason }| StoredTrouble {
                 count,
                 retry_at,
                 refused,
+                inactive,
                 reason,
             }),
         }
@@ -160,10 +163,11 @@ impl Stored {
             refresh: self.refresh.map(Secret::new),
             lease: self.lease.map(|StoredLease { holder, until }| TokenLease { holder, until }),
             spent_since: self.spent_since,
-            trouble: self.trouble.map(|StoredTrouble { count, retry_at, refused, reason }| Trouble {
+            trouble: self.trouble.map(|StoredTrouble { count, retry_at, refused, inactive, reason }| Trouble {
                 count,
                 retry_at,
                 refused,
+                inactive,
                 reason,
             }),
         }

@@ -2,7 +2,8 @@
 //!
 //! GHL says what an answer holds, and of errors only that a bad authorization code is a 401 with
 //! `{"error": "UnAuthorized!", "error_description": …}`. What a dead refresh token gets is unverified: every refusal in
-//! JSON is taken for one.
+//! JSON is taken for one, unless it says that the location (or its agency) is not active: then the same refresh token
+//! works again later.
 
 use std::time::Duration;
 
@@ -103,6 +104,7 @@ fn read(answer: HttpAnswer, secrets: &[&Secret]) -> Result<IssuedTokens, TokenEr
     let reason = one_line(format!("{} {words}", status.as_u16()).trim());
     Err(match status.as_u16() {
         408 | 500.. => TokenError::Unanswered(reason),
+        400 | 401 | 403 | 422 if json.is_some() && is_inactive(&reason) => TokenError::Inactive(reason),
         // A page is not from GHL but from the host in front of it.
         400 | 401 | 403 | 422 if json.is_some() => TokenError::Refused(reason),
         _ => TokenError::NotDone(reason),
@@ -129,6 +131,13 @@ fn words(json: &Value) -> String {
         _ => None,
     });
     said.collect::<Vec<_>>().join(": ")
+}
+
+/// `Location is not active` (GHL's specification of `POST /oauth/token`), however it is spelled or whoever is meant.
+fn is_inactive(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["location", "company", "agency", "account"].iter().any(|who| words.contains(who))
+        && ["not active", "inactive"].iter().any(|state| words.contains(state))
 }
 
 #[cfg(test)]
@@ -164,6 +173,7 @@ mod tests {
         assert_eq!(said(400, dead).unwrap_err(), refused);
         let of = |status, body: &str| match said(status, body).unwrap_err() {
             TokenError::Refused(_) => "refused",
+            TokenError::Inactive(_) => "inactive",
             TokenError::Unanswered(_) => "unanswered",
             TokenError::NotDone(_) => "not done",
             TokenError::AgencyToken(_) => "agency",
@@ -171,6 +181,12 @@ mod tests {
         let table = [
             (401, r#"{"error":"UnAuthorized!","error_description":"Invalid client"}"#, "refused"),
             (422, r#"{"message":["refresh_token must be a string"]}"#, "refused"),
+            (400, r#"{"statusCode":400,"message":"Invalid grant: refresh token is invalid"}"#, "refused"),
+            (400, r#"{"statusCode":400,"message":"Location is not active"}"#, "inactive"),
+            (400, r#"{"error":"invalid_request","error_description":"location is not active"}"#, "inactive"),
+            (403, r#"{"message":["Company is inactive"]}"#, "inactive"),
+            (400, r#"{"message":"refresh token is not active"}"#, "refused"),
+            (400, "Location is not active", "not done"),
             (403, "<html>Error 1010</html>", "not done"),
             (429, r#"{"statusCode":429,"message":"Too Many Requests"}"#, "not done"),
             (404, r#"{"message":"Cannot POST /oauth/token"}"#, "not done"),

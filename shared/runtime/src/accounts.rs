@@ -29,7 +29,7 @@ impl Accounts for LocationAccounts {
             settings.map_err(|error| NoAccount::Unavailable(format!("its settings are not known: {error}")))?;
         match self.tokens.of(location, &settings.credentials).await {
             Ok(token) => Ok(Account { token, api: settings.api }),
-            Err(NoToken::Refused(reason)) => Err(NoAccount::Refused(reason)),
+            Err(NoToken::Refused(reason) | NoToken::Inactive(reason)) => Err(NoAccount::Refused(reason)),
             Err(NoToken::Unavailable(reason)) => Err(NoAccount::Unavailable(reason)),
         }
     }

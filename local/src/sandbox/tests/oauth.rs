@@ -1,7 +1,7 @@
 //! Tokens: one refresh each, its answer repeated for a while, and what they are good for.
 
 use super::*;
-use crate::sandbox::{Installed, OAuthOptions};
+use crate::sandbox::{FaultChange, Installed, OAuthOptions};
 
 fn app(installed: Installed, lifetime: Duration) -> SandboxOptions {
     let tokens = Tokens::OAuth(OAuthOptions {
@@ -74,6 +74,20 @@ async fn an_agencys_token_gets_those_of_its_locations_and_is_good_for_nothing_el
     assert_eq!(form(&examination, "/oauth/locationToken", Some(agency), "companyId=agency".into()).await.0, 422);
     let other = format!("companyId=other&locationId={LOCATION}");
     assert_eq!(form(&examination, "/oauth/locationToken", Some(agency), other).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_location_that_is_not_active_gets_no_token_and_its_refresh_token_works_again_later() {
+    let examination = Examination::begin(app(Installed::Location(LOCATION.into()), Duration::from_secs(60))).await;
+    let (_, first) = refresh(&examination, "r-0").await;
+    let next = first["refresh_token"].as_str().expect("a token");
+    examination.sandbox.change_faults(FaultChange { inactive: Some(true), ..FaultChange::default() });
+    let (status, said) = refresh(&examination, next).await;
+    assert_eq!((status, &said["message"]), (400, &json!("Location is not active")));
+    assert_eq!(read_contacts(&examination, first["access_token"].as_str().expect("a token"), LOCATION).await, 401);
+    examination.sandbox.change_faults(FaultChange { inactive: Some(false), ..FaultChange::default() });
+    assert_eq!(refresh(&examination, next).await.0, 200);
+    assert_eq!(examination.sandbox.stats().token_refusals, 0);
 }
 
 #[tokio::test]

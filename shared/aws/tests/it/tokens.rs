@@ -30,6 +30,7 @@ fn full(fence: u64, holder: &str) -> TokenEntry {
             count: 3,
             retry_at: EpochMs(1_795_000_300_000),
             refused: Some("5f".to_owned()),
+            inactive: fence > 2,
             reason: "GHL refuses it: invalid_grant".to_owned(),
         }),
     }

@@ -25,6 +25,9 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// What GHL refused is tried again after this long, then after twice as long each time.
 const REFUSED_REST: Duration = Duration::from_secs(300);
 const REFUSED_REST_MAX: Duration = Duration::from_secs(3600);
+/// A location that is not active comes back when its agency or its subscription does, which nobody tells us.
+const INACTIVE_REST: Duration = Duration::from_secs(300);
+const INACTIVE_REST_MAX: Duration = Duration::from_secs(900);
 /// Likewise of what failed in passing.
 const FAILED_REST: Duration = Duration::from_secs(1);
 const FAILED_REST_MAX: Duration = Duration::from_secs(60);
@@ -98,6 +101,8 @@ pub struct Trouble {
     pub retry_at: EpochMs,
     /// The hash of what GHL refused; none if it failed in passing. Other credentials are tried at once.
     pub refused: Option<String>,
+    /// GHL says that the location is not active. The grant is good, and works again once the location is.
+    pub inactive: bool,
     /// In GHL's words, or the transport's; without tokens.
     pub reason: String,
 }
@@ -108,6 +113,9 @@ pub enum TokenError {
     /// GHL does not accept what it was shown, and will not.
     #[error("GHL refuses it: {0}")]
     Refused(String),
+    /// The location, or its agency, is not active for now. The same refresh token works again once it is.
+    #[error("GHL does not issue tokens for now: {0}")]
+    Inactive(String),
     /// There was no answer, or one that says nothing: the refresh token may be used up.
     #[error("no answer from GHL: {0}")]
     Unanswered(String),
@@ -143,6 +151,8 @@ pub enum TokenStep {
     WaitUntil(EpochMs),
     /// There is none, until somebody mends the credentials; and why.
     Refused(String),
+    /// There is none, until the location is active again; and what GHL says.
+    Inactive(String),
 }
 
 impl TokenEntry {
@@ -157,6 +167,7 @@ impl TokenEntry {
         let or_use = |otherwise: TokenStep| good.map_or(otherwise, |access| TokenStep::Use(access.clone()));
         match (self.trouble_in_force(now, asking), self.lease_of_others(now, asking)) {
             (Some(trouble), _) if trouble.refused.is_some() => or_use(TokenStep::Refused(trouble.reason.clone())),
+            (Some(trouble), _) if trouble.inactive => or_use(TokenStep::Inactive(trouble.reason.clone())),
             (Some(trouble), _) => or_use(TokenStep::WaitUntil(trouble.retry_at)),
             (None, Some(until)) => or_use(TokenStep::WaitUntil(until)),
             (None, None) => TokenStep::Renew(self.leased(now, asking.holder)),
@@ -194,13 +205,16 @@ impl TokenEntry {
     #[must_use]
     pub fn failed(&self, now: EpochMs, error: &TokenError, shows: &str) -> TokenEntry {
         let refused = matches!(error, TokenError::Refused(_)).then(|| shows.to_owned());
-        let of_its_kind = |trouble: &&Trouble| trouble.refused == refused;
+        let inactive = matches!(error, TokenError::Inactive(_));
+        let of_its_kind = |trouble: &&Trouble| trouble.refused == refused && trouble.inactive == inactive;
         let count = 1 + self.trouble.as_ref().filter(of_its_kind).map_or(0, |trouble| trouble.count);
-        let spent_since = self.spent_since.filter(|_| refused.is_none());
+        // A clear "no" leaves the refresh token as it was.
+        let spent_since = self.spent_since.filter(|_| refused.is_none() && !inactive);
         // While GHL repeats its answer, nothing is gained by resting.
         let is_repeatable = spent_since.is_some_and(|since| now < since + REPEAT_WINDOW);
         let rest = match &refused {
             Some(_) => growing(REFUSED_REST, count, REFUSED_REST_MAX),
+            None if inactive => growing(INACTIVE_REST, count, INACTIVE_REST_MAX),
             None if is_repeatable => FAILED_REST,
             None => growing(FAILED_REST, count, FAILED_REST_MAX),
         };
@@ -208,7 +222,7 @@ impl TokenEntry {
             Some(_) => format!("{error} (the answer to an earlier refresh may have been lost)"),
             None => error.to_string(),
         };
-        let trouble = Some(Trouble { count, retry_at: now + rest, refused, reason });
+        let trouble = Some(Trouble { count, retry_at: now + rest, refused, inactive, reason });
         TokenEntry { fence: self.fence + 1, lease: None, spent_since, trouble, ..self.clone() }
     }
 }
@@ -255,6 +269,7 @@ mod tests {
             TokenStep::Renew(_) => "renew",
             TokenStep::WaitUntil(_) => "wait",
             TokenStep::Refused(_) => "refused",
+            TokenStep::Inactive(_) => "inactive",
         }
     }
 
@@ -323,9 +338,28 @@ mod tests {
     }
 
     #[test]
+    fn a_location_that_is_not_active_is_no_dead_grant_and_is_asked_for_again_within_a_quarter_of_an_hour() {
+        let inactive = || TokenError::Inactive("400 Location is not active".to_owned());
+        let mut entry = TokenEntry { refresh: Some(Secret::new("r1")), ..entry(None) };
+        let mut rests = Vec::new();
+        for _ in 0..5 {
+            entry = entry.failed(NOW, &inactive(), "r0");
+            assert_eq!(step(&entry), "inactive");
+            let trouble = entry.trouble.as_ref().unwrap();
+            assert_eq!((&trouble.refused, entry.spent_since), (&None, None), "the refresh token is as good as before");
+            rests.push(NOW.until(trouble.retry_at).as_secs());
+        }
+        assert_eq!(rests, [300, 600, 900, 900, 900]);
+        assert_eq!(entry.refresh, Some(Secret::new("r1")));
+        let refused = entry.failed(NOW, &TokenError::Refused(String::new()), "r0").trouble.unwrap();
+        assert_eq!((refused.count, refused.inactive), (1, false), "another kind of trouble begins anew");
+    }
+
+    #[test]
     fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
         let old = entry(Some(token_of_age(22 * 3600 * S)));
-        for error in [TokenError::Refused(String::new()), TokenError::Unanswered(String::new())] {
+        let errors = [TokenError::Refused, TokenError::Inactive, TokenError::Unanswered];
+        for error in errors.map(|error| error(String::new())) {
             assert_eq!(step(&old.failed(NOW, &error, "r0")), "use");
         }
     }
@@ -367,7 +401,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_stored_no_token_is_used_that_is_not_good(
-            age in 0_u64..200_000, life in 1_u64..200_000, lease in 0_u64..30, trouble in 0_u32..40, refused: bool,
+            age in 0_u64..200_000, life in 1_u64..200_000, lease in 0_u64..30, trouble in 0_u32..40, kind in 0_usize..3,
         ) {
             let issued_at = NOW - Duration::from_secs(age);
             let access = AccessToken {
@@ -375,14 +409,15 @@ mod tests {
             };
             let mut entry = leased_by("other", NOW + Duration::from_secs(lease), entry(Some(access.clone())));
             for _ in 0..trouble {
-                let error = if refused { TokenError::Refused(String::new()) } else { TokenError::NotDone(String::new()) };
+                let error = [TokenError::Refused, TokenError::Inactive, TokenError::NotDone][kind](String::new());
                 entry = entry.failed(NOW, &error, "r0");
             }
             match entry.step(NOW, &asking(&me())) {
                 TokenStep::Use(token) => prop_assert!(token.is_good(NOW)),
                 TokenStep::Renew(leased) => prop_assert_eq!(leased.fence, entry.fence + 1),
                 TokenStep::WaitUntil(at) => prop_assert!(at > NOW && !access.is_good(NOW)),
-                TokenStep::Refused(_) => prop_assert!(refused && !access.is_good(NOW)),
+                TokenStep::Refused(_) => prop_assert!(kind == 0 && !access.is_good(NOW)),
+                TokenStep::Inactive(_) => prop_assert!(kind == 1 && !access.is_good(NOW)),
             }
         }
     }

@@ -74,6 +74,8 @@ struct State {
     location_tokens: u64,
     last: u64,
     rule: Option<Rule>,
+    inactive: bool,
+    inactive_answers: u64,
 }
 
 struct Access {
@@ -103,6 +105,18 @@ impl SimulatedOAuth {
         state.access_tokens.clear();
     }
 
+    /// The location (or its agency) is switched off in GHL, or on again. While it is off no token is issued, and none is
+    /// accepted for a call; refresh tokens stay as they are.
+    pub fn set_inactive(&self, inactive: bool) {
+        lock(&self.0.state).inactive = inactive;
+    }
+
+    /// Requests that were answered `Location is not active`.
+    #[must_use]
+    pub fn inactive_answers(&self) -> u64 {
+        lock(&self.0.state).inactive_answers
+    }
+
     /// No access token is good any more; refresh tokens are.
     pub fn expire_access_tokens(&self) {
         lock(&self.0.state).access_tokens.clear();
@@ -117,7 +131,7 @@ impl SimulatedOAuth {
     #[must_use]
     pub fn accepts(&self, token: &Secret, location: &LocationId) -> bool {
         let state = lock(&self.0.state);
-        let access = state.access_tokens.get(token.expose());
+        let access = state.access_tokens.get(token.expose()).filter(|_| !state.inactive);
         let speaks_for = |access: &&Access| match (&access.location, self.0.settings.user_type) {
             (Some(own), _) => own == location,
             (None, user_type) => user_type == "Location",
@@ -188,6 +202,7 @@ impl Shared {
     fn refresh(&self, refresh_token: &str) -> Result<IssuedTokens, TokenError> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
+        state.active()?;
         match state.refresh_tokens.get(refresh_token) {
             Some(None) => {
                 let issued = state.issue(now + self.settings.lifetime, None, &self.settings);
@@ -212,6 +227,7 @@ impl Shared {
     fn location_token(&self, company_token: &str, location: LocationId) -> Result<IssuedTokens, TokenError> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
+        state.active()?;
         let company = state.access_tokens.get(company_token);
         if company.is_none_or(|access| access.expires_at <= now || access.location.is_some()) {
             return Err(TokenError::AgencyToken("Invalid token: access token is invalid".to_owned()));
@@ -223,6 +239,14 @@ impl Shared {
 }
 
 impl State {
+    fn active(&mut self) -> Result<(), TokenError> {
+        if self.inactive {
+            self.inactive_answers += 1;
+            return Err(TokenError::Inactive("400 Location is not active".to_owned()));
+        }
+        Ok(())
+    }
+
     fn issue(&mut self, expires_at: EpochMs, location: Option<LocationId>, settings: &OAuthSettings) -> IssuedTokens {
         self.last += 1;
         let access = format!("access-{}", self.last);

@@ -23,6 +23,8 @@ const TRIES: u32 = 2;
 /// Tries to write new tokens down.
 const STORE_TRIES: u32 = 3;
 const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// What follows from a location that is not active.
+const WAITS: &str = "the credentials are good: once the location is active again, the sync goes on by itself";
 
 /// The world, as far as tokens are concerned.
 #[derive(Clone)]
@@ -45,6 +47,9 @@ pub enum NoToken {
     /// The credentials are of no use until a person mends them.
     #[error("{0}")]
     Refused(String),
+    /// GHL issues none for this location until it is active again. Nobody need mend the credentials.
+    #[error("{0}")]
+    Inactive(String),
     /// Not at the moment.
     #[error("{0}")]
     Unavailable(String),
@@ -181,6 +186,7 @@ impl AccessTokens {
             match self.step(source, &entry, &held) {
                 TokenStep::Use(token) => return Ok(token),
                 TokenStep::Refused(reason) => return Err(NoToken::Refused(source.mend(subject, &reason))),
+                TokenStep::Inactive(reason) => return Err(NoToken::Inactive(format!("{reason}; {WAITS}"))),
                 TokenStep::WaitUntil(at) => {
                     self.ports.clock.sleep_until(at.min(self.ports.clock.now() + POLL)).await;
                 }

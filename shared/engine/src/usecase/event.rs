@@ -233,7 +233,7 @@ pub enum Event<'a> {
     },
     /// A webhook was not taken in.
     WebhookRefused {
-        /// The HTTP status of the answer. GHL repeats what got a 429.
+        /// The HTTP status of the answer. GHL repeats the delivery for up to three days.
         status: u16,
         /// Why, in a word: `too_large`, `not_genuine`, `outside_window`, `malformed` or `not_stored`.
         reason: &'static str,

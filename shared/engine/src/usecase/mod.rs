@@ -47,7 +47,7 @@ pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
 };
 pub use put::{PutItems, PutReport};
-pub use receive_webhook::{ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
+pub use receive_webhook::{REPEATED, ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use reconcile::{ReconcileEnd, ReconcileReport};
 pub use redrive::LetterEnd;
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};

@@ -24,6 +24,10 @@ const AHEAD: Duration = Duration::from_secs(300);
 /// Ids are remembered for so much longer than events are accepted.
 const MARGIN: Duration = Duration::from_secs(3600);
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// For so long GHL repeats a delivery that failed, with a backoff and with its first timestamp.
+pub const REPEATED: Duration = Duration::from_secs(3 * 24 * 3600);
+
 /// How often a location's settings are changed anew when somebody else changes them at the same time.
 const TRIES: u32 = 4;
 
@@ -31,7 +35,7 @@ const TRIES: u32 = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRules {
     /// An event is taken up to this long after it happened (`GHL_WEBHOOK_MAX_AGE`). GHL repeats a delivery that was not
-    /// accepted with its first timestamp, over more than an hour; a person may repeat it days later.
+    /// accepted with its first timestamp, for up to [`REPEATED`].
     pub max_age: Duration,
     /// Our app (`GHL_WEBHOOK_APP_ID`). GHL signs the events of all apps with the same key, so without it nobody knows
     /// whose installation is told.
@@ -40,7 +44,7 @@ pub struct WebhookRules {
 
 impl Default for WebhookRules {
     fn default() -> Self {
-        WebhookRules { max_age: Duration::from_secs(24 * 3600), app_id: None }
+        WebhookRules { max_age: REPEATED + DAY, app_id: None }
     }
 }
 

@@ -389,6 +389,36 @@ fn a_dead_refresh_token_stops_the_location_says_what_to_do_and_is_mended_by_new_
 }
 
 #[test]
+fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_once_it_is() {
+    for (settings, grant) in [(OAuthSettings::default(), location_grant("refresh-0")), (agency(), agency_grant())] {
+        block_on_paused(async move {
+            let world = Tokens::start(settings, &grant, 1);
+            let process = world.process("one");
+            process.call(&loc()).await.unwrap();
+            tokio::time::sleep(25 * HOUR).await;
+            world.oauth.set_inactive(true);
+            // A day, and a call a minute: nobody waits, nobody hammers GHL, and nobody is told to connect the app anew.
+            for minute in 0..24 * 60 {
+                let began = world.clock.elapsed();
+                let none = process.token().await.unwrap_err();
+                assert!(
+                    matches!(&none, NoToken::Inactive(said) if said.contains("Location is not active")),
+                    "{none:?}"
+                );
+                assert!(world.clock.elapsed() - began < 5 * SECOND, "minute {minute}");
+                tokio::time::sleep(MINUTE).await;
+            }
+            assert!((90..=100).contains(&world.oauth.inactive_answers()), "{}", world.oauth.inactive_answers());
+            assert_eq!((world.reasons(), world.oauth.refused()), (vec![], 0));
+            world.oauth.set_inactive(false);
+            tokio::time::sleep(16 * MINUTE).await;
+            process.call(&loc()).await.unwrap();
+            assert_eq!(world.oauth.refused(), 0);
+        });
+    }
+}
+
+#[test]
 fn tokens_of_the_wrong_kind_stop_the_location_and_the_mended_credentials_go_on_from_the_newest_ones() {
     block_on_paused(async {
         let world = Tokens::start(agency(), &location_grant("refresh-0"), 1);

@@ -276,7 +276,7 @@ fn ghl(vars: &mut Variables) -> ClientConfig {
 
 fn webhooks(vars: &mut Variables) -> WebhookRules {
     WebhookRules {
-        max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", 86_400_000, 60_000..=315_360_000_000),
+        max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", 345_600_000, 60_000..=315_360_000_000),
         app_id: vars.text("GHL_WEBHOOK_APP_ID"),
     }
 }
