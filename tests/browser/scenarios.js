@@ -70,7 +70,7 @@ export function story(now, name, changes = {}) {
   const [kind, ...id] = name.split("#");
   return {
     record: name, kind, id: id.join("#"), state: "due", version: 3, accepted_version: null, accepted_at: null, ghl_id: null, last_known: null, priority: "normal",
-    put_at: iso(now - 600_000), due_at: iso(now + 28_000), failed_at: null, superseded_at: null, attempts: 2, last_error: null, errors: [], dry_run: null,
+    put_at: iso(now - 600_000), due_at: iso(now + 28_000), failed_at: null, superseded_at: null, not_sent: [], attempts: 2, last_error: null, errors: [], dry_run: null,
     waits_for: { reason: "backoff", until: iso(now + 28_000) }, expected_at: iso(now + 28_000), ...changes,
   };
 }
@@ -79,7 +79,7 @@ export function story(now, name, changes = {}) {
 export function superseded(now, name) {
   const changed = iso(now - 3 * MINUTE);
   return story(now, name, {
-    state: "superseded", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, superseded_at: changed,
+    state: "superseded", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, superseded_at: changed, not_sent: [],
     attempts: 0, waits_for: null, expected_at: null,
     errors: [{ code: "MAX_RETRIES_EXCEEDED", status: 503, message: "Service Unavailable", at: iso(now - 10 * MINUTE) }],
     last_known: { at: changed, told_by: "reconciling", origin: "elsewhere", content: { firstName: "Bob", tags: ["vip"] } },

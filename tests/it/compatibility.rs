@@ -65,7 +65,7 @@ fn put(record: &str, payload: &str) -> PutRecord {
     let kind = if kind == "contact" { Kind::Contact } else { Kind::Opportunity };
     let payload = Payload::from_json(kind, payload).unwrap();
     let (location_id, priority) = (location("loc_demo"), Priority::Normal);
-    PutRecord { location_id, id: id.parse().unwrap(), payload, priority, ghl_id: None, is_new: false }
+    PutRecord { location_id, id: id.parse().unwrap(), payload, priority, ghl_id: None, is_new: false, conflict: None }
 }
 
 fn stored(record: &str) -> PutRecord {

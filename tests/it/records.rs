@@ -50,6 +50,7 @@ fn put(kind: Kind, id: &str, payload: Value) -> PutRecord {
         priority: Priority::Normal,
         ghl_id: None,
         is_new: false,
+        conflict: None,
     }
 }
 

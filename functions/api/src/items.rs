@@ -140,6 +140,7 @@ impl Item for ContactItem {
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
             is_new: false,
+            conflict: None,
         }
     }
 }
@@ -155,6 +156,7 @@ impl Item for OpportunityItem {
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
             is_new: false,
+            conflict: None,
         }
     }
 }

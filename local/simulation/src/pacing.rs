@@ -183,6 +183,7 @@ fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
         priority: Priority::Normal,
         ghl_id: None,
         is_new: false,
+        conflict: None,
     })
 }
 

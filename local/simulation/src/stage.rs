@@ -36,6 +36,7 @@ impl Scenario {
             daily_reserve: 0,
             default_priority: Priority::Normal,
             conflict: Conflict::Ours,
+            conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         };
@@ -127,6 +128,7 @@ impl Scenario {
                 priority: puts.priority,
                 ghl_id: None,
                 is_new: false,
+                conflict: None,
             })
         };
         contacts.chain(nameless).chain(deals).filter_map(record).collect()

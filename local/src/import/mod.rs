@@ -91,6 +91,7 @@ impl ImportedContact {
             priority,
             ghl_id: None,
             is_new: false,
+            conflict: None,
         }
     }
 }

@@ -196,7 +196,10 @@ fn a_contact_becomes_a_put() {
     let location_id = LocationId::new("loc").unwrap();
     let put = imported.into_put(location_id.clone(), Priority::Low);
     let payload = Payload::Contact(contact);
-    assert_eq!(put, PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new: false });
+    assert_eq!(
+        put,
+        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new: false, conflict: None }
+    );
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -
                 // The e-mail address says one contact, the phone number another: the number is ignored.
                 body.remove("phone");
             }
+            check_closed_channels(&contact, &body)?;
             contact.update(&body, visit.now);
             contact
         }
@@ -76,9 +77,25 @@ pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String,
     {
         return Err(twin.refusal());
     }
-    contact.update(&settle(visit, body)?, visit.now);
+    let body = settle(visit, body)?;
+    check_closed_channels(&contact, &body)?;
+    contact.update(&body, visit.now);
     visit.store.put_contact(contact.clone())?;
     Ok(contact)
+}
+
+/// A channel that the contact has closed for good is never written.
+fn check_closed_channels(contact: &Contact, body: &Map<String, Value>) -> Result<(), Answer> {
+    let is_closed = |state: Option<&Value>| state.is_some_and(|state| state["status"] == "permanent");
+    let stored = contact.field("dndSettings");
+    let mut written = body.get("dndSettings").and_then(Value::as_object).into_iter().flatten();
+    match written.find(|(name, state)| is_closed(stored.and_then(|stored| stored.get(name))) && !is_closed(Some(state)))
+    {
+        Some((name, _)) => {
+            Err(Answer::bad_request(format!("Not authorized to update permanent dnd setting for {name}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `body` as it is kept, if all that it names is there. Its tags become known to the location.

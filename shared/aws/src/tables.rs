@@ -55,6 +55,8 @@ pub mod record {
     pub const OVERRULED: &str = "overruled";
     /// When the content was changed in GHL that superseded the record, while that content stands.
     pub const SUPERSEDED_AT: &str = "superseded_at";
+    /// `ours`, `theirs` or `newest` where its last put said who wins where GHL's content differs.
+    pub const CONFLICT: &str = "conflict";
     /// `true` where its producer said that GHL has nothing of it.
     pub const IS_NEW: &str = "is_new";
     /// Who created what has `ghl_id`: `true` if our call did, `false` if it was there before; absent if nobody knows.

@@ -31,8 +31,8 @@ pub struct Location {
     pub has_own_token: bool,
     /// Where its credentials are, if not in the environment.
     pub credentials: Option<CredentialsRef>,
-    /// Who wins where GHL's content and ours differ.
-    pub conflict: Conflict,
+    /// Who wins where GHL's content and ours differ, where that is said.
+    pub conflict: Option<Conflict>,
 }
 
 /// All locations: those that were named, and a default for all others.
@@ -134,7 +134,7 @@ impl Entry {
                 Some(_) => None,
                 None => self.credentials.or_else(|| default.credentials.clone()),
             },
-            conflict: self.conflict.unwrap_or(default.conflict),
+            conflict: self.conflict.or(default.conflict),
             token: self.token.map(Secret::new).or_else(|| default.token.clone()),
         }
     }
@@ -156,7 +156,8 @@ impl Locations {
             daily_limit,
             daily_reserve: 0,
             default_priority: Priority::default(),
-            conflict,
+            conflict: conflict.unwrap_or_default(),
+            conflict_is_set: conflict.is_some(),
             api,
             credentials: credentials.unwrap_or_else(in_environment),
         }
@@ -222,7 +223,7 @@ mod tests {
             token: Some(Secret::new("of all")),
             has_own_token: false,
             credentials: None,
-            conflict: Conflict::Ours,
+            conflict: None,
         };
         Locations::parse(json, &default).unwrap()
     }

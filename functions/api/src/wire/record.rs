@@ -89,6 +89,10 @@ pub(crate) struct Story {
     pub(crate) failed_at: Option<Time>,
     /// When the content was changed in GHL that superseded it; null while none has.
     pub(crate) superseded_at: Option<Time>,
+    /// Fields of its content that are never sent: consent (`dnd`, `dndSettings`) that would allow what GHL may forbid. Only
+    /// a person in GHL lifts an opt-out.
+    #[schema(example = json!([]))]
+    pub(crate) not_sent: Vec<&'static str>,
     /// Batches in which it failed in a way that counts.
     pub(crate) attempts: u32,
     /// What went wrong last.
@@ -166,6 +170,7 @@ impl From<RecordStory> for Story {
             due_at: Time::maybe(story.due_at),
             failed_at: Time::maybe(story.failed_at),
             superseded_at: Time::maybe(story.superseded_at),
+            not_sent: story.not_sent,
             attempts: story.attempts,
             last_error: story.last_error.map(RecordError::from),
             errors: story.errors.into_iter().map(RecordError::from).collect(),

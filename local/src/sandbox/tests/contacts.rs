@@ -196,3 +196,22 @@ async fn one_token_for_all_finds_the_location_through_the_contact() {
     assert_eq!(status, 201, "another location has contacts of its own");
     assert_eq!(it.sandbox.stats().duplicates, 0);
 }
+
+#[tokio::test]
+async fn a_channel_that_the_contact_has_closed_for_good_is_never_written() {
+    let it = Examination::begin(options()).await;
+    let settings = |status: &str| json!({"SMS": {"status": status}});
+    let id = it.contact(json!({"email": "a@example.com", "dndSettings": settings("permanent")})).await;
+    let put = format!("/contacts/{id}");
+    for (method, path) in [(Method::PUT, put.as_str()), (Method::POST, "/contacts/upsert")] {
+        let mut body = json!({"email": "a@example.com", "dndSettings": settings("active")});
+        if method == Method::POST {
+            body["locationId"] = json!(LOCATION);
+        }
+        let (status, said) = it.send(method, path, body).await;
+        assert_eq!(status, 400, "{said}");
+        assert_eq!(said["message"], "Not authorized to update permanent dnd setting for SMS");
+    }
+    let (status, _) = it.send(Method::PUT, &put, json!({"city": "Ulm", "dndSettings": settings("permanent")})).await;
+    assert_eq!(status, 200);
+}

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::domain::{
-    EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record, RecordKey,
+    Conflict, EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record, RecordKey,
 };
 
 use crate::expression::text;
@@ -36,6 +36,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         overruled: fields.optional_parsed(record::OVERRULED)?,
         superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
+        conflict: conflict(fields.optional_text(record::CONFLICT)?)?,
         is_new: is_true(item, record::IS_NEW),
         provenance: provenance(item),
     })
@@ -97,4 +98,11 @@ fn priority(text: &str) -> Result<Priority, Damage> {
         .into_iter()
         .find(|priority| priority.as_str() == text)
         .ok_or_else(|| Damage::new(record::PRIORITY, "is not high, normal or low"))
+}
+
+/// One that this build does not know would let reconciling undo what it may not.
+fn conflict(text: Option<&str>) -> Result<Option<Conflict>, Damage> {
+    let Some(text) = text else { return Ok(None) };
+    let known = Conflict::ALL.into_iter().find(|conflict| conflict.as_str() == text);
+    known.map(Some).ok_or_else(|| Damage::new(record::CONFLICT, "is not ours, theirs or newest"))
 }

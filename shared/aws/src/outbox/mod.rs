@@ -187,6 +187,7 @@ fn put_update(put: &PutRecord, now: EpochMs) -> Update {
         .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
         // Who created what a producer names is not known.
         .remove(put.ghl_id.is_some().then_some(record::MADE))
+        .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
         .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
         .only_if(not_accepted)
         .only_if(not_superseded)

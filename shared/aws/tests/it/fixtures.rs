@@ -150,6 +150,7 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
         priority: Priority::Normal,
         ghl_id: None,
         is_new: false,
+        conflict: None,
     }
 }
 

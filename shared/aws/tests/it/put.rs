@@ -1,7 +1,7 @@
 //! Putting records, and the due index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{EpochMs, Priority, PutRecord};
+use ghl_sync_engine::domain::{Conflict, EpochMs, Priority, PutRecord};
 use ghl_sync_engine::ports::{Outbox, Put};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, key, location, retry};
@@ -155,4 +155,13 @@ async fn an_entry_with_a_foreign_key_does_not_hide_those_behind_it() {
     let due = tables.outbox.due(&location(), Priority::Normal, 2).await.unwrap();
     let keys: Vec<_> = due.into_iter().map(|due| due.key.to_string()).collect();
     assert_eq!(keys, ["contact#a", "contact#b"]);
+}
+
+#[tokio::test]
+async fn who_wins_over_a_record_is_what_its_last_put_said() {
+    let tables = Tables::new().await;
+    let put = |name: &str, conflict| PutRecord { conflict, ..contact("a", name) };
+    for (name, conflict) in [("Ada", Some(Conflict::Theirs)), ("Eve", None), ("Bob", Some(Conflict::Newest))] {
+        assert_eq!(tables.put_and_load(&put(name, conflict), 1).await.conflict, conflict);
+    }
 }

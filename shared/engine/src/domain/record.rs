@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::REMEMBERED_ERRORS;
-use super::{ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
+use super::{Conflict, ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
 
 /// In which order a location's due records go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub struct PutRecord {
     /// takes its tags along, and an opportunity is not looked for. Should GHL have it all the same, nothing is doubled,
     /// but a contact's tags are replaced.
     pub is_new: bool,
+    /// Who wins over this content where GHL's differs, once GHL has accepted it; `None` leaves it to the location's rule.
+    pub conflict: Option<Conflict>,
 }
 
 impl PutRecord {
@@ -144,6 +146,8 @@ pub struct Record {
     pub overruled: Option<ContentHash>,
     /// When GHL's content was changed that superseded it, while that content stands.
     pub superseded_at: Option<EpochMs>,
+    /// What its last put said of who wins where GHL's content differs.
+    pub conflict: Option<Conflict>,
     /// Its producer has looked, and GHL had nothing of it when it was put first.
     pub is_new: bool,
     /// Who created what stands under `ghl_id` in GHL.

@@ -40,6 +40,9 @@ pub enum Conflict {
 }
 
 impl Conflict {
+    /// All of them.
+    pub const ALL: [Conflict; 3] = [Conflict::Ours, Conflict::Theirs, Conflict::Newest];
+
     /// The rule as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,6 +73,8 @@ pub struct LocationSettings {
     pub default_priority: Priority,
     /// Who wins where GHL's content and ours differ.
     pub conflict: Conflict,
+    /// Whether somebody set that rule for this location: then it also holds for records whose put said otherwise.
+    pub conflict_is_set: bool,
     /// The API that serves it.
     pub api: Api,
     /// Where its token is.
@@ -133,6 +138,7 @@ impl SettingsOverlay {
             daily_reserve: self.daily_reserve.unwrap_or(base.daily_reserve),
             default_priority: self.default_priority.unwrap_or(base.default_priority),
             conflict: self.conflict.unwrap_or(base.conflict),
+            conflict_is_set: self.conflict.is_some() || base.conflict_is_set,
             api: self.api.unwrap_or(base.api),
             credentials: self.credentials.clone().unwrap_or(base.credentials),
         }
@@ -194,6 +200,7 @@ mod tests {
             daily_reserve: 0,
             default_priority: Priority::Normal,
             conflict: Conflict::Ours,
+            conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         }

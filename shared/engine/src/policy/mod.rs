@@ -2,6 +2,7 @@
 
 mod backoff;
 mod breaker;
+mod consent;
 mod credentials;
 mod daily;
 mod echo;
@@ -19,6 +20,7 @@ mod wait;
 
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker};
+pub use consent::{needs_known_consent, not_sent, payload_to_send};
 pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
 pub use daily::Daily;
 pub use echo::{Origin, origin};
@@ -33,7 +35,7 @@ pub use migration::{
 pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub(crate) use reconcile::SOON;
-pub use reconcile::{has_quota_to_spare, resolve};
+pub use reconcile::{has_quota_to_spare, resolve, rule_for};
 pub use retry_class::{Class, classify};
 pub use room::Room;
 pub use rules::{BreakerRules, Rules};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::consent::{has_unsent_opt_out, without_consent};
 use super::echo::in_our_fields;
 use super::{Gate, Rules, WaitReason};
-use crate::domain::{Conflict, Contact, ContentHash, EpochMs, Payload, Record, Resolution};
+use crate::domain::{Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Record, Resolution};
 
 /// What starts, or is due, within this time comes first.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -25,10 +26,19 @@ pub fn has_quota_to_spare(gate: &Gate, now: EpochMs, rules: &Rules) -> bool {
     !at_work && open && left >= limit / KEPT_SHARE
 }
 
+/// The rule that holds for `record`: the location's, if somebody set it; else that of whoever put the record, once GHL has
+/// accepted it; else the location's default.
+#[must_use]
+pub fn rule_for(settings: &LocationSettings, record: &Record) -> Conflict {
+    let of_record = record.conflict.filter(|_| !settings.conflict_is_set && record.accepted_version.is_some());
+    of_record.unwrap_or(settings.conflict)
+}
+
 /// What becomes of `record`, whose contact GHL shows as `theirs`, changed last at `changed_at`; `None` if it stays as it
-/// is. Only fields that the record names are compared, in the form that GHL gives them.
+/// is. Only fields that the record names are compared, in the form that GHL gives them. Consent (`dnd`, `dndSettings`) is
+/// not: it makes nothing due, and what GHL shows of it always stands.
 ///
-/// A record that failed, or that a dry run has shown, is left to a person. One that is due is sent anyway, unless GHL's
+/// An opt-out that has not gone out yet goes out: its record is not superseded. A record that failed, or that a dry run has shown, is left to a person. One that is due is sent anyway, unless GHL's
 /// content shall stand.
 #[must_use]
 pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: EpochMs) -> Option<Resolution> {
@@ -36,6 +46,7 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
     if record.failed_at.is_some() || record.dry_run.is_some() {
         return None;
     }
+    let ours = &without_consent(ours);
     let (shown, wanted) = (in_our_fields(ours, theirs), in_our_fields(ours, ours));
     if shown == wanted {
         let decided = record.overruled.is_some() || record.superseded_at.is_some();
@@ -50,6 +61,9 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
         Conflict::Newest => record.put_at.is_some_and(|put_at| put_at >= changed_at),
     };
     if !ours_stands {
+        if has_unsent_opt_out(record, theirs) {
+            return None;
+        }
         return record.superseded_at.is_none().then_some(Resolution::Supersede { changed_at });
     }
     let overruled = ContentHash::of(shown.join("\n").as_bytes());
@@ -64,7 +78,7 @@ fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::{Kind, LocationId, Priority, Provenance};
 
@@ -92,13 +106,14 @@ mod tests {
             waits_for: None,
             overruled: None,
             superseded_at: None,
+            conflict: None,
             is_new: false,
             provenance: Provenance::Unknown,
             payload,
         }
     }
 
-    fn ann() -> Record {
+    pub(in super::super) fn ann() -> Record {
         record(r#"{"firstName":"Ann","email":"ann@example.com"}"#)
     }
 
@@ -133,6 +148,43 @@ mod tests {
             assert_eq!(resolve(Conflict::Theirs, &due, &bob(), changed_at), Some(Resolution::Supersede { changed_at }));
             assert_eq!(resolve(Conflict::Newest, &due, &bob(), changed_at).is_none(), newest_is_ours);
         }
+    }
+
+    #[test]
+    fn consent_makes_nothing_due_and_an_opt_out_that_has_not_gone_out_yet_is_not_superseded() {
+        let opted_in = record(
+            r#"{"firstName":"Ann","email":"ann@example.com","dnd":false,
+            "dndSettings":{"SMS":{"status":"inactive"}}}"#,
+        );
+        let opted_out = shown(
+            r#"{"firstName":"Ann","email":"ann@example.com","dnd":true,
+            "dndSettings":{"SMS":{"status":"active"}}}"#,
+        );
+        for rule in [Conflict::Ours, Conflict::Theirs, Conflict::Newest] {
+            assert_eq!(resolve(rule, &opted_in, &opted_out, later(60)), None, "{rule:?}");
+        }
+        for out in [r#""dnd":true"#, r#""dndSettings":{"SMS":{"status":"active"}}"#] {
+            let ours = record(&format!(r#"{{"firstName":"Ann","email":"ann@example.com",{out}}}"#));
+            let due = Record { due_at: Some(later(3600)), version: 2, ..ours.clone() };
+            assert_eq!(resolve(Conflict::Theirs, &due, &bob(), later(60)), None, "{out}");
+            // GHL has it, from this record or from somebody else.
+            let bob_out = Contact { dnd: opted_out.dnd, dnd_settings: opted_out.dnd_settings.clone(), ..bob() };
+            let superseded = Some(Resolution::Supersede { changed_at: later(60) });
+            assert_eq!(resolve(Conflict::Theirs, &due, &bob_out, later(60)), superseded, "{out}");
+            assert_eq!(resolve(Conflict::Theirs, &ours, &bob(), later(60)), superseded, "{out}");
+        }
+    }
+
+    #[test]
+    fn who_put_a_record_says_who_wins_once_it_is_accepted_unless_the_location_s_rule_was_set() {
+        let (_, default) = crate::testing::Setup::settings("loc").unwrap();
+        let set = LocationSettings { conflict_is_set: true, ..default.clone() };
+        let migrated = Record { conflict: Some(Conflict::Theirs), ..ann() };
+        let on_its_way = Record { accepted_version: None, ..migrated.clone() };
+        assert_eq!(rule_for(&default, &migrated), Conflict::Theirs);
+        assert_eq!(rule_for(&default, &ann()), Conflict::Ours);
+        assert_eq!(rule_for(&default, &on_its_way), Conflict::Ours);
+        assert_eq!(rule_for(&set, &migrated), Conflict::Ours);
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl Setup {
             daily_reserve: 0,
             default_priority: Priority::Normal,
             conflict: Conflict::Ours,
+            conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
         };

@@ -17,7 +17,7 @@ use crate::domain::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
     Record, RemoteContact, RemoteContent, Resolution,
 };
-use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, resolve};
+use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, resolve, rule_for};
 use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
@@ -301,7 +301,7 @@ impl Reading<'_, '_> {
         resent: &mut Known,
         report: &mut ReconcileReport,
     ) -> Result<(), DirectError> {
-        let rule = self.settings.conflict;
+        let rule = rule_for(self.settings, record);
         let resolution = match resolve(rule, record, &shown.content, changed_at) {
             None => return Ok(()),
             Some(Resolution::Agree) => Resolution::Agree,

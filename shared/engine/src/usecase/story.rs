@@ -7,7 +7,7 @@ use crate::domain::{
     EpochMs, ErrorCode, GhlId, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordKey,
     RemoteContent,
 };
-use crate::policy::{Origin, WaitReason, origin};
+use crate::policy::{Origin, WaitReason, not_sent, origin};
 use crate::ports::{GateEntry, Loaded, RemoteKey};
 
 /// Records that are counted to say when one goes out.
@@ -147,6 +147,8 @@ pub struct RecordStory {
     pub failed_at: Option<EpochMs>,
     /// When the content was changed in GHL that superseded it.
     pub superseded_at: Option<EpochMs>,
+    /// Fields of its content that are never sent: they would allow a contact that GHL may forbid.
+    pub not_sent: Vec<&'static str>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
     /// What went wrong last, in GHL's own words.
@@ -190,6 +192,7 @@ impl RecordStory {
             due_at: None,
             failed_at: None,
             superseded_at: None,
+            not_sent: Vec::new(),
             attempts: 0,
             errors: vec![error.in_short()],
             last_error: Some(error),
@@ -216,6 +219,7 @@ impl RecordStory {
             due_at: record.due_at,
             failed_at: record.failed_at,
             superseded_at: record.superseded_at,
+            not_sent: not_sent(&record.payload),
             attempts: record.attempts,
             last_error: record.last_error,
             dry_run: record.dry_run,

@@ -7,10 +7,11 @@ use super::operation::{Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{
-    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Provenance,
-    Record,
+    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Payload,
+    Provenance, Record, RemoteContent,
 };
-use crate::policy::{Class, PauseReason, WaitReason, WaitUntil};
+use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, needs_known_consent, payload_to_send};
+use crate::ports::{PortError, RemoteKey};
 
 /// What one record's sync needs to know of its batch.
 pub(super) struct RecordSync<'b, 'e> {
@@ -80,7 +81,11 @@ impl Progress {
 impl RecordSync<'_, '_> {
     /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`.
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>) -> RecordEnd {
-        let (payload, ghl_id) = (record.payload.clone(), record.ghl_id.clone());
+        let payload = match self.payload_to_send(record).await {
+            Ok(payload) => payload,
+            Err(error) => return self.engine.store_failed(record, &error),
+        };
+        let ghl_id = record.ghl_id.clone();
         let marker = Marker::of(&record.location_id, &record.key);
         let presence = self.presence(record).await;
         let mut progress = Progress {
@@ -98,6 +103,19 @@ impl RecordSync<'_, '_> {
             None => self.calls(record, &mut progress).await,
         };
         self.end(record, progress, ended).await
+    }
+
+    /// What GHL is sent of `record`: its consent never takes an opt-out back.
+    async fn payload_to_send(&self, record: &Record) -> Result<Payload, PortError> {
+        let ghl_id = record.ghl_id.as_ref().filter(|_| needs_known_consent(record));
+        let Some(ghl_id) = ghl_id else { return Ok(payload_to_send(record, None)) };
+        let key = RemoteKey { location: self.location, kind: record.key.kind, ghl_id };
+        let known = self.engine.ports.known.load(key).await?;
+        let content = known.as_ref().and_then(|known| known.content.as_ref());
+        Ok(match content {
+            Some(RemoteContent::Contact(contact)) => payload_to_send(record, Some(contact)),
+            _ => payload_to_send(record, None),
+        })
     }
 
     /// Whether GHL may have been asked to create it before, and nobody wrote down what came of it. Only if not, the word

@@ -63,7 +63,15 @@ pub(crate) fn deal(n: usize) -> PutRecord {
 
 pub(crate) fn put_of(id: &str, payload: Payload) -> PutRecord {
     let id = RecordId::new(id).unwrap();
-    PutRecord { location_id: loc(), id, payload, priority: Priority::Normal, ghl_id: None, is_new: false }
+    PutRecord {
+        location_id: loc(),
+        id,
+        payload,
+        priority: Priority::Normal,
+        ghl_id: None,
+        is_new: false,
+        conflict: None,
+    }
 }
 
 pub(crate) fn contacts(count: usize) -> Vec<PutRecord> {

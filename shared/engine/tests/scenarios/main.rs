@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod breaker;
+mod consent;
 mod contacts;
 mod counters;
 mod crash;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
-use ghl_sync_engine::domain::{Api, Conflict, CredentialsRef, Pace, Secret};
+use ghl_sync_engine::domain::{Api, CredentialsRef, Pace, Secret};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
 use ghl_sync_ghl::ClientConfig;
@@ -179,7 +179,7 @@ impl Config {
             token: vars.text("GHL_TOKEN").map(Secret::new),
             credentials: credentials(vars),
             has_own_token: false,
-            conflict: Conflict::default(),
+            conflict: None,
         };
         let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
         Config {

@@ -169,5 +169,6 @@ fn contact(n: usize) -> ghl_sync_engine::domain::PutRecord {
         priority: Priority::Normal,
         ghl_id: None,
         is_new: false,
+        conflict: None,
     }
 }

@@ -62,6 +62,7 @@ impl Location {
                 let found = self.find(contact.email.as_deref(), contact.phone.as_deref());
                 let provenance = if found.is_some() { Provenance::Found } else { Provenance::Created };
                 let id = found.unwrap_or_else(|| moment.new_id.clone());
+                self.check_closed_channels(&id, contact)?;
                 self.write(id.clone(), contact, now);
                 self.replace_tags(&id, contact, &moment);
                 Ok(Answer::ContactWritten { id, provenance })
@@ -74,6 +75,7 @@ impl Location {
             }
             Call::UpdateContact { id, contact } => {
                 self.contacts.get(id).ok_or_else(missing)?;
+                self.check_closed_channels(id, contact)?;
                 self.write(id.clone(), contact, now);
                 Ok(Answer::ContactWritten { id: id.clone(), provenance: Provenance::Unknown })
             }
@@ -135,6 +137,18 @@ impl Location {
         }
     }
 
+    /// GHL refuses to write a channel that the contact has closed for good.
+    fn check_closed_channels(&self, id: &GhlId, written: &Contact) -> Result<(), Failure> {
+        let channels = |contact: &Contact| contact.dnd_settings.clone().and_then(|value| value.as_object().cloned());
+        let stored = self.contacts.get(id).and_then(|stored| channels(&stored.contact)).unwrap_or_default();
+        let written = channels(written).unwrap_or_default();
+        let is_closed = |channel: &String| stored.get(channel).is_some_and(|state| state["status"] == "permanent");
+        match written.iter().find(|(channel, state)| is_closed(channel) && state["status"] != "permanent") {
+            Some(_) => Err(refused(400, None)),
+            None => Ok(()),
+        }
+    }
+
     fn find(&self, email: Option<&str>, phone: Option<&str>) -> Option<GhlId> {
         let by = |matches: &dyn Fn(&Contact) -> bool| {
             self.contacts.iter().find(|(_, stored)| matches(&stored.contact)).map(|(id, _)| id.clone())
@@ -152,13 +166,13 @@ impl Location {
         self.show(id)
     }
 
-    /// The contact has this content now. Its tags stay: an update does not send them.
+    /// The contact says this now, and what else it said before. Its tags stay: an update does not send them. The channels
+    /// of `dndSettings` are replaced as a whole (whether GHL does so is not known; it is the worse of the two).
     fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) {
-        let contact = contact.clone();
         let stored = match self.contacts.remove(&id) {
-            Some(stored) => StoredContact { contact, changed_at: now, ..stored },
+            Some(stored) => StoredContact { contact: over(&stored.contact, contact), changed_at: now, ..stored },
             None => StoredContact {
-                contact,
+                contact: contact.clone(),
                 tags: BTreeSet::new(),
                 not_carried: NotCarried::default(),
                 created_at: now,
@@ -262,6 +276,23 @@ impl StoredOpportunity {
         let (created_at, updated_at) = (Some(self.created_at), Some(self.changed_at));
         RemoteDeal { id: id.clone(), content, created_at, updated_at }
     }
+}
+
+/// `written` over `before`: what is absent stays as it was.
+fn over(before: &Contact, written: &Contact) -> Contact {
+    let fields = |contact: &Contact| match serde_json::to_value(contact) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let mut merged = fields(before);
+    merged.extend(fields(written));
+    let mut custom_fields = before.custom_fields.clone();
+    for field in &written.custom_fields {
+        custom_fields.retain(|other| (&other.id, &other.key) != (&field.id, &field.key));
+        custom_fields.push(field.clone());
+    }
+    let merged = serde_json::from_value(serde_json::Value::Object(merged)).unwrap_or_else(|_| written.clone());
+    Contact { custom_fields, tags: written.tags.clone(), ..merged }
 }
 
 /// Values are shown by id only.

@@ -2,8 +2,8 @@
 
 use super::Key;
 use crate::domain::{
-    ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord, Record, RecordKey,
-    Resolution,
+    Conflict, ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord, Record,
+    RecordKey, Resolution,
 };
 
 /// A record as it is stored.
@@ -28,6 +28,7 @@ pub(super) struct Item {
     pub(super) superseded_at: Option<EpochMs>,
     pub(super) failed_at: Option<EpochMs>,
     pub(super) dry_run: Option<String>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) is_new: bool,
     pub(super) provenance: Provenance,
     pub(super) damage: Option<String>,
@@ -56,6 +57,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         waits_for: item.waits_for.clone(),
         overruled: item.overruled,
         superseded_at: item.superseded_at,
+        conflict: item.conflict,
         is_new: item.is_new,
         provenance: item.provenance,
     }
@@ -80,6 +82,7 @@ impl Item {
             waits_for: None,
             overruled: None,
             superseded_at: None,
+            conflict: put.conflict,
             is_new: put.is_new,
             provenance: Provenance::Unknown,
             failed_at: None,
@@ -115,6 +118,7 @@ impl Item {
         if put.ghl_id.is_some() {
             self.provenance = Provenance::Unknown;
         }
+        self.conflict = put.conflict;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 

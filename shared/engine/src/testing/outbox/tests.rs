@@ -18,6 +18,7 @@ fn put(name: &str) -> PutRecord {
         priority: Priority::Normal,
         ghl_id: None,
         is_new: false,
+        conflict: None,
     }
 }
 

@@ -8,7 +8,7 @@ use super::discover::{next_contacts, next_deals};
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
-    GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
+    Conflict, GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
     RemoteContact, RemoteDeal, Side, Transfer, Transferred,
 };
 use crate::policy::{IdMap, carry_contact, carry_deal};
@@ -210,7 +210,9 @@ impl Step<'_> {
     fn put_of(&self, id: crate::domain::RecordId, payload: Payload) -> PutRecord {
         let location_id = self.migration.target.clone();
         let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
-        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new }
+        // What people change in the target afterwards stands.
+        let conflict = Some(Conflict::Theirs);
+        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new, conflict }
     }
 
     /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is

@@ -1,5 +1,6 @@
 //! Migrations of one simulated location into another.
 
+mod afterwards;
 mod asking;
 mod complete;
 mod connection;
