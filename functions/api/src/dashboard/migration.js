@@ -7,9 +7,9 @@ const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", 
 // What GHL may let us make.
 const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
 const ACTIVE = ["running", "rolling_back"];
-const OVER = ["done", "cancelled", "rolled_back"];
+const OVER = ["done", "incomplete", "cancelled", "rolled_back"];
 const MIGRATION_TONES = {
-  running: "good", done: "good", awaiting_approval: "warn", needs_input: "warn", paused: "warn", rolling_back: "warn", failed: "bad", cancelled: "quiet", rolled_back: "quiet",
+  running: "good", done: "good", incomplete: "bad", awaiting_approval: "warn", needs_input: "warn", paused: "warn", rolling_back: "warn", failed: "bad", cancelled: "quiet", rolled_back: "quiet",
 };
 // What may be asked of a migration that stands so.
 const MIGRATION_COMMANDS = {
@@ -19,6 +19,7 @@ const MIGRATION_COMMANDS = {
   paused: ["resume", "cancel", "rollback"],
   failed: ["resume", "cancel", "rollback"],
   cancelled: ["rollback"],
+  incomplete: ["rollback"],
   done: ["rollback"],
 };
 const COMMAND_WORDS = {
@@ -91,6 +92,7 @@ function migrationSituation(status) {
     case "rolling_back": return `Rolls back: ${status.message}.`;
     case "rolled_back": return "What it created is deleted.";
     case "cancelled": return "Cancelled. What it wrote stays.";
+    case "incomplete": return "It is over, and not everything arrived. The report names the records.";
     case "done": return status.dry_run ? "The preview is made: below is what a migration would do." : `Complete: ${status.message}.`;
     default: return plainState(status.status);
   }
@@ -99,7 +101,7 @@ function migrationSituation(status) {
 function migrationStages({ stage, status }) {
   const reached = MIGRATION_STAGES.indexOf(stage);
   return h("ol", { class: "stages", "aria-label": "Stages" }, MIGRATION_STAGES.map((name, index) => {
-    const past = index < reached || (status === "done" && index <= reached);
+    const past = index < reached || ((status === "done" || status === "incomplete") && index <= reached);
     return h("li", { key: name, class: past ? "past" : null, "aria-current": index === reached && !past ? "step" : null }, past ? "✓ " : "", plainState(name));
   }));
 }

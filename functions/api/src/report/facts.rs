@@ -79,6 +79,10 @@ pub(super) fn standing(report: &MigrationReport) -> String {
             "Complete: everything that can be carried over is in the target.".to_owned()
         }
         MigrationStatus::Done => format!("Done; {} records need attention.", needing_attention(report)),
+        MigrationStatus::Incomplete => {
+            let reason = report.reason.as_deref().unwrap_or_default();
+            format!("Incomplete; {} records need attention: {reason}.", needing_attention(report))
+        }
         MigrationStatus::RolledBack => "Rolled back: what the migration had created is deleted.".to_owned(),
         status => {
             let reason = report.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -115,6 +115,8 @@ pub struct ReportVerify {
     pub missing: u64,
     /// Records that say something else there.
     pub different: u64,
+    /// Of those that are missing: records whose pipeline or stage a person left out.
+    pub left_out: u64,
     /// Records that share their counterpart with another one.
     pub merged: u64,
     /// Records with something that GHL lets nobody write, or that has no place in the target.

@@ -97,6 +97,9 @@ pub enum MigrationStatus {
     RollingBack,
     /// What it created is deleted.
     RolledBack,
+    /// It is over, and not everything arrived as it is in the source: the reason has the numbers, the findings name the
+    /// records.
+    Incomplete,
     /// It is complete.
     Done,
 }
@@ -117,7 +120,13 @@ impl MigrationStatus {
     /// Whether it will never write to its target again, unless it is rolled back.
     #[must_use]
     pub fn is_over(self) -> bool {
-        matches!(self, MigrationStatus::Cancelled | MigrationStatus::RolledBack | MigrationStatus::Done)
+        matches!(
+            self,
+            MigrationStatus::Cancelled
+                | MigrationStatus::RolledBack
+                | MigrationStatus::Incomplete
+                | MigrationStatus::Done
+        )
     }
 
     /// The status as it is written.
@@ -132,6 +141,7 @@ impl MigrationStatus {
             MigrationStatus::Failed => "failed",
             MigrationStatus::RollingBack => "rolling_back",
             MigrationStatus::RolledBack => "rolled_back",
+            MigrationStatus::Incomplete => "incomplete",
             MigrationStatus::Done => "done",
         }
     }

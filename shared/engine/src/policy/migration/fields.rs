@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::mapping::{Decisions, described, explained};
+use super::mapping::{Decisions, described, explained, question};
+use super::meaning::are_equal;
 use super::names::normalised;
 use super::pairing::{Pairing, Thing, bare_key};
 use crate::domain::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, TypeConflict};
@@ -11,6 +12,12 @@ use crate::domain::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, Typ
 #[must_use]
 pub fn fits(from: &FieldType, to: &FieldType) -> bool {
     from == to || group(from).is_some_and(|group_of| Some(group_of) == group(to))
+}
+
+/// Whether values keep their meaning, too: a number is no amount of money.
+fn means_the_same(from: &FieldType, to: &FieldType) -> bool {
+    let is_money = |data_type: &FieldType| *data_type == FieldType::Monetory;
+    fits(from, to) && is_money(from) == is_money(to)
 }
 
 /// Types whose values are written alike.
@@ -40,9 +47,16 @@ pub(super) fn map_fields(
     let (sources, targets) = (fields_as_things(source), fields_as_things(target));
     let mut pairing = Pairing::new(&sources, &targets);
     decisions.apply(&mut pairing);
-    let may_pair =
-        |s: usize, t: usize| source[s].model == target[t].model && fits(&source[s].data_type, &target[t].data_type);
+    let same_model = |s: usize, t: usize| source[s].model == target[t].model;
+    let may_pair = |s: usize, t: usize| same_model(s, t) && means_the_same(&source[s].data_type, &target[t].data_type);
     pairing.pair(Some(threshold), may_pair);
+    let key = |field: &FieldDefinition| field.key.as_deref().map(bare_key);
+    let is_named_alike = |s: usize, t: usize| {
+        let (from, to) = (&source[s], &target[t]);
+        are_equal(&from.name, &to.name) || (key(from).is_some() && key(from) == key(to))
+    };
+    let fits_only = |s: usize, t: usize| same_model(s, t) && fits(&source[s].data_type, &target[t].data_type);
+    pairing.doubt(|s, t| fits_only(s, t) && is_named_alike(s, t));
     let mut names = FreeNames::new(target);
     let mut mapped = MappedFields { fields: Vec::new(), conflicts: Vec::new(), warnings: Vec::new() };
     for (place, field) in source.iter().enumerate() {
@@ -67,6 +81,10 @@ pub(super) fn map_fields(
                 1.0,
                 "A person said so.".to_owned(),
             ),
+            (None, None) if !pairing.doubts(place).is_empty() => {
+                let (target, explanation) = question("field", &field.name, pairing.doubts(place));
+                described(&sources[place], target, How::None, 0.0, explanation)
+            }
             (None, decided) => {
                 let conflict = conflicting(field, target);
                 let name = names.take(field, conflict.is_some());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::overrides::SKIPPED;
 use crate::domain::{Created, FieldDefinition, FieldType, GhlId, MappedTo, MappingReport, Part, Structure};
 
 /// The target's ids of the source's structure, and why some have none.
@@ -70,6 +71,12 @@ impl IdMap {
             Some(id) => Ok(id),
             None => Err(self.left_out.get(&source_id).map_or(unknown, String::as_str)),
         }
+    }
+
+    /// Whether a person left out this thing of the source.
+    #[must_use]
+    pub fn is_left_out_by_choice(&self, source_id: &str) -> bool {
+        GhlId::new(source_id).is_ok_and(|id| self.left_out.get(&id).is_some_and(|reason| reason == SKIPPED))
     }
 
     /// The target's name of a tag; `None` if it is left out.

@@ -10,7 +10,7 @@ use super::pipelines::map_pipelines;
 use super::readiness::summarise;
 use crate::domain::{
     CustomValue, How, Mapped, MappedTo, MappingOverrides, MappingReport, MigrationSettings, OverrideError, Part,
-    Structure,
+    Structure, Suggestion,
 };
 
 /// What the mapping goes by.
@@ -111,14 +111,23 @@ pub(super) fn explained(found: Match, key: Option<&str>) -> String {
         How::ExactKey => format!("Same key, {}.", key.unwrap_or_default()),
         How::ExactName if found.confidence < 1.0 => "Same name, but for case, spaces and punctuation.".to_owned(),
         How::ExactName => "Same name.".to_owned(),
-        How::Position => "Another name, at the same place of as many.".to_owned(),
         How::Similar => format!("The names are {:.0} % alike, and the types go together.", found.confidence * 100.0),
-        How::Override | How::Created | How::None => "A person said so.".to_owned(),
+        How::Override | How::Position | How::Created | How::None => "A person said so.".to_owned(),
     }
+}
+
+/// The question whether a thing of the source is one that looks like it.
+pub(super) fn question(what: &str, name: &str, suggestions: Vec<Suggestion>) -> (MappedTo, String) {
+    let like: Vec<&str> = suggestions.iter().map(|suggestion| suggestion.name.as_str()).collect();
+    let explanation = format!(
+        "The target has a {what} like it, {like:?}; nothing proves that they mean the same. Choose it, or `create`, or `skip`."
+    );
+    (MappedTo::Ask { reason: format!("is {what} \"{name}\" one of {like:?}?"), suggestions }, explanation)
 }
 
 /// Things of one kind, paired as `how_to` says; those without a counterpart become what `otherwise` says.
 pub(super) fn paired(
+    what: &str,
     sources: &[Thing<'_>],
     targets: &[Thing<'_>],
     decisions: &Decisions,
@@ -142,6 +151,10 @@ pub(super) fn paired(
             }
             (None, Some(decided)) => {
                 described(thing, decided.clone(), How::Override, 1.0, "A person said so.".to_owned())
+            }
+            (None, None) if !pairing.doubts(place).is_empty() => {
+                let (target, explanation) = question(what, thing.name, pairing.doubts(place));
+                described(thing, target, How::None, 0.0, explanation)
             }
             (None, None) => {
                 let (target, explanation) = otherwise(place, &pairing);
@@ -196,6 +209,7 @@ fn custom_values(
     let (decisions, wrong) = decide(&overrides.custom_values, &sources, &targets, &allowed);
     errors.extend(wrong);
     let mapped = paired(
+        "custom value",
         &sources,
         &targets,
         &decisions,

@@ -6,6 +6,7 @@ mod fields;
 mod forecast;
 mod id_map;
 mod mapping;
+mod meaning;
 mod names;
 mod overrides;
 mod pairing;

@@ -9,6 +9,37 @@ pub fn normalised(name: &str) -> String {
     if bare.is_empty() { name.trim().to_lowercase() } else { bare }
 }
 
+/// `name` in lower case and without the accents of Latin letters.
+pub(super) fn fold(name: &str) -> String {
+    name.to_lowercase().chars().map(without_accent).collect()
+}
+
+/// [`normalised`], without accents.
+pub(super) fn folded(name: &str) -> String {
+    normalised(&fold(name))
+}
+
+fn without_accent(c: char) -> char {
+    match c {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'ď' | 'đ' => 'd',
+        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => 'e',
+        'ğ' | 'ģ' => 'g',
+        'ì'..='ï' | 'ī' | 'į' | 'ı' => 'i',
+        'ł' | 'ľ' | 'ļ' => 'l',
+        'ñ' | 'ń' | 'ň' | 'ņ' => 'n',
+        'ò'..='ö' | 'ø' | 'ō' | 'ő' => 'o',
+        'ř' => 'r',
+        'ś' | 'š' | 'ş' | 'ș' => 's',
+        'ť' | 'ţ' | 'ț' => 't',
+        'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        other => other,
+    }
+}
+
 /// How alike two names are, 0 to 1. Names with different numbers in them are not alike at all: "Address 1" is not
 /// "Address 2".
 #[must_use]

@@ -1,7 +1,8 @@
 //! Finding for each thing of the source its counterpart in the target: by key, then by name, then by likeness. No
-//! counterpart is given twice.
+//! counterpart is given twice. What is not certain is no match but a doubt, for a person to settle.
 
-use super::names::{likeness, normalised};
+use super::meaning::{Verdict, are_equal, compare, is_about_consent};
+use super::names::likeness;
 use crate::domain::{GhlId, How, Suggestion};
 
 /// A thing with a name.
@@ -21,11 +22,16 @@ pub(super) struct Match {
     pub(super) confidence: f64,
 }
 
+/// Names of one key that are so alike, and not the same, were meant to be told apart.
+const NEARLY: f64 = 0.85;
+
 /// Sources and targets, and who has found whom.
 pub(super) struct Pairing<'a> {
     sources: &'a [Thing<'a>],
     targets: &'a [Thing<'a>],
     found: Vec<Option<Match>>,
+    /// Targets that may be that of a source, for a person to say.
+    doubts: Vec<Vec<usize>>,
     /// Sources that nothing is looked for any more.
     closed: Vec<bool>,
     taken: Vec<bool>,
@@ -33,8 +39,15 @@ pub(super) struct Pairing<'a> {
 
 impl<'a> Pairing<'a> {
     pub(super) fn new(sources: &'a [Thing<'a>], targets: &'a [Thing<'a>]) -> Pairing<'a> {
-        let found = vec![None; sources.len()];
-        Pairing { sources, targets, found, closed: vec![false; sources.len()], taken: vec![false; targets.len()] }
+        let (found, doubts) = (vec![None; sources.len()], vec![Vec::new(); sources.len()]);
+        Pairing {
+            sources,
+            targets,
+            found,
+            doubts,
+            closed: vec![false; sources.len()],
+            taken: vec![false; targets.len()],
+        }
     }
 
     /// `target` is that of `source`, because a person said so; with `shared` it may be that of others, too.
@@ -46,33 +59,39 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// Pairs what `fits` and has the same key, or else the same name, or else names that are at least `threshold` alike.
+    /// Pairs what `fits` and has the same key, or else the same name, or else names that are at least `threshold` alike
+    /// and mean the same.
     pub(super) fn pair(&mut self, threshold: Option<f64>, fits: impl Fn(usize, usize) -> bool) {
         let key = |thing: &Thing<'_>| thing.key.map(bare_key).filter(|key| !key.is_empty());
-        self.pair_equal(&fits, How::ExactKey, 1.0, &key);
-        self.pair_equal(&fits, How::ExactName, 1.0, &|thing| Some(thing.name.trim().to_owned()));
-        self.pair_equal(&fits, How::ExactName, 0.98, &|thing| Some(normalised(thing.name)));
+        let (sources, targets) = (self.sources, self.targets);
+        let has_key = |s: usize, t: usize| key(&sources[s]).is_some_and(|wanted| key(&targets[t]) == Some(wanted));
+        // Without likeness the key is an identity of its own: an e-mail address, a tag.
+        let is_identity = threshold.is_none();
+        let says_the_same = |s: usize, t: usize| is_identity || is_certain_by_key(sources[s].name, targets[t].name);
+        self.pair_equal(&|s, t| fits(s, t) && has_key(s, t) && says_the_same(s, t), How::ExactKey, 1.0);
+        let same = |s: usize, t: usize| sources[s].name.trim() == targets[t].name.trim();
+        self.pair_equal(&|s, t| fits(s, t) && same(s, t), How::ExactName, 1.0);
+        self.pair_equal(&|s, t| fits(s, t) && are_equal(sources[s].name, targets[t].name), How::ExactName, 0.98);
         if let Some(threshold) = threshold {
+            self.doubt(|s, t| has_key(s, t) && fits(s, t));
             self.pair_alike(&fits, threshold);
         }
     }
 
-    fn pair_equal(
-        &mut self,
-        fits: &impl Fn(usize, usize) -> bool,
-        how: How,
-        confidence: f64,
-        of: &dyn Fn(&Thing<'_>) -> Option<String>,
-    ) {
-        let targets: Vec<Option<String>> = self.targets.iter().map(of).collect();
+    fn pair_equal(&mut self, is_pair: &impl Fn(usize, usize) -> bool, how: How, confidence: f64) {
         for source in self.open() {
-            let Some(wanted) = of(&self.sources[source]) else {
-                continue;
-            };
-            let mut same = (0..targets.len()).filter(|target| targets[*target].as_ref() == Some(&wanted));
-            if let Some(target) = same.find(|target| !self.taken[*target] && fits(source, *target)) {
+            let mut targets = 0..self.targets.len();
+            if let Some(target) = targets.find(|target| !self.taken[*target] && is_pair(source, *target)) {
                 self.give(source, Match { target, how, confidence });
             }
+        }
+    }
+
+    /// A person must say whether such pairs are one, where nothing better is found.
+    pub(super) fn doubt(&mut self, is_doubtful: impl Fn(usize, usize) -> bool) {
+        for source in self.open() {
+            let doubtful = (0..self.targets.len()).filter(|target| is_doubtful(source, *target));
+            self.doubts[source].extend(doubtful);
         }
     }
 
@@ -81,9 +100,10 @@ impl<'a> Pairing<'a> {
         let mut pairs = Vec::new();
         for source in self.open() {
             for target in (0..self.targets.len()).filter(|target| !self.taken[*target] && fits(source, *target)) {
-                let confidence = likeness(self.sources[source].name, self.targets[target].name);
-                if confidence >= threshold {
-                    pairs.push((confidence, source, target));
+                match compare(self.sources[source].name, self.targets[target].name) {
+                    Verdict::Same(confidence) if confidence >= threshold => pairs.push((confidence, source, target)),
+                    Verdict::Doubtful(confidence) if confidence >= threshold => self.doubts[source].push(target),
+                    _ => {}
                 }
             }
         }
@@ -91,15 +111,6 @@ impl<'a> Pairing<'a> {
         for (confidence, source, target) in pairs {
             if self.found[source].is_none() && !self.taken[target] {
                 self.give(source, Match { target, how: How::Similar, confidence });
-            }
-        }
-    }
-
-    /// What has the same place is the same, where nothing else was found and `fits` says so.
-    pub(super) fn pair_by_place(&mut self, confidence: f64, fits: impl Fn(usize, usize) -> bool) {
-        for source in self.open() {
-            if source < self.targets.len() && !self.taken[source] && fits(source, source) {
-                self.give(source, Match { target: source, how: How::Position, confidence });
             }
         }
     }
@@ -118,6 +129,22 @@ impl<'a> Pairing<'a> {
         &self.found
     }
 
+    /// What `source` may be and a person must say; nothing where no such target is left.
+    pub(super) fn doubts(&self, source: usize) -> Vec<Suggestion> {
+        let mut left: Vec<usize> = self.doubts[source].iter().copied().filter(|target| !self.taken[*target]).collect();
+        left.sort_unstable();
+        left.dedup();
+        let name = self.sources[source].name;
+        let suggestion = |target: usize| {
+            let Thing { id, name: other, .. } = self.targets[target];
+            Suggestion { id: id.clone(), name: other.to_owned(), confidence: rounded(likeness(name, other)) }
+        };
+        let mut doubts: Vec<Suggestion> = left.into_iter().map(suggestion).collect();
+        doubts.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        doubts.truncate(3);
+        doubts
+    }
+
     /// What `source` may be, whether it fits or not, the most alike first.
     pub(super) fn suggestions(&self, source: usize) -> Vec<Suggestion> {
         let name = self.sources[source].name;
@@ -134,6 +161,20 @@ impl<'a> Pairing<'a> {
         near.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         near.truncate(3);
         near
+    }
+}
+
+/// Whether a shared key is enough. A key is made of the first name that a field had; the names of today may have become
+/// two things since, and so may what they say of consent.
+fn is_certain_by_key(a: &str, b: &str) -> bool {
+    if is_about_consent(a) || is_about_consent(b) {
+        return are_equal(a, b);
+    }
+    match compare(a, b) {
+        Verdict::Same(_) => true,
+        // A new label for the same thing, perhaps in another language; what is nearly the same asks.
+        Verdict::Doubtful(alike) => alike < NEARLY,
+        Verdict::Different => false,
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn map_tags(
     errors.extend(wrong);
     let same = |s: usize, t: usize| source_keys[s] == target_keys[t];
     paired(
+        "tag",
         &sources,
         &targets,
         &decisions,
@@ -72,6 +73,7 @@ pub(super) fn map_users(
             || (namesakes(source, &source[s].name) == 1 && namesakes(target, &target[t].name) == 1)
     };
     paired(
+        "user",
         &sources,
         &targets,
         &decisions,

@@ -7,9 +7,6 @@ use crate::domain::{
     Choice, GhlId, Mapped, MappedTo, MappingOverrides, OverrideError, Part, Pipeline, PipelineStage, Structure,
 };
 
-/// How sure it is that a stage of another name is the same because it has the same place.
-const BY_PLACE: f64 = 0.6;
-
 /// What becomes of the pipelines and of their stages. What cannot be followed of the `overrides` is added to `errors`.
 pub fn map_pipelines(
     source: &Structure,
@@ -24,6 +21,7 @@ pub fn map_pipelines(
     let (decisions, wrong) = decide(&overrides.pipelines, &sources, &targets, &allowed);
     errors.extend(wrong);
     let pipelines = paired(
+        "pipeline",
         &sources,
         &targets,
         &decisions,
@@ -75,13 +73,15 @@ fn map_stages(
     let (decisions, wrong) = decide(&choices, &sources, &targets, &allowed);
     errors.extend(wrong);
     paired(
+        "stage",
         &sources,
         &targets,
         &decisions,
         |pairing| {
             pairing.pair(Some(rules.similarity_threshold), |_, _| true);
+            // A stage of another name at the same place may be the same, or a won deal may become a lost one.
             if from.len() == to.len() {
-                pairing.pair_by_place(BY_PLACE, |_, _| true);
+                pairing.doubt(|source, target| source == target);
             }
         },
         |place, pairing| {
@@ -98,6 +98,7 @@ fn stages_of_unmapped(pipeline: &Pipeline, fate: &MappedTo) -> Vec<Mapped> {
     let stages = in_order(&pipeline.stages);
     let sources = stages_as_things(&stages);
     paired(
+        "stage",
         &sources,
         &[],
         &Decisions::default(),

@@ -14,7 +14,7 @@ pub fn progress(migration: &Migration, now: EpochMs) -> Progress {
     let rate = (current > 0 && seconds > 0.5).then(|| current as f64 / seconds);
     let is_active = migration.status.is_active();
     let percentage = match (migration.status, total) {
-        (MigrationStatus::Done, _) => 100.0,
+        (MigrationStatus::Done | MigrationStatus::Incomplete, _) => 100.0,
         (_, 0) => 0.0,
         _ => (current as f64 / total as f64 * 1000.0).floor() / 10.0,
     };
@@ -95,6 +95,7 @@ fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> Stri
         MigrationStatus::Failed => format!("stopped: {reason}"),
         MigrationStatus::RolledBack => "what was created is deleted".to_owned(),
         MigrationStatus::Done if migration.dry_run => "the mapping and the forecast are made".to_owned(),
+        MigrationStatus::Incomplete => format!("not everything arrived: {reason}"),
         MigrationStatus::Done => {
             let (contacts, deals) = (&migration.contacts, &migration.opportunities);
             format!("{} contacts and {} opportunities migrated", contacts.accepted, deals.accepted)

@@ -75,7 +75,8 @@ fn fields_go_by_key_then_name_then_likeness_and_never_across_types() {
     ]);
     let report = map(&source, &target, "{}").unwrap();
     let expected = [
-        ("id-roof", How::ExactKey),
+        // "Roof" and "Roof (old)" have one key, and say two things.
+        ("?", How::None),
         ("id-groesse", How::ExactName),
         ("id-farbe", How::ExactName),
         ("+Budget (monetory)", How::None),
@@ -87,7 +88,7 @@ fn fields_go_by_key_then_name_then_likeness_and_never_across_types() {
     assert_eq!(became(&report, Part::CustomFields), expected.map(|(to, how)| (to.to_owned(), how)));
     let [conflict] = report.type_conflicts.as_slice() else { panic!("{:#?}", report.type_conflicts) };
     assert_eq!((conflict.source_type.clone(), conflict.target_type.clone()), (Monetory, Text));
-    assert_eq!((report.summary.fields_mapped, report.summary.overall_readiness_percent), (8, 100));
+    assert_eq!((report.summary.fields_mapped, report.summary.overall_readiness_percent), (7, 87));
     assert!(report.custom_fields.iter().all(|mapped| !mapped.explanation.is_empty()));
 }
 
@@ -161,7 +162,7 @@ fn pipelines(pipelines: Vec<Pipeline>) -> Structure {
 }
 
 #[test]
-fn stages_go_with_their_pipeline_by_name_and_then_by_place_if_there_are_as_many() {
+fn stages_go_with_their_pipeline_by_name_and_what_only_has_the_same_place_is_asked() {
     let source = pipelines(vec![
         pipeline("s", "Sales", &["New", "Offer sent", "Won"]),
         pipeline("x", "Service", &["Open", "Closed"]),
@@ -175,9 +176,11 @@ fn stages_go_with_their_pipeline_by_name_and_then_by_place_if_there_are_as_many(
     assert_eq!(became(&report, Part::Pipelines), expected);
     let stages: Vec<String> = became(&report, Part::Stages).into_iter().map(|(to, _)| to).collect();
     // "New" has the place of "Won", which is taken by name.
-    assert_eq!(stages, ["?", "t-1", "t-0", "y-0", "?", "+A"]);
-    assert_eq!(report.summary.questions, 2);
-    let answered = map(&source, &target, r#"{"stages":{"s-0":"t-2","Closed":"skip"}}"#).unwrap();
+    // "Offer sent" and "Offer send" are a guess.
+    assert_eq!(stages, ["?", "?", "t-0", "y-0", "?", "+A"]);
+    assert_eq!(report.summary.questions, 3);
+    let answered =
+        map(&source, &target, r#"{"stages":{"s-0":"t-2","Offer sent":"Offer send","Closed":"skip"}}"#).unwrap();
     assert_eq!((answered.summary.questions, answered.summary.overall_readiness_percent), (0, 100));
 }
 
@@ -216,6 +219,68 @@ fn a_choice_that_cannot_be_followed_is_refused_with_its_entry_and_the_reason() {
     }
 }
 
+#[test]
+fn what_may_mean_something_else_is_a_question_and_never_a_match() {
+    use FieldType::{LargeText, Monetory, Numerical, Text};
+    let source = fields(&[
+        ("discount_", "Discount %", Numerical),
+        ("optin", "Marketing Opt In", Text),
+        ("consent", "Contact consent", Text),
+        ("mother", "Mother's Phone", Text),
+        ("budget", "Budget", Numerical),
+        ("story", "Story", Text),
+        ("label", "Kitchen wishes", Text),
+    ]);
+    let target = fields(&[
+        ("discount_", "Discount $", Numerical),
+        ("optout", "Marketing Opt Out", Text),
+        ("consent", "Contact consents", Text),
+        ("father", "Father's Phone", Text),
+        ("budget", "Budget", Monetory),
+        ("story", "story", LargeText),
+        ("label", "Küchenwünsche", Text),
+    ]);
+    let report = map(&source, &target, "{}").unwrap();
+    let expected = [
+        ("?", How::None),
+        ("+Marketing Opt In", How::None),
+        ("?", How::None),
+        ("+Mother's Phone", How::None),
+        ("?", How::None),
+        ("id-story", How::ExactKey),
+        ("id-label", How::ExactKey),
+    ];
+    assert_eq!(became(&report, Part::CustomFields), expected.map(|(to, how)| (to.to_owned(), how)));
+    let MappedTo::Ask { suggestions, .. } = &report.custom_fields[0].target else { panic!() };
+    assert_eq!(suggestions.iter().map(|suggestion| suggestion.name.as_str()).collect::<Vec<_>>(), ["Discount $"]);
+    assert_eq!(report.summary.questions, 3);
+    let answers =
+        r#"{"custom_fields":{"Discount %":"create","contact.consent":"contact.consent","contact.budget":"skip"}}"#;
+    let report = map(&source, &target, answers).unwrap();
+    assert_eq!((report.summary.questions, report.summary.overall_readiness_percent), (0, 100));
+}
+
+#[test]
+fn a_question_is_not_asked_about_what_another_thing_has_by_its_very_name() {
+    let source = fields(&[("x", "Newsletter", FieldType::Text), ("y", "Newsletters", FieldType::Text)]);
+    let target = fields(&[("z", "Newsletter", FieldType::Text)]);
+    let report = map(&source, &target, "{}").unwrap();
+    let targets: Vec<String> = became(&report, Part::CustomFields).into_iter().map(|(to, _)| to).collect();
+    assert_eq!(targets, ["id-z", "+Newsletters"]);
+}
+
+#[test]
+fn pipelines_and_stages_of_opposite_names_are_not_one() {
+    let source = pipelines(vec![pipeline("s", "Inbound leads", &["Call won", "Call lost"])]);
+    let target = pipelines(vec![pipeline("t", "Outbound leads", &["Call lost", "Call won"])]);
+    let report = map(&source, &target, "{}").unwrap();
+    assert_eq!(became(&report, Part::Pipelines), [("+Inbound leads".to_owned(), How::None)]);
+    let target = pipelines(vec![pipeline("t", "Inbound leads", &["Call win", "Call lost"])]);
+    let report = map(&source, &target, "{}").unwrap();
+    let stages: Vec<String> = became(&report, Part::Stages).into_iter().map(|(to, _)| to).collect();
+    assert_eq!(stages, ["?", "t-1"]);
+}
+
 prop_compose! {
     fn structure()(names in prop::collection::vec(("[a-zA-Z äé🙂0-9]{0,12}", 0..4usize), 0..20)) -> Structure {
         let types = [FieldType::Text, FieldType::Numerical, FieldType::Date, FieldType::LargeText];
@@ -245,11 +310,15 @@ proptest! {
                     prop_assert!(target.custom_fields.iter().all(|other| super::normalised(&other.name) != name));
                     format!("name {name}")
                 }
+                MappedTo::Ask { suggestions, .. } => {
+                    prop_assert!(!suggestions.is_empty());
+                    continue;
+                }
                 other => return Err(TestCaseError::fail(format!("{other:?}"))),
             };
             prop_assert!(given.insert(key));
         }
-        prop_assert_eq!(report.summary.overall_readiness_percent, 100);
+        prop_assert_eq!(report.summary.questions == 0, report.summary.overall_readiness_percent == 100);
     }
 
     #[test]

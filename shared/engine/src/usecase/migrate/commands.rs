@@ -121,8 +121,8 @@ impl Migrator {
     /// # Errors
     /// [`CommandError`].
     pub async fn rollback(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
-        use MigrationStatus::{Cancelled, Done, Failed, NeedsInput, Paused, Running};
-        let may = [Cancelled, Done, Failed, NeedsInput, Paused, Running];
+        use MigrationStatus::{Cancelled, Done, Failed, Incomplete, NeedsInput, Paused, Running};
+        let may = [Cancelled, Done, Incomplete, Failed, NeedsInput, Paused, Running];
         let entry = self.known(id).await?;
         let MigrationEntry { migration, .. } = entry;
         let refused = CommandError::NotNow { id: id.clone(), status: migration.status, command: "rolled back" };

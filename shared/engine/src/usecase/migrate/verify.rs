@@ -25,6 +25,8 @@ struct Expected {
     source_id: GhlId,
     created_at: Option<EpochMs>,
     extra: NotCarried,
+    /// A person left out the pipeline or the stage that it is in.
+    by_choice: bool,
     /// What it should say in the target, and what could not be said; or why nothing could.
     fields: Result<Carried<BTreeMap<String, String>>, String>,
 }
@@ -193,6 +195,8 @@ impl Step<'_> {
         };
         let contacts = self.load(deals.iter().filter_map(contact_of).collect()).await?;
         let expected = |deal: RemoteDeal| {
+            let parts = [&deal.content.pipeline_id, &deal.content.pipeline_stage_id];
+            let by_choice = parts.into_iter().flatten().any(|id| ids.is_left_out_by_choice(id));
             let contact = contact_of(&deal).and_then(|key| contacts.get(&key));
             let fields = match contact {
                 Some(contact) => carry_deal(&deal.content, contact.key.id.clone(), ids).map(|carried| Carried {
@@ -202,7 +206,7 @@ impl Step<'_> {
                 None => Err("its contact is not among those that were carried over".to_owned()),
             };
             let (source_id, created_at) = (deal.id, deal.created_at);
-            Expected { kind: Kind::Opportunity, source_id, created_at, extra: NotCarried::default(), fields }
+            Expected { kind: Kind::Opportunity, source_id, created_at, extra: NotCarried::default(), by_choice, fields }
         };
         Ok(deals.into_iter().map(expected).collect())
     }
@@ -227,7 +231,10 @@ impl Step<'_> {
             found.checked += 1;
             match &problem {
                 None => found.ok += 1,
-                Some(Problem::Missing { .. }) => found.missing += 1,
+                Some(Problem::Missing { .. }) => {
+                    found.missing += 1;
+                    found.left_out += u64::from(expected.by_choice);
+                }
                 Some(Problem::Different { .. }) => found.different += 1,
                 Some(Problem::Merged { .. }) => found.merged += 1,
                 Some(Problem::NotCarried { .. }) => {}
@@ -307,7 +314,7 @@ fn expected_of_contact(contact: RemoteContact, ids: &IdMap) -> Expected {
     let fields = carry_contact(&contact.content, ids)
         .map(|carried| Carried { content: expected_contact(&carried.content), left_out: carried.left_out });
     let RemoteContact { id, created_at, not_carried, .. } = contact;
-    Expected { kind: Kind::Contact, source_id: id, created_at, extra: not_carried, fields }
+    Expected { kind: Kind::Contact, source_id: id, created_at, extra: not_carried, by_choice: false, fields }
 }
 
 fn why_not_there(record: &Record) -> String {

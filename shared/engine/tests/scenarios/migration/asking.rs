@@ -2,12 +2,14 @@
 
 use ghl_sync_engine::domain::FieldType;
 use ghl_sync_engine::domain::{
-    Endpoint, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus, NewPipeline,
+    Contact, CustomField, Endpoint, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus, NewPipeline,
 };
 use ghl_sync_engine::testing::block_on_paused;
 
-use super::fixtures::{Scene, Size, new_field, target};
-use crate::fixtures::HOUR;
+use serde_json::json;
+
+use super::fixtures::{Scene, Size, new_field, source, target};
+use crate::fixtures::{HOUR, SECOND};
 
 #[test]
 fn without_leave_to_go_on_it_waits_for_it() {
@@ -91,17 +93,58 @@ fn near_misses_are_matched_type_conflicts_are_not_and_stages_that_are_lacking_ar
         assert_eq!(how, [How::Similar, How::None, How::None, How::None, How::None, How::None]);
         let MappedTo::Create { name } = &mapping.custom_fields[1].target else { panic!("{mapping:#?}") };
         assert_eq!(name, "Field number 1 (numerical)");
-        assert_eq!((mapping.type_conflicts.len(), mapping.summary.questions), (1, 1));
+        assert_eq!((mapping.type_conflicts.len(), mapping.summary.questions), (1, 2));
         let how: Vec<How> = mapping.pipelines.iter().map(|mapped| mapped.how).collect();
         assert_eq!(how, [How::ExactName, How::Similar]);
-        assert_eq!(mapping.stages[4].how, How::Position);
-        // A person says which stage stands for it.
-        let overrides: MappingOverrides = serde_json::from_str(r#"{"stages":{"Stage 0-1":"Stage 0-2"}}"#).unwrap();
+        // The other stage of two, of another name, is no answer but a suggestion.
+        let MappedTo::Ask { suggestions, .. } = &mapping.stages[4].target else { panic!("{mapping:#?}") };
+        assert_eq!(suggestions[0].name, "Something else");
+        // A person says which stages stand for them.
+        let overrides = r#"{"stages":{"Stage 0-1":"Stage 0-2","Stage 1-1":"Something else"}}"#;
+        let overrides: MappingOverrides = serde_json::from_str(overrides).unwrap();
         scene.migrator.approve(&migration.id, overrides, None).await.unwrap();
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
         let verify = report.verify.unwrap();
         assert_eq!((verify.ok, verify.missing, verify.different), (17, 0, 0));
         assert_eq!((report.custom_fields.created, report.custom_fields.migrated), (5, 6));
+    });
+}
+
+#[test]
+fn what_looks_alike_and_may_mean_the_opposite_is_asked_or_made_also_without_asking_for_leave() {
+    block_on_paused(async {
+        let scene = Scene::of(Size { contacts: 0, deals: 0, ..Size::SMALL }).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let ghl = &scene.world.ghl;
+        let names =
+            [("Marketing Opt In", "Marketing Opt Out"), ("Mother's Phone", "Father's Phone"), ("Fee %", "Fee $")];
+        let fields: Vec<_> = names
+            .iter()
+            .map(|(from, to)| {
+                ghl.add_custom_field(&target(), new_field(to, Kind::Contact, FieldType::Text)).unwrap();
+                ghl.add_custom_field(&source(), new_field(from, Kind::Contact, FieldType::Text)).unwrap()
+            })
+            .collect();
+        let value = |n: usize| CustomField { id: Some(fields[n].id.to_string()), key: None, value: json!(names[n].0) };
+        let email = || Some("ann@example.test".to_owned());
+        let custom_fields = (0..3).map(value).collect();
+        ghl.add_contact(&source(), Contact { email: email(), custom_fields, ..Contact::default() }, &[]).unwrap();
+        scene.world.run_for(20 * SECOND).await;
+        let (migration, report) = scene.migrate().await;
+        // The two fees have one key.
+        assert_eq!((report.status, report.mapping.unwrap().questions), (MigrationStatus::NeedsInput, 1));
+        assert!(report.reason.unwrap().contains("Fee %"));
+        let overrides: MappingOverrides = serde_json::from_str(r#"{"custom_fields":{"Fee %":"skip"}}"#).unwrap();
+        scene.migrator.approve(&migration.id, overrides, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        let (_, contact, _) = ghl.contact(&target(), "ann@example.test").unwrap();
+        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        for (mapped, (_, opposite)) in mapping.custom_fields.iter().rev().zip(names.iter().rev()) {
+            let is_opposite = matches!(&mapped.target, MappedTo::Existing { name, .. } if name == opposite);
+            assert!(!is_opposite, "{mapped:?}");
+        }
+        assert_eq!(contact.custom_fields.len(), 2, "both have a field of their own");
     });
 }

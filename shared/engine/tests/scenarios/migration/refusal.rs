@@ -137,7 +137,8 @@ fn what_a_migration_wrote_before_ghl_took_no_more_is_rolled_back() {
         });
         let (migration, report) = scene.migrate().await;
         // Five of five: too few to tell that it is not a matter of each.
-        assert_eq!((report.status, report.opportunities.failed), (MigrationStatus::Done, 5));
+        assert_eq!((report.status, report.opportunities.failed), (MigrationStatus::Incomplete, 5));
+        assert!(report.reason.unwrap().contains("found 5 missing"));
         scene.migrator.rollback(&migration.id, None).await.unwrap();
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
         assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
@@ -217,5 +218,25 @@ fn settings_take_effect_while_it_runs_and_bad_ones_are_refused() {
         assert!(scene.world.clock.elapsed() - began > 3 * MINUTE, "twelve contacts, 20 s apart");
         let (_, effective) = scene.migrator.config().await.unwrap();
         assert_eq!(effective, slow);
+    });
+}
+
+#[test]
+fn a_migration_of_which_nothing_arrived_is_not_done() {
+    block_on_paused(async {
+        for skip_verify in [false, true] {
+            let scene = Scene::of(Size { contacts: 5, deals: 0, ..Size::SMALL }).await;
+            scene.pipelines_in_target(Size::SMALL);
+            scene.world.ghl.on_call(|seen| matches!(seen.call, Call::UpsertContact(_)).then(|| Fault::status(422)));
+            let mut request = scene.request();
+            request.settings.skip_verify = Some(skip_verify);
+            let id = scene.migrator.start(request, None).await.unwrap().id;
+            let (_, report) = scene.drive(&id, 24 * HOUR).await;
+            assert_eq!((report.status, report.contacts.migrated), (MigrationStatus::Incomplete, 0));
+            let reason = report.reason.unwrap();
+            assert!(reason.contains(if skip_verify { "5 records failed" } else { "found 5 missing" }), "{reason}");
+            assert!(scene.migrator.status(&id).await.unwrap().unwrap().migration.status.is_over());
+            scene.migrator.rollback(&id, None).await.unwrap();
+        }
     });
 }
