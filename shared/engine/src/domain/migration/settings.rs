@@ -11,14 +11,14 @@ use crate::domain::SettingsError;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
-    /// Fewer than 1,000 contacts: groups of 50, 0.1 s apart.
+    /// Fewer than 100 contacts: groups of 10, 0.1 s apart.
     Small,
-    /// Anything between: groups of 20, 0.2 s apart.
+    /// 100 to 500 contacts: groups of 20, 0.2 s apart.
     #[default]
     Medium,
-    /// 10,000 contacts and more: groups of 20, 0.2 s apart.
+    /// More than 500 contacts: groups of 20, 0.3 s apart.
     Large,
-    /// An account whose quota others need, too: groups of 10, 1 s apart.
+    /// An account whose quota others need, too: groups of 5, 0.5 s apart.
     RateLimited,
     /// As somebody has set it.
     Custom,
@@ -29,17 +29,18 @@ impl Preset {
     #[must_use]
     pub fn for_size(contacts: u64) -> Preset {
         match contacts {
-            0..1_000 => Preset::Small,
-            1_000..10_000 => Preset::Medium,
+            0..100 => Preset::Small,
+            100..=500 => Preset::Medium,
             _ => Preset::Large,
         }
     }
 
     fn numbers(self) -> (u32, Duration) {
         match self {
-            Preset::Small => (50, Duration::from_millis(100)),
-            Preset::Medium | Preset::Large | Preset::Custom => (20, Duration::from_millis(200)),
-            Preset::RateLimited => (10, Duration::from_secs(1)),
+            Preset::Small => (10, Duration::from_millis(100)),
+            Preset::Medium | Preset::Custom => (20, Duration::from_millis(200)),
+            Preset::Large => (20, Duration::from_millis(300)),
+            Preset::RateLimited => (5, Duration::from_millis(500)),
         }
     }
 }
@@ -152,11 +153,16 @@ mod tests {
     #[test]
     fn the_account_s_size_chooses_the_numbers_unless_somebody_has_set_them() {
         let table = [
-            ("{}", Some(198), (Preset::Small, 50, 0.1)),
-            ("{}", Some(5_000), (Preset::Medium, 20, 0.2)),
-            ("{}", Some(20_000), (Preset::Large, 20, 0.2)),
-            (r#"{"preset":"rate_limited"}"#, Some(198), (Preset::RateLimited, 10, 1.0)),
-            (r#"{"batch_size":7}"#, Some(198), (Preset::Custom, 7, 0.1)),
+            ("{}", None, (Preset::Medium, 20, 0.2)),
+            ("{}", Some(0), (Preset::Small, 10, 0.1)),
+            ("{}", Some(99), (Preset::Small, 10, 0.1)),
+            ("{}", Some(100), (Preset::Medium, 20, 0.2)),
+            ("{}", Some(500), (Preset::Medium, 20, 0.2)),
+            ("{}", Some(501), (Preset::Large, 20, 0.3)),
+            ("{}", Some(20_000), (Preset::Large, 20, 0.3)),
+            (r#"{"preset":"rate_limited"}"#, Some(198), (Preset::RateLimited, 5, 0.5)),
+            (r#"{"preset":"large"}"#, Some(5), (Preset::Large, 20, 0.3)),
+            (r#"{"batch_size":7}"#, Some(98), (Preset::Custom, 7, 0.1)),
             (r#"{"rate_limit_delay":0}"#, None, (Preset::Custom, 20, 0.0)),
         ];
         for (json, contacts, expected) in table {
