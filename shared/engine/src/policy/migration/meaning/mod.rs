@@ -39,7 +39,8 @@ pub(super) fn compare(a: &str, b: &str) -> Verdict {
         return Verdict::Same(likeness(a, b));
     }
     let says_something = |word: &&str| !words::says_nothing(word);
-    (only_a.retain(says_something), only_b.retain(says_something));
+    only_a.retain(says_something);
+    only_b.retain(says_something);
     let alike = likeness(a, b);
     let is_spelling = only_a.len() == only_b.len() && only_a.iter().zip(&only_b).all(|(a, b)| is_one_word(a, b));
     if is_spelling {
