@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ghl_sync_aws::{Purpose, tables};
-use ghl_sync_engine::domain::{Api, PutRecord};
+use ghl_sync_engine::domain::{Api, ErrorCode, PutRecord};
 use ghl_sync_local::sandbox::{SandboxOptions, Stats, default_pipelines};
 use ghl_sync_local::stack::StackOptions;
 use serde_json::json;
@@ -129,6 +129,36 @@ async fn an_opportunity_waits_until_its_contact_is_in_ghl() {
     deployment.put(&[contact("a", json!({}))]).await;
     deployment.run_until_synced().await;
     assert_eq!(counts(&deployment.stats()), (3, 1, 1, 0));
+}
+
+#[tokio::test]
+async fn a_second_deal_of_a_contact_and_pipeline_gets_its_own_or_fails_and_the_first_stays() {
+    for allowed in [true, false] {
+        for name in ["Deal a", "Another deal"] {
+            let rules = SandboxOptions { allow_duplicate_opportunity: allowed, ..Default::default() };
+            let deployment = Deployment::with(StackOptions { ghl: sandbox(rules), ..options() }).await;
+            let won = json!({ "name": "Deal a", "status": "won", "monetaryValue": 50_000 });
+            let first = opportunity("a", won);
+            let second = opportunity("b", json!({ "contactRecord": "a", "name": name, "monetaryValue": 100 }));
+            deployment.put(&[contact("a", json!({})), first.clone(), second.clone()]).await;
+            deployment.run_until_synced().await;
+            let records = [deployment.record(&first).await, deployment.record(&second).await];
+            let accepted = records.iter().filter(|record| record.accepted_version == Some(1)).count();
+            assert_eq!((accepted, deployment.stats().opportunities), (1 + usize::from(allowed), accepted as u64));
+            for record in &records {
+                let Some(error) = &record.last_error else {
+                    let id = record.ghl_id.as_ref().unwrap();
+                    let shown = &deployment.in_ghl(&format!("opportunities/{id}")).await["opportunity"];
+                    let worth = if record.key == first.key() { 50_000 } else { 100 };
+                    assert_eq!(shown["monetaryValue"], json!(worth));
+                    continue;
+                };
+                let other = records.iter().find(|other| other.key != record.key).unwrap();
+                assert_eq!(error.code, ErrorCode::Rejected);
+                assert!(error.message.contains(&other.key.to_string()), "{error:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,10 @@ pub mod record {
     pub const CONFLICT: &str = "conflict";
     /// `true` where its producer said that GHL has nothing of it.
     pub const IS_NEW: &str = "is_new";
+    /// What GHL would have it under if it was created without telling us its id, as JSON; absent where an upsert finds it.
+    pub const CREATION_KEY: &str = "creation_key";
+    /// Likewise, what that was before it was put with other content, as a JSON list; until GHL's id of it is known.
+    pub const FORMER: &str = "former";
     /// Who created what has `ghl_id`: `true` if our call did, `false` if it was there before; absent if nobody knows.
     pub const MADE: &str = "made";
     /// When the record was put first.

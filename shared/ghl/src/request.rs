@@ -93,7 +93,7 @@ pub(crate) mod samples {
 
     use ghl_sync_engine::domain::{
         Contact, ContactRef, CustomField, FieldType, GhlId, Kind, LocationId, Marker, NewField, NewPipeline,
-        Opportunity, OpportunityStatus, RecordId,
+        Opportunity, OpportunityStatus, PageCursor, RecordId,
     };
     use serde_json::json;
 
@@ -110,7 +110,11 @@ pub(crate) mod samples {
     }
 
     pub(crate) fn contact_ref() -> ContactRef {
-        ContactRef { contact_id: id("c1"), pipeline_id: id("p1") }
+        ContactRef { contact_id: id("c1"), pipeline_id: id("p1"), after: None }
+    }
+
+    pub(crate) fn next_page_of(of: ContactRef) -> ContactRef {
+        ContactRef { after: Some(PageCursor(r#"[1736471515514,"VU1"]"#.to_owned())), ..of }
     }
 
     /// A field with everything; no type of field has all of it.

@@ -26,7 +26,7 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::FindMarked(_) => return Err(Unsupported("API v1 cannot search the source of contacts")),
         Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(*since, cursor.as_ref(), *limit)?,
-        Call::FindOpportunities(of) => find_opportunities(of),
+        Call::FindOpportunities(of) => find_opportunities(of)?,
         Call::CreateOpportunity { contact_id, opportunity } => create_opportunity(contact_id, opportunity)?,
         Call::UpdateOpportunity { id, opportunity } => update_opportunity(id, opportunity)?,
         Call::ContactsPage { cursor, limit } => contacts_page(cursor.as_ref(), *limit)?,
@@ -140,10 +140,10 @@ fn new_field(field: &NewField) -> Result<Object, Unsupported> {
 }
 
 /// v1 cannot search by contact: its `query` is free text over names, e-mail and phone, of which a [`ContactRef`] has
-/// none. So this is the pipeline's first page, to be sifted by contact when it is read; if the page is full and has
-/// none of the contact's, the answer is not "none" but that v1 cannot tell.
-fn find_opportunities(of: &ContactRef) -> Request {
-    Request::get(format!("/pipelines/{}/opportunities", of.pipeline_id), vec![("limit", MAX_PAGE.to_string())])
+/// none. So this is a page of the pipeline, to be sifted by contact when it is read; if it is full, the next one follows.
+/// Without a status it lists those of any, as far as is known.
+fn find_opportunities(of: &ContactRef) -> Result<Request, Unsupported> {
+    opportunities_page(Some(&of.pipeline_id), of.after.as_ref(), MAX_PAGE)
 }
 
 fn create_opportunity(contact: &GhlId, opportunity: &Opportunity) -> Result<Request, Unsupported> {
@@ -236,6 +236,10 @@ mod tests {
             (
                 Call::FindOpportunities(samples::contact_ref()),
                 "GET /v1/pipelines/p1/opportunities?limit=100".to_owned(),
+            ),
+            (
+                Call::FindOpportunities(samples::next_page_of(samples::contact_ref())),
+                "GET /v1/pipelines/p1/opportunities?limit=100&startAfter=1736471515514&startAfterId=VU1".to_owned(),
             ),
             (
                 Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::bare_opportunity() },

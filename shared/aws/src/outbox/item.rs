@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::domain::{
-    Conflict, EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record, RecordKey,
+    Conflict, CreationKey, EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record,
+    RecordKey,
 };
 
 use crate::expression::text;
@@ -38,6 +39,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
         conflict: conflict(fields.optional_text(record::CONFLICT)?)?,
         is_new: is_true(item, record::IS_NEW),
+        former: former(item)?,
         provenance: provenance(item),
     })
 }
@@ -53,6 +55,33 @@ fn provenance(item: &Item) -> Provenance {
 
 fn is_true(item: &Item, name: &str) -> bool {
     matches!(item.get(name), Some(AttributeValue::Bool(true)))
+}
+
+/// What GHL would have the record under, as it is stored.
+pub(super) fn creation_key_as_stored(key: &CreationKey) -> AttributeValue {
+    // Strings only: this cannot fail to serialize.
+    text(serde_json::to_string(key).unwrap_or_default())
+}
+
+/// What GHL would have had it under before, as it is stored.
+pub(super) fn former_as_stored(former: &[CreationKey]) -> AttributeValue {
+    // Strings only: this cannot fail to serialize.
+    text(serde_json::to_string(former).unwrap_or_default())
+}
+
+pub(super) fn creation_key(item: &Item) -> Result<Option<CreationKey>, Damage> {
+    Fields(item).optional_text(record::CREATION_KEY)?.map(|json| read_key(record::CREATION_KEY, json)).transpose()
+}
+
+pub(super) fn former(item: &Item) -> Result<Vec<CreationKey>, Damage> {
+    let json = Fields(item).optional_text(record::FORMER)?;
+    json.map_or(Ok(Vec::new()), |json| read_key(record::FORMER, json))
+}
+
+/// One that a newer build wrote cannot be looked for: the record is left to it.
+fn read_key<T: serde::de::DeserializeOwned>(attribute: &'static str, json: &str) -> Result<T, Damage> {
+    serde_json::from_str(json)
+        .map_err(|_| Damage::new(attribute, "says nothing that this build can look for".to_owned()))
 }
 
 /// What went wrong last, as it is stored.

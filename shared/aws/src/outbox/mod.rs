@@ -3,6 +3,7 @@
 mod failed;
 mod item;
 mod load;
+mod put;
 mod resolution;
 mod settlement;
 
@@ -45,11 +46,7 @@ impl DynamoOutbox {
 #[async_trait]
 impl Outbox for DynamoOutbox {
     async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
-        let key = key_of(&record.location_id, &record.key());
-        match self.table.update(Purpose::OutboxPut, key, put_update(record, now)).await? {
-            Updated::Written => Ok(Put::Stored),
-            Updated::Refused(_) => Ok(Put::Unchanged),
-        }
+        put::put(&self.table, record, now).await
     }
 
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
@@ -152,46 +149,6 @@ impl Outbox for DynamoOutbox {
         let resolved = self.table.update(Purpose::OutboxResolve, key, update).await?;
         Ok(matches!(resolved, Updated::Written))
     }
-}
-
-/// The record, one version on and due now, unless GHL has accepted this content as the record's last version, or has
-/// superseded it, and the put names no other id of GHL's than the record has.
-///
-/// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
-/// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
-fn put_update(put: &PutRecord, now: EpochMs) -> Update {
-    let update = Update::new();
-    // A put that corrects GHL's id is news, whatever its content.
-    let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
-        (
-            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))",
-            "NOT (attribute_exists(#superseded_at) AND #payload = :payload)",
-        )
-    } else {
-        (
-            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk) \
-             AND #ghl_id = :ghl_id)",
-            "NOT (attribute_exists(#superseded_at) AND #payload = :payload AND #ghl_id = :ghl_id)",
-        )
-    };
-    let update = if put.is_new { update.set_once(record::IS_NEW, AttributeValue::Bool(true)) } else { update };
-    update
-        .increment(record::VERSION)
-        .set(record::PAYLOAD, text(put.payload.to_json()))
-        .set(record::PRIORITY, text(put.priority.as_str()))
-        .set(record::DUE_PK, due_partition(&put.location_id, put.priority))
-        .set(record::DUE_AT, number(now.0))
-        .set(record::ATTEMPTS, number(0))
-        .set(record::UPDATED_AT, number(now.0))
-        .set_once(record::CREATED_AT, number(now.0))
-        .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
-        // Who created what a producer names is not known.
-        .remove(put.ghl_id.is_some().then_some(record::MADE))
-        .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
-        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
-        .only_if(not_accepted)
-        .only_if(not_superseded)
-        .with(":hash", text(put.payload.hash().to_string()))
 }
 
 /// Out of the due index and into the failed one, if the record is still the version that was found damaged.

@@ -95,6 +95,7 @@ fn accept(
         .set(record::ACCEPTED_VERSION, number(sent.version))
         .set(record::ACCEPTED_HASH, text(hash.to_string()))
         .set(record::ACCEPTED_AT, number(now.0))
+        .remove([record::FORMER])
 }
 
 /// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before.

@@ -1,7 +1,7 @@
 //! Putting records, and the due index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{Conflict, EpochMs, Priority, PutRecord};
+use ghl_sync_engine::domain::{Conflict, CreationKey, EpochMs, Kind, Payload, Priority, PutRecord};
 use ghl_sync_engine::ports::{Outbox, Put};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, key, location, retry};
@@ -16,6 +16,46 @@ async fn what_is_put_is_loaded_and_due_now() {
     assert_eq!((record.version, record.attempts, record.due_at), (1, 0, Some(EpochMs(7))));
     assert_eq!((record.accepted_version, record.accepted_hash), (None, None));
     assert_eq!((record.last_error, record.waits_for, record.not_before), (None, None, None));
+}
+
+fn deal(name: &str) -> PutRecord {
+    let json = format!(r#"{{"contactRecord":"a","pipelineId":"p1","name":"{name}"}}"#);
+    PutRecord { payload: Payload::from_json(Kind::Opportunity, &json).unwrap(), ..contact("d", "Ada") }
+}
+
+#[tokio::test]
+async fn what_it_may_have_been_created_under_is_kept_until_ghls_id_is_known() {
+    let tables = Tables::new().await;
+    let key_of = |put: &PutRecord| CreationKey::of(&put.payload).unwrap();
+    for name in ["Roof", "Roof", "Wall", "Door"] {
+        assert_eq!(tables.outbox.put(&deal(name), EpochMs(1)).await.unwrap(), Put::Stored);
+    }
+    let record = tables.record(&deal("Door").key()).await;
+    assert_eq!((record.version, &record.former), (4, &vec![key_of(&deal("Roof")), key_of(&deal("Wall"))]));
+    let sent = tables.record(&record.key).await;
+    tables.outbox.put(&deal("Gate"), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.record(&record.key).await.former.len(), 3);
+    tables.outbox.settle(&sent, &accepted(&deal("Door"), "G1"), EpochMs(3)).await.unwrap();
+    assert_eq!(tables.record(&record.key).await.former, [], "an acceptance of an older version tells the id, too");
+    tables.outbox.put(&deal("Fence"), EpochMs(4)).await.unwrap();
+    let known = tables.record(&record.key).await;
+    assert_eq!((known.version, known.former.len()), (6, 0));
+}
+
+#[tokio::test]
+async fn a_contact_that_gets_an_address_before_ghls_id_is_known_keeps_that_it_may_be_marked() {
+    let tables = Tables::new().await;
+    let of =
+        |json: &str| PutRecord { payload: Payload::from_json(Kind::Contact, json).unwrap(), ..contact("c", "Ada") };
+    tables.outbox.put(&of(r#"{"firstName":"Ada"}"#), EpochMs(1)).await.unwrap();
+    tables.outbox.put(&of(r#"{"firstName":"Ada","email":"a@example.com"}"#), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.record(&key("contact#c")).await.former, [CreationKey::Marker]);
+    tables.outbox.put(&of(r#"{"firstName":"Eve","email":"a@example.com"}"#), EpochMs(3)).await.unwrap();
+    let record = tables.record(&key("contact#c")).await;
+    assert_eq!((record.version, record.former), (3, vec![CreationKey::Marker]));
+    // A producer that knows the id ends the doubt.
+    let known = PutRecord { ghl_id: Some(ghl_id("G1")), ..of(r#"{"firstName":"Ada"}"#) };
+    assert_eq!(tables.outbox.put(&known, EpochMs(4)).await.unwrap(), Put::Stored);
 }
 
 #[tokio::test]

@@ -74,7 +74,8 @@ pub enum Call {
         /// Contacts per page, at most 100.
         limit: u32,
     },
-    /// Looks for the opportunities of a contact in a pipeline. GHL's index lags some seconds behind its writes.
+    /// Looks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
+    /// some seconds behind its writes.
     FindOpportunities(ContactRef),
     /// Creates an opportunity. Repeating it may make a second one.
     CreateOpportunity {
@@ -155,6 +156,8 @@ pub struct ContactRef {
     pub contact_id: GhlId,
     /// GHL's id of the pipeline.
     pub pipeline_id: GhlId,
+    /// Where the last page ended.
+    pub after: Option<PageCursor>,
 }
 
 /// A page's end, to go on from; opaque to the engine.
@@ -233,8 +236,8 @@ pub enum Answer {
         /// GHL's id of it.
         id: GhlId,
     },
-    /// The opportunities that were found.
-    Opportunities(Vec<FoundOpportunity>),
+    /// One page of the opportunities that were found.
+    Opportunities(FoundPage),
     /// One page of opportunities.
     OpportunityPage(OpportunityPage),
     /// What was to be deleted is gone.
@@ -341,6 +344,15 @@ pub struct FoundOpportunity {
     pub id: GhlId,
     /// Its name.
     pub name: String,
+}
+
+/// One page of what a search for opportunities found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundPage {
+    /// Those of the contact that was asked for.
+    pub found: Vec<FoundOpportunity>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<PageCursor>,
 }
 
 /// Everything that came back from one call.

@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod clearing;
 mod contact;
+mod creation_key;
 mod credentials;
 mod dead_letter;
 mod endpoint;
@@ -24,10 +25,11 @@ mod time;
 
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS};
 pub use call::{
-    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, NotCarried, Quota, Reply,
+    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
 };
 pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter};
 pub use contact::{Contact, CustomField};
+pub use creation_key::{CreationKey, DealKey};
 pub(crate) use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,

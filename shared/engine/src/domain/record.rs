@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::REMEMBERED_ERRORS;
-use super::{Conflict, ContentHash, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
+use super::{Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
 
 /// In which order a location's due records go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -150,6 +150,9 @@ pub struct Record {
     pub conflict: Option<Conflict>,
     /// Its producer has looked, and GHL had nothing of it when it was put first.
     pub is_new: bool,
+    /// What GHL may have created it under before it was put with other content, oldest first; empty once GHL's id of it
+    /// is known.
+    pub former: Vec<CreationKey>,
     /// Who created what stands under `ghl_id` in GHL.
     pub provenance: Provenance,
 }

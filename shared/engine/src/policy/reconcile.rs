@@ -108,6 +108,7 @@ pub(super) mod tests {
             superseded_at: None,
             conflict: None,
             is_new: false,
+            former: Vec::new(),
             provenance: Provenance::Unknown,
             payload,
         }

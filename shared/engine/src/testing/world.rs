@@ -82,6 +82,7 @@ impl Default for Setup {
                 network_ms: 10..=40,
                 work_ms: 50..=200,
                 search_lag: Duration::from_secs(10),
+                allow_duplicate_opportunities: true,
             },
             index_lag: Duration::ZERO..=Duration::ZERO,
             store_ms: 1..=4,

@@ -2,11 +2,13 @@
 
 mod access_tokens;
 mod config;
+mod deal_search;
 mod direct;
 mod event;
 mod fan_out;
 mod fleet;
 mod gate_session;
+mod holders;
 mod lessons;
 mod locations;
 mod look;
@@ -14,6 +16,7 @@ mod migrate;
 mod operate;
 mod operation;
 mod overview;
+mod own_or_others;
 mod permits;
 mod pull;
 mod put;

@@ -7,11 +7,16 @@
 //!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
 //!               new ─► upsert, or create, with its tags ─► done
 //! opportunity:  known id ─► update ─► done
-//!               else ─► find ─► update what was found, or create    (likewise)
+//!               else ─► find ─► update what was found and is nobody else's, or create
 //!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
+//!
+//! What may have been created before it was put with other content is looked for under what it was called then, first.
 //! ```
 
-use crate::domain::{Answer, Call, Contact, ContactRef, GhlId, Marker, Opportunity, Payload, Provenance};
+use super::deal_search::DealSearch;
+use crate::domain::{
+    Answer, Call, Contact, ContactRef, ContentHash, DealKey, FoundPage, GhlId, Marker, Opportunity, Payload, Provenance,
+};
 use crate::policy::Class;
 
 /// The calls that a record still needs.
@@ -28,8 +33,8 @@ pub(super) struct Operation {
     found_by_marker: bool,
     presence: Presence,
     step: Step,
-    /// Opportunities of the same contact and pipeline under other names: not to be touched.
-    others: Vec<GhlId>,
+    /// Where an opportunity is looked for, and what was found.
+    search: DealSearch,
     /// Who created what has its id, as far as the answers say.
     provenance: Provenance,
     /// It took another road once (duplicate, gone); a second time it gives up.
@@ -45,6 +50,15 @@ pub(super) enum Presence {
     Untried,
     /// Somebody may have created it without anybody knowing.
     InDoubt,
+}
+
+/// What a record was called when it may have been created, before it was put with other content.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Former {
+    /// A contact that carried our marker.
+    pub(super) marked: bool,
+    /// An opportunity of these contacts, pipelines and names, oldest first.
+    pub(super) deals: Vec<(ContactRef, ContentHash)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,15 +81,21 @@ impl Operation {
         contact_id: Option<GhlId>,
         marker: Marker,
         presence: Presence,
+        former: Former,
     ) -> Operation {
+        let may_be_marked =
+            |contact: &Contact| former.marked || (!contact.has_natural_key() && presence == Presence::InDoubt);
         let step = match &payload {
             Payload::Opportunity(_) if ghl_id.is_none() && presence != Presence::New => Step::Find,
-            Payload::Contact(contact)
-                if ghl_id.is_none() && !contact.has_natural_key() && presence == Presence::InDoubt =>
-            {
-                Step::Find
-            }
+            Payload::Contact(contact) if ghl_id.is_none() && may_be_marked(contact) => Step::Find,
             _ => Step::Write,
+        };
+        let search = match &payload {
+            Payload::Opportunity(opportunity) => {
+                let place = place_of(opportunity, contact_id.as_ref());
+                DealSearch::of(former.deals.into_iter().chain(place))
+            }
+            Payload::Contact(_) => DealSearch::default(),
         };
         Operation {
             payload,
@@ -85,7 +105,7 @@ impl Operation {
             found_by_marker: false,
             presence,
             step,
-            others: Vec::new(),
+            search,
             provenance: Provenance::Unknown,
             diverted: false,
         }
@@ -140,9 +160,7 @@ impl Operation {
     fn next_of_opportunity(&self, opportunity: &Opportunity) -> Option<Call> {
         let contact_id = || self.contact_id.clone().or_else(|| opportunity.contact_id.clone());
         match (self.step, &self.ghl_id) {
-            (Step::Find, _) => contact_id().map(|contact_id| {
-                Call::FindOpportunities(ContactRef { contact_id, pipeline_id: opportunity.pipeline_id.clone() })
-            }),
+            (Step::Find, _) => self.search.next(),
             (Step::Write, Some(id)) => {
                 Some(Call::UpdateOpportunity { id: id.clone(), opportunity: opportunity.clone() })
             }
@@ -190,23 +208,56 @@ impl Operation {
                 self.ghl_id.get_or_insert(id);
                 self.step = Step::Done;
             }
-            (Payload::Opportunity(opportunity), Answer::Opportunities(found)) => {
-                let (same, others): (Vec<_>, Vec<_>) =
-                    found.into_iter().partition(|found| found.name == opportunity.name);
-                self.ghl_id = same.into_iter().next().map(|found| found.id);
-                if self.ghl_id.is_some() && self.presence == Presence::Untried {
-                    self.provenance = Provenance::Found;
-                }
-                self.others = others.into_iter().map(|found| found.id).collect();
-                self.step = Step::Write;
+            (Payload::Opportunity(_), Answer::Opportunities(page)) => {
+                self.search.read(page);
+                let first = self.candidates().into_iter().next();
+                self.settle_on(first);
             }
             _ => self.step = Step::Done,
         }
     }
 
+    /// Takes what a search answered, before it is known which of it is another record's.
+    pub(super) fn read(&mut self, answer: &Answer) {
+        if let Answer::Opportunities(page) = answer {
+            self.search.read(page.clone());
+        }
+    }
+
+    /// What the last search found and may be this record, the likeliest first.
+    pub(super) fn candidates(&self) -> Vec<GhlId> {
+        self.search.candidates()
+    }
+
+    /// The opportunity that was found is this record's; or none of the page is.
+    pub(super) fn settle_on(&mut self, own: Option<GhlId>) {
+        let goes_on = own.is_none() && self.search.turn();
+        self.step = if goes_on { Step::Find } else { Step::Write };
+        if own.is_some() && self.presence == Presence::Untried {
+            self.provenance = Provenance::Found;
+        }
+        self.ghl_id = own;
+    }
+
+    /// The contact and the pipeline of each place in which an opportunity is looked for.
+    pub(super) fn places(&self) -> impl Iterator<Item = &ContactRef> {
+        self.search.places()
+    }
+
+    /// Whether more opportunities were found than are looked through, and none that is this record's.
+    pub(super) fn is_lost_among_others(&self) -> bool {
+        self.ghl_id.is_none() && self.search.is_cut_short()
+    }
+
+    /// Whether the search has shown this opportunity, and it is not this record's.
+    pub(super) fn has_ruled_out(&self, id: &GhlId) -> bool {
+        self.search.has_ruled_out(id)
+    }
+
     /// The calls that writing `payload` takes when GHL has the record and nothing goes wrong.
     pub(super) fn calls_to_write_again(payload: &Payload, marker: Marker) -> u64 {
-        let mut operation = Operation::new(payload.clone(), Some(GhlId::unknown()), None, marker, Presence::Untried);
+        let known = Some(GhlId::unknown());
+        let mut operation = Operation::new(payload.clone(), known, None, marker, Presence::Untried, Former::default());
         let mut calls = 0;
         while operation.next().is_some() {
             calls += 1;
@@ -218,7 +269,7 @@ impl Operation {
     /// Goes on as if the last call had been answered by a GHL that has nothing of it yet.
     pub(super) fn pretend(&mut self) {
         let answer = match (&self.payload, self.step) {
-            (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(Vec::new()),
+            (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(FoundPage::default()),
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown() },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded,
@@ -231,16 +282,11 @@ impl Operation {
 
     /// Takes another road after a failure of `class`. Returns whether there is one.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
-        let is_unseen = matches!(self.payload, Payload::Opportunity(_)) && self.presence == Presence::New;
-        if matches!(class, Class::Duplicate(_)) && self.ghl_id.is_none() && is_unseen {
-            // Its producer was wrong, or somebody was quicker: which deals there are must be looked at after all.
-            self.presence = Presence::InDoubt;
-            self.step = Step::Find;
-            return true;
+        if let Payload::Opportunity(_) = &self.payload {
+            return self.divert_deal(class);
         }
         let other_road = match class {
-            // Where a contact may have one deal a pipeline only, the one that is there may be another one.
-            Class::Duplicate(id) if self.ghl_id.is_none() && !self.others.contains(id) => Some(id.clone()),
+            Class::Duplicate(id) if self.ghl_id.is_none() => Some(id.clone()),
             Class::Gone if self.ghl_id.is_some() => None,
             _ => return false,
         };
@@ -248,15 +294,41 @@ impl Operation {
             return false;
         }
         self.diverted = true;
-        self.step = match (&self.payload, &other_road) {
-            (Payload::Opportunity(_), None) => Step::Find,
-            _ => Step::Write,
-        };
+        self.step = Step::Write;
         // A duplicate answer says that it is there already; what is gone was another one.
         self.provenance = if other_road.is_some() { Provenance::Found } else { Provenance::Unknown };
         self.ghl_id = other_road;
         true
     }
+
+    fn divert_deal(&mut self, class: &Class) -> bool {
+        match class {
+            // Its producer was wrong, or somebody was quicker: which deals there are must be looked at after all. A deal
+            // that no search has shown is never taken for this one.
+            Class::Duplicate(_) if self.ghl_id.is_none() && self.presence == Presence::New => {
+                self.presence = Presence::InDoubt;
+            }
+            Class::Gone if self.ghl_id.is_some() && !self.diverted => {
+                self.diverted = true;
+                self.ghl_id = None;
+                self.provenance = Provenance::Unknown;
+            }
+            _ => return false,
+        }
+        let Payload::Opportunity(opportunity) = &self.payload else { return false };
+        if let Some((place, name)) = place_of(opportunity, self.contact_id.as_ref()) {
+            self.search.again(place, name);
+        }
+        self.step = Step::Find;
+        true
+    }
+}
+
+/// Where an opportunity is looked for, and under which name.
+fn place_of(opportunity: &Opportunity, contact_id: Option<&GhlId>) -> Option<(ContactRef, ContentHash)> {
+    let contact_id = contact_id.or(opportunity.contact_id.as_ref())?.clone();
+    let place = ContactRef { contact_id, pipeline_id: opportunity.pipeline_id.clone(), after: None };
+    Some((place, DealKey::hash(&opportunity.name)))
 }
 
 #[cfg(test)]
@@ -269,7 +341,7 @@ mod tests {
     }
 
     fn operation(payload: Payload, ghl_id: Option<GhlId>, contact_id: Option<GhlId>) -> Operation {
-        Operation::new(payload, ghl_id, contact_id, marker(), Presence::Untried)
+        Operation::new(payload, ghl_id, contact_id, marker(), Presence::Untried, Former::default())
     }
 
     fn marker() -> Marker {
@@ -284,13 +356,17 @@ mod tests {
         Payload::from_json(Kind::Opportunity, r#"{"contactId":"c1","pipelineId":"p1","name":"Roof"}"#).unwrap()
     }
 
+    fn page(found: &[FoundOpportunity]) -> Answer {
+        Answer::Opportunities(FoundPage { found: found.to_vec(), next: None })
+    }
+
     /// The endpoints that are called when each write answers with `written`.
     fn calls(mut operation: Operation, found: &[FoundOpportunity]) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
         while let Some(call) = operation.next() {
             endpoints.push(call.endpoint());
             operation.advance(match call.endpoint() {
-                Endpoint::FindOpportunities => Answer::Opportunities(found.to_vec()),
+                Endpoint::FindOpportunities => page(found),
                 Endpoint::CreateOpportunity | Endpoint::UpdateOpportunity => {
                     Answer::OpportunityWritten { id: id("o1") }
                 }
@@ -338,7 +414,7 @@ mod tests {
             contact(r#"{"firstName":"A","tags":["x"]}"#),
             deal(),
         ] {
-            let operation = Operation::new(payload, None, None, marker(), Presence::New);
+            let operation = Operation::new(payload, None, None, marker(), Presence::New, Former::default());
             if let Some(Call::UpsertContact(contact) | Call::CreateContact(contact)) = operation.next() {
                 assert_eq!(contact.tags, ["x"]);
             }
@@ -350,7 +426,7 @@ mod tests {
     fn tags_are_taken_along_only_where_none_can_be_replaced() {
         let tagged = contact(r#"{"email":"a@b.c","tags":["x"]}"#);
         let untried = operation(tagged.clone(), None, None);
-        let mut diverted = Operation::new(tagged, None, None, marker(), Presence::New);
+        let mut diverted = Operation::new(tagged, None, None, marker(), Presence::New, Former::default());
         assert!(diverted.divert(&Class::Duplicate(id("c7"))));
         for operation in [untried, diverted] {
             let (Call::UpsertContact(contact) | Call::UpdateContact { contact, .. }) = operation.next().unwrap() else {
@@ -363,13 +439,13 @@ mod tests {
 
     #[test]
     fn a_new_deal_that_is_there_all_the_same_is_looked_for_and_updated_or_left_to_the_other_one() {
-        let mut deal = Operation::new(deal(), None, None, marker(), Presence::New);
+        let mut deal = Operation::new(deal(), None, None, marker(), Presence::New, Former::default());
         assert!(deal.divert(&Class::Duplicate(id("o9"))));
         assert_eq!(deal.next().unwrap().endpoint(), Endpoint::FindOpportunities);
         let mut same = deal.clone();
-        same.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o9"), name: "Roof".into() }]));
+        same.advance(page(&[FoundOpportunity { id: id("o9"), name: "Roof".into() }]));
         assert!(matches!(same.next(), Some(Call::UpdateOpportunity { id: found, .. }) if found == id("o9")));
-        deal.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o9"), name: "Garage".into() }]));
+        deal.advance(page(&[FoundOpportunity { id: id("o9"), name: "Garage".into() }]));
         assert_eq!(deal.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
         assert!(!deal.divert(&Class::Duplicate(id("o9"))), "another deal is never overwritten");
     }
@@ -381,7 +457,8 @@ mod tests {
         let Some(Call::CreateContact(created)) = first.next() else { panic!("{first:?}") };
         assert_eq!(created.source, Some(format!("Fair {}", marker())));
         for found in [None, Some(id("c7"))] {
-            let mut again = Operation::new(nameless.clone(), None, None, marker(), Presence::InDoubt);
+            let mut again =
+                Operation::new(nameless.clone(), None, None, marker(), Presence::InDoubt, Former::default());
             assert_eq!(again.next(), Some(Call::FindMarked(marker())));
             let remote = |id| {
                 Box::new(RemoteContact {
@@ -406,17 +483,30 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_answer_leads_to_an_update_of_what_exists() {
-        for payload in [contact(r#"{"email":"a@b.c","companyName":"X"}"#), deal()] {
-            let mut operation = operation(payload, None, None);
-            assert!(operation.divert(&Class::Duplicate(id("x7"))));
-            assert!(matches!(
-                operation.next(),
-                Some(Call::UpdateContact { id: found, .. } | Call::UpdateOpportunity { id: found, .. })
-                    if found == id("x7")
-            ));
-            assert!(!operation.divert(&Class::Duplicate(id("x8"))), "only once");
-        }
+    fn a_duplicate_answer_leads_to_an_update_of_the_contact_that_exists() {
+        let mut operation = operation(contact(r#"{"email":"a@b.c","companyName":"X"}"#), None, None);
+        assert!(operation.divert(&Class::Duplicate(id("x7"))));
+        assert!(matches!(operation.next(), Some(Call::UpdateContact { id: found, .. }) if found == id("x7")));
+        assert!(!operation.divert(&Class::Duplicate(id("x8"))), "only once");
+    }
+
+    #[test]
+    fn what_may_have_been_created_is_looked_for_under_what_it_was_called_then() {
+        let marked = Former { marked: true, ..Former::default() };
+        let named = contact(r#"{"email":"a@b.c"}"#);
+        let again = Operation::new(named, None, None, marker(), Presence::InDoubt, marked);
+        assert_eq!(again.next(), Some(Call::FindMarked(marker())));
+
+        let elsewhere = ContactRef { contact_id: id("c1"), pipeline_id: id("p0"), after: None };
+        let former = Former { marked: false, deals: vec![(elsewhere, DealKey::hash("Garage"))] };
+        let mut again = Operation::new(deal(), None, None, marker(), Presence::InDoubt, former);
+        let mut found = again.clone();
+        found.advance(page(&[FoundOpportunity { id: id("o7"), name: "Garage".into() }]));
+        assert!(matches!(found.next(), Some(Call::UpdateOpportunity { id: found, .. }) if found == id("o7")));
+        again.advance(page(&[FoundOpportunity { id: id("o7"), name: "Roof".into() }]));
+        assert!(matches!(again.next(), Some(Call::FindOpportunities(of)) if of.pipeline_id == id("p1")));
+        again.advance(page(&[]));
+        assert_eq!(again.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
     }
 
     #[test]
@@ -446,10 +536,12 @@ mod tests {
     #[test]
     fn a_deal_of_another_name_is_never_overwritten() {
         let mut operation = operation(deal(), None, None);
-        operation.advance(Answer::Opportunities(vec![FoundOpportunity { id: id("o8"), name: "Garage".into() }]));
+        operation.advance(page(&[FoundOpportunity { id: id("o8"), name: "Garage".into() }]));
         assert_eq!(operation.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
-        assert!(!operation.divert(&Class::Duplicate(id("o8"))));
-        assert!(operation.divert(&Class::Duplicate(id("o9"))), "its own, which the search did not show yet");
+        assert!(operation.has_ruled_out(&id("o8")) && !operation.has_ruled_out(&id("o9")));
+        for id in ["o8", "o9"] {
+            assert!(!operation.divert(&Class::Duplicate(self::id(id))), "no search has shown that it is this one");
+        }
     }
 
     #[test]

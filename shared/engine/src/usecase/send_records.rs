@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 
+use super::holders::Holders;
 use super::look::Known;
+use super::operation::Former;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event, suspects};
 use crate::domain::{
-    Batch, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId, LocationSettings, Outcome, Payload,
-    Provenance, Record, RecordKey,
+    Batch, ContactRef, CreationKey, DealKey, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId,
+    LocationSettings, Opportunity, Outcome, Payload, Provenance, Record, RecordId, RecordKey,
 };
 use crate::policy::WaitReason;
 use crate::ports::{Loaded, PortError, Settled};
@@ -69,8 +71,10 @@ impl Engine {
             (false, true) => Some(DryRun::OfBatch),
             (false, false) => None,
         };
+        let holders = Holders::of_batch(self, permits, &due).await;
         let sync = RecordSync {
             engine: self,
+            holders: &holders,
             location: &batch.location_id,
             api: settings.api,
             batch: generation,
@@ -210,24 +214,69 @@ impl Engine {
         }
         self.ports.clock.sleep_until(earliest).await;
         match self.contact_of(record, contact_ids).await {
-            Ok(Contact::Known(id)) => sync.run(record, Some(id)).await,
-            Ok(Contact::NotNeeded) => sync.run(record, None).await,
+            Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
+            Ok(Contact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,
             // In a dry run no contact ever gets one.
-            Ok(Contact::Awaited(_)) if sync.dry_run.is_some() => sync.run(record, Some(GhlId::unknown())).await,
+            Ok(Contact::Awaited(_)) if sync.dry_run.is_some() => {
+                sync.run(record, Some(GhlId::unknown()), Former::default()).await
+            }
             Ok(Contact::Awaited(key)) => self.wait_for(record, key).await,
             Err(error) => self.store_failed(record, &error),
         }
     }
 
+    /// Sends `record`, whose contact is known or not needed.
+    async fn sync_known(
+        &self,
+        sync: &RecordSync<'_, '_>,
+        record: &Record,
+        contact_id: Option<GhlId>,
+        contact_ids: &HashMap<RecordKey, GhlId>,
+    ) -> RecordEnd {
+        match self.former_of(record, contact_ids).await {
+            Ok(former) => sync.run(record, contact_id, former).await,
+            Err(error) => self.store_failed(record, &error),
+        }
+    }
+
+    /// What GHL may have created `record` under. A deal whose contact had no GHL id was not created.
+    async fn former_of(&self, record: &Record, contact_ids: &HashMap<RecordKey, GhlId>) -> Result<Former, PortError> {
+        let mut former = Former::default();
+        for key in record.former.iter().filter(|_| record.ghl_id.is_none()) {
+            match key {
+                CreationKey::Marker => former.marked = true,
+                CreationKey::Deal(DealKey { contact_record, contact_id, pipeline_id, name }) => {
+                    let contact =
+                        self.contact(record, contact_id.as_ref(), contact_record.as_ref(), contact_ids).await?;
+                    if let Contact::Known(contact_id) = contact {
+                        let place = ContactRef { contact_id, pipeline_id: pipeline_id.clone(), after: None };
+                        former.deals.push((place, *name));
+                    }
+                }
+            }
+        }
+        Ok(former)
+    }
+
     /// GHL's id of the contact that an opportunity belongs to.
     async fn contact_of(&self, record: &Record, contact_ids: &HashMap<RecordKey, GhlId>) -> Result<Contact, PortError> {
-        let Payload::Opportunity(opportunity) = &record.payload else {
+        let Payload::Opportunity(Opportunity { contact_id, contact_record, .. }) = &record.payload else {
             return Ok(Contact::NotNeeded);
         };
-        if let Some(id) = &opportunity.contact_id {
+        self.contact(record, contact_id.as_ref(), contact_record.as_ref(), contact_ids).await
+    }
+
+    async fn contact(
+        &self,
+        record: &Record,
+        id: Option<&GhlId>,
+        contact_record: Option<&RecordId>,
+        contact_ids: &HashMap<RecordKey, GhlId>,
+    ) -> Result<Contact, PortError> {
+        if let Some(id) = id {
             return Ok(Contact::Known(id.clone()));
         }
-        let Some(id) = &opportunity.contact_record else {
+        let Some(id) = contact_record else {
             return Ok(Contact::NotNeeded);
         };
         let key = RecordKey { kind: Kind::Contact, id: id.clone() };

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::operation::{Operation, Presence};
+use super::holders::Holders;
+use super::operation::{Former, Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{
-    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, LastError, LocationId, Marker, Outcome, Payload,
+    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, Kind, LastError, LocationId, Marker, Outcome, Payload,
     Provenance, Record, RemoteContent,
 };
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, needs_known_consent, payload_to_send};
@@ -21,6 +22,8 @@ pub(super) struct RecordSync<'b, 'e> {
     pub(super) api: Api,
     pub(super) batch: Generation,
     pub(super) permits: &'b Permits<'e>,
+    /// Who holds which GHL id.
+    pub(super) holders: &'b Holders,
     pub(super) dry_run: Option<DryRun>,
     /// The function's deadline, less what is needed to write everything down.
     pub(super) deadline: EpochMs,
@@ -46,7 +49,7 @@ pub(super) enum Ended {
 }
 
 /// What follows a call.
-enum After {
+pub(super) enum After {
     /// Wait, and try again.
     Retry(WaitUntil),
     /// Go on at once: to the next call, or on another road.
@@ -79,8 +82,9 @@ impl Progress {
 }
 
 impl RecordSync<'_, '_> {
-    /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`.
-    pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>) -> RecordEnd {
+    /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`, and which GHL may have created under what
+    /// it was called before.
+    pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>, former: Former) -> RecordEnd {
         let payload = match self.payload_to_send(record).await {
             Ok(payload) => payload,
             Err(error) => return self.engine.store_failed(record, &error),
@@ -89,7 +93,7 @@ impl RecordSync<'_, '_> {
         let marker = Marker::of(&record.location_id, &record.key);
         let presence = self.presence(record).await;
         let mut progress = Progress {
-            operation: Operation::new(payload, ghl_id, contact_id, marker, presence),
+            operation: Operation::new(payload, ghl_id, contact_id, marker, presence, former),
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -100,7 +104,13 @@ impl RecordSync<'_, '_> {
         };
         let ended = match self.dry_run {
             Some(whose) => self.dry_run(&progress.operation, whose).await,
-            None => self.calls(record, &mut progress).await,
+            None => {
+                let _alone = match record.ghl_id {
+                    None => self.holders.enter(progress.operation.places()).await,
+                    Some(_) => Vec::new(),
+                };
+                self.calls(record, &mut progress).await
+            }
         };
         self.end(record, progress, ended).await
     }
@@ -147,6 +157,9 @@ impl RecordSync<'_, '_> {
 
     async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
         while let Some(call) = progress.operation.next() {
+            if progress.operation.is_lost_among_others() {
+                return Ended::Outcome(self.lost_among_others(progress));
+            }
             if matches!(call, Call::FindMarked(_)) && self.api == Api::V1 {
                 return Ended::Outcome(self.left_to_a_person(progress));
             }
@@ -179,7 +192,8 @@ impl RecordSync<'_, '_> {
 
     /// A create must not be repeated while GHL's search may not show what a crashed run created.
     async fn in_doubt(&self, call: &Call) -> Option<EpochMs> {
-        if call.is_repeatable() {
+        // Nor is it known before that nothing was created.
+        if call.is_repeatable() && !matches!(call, Call::FindMarked(_)) {
             return None;
         }
         let now = self.engine.ports.clock.now();
@@ -199,13 +213,16 @@ impl RecordSync<'_, '_> {
         progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_));
         let called = self.permits.call(call, operation_hash(record), wanted).await;
         match called.answer {
-            Ok(answer) => {
-                progress.operation.advance(answer);
-                After::GoOn
-            }
+            Ok(answer) => match self.taken(record, progress, answer).await {
+                Ok(()) => After::GoOn,
+                Err(unknown) => After::End(self.holder_unknown(record, progress, unknown)),
+            },
             Err((failure, class)) => {
                 let class = doubted(record, call, &failure, class);
                 progress.error = Some(last_error(&class, failure, called.at));
+                if let (Class::Duplicate(id), true) = (&class, record.key.kind == Kind::Opportunity) {
+                    return self.deal_exists(record, progress, id, called.at).await;
+                }
                 self.after_failure(record, progress, call, class, called.pause, called.at, called.backoff)
             }
         }
@@ -283,7 +300,7 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    fn wait(&self, progress: &Progress, due_at: EpochMs) -> Outcome {
+    pub(super) fn wait(&self, progress: &Progress, due_at: EpochMs) -> Outcome {
         let now = self.engine.ports.clock.now();
         Outcome::Wait {
             due_at,
@@ -295,7 +312,7 @@ impl RecordSync<'_, '_> {
     }
 
     /// All retries of this batch failed: the record rests, each time longer, until it is given up.
-    fn exhausted(&self, record: &Record, progress: &Progress, now: EpochMs) -> Outcome {
+    pub(super) fn exhausted(&self, record: &Record, progress: &Progress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
         let rounds = record.attempts.saturating_add(1);
         if rounds >= config.max_rounds {

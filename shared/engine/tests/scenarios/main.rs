@@ -18,6 +18,7 @@ mod migration;
 mod operate;
 mod opportunities;
 mod order;
+mod own_deals;
 mod put_and_start;
 mod quota;
 mod reconcile;

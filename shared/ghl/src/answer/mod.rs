@@ -5,8 +5,8 @@ mod structure;
 mod whose;
 
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, GhlId, LocationId, Marker, NotCarried, Provenance,
-    RemoteContact, RemoteDeal,
+    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, LocationId, Marker, NotCarried,
+    Provenance, RemoteContact, RemoteDeal,
 };
 use serde_json::{Value, json};
 
@@ -155,13 +155,13 @@ fn opportunities(api: Api, body: &Value, of: &ContactRef) -> Result<Answer, Misr
     let records = list(body, "opportunities")?;
     let found: Vec<FoundOpportunity> =
         records.iter().filter(|record| belongs(api, record, of)).filter_map(found_opportunity).collect();
-    let full = records.len() >= usize::try_from(MAX_PAGE).unwrap_or(usize::MAX);
-    if api == Api::V1 && found.is_empty() && full {
+    let next = page::next_of_opportunities(body, records, MAX_PAGE);
+    if found.is_empty() && next.is_none() && page::is_full(records, MAX_PAGE) {
         // "None" would be a guess, and make a duplicate of the deal that stands on a later page.
-        let problem = "API v1 cannot search a pipeline of more than 100 opportunities for those of one contact";
+        let problem = "GHL does not say where the next page of this pipeline's opportunities begins";
         return Err(Misread { cause: Cause::Unsupported, problem: problem.to_owned() });
     }
-    Ok(Answer::Opportunities(found))
+    Ok(Answer::Opportunities(FoundPage { found, next }))
 }
 
 /// Whether an opportunity is of the contact that was asked for. v2 searches by contact, so that one without any is
@@ -414,7 +414,7 @@ mod tests {
             {"id":"o3","name":"Door","contact":{"id":"c2"}},
             {"id":"o4","name":"Gate"}]}"#;
         let ids = |api| match answer(api, &call, body) {
-            Ok(Answer::Opportunities(found)) => found.into_iter().map(|o| o.id.to_string()).collect::<Vec<_>>(),
+            Ok(Answer::Opportunities(page)) => page.found.into_iter().map(|o| o.id.to_string()).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
         assert_eq!(ids(Api::V2), ["o1", "o2", "o4"]);
@@ -422,17 +422,25 @@ mod tests {
     }
 
     #[test]
-    fn v1_never_says_none_of_a_pipeline_it_has_not_seen_to_the_end() {
+    fn a_pipeline_is_never_said_to_have_none_before_it_was_seen_to_the_end() {
         let call = Call::FindOpportunities(samples::contact_ref());
         let record = |contact: &str| json!({ "id": "o1", "name": "Roof", "contact": { "id": contact } });
         let of_others = vec![record("c2"); 100];
-        let body = json!({ "opportunities": of_others }).to_string();
-        assert_eq!(answer(Api::V1, &call, &body).unwrap_err().cause, Cause::Unsupported);
-        let body = json!({ "opportunities": of_others[1..] }).to_string();
-        assert_eq!(answer(Api::V1, &call, &body), Ok(Answer::Opportunities(vec![])));
-        let with_one = [&of_others[1..], &[record("c1")]].concat();
-        let body = json!({ "opportunities": with_one }).to_string();
-        assert!(matches!(answer(Api::V1, &call, &body), Ok(Answer::Opportunities(found)) if found.len() == 1));
+        let meta = json!({ "startAfter": 1_736_471_515_514_u64, "startAfterId": "VU1" });
+        let found = |api, body: &serde_json::Value| match answer(api, &call, &body.to_string()) {
+            Ok(Answer::Opportunities(page)) => Ok((page.found.len(), page.next)),
+            Ok(other) => panic!("{other:?}"),
+            Err(misread) => Err(misread.cause),
+        };
+        for api in [Api::V1, Api::V2] {
+            assert_eq!(found(api, &json!({ "opportunities": of_others })), Err(Cause::Unsupported));
+            let next = samples::next_page_of(samples::contact_ref()).after;
+            assert_eq!(found(api, &json!({ "opportunities": of_others, "meta": meta })), Ok((0, next)));
+            let rest = json!({ "opportunities": of_others[1..], "meta": meta });
+            assert_eq!(found(api, &rest), Ok((0, None)), "a page that is not full is the last one");
+            let with_one = [&of_others[1..], &[record("c1")]].concat();
+            assert_eq!(found(api, &json!({ "opportunities": with_one })), Ok((1, None)));
+        }
     }
 
     proptest! {

@@ -50,8 +50,18 @@ pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread>
     if opportunities.is_empty() && !records.is_empty() {
         return Err(unreadable("no opportunity with an id"));
     }
-    let next = if records.len() < asked_for(limit) { None } else { cursor_in_meta(body) };
+    let next = next_of_opportunities(body, records, limit);
     Ok(Answer::OpportunityPage(OpportunityPage { opportunities, next, total: total(body) }))
+}
+
+/// Where a list of opportunities goes on.
+pub(super) fn next_of_opportunities(body: &Value, records: &[Value], limit: u32) -> Option<PageCursor> {
+    if is_full(records, limit) { cursor_in_meta(body) } else { None }
+}
+
+/// Whether there may be another page.
+pub(super) fn is_full(records: &[Value], limit: u32) -> bool {
+    records.len() >= asked_for(limit)
 }
 
 fn asked_for(limit: u32) -> usize {

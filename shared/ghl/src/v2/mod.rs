@@ -27,7 +27,7 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::FindMarked(marker) => find_marked(location, marker),
         Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(location, *since, cursor.as_ref(), *limit)?,
-        Call::FindOpportunities(of) => find_opportunities(location, of),
+        Call::FindOpportunities(of) => find_opportunities(location, of)?,
         Call::CreateOpportunity { contact_id, opportunity } => {
             Request::post("/opportunities/", new_opportunity(location, contact_id, opportunity))
         }
@@ -167,15 +167,17 @@ fn opportunities_page(
     Ok(Request::get("/opportunities/search", query))
 }
 
-/// The query's names are in snake case; GHL answers 422 to `locationId` here.
-fn find_opportunities(location: &LocationId, of: &ContactRef) -> Request {
-    let query = vec![
+/// The query's names are in snake case; GHL answers 422 to `locationId` here. A deal that was won or lost is found, too.
+fn find_opportunities(location: &LocationId, of: &ContactRef) -> Result<Request, Unsupported> {
+    let mut query = vec![
         ("location_id", location.to_string()),
         ("pipeline_id", of.pipeline_id.to_string()),
         ("contact_id", of.contact_id.to_string()),
+        ("status", "all".to_owned()),
         ("limit", MAX_PAGE.to_string()),
     ];
-    Request::get("/opportunities/search", query)
+    query.extend(request::after(of.after.as_ref())?.into_iter().flatten());
+    Ok(Request::get("/opportunities/search", query))
 }
 
 /// `CreateDto`, which requires a status.
@@ -274,7 +276,11 @@ mod tests {
             ),
             (
                 Call::FindOpportunities(samples::contact_ref()),
-                "GET /opportunities/search?location_id=loc1&pipeline_id=p1&contact_id=c1&limit=100",
+                "GET /opportunities/search?location_id=loc1&pipeline_id=p1&contact_id=c1&status=all&limit=100",
+            ),
+            (
+                Call::FindOpportunities(samples::next_page_of(samples::contact_ref())),
+                "GET /opportunities/search?location_id=loc1&pipeline_id=p1&contact_id=c1&status=all&limit=100&startAfter=1736471515514&startAfterId=VU1",
             ),
             (
                 Call::CreateOpportunity { contact_id: samples::id("c1"), opportunity: samples::bare_opportunity() },

@@ -53,6 +53,9 @@ pub struct Gate {
     /// A crashed run may have created things that GHL's search does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_doubt_until: Option<EpochMs>,
+    /// When an opportunity last got its GHL id: the index by that id may lag behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_at: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,6 +200,7 @@ impl Gate {
         if let Some(run) = self.run.take_if(|run| run.until <= now) {
             self.crashes = self.crashes.saturating_add(1);
             self.in_doubt_until = Some(run.until + rules.search_lag);
+            self.named_at = self.named_at.max(Some(run.until));
         }
     }
 
@@ -438,6 +442,12 @@ impl Gate {
     #[must_use]
     pub fn in_doubt_until(&self) -> Option<EpochMs> {
         self.in_doubt_until
+    }
+
+    /// When an opportunity of the scope last got its GHL id, or may have got it in a run that died.
+    #[must_use]
+    pub fn named_at(&self) -> Option<EpochMs> {
+        self.named_at
     }
 }
 

@@ -53,6 +53,11 @@ pub enum Signal {
         /// Until then.
         until: EpochMs,
     },
+    /// An opportunity got its GHL id: the index by that id may not show it yet.
+    Named {
+        /// When.
+        at: EpochMs,
+    },
     /// GHL does not accept the token.
     Unauthorized {
         /// When.
@@ -94,6 +99,7 @@ impl Gate {
             Signal::InDoubt { until } => {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
+            Signal::Named { at } => self.named_at = self.named_at.max(Some(*at)),
             Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
             Signal::OtherLocation { at } => {
                 self.pause_until(*at + OTHER_LOCATION_PAUSE, PauseReason::OtherLocation);

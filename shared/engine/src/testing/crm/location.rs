@@ -6,10 +6,13 @@ use std::time::Duration;
 use super::structure::Structure;
 use super::{missing, refused};
 use crate::domain::{
-    Answer, Call, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, GhlId, LocationId,
-    Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact, RemoteDeal,
-    RemoteOpportunity,
+    Answer, Call, Cause, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, FoundPage,
+    GhlId, LocationId, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact,
+    RemoteDeal, RemoteOpportunity,
 };
+
+/// Opportunities on a page of a search.
+const FOUND_PER_PAGE: u32 = 100;
 
 /// What a location holds.
 #[derive(Default)]
@@ -42,6 +45,8 @@ pub(super) struct Moment<'a> {
     pub(super) new_id: GhlId,
     /// How long the search does not show what was written.
     pub(super) search_lag: Duration,
+    /// Whether a contact may have several opportunities in one pipeline.
+    pub(super) allow_duplicate_opportunities: bool,
     /// Whether pipelines can be created.
     pub(super) pipelines_open: bool,
 }
@@ -106,6 +111,9 @@ impl Location {
             }
             Call::CreateOpportunity { contact_id, opportunity } => {
                 self.contacts.get(contact_id).ok_or_else(|| refused(400, None))?;
+                if let Some(id) = self.duplicate_of(contact_id, &opportunity.pipeline_id, &moment) {
+                    return Err(refused(400, Some(Cause::Duplicate(id))));
+                }
                 let (contact_id, opportunity) = (contact_id.clone(), opportunity.clone());
                 let stored = StoredOpportunity { contact_id, opportunity, created_at: now, changed_at: now };
                 self.opportunities.insert(moment.new_id.clone(), stored);
@@ -223,13 +231,28 @@ impl Location {
         ContactPage { contacts: ids.into_iter().filter_map(|id| self.show(id)).collect(), next, total: Some(total) }
     }
 
-    fn find_opportunities(&self, wanted: &ContactRef, moment: &Moment<'_>) -> Vec<FoundOpportunity> {
+    /// The opportunity that stands in the way of another one of the contact in the pipeline.
+    fn duplicate_of(&self, contact_id: &GhlId, pipeline_id: &GhlId, moment: &Moment<'_>) -> Option<GhlId> {
+        let is_there = |stored: &StoredOpportunity| {
+            stored.contact_id == *contact_id && stored.opportunity.pipeline_id == *pipeline_id
+        };
+        let found = self.opportunities.iter().find(|(_, stored)| is_there(stored));
+        found.filter(|_| !moment.allow_duplicate_opportunities).map(|(id, _)| id.clone())
+    }
+
+    fn find_opportunities(&self, wanted: &ContactRef, moment: &Moment<'_>) -> FoundPage {
         let found = self.opportunities.iter().filter(|(_, stored)| {
             stored.contact_id == wanted.contact_id
                 && stored.opportunity.pipeline_id == wanted.pipeline_id
                 && moment.shows(stored.created_at)
         });
-        found.map(|(id, stored)| FoundOpportunity { id: id.clone(), name: stored.opportunity.name.clone() }).collect()
+        let places = found.map(|(id, stored)| (stored.created_at, id)).collect();
+        let (ids, next, _) = cut(places, wanted.after.as_ref(), FOUND_PER_PAGE);
+        let found = |id: &GhlId| {
+            let name = self.opportunities.get(id)?.opportunity.name.clone();
+            Some(FoundOpportunity { id: id.clone(), name })
+        };
+        FoundPage { found: ids.into_iter().filter_map(found).collect(), next }
     }
 
     fn opportunity_page(

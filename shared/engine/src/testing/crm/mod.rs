@@ -46,6 +46,8 @@ pub struct GhlSettings {
     pub work_ms: RangeInclusive<u64>,
     /// How long the search does not show what was written.
     pub search_lag: Duration,
+    /// Whether a contact may have several opportunities in one pipeline.
+    pub allow_duplicate_opportunities: bool,
 }
 
 type Rule = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
@@ -274,6 +276,7 @@ impl Shared {
             now: self.clock.now(),
             new_id: GhlId::new(new_id).map_err(|error| refused_because(500, error.to_string()))?,
             search_lag: self.settings.search_lag,
+            allow_duplicate_opportunities: self.settings.allow_duplicate_opportunities,
             pipelines_open: state.pipelines_open,
         };
         state.locations.entry(location.clone()).or_default().act(call, moment)

@@ -20,6 +20,21 @@ impl SimulatedGhl {
         Some(id)
     }
 
+    /// The id of the only contact that the location has.
+    ///
+    /// # Panics
+    /// If it has none or several.
+    #[must_use]
+    #[expect(clippy::panic, reason = "for tests")]
+    pub fn only_contact(&self, location: &LocationId) -> GhlId {
+        let state = lock(&self.0.state);
+        let mut ids = state.locations.get(location).into_iter().flat_map(|location| location.contacts.keys());
+        match (ids.next(), ids.next()) {
+            (Some(id), None) => id.clone(),
+            _ => panic!("not exactly one contact"),
+        }
+    }
+
     /// The contact has what no call can write.
     pub fn attach(&self, location: &LocationId, id: &GhlId, not_carried: NotCarried) {
         let mut state = lock(&self.0.state);

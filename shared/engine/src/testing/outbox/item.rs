@@ -2,8 +2,8 @@
 
 use super::Key;
 use crate::domain::{
-    Conflict, ContentHash, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord, Record,
-    RecordKey, Resolution,
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
+    Record, RecordKey, Resolution,
 };
 
 /// A record as it is stored.
@@ -30,6 +30,7 @@ pub(super) struct Item {
     pub(super) dry_run: Option<String>,
     pub(super) conflict: Option<Conflict>,
     pub(super) is_new: bool,
+    pub(super) former: Vec<CreationKey>,
     pub(super) provenance: Provenance,
     pub(super) damage: Option<String>,
 }
@@ -59,6 +60,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         superseded_at: item.superseded_at,
         conflict: item.conflict,
         is_new: item.is_new,
+        former: item.former.clone(),
         provenance: item.provenance,
     }
 }
@@ -84,6 +86,7 @@ impl Item {
             superseded_at: None,
             conflict: put.conflict,
             is_new: put.is_new,
+            former: Vec::new(),
             provenance: Provenance::Unknown,
             failed_at: None,
             dry_run: None,
@@ -103,6 +106,7 @@ impl Item {
     }
 
     pub(super) fn put(&mut self, put: &PutRecord, now: EpochMs) {
+        self.remember_key(put);
         self.version += 1;
         self.payload = put.payload.clone();
         self.priority = put.priority;
@@ -120,6 +124,14 @@ impl Item {
         }
         self.conflict = put.conflict;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
+    }
+
+    /// GHL may have created it under a key that the new content does not have.
+    fn remember_key(&mut self, put: &PutRecord) {
+        let former = CreationKey::of(&self.payload).filter(|key| CreationKey::of(&put.payload).as_ref() != Some(key));
+        if let Some(key) = former.filter(|_| self.ghl_id.is_none()) {
+            self.former = key.after(std::mem::take(&mut self.former));
+        }
     }
 
     /// Writes down how it ended with the version that was sent. An acceptance always counts, anything else only while
@@ -232,6 +244,7 @@ impl Item {
         if let Some(id) = ghl_id {
             self.provenance = sent.provenance_of(id, provenance);
             self.ghl_id = Some(id.clone());
+            self.former.clear();
         }
     }
 

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
-/// An [`Outbox`] in memory, whose due index may lag.
+/// An [`Outbox`] in memory, whose indexes of due records and of GHL's ids may lag.
 #[derive(Debug)]
 pub struct MemoryOutbox {
     clock: TestClock,
@@ -32,13 +32,14 @@ struct State {
     items: BTreeMap<Key, Item>,
     lag: Lag,
     due: BTreeMap<LocationId, LaggingIndex<RecordKey, (Priority, EpochMs)>>,
+    ghl: BTreeMap<LocationId, LaggingIndex<RecordKey, GhlId>>,
 }
 
 impl MemoryOutbox {
     /// An outbox without records.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state = State { items: BTreeMap::new(), lag, due: BTreeMap::new() };
+        let state = State { items: BTreeMap::new(), lag, due: BTreeMap::new(), ghl: BTreeMap::new() };
         MemoryOutbox { clock, state: Mutex::new(state) }
     }
 
@@ -117,12 +118,15 @@ impl MemoryOutbox {
 }
 
 impl State {
-    /// Brings the index up to the item of `key`.
+    /// Brings the indexes up to the item of `key`.
     fn index(&mut self, now: EpochMs, key: &Key) {
         let entry = self.items.get(key).filter(|item| item.in_due_index);
         let entry = entry.and_then(|item| Some((item.priority, item.due_at?)));
         let due = self.due.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
         due.set(now, &key.1, entry);
+        let ghl_id = self.items.get(key).and_then(|item| item.ghl_id.clone());
+        let ghl = self.ghl.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
+        ghl.set(now, &key.1, ghl_id);
     }
 }
 
@@ -245,9 +249,10 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
-        let state = lock(&self.state);
-        let items = state.items.iter().filter(|((of, _), item)| of == location && item.ghl_id.as_ref() == Some(ghl_id));
-        Ok(items.map(|((_, key), _)| key.clone()).collect())
+        let now = self.clock.now();
+        let mut state = lock(&self.state);
+        let Some(index) = state.ghl.get_mut(location) else { return Ok(Vec::new()) };
+        Ok(index.visible(now).filter(|(_, id)| *id == ghl_id).map(|(key, _)| key.clone()).collect())
     }
 
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {

@@ -12,3 +12,4 @@ mod refusal;
 mod rollback;
 mod stores;
 mod trouble;
+mod twins;

@@ -1,0 +1,133 @@
+//! Putting a record in.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::domain::{CreationKey, EpochMs, PutRecord};
+use ghl_sync_engine::ports::{PortError, Put};
+
+use super::{due_partition, item, key_of};
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{Item, Table, Updated};
+use crate::tables::record;
+use crate::usage::Purpose;
+
+/// Writes that one put makes, at most: the second only if the record is put under another key before GHL's id of it is
+/// known, further ones only if somebody else writes in between.
+const TRIES: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+#[error("others changed the record in between, {TRIES} times in a row; put it again")]
+struct Raced;
+
+pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+    let failed = |damage: Damage| PortError::new("put a record", damage);
+    let mut update = update_of_same_key(put, now);
+    for _ in 0..TRIES {
+        let key = key_of(&put.location_id, &put.key());
+        let standing = match table.update(Purpose::OutboxPut, key, update).await? {
+            Updated::Written => return Ok(Put::Stored),
+            Updated::Refused(standing) => standing.unwrap_or_default(),
+        };
+        update = match former_keys(put, &standing).map_err(failed)? {
+            Some(former) => {
+                let version = Fields(&standing).number(record::VERSION).map_err(failed)?;
+                update_of_other_key(put, now, version, &former)
+            }
+            None if is_settled(put, &standing) => return Ok(Put::Unchanged),
+            None => update_of_same_key(put, now),
+        };
+    }
+    Err(PortError::new("put a record", Raced))
+}
+
+/// What the record would be found by, as it stands and before, if GHL's id of it is not known and it is put under another
+/// key.
+fn former_keys(put: &PutRecord, standing: &Item) -> Result<Option<Vec<CreationKey>>, Damage> {
+    if put.ghl_id.is_some() || standing.contains_key(record::GHL_ID) {
+        return Ok(None);
+    }
+    let Some(key) = item::creation_key(standing)? else { return Ok(None) };
+    if CreationKey::of(&put.payload).as_ref() == Some(&key) {
+        return Ok(None);
+    }
+    Ok(Some(key.after(item::former(standing)?)))
+}
+
+/// Whether the content is what GHL accepted as the record's last version, or has superseded, and the record is not due.
+fn is_settled(put: &PutRecord, standing: &Item) -> bool {
+    let has = |attribute: &str, value: AttributeValue| standing.get(attribute) == Some(&value);
+    if put.ghl_id.as_ref().is_some_and(|id| !has(record::GHL_ID, text(id.as_str()))) {
+        return false;
+    }
+    let is_accepted = has(record::ACCEPTED_HASH, text(put.payload.hash().to_string()))
+        && standing.get(record::ACCEPTED_VERSION) == standing.get(record::VERSION)
+        && !standing.contains_key(record::DUE_PK);
+    is_accepted || standing.contains_key(record::SUPERSEDED_AT) && has(record::PAYLOAD, text(put.payload.to_json()))
+}
+
+/// The record, one version on and due now, unless GHL has accepted this content as the record's last version, or has
+/// superseded it, and the put names no other id of GHL's than the record has; and unless it may have been created under
+/// another key than it is put under now.
+///
+/// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
+/// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
+fn update_of_same_key(put: &PutRecord, now: EpochMs) -> Update {
+    let update = update(put, now);
+    if put.ghl_id.is_some() {
+        return update;
+    }
+    match creation_key(put) {
+        Some(key) => update
+            .only_if("attribute_exists(#ghl_id) OR attribute_not_exists(#creation_key) OR #creation_key = :same_key")
+            .with(":same_key", key),
+        None => update.only_if("attribute_exists(#ghl_id) OR attribute_not_exists(#creation_key)"),
+    }
+}
+
+/// The same of a record that stood in `version`, with what it may have been created under.
+fn update_of_other_key(put: &PutRecord, now: EpochMs, version: u64, former: &[CreationKey]) -> Update {
+    update(put, now)
+        .set(record::FORMER, item::former_as_stored(former))
+        .only_if("#version = :standing AND attribute_not_exists(#ghl_id)")
+        .with(":standing", number(version))
+}
+
+fn update(put: &PutRecord, now: EpochMs) -> Update {
+    let update = Update::new();
+    // A put that corrects GHL's id is news, whatever its content.
+    let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
+        (
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))",
+            "NOT (attribute_exists(#superseded_at) AND #payload = :payload)",
+        )
+    } else {
+        (
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk) \
+             AND #ghl_id = :ghl_id)",
+            "NOT (attribute_exists(#superseded_at) AND #payload = :payload AND #ghl_id = :ghl_id)",
+        )
+    };
+    let update = if put.is_new { update.set_once(record::IS_NEW, AttributeValue::Bool(true)) } else { update };
+    update
+        .increment(record::VERSION)
+        .set(record::PAYLOAD, text(put.payload.to_json()))
+        .set(record::PRIORITY, text(put.priority.as_str()))
+        .set(record::DUE_PK, due_partition(&put.location_id, put.priority))
+        .set(record::DUE_AT, number(now.0))
+        .set(record::ATTEMPTS, number(0))
+        .set(record::UPDATED_AT, number(now.0))
+        .set_once(record::CREATED_AT, number(now.0))
+        .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
+        .set_or_remove(record::CREATION_KEY, creation_key(put))
+        // Who created what a producer names is not known.
+        .remove(put.ghl_id.is_some().then_some(record::MADE))
+        .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
+        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
+        .only_if(not_accepted)
+        .only_if(not_superseded)
+        .with(":hash", text(put.payload.hash().to_string()))
+}
+
+fn creation_key(put: &PutRecord) -> Option<AttributeValue> {
+    CreationKey::of(&put.payload).map(|key| item::creation_key_as_stored(&key))
+}
