@@ -1,0 +1,89 @@
+//! From bytes to text: unpacking, what kind of file it is, its encoding.
+
+mod encoding;
+mod kind;
+mod lines;
+
+use std::io::{self, BufReader, Read};
+
+pub(crate) use encoding::Encoding;
+pub(crate) use kind::Kind;
+pub(crate) use lines::{Line, Lines};
+
+use crate::{ImportError, ImportOptions, Question, Source};
+
+/// A workbook is unpacked in memory: this much of it at most.
+const MAX_WORKBOOK_BYTES: u64 = 512 << 20;
+
+/// A file whose form is known.
+pub(crate) enum Form {
+    /// Text in this encoding.
+    Text(Encoding),
+    /// The bytes of an Excel workbook.
+    Workbook(Vec<u8>),
+}
+
+/// Finds out what the bytes are.
+pub(crate) fn form(source: &dyn Source, options: &ImportOptions) -> Result<Form, ImportError> {
+    let mut start = vec![0; kind::BYTES_NEEDED];
+    let mut bytes = unpacked(source)?;
+    let length = read_full(&mut bytes, &mut start)?;
+    start.truncate(length);
+    match kind::of(&start) {
+        Kind::NotAList(what) => Err(ImportError::NotAList(what)),
+        Kind::Zip => workbook(source),
+        Kind::Text => text(source, options, &start),
+    }
+}
+
+/// The bytes, unpacked if they are gzip's. (A list that is packed twice is unpacked once, and then no text.)
+pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + '_>> {
+    let mut bytes = source.open()?;
+    let mut magic = [0; 2];
+    let length = read_full(&mut bytes, &mut magic)?;
+    let whole = io::Cursor::new(magic).take(length as u64).chain(bytes);
+    if length == 2 && magic == [0x1f, 0x8b] {
+        return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(whole))));
+    }
+    Ok(Box::new(whole))
+}
+
+fn workbook(source: &dyn Source) -> Result<Form, ImportError> {
+    let mut bytes = Vec::new();
+    unpacked(source)?.take(MAX_WORKBOOK_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_WORKBOOK_BYTES {
+        return Err(ImportError::TooLarge { max_bytes: MAX_WORKBOOK_BYTES });
+    }
+    Ok(Form::Workbook(bytes))
+}
+
+fn text(source: &dyn Source, options: &ImportOptions, start: &[u8]) -> Result<Form, ImportError> {
+    if start.iter().all(u8::is_ascii_whitespace) && start.len() < kind::BYTES_NEEDED {
+        return Err(ImportError::Empty);
+    }
+    if let Some(label) = &options.encoding {
+        let encoding = Encoding::of_label(label).ok_or_else(|| ImportError::UnknownEncoding(label.clone()))?;
+        return Ok(Form::Text(encoding));
+    }
+    match encoding::detect(start, unpacked(source)?)? {
+        encoding::Detected::Proven(encoding) => Ok(Form::Text(encoding)),
+        encoding::Detected::Guess { guess, samples } => {
+            Err(ImportError::Open { questions: vec![Question::Encoding { guess, samples }] })
+        }
+        encoding::Detected::Binary => Err(ImportError::NotAList(crate::NotAList::Binary)),
+    }
+}
+
+/// Fills the buffer as far as there are bytes.
+fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,123 @@
+//! What the cells of each column are like, seen over the whole list.
+
+use crate::consent::{is_opt_out_word, says_opt_out};
+use crate::mapping::{Columns, Field, Target};
+use crate::table::Row;
+use crate::values::{email, phone, text};
+use crate::{Effect, LooksLike, Problem, Question};
+
+const SAMPLES: usize = 3;
+const SAMPLE_CHARS: usize = 40;
+
+/// What was seen of a column.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// Rows in which it says something.
+    pub(crate) filled: u64,
+    pub(crate) samples: Vec<String>,
+    emails: u64,
+    phones: u64,
+    opt_outs: u64,
+    /// Rows in which its value is not used, because another column of the same field is filled.
+    second: u64,
+}
+
+impl Seen {
+    pub(crate) fn take_row(seen: &mut [Seen], row: &Row, columns: &Columns) {
+        for ((column, seen), cell) in columns.all().iter().zip(seen.iter_mut()).zip(&row.cells) {
+            let value = text::value(cell);
+            if value.is_empty() || text::is_null(&value) {
+                continue;
+            }
+            seen.filled += 1;
+            if seen.samples.len() < SAMPLES {
+                seen.samples
+                    .push(value.chars().take(SAMPLE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect());
+            }
+            match column.target {
+                Target::Unknown => seen.look_at(&value, true),
+                Target::NoPlace => seen.look_at(&value, false),
+                _ => {}
+            }
+        }
+        for field in Field::ALL {
+            let [first @ .., _] = columns.of(field) else { continue };
+            if !first.is_empty() && field != Field::Tags {
+                count_second(seen, row, columns, field);
+            }
+        }
+    }
+
+    fn look_at(&mut self, value: &str, also_contact_data: bool) {
+        if says_opt_out(value) || is_opt_out_word(value) {
+            self.opt_outs += 1;
+        } else if also_contact_data && value.contains('@') && value.len() < 400 {
+            self.emails += u64::from(email::emails(value).is_ok_and(|emails| !emails.has_rest));
+        } else if also_contact_data && phone::looks_like_phone(value) {
+            self.phones += 1;
+        }
+    }
+}
+
+/// Counts the cells of a field that are filled beside the one that is used.
+fn count_second(seen: &mut [Seen], row: &Row, columns: &Columns, field: Field) {
+    let mut used: Option<String> = None;
+    for index in columns.of(field) {
+        let value = text::value(row.cells.get(*index).map_or("", String::as_str));
+        if value.is_empty() || text::is_null(&value) {
+            continue;
+        }
+        match &used {
+            None => used = Some(value.into_owned()),
+            Some(used) if *used == value => {}
+            Some(_) => seen.get_mut(*index).into_iter().for_each(|seen| seen.second += 1),
+        }
+    }
+}
+
+/// Columns that are not used and that look like what must not be lost.
+pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for (column, seen) in columns.all().iter().zip(seen) {
+        // One opt-out is enough. Of addresses and numbers, which may stand in notes, half of the cells.
+        let most = |count: u64| count > 0 && count * 2 >= seen.filled;
+        let looks_like = if seen.opt_outs > 0 {
+            Some((LooksLike::Consent, seen.opt_outs))
+        } else if most(seen.emails) {
+            Some((LooksLike::Email, seen.emails))
+        } else if most(seen.phones) {
+            Some((LooksLike::Phone, seen.phones))
+        } else {
+            None
+        };
+        if let Some((looks_like, cells)) = looks_like {
+            questions.push(Question::UnusedColumn { column: column.name.clone(), looks_like, cells });
+        }
+    }
+    questions
+}
+
+/// Filled columns that are not used, and second values that are not.
+pub(crate) fn notes(columns: &Columns, seen: &[Seen], header_row: u64) -> Vec<Problem> {
+    let mut notes = Vec::new();
+    for (column, seen) in columns.all().iter().zip(seen) {
+        let is_unused = matches!(column.target, Target::Unknown | Target::NoPlace) && seen.filled > 0;
+        let message = if is_unused {
+            format!(
+                "is not used: {} cells. Map it with --map '{}=contact.key' if the location has a custom field for it",
+                seen.filled, column.name
+            )
+        } else if seen.second > 0 {
+            format!("is not used in {} rows, where another column of the same field is filled", seen.second)
+        } else {
+            continue;
+        };
+        notes.push(Problem {
+            column: Some(column.name.clone()),
+            field: crate::plan::target_name(&column.target),
+            effect: Effect::Note,
+            ..Problem::row(header_row, message)
+        });
+    }
+    notes
+}

@@ -1,0 +1,298 @@
+//! The words of consent.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::{Channels, ConsentColumn, Says};
+
+/// What a cell says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Nothing that keeps anybody from contacting.
+    Nothing,
+    /// Not on these channels.
+    Out(Channels),
+    /// Nobody knows.
+    Unreadable,
+}
+
+type Words = LazyLock<HashSet<&'static str>>;
+
+fn words(list: &'static str) -> HashSet<&'static str> {
+    list.split(' ').collect()
+}
+
+static YES: Words = Words::new(|| {
+    words(
+        "1 true t yes y x on ✓ ✔ ☑ ✅ ja j oui o si sí s sim tak да wahr vrai verdadero vero 是 はい active enabled \
+    checked set permanent evet kyllä ano v",
+    )
+});
+static NO: Words = Words::new(|| {
+    words(
+        "0 false f no n off nein non nee nie нет não nao falsch faux falso 否 いいえ inactive disabled unchecked notset \
+    hayır ei ne nej nei ☐ ✗ ✘ ❌",
+    )
+});
+/// Words of an opt-in, written without anything but letters.
+static IN: Words = Words::new(|| {
+    words(
+        "subscribed optedin optin doubleoptin singleoptin confirmedoptin explicit consented confirmed granted given \
+    accepted agreed allow allowed permitted abonniert angemeldet abonné inscrit suscrito iscritto ingeschreven \
+    aangemeld подписан optedinemail active ok okay maycontact",
+    )
+});
+/// Words of an opt-out, written without anything but letters.
+static OUT: Words = Words::new(|| {
+    words(
+        "unsubscribed unsubscribe unsub unsubbed optedout optout optedoutofemail donotcontact donotcall donotemail \
+    donotmail donottext donotsms donotdisturb donotallow dontcontact dontcall dontemail notallowed dnc dnd stop \
+    stopped stopall suppressed globallysuppressed complained complaint spamcomplaint spam markedasspam \
+    reportedspam cleaned blacklisted blocklisted nocontact nocalls noemail noemails nosms nomarketing \
+    neversubscribed notsubscribed nonsubscribed optedoutofsms withdrawn revoked declined refused denied removeme \
+    removefromlist abgemeldet abbestellt ausgetragen gesperrt nichtkontaktieren nichtanrufen keinewerbung \
+    keinkontakt désabonné desabonne désinscrit desinscrit nepascontacter baja debaja dadodebaja dadadebaja \
+    nocontactar nollamar disiscritto disiscritta cancellato noncontattare uitgeschreven afgemeld nietbellen \
+    wypisany wypisana отписан отписался отписана отписалась незвонить descadastrado naocontatar avregistrerad \
+    avmeldt frameldt bounced hardbounced hardbounce",
+    )
+});
+/// What a longer text says that holds an opt-out, in lower case.
+static PHRASES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "unsubscrib|opted out|opted-out|opt out|opt-out|optout|do not call|do not contact|do not email|\
+    do not e-mail|do not mail|do not text|do not sms|do not disturb|don't call|don't contact|\
+    don't email|don’t call|don’t contact|don’t email|dont call|dont contact|dont email|never call|\
+    never contact|never email|no longer wants|wants no more|remove from list|remove from mailing|\
+    stop contacting|stop emailing|stop calling|no marketing|bitte nicht anrufen|nicht anrufen|\
+    nicht kontaktieren|keine werbung|abgemeldet|ne pas appeler|ne pas contacter|désabonn|désinscri|\
+    no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
+        .split('|')
+        .collect()
+});
+const CHANNELS: &[(Channels, &[&str])] = &[
+    (
+        Channels::ALL,
+        &["all", "everything", "any", "allchannels", "alle", "tous", "todos", "tutti", "tout", "alles", "все"],
+    ),
+    (Channels::EMAIL, &["email", "emails", "mail", "mails", "newsletter", "newsletters", "courriel", "correo"]),
+    (Channels::SMS, &["sms", "text", "texts", "textmessage", "textmessages", "texting", "txt", "mms"]),
+    (
+        Channels::CALL,
+        &[
+            "call",
+            "calls",
+            "phone",
+            "phonecall",
+            "phonecalls",
+            "voice",
+            "voicemail",
+            "voicemails",
+            "telephone",
+            "telefon",
+            "calling",
+        ],
+    ),
+    (Channels::WHATSAPP, &["whatsapp", "wa"]),
+    (Channels::GMB, &["gmb", "gbp", "googlebusiness", "googlemybusiness", "googlebusinessprofile"]),
+    (Channels::FB, &["fb", "facebook", "messenger", "facebookmessenger", "instagram", "ig"]),
+];
+
+pub(super) fn channel(word: &str) -> Option<Channels> {
+    let word = letters(word);
+    CHANNELS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(channel, _)| *channel)
+}
+
+pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
+    let text = crate::values::text::clean(cell);
+    let text = text.trim().to_lowercase();
+    let is_doubt = text.contains('?') || text == "tbd";
+    if text.is_empty() || (crate::values::text::is_null(&text) && text != "none" && !is_doubt) || is_zero_time(&text) {
+        return Reading::Nothing;
+    }
+    let word = letters(&text);
+    let out = Reading::Out(column.channels);
+    let is = |words: &Words| words.contains(text.as_str()) || words.contains(word.as_str());
+    match column.says {
+        Says::Detail => out,
+        Says::Status => {
+            if OUT.contains(word.as_str()) || says_opt_out(&text) {
+                out
+            } else {
+                Reading::Nothing
+            }
+        }
+        Says::Wish => {
+            if is(&NO) || word == "none" || is(&OUT) || says_opt_out(&text) {
+                out
+            } else {
+                Reading::Nothing
+            }
+        }
+        Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
+        Says::OptOut if is(&YES) || is(&OUT) || is_time(&text) => out,
+        Says::OptOut if is(&IN) => Reading::Nothing,
+        Says::OptOut => match listed(&text) {
+            Some(channels) if channels.has(Channels::ALL) => out,
+            Some(channels) => Reading::Out(channels),
+            None if says_opt_out(&text) => out,
+            None => Reading::Unreadable,
+        },
+        Says::OptIn if is(&NO) || is(&OUT) || word == "none" => out,
+        Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
+        Says::OptIn if says_opt_out(&text) => out,
+        Says::OptIn => Reading::Unreadable,
+    }
+}
+
+/// Whether a word alone is an opt-out, such as a tag.
+pub(crate) fn is_opt_out_word(text: &str) -> bool {
+    let word = letters(&text.to_lowercase());
+    // These are said of other things than contacts, too.
+    ![
+        "stop",
+        "stopped",
+        "spam",
+        "declined",
+        "refused",
+        "denied",
+        "cleaned",
+        "bounced",
+        "baja",
+        "gesperrt",
+        "cancellato",
+        "confirmed",
+    ]
+    .contains(&word.as_str())
+        && OUT.contains(word.as_str())
+}
+
+/// Whether a text holds words of an opt-out.
+pub(crate) fn says_opt_out(text: &str) -> bool {
+    // Of each phrase, one of these is a part.
+    let lower;
+    let text = if text.chars().any(char::is_uppercase) {
+        lower = text.to_lowercase();
+        &lower
+    } else {
+        text
+    };
+    PHRASES.iter().any(|phrase| text.contains(phrase))
+}
+
+/// The channels of a list like `SMS, Call` or `Emails & Texts`.
+fn listed(text: &str) -> Option<Channels> {
+    let text = text.trim_matches(['[', ']', '{', '}']).replace(" and ", ",").replace(" und ", ",");
+    let words: Vec<&str> =
+        text.split([',', ';', '/', '|', '&', '+', '\n']).map(str::trim).filter(|word| !word.is_empty()).collect();
+    let channels: Option<Vec<Channels>> = words.iter().map(|word| channel(word)).collect();
+    channels.filter(|channels| !channels.is_empty()).map(|all| all.into_iter().fold(Channels::NONE, Channels::and))
+}
+
+/// A date or a time, such as that of an unsubscription.
+fn is_time(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_numeric = text.chars().all(|c| c.is_ascii_digit() || "-/.: tz+,".contains(c) || "apm".contains(c));
+    (6..=20).contains(&digits)
+        && is_numeric
+        && (text.contains(['-', '/', '.', ':']) || digits == 8 || digits == 10 || digits == 13)
+        || (digits >= 5 && crate::values::months::has_month_name(text))
+}
+
+fn is_zero_time(text: &str) -> bool {
+    text.contains('0')
+        && text.chars().all(|c| matches!(c, '0' | '-' | '/' | '.' | ':' | ' ' | 't' | 'z'))
+        && text.len() > 1
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_as(says: Says, channels: Channels, cell: &str) -> Reading {
+        read(ConsentColumn { says, channels }, cell)
+    }
+
+    #[test]
+    fn a_yes_to_an_opt_out_is_one_and_a_no_is_none() {
+        for cell in [
+            "1",
+            "TRUE",
+            "Yes",
+            "X",
+            "✓",
+            "opted out",
+            "Opt-Out",
+            "unsubscribed",
+            "2024-05-01",
+            "2024-03-01 10:22:11",
+            "Do Not Contact",
+            "Ja",
+            "1714521600",
+            "May 1, 2024",
+        ] {
+            assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), Reading::Out(Channels::EMAIL), "{cell}");
+        }
+        for cell in [
+            "",
+            "0",
+            "No",
+            "false",
+            "N/A",
+            "-",
+            "0000-00-00 00:00:00",
+            "opted in",
+            "Subscribed",
+            "NULL",
+            "Allow",
+            "none",
+        ] {
+            assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), Reading::Nothing, "{cell}");
+        }
+    }
+
+    #[test]
+    fn channels_in_a_cell_are_those_that_are_closed() {
+        let cases = [
+            ("Email", Channels::EMAIL),
+            ("SMS,Call", Channels::SMS.and(Channels::CALL)),
+            ("Emails & Text Messages", Channels::EMAIL.and(Channels::SMS)),
+            ("All", Channels::ALL),
+            ("Calls and Voicemails", Channels::CALL),
+        ];
+        for (cell, channels) in cases {
+            assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), Reading::Out(channels), "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_no_to_an_opt_in_is_an_opt_out() {
+        for cell in ["No", "0", "false", "opted out", "Unsubscribed", "withdrawn", "Nein"] {
+            assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Out(Channels::SMS), "{cell}");
+        }
+        for cell in ["Yes", "1", "subscribed", "2024-05-01", ""] {
+            assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Nothing, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_an_opt_out_only_where_it_says_so() {
+        for cell in ["Unsubscribed", "Opted Out", "Do not call", "DNC", "Cleaned", "Unsubscribed (2024)"] {
+            assert!(matches!(read_as(Says::Status, Channels::ALL, cell), Reading::Out(_)), "{cell}");
+        }
+        for cell in ["New", "Active", "Customer", "Subscribed", "Inactive"] {
+            assert_eq!(read_as(Says::Status, Channels::ALL, cell), Reading::Nothing, "{cell}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_guessed() {
+        for cell in ["maybe", "ask Bob", "2", "?"] {
+            assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), Reading::Unreadable, "{cell}");
+            assert_eq!(read_as(Says::OptIn, Channels::ALL, cell), Reading::Unreadable, "{cell}");
+        }
+    }
+}

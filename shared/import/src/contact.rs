@@ -1,0 +1,183 @@
+//! The one place that knows the engine's types: from a draft to a checked contact with its id.
+
+use ghl_sync_engine::domain::{Contact, CustomField, LocationId, Payload, PayloadError, Priority, PutRecord, RecordId};
+use serde_json::{Map, Value, json};
+
+use crate::Problem;
+use crate::consent::Channels;
+use crate::draft::Draft;
+use crate::identity::{self, KnownIds};
+use crate::mapping::{Field, Mapping};
+
+/// A contact, where it came from, and what of its rows did not go into it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedContact {
+    /// The row that it began with, as a spreadsheet numbers it.
+    pub row: u64,
+    /// All rows that it was merged of; one, unless merging was asked for.
+    pub rows: Vec<u64>,
+    /// Its id in the outbox. The same person has the same id in each import, and the id tells nothing of the person.
+    pub id: RecordId,
+    /// The contact; its payload check has passed.
+    pub contact: Contact,
+    /// What of the row was left out, cut, or read as nothing.
+    pub problems: Vec<Problem>,
+    /// The row's cells as they stand in the list, where it has problems.
+    pub cells: Vec<String>,
+}
+
+impl ImportedContact {
+    /// The contact as the outbox takes it.
+    #[must_use]
+    pub fn into_put(self, location_id: LocationId, priority: Priority) -> PutRecord {
+        PutRecord {
+            location_id,
+            id: self.id,
+            payload: Payload::Contact(self.contact),
+            priority,
+            ghl_id: None,
+            is_new: false,
+            conflict: None,
+        }
+    }
+}
+
+/// Makes a checked contact of a draft. An error leaves its row out.
+pub(crate) fn of_draft(
+    draft: Draft,
+    mapping: &Mapping,
+    known: &KnownIds,
+) -> Result<ImportedContact, Box<(Problem, Vec<String>)>> {
+    let contact = contact(&draft, mapping);
+    if let Err(error) = Payload::Contact(contact.clone()).check() {
+        let (field, message) = match &error {
+            PayloadError::Field { field: "email", .. } => {
+                (None, "has no e-mail address, phone number, name or company: nothing says who this is".to_owned())
+            }
+            PayloadError::Field { field, .. } => (Some((*field).to_owned()), error.to_string()),
+            PayloadError::Malformed { .. } => (None, error.to_string()),
+        };
+        return Err(Box::new((Problem { field, ..Problem::row(draft.row, message) }, draft.cells)));
+    }
+    let id = record_id(&draft, &contact, known);
+    Ok(ImportedContact { row: draft.row, rows: draft.rows, id, contact, problems: draft.problems, cells: draft.cells })
+}
+
+/// What earlier imports may know a contact by.
+pub(crate) fn learn(known: &mut KnownIds, imported: &ImportedContact) {
+    let Contact { email, phone, .. } = &imported.contact;
+    let keys = identity::keys(None, email.as_deref(), phone.as_deref());
+    known.insert(keys, name_hash(&imported.contact), imported.id.as_str());
+}
+
+fn contact(draft: &Draft, mapping: &Mapping) -> Contact {
+    let field = |field| draft.field(field).map(str::to_owned);
+    Contact {
+        first_name: field(Field::FirstName),
+        last_name: field(Field::LastName),
+        name: field(Field::Name),
+        email: field(Field::Email),
+        phone: field(Field::Phone),
+        company_name: field(Field::Company),
+        address1: field(Field::Address),
+        city: field(Field::City),
+        state: field(Field::State),
+        postal_code: field(Field::PostalCode),
+        country: field(Field::Country),
+        website: field(Field::Website),
+        timezone: field(Field::Timezone),
+        gender: field(Field::Gender),
+        source: field(Field::Source).or_else(|| mapping.source.clone()),
+        date_of_birth: field(Field::DateOfBirth),
+        dnd: draft.closed.has(Channels::ALL).then_some(true),
+        dnd_settings: settings(draft.closed),
+        tags: draft.tags.clone(),
+        assigned_to: mapping.assigned_to.clone(),
+        custom_fields: draft
+            .custom
+            .iter()
+            .map(|(custom, value)| CustomField {
+                id: custom.id.clone(),
+                key: if custom.id.is_some() { None } else { custom.key.clone() },
+                value: value.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// The closed channels as GHL has them. Nothing is said of open ones: an import never opens a channel.
+fn settings(closed: Channels) -> Option<Value> {
+    let channels: Map<String, Value> =
+        closed.names().map(|name| (name.to_owned(), json!({ "status": "active" }))).collect();
+    (!channels.is_empty()).then_some(Value::Object(channels))
+}
+
+/// The id of a contact in the outbox: by the list's own id, else the one that it has from an earlier import, else by the
+/// e-mail address, else by the phone number, else by all that is known. It is a hash, because ids appear in logs.
+fn record_id(draft: &Draft, contact: &Contact, known: &KnownIds) -> RecordId {
+    let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
+    let known_id = if draft.own_id.is_some() { None } else { known.id_of(keys, name_hash(contact)) };
+    if let Some(id) = known_id.and_then(|id| RecordId::new(id.to_owned()).ok()) {
+        return id;
+    }
+    let hash = match (&draft.own_id, &contact.email, &contact.phone) {
+        (Some(own), ..) => identity::hash("id", own),
+        (None, Some(email), _) => identity::hash("email", &email.to_lowercase()),
+        (None, None, Some(phone)) => identity::hash("phone", phone),
+        (None, None, None) => identity::hash("content", &Payload::Contact(contact.clone()).to_json()),
+    };
+    hashed_id(hash)
+}
+
+#[expect(clippy::expect_used, reason = "20 letters, digits and `-` are a record id")]
+fn hashed_id(hash: u64) -> RecordId {
+    RecordId::new(format!("csv-{hash:016x}")).expect("a record id")
+}
+
+fn name_hash(contact: &Contact) -> u64 {
+    let Contact { first_name, last_name, name, company_name, .. } = contact;
+    let names =
+        [first_name, last_name, name, company_name].map(|name| name.as_deref().unwrap_or_default().to_lowercase());
+    identity::hash("name", &names.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(email: Option<&str>, phone: Option<&str>, own: Option<&str>) -> String {
+        let mut draft = Draft { own_id: own.map(str::to_owned), ..Draft::default() };
+        draft.fields.insert(Field::Name, "Ann".to_owned());
+        email.map(|email| draft.fields.insert(Field::Email, email.to_owned()));
+        phone.map(|phone| draft.fields.insert(Field::Phone, phone.to_owned()));
+        of_draft(draft, &Mapping::default(), &KnownIds::default()).unwrap().id.as_str().to_owned()
+    }
+
+    #[test]
+    fn the_id_depends_on_the_first_of_own_id_email_phone_and_content_that_is_there() {
+        let ann = id(Some("Ann@Example.com"), Some("+12025550100"), None);
+        assert_eq!(ann, id(Some("ann@example.com"), None, None));
+        assert_eq!(id(None, Some("+12025550100"), None), id(None, Some("+12025550100"), None));
+        assert_eq!(id(Some("x@example.com"), None, Some("7")), id(None, Some("+12025550100"), Some("7")));
+        assert_ne!(ann, id(None, Some("+12025550100"), None));
+    }
+
+    #[test]
+    fn the_id_of_a_contact_never_changes() {
+        assert_eq!(id(Some("ann@example.com"), None, None), "csv-35f3b3170d36d0a1");
+    }
+
+    #[test]
+    fn closed_channels_become_dnd_and_open_ones_are_never_written() {
+        let of = |closed| {
+            let mut draft = Draft { closed, ..Draft::default() };
+            draft.fields.insert(Field::Name, "Ann".to_owned());
+            let contact = contact(&draft, &Mapping::default());
+            (contact.dnd, contact.dnd_settings)
+        };
+        assert_eq!(of(Channels::NONE), (None, None));
+        assert_eq!(of(Channels::ALL), (Some(true), None));
+        let settings = json!({ "Email": { "status": "active" }, "SMS": { "status": "active" } });
+        assert_eq!(of(Channels::EMAIL.and(Channels::SMS)), (None, Some(settings)));
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a file as a whole cannot be read.
+
+use std::io;
+
+use crate::Question;
+
+/// Why a file as a whole cannot be imported. No message quotes a cell: it may be personal data.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The caller's storage failed, or the compressed data is damaged.
+    #[error("the file cannot be read")]
+    Read(#[from] io::Error),
+    /// Nothing in it, or nothing but white space.
+    #[error("the file is empty")]
+    Empty,
+    /// Not a list.
+    #[error("the file is {0}, not a contact list: export the contacts as CSV, XLSX or NDJSON")]
+    NotAList(NotAList),
+    /// `--encoding` names no encoding that is known here.
+    #[error(
+        "`{0}` is no known encoding: say utf-8, windows-1252, windows-1250, windows-1251, macintosh, shift_jis, gbk …"
+    )]
+    UnknownEncoding(String),
+    /// A compressed file unpacks to more than is sane.
+    #[error("the workbook is larger than {max_bytes} bytes: save its sheet as CSV")]
+    TooLarge {
+        /// What is read at most.
+        max_bytes: u64,
+    },
+    /// A workbook that cannot be opened.
+    #[error("the workbook cannot be opened: {0}")]
+    Workbook(String),
+    /// The workbook has no such sheet.
+    #[error("the workbook has no sheet `{name}`; it has: {}", sheets.join(", "))]
+    NoSuchSheet {
+        /// The name that was asked for.
+        name: String,
+        /// The sheets that there are.
+        sheets: Vec<String>,
+    },
+    /// No row names columns.
+    #[error(
+        "no row names the columns: the first line must be a header such as `First Name,Email,Phone`{}",
+        if columns.is_empty() { String::new() } else { format!(" (found: {})", columns.join(", ")) }
+    )]
+    NoHeader {
+        /// What the first row has, unless that may be personal data.
+        columns: Vec<String>,
+    },
+    /// No column that could say who a contact is.
+    #[error(
+        "no column holds an e-mail address, a phone number, a name or a company; the columns are: {}. Map one with \
+         --map 'Column=email'",
+        columns.join(", ")
+    )]
+    NoUsableColumn {
+        /// The columns that there are.
+        columns: Vec<String>,
+    },
+    /// A mapping names what is not there.
+    #[error(transparent)]
+    Mapping(#[from] crate::MappingError),
+    /// Something about the file's meaning cannot be proven, so nothing is imported before it is answered.
+    #[error("{} before this list can be imported: {}", if questions.len() == 1 { "one question is open" } else { "questions are open" },
+        questions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Open {
+        /// All of them.
+        questions: Vec<Question>,
+    },
+}
+
+/// What a file is that is not a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAList {
+    /// A PDF document.
+    Pdf,
+    /// A picture.
+    Image,
+    /// A web page, such as that of an expired login.
+    Html,
+    /// XML.
+    Xml,
+    /// A ZIP archive that is no workbook.
+    Archive,
+    /// An Excel workbook of the format before 2007, or one with a password.
+    OldWorkbook,
+    /// A word processor's or another office document.
+    Document,
+    /// A vCard address book.
+    VCard,
+    /// One JSON document rather than one object a line.
+    Json,
+    /// An SQL dump or a database file.
+    Database,
+    /// Anything else that is not text.
+    Binary,
+}
+
+impl std::fmt::Display for NotAList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NotAList::Pdf => "a PDF document",
+            NotAList::Image => "an image",
+            NotAList::Html => "an HTML page (perhaps the login page of an expired session)",
+            NotAList::Xml => "an XML document",
+            NotAList::Archive => "a ZIP archive",
+            NotAList::OldWorkbook => {
+                "an Excel workbook of the old .xls format or one with a password (save it as .xlsx)"
+            }
+            NotAList::Document => "an office document",
+            NotAList::VCard => "a vCard address book",
+            NotAList::Json => "a JSON document (write one object a line: `jq -c '.[]'`)",
+            NotAList::Database => "a database file",
+            NotAList::Binary => "binary data",
+        })
+    }
+}

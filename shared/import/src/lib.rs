@@ -1,0 +1,42 @@
+//! Contact lists: from the bytes of any file that people export to checked records, with every row accounted for.
+//!
+//! [`plan`] looks at the whole list: what it is written in, where its header is, which column goes where, in which order its
+//! dates are, who is there twice. What changes the list's meaning and is not proven by its data is a [`Question`], and nothing
+//! is imported while one is open. [`Plan::records`] then streams the list: each row is a record, held back, or told to be no
+//! person; each value arrives as it was meant, or its row and column are named in a [`Problem`].
+//!
+//! The crate does no I/O of its own: bytes come from a [`Source`] that the caller gives, which is read about three times.
+//! Memory does not grow with the list, but for eight bytes for each e-mail address, phone number and own id, by which people
+//! are found who are there twice. (A workbook is unpacked in memory.)
+//!
+//! Consent never errs towards "may be contacted": a cell that cannot be read as one holds its row back, and an import never
+//! opens a channel.
+
+mod bytes;
+mod columns_seen;
+mod consent;
+mod contact;
+mod draft;
+mod error;
+mod identity;
+mod mapping;
+mod options;
+mod plan;
+mod problem;
+mod question;
+mod records;
+mod row;
+mod source;
+mod table;
+mod values;
+
+pub use contact::ImportedContact;
+pub use error::{ImportError, NotAList};
+pub use identity::KnownIds;
+pub use mapping::{CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
+pub use options::{DateOrder, DecimalMark, ImportOptions, SamePerson};
+pub use plan::{MappedColumn, Plan, plan};
+pub use problem::{Effect, Problem};
+pub use question::{LooksLike, Question};
+pub use records::{HeldBack, Outcome, Records, Tally};
+pub use source::Source;

@@ -1,0 +1,252 @@
+//! The names that columns go by: HighLevel's own, those of other CRMs, shops, address books and mailing lists, in several
+//! languages. All in lower case with nothing but letters and digits, and separated by blanks.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::Field;
+
+/// What a name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alias {
+    /// A field of a contact.
+    Field(Field),
+    /// A further value of a field, which is taken where the others are empty.
+    Further(Field),
+    /// Known, and nothing that a contact has a place for: it is not looked at for e-mail addresses and phone numbers.
+    NoPlace,
+}
+
+/// What a key means. The prefix of a record's kind (`Person - Email`, `lead_email`) changes nothing.
+pub(crate) fn of(key: &str) -> Option<Alias> {
+    if let Some(alias) = EXACT.get(key) {
+        return Some(*alias);
+    }
+    // `E-mail 1 - Label`: what kind of address it is, and none of a contact's labels.
+    let is_kind =
+        key.chars().any(|c| c.is_ascii_digit()) && ["label", "type", "formatted"].iter().any(|end| key.ends_with(end));
+    if is_kind {
+        return Some(Alias::NoPlace);
+    }
+    without_prefix(key).or_else(|| numbered(key))
+}
+
+fn without_prefix(key: &str) -> Option<Alias> {
+    let rest = PREFIXES.split(' ').filter_map(|prefix| key.strip_prefix(prefix));
+    rest.into_iter().find_map(|rest| EXACT.get(rest).copied().or_else(|| numbered(rest)))
+}
+
+/// `email2`, `phone3value`, `streetaddress2`: a further value, or the second line of an address.
+fn numbered(key: &str) -> Option<Alias> {
+    let digits: String = key.chars().filter(char::is_ascii_digit).collect();
+    let number: u32 = digits.parse().ok().filter(|number| (1..=20).contains(number))?;
+    let rest: String = key.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let rest = rest.strip_suffix("value").unwrap_or(&rest);
+    let alias = EXACT.get(rest).copied().or_else(|| without_prefix(rest))?;
+    match alias {
+        Alias::Field(Field::Address) if number > 1 && key.ends_with(|c: char| c.is_ascii_digit()) => {
+            Some(if number == 2 { Alias::Field(Field::AddressLine2) } else { Alias::NoPlace })
+        }
+        Alias::Field(field) if number > 1 && !field.is_of_address() => Some(Alias::Further(field)),
+        alias => Some(alias),
+    }
+}
+
+const PREFIXES: &str = "person contact lead customer client subscriber member primary main your guest patient student attendee \
+    billing shipping mailing business work home other defaultaddress default address1 address2 address3 \
+    organization1 properties fields data buyer recipient personal permanent private office participant donor \
+    owner1";
+
+static EXACT: LazyLock<HashMap<&'static str, Alias>> = LazyLock::new(|| {
+    let fields = FIELDS.iter().flat_map(|(field, names)| names.split(' ').map(|name| (name, Alias::Field(*field))));
+    let further = FURTHER.iter().flat_map(|(field, names)| names.split(' ').map(|name| (name, Alias::Further(*field))));
+    let none = NO_PLACE.split(' ').map(|name| (name, Alias::NoPlace));
+    fields.chain(further).chain(none).collect()
+});
+
+const FIELDS: &[(Field, &str)] = &[
+    (
+        Field::FirstName,
+        "firstname first fname givenname forename prenom prénom vorname nombre nombres nome primeironome \
+         voornaam imie imię имя fornavn förnamn etunimi jméno jmeno keresztnév ad adı 名 名字 isim",
+    ),
+    (
+        Field::LastName,
+        "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos \
+         cognome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
+         prijmeni vezetéknév soyad soyadı 姓 姓氏",
+    ),
+    (
+        Field::Name,
+        "name fullname contactname displayname contact customername clientname leadname nomcomplet \
+         nombrecompleto nomecompleto vollständigername ansprechpartner volledigenaam naam фио имяифамилия 氏名 姓名 \
+         お名前 fileas whatsyourname whatisyourname yourname navn namn",
+    ),
+    (
+        Field::Email,
+        "email emailaddress mail mailaddress emailid workemail homeemail personalemail businessemail \
+         primaryemail emailadresse emailadress adressemail adresseemail courriel adresseelectronique \
+         adresseélectronique mel correo correoelectronico correoelectrónico emailaddresse indirizzoemail \
+         postaelettronica enderecodeemail endereçodeemail emailadres adresemail почта электроннаяпочта емейл \
+         имейл epost epostadress epostadresse sähköposti eposta メールアドレス メール 邮箱 电子邮件 whatsyouremail \
+         whatsyouremailaddress whatisyouremail whatisyouremailaddress emailwork emailhome emailother \
+         emailprimary emailaddresswork loginemail emaillogin subscriberemail paypalemail",
+    ),
+    (
+        Field::Phone,
+        "phone phonenumber primaryphone mobile mobilephone mobilenumber mobilephonenumber mobileno phoneno cell \
+         cellphone cellnumber cellphonenumber tel telno telephone telephonenumber workphone workphonenumber \
+         businessphone homephone homephonenumber personalphone contactnumber contactphone phonemobile phonework \
+         phonehome phoneother phonewithcountrycode mobilewithcountrycode directphone telefon telefonnummer handy \
+         handynummer mobiltelefon mobil mobilnummer rufnummer festnetz téléphone numérodetéléphone \
+         numerodetelephone portable téléphonemobile téléphoneportable teléfono telefono móvil movil celular \
+         teléfonomóvil telefonomovil numerodetelefono númerodeteléfono cellulare telefone telemovel telemóvel \
+         telefoon telefoonnummer mobiel numertelefonu komórka телефон номертелефона мобильный мобильныйтелефон \
+         puhelin 電話番号 電話 电话 手机 手机号 whatsapp whatsappnumber sms smsphonenumber smsnumber phonevalue \
+         whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline",
+    ),
+    (
+        Field::Company,
+        "companybusinessname businessname companyname company business organisation organization \
+         organisationname organizationname account accountname associatedcompany customeraccount employer firma \
+         firmenname unternehmen société societe entreprise empresa compañía azienda società bedrijf bedrijfsnaam \
+         компания организация företag firmanavn yritys 会社名 会社 公司 org personorganization addresscompany",
+    ),
+    (
+        Field::Address,
+        "addressstreetaddress streetaddress address addressline street mailingstreet businessstreet homestreet \
+         otherstreet businessaddress homeaddress mailingaddress addressstreet postaladdress adresse strasse \
+         straße anschrift rue direccion dirección calle domicilio indirizzo via endereco endereço rua adres \
+         straat straatnaam ulica адрес улица adress gatuadress osoite 住所 地址 strasseundhausnummer \
+         straßeundhausnummer strassehausnummer straßehausnummer streetname addressaddress",
+    ),
+    (
+        Field::AddressLine2,
+        "addressextendedaddress extendedaddress apartment apt suite unit aptsuite adresszusatz complementadresse \
+         complémentadresse complementdadresse interior complemento",
+    ),
+    (
+        Field::City,
+        "city town citytown towncity suburb locality mailingcity businesscity homecity othercity addresscity \
+         stadt ort wohnort ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość \
+         город stad by postort kaupunki 市区町村 城市 město",
+    ),
+    (
+        Field::State,
+        "state province stateprovince stateregion provincestate region stateprovincecode statecode provincecode \
+         addressregion addressstate mailingstate businessstate homestate otherstate mailingstateprovince \
+         bundesland kanton région departement département provincia estado regione provincie województwo область \
+         регион 都道府県 省",
+    ),
+    (
+        Field::PostalCode,
+        "postalcode zip zipcode postcode zippostalcode postalzipcode postalcodezip zippostcode \
+         mailingzippostalcode mailingzip businesspostalcode homepostalcode otherpostalcode addresspostalcode \
+         addresszip pincode pin plz postleitzahl codepostal cp códigopostal codigopostal cap cep codicepostale \
+         kodpocztowy индекс postnummer postnr postinumero 郵便番号 邮编 psč",
+    ),
+    (
+        Field::Country,
+        "country countrycode countryregion countryname mailingcountry businesscountry addresscountry homecountry \
+         businesscountryregion homecountryregion othercountryregion addresscountrycode cc land pays país pais \
+         paese nazione kraj страна maa 国 国家 ülke stát",
+    ),
+    (
+        Field::Website,
+        "website websiteurl web webpage url homepage site websitevalue companywebsite webseite internetseite \
+         siteweb sitioweb paginaweb páginaweb sitoweb сайт webbplats webadresse personalwebpage domain \
+         companydomainname",
+    ),
+    (Field::Timezone, "timezone tz zeitzone fuseauhoraire zonahoraria fusoorario"),
+    (Field::Gender, "gender sex geschlecht sexe sexo genere género пол kön"),
+    (Field::Source, "source contactsource leadsource originalsource quelle origine fuente origen herkunft источник"),
+    (
+        Field::DateOfBirth,
+        "dateofbirth dob birthday birthdate bday birthdatedob geburtsdatum geburtstag datedenaissance \
+         fechadenacimiento fechanacimiento datadinascita datadenascimento geboortedatum dataurodzenia \
+         датарождения деньрождения födelsedatum fødselsdato 生年月日 出生日期 birth doby",
+    ),
+    (
+        Field::Tags,
+        "tags tag labels label groupmembership groups categories schlagworte schlagwörter étiquettes etiquettes \
+         etiquetas tagsadded метки теги kategorien contacttags taglist tagnames",
+    ),
+];
+
+const FURTHER: &[(Field, &str)] = &[
+    (
+        Field::Email,
+        "additionalemail additionalemails secondaryemail otheremail alternateemail alternativeemail \
+         emailsecondary secondemail emailalternate backupemail otheremails emails emailaddresses",
+    ),
+    (
+        Field::Phone,
+        "additionalphone additionalphones additionalphonenumber additionalphonenumbers secondaryphone \
+         alternatephone otherphone secondphone phonesecondary carphone companymainphone primarycontactphone \
+         alternativephone phones phonenumbers defaultaddressphone addressphone otherphones radiophone",
+    ),
+];
+
+/// What a contact has no place for. Their values are listed as not used.
+const NO_PLACE: &str = "middlename middle mname middleinitial mi salutation prefix suffix nameprefix namesuffix nickname maidenname \
+    initials phoneticfirstname phoneticmiddlename phoneticlastname additionalname title jobtitle position role \
+    department organizationtitle organizationdepartment profession occupation anrede titel civilité fax \
+    faxnumber homefax businessfax otherfax workfax telefax faxno pager telex isdn callback ttytddphone assistant \
+    assistantname assistantsname assistantphone assistantsphone asstphone assistantsphonenumber manager \
+    managersname spouse children owner contactowner leadowner accountowner owneremail contactowneremail \
+    leadowneremail ownername assignedto assigned assigneduser salesrep createdby createdbyid createdbyemail \
+    modifiedby lastmodifiedby lastmodifiedbyemail createdbyuser updatedby recordowner id contactid recordid \
+    leadid personid customerid leid euid uuid guid externalid memberid created createdat createddate createdtime \
+    createdon datecreated dateadded added updated updatedat modified lastmodified lastmodifieddate modifiedtime \
+    lastactivity lastactivitydate lastchanged lastcontacted connectedon submittedat startdate submitdate \
+    submissiondate timestamp optinip confirmip confirmtime latitude longitude lat lng lon gmtoff dstoff \
+    memberrating addressstring addressformatted formattedaddress fulladdress addresspobox pobox adid adname \
+    adsetid adsetname campaignid campaignname formid formname isorganic platform networkid totalspent \
+    totalorders taxexempt photo directoryserver county ipaddress ip";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_means_two_things() {
+        let mut seen = HashMap::new();
+        for (field, names) in FIELDS.iter().chain(FURTHER) {
+            for name in names.split(' ') {
+                let other = seen.insert(name, *field);
+                assert_eq!(other, None, "{name} is {field:?} and {other:?}");
+                assert_eq!(super::super::key(name), name);
+            }
+        }
+        for name in NO_PLACE.split(' ') {
+            assert!(!seen.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_kinds_of_records_do_not_hide_a_name() {
+        let cases = [
+            ("email1", Some(Alias::Field(Field::Email))),
+            ("email1value", Some(Alias::Field(Field::Email))),
+            ("email2value", Some(Alias::Further(Field::Email))),
+            ("email2address", Some(Alias::Further(Field::Email))),
+            ("phone1label", Some(Alias::NoPlace)),
+            ("address1label", Some(Alias::NoPlace)),
+            ("address1", Some(Alias::Field(Field::Address))),
+            ("address2", Some(Alias::Field(Field::AddressLine2))),
+            ("addressline2", Some(Alias::Field(Field::AddressLine2))),
+            ("defaultaddressaddress1", Some(Alias::Field(Field::Address))),
+            ("defaultaddressaddress2", Some(Alias::Field(Field::AddressLine2))),
+            ("address1street", Some(Alias::Field(Field::Address))),
+            ("address2city", Some(Alias::Field(Field::City))),
+            ("personemailwork", Some(Alias::Field(Field::Email))),
+            ("leademail", Some(Alias::Field(Field::Email))),
+            ("defaultaddresszip", Some(Alias::Field(Field::PostalCode))),
+            ("businessfax", Some(Alias::NoPlace)),
+            ("favouritecolour", None),
+        ];
+        for (key, alias) in cases {
+            assert_eq!(of(key), alias, "{key}");
+        }
+    }
+}

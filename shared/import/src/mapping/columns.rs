@@ -1,0 +1,273 @@
+//! The columns of a list and where they go.
+
+use super::catalogue::{CustomFieldType, FieldCatalogue, KnownField};
+use super::file::{Mapping, MappingError, is_same};
+use super::{Alias, Field, alias, key};
+use crate::consent::{self, ConsentColumn};
+
+/// Where a column goes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Target {
+    Field(Field),
+    Custom(Box<Custom>),
+    Consent(ConsentColumn),
+    /// The list's own id of a contact.
+    Id,
+    /// Nowhere, because the caller said so.
+    Ignored,
+    /// Nowhere; the name says that a contact has no place for it.
+    NoPlace,
+    /// Nowhere: nobody knows what it is.
+    Unknown,
+}
+
+impl Target {
+    /// Whether a target's name is that of the list's own id.
+    pub(super) fn is_id(name: &str) -> bool {
+        ["id", "record_id", "recordid"].contains(&name.trim().to_lowercase().as_str())
+    }
+
+    fn of_name(column: &str, name: &str, fields: &FieldCatalogue) -> Result<Target, MappingError> {
+        let name = name.trim();
+        if Target::is_id(name) {
+            return Ok(Target::Id);
+        }
+        if ["ignore", "ignored", "skip", "none", "-"].contains(&name.to_lowercase().as_str()) {
+            return Ok(Target::Ignored);
+        }
+        if let Some(consent) = ConsentColumn::of_name(name) {
+            return Ok(Target::Consent(consent));
+        }
+        let is_key = name.trim_start_matches(['{', ' ']).starts_with("contact.");
+        if !is_key && let Some(field) = Field::ALL.into_iter().find(|field| is_same(field.as_str(), name)) {
+            return Ok(Target::Field(field));
+        }
+        if let Some(field) = fields.find(name) {
+            return Ok(Target::Custom(Box::new(Custom::known(field))));
+        }
+        if is_key && fields.0.is_empty() {
+            let key = name.trim_matches(['{', '}', ' ']).to_owned();
+            return Ok(Target::Custom(Box::new(Custom { id: None, key: Some(key), ..Custom::default() })));
+        }
+        match alias(name) {
+            Some(Alias::Field(field)) if !is_key => Ok(Target::Field(field)),
+            _ => Err(MappingError::UnknownTarget { column: column.to_owned(), target: name.to_owned() }),
+        }
+    }
+}
+
+/// A custom field that a column goes into.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Custom {
+    pub(crate) id: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) kind: CustomFieldType,
+    pub(crate) options: Vec<String>,
+}
+
+impl Custom {
+    fn known(field: &KnownField) -> Custom {
+        Custom { id: Some(field.id.clone()), key: field.key.clone(), kind: field.kind, options: field.options.clone() }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.key.clone().or_else(|| self.id.clone()).unwrap_or_default()
+    }
+}
+
+/// A column.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    /// Its name on one line; an unnamed one goes by its number.
+    pub(crate) name: String,
+    pub(crate) target: Target,
+    /// Which of several addresses it belongs to.
+    pub(crate) group: String,
+    /// Whether it stands for a value that is taken where others are empty.
+    is_further: bool,
+}
+
+/// The columns of a list, in its order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Columns {
+    all: Vec<Column>,
+    /// For each field, its columns, in the order in which the first filled one is taken.
+    by_field: Vec<(Field, Vec<usize>)>,
+    pub(crate) id: Option<usize>,
+}
+
+impl Columns {
+    /// Maps the columns that a header names.
+    pub(crate) fn of_header(
+        names: &[String],
+        mapping: &Mapping,
+        fields: &FieldCatalogue,
+    ) -> Result<Columns, MappingError> {
+        let shown: Vec<String> = names.iter().enumerate().map(|(index, name)| shown(name, index)).collect();
+        check_names(mapping, &shown)?;
+        let mut columns = Columns::default();
+        for name in shown {
+            let (target, is_further) = target(&name, mapping, fields)?;
+            if target == Target::Id && columns.id.is_none() {
+                columns.id = Some(columns.all.len());
+            }
+            let group = group(&name, &target);
+            columns.all.push(Column { name, target, group, is_further });
+        }
+        for field in Field::ALL {
+            let mut indexes: Vec<usize> = columns.indexes(|column| column.target == Target::Field(field));
+            indexes.sort_by_key(|index| columns.all.get(*index).is_some_and(|column| column.is_further));
+            if !indexes.is_empty() {
+                columns.by_field.push((field, indexes));
+            }
+        }
+        Ok(columns)
+    }
+
+    fn indexes(&self, is_wanted: impl Fn(&Column) -> bool) -> Vec<usize> {
+        self.all.iter().enumerate().filter(|(_, column)| is_wanted(column)).map(|(index, _)| index).collect()
+    }
+
+    pub(crate) fn all(&self) -> &[Column] {
+        &self.all
+    }
+
+    /// The columns of a field, in the order in which the first filled one is taken.
+    pub(crate) fn of(&self, field: Field) -> &[usize] {
+        self.by_field.iter().find(|(known, _)| *known == field).map_or(&[], |(_, indexes)| indexes)
+    }
+
+    pub(crate) fn name(&self, index: usize) -> &str {
+        self.all.get(index).map_or("", |column| &column.name)
+    }
+
+    /// Whether any column says who a contact is.
+    pub(crate) fn says_who(&self) -> bool {
+        self.by_field.iter().any(|(field, _)| field.says_who())
+    }
+}
+
+fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Target, bool), MappingError> {
+    if mapping.is_id(name) {
+        return Ok((Target::Id, false));
+    }
+    if let Some(target) = mapping.target_of(name) {
+        return Ok((Target::of_name(name, target, fields)?, false));
+    }
+    // Consent before all else: `Email Opt Out` is no e-mail address.
+    if let Some(consent) = consent::of_column(name) {
+        return Ok((consent.map_or(Target::NoPlace, Target::Consent), false));
+    }
+    Ok(match alias(name) {
+        Some(Alias::Field(field)) => (Target::Field(field), false),
+        Some(Alias::Further(field)) => (Target::Field(field), true),
+        other => match fields.of_column(name) {
+            Some(field) => (Target::Custom(Box::new(Custom::known(field))), false),
+            None if other.is_some() => (Target::NoPlace, false),
+            None => (Target::Unknown, false),
+        },
+    })
+}
+
+/// Each name that the mapping uses is one of a column.
+fn check_names(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError> {
+    let named = mapping.columns.keys().chain(&mapping.id_column);
+    match named.into_iter().find(|name| !columns.iter().any(|column| is_same(column, name))) {
+        Some(name) => Err(MappingError::UnknownColumn { column: name.clone(), columns: columns.to_vec() }),
+        None => Ok(()),
+    }
+}
+
+/// What a column of an address says before the part's name: `business` of `Business City`.
+fn group(name: &str, target: &Target) -> String {
+    match target {
+        Target::Field(field) if field.is_of_address() => {
+            let key = key(name);
+            let prefixes = [
+                "business",
+                "home",
+                "other",
+                "mailing",
+                "billing",
+                "shipping",
+                "defaultaddress",
+                "work",
+                "address2",
+                "address3",
+            ];
+            let prefix = prefixes.into_iter().find(|prefix| key.len() > prefix.len() && key.starts_with(prefix));
+            prefix.unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The name on one line and without control and invisible characters; an unnamed column goes by its number.
+fn shown(name: &str, index: usize) -> String {
+    let name = crate::values::text::clean(name);
+    let words = name.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let name: String = words.collect::<Vec<_>>().join(" ").chars().take(200).collect();
+    if name.is_empty() { format!("(column {}, unnamed)", index + 1) } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(names: &[&str], mapping: &Mapping) -> Result<Columns, MappingError> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Columns::of_header(&names, mapping, &FieldCatalogue::default())
+    }
+
+    #[test]
+    fn the_callers_word_counts_more_than_a_name() {
+        let mut mapping = Mapping::default();
+        for text in ["Company=ignore", "First Name=name", "Opt=dnd.email", "Budget=contact.budget", "No=id"] {
+            mapping.add(text).unwrap();
+        }
+        let columns = columns(&["Company", "First Name", "Opt", "Budget", "No", "Foo"], &mapping).unwrap();
+        let targets: Vec<&Target> = columns.all().iter().map(|column| &column.target).collect();
+        assert_eq!((targets[0], targets[1]), (&Target::Ignored, &Target::Field(Field::Name)));
+        assert!(matches!(targets[2], Target::Consent(_)) && matches!(targets[3], Target::Custom(_)));
+        assert_eq!((columns.id, targets[5]), (Some(4), &Target::Unknown));
+    }
+
+    #[test]
+    fn a_mapping_that_names_what_is_not_there_is_refused() {
+        let mut mapping = Mapping::default();
+        mapping.add("Emial=email").unwrap();
+        assert!(columns(&["Email"], &mapping).unwrap_err().to_string().contains("Emial"));
+        let mut mapping = Mapping::default();
+        mapping.add("Email=emial").unwrap();
+        assert!(columns(&["Email"], &mapping).unwrap_err().to_string().contains("emial"));
+        assert!(mapping.add("Email").is_err());
+        assert!(Mapping::from_json(br#"{"version":2}"#).is_err());
+        assert!(Mapping::from_json(br#"{"colums":{}}"#).is_err());
+        assert_eq!(Mapping::from_json(b"{}").unwrap(), Mapping::default());
+    }
+
+    #[test]
+    fn several_columns_of_one_field_are_taken_in_order_with_additional_ones_last() {
+        let names =
+            ["Additional Emails", "E-mail 2 Address", "Email", "E-mail Address", "Email Opt Out", "Owner Email"];
+        let columns = columns(&names, &Mapping::default()).unwrap();
+        assert_eq!(columns.of(Field::Email), [2, 3, 0, 1]);
+        assert!(matches!(columns.all()[4].target, Target::Consent(_)));
+    }
+
+    #[test]
+    fn custom_fields_are_found_by_name_key_and_id() {
+        let field = KnownField {
+            id: "cf1".into(),
+            key: Some("contact.shoe_size".into()),
+            name: "Shoe Size".into(),
+            ..KnownField::default()
+        };
+        let fields = FieldCatalogue(vec![field]);
+        for target in ["Shoe size", "contact.shoe_size", "{{contact.shoe_size}}", "shoe_size", "cf1"] {
+            let found = Target::of_name("x", target, &fields).unwrap();
+            assert!(matches!(&found, Target::Custom(custom) if custom.id.as_deref() == Some("cf1")), "{target}");
+        }
+        assert!(Target::of_name("x", "contact.hat_size", &fields).is_err());
+    }
+}

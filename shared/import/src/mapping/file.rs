@@ -1,0 +1,140 @@
+//! What the caller says of columns: `--map` and `mapping.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::columns::Target;
+use super::key;
+
+const VERSION: u32 = 1;
+
+/// The caller's mapping, as `mapping.json` holds it:
+///
+/// ```json
+/// {"version": 1, "columns": {"Budget": "contact.budget", "Fax": "ignore"}, "id_column": "Member No",
+///  "tags": ["import-2026"], "source": "Trade fair"}
+/// ```
+///
+/// A column goes into a field of a contact (`email`, `firstName` …), a custom field (`contact.key`, its id or its name),
+/// consent (`dnd`, `dnd.email`, `dnd.email+sms`, `optin`, `optin.call` …, `status`, `wish`, `dnd_if_filled`), the list's own id
+/// (`id`) or nowhere (`ignore`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mapping {
+    /// Of this format: 1.
+    pub version: u32,
+    /// Where columns go, by their name.
+    pub columns: BTreeMap<String, String>,
+    /// The column with the list's own id of a contact. A record keeps its id as long as this stays the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_column: Option<String>,
+    /// Tags that each contact gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The source of contacts whose row names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// GHL's id of the user whom contacts are assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+}
+
+impl Default for Mapping {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            columns: BTreeMap::new(),
+            id_column: None,
+            tags: Vec::new(),
+            source: None,
+            assigned_to: None,
+        }
+    }
+}
+
+/// What is wrong with a mapping.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// Not JSON of the right shape.
+    #[error("the mapping cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Of another version of this program.
+    #[error("the mapping has version {found}; this program reads version {VERSION}")]
+    Version {
+        /// What it says.
+        found: u32,
+    },
+    /// `--map` without `=`.
+    #[error("`{0}` maps nothing: write 'Column=field'")]
+    NoTarget(String),
+    /// It names a column that the list does not have.
+    #[error("the mapping names the column `{column}`, which the list does not have; its columns are: {}", columns.join(", "))]
+    UnknownColumn {
+        /// What it names.
+        column: String,
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// It names a field that there is not.
+    #[error(
+        "column `{column}` is mapped to `{target}`, which is no field: say ignore, id, dnd, dnd.email, optin, status, a field \
+         of a contact ({}), or a custom field of the location as contact.key", super::Field::ALL.map(super::Field::as_str).join(", ")
+    )]
+    UnknownTarget {
+        /// Which column.
+        column: String,
+        /// Where to.
+        target: String,
+    },
+}
+
+impl Mapping {
+    /// Reads `mapping.json`.
+    ///
+    /// # Errors
+    /// [`MappingError`] says what is wrong with it.
+    pub fn from_json(json: &[u8]) -> Result<Mapping, MappingError> {
+        let mapping: Mapping = serde_json::from_slice(json)?;
+        if mapping.version != VERSION {
+            return Err(MappingError::Version { found: mapping.version });
+        }
+        Ok(mapping)
+    }
+
+    /// Adds a `Column=field` of the command line, which counts more than the file. The field follows the last `=`.
+    ///
+    /// # Errors
+    /// [`MappingError::NoTarget`] if there is no `=`.
+    pub fn add(&mut self, text: &str) -> Result<(), MappingError> {
+        let pair =
+            text.rsplit_once('=').filter(|(column, target)| !column.trim().is_empty() && !target.trim().is_empty());
+        let (column, target) = pair.ok_or_else(|| MappingError::NoTarget(text.to_owned()))?;
+        self.columns.retain(|known, _| key(known) != key(column) || key(column).is_empty());
+        self.columns.insert(column.trim().to_owned(), target.trim().to_owned());
+        Ok(())
+    }
+
+    /// Whether it says something of a column.
+    pub(crate) fn names(&self, column: &str) -> bool {
+        self.target_of(column).is_some() || self.id_column.as_deref().is_some_and(|id| is_same(id, column))
+    }
+
+    /// Where a column goes: by its exact name first.
+    pub(crate) fn target_of(&self, column: &str) -> Option<&str> {
+        let exact = self.columns.get(column.trim());
+        exact
+            .or_else(|| self.columns.iter().find(|(known, _)| is_same(known, column)).map(|(_, target)| target))
+            .map(String::as_str)
+    }
+
+    pub(crate) fn is_id(&self, column: &str) -> bool {
+        self.id_column.as_deref().is_some_and(|id| is_same(id, column))
+            || self.target_of(column).is_some_and(Target::is_id)
+    }
+}
+
+/// Whether two names are the same, whatever their case, blanks and signs. Names without letters are compared as they are.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    a.trim() == b.trim() || (!key(a).is_empty() && key(a) == key(b))
+}

@@ -1,0 +1,45 @@
+//! Which column goes where: the caller's word first, then exact names. What is left is looked at in the first pass.
+
+mod aliases;
+mod catalogue;
+mod columns;
+mod field;
+mod file;
+
+pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
+pub(crate) use columns::{Columns, Custom, Target};
+pub(crate) use field::Field;
+pub use file::{Mapping, MappingError};
+
+/// A name in lower case with nothing but letters and digits.
+pub(crate) fn key(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A name without what stands in brackets: `Phone Number (mobile)`, `Email [required]`.
+pub(crate) fn without_brackets(name: &str) -> String {
+    let mut depth = 0_usize;
+    let mut outside = String::new();
+    for sign in name.chars() {
+        match sign {
+            '(' | '[' | '{' | '<' => depth += 1,
+            ')' | ']' | '}' | '>' => depth = depth.saturating_sub(1),
+            sign if depth == 0 => outside.push(sign),
+            _ => {}
+        }
+    }
+    outside
+}
+
+/// Whether a name means something without being told.
+pub(crate) fn is_known(name: &str, mapping: &Mapping) -> bool {
+    let key = key(name);
+    !key.is_empty() && (alias(name).is_some() || crate::consent::of_column(name).is_some() || mapping.names(name))
+}
+
+/// What a name means by itself.
+pub(crate) fn alias(name: &str) -> Option<aliases::Alias> {
+    aliases::of(&key(name)).or_else(|| aliases::of(&key(&without_brackets(name))))
+}
+
+pub(crate) use aliases::Alias;

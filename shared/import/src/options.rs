@@ -1,0 +1,67 @@
+//! What the caller knows about a list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mapping::{FieldCatalogue, Mapping};
+
+/// What the caller knows about a list and wants of it. The default proves everything from the data or asks.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The location's country, ISO 3166 two letters. It reads national phone numbers of rows that name no country,
+    /// unless the row speaks against it.
+    pub country: Option<String>,
+    /// The text's encoding by its WHATWG label, where the bytes do not prove it.
+    pub encoding: Option<String>,
+    /// Which number of 03/04/1991 is the day, where the column does not prove it.
+    pub date_order: Option<DateOrder>,
+    /// What 1.234 is, where the column does not prove it.
+    pub decimal_mark: Option<DecimalMark>,
+    /// The sheet of a workbook.
+    pub sheet: Option<String>,
+    /// Columns mapped by the caller, and constants.
+    pub mapping: Mapping,
+    /// The location's custom fields, as far as they are known.
+    pub fields: FieldCatalogue,
+    /// What becomes of rows with one e-mail address or one phone number.
+    pub same_person: SamePerson,
+    /// The day of the import: nobody is born after it. `None` is no limit.
+    pub today: Option<time::Date>,
+    /// Ids that contacts got in earlier imports.
+    pub known: crate::KnownIds,
+}
+
+/// Which number of a date is the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateOrder {
+    /// 15/04/1991.
+    DayFirst,
+    /// 04/15/1991.
+    MonthFirst,
+}
+
+/// What stands before the decimals of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecimalMark {
+    /// 1,234.56
+    Point,
+    /// 1.234,56
+    Comma,
+}
+
+/// What becomes of rows that have an e-mail address or a phone number in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SamePerson {
+    /// The first row is imported, the others are held back.
+    #[default]
+    HoldBack,
+    /// They become one contact; where two rows disagree the first one wins.
+    MergeFirst,
+    /// They become one contact; where two rows disagree the last one wins.
+    MergeLast,
+    /// Rows that share a phone number, and not the e-mail address, are imported each for itself: for locations that
+    /// allow duplicate contacts.
+    KeepApart,
+}

@@ -1,0 +1,250 @@
+//! The first pass: what the columns are and prove, who is there twice, and what is left to ask.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::columns_seen::{Seen, notes, questions};
+use crate::consent::Channels;
+use crate::identity::Counter;
+use crate::mapping::{Columns, CustomFieldType, Field, Target};
+use crate::records::Records;
+use crate::row::{Proofs, RowReader};
+use crate::table::{self, Layout};
+use crate::values::{date, number};
+use crate::{ImportError, ImportOptions, Problem, Question, Source};
+
+/// A list that was looked at from the first row to the last, and not imported yet.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) options: ImportOptions,
+    pub(crate) layout: Layout,
+    pub(crate) columns: Columns,
+    pub(crate) proofs: Proofs,
+    /// How many rows have a key, where it is more than one.
+    pub(crate) repeated: HashMap<u64, u32>,
+    /// Channels that some row of a repeated key closes.
+    pub(crate) closed: HashMap<u64, Channels>,
+    seen: Vec<Seen>,
+    questions: Vec<Question>,
+    notes: Vec<Problem>,
+    rows: u64,
+}
+
+/// A column and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MappedColumn {
+    /// Its name in the list.
+    pub column: String,
+    /// The field that it goes into, as a mapping names it; `None` if it is not used.
+    pub field: Option<String>,
+    /// In how many rows it is filled.
+    pub filled: u64,
+    /// Its first cells. They may be personal data.
+    pub samples: Vec<String>,
+}
+
+/// Looks at a list from its first row to its last. What it leaves open is among [`Plan::questions`].
+///
+/// # Errors
+/// [`ImportError`] where the file as a whole cannot be used, or its form cannot be proven (an encoding, a sheet).
+pub fn plan(source: &dyn Source, options: ImportOptions) -> Result<Plan, ImportError> {
+    let layout = table::layout(source, &options)?;
+    let columns = Columns::of_header(&layout.columns, &options.mapping, &options.fields)?;
+    if !columns.says_who() {
+        let columns = columns.all().iter().map(|column| column.name.clone()).collect();
+        return Err(ImportError::NoUsableColumn { columns });
+    }
+    let mut pass = Pass::new(&columns);
+    let no_proofs = Proofs::default();
+    let reader = RowReader { columns: &columns, options: &options, proofs: &no_proofs };
+    let mut rows = layout.rows(source)?;
+    while let Some(row) = rows.next()? {
+        if row.fault.is_none() && !row.is_blank() && table::not_a_person(&row, &layout.columns).is_none() {
+            pass.take(&row, &reader);
+        }
+    }
+    let mut questions = questions(&columns, &pass.seen);
+    let proofs = pass.proofs(&columns, &options, &mut questions);
+    let repeated = pass.counter.repeated();
+    let mut closed = pass.closed;
+    closed.retain(|key, _| repeated.contains_key(key));
+    let notes = notes(&columns, &pass.seen, layout.header_row);
+    let (seen, rows) = (pass.seen, pass.rows);
+    Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
+}
+
+impl Plan {
+    /// What must be answered before the list is imported. Each names the option that answers it.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// Columns that are not used although they are filled, and second values of a field that has one already.
+    #[must_use]
+    pub fn notes(&self) -> &[Problem] {
+        &self.notes
+    }
+
+    /// What the text is written in; `xlsx` for a workbook.
+    #[must_use]
+    pub fn encoding(&self) -> &str {
+        &self.layout.encoding
+    }
+
+    /// The sign between cells by its name, such as `comma`.
+    #[must_use]
+    pub fn delimiter(&self) -> Option<String> {
+        self.layout.delimiter.map(|delimiter| delimiter.to_string())
+    }
+
+    /// The row that names the columns; 0 where each row names its own.
+    #[must_use]
+    pub fn header_row(&self) -> u64 {
+        self.layout.header_row
+    }
+
+    /// The sheet of a workbook.
+    #[must_use]
+    pub fn sheet(&self) -> Option<&str> {
+        self.layout.sheet.as_deref()
+    }
+
+    /// Rows that look like people.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// E-mail addresses, phone numbers and own ids that more than one row has.
+    #[must_use]
+    pub fn repeated(&self) -> usize {
+        self.repeated.len()
+    }
+
+    /// The header as it stands in the list.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.layout.columns
+    }
+
+    /// The columns, in the list's order.
+    #[must_use]
+    pub fn mapping(&self) -> Vec<MappedColumn> {
+        let columns = self.columns.all().iter().zip(&self.seen);
+        columns
+            .map(|(column, seen)| MappedColumn {
+                column: column.name.clone(),
+                field: target_name(&column.target),
+                filled: seen.filled,
+                samples: seen.samples.clone(),
+            })
+            .collect()
+    }
+
+    /// The mapping as a file that imports this list the same way without a question about its columns.
+    #[must_use]
+    pub fn mapping_file(&self) -> crate::Mapping {
+        let mut mapping = self.options.mapping.clone();
+        for column in self.columns.all() {
+            let target = target_name(&column.target).unwrap_or_else(|| "ignore".to_owned());
+            if column.target != Target::Id || mapping.id_column.is_none() {
+                mapping.columns.insert(column.name.clone(), target);
+            }
+        }
+        mapping
+    }
+
+    /// The second pass: the records, and the rows that are none.
+    ///
+    /// # Errors
+    /// [`ImportError::Open`] while a question is open, [`ImportError::Read`] if the source cannot be read again.
+    pub fn records<'a>(&'a self, source: &'a dyn Source) -> Result<Records<'a>, ImportError> {
+        if !self.questions.is_empty() {
+            return Err(ImportError::Open { questions: self.questions.clone() });
+        }
+        Records::new(self, self.layout.rows(source)?)
+    }
+}
+
+/// The name of a target, as a mapping writes it.
+pub(crate) fn target_name(target: &Target) -> Option<String> {
+    match target {
+        Target::Field(field) => Some(field.as_str().to_owned()),
+        Target::Custom(custom) => Some(custom.name()),
+        Target::Consent(consent) => Some(consent.name()),
+        Target::Id => Some("id".to_owned()),
+        Target::Ignored => Some("ignore".to_owned()),
+        Target::NoPlace | Target::Unknown => None,
+    }
+}
+
+struct Pass {
+    seen: Vec<Seen>,
+    dates: Vec<(usize, date::Evidence)>,
+    numbers: Vec<(usize, number::Evidence)>,
+    counter: Counter,
+    closed: HashMap<u64, Channels>,
+    rows: u64,
+}
+
+impl Pass {
+    fn new(columns: &Columns) -> Self {
+        let kinds = columns.all().iter().enumerate();
+        let of = |is_wanted: fn(&Target) -> bool| {
+            kinds.clone().filter(move |(_, column)| is_wanted(&column.target)).map(|(index, _)| index)
+        };
+        let is_date = |target: &Target| match target {
+            Target::Field(Field::DateOfBirth) => true,
+            Target::Custom(custom) => custom.kind == CustomFieldType::Date,
+            _ => false,
+        };
+        let is_number = |target: &Target| match target {
+            Target::Custom(custom) => matches!(custom.kind, CustomFieldType::Number | CustomFieldType::Money),
+            _ => false,
+        };
+        Self {
+            seen: vec![Seen::default(); columns.all().len()],
+            dates: of(is_date).map(|index| (index, date::Evidence::default())).collect(),
+            numbers: of(is_number).map(|index| (index, number::Evidence::default())).collect(),
+            counter: Counter::default(),
+            closed: HashMap::new(),
+            rows: 0,
+        }
+    }
+
+    fn take(&mut self, row: &table::Row, reader: &RowReader<'_>) {
+        self.rows += 1;
+        Seen::take_row(&mut self.seen, row, reader.columns);
+        let cell = |index: usize| crate::values::text::value(row.cells.get(index).map_or("", String::as_str));
+        self.dates.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
+        self.numbers.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
+        let (keys, closed) = reader.keys(row);
+        self.counter.take(keys);
+        if !closed.is_none() {
+            for key in keys.all() {
+                let known = self.closed.entry(key).or_default();
+                *known = known.and(closed);
+            }
+        }
+    }
+
+    /// What is proven; what is not is asked.
+    fn proofs(&self, columns: &Columns, options: &ImportOptions, questions: &mut Vec<Question>) -> Proofs {
+        let mut proofs = Proofs::default();
+        for (index, evidence) in &self.dates {
+            match evidence.orders(options.date_order) {
+                Ok(orders) => drop(proofs.date_orders.insert(*index, orders)),
+                Err(mixed) => questions.push(Question::DateOrder { column: columns.name(*index).to_owned(), mixed }),
+            }
+        }
+        for (index, evidence) in &self.numbers {
+            match evidence.mark(options.decimal_mark) {
+                Ok(mark) => drop(mark.map(|mark| proofs.decimal_marks.insert(*index, mark))),
+                Err(()) => questions.push(Question::DecimalMark { column: columns.name(*index).to_owned() }),
+            }
+        }
+        proofs
+    }
+}

@@ -1,0 +1,314 @@
+//! The second pass: rows become records, or are told.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::contact::{self, ImportedContact};
+use crate::draft::Draft;
+use crate::identity::{self, Keys, KnownIds};
+use crate::mapping::Field;
+use crate::plan::Plan;
+use crate::row::RowReader;
+use crate::table::{self, Row, Rows};
+use crate::{ImportError, Problem, SamePerson};
+
+/// What became of a row. Blank rows are nothing at all, and only counted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A contact.
+    Record(Box<ImportedContact>),
+    /// A row that is left out until it is corrected.
+    HeldBack(HeldBack),
+    /// A row that is no person: a total, the header again.
+    NotAPerson(HeldBack),
+}
+
+/// A row that is not among the contacts, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBack {
+    /// The row's cells as they stand in the list.
+    pub cells: Vec<String>,
+    /// Why it is left out.
+    pub problem: Problem,
+}
+
+/// How many rows became what. `rows` is the sum of the others but `blank` and `contacts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Rows with something in them.
+    pub rows: u64,
+    /// Rows that are in a contact.
+    pub accepted: u64,
+    /// Rows that are left out.
+    pub held_back: u64,
+    /// Rows that are no people.
+    pub not_people: u64,
+    /// Contacts; fewer than `accepted` where rows were merged.
+    pub contacts: u64,
+    /// Rows with nothing in them.
+    pub blank: u64,
+}
+
+/// The records of a list, as a stream in constant memory.
+#[derive(Debug)]
+pub struct Records<'a> {
+    plan: &'a Plan,
+    rows: Rows<'a>,
+    /// Outcomes that are ready.
+    ready: VecDeque<Outcome>,
+    /// The row that a repeated key belongs to.
+    owners: HashMap<u64, u64>,
+    /// Contacts that wait for the other rows of the same person.
+    waiting: Vec<Waiting>,
+    /// Ids of contacts that have no key, or got their id from an earlier import.
+    ids: HashSet<String>,
+    learned: KnownIds,
+    tally: Tally,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    draft: Draft,
+    keys: Vec<u64>,
+    /// Rows with one of its keys that are still to come.
+    left: HashMap<u64, u32>,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(plan: &'a Plan, rows: Rows<'a>) -> Result<Self, ImportError> {
+        let mut records = Self {
+            plan,
+            rows,
+            ready: VecDeque::new(),
+            owners: HashMap::new(),
+            waiting: Vec::new(),
+            ids: HashSet::new(),
+            learned: KnownIds::default(),
+            tally: Tally::default(),
+            is_over: false,
+        };
+        for row in &plan.layout.above {
+            records.place(row.clone());
+        }
+        Ok(records)
+    }
+
+    /// How many rows became what, so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The ids that the contacts so far have, for a later import.
+    #[must_use]
+    pub fn learned(&self) -> &KnownIds {
+        &self.learned
+    }
+
+    fn place(&mut self, row: Row) {
+        if row.fault.is_none() && row.is_blank() {
+            self.tally.blank += 1;
+            return;
+        }
+        self.tally.rows += 1;
+        if let Some(fault) = row.fault {
+            return self.hold_back(row.cells, Problem::row(row.number, fault.message()));
+        }
+        if let Some(what) = table::not_a_person(&row, &self.plan.layout.columns) {
+            self.tally.not_people += 1;
+            let problem = Problem { effect: crate::Effect::Note, ..Problem::row(row.number, what.message()) };
+            return self.ready.push_back(Outcome::NotAPerson(HeldBack { cells: row.cells, problem }));
+        }
+        let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
+        let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
+        if is_merging && !self.plan.repeated.is_empty() {
+            let (keys, _) = reader.keys(&row);
+            let repeated: Vec<u64> = keys.all().filter(|key| self.plan.repeated.contains_key(key)).collect();
+            if !repeated.is_empty() {
+                let draft = reader.read(&row);
+                return self.merge(row, keys, repeated, draft);
+            }
+        }
+        match reader.read(&row) {
+            Err(problem) => self.hold_back(row.cells, problem),
+            Ok(draft) => self.first_come(row, draft),
+        }
+    }
+
+    /// The first row of a person is imported.
+    fn first_come(&mut self, row: Row, mut draft: Draft) {
+        let keys = keys(&draft);
+        self.close(&mut draft, keys);
+        let apart = self.plan.options.same_person == SamePerson::KeepApart;
+        let competing =
+            [(keys.own, "own id"), (keys.email, "e-mail address"), (keys.phone.filter(|_| !apart), "phone number")];
+        for (key, what) in competing {
+            let owner = key.and_then(|key| self.owners.get(&key));
+            if let Some(owner) = owner {
+                return self.hold_back(row.cells, same_person(row.number, what, *owner));
+            }
+        }
+        let number = row.number;
+        if self.emit(draft, row.cells) {
+            let repeated = keys.all().filter(|key| self.plan.repeated.contains_key(key));
+            for key in repeated {
+                self.owners.entry(key).or_insert(number);
+            }
+        }
+    }
+
+    /// Rows of one person become one contact once all of them are there.
+    fn merge(&mut self, row: Row, keys: Keys, repeated: Vec<u64>, draft: Result<Draft, Problem>) {
+        let last_wins = self.plan.options.same_person == SamePerson::MergeLast;
+        let at = self.waiting.iter().position(|waiting| waiting.keys.iter().any(|key| repeated.contains(key)));
+        match draft {
+            Err(problem) => self.hold_back(row.cells, problem),
+            Ok(mut draft) => {
+                self.close(&mut draft, keys);
+                match at.and_then(|at| self.waiting.get_mut(at)) {
+                    None => {
+                        let left =
+                            repeated.iter().filter_map(|key| Some((*key, *self.plan.repeated.get(key)?))).collect();
+                        if draft.cells.is_empty() {
+                            draft.cells = row.cells;
+                        }
+                        self.waiting.push(Waiting { draft, keys: repeated.clone(), left });
+                    }
+                    Some(waiting) if is_one_person(&waiting.draft, &draft) => {
+                        waiting.draft.merge(draft, last_wins);
+                        for key in &repeated {
+                            if !waiting.keys.contains(key) {
+                                waiting.keys.push(*key);
+                                waiting.left.insert(*key, self.plan.repeated.get(key).copied().unwrap_or_default());
+                            }
+                        }
+                    }
+                    Some(waiting) => {
+                        let owner = waiting.draft.row;
+                        let what = "phone number or own id, but not the e-mail address,";
+                        self.hold_back(row.cells, same_person(row.number, what, owner));
+                    }
+                }
+            }
+        }
+        self.came(&repeated);
+    }
+
+    /// A row with these keys has come: whoever waits for no other is ready.
+    fn came(&mut self, keys: &[u64]) {
+        for waiting in &mut self.waiting {
+            for key in keys {
+                waiting.left.entry(*key).and_modify(|left| *left = left.saturating_sub(1));
+            }
+        }
+        let (done, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| waiting.left.values().all(|left| *left == 0));
+        self.waiting = waiting;
+        let done: Vec<Waiting> = done;
+        for Waiting { mut draft, .. } in done {
+            let cells = std::mem::take(&mut draft.cells);
+            self.emit(draft, cells);
+        }
+    }
+
+    /// What any row of the person has refused holds for all of them.
+    fn close(&self, draft: &mut Draft, keys: Keys) {
+        for key in keys.all() {
+            if let Some(closed) = self.plan.closed.get(&key) {
+                draft.closed = draft.closed.and(*closed);
+            }
+        }
+    }
+
+    /// Makes a record of a draft. False if the check refuses it.
+    fn emit(&mut self, draft: Draft, cells: Vec<String>) -> bool {
+        let keys = keys(&draft);
+        let row = draft.row;
+        let count = draft.rows.len() as u64;
+        let made = contact::of_draft(Draft { cells, ..draft }, &self.plan.options.mapping, &self.plan.options.known);
+        let mut imported = match made {
+            Ok(imported) => imported,
+            Err(refused) => {
+                let (problem, cells) = *refused;
+                self.tally.held_back += count.saturating_sub(1);
+                self.hold_back(cells, problem);
+                return false;
+            }
+        };
+        let may_repeat = keys.all().next().is_none() || !self.plan.options.known.is_empty();
+        if may_repeat && !self.ids.insert(imported.id.as_str().to_owned()) {
+            self.hold_back(
+                imported.cells,
+                Problem::row(
+                    row,
+                    "says the same as an earlier row, word for word, or is the same contact by an earlier import",
+                ),
+            );
+            return false;
+        }
+        if imported.problems.is_empty() {
+            imported.cells = Vec::new();
+        }
+        self.tally.accepted += count;
+        self.tally.contacts += 1;
+        contact::learn(&mut self.learned, &imported);
+        self.ready.push_back(Outcome::Record(Box::new(imported)));
+        true
+    }
+
+    fn hold_back(&mut self, cells: Vec<String>, problem: Problem) {
+        self.tally.held_back += 1;
+        self.ready.push_back(Outcome::HeldBack(HeldBack { cells, problem }));
+    }
+
+    fn advance(&mut self) -> Result<(), ImportError> {
+        match self.rows.next()? {
+            Some(row) => self.place(row),
+            None => {
+                self.is_over = true;
+                for Waiting { mut draft, .. } in std::mem::take(&mut self.waiting) {
+                    let cells = std::mem::take(&mut draft.cells);
+                    self.emit(draft, cells);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Outcome, ImportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(outcome) = self.ready.pop_front() {
+                return Some(Ok(outcome));
+            }
+            if self.is_over {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                self.is_over = true;
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+fn keys(draft: &Draft) -> Keys {
+    identity::keys(draft.own_id.as_deref(), draft.field(Field::Email), draft.field(Field::Phone))
+}
+
+fn is_one_person(a: &Draft, b: &Draft) -> bool {
+    let differ = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| !a.eq_ignore_ascii_case(b));
+    !differ(a.field(Field::Email), b.field(Field::Email)) && !differ(a.own_id.as_deref(), b.own_id.as_deref())
+}
+
+fn same_person(row: u64, what: &str, owner: u64) -> Problem {
+    let message = format!(
+        "has the {what} of row {owner}: GoHighLevel would make them one contact. Say --same-person merge-first, merge-last or \
+         keep-apart, or correct the row"
+    );
+    Problem::row(row, message)
+}

@@ -1,0 +1,361 @@
+//! From a row's cells to the contact that they describe.
+
+mod place;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::consent::{Channels, Reading, is_opt_out_word, says_opt_out};
+use crate::draft::Draft;
+use crate::identity::{self, Keys};
+use crate::mapping::{Columns, Custom, CustomFieldType, Field, Target};
+use crate::table::Row;
+use crate::values::{date, email, lists, number, phone, text, timezone};
+use crate::{DecimalMark, Effect, ImportOptions, Problem};
+
+/// The longest cell that goes into a contact.
+const MAX_CELL_BYTES: usize = 64 << 10;
+
+/// What the columns of a list have proven.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proofs {
+    pub(crate) date_orders: HashMap<usize, date::Orders>,
+    pub(crate) decimal_marks: HashMap<usize, DecimalMark>,
+}
+
+/// Reads rows.
+pub(crate) struct RowReader<'a> {
+    pub(crate) columns: &'a Columns,
+    pub(crate) options: &'a ImportOptions,
+    pub(crate) proofs: &'a Proofs,
+}
+
+impl RowReader<'_> {
+    /// What tells a row from others, and what it says of consent.
+    pub(crate) fn keys(&self, row: &Row) -> (Keys, Channels) {
+        let mut cells = Cells::new(self, row);
+        let place = cells.place();
+        let email = cells.email();
+        let phone = cells.phone(place.code.as_deref());
+        let closed = cells.consent().unwrap_or(Channels::ALL).and(cells.closed_by_tags());
+        (identity::keys(cells.own_id().as_deref(), email.as_deref(), phone.as_deref()), closed)
+    }
+
+    /// The contact that a row describes. An error leaves the row out.
+    pub(crate) fn read(&self, row: &Row) -> Result<Draft, Problem> {
+        if row.cells.len() > self.columns.all().len() {
+            let message = format!(
+                "has {} cells, and the header has {}: put cells in quotes that hold the sign between cells",
+                row.cells.len(),
+                self.columns.all().len()
+            );
+            return Err(Problem::row(row.number, message));
+        }
+        let mut cells = Cells::new(self, row);
+        cells.check_lengths()?;
+        let mut draft = cells.draft()?;
+        draft.problems = cells.problems;
+        if !draft.problems.is_empty() {
+            draft.cells.clone_from(&row.cells);
+        }
+        Ok(draft)
+    }
+}
+
+struct Cells<'a> {
+    reader: &'a RowReader<'a>,
+    row: &'a Row,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Cells<'a> {
+    fn new(reader: &'a RowReader<'a>, row: &'a Row) -> Self {
+        Self { reader, row, problems: Vec::new() }
+    }
+
+    fn draft(&mut self) -> Result<Draft, Problem> {
+        let closed = self.consent()?;
+        let place = self.place();
+        let problems_before = self.problems.len();
+        let email = self.email();
+        let phone = self.phone(place.code.as_deref());
+        if email.is_none() && phone.is_none() {
+            // GHL would not recognise the contact when it sees it again.
+            let unreadable = self.problems.iter().skip(problems_before).position(Problem::is_loss);
+            if let Some(at) = unreadable {
+                let problem = self.problems.remove(problems_before + at);
+                return Err(Problem { effect: Effect::RowLeftOut, ..problem });
+            }
+        }
+        let mut fields = std::collections::BTreeMap::new();
+        let mut put = |field, value: Option<String>| drop(value.map(|value| fields.insert(field, value)));
+        put(Field::Email, email);
+        put(Field::Phone, phone);
+        for field in [Field::FirstName, Field::LastName, Field::Name] {
+            put(field, self.name(field)?);
+        }
+        for field in [Field::Company, Field::Website, Field::Gender, Field::Source] {
+            put(field, self.text(field));
+        }
+        put(Field::Address, self.address(place.group.as_deref()));
+        put(Field::City, self.of_address(Field::City, place.group.as_deref()));
+        put(Field::State, self.of_address(Field::State, place.group.as_deref()));
+        put(Field::PostalCode, self.postal_code(&place));
+        put(Field::Country, place.told);
+        put(Field::Timezone, self.first(Field::Timezone, timezone));
+        put(Field::DateOfBirth, self.date_of_birth());
+        let own_id = self.own_id();
+        let custom = self.custom();
+        let tags = self.tags();
+        let closed = closed.and(self.closed_by_tags());
+        let row = self.row.number;
+        Ok(Draft { row, rows: vec![row], fields, tags, custom, closed, own_id, ..Draft::default() })
+    }
+
+    fn check_lengths(&self) -> Result<(), Problem> {
+        for (index, column) in self.reader.columns.all().iter().enumerate() {
+            let is_used = !matches!(column.target, Target::Unknown | Target::NoPlace | Target::Ignored);
+            if is_used && self.row.cells.get(index).is_some_and(|cell| cell.len() > MAX_CELL_BYTES) {
+                let message =
+                    format!("is longer than {MAX_CELL_BYTES} bytes: shorten it, or close the quote that is left open");
+                return Err(self.problem(index, Effect::RowLeftOut, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a cell says, if it says anything.
+    fn value(&self, index: usize) -> Option<Cow<'a, str>> {
+        let value = text::value(self.row.cells.get(index)?);
+        (!value.is_empty() && !text::is_null(&value)).then_some(value)
+    }
+
+    fn problem(&self, index: usize, effect: Effect, message: impl Into<String>) -> Problem {
+        let columns = self.reader.columns;
+        let field = columns.all().get(index).and_then(|column| crate::plan::target_name(&column.target));
+        Problem {
+            row: self.row.number,
+            column: Some(columns.name(index).to_owned()),
+            field,
+            message: message.into(),
+            effect,
+            value_sent: None,
+        }
+    }
+
+    fn tell(&mut self, index: usize, effect: Effect, message: &str) {
+        let problem = self.problem(index, effect, message);
+        self.problems.push(problem);
+    }
+
+    /// The first filled cell of a field that can be read. Those before it that cannot are told.
+    fn first<T>(&mut self, field: Field, read: impl Fn(&str) -> Result<T, &'static str>) -> Option<T> {
+        self.first_at(field, |_| true, |_, text| read(text)).map(|(_, value)| value)
+    }
+
+    fn first_at<T>(
+        &mut self,
+        field: Field,
+        is_wanted: impl Fn(usize) -> bool,
+        read: impl Fn(usize, &str) -> Result<T, &'static str>,
+    ) -> Option<(usize, T)> {
+        let columns = self.reader.columns;
+        for index in columns.of(field).iter().copied().filter(|index| is_wanted(*index)) {
+            let Some(value) = self.value(index) else { continue };
+            let read = match text::damage(&value) {
+                Some(damage) => Err(damage),
+                None => read(index, &value),
+            };
+            match read {
+                Ok(value) => return Some((index, value)),
+                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
+            }
+        }
+        None
+    }
+
+    fn text(&mut self, field: Field) -> Option<String> {
+        self.first(field, |text| Ok(text.to_owned()))
+    }
+
+    /// A name. Of a word for nothing that is a name as well (Nan, Na, Null) the row's other cells tell which it is.
+    fn name(&mut self, field: Field) -> Result<Option<String>, Problem> {
+        for index in self.reader.columns.of(field) {
+            let cell = self.row.cells.get(*index).map(|cell| text::value(cell)).unwrap_or_default();
+            if says_opt_out(&cell) {
+                let message = "says that the person must not be contacted: put that into a column `DND`";
+                return Err(self.problem(*index, Effect::RowLeftOut, message));
+            }
+            if text::is_perhaps_a_name(&cell) {
+                if self
+                    .row
+                    .cells
+                    .iter()
+                    .enumerate()
+                    .any(|(other, cell)| other != *index && text::is_null(&text::value(cell)))
+                {
+                    let message = "is read as nothing, like other cells of the row: if it is a name, leave those empty";
+                    self.tell(*index, Effect::ValueLeftOut, message);
+                    continue;
+                }
+                return Ok(Some(cell.into_owned()));
+            }
+        }
+        Ok(self.text(field))
+    }
+
+    fn email(&mut self) -> Option<String> {
+        let (index, emails) = self.first_at(Field::Email, |_| true, |_, text| email::emails(text))?;
+        if emails.others > 0 || emails.has_rest {
+            let message = match emails.others {
+                0 => "has more than an e-mail address: the address is used".to_owned(),
+                others => format!("has {} e-mail addresses: the first is used", others + 1),
+            };
+            let problem = self.problem(index, Effect::ValueCut, message);
+            self.problems.push(Problem { value_sent: Some(emails.first.clone()), ..problem });
+        }
+        Some(emails.first)
+    }
+
+    fn phone(&mut self, country: Option<&str>) -> Option<String> {
+        let (index, phone) = self.first_at(Field::Phone, |_| true, |_, text| phone::phone(text, country))?;
+        if let Some(left) = phone.left {
+            let problem = self.problem(index, Effect::ValueCut, left);
+            self.problems.push(Problem { value_sent: Some(phone.e164.clone()), ..problem });
+        }
+        Some(phone.e164)
+    }
+
+    fn date_of_birth(&mut self) -> Option<String> {
+        let (orders, today) = (&self.reader.proofs.date_orders, self.reader.options.today);
+        let read = |index, text: &str| {
+            let day = read_date(text, orders.get(&index), today)?;
+            match day {
+                Some(day) if today.is_some_and(|today| day > today) => Err("is a date of birth in the future"),
+                Some(day) if day.year() < 1900 => Err("is a date of birth before 1900"),
+                day => Ok(day.map(|day| day.to_string())),
+            }
+        };
+        self.first_at(Field::DateOfBirth, |_| true, read).and_then(|(_, day)| day)
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let mut tags: Vec<String> = self.reader.options.mapping.tags.clone();
+        for index in self.reader.columns.of(Field::Tags) {
+            let Some(cell) = self.value(*index) else { continue };
+            if let Some(damage) = text::damage(&cell) {
+                self.tell(*index, Effect::ValueLeftOut, damage);
+                continue;
+            }
+            for tag in lists::without_google_groups(lists::list(&cell)) {
+                if !tags.contains(&tag) {
+                    tags.push(tag);
+                }
+            }
+        }
+        tags
+    }
+
+    /// A tag such as `unsubscribed` closes all channels.
+    fn closed_by_tags(&self) -> Channels {
+        let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
+        let is_closed = cells.into_iter().any(|cell| lists::list(&cell).iter().any(|tag| is_opt_out_word(tag)));
+        if is_closed { Channels::ALL } else { Channels::NONE }
+    }
+
+    /// On which channels the contact must not be disturbed. A cell that cannot be read leaves the row out.
+    fn consent(&mut self) -> Result<Channels, Problem> {
+        let mut closed = Channels::NONE;
+        for (index, column) in self.reader.columns.all().iter().enumerate() {
+            let Target::Consent(consent) = column.target else { continue };
+            let cell = self.row.cells.get(index).map_or("", String::as_str);
+            match consent.read(cell) {
+                Reading::Nothing => {}
+                Reading::Out(channels) => closed = closed.and(channels),
+                Reading::Unreadable => {
+                    let message =
+                        "cannot be read as a consent or its refusal: write yes, no, or channels such as `Email, SMS`";
+                    return Err(self.problem(index, Effect::RowLeftOut, message));
+                }
+            }
+        }
+        Ok(closed)
+    }
+
+    fn own_id(&self) -> Option<String> {
+        self.reader.columns.id.and_then(|index| self.value(index)).map(Cow::into_owned)
+    }
+
+    fn custom(&mut self) -> Vec<(Custom, Value)> {
+        let mut values: Vec<(Custom, Value)> = Vec::new();
+        for (index, column) in self.reader.columns.all().iter().enumerate() {
+            let Target::Custom(custom) = &column.target else { continue };
+            let Some(cell) = self.value(index) else { continue };
+            if values.iter().any(|(known, _)| known.name() == custom.name()) {
+                continue;
+            }
+            let read = match text::damage(&cell) {
+                Some(damage) => Err(damage),
+                None => self.custom_value(index, custom, &cell),
+            };
+            match read {
+                Ok(Some(value)) => values.push(((**custom).clone(), value)),
+                Ok(None) => {}
+                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
+            }
+        }
+        values
+    }
+
+    fn custom_value(&mut self, index: usize, custom: &Custom, cell: &str) -> Result<Option<Value>, &'static str> {
+        const NO_OPTION: &str = "is none of the field's options";
+        let proofs = self.reader.proofs;
+        Ok(match custom.kind {
+            CustomFieldType::Text => Some(Value::from(cell)),
+            CustomFieldType::Number | CustomFieldType::Money => {
+                Some(Value::Number(number::number(cell, proofs.decimal_marks.get(&index).copied())?))
+            }
+            CustomFieldType::Date => read_date(cell, proofs.date_orders.get(&index), self.reader.options.today)?
+                .map(|day| Value::from(day.to_string())),
+            CustomFieldType::Phone => {
+                Some(Value::from(phone::phone(cell, self.reader.options.country.as_deref())?.e164))
+            }
+            CustomFieldType::OneOption => {
+                let (chosen, is_odd) = lists::options(cell, &custom.options);
+                match chosen.as_slice() {
+                    [one] if !is_odd => Some(Value::from(one.as_str())),
+                    _ if custom.options.is_empty() => Some(Value::from(cell)),
+                    _ => return Err(NO_OPTION),
+                }
+            }
+            CustomFieldType::ManyOptions => {
+                let (chosen, is_odd) = lists::options(cell, &custom.options);
+                if chosen.is_empty() {
+                    return Err(NO_OPTION);
+                }
+                if is_odd {
+                    self.tell(index, Effect::ValueCut, "has something that is none of the field's options");
+                }
+                Some(Value::from(chosen))
+            }
+            CustomFieldType::Other => {
+                return Err("goes into a field that a list cannot fill (a file, a signature, text boxes)");
+            }
+        })
+    }
+}
+
+fn read_date(
+    text: &str,
+    orders: Option<&date::Orders>,
+    today: Option<time::Date>,
+) -> Result<Option<time::Date>, &'static str> {
+    match date::read(text, orders.and_then(|orders| orders.of(text)), today) {
+        date::Reading::Day(day) => Ok(Some(day)),
+        date::Reading::None => Ok(None),
+        date::Reading::Refused(message) => Err(message),
+        date::Reading::Either { .. } => Err("may be two dates: say --day-first or --month-first"),
+    }
+}

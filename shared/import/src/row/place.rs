@@ -1,0 +1,124 @@
+//! Where a row's contact is: its address, and the country of its phone number and postal code.
+
+use std::borrow::Cow;
+
+use super::Cells;
+use crate::Effect;
+use crate::mapping::{Field, Target};
+use crate::values::{country, phone, text};
+
+/// Where a row's contact is, for its phone number and postal code.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// The country that the row names.
+    pub(super) told: Option<String>,
+    /// That, or the location's where nothing in the row speaks against it.
+    pub(super) code: Option<String>,
+    pub(super) group: Option<String>,
+}
+
+impl Cells<'_> {
+    /// The row's address is that of the first group of columns with a filled cell; parts of two are never mixed.
+    pub(super) fn place(&mut self) -> Place {
+        let group = self.address_group();
+        let state = self.raw_of_address(Field::State, group.as_deref());
+        let location = self.reader.options.country.as_deref();
+        let elsewhere = country::of_state(state.as_deref(), location);
+        let Some(cell) =
+            self.columns_of_address(Field::Country, group.as_deref()).into_iter().find(|index| self.filled(*index))
+        else {
+            return Place { told: None, code: elsewhere, group };
+        };
+        let raw = self.row.cells.get(cell).map(|cell| text::value(cell).into_owned()).unwrap_or_default();
+        if country::is_ambiguous(&raw) {
+            return match self.is_of(&raw.to_uppercase()) {
+                Some(true) => Place { told: Some(raw.to_uppercase()), code: Some(raw.to_uppercase()), group },
+                _ => {
+                    let (what, effect) = match raw.to_uppercase().as_str() {
+                        "NA" => ("is read as nothing; if it is Namibia, write the name", Effect::Note),
+                        _ => ("may be Norway or a no: write the country's name", Effect::ValueLeftOut),
+                    };
+                    self.tell(cell, effect, what);
+                    Place { told: None, code: elsewhere, group }
+                }
+            };
+        }
+        if text::is_null(&raw) {
+            return Place { told: None, code: elsewhere, group };
+        }
+        match country::country(&raw) {
+            Some(code) => Place { told: Some(code.clone()), code: Some(code), group },
+            None => {
+                self.tell(
+                    cell,
+                    Effect::ValueLeftOut,
+                    "is not a known country: write its English name or its two-letter code",
+                );
+                Place { told: None, code: None, group }
+            }
+        }
+    }
+
+    /// Whether the row's phone number says that it is of this country. Without a number nobody knows.
+    fn is_of(&self, code: &str) -> Option<bool> {
+        let cell = self.reader.columns.of(Field::Phone).iter().find_map(|index| self.value(*index))?;
+        let prefix = if code == "NO" { "+47" } else { "+264" };
+        Some(phone::phone(&cell, Some(code)).is_ok_and(|phone| phone.e164.starts_with(prefix)))
+    }
+
+    fn filled(&self, index: usize) -> bool {
+        self.row.cells.get(index).is_some_and(|cell| !text::is_blank(cell))
+    }
+
+    fn address_group(&self) -> Option<String> {
+        let columns = self.reader.columns.all();
+        let filled = |wanted: &[Field]| {
+            columns.iter().enumerate().find(|(index, column)| {
+                matches!(column.target, Target::Field(field) if wanted.contains(&field)) && self.value(*index).is_some()
+            })
+        };
+        let first = filled(&[Field::Address, Field::City, Field::PostalCode])
+            .or_else(|| filled(&[Field::State, Field::Country]));
+        first.map(|(_, column)| column.group.clone())
+    }
+
+    fn columns_of_address(&self, field: Field, group: Option<&str>) -> Vec<usize> {
+        let columns = self.reader.columns;
+        let is_of_group = |index: &usize| {
+            let own = columns.all().get(*index).map(|column| column.group.as_str());
+            // `Country` beside `Business City` is of the same address.
+            own == Some("") || own == group
+        };
+        columns.of(field).iter().copied().filter(is_of_group).collect()
+    }
+
+    fn raw_of_address(&self, field: Field, group: Option<&str>) -> Option<String> {
+        self.columns_of_address(field, group).into_iter().find_map(|index| self.value(index)).map(Cow::into_owned)
+    }
+
+    pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
+        let wanted = self.columns_of_address(field, group);
+        self.first_at(field, |index| wanted.contains(&index), |_, text| Ok(text.to_owned())).map(|(_, text)| text)
+    }
+
+    pub(super) fn address(&mut self, group: Option<&str>) -> Option<String> {
+        let street = self.of_address(Field::Address, group);
+        let second = self.of_address(Field::AddressLine2, group);
+        match (street, second) {
+            (Some(street), Some(second)) if !street.contains(&second) => Some(format!("{street}, {second}")),
+            (street, second) => street.or(second),
+        }
+    }
+
+    /// A US ZIP code gets back the zeros that a spreadsheet has taken.
+    pub(super) fn postal_code(&mut self, place: &Place) -> Option<String> {
+        let code = self.of_address(Field::PostalCode, place.group.as_deref())?;
+        let code = text::narrow(&code).into_owned();
+        let code = code.strip_prefix("z:").unwrap_or(&code);
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let code = code.strip_suffix(".0").filter(|whole| digits(whole)).unwrap_or(code);
+        let is_short_zip =
+            place.code.as_deref().is_some_and(country::has_zip_codes) && matches!(code.len(), 3 | 4) && digits(code);
+        Some(if is_short_zip { format!("{code:0>5}") } else { code.to_owned() })
+    }
+}

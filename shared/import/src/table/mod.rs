@@ -1,0 +1,262 @@
+//! From text to rows of cells below a header.
+
+mod cells;
+mod header;
+mod ndjson;
+mod people;
+mod records;
+mod workbook;
+
+use std::fmt;
+use std::rc::Rc;
+
+pub(crate) use cells::Delimiter;
+pub(crate) use people::NotAPerson;
+
+use crate::bytes::{self, Encoding, Form, Lines};
+use crate::{ImportError, ImportOptions, Source};
+use header::Found;
+use records::Records;
+
+/// Lines that are looked at to find the delimiter and the header.
+const SAMPLE_LINES: usize = 200;
+const SAMPLE_BYTES: usize = 1 << 20;
+
+/// A row below the header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// As a spreadsheet numbers it: the first row of the file is 1.
+    pub(crate) number: u64,
+    /// How many lines of the file it takes.
+    pub(crate) lines: usize,
+    pub(crate) cells: Vec<String>,
+    /// Why it cannot be a person as it stands.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What is wrong with a row as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    QuoteNeverCloses,
+    QuoteHoldsRows,
+    TooLong,
+    BadJson,
+    AboveHeader,
+}
+
+impl Fault {
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Fault::QuoteNeverCloses => {
+                "opens a quote (\") that never closes: close it, or double it if it is part of the text"
+            }
+            Fault::QuoteHoldsRows => {
+                "has a quoted cell with lines in it that look like rows of other people: close the quote, or remove those lines"
+            }
+            Fault::TooLong => "is longer than 4 MiB: shorten it",
+            Fault::BadJson => "is not one JSON object",
+            Fault::AboveHeader => "stands above the row that names the columns: move it below",
+        }
+    }
+}
+
+impl Row {
+    fn of(cells: Vec<String>) -> Row {
+        Row { number: 0, lines: 1, cells, fault: None }
+    }
+
+    fn faulty(cells: Vec<String>, fault: Fault) -> Row {
+        Row { fault: Some(fault), ..Row::of(cells) }
+    }
+
+    /// Whether nothing is in any cell.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.cells.iter().all(|cell| crate::values::is_blank(cell))
+    }
+}
+
+/// How a file is laid out.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    /// What the text is written in; `xlsx` for a workbook.
+    pub(crate) encoding: String,
+    /// Between the cells, where they are separated by a sign.
+    pub(crate) delimiter: Option<Delimiter>,
+    /// The row that names the columns; 0 where each row names its own.
+    pub(crate) header_row: u64,
+    /// The names, as they stand there.
+    pub(crate) columns: Vec<String>,
+    /// The sheet of a workbook.
+    pub(crate) sheet: Option<String>,
+    /// Rows above the header that may be people.
+    pub(crate) above: Vec<Row>,
+    /// All rows of a workbook.
+    sheet_rows: Option<Rc<Vec<Row>>>,
+    text: Option<Encoding>,
+}
+
+/// Finds out how a file is laid out.
+pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Layout, ImportError> {
+    match bytes::form(source, options)? {
+        Form::Workbook(bytes) => workbook::layout(bytes, options),
+        Form::Text(encoding) => {
+            let sample = sample(source, encoding)?;
+            if is_ndjson(&sample) {
+                return ndjson_layout(source, encoding);
+            }
+            let (delimiter, found) = header::of_text(&sample, &options.mapping)?;
+            Ok(Layout {
+                encoding: encoding.to_string(),
+                delimiter: Some(delimiter),
+                text: Some(encoding),
+                ..Layout::of(found)
+            })
+        }
+    }
+}
+
+impl Layout {
+    fn of(found: Found) -> Layout {
+        Layout {
+            encoding: String::new(),
+            delimiter: None,
+            header_row: found.row,
+            columns: found.columns,
+            sheet: None,
+            above: found.above,
+            sheet_rows: None,
+            text: None,
+        }
+    }
+
+    /// The rows below the header, from the first.
+    pub(crate) fn rows<'a>(&self, source: &'a dyn Source) -> Result<Rows<'a>, ImportError> {
+        let columns = Rc::new(self.columns.clone());
+        let Some(encoding) = self.text else {
+            let rows = self.sheet_rows.clone().unwrap_or_default();
+            let below = rows.iter().position(|row| row.number > self.header_row).unwrap_or(rows.len());
+            return Ok(Rows { columns, form: RowsForm::Sheet(rows, below) });
+        };
+        let lines = Lines::new(bytes::unpacked(source)?, encoding);
+        let Some(delimiter) = self.delimiter else {
+            return Ok(Rows { columns, form: RowsForm::Json(lines, 0) });
+        };
+        let mut records = Records::new(lines, delimiter);
+        for _ in 0..self.header_row {
+            records.next()?;
+        }
+        records.set_width(self.columns.len());
+        Ok(Rows { columns, form: RowsForm::Text(Box::new(records)) })
+    }
+}
+
+/// The rows of a list, one after the other.
+pub(crate) struct Rows<'a> {
+    columns: Rc<Vec<String>>,
+    form: RowsForm<'a>,
+}
+
+enum RowsForm<'a> {
+    Text(Box<Records<'a>>),
+    Json(Lines<'a>, u64),
+    Sheet(Rc<Vec<Row>>, usize),
+}
+
+impl fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl Rows<'_> {
+    /// The next row, with as many cells as there are columns, or more where it has too many.
+    pub(crate) fn next(&mut self) -> Result<Option<Row>, ImportError> {
+        let row = match &mut self.form {
+            RowsForm::Text(records) => records.next()?,
+            RowsForm::Json(lines, number) => lines.next()?.map(|line| {
+                *number += 1;
+                Row { number: *number, ..json_row(&line.text, line.cut, &self.columns) }
+            }),
+            RowsForm::Sheet(rows, at) => {
+                let row = rows.get(*at).cloned();
+                *at += 1;
+                row
+            }
+        };
+        Ok(row.map(|mut row| {
+            // Spreadsheets leave out empty cells at the end.
+            while row.cells.len() < self.columns.len() {
+                row.cells.push(String::new());
+            }
+            while row.cells.len() > self.columns.len() && row.cells.last().is_some_and(|cell| cell.trim().is_empty()) {
+                row.cells.pop();
+            }
+            row
+        }))
+    }
+}
+
+fn sample(source: &dyn Source, encoding: Encoding) -> Result<Vec<String>, ImportError> {
+    let mut lines = Lines::new(bytes::unpacked(source)?, encoding);
+    let (mut sample, mut length) = (Vec::new(), 0);
+    while sample.len() < SAMPLE_LINES && length < SAMPLE_BYTES {
+        let Some(line) = lines.next()? else { break };
+        length += line.text.len();
+        sample.push(line.text);
+    }
+    if sample.iter().all(|line| crate::values::is_blank(line)) {
+        return Err(ImportError::Empty);
+    }
+    Ok(sample)
+}
+
+fn is_ndjson(sample: &[String]) -> bool {
+    let first = sample.iter().find(|line| !line.trim().is_empty());
+    first.is_some_and(|line| line.trim_start().starts_with('{') && ndjson::cells(line).is_ok())
+}
+
+/// The names of all objects, in the order in which they first appear. (The bytes are read once more for it.)
+fn ndjson_layout(source: &dyn Source, encoding: Encoding) -> Result<Layout, ImportError> {
+    let mut columns: Vec<String> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    let mut lines = Lines::new(bytes::unpacked(source)?, encoding);
+    while let Some(line) = lines.next()? {
+        for (name, _) in ndjson::cells(&line.text).unwrap_or_default() {
+            if known.insert(name.clone()) {
+                columns.push(name);
+            }
+        }
+    }
+    Ok(Layout {
+        encoding: encoding.to_string(),
+        text: Some(encoding),
+        ..Layout::of(Found { row: 0, columns, above: Vec::new() })
+    })
+}
+
+fn json_row(line: &str, is_cut: bool, columns: &[String]) -> Row {
+    if line.trim().is_empty() {
+        return Row::of(Vec::new());
+    }
+    if is_cut {
+        return Row::faulty(Vec::new(), Fault::TooLong);
+    }
+    let Ok(cells) = ndjson::cells(line) else { return Row::faulty(vec![line.to_owned()], Fault::BadJson) };
+    let mut row = vec![String::new(); columns.len()];
+    let mut surplus = Vec::new();
+    for (name, value) in cells {
+        let at = columns.iter().position(|column| *column == name);
+        match at.and_then(|at| row.get_mut(at)) {
+            Some(cell) if cell.is_empty() || *cell == value => *cell = value,
+            // A name that the object has twice, with two values.
+            _ => surplus.push(value),
+        }
+    }
+    row.append(&mut surplus);
+    Row::of(row)
+}
+
+/// What a row is that is no person and no fault.
+pub(crate) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> {
+    people::not_a_person(row, columns)
+}

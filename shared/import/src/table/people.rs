@@ -1,0 +1,183 @@
+//! Rows that are no people: totals, page numbers, rulers, the header again.
+
+use super::Row;
+
+/// What a row is that is no person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAPerson {
+    /// The row with the names of the columns again.
+    Header,
+    /// A total, a count of rows, a page number.
+    Footer,
+    /// Nothing but signs that make a line.
+    Ruler,
+}
+
+impl NotAPerson {
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            NotAPerson::Header => "is the header again, not a person",
+            NotAPerson::Footer => "is a total or a footer, not a person",
+            NotAPerson::Ruler => "is a line of signs, not a person",
+        }
+    }
+}
+
+/// Words that a footer begins with, in lower case.
+const FOOTERS: &[&str] = &[
+    "total",
+    "grand total",
+    "sub total",
+    "subtotal",
+    "totals",
+    "sum",
+    "count",
+    "records",
+    "rows",
+    "page",
+    "gesamt",
+    "summe",
+    "gesamtsumme",
+    "anzahl",
+    "seite",
+    "total général",
+    "nombre",
+    "totale",
+    "suma",
+    "razem",
+    "totaal",
+    "итого",
+    "всего",
+    "合計",
+    "总计",
+    "end of report",
+    "end of file",
+    "end of list",
+    "end of export",
+    "generated",
+    "exported",
+    "report generated",
+    "confidential",
+    "copyright",
+    "©",
+    "printed",
+    "source:",
+    "filtered by",
+    "applied filters",
+];
+
+/// What the row is, if it is no person.
+pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> {
+    let filled: Vec<&str> = row.cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    if is_header(row, columns) {
+        return Some(NotAPerson::Header);
+    }
+    if !filled.is_empty() && filled.iter().all(|cell| is_ruler(cell)) {
+        return Some(NotAPerson::Ruler);
+    }
+    // One cell of text and one or two numbers at most.
+    let texts = filled.iter().filter(|cell| cell.chars().any(char::is_alphabetic)).count();
+    let has_contact = filled.iter().any(|cell| {
+        cell.contains('@')
+            || cell.bytes().filter(u8::is_ascii_digit).count() >= 9
+            || crate::values::looks_like_contact_data(cell)
+    });
+    if texts <= 1
+        && filled.len() <= 3
+        && !has_contact
+        && filled.first().is_some_and(|cell| is_footer(cell, filled.len()))
+    {
+        return Some(NotAPerson::Footer);
+    }
+    None
+}
+
+/// The names of the columns, or all of them that are filled, at least two.
+fn is_header(row: &Row, columns: &[String]) -> bool {
+    let key = |name: &str| crate::mapping::key(name);
+    let same = row.cells.iter().zip(columns).filter(|(cell, _)| !cell.trim().is_empty());
+    let (mut equal, mut differing) = (0, 0);
+    for (cell, column) in same {
+        let (cell, column) = (key(cell), key(column));
+        // `Phone Number` for `Phone Number (mobile)`.
+        if !cell.is_empty() && (cell == column || (column.starts_with(&cell) && cell.len() >= 4)) {
+            equal += 1;
+        } else {
+            differing += 1;
+        }
+    }
+    differing == 0 && (equal >= 2 || (equal == 1 && columns.len() == 1))
+}
+
+fn is_ruler(cell: &str) -> bool {
+    cell.chars().count() >= 3 && cell.chars().all(|c| "-=+_*#~|:.—–─".contains(c)) && cell != "..."
+}
+
+fn is_footer(cell: &str, filled: usize) -> bool {
+    let lower = cell.to_lowercase();
+    let lower = lower.trim_matches(|c: char| "-=*_. ()[]".contains(c));
+    let is_count = || {
+        let words: Vec<&str> = lower.split_whitespace().collect();
+        let units = [
+            "rows", "row", "records", "record", "contacts", "contact", "entries", "items", "selected", "total",
+            "people",
+        ];
+        matches!(words.as_slice(), [number, unit, ..] if number.bytes().all(|b| b.is_ascii_digit()) && units.contains(unit))
+    };
+    let begins = |word: &&&str| {
+        lower.strip_prefix(**word).is_some_and(|rest| {
+            let rest = rest.trim_start();
+            // `Total: 2`, `Total 2`, `Total` beside a number; not `Total Fitness Ltd`.
+            match **word {
+                "total" | "totals" | "sum" | "suma" | "count" | "records" | "rows" | "page" | "anzahl" | "seite"
+                | "nombre" | "summe" => {
+                    (rest.is_empty() && filled > 1)
+                        || rest.starts_with(':')
+                        || rest.starts_with('=')
+                        || rest.starts_with(|c: char| c.is_ascii_digit())
+                        || ["records", "rows", "contacts", "count", "number", "of ", "members", "people", "général"]
+                            .iter()
+                            .any(|word| rest.starts_with(word))
+                }
+                _ => !rest.starts_with(char::is_alphabetic) || lower[..lower.len() - rest.len()].ends_with(' '),
+            }
+        })
+    };
+    is_count() || FOOTERS.iter().any(|word| begins(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(cells: &[&str]) -> Option<NotAPerson> {
+        let columns = ["First Name", "Phone Number\n(mobile)", "Email", "Company"].map(str::to_owned);
+        not_a_person(&Row::of(cells.iter().map(|cell| (*cell).to_owned()).collect()), &columns)
+    }
+
+    #[test]
+    fn totals_rulers_and_repeated_headers_are_no_people() {
+        for footer in
+            ["Total: 2", "TOTAL", "Grand Total", "(2 rows)", "2 records", "Page 1 of 3", "Summe: 7", "Итого: 2"]
+        {
+            let told = if footer == "TOTAL" { what(&[footer, "2"]) } else { what(&[footer, "", "", ""]) };
+            assert_eq!(told, Some(NotAPerson::Footer), "{footer}");
+        }
+        assert_eq!(what(&["----", "-----", "---", ""]), Some(NotAPerson::Ruler));
+        assert_eq!(what(&["First Name", "Phone Number", "Email", ""]), Some(NotAPerson::Header));
+    }
+
+    #[test]
+    fn people_and_companies_with_such_names_are_people() {
+        for cells in [
+            ["Total Fitness Ltd", "", "", ""],
+            ["", "", "total@example.com", "Total"],
+            ["Page", "", "page@example.com", ""],
+            ["Sum", "2025550143", "", ""],
+            ["Ann", "", "", ""],
+            ["Page", "", "", "Acme"],
+        ] {
+            assert_eq!(what(&cells), None, "{cells:?}");
+        }
+    }
+}

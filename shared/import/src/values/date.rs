@@ -1,0 +1,401 @@
+//! Dates in the forms that people and programs write.
+
+use time::{Date, Duration, Month};
+
+use super::months::{is_weekday, month};
+
+use crate::DateOrder;
+
+/// What a text says of a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// This day.
+    Day(Date),
+    /// Two numbers that may both be the month, and the year.
+    Either { first: u8, second: u8, year: i32 },
+    /// No day: zeros, as databases and spreadsheets write it.
+    None,
+    /// Why not.
+    Refused(&'static str),
+}
+
+/// What the dates of a column prove: all together, or where they are of two systems, those with one sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Evidence([Proof; SIGNS.len()]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Proof {
+    day_first: bool,
+    month_first: bool,
+    either: bool,
+}
+
+const SIGNS: [char; 4] = ['/', '-', '.', ' '];
+
+/// The order of a column's dates, by the sign between their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Orders([Option<DateOrder>; SIGNS.len()]);
+
+impl Orders {
+    pub(crate) fn of(&self, text: &str) -> Option<DateOrder> {
+        let text = super::text::narrow(text);
+        sign_at(date_part(&text)).and_then(|at| self.0.get(at).copied().flatten())
+    }
+}
+
+fn sign_at(date: &str) -> Option<usize> {
+    let sign = date.chars().find(|c| !c.is_ascii_digit())?;
+    SIGNS.iter().position(|known| *known == sign)
+}
+
+impl Evidence {
+    pub(crate) fn take(&mut self, text: &str) {
+        let text = super::text::narrow(text);
+        let date = date_part(&text);
+        let Some((first, second, _)) = numeric(date) else { return };
+        let Some(proof) = sign_at(date).and_then(|at| self.0.get_mut(at)) else { return };
+        match (first > 12, second > 12) {
+            (true, false) => proof.day_first = true,
+            (false, true) => proof.month_first = true,
+            (false, false) => proof.either |= first != second,
+            (true, true) => {}
+        }
+    }
+
+    /// The orders that are proven. An error is a question; `true` if both orders are proven.
+    pub(crate) fn orders(self, told: Option<DateOrder>) -> Result<Orders, bool> {
+        let all = Proof {
+            day_first: self.0.iter().any(|proof| proof.day_first),
+            month_first: self.0.iter().any(|proof| proof.month_first),
+            either: self.0.iter().any(|proof| proof.either),
+        };
+        if told.is_some() || !all.either {
+            return Ok(Orders([told; SIGNS.len()]));
+        }
+        if let Some(order) = all.order() {
+            return Ok(Orders([Some(order); SIGNS.len()]));
+        }
+        let by_sign = self.0.map(Proof::order);
+        let is_open = self.0.iter().zip(&by_sign).any(|(proof, order)| proof.either && order.is_none());
+        if is_open { Err(all.day_first) } else { Ok(Orders(by_sign)) }
+    }
+}
+
+impl Proof {
+    fn order(self) -> Option<DateOrder> {
+        match (self.day_first, self.month_first) {
+            (true, false) => Some(DateOrder::DayFirst),
+            (false, true) => Some(DateOrder::MonthFirst),
+            _ => None,
+        }
+    }
+}
+
+const EXPECTED: &str = "is not a date that can be read: write it like 1990-12-31";
+
+/// Reads a date. `today` decides about years of two digits.
+pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>) -> Reading {
+    let narrow = super::text::narrow(text);
+    let text = narrow.trim();
+    if is_zero(text) {
+        return Reading::None;
+    }
+    if has_shifted_day(text) {
+        return Reading::Refused("has a time in another zone, by which the day may be another: write the date alone");
+    }
+    let part = date_part(text);
+    if let Some(reading) = compact(part).or_else(|| named(part, today)) {
+        return reading;
+    }
+    if let Some((year, month, day)) = iso(part) {
+        return day_of(year, month, day);
+    }
+    let Some((first, second, year)) = numeric(part) else {
+        return Reading::Refused(if is_without_year(part) {
+            "has no year: write the date like 1990-12-31"
+        } else {
+            EXPECTED
+        });
+    };
+    let year = match full_year(year, today) {
+        Ok(year) => year,
+        Err(refusal) => return Reading::Refused(refusal),
+    };
+    match (order, first > 12, second > 12) {
+        (_, true, false) => day_of(year, second, first),
+        (_, false, true) => day_of(year, first, second),
+        (Some(DateOrder::DayFirst), ..) => day_of(year, second, first),
+        (Some(DateOrder::MonthFirst), ..) => day_of(year, first, second),
+        (None, ..) if first == second => day_of(year, first, second),
+        (None, ..) => match (u8::try_from(first), u8::try_from(second)) {
+            (Ok(first), Ok(second)) => Reading::Either { first, second, year },
+            _ => Reading::Refused(EXPECTED),
+        },
+    }
+}
+
+fn day_of(year: i32, month: u32, day: u32) -> Reading {
+    let month = u8::try_from(month).ok().and_then(|month| Month::try_from(month).ok());
+    let day = u8::try_from(day).ok();
+    let date = month.zip(day).and_then(|(month, day)| Date::from_calendar_date(year, month, day).ok());
+    date.map_or(Reading::Refused("is not a day that exists"), Reading::Day)
+}
+
+/// Without a time of day behind and the name of a day before.
+fn date_part(text: &str) -> &str {
+    let text = text.trim();
+    let (day, rest) = text.split_once(", ").or_else(|| text.split_once(' ')).unwrap_or(("", text));
+    let text = if is_weekday(day) && rest.contains(|c: char| c.is_ascii_digit()) { rest.trim() } else { text };
+    let time_at = text.find('T').filter(|at| text.get(..*at).is_some_and(|date| iso(date).is_some()));
+    let time_at = time_at.or_else(|| {
+        let colon = text.find(':')?;
+        text.get(..colon)?.rfind([' ', '\u{202f}'])
+    });
+    time_at.and_then(|at| text.get(..at)).unwrap_or(text).trim().trim_end_matches(',')
+}
+
+/// A time that is not midnight and that is told for a zone.
+fn has_shifted_day(text: &str) -> bool {
+    let Some((_, time)) = text.split_once('T').filter(|(date, _)| iso(date).is_some()) else { return false };
+    let has_zone = time.ends_with(['Z', 'z']) || time.contains('+') || time.matches('-').count() > 0;
+    let clock = time.split(['Z', 'z', '+', '-', '.']).next().unwrap_or_default();
+    let is_midnight = clock.bytes().all(|byte| matches!(byte, b'0' | b':'));
+    has_zone && !is_midnight
+}
+
+/// `0000-00-00`, and the zero of Excel, `1900-01-00` or `1/0/1900`.
+fn is_zero(text: &str) -> bool {
+    let date = text.split([' ', 'T']).next().unwrap_or_default();
+    let is_zeros = !date.is_empty() && date.contains('0') && date.chars().all(|c| matches!(c, '0' | '-' | '/' | '.'));
+    is_zeros
+        || matches!(
+            date,
+            "1900-01-00" | "1/0/1900" | "01/00/1900" | "0/1/1900" | "00.01.1900" | "1/0/00" | "00/01/1900"
+        )
+}
+
+/// `1991-05-15`, `1991/5/15`, `1991.05.15`, `1991年5月15日`.
+fn iso(text: &str) -> Option<(i32, u32, u32)> {
+    let text = text.trim_end_matches(['日', '일', '.']);
+    let parts: Vec<&str> = text.split(['-', '/', '.', '年', '月', '년', '월']).map(str::trim).collect();
+    match parts.as_slice() {
+        [year, month, day] if year.len() == 4 && is_number(month, 2) && is_number(day, 2) && is_number(year, 4) => {
+            Some((year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn is_number(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Three numbers of which the last is the year. One sign separates them.
+fn numeric(text: &str) -> Option<(u32, u32, Year)> {
+    let sign = text.chars().find(|c| !c.is_ascii_digit())?;
+    if !matches!(sign, '/' | '-' | '.' | ' ') {
+        return None;
+    }
+    let text = text.trim_end_matches('.');
+    let parts: Vec<&str> = text.split(sign).map(str::trim).collect();
+    match parts.as_slice() {
+        [first, second, year]
+            if is_number(first, 2) && is_number(second, 2) && is_number(year, 4) && matches!(year.len(), 2 | 4) =>
+        {
+            Some((
+                first.parse().ok()?,
+                second.parse().ok()?,
+                Year { number: year.parse().ok()?, is_short: year.len() == 2 },
+            ))
+        }
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Year {
+    number: i32,
+    is_short: bool,
+}
+
+/// A year of two digits is one of the last century where this one has not come to it yet.
+fn full_year(year: Year, today: Option<Date>) -> Result<i32, &'static str> {
+    const SHORT: &str = "has a year of two digits that may be of this century or of the last: write all four";
+    if !year.is_short {
+        return Ok(year.number);
+    }
+    let this = today.map_or(i32::MAX, |today| today.year() % 100);
+    if year.number > this { Ok(1900 + year.number) } else { Err(SHORT) }
+}
+
+/// `19910515`, and the serial numbers of Excel, whose day 1 is 1900-01-01.
+fn compact(text: &str) -> Option<Reading> {
+    let whole = text.strip_suffix(".0").unwrap_or(text);
+    let (whole, _) =
+        whole.split_once('.').filter(|(whole, rest)| whole.len() == 5 && is_number(rest, 12)).unwrap_or((whole, ""));
+    if !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    if whole.len() == 8 {
+        let (year, month, day) = (whole.get(..4)?, whole.get(4..6)?, whole.get(6..)?);
+        let reading = day_of(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        return Some(match reading {
+            Reading::Day(day) if day.year() >= 1800 => reading,
+            _ => Reading::Refused(EXPECTED),
+        });
+    }
+    let serial: i64 = whole.parse().ok().filter(|_| (4..=5).contains(&whole.len()))?;
+    // Below, it may as well be a year.
+    if serial < 3000 {
+        return Some(Reading::Refused(
+            "is a number that may be a year or a spreadsheet's day: write the date like 1990-12-31",
+        ));
+    }
+    let base = Date::from_calendar_date(1899, Month::December, 30).ok()?;
+    Some(base.checked_add(Duration::days(serial)).map_or(Reading::Refused(EXPECTED), Reading::Day))
+}
+
+/// With the name of a month: `May 15, 1991`, `15-May-1991`, `15. Mai 1991`, `15 de mayo de 1991`.
+fn named(text: &str, today: Option<Date>) -> Option<Reading> {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| c.is_whitespace() || ",-./".contains(c))
+        .filter(|word| !word.is_empty() && !matches!(*word, "de" | "del" | "of" | "the"))
+        .collect();
+    let at = words.iter().position(|word| month(word).is_some())?;
+    let number = month(words.get(at).copied()?)?;
+    let numbers: Vec<&str> =
+        words.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, word)| *word).collect();
+    let [first, second] = numbers.as_slice() else {
+        return Some(Reading::Refused("has no year or no day: write the date like 1990-12-31"));
+    };
+    let ordinal = |word: &str| {
+        let digits = ["st", "nd", "rd", "th", "er", "º", "ª"]
+            .iter()
+            .find_map(|end| word.strip_suffix(end))
+            .unwrap_or(word)
+            .to_owned();
+        is_number(&digits, 4).then_some(digits)
+    };
+    let (Some(first), Some(second)) = (ordinal(first), ordinal(second)) else {
+        return Some(Reading::Refused(EXPECTED));
+    };
+    let (day, year) = if first.len() == 4 { (second, first) } else { (first, second) };
+    if !matches!(year.len(), 2 | 4) || day.len() > 2 {
+        return Some(Reading::Refused(EXPECTED));
+    }
+    let year = Year { number: year.parse().ok()?, is_short: year.len() == 2 };
+    Some(match full_year(year, today) {
+        Ok(year) => day_of(year, number, day.parse().ok()?),
+        Err(refusal) => Reading::Refused(refusal),
+    })
+}
+
+/// `05/17`, `--05-17`.
+fn is_without_year(text: &str) -> bool {
+    let parts: Vec<&str> = text.trim_start_matches('-').split(['/', '-', '.']).collect();
+    matches!(parts.as_slice(), [first, second] if is_number(first, 2) && is_number(second, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Option<Date> {
+        Date::from_calendar_date(2026, Month::November, 28).ok()
+    }
+
+    fn day(text: &str, order: Option<DateOrder>) -> String {
+        match read(text, order, today()) {
+            Reading::Day(date) => date.to_string(),
+            Reading::Either { .. } => "either".to_owned(),
+            Reading::None => "none".to_owned(),
+            Reading::Refused(_) => "refused".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_date_is_read_in_the_forms_that_people_write() {
+        let forms = [
+            "33373",
+            "1991-05-15",
+            "1991-05-15 00:00:00",
+            "1991-05-15T00:00:00.000Z",
+            "15.05.1991",
+            "May 15, 1991",
+            "5/15/91",
+            "1991/05/15",
+            "5/15/1991 12:00:00 AM",
+            "19910515",
+            "15-05-1991",
+            "05-15-1991",
+            "15 May 1991",
+            "15-May-1991",
+            "15-May-91",
+            "15. Mai 1991",
+            "15 mai 1991",
+            "15 de mayo de 1991",
+            "May 15th, 1991",
+            "Wed, 15 May 1991",
+            "Wednesday, May 15, 1991",
+            "1991年5月15日",
+            "15. 05. 1991",
+            "15/5/1991",
+            "33373.0",
+            "1991-05-15 13:45",
+            "15.5.1991 13:45:00",
+            "１９９１-05-15",
+        ];
+        for text in forms {
+            assert_eq!(day(text, None), "1991-05-15", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_two_readings_needs_the_order() {
+        assert_eq!(day("03/04/1991", None), "either");
+        assert_eq!(day("03/04/1991", Some(DateOrder::DayFirst)), "1991-04-03");
+        assert_eq!(day("03/04/1991", Some(DateOrder::MonthFirst)), "1991-03-04");
+        assert_eq!(day("04/04/1991", None), "1991-04-04");
+    }
+
+    #[test]
+    fn what_is_no_day_is_none_or_refused() {
+        for text in ["0000-00-00", "0000-00-00 00:00:00", "1900-01-00", "1/0/1900", "00/00/0000"] {
+            assert_eq!(day(text, None), "none", "{text}");
+        }
+        for text in [
+            "2/30/1990",
+            "1990-13-01",
+            "31/02/1990",
+            "05/17",
+            "--05-17",
+            "1990",
+            "5/15/07",
+            "soon",
+            "1/2/3",
+            "99",
+            "12/31",
+            "1991-05-14T22:00:00Z",
+        ] {
+            assert_eq!(day(text, None), "refused", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_proves_its_order_or_asks() {
+        let evidence = |dates: &[&str]| {
+            let mut evidence = Evidence::default();
+            dates.iter().for_each(|date| evidence.take(date));
+            evidence.orders(None).map(|orders| orders.of("03/04/1991"))
+        };
+        assert_eq!(evidence(&["03/04/1991", "15/04/1991"]), Ok(Some(DateOrder::DayFirst)));
+        assert_eq!(evidence(&["03/04/1991", "04/15/1991"]), Ok(Some(DateOrder::MonthFirst)));
+        assert_eq!(evidence(&["03/04/1991", "15.04.1991"]), Ok(Some(DateOrder::DayFirst)));
+        assert_eq!(evidence(&["03/04/1991", "04/15/1991", "15-04-1991"]), Ok(Some(DateOrder::MonthFirst)));
+        assert_eq!(evidence(&["03/04/1991", "04/04/1991"]), Err(false));
+        assert_eq!(evidence(&["03/04/1991", "15/04/1991", "04/15/1991"]), Err(true));
+        assert_eq!(evidence(&["15/04/1991", "04/15/1991", "1991-01-02"]), Ok(None));
+        assert_eq!(evidence(&["03/04/1991 10:00"]), Err(false));
+    }
+}

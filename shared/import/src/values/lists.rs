@@ -1,0 +1,138 @@
+//! Cells with several values: tags, chosen options.
+
+use crate::mapping::key;
+
+/// The values of a cell, each once, in its order: a JSON list, a Postgres array, quoted ones, Google's `:::`, or separated by
+/// commas, semicolons, bars or lines. A separator in brackets or quotes is none.
+pub(crate) fn list(cell: &str) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in raw(cell) {
+        let value = super::text::value(&value).into_owned();
+        if !value.is_empty() && !super::text::is_null(&value) && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+fn raw(cell: &str) -> Vec<String> {
+    let cell = cell.trim();
+    if cell.starts_with('[')
+        && let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(cell)
+    {
+        return values.into_iter().map(|value| value.as_str().map_or_else(|| named(&value), str::to_owned)).collect();
+    }
+    if cell.contains(":::") {
+        return cell.split(":::").map(str::to_owned).collect();
+    }
+    let inner = cell.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
+    split(inner.unwrap_or(cell))
+}
+
+/// A tag as an object has its name.
+fn named(value: &serde_json::Value) -> String {
+    let name =
+        ["name", "label", "title", "value"].iter().find_map(|key| value.get(*key).and_then(|name| name.as_str()));
+    name.map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn split(cell: &str) -> Vec<String> {
+    let (mut values, mut value, mut depth, mut in_quotes) = (Vec::new(), String::new(), 0_usize, false);
+    let has_balanced = cell.matches('(').count() == cell.matches(')').count();
+    let has_quotes = cell.matches('"').count().is_multiple_of(2);
+    for sign in cell.chars() {
+        match sign {
+            '"' if has_quotes => in_quotes = !in_quotes,
+            '(' if has_balanced => depth += 1,
+            ')' if has_balanced => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if matches!(sign, ',' | ';' | '|' | '\n') && depth == 0 && !in_quotes {
+            values.push(std::mem::take(&mut value));
+        } else {
+            value.push(sign);
+        }
+    }
+    values.push(value);
+    values
+}
+
+/// Google's own groups: one that holds everybody is no tag, others lose their star.
+pub(crate) fn without_google_groups(tags: Vec<String>) -> Vec<String> {
+    let plain = tags.into_iter().map(|tag| tag.strip_prefix("* ").map_or(tag.clone(), str::to_owned));
+    plain.filter(|tag| tag != "myContacts" && tag != "My Contacts").collect()
+}
+
+/// The options that a cell chooses, and whether it has anything that is none.
+pub(crate) fn options(cell: &str, known: &[String]) -> (Vec<String>, bool) {
+    let find = |text: &str| {
+        known
+            .iter()
+            .find(|option| option.trim() == text.trim())
+            .or_else(|| known.iter().find(|option| key(option) == key(text) && !key(text).is_empty()))
+    };
+    if known.is_empty() {
+        return (list(cell), false);
+    }
+    if let Some(option) = find(cell) {
+        return (vec![option.clone()], false);
+    }
+    let pieces: Vec<String> = raw(cell)
+        .iter()
+        .map(|piece| super::text::value(piece).into_owned())
+        .filter(|piece| !piece.is_empty())
+        .collect();
+    let (mut chosen, mut is_odd, mut at) = (Vec::new(), false, 0);
+    // An option may have commas: the longest run of pieces that is one is taken.
+    while at < pieces.len() {
+        let run = (at + 1..=pieces.len()).rev().find_map(|end| {
+            let text = pieces.get(at..end).unwrap_or_default().join(", ");
+            find(&text).map(|option| (option.clone(), end))
+        });
+        match run {
+            Some((option, end)) => {
+                if !chosen.contains(&option) {
+                    chosen.push(option);
+                }
+                at = end;
+            }
+            None => {
+                is_odd = true;
+                at += 1;
+            }
+        }
+    }
+    (chosen, is_odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_in_the_forms_of_lists() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("vip, new lead;vip | ;hot|,", &["vip", "new lead", "hot"]),
+            ("\"Newsletter\",\"Fair 2024\"", &["Newsletter", "Fair 2024"]),
+            ("[\"a\", \"b, c\"]", &["a", "b, c"]),
+            ("{a,\"b, c\"}", &["a", "b, c"]),
+            ("* myContacts ::: Suppliers", &["* myContacts", "Suppliers"]),
+            ("media (article, ad), x", &["media (article, ad)", "x"]),
+            ("[{\"name\":\"vip\"}]", &["vip"]),
+            ("a\nb", &["a", "b"]),
+            ("NULL", &[]),
+        ];
+        for (cell, tags) in cases {
+            assert_eq!(list(cell), tags, "{cell}");
+        }
+        assert_eq!(without_google_groups(list("* myContacts ::: * starred ::: X")), ["starred", "X"]);
+    }
+
+    #[test]
+    fn options_may_have_commas() {
+        let known = ["media (article, ad)", "Red, white and blue", "Red"].map(str::to_owned);
+        assert_eq!(options("red, media (article, ad)", &known), (vec!["Red".to_owned(), known[0].clone()], false));
+        assert_eq!(options("Red, white and blue, Red", &known).0, [known[1].clone(), known[2].clone()]);
+        assert_eq!(options("Red, Green", &known), (vec!["Red".to_owned()], true));
+    }
+}

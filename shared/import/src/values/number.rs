@@ -1,0 +1,179 @@
+//! Numbers and amounts of money, whose marks depend on where they were written.
+
+use crate::DecimalMark;
+
+/// What the numbers of a column prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Evidence {
+    point: bool,
+    comma: bool,
+    either: bool,
+}
+
+impl Evidence {
+    pub(crate) fn take(&mut self, text: &str) {
+        match marks(&bare(text)) {
+            Marks::None | Marks::Neither => {}
+            Marks::Decimal('.') | Marks::Thousands(',') => self.point = true,
+            Marks::Decimal(_) | Marks::Thousands(_) => self.comma = true,
+            Marks::Either(_) => self.either = true,
+        }
+    }
+
+    /// What stands before the decimals, as far as it matters. An error is a question.
+    pub(crate) fn mark(self, told: Option<DecimalMark>) -> Result<Option<DecimalMark>, ()> {
+        match (self.point, self.comma) {
+            _ if told.is_some() || !self.either => Ok(told),
+            (true, false) => Ok(Some(DecimalMark::Point)),
+            (false, true) => Ok(Some(DecimalMark::Comma)),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    None,
+    /// This sign stands before decimals.
+    Decimal(char),
+    /// This sign stands between thousands.
+    Thousands(char),
+    /// `1.234`: this sign may be either.
+    Either(char),
+    /// Not a number.
+    Neither,
+}
+
+/// Without currency, blanks, apostrophes and the sign of percent.
+fn bare(text: &str) -> String {
+    let narrow = super::text::narrow(text);
+    let words = |c: &char| {
+        !(c.is_whitespace()
+            || matches!(c, '\u{a0}' | '\u{202f}' | '\'' | '’' | '%' | '€' | '$' | '£' | '¥' | '₹' | '₽' | '₩'))
+    };
+    let text: String = narrow.chars().filter(words).collect();
+    text.trim_matches(|c: char| c.is_ascii_alphabetic()).trim_end_matches(['.', ',']).trim_end_matches(",-").to_owned()
+}
+
+fn marks(text: &str) -> Marks {
+    let signs: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
+    let groups: Vec<&str> =
+        text.trim_start_matches(['-', '+', '(']).trim_end_matches([')', '-']).split(['.', ',']).collect();
+    if groups.iter().any(|group| !group.bytes().all(|byte| byte.is_ascii_digit())) || groups.concat().is_empty() {
+        return Marks::Neither;
+    }
+    let are_thousands = |groups: &[&str]| {
+        groups.iter().skip(1).all(|group| group.len() == 3)
+            && groups.first().is_some_and(|first| (1..=3).contains(&first.len()) && *first != "0")
+    };
+    match signs.as_slice() {
+        [] => Marks::None,
+        [(_, sign)] if are_thousands(&groups) => Marks::Either(*sign),
+        [(_, sign)] => Marks::Decimal(*sign),
+        [.., (_, before), (_, last)] if before == last => {
+            if are_thousands(&groups) && signs.iter().all(|(_, sign)| sign == last) {
+                Marks::Thousands(*last)
+            } else {
+                Marks::Neither
+            }
+        }
+        [rest @ .., (_, last)] => {
+            let whole = groups.get(..groups.len() - 1).unwrap_or_default();
+            if rest.iter().all(|(_, sign)| sign != last) && are_thousands(whole) {
+                Marks::Decimal(*last)
+            } else {
+                Marks::Neither
+            }
+        }
+    }
+}
+
+/// A number as JSON writes it.
+pub(crate) fn number(text: &str, mark: Option<DecimalMark>) -> Result<serde_json::Number, &'static str> {
+    const EXPECTED: &str = "is not a number that can be read";
+    let bare = bare(text);
+    let point = match marks(&bare) {
+        Marks::Neither => return scientific(&bare).ok_or(EXPECTED),
+        Marks::None => None,
+        Marks::Decimal(sign) => Some(sign),
+        Marks::Thousands(',') => Some('.'),
+        Marks::Thousands(_) => Some(','),
+        Marks::Either(_) => match mark {
+            Some(DecimalMark::Point) => Some('.'),
+            Some(DecimalMark::Comma) => Some(','),
+            None => return Err("may have thousands or decimals: say --decimal-point or --decimal-comma"),
+        },
+    };
+    let is_negative = bare.starts_with('-') || bare.ends_with('-') || (bare.starts_with('(') && bare.ends_with(')'));
+    let digits: String = bare
+        .chars()
+        .filter_map(|c| match c {
+            c if c.is_ascii_digit() => Some(c),
+            c if Some(c) == point => Some('.'),
+            _ => None,
+        })
+        .collect();
+    let text = format!("{}{digits}", if is_negative { "-" } else { "" });
+    of_text(&text).ok_or(EXPECTED)
+}
+
+fn scientific(text: &str) -> Option<serde_json::Number> {
+    let is_scientific =
+        text.contains(['e', 'E']) && text.bytes().all(|byte| byte.is_ascii_digit() || b"eE+-.".contains(&byte));
+    if is_scientific { of_text(text) } else { None }
+}
+
+fn of_text(text: &str) -> Option<serde_json::Number> {
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    serde_json::Number::from_f64(text.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_by_the_marks_of_their_column() {
+        use DecimalMark::{Comma, Point};
+        let cases = [
+            ("1,234.56", None, "1234.56"),
+            ("1.234,56", None, "1234.56"),
+            ("1 234,5", None, "1234.5"),
+            ("1'234.50", None, "1234.5"),
+            ("$1,234", Some(Point), "1234"),
+            ("1.234 €", Some(Comma), "1234"),
+            ("1.234", Some(Point), "1.234"),
+            ("-5", None, "-5"),
+            ("(5.50)", None, "-5.5"),
+            ("12%", None, "12"),
+            ("1,234,567", None, "1234567"),
+            ("0.125", None, "0.125"),
+            ("EUR 5,5", None, "5.5"),
+            ("1.5E+3", None, "1500.0"),
+            ("0,5", None, "0.5"),
+            ("1234.5", None, "1234.5"),
+            ("007", None, "7"),
+        ];
+        for (text, mark, json) in cases {
+            assert_eq!(number(text, mark).map(|number| number.to_string()), Ok(json.to_owned()), "{text}");
+        }
+        for text in ["", "abc", "1.2.3", "1,2,3", "1.234", "12a4", "--"] {
+            assert!(number(text, None).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_proves_its_mark_or_asks() {
+        let evidence = |numbers: &[&str]| {
+            let mut evidence = Evidence::default();
+            numbers.iter().for_each(|number| evidence.take(number));
+            evidence.mark(None)
+        };
+        assert_eq!(evidence(&["1.234", "1.234,50"]), Ok(Some(DecimalMark::Comma)));
+        assert_eq!(evidence(&["1,234", "12.50"]), Ok(Some(DecimalMark::Point)));
+        assert_eq!(evidence(&["1.234"]), Err(()));
+        assert_eq!(evidence(&["12", "1.5"]), Ok(None));
+    }
+}

@@ -1,0 +1,330 @@
+//! Phone numbers as E.164, by a port of Google's libphonenumber.
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
+
+use super::text;
+
+/// A cell's phone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Phone {
+    pub(crate) e164: String,
+    /// What of the cell is not in it.
+    pub(crate) left: Option<&'static str>,
+}
+
+/// Why a cell gives no phone number.
+pub(crate) type Refusal = &'static str;
+
+const EXTENSION: &str = "has an extension, which GHL has no place for";
+const OTHERS: &str = "has more than one phone number: the first is used";
+const REMARK: &str = "has a remark beside the number, which is left out";
+const NOT_A_PHONE: &str = "is not a phone number";
+const NO_COUNTRY: &str = "is a national number and its country is not known: write it with `+` and the country's prefix, fill a Country column, or say --country";
+
+/// Reads the first number of a cell. A national one is of `country` (two letters); without one it is refused.
+pub(crate) fn phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal> {
+    let narrow = text::narrow(cell);
+    let (cell, has_remark) = without_remark(&narrow);
+    let number = spreadsheet(cell)?;
+    let parts = parts(&number);
+    let mut first = match parts.as_slice() {
+        [] => return Err(NOT_A_PHONE),
+        [one] => one_number(one, country)?,
+        [first, ..] => Phone { left: Some(OTHERS), ..one_number(first, country)? },
+    };
+    if has_remark && first.left.is_none() {
+        first.left = Some(REMARK);
+    }
+    Ok(first)
+}
+
+/// Takes off labels such as `Mobile:`, `tel:`, `p:` (Facebook's) and a remark in brackets such as `(home)`.
+fn without_remark(cell: &str) -> (&str, bool) {
+    let cell = cell.trim();
+    let label = cell.split_once(':').filter(|(label, _)| {
+        !label.is_empty() && label.len() <= 20 && label.chars().all(|c| c.is_alphabetic() || " .*-".contains(c))
+    });
+    let cell = label.map_or(cell, |(_, rest)| rest.trim());
+    let remark = cell.strip_suffix(')').and_then(|rest| rest.rsplit_once('('));
+    match remark {
+        Some((number, remark))
+            if !remark.is_empty() && remark.chars().all(|c| c.is_alphabetic() || " .".contains(c)) =>
+        {
+            (number.trim(), true)
+        }
+        _ => (cell, false),
+    }
+}
+
+/// Undoes what spreadsheets do to long numbers, where nothing is lost by it: `2025550145.0`, `1.2025550143E+10`.
+fn spreadsheet(cell: &str) -> Result<String, Refusal> {
+    const LOST: &str = "has lost digits in a spreadsheet: export the list with this column as text";
+    if !cell.is_empty() && cell.bytes().all(|byte| byte == b'#') {
+        return Err(LOST);
+    }
+    let is_mantissa = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    if let Some((mantissa, exponent)) = cell.split_once(['E', 'e'])
+        && is_mantissa(mantissa)
+        && let Ok(exponent) = exponent.trim_start_matches('+').parse::<usize>()
+    {
+        let (whole, decimals) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
+        return if whole.len() == 1 && decimals.len() == exponent {
+            Ok(format!("{whole}{decimals}"))
+        } else {
+            Err(LOST)
+        };
+    }
+    let whole = cell.strip_suffix(".0").or_else(|| cell.strip_suffix(".00"));
+    let is_number = |whole: &&str| whole.len() >= 7 && whole.bytes().all(|byte| byte.is_ascii_digit());
+    Ok(whole.filter(is_number).unwrap_or(cell).to_owned())
+}
+
+/// The numbers of a cell.
+fn parts(cell: &str) -> Vec<String> {
+    let cell = cell.replace(":::", ";").replace(" or ", ";").replace(" und ", ";").replace(" and ", ";");
+    let mut parts: Vec<String> = Vec::new();
+    for part in cell
+        .split([';', '|', '\n', ','])
+        .map(|part| part.trim_matches(|c: char| c.is_whitespace() || "[]{}\"".contains(c)))
+    {
+        let digits = digits(part);
+        match parts.last_mut() {
+            _ if part.is_empty() => {}
+            // `030, 123 456` is one number, and so is `…, ext. 12`.
+            Some(last) if digits < 6 || self::digits(last) < 6 => {
+                last.push(' ');
+                last.push_str(part);
+            }
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    parts.into_iter().flat_map(|part| at_slashes(&part)).collect()
+}
+
+/// `202-555-0143 / 202-555-0144` are two numbers; `030/123456` is one.
+fn at_slashes(part: &str) -> Vec<String> {
+    let pieces: Vec<&str> = part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    if pieces.len() >= 2 && pieces.iter().all(|piece| digits(piece) >= 7) {
+        return pieces.into_iter().map(str::to_owned).collect();
+    }
+    vec![part.to_owned()]
+}
+
+fn digits(text: &str) -> usize {
+    text.chars().filter(|c| c.is_numeric()).count()
+}
+
+fn one_number(number: &str, country: Option<&str>) -> Result<Phone, Refusal> {
+    let (number, mut left) = ending(number)?;
+    let (number, has_extension) = without_extension(number);
+    if has_extension {
+        left = Some(EXTENSION);
+    }
+    let number = number.trim();
+    if number.contains(|c: char| c.is_alphabetic()) || number.matches('+').count() > 1 || digits(number) < 5 {
+        return Err(NOT_A_PHONE);
+    }
+    let e164 = e164(number, country)?;
+    Ok(Phone { e164, left })
+}
+
+/// `030 555012/13` are two lines of one house: the first is taken. `030 555012 - 99` may be a desk or a range.
+fn ending(number: &str) -> Result<(&str, Option<&'static str>), Refusal> {
+    if let Some((line, other)) = number.rsplit_once('/')
+        && digits(other) <= 4
+        && digits(line) >= 7
+    {
+        return Ok((line, Some(OTHERS)));
+    }
+    if let Some((line, desk)) = number.rsplit_once(" - ").or_else(|| number.rsplit_once(" – "))
+        && digits(desk) <= 3
+        && digits(line) >= 8
+    {
+        return Err("ends with a number that may be an extension or a part of it: write the number in one piece");
+    }
+    Ok((number, None))
+}
+
+fn without_extension(text: &str) -> (&str, bool) {
+    let at = text.find(|c: char| c.is_alphabetic() || c == '#');
+    let Some(at) = at.filter(|at| *at > 0) else { return (text, false) };
+    let (number, rest) = text.split_at(at);
+    let rest = rest.to_lowercase();
+    let words = ["extension", "ext", "xtn", "x", "#", "durchwahl", "dw", "poste", "anexo", "interno", "доб"];
+    let after = words.iter().find_map(|word| rest.strip_prefix(word));
+    let is_extension = after.is_some_and(|after| {
+        let after = after.trim_matches([' ', '.', ':', '#', '=']);
+        !after.is_empty() && after.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if is_extension { (number.trim_end_matches([' ', ',', ';', '(']), true) } else { (text, false) }
+}
+
+fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
+    const NO_SUCH: &str = "is not a phone number that exists: check its digits";
+    let international = international(number);
+    let is_international = international.is_some();
+    let text = international.as_deref().unwrap_or(number);
+    let region = country.and_then(|code| code.parse::<Region>().ok());
+    if !is_international && region.is_none() {
+        return Err(NO_COUNTRY);
+    }
+    let parsed =
+        PHONE_NUMBER_UTIL.parse(text, if is_international { None } else { region }).map_err(|_| NOT_A_PHONE)?;
+    let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
+    // Numbers that begin with 0 in E.164 do not exist: the 0 is a country's own prefix. Italy's are no exception here,
+    // because the library knows them.
+    let is_plausible = parsed.is_valid()
+        || (is_possible(&parsed) && is_north_american(&e164).unwrap_or(!e164_has_zero(&e164, &parsed)));
+    if !is_plausible {
+        return Err(if is_international {
+            NO_SUCH
+        } else {
+            "is not a phone number of the row's country: check it, or write it with `+` and its country's prefix"
+        });
+    }
+    Ok(e164)
+}
+
+fn is_possible(number: &rlibphonenumber::PhoneNumber) -> bool {
+    matches!(number.is_possible_with_reason(), Ok(rlibphonenumber::enums::NumberLengthType::IsPossible))
+}
+
+/// Whether a number of +1 has the form that all of them have; of another country's nothing.
+fn is_north_american(e164: &str) -> Option<bool> {
+    let ten = e164.strip_prefix("+1")?;
+    Some(matches!(ten.as_bytes(), [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _]))
+}
+
+fn e164_has_zero(e164: &str, number: &rlibphonenumber::PhoneNumber) -> bool {
+    let prefix = number.country_code.to_string();
+    e164.trim_start_matches('+').strip_prefix(&prefix).is_some_and(|national| national.starts_with('0'))
+}
+
+/// A number with `+`, or with `00` as people outside of North America dial it, as one with `+`.
+fn international(number: &str) -> Option<String> {
+    let number = number.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+    if number.starts_with('+') {
+        return Some(number.to_owned());
+    }
+    let rest =
+        number.strip_prefix("00").or_else(|| number.strip_prefix("011 ")).or_else(|| number.strip_prefix("011-"))?;
+    Some(format!("+{}", rest.trim_start_matches([' ', '-', '.', ')'])))
+}
+
+/// Whether a text looks like a phone number, and like nothing else such as a date, a price or an id.
+pub(crate) fn looks_like_phone(cell: &str) -> bool {
+    let cell = cell.trim().trim_start_matches('\'');
+    let digits = digits(cell);
+    if !(7..=15).contains(&digits)
+        || cell.len() > 30
+        || !cell.chars().all(|c| c.is_numeric() || "+-. ()/\u{a0}".contains(c))
+    {
+        return false;
+    }
+    if cell.starts_with('+') {
+        return digits >= 8;
+    }
+    let groups = cell.split(|c: char| !c.is_numeric()).filter(|group| !group.is_empty()).count();
+    let is_date = groups == 3 && digits <= 8;
+    let is_decimal = groups == 2 && cell.contains('.');
+    let is_formatted = groups >= 2 && (cell.contains(['(', ' ', '-']) || groups >= 3);
+    let is_time = groups >= 4 && cell.starts_with("20") && digits == 14;
+    is_formatted && !is_date && !is_decimal && !is_time && digits >= 9 && !cell.starts_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(cell: &str, country: Option<&str>) -> Option<(String, bool)> {
+        phone(cell, country).ok().map(|phone| (phone.e164, phone.left.is_some()))
+    }
+
+    #[test]
+    fn a_number_becomes_e164() {
+        let cases = [
+            ("504-621-8927", Some("US"), "+15046218927"),
+            ("(504) 621-8927", Some("US"), "+15046218927"),
+            ("1 504.621.8927", Some("US"), "+15046218927"),
+            ("504\u{a0}621\u{2013}8927", Some("US"), "+15046218927"),
+            ("+44 (0)20 7946 0018", None, "+442079460018"),
+            ("+49 (0)30 5550123", None, "+49305550123"),
+            ("+44 07700 900123", None, "+447700900123"),
+            ("0044 20 7946 0018", Some("US"), "+442079460018"),
+            ("+33 (0)1 99 00 12 34", None, "+33199001234"),
+            ("00 1 202 555 0143", Some("US"), "+12025550143"),
+            ("+39 06 698 12345", None, "+390669812345"),
+            ("030/123456", Some("DE"), "+4930123456"),
+            ("98765 43210", Some("IN"), "+919876543210"),
+            ("２０２５５５０１４３", Some("US"), "+12025550143"),
+            ("p:+12025550143", None, "+12025550143"),
+            ("tel:+12025550143", None, "+12025550143"),
+            ("2025550145.0", Some("US"), "+12025550145"),
+            ("1.2025550143E+10", Some("US"), "+12025550143"),
+            ("12025550146", Some("US"), "+12025550146"),
+            ("+15556667777", None, "+15556667777"),
+        ];
+        for (cell, country, e164) in cases {
+            assert_eq!(read(cell, country), Some((e164.to_owned(), false)), "{cell}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_in_is_told() {
+        let cases = [
+            ("504-621-8927 x12", "+15046218927"),
+            ("504-621-8927, Extension: 12", "+15046218927"),
+            ("+49 30 555012/13", "+4930555012"),
+            ("+49 30 555012, +49 30 555013", "+4930555012"),
+            ("202-555-0143 / 202-555-0144", "+12025550143"),
+            ("+1 202-555-0143 ::: +1 202-555-0144", "+12025550143"),
+            ("202-555-0143 (home)", "+12025550143"),
+        ];
+        for (cell, e164) in cases {
+            assert_eq!(read(cell, Some("US")), Some((e164.to_owned(), true)), "{cell}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sure_is_refused() {
+        let us = [
+            "",
+            "+",
+            "unknown",
+            "621-8927",
+            "1.20256E+10",
+            "########",
+            "104-621-8927",
+            "+49 30 555012 - 99",
+            "442079460018",
+            "0000000000",
+            "+11234567890",
+            "504-621-8927 or later",
+            "504+6218927",
+        ];
+        for cell in us {
+            assert_eq!(read(cell, Some("US")), None, "{cell}");
+        }
+        for cell in ["504-621-8927", "98765 43210", "412 345 678"] {
+            assert_eq!(phone(cell, None), Err(NO_COUNTRY), "{cell}");
+        }
+    }
+
+    #[test]
+    fn dates_prices_and_ids_do_not_look_like_phone_numbers() {
+        for cell in ["+1 202 555 0143", "(202) 555-0143", "202-555-0143", "020 7946 0018", "+442079460018"] {
+            assert!(looks_like_phone(cell), "{cell}");
+        }
+        for cell in [
+            "2024-05-01",
+            "15/04/1991",
+            "2025550143",
+            "1234567.89",
+            "-123.456789",
+            "2024-03-01 10:22:11",
+            "Elm St 12345678",
+        ] {
+            assert!(!looks_like_phone(cell), "{cell}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Text as people meant it: without the traces of spreadsheets, databases and web pages.
+
+use std::borrow::Cow;
+
+/// Characters that nobody sees and that make two texts differ.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}' | '\u{ad}' | '\u{180e}')
+}
+
+/// Marks that steer the direction of text or join letters. Inside a text they have a meaning, at its ends none.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
+/// Whether there is nothing to be seen.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c) || is_mark(c))
+}
+
+/// The text without blanks and marks at its ends and without invisible characters; hard spaces are spaces.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c) || is_mark(c));
+    if trimmed.is_ascii() || !trimmed.contains(|c| is_invisible(c) || is_space(c)) {
+        return Cow::Borrowed(trimmed);
+    }
+    let seen = trimmed.chars().filter(|c| !is_invisible(*c)).map(|c| if is_space(c) { ' ' } else { c });
+    Cow::Owned(seen.collect())
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}')
+}
+
+/// What a cell says, without the marks with which spreadsheets keep a number a text: `="07030"`, `'07030`.
+pub(crate) fn value(cell: &str) -> Cow<'_, str> {
+    let text = clean(cell);
+    let bare = without_formula(&text).map(str::to_owned);
+    match bare {
+        Some(bare) => Cow::Owned(clean(&bare).into_owned()),
+        None => text,
+    }
+}
+
+fn without_formula(text: &str) -> Option<&str> {
+    let formula = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    if let Some(inner) = formula.filter(|inner| !inner.contains('"')) {
+        return Some(inner);
+    }
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(inner) = quoted.filter(|inner| !inner.contains('"') && !inner.is_empty()) {
+        return Some(inner);
+    }
+    // Of names such as 't Hooft the apostrophe is a part.
+    text.strip_prefix('\'')
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+=-@(".contains(c)))
+        .map(|rest| rest.strip_suffix('\'').unwrap_or(rest))
+}
+
+/// Words that databases, spreadsheets and people write for nothing, in lower case.
+pub(crate) const NULL_WORDS: &[&str] = &[
+    "null",
+    "(null)",
+    "<null>",
+    "[null]",
+    "{null}",
+    "\\n",
+    "n/a",
+    "#n/a",
+    "n.a.",
+    "n.a",
+    "n\\a",
+    "na",
+    "<na>",
+    "n/d",
+    "nan",
+    "none",
+    "(none)",
+    "<none>",
+    "nil",
+    "(blank)",
+    "[blank]",
+    "<blank>",
+    "(empty)",
+    "[empty]",
+    "<empty>",
+    "(leer)",
+    "(vide)",
+    "(vacío)",
+    "undefined",
+    "#undefined",
+    "not available",
+    "not applicable",
+    "not provided",
+    "not specified",
+    "no data",
+    "no value",
+    "k.a.",
+    "k. a.",
+    "s/o",
+    "nicht verfügbar",
+    "#null!",
+    "#div/0!",
+    "#value!",
+    "#ref!",
+    "#name?",
+    "#num!",
+    "#getting_data",
+    "#spill!",
+    "#calc!",
+    "#field!",
+    "#wert!",
+    "#bezug!",
+    "#nv",
+    "#error!",
+    "#error",
+    "nat",
+    "tbd",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    ".",
+    "..",
+    "...",
+    "?",
+    "??",
+    "???",
+    "/",
+    "''",
+    "\"\"",
+    "x'00'",
+    "[]",
+    "{}",
+    "[null]",
+    "[\"\"]",
+];
+
+/// Whether a cell's text stands for nothing.
+pub(crate) fn is_null(text: &str) -> bool {
+    text.len() <= 20 && {
+        let lower = text.to_lowercase();
+        NULL_WORDS.contains(&lower.as_str())
+    }
+}
+
+/// Whether a text for nothing might as well be somebody's name: Mr Null, Na Li, Nan, Nat.
+pub(crate) fn is_perhaps_a_name(text: &str) -> bool {
+    matches!(text, "Null" | "Na" | "Nan" | "Nil" | "Nat")
+}
+
+/// Why a text cannot be sent as it is.
+pub(crate) fn damage(text: &str) -> Option<&'static str> {
+    if text.contains('\u{fffd}') {
+        return Some("has a character that could not be read: correct it in the list, or say the list's --encoding");
+    }
+    text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
+        .then_some("has a control character (such as NUL): remove it")
+}
+
+/// Signs of the ASCII's full-width form, as East Asian keyboards write them, as ASCII.
+pub(crate) fn narrow(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(|c| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{3000}')) {
+        return Cow::Borrowed(text);
+    }
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        c => c,
+    };
+    Cow::Owned(text.chars().map(narrow).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_taken_off_and_what_means_something_stays() {
+        let cases = [
+            ("\u{200b}per\u{a0}", "per"),
+            ("a\u{200b}b\u{ad}", "ab"),
+            ("\u{202a}+1\u{202c}", "+1"),
+            ("👩\u{200d}👧", "👩\u{200d}👧"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("Ann\u{a0}Lee", "Ann Lee"),
+            ("O’Neil “Bo”", "O’Neil “Bo”"),
+        ];
+        for (text, cleaned) in cases {
+            assert_eq!(clean(text), cleaned);
+        }
+    }
+
+    #[test]
+    fn marks_that_keep_a_number_a_text_are_no_part_of_it() {
+        let cases = [
+            ("=\"07030\"", "07030"),
+            ("'07030", "07030"),
+            ("'+1202", "+1202"),
+            ("'t Hooft", "'t Hooft"),
+            ("'quoted'", "'quoted'"),
+            ("=A1", "=A1"),
+            ("Moe \"Best\" Tools", "Moe \"Best\" Tools"),
+        ];
+        for (cell, text) in cases {
+            assert_eq!(value(cell), text);
+        }
+    }
+
+    #[test]
+    fn words_for_nothing_are_nothing() {
+        for word in ["NULL", "n/a", "#N/A", "\\N", "-", "None", "NaN", "(blank)", "#REF!"] {
+            assert!(is_null(word), "{word}");
+        }
+        for word in ["Nora", "0", "No", "Unknown", "N", "Ana"] {
+            assert!(!is_null(word), "{word}");
+        }
+    }
+}
