@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, criterion_group, criterion_main};
 use ghl_sync_engine::domain::{
-    Batch, Contact, EpochMs, Generation, Holder, Kind, LocationId, Pace, Payload, Quota, RecordId, RecordKey,
+    AdoptLimits, Batch, Contact, EpochMs, Generation, Holder, Kind, LocationId, Pace, Payload, Priority, Quota,
+    RecordId, RecordKey,
 };
 use ghl_sync_engine::policy::{Breaker, BreakerRules, Gate, Ledger, Pacing, Room, Rules, Run, Signal};
 use ghl_sync_engine::usecase::EngineConfig;
@@ -32,6 +33,7 @@ fn rules() -> Rules {
         pace: PACE,
         daily_limit: 200_000,
         daily_reserve: 0,
+        adopt: AdoptLimits::Lower,
         clock_skew: config.clock_skew,
         late_arrival: config.late_arrival,
         request_timeout: config.request_timeout,
@@ -62,7 +64,7 @@ impl Busy {
         let mut gate = Gate::default();
         gate.take_run(T0, None, run.clone(), &rules).unwrap();
         for _ in 0..2 {
-            gate.lease(T0, &run, BATCH_SIZE, &rules);
+            gate.lease(T0, &run, BATCH_SIZE, Priority::High, &rules);
         }
         for call in 1..=PACE.limit.get() {
             gate.learn(&finished(&run, T0 + STEP * call), &rules);
@@ -79,7 +81,7 @@ impl Busy {
     fn leased(&self) -> Gate {
         let mut gate = self.planned.clone();
         gate.take_run(self.now, Some(self.generation), self.run.clone(), &self.rules).unwrap();
-        gate.lease(self.now, &self.run, BATCH_SIZE, &self.rules);
+        gate.lease(self.now, &self.run, BATCH_SIZE, Priority::High, &self.rules);
         gate
     }
 }
@@ -98,7 +100,7 @@ fn gate(criterion: &mut Criterion) {
     group.bench_function("lease of 50", |b| {
         let mut taken = planned.clone();
         taken.take_run(now, Some(*generation), run.clone(), rules).unwrap();
-        changing(b, &taken, |gate| gate.lease(now, run, BATCH_SIZE, rules));
+        changing(b, &taken, |gate| gate.lease(now, run, BATCH_SIZE, Priority::High, rules));
     });
     group.bench_function("settle of 50", |b| {
         let signals: Vec<Signal> = (1..=BATCH_SIZE).map(|call| finished(run, now + STEP * call)).collect();

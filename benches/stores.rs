@@ -134,7 +134,7 @@ fn busy_gate() -> Gate {
     let mut gate = Gate::default();
     gate.take_run(T0, None, run.clone(), &rules).unwrap();
     for _ in 0..2 {
-        gate.lease(T0, &run, 50, &rules);
+        gate.lease(T0, &run, 50, Priority::High, &rules);
     }
     for call in 1..=50 {
         let at = T0 + Duration::from_millis(100) * call;

@@ -2,31 +2,40 @@
 //!
 //! The daily header is `X-RateLimit-Limit-Daily`, not `Daily-Limit`, and `X-RateLimit-Daily-Reset` is a duration in
 //! milliseconds, not a point in time: both as the production API was seen to send them in 2026. A value that cannot be
-//! read is as good as none.
+//! read is as good as none. A time in an unexpected unit is known by its magnitude: what would be decades as a number of
+//! seconds is a point in time. How long anybody is waited for is limited where it is used.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use ghl_sync_engine::domain::{EpochMs, Quota, RetryAfter};
 use reqwest::header::HeaderMap;
 
-/// From here on a number is a point in time in seconds (2001), not a number of seconds.
+/// Nobody asks to wait for more than a day: a larger number is one of milliseconds, or a point in time.
+const MOST_SECONDS: f64 = 86_400.0;
+/// From here on a number is a point in time in seconds (2001).
 const EPOCH_SECONDS_FROM: f64 = 1e9;
 /// From here on it is one in milliseconds (as seconds it would be the year 5138).
 const EPOCH_MS_FROM: f64 = 1e11;
+/// From here on it is no time in any of these units.
+const NO_TIME_FROM: f64 = 1e14;
+/// The longest interval that is believed, in milliseconds.
+const MOST_INTERVAL_MS: u64 = 3_600_000;
 
 /// The quota as `headers` tell it.
 pub(crate) fn quota(headers: &HeaderMap) -> Quota {
     Quota {
         max: number(headers, "x-ratelimit-max"),
         remaining: number(headers, "x-ratelimit-remaining"),
-        interval: number(headers, "x-ratelimit-interval-milliseconds").map(Duration::from_millis),
+        interval: number(headers, "x-ratelimit-interval-milliseconds")
+            .filter(|ms| *ms <= MOST_INTERVAL_MS)
+            .map(Duration::from_millis),
         daily_limit: number(headers, "x-ratelimit-limit-daily"),
         daily_remaining: number(headers, "x-ratelimit-daily-remaining"),
-        daily_reset: number(headers, "x-ratelimit-daily-reset").map(Duration::from_millis),
+        daily_reset: number(headers, "x-ratelimit-daily-reset").and_then(daily_reset),
         // GHL was never seen to send either of these; a gateway in front of it may.
         retry_after: text(headers, "retry-after")
             .and_then(retry_after)
-            .or_else(|| text(headers, "x-ratelimit-reset").and_then(reset)),
+            .or_else(|| text(headers, "x-ratelimit-reset").and_then(|value| by_magnitude(decimal(value)?))),
     }
 }
 
@@ -39,23 +48,32 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds or an HTTP date. Decimals are not in the standard, but some servers send
-/// them.
+/// them, as some send milliseconds or a point in time.
 fn retry_after(value: &str) -> Option<RetryAfter> {
-    if let Some(seconds) = decimal(value) {
-        return Duration::try_from_secs_f64(seconds).ok().map(RetryAfter::Delay);
+    if let Some(number) = decimal(value) {
+        return by_magnitude(number);
     }
     let time = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(RetryAfter::At(EpochMs(0) + time))
 }
 
-/// `X-RateLimit-Reset`: no standard says whether it is a delay or a time, nor in which unit; the magnitude does.
-fn reset(value: &str) -> Option<RetryAfter> {
-    let number = decimal(value)?;
-    if number >= EPOCH_MS_FROM {
-        return Some(RetryAfter::At(EpochMs(number as u64)));
+/// `X-RateLimit-Daily-Reset`: GHL sends the milliseconds until then. Anything that were more than eleven days is a point
+/// in time.
+fn daily_reset(number: u64) -> Option<RetryAfter> {
+    let span = Duration::from_millis(number);
+    if number as f64 >= EPOCH_SECONDS_FROM { by_magnitude(number as f64) } else { Some(RetryAfter::Delay(span)) }
+}
+
+/// A delay in seconds or milliseconds, or a point in time in either: the magnitude says which.
+fn by_magnitude(number: f64) -> Option<RetryAfter> {
+    let seconds = |number| Duration::try_from_secs_f64(number).ok();
+    match number {
+        _ if number <= MOST_SECONDS => seconds(number).map(RetryAfter::Delay),
+        _ if number < EPOCH_SECONDS_FROM => seconds(number / 1000.0).map(RetryAfter::Delay),
+        _ if number < EPOCH_MS_FROM => seconds(number).map(|span| RetryAfter::At(EpochMs(0) + span)),
+        _ if number < NO_TIME_FROM => Some(RetryAfter::At(EpochMs(number as u64))),
+        _ => None,
     }
-    let span = Duration::try_from_secs_f64(number).ok()?;
-    Some(if number >= EPOCH_SECONDS_FROM { RetryAfter::At(EpochMs(0) + span) } else { RetryAfter::Delay(span) })
 }
 
 /// A number of digits and at most one point; unlike Rust's own parser no sign, no exponent, no `inf`.
@@ -93,7 +111,7 @@ mod tests {
             interval: Some(Duration::from_secs(10)),
             daily_limit: Some(200_000),
             daily_remaining: Some(199_779),
-            daily_reset: Some(Duration::from_secs(49_013)),
+            daily_reset: Some(RetryAfter::Delay(Duration::from_secs(49_013))),
             retry_after: None,
         };
         assert_eq!(quota, expected);
@@ -133,12 +151,22 @@ mod tests {
             (&[("retry-after", "1.5")], delay(1500)),
             (&[("retry-after", "Sat, 21 Nov 2026 12:00:00 GMT")], at(1_795_262_400_000)),
             (&[("retry-after", "Saturday, 21-Nov-26 12:00:00 GMT")], at(1_795_262_400_000)),
+            (&[("retry-after", "86400")], delay(86_400_000)),
+            // More than a day of seconds are milliseconds.
+            (&[("retry-after", "120000")], delay(120_000)),
+            (&[("retry-after", "1795262400")], at(1_795_262_400_000)),
+            (&[("retry-after", "1795262400.25")], at(1_795_262_400_250)),
+            (&[("retry-after", "1795262400123")], at(1_795_262_400_123)),
+            (&[("retry-after", "9223372036854775807")], None),
+            (&[("retry-after", "99999999999999999999999999")], None),
+            (&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")], at(253_402_300_799_000)),
             (&[("retry-after", "-5")], None),
             (&[("retry-after", "soon")], None),
             (&[("retry-after", "inf")], None),
             (&[("retry-after", "1.2.3")], None),
             (&[("retry-after", ".")], None),
             (&[("x-ratelimit-reset", "30")], delay(30_000)),
+            (&[("x-ratelimit-reset", "120000")], delay(120_000)),
             (&[("x-ratelimit-reset", "1795262400")], at(1_795_262_400_000)),
             (&[("x-ratelimit-reset", "1795262400123")], at(1_795_262_400_123)),
             (&[("x-ratelimit-reset", "now")], None),
@@ -150,7 +178,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_daily_reset_is_a_duration_in_milliseconds_unless_it_can_only_be_a_time() {
+        let cases = [
+            ("0", Some(RetryAfter::Delay(Duration::ZERO))),
+            ("49013000", Some(RetryAfter::Delay(Duration::from_secs(49_013)))),
+            ("86400000", Some(RetryAfter::Delay(Duration::from_secs(86_400)))),
+            ("1795262400", Some(RetryAfter::At(EpochMs(1_795_262_400_000)))),
+            ("1795262400123", Some(RetryAfter::At(EpochMs(1_795_262_400_123)))),
+            ("18446744073709551615", None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(quota(&headers(&[("x-ratelimit-daily-reset", value)])).daily_reset, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_interval_of_more_than_an_hour_is_not_believed() {
+        let interval = |value| quota(&headers(&[("x-ratelimit-interval-milliseconds", value)])).interval;
+        assert_eq!(interval("3600000"), Some(Duration::from_secs(3600)));
+        assert_eq!(interval("3600001"), None);
+    }
+
     proptest! {
+        #[test]
+        fn no_header_asks_anybody_to_wait_for_longer_than_a_day(
+            number in prop_oneof![0..200_000u64, any::<u64>(), 1_700_000_000..1_900_000_000u64],
+            fraction in prop::option::of(0..1000u32), now in 1_500_000_000_000..2_000_000_000_000u64,
+        ) {
+            let now = EpochMs(now);
+            let value = fraction.map_or_else(|| number.to_string(), |fraction| format!("{number}.{fraction}"));
+            for name in ["retry-after", "x-ratelimit-reset", "x-ratelimit-daily-reset"] {
+                let value = HeaderValue::from_str(&value).unwrap();
+                let quota = quota(&HeaderMap::from_iter([(HeaderName::from_static(name), value)]));
+                for told in [quota.retry_after, quota.daily_reset].into_iter().flatten() {
+                    prop_assert!(now.until(told.from(now)) <= RetryAfter::LONGEST);
+                }
+            }
+        }
+
         #[test]
         fn no_header_value_makes_it_panic(value in prop::collection::vec(any::<u8>(), 0..60), digits in "[0-9.]{0,400}") {
             for value in [value.as_slice(), digits.as_bytes()] {

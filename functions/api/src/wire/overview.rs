@@ -188,6 +188,10 @@ pub(crate) struct BurstQuota {
     pub(crate) window_ms: u64,
     /// Calls per window as it is configured; `limit` is less while GHL says or shows that it allows less.
     pub(crate) configured: u64,
+    /// Calls per window as GHL's headers told last, be it less or more; null before they told any.
+    pub(crate) told_limit: Option<u64>,
+    /// Length of that window, in milliseconds.
+    pub(crate) told_window_ms: Option<u64>,
     /// Calls left in the window that ends now.
     pub(crate) left: u64,
 }
@@ -197,6 +201,10 @@ pub(crate) struct BurstQuota {
 pub(crate) struct DailyQuota {
     /// Calls per day.
     pub(crate) limit: u64,
+    /// Calls per day as they are configured; `limit` is less while GHL allows less.
+    pub(crate) configured: u64,
+    /// Calls per day as GHL's headers told last, be it less or more; null before they told any.
+    pub(crate) told_daily_limit: Option<u64>,
     /// Calls made since the last reset.
     pub(crate) used: u64,
     /// Calls left.
@@ -406,10 +414,14 @@ impl Location {
                     limit: burst.pace.limit.get().into(),
                     window_ms: milliseconds(burst.pace.window),
                     configured: burst.configured.limit.get().into(),
+                    told_limit: burst.told.map(|told| told.limit.get().into()),
+                    told_window_ms: burst.told.map(|told| milliseconds(told.window)),
                     left: burst.left.into(),
                 },
                 daily: DailyQuota {
                     limit: daily.limit,
+                    configured: daily.configured,
+                    told_daily_limit: daily.told,
                     used: daily.used,
                     left: daily.left,
                     reserve: daily.reserve,

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{EpochMs, Generation, Holder, Pace};
+use ghl_sync_engine::domain::{AdoptLimits, EpochMs, Generation, Holder, Pace, Priority};
 use ghl_sync_engine::policy::{BreakerRules, Gate, Leased, Rules, Run, Signal};
 
 use crate::world::{Flight, Invocation, NOW, STEP, Stage, WINDOW, World, began};
@@ -65,6 +65,7 @@ impl Protocol {
             pace: Pace { limit: NonZeroU32::new(LIMIT).unwrap(), window: STEP * u32::from(WINDOW) },
             daily_limit: 1000,
             daily_reserve: 0,
+            adopt: AdoptLimits::Lower,
             clock_skew: Duration::ZERO,
             late_arrival: STEP,
             request_timeout: STEP,
@@ -114,7 +115,7 @@ impl Protocol {
         if stale {
             world.broken = Some("a stale message runs");
         }
-        let (permits, probe) = match gate.lease(now, &run, 2, &self.rules) {
+        let (permits, probe) = match gate.lease(now, &run, 2, Priority::High, &self.rules) {
             Leased::Permits(permits) => (permits, false),
             Leased::Probe(at) => (vec![at], true),
             Leased::Wait(wait) => {

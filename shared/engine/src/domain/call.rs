@@ -429,8 +429,8 @@ pub struct Quota {
     pub daily_limit: Option<u64>,
     /// `X-RateLimit-Daily-Remaining`.
     pub daily_remaining: Option<u64>,
-    /// `X-RateLimit-Daily-Reset`: time *until* the daily quota starts anew.
-    pub daily_reset: Option<Duration>,
+    /// `X-RateLimit-Daily-Reset`: when the daily quota starts anew. GHL tells a duration.
+    pub daily_reset: Option<RetryAfter>,
     /// `Retry-After`, or else `X-RateLimit-Reset`.
     pub retry_after: Option<RetryAfter>,
 }
@@ -445,12 +445,17 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// The time that is meant, told at `now`.
+    /// Nobody is asked to come back later than this: what lies further ahead is a mistake, or a number of a unit that
+    /// nobody thought of.
+    pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+    /// The time that is meant, told at `now`; at most [`RetryAfter::LONGEST`] from then.
     #[must_use]
     pub fn from(self, now: EpochMs) -> EpochMs {
-        match self {
+        let time = match self {
             RetryAfter::Delay(span) => now + span,
             RetryAfter::At(time) => time,
-        }
+        };
+        time.min(now + RetryAfter::LONGEST)
     }
 }

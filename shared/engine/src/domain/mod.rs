@@ -57,7 +57,7 @@ pub use payload::{ContentHash, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
 pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
-pub use settings::{Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use settings::{AdoptLimits, Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::EpochMs;

@@ -18,11 +18,32 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// A limit; of nothing it makes one call.
+    #[must_use]
+    pub fn at_least_one(limit: u32) -> NonZeroU32 {
+        NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+    }
+
     /// Calls per second.
     #[must_use]
     pub fn rate(self) -> f64 {
         f64::from(self.limit.get()) / self.window.as_secs_f64().max(1e-9)
     }
+}
+
+/// Which of GHL's limits, as its headers tell them, are taken over (`GHL_RATE_LIMIT_ADOPT`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AdoptLimits {
+    /// Those that are lower than ours. Higher ones are only shown.
+    #[default]
+    Lower,
+    /// Those that GHL tells, higher ones too: GHL may set them for one app, location or integration.
+    Told,
+}
+
+impl AdoptLimits {
+    /// Each setting, with its name.
+    pub const ALL: [(&'static str, AdoptLimits); 2] = [("lower", AdoptLimits::Lower), ("told", AdoptLimits::Told)];
 }
 
 /// What becomes of a record whose contact somebody else changed in GHL, when reconciling finds that the two differ.

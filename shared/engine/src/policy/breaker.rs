@@ -11,7 +11,7 @@ use crate::domain::EpochMs;
 /// Each time it opens anew without having closed, it stays open this much longer…
 const REOPEN_STEP: Duration = Duration::from_secs(1);
 /// …up to this much. More would delay recovery beyond what the operator's reset time promises.
-const REOPEN_MAX: Duration = Duration::from_secs(5);
+pub(super) const REOPEN_MAX: Duration = Duration::from_secs(5);
 /// After it closed, so many records go in the first batch; each batch that follows may have twice as many.
 const RAMP_START: u32 = 5;
 
@@ -131,6 +131,15 @@ impl Breaker {
             Breaker::Open { .. } | Breaker::HalfOpen { .. } => Some(RAMP_START),
         };
         *self = Breaker::Closed { failing: BTreeSet::new(), ramp };
+    }
+
+    /// Corrects times that lie later than a clock that goes right can have written them.
+    pub fn correct_times(&mut self, latest_break: EpochMs, latest_probe: EpochMs) {
+        match self {
+            Breaker::Closed { .. } => {}
+            Breaker::Open { until, .. } => *until = (*until).min(latest_break),
+            Breaker::HalfOpen { probe_until, .. } => *probe_until = (*probe_until).min(latest_probe),
+        }
     }
 
     /// When the next probe may go, unless it is closed.

@@ -19,7 +19,7 @@ pub struct Daily {
     /// When GHL counts from zero again; unknown before the first call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resets_at: Option<EpochMs>,
-    /// GHL's own limit, where it told one.
+    /// GHL's own limit, where it told one: smaller or larger than the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_limit: Option<u64>,
 }
@@ -35,6 +35,12 @@ impl Daily {
     #[must_use]
     pub fn limit(&self, configured: u64) -> u64 {
         self.told_limit.map_or(configured, |told| told.min(configured))
+    }
+
+    /// GHL's own limit, where it told one.
+    #[must_use]
+    pub fn told_limit(&self) -> Option<u64> {
+        self.told_limit
     }
 
     /// Calls counted since the last reset.
@@ -60,15 +66,18 @@ impl Daily {
 
     /// Takes over what GHL told. Answers come in any order, so within a day the larger use is the newer.
     pub fn observe(&mut self, now: EpochMs, quota: &Quota) {
-        if let Some(limit) = quota.daily_limit {
+        // A limit of nothing is a mistake: nobody would ever call again, and learn of a better one.
+        let limit = quota.daily_limit.filter(|limit| *limit > 0);
+        if let Some(limit) = limit {
             self.told_limit = Some(limit);
         }
-        let (Some(limit), Some(left)) = (quota.daily_limit, quota.daily_remaining) else {
+        let (Some(limit), Some(left)) = (limit, quota.daily_remaining) else {
             return;
         };
         self.start_if_over(now);
         let used = limit.saturating_sub(left);
-        match (quota.daily_reset.map(|span| now + span), self.resets_at) {
+        let told = quota.daily_reset.map(|reset| reset.from(now).min(now + DAY)).filter(|reset| *reset > now);
+        match (told, self.resets_at) {
             (Some(told), Some(known)) if told.since(known) > SAME_DAY => {
                 self.used = used; // GHL has begun a new day.
                 self.resets_at = Some(told);
@@ -78,6 +87,11 @@ impl Daily {
                 self.resets_at = told.or(known);
             }
         }
+    }
+
+    /// A day that ends later than a day from now was told by a clock that was ahead.
+    pub fn correct_times(&mut self, now: EpochMs) {
+        self.resets_at = self.resets_at.map(|reset| reset.min(now + DAY));
     }
 
     fn is_over(&self, now: EpochMs) -> bool {
@@ -95,6 +109,7 @@ impl Daily {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::RetryAfter;
 
     const T0: EpochMs = EpochMs(1_000_000_000);
 
@@ -102,7 +117,7 @@ mod tests {
         Quota {
             daily_limit: Some(1000),
             daily_remaining: Some(left),
-            daily_reset: Some(Duration::from_secs(reset_s)),
+            daily_reset: Some(RetryAfter::Delay(Duration::from_secs(reset_s))),
             ..Quota::default()
         }
     }

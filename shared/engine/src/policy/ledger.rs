@@ -118,6 +118,22 @@ impl Ledger {
         self.done.iter().map(|done| *done + window).filter(|leaves_at| *leaves_at > now).collect()
     }
 
+    /// Corrects times that lie later than a clock that goes right can have written them: finished calls are counted at
+    /// `counted_by` at the latest, and no lease is longer than until `lent_until`.
+    pub fn correct_times(&mut self, counted_by: EpochMs, lent_until: EpochMs) {
+        let from = self.done.partition_point(|done| *done <= counted_by);
+        self.done[from..].fill(counted_by);
+        for lease in &mut self.out {
+            lease.until = lease.until.min(lent_until);
+        }
+    }
+
+    /// When the last of the permits that are out must be settled; `None` if none is.
+    #[must_use]
+    pub fn out_until(&self) -> Option<EpochMs> {
+        self.out.iter().map(|lease| lease.until).max()
+    }
+
     /// Forgets what can no longer count. Leases that ended become calls, counted when they ended.
     pub fn prune(&mut self, now: EpochMs, reach: Duration) {
         for lease in self.out.extract_if(.., |lease| lease.until <= now) {

@@ -20,11 +20,13 @@ const OTHERS_WINDOWS: u32 = 5;
 const CATCH_UP: u32 = 33;
 /// What was learned of a server's way of counting is tried again after this long without another sign of it.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// The longest window that is believed; the bound of `window_ms` in the settings.
+const WINDOW_MAX: Duration = Duration::from_secs(3600);
 
 /// What was learned about one scope's quota.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pacing {
-    /// The quota that GHL told, where it is smaller than the configured one.
+    /// The quota that GHL told last, be it smaller or larger than the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Pace>,
     /// What others used of the quota.
@@ -59,26 +61,36 @@ struct Spaced {
 }
 
 impl Pacing {
-    /// The quota to keep to now: never more than `configured`.
+    /// The quota to keep to now: never more than `configured`, and never more than others leave of what GHL allows.
     #[must_use]
     pub fn pace(&self, now: EpochMs, configured: Pace) -> Pace {
         let mut pace = self.quota(configured);
-        let others = self.others(now, pace.window);
-        pace.limit = at_least_one(pace.limit.get().saturating_sub(others));
+        if let Some(free) = self.left_by_others(now, configured) {
+            pace = slower(pace, free);
+        }
         if let Some(spaced) = self.spaced {
             pace.limit = pace.limit.min(spaced.limit_at(now, configured));
         }
         pace
     }
 
-    /// The quota that GHL told, where it is smaller than the configured one.
+    /// The quota that GHL told last, be it smaller or larger than the configured one.
     #[must_use]
     pub fn told(&self) -> Option<Pace> {
         self.told
     }
 
-    /// The quota, whoever uses it.
-    fn quota(&self, configured: Pace) -> Pace {
+    /// What others leave of the quota that GHL allows all of us; `None` if nobody else calls. It is taken from GHL's
+    /// limit, not from ours: where ours is the smaller one, others may use the difference.
+    fn left_by_others(&self, now: EpochMs, configured: Pace) -> Option<Pace> {
+        let allowed = self.told.unwrap_or(configured);
+        let others = self.others(now, allowed.window);
+        (others > 0).then(|| Pace { limit: Pace::at_least_one(allowed.limit.get().saturating_sub(others)), ..allowed })
+    }
+
+    /// The smaller of the configured quota and the one that GHL told, whoever uses it.
+    #[must_use]
+    pub fn quota(&self, configured: Pace) -> Pace {
         match self.told {
             Some(told) if told.window == configured.window => {
                 Pace { limit: told.limit.min(configured.limit), ..configured }
@@ -91,7 +103,7 @@ impl Pacing {
     /// Whether others use the quota, too.
     #[must_use]
     pub fn is_shared(&self, now: EpochMs, configured: Pace) -> bool {
-        self.others(now, self.quota(configured).window) > 0
+        self.left_by_others(now, configured).is_some()
     }
 
     /// Whether the server's windows slide, as far as was seen.
@@ -163,8 +175,9 @@ impl Pacing {
         let Some(max) = quota.max.and_then(NonZeroU32::new) else {
             return;
         };
-        let told = Pace { limit: max, window: quota.interval.filter(|w| !w.is_zero()).unwrap_or(configured.window) };
-        self.told = Some(told).filter(|told| told.rate() < configured.rate());
+        let window = quota.interval.filter(|window| !window.is_zero() && *window <= WINDOW_MAX);
+        let told = Pace { limit: max, window: window.unwrap_or(configured.window) };
+        self.told = Some(told);
         if let Some(remaining) = quota.remaining {
             let used = max.get().saturating_sub(remaining);
             if used < *ours.start() {
@@ -185,7 +198,7 @@ impl Pacing {
     pub fn throttled(&mut self, now: EpochMs, resumes_at: EpochMs, configured: Pace) {
         let quota = self.quota(configured);
         let pace = self.pace(now, configured);
-        let others = self.others(now, quota.window);
+        let is_shared = self.is_shared(now, configured);
         match &mut self.spaced {
             // This server does not count as the ledger assumes: no more bursts.
             None => self.spaced = Some(Spaced { next_at: now, at: now, resumes_at, limit: quota.limit }),
@@ -194,12 +207,26 @@ impl Pacing {
                 spaced.resumes_at = spaced.resumes_at.max(resumes_at);
             }
             // Others took what we thought was ours; that is kept free for them from now on.
-            Some(spaced) if others > 0 => (spaced.at, spaced.resumes_at) = (now, resumes_at),
+            Some(spaced) if is_shared => (spaced.at, spaced.resumes_at) = (now, resumes_at),
             Some(spaced) => {
-                spaced.limit = at_least_one(pace.limit.get() * 4 / 5);
+                spaced.limit = Pace::at_least_one(pace.limit.get() * 4 / 5);
                 (spaced.at, spaced.resumes_at) = (now, resumes_at);
             }
         }
+    }
+
+    /// Corrects times that lie later than a clock that goes right can have written them: `ahead` is how far ahead calls
+    /// are spaced, `longest_pause` the longest pause that there is.
+    pub fn correct_times(&mut self, now: EpochMs, ahead: Duration, longest_pause: Duration) {
+        if let Some(others) = &mut self.others {
+            others.at = others.at.min(now);
+        }
+        if let Some(spaced) = &mut self.spaced {
+            spaced.at = spaced.at.min(now);
+            spaced.next_at = spaced.next_at.min(now + ahead);
+            spaced.resumes_at = spaced.resumes_at.min(now + longest_pause);
+        }
+        self.reset_seen_at = self.reset_seen_at.map(|at| at.min(now));
     }
 
     /// Forgets the spacing when there was no 429 for a day.
@@ -227,153 +254,18 @@ impl Spaced {
         let windows = now.since(called_since).as_millis() / configured.window.as_millis().max(1);
         let step = (configured.limit.get() / RECOVERY_PARTS).max(1);
         let recovered = u32::try_from(windows).unwrap_or(u32::MAX).saturating_mul(step);
-        at_least_one(self.limit.get().saturating_add(recovered).min(configured.limit.get()))
+        Pace::at_least_one(self.limit.get().saturating_add(recovered).min(configured.limit.get()))
     }
 }
 
-fn at_least_one(limit: u32) -> NonZeroU32 {
-    NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+/// The slower of two quotas, so that both are kept. One of a longer window is brought to the shorter one of `pace`.
+fn slower(pace: Pace, other: Pace) -> Pace {
+    if other.window < pace.window {
+        return if other.rate() < pace.rate() { other } else { pace };
+    }
+    let limit = u128::from(other.limit.get()) * pace.window.as_millis() / other.window.as_millis().max(1);
+    Pace { limit: Pace::at_least_one(u32::try_from(limit).unwrap_or(u32::MAX)).min(pace.limit), ..pace }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: EpochMs = EpochMs(1_000_000_000);
-    const W: Duration = Duration::from_secs(10);
-    const CONFIGURED: Pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: W };
-
-    fn told(max: u32, remaining: u32) -> Quota {
-        Quota { max: Some(max), remaining: Some(remaining), interval: Some(W), ..Quota::default() }
-    }
-
-    fn limit(pacing: &Pacing, now: EpochMs) -> u32 {
-        pacing.pace(now, CONFIGURED).limit.get()
-    }
-
-    #[test]
-    fn a_smaller_limit_that_ghl_tells_is_taken_over_at_once_and_a_larger_one_never() {
-        let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(25, 24), &(0..=1), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 25);
-        pacing.observe(T0, &told(500, 499), &(0..=1), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 100);
-    }
-
-    #[test]
-    fn a_told_quota_of_another_window_counts_when_its_rate_is_lower() {
-        let mut pacing = Pacing::default();
-        let minute = Duration::from_secs(60);
-        pacing.observe(T0, &Quota { interval: Some(minute), ..told(100, 99) }, &(0..=1), CONFIGURED);
-        assert_eq!(pacing.pace(T0, CONFIGURED), Pace { window: minute, ..CONFIGURED });
-    }
-
-    #[test]
-    fn what_others_use_is_kept_free_at_once_and_given_back_slowly() {
-        let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 50), &(0..=20), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 70);
-        // An answer that shows fewer changes nothing yet.
-        pacing.observe(T0, &told(100, 80), &(0..=20), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 70);
-        assert_eq!(limit(&pacing, T0 + W), 76);
-        assert_eq!(limit(&pacing, T0 + 4 * W), 94);
-        assert!(pacing.is_shared(T0 + 4 * W, CONFIGURED));
-        assert_eq!(limit(&pacing, T0 + 5 * W), 100);
-        assert!(!pacing.is_shared(T0 + 5 * W, CONFIGURED));
-    }
-
-    #[test]
-    fn our_own_calls_are_not_taken_for_those_of_others() {
-        let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 0), &(0..=100), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 100);
-    }
-
-    #[test]
-    fn an_unexpected_429_ends_bursts_and_a_second_one_lowers_the_limit_which_recovers() {
-        let mut pacing = Pacing::default();
-        pacing.throttled(T0, T0, CONFIGURED);
-        assert!(pacing.is_spaced());
-        assert_eq!(limit(&pacing, T0), 100);
-        let permits = pacing.space(vec![T0; 3], CONFIGURED, T0 + W);
-        assert_eq!(permits, [T0, EpochMs(T0.0 + 104), EpochMs(T0.0 + 208)]);
-        // The rest of the volley is the same lesson.
-        pacing.throttled(T0 + Duration::from_millis(300), T0 + Duration::from_millis(300), CONFIGURED);
-        assert_eq!(limit(&pacing, T0), 100);
-        let later = T0 + 2 * W;
-        pacing.throttled(later, later, CONFIGURED);
-        assert_eq!(limit(&pacing, later), 80);
-        assert_eq!(limit(&pacing, later + W), 82);
-        assert_eq!(limit(&pacing, later + 20 * W), 100);
-    }
-
-    #[test]
-    fn a_limit_that_was_lowered_does_not_recover_while_nobody_may_call() {
-        let mut pacing = Pacing::default();
-        let lessons = [T0, T0 + 10 * W, T0 + 20 * W, T0 + 30 * W];
-        let limits = lessons.map(|at| {
-            pacing.throttled(at, at + 10 * W, CONFIGURED);
-            limit(&pacing, at + 10 * W)
-        });
-        assert_eq!(limits, [100, 80, 64, 51]);
-        assert_eq!(limit(&pacing, T0 + 45 * W), 61, "five windows in which calls were made");
-    }
-
-    #[test]
-    fn a_429_while_others_call_ends_bursts_but_lowers_no_limit() {
-        let mut pacing = Pacing::default();
-        for at in [T0, T0 + 2 * W] {
-            pacing.observe(at, &told(100, 0), &(0..=60), CONFIGURED);
-            pacing.throttled(at, at, CONFIGURED);
-            assert!(pacing.is_spaced());
-            assert_eq!(limit(&pacing, at), 60);
-        }
-    }
-
-    #[test]
-    fn spaced_calls_make_up_for_a_moment_that_passed_unused_and_for_no_more() {
-        let mut pacing = Pacing::default();
-        pacing.throttled(T0, T0, CONFIGURED);
-        let later = T0 + W;
-        let permits = pacing.space(vec![later; 5], CONFIGURED, later + W);
-        let in_ms = [0, 0, 0, 9, 113].map(|ms| later + Duration::from_millis(ms));
-        assert_eq!(permits, in_ms);
-        pacing.leased(&permits, CONFIGURED);
-        assert_eq!(pacing.next_at(later), later + Duration::from_millis(217));
-    }
-
-    #[test]
-    fn spaced_permits_that_come_back_unused_do_not_hold_up_the_next() {
-        let mut pacing = Pacing::default();
-        pacing.throttled(T0, T0, CONFIGURED);
-        let later = T0 + W;
-        let permits = pacing.space(vec![later; 40], CONFIGURED, later + W);
-        pacing.leased(&permits, CONFIGURED);
-        let next = pacing.next_at(later);
-        pacing.given_back(30, CONFIGURED);
-        assert_eq!(pacing.next_at(later), next - 30 * Duration::from_millis(104));
-        let again = pacing.space(vec![later; 30], CONFIGURED, later + W);
-        assert_eq!(again, permits[10..]);
-    }
-
-    #[test]
-    fn a_window_that_holds_less_than_our_own_calls_does_not_slide() {
-        let mut pacing = Pacing::default();
-        pacing.observe(T0, &told(100, 60), &(40..=45), CONFIGURED);
-        assert!(pacing.slides(T0));
-        pacing.observe(T0, &told(100, 99), &(40..=45), CONFIGURED);
-        assert!(!pacing.slides(T0 + W));
-        assert!(pacing.slides(T0 + REMEMBERED_FOR + W));
-    }
-
-    #[test]
-    fn after_a_day_without_429_bursts_are_tried_again() {
-        let mut pacing = Pacing::default();
-        pacing.throttled(T0, T0, CONFIGURED);
-        pacing.relax(T0 + REMEMBERED_FOR);
-        assert!(pacing.is_spaced());
-        pacing.relax(T0 + REMEMBERED_FOR + W);
-        assert!(!pacing.is_spaced());
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::consent::{has_unsent_opt_out, without_consent};
 use super::echo::in_our_fields;
 use super::{Gate, Rules, WaitReason};
-use crate::domain::{Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Record, Resolution};
+use crate::domain::{Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution};
 
 /// What starts, or is due, within this time comes first.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -21,8 +21,8 @@ pub fn has_quota_to_spare(gate: &Gate, now: EpochMs, rules: &Rules) -> bool {
     let planned = gate.live_plan(now).is_some_and(|plan| plan.starts_at <= now + SOON);
     let at_work = gate.live_run(now).is_some() || planned;
     let open = matches!(gate.opening(now, rules).reason, None | Some(WaitReason::Pace)) && gate.breaker().is_closed();
-    let limit = gate.daily().limit(rules.daily_limit);
-    let left = gate.daily().left(now, rules.daily_limit).saturating_sub(rules.daily_reserve);
+    let limit = gate.daily_limit(rules);
+    let left = gate.daily_left_for(now, Priority::Low, rules);
     !at_work && open && left >= limit / KEPT_SHARE
 }
 

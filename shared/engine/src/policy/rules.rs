@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::Pace;
+use super::breaker::REOPEN_MAX;
+use crate::domain::{AdoptLimits, Pace};
 
 /// The rules of one scope.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Rules {
     pub daily_limit: u64,
     /// So many of them are kept for records of high priority.
     pub daily_reserve: u64,
+    /// Which of GHL's own limits are taken over.
+    pub adopt: AdoptLimits,
     /// ε: the most by which the clocks of two hosts may differ. With a larger difference 429s are possible.
     pub clock_skew: Duration,
     /// D: the latest that a request can still arrive at GHL after its caller has given up.
@@ -34,6 +37,20 @@ pub struct Rules {
     pub lease_ahead: Duration,
     /// A wait up to this long is slept through; a longer one ends the batch, and a delayed message goes on.
     pub patience: Duration,
+}
+
+impl Rules {
+    /// The longest that the breaker stays open.
+    #[must_use]
+    pub fn longest_break(&self) -> Duration {
+        self.breaker.reset + REOPEN_MAX
+    }
+
+    /// The longest that a probe takes, from its lease on.
+    #[must_use]
+    pub fn longest_probe(&self) -> Duration {
+        self.lease_ahead + self.request_timeout + 2 * self.late_arrival
+    }
 }
 
 /// When the circuit breaker opens and for how long.

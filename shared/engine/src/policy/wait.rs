@@ -70,6 +70,9 @@ impl WaitReason {
 pub struct Pause {
     /// Its end.
     pub until: EpochMs,
+    /// When it was told; unknown in what older builds stored.
+    #[serde(default)]
+    pub since: EpochMs,
     /// Why.
     pub reason: PauseReason,
 }

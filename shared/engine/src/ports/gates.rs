@@ -43,14 +43,22 @@ impl GateEntry {
     #[must_use]
     pub fn hidden_since(&self, now: EpochMs, index_lag: Duration) -> Option<EpochMs> {
         let unseen = self.kick > self.gate.seen_kick();
-        self.kicked_at.filter(|put_at| unseen && *put_at + index_lag > now)
+        self.kicked_at
+            .filter(|put_at| unseen && *put_at + index_lag > now && !is_of_a_wrong_clock(*put_at, now, index_lag))
     }
 
     /// The number of the last put, if all of it must be in the due index by now.
     #[must_use]
     pub fn indexed_kick(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
-        self.kicked_at.is_none_or(|put_at| put_at + index_lag <= now).then_some(self.kick)
+        let is_indexed = |put_at: EpochMs| put_at + index_lag <= now || is_of_a_wrong_clock(put_at, now, index_lag);
+        self.kicked_at.is_none_or(is_indexed).then_some(self.kick)
     }
+}
+
+/// Whether a put was told by a clock that was ahead, or before ours was set back: then its time says nothing of what the
+/// index shows, and looking for it until that time has come would be looking for nothing.
+fn is_of_a_wrong_clock(put_at: EpochMs, now: EpochMs, index_lag: Duration) -> bool {
+    put_at > now + index_lag
 }
 
 /// What [`GateStore::replace`] did.

@@ -60,7 +60,7 @@ impl Usage {
         if let Some(limit) = daily_limit {
             quota.daily_limit = Some(*limit);
             quota.daily_remaining = Some(limit.saturating_sub(self.today));
-            quota.daily_reset = self.day_began.map(|began| now.until(began + DAY));
+            quota.daily_reset = self.day_began.map(|began| RetryAfter::Delay(now.until(began + DAY)));
         }
         if !allowed {
             quota.retry_after = retry_after.map(RetryAfter::Delay);

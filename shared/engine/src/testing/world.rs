@@ -121,6 +121,7 @@ impl Setup {
     #[must_use]
     pub fn start(self) -> Arc<World> {
         let clock = TestClock::start();
+        let hosts_clock = clock.that_can_be_set();
         let dice = TestDice::seeded(self.seed);
         let lag = || Lag::within(&self.index_lag, dice.fork());
         let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
@@ -135,7 +136,7 @@ impl Setup {
         let meter = Arc::new(RecordingMeter::new(clock));
         let known = Arc::new(MemoryKnownStates::default());
         let ports = Ports {
-            clock: Arc::new(clock),
+            clock: Arc::new(hosts_clock),
             dice: Arc::new(dice.fork()),
             crm: Arc::new(ghl.clone()),
             outbox: Arc::new(FailNth::new(outbox.clone(), faults.clone())),
@@ -151,7 +152,7 @@ impl Setup {
         };
         let engine = Engine::new(ports, self.config.clone());
         let receiver = WebhookPorts {
-            clock: Arc::new(clock),
+            clock: Arc::new(hosts_clock),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),
             installations: Arc::new(FailNth::new(directory.clone(), faults.clone())),
             directory: directory.clone(),
@@ -162,6 +163,7 @@ impl Setup {
         let state = Mutex::default();
         let world = Arc::new(World {
             clock,
+            hosts_clock,
             dice,
             engine,
             receiver,
@@ -200,6 +202,8 @@ pub enum Crash {
 pub struct World {
     /// The true time.
     pub clock: TestClock,
+    /// The clock of all hosts, which may be set.
+    pub hosts_clock: TestClock,
     /// Chance, for tests that want some.
     pub dice: TestDice,
     /// An engine on a host whose clock is right.
@@ -407,7 +411,7 @@ impl World {
     pub fn host(&self) -> Engine {
         let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
         let ahead = i64::try_from(self.dice.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
-        let ports = Ports { clock: Arc::new(self.clock.skewed(ahead)), ..self.engine.ports().clone() };
+        let ports = Ports { clock: Arc::new(self.hosts_clock.skewed(ahead)), ..self.engine.ports().clone() };
         Engine::new(ports, self.engine.config().clone())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::LocationSettings;
+use crate::domain::{AdoptLimits, LocationSettings};
 use crate::policy::{Backoff, BreakerRules, Rules};
 
 /// Settings that hold for all locations.
@@ -14,6 +14,8 @@ pub struct EngineConfig {
     pub breaker: BreakerRules,
     /// Most records in a batch (`GHL_SYNC_BATCH_SIZE`).
     pub batch_size: u32,
+    /// Which of GHL's own limits are taken over (`GHL_RATE_LIMIT_ADOPT`).
+    pub adopt: AdoptLimits,
     /// Most calls at once in a location (`GHL_SYNC_CONCURRENCY`).
     pub concurrency: u32,
     /// A record that failed transiently in so many batches is given up.
@@ -50,6 +52,7 @@ impl Default for EngineConfig {
             },
             breaker: BreakerRules { threshold: 5, reset: Duration::from_millis(60_000) },
             batch_size: 50,
+            adopt: AdoptLimits::Lower,
             concurrency: 5,
             max_rounds: 10,
             request_timeout: Duration::from_secs(10),
@@ -73,6 +76,7 @@ impl EngineConfig {
             pace: settings.pace,
             daily_limit: settings.daily_limit,
             daily_reserve: settings.daily_reserve,
+            adopt: self.adopt,
             clock_skew: self.clock_skew,
             late_arrival: self.late_arrival,
             request_timeout: self.request_timeout,

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::permits::{For, Permits, Retry};
+use super::sync_batch::TIME_TO_FINISH;
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, EpochMs, Failure, LocationId};
+use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, Priority};
 use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
@@ -35,16 +36,18 @@ pub enum DirectError {
 pub(super) struct DirectCalls<'e> {
     engine: &'e Engine,
     run: Run,
+    priority: Priority,
     permits: Permits<'e>,
-    /// Every call has ended by then.
+    /// Every call has ended by then, with time to give the permits back.
     deadline: EpochMs,
 }
 
 impl Engine {
-    /// Begins calls of `location`. The engine should be a [`tallied`](Engine::tallied) one.
+    /// Begins calls of `location`, as urgent as `priority`. The engine should be a [`tallied`](Engine::tallied) one.
     pub(super) async fn direct_calls<'e>(
         &'e self,
         location: &'e LocationId,
+        priority: Priority,
         invocation: &Invocation,
     ) -> Result<DirectCalls<'e>, DirectError> {
         let settings = self.ports.directory.location(location).await?;
@@ -67,8 +70,9 @@ impl Engine {
         let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         session.slow_down(percent);
         let sessions = (session, fleet);
-        let permits = Permits::new(self, location, None, run.clone(), invocation.deadline, sessions, VecDeque::new());
-        Ok(DirectCalls { engine: self, run, permits, deadline: invocation.deadline })
+        let deadline = invocation.deadline - TIME_TO_FINISH;
+        let permits = Permits::new(self, location, None, run.clone(), deadline, sessions, VecDeque::new());
+        Ok(DirectCalls { engine: self, run, priority, permits, deadline })
     }
 }
 
@@ -78,7 +82,7 @@ impl DirectCalls<'_> {
         let backoff = &self.engine.config.backoff;
         let mut attempt = 0;
         loop {
-            let wanted = For { record: None, attempt, starts: false, patience: backoff.max };
+            let wanted = For { record: None, priority: self.priority, attempt, starts: false, patience: backoff.max };
             self.permits.acquire(wanted).await.map_err(DirectError::Wait)?;
             let called = self.permits.call(call, DIRECT, wanted).await;
             let (failure, class) = match called.answer {

@@ -43,8 +43,8 @@ impl Stance {
         Stance {
             breaker: gate.breaker().as_str(),
             pause: gate.pause(),
-            pace: gate.pacing().told().unwrap_or(rules.pace),
-            daily_limit: gate.daily().limit(rules.daily_limit),
+            pace: gate.pacing().quota(gate.configured_pace(rules)),
+            daily_limit: gate.daily_limit(rules),
         }
     }
 }
@@ -57,11 +57,26 @@ pub(super) enum Verdict<T> {
     Keep(T),
 }
 
+impl Engine {
+    /// The gate of `scope`, to be looked at only.
+    pub(super) async fn gate(&self, scope: &ScopeId, rules: &Rules) -> Result<GateEntry, PortError> {
+        let mut entry = self.ports.gates.load(scope).await?;
+        entry.gate.correct_times(self.ports.clock.now(), rules);
+        Ok(entry)
+    }
+}
+
 impl<'e> GateSession<'e> {
     pub(super) async fn open(engine: &'e Engine, scope: ScopeId, rules: Rules) -> Result<Self, PortError> {
         let entry = engine.ports.gates.load(&scope).await?;
-        let view = entry.gate.clone();
-        Ok(GateSession { engine, scope, rules, entry, learned: Vec::new(), view, in_doubt: None })
+        let mut view = entry.gate.clone();
+        let was_wrong = view.correct_times(engine.ports.clock.now(), &rules);
+        let mut session = GateSession { engine, scope, rules, entry, learned: Vec::new(), view, in_doubt: None };
+        if was_wrong {
+            // Written down at once: else what was cut would begin anew whenever somebody looks.
+            session.change(|_, _| Verdict::Store(())).await?;
+        }
+        Ok(session)
     }
 
     pub(super) fn scope(&self) -> &ScopeId {
@@ -125,10 +140,7 @@ impl<'e> GateSession<'e> {
     ) -> Result<T, PortError> {
         self.settle_doubt().await?;
         for _ in 0..MAX_CONFLICTS {
-            let mut gate = self.entry.gate.clone();
-            for signal in &self.learned {
-                gate.learn(signal, &self.rules);
-            }
+            let mut gate = self.with_what_was_learned();
             let answer = match decide(&self.entry, &mut gate) {
                 Verdict::Keep(answer) => return Ok(answer),
                 Verdict::Store(answer) => answer,
@@ -176,10 +188,17 @@ impl<'e> GateSession<'e> {
 
     /// Somebody else has changed the gate: an operator, for one.
     fn catch_up(&mut self) {
-        self.view = self.entry.gate.clone();
+        self.view = self.with_what_was_learned();
+    }
+
+    /// The gate as it was stored last, with what was learned since.
+    fn with_what_was_learned(&self) -> Gate {
+        let mut gate = self.entry.gate.clone();
+        gate.correct_times(self.engine.ports.clock.now(), &self.rules);
         for signal in &self.learned {
-            self.view.learn(signal, &self.rules);
+            gate.learn(signal, &self.rules);
         }
+        gate
     }
 
     fn stored(&mut self, gate: Gate) {

@@ -15,10 +15,12 @@ pub(super) fn pause_until(
     backoff: Duration,
     now: EpochMs,
 ) -> Option<EpochMs> {
-    let asked = quota.retry_after.map(|after| after.from(now));
+    // A time that has passed was told by a clock that is not ours: it says nothing.
+    let asked = quota.retry_after.map(|after| after.from(now)).filter(|until| *until >= now);
     match class {
         Class::Throttled => {
-            let day = quota.daily_reset.filter(|_| is_day_used_up(quota)).map(|reset| now + reset);
+            let day = quota.daily_reset.filter(|_| is_day_used_up(quota)).map(|reset| reset.from(now));
+            let day = day.filter(|until| *until > now);
             let interval = quota.interval.map(|interval| now + interval);
             Some(day.or(asked).or(interval).unwrap_or(now + backoff))
         }
@@ -53,7 +55,7 @@ pub(super) fn lessons(
         (Some(Class::Throttled), Some(until)) => {
             lessons.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });
         }
-        (_, Some(until)) => lessons.push(Signal::AskedToWait { until }),
+        (_, Some(until)) => lessons.push(Signal::AskedToWait { at: now, until }),
         _ => {}
     }
     lessons
@@ -80,7 +82,7 @@ mod tests {
         let nothing = Quota::default();
         let interval = Quota { interval: Some(s(10)), ..nothing };
         let asked = Quota { retry_after: Some(RetryAfter::Delay(s(3))), ..interval };
-        let day = Quota { daily_remaining: Some(0), daily_reset: Some(s(7200)), ..asked };
+        let day = Quota { daily_remaining: Some(0), daily_reset: Some(RetryAfter::Delay(s(7200))), ..asked };
         for (quota, wait) in [(nothing, 2), (interval, 10), (asked, 3), (day, 7200)] {
             let until = pause_until(&EngineConfig::default(), &quota, &Class::Throttled, s(2), NOW);
             assert_eq!(until, Some(NOW + s(wait)), "{quota:?}");

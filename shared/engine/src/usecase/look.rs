@@ -101,14 +101,10 @@ impl Engine {
             let location = &members[index];
             let mut due = self.due(location, opening, known).await?;
             self.note_oldest(location, &due);
-            kept_back |= opening.common == 0 && due.keep_to_high();
+            kept_back |= due.keep_to(opening);
             match due.first_at() {
                 Some(first) if first <= at => {
-                    return Ok(Found::Work {
-                        location: location.clone(),
-                        keys: due.choose(want, opening.common, at),
-                        at,
-                    });
+                    return Ok(Found::Work { location: location.clone(), keys: due.choose(want, opening, at), at });
                 }
                 Some(first) if next.as_ref().is_none_or(|(soonest, ..)| first < *soonest) => {
                     next = Some((first, location, due));
@@ -116,15 +112,15 @@ impl Engine {
                 _ => {}
             }
         }
-        let common_again_at = opening.common_again_at.filter(|_| kept_back);
+        let again_at = kept_back.then_some(opening.day_resets_at);
         Ok(match next {
             Some((first, location, due)) if at.until(first) <= MAX_DELAY => {
-                let keys = due.choose(want, opening.common, first);
+                let keys = due.choose(want, opening, first);
                 Found::Work { location: location.clone(), keys, at: first }
             }
             next => {
                 let next_due = next.map(|(first, ..)| first);
-                Found::Nothing { next_due: [next_due, common_again_at].into_iter().flatten().min() }
+                Found::Nothing { next_due: [next_due, again_at].into_iter().flatten().min() }
             }
         })
     }
@@ -161,20 +157,25 @@ impl DueRecords {
         [&self.high, &self.normal, &self.low].into_iter().filter_map(|list| list.first()).map(|due| due.due_at).min()
     }
 
-    /// Leaves only those of high priority: the rest of the day's quota is theirs. Returns whether there were others.
-    fn keep_to_high(&mut self) -> bool {
-        let others = !self.normal.is_empty() || !self.low.is_empty();
-        self.normal.clear();
-        self.low.clear();
+    /// Leaves only those for which the day has a call left: the rest of it is kept for the more urgent. Returns whether
+    /// there were others.
+    fn keep_to(&mut self, opening: &Opening) -> bool {
+        let mut others = false;
+        for (list, allowed) in [(&mut self.normal, opening.common), (&mut self.low, opening.low)] {
+            if allowed == 0 {
+                others |= !list.is_empty();
+                list.clear();
+            }
+        }
         others
     }
 
-    /// The `want` most urgent that are due at `at`: high before normal before low, but a small share is for low. At
-    /// most `common` of them are not high.
-    fn choose(self, want: u32, common: u32, at: EpochMs) -> Vec<RecordKey> {
+    /// The `want` most urgent that are due at `at`: high before normal before low, but a small share is for low. No more
+    /// of them are not high, or low, than the `opening` lets through.
+    fn choose(self, want: u32, opening: &Opening, at: EpochMs) -> Vec<RecordKey> {
         let due = |list: Vec<Due>| list.into_iter().filter(move |due| due.due_at <= at).map(|due| due.key);
-        let (want, common) = (want as usize, common as usize);
-        let low: Vec<RecordKey> = due(self.low).take(common).collect();
+        let (want, common) = (want as usize, opening.common as usize);
+        let low: Vec<RecordKey> = due(self.low).take(common.min(opening.low as usize)).collect();
         let share = if want > 1 { low.len().min((want / LOW_SHARE as usize).max(1)) } else { 0 };
         let normal = due(self.normal).take(common - share);
         let mut keys: Vec<RecordKey> = due(self.high).take(want - share).collect();
@@ -192,13 +193,17 @@ mod tests {
 
     const NOW: EpochMs = EpochMs(1_000_000);
 
+    fn opening(common: u32, low: u32) -> Opening {
+        Opening { common, low, ..Opening::only_at(NOW, crate::policy::WaitReason::Pace) }
+    }
+
     fn list(name: &str, count: usize) -> Vec<Due> {
         (0..count).map(|i| Due { key: format!("contact#{name}{i}").parse().unwrap(), due_at: NOW }).collect()
     }
 
     fn counts(high: usize, normal: usize, low: usize, want: u32) -> [usize; 3] {
         let due = DueRecords { high: list("h", high), normal: list("n", normal), low: list("l", low) };
-        let keys = due.choose(want, u32::MAX, NOW);
+        let keys = due.choose(want, &opening(u32::MAX, u32::MAX), NOW);
         ["contact#h", "contact#n", "contact#l"]
             .map(|prefix| keys.iter().filter(|key| key.to_string().starts_with(prefix)).count())
     }
@@ -235,7 +240,7 @@ mod tests {
     fn of_the_reserve_nothing_goes_to_normal_and_low() {
         let counts = |common| {
             let due = DueRecords { high: list("h", 5), normal: list("n", 50), low: list("l", 50) };
-            let keys = due.choose(20, common, NOW);
+            let keys = due.choose(20, &opening(common, u32::MAX), NOW);
             let common = keys.iter().filter(|key| !key.to_string().starts_with("contact#h")).count();
             (keys.len() - common, common)
         };
@@ -267,6 +272,6 @@ mod tests {
         let mut high = list("h", 2);
         high[1].due_at = NOW + std::time::Duration::from_secs(1);
         let due = DueRecords { high, normal: vec![], low: vec![] };
-        assert_eq!(due.choose(5, u32::MAX, NOW).len(), 1);
+        assert_eq!(due.choose(5, &opening(u32::MAX, u32::MAX), NOW).len(), 1);
     }
 }

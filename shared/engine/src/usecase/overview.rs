@@ -1,6 +1,6 @@
 //! How it stands with everything: what `/v1/overview`, `/health` and `/metrics` tell.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, TryStreamExt};
 
@@ -14,6 +14,8 @@ use crate::ports::{Backlog, PortError, Tallied};
 const CAP: u32 = 1000;
 /// Locations looked at at once.
 const AT_ONCE: usize = 8;
+/// A pause that is longer than this is told.
+const LONG_PAUSE: Duration = Duration::from_secs(3600);
 /// A tick that is older than this has been missed several times.
 const TICK_OVERDUE: Duration = Duration::from_secs(300);
 
@@ -155,7 +157,7 @@ pub struct BurstQuota {
     pub pace: Pace,
     /// What is configured.
     pub configured: Pace,
-    /// What GHL told, where that is less.
+    /// What GHL told last, be it less or more.
     pub told: Option<Pace>,
     /// Calls left in the window that ends now.
     pub left: u32,
@@ -164,10 +166,12 @@ pub struct BurstQuota {
 /// The daily quota of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DailyQuota {
-    /// What is kept to now: GHL's own limit, where that is less than the configured one.
+    /// What is kept to now: the configured limit or GHL's own, whichever is less, or as `GHL_RATE_LIMIT_ADOPT` says.
     pub limit: u64,
     /// What is configured.
     pub configured: u64,
+    /// What GHL told last, be it less or more.
+    pub told: Option<u64>,
     /// Calls made since the last reset.
     pub used: u64,
     /// Calls left.
@@ -221,23 +225,23 @@ impl Engine {
         let Some(settings) = self.ports.directory.location(location).await? else {
             return Ok(None);
         };
+        let rules = self.config.rules(&settings);
         let (entry, due, failed, counted) = futures::try_join!(
-            self.ports.gates.load(&settings.scope),
+            self.gate(&settings.scope, &rules),
             self.backlog(location),
             self.ports.outbox.count_failed(location, CAP),
             self.counted(location, detail),
         )?;
         let now = self.ports.clock.now();
-        let rules = self.config.rules(&settings);
         let view = GateView { gate: &entry.gate, opening: entry.gate.opening(now, &rules), rules: &rules, now };
         let due_total = due.iter().fold(Backlog::default(), |sum, (_, backlog)| sum.and(*backlog));
-        let only_common = due[0].1.tallied.count == 0;
+        let most_urgent = due.iter().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| *priority);
         Ok(Some(LocationOverview {
             location_id: location.clone(),
             state: view.state(settings.enabled, due_total.tallied.count),
             breaker: BreakerView { state: entry.gate.breaker().as_str(), retry_at: entry.gate.breaker().retry_at() },
             pause: view.pause(),
-            waits_for: view.waits_for(only_common && due_total.tallied.count > 0),
+            waits_for: view.waits_for(most_urgent),
             burst: view.burst(),
             daily: view.daily(),
             due: due_total,
@@ -286,7 +290,7 @@ impl Engine {
         let call = counters.average_call().unwrap_or(TYPICAL_CALL).as_secs_f64().max(0.001);
         let rate = view.burst().pace.rate().min(f64::from(self.config.concurrency) / call);
         let calls = records as f64 * calls_per_record;
-        let today = view.gate.daily().left(opens_at, settings.daily_limit) as f64;
+        let today = view.gate.daily_left(opens_at, view.rules) as f64;
         let empty_at = if calls <= today {
             opens_at + Duration::from_secs_f64(calls / rate)
         } else {
@@ -333,8 +337,8 @@ impl GateView<'_> {
         Some(PauseView { reason: pause.reason, until: Some(pause.until), note: None })
     }
 
-    fn waits_for(&self, only_common: bool) -> Option<WaitUntil> {
-        let kept_back = self.opening.common_again_at.filter(|_| only_common);
+    fn waits_for(&self, most_urgent: Option<Priority>) -> Option<WaitUntil> {
+        let kept_back = most_urgent.and_then(|priority| self.opening.kept_back_until(priority));
         match (self.opening.reason, kept_back) {
             (None | Some(WaitReason::Pace), Some(at)) => Some(WaitUntil { at, reason: WaitReason::DailyQuota }),
             (reason, _) => reason.map(|reason| WaitUntil { at: self.opening.at, reason }),
@@ -343,23 +347,53 @@ impl GateView<'_> {
 
     fn burst(&self) -> BurstQuota {
         let configured = self.rules.pace;
-        let pace = self.gate.pacing().pace(self.now, configured);
+        let pace = self.gate.allowed_pace(self.now, self.rules);
         let counted = self.gate.ledger().counted_since(self.now - pace.window);
         let left = pace.limit.get().saturating_sub(counted);
         BurstQuota { pace, configured, told: self.gate.pacing().told(), left }
     }
 
     fn daily(&self) -> DailyQuota {
-        let (daily, configured) = (self.gate.daily(), self.rules.daily_limit);
+        let daily = self.gate.daily();
         DailyQuota {
-            limit: daily.limit(configured),
-            configured,
+            limit: self.gate.daily_limit(self.rules),
+            configured: self.rules.daily_limit,
+            told: daily.told_limit(),
             used: daily.used(self.now),
-            left: daily.left(self.now, configured),
+            left: self.gate.daily_left(self.now, self.rules),
             reserve: self.rules.daily_reserve,
             resets_at: daily.resets_at(self.now),
         }
     }
+}
+
+impl PauseView {
+    /// Why somebody should look at it; `None` if it is short, and nobody's fault.
+    fn wants_a_look(&self, id: &LocationId, now: EpochMs) -> Option<(Health, String)> {
+        let until = self.until.map_or_else(String::new, |until| format!(" until {}", date(until)));
+        match self.reason {
+            PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator{until}"))),
+            PauseReason::Credentials => Some((Health::Degraded, format!("the token of {id} is not accepted"))),
+            PauseReason::OtherLocation => Some((
+                Health::Failing,
+                format!("GHL answered for another location than {id}: its token may be of somebody else's account"),
+            )),
+            PauseReason::Throttled => {
+                let is_long = self.until.is_some_and(|until| now.until(until) > LONG_PAUSE);
+                is_long.then(|| {
+                    (Health::Degraded, format!("{id} is paused{until}: GHL asked to wait (429 or Retry-After)"))
+                })
+            }
+        }
+    }
+}
+
+/// A time as people read it: RFC 3339, UTC.
+fn date(time: EpochMs) -> String {
+    /// The last second of the year 9999.
+    const LAST: u64 = 253_402_300_799;
+    let seconds = time.since(EpochMs(0)).as_secs().min(LAST);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
 impl Backlog {
@@ -394,17 +428,7 @@ fn judge(
         if location.breaker.state != "closed" {
             found.push((Health::Failing, format!("breaker of {id} is {}", location.breaker.state)));
         }
-        match location.pause.as_ref().map(|pause| pause.reason) {
-            Some(PauseReason::Operator) => found.push((Health::Degraded, format!("{id} is paused by an operator"))),
-            Some(PauseReason::Credentials) => {
-                found.push((Health::Degraded, format!("the token of {id} is not accepted")));
-            }
-            Some(PauseReason::OtherLocation) => found.push((
-                Health::Failing,
-                format!("GHL answered for another location than {id}: its token may be of somebody else's account"),
-            )),
-            Some(PauseReason::Throttled) | None => {}
-        }
+        found.extend(location.pause.as_ref().and_then(|pause| pause.wants_a_look(id, now)));
         if location.failed.count > 0 {
             let more = if location.failed.capped { "at least " } else { "" };
             found.push((Health::Degraded, format!("{more}{} records of {id} have failed", location.failed.count)));

@@ -9,7 +9,9 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
-use crate::domain::{Answer, Call, Cause, Endpoint, EpochMs, Failure, Generation, LocationId, Quota, RecordKey, Reply};
+use crate::domain::{
+    Answer, Call, Cause, Endpoint, EpochMs, Failure, Generation, LocationId, Priority, Quota, RecordKey, Reply,
+};
 use crate::policy::{Admission, Class, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil, classify};
 use crate::ports::PortError;
 
@@ -41,6 +43,8 @@ struct Shared<'e> {
 #[derive(Clone, Copy)]
 pub(super) struct For<'a> {
     pub(super) record: Option<&'a RecordKey>,
+    /// The last calls of a day are for what is more urgent.
+    pub(super) priority: Priority,
     /// 0 for the first try of an operation.
     pub(super) attempt: u32,
     /// Whether it is the record's very first call.
@@ -162,7 +166,7 @@ impl<'e> Permits<'e> {
     /// When that takes longer than it is worth: the batch is over, and this is when to go on.
     pub(super) async fn acquire(&self, wanted: For<'_>) -> Result<(), WaitUntil> {
         loop {
-            let wait = match self.step().await {
+            let wait = match self.step(wanted.priority).await {
                 Step::Use(permit) => {
                     self.sleep_until(WaitUntil { at: permit.at, reason: WaitReason::Pace }, wanted).await;
                     if self.still_stands(permit, wanted).await {
@@ -180,20 +184,30 @@ impl<'e> Permits<'e> {
                 _ => self.engine.config.patience,
             };
             let too_long = self.engine.ports.clock.now().until(wait.at) > patience;
-            if too_long || wait.at + self.engine.config.request_timeout > self.deadline {
+            if too_long || !self.can_end(wait.at) {
                 let wait = if too_long { wait } else { WaitUntil { reason: WaitReason::Deadline, ..wait } };
-                self.shared.lock().await.stopped.get_or_insert(wait);
+                // What the day keeps for more urgent records, they may still use.
+                if wait.reason != WaitReason::DailyQuota || wanted.priority == Priority::High {
+                    self.shared.lock().await.stopped.get_or_insert(wait);
+                }
                 return Err(wait);
             }
             self.sleep_until(wait, wanted).await;
         }
     }
 
-    async fn step(&self) -> Step {
+    /// Whether a request that is sent at `time` is over, or given up, before the time that is kept for writing down what
+    /// came of it.
+    fn can_end(&self, time: EpochMs) -> bool {
+        time + self.engine.config.request_timeout <= self.deadline
+    }
+
+    async fn step(&self, priority: Priority) -> Step {
         let mut shared = self.shared.lock().await;
         let now = self.engine.ports.clock.now();
-        if now + self.engine.config.request_timeout > self.deadline {
-            return Step::Wait(WaitUntil { at: self.deadline, reason: WaitReason::Deadline });
+        let out_of_time = Step::Wait(WaitUntil { at: self.deadline, reason: WaitReason::Deadline });
+        if !self.can_end(now) {
+            return out_of_time;
         }
         let gate = shared.session.view();
         if let Some(wait) = gate.paused(now) {
@@ -207,11 +221,15 @@ impl<'e> Permits<'e> {
             Admission::WaitUntil(_) if probe_is_ours => true,
             Admission::WaitUntil(at) => return Step::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
         };
+        let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
+        if let Err(wait) = gate.day_admits(now, priority, unused, shared.session.rules()) {
+            return Step::Wait(wait);
+        }
         if let Err(at) = shared.admit_by_room(now) {
             return Step::Wait(WaitUntil { at, reason: WaitReason::Pace });
         }
         if !from_pool || shared.pool.is_empty() {
-            match self.lease(&mut shared, now).await {
+            match self.lease(&mut shared, now, priority).await {
                 Ok(Leased::Wait(wait)) => return Step::Wait(wait),
                 Ok(leased) => shared.pool = Permit::all_of(&leased),
                 Err(error) => {
@@ -221,6 +239,11 @@ impl<'e> Permits<'e> {
             }
         }
         match shared.pool.pop_front() {
+            // Its time is so late that its request could still be under way when the invocation must end.
+            Some(permit) if !self.can_end(permit.at) => {
+                shared.pool.push_front(permit);
+                out_of_time
+            }
             Some(permit) => {
                 shared.room.send(permit.at.max(now));
                 Step::Use(permit)
@@ -235,7 +258,8 @@ impl<'e> Permits<'e> {
         let now = self.engine.ports.clock.now();
         let gate = shared.session.view();
         let admitted = permit.is_probe || gate.breaker().admit(now) == Admission::Calls;
-        if gate.paused(now).is_some() || !admitted {
+        // The host may have been busy for longer than it slept.
+        if gate.paused(now).is_some() || !admitted || !self.can_end(now) {
             shared.pool.push_front(permit);
             return false;
         }
@@ -243,7 +267,7 @@ impl<'e> Permits<'e> {
         true
     }
 
-    async fn lease(&self, shared: &mut Shared<'e>, now: EpochMs) -> Result<Leased, PortError> {
+    async fn lease(&self, shared: &mut Shared<'e>, now: EpochMs, priority: Priority) -> Result<Leased, PortError> {
         let want = shared.to_start.clamp(1, self.engine.config.lease_size);
         let rules = shared.session.rules().clone();
         let (run, in_batch) = (&self.run, self.batch.is_some());
@@ -259,7 +283,7 @@ impl<'e> Permits<'e> {
                     }));
                 }
                 gate.give_back(now, &run.holder, unused, &rules);
-                match gate.lease(now, run, want, &rules) {
+                match gate.lease(now, run, want, priority, &rules) {
                     // Nothing to write down: ask again when the time has come.
                     wait @ Leased::Wait(_) => Verdict::Keep(wait),
                     leased => Verdict::Store(leased),
@@ -414,13 +438,13 @@ impl<'e> Permits<'e> {
 impl Shared<'_> {
     /// Where others use the quota, too, room comes back bit by bit: the interval says nothing about how long to wait.
     fn without_interval_if_shared(&self, quota: Quota, now: EpochMs) -> Quota {
-        let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
+        let is_shared = self.session.view().is_shared(now, self.session.rules());
         Quota { interval: quota.interval.filter(|_| !is_shared), ..quota }
     }
 
     /// Whether there is room for one call, where others use the quota, too.
     fn admit_by_room(&mut self, now: EpochMs) -> Result<(), EpochMs> {
-        let is_shared = self.session.view().pacing().is_shared(now, self.session.rules().pace);
+        let is_shared = self.session.view().is_shared(now, self.session.rules());
         if is_shared { self.room.admit(now) } else { Ok(()) }
     }
 }

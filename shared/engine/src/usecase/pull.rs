@@ -2,7 +2,7 @@
 
 use super::direct::{DirectCalls, DirectError};
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, EpochMs, LocationId, RemoteContact};
+use crate::domain::{Answer, Call, EpochMs, LocationId, Priority, RemoteContact};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
 const PAGE: u32 = 100;
@@ -21,7 +21,7 @@ impl Engine {
         mut page: impl FnMut(Vec<RemoteContact>) + Send,
     ) -> Result<u64, DirectError> {
         let (engine, tally) = self.tallied();
-        let calls = engine.direct_calls(location, invocation).await?;
+        let calls = engine.direct_calls(location, Priority::Low, invocation).await?;
         let pulled = pages(&calls, since, &mut page).await;
         let closed = calls.close().await;
         engine.count("pull", location, tally.take(), None).await;

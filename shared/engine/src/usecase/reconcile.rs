@@ -149,7 +149,7 @@ impl Engine {
         };
         let last_start = invocation.deadline - TIME_TO_FINISH;
         let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
-        let calls = self.direct_calls(location, &invocation).await?;
+        let calls = self.direct_calls(location, Priority::Low, &invocation).await?;
         let reading = Reading { engine: self, location, settings: &settings, calls: &calls, last_start };
         let read = reading.pages(kick, report).await;
         let closed = calls.close().await;
@@ -160,11 +160,11 @@ impl Engine {
 
     /// The number of the last put, if nothing needs the quota of the location's scope now.
     async fn spare_quota(&self, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
-        let entry = self.ports.gates.load(&settings.scope).await?;
-        let now = self.ports.clock.now();
         let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
             return Ok(None);
         };
+        let entry = self.gate(&settings.scope, &rules).await?;
+        let now = self.ports.clock.now();
         if !has_quota_to_spare(&entry.gate, now, &rules) || entry.hidden_since(now, self.config.index_lag).is_some() {
             return Ok(None);
         }

@@ -291,10 +291,10 @@ impl Engine {
             story.waits_for = Some((WaitsFor::Disabled, None));
             return Ok(());
         }
-        let entry = self.ports.gates.load(&settings.scope).await?;
         let rules = self.config.rules(settings);
+        let entry = self.gate(&settings.scope, &rules).await?;
         let opening = entry.gate.opening(now.max(due_at), &rules);
-        let kept_back_until = opening.common_again_at.filter(|_| story.priority != Priority::High);
+        let kept_back_until = opening.kept_back_until(story.priority);
         story.waits_for = match waits_for {
             Some(key) => Some((WaitsFor::Record(key), Some(due_at))),
             None if due_at > now => Some((WaitsFor::Gate(WaitReason::Backoff), Some(due_at))),

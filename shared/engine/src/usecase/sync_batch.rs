@@ -10,12 +10,12 @@ use super::look::{Found, Known};
 use super::permits::{Permit, Permits};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
-use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, ScopeId};
+use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, Priority, ScopeId};
 use crate::policy::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
 /// What is kept of the function's time to write everything down.
-const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
+pub(super) const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
 /// A batch that found nothing to do is not followed by another before this has passed: the index may lag.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
 /// After a batch in which a store failed, or no call could be made, the next one waits this long.
@@ -121,7 +121,7 @@ impl Engine {
         let ((session, fleet), unused, stopped) = permits.close();
         fleet.close().await;
         report.stopped = stopped;
-        report.pace = Some(session.view().pacing().pace(self.ports.clock.now(), session.rules().pace));
+        report.pace = Some(session.view().allowed_pace(self.ports.clock.now(), session.rules()));
         let looks_only = batch.keys.is_empty();
         let rest = if looks_only { Duration::ZERO } else { rest_after(report) };
         let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest, looks_only };
@@ -179,7 +179,8 @@ impl Engine {
                         return Verdict::Keep(Start::TooEarly(WaitUntil { at, reason: WaitReason::Breaker }));
                     }
                 }
-                match gate.lease(now, run, want, &rules) {
+                // Whose the permits are is not known yet: each record is asked for its own priority when it uses one.
+                match gate.lease(now, run, want, Priority::High, &rules) {
                     Leased::Wait(wait) if now.until(wait.at) > self.config.patience => {
                         Verdict::Keep(Start::TooEarly(wait))
                     }

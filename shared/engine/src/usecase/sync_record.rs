@@ -168,6 +168,7 @@ impl RecordSync<'_, '_> {
             }
             let wanted = For {
                 record: Some(&record.key),
+                priority: record.priority,
                 attempt: progress.attempt(),
                 starts: !progress.called,
                 patience: self.patience(progress),

@@ -3,9 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
+use ghl_sync_engine::domain::{Holder, Pace, Priority, PutRecord};
+use ghl_sync_engine::policy::WaitReason;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
+use ghl_sync_engine::usecase::{DirectError, Invocation};
 
-use crate::fixtures::{HOUR, MINUTE, SECOND, contacts, exact, loc};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, email, exact, loc, with_tags,
+};
 
 #[test]
 fn when_the_day_is_used_up_the_location_rests_until_it_begins_anew() {
@@ -83,5 +89,132 @@ fn a_429_that_the_ledger_did_not_expect_ends_bursts() {
             .iter()
             .map(|first| later.iter().filter(|other| other.at >= first.at && other.at < first.at + SECOND).count());
         assert!(in_a_second.max().unwrap() <= 13, "evenly spaced");
+    });
+}
+
+/// Others call so often in each window of 10 s, evenly.
+fn others(world: &std::sync::Arc<World>, calls: u32) {
+    let other = world.clone();
+    tokio::spawn(async move {
+        loop {
+            other.ghl.others_call(&loc(), 1);
+            other.run_for(10 * SECOND / calls.max(1)).await;
+        }
+    });
+}
+
+#[test]
+fn beside_others_the_pace_is_ours_where_our_limit_lies_below_ghls() {
+    // Our limit, what others call in a window, and the calls of ours in a window that are expected.
+    for (limit, used_by_others, expected) in [(20, 60, 20), (90, 10, 80), (90, 50, 45), (10, 85, 9), (100, 40, 52)] {
+        block_on_paused(async move {
+            let mut setup = exact();
+            for settings in setup.locations.values_mut() {
+                settings.pace = Pace { limit: NonZeroU32::new(limit).unwrap(), window: 10 * SECOND };
+            }
+            let world = setup.start();
+            others(&world, used_by_others);
+            world.run_for(20 * SECOND).await;
+            world.put(&contacts(2000)).await.unwrap();
+            world.run_for(MINUTE).await;
+            let before = world.ghl.contact_count();
+            world.run_for(2 * MINUTE).await;
+            let pace = (world.ghl.contact_count() - before) / 12;
+            assert!(pace >= expected * 4 / 5, "{pace} of {expected} in a window: {limit} beside {used_by_others}");
+            assert!(pace <= limit as usize, "{pace} with a limit of {limit}");
+            assert!(world.ghl.over_quota() <= 10, "{} met a 429: {limit}, {used_by_others}", world.ghl.over_quota());
+        });
+    }
+}
+
+/// A world with so many calls a day, so many of them kept for the urgent.
+fn with_day(limit: u64, reserve: u64) -> Setup {
+    let mut setup = exact();
+    for settings in setup.locations.values_mut() {
+        settings.daily_limit = limit;
+        settings.daily_reserve = reserve;
+    }
+    setup
+}
+
+fn of(priority: Priority, put: PutRecord) -> PutRecord {
+    PutRecord { priority, ..put }
+}
+
+#[test]
+fn the_reserve_of_the_day_is_kept_though_records_take_more_calls_than_one() {
+    block_on_paused(async {
+        let world = with_day(200, 50).start();
+        let puts: Vec<_> = (0..400).map(|n| with_tags(n, &["x"])).collect();
+        world.put(&puts).await.unwrap();
+        world.run_for(HOUR).await;
+        assert_eq!(world.gate(&loc()).daily().left(world.clock.now(), 200), 50);
+        world.put(&[of(Priority::High, contact(1000))]).await.unwrap();
+        world.run_for(5 * MINUTE).await;
+        assert!(world.record(&contact_key(1000)).accepted_version.is_some());
+        assert_eq!(world.ghl.calls(), 151, "nobody else");
+        assert!(world.invocations() < 40, "nobody is paid for waiting: {}", world.invocations());
+    });
+}
+
+#[test]
+fn low_priority_leaves_the_last_tenth_of_the_day_to_the_others() {
+    block_on_paused(async {
+        let world = with_day(200, 0).start();
+        let low: Vec<_> = (0..300).map(|n| of(Priority::Low, contact(n))).collect();
+        world.put(&low).await.unwrap();
+        world.run_for(HOUR).await;
+        assert_eq!(world.ghl.calls(), 180);
+        world.put(&(1000..1030).map(contact).collect::<Vec<_>>()).await.unwrap();
+        world.run_for(HOUR).await;
+        assert_eq!(world.ghl.calls(), 200);
+        assert!(world.invocations() < 40, "nobody is paid for waiting: {}", world.invocations());
+        world.run_for(24 * HOUR).await;
+        assert_eq!(world.ghl.contact_count(), 330);
+    });
+}
+
+#[test]
+fn of_a_batch_of_mixed_priorities_each_record_keeps_to_its_own_share_of_the_day() {
+    block_on_paused(async {
+        let world = Setup { triggers: false, ..with_day(20, 10) }.start();
+        let of_number = |n| match n % 3 {
+            0 => Priority::Low,
+            1 => Priority::Normal,
+            _ => Priority::High,
+        };
+        let puts: Vec<_> = (0..30).map(|n| of(of_number(n), contact(n))).collect();
+        world.put(&puts).await.unwrap();
+        // Eleven of the twenty are used, and the urgent come last.
+        let warm: Vec<_> = (100..111).map(|n| of(Priority::High, contact(n))).collect();
+        world.put(&warm).await.unwrap();
+        world.invoke(&batch(None, (100..111).map(contact_key))).await.unwrap();
+        let report = world.invoke(&batch(None, (0..30).map(contact_key))).await.unwrap();
+        assert_eq!((report.succeeded, report.failed), (9, 0), "{report:?}");
+        let arrived = |n: usize| world.ghl.contact(&loc(), &email(n)).is_some();
+        let numbers: Vec<usize> = (0..30).filter(|n| arrived(*n)).collect();
+        assert!(numbers.iter().all(|n| n % 3 == 2), "high only: {numbers:?}");
+        assert_eq!(numbers.len(), 9);
+    });
+}
+
+#[test]
+fn reading_for_backfills_leaves_the_last_tenth_of_the_day_to_the_others() {
+    block_on_paused(async {
+        let world = with_day(100, 0).start();
+        world.put(&contacts(89)).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        let now = world.clock.now();
+        let read = || async {
+            let invocation = Invocation { holder: Holder::new("pull").unwrap(), deadline: world.clock.now() + MINUTE };
+            world.engine.contacts_changed_since(&loc(), now - HOUR, &invocation, |_| {}).await
+        };
+        assert_eq!(read().await.unwrap(), 89);
+        let refused = read().await.unwrap_err();
+        assert!(
+            matches!(&refused, DirectError::Wait(wait) if wait.reason == WaitReason::DailyQuota && wait.at > now + 22 * HOUR),
+            "{refused:?}"
+        );
+        assert_eq!(world.ghl.calls(), 90);
     });
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
-use ghl_sync_engine::domain::{Api, CredentialsRef, Pace, Secret};
+use ghl_sync_engine::domain::{AdoptLimits, Api, CredentialsRef, Pace, Secret};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
 use ghl_sync_ghl::ClientConfig;
@@ -235,6 +235,7 @@ fn engine(vars: &mut Variables) -> EngineConfig {
             threshold: vars.number("GHL_CIRCUIT_THRESHOLD", 5, 1..=100),
             reset: vars.milliseconds("GHL_CIRCUIT_RESET_TIMEOUT", 60_000, 1..=3_600_000),
         },
+        adopt: vars.choice("GHL_RATE_LIMIT_ADOPT", AdoptLimits::Lower, &AdoptLimits::ALL),
         batch_size: vars.number("GHL_SYNC_BATCH_SIZE", 50, 1..=500),
         concurrency: vars.number("GHL_SYNC_CONCURRENCY", 5, 1..=100),
         max_rounds: vars.number("GHL_SYNC_MAX_ATTEMPTS", 10, 1..=100),

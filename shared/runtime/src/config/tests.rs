@@ -1,3 +1,5 @@
+use ghl_sync_engine::domain::AdoptLimits;
+
 use super::*;
 
 /// What a function finds in Lambda, and no more.
@@ -63,6 +65,16 @@ fn every_name_of_the_specification_is_read() {
     assert_eq!((config.engine.batch_size, config.engine.concurrency, config.engine.max_rounds), (20, 2, 4));
     let without = Config::from_vars(with(&[("GHL_RATE_LIMIT_JITTER", "false")])).unwrap();
     assert_eq!(without.engine.backoff.jitter, Duration::ZERO);
+}
+
+#[test]
+fn which_of_ghls_limits_are_taken_over_is_one_of_two_words_and_anything_else_stops_the_start() {
+    let adopt = |value| Config::from_vars(with(&[("GHL_RATE_LIMIT_ADOPT", value)])).map(|config| config.engine.adopt);
+    assert_eq!(adopt(""), Ok(AdoptLimits::Lower));
+    assert_eq!(adopt("lower"), Ok(AdoptLimits::Lower));
+    assert_eq!(adopt("told"), Ok(AdoptLimits::Told));
+    let error = adopt("higher").unwrap_err().to_string();
+    assert!(error.contains("GHL_RATE_LIMIT_ADOPT is `higher`; expected lower or told"), "{error}");
 }
 
 #[test]

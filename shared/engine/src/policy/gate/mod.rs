@@ -10,7 +10,9 @@
 //! ```
 
 mod operator;
+mod quota;
 mod signal;
+mod times;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::signal::Signal;
 use super::{Admission, Breaker, Daily, Hold, Ledger, Pacing, Pause, PauseReason, Rules, WaitReason, WaitUntil};
-use crate::domain::{EpochMs, Generation, Holder, Pace};
+use crate::domain::{EpochMs, Generation, Holder, Pace, Priority};
 
 /// A message that has not arrived this long after it should have is given up; another is planned.
 const PLAN_GRACE: Duration = Duration::from_secs(60);
@@ -99,15 +101,28 @@ pub struct Opening {
     pub records: u32,
     /// Of these, so many may be of normal or low priority: the rest of the day is kept for high.
     pub common: u32,
-    /// When the day begins anew, if none may.
-    pub common_again_at: Option<EpochMs>,
+    /// Of these, so many may be of low priority: the rest of the day is kept for high and normal.
+    pub low: u32,
+    /// When the day begins anew.
+    pub day_resets_at: EpochMs,
 }
 
 impl Opening {
     /// The gate opens at this time, whatever it lets through then.
     #[must_use]
     pub fn only_at(at: EpochMs, reason: WaitReason) -> Opening {
-        Opening { at, reason: Some(reason), records: 1, common: u32::MAX, common_again_at: None }
+        Opening { at, reason: Some(reason), records: 1, common: u32::MAX, low: u32::MAX, day_resets_at: EpochMs::NEVER }
+    }
+
+    /// When records of `priority` may go again, if the rest of the day is kept for more urgent ones.
+    #[must_use]
+    pub fn kept_back_until(&self, priority: Priority) -> Option<EpochMs> {
+        let allowed = match priority {
+            Priority::High => u32::MAX,
+            Priority::Normal => self.common,
+            Priority::Low => self.low,
+        };
+        (allowed == 0).then_some(self.day_resets_at)
     }
 }
 
@@ -157,23 +172,23 @@ impl Gate {
         if let Admission::WaitUntil(time) = self.breaker.admit(at) {
             later(&mut at, time, WaitReason::Breaker);
         }
-        if self.daily.left(at, rules.daily_limit) == 0 {
+        if self.daily_left(at, rules) == 0 {
             let reset = self.daily.resets_at(at);
             later(&mut at, reset, WaitReason::DailyQuota);
         }
         let pace = self.pace(at, rules);
         let next = self.ledger.next_at(at, pace, rules.clock_skew).max(self.pacing.next_at(at));
         later(&mut at, next, WaitReason::Pace);
-        let common = self.daily.left(at, rules.daily_limit).saturating_sub(rules.daily_reserve);
-        let common = u32::try_from(common).unwrap_or(u32::MAX);
-        let common_again_at = (common == 0).then(|| self.daily.resets_at(at));
-        Opening { at, reason, records: self.runway(at, rules), common, common_again_at }
+        let [common, low] = [Priority::Normal, Priority::Low]
+            .map(|priority| u32::try_from(self.daily_left_for(at, priority, rules)).unwrap_or(u32::MAX));
+        let day_resets_at = self.daily.resets_at(at);
+        Opening { at, reason, records: self.runway(at, rules), common, low, day_resets_at }
     }
 
     /// For how many records there are permits from `at` on without a gap longer than the rules' patience.
     fn runway(&self, at: EpochMs, rules: &Rules) -> u32 {
         let most = (rules.batch_size >> self.crashes.min(31)).min(self.breaker.batch_limit());
-        let most = u64::from(most).min(self.daily.left(at, rules.daily_limit)).max(1);
+        let most = u64::from(most).min(self.daily_left(at, rules)).max(1);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         let pace = self.pace(at, rules);
         let permits = self.permits(at, rules, pace, most, at + BATCH_SPAN);
@@ -183,7 +198,7 @@ impl Gate {
 
     /// The quota to keep to now.
     fn pace(&self, now: EpochMs, rules: &Rules) -> Pace {
-        let pace = self.pacing.pace(now, rules.pace);
+        let pace = self.allowed_pace(now, rules);
         let limit = u64::from(pace.limit.get()) * u64::from(rules.percent) / 100;
         let limit = u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         Pace { limit: limit.min(pace.limit), ..pace }
@@ -256,24 +271,25 @@ impl Gate {
         Ok(())
     }
 
-    /// Leases up to `want` permits to the run's holder.
-    pub fn lease(&mut self, now: EpochMs, run: &Run, want: u32, rules: &Rules) -> Leased {
+    /// Leases up to `want` permits to the run's holder, of the calls that the day has left for `priority`.
+    pub fn lease(&mut self, now: EpochMs, run: &Run, want: u32, priority: Priority, rules: &Rules) -> Leased {
         if let Some(wait) = self.blocked(now) {
             return Leased::Wait(wait);
         }
         let probe = self.breaker.admit(now) == Admission::Probe;
-        let left = self.daily.left(now, rules.daily_limit).saturating_sub(u64::from(self.ledger.out()));
-        if left == 0 {
-            return Leased::Wait(WaitUntil { at: self.daily.resets_at(now), reason: WaitReason::DailyQuota });
-        }
+        let left = match self.day_admits(now, priority, 0, rules) {
+            Ok(left) => left,
+            Err(wait) => return Leased::Wait(wait),
+        };
         let want = if probe { 1 } else { want.max(1).min(u32::try_from(left).unwrap_or(u32::MAX)) };
         // The last permit must still leave its request the time that it may take.
         let last_start = run.until - rules.late_arrival - rules.request_timeout;
         let horizon = (now + rules.lease_ahead).min(last_start);
         let pace = self.pace(now, rules);
-        self.ledger.prune(now, pace.window.max(rules.pace.window) + rules.clock_skew);
+        let configured = self.configured_pace(rules);
+        self.ledger.prune(now, pace.window.max(configured.window).max(rules.pace.window) + rules.clock_skew);
         // What a dead holder has out may end within the horizon: what could follow is leased then, and no sooner.
-        let want = want.min(rules.pace.limit.get().saturating_sub(self.ledger.out()));
+        let want = want.min(configured.limit.get().saturating_sub(self.ledger.out()));
         let permits = self.permits(now, rules, pace, want, horizon);
         let Some(last) = permits.last().copied() else {
             let at = self.ledger.next_at(now, pace, rules.clock_skew).max(self.pacing.next_at(now));

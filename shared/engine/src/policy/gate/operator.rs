@@ -2,7 +2,7 @@
 
 use super::Gate;
 use crate::domain::EpochMs;
-use crate::policy::{Hold, PauseReason};
+use crate::policy::Hold;
 
 impl Gate {
     /// No permit is given until the hold ends or is lifted. A second one takes the place of the first, but for its
@@ -12,11 +12,12 @@ impl Gate {
         self.hold = Some(Hold { since, ..hold });
     }
 
-    /// Lifts an operator's hold, and the pause for a token that GHL did not accept: whoever resumes has mended it, or
-    /// wants to see. What GHL asked us to wait stands. The gate is looked at now.
+    /// Lifts every pause, whatever its reason: an operator's hold, the pause for a token that GHL did not accept, and
+    /// what GHL asked us to wait. Whoever resumes has mended it, or wants to see; should GHL still refuse, the next
+    /// answer pauses anew. The gate is looked at now.
     pub fn resume(&mut self, now: EpochMs) {
         self.hold = None;
-        self.pause = self.pause.filter(|pause| pause.reason != PauseReason::Credentials);
+        self.pause = None;
         self.wake_at = Some(now);
     }
 

@@ -1,17 +1,10 @@
 //! What calls teach the gate.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::Gate;
 use crate::domain::{EpochMs, Holder, Quota};
 use crate::policy::{Pause, PauseReason, Rules};
-
-/// With a token that GHL does not accept, this long passes before it is tried again.
-const CREDENTIALS_PAUSE: Duration = Duration::from_secs(300);
-/// A location for which GHL answered with another one's records is looked at again after this long: each look may
-/// write into somebody else's account.
-const OTHER_LOCATION_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Something that a call taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +38,8 @@ pub enum Signal {
     },
     /// GHL, in trouble, asked everybody to wait this long.
     AskedToWait {
+        /// When.
+        at: EpochMs,
         /// Until then.
         until: EpochMs,
     },
@@ -90,30 +85,35 @@ impl Gate {
             Signal::Answered => self.breaker.succeeded(),
             Signal::Trouble { operation, at } => self.breaker.failed(*operation, *at, rules.breaker),
             Signal::Throttled { at, until, daily } => {
-                self.pause_until(*until, PauseReason::Throttled);
+                let until = (*until).min(*at + PauseReason::Throttled.longest());
+                self.pause_until(*at, until, PauseReason::Throttled);
                 if !daily {
-                    self.pacing.throttled(*at, *until, rules.pace);
+                    self.pacing.throttled(*at, until, self.configured_pace(rules));
                 }
             }
-            Signal::AskedToWait { until } => self.pause_until(*until, PauseReason::Throttled),
+            Signal::AskedToWait { at, until } => self.pause_until(*at, *until, PauseReason::Throttled),
             Signal::InDoubt { until } => {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
             Signal::Named { at } => self.named_at = self.named_at.max(Some(*at)),
-            Signal::Unauthorized { at } => self.pause_until(*at + CREDENTIALS_PAUSE, PauseReason::Credentials),
+            Signal::Unauthorized { at } => {
+                self.pause_until(*at, *at + PauseReason::Credentials.longest(), PauseReason::Credentials);
+            }
             Signal::OtherLocation { at } => {
-                self.pause_until(*at + OTHER_LOCATION_PAUSE, PauseReason::OtherLocation);
+                self.pause_until(*at, *at + PauseReason::OtherLocation.longest(), PauseReason::OtherLocation);
             }
             Signal::Told { at, quota, ours } => {
-                self.pacing.observe(*at, quota, ours, rules.pace);
+                self.pacing.observe(*at, quota, ours, self.configured_pace(rules));
                 self.daily.observe(*at, quota);
             }
         }
     }
 
-    fn pause_until(&mut self, until: EpochMs, reason: PauseReason) {
+    /// Nobody calls before `until`, as was said at `at`; never longer than a pause for this reason may be.
+    fn pause_until(&mut self, at: EpochMs, until: EpochMs, reason: PauseReason) {
+        let until = until.min(at + reason.longest());
         if self.pause.is_none_or(|pause| pause.until < until) {
-            self.pause = Some(Pause { until, reason });
+            self.pause = Some(Pause { until, since: at, reason });
         }
     }
 }

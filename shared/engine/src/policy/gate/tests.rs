@@ -3,20 +3,21 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::Quota;
+use crate::domain::{AdoptLimits, Quota, RetryAfter};
 use crate::policy::{BreakerRules, PauseReason};
 
-const T0: EpochMs = EpochMs(1_000_000_000);
+pub(super) const T0: EpochMs = EpochMs(1_000_000_000);
 
-fn s(seconds: u64) -> Duration {
+pub(super) fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules {
         pace: Pace { limit: NonZeroU32::new(100).unwrap(), window: s(10) },
         daily_limit: 200_000,
         daily_reserve: 0,
+        adopt: AdoptLimits::Lower,
         clock_skew: Duration::from_millis(50),
         late_arrival: s(5),
         request_timeout: s(10),
@@ -34,7 +35,7 @@ fn when(opening: Opening) -> (EpochMs, Option<WaitReason>, u32) {
     (opening.at, opening.reason, opening.records)
 }
 
-fn run(name: &str, now: EpochMs) -> Run {
+pub(super) fn run(name: &str, now: EpochMs) -> Run {
     Run { holder: Holder::new(name).unwrap(), until: now + s(65) }
 }
 
@@ -46,7 +47,7 @@ fn taken() -> (Gate, Run) {
     (gate, run)
 }
 
-fn permits(leased: Leased) -> Vec<EpochMs> {
+pub(super) fn permits(leased: Leased) -> Vec<EpochMs> {
     match leased {
         Leased::Permits(permits) => permits,
         Leased::Probe(at) => panic!("a probe at {at}"),
@@ -54,7 +55,7 @@ fn permits(leased: Leased) -> Vec<EpochMs> {
     }
 }
 
-fn waits(leased: Leased) -> WaitUntil {
+pub(super) fn waits(leased: Leased) -> WaitUntil {
     match leased {
         Leased::Wait(wait) => wait,
         Leased::Permits(permits) => panic!("{} permits", permits.len()),
@@ -62,7 +63,7 @@ fn waits(leased: Leased) -> WaitUntil {
     }
 }
 
-fn finished(run: &Run, at: EpochMs) -> Signal {
+pub(super) fn finished(run: &Run, at: EpochMs) -> Signal {
     Signal::Finished { holder: run.holder.clone(), at, told_daily: false }
 }
 
@@ -119,11 +120,11 @@ fn a_batch_is_as_large_as_the_permits_that_are_near() {
     let (mut gate, run) = taken();
     assert_eq!(gate.opening(T0, &rules()).records, 50);
     for _ in 0..3 {
-        permits(gate.lease(T0, &run, 25, &rules()));
+        permits(gate.lease(T0, &run, 25, Priority::High, &rules()));
     }
     (0..75).for_each(|_| gate.learn(&finished(&run, T0 + s(1)), &rules()));
     assert_eq!(when(gate.opening(T0 + s(1), &rules())), (T0 + s(1), None, 25));
-    assert_eq!(permits(gate.lease(T0 + s(1), &run, 50, &rules())).len(), 25);
+    assert_eq!(permits(gate.lease(T0 + s(1), &run, 50, Priority::High, &rules())).len(), 25);
     (0..25).for_each(|_| gate.learn(&finished(&run, T0 + s(2)), &rules()));
     let next = gate.opening(T0 + s(2), &rules());
     assert_eq!((next.at, next.reason), (EpochMs(T0.0 + 11_050), Some(WaitReason::Pace)));
@@ -135,7 +136,7 @@ fn a_pause_holds_for_everybody_and_is_never_shortened() {
     gate.learn(&Signal::Throttled { at: T0, until: T0 + s(30), daily: false }, &rules());
     gate.learn(&Signal::Throttled { at: T0, until: T0 + s(10), daily: false }, &rules());
     let wait = WaitUntil { at: T0 + s(30), reason: WaitReason::Pause(PauseReason::Throttled) };
-    assert_eq!(waits(gate.lease(T0, &run, 1, &rules())), wait);
+    assert_eq!(waits(gate.lease(T0, &run, 1, Priority::High, &rules())), wait);
     assert_eq!(gate.opening(T0, &rules()).at, T0 + s(30));
     assert!(gate.blocked(T0 + s(30)).is_none());
 }
@@ -144,14 +145,14 @@ fn a_pause_holds_for_everybody_and_is_never_shortened() {
 fn an_open_breaker_lets_one_record_through_when_its_time_has_come() {
     let (mut gate, run) = taken();
     (0..5).for_each(|operation| gate.learn(&Signal::Trouble { operation, at: T0 }, &rules()));
-    assert_eq!(waits(gate.lease(T0, &run, 5, &rules())).reason, WaitReason::Breaker);
+    assert_eq!(waits(gate.lease(T0, &run, 5, Priority::High, &rules())).reason, WaitReason::Breaker);
     let reset = T0 + s(60);
     assert_eq!(when(gate.opening(T0, &rules())), (reset, Some(WaitReason::Breaker), 1));
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
-    assert_eq!(gate.lease(reset, &prober, 5, &rules()), Leased::Probe(reset));
-    assert_eq!(waits(gate.lease(reset, &prober, 5, &rules())).reason, WaitReason::Breaker);
+    assert_eq!(gate.lease(reset, &prober, 5, Priority::High, &rules()), Leased::Probe(reset));
+    assert_eq!(waits(gate.lease(reset, &prober, 5, Priority::High, &rules())).reason, WaitReason::Breaker);
     gate.learn(&Signal::Answered, &rules());
-    assert_eq!(permits(gate.lease(reset, &prober, 5, &rules())).len(), 5);
+    assert_eq!(permits(gate.lease(reset, &prober, 5, Priority::High, &rules())).len(), 5);
     assert_eq!(gate.opening(reset, &rules()).records, 5, "it starts again small");
 }
 
@@ -161,7 +162,7 @@ fn a_probe_that_found_nothing_to_send_leaves_the_next_one_free_to_go() {
     (0..5).for_each(|operation| gate.learn(&Signal::Trouble { operation, at: T0 }, &rules()));
     let reset = T0 + s(60);
     let prober = super::Run { holder: run.holder.clone(), until: reset + s(65) };
-    assert_eq!(gate.lease(reset, &prober, 1, &rules()), Leased::Probe(reset));
+    assert_eq!(gate.lease(reset, &prober, 1, Priority::High, &rules()), Leased::Probe(reset));
     gate.give_back(reset, &run.holder, 1, &rules());
     gate.finish(reset + s(1), &run.holder, &rules());
     assert_eq!(when(gate.opening(reset + s(1), &rules())), (reset + s(1), None, 1));
@@ -171,15 +172,19 @@ fn a_probe_that_found_nothing_to_send_leaves_the_next_one_free_to_go() {
 fn the_daily_quota_ends_at_its_last_call_and_begins_again_at_the_reset() {
     let rules = Rules { daily_limit: 3, ..rules() };
     let (mut gate, run) = taken();
-    assert_eq!(permits(gate.lease(T0, &run, 10, &rules)).len(), 3);
+    assert_eq!(permits(gate.lease(T0, &run, 10, Priority::High, &rules)).len(), 3);
     (0..3).for_each(|_| gate.learn(&finished(&run, T0 + s(1)), &rules));
-    let wait = waits(gate.lease(T0 + s(2), &run, 1, &rules));
+    let wait = waits(gate.lease(T0 + s(2), &run, 1, Priority::High, &rules));
     assert_eq!(wait, WaitUntil { at: T0 + s(1) + s(86_400), reason: WaitReason::DailyQuota });
     assert_eq!(gate.opening(T0 + s(2), &rules).reason, Some(WaitReason::DailyQuota));
-    let told =
-        Quota { daily_limit: Some(200_000), daily_remaining: Some(0), daily_reset: Some(s(500)), ..Quota::default() };
+    let told = Quota {
+        daily_limit: Some(200_000),
+        daily_remaining: Some(0),
+        daily_reset: Some(RetryAfter::Delay(s(500))),
+        ..Quota::default()
+    };
     gate.learn(&Signal::Told { at: T0 + s(2), quota: told, ours: 0..=0 }, &rules);
-    assert_eq!(waits(gate.lease(T0 + s(2), &run, 1, &rules)).at, T0 + s(502));
+    assert_eq!(waits(gate.lease(T0 + s(2), &run, 1, Priority::High, &rules)).at, T0 + s(502));
 }
 
 #[test]
@@ -187,9 +192,9 @@ fn permits_end_before_the_lease_does_with_time_for_the_request() {
     let (mut gate, run) = taken();
     // Until = deadline + 5 s; a request takes up to 10 s and may arrive 5 s later.
     let last = run.until - s(15);
-    assert_eq!(permits(gate.lease(last, &run, 1, &rules())), [last]);
+    assert_eq!(permits(gate.lease(last, &run, 1, Priority::High, &rules())), [last]);
     let late = last + Duration::from_millis(1);
-    assert_eq!(waits(gate.lease(late, &run, 1, &rules())).reason, WaitReason::Deadline);
+    assert_eq!(waits(gate.lease(late, &run, 1, Priority::High, &rules())).reason, WaitReason::Deadline);
 }
 
 #[test]
@@ -198,22 +203,22 @@ fn no_more_permits_are_out_than_the_limit_although_a_dead_holders_lease_ends_wit
     let rules = Rules { pace, lease_ahead: s(5), ..rules() };
     let mut gate = Gate::default();
     let dead = Run { until: T0 + s(62), ..run("dead", T0) };
-    assert_eq!(permits(gate.lease(T0, &dead, 2, &rules)).len(), 2);
+    assert_eq!(permits(gate.lease(T0, &dead, 2, Priority::High, &rules)).len(), 2);
     let heir = run("heir", T0 + s(60));
-    let wait = waits(gate.lease(T0 + s(60), &heir, 2, &rules));
+    let wait = waits(gate.lease(T0 + s(60), &heir, 2, Priority::High, &rules));
     assert_eq!((wait.reason, gate.ledger().out()), (WaitReason::Pace, 2));
     // A window after the lease's end, and no later than that.
     assert_eq!(wait.at, dead.until + pace.window + rules.clock_skew);
-    assert_eq!(permits(gate.lease(wait.at, &heir, 2, &rules)), [wait.at; 2]);
+    assert_eq!(permits(gate.lease(wait.at, &heir, 2, Priority::High, &rules)), [wait.at; 2]);
     assert_eq!(gate.ledger().out(), 2);
 }
 
 #[test]
 fn the_stored_form_of_a_busy_gate_fits_into_one_write_unit() {
     let (mut gate, run) = taken();
-    permits(gate.lease(T0, &run, 75, &Rules { lease_size: 75, ..rules() }));
+    permits(gate.lease(T0, &run, 75, Priority::High, &Rules { lease_size: 75, ..rules() }));
     (0..75).for_each(|i| gate.learn(&finished(&run, T0 + Duration::from_millis(33 * i)), &rules()));
-    permits(gate.lease(T0 + s(3), &run, 25, &rules()));
+    permits(gate.lease(T0 + s(3), &run, 25, Priority::High, &rules()));
     let json = serde_json::to_string(&gate).unwrap();
     assert!(json.len() < 900, "{} bytes: {json}", json.len());
     assert_eq!(serde_json::from_str::<Gate>(&json).unwrap(), gate);
@@ -285,7 +290,7 @@ proptest! {
                 }
                 Step::Lease { by, want } => {
                     let Some(run) = runs[usize::from(by)].clone().filter(|run| gate.is_run_of(&run.holder)) else { continue };
-                    let permits = match gate.lease(now, &run, want, &rules) {
+                    let permits = match gate.lease(now, &run, want, Priority::High, &rules) {
                         Leased::Permits(permits) => permits,
                         Leased::Probe(at) => {
                             prop_assert!(probe_until.is_none_or(|until| until <= now), "two probes at once");

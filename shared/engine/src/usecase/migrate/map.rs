@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::domain::{
-    Created, LocationId, MappedTo, MappingReport, MigrationStatus, PageContent, PageKind, Part, PartReport,
+    Created, LocationId, MappedTo, MappingReport, MigrationStatus, PageContent, PageKind, Part, PartReport, Priority,
 };
 use crate::policy::{Allowance, MappingRules, Survey, forecast, map_structure};
 
@@ -80,12 +80,12 @@ impl Step<'_> {
         let Some(settings) = ports.directory.location(location).await? else {
             return Ok(Allowance { per_second: 10.0, daily: 200_000, left_today: 200_000 });
         };
-        let gate = ports.gates.load(&settings.scope).await?.gate;
-        let daily = gate.daily();
+        let rules = self.engine.config().rules(&settings);
+        let gate = self.engine.gate(&settings.scope, &rules).await?.gate;
         Ok(Allowance {
-            per_second: settings.pace.rate(),
-            daily: daily.limit(settings.daily_limit),
-            left_today: daily.left(self.now(), settings.daily_limit),
+            per_second: gate.configured_pace(&rules).rate(),
+            daily: gate.daily_limit(&rules),
+            left_today: gate.daily_left_for(self.now(), Priority::Low, &rules),
         })
     }
 

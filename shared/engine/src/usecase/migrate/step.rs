@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Migrator;
 use super::trouble::{Interrupted, Next, after_failed_call};
 use crate::domain::{
-    CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus, Side,
+    CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus,
+    Priority, Side,
 };
 use crate::policy::{WaitReason, progress};
 use crate::ports::{MAX_DELAY, MigrationWritten, PortError};
@@ -273,7 +274,10 @@ impl Step<'_> {
         location: &'e LocationId,
         side: Side,
     ) -> Result<DirectCalls<'e>, Interrupted> {
-        engine.direct_calls(location, &self.invocation).await.map_err(|error| Interrupted::Call { side, error })
+        engine
+            .direct_calls(location, Priority::Low, &self.invocation)
+            .await
+            .map_err(|error| Interrupted::Call { side, error })
     }
 
     /// The engine that counts what is done in a location.

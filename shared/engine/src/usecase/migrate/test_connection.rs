@@ -6,7 +6,7 @@ use super::Migrator;
 use crate::domain::fingerprint;
 use crate::domain::{
     Access, Answer, Call, Cause, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId,
-    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Side,
+    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Priority, Side,
 };
 use crate::ports::PortError;
 use crate::usecase::direct::DirectCalls;
@@ -108,7 +108,7 @@ impl Migrator {
             burst_limit: None,
         };
         let (engine, tally) = self.engine.tallied();
-        match engine.direct_calls(location, invocation).await {
+        match engine.direct_calls(location, Priority::Normal, invocation).await {
             Ok(calls) => {
                 ask(&calls, side, &mut connection).await;
                 calls.close().await?;
@@ -121,10 +121,11 @@ impl Migrator {
         }
         engine.count("test_connection", location, tally.take(), None).await;
         if let Some(settings) = settings {
-            let gate = ports.gates.load(&settings.scope).await?.gate;
+            let rules = engine.config().rules(&settings);
+            let gate = engine.gate(&settings.scope, &rules).await?.gate;
             let now = ports.clock.now();
-            connection.daily_left = Some(gate.daily().left(now, settings.daily_limit));
-            connection.burst_limit = Some(gate.pacing().pace(now, settings.pace).limit.get());
+            connection.daily_left = Some(gate.daily_left(now, &rules));
+            connection.burst_limit = Some(gate.allowed_pace(now, &rules).limit.get());
         }
         Ok(connection)
     }
