@@ -196,8 +196,10 @@ fn a_search_that_never_ends_is_given_up_and_nothing_is_created() {
     });
 }
 
+type FaultOf = fn() -> Fault;
+
 /// How a creation may end without an answer.
-fn unanswered() -> [(&'static str, fn() -> Fault); 5] {
+fn unanswered() -> [(&'static str, FaultOf); 5] {
     [
         ("no answer", || Fault::NoAnswer { done: true }),
         ("502", || Fault::DoneButRefused(502)),
@@ -208,7 +210,7 @@ fn unanswered() -> [(&'static str, fn() -> Fault); 5] {
 }
 
 /// The first creation at `endpoint` is done, and nobody learns of it.
-fn lose_the_answer(world: &World, endpoint: Endpoint, fault: fn() -> Fault) {
+fn lose_the_answer(world: &World, endpoint: Endpoint, fault: FaultOf) {
     let lost = AtomicBool::new(false);
     world.ghl.on_call(move |seen| {
         let is_first = seen.call.endpoint() == endpoint && !lost.swap(true, SeqCst);
