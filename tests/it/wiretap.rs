@@ -58,6 +58,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {
         "secretsmanager" => "secretsmanager",
         _ => "dynamodb",
     };
+    // One action allows both.
+    let operation = if operation == "SendMessageBatch" { "SendMessage" } else { operation };
     let action = format!("{prefix}:{operation}");
     resources(&body).into_iter().map(|resource| (action.clone(), resource)).collect()
 }

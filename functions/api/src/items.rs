@@ -188,7 +188,7 @@ impl<T: Item> Items<T> {
 
 fn checked<T: Item>(item: T, location: &LocationId, default: Priority) -> Result<PutRecord, (String, String)> {
     let record = item.into_put(location, default);
-    record.payload.check().map_err(|error| of_check(T::CONTENT, &error))?;
+    record.check().map_err(|error| of_check(T::CONTENT, &error))?;
     Ok(record)
 }
 
@@ -198,6 +198,8 @@ fn of_fault(fault: JsonFault) -> (String, String) {
 
 fn of_check(content: &str, error: &PayloadError) -> (String, String) {
     match error {
+        PayloadError::Field { field: "id", reason } => ("id".to_owned(), (*reason).to_owned()),
+        PayloadError::TooLarge { field, .. } => (format!("{content}.{field}"), error.to_string()),
         PayloadError::Field { field, reason } => (format!("{content}.{field}"), (*reason).to_owned()),
         // Only reading a payload from text ends so.
         PayloadError::Malformed { .. } => (content.to_owned(), "is malformed".to_owned()),

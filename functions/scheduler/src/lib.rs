@@ -33,6 +33,14 @@ pub enum SchedulerError {
     /// The location is unknown or not enabled.
     #[error("location {0} is unknown or not enabled")]
     NotEnabled(LocationId),
+    /// Parts of the look index did not answer. The locations in them are looked at by a later tick, or the sweep.
+    #[error("{shards} of the look index's shards did not answer; all others were looked at: {report}")]
+    Shards {
+        /// How many.
+        shards: u32,
+        /// What the tick did all the same, as JSON.
+        report: String,
+    },
     /// A store or the queue failed; the next tick tries again.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -63,7 +71,16 @@ pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<Done, 
 
 async fn tick(engine: &Engine, event: Value) -> Result<Done, SchedulerError> {
     match what(event)? {
-        What::Tick { sweep } => Ok(Done::Ticked(engine.tick(sweep).await?)),
+        What::Tick { sweep } => {
+            let report = engine.tick(sweep).await?;
+            // All that could be done was done; that some could not sets off the alarm on this function's errors.
+            match report.failed_shards {
+                0 => Ok(Done::Ticked(report)),
+                shards => {
+                    Err(SchedulerError::Shards { shards, report: serde_json::to_string(&report).unwrap_or_default() })
+                }
+            }
+        }
         What::Location(location) => start(engine, location).await.map(Done::Ticked),
         What::Reconcile(None) => Ok(Done::Asked { asked_to_reconcile: engine.ask_to_reconcile_all().await? }),
         What::Reconcile(Some(location)) => {

@@ -151,7 +151,8 @@ impl Importer<'_> {
         self.found.problems.append(&mut cells.problems);
         let contact = contact?;
 
-        Payload::Contact(contact.clone()).check().map_err(|error| self.refused_by_check(row, &error))?;
+        let payload = Payload::Contact(contact.clone());
+        payload.check().and_then(|()| payload.check_size()).map_err(|error| self.refused_by_check(row, &error))?;
         let id = identity::record_id(&contact);
         if let Some(first) = self.found.row_of.get(&id) {
             return Err(Problem::row_left_out(row.number, None, format!("is the same contact as row {first}")));
@@ -164,6 +165,7 @@ impl Importer<'_> {
     fn refused_by_check(&self, row: &Row, error: &PayloadError) -> Problem {
         let column = match error {
             PayloadError::Field { field, .. } => Some(self.columns.name_of(field).unwrap_or(field).to_owned()),
+            PayloadError::TooLarge { field, .. } => Some(self.columns.name_of(field).unwrap_or(field).to_owned()),
             PayloadError::Malformed { .. } => None,
         };
         Problem::row_left_out(row.number, column, error.to_string())

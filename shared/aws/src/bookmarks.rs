@@ -43,10 +43,26 @@ impl Bookmarks for DynamoBookmarks {
         let update = Update::new().set(state::BOOKMARK, text(json));
         self.table.update(Purpose::BookmarkKeep, key_of(location), update).await.map(drop)
     }
+
+    async fn last_asked(&self) -> Result<Option<LocationId>, PortError> {
+        let item = self.table.get(Purpose::BookmarkFind, last_asked()).await?;
+        // One that cannot be read is as good as none: the first location is asked first.
+        Ok(item.and_then(|item| Fields(&item).parsed(state::LAST_ASKED).ok()))
+    }
+
+    async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError> {
+        let update = Update::new().set(state::LAST_ASKED, text(location.as_str()));
+        self.table.update(Purpose::BookmarkKeep, last_asked(), update).await.map(drop)
+    }
 }
 
 fn key_of(location: &LocationId) -> Item {
     HashMap::from([(state::PK.to_owned(), text(format!("reconcile#{location}")))])
+}
+
+/// No location has a name with a blank.
+fn last_asked() -> Item {
+    HashMap::from([(state::PK.to_owned(), text("reconcile asked"))])
 }
 
 fn read(item: &Item) -> Result<Bookmark, Damage> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use ghl_sync_engine::domain::{EpochMs, ScopeId};
 use ghl_sync_engine::policy::Gate;
-use ghl_sync_engine::ports::{GateEntry, GateStore, PortError, Replaced};
+use ghl_sync_engine::ports::{GateEntry, GateStore, Looks, PortError, Replaced};
 use sha2::{Digest, Sha256};
 
 use crate::expression::{Update, number, text};
@@ -71,15 +71,30 @@ impl GateStore for DynamoGateStore {
         Ok(Fields(&item).number(state::KICK).unwrap_or_default())
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
+    /// One query a shard. One that fails keeps no other back.
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError> {
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok(Looks::default());
         }
         let shards = (0..state::LOOK_SHARDS).map(|shard| self.needing_look_in(shard, now, limit));
-        let mut looks: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
+        let (mut looks, mut failed, mut told) = (Vec::new(), Vec::new(), 0);
+        for shard in join_all(shards).await {
+            match shard {
+                Ok(found) => {
+                    looks.extend(found);
+                    told += 1;
+                }
+                Err(error) => failed.push(error),
+            }
+        }
+        if told == 0
+            && let Some(error) = failed.pop()
+        {
+            return Err(error);
+        }
         looks.sort();
         looks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(looks.into_iter().map(|(_, scope)| scope).collect())
+        Ok(Looks { scopes: looks.into_iter().map(|(_, scope)| scope).collect(), failed })
     }
 }
 

@@ -5,11 +5,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+};
+use futures::StreamExt;
 use ghl_sync_engine::domain::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, MigrationQueue, PortError};
 
 use crate::usage::{Purpose, Usage};
+
+/// Messages of one request; the most that SQS takes.
+const REQUEST: usize = 10;
+/// Requests under way at once.
+const AT_ONCE: usize = 8;
 
 /// The [`BatchQueue`] in a standard SQS queue.
 #[derive(Debug, Clone)]
@@ -68,6 +76,26 @@ impl BatchQueue for SqsBatchQueue {
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
         self.0.send(Purpose::QueueSend, Message::Reconcile(location.clone()).to_json(), delay).await
     }
+
+    /// Ten messages a request, several requests at once.
+    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        let requests = asks.chunks(REQUEST).map(|asks| self.0.ask_to_reconcile(asks));
+        let answers: Vec<_> = futures::stream::iter(requests).buffered(AT_ONCE).collect().await;
+        let (mut refused, mut error) = (Vec::new(), None);
+        for (answer, asks) in answers.into_iter().zip(asks.chunks(REQUEST)) {
+            match answer {
+                Ok(indexes) => refused.extend(indexes.into_iter().filter_map(|index| asks.get(index))),
+                Err(failed) => {
+                    refused.extend(asks);
+                    error = Some(failed);
+                }
+            }
+        }
+        match error {
+            Some(error) if refused.len() == asks.len() => Err(error),
+            _ => Ok(refused.into_iter().map(|(location, _)| location.clone()).collect()),
+        }
+    }
 }
 
 #[async_trait]
@@ -85,6 +113,22 @@ impl MigrationQueue for SqsMigrationQueue {
 }
 
 impl Sender {
+    /// Sends at most ten messages in one request. The indexes of those that were not taken.
+    async fn ask_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<usize>, PortError> {
+        let failed = |source| PortError { action: Purpose::QueueSend.as_str(), source };
+        let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
+        for (index, (location, delay)) in asks.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(Message::Reconcile(location.clone()).to_json())
+                .delay_seconds(whole_seconds(*delay));
+            request = request.entries(entry.build().map_err(|error| failed(error.into()))?);
+        }
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::QueueSend));
+        let answer = request.send().await.map_err(|error| failed(error.into()))?;
+        Ok(answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect())
+    }
+
     async fn send(&self, purpose: Purpose, body: String, delay: Duration) -> Result<(), PortError> {
         let failed = |source| PortError { action: purpose.as_str(), source };
         let mut message = self

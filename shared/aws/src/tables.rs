@@ -99,6 +99,8 @@ pub mod state {
     /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
     /// `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
     pub const PK: &str = "pk";
+    /// The location that was asked last to reconcile (partition key `reconcile asked`).
+    pub const LAST_ASKED: &str = "last_asked";
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";
     /// Advances with every put into one of the scope's locations.

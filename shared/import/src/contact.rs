@@ -49,12 +49,14 @@ pub(crate) fn of_draft(
     known: &KnownIds,
 ) -> Result<ImportedContact, Box<(Problem, Vec<String>)>> {
     let contact = contact(&draft, mapping);
-    if let Err(error) = Payload::Contact(contact.clone()).check() {
+    let payload = Payload::Contact(contact.clone());
+    if let Err(error) = payload.check().and_then(|()| payload.check_size()) {
         let (field, message) = match &error {
             PayloadError::Field { field: "email", .. } => {
                 (None, "has no e-mail address, phone number, name or company: nothing says who this is".to_owned())
             }
             PayloadError::Field { field, .. } => (Some((*field).to_owned()), error.to_string()),
+            PayloadError::TooLarge { field, .. } => (Some(field.clone()), error.to_string()),
             PayloadError::Malformed { .. } => (None, error.to_string()),
         };
         return Err(Box::new((Problem { field, ..Problem::row(draft.row, message) }, draft.cells)));

@@ -82,6 +82,10 @@ impl StoredLocations {
         if let Some(overlay) = self.remembered(location, FRESH) {
             return Ok(overlay);
         }
+        self.read(location).await
+    }
+
+    async fn read(&self, location: &LocationId) -> Result<Option<SettingsOverlay>, PortError> {
         let overlay = self.settings.load(location).await?.map(|(_, overlay)| overlay);
         let overlay = overlay.or_else(|| self.environment.names(location).then(SettingsOverlay::default));
         self.remember(location, overlay.clone());
@@ -93,6 +97,11 @@ impl StoredLocations {
 impl Directory for StoredLocations {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
         let overlay = self.overlay(location).await?;
+        Ok(overlay.map(|overlay| overlay.over(self.environment.settings(location))))
+    }
+
+    async fn location_now(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
+        let overlay = self.read(location).await?;
         Ok(overlay.map(|overlay| overlay.over(self.environment.settings(location))))
     }
 

@@ -28,3 +28,8 @@ pub use sqs_event::{NotFromSqs, dead_letter, sqs_messages};
 pub use start::{Runtime, StartError, main, serve};
 pub use telemetry::{init as init_telemetry, lines_to as log_lines_to};
 pub use webhooks::Webhooks;
+
+/// The examples of the documentation compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/API.md")]
+struct ApiExamples;

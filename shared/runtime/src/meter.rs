@@ -127,6 +127,7 @@ fn note_scope(event: &Event<'_>) {
             started = report.started,
             records = report.records,
             failed = report.failed,
+            failed_shards = report.failed_shards,
         ),
         Event::Reconciled { location, report } => info!(
             event = "reconciled", %location, contacts = report.contacts, states = report.states,

@@ -118,7 +118,9 @@ fn payload(key: &RecordKey, json: &str) -> Result<Payload, Damage> {
                 format!("is a malformed {kind} ({:?} error at column {position})", source.classify()),
             )
         }
-        PayloadError::Field { .. } => Damage::new(record::PAYLOAD, format!("is refused: {error}")),
+        PayloadError::Field { .. } | PayloadError::TooLarge { .. } => {
+            Damage::new(record::PAYLOAD, format!("is refused: {error}"))
+        }
     })
 }
 

@@ -19,13 +19,12 @@ pub use purpose::{Access, Purpose, Store};
 /// DynamoDB reported: it reports none for a request whose condition did not hold, though it charges for it.
 #[derive(Debug)]
 pub struct Usage {
-    counters: [Counter; Purpose::ALL.len()],
+    counters: [(Purpose, Counter); Purpose::ALL.len()],
 }
 
-// The standard library has defaults for arrays of up to 32 only.
 impl Default for Usage {
     fn default() -> Self {
-        Usage { counters: std::array::from_fn(|_| Counter::default()) }
+        Usage { counters: Purpose::ALL.map(|purpose| (purpose, Counter::default())) }
     }
 }
 
@@ -47,12 +46,9 @@ impl Usage {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            counts: Purpose::ALL.map(|purpose| {
-                let counter = self.counter(purpose);
-                Count {
-                    requests: counter.requests.load(Ordering::Relaxed),
-                    milli_units: counter.milli_units.load(Ordering::Relaxed),
-                }
+            counts: self.counters.each_ref().map(|(purpose, counter)| {
+                let requests = counter.requests.load(Ordering::Relaxed);
+                (*purpose, Count { requests, milli_units: counter.milli_units.load(Ordering::Relaxed) })
             }),
         }
     }
@@ -64,11 +60,13 @@ impl Usage {
 
     /// Adds what DynamoDB reported as consumed.
     pub(crate) fn add_units(&self, purpose: Purpose, units: f64) {
-        self.counter(purpose).milli_units.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
+        if let Some(counter) = self.counter(purpose) {
+            counter.milli_units.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
+        }
     }
 
-    fn counter(&self, purpose: Purpose) -> &Counter {
-        &self.counters[purpose as usize]
+    fn counter(&self, purpose: Purpose) -> Option<&Counter> {
+        self.counters.iter().find(|(of, _)| *of == purpose).map(|(_, counter)| counter)
     }
 }
 
@@ -90,7 +88,9 @@ impl Intercept for CountAttempts {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.usage.counter(self.purpose).requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) = self.usage.counter(self.purpose) {
+            counter.requests.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -98,12 +98,12 @@ impl Intercept for CountAttempts {
 /// Counts at one moment, or between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    counts: [Count; Purpose::ALL.len()],
+    counts: [(Purpose, Count); Purpose::ALL.len()],
 }
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Snapshot { counts: std::array::from_fn(|_| Count::default()) }
+        Snapshot { counts: Purpose::ALL.map(|purpose| (purpose, Count::default())) }
     }
 }
 
@@ -130,10 +130,11 @@ impl Snapshot {
         Snapshot {
             counts: Purpose::ALL.map(|purpose| {
                 let (now, then) = (self.of(purpose), earlier.of(purpose));
-                Count {
+                let used = Count {
                     requests: now.requests.saturating_sub(then.requests),
                     milli_units: now.milli_units.saturating_sub(then.milli_units),
-                }
+                };
+                (purpose, used)
             }),
         }
     }
@@ -141,7 +142,7 @@ impl Snapshot {
     /// What was used for one purpose.
     #[must_use]
     pub fn of(&self, purpose: Purpose) -> Count {
-        self.counts[purpose as usize]
+        self.counts.iter().find(|(of, _)| *of == purpose).map(|(_, count)| *count).unwrap_or_default()
     }
 
     /// What was used for all purposes that `pick` picks.

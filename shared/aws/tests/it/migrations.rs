@@ -136,7 +136,7 @@ async fn a_migration_needs_a_look_when_its_time_has_come_and_no_gate_is_taken_fo
     assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-d"), id("mig-a")]);
     assert_eq!(store.needing_look(EpochMs(99), 1).await.unwrap(), [id("mig-d")]);
     assert_eq!(store.needing_look(EpochMs(99), 0).await.unwrap(), []);
-    assert_eq!(tables.gates.needing_look(EpochMs(99), 10).await.unwrap(), [scope("s")]);
+    assert_eq!(tables.gates.needing_look(EpochMs(99), 10).await.unwrap().scopes, [scope("s")]);
     store.replace(1, &migration("mig-d", 5)).await.unwrap();
     assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-a")]);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::Client;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::{AwsConfig, Purpose, SqsBatchQueue, SqsMigrationQueue, Usage};
-use ghl_sync_engine::domain::{Batch, Generation, MigrationId, MigrationMessage};
+use ghl_sync_engine::domain::{Batch, Generation, LocationId, Message, MigrationId, MigrationMessage};
 use ghl_sync_engine::ports::{BatchQueue, MigrationQueue};
 
 use crate::fixtures::{key, location};
@@ -71,6 +71,38 @@ async fn a_queue_that_does_not_exist_is_an_error_that_does_not_show_the_batch() 
     let error = nowhere.send(&batch(6), Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "queue.send failed");
     assert!(!format!("{error:?}").contains("crm-42"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_batch_of_any_stored_id_is_sent_in_characters_that_sqs_carries() {
+    let queue = Queue::new().await;
+    let keys = vec![key("contact#a\u{ffff}"), key("contact#\u{1fffe}b"), key("opportunity#Zoë 🙂 \u{fdd0}")];
+    let sent = Batch { keys, ..batch(9) };
+    queue.batches.send(&sent, Duration::ZERO).await.unwrap();
+    let body = queue.receive(Duration::from_secs(2)).await.unwrap();
+    let carries = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+    assert!(body.chars().all(carries), "{body}");
+    assert_eq!(Batch::from_json(&body).unwrap(), sent);
+}
+
+#[tokio::test]
+async fn many_locations_are_asked_to_reconcile_ten_a_request() {
+    let queue = Queue::new().await;
+    let asks: Vec<(LocationId, Duration)> =
+        (0..25).map(|n| (LocationId::new(format!("loc{n}")).unwrap(), Duration::ZERO)).collect();
+    assert!(queue.batches.ask_all_to_reconcile(&asks).await.unwrap().is_empty());
+    assert_eq!(queue.usage.snapshot().sends(), 3);
+    let mut asked = Vec::new();
+    while let Some(body) = queue.receive(Duration::from_secs(1)).await {
+        match Message::from_json(&body).unwrap() {
+            Message::Reconcile(location) => asked.push(location),
+            Message::Batch(batch) => panic!("{batch:?}"),
+        }
+    }
+    asked.sort();
+    let mut expected: Vec<LocationId> = asks.into_iter().map(|(location, _)| location).collect();
+    expected.sort();
+    assert_eq!(asked, expected);
 }
 
 struct Queue {

@@ -292,3 +292,27 @@ fn wait(due_at: u64, waits_for: Option<ghl_sync_engine::domain::RecordKey>, not_
         provenance: Provenance::Unknown,
     }
 }
+
+#[tokio::test]
+async fn the_longest_record_that_may_be_put_can_be_settled_with_the_longest_errors_and_requests() {
+    let tables = Tables::new().await;
+    let mut put = contact("a", "Ada");
+    if let ghl_sync_engine::domain::Payload::Contact(contact) = &mut put.payload {
+        contact.city = Some("🙂".repeat(24_900));
+    }
+    put.check().unwrap();
+    tables.put_and_load(&put, 1).await;
+    for at in 2..9 {
+        let record = tables.record(&put.key()).await;
+        let mut retried = retry(at + 1, None, None);
+        if let Outcome::Retry { error, .. } = &mut retried {
+            error.message = "\u{1}".repeat(5_000);
+        }
+        tables.outbox.settle(&record, &retried.in_bounds(), EpochMs(at)).await.unwrap();
+    }
+    let record = tables.record(&put.key()).await;
+    let shown = Outcome::WouldSend { request: "🙂".repeat(100_000), stays_due: false };
+    assert_eq!(tables.outbox.settle(&record, &shown.in_bounds(), EpochMs(9)).await.unwrap(), Settled::Done);
+    let record = tables.record(&put.key()).await;
+    assert!(record.dry_run.is_some_and(|request| request.ends_with("of 400000 bytes)")));
+}

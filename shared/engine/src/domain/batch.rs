@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ascii_json::to_ascii_json;
 use super::{Generation, LocationId, RecordKey};
 
 /// Version of the message that this build writes.
@@ -10,6 +11,25 @@ pub const BATCH_VERSION: u64 = 1;
 
 /// Most records that one message may name, so that a hand-made one cannot outlast the function's time.
 pub const MAX_BATCH_KEYS: usize = 500;
+
+/// Most bytes that the keys of one message may have. SQS takes 256 KiB.
+const MAX_KEY_BYTES: usize = 200_000;
+/// A character outside of ASCII is written as up to so many bytes for each of its own.
+const ESCAPED: usize = 3;
+
+/// The first of `keys` that fit into one message; the others stay due, and go with the next one.
+#[must_use]
+pub fn fit_into_message(mut keys: Vec<RecordKey>) -> Vec<RecordKey> {
+    let mut bytes = 0;
+    let length = |key: &RecordKey| key.kind.as_str().len() + key.id.as_str().len() * ESCAPED + 4;
+    let fitting = keys.iter().take_while(|key| {
+        bytes += length(key);
+        bytes <= MAX_KEY_BYTES
+    });
+    let fitting = fitting.count();
+    keys.truncate(fitting);
+    keys
+}
 
 /// One batch: what a consumer invocation is asked to send. A hint only: the outbox says what is really due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,8 +96,7 @@ impl Batch {
             #[serde(flatten)]
             batch: &'a Batch,
         }
-        // Strings, numbers and lists only: this cannot fail to serialize.
-        serde_json::to_string(&Wire { v: BATCH_VERSION, batch: self }).unwrap_or_default()
+        to_ascii_json(&Wire { v: BATCH_VERSION, batch: self })
     }
 
     /// Reads a message body.
@@ -134,6 +153,17 @@ mod tests {
             batch().to_json(),
             r##"{"v":1,"location_id":"loc1","gen":7,"keys":["contact#a","opportunity#b#c"]}"##
         );
+    }
+
+    #[test]
+    fn keys_of_the_longest_ids_fit_into_one_message_of_sqs() {
+        let keys: Vec<RecordKey> =
+            (0..MAX_BATCH_KEYS).map(|_| format!("opportunity#{}", "é".repeat(128)).parse().unwrap()).collect();
+        let fitting = fit_into_message(keys);
+        assert!(fitting.len() > 200 && fitting.len() < MAX_BATCH_KEYS, "{}", fitting.len());
+        assert!(Batch { keys: fitting, ..batch() }.to_json().len() <= 256 * 1024);
+        let short: Vec<RecordKey> = (0..MAX_BATCH_KEYS).map(|n| format!("contact#{n}").parse().unwrap()).collect();
+        assert_eq!(fit_into_message(short.clone()), short);
     }
 
     #[test]

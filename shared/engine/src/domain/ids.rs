@@ -15,8 +15,19 @@ pub struct InvalidId {
     reason: &'static str,
 }
 
+impl InvalidId {
+    /// What is wrong with it, without what it should have been.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path, $pattern:literal) => {
+        text_id!($(#[$doc])* $name, $what, $check, stored as $check, $pattern);
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path, stored as $stored:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = $pattern))]
@@ -46,8 +57,12 @@ macro_rules! text_id {
         impl TryFrom<String> for $name {
             type Error = InvalidId;
 
+            /// What was stored, or sent, by an earlier build is read, though [`new`](Self::new) may refuse it by now.
             fn try_from(text: String) -> Result<Self, InvalidId> {
-                Self::new(text)
+                match $stored(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(reason) => Err(InvalidId { what: $what, reason }),
+                }
             }
         }
 
@@ -83,16 +98,18 @@ text_id!(
 );
 text_id!(
     /// The caller's own id of a record, unique per location and kind, and its idempotency key: 1 to 256 bytes without
-    /// control characters. It appears in logs, so it should not be an e-mail address or a phone number.
-    RecordId, "record id", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
+    /// control characters and noncharacters (such as U+FFFE). It appears in logs, so it should not be an e-mail address or
+    /// a phone number.
+    RecordId, "record id", check_line, stored as check_stored_line,
+    "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
 text_id!(
     /// An id that GHL gave (of a contact, an opportunity, …).
     GhlId, "GHL id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
-    /// GHL's id of one of its webhook events (`webhookId`): 1 to 256 bytes without control characters.
-    EventId, "webhookId", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
+    /// GHL's id of one of its webhook events (`webhookId`): 1 to 256 bytes without control characters and noncharacters.
+    EventId, "webhookId", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
 text_id!(
     /// A migration of one location into another: 1 to 64 letters, digits, `-` or `_`.
@@ -100,7 +117,7 @@ text_id!(
 );
 text_id!(
     /// Who holds a lease: one invocation of one function.
-    Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$"
+    Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
 
 impl Holder {
@@ -108,7 +125,8 @@ impl Holder {
     /// request id once.
     #[must_use]
     pub fn of_invocation(request_id: &str, index: usize) -> Holder {
-        let request_id: String = request_id.chars().filter(|c| !c.is_control()).take(64).collect();
+        let request_id: String =
+            request_id.chars().filter(|c| !c.is_control() && !is_noncharacter(*c)).take(60).collect();
         Holder(format!("{request_id}/{index}"))
     }
 }
@@ -157,7 +175,21 @@ fn check_token(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What travels through queues, keys and logs: text that all of them carry. SQS refuses a whole message for one U+FFFE.
 fn check_line(text: &str) -> Result<(), &'static str> {
+    check_stored_line(text)?;
+    if text.chars().any(is_noncharacter) {
+        return Err("has a noncharacter of Unicode (U+FDD0 to U+FDEF, U+nFFFE or U+nFFFF)");
+    }
+    Ok(())
+}
+
+/// Unicode gives these to nobody: they are no text.
+fn is_noncharacter(c: char) -> bool {
+    ('\u{fdd0}'..='\u{fdef}').contains(&c) || u32::from(c) & 0xFFFE == 0xFFFE
+}
+
+fn check_stored_line(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("is empty");
     }
@@ -198,7 +230,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A record within its location, written `contact#crm-42`.
+/// A record within its location, written `contact#crm-42`. Reading one takes whatever may be stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordKey {
@@ -224,7 +256,7 @@ impl FromStr for RecordKey {
             _ => None,
         };
         let (kind, id) = kind.ok_or(InvalidId { what: "record key", reason: "is not contact#ID or opportunity#ID" })?;
-        Ok(RecordKey { kind, id: RecordId::new(id)? })
+        Ok(RecordKey { kind, id: RecordId::try_from(id.to_owned())? })
     }
 }
 
@@ -259,5 +291,63 @@ impl Generation {
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Batch, Message};
+
+    /// The characters that SQS carries: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+    fn sqs_carries(c: char) -> bool {
+        matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    }
+
+    #[test]
+    fn what_no_queue_key_or_log_carries_is_refused_and_what_is_stored_is_read() {
+        for bad in ["a\u{ffff}", "\u{fffe}", "\u{fdd0}", "\u{1ffff}", "\u{10fffe}"] {
+            let error = RecordId::new(bad).unwrap_err();
+            assert!(error.to_string().contains("noncharacter"), "{error}");
+            assert!(EventId::new(bad).is_err() && Holder::new(bad).is_err() && LocationId::new(bad).is_err());
+            assert_eq!(format!("contact#{bad}").parse::<RecordKey>().unwrap().id.as_str(), bad);
+        }
+        for bad in ["", "a\u{0}", "a\nb", "\u{7f}", "\u{85}", &"x".repeat(257)] {
+            assert!(RecordId::new(bad).is_err() && RecordId::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        assert!(RecordId::new("crm 42 – Zoë 🙂 \u{fffd}").is_ok());
+    }
+
+    proptest! {
+        /// Keys of the records table have at most 1,024 bytes (sort key), of the state table 2,048.
+        #[test]
+        fn an_id_that_is_accepted_is_carried_by_sqs_and_fits_into_every_key(text in any::<String>()) {
+            if let Ok(id) = RecordId::new(text.as_str()) {
+                prop_assert!(id.as_str().chars().all(sqs_carries));
+                let key = RecordKey { kind: Kind::Opportunity, id };
+                prop_assert!(key.to_string().len() <= 1024);
+                prop_assert_eq!(key.to_string().parse::<RecordKey>().unwrap(), key);
+            }
+            for id in [LocationId::new(text.as_str()).map(String::from), MigrationId::new(text.as_str()).map(String::from),
+                GhlId::new(text.as_str()).map(String::from), ScopeId::new(text.as_str()).map(String::from)] {
+                prop_assert!(id.is_err() || id.is_ok_and(|id| id.is_ascii() && id.len() <= 64));
+            }
+            prop_assert!(Holder::new(Holder::of_invocation(&text, 9_999).as_str()).is_ok());
+        }
+
+        #[test]
+        fn a_message_of_any_stored_id_is_ascii_and_is_read_back(
+            ids in proptest::collection::vec("[^\\x00-\\x1f\\x7f-\\u{9f}]{1,64}|\u{ffff}|a\u{fffe}|🙂\u{fdd0}", 0..20),
+        ) {
+            let key = |id: String| RecordId::try_from(id).ok().map(|id| RecordKey { kind: Kind::Contact, id });
+            let keys: Vec<RecordKey> = ids.into_iter().filter_map(key).collect();
+            let location_id = LocationId::new("loc").unwrap();
+            let message = Message::Batch(Batch { location_id, generation: Some(Generation(7)), keys, dry_run: false });
+            let body = message.to_json();
+            prop_assert!(body.is_ascii() && body.chars().all(sqs_carries));
+            prop_assert_eq!(Message::from_json(&body).unwrap(), message);
+        }
     }
 }

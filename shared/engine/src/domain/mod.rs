@@ -1,5 +1,6 @@
 //! What the engine speaks of: ids, records, batches, calls to GHL and their outcomes.
 
+mod ascii_json;
 mod batch;
 mod call;
 mod clearing;
@@ -23,7 +24,7 @@ mod settings;
 mod structure;
 mod time;
 
-pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS};
+pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use call::{
     Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
 };
@@ -53,7 +54,7 @@ pub use migration::{
 };
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
-pub use payload::{ContentHash, Payload, PayloadError};
+pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
 pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};

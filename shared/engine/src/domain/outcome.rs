@@ -64,6 +64,10 @@ impl fmt::Display for ErrorCode {
 pub(super) const REMEMBERED_ERRORS: usize = 5;
 /// Longest message of an error that is not the last one, in characters.
 const SHORT_MESSAGE: usize = 300;
+/// Longest message of the last error, in bytes.
+const LONG_MESSAGE: usize = 1024;
+/// Longest text of what a dry run would have sent, in bytes.
+const MAX_REQUEST: usize = 100_000;
 
 /// What went wrong with a record last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +84,12 @@ pub struct LastError {
 }
 
 impl LastError {
+    /// The same, with at most 1 KB of its message.
+    #[must_use]
+    pub fn in_bounds(self) -> LastError {
+        LastError { message: cut(self.message, LONG_MESSAGE), ..self }
+    }
+
     /// The same, with at most 300 characters of its message.
     #[must_use]
     pub fn in_short(&self) -> LastError {
@@ -143,4 +153,34 @@ pub enum Outcome {
         /// Whether the record stays due (the dry run was of one batch only).
         stays_due: bool,
     },
+}
+
+impl Outcome {
+    /// The same, with texts of a length that fits into the record's item whatever its payload: what was accepted can be
+    /// written down.
+    #[must_use]
+    pub fn in_bounds(mut self) -> Outcome {
+        match &mut self {
+            Outcome::Failed { error, .. } | Outcome::Retry { error, .. } => *error = error.clone().in_bounds(),
+            Outcome::WouldSend { request, .. } => {
+                let bytes = request.len();
+                if bytes > MAX_REQUEST {
+                    *request = cut(std::mem::take(request), MAX_REQUEST);
+                    let shown = request.len();
+                    *request += &format!("\n… (the first {shown} of {bytes} bytes)");
+                }
+            }
+            Outcome::Accepted { .. } | Outcome::Wait { .. } => {}
+        }
+        self
+    }
+}
+
+/// At most the first `bytes` of `text`, and no part of a character.
+fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
 }

@@ -9,6 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Contact, CustomField, Kind, Opportunity};
 
+/// Most bytes of a payload's canonical JSON. An item of DynamoDB holds 400 KB: beside the payload there must be room for
+/// whatever comes of it (a dry run's requests, errors, the names of fields).
+pub const MAX_PAYLOAD_BYTES: usize = 100_000;
+
 /// What GHL shall know.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all records are contacts")]
@@ -39,6 +43,18 @@ pub enum PayloadError {
         field: &'static str,
         /// Why.
         reason: &'static str,
+    },
+    /// All of it is longer than a record may be.
+    #[error(
+        "field `{field}` is too long: it has {field_bytes} of {bytes} bytes of JSON, and a record may have {MAX_PAYLOAD_BYTES}"
+    )]
+    TooLarge {
+        /// The longest field.
+        field: String,
+        /// Its length as JSON, in bytes.
+        field_bytes: usize,
+        /// The length of the whole payload.
+        bytes: usize,
     },
 }
 
@@ -85,6 +101,21 @@ impl Payload {
             Payload::Contact(contact) => check_contact(contact),
             Payload::Opportunity(opportunity) => check_opportunity(opportunity),
         }
+    }
+
+    /// Checks that there is room for it. What is stored already may be longer.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooLarge`] names the longest field.
+    pub fn check_size(&self) -> Result<(), PayloadError> {
+        let json = self.to_json();
+        if json.len() <= MAX_PAYLOAD_BYTES {
+            return Ok(());
+        }
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&json).unwrap_or_default();
+        let lengths = fields.into_iter().map(|(field, value)| (value.to_string().len(), field));
+        let (field_bytes, field) = lengths.max().unwrap_or_default();
+        Err(PayloadError::TooLarge { field, field_bytes, bytes: json.len() })
     }
 
     /// Hash of the canonical form.
@@ -336,5 +367,20 @@ mod tests {
             };
             assert!(text.contains(field), "{json}: {text}");
         }
+    }
+
+    #[test]
+    fn a_payload_that_is_too_long_is_refused_with_its_longest_field() {
+        let of = |length: usize| {
+            let (city, value) = ("x".repeat(1000), "ü".repeat(length / 2));
+            Payload::from_json(
+                Kind::Contact,
+                &format!(r#"{{"email":"a@b.c","city":"{city}","customFields":[{{"id":"a","value":"{value}"}}]}}"#),
+            )
+            .unwrap()
+        };
+        assert!(of(90_000).check_size().is_ok());
+        let error = of(100_000).check_size().unwrap_err();
+        assert!(matches!(&error, PayloadError::TooLarge { field, .. } if field == "customFields"), "{error}");
     }
 }

@@ -6,7 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::REMEMBERED_ERRORS;
-use super::{Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Payload, RecordId, RecordKey};
+use super::{
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Opportunity, Payload, PayloadError,
+    RecordId, RecordKey,
+};
 
 /// In which order a location's due records go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -63,6 +66,23 @@ impl PutRecord {
     #[must_use]
     pub fn key(&self) -> RecordKey {
         RecordKey { kind: self.payload.kind(), id: self.id.clone() }
+    }
+
+    /// Checks what may be put; what is stored already may be otherwise.
+    ///
+    /// # Errors
+    /// [`PayloadError`] names the field: `id`, or one of the payload.
+    pub fn check(&self) -> Result<(), PayloadError> {
+        let check_id = |field, id: &RecordId| match RecordId::new(id.as_str()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(PayloadError::Field { field, reason: error.reason() }),
+        };
+        check_id("id", &self.id)?;
+        if let Payload::Opportunity(Opportunity { contact_record: Some(id), .. }) = &self.payload {
+            check_id("contactRecord", id)?;
+        }
+        self.payload.check()?;
+        self.payload.check_size()
     }
 }
 

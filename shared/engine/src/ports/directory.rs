@@ -11,6 +11,9 @@ pub trait Directory: Send + Sync {
     /// The settings of one location; `None` if it is not known. They may be some seconds old.
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
 
+    /// The same as they are now (strongly consistent): what an operator has set holds from his answer on.
+    async fn location_now(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
+
     /// The locations that share a scope.
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError>;
 

@@ -21,8 +21,18 @@ pub trait GateStore: Send + Sync {
     /// Says that records were put: `kick + 1`, look at the gate now. Returns the put's number.
     async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
 
-    /// Scopes whose time to look at has come, at most `limit`. Eventually consistent.
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError>;
+    /// Scopes whose time to look at has come, at most `limit`. Eventually consistent. What a part of the store does not
+    /// tell keeps nothing else back; an error only if no part answers.
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError>;
+}
+
+/// Scopes whose time to look at has come.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// Which.
+    pub scopes: Vec<ScopeId>,
+    /// Why parts of the store did not tell theirs, one error a part.
+    pub failed: Vec<PortError>,
 }
 
 /// A gate as it is stored.

@@ -63,6 +63,12 @@ pub trait Bookmarks: Send + Sync {
 
     /// Keeps `bookmark` in place of the one before.
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError>;
+
+    /// The location that was asked last to reconcile; `None` if none ever was.
+    async fn last_asked(&self) -> Result<Option<LocationId>, PortError>;
+
+    /// Keeps which location was asked last.
+    async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError>;
 }
 
 /// In which order the app was installed and removed.

@@ -18,7 +18,7 @@ use crate::domain::{Call, EpochMs, LocationId, Reply};
 
 pub use crate::usecase::Event;
 pub use directory::{Directory, SettingsWritten, StoredSettings};
-pub use gates::{FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore, Replaced};
+pub use gates::{FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore, Looks, Replaced};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
 pub use migration::{
     MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,

@@ -15,6 +15,10 @@ pub trait BatchQueue: Send + Sync {
 
     /// Asks for `location` to be reconciled, after `delay` likewise.
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError>;
+
+    /// The same for many locations, in as few requests as there can be. Returns those that could not be asked; an error
+    /// only if none could.
+    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError>;
 }
 
 /// The longest delay of a message (SQS: 15 minutes).

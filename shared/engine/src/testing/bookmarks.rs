@@ -13,6 +13,7 @@ use crate::ports::{Bookmarks, PortError};
 #[derive(Debug, Default)]
 pub struct MemoryBookmarks {
     kept: Mutex<BTreeMap<LocationId, Bookmark>>,
+    last_asked: Mutex<Option<LocationId>>,
 }
 
 #[async_trait]
@@ -23,6 +24,15 @@ impl Bookmarks for MemoryBookmarks {
 
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
         lock(&self.kept).insert(location.clone(), bookmark.clone());
+        Ok(())
+    }
+
+    async fn last_asked(&self) -> Result<Option<LocationId>, PortError> {
+        Ok(lock(&self.last_asked).clone())
+    }
+
+    async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError> {
+        *lock(&self.last_asked) = Some(location.clone());
         Ok(())
     }
 }

@@ -39,6 +39,10 @@ impl Directory for FixedDirectory {
         Ok(lock(&self.locations).get(location).map(StoredSettings::effective))
     }
 
+    async fn location_now(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
+        self.location(location).await
+    }
+
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
         let locations = lock(&self.locations);
         let members = locations.iter().filter(|(_, stored)| stored.base.scope == *scope);

@@ -21,9 +21,9 @@ use crate::domain::{
 use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
 use crate::ports::{
     Backlog, BatchQueue, Bookmarks, Counters, DeadLetters, Directory, Due, FailedPage, FleetEntry, FleetReplaced,
-    FleetStore, GateEntry, GateStore, Installations, KnownStates, LetterQueue, Loaded, Outbox, PortError, Put, Receipt,
-    RemoteKey, Replaced, Replacement, SettingsWritten, Settled, StoredSettings, TakenLetter, Tallied, TokenReplaced,
-    TokenStore,
+    FleetStore, GateEntry, GateStore, Installations, KnownStates, LetterQueue, Loaded, Looks, Outbox, PortError, Put,
+    Receipt, RemoteKey, Replaced, Replacement, SettingsWritten, Settled, StoredSettings, TakenLetter, Tallied,
+    TokenReplaced, TokenStore,
 };
 
 /// An operation of a port.
@@ -270,7 +270,7 @@ impl<P: GateStore> GateStore for FailNth<P> {
         self.faults.pass(Op::GateKick, self.port.kick(scope, now)).await
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError> {
         self.faults.pass(Op::GateLook, self.port.needing_look(now, limit)).await
     }
 }
@@ -279,6 +279,10 @@ impl<P: GateStore> GateStore for FailNth<P> {
 impl<P: Directory> Directory for FailNth<P> {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
         self.faults.pass_at_once(Op::SettingsRead, self.port.location(location)).await
+    }
+
+    async fn location_now(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
+        self.faults.pass_at_once(Op::SettingsRead, self.port.location_now(location)).await
     }
 
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError> {
@@ -331,6 +335,10 @@ impl<P: BatchQueue> BatchQueue for FailNth<P> {
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
         self.faults.pass(Op::QueueSend, self.port.ask_to_reconcile(location, delay)).await
     }
+
+    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        self.faults.pass(Op::QueueSend, self.port.ask_all_to_reconcile(asks)).await
+    }
 }
 
 #[async_trait]
@@ -341,6 +349,14 @@ impl<P: Bookmarks> Bookmarks for FailNth<P> {
 
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
         self.faults.pass(Op::BookmarkKeep, self.port.keep(location, bookmark)).await
+    }
+
+    async fn last_asked(&self) -> Result<Option<LocationId>, PortError> {
+        self.faults.pass(Op::BookmarkFind, self.port.last_asked()).await
+    }
+
+    async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError> {
+        self.faults.pass(Op::BookmarkKeep, self.port.keep_last_asked(location)).await
     }
 }
 

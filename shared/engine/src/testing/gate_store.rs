@@ -1,6 +1,6 @@
 //! Gates in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use super::lag::LaggingIndex;
 use super::{Lag, TestClock, lock};
 use crate::domain::{EpochMs, ScopeId};
 use crate::policy::Gate;
-use crate::ports::{Clock, GateEntry, GateStore, PortError, Replaced};
+use crate::ports::{Clock, GateEntry, GateStore, Looks, PortError, Replaced};
 
 /// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
 /// the JSON that the real store keeps.
@@ -26,6 +26,8 @@ struct State {
     gates: BTreeMap<ScopeId, Item>,
     look: LaggingIndex<ScopeId, EpochMs>,
     witness: Option<Witness>,
+    /// Scopes in parts of the index that do not answer.
+    silent: BTreeSet<ScopeId>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -40,13 +42,19 @@ impl MemoryGateStore {
     /// No gates yet.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state = State { gates: BTreeMap::new(), look: LaggingIndex::new(lag), witness: None };
+        let state =
+            State { gates: BTreeMap::new(), look: LaggingIndex::new(lag), witness: None, silent: BTreeSet::new() };
         MemoryGateStore { clock, state: Mutex::new(state) }
     }
 
     /// From now on, `witness` sees each gate that is written: the true time, the scope, the gate before and after.
     pub fn watch(&self, witness: impl FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send + 'static) {
         lock(&self.state).witness = Some(Box::new(witness));
+    }
+
+    /// From now on, the parts of the index that these scopes are in do not answer, one part each.
+    pub fn silence(&self, scopes: impl IntoIterator<Item = ScopeId>) {
+        lock(&self.state).silent = scopes.into_iter().collect();
     }
 
     /// The gate as it is stored.
@@ -80,7 +88,7 @@ impl GateStore for MemoryGateStore {
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
         let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
         let mut state = lock(&self.state);
-        let State { gates, look, witness } = &mut *state;
+        let State { gates, look, witness, .. } = &mut *state;
         let item = gates.entry(scope.clone()).or_default();
         if item.rev != rev {
             return read(item).map(|entry| Replaced::Conflict(Box::new(entry)));
@@ -105,16 +113,18 @@ impl GateStore for MemoryGateStore {
         Ok(kick)
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<ScopeId>, PortError> {
+    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError> {
         let mut state = lock(&self.state);
+        let silent = state.silent.clone();
         let mut looks: Vec<(EpochMs, ScopeId)> = state
             .look
             .visible(self.clock.now())
-            .filter(|(_, look_at)| **look_at <= now)
+            .filter(|(scope, look_at)| **look_at <= now && !silent.contains(*scope))
             .map(|(scope, look_at)| (*look_at, scope.clone()))
             .collect();
         looks.sort();
         looks.truncate(limit as usize);
-        Ok(looks.into_iter().map(|(_, scope)| scope).collect())
+        let failed = silent.iter().map(|_| PortError::new("gates.needing_look", "a part of the index does not answer"));
+        Ok(Looks { scopes: looks.into_iter().map(|(_, scope)| scope).collect(), failed: failed.collect() })
     }
 }

@@ -158,10 +158,23 @@ impl fmt::Debug for MemoryQueue {
     }
 }
 
+/// As SQS does: one character that it does not carry, or a body that is too long, and the message is refused.
+fn check_body(body: &str) -> Result<(), PortError> {
+    let carries = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+    if body.len() > 256 * 1024 {
+        return Err(PortError::new("queue.send", "the message is longer than 256 KiB"));
+    }
+    if !body.chars().all(carries) {
+        return Err(PortError::new("queue.send", "InvalidMessageContents"));
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl BatchQueue for MemoryQueue {
     /// Sends `batch`; as with SQS, a part of a second is cut off the delay.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
+        check_body(&batch.to_json())?;
         self.accept(batch, delay);
         Ok(())
     }
@@ -169,5 +182,10 @@ impl BatchQueue for MemoryQueue {
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
         lock(&self.state).reconciles.push((location.clone(), delay));
         Ok(())
+    }
+
+    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        lock(&self.state).reconciles.extend_from_slice(asks);
+        Ok(Vec::new())
     }
 }

@@ -69,6 +69,10 @@ impl Engine {
         };
         let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         session.slow_down(percent);
+        // Read after the gate: whoever disables the location stops the gate afterwards.
+        if !self.ports.directory.location_now(location).await?.is_some_and(|settings| settings.enabled) {
+            return Err(DirectError::NotEnabled(location.clone()));
+        }
         let sessions = (session, fleet);
         let deadline = invocation.deadline - TIME_TO_FINISH;
         let permits = Permits::new(self, location, None, run.clone(), deadline, sessions, VecDeque::new());

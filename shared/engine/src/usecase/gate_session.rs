@@ -20,6 +20,8 @@ pub(super) struct GateSession<'e> {
     rules: Rules,
     /// The gate as it was stored last.
     entry: GateEntry,
+    /// It was so at this time, or later.
+    seen_at: EpochMs,
     /// What was learned since.
     learned: Vec<Signal>,
     /// Both together.
@@ -68,15 +70,32 @@ impl Engine {
 
 impl<'e> GateSession<'e> {
     pub(super) async fn open(engine: &'e Engine, scope: ScopeId, rules: Rules) -> Result<Self, PortError> {
+        let seen_at = engine.ports.clock.now();
         let entry = engine.ports.gates.load(&scope).await?;
         let mut view = entry.gate.clone();
         let was_wrong = view.correct_times(engine.ports.clock.now(), &rules);
-        let mut session = GateSession { engine, scope, rules, entry, learned: Vec::new(), view, in_doubt: None };
+        let mut session =
+            GateSession { engine, scope, rules, entry, seen_at, learned: Vec::new(), view, in_doubt: None };
         if was_wrong {
             // Written down at once: else what was cut would begin anew whenever somebody looks.
             session.change(|_, _| Verdict::Store(())).await?;
         }
         Ok(session)
+    }
+
+    /// How old the knowledge of what others have written is, at most.
+    pub(super) fn age(&self, now: EpochMs) -> Duration {
+        now.since(self.seen_at)
+    }
+
+    /// Reads what others have written.
+    pub(super) async fn look_again(&mut self) -> Result<(), PortError> {
+        self.settle_doubt().await?;
+        let seen_at = self.engine.ports.clock.now();
+        self.entry = self.engine.ports.gates.load(&self.scope).await?;
+        self.seen_at = seen_at;
+        self.catch_up();
+        Ok(())
     }
 
     pub(super) fn scope(&self) -> &ScopeId {
@@ -145,14 +164,17 @@ impl<'e> GateSession<'e> {
                 Verdict::Keep(answer) => return Ok(answer),
                 Verdict::Store(answer) => answer,
             };
+            let seen_at = self.engine.ports.clock.now();
             match self.engine.ports.gates.replace(&self.scope, self.entry.rev, &gate).await {
                 Ok(Replaced::Written { rev }) => {
                     self.entry.rev = rev;
+                    self.seen_at = seen_at;
                     self.stored(gate);
                     return Ok(answer);
                 }
                 Ok(Replaced::Conflict(entry)) => {
                     self.entry = *entry;
+                    self.seen_at = seen_at;
                     self.catch_up();
                 }
                 Err(error) => {

@@ -48,7 +48,8 @@ impl Engine {
     }
 
     /// Sets `overlay` for `location`, in place of all that was set before; with `expected`, only if that is still its
-    /// revision. A location that is enabled is started.
+    /// revision. A location that is enabled is started. If it is disabled or in dry run, no call begins any more that does
+    /// not go by that, from the moment on when this returns.
     ///
     /// # Errors
     /// [`PutSettingsError`] says which setting is wrong, or that somebody else was faster.
@@ -68,6 +69,10 @@ impl Engine {
         match self.ports.directory.store(location, changed.rev, overlay).await? {
             SettingsWritten::Written { rev } => {
                 let view = view(location, StoredSettings { rev, ..changed });
+                // Also when nothing has changed: the last try may have got no further than the store.
+                if view.settings.dry_run || !view.settings.enabled {
+                    self.stop(&view.settings.scope, &view.settings).await?;
+                }
                 self.settings_changed(&view).await;
                 Ok(view)
             }

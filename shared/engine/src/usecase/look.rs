@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Engine, Event};
-use crate::domain::{EpochMs, LocationId, Priority, RecordKey};
+use crate::domain::{EpochMs, LocationId, Priority, RecordKey, fit_into_message};
 use crate::policy::Opening;
 use crate::ports::{Due, MAX_DELAY, PortError};
 
@@ -183,7 +183,7 @@ impl DueRecords {
         keys.extend(normal.take(want - share - high));
         let rest = (want - keys.len()).min(common - (keys.len() - high));
         keys.extend(low.into_iter().take(rest));
-        keys
+        fit_into_message(keys)
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! All of it is done to the gate of the location's rate scope, which locations may share. Each may be done twice.
 
+use std::time::Duration;
+
 use super::gate_session::{GateSession, Verdict};
+use super::permits::SIGHT;
 use super::{Engine, Event, FannedOut};
 use crate::domain::{EpochMs, LocationId, LocationSettings, ScopeId};
 use crate::policy::{Gate, Hold};
@@ -23,8 +26,8 @@ pub enum OperateError {
 }
 
 impl Engine {
-    /// Pauses the scope of `location`, until somebody resumes it or `until` has come. A batch under way stops at its
-    /// next lease of permits; what it has not sent stays due.
+    /// Pauses the scope of `location`, until somebody resumes it or `until` has come. When this returns, no call begins any
+    /// more; a batch under way ends, and what it has not sent stays due.
     ///
     /// # Errors
     /// [`OperateError`].
@@ -40,7 +43,28 @@ impl Engine {
         }
         let hold = Hold { since: now, until, note };
         self.change_gate(location, "pause", |gate| gate.hold(now, hold.clone())).await?;
+        self.until_all_know().await;
         Ok(())
+    }
+
+    /// A location of `scope` was made safer: whoever is at work there ends before its next call. When this returns, no
+    /// call begins any more that does not go by the new settings.
+    pub(super) async fn stop(&self, scope: &ScopeId, settings: &LocationSettings) -> Result<(), PortError> {
+        let mut session = GateSession::open(self, scope.clone(), self.config.rules(settings)).await?;
+        session
+            .change(|_, gate| {
+                gate.stop();
+                Verdict::Store(())
+            })
+            .await?;
+        self.until_all_know().await;
+        Ok(())
+    }
+
+    /// Who is at work looks at the gate at least so often.
+    async fn until_all_know(&self) {
+        let clock = &self.ports.clock;
+        clock.sleep_until(clock.now() + SIGHT + Duration::from_millis(1)).await;
     }
 
     /// Lifts the pause of the scope of `location` (an operator's, and the one for a token that GHL did not accept), and

@@ -23,6 +23,8 @@ pub(super) struct Permits<'e> {
     run: Run,
     /// No request is sent that could still be under way then.
     deadline: EpochMs,
+    /// How often the scope had been stopped when its location's settings were read.
+    stops: u64,
     shared: Mutex<Shared<'e>>,
 }
 
@@ -108,8 +110,9 @@ impl<'e> Permits<'e> {
         (session, fleet): (GateSession<'e>, FleetSession<'e>),
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
+        let stops = session.view().stops();
         let shared = Shared { session, fleet, pool, room: Room::default(), to_start: 0, stopped: None };
-        Permits { engine, location, batch, run, deadline, shared: Mutex::new(shared) }
+        Permits { engine, location, batch, run, deadline, stops, shared: Mutex::new(shared) }
     }
 
     /// Says how many records are going to be sent, so that as many permits are leased.
@@ -209,7 +212,17 @@ impl<'e> Permits<'e> {
         if !self.can_end(now) {
             return out_of_time;
         }
+        if shared.session.age(now) >= SIGHT
+            && let Err(error) = shared.session.look_again().await
+        {
+            self.engine.port_failed(shared.session.scope().clone(), &error);
+            return Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
+        }
+        let now = self.engine.ports.clock.now();
         let gate = shared.session.view();
+        if gate.stops() != self.stops {
+            return Step::Wait(stopped_by_operator(now));
+        }
         if let Some(wait) = gate.paused(now) {
             return Step::Wait(wait);
         }
@@ -259,7 +272,8 @@ impl<'e> Permits<'e> {
         let gate = shared.session.view();
         let admitted = permit.is_probe || gate.breaker().admit(now) == Admission::Calls;
         // The host may have been busy for longer than it slept.
-        if gate.paused(now).is_some() || !admitted || !self.can_end(now) {
+        let is_stopped = gate.stops() != self.stops || gate.paused(now).is_some();
+        if is_stopped || !admitted || !self.can_end(now) || shared.session.age(now) >= SIGHT {
             shared.pool.push_front(permit);
             return false;
         }
@@ -454,5 +468,13 @@ fn is_unsupported(reply: &Reply) -> bool {
     matches!(&reply.answer, Err(failure) if !failure.sent && failure.cause == Some(Cause::Unsupported))
 }
 
+/// Somebody has made the location safer since its settings were read: the next batch goes by what they are now.
+pub(super) fn stopped_by_operator(now: EpochMs) -> WaitUntil {
+    WaitUntil { at: now + SIGHT, reason: WaitReason::Pause(PauseReason::Operator) }
+}
+
+/// No call begins on knowledge of the gate that is as old as this. So who has stopped a scope, and waits so long, knows
+/// that no call begins any more.
+pub(super) const SIGHT: Duration = Duration::from_secs(1);
 /// Longer than anybody waits in a batch.
 const MAX_PATIENCE: Duration = Duration::from_secs(3600);

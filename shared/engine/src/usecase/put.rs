@@ -54,7 +54,7 @@ impl Engine {
     /// Stores `records` as due now, and then tells their gates, once for each.
     ///
     /// # Errors
-    /// When a record cannot be stored or a gate cannot be told. What was stored by then is due all the same; putting
+    /// When a record is refused by its [check](PutRecord::check), cannot be stored, or a gate cannot be told. What was stored by then is due all the same; putting
     /// all of it again does no harm.
     pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
         let (put, _) = self.put_and_kick(records).await;
@@ -133,7 +133,12 @@ impl Engine {
     ) -> Vec<(usize, Result<Put, PortError>)> {
         let mut puts = Vec::with_capacity(indexes.len());
         for index in indexes {
-            puts.push((index, self.ports.outbox.put(&records[index], now).await));
+            let record = &records[index];
+            let put = match record.check() {
+                Ok(()) => self.ports.outbox.put(record, now).await,
+                Err(error) => Err(PortError::new("put", error)),
+            };
+            puts.push((index, put));
         }
         puts
     }

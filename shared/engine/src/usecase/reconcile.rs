@@ -30,6 +30,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(24 * 3600);
 const TIME_TO_FINISH: Duration = Duration::from_secs(20);
 /// And every call has ended so long before its end.
 const TIME_TO_WRITE: Duration = Duration::from_secs(3);
+/// Locations that are asked to reconcile before it is kept how far that got.
+const ASKED_AT_ONCE: usize = 400;
+/// Locations whose settings are read at once.
+const READ_AT_ONCE: usize = 32;
 /// Messages that ask many locations to reconcile arrive over so long a time for each.
 const SPREAD_EACH: Duration = Duration::from_secs(2);
 /// And over so long a time at most.
@@ -90,24 +94,66 @@ struct Looked<'p> {
 }
 
 impl Engine {
-    /// Asks for all enabled locations to be reconciled, spread over some minutes. Returns how many.
+    /// Asks for all enabled locations to be reconciled, spread over some minutes. Returns how many were asked.
+    ///
+    /// It begins behind the location that was asked last: should the function's time not be enough for all, it is not
+    /// always the same ones that are left out.
     ///
     /// # Errors
-    /// When the locations cannot be listed, or the queue fails.
+    /// When the locations cannot be listed; or, after all others were asked, when some could not be.
     pub async fn ask_to_reconcile_all(&self) -> Result<u32, PortError> {
-        let mut enabled = Vec::new();
-        for location in self.ports.directory.locations().await? {
-            if self.ports.directory.location(&location).await?.is_some_and(|settings| can_be_reconciled(&settings)) {
-                enabled.push(location);
+        let mut locations = self.ports.directory.locations().await?;
+        let last_asked = self.ports.bookmarks.last_asked().await.unwrap_or_else(|error| {
+            self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+            None
+        });
+        if let Some(last) = last_asked {
+            let behind = locations.partition_point(|location| *location <= last);
+            locations.rotate_left(behind);
+        }
+        let count = u32::try_from(locations.len()).unwrap_or(u32::MAX);
+        let spread = SPREAD_EACH.saturating_mul(count).min(SPREAD);
+        let (mut asked, mut first_error) = (0, None);
+        for group in locations.chunks(ASKED_AT_ONCE) {
+            match self.ask_to_reconcile_group(group, spread).await {
+                Ok(count) => asked += count,
+                Err(error) => {
+                    self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+                    first_error.get_or_insert(error);
+                }
             }
         }
-        let count = u32::try_from(enabled.len()).unwrap_or(u32::MAX);
-        let spread = SPREAD_EACH.saturating_mul(count).min(SPREAD);
-        for location in enabled {
-            let delay = spread.mul_f64(self.ports.dice.roll());
-            self.ports.queue.ask_to_reconcile(&location, delay).await?;
+        first_error.map_or(Ok(asked), Err)
+    }
+
+    /// Asks those of `group` that can be reconciled, and keeps how far that got. Returns how many were asked.
+    async fn ask_to_reconcile_group(&self, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
+        let settings: Vec<_> = futures::stream::iter(group)
+            .map(|location| async move { (location, self.ports.directory.location(location).await) })
+            .buffered(READ_AT_ONCE)
+            .collect()
+            .await;
+        let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
+        for (location, settings) in settings {
+            match settings {
+                Ok(settings) if settings.as_ref().is_some_and(can_be_reconciled) => {
+                    asks.push((location.clone(), spread.mul_f64(self.ports.dice.roll())));
+                }
+                Ok(_) => {}
+                Err(error) => unread = Some(error),
+            }
         }
-        Ok(count)
+        let refused = if asks.is_empty() { Vec::new() } else { self.ports.queue.ask_all_to_reconcile(&asks).await? };
+        if let Some(last) = group.last() {
+            self.ports.bookmarks.keep_last_asked(last).await?;
+        }
+        match (unread, refused.len()) {
+            (Some(error), _) => Err(error),
+            (None, 0) => Ok(u32::try_from(asks.len()).unwrap_or(u32::MAX)),
+            (None, refused) => {
+                Err(PortError::new("queue.send", format!("{refused} of {} messages were refused", asks.len())))
+            }
+        }
     }
 
     /// Reads what changed in GHL since the last time, as long as nothing else needs the location's quota, and repairs

@@ -93,11 +93,13 @@ impl RecordSync<'_, '_> {
 }
 
 impl Engine {
-    /// `None` if it could not be written down: the record is still due, and its calls will be made again.
+    /// Writes the outcome down; the one way to do so. `None` if it could not be written: the record is still due, and its
+    /// calls will be made again.
     pub(super) async fn settle(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
         let ports = &self.ports;
+        let outcome = outcome.clone().in_bounds();
         for attempt in 0..SETTLE_TRIES {
-            match ports.outbox.settle(record, outcome, ports.clock.now()).await {
+            match ports.outbox.settle(record, &outcome, ports.clock.now()).await {
                 Ok(settled) => return Some(settled),
                 Err(error) => {
                     self.port_failed(record.location_id.clone(), &error);

@@ -138,14 +138,16 @@ impl Engine {
         report: &mut BatchReport,
     ) {
         let now = self.ports.clock.now();
+        let error = LastError { code: ErrorCode::Internal, status: None, message: reason, at: now }.in_bounds();
+        let reason = &error.message;
         let location = &batch.location_id;
-        if let Err(error) = self.ports.outbox.quarantine(location, &key, &reason, now).await {
+        if let Err(error) = self.ports.outbox.quarantine(location, &key, reason, now).await {
             self.port_failed(location.clone(), &error);
         }
         let result = RecordResult::Failed(ErrorCode::Internal);
         report.count(result);
         self.ports.meter.note(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
-        report.errors.push((key, LastError { code: ErrorCode::Internal, status: None, message: reason, at: now }));
+        report.errors.push((key, error));
     }
 
     /// Sends `records`, as many at once as is allowed.
@@ -341,17 +343,22 @@ impl Engine {
         result: RecordResult,
         then: Then,
     ) -> RecordEnd {
-        match self.ports.outbox.settle(record, outcome, self.ports.clock.now()).await {
-            Ok(Settled::Done) => without_call(result, then),
-            Ok(Settled::ChangedMeanwhile) => without_call(result, Then::StillDue),
-            Err(error) => self.store_failed(record, &error),
+        match self.settle(record, outcome).await {
+            Some(Settled::Done) => without_call(result, then),
+            Some(Settled::ChangedMeanwhile) => without_call(result, Then::StillDue),
+            None => not_written(),
         }
     }
 
     pub(super) fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
         self.port_failed(record.location_id.clone(), error);
-        without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
+        not_written()
     }
+}
+
+/// A store failed: the record is due as it was.
+pub(super) fn not_written() -> RecordEnd {
+    without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {

@@ -8,6 +8,7 @@ use super::Engine;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::RecordResult;
+use super::send_records::not_written;
 use crate::domain::{ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
@@ -43,14 +44,12 @@ impl Engine {
             ghl_id: None,
             provenance: Provenance::Unknown,
         };
-        match self.ports.outbox.settle(record, &outcome, now).await {
-            Ok(_) => None,
-            Err(error) => {
-                // It may have been written down all the same.
-                self.acquit(record).await;
-                Some(self.store_failed(record, &error))
-            }
+        if self.settle(record, &outcome).await.is_some() {
+            return None;
         }
+        // It may have been written down all the same.
+        self.acquit(record).await;
+        Some(not_written())
     }
 
     /// The invocation lives, and what came of `record` did not have to be written down: it is as it was before it was

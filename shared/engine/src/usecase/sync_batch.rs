@@ -7,7 +7,7 @@ use super::fan_out::{LOOKS, Next, Planning};
 use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::look::{Found, Known};
-use super::permits::{Permit, Permits};
+use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
 use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, Priority, ScopeId};
@@ -88,9 +88,17 @@ impl Engine {
             FleetSession::open(self, settings.api, settings.scope.clone())
         );
         let mut session = session?;
+        // Read after the gate: whoever makes the location safer stops the gate afterwards.
+        let stops = session.view().stops();
+        let settings = self.ports.directory.location_now(&batch.location_id).await?;
+        let Some(settings) = settings.filter(|settings| settings.enabled) else {
+            fleet.close().await;
+            report.not_run = Some(NotRun::NotEnabled);
+            return Ok(());
+        };
         let found_dead = session.view().has_expired_run(started_at);
         let host = self.host(&mut fleet, &session).await;
-        let start = self.take_run(&mut session, batch, &run, host).await;
+        let start = self.take_run(&mut session, batch, &run, host, stops).await;
         if found_dead && matches!(start, Ok(Start::Run { .. } | Start::TooEarly(_))) {
             fleet.died(self.ports.clock.now()).await;
         }
@@ -158,6 +166,7 @@ impl Engine {
         batch: &Batch,
         run: &Run,
         host: HostAdmission,
+        stops: u64,
     ) -> Result<Start, PortError> {
         let now = self.ports.clock.now();
         if let HostAdmission::Calls { percent } = host {
@@ -172,6 +181,9 @@ impl Engine {
                     return Verdict::Keep(Start::Refused(refused));
                 }
                 let generation = gate.generation();
+                if gate.stops() != stops {
+                    return Verdict::Keep(Start::TooEarly(stopped_by_operator(now)));
+                }
                 match host {
                     HostAdmission::Calls { .. } => {}
                     HostAdmission::Probe => gate.suspect(now),

@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::{Engine, Event, FannedOut};
 use crate::domain::ScopeId;
-use crate::ports::PortError;
+use crate::ports::{Looks, PortError};
 
 /// Scopes looked at by one tick, at most; the rest is for the next one.
 const MAX_SCOPES: u32 = 10_000;
@@ -24,6 +24,8 @@ pub struct TickReport {
     pub records: u64,
     /// Scopes whose look failed; the next tick tries again.
     pub failed: u32,
+    /// Parts of the store that did not tell which of their scopes need a look; the next tick asks again.
+    pub failed_shards: u32,
 }
 
 impl Engine {
@@ -46,7 +48,9 @@ impl Engine {
 
     async fn tick_tallied(&self, sweep: bool) -> Result<TickReport, PortError> {
         let now = self.ports.clock.now();
-        let mut scopes = self.ports.gates.needing_look(now, MAX_SCOPES).await?;
+        let Looks { mut scopes, failed } = self.ports.gates.needing_look(now, MAX_SCOPES).await?;
+        failed.iter().for_each(|error| self.ports.meter.note(&Event::PortFailed { scope: None, error }));
+        let failed_shards = u32::try_from(failed.len()).unwrap_or(u32::MAX);
         if sweep {
             scopes.extend(self.others_than(&scopes).await?);
         }
@@ -56,7 +60,7 @@ impl Engine {
                 (scope, fanned_out)
             })
             .buffer_unordered(AT_ONCE);
-        let mut report = TickReport::default();
+        let mut report = TickReport { failed_shards, ..TickReport::default() };
         while let Some((scope, fanned_out)) = looks.next().await {
             report.looked_at += 1;
             match fanned_out {

@@ -10,7 +10,7 @@ use ghl_sync_engine::domain::{
 };
 use ghl_sync_engine::policy::Origin;
 use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
-use ghl_sync_engine::testing::{Fault, Op, PortFault, World, block_on_paused};
+use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStory, ToldBy};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, named_contact};
@@ -397,6 +397,28 @@ fn all_enabled_locations_are_asked_to_reconcile_spread_over_time() {
         assert_eq!(world.engine.ask_to_reconcile_all().await.unwrap(), 3);
         let asked = world.queue.reconciles();
         assert_eq!(asked.iter().map(|(location, _)| location.as_str()).collect::<Vec<_>>(), ["a", "b", "loc"]);
-        assert!(asked.iter().all(|(_, delay)| *delay <= 6 * SECOND), "{asked:?}");
+        assert!(asked.iter().all(|(_, delay)| *delay <= 8 * SECOND), "{asked:?}");
+    });
+}
+
+#[test]
+fn five_thousand_locations_are_asked_within_a_minute_and_who_was_cut_off_goes_on_where_that_was() {
+    block_on_paused(async {
+        let mut setup = Setup { triggers: false, ..exact() };
+        setup.locations = (0..5_000).filter_map(|n| Setup::settings(&format!("l{n:04}"))).collect();
+        let world = setup.start();
+        world.faults.fail(Op::QueueSend, 3..=3, PortFault::Hangs);
+        let cut_off = tokio::time::timeout(MINUTE, world.engine.ask_to_reconcile_all()).await;
+        assert!(cut_off.is_err());
+        assert_eq!(world.queue.reconciles().len(), 800);
+        world.faults.heal();
+        let began = world.clock.now();
+        assert_eq!(world.engine.ask_to_reconcile_all().await.unwrap(), 5_000);
+        assert!(world.clock.now().since(began) < MINUTE);
+        let asked = world.queue.reconciles().split_off(800);
+        let names: Vec<&str> = asked.iter().map(|(location, _)| location.as_str()).collect();
+        assert_eq!((names[0], names[4_999]), ("l0800", "l0799"));
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 5_000);
+        assert!(asked.iter().all(|(_, delay)| *delay <= 10 * MINUTE));
     });
 }

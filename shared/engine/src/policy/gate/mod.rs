@@ -62,6 +62,9 @@ pub struct Gate {
     pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<Hold>,
+    /// How often a location of the scope was made safer: whoever began before that makes no further call.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stops: u64,
     #[serde(default)]
     breaker: Breaker,
     #[serde(default)]
@@ -70,6 +73,11 @@ pub struct Gate {
     pacing: Pacing,
     #[serde(default)]
     daily: Daily,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A batch that was planned: its message is on the way.

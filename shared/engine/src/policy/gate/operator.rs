@@ -21,6 +21,18 @@ impl Gate {
         self.wake_at = Some(now);
     }
 
+    /// A location of the scope was made safer (disabled, or in dry run): who began before that reads its settings anew
+    /// before any further call.
+    pub fn stop(&mut self) {
+        self.stops = self.stops.saturating_add(1);
+    }
+
+    /// How often that was done.
+    #[must_use]
+    pub fn stops(&self) -> u64 {
+        self.stops
+    }
+
     /// Closes the breaker. The gate is looked at now.
     pub fn reset_breaker(&mut self, now: EpochMs) {
         self.breaker.reset();

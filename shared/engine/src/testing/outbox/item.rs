@@ -5,6 +5,7 @@ use crate::domain::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
     Record, RecordKey, Resolution,
 };
+use crate::ports::PortError;
 
 /// A record as it is stored.
 #[derive(Debug, Clone)]
@@ -65,7 +66,35 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
     }
 }
 
+/// What DynamoDB takes as one item, in bytes.
+const MAX_ITEM: usize = 400 * 1024;
+/// What all attributes of a bounded length need at most, their names included.
+const SMALL_ATTRIBUTES: usize = 4 * 1024;
+
 impl Item {
+    /// Whether DynamoDB would take it.
+    pub(super) fn fits(&self) -> bool {
+        let json = |errors: &[LastError]| serde_json::to_string(errors).map_or(0, |json| json.len());
+        let dry_run = self.dry_run.as_ref().map_or(0, String::len);
+        let errors = json(self.last_error.as_slice()) + json(&self.earlier_errors);
+        self.payload.to_json().len() + dry_run + errors + SMALL_ATTRIBUTES <= MAX_ITEM
+    }
+
+    /// Changes it, unless DynamoDB would not take what comes of that.
+    pub(super) fn within_bounds<T>(
+        &mut self,
+        action: &'static str,
+        change: impl FnOnce(&mut Item) -> T,
+    ) -> Result<T, PortError> {
+        let before = self.clone();
+        let answer = change(self);
+        if self.fits() {
+            return Ok(answer);
+        }
+        *self = before;
+        Err(PortError::new(action, "ValidationException: Item size has exceeded the maximum allowed size"))
+    }
+
     pub(super) fn new(put: &PutRecord, now: EpochMs) -> Item {
         Item {
             payload: put.payload.clone(),

@@ -134,17 +134,16 @@ impl State {
 impl Outbox for MemoryOutbox {
     async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
         let key = (put.location_id.clone(), put.key());
-        Ok(self.change(&key, |items| match items.get_mut(&key) {
-            Some(item) if item.has_settled(put) && !item.in_due_index => Put::Unchanged,
-            Some(item) => {
-                item.put(put, now);
-                Put::Stored
-            }
+        self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.has_settled(put) && !item.in_due_index => Ok(Put::Unchanged),
+            Some(item) => item.within_bounds("outbox.put", |item| item.put(put, now)).map(|()| Put::Stored),
             None => {
-                items.insert(key.clone(), Item::new(put, now));
-                Put::Stored
+                let mut item = Item::new(put, now);
+                item.within_bounds("outbox.put", |_| ())?;
+                items.insert(key.clone(), item);
+                Ok(Put::Stored)
             }
-        }))
+        })
     }
 
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
@@ -179,16 +178,18 @@ impl Outbox for MemoryOutbox {
 
     async fn settle(&self, sent: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
         let key = (sent.location_id.clone(), sent.key.clone());
-        Ok(self.change(&key, |items| {
+        self.change(&key, |items| {
             let Some(item) = items.get_mut(&key) else {
-                return Settled::ChangedMeanwhile; // What was deleted is not brought back.
+                return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
             };
-            if item.version == sent.version && item.settle(sent, outcome, now) {
-                return Settled::Done;
-            }
-            item.learn(sent, outcome, now);
-            Settled::ChangedMeanwhile
-        }))
+            item.within_bounds("outbox.settle", |item| {
+                if item.version == sent.version && item.settle(sent, outcome, now) {
+                    return Settled::Done;
+                }
+                item.learn(sent, outcome, now);
+                Settled::ChangedMeanwhile
+            })
+        })
     }
 
     async fn quarantine(

@@ -155,3 +155,42 @@ fn the_due_index_lags_behind_what_load_tells() {
         assert_eq!(due().await, 0);
     });
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// The outbox refuses an item that DynamoDB would refuse.
+    #[test]
+    fn whatever_may_be_put_can_be_settled_however_long_its_errors_and_requests_are(
+        length in 0_usize..=100_000,
+        what in 0_usize..4,
+        request in 0_usize..500_000,
+        message in "[\\x01é🙂\"]{0,3000}",
+    ) {
+        let text = ["x", "🙂", "\u{1}", "\""][what];
+        let value = text.repeat(length / [1, 4, 6, 2][what]).into();
+        let mut put = put("Ada");
+        if let Payload::Contact(contact) = &mut put.payload {
+            let field = crate::domain::CustomField { id: Some("f".to_owned()), key: None, value };
+            contact.custom_fields = vec![field];
+        }
+        if put.check().is_ok() {
+            block_on_paused(async move {
+                let outbox = MemoryOutbox::new(TestClock::start(), Lag::none());
+                outbox.put(&put, NOW).await.unwrap();
+                let error = LastError { message: message.clone(), ..error() };
+                let shows = |stays_due| Outcome::WouldSend { request: text.repeat(request / text.len()), stays_due };
+                for _ in 0..6 {
+                    let mut retry = retry(None);
+                    if let Outcome::Retry { error: last, .. } = &mut retry {
+                        *last = error.clone();
+                    }
+                    outbox.settle(&now(&outbox), &retry.in_bounds(), NOW).await.unwrap();
+                    outbox.settle(&now(&outbox), &shows(true).in_bounds(), NOW).await.unwrap();
+                }
+                assert_eq!(now(&outbox).errors().len(), 5);
+                assert_eq!(outbox.settle(&now(&outbox), &shows(false).in_bounds(), NOW).await.unwrap(), Settled::Done);
+            });
+        }
+    }
+}

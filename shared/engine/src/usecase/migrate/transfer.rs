@@ -27,6 +27,19 @@ struct Prepared {
     page: Transferred,
 }
 
+impl Prepared {
+    /// What may not be put is named, and stops nothing else.
+    fn add(&mut self, source_id: GhlId, put: PutRecord) {
+        match put.check() {
+            Ok(()) => {
+                self.puts.push(put);
+                self.page.put.push(source_id);
+            }
+            Err(error) => self.page.not_put.push((source_id, error.to_string())),
+        }
+    }
+}
+
 impl Step<'_> {
     pub(super) async fn contacts(&mut self) -> Result<Next, Interrupted> {
         self.transfer(Kind::Contact).await
@@ -158,10 +171,7 @@ impl Step<'_> {
         for contact in contacts {
             let id = self.migration.record_id(&contact.id);
             match (carry_contact(&contact.content, ids), id) {
-                (Ok(carried), Some(id)) => {
-                    prepared.puts.push(self.put_of(id, Payload::Contact(carried.content)));
-                    prepared.page.put.push(contact.id);
-                }
+                (Ok(carried), Some(id)) => prepared.add(contact.id, self.put_of(id, Payload::Contact(carried.content))),
                 (Ok(_), None) => prepared.page.not_put.push((contact.id, "its id is too long".to_owned())),
                 (Err(reason), _) => prepared.page.not_put.push((contact.id, reason)),
             }
@@ -186,10 +196,7 @@ impl Step<'_> {
                 _ => Err("its contact is not among those that were carried over".to_owned()),
             };
             match carried {
-                Ok((id, content)) => {
-                    prepared.puts.push(self.put_of(id, Payload::Opportunity(content)));
-                    prepared.page.put.push(deal.id);
-                }
+                Ok((id, content)) => prepared.add(deal.id, self.put_of(id, Payload::Opportunity(content))),
                 Err(reason) => prepared.page.not_put.push((deal.id, reason)),
             }
         }
