@@ -6,6 +6,7 @@ mod api;
 mod api_bad_input;
 mod api_events;
 mod api_migration;
+mod api_objects;
 mod caller;
 mod compatibility;
 mod credentials;

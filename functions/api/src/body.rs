@@ -3,6 +3,7 @@
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use ghl_sync_engine::json::Objects;
 use mime::Mime;
 use serde::de::DeserializeOwned;
 
@@ -101,7 +102,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
 /// Reads JSON; a fault names the place or the field.
 pub(crate) fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let read = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();
         JsonFault::new(if path == "." { String::new() } else { path }, &error.into_inner())
     })?;
@@ -166,7 +167,7 @@ fn plain(expected: &str) -> &str {
         "f32" | "f64" => "a number",
         "a sequence" => "a list",
         "a map" => "an object",
-        _ if expected.starts_with("struct ") => "an object",
+        _ if ["struct ", "internally tagged enum "].iter().any(|kind| expected.starts_with(kind)) => "an object",
         _ => expected,
     }
 }

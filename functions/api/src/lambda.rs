@@ -47,7 +47,7 @@ fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
     if !event.pointer("/requestContext/http").is_some_and(Value::is_object) {
         return Err(not_a_request("an object without `requestContext.http`"));
     }
-    serde_json::from_value(event).map_err(EventError::Malformed)
+    ghl_sync_engine::json::from_value(event).map_err(EventError::Malformed)
 }
 
 /// What may not stand in a path, though API Gateway hands paths on decoded.

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use ghl_sync_engine::domain::LocationId;
+use ghl_sync_engine::json::Objects;
 use ghl_sync_engine::usecase::RedriveOrder;
 use serde::Deserialize;
 use serde_json::Value;
@@ -67,7 +68,7 @@ pub(crate) fn read(event: &Value) -> Result<Option<RedriveOrder>, OrderError> {
     if let Some(name) = beside {
         return Err(OrderError::Beside(name.clone()));
     }
-    let fields: Fields = serde_path_to_error::deserialize(order)
+    let fields: Fields = serde_path_to_error::deserialize(Objects(order))
         .map_err(|error| OrderError::Field { field: error.path().to_string(), source: error.into_inner() })?;
     let Fields { dry_run, max_per_second, limit, location_id } = fields;
     in_range("limit", limit, LIMITS)?;

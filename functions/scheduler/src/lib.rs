@@ -122,7 +122,8 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     if !fields.is_empty() && !is_reconcile && !ours.iter().any(|field| fields.contains_key(*field)) {
         return Err(SchedulerError::Event { found: shape(&event) });
     }
-    let ByHand { location_id, sweep, source } = serde_json::from_value(event).map_err(SchedulerError::Field)?;
+    let ByHand { location_id, sweep, source } =
+        ghl_sync_engine::json::from_value(event).map_err(SchedulerError::Field)?;
     if source.as_deref() == Some(RECONCILE) {
         return Ok(What::Reconcile(location_id));
     }

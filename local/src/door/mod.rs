@@ -225,7 +225,8 @@ impl Connection {
             async move {
                 match door.let_in(request).await {
                     Ok(request) => answer(request).await.map(without_cors),
-                    Err(Refused { status, why, kind }) => Ok(refusal(status, &why, kind)),
+                    Err(refused) if door.visitors.has_pages => Ok(refused.problem()),
+                    Err(refused) => Ok(refused.answer()),
                 }
             }
         });
@@ -281,11 +282,35 @@ impl Door {
     }
 }
 
-/// The AWS SDKs read the kind of an error from a header; people read the body. The connection is closed: what is left of
-/// the request is not read.
-fn refusal(status: StatusCode, why: &str, kind: &'static str) -> Response {
-    let headers = [("x-amzn-errortype", kind), ("connection", "close")];
-    (status, headers, Json(json!({ "message": why }))).into_response()
+/// The connection is closed: what is left of the request is not read.
+const CLOSE: (&str, &str) = ("connection", "close");
+
+impl Refused {
+    /// The AWS SDKs read the kind of an error from a header; people read the body.
+    fn answer(self) -> Response {
+        let headers = [("x-amzn-errortype", self.kind), CLOSE];
+        (self.status, headers, Json(json!({ "message": self.why }))).into_response()
+    }
+
+    /// As the HTTP API refuses requests itself: a problem document (RFC 9457).
+    fn problem(self) -> Response {
+        let Refused { status, why, .. } = self;
+        let (kind, title) = match status {
+            StatusCode::FORBIDDEN => ("forbidden", "This is not allowed"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
+            _ => ("bad-request", "The request cannot be read"),
+        };
+        let id = format!("{:032x}", fastrand::u128(..));
+        let document = json!({
+            "type": format!("urn:ghl-sync:{kind}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": why,
+            "instance": format!("urn:ghl-sync:request:{id}"),
+        });
+        let headers = [("content-type", "application/problem+json"), ("x-request-id", id.as_str()), CLOSE];
+        (status, headers, document.to_string()).into_response()
+    }
 }
 
 /// The embedded servers allow every page to read their answers.

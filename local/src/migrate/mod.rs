@@ -63,7 +63,7 @@ fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Failure> {
 fn read_mapping(file: &Path) -> Result<MappingOverrides, Failure> {
     let failed = |error: &dyn std::fmt::Display| -> Failure { format!("{}: {error}", file.display()).into() };
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
-    serde_json::from_str(&text).map_err(|error| failed(&error))
+    ghl_sync_engine::json::from_str(&text).map_err(|error| failed(&error))
 }
 
 fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {

@@ -67,5 +67,6 @@ fn last_asked() -> Item {
 
 fn read(item: &Item) -> Result<Bookmark, Damage> {
     let json = Fields(item).text(state::BOOKMARK)?;
-    serde_json::from_str(json).map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
+    ghl_sync_engine::json::from_str(json)
+        .map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
 }

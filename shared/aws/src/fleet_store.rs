@@ -67,6 +67,6 @@ fn entry(item: Option<&Item>) -> Result<FleetEntry, Damage> {
     let Some(item) = item else { return Ok(FleetEntry::default()) };
     let fields = Fields(item);
     let json = fields.text(state::FLEET)?;
-    let fleet = serde_json::from_str(json).map_err(|error| Damage::new(state::FLEET, error.to_string()))?;
+    let fleet = ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::FLEET, error.to_string()))?;
     Ok(FleetEntry { rev: fields.number(state::REV)?, fleet })
 }

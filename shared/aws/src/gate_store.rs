@@ -143,7 +143,9 @@ fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     let Some(item) = item else { return Ok(GateEntry::default()) };
     let fields = Fields(item);
     let gate = match fields.optional_text(state::GATE)? {
-        Some(json) => serde_json::from_str(json).map_err(|error| Damage::new(state::GATE, error.to_string()))?,
+        Some(json) => {
+            ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::GATE, error.to_string()))?
+        }
         None => Gate::default(),
     };
     Ok(GateEntry {

@@ -255,5 +255,5 @@ fn read_json<T: DeserializeOwned>(item: Fields<'_>, attribute: &'static str) -> 
     let unreadable = |error: serde_json::Error| {
         Damage::new(attribute, format!("cannot be read at line {} column {}", error.line(), error.column()))
     };
-    serde_json::from_str(item.text(attribute)?).map_err(unreadable)
+    ghl_sync_engine::json::from_str(item.text(attribute)?).map_err(unreadable)
 }

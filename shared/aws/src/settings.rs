@@ -97,7 +97,9 @@ fn key_of(location: &LocationId) -> Item {
 
 fn read(item: Fields<'_>) -> Result<(u64, SettingsOverlay), Damage> {
     let overlay = match item.optional_text(state::SETTINGS)? {
-        Some(json) => serde_json::from_str(json).map_err(|error| Damage::new(state::SETTINGS, error.to_string()))?,
+        Some(json) => {
+            ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::SETTINGS, error.to_string()))?
+        }
         None => SettingsOverlay::default(),
     };
     Ok((item.optional_number(state::REV)?.unwrap_or_default(), overlay))

@@ -72,7 +72,7 @@ fn key_of(key: &str) -> Item {
 fn read(item: Option<&Item>) -> Result<TokenEntry, Damage> {
     let Some(item) = item else { return Ok(TokenEntry::default()) };
     // The error of a JSON reader may quote what it read.
-    let stored: Stored = serde_json::from_str(Fields(item).text(state::TOKENS)?)
+    let stored: Stored = ghl_sync_engine::json::from_str(Fields(item).text(state::TOKENS)?)
         .map_err(|error| Damage::new(state::TOKENS, format!("cannot be read at column {}", error.column())))?;
     Ok(stored.entry(Fields(item).number(state::REV)?))
 }

@@ -6,6 +6,7 @@
 
 pub mod counts;
 pub mod domain;
+pub mod json;
 pub mod policy;
 pub mod ports;
 #[cfg(any(test, feature = "testing"))]

@@ -55,7 +55,7 @@ impl Locations {
     /// # Errors
     /// Says what is wrong and where, without any token.
     pub fn parse(json: &str, default: &Location) -> Result<Locations, serde_json::Error> {
-        let entries: BTreeMap<LocationId, Entry> = serde_json::from_str(json)?;
+        let entries: BTreeMap<LocationId, Entry> = ghl_sync_engine::json::from_str(json)?;
         if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some() && entry.credentials.is_some()) {
             return Err(serde_json::Error::custom(format!("location `{id}` has both `token` and `credentials`")));
         }

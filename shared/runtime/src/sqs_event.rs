@@ -34,7 +34,7 @@ pub fn sqs_messages(event: Value) -> Result<Vec<SqsMessage>, NotFromSqs> {
                 Some(other) => return Err(wrong(&format!("it got a record of `{other}`"))),
                 None => return Err(wrong("it got a record without `eventSource`")),
             }
-            serde_json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
+            ghl_sync_engine::json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
         })
         .collect()
 }

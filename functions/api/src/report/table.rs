@@ -35,7 +35,8 @@ struct Row<'a> {
     note: &'a str,
 }
 
-/// Writes the report as CSV in UTF-8. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+/// Writes the report as CSV in UTF-8. What a spreadsheet would take for a formula begins with an apostrophe: at the start
+/// of a cell, and wherever a cell begins for a spreadsheet that splits at other separators than commas.
 ///
 /// # Errors
 /// When `to` cannot be written.
@@ -139,10 +140,97 @@ impl Row<'_> {
     }
 }
 
-/// What a customer has written may begin as formulas do, and must not be run where the table is opened.
+/// What a customer has written may begin as formulas do, and must not be run where the table is opened. An apostrophe
+/// goes before each such beginning: the cell's own, and those after what a spreadsheet may split at, whatever the
+/// separator of this file is.
 fn harmless(cell: &str) -> String {
-    match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => format!("'{cell}"),
-        _ => cell.to_owned(),
+    let mut harmless = String::with_capacity(cell.len());
+    let mut begins = begins_formula(cell, &CONTROLS);
+    for (at, c) in cell.char_indices() {
+        if begins {
+            harmless.push('\'');
+        }
+        harmless.push(c);
+        let rest = &cell[at + c.len_utf8()..];
+        begins = match c {
+            ',' | ';' | '|' | '\t' => begins_formula(rest, &CONTROLS),
+            // A line that ends within a cell ends a row for who splits elsewhere.
+            '\r' | '\n' => begins_formula(rest, &['\t']),
+            _ => false,
+        };
+    }
+    harmless
+}
+
+/// Some spreadsheets take these at the start of a cell away, and look at what follows.
+const CONTROLS: [char; 3] = ['\t', '\r', '\n'];
+
+/// Whether a cell that begins so is a formula. Quotes and spaces before it may be dropped where it is read.
+fn begins_formula(cell: &str, controls: &[char]) -> bool {
+    let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let first = cell.trim_start_matches(['"', ' ']).chars().next();
+    first.is_some_and(|c| signs.contains(&c) || controls.contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
+
+    #[test]
+    fn a_formula_is_made_text_wherever_a_spreadsheet_may_see_it() {
+        let cases = [
+            ("", ""),
+            ("Ann Lee", "Ann Lee"),
+            ("a-b, c=d; 1|2", "a-b, c=d; 1|2"),
+            ("=1+1", "'=1+1"),
+            ("a;=cmd|'/c calc'!A1", "a;'=cmd|'/c calc'!A1"),
+            ("a\t=1", "a\t'=1"),
+            ("a|@x", "a|'@x"),
+            ("a,+1,-2", "a,'+1,'-2"),
+            ("a; =1", "a;' =1"),
+            ("a;\"=1", "a;'\"=1"),
+            ("a;\t=1", "a;'\t'=1"),
+            ("two\r\nlines", "two\r\nlines"),
+            ("two\n=1", "two\n'=1"),
+            ("a;＝1", "a;'＝1"),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(harmless(cell), expected, "{cell:?}");
+        }
+    }
+
+    proptest! {
+        /// Split as text, and as CSV with any separator.
+        #[test]
+        fn wherever_a_table_is_split_no_cell_begins_as_a_formula(
+            cells in prop::collection::vec("[-a=+@,;|\"' \t\r\n＝]{0,9}", 11),
+        ) {
+            let formula = |cell: &str| begins_formula(cell, &CONTROLS);
+            for separator in SEPARATORS {
+                for cell in &cells {
+                    let harmless = harmless(cell);
+                    prop_assert!(!harmless.split(separator).any(formula), "{harmless:?}");
+                }
+                let [part, kind, id, name, target, target_name, result, field, expected, found, note] = &cells[..] else {
+                    unreachable!();
+                };
+                let mut table = Vec::new();
+                let mut writer = csv::Writer::from_writer(&mut table);
+                let (source, target) = ((id.as_str(), name.as_str()), (target.as_str(), target_name.as_str()));
+                Row { part, kind, source, target, result, field, expected, found, note }.write(&mut writer).unwrap();
+                drop(writer);
+                let mut reader = csv::ReaderBuilder::new();
+                reader.delimiter(separator as u8).has_headers(false).flexible(true);
+                for row in reader.from_reader(&table[..]).records() {
+                    let row = row.unwrap();
+                    let is_formula = |cell: &str| begins_formula(cell.trim_start_matches(['"', ' ', '\t', '\r', '\n']), &[]);
+                    prop_assert!(!row.iter().any(is_formula), "{row:?}");
+                }
+            }
+        }
     }
 }

@@ -177,6 +177,8 @@ fn what_a_record_says_is_no_formula_where_the_table_is_opened() {
     let cells: Vec<&[String]> = rows.iter().filter(|row| row[0] == "record").map(|row| &row[7..10]).collect();
     assert_eq!(cells.len(), dangerous.len());
     for (cells, text) in cells.iter().zip(dangerous) {
+        // Another cell, or row, begins there for who splits elsewhere.
+        let text = text.replace("\t=", "\t'=").replace("\r=", "\r'=").replace("\n=", "\n'=");
         assert_eq!(*cells, [format!("'{text}"), format!("'{text}"), format!("safe {text}")]);
     }
 }

@@ -122,7 +122,8 @@ impl Batch {
             Some(v) => return Err(BatchError::Version { found: cut(&v.to_string(), 40) }),
             None => return Err(BatchError::Version { found: "none (field `v` is missing)".to_owned() }),
         }
-        let V1 { location_id, generation, keys, dry_run } = serde_json::from_value(value).map_err(BatchError::Field)?;
+        let V1 { location_id, generation, keys, dry_run } =
+            crate::json::from_value(value).map_err(BatchError::Field)?;
         if keys.len() > MAX_BATCH_KEYS {
             return Err(BatchError::TooManyKeys { found: keys.len() });
         }

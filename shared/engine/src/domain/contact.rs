@@ -74,7 +74,7 @@ pub struct Contact {
     pub dnd: Option<bool>,
     /// Do not disturb by channel, as GHL has it.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, value_type = Option<Object>))]
     pub dnd_settings: Option<Value>,
     /// Tags to *add*. They go by a call of their own, because GHL's upsert would replace the contact's whole list.
     #[serde(skip_serializing_if = "Vec::is_empty")]

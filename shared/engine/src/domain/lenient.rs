@@ -6,12 +6,14 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Value};
 
+use crate::json::Objects;
+
 /// Reads a struct from JSON, without the fields that it does not have, whatever its own rule for them is.
 ///
 /// # Errors
 /// When it is not JSON, or a field that the struct has is of another type.
 pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
-    T::deserialize(KnownFields(serde_json::from_str(json)?))
+    T::deserialize(Objects(KnownFields(serde_json::from_str(json)?)))
 }
 
 /// A value of which a struct sees its own fields only.

@@ -54,7 +54,7 @@ impl Message {
         }
         match serde_json::from_str::<Value>(body) {
             Ok(value) if value["v"] == BATCH_VERSION && value.get("reconcile").is_some() => {
-                let V1 { reconcile } = serde_json::from_value(value).map_err(BatchError::Field)?;
+                let V1 { reconcile } = crate::json::from_value(value).map_err(BatchError::Field)?;
                 Ok(Message::Reconcile(reconcile))
             }
             _ => Batch::from_json(body).map(Message::Batch),

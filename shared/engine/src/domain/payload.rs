@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Contact, CustomField, Kind, Opportunity};
+use crate::json::Objects;
 
 /// Most bytes of a payload's canonical JSON. An item of DynamoDB holds 400 KB: beside the payload there must be room for
 /// whatever comes of it (a dry run's requests, errors, the names of fields).
@@ -128,13 +129,16 @@ impl Payload {
 fn parse<T: DeserializeOwned>(kind: Kind, json: &str) -> Result<T, PayloadError> {
     let malformed = |field, source| PayloadError::Malformed { kind, field, source };
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer)
+    let parsed = serde_path_to_error::deserialize(Objects(&mut deserializer))
         .map_err(|error| malformed(error.path().to_string(), error.into_inner()))?;
     deserializer.end().map_err(|error| malformed(".".to_owned(), error))?;
     Ok(parsed)
 }
 
 fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
+    if contact.dnd_settings.as_ref().is_some_and(|by_channel| !by_channel.is_object()) {
+        return Err(PayloadError::Field { field: "dndSettings", reason: "must be an object" });
+    }
     let Contact { first_name, last_name, name, email, phone, company_name, .. } = contact;
     // What is empty is to be cleared.
     let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

@@ -68,7 +68,7 @@ impl MigratorMessage {
         }
         match serde_json::from_str::<Value>(body) {
             Ok(value) if value["v"] == MIGRATION_VERSION && value.get("test_connection").is_some() => {
-                let V1 { test_connection } = serde_json::from_value(value).map_err(MigrationMessageError::Field)?;
+                let V1 { test_connection } = crate::json::from_value(value).map_err(MigrationMessageError::Field)?;
                 Ok(MigratorMessage::TestConnection(test_connection))
             }
             _ => MigrationMessage::from_json(body).map(MigratorMessage::Step),
@@ -98,7 +98,7 @@ impl MigrationMessage {
         let value: Value = serde_json::from_str(body).map_err(MigrationMessageError::NotJson)?;
         match value.get("v") {
             Some(v) if v.as_u64() == Some(MIGRATION_VERSION) => {
-                serde_json::from_value(value).map_err(MigrationMessageError::Field)
+                crate::json::from_value(value).map_err(MigrationMessageError::Field)
             }
             Some(v) => Err(MigrationMessageError::Version { found: v.to_string().chars().take(40).collect() }),
             None => Err(MigrationMessageError::Version { found: "none (field `v` is missing)".to_owned() }),
