@@ -75,6 +75,7 @@ fn record_items(criterion: &mut Criterion) {
         ghl_id: GhlId::new("ocQHyuzHvysMo5N5VsXc").unwrap(),
         hash: record.payload.hash(),
         provenance: Provenance::Created,
+        not_stored: Vec::new(),
     };
 
     let mut group = criterion.benchmark_group("record items");

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// Records that are named on the terminal.
+const SHOWN_RECORDS: usize = 10;
+
 /// The report of one run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
@@ -30,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) retries: u64,
     /// Time that batches slept, by what for.
     pub(crate) waited_ms: BTreeMap<&'static str, u64>,
+    /// Records that GHL accepted without storing all of them.
+    pub(crate) not_stored: Vec<NotStored>,
     /// What went wrong, and how often.
     pub(crate) errors: BTreeMap<String, u64>,
     /// Why the run ended before all records were final.
@@ -47,6 +52,15 @@ pub(crate) struct Records {
     pub(crate) failed: u64,
     pub(crate) pending: u64,
     pub(crate) already_synced: u64,
+}
+
+/// A record that GHL accepted without storing all of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct NotStored {
+    pub(crate) location: String,
+    pub(crate) record: String,
+    /// By GHL's names.
+    pub(crate) fields: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -147,6 +161,19 @@ impl fmt::Display for Report {
         }
         if *already_synced > 0 {
             writeln!(f, "           {already_synced} of them were synced already")?;
+        }
+        if !self.not_stored.is_empty() {
+            writeln!(
+                f,
+                "not stored {} records were accepted, but GHL did not store all of them",
+                self.not_stored.len()
+            )?;
+            for NotStored { record, fields, .. } in self.not_stored.iter().take(SHOWN_RECORDS) {
+                writeln!(f, "           {record}: {}", fields.join(", "))?;
+            }
+            if self.not_stored.len() > SHOWN_RECORDS {
+                writeln!(f, "           and {} more; --json FILE has all", self.not_stored.len() - SHOWN_RECORDS)?;
+            }
         }
         let GhlCalls { calls, ok, status_429, status_other, limit, max_concurrent, duplicates, .. } = ghl;
         let window = Duration::from_millis(ghl.window_ms).as_secs_f64();

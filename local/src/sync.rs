@@ -14,7 +14,8 @@ use crate::cli::{ApiArg, QuotaArgs, SyncArgs};
 use crate::import::{self, ImportOptions};
 use crate::progress::Progress;
 use crate::report::{
-    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, Records, Report, SqsUse, StoreUse, TokenUse, percentile,
+    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, NotStored, Records, Report, SqsUse, StoreUse, TokenUse,
+    percentile,
 };
 use crate::sandbox::Stats;
 use crate::stack::{LOOPBACK, Stack};
@@ -236,6 +237,15 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
                 .waits
                 .iter()
                 .map(|(reason, wait)| (reason.as_str(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+                .collect(),
+            not_stored: counts
+                .not_stored
+                .iter()
+                .map(|((location, record), fields)| NotStored {
+                    location: location.to_string(),
+                    record: record.to_string(),
+                    fields: fields.clone(),
+                })
                 .collect(),
             errors: counts.errors.iter().map(|(error, count)| (error.clone(), *count)).collect(),
             stopped: None,

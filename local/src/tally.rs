@@ -1,6 +1,6 @@
 //! What the engine tells of a run, counted for the progress bar and the report.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(crate) struct Tally {
 pub(crate) struct Counts {
     /// Records in a final state, and which.
     pub(crate) ended: HashMap<(LocationId, RecordKey), RecordResult>,
+    /// The fields that GHL did not store of records that it accepted.
+    pub(crate) not_stored: BTreeMap<(LocationId, RecordKey), Vec<String>>,
     /// From due to accepted, for each record that was.
     pub(crate) latencies: Vec<Duration>,
     /// Calls.
@@ -78,12 +80,16 @@ impl Meter for Tally {
             Event::Settled { location, record, result, latency, .. } => {
                 counts.latencies.extend(*latency);
                 let key = ((*location).clone(), (*record).clone());
+                counts.not_stored.remove(&key);
                 match result {
                     RecordResult::Succeeded | RecordResult::Failed(_) | RecordResult::WouldSend => {
                         counts.ended.insert(key, *result);
                     }
                     _ => {}
                 }
+            }
+            Event::NotStored { location, record, fields, .. } => {
+                counts.not_stored.insert(((*location).clone(), (*record).clone()), fields.to_vec());
             }
             Event::Planned { location, delay, reason, .. } => {
                 let scope = (*location).clone().into();

@@ -115,6 +115,32 @@ async fn text_arrives_as_it_was_put() {
 }
 
 #[tokio::test]
+async fn what_ghl_drops_of_a_record_that_it_accepts_is_told_and_what_it_keeps_in_another_form_is_not() {
+    let deployment = Deployment::start().await;
+    let there = [
+        contact("ann", json!({ "email": "ann@example.com" })),
+        contact("bob", json!({ "email": "bob@example.com", "phone": "+12025550102" })),
+    ];
+    deployment.put(&there).await;
+    deployment.run_until_synced().await;
+    let dropped = contact(
+        "both",
+        json!({ "email": "ann@example.com", "phone": "+12025550102", "gender": "female", "city": "Ulm" }),
+    );
+    let kept = contact(
+        "new",
+        json!({
+            "email": "New@Example.com", "phone": "+1 (202) 555-0199", "gender": "female", "dateOfBirth": "1990-12-31",
+            "tags": ["VIP"], "country": "US", "dnd": true, "companyName": "Acme",
+        }),
+    );
+    deployment.put(&[dropped.clone(), kept.clone()]).await;
+    deployment.run_until_synced().await;
+    assert_eq!(deployment.record(&dropped).await.not_stored, ["gender", "phone"]);
+    assert_eq!(deployment.record(&kept).await.not_stored, [""; 0]);
+}
+
+#[tokio::test]
 async fn an_opportunity_waits_until_its_contact_is_in_ghl() {
     let deployment = Deployment::start().await;
     deployment.put(&[opportunity("a", json!({}))]).await;

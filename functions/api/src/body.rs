@@ -219,6 +219,7 @@ mod tests {
 
     #[test]
     fn a_fault_names_the_field_and_never_the_value() {
+        const NOT_CLEARED: &str = "cannot be cleared through GHL's API: leave it out, or give a value";
         let cases = [
             (r#"{"number":1}"#, "id", "is missing"),
             (r#"{"id":"a b"}"#, "id", "location_id has a character other than letters, digits, '-' and '_'"),
@@ -231,6 +232,14 @@ mod tests {
             (r#"{"id":"a","contact":{"email":7}}"#, "contact.email", "must be a string"),
             (r#"{"id":"a","contact":{"tags":["x",7]}}"#, "contact.tags[1]", "must be a string"),
             (r#"{"id":"a","contact":{"customFields":[{"id":"a"}]}}"#, "contact.customFields[0].value", "is missing"),
+            (r#"{"id":"a","contact":{"dnd":null}}"#, "contact.dnd", NOT_CLEARED),
+            (r#"{"id":"a","contact":{"country":null}}"#, "contact.country", NOT_CLEARED),
+            (r#"{"id":"a","contact":{"tags":null}}"#, "contact.tags", "must be a list"),
+            (
+                r#"{"id":"a","contact":{"customFields":[{"id":"a","value":1,"fieldValue":2}]}}"#,
+                "contact.customFields[0]",
+                "`value`, `fieldValue` and `field_value` say different things: give one of them",
+            ),
             (r#"{"id":"a","map":{"x":"secret"}}"#, "map.x", "must be a whole number"),
             (r#""secret""#, "", "must be an object"),
         ];

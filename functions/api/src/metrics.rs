@@ -82,6 +82,7 @@ fn work(totals: &Counts) -> Vec<Family> {
         wait_s,
         records,
         single("ghl_sync_calls_saved_total", "Calls not made: GHL had already what was put.", Counter::CallsSaved),
+        single("ghl_sync_not_stored_total", "Records that GHL accepted and did not store all of.", Counter::NotStored),
         single("ghl_sync_limits_lowered_total", "Times that GHL told a lower limit.", Counter::LimitsLowered),
         single(
             "ghl_sync_credentials_refused_total",

@@ -12,7 +12,7 @@ use super::store::Store;
 const VERSION: &str = "2021-07-28";
 
 /// Where the legacy API's requests belong if the token does not tell.
-const V1_LOCATION: &str = "v1";
+pub(super) const V1_LOCATION: &str = "v1";
 
 /// A request's location, and whether it may go on.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -
                 body.remove("phone");
             }
             check_closed_channels(&contact, &body)?;
-            contact.update(&body, visit.now);
+            contact.upsert(&body, visit.now);
             contact
         }
     };
@@ -64,7 +64,8 @@ pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -
 
 /// `PUT /contacts/{id}`
 pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
-    let body = visit.body(dto::UPDATE_CONTACT)?;
+    let dto = if visit.rules.updates_take_company { dto::UPDATE_CONTACT } else { dto::UPDATE_CONTACT_WITHOUT_COMPANY };
+    let body = visit.body(dto)?;
     let contact = update_contact(visit, id, body)?;
     Ok(Answer::ok(json!({"succeded": true, "contact": contact.to_json()})))
 }

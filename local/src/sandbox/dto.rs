@@ -40,9 +40,14 @@ pub(crate) const CREATE_CONTACT: Dto = &[LOCATION, CONTACT, ON_CREATE];
 pub(crate) const UPSERT_CONTACT: Dto =
     &[LOCATION, CONTACT, ON_CREATE, &[Field::optional("createNewIfDuplicateAllowed", Kind::Flag)]];
 
-/// Body of `PUT /contacts/{id}`: neither `locationId` nor `gender` nor `companyName`.
-pub(crate) const UPDATE_CONTACT: Dto =
-    &[CONTACT, &[Field::nullable("source", Kind::Text), Field::nullable("assignedTo", Kind::Text)]];
+const ON_UPDATE: &[Field] = &[Field::nullable("source", Kind::Text), Field::nullable("assignedTo", Kind::Text)];
+
+/// Body of `PUT /contacts/{id}`: neither `locationId` nor `gender`. `companyName` is not in the specification, but was
+/// seen to be taken.
+pub(crate) const UPDATE_CONTACT: Dto = &[CONTACT, ON_UPDATE, &[Field::nullable("companyName", Kind::Text)]];
+
+/// The same as the specification has it, and GHL had it until 2026.
+pub(crate) const UPDATE_CONTACT_WITHOUT_COMPANY: Dto = &[CONTACT, ON_UPDATE];
 
 /// Body of `POST` and `DELETE /contacts/{id}/tags`.
 pub(crate) const TAGS: Dto = &[&[Field::required("tags", Kind::Texts)]];

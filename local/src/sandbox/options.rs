@@ -37,6 +37,8 @@ pub struct SandboxOptions {
     pub allow_duplicate_opportunity: bool,
     /// Whether pipelines can be created. At GHL they cannot.
     pub allow_pipeline_creation: bool,
+    /// Whether an update of a contact may have a `companyName`, as GHL was seen to take it; without, it is a 422.
+    pub updates_take_company: bool,
     /// Scopes that a location's token lacks: location and scope, such as `locations/tags.write`.
     pub missing_scopes: BTreeSet<(String, String)>,
     /// The tokens that are accepted.
@@ -63,6 +65,7 @@ impl Default for SandboxOptions {
             allow_duplicate_contact: false,
             allow_duplicate_opportunity: false,
             allow_pipeline_creation: false,
+            updates_take_company: true,
             missing_scopes: BTreeSet::new(),
             tokens: Tokens::Any("sandbox".to_owned()),
             seed: 0,

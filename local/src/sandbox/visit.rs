@@ -25,6 +25,7 @@ pub(crate) struct Rules {
     pub(crate) allow_duplicate_contact: bool,
     pub(crate) allow_duplicate_opportunity: bool,
     pub(crate) allow_pipeline_creation: bool,
+    pub(crate) updates_take_company: bool,
 }
 
 impl<'a> Visit<'a> {

@@ -65,6 +65,8 @@ pub mod record {
     pub const FORMER: &str = "former";
     /// Who created what has `ghl_id`: `true` if our call did, `false` if it was there before; absent if nobody knows.
     pub const MADE: &str = "made";
+    /// The fields of the accepted version that GHL did not store; a list as JSON. Absent if there are none.
+    pub const NOT_STORED: &str = "not_stored";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.

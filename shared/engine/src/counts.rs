@@ -171,6 +171,8 @@ pub enum Counter {
     PortFailures,
     /// Calls that were not made, because GHL had already what was put: quota saved.
     CallsSaved,
+    /// Records that GHL accepted and did not store all of.
+    NotStored,
     /// Records and puts.
     Records(RecordCount),
     /// Contacts, records and locations in reconciling.
@@ -192,6 +194,7 @@ impl Counter {
             Counter::CredentialsRefused,
             Counter::PortFailures,
             Counter::CallsSaved,
+            Counter::NotStored,
         ];
         calls
             .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
@@ -218,6 +221,7 @@ impl Counter {
             Counter::CredentialsRefused => "credentials_refused".to_owned(),
             Counter::PortFailures => "port_failures".to_owned(),
             Counter::CallsSaved => "calls_saved".to_owned(),
+            Counter::NotStored => "not_stored".to_owned(),
             Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
             Counter::Reconciled(what) => format!("reconcile_{}", what.as_str()),
         }

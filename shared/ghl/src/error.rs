@@ -90,6 +90,7 @@ fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> O
         return Some(Cause::Gateway);
     }
     match status {
+        422 if refuses_company(call, &message) => Some(Cause::CompanyRefused),
         400 => duplicate(call, json).or_else(|| missing(call, &message)),
         401 if is_of_structure(call) && forbids(&message) => Some(Cause::Forbidden),
         401 => Some(Cause::Credentials),
@@ -99,6 +100,13 @@ fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> O
         404 if addressed(call).is_some() && !message.starts_with("cannot ") => Some(Cause::Missing),
         _ => None,
     }
+}
+
+/// Whether an update was refused for its `companyName`: GHL did not know the field there for long, and may not know it
+/// everywhere.
+fn refuses_company(call: &Call, message: &str) -> bool {
+    let has_company = matches!(call, Call::UpdateContact { contact, .. } if contact.company_name.is_some());
+    has_company && message.contains("property companyname should not exist")
 }
 
 /// Whether the answer is not GHL's but that of something on the way: a gateway, a proxy that wants a sign-in, a filter.
@@ -320,6 +328,9 @@ mod tests {
             (update(), 403, message("Forbidden resource"), None),
             (update(), 403, "<title>Error 1010</title>".to_owned(), Some(Cause::Gateway)),
             (update(), 422, message("property x should not exist"), None),
+            (update(), 422, message("property companyName should not exist"), Some(Cause::CompanyRefused)),
+            (update(), 422, message("companyName must be a string"), None),
+            (upsert(), 422, message("property companyName should not exist"), None),
             (update(), 429, message("Too Many Requests"), None),
             (update(), 400, r#"{"statusCode":429,"message":"Too Many Requests"}"#.to_owned(), None),
             (update(), 500, message("Internal server error"), None),

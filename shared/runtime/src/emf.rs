@@ -87,6 +87,7 @@ impl Line {
             ("CredentialsRefused", counts.get(Counter::CredentialsRefused)),
             ("PortFailures", counts.get(Counter::PortFailures)),
             ("CallsSaved", counts.get(Counter::CallsSaved)),
+            ("RecordsNotStored", counts.get(Counter::NotStored)),
             ("ReconcileCompared", counts.reconciled(ReconcileCount::Compared)),
             ("ReconcileStatesRepaired", counts.reconciled(ReconcileCount::StateRepaired)),
             ("ReconcileResent", counts.reconciled(ReconcileCount::Resent)),
@@ -98,7 +99,10 @@ impl Line {
         for (name, sum) in sums {
             // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
             let is_told = match work {
-                "batch" => !matches!(name, "TickLocationsFailed" | "CallsSaved") && !name.starts_with("Reconcile"),
+                "batch" => {
+                    !matches!(name, "TickLocationsFailed" | "CallsSaved" | "RecordsNotStored")
+                        && !name.starts_with("Reconcile")
+                }
                 "tick" => name == "TickLocationsFailed" || name == "PortFailures",
                 _ => false,
             };

@@ -25,6 +25,9 @@ impl Meter for LogMeter {
                 result: *result,
                 latency: *latency,
             }),
+            Event::NotStored { location, batch, record, fields } => warn!(
+                event = "not_stored", %location, batch = batch.0, %record, fields = fields.join(", "),
+            ),
             Event::TokensIssued { .. } | Event::TokensDelayed { .. } | Event::CredentialsRefused { .. } => {
                 note_tokens(event);
             }

@@ -133,6 +133,14 @@ pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
         Problem::Merged { with } => {
             vec![Fact { note: format!("is one with {with} in the target"), ..fact("merged") }]
         }
+        Problem::NotStored { fields } => fields
+            .iter()
+            .map(|field| Fact {
+                field: field.clone(),
+                note: "GHL accepted the record and did not store this field".to_owned(),
+                ..fact("not stored")
+            })
+            .collect(),
         Problem::Different { fields } => fields
             .iter()
             .map(|differs| Fact {

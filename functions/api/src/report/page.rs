@@ -101,6 +101,7 @@ fn records(findings: &[Finding]) -> Markup {
     let rows = |wanted: fn(&Problem) -> bool| rows_of(findings, wanted, |_| true);
     let missing = rows(|problem| matches!(problem, Problem::Missing { .. }));
     let different = rows(|problem| matches!(problem, Problem::Different { .. }));
+    let not_stored = rows(|problem| matches!(problem, Problem::NotStored { .. }));
     let merged = rows(|problem| matches!(problem, Problem::Merged { .. }));
     markup! {
         @if !missing.is_empty() {
@@ -112,6 +113,10 @@ fn records(findings: &[Finding]) -> Markup {
             (list(&different, &[
                 ("Field", |fact| &fact.field), ("Should be", |fact| &fact.expected), ("Is", |fact| &fact.found),
             ]))
+        }
+        @if !not_stored.is_empty() {
+            h2 { "Accepted, but not stored by GHL" }
+            (list(&not_stored, &[("Field", |fact| &fact.field)]))
         }
         @if !merged.is_empty() {
             h2 { "Several that are one in the target" }

@@ -74,6 +74,10 @@ pub(crate) struct Story {
     pub(crate) accepted_version: Option<u64>,
     /// When that was.
     pub(crate) accepted_at: Option<Time>,
+    /// The fields of that version that GHL did not store although it accepted it, by GHL's names (a custom field as
+    /// `customFields.ID`).
+    #[schema(max_items = 50, example = json!(["phone"]))]
+    pub(crate) not_stored: Vec<String>,
     /// GHL's id of it.
     pub(crate) ghl_id: Option<String>,
     /// What GHL showed of it last; null if GHL has shown nothing, if that cannot be read (the log says so), and in lists.
@@ -163,6 +167,7 @@ impl From<RecordStory> for Story {
             version: story.version,
             accepted_version: story.accepted_version,
             accepted_at: Time::maybe(story.accepted_at),
+            not_stored: story.not_stored,
             ghl_id: story.ghl_id.map(String::from),
             last_known: story.last_known.map(Shown::from),
             priority: story.priority.as_str(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::table::{Key, Row};
+use crate::sandbox::access::V1_LOCATION;
 use crate::sandbox::clock::to_iso;
 use crate::sandbox::phone;
 
@@ -40,6 +41,19 @@ impl Contact {
         };
         contact.write(body);
         contact
+    }
+
+    /// Takes over what an upsert writes to a contact that is there. The gender is dropped without a word. An additional
+    /// address that it names becomes the first, and the one that was first is gone.
+    pub(crate) fn upsert(&mut self, body: &Map<String, Value>, now: u64) {
+        let mut body = body.clone();
+        body.remove("gender");
+        if let Some(email) = body.get("email").and_then(Value::as_str).map(str::to_lowercase)
+            && let Some(Value::Array(others)) = self.unwritable.get_mut(ADDITIONAL_EMAILS)
+        {
+            others.retain(|other| address_of(other) != Some(email.clone()));
+        }
+        self.update(&body, now);
     }
 
     /// Writes the fields of a body that was found valid. Absent ones stay as they are.
@@ -121,6 +135,7 @@ impl Contact {
         let custom: Vec<Value> =
             self.custom_fields.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
         shown.insert("customField".to_owned(), json!(custom));
+        hide_unknown(&mut shown);
         Value::Object(shown)
     }
 
@@ -197,7 +212,23 @@ impl Row for Contact {
     fn keys(&self) -> Vec<Key> {
         let email = self.text("email").map(|email| Key::Email(email.to_owned()));
         let phone = self.text("phone").map(|phone| Key::Phone(phone.to_owned()));
-        email.into_iter().chain(phone).collect()
+        // GHL finds a contact by its additional addresses, too.
+        let others = self.unwritable.get(ADDITIONAL_EMAILS).and_then(Value::as_array).into_iter().flatten();
+        email.into_iter().chain(phone).chain(others.filter_map(address_of).map(Key::Email)).collect()
+    }
+}
+
+const ADDITIONAL_EMAILS: &str = "additionalEmails";
+
+/// An address of a list: both texts and objects were seen.
+fn address_of(item: &Value) -> Option<String> {
+    item.as_str().or_else(|| item["email"].as_str()).map(str::to_lowercase)
+}
+
+/// A key of the legacy API stands for a location; where none is known, no answer names one.
+pub(super) fn hide_unknown(shown: &mut Map<String, Value>) {
+    if shown.get("locationId").and_then(Value::as_str) == Some(V1_LOCATION) {
+        shown.remove("locationId");
     }
 }
 

@@ -27,8 +27,32 @@ async fn a_created_contact_reads_back_as_ghl_shows_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_on_the_field_list_is_refused_by_name() {
+async fn an_upsert_of_a_contact_that_is_there_drops_its_gender_and_a_phone_number_of_another_without_a_word() {
     let it = Examination::begin(options()).await;
+    it.contact(json!({"email": "ann@example.com"})).await;
+    it.contact(json!({"email": "bob@example.com", "phone": "+12025550102"})).await;
+    let both = json!({
+        "locationId": LOCATION, "email": "ann@example.com", "phone": "+12025550102", "gender": "female", "city": "Ulm",
+    });
+    let (status, said) = it.post("/contacts/upsert", both).await;
+    assert_eq!((status, &said["new"], &said["contact"]["city"]), (200, &json!(false), &json!("Ulm")));
+    assert!(said["contact"].get("phone").is_none() && said["contact"].get("gender").is_none(), "{said}");
+    let (_, said) =
+        it.post("/contacts/upsert", json!({"locationId": LOCATION, "email": "new@x.com", "gender": "f"})).await;
+    assert_eq!((&said["new"], &said["contact"]["gender"]), (&json!(true), &json!("f")), "a new one has it");
+}
+
+#[tokio::test]
+async fn an_update_takes_a_company_unless_the_sandbox_is_as_ghl_was() {
+    let it = Examination::begin(options()).await;
+    let id = it.contact(json!({"email": "a@example.com"})).await;
+    let (status, said) = it.send(Method::PUT, &format!("/contacts/{id}"), json!({"companyName": "Acme"})).await;
+    assert_eq!((status, &said["contact"]["companyName"]), (200, &json!("Acme")));
+}
+
+#[tokio::test]
+async fn what_is_not_on_the_field_list_is_refused_by_name() {
+    let it = Examination::begin(SandboxOptions { updates_take_company: false, ..options() }).await;
     let id = it.contact(json!({"email": "a@example.com"})).await;
     let put = format!("/contacts/{id}");
     let table = [

@@ -32,6 +32,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         accepted_version: fields.optional_number(record::ACCEPTED_VERSION)?,
         accepted_hash: fields.optional_parsed(record::ACCEPTED_HASH)?,
         accepted_at: time(record::ACCEPTED_AT)?,
+        not_stored: read_names(fields.optional_text(record::NOT_STORED)?),
         failed_at: if item.contains_key(record::FAILED_PK) { time(record::FAILED_AT)? } else { None },
         dry_run: fields.optional_text(record::DRY_RUN)?.map(str::to_owned),
         overruled: fields.optional_parsed(record::OVERRULED)?,
@@ -94,6 +95,17 @@ pub(super) fn last_error(error: &LastError) -> AttributeValue {
 pub(super) fn errors(errors: &[LastError]) -> Option<AttributeValue> {
     // Strings and numbers only: this cannot fail to serialize.
     (!errors.is_empty()).then(|| text(serde_json::to_string(errors).unwrap_or_default()))
+}
+
+/// The fields that GHL did not store, as they are kept; `None` if there are none.
+pub(super) fn not_stored(fields: &[String]) -> Option<AttributeValue> {
+    // Strings only: this cannot fail to serialize.
+    (!fields.is_empty()).then(|| text(serde_json::to_string(fields).unwrap_or_default()))
+}
+
+/// They are for people to read: what is no list of names is none.
+fn read_names(json: Option<&str>) -> Vec<String> {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
 /// What went wrong last is for people to read. A code that this build does not know (a newer one wrote it) must not

@@ -18,11 +18,20 @@ const EXISTS: &str = "attribute_exists(#location_id)";
 pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     match outcome {
-        Outcome::Accepted { ghl_id, hash, provenance } => accept(update, sent, (ghl_id, *provenance), *hash, now)
-            .set(record::ATTEMPTS, number(0))
-            .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
-            .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
-            .remove([record::LAST_ERROR, record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::SUPERSEDED_AT]),
+        Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
+            accept(update, sent, (ghl_id, *provenance), *hash, now)
+                .set_or_remove(record::NOT_STORED, item::not_stored(not_stored))
+                .set(record::ATTEMPTS, number(0))
+                .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
+                .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
+                .remove([
+                    record::LAST_ERROR,
+                    record::FAILED_PK,
+                    record::FAILED_AT,
+                    record::DRY_RUN,
+                    record::SUPERSEDED_AT,
+                ])
+        }
         Outcome::Failed { error, ghl_id, provenance } => learn_id(update, sent, ghl_id.as_ref(), *provenance)
             .only_if("attribute_exists(#due_pk) OR #failed_at = :failed_at")
             .set(record::FAILED_PK, text(sent.location_id.as_str()))
@@ -62,8 +71,9 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
 /// An acceptance that comes after a newer one says nothing new, and is refused.
 pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Update> {
     match outcome {
-        Outcome::Accepted { ghl_id, hash, provenance } => Some(
+        Outcome::Accepted { ghl_id, hash, provenance, not_stored } => Some(
             accept(Update::new().only_if(EXISTS), sent, (ghl_id, *provenance), *hash, now)
+                .set_or_remove(record::NOT_STORED, item::not_stored(not_stored))
                 .only_if("attribute_not_exists(#accepted_version) OR #accepted_version < :accepted_version"),
         ),
         Outcome::Failed { ghl_id, provenance, .. } => learn(sent, ghl_id.as_ref(), *provenance, None),

@@ -155,7 +155,12 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
 }
 
 pub(crate) fn accepted(put: &PutRecord, id: &str) -> Outcome {
-    Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), provenance: Provenance::Created }
+    Outcome::Accepted {
+        ghl_id: ghl_id(id),
+        hash: put.payload.hash(),
+        provenance: Provenance::Created,
+        not_stored: Vec::new(),
+    }
 }
 
 pub(crate) fn failed(ghl_id: Option<GhlId>) -> Outcome {

@@ -39,7 +39,8 @@ async fn the_first_word_about_who_created_an_id_stands_and_another_id_begins_ane
         ("G3", Created, Created),
     ];
     for (id, provenance, remembered) in table {
-        let accepted = Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), provenance };
+        let accepted =
+            Outcome::Accepted { ghl_id: ghl_id(id), hash: put.payload.hash(), provenance, not_stored: Vec::new() };
         tables.outbox.settle(&record, &accepted, EpochMs(4)).await.unwrap();
         record = tables.record(&put.key()).await;
         assert_eq!(record.provenance, remembered, "{id} {provenance:?}");
@@ -315,4 +316,27 @@ async fn the_longest_record_that_may_be_put_can_be_settled_with_the_longest_erro
     assert_eq!(tables.outbox.settle(&record, &shown.in_bounds(), EpochMs(9)).await.unwrap(), Settled::Done);
     let record = tables.record(&put.key()).await;
     assert!(record.dry_run.is_some_and(|request| request.ends_with("of 400000 bytes)")));
+}
+
+#[tokio::test]
+async fn the_fields_that_ghl_did_not_store_are_kept_with_the_version_that_it_accepted() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let accepted = |not_stored: &[&str]| Outcome::Accepted {
+        ghl_id: ghl_id("G1"),
+        hash: put.payload.hash(),
+        provenance: Provenance::Unknown,
+        not_stored: not_stored.iter().map(|field| (*field).to_owned()).collect(),
+    };
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&["gender", "phone"]), EpochMs(2)).await.unwrap();
+    assert_eq!(tables.record(&put.key()).await.not_stored, ["gender", "phone"]);
+    // What is accepted of an older version is true of that version.
+    let record = tables.put_and_load(&contact("a", "Eve"), 3).await;
+    tables.outbox.put(&contact("a", "Ida"), EpochMs(4)).await.unwrap();
+    tables.outbox.settle(&record, &accepted(&["city"]), EpochMs(5)).await.unwrap();
+    assert_eq!(tables.record(&put.key()).await.not_stored, ["city"]);
+    let record = tables.record(&put.key()).await;
+    tables.outbox.settle(&record, &accepted(&[]), EpochMs(6)).await.unwrap();
+    assert_eq!(tables.record(&put.key()).await.not_stored, [""; 0]);
 }

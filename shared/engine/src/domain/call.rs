@@ -40,7 +40,8 @@ pub enum Call {
     UpsertContact(Contact),
     /// Creates a contact that has neither e-mail nor phone. Repeating it makes a second one.
     CreateContact(Contact),
-    /// Updates a known contact. (GHL refuses `companyName` and `gender` here; the client leaves them out.)
+    /// Updates a known contact. (GHL refuses `gender` here; the client leaves it out. `companyName` may be refused, too:
+    /// [`Cause::CompanyRefused`].)
     UpdateContact {
         /// Which.
         id: GhlId,
@@ -224,9 +225,14 @@ pub enum Answer {
         id: GhlId,
         /// Who created it, as far as GHL tells.
         provenance: Provenance,
+        /// The contact as it is now, as far as the answer shows it.
+        view: Option<Box<View<Contact>>>,
     },
     /// The tags were added.
-    TagsAdded,
+    TagsAdded {
+        /// All tags that the contact has now, if the answer shows them.
+        tags: Option<Vec<String>>,
+    },
     /// The contact that was asked for, or none.
     Contact(Option<Box<RemoteContact>>),
     /// One page of contacts.
@@ -235,6 +241,8 @@ pub enum Answer {
     OpportunityWritten {
         /// GHL's id of it.
         id: GhlId,
+        /// The opportunity as it is now, as far as the answer shows it.
+        view: Option<Box<View<RemoteOpportunity>>>,
     },
     /// One page of the opportunities that were found.
     Opportunities(FoundPage),
@@ -262,6 +270,17 @@ pub enum Answer {
     Pipelines(Vec<Pipeline>),
     /// The pipeline that was made.
     Pipeline(Pipeline),
+}
+
+/// What the answer to a write shows of the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View<T> {
+    /// What it shows; custom fields by id.
+    pub content: T,
+    /// Whether it shows the record as a whole, so that a field that it does not show is not there.
+    pub is_whole: bool,
+    /// Whether it shows the custom fields, be it none.
+    pub has_custom_fields: bool,
 }
 
 /// A contact as GHL shows it.
@@ -409,6 +428,8 @@ pub enum Cause {
     Missing,
     /// It exists already, under this id.
     Duplicate(GhlId),
+    /// This update may not have a `companyName`.
+    CompanyRefused,
     /// The status says success, but the body cannot be understood.
     Unreadable,
     /// The location's API has no such call, or lacks a field for it; nothing was sent.

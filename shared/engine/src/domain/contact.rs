@@ -48,7 +48,7 @@ pub struct Contact {
     /// IANA time zone name.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
-    /// Gender; GHL takes it on create and upsert only.
+    /// Gender; GHL takes it only when it creates the contact.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub gender: Option<String>,
@@ -59,7 +59,7 @@ pub struct Contact {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub country: Option<String>,
-    /// Company; GHL takes it on create and upsert only.
+    /// Company.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub company_name: Option<String>,
     /// GHL id of the user it is assigned to.
@@ -145,12 +145,5 @@ impl Contact {
     #[must_use]
     pub fn has_natural_key(&self) -> bool {
         [&self.email, &self.phone].into_iter().flatten().any(|key| !key.is_empty())
-    }
-
-    /// Whether it has a field that GHL takes on create and upsert but refuses on update
-    /// (`UpdateContactDto` has no `companyName` and no `gender`: 422 if sent).
-    #[must_use]
-    pub fn has_upsert_only_fields(&self) -> bool {
-        self.company_name.is_some() || self.gender.is_some()
     }
 }

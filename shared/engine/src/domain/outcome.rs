@@ -108,6 +108,8 @@ pub enum Outcome {
         hash: ContentHash,
         /// Who created it, as far as this batch's answers say.
         provenance: Provenance,
+        /// The fields that GHL did not store, by its names.
+        not_stored: Vec<String>,
     },
     /// It failed for good: it leaves the due index, and can be replayed.
     Failed {

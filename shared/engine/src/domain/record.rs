@@ -156,6 +156,8 @@ pub struct Record {
     pub accepted_hash: Option<ContentHash>,
     /// When GHL accepted it last.
     pub accepted_at: Option<EpochMs>,
+    /// The fields of the accepted version that GHL did not store, by its names.
+    pub not_stored: Vec<String>,
     /// When it failed for good, exactly while it stands as failed.
     pub failed_at: Option<EpochMs>,
     /// The request that a dry run would have sent, while that is the last word on it.

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use crate::domain::{Contact, EpochMs, KnownState, Marker, Opportunity, Payload, RemoteContent, RemoteOpportunity};
+use super::comparison::{self, all_same};
+use crate::domain::{EpochMs, KnownState, Payload, RemoteContent};
 
 /// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
 const EARLY: Duration = Duration::from_secs(15);
 /// The event of a write happens this long after we have its answer, at most.
 const LATE: Duration = Duration::from_secs(60);
-
-/// Digits of a phone number that are compared: those before them are the country's.
-const NATIONAL_DIGITS: usize = 10;
 
 /// Where a known state came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,91 +39,13 @@ impl Origin {
 pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> Origin {
     let in_time = accepted_at - EARLY <= known.at && known.at <= accepted_at + LATE;
     let same = match (accepted, &known.content) {
-        (Payload::Contact(ours), Some(RemoteContent::Contact(theirs))) => contact_shows(theirs, ours),
-        (Payload::Opportunity(ours), Some(RemoteContent::Opportunity(theirs))) => opportunity_shows(theirs, ours),
+        (Payload::Contact(ours), Some(RemoteContent::Contact(theirs))) => all_same(&comparison::contact(ours, theirs)),
+        (Payload::Opportunity(ours), Some(RemoteContent::Opportunity(theirs))) => {
+            all_same(&comparison::opportunity(ours, theirs))
+        }
         _ => false,
     };
     if in_time && same { Origin::OwnWrite } else { Origin::Elsewhere }
-}
-
-fn contact_shows(theirs: &Contact, ours: &Contact) -> bool {
-    in_our_fields(ours, theirs) == in_our_fields(ours, ours)
-}
-
-/// What `contact` says in the fields that `ours` names, in the form in which contacts are compared.
-pub(super) fn in_our_fields(ours: &Contact, contact: &Contact) -> Vec<String> {
-    let full_name = full_name(contact);
-    let source = contact.source.as_deref().map(Marker::taken_out_of);
-    let texts = [
-        (&ours.first_name, contact.first_name.as_deref()),
-        (&ours.last_name, contact.last_name.as_deref()),
-        (&ours.name, full_name.as_deref()),
-        (&ours.email, contact.email.as_deref()),
-        (&ours.address1, contact.address1.as_deref()),
-        (&ours.city, contact.city.as_deref()),
-        (&ours.state, contact.state.as_deref()),
-        (&ours.postal_code, contact.postal_code.as_deref()),
-        (&ours.website, contact.website.as_deref()),
-        (&ours.source, source.as_deref()),
-        (&ours.country, contact.country.as_deref()),
-        (&ours.company_name, contact.company_name.as_deref()),
-        (&ours.assigned_to, contact.assigned_to.as_deref()),
-    ];
-    let texts = texts.into_iter().filter(|(ours, _)| ours.is_some()).map(|(_, text)| folded(text.unwrap_or_default()));
-    let phone = ours.phone.as_ref().map(|_| national_number(contact.phone.as_deref()));
-    // Events have the date with a time of day.
-    let birthday = contact.date_of_birth.as_deref().unwrap_or_default();
-    let birthday = ours.date_of_birth.as_ref().map(|_| birthday.split('T').next().unwrap_or_default().to_owned());
-    let dnd = ours.dnd.map(|_| contact.dnd.unwrap_or(false).to_string());
-    let tagged = |tag: &String| contact.tags.iter().any(|theirs| folded(theirs) == folded(tag)).to_string();
-    // GHL shows custom fields by id. One that we sent by key cannot be found, and is not compared.
-    let custom = ours.custom_fields.iter().filter(|field| field.id.is_some()).map(|field| {
-        let shown = contact.custom_fields.iter().find(|shown| shown.id == field.id);
-        shown.map_or_else(String::new, |shown| text_of(&shown.value))
-    });
-    texts.chain(phone).chain(birthday).chain(dnd).chain(ours.tags.iter().map(tagged)).chain(custom).collect()
-}
-
-/// GHL's search shows the parts of a name only.
-fn full_name(contact: &Contact) -> Option<String> {
-    let parts =
-        || [&contact.first_name, &contact.last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-    contact.name.clone().or_else(|| Some(parts()).filter(|name| !name.is_empty()))
-}
-
-fn opportunity_shows(theirs: &RemoteOpportunity, ours: &Opportunity) -> bool {
-    let number = |number: &serde_json::Number| number.as_f64();
-    shows(theirs.name.as_deref(), Some(&ours.name))
-        && shows(theirs.contact_id.as_deref(), ours.contact_id.as_ref().map(|id| id.as_str()))
-        && shows(theirs.pipeline_id.as_deref(), Some(ours.pipeline_id.as_str()))
-        && shows(theirs.pipeline_stage_id.as_deref(), ours.pipeline_stage_id.as_ref().map(|id| id.as_str()))
-        && shows(theirs.status.as_deref(), ours.status.map(|status| status.as_str()))
-        && shows(theirs.assigned_to.as_deref(), ours.assigned_to.as_deref())
-        && ours
-            .monetary_value
-            .as_ref()
-            .and_then(number)
-            .is_none_or(|worth| theirs.monetary_value.as_ref().and_then(number) == Some(worth))
-}
-
-/// Whether `theirs` shows `ours`, if we have anything.
-fn shows(theirs: Option<&str>, ours: Option<&str>) -> bool {
-    ours.is_none_or(|ours| folded(ours) == folded(theirs.unwrap_or_default()))
-}
-
-fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-/// The digits that stay the same whether the country is dialled or not.
-fn national_number(phone: Option<&str>) -> String {
-    let digits: String = phone.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.trim_start_matches('0');
-    digits[digits.len().saturating_sub(NATIONAL_DIGITS)..].to_owned()
-}
-
-fn text_of(value: &serde_json::Value) -> String {
-    folded(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod breaker;
+mod comparison;
 mod consent;
 mod credentials;
 mod daily;
@@ -10,6 +11,7 @@ mod fleet;
 mod gate;
 mod ledger;
 mod migration;
+mod not_stored;
 mod pacing;
 mod precedence;
 mod reconcile;
@@ -32,6 +34,7 @@ pub use migration::{
     differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
     normalised, progress, summarise,
 };
+pub use not_stored::NotStored;
 pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub(crate) use reconcile::SOON;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::comparison::{self, all_same};
 use super::consent::{has_unsent_opt_out, without_consent};
-use super::echo::in_our_fields;
 use super::{Gate, Rules, WaitReason};
 use crate::domain::{Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution};
 
@@ -47,8 +47,8 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
         return None;
     }
     let ours = &without_consent(ours);
-    let (shown, wanted) = (in_our_fields(ours, theirs), in_our_fields(ours, ours));
-    if shown == wanted {
+    let compared = comparison::contact(ours, theirs);
+    if all_same(&compared) {
         let decided = record.overruled.is_some() || record.superseded_at.is_some();
         return (decided && record.due_at.is_none()).then_some(Resolution::Agree);
     }
@@ -66,6 +66,7 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
         }
         return record.superseded_at.is_none().then_some(Resolution::Supersede { changed_at });
     }
+    let shown: Vec<&str> = compared.iter().map(|compared| compared.shown.as_str()).collect();
     let overruled = ContentHash::of(shown.join("\n").as_bytes());
     let is_new = record.due_at.is_none() && record.overruled != Some(overruled);
     is_new.then_some(Resolution::Resend { overruled })
@@ -101,6 +102,7 @@ pub(super) mod tests {
             accepted_version: Some(1),
             accepted_hash: Some(payload.hash()),
             accepted_at: Some(ACCEPTED),
+            not_stored: Vec::new(),
             failed_at: None,
             dry_run: None,
             waits_for: None,

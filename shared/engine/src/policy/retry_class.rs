@@ -22,6 +22,8 @@ pub enum Class {
     StaleToken,
     /// It exists already: update this one instead.
     Duplicate(GhlId),
+    /// An update may not have a `companyName`: leave it to an upsert.
+    CompanyRefused,
     /// What was to be updated is gone: create it anew.
     Gone,
     /// GHL refuses it, and always will.
@@ -40,6 +42,7 @@ impl Class {
             Class::OtherLocation => "other_location",
             Class::StaleToken => "stale_token",
             Class::Duplicate(_) => "duplicate",
+            Class::CompanyRefused => "company_refused",
             Class::Gone => "gone",
             Class::Permanent => "permanent",
         }
@@ -60,6 +63,7 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         Some(Cause::OtherLocation) => return Class::OtherLocation,
         Some(Cause::StaleToken) => return Class::StaleToken,
         Some(Cause::Duplicate(id)) => return Class::Duplicate(id.clone()),
+        Some(Cause::CompanyRefused) => return Class::CompanyRefused,
         Some(Cause::Missing) => return Class::Gone,
         Some(Cause::Unsupported | Cause::Forbidden) => return Class::Permanent,
         // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done. A page
@@ -142,6 +146,7 @@ mod tests {
             (&upsert, failure(Some(404), true, None), Class::Permanent),
             (&upsert, failure(Some(422), true, None), Class::Permanent),
             (&upsert, failure(Some(400), true, Some(Cause::Missing)), Class::Gone),
+            (&upsert, failure(Some(422), true, Some(Cause::CompanyRefused)), Class::CompanyRefused),
             (&upsert, failure(None, false, Some(Cause::Unsupported)), Class::Permanent),
             (&Call::ListTags, failure(Some(401), true, Some(Cause::Forbidden)), Class::Permanent),
         ];

@@ -33,6 +33,8 @@ pub enum Noted {
     Host { from: &'static str, to: &'static str },
     /// [`Event::Settled`]
     Settled { record: RecordKey, result: RecordResult },
+    /// [`Event::NotStored`]
+    NotStored { record: RecordKey, fields: Vec<String> },
     /// [`Event::BatchEnded`]
     BatchEnded(BatchReport),
     /// [`Event::Rests`]
@@ -100,6 +102,9 @@ impl Meter for RecordingMeter {
             Event::Breaker { from, to, .. } => Noted::Breaker { from, to },
             Event::Host { from, to, .. } => Noted::Host { from, to },
             Event::Settled { record, result, .. } => Noted::Settled { record: (*record).clone(), result: *result },
+            Event::NotStored { record, fields, .. } => {
+                Noted::NotStored { record: (*record).clone(), fields: fields.to_vec() }
+            }
             Event::BatchEnded { report, .. } => Noted::BatchEnded((*report).clone()),
             Event::Retrying { record, attempt, reason, delay, .. } => {
                 Noted::Retrying { record: record.cloned(), attempt: *attempt, reason: *reason, delay: *delay }

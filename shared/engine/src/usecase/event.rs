@@ -162,6 +162,17 @@ pub enum Event<'a> {
         /// From due to accepted, if it was accepted.
         latency: Option<Duration>,
     },
+    /// GHL accepted a record, and its answer shows that it did not store all of it.
+    NotStored {
+        /// Whose record.
+        location: &'a LocationId,
+        /// In which batch.
+        batch: Generation,
+        /// Which.
+        record: &'a RecordKey,
+        /// The fields, by GHL's names. None of their values.
+        fields: &'a [String],
+    },
     /// A batch is over.
     BatchEnded {
         /// What became of it.

@@ -29,6 +29,7 @@ pub(super) fn pause_until(
         | Class::OtherLocation
         | Class::StaleToken
         | Class::Duplicate(_)
+        | Class::CompanyRefused
         | Class::Gone
         | Class::Permanent => None,
     }
@@ -51,6 +52,7 @@ pub(super) fn lessons(
     }
     match (class, pause_until) {
         (Some(Class::Credentials), _) => lessons.push(Signal::Unauthorized { at: now }),
+        (Some(Class::CompanyRefused), _) => lessons.push(Signal::CompanyRefused { at: now }),
         (Some(Class::OtherLocation), _) => lessons.push(Signal::OtherLocation { at: now }),
         (Some(Class::Throttled), Some(until)) => {
             lessons.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });

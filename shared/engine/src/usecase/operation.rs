@@ -1,7 +1,8 @@
 //! Which calls a record needs, one after the other: a pure machine that is fed with what GHL answers.
 //!
 //! ```text
-//! contact:      known id ─► update ─► upsert (if it has fields that update refuses) ─► add tags ─► done
+//! contact:      known id ─► update ─► add tags ─► done
+//!               known id, and updates refuse companyName ─► update ─► upsert (if it has one) ─► add tags ─► done
 //!               email or phone ─► upsert ─► add tags ─► done        (a duplicate answer names the id to update)
 //!               neither ─► create ─► add tags ─► done
 //!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
@@ -17,7 +18,7 @@ use super::deal_search::DealSearch;
 use crate::domain::{
     Answer, Call, Contact, ContactRef, ContentHash, DealKey, FoundPage, GhlId, Marker, Opportunity, Payload, Provenance,
 };
-use crate::policy::Class;
+use crate::policy::{Class, NotStored};
 
 /// The calls that a record still needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,12 @@ pub(super) struct Operation {
     search: DealSearch,
     /// Who created what has its id, as far as the answers say.
     provenance: Provenance,
+    /// `companyName` goes by an upsert of its own: GHL refuses it in updates here.
+    company_apart: bool,
+    /// What GHL did not store of what was sent.
+    not_stored: NotStored,
+    /// An upsert of it met a contact that was there, of which nothing was known before.
+    met: bool,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -107,7 +114,28 @@ impl Operation {
             step,
             search,
             provenance: Provenance::Unknown,
+            company_apart: false,
+            not_stored: NotStored::default(),
+            met: false,
             diverted: false,
+        }
+    }
+
+    /// The same, where GHL is known to refuse (or not) `companyName` in updates.
+    pub(super) fn with_company_apart(self, company_apart: bool) -> Operation {
+        Operation { company_apart, ..self }
+    }
+
+    /// What GHL did not store of what was sent.
+    pub(super) fn not_stored(&self) -> &NotStored {
+        &self.not_stored
+    }
+
+    /// The contact that was sent and GHL's id of the one that was there, if the first call met one that was not known.
+    pub(super) fn met(&self) -> Option<(&Contact, &GhlId)> {
+        match &self.payload {
+            Payload::Contact(contact) if self.met => self.ghl_id.as_ref().map(|id| (contact, id)),
+            _ => None,
         }
     }
 
@@ -133,9 +161,9 @@ impl Operation {
         match (self.step, &self.ghl_id) {
             // Until its id is written down, it must be found again.
             (Step::Write, Some(id)) if self.found_by_marker => {
-                Some(Call::UpdateContact { id: id.clone(), contact: self.marker.on(contact) })
+                Some(Call::UpdateContact { id: id.clone(), contact: self.marker.on(&self.updated(contact)) })
             }
-            (Step::Write, Some(id)) => Some(Call::UpdateContact { id: id.clone(), contact: contact.clone() }),
+            (Step::Write, Some(id)) => Some(Call::UpdateContact { id: id.clone(), contact: self.updated(contact) }),
             (Step::Write, None) if contact.has_natural_key() => Some(Call::UpsertContact(self.written(contact))),
             (Step::Find, _) => Some(Call::FindMarked(self.marker.clone())),
             (Step::Write, None) => Some(Call::CreateContact(self.marker.on(&self.written(contact)))),
@@ -151,6 +179,17 @@ impl Operation {
     fn written(&self, contact: &Contact) -> Contact {
         let tags = if self.takes_tags_along() { contact.tags.clone() } else { Vec::new() };
         Contact { tags, ..contact.clone() }
+    }
+
+    /// The contact as it is updated: its tags have a call of their own.
+    fn updated(&self, contact: &Contact) -> Contact {
+        let company_name = contact.company_name.clone().filter(|_| !self.company_apart);
+        Contact { tags: Vec::new(), company_name, ..contact.clone() }
+    }
+
+    /// Whether an upsert follows an update. After a duplicate answer it would meet the same conflict again.
+    fn is_completed(&self, contact: &Contact) -> bool {
+        self.company_apart && contact.company_name.is_some() && contact.has_natural_key() && !self.diverted
     }
 
     fn takes_tags_along(&self) -> bool {
@@ -174,23 +213,34 @@ impl Operation {
     /// Takes the answer to the last call.
     pub(super) fn advance(&mut self, answer: Answer) {
         match (&self.payload, answer) {
-            (Payload::Contact(contact), Answer::ContactWritten { id, provenance }) => {
+            (Payload::Contact(contact), Answer::ContactWritten { id, provenance, view }) => {
                 // The first answer stands: whatever comes after it finds the contact there.
                 if self.provenance == Provenance::Unknown {
                     self.provenance = provenance;
                 }
                 let updated = self.step == Step::Write && self.ghl_id.is_some();
                 let has_tags = contact.tags.is_empty() || self.takes_tags_along();
+                let completes = updated && self.is_completed(contact);
+                self.met |= self.ghl_id.is_none() && provenance == Provenance::Found;
+                // An update meets what is there.
+                let provenance = if updated { Provenance::Found } else { provenance };
+                let sent = match updated {
+                    // What no call takes is not stored, either.
+                    true if !completes => Contact { tags: Vec::new(), ..contact.clone() },
+                    true => self.updated(contact),
+                    false => self.written(contact),
+                };
+                self.not_stored.contact_written(&sent, view.as_deref(), provenance);
                 self.ghl_id.get_or_insert(id);
-                // After a duplicate answer an upsert would meet the same conflict again.
-                self.step =
-                    if updated && contact.has_upsert_only_fields() && contact.has_natural_key() && !self.diverted {
-                        Step::Complete
-                    } else if has_tags {
-                        Step::Done
-                    } else {
-                        Step::Tag
-                    };
+                self.step = match (completes, has_tags) {
+                    (true, _) => Step::Complete,
+                    (false, true) => Step::Done,
+                    (false, false) => Step::Tag,
+                };
+            }
+            (Payload::Contact(contact), Answer::TagsAdded { tags }) => {
+                self.not_stored.tags_added(&contact.tags, tags.as_deref());
+                self.step = Step::Done;
             }
             (Payload::Contact(_), Answer::Contact(found)) => {
                 self.ghl_id = found.map(|found| found.id);
@@ -201,7 +251,8 @@ impl Operation {
                 }
                 self.step = Step::Write;
             }
-            (Payload::Opportunity(_), Answer::OpportunityWritten { id }) => {
+            (Payload::Opportunity(opportunity), Answer::OpportunityWritten { id, view }) => {
+                self.not_stored.opportunity_written(opportunity, view.as_deref());
                 if self.ghl_id.is_none() {
                     self.provenance = Provenance::Created;
                 }
@@ -270,11 +321,11 @@ impl Operation {
     pub(super) fn pretend(&mut self) {
         let answer = match (&self.payload, self.step) {
             (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(FoundPage::default()),
-            (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown() },
+            (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown(), view: None },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
-            (Payload::Contact(_), Step::Tag) => Answer::TagsAdded,
+            (Payload::Contact(_), Step::Tag) => Answer::TagsAdded { tags: None },
             (Payload::Contact(_), _) => {
-                Answer::ContactWritten { id: GhlId::unknown(), provenance: Provenance::Unknown }
+                Answer::ContactWritten { id: GhlId::unknown(), provenance: Provenance::Unknown, view: None }
             }
         };
         self.advance(answer);
@@ -282,6 +333,10 @@ impl Operation {
 
     /// Takes another road after a failure of `class`. Returns whether there is one.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
+        if *class == Class::CompanyRefused {
+            // The same update again, without it.
+            return !std::mem::replace(&mut self.company_apart, true);
+        }
         if let Payload::Opportunity(_) = &self.payload {
             return self.divert_deal(class);
         }
@@ -334,7 +389,7 @@ fn place_of(opportunity: &Opportunity, contact_id: Option<&GhlId>) -> Option<(Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact};
+    use crate::domain::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact, View};
 
     fn id(text: &str) -> GhlId {
         GhlId::new(text).unwrap()
@@ -368,10 +423,10 @@ mod tests {
             operation.advance(match call.endpoint() {
                 Endpoint::FindOpportunities => page(found),
                 Endpoint::CreateOpportunity | Endpoint::UpdateOpportunity => {
-                    Answer::OpportunityWritten { id: id("o1") }
+                    Answer::OpportunityWritten { id: id("o1"), view: None }
                 }
-                Endpoint::AddTags => Answer::TagsAdded,
-                _ => Answer::ContactWritten { id: id("c1"), provenance: Provenance::Unknown },
+                Endpoint::AddTags => Answer::TagsAdded { tags: None },
+                _ => Answer::ContactWritten { id: id("c1"), provenance: Provenance::Unknown, view: None },
             });
             assert!(endpoints.len() < 10, "{endpoints:?}");
         }
@@ -389,13 +444,17 @@ mod tests {
         let tagged = || contact(r#"{"email":"a@b.c","tags":["x"]}"#);
         let company = || contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#);
         let nameless = || contact(r#"{"firstName":"A"}"#);
+        let apart = |payload, ghl_id| operation(payload, Some(id(ghl_id)), None).with_company_apart(true);
         let other = FoundOpportunity { id: id("o8"), name: "Garage".into() };
         let same = FoundOpportunity { id: id("o9"), name: "Roof".into() };
         let table = [
             (operation(plain(), None, None), vec![], vec![UpsertContact]),
             (operation(tagged(), None, None), vec![], vec![UpsertContact, AddTags]),
             (operation(plain(), Some(id("c1")), None), vec![], vec![UpdateContact]),
-            (operation(company(), Some(id("c1")), None), vec![], vec![UpdateContact, UpsertContact, AddTags]),
+            (operation(company(), Some(id("c1")), None), vec![], vec![UpdateContact, AddTags]),
+            (apart(company(), "c1"), vec![], vec![UpdateContact, UpsertContact, AddTags]),
+            (apart(plain(), "c1"), vec![], vec![UpdateContact]),
+            (apart(contact(r#"{"email":"a@b.c","gender":"f"}"#), "c1"), vec![], vec![UpdateContact]),
             (operation(nameless(), None, None), vec![], vec![CreateContact]),
             (operation(deal(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
             (operation(deal(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
@@ -525,7 +584,7 @@ mod tests {
             (contact(r#"{"email":"a@b.c"}"#), 1),
             (contact(r#"{"firstName":"A"}"#), 1),
             (contact(r#"{"email":"a@b.c","tags":["x"]}"#), 2),
-            (contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), 3),
+            (contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), 2),
             (deal(), 1),
         ];
         for (payload, expected) in table {
@@ -542,6 +601,26 @@ mod tests {
         for id in ["o8", "o9"] {
             assert!(!operation.divert(&Class::Duplicate(self::id(id))), "no search has shown that it is this one");
         }
+    }
+
+    #[test]
+    fn a_company_that_an_update_may_not_have_goes_by_an_upsert_and_is_told_where_none_can_carry_it() {
+        let mut refused = operation(contact(r#"{"email":"a@b.c","companyName":"X"}"#), Some(id("c1")), None);
+        let Some(Call::UpdateContact { contact: sent, .. }) = refused.next() else { panic!("{refused:?}") };
+        assert_eq!(sent.company_name.as_deref(), Some("X"));
+        assert!(refused.divert(&Class::CompanyRefused));
+        let Some(Call::UpdateContact { contact: sent, .. }) = refused.next() else { panic!("{refused:?}") };
+        assert_eq!(sent.company_name, None);
+        assert!(!refused.divert(&Class::CompanyRefused), "only once");
+        assert_eq!(calls(refused, &[]), [Endpoint::UpdateContact, Endpoint::UpsertContact]);
+
+        let nameless = contact(r#"{"firstName":"A","companyName":"X"}"#);
+        let mut lost = operation(nameless, Some(id("c1")), None).with_company_apart(true);
+        let content = Contact { first_name: Some("A".to_owned()), ..Contact::default() };
+        let view = Some(Box::new(View { content, is_whole: true, has_custom_fields: true }));
+        lost.advance(Answer::ContactWritten { id: id("c1"), provenance: Provenance::Unknown, view });
+        assert_eq!(lost.next(), None);
+        assert_eq!(lost.not_stored().fields(), ["companyName"]);
     }
 
     #[test]

@@ -130,6 +130,11 @@ impl<'e> Permits<'e> {
         self.shared.lock().await.session.view().in_doubt_until()
     }
 
+    /// Whether GHL is known to refuse `companyName` in updates here.
+    pub(super) async fn updates_refuse_company(&self) -> bool {
+        self.shared.lock().await.session.view().updates_refuse_company(self.engine.ports.clock.now())
+    }
+
     /// Runs of this scope in a row, before this one, that ended by the death of their invocation.
     pub(super) async fn crashes(&self) -> u32 {
         self.shared.lock().await.session.view().crashes()

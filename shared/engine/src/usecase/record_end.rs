@@ -8,7 +8,7 @@ use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
 use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Record};
 use crate::policy::WaitReason;
-use crate::ports::Settled;
+use crate::ports::{RemoteKey, Settled};
 
 /// Tries to write an outcome down before it is left to be found out again.
 const SETTLE_TRIES: u32 = 3;
@@ -23,6 +23,8 @@ pub(super) struct RecordEnd {
     pub(super) called: bool,
     pub(super) ghl_id: Option<GhlId>,
     pub(super) latency: Option<Duration>,
+    /// The fields that GHL did not store of an accepted record.
+    pub(super) not_stored: Vec<String>,
 }
 
 /// What follows for a record.
@@ -50,10 +52,15 @@ impl Then {
 impl RecordSync<'_, '_> {
     /// Writes the outcome down.
     pub(super) async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
+        let not_stored = match ended {
+            Ended::Accepted => self.not_stored(record, &progress).await,
+            _ => Vec::new(),
+        };
         let outcome = match (ended, progress.operation.ghl_id()) {
             (Ended::Accepted, Some(id)) => {
                 let provenance = progress.operation.provenance();
-                Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), provenance }
+                let not_stored = not_stored.clone();
+                Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), provenance, not_stored }
             }
             // Without an id there was no call: the record lacks what it takes.
             (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),
@@ -88,7 +95,23 @@ impl RecordSync<'_, '_> {
             called: progress.called,
             ghl_id: progress.operation.ghl_id().cloned(),
             latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
+            not_stored: if accepted { not_stored } else { Vec::new() },
         }
+    }
+
+    /// What GHL did not store, as far as its answers show; and where the first upsert met a contact that nobody knew of,
+    /// as far as the last known state of that one tells.
+    async fn not_stored(&self, record: &Record, progress: &Progress) -> Vec<String> {
+        let mut not_stored = progress.operation.not_stored().clone();
+        if let Some((sent, ghl_id)) = progress.operation.met().filter(|(sent, _)| sent.email.is_some()) {
+            let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
+            match self.engine.ports.known.load(key).await {
+                Ok(Some(before)) => not_stored.contact_met(sent, &before),
+                Ok(None) => {}
+                Err(error) => self.engine.port_failed(record.location_id.clone(), &error),
+            }
+        }
+        not_stored.fields()
     }
 }
 
@@ -123,5 +146,6 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
         called: progress.called,
         ghl_id: record.ghl_id.clone(),
         latency: None,
+        not_stored: Vec::new(),
     }
 }

@@ -186,7 +186,7 @@ impl Engine {
         end: &RecordEnd,
         report: &mut BatchReport,
     ) {
-        let RecordEnd { result, latency, called, error, .. } = end;
+        let RecordEnd { result, latency, called, error, not_stored, .. } = end;
         report.processed += u32::from(*called);
         report.count(*result);
         report.errors.extend(error.clone().map(|error| (record.key.clone(), error)));
@@ -197,6 +197,9 @@ impl Engine {
             result: *result,
             latency: *latency,
         });
+        if !not_stored.is_empty() {
+            self.ports.meter.note(&Event::NotStored { location, batch, record: &record.key, fields: not_stored });
+        }
     }
 
     async fn sync_one(
@@ -362,5 +365,5 @@ pub(super) fn not_written() -> RecordEnd {
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {
-    RecordEnd { result, then, error: None, called: false, ghl_id: None, latency: None }
+    RecordEnd { result, then, error: None, called: false, ghl_id: None, latency: None, not_stored: Vec::new() }
 }

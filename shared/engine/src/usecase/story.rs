@@ -133,6 +133,8 @@ pub struct RecordStory {
     pub accepted_version: Option<u64>,
     /// When that was.
     pub accepted_at: Option<EpochMs>,
+    /// The fields of that version that GHL did not store, by its names.
+    pub not_stored: Vec<String>,
     /// GHL's id of it.
     pub ghl_id: Option<GhlId>,
     /// What GHL showed of it last, if that was looked up and can be read, and GHL has shown anything.
@@ -185,6 +187,7 @@ impl RecordStory {
             version: 0,
             accepted_version: None,
             accepted_at: None,
+            not_stored: Vec::new(),
             ghl_id: None,
             last_known: None,
             priority: Priority::default(),
@@ -212,6 +215,7 @@ impl RecordStory {
             version: record.version,
             accepted_version: record.accepted_version,
             accepted_at: record.accepted_at,
+            not_stored: record.not_stored,
             ghl_id: record.ghl_id,
             last_known: None,
             priority: record.priority,

@@ -92,8 +92,10 @@ impl RecordSync<'_, '_> {
         let ghl_id = record.ghl_id.clone();
         let marker = Marker::of(&record.location_id, &record.key);
         let presence = self.presence(record).await;
+        let company_apart = self.permits.updates_refuse_company().await;
         let mut progress = Progress {
-            operation: Operation::new(payload, ghl_id, contact_id, marker, presence, former),
+            operation: Operation::new(payload, ghl_id, contact_id, marker, presence, former)
+                .with_company_apart(company_apart),
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -270,8 +272,10 @@ impl RecordSync<'_, '_> {
                 self.retry(progress, progress.retries, WaitUntil { at, reason: WaitReason::Backoff }, now)
             }
             Class::Ambiguous => After::End(Ended::Outcome(self.ambiguous(record, call, progress, now))),
-            Class::Duplicate(_) | Class::Gone if progress.operation.divert(&class) => After::GoOn,
-            Class::Duplicate(_) | Class::Gone | Class::Permanent => {
+            Class::Duplicate(_) | Class::Gone | Class::CompanyRefused if progress.operation.divert(&class) => {
+                After::GoOn
+            }
+            Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => {
                 After::End(Ended::Outcome(self.failed(progress, now)))
             }
         }
@@ -385,7 +389,7 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
         Class::Transient { .. } => ErrorCode::MaxRetriesExceeded,
         Class::Ambiguous => ErrorCode::Ambiguous,
         Class::Credentials | Class::OtherLocation | Class::StaleToken => ErrorCode::Unauthorized,
-        Class::Duplicate(_) | Class::Gone | Class::Permanent => ErrorCode::Rejected,
+        Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => ErrorCode::Rejected,
     };
     LastError { code, status: failure.status, message: failure.message, at }
 }

@@ -118,9 +118,10 @@ fn a_duplicate_answer_leads_to_an_update_of_the_one_that_exists() {
 }
 
 #[test]
-fn fields_that_update_refuses_are_sent_by_an_upsert() {
+fn a_company_that_an_update_refuses_is_sent_by_an_upsert() {
     block_on_paused(async {
         let world = exact().start();
+        world.ghl.refuse_company_in_updates(true);
         for company in ["Acme", "Ajax"] {
             let mut put = contact(0);
             if let Payload::Contact(contact) = &mut put.payload {
@@ -129,7 +130,8 @@ fn fields_that_update_refuses_are_sent_by_an_upsert() {
             world.put(&[put]).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
         }
-        let expected = [Endpoint::UpsertContact, Endpoint::UpdateContact, Endpoint::UpsertContact];
+        let expected =
+            [Endpoint::UpsertContact, Endpoint::UpdateContact, Endpoint::UpdateContact, Endpoint::UpsertContact];
         assert_eq!(endpoints(&world), expected);
     });
 }

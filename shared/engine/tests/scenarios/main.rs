@@ -18,6 +18,7 @@ mod handover;
 mod host;
 mod in_between;
 mod migration;
+mod not_stored;
 mod operate;
 mod opportunities;
 mod order;

@@ -5,8 +5,8 @@ mod structure;
 mod whose;
 
 use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, LocationId, Marker, NotCarried,
-    Provenance, RemoteContact, RemoteDeal,
+    Answer, Api, Call, Cause, Contact, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, LocationId, Marker,
+    NotCarried, Provenance, RemoteContact, RemoteDeal, View,
 };
 use serde_json::{Value, json};
 
@@ -36,17 +36,15 @@ pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
     };
     whose::check(location, call, &body)?;
     match call {
-        Call::UpsertContact(_) => {
-            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, provenance: of_upsert(&body) })
-        }
+        Call::UpsertContact(_) => Ok(contact_written(api, &body, written(api, &body, "contact")?, of_upsert(&body))),
         Call::CreateContact(_) => {
             // v1's creation may be an update.
             let provenance = if api == Api::V2 { Provenance::Created } else { Provenance::Unknown };
-            Ok(Answer::ContactWritten { id: written(api, &body, "contact")?, provenance })
+            Ok(contact_written(api, &body, written(api, &body, "contact")?, provenance))
         }
         Call::UpdateContact { id, .. } => {
             let id = updated(api, &body, "contact", id)?;
-            Ok(Answer::ContactWritten { id, provenance: Provenance::Unknown })
+            Ok(contact_written(api, &body, id, Provenance::Unknown))
         }
         Call::AddTags { .. } => tags_added(api, &body),
         Call::GetContact(_) => contact(&body),
@@ -55,9 +53,9 @@ pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
         Call::FindContact { .. } => contact(&body),
         Call::ContactsChanged { limit, .. } => page::contacts(api, &body, *limit),
         Call::FindOpportunities(of) => opportunities(api, &body, of),
-        Call::CreateOpportunity { .. } => Ok(Answer::OpportunityWritten { id: written(api, &body, "opportunity")? }),
+        Call::CreateOpportunity { .. } => Ok(opportunity_written(api, &body, written(api, &body, "opportunity")?)),
         Call::UpdateOpportunity { id, .. } => {
-            Ok(Answer::OpportunityWritten { id: updated(api, &body, "opportunity", id)? })
+            Ok(opportunity_written(api, &body, updated(api, &body, "opportunity", id)?))
         }
         Call::ContactsPage { limit, .. } => page::contacts(api, &body, *limit),
         Call::OpportunitiesPage { limit, .. } => page::opportunities(&body, *limit),
@@ -112,13 +110,42 @@ fn updated(api: Api, body: &Value, what: &str, id: &GhlId) -> Result<GhlId, Misr
     written(api, body, what).or_else(|misread| if succeeded { Ok(id.clone()) } else { Err(misread) })
 }
 
+/// The contact that was written, as far as `body` shows it.
+///
+/// By the specification (`GetContectByIdSchema`) v2 shows the contact as a whole. An answer that is shorter is not
+/// taken for whole: it lacks the location, or all that is a contact's own, or has a field that cannot be read. What v1
+/// shows is unverified.
+fn contact_written(api: Api, body: &Value, id: GhlId, provenance: Provenance) -> Answer {
+    let view = body["contact"].as_object().map(|record| {
+        let shown::Shown { content, fault } = shown::contact(Fields(record));
+        let is_short = content == Contact::default() || !record.get("locationId").is_some_and(Value::is_string);
+        let has_custom_fields = record.get("customFields").is_some_and(Value::is_array);
+        Box::new(View { content, is_whole: api == Api::V2 && !is_short && fault.is_none(), has_custom_fields })
+    });
+    Answer::ContactWritten { id, provenance, view }
+}
+
+/// The opportunity that was written, as far as `body` shows it. (`SearchOpportunitiesResponseSchema` is v2's.)
+fn opportunity_written(api: Api, body: &Value, id: GhlId) -> Answer {
+    let view = body["opportunity"].as_object().map(|record| {
+        let shown::Shown { mut content, fault } = shown::opportunity(Fields(record));
+        content.contact_id = content.contact_id.or_else(|| text(&body["opportunity"]["contact"], "id"));
+        let is_short = content.pipeline_id.is_none() || !record.get("locationId").is_some_and(Value::is_string);
+        let has_custom_fields = record.get("customFields").is_some_and(Value::is_array);
+        Box::new(View { content, is_whole: api == Api::V2 && !is_short && fault.is_none(), has_custom_fields })
+    });
+    Answer::OpportunityWritten { id, view }
+}
+
 /// v2 answers with the contact's whole list of tags; what v1 answers is unverified, so any object will do.
 fn tags_added(api: Api, body: &Value) -> Result<Answer, Misread> {
     let fits = match api {
         Api::V2 => body["tags"].is_array(),
         Api::V1 => body.is_object(),
     };
-    if fits { Ok(Answer::TagsAdded) } else { Err(unreadable("no list of tags")) }
+    let shown = body["tags"].as_array();
+    let tags = shown.map(|tags| tags.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    if fits { Ok(Answer::TagsAdded { tags }) } else { Err(unreadable("no list of tags")) }
 }
 
 /// `{"contact":{…}}`, or `{"contact":null}` for none; a body without `contact` says neither.
@@ -232,7 +259,6 @@ fn list<'a>(body: &'a Value, name: &str) -> Result<&'a Vec<Value>, Misread> {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_engine::domain::Contact;
     use proptest::prelude::*;
 
     use super::*;
@@ -287,10 +313,15 @@ mod tests {
         let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
             unreachable!()
         };
-        let written = |text, provenance| Ok(Answer::ContactWritten { id: id(text), provenance });
+        let written = |text, provenance| (id(text), provenance);
         let contact = |text| written(text, Provenance::Unknown);
         let new_contact = |text| written(text, Provenance::Created);
-        let opportunity = |text| Ok(Answer::OpportunityWritten { id: id(text) });
+        let opportunity = contact;
+        let told = |api, call: &Call, body: &str| match answer(api, call, body) {
+            Ok(Answer::ContactWritten { id, provenance, .. }) => (id, provenance),
+            Ok(Answer::OpportunityWritten { id, .. }) => (id, Provenance::Unknown),
+            other => panic!("{body}: {other:?}"),
+        };
         let v2 = [
             (upsert, r#"{"new":false,"contact":{"id":"c9"},"traceId":"t"}"#, written("c9", Provenance::Found)),
             (upsert, r#"{"new":true,"contact":{"id":"c9"},"traceId":"t"}"#, new_contact("c9")),
@@ -303,12 +334,41 @@ mod tests {
             (update_opportunity, r#"{"success":true}"#, opportunity("o1")),
         ];
         for (call, body, expected) in v2 {
-            assert_eq!(answer(Api::V2, call, body), expected, "{body}");
+            assert_eq!(told(Api::V2, call, body), expected, "{body}");
         }
-        assert_eq!(answer(Api::V1, create_opportunity, r#"{"id":"o9","name":"Roof"}"#), opportunity("o9"));
+        assert_eq!(told(Api::V1, create_opportunity, r#"{"id":"o9","name":"Roof"}"#), opportunity("o9"));
         for call in [upsert, create] {
-            assert_eq!(answer(Api::V1, call, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
+            assert_eq!(told(Api::V1, call, r#"{"contact":{"id":"c9"}}"#), contact("c9"));
         }
+    }
+
+    #[test]
+    fn a_written_record_is_shown_as_far_as_the_answer_shows_it() {
+        let [upsert, .., create_opportunity, _] = &calls()[..] else { unreachable!() };
+        let view = |api, body: &str| match answer(api, upsert, body) {
+            Ok(Answer::ContactWritten { view, .. }) => view.map(|view| (view.is_whole, view.has_custom_fields)),
+            other => panic!("{other:?}"),
+        };
+        let whole = r#"{"contact":{"id":"c9","locationId":"loc1","email":"a@b.c","customFields":[]}}"#;
+        for (api, body, expected) in [
+            (Api::V2, whole, (true, true)),
+            (Api::V1, whole, (false, true)),
+            (Api::V2, r#"{"contact":{"id":"c9","locationId":"loc1","email":"a@b.c"}}"#, (true, false)),
+            (Api::V2, r#"{"contact":{"id":"c9","email":"a@b.c"}}"#, (false, false)),
+            (Api::V2, r#"{"contact":{"id":"c9","locationId":"loc1"}}"#, (false, false)),
+            (Api::V2, r#"{"contact":{"id":"c9","locationId":"loc1","email":["x"],"city":"Ulm"}}"#, (false, false)),
+        ] {
+            assert_eq!(view(api, body), Some(expected), "{body}");
+        }
+        let body =
+            r#"{"opportunity":{"id":"o9","locationId":"loc1","pipelineId":"p1","name":"Roof","contact":{"id":"c1"}}}"#;
+        let Ok(Answer::OpportunityWritten { view: Some(view), .. }) = answer(Api::V2, create_opportunity, body) else {
+            panic!()
+        };
+        assert_eq!((view.is_whole, view.content.contact_id.as_deref()), (true, Some("c1")));
+        let Call::AddTags { .. } = &calls()[3] else { panic!() };
+        let tags = answer(Api::V2, &calls()[3], r#"{"tags":["a","b"]}"#);
+        assert_eq!(tags, Ok(Answer::TagsAdded { tags: Some(vec!["a".to_owned(), "b".to_owned()]) }));
     }
 
     #[test]

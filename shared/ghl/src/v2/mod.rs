@@ -62,7 +62,6 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
 fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     let mut body = known_contact(contact);
     put(&mut body, "gender", &contact.gender);
-    fields::clearable(&mut body, "companyName", &contact.company_name);
     // These two are not nullable here, as they are on update. Whether the contact has them is not known, or it is new.
     if contact.source.as_deref() == Some("") {
         body.insert("source".to_owned(), "".into());
@@ -75,10 +74,11 @@ fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     body
 }
 
-/// `UpdateContactDto`, which has no `locationId`, `gender` and `companyName`: GHL answers 422 to fields it does not
-/// know.
+/// `UpdateContactDto`, which has no `locationId` and `gender`: GHL answers 422 to fields it does not know. It names no
+/// `companyName` either, but that was seen to be taken (2026-07).
 fn known_contact(contact: &Contact) -> Object {
     let mut body = fields::common(contact);
+    fields::clearable(&mut body, "companyName", &contact.company_name);
     put(&mut body, "dndSettings", &contact.dnd_settings);
     put(&mut body, "customFields", &custom_fields(&contact.custom_fields));
     body
@@ -239,7 +239,7 @@ mod tests {
             (
                 Call::UpdateContact { id: samples::id("c1"), contact: samples::full_contact() },
                 r#"PUT /contacts/c1
-{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","lastName":"Lee","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#,
+{"address1":"1 Rd","assignedTo":"u1","city":"Ulm","companyName":"Acme","country":"DE","customFields":[{"field_value":"42","id":"cf1"},{"field_value":["a","b"],"key":"contact.colours"}],"dateOfBirth":"1990-09-25","dnd":true,"dndSettings":{"SMS":{"status":"active"}},"email":"ann+x@example.com","firstName":"Ann","lastName":"Lee","name":"Ann Lee","phone":"+15550100","postalCode":"01234","source":"crm","state":"BW","timezone":"Europe/Berlin","website":"https://a.example"}"#,
             ),
             (
                 Call::AddTags { id: samples::id("c1"), tags: ["vip".to_owned(), "new".to_owned()].into() },

@@ -99,6 +99,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let progress = ghl_sync_engine::policy::progress(&migration, EpochMs(1));
     let failed = Progress { status: MigrationStatus::Failed, ..progress.clone() };
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
+    let fields = ["phone".to_owned()];
     let events = [
         Event::Ticked { report: &TickReport::default() },
         Event::Reconciled { location, report: &ReconcileReport::default() },
@@ -141,6 +142,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         settled(RecordResult::Failed(ErrorCode::Rejected), None),
         settled(RecordResult::Retrying(ErrorCode::Rejected), None),
         settled(RecordResult::Succeeded, Some(SECOND)),
+        Event::NotStored { location, batch: generation, record, fields: &fields },
         Event::BatchEnded { report: &report, took: SECOND },
         Event::Migrating { migration: &migration, progress: &progress },
         Event::Migrating { migration: &migration, progress: &failed },

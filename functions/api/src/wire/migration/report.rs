@@ -130,6 +130,11 @@ enum FindingProblem {
         /// Where the two differ.
         fields: Vec<FieldDifference>,
     },
+    /// GHL accepted it, and its answer showed that it did not store all of it.
+    NotStored {
+        /// The fields, by GHL's names.
+        fields: Vec<String>,
+    },
     /// It shares its counterpart in the target with another one of the source.
     Merged {
         /// The source's id of the other one.
@@ -152,6 +157,7 @@ impl From<Finding> for FindingDocument {
         let problem = match problem {
             Problem::Missing { reason } => FindingProblem::Missing { reason },
             Problem::Different { fields } => FindingProblem::Different { fields },
+            Problem::NotStored { fields } => FindingProblem::NotStored { fields },
             Problem::Merged { with } => FindingProblem::Merged { with: with.into() },
             Problem::NotCarried { created_at, extra, fields } => {
                 FindingProblem::NotCarried { created_at: Time::maybe(created_at), extra, fields }

@@ -34,6 +34,11 @@ pub enum Problem {
         /// Where the two differ.
         fields: Vec<FieldDifference>,
     },
+    /// GHL accepted it, and its answer showed that it did not store all of it.
+    NotStored {
+        /// The fields, by GHL's names.
+        fields: Vec<String>,
+    },
     /// It shares its counterpart in the target with another one of the source.
     Merged {
         /// The source's id of the other one.

@@ -27,6 +27,8 @@ use crate::domain::{EpochMs, Generation, Holder, Pace, Priority};
 const PLAN_GRACE: Duration = Duration::from_secs(60);
 /// A batch is not planned to go on longer than this, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
+/// An update with a `companyName` that GHL refused is tried again after this long: GHL is changing there.
+const COMPANY_REFUSED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The gate of one rate scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +60,9 @@ pub struct Gate {
     /// When an opportunity last got its GHL id: the index by that id may lag behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     named_at: Option<EpochMs>,
+    /// When GHL last refused `companyName` in an update here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company_refused_at: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -472,6 +477,12 @@ impl Gate {
     #[must_use]
     pub fn named_at(&self) -> Option<EpochMs> {
         self.named_at
+    }
+
+    /// Whether GHL refused `companyName` in an update not long ago.
+    #[must_use]
+    pub fn updates_refuse_company(&self, now: EpochMs) -> bool {
+        self.company_refused_at.is_some_and(|at| now < at + COMPANY_REFUSED_FOR)
     }
 }
 

@@ -53,6 +53,11 @@ pub enum Signal {
         /// When.
         at: EpochMs,
     },
+    /// GHL refused `companyName` in an update.
+    CompanyRefused {
+        /// When.
+        at: EpochMs,
+    },
     /// GHL does not accept the token.
     Unauthorized {
         /// When.
@@ -96,6 +101,7 @@ impl Gate {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
             Signal::Named { at } => self.named_at = self.named_at.max(Some(*at)),
+            Signal::CompanyRefused { at } => self.company_refused_at = self.company_refused_at.max(Some(*at)),
             Signal::Unauthorized { at } => {
                 self.pause_until(*at, *at + PauseReason::Credentials.longest(), PauseReason::Credentials);
             }

@@ -8,7 +8,7 @@ use super::{missing, refused};
 use crate::domain::{
     Answer, Call, Cause, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, FoundPage,
     GhlId, LocationId, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact,
-    RemoteDeal, RemoteOpportunity,
+    RemoteDeal, RemoteOpportunity, View,
 };
 
 /// Opportunities on a page of a search.
@@ -49,6 +49,8 @@ pub(super) struct Moment<'a> {
     pub(super) allow_duplicate_opportunities: bool,
     /// Whether pipelines can be created.
     pub(super) pipelines_open: bool,
+    /// Whether an update may not have a company.
+    pub(super) company_refused: bool,
 }
 
 impl Moment<'_> {
@@ -68,21 +70,29 @@ impl Location {
                 let provenance = if found.is_some() { Provenance::Found } else { Provenance::Created };
                 let id = found.unwrap_or_else(|| moment.new_id.clone());
                 self.check_closed_channels(&id, contact)?;
-                self.write(id.clone(), contact, now);
-                self.replace_tags(&id, contact, &moment);
-                Ok(Answer::ContactWritten { id, provenance })
+                let contact = if provenance == Provenance::Created {
+                    contact.clone()
+                } else {
+                    self.taken_by_upsert(&id, contact)
+                };
+                self.write(id.clone(), &contact, now);
+                self.replace_tags(&id, &contact, &moment);
+                Ok(self.contact_written(id, provenance))
             }
             Call::CreateContact(contact) => {
                 let id = moment.new_id.clone();
                 self.write(id.clone(), contact, now);
                 self.replace_tags(&id, contact, &moment);
-                Ok(Answer::ContactWritten { id, provenance: Provenance::Created })
+                Ok(self.contact_written(id, Provenance::Created))
             }
             Call::UpdateContact { id, contact } => {
                 self.contacts.get(id).ok_or_else(missing)?;
                 self.check_closed_channels(id, contact)?;
-                self.write(id.clone(), contact, now);
-                Ok(Answer::ContactWritten { id: id.clone(), provenance: Provenance::Unknown })
+                if moment.company_refused && contact.company_name.is_some() {
+                    return Err(refused(422, Some(Cause::CompanyRefused)));
+                }
+                self.write(id.clone(), &Contact { gender: None, ..contact.clone() }, now);
+                Ok(self.contact_written(id.clone(), Provenance::Unknown))
             }
             Call::DeleteContact(id) => {
                 self.contacts.remove(id);
@@ -117,13 +127,13 @@ impl Location {
                 let (contact_id, opportunity) = (contact_id.clone(), opportunity.clone());
                 let stored = StoredOpportunity { contact_id, opportunity, created_at: now, changed_at: now };
                 self.opportunities.insert(moment.new_id.clone(), stored);
-                Ok(Answer::OpportunityWritten { id: moment.new_id })
+                Ok(self.opportunity_written(moment.new_id))
             }
             Call::UpdateOpportunity { id, opportunity } => {
                 let stored = self.opportunities.get_mut(id).ok_or_else(missing)?;
                 stored.opportunity.clone_from(opportunity);
                 stored.changed_at = now;
-                Ok(Answer::OpportunityWritten { id: id.clone() })
+                Ok(self.opportunity_written(id.clone()))
             }
             Call::DeleteOpportunity { id, .. } => {
                 self.opportunities.remove(id);
@@ -161,8 +171,12 @@ impl Location {
         let by = |matches: &dyn Fn(&Contact) -> bool| {
             self.contacts.iter().find(|(_, stored)| matches(&stored.contact)).map(|(id, _)| id.clone())
         };
+        let additional = |email: &str| {
+            let has = |stored: &StoredContact| stored.not_carried.additional_emails.iter().any(|other| other == email);
+            self.contacts.iter().find(|(_, stored)| has(stored)).map(|(id, _)| id.clone())
+        };
         email
-            .and_then(|email| by(&|contact| contact.email.as_deref() == Some(email)))
+            .and_then(|email| by(&|contact| contact.email.as_deref() == Some(email)).or_else(|| additional(email)))
             .or_else(|| phone.and_then(|phone| by(&|contact| contact.phone.as_deref() == Some(phone))))
     }
 
@@ -174,13 +188,26 @@ impl Location {
         self.show(id)
     }
 
+    /// What an upsert takes of `contact` for one that is there: not the gender, and not a phone number that another
+    /// contact has. All the rest it drops without a word.
+    fn taken_by_upsert(&self, id: &GhlId, contact: &Contact) -> Contact {
+        let is_others = |phone: &String| {
+            self.contacts.iter().any(|(other, stored)| other != id && stored.contact.phone.as_ref() == Some(phone))
+        };
+        let phone = contact.phone.clone().filter(|phone| !is_others(phone));
+        Contact { gender: None, phone, ..contact.clone() }
+    }
+
     /// The contact says this now, and what else it said before. Its tags stay: an update does not send them. The channels
-    /// of `dndSettings` are replaced as a whole (whether GHL does so is not known; it is the worse of the two).
+    /// of `dndSettings` are replaced as a whole (whether GHL does so is not known; it is the worse of the two). An additional address that becomes the first takes its place, and the one that was there is gone.
     fn write(&mut self, id: GhlId, contact: &Contact, now: EpochMs) {
         let stored = match self.contacts.remove(&id) {
-            Some(stored) => StoredContact { contact: over(&stored.contact, contact), changed_at: now, ..stored },
+            Some(mut stored) => {
+                stored.not_carried.additional_emails.retain(|other| Some(other) != contact.email.as_ref());
+                StoredContact { contact: merged(&stored.contact, contact), changed_at: now, ..stored }
+            }
             None => StoredContact {
-                contact: contact.clone(),
+                contact: merged(&Contact::default(), contact),
                 tags: BTreeSet::new(),
                 not_carried: NotCarried::default(),
                 created_at: now,
@@ -188,6 +215,22 @@ impl Location {
             },
         };
         self.contacts.insert(id, stored);
+    }
+
+    fn contact_written(&self, id: GhlId, provenance: Provenance) -> Answer {
+        let view = self.show(&id).map(|shown| {
+            // No answer was seen to show the gender.
+            let content = Contact { gender: None, ..shown.content };
+            Box::new(View { content, is_whole: true, has_custom_fields: true })
+        });
+        Answer::ContactWritten { id, provenance, view }
+    }
+
+    fn opportunity_written(&self, id: GhlId) -> Answer {
+        let view = self.opportunities.get(&id).map(|stored| {
+            Box::new(View { content: stored.show(&id).content, is_whole: true, has_custom_fields: true })
+        });
+        Answer::OpportunityWritten { id, view }
     }
 
     /// Tags that come with an upsert or a creation take the place of those that are there.
@@ -202,8 +245,9 @@ impl Location {
     fn add_tags(&mut self, id: &GhlId, tags: &BTreeSet<String>, moment: &Moment<'_>) -> Result<Answer, Failure> {
         let stored = self.contacts.get_mut(id).ok_or_else(missing)?;
         stored.tags.extend(tags.iter().cloned());
+        let all = stored.tags.iter().cloned().collect();
         self.structure.learn_tags(tags, &moment.new_id);
-        Ok(Answer::TagsAdded)
+        Ok(Answer::TagsAdded { tags: Some(all) })
     }
 
     fn show(&self, id: &GhlId) -> Option<RemoteContact> {
@@ -301,21 +345,40 @@ impl StoredOpportunity {
     }
 }
 
-/// `written` over `before`: what is absent stays as it was.
-fn over(before: &Contact, written: &Contact) -> Contact {
-    let fields = |contact: &Contact| match serde_json::to_value(contact) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
+/// `old` with what `new` says. What is empty in it is cleared.
+fn merged(old: &Contact, new: &Contact) -> Contact {
+    let text = |old: &Option<String>, new: &Option<String>| match new {
+        Some(new) => Some(new.clone()).filter(|new| !new.is_empty()),
+        None => old.clone(),
     };
-    let mut merged = fields(before);
-    merged.extend(fields(written));
-    let mut custom_fields = before.custom_fields.clone();
-    for field in &written.custom_fields {
+    let mut custom_fields = old.custom_fields.clone();
+    for field in &new.custom_fields {
         custom_fields.retain(|other| (&other.id, &other.key) != (&field.id, &field.key));
-        custom_fields.push(field.clone());
+        custom_fields.extend(Some(field.clone()).filter(|field| !field.value.is_null()));
     }
-    let merged = serde_json::from_value(serde_json::Value::Object(merged)).unwrap_or_else(|_| written.clone());
-    Contact { custom_fields, tags: written.tags.clone(), ..merged }
+    Contact {
+        first_name: text(&old.first_name, &new.first_name),
+        last_name: text(&old.last_name, &new.last_name),
+        name: text(&old.name, &new.name),
+        email: text(&old.email, &new.email),
+        phone: text(&old.phone, &new.phone),
+        address1: text(&old.address1, &new.address1),
+        city: text(&old.city, &new.city),
+        state: text(&old.state, &new.state),
+        postal_code: text(&old.postal_code, &new.postal_code),
+        website: text(&old.website, &new.website),
+        timezone: text(&old.timezone, &new.timezone),
+        gender: text(&old.gender, &new.gender),
+        source: text(&old.source, &new.source),
+        country: text(&old.country, &new.country),
+        company_name: text(&old.company_name, &new.company_name),
+        assigned_to: text(&old.assigned_to, &new.assigned_to),
+        date_of_birth: text(&old.date_of_birth, &new.date_of_birth),
+        dnd: new.dnd.or(old.dnd),
+        dnd_settings: new.dnd_settings.clone().or_else(|| old.dnd_settings.clone()),
+        tags: Vec::new(),
+        custom_fields,
+    }
 }
 
 /// Values are shown by id only.

@@ -75,6 +75,7 @@ struct State {
     most_at_once: BTreeMap<LocationId, u32>,
     last_id: u64,
     pipelines_open: bool,
+    company_refused: bool,
 }
 
 impl SimulatedGhl {
@@ -278,6 +279,7 @@ impl Shared {
             search_lag: self.settings.search_lag,
             allow_duplicate_opportunities: self.settings.allow_duplicate_opportunities,
             pipelines_open: state.pipelines_open,
+            company_refused: state.company_refused,
         };
         state.locations.entry(location.clone()).or_default().act(call, moment)
     }

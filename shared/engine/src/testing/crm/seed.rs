@@ -69,7 +69,7 @@ impl SimulatedGhl {
     ) -> Option<GhlId> {
         let create = Call::CreateOpportunity { contact_id: contact_id.clone(), opportunity };
         match self.0.act(location, &create) {
-            Ok(Answer::OpportunityWritten { id }) => Some(id),
+            Ok(Answer::OpportunityWritten { id, .. }) => Some(id),
             _ => None,
         }
     }
@@ -110,6 +110,11 @@ impl SimulatedGhl {
         state.last_id += 1;
         let id = GhlId::new(format!("p{}", state.last_id)).ok()?;
         state.locations.entry(location.clone()).or_default().structure.add_pipeline(&id, pipeline).ok()
+    }
+
+    /// From now on an update may not have a `companyName`, as it was at GHL for long; or may again.
+    pub fn refuse_company_in_updates(&self, refuses: bool) {
+        lock(&self.0.state).company_refused = refuses;
     }
 
     /// From now on calls can create pipelines. (At GHL they cannot.)

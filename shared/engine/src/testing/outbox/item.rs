@@ -24,6 +24,7 @@ pub(super) struct Item {
     pub(super) ghl_id: Option<GhlId>,
     pub(super) accepted: Option<(u64, ContentHash)>,
     pub(super) accepted_at: Option<EpochMs>,
+    pub(super) not_stored: Vec<String>,
     pub(super) waits_for: Option<RecordKey>,
     pub(super) overruled: Option<ContentHash>,
     pub(super) superseded_at: Option<EpochMs>,
@@ -54,6 +55,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         accepted_version: item.accepted.map(|(version, _)| version),
         accepted_hash: item.accepted.map(|(_, hash)| hash),
         accepted_at: item.accepted_at,
+        not_stored: item.not_stored.clone(),
         failed_at: item.failed_at,
         dry_run: item.dry_run.clone(),
         waits_for: item.waits_for.clone(),
@@ -110,6 +112,7 @@ impl Item {
             ghl_id: put.ghl_id.clone(),
             accepted: None,
             accepted_at: None,
+            not_stored: Vec::new(),
             waits_for: None,
             overruled: None,
             superseded_at: None,
@@ -167,10 +170,11 @@ impl Item {
     /// the record is due (or when it was written already). Returns whether it counted.
     pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
         match outcome {
-            Outcome::Accepted { ghl_id, hash, provenance } => {
+            Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
                 self.learn_id(sent, Some(ghl_id), *provenance);
                 self.accepted = Some((sent.version, *hash));
                 self.accepted_at = Some(now);
+                self.not_stored.clone_from(not_stored);
                 self.leave_due_index();
                 self.attempts = 0;
                 self.not_before = None;
@@ -249,11 +253,12 @@ impl Item {
     /// Writes down what GHL told of an older version: it is true of the record all the same.
     pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
         match outcome {
-            Outcome::Accepted { ghl_id, hash, provenance } => {
+            Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
                 if self.accepted.is_none_or(|(version, _)| version < sent.version) {
                     self.learn_id(sent, Some(ghl_id), *provenance);
                     self.accepted = Some((sent.version, *hash));
                     self.accepted_at = Some(now);
+                    self.not_stored.clone_from(not_stored);
                 }
             }
             Outcome::Failed { ghl_id, provenance, .. } => self.learn_id(sent, ghl_id.as_ref(), *provenance),

@@ -27,7 +27,12 @@ fn id(text: &str) -> Option<GhlId> {
 }
 
 fn accepted(put: &PutRecord) -> Outcome {
-    Outcome::Accepted { ghl_id: id("G1").unwrap(), hash: put.payload.hash(), provenance: Provenance::Created }
+    Outcome::Accepted {
+        ghl_id: id("G1").unwrap(),
+        hash: put.payload.hash(),
+        provenance: Provenance::Created,
+        not_stored: Vec::new(),
+    }
 }
 
 fn error() -> LastError {

@@ -237,14 +237,16 @@ impl Step<'_> {
                 }
                 Some(Problem::Different { .. }) => found.different += 1,
                 Some(Problem::Merged { .. }) => found.merged += 1,
-                Some(Problem::NotCarried { .. }) => {}
+                Some(Problem::NotCarried { .. } | Problem::NotStored { .. }) => {}
             }
             let not_carried = not_carried(&expected);
             found.not_carried += u64::from(not_carried.is_some());
             let source_id = expected.source_id;
             let finding =
                 |problem| Finding { kind, source_id: source_id.clone(), target_id: target_id.clone(), problem };
+            let not_stored = record.map(|record| record.not_stored.clone()).filter(|fields| !fields.is_empty());
             findings.extend(problem.map(finding));
+            findings.extend(not_stored.map(|fields| finding(Problem::NotStored { fields })));
             findings.extend(not_carried.map(finding));
         }
         Ok((found, findings))

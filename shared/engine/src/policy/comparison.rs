@@ -1,0 +1,373 @@
+//! Whether a record says the same as GHL shows, field by field, given how GHL rewrites what it is told. Reconciling, the
+//! question whose write an event is, and the question whether GHL stored what was sent all ask here.
+
+use serde_json::{Number, Value};
+
+use crate::domain::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity};
+
+/// Digits of a phone number that are compared where one side does not name the country.
+const NATIONAL_DIGITS: usize = 10;
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// A field that a record names, beside what GHL shows in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// GHL's name of the field; of a custom field `customFields.ID`.
+    pub(super) field: String,
+    /// Whether both say the same.
+    pub(super) is_same: bool,
+    /// Whether GHL shows anything in it.
+    pub(super) is_shown: bool,
+    /// What GHL shows, in a form that is the same however GHL writes it.
+    pub(super) shown: String,
+}
+
+/// Whether nothing differs.
+pub(super) fn all_same(compared: &[Compared]) -> bool {
+    compared.iter().all(|compared| compared.is_same)
+}
+
+/// Compares the fields of a contact that every view of GHL shows: not gender, time zone and `dndSettings`, and no
+/// custom field that is named by key, since GHL shows ids only.
+pub(super) fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
+    // Taken apart without `..`, so that a new field cannot be forgotten here.
+    let Contact {
+        first_name,
+        last_name,
+        name,
+        email,
+        phone,
+        address1,
+        city,
+        state,
+        postal_code,
+        website,
+        timezone: _,
+        gender: _,
+        source,
+        country,
+        company_name,
+        assigned_to,
+        date_of_birth,
+        dnd,
+        dnd_settings: _,
+        tags,
+        custom_fields,
+    } = ours;
+    let their_name = full_name(theirs);
+    let [our_source, their_source] = [source, &theirs.source].map(|it| it.as_deref().map(Marker::taken_out_of));
+    let texts = [
+        ("firstName", first_name, &theirs.first_name, folded as fn(&str) -> String),
+        ("lastName", last_name, &theirs.last_name, folded),
+        ("name", name, &their_name, folded),
+        ("email", email, &theirs.email, folded),
+        ("address1", address1, &theirs.address1, folded),
+        ("city", city, &theirs.city, folded),
+        ("state", state, &theirs.state, folded),
+        ("postalCode", postal_code, &theirs.postal_code, folded),
+        ("website", website, &theirs.website, address),
+        ("source", &our_source, &their_source, folded),
+        ("country", country, &theirs.country, country_code),
+        ("companyName", company_name, &theirs.company_name, folded),
+        ("assignedTo", assigned_to, &theirs.assigned_to, exact),
+        ("dateOfBirth", date_of_birth, &theirs.date_of_birth, day),
+    ];
+    let mut compared: Vec<Compared> = texts
+        .into_iter()
+        .filter_map(|(field, ours, theirs, form)| text(field, ours.as_deref()?, theirs.as_deref(), form))
+        .collect();
+    if let Some(ours) = phone {
+        let theirs = theirs.phone.as_deref().unwrap_or_default();
+        compared.push(Compared {
+            field: "phone".to_owned(),
+            is_same: same_phone(ours, theirs),
+            is_shown: !theirs.is_empty(),
+            shown: national_number(theirs),
+        });
+    }
+    if let Some(ours) = dnd {
+        let shown = theirs.dnd.unwrap_or(false);
+        compared.push(Compared {
+            field: "dnd".to_owned(),
+            is_same: *ours == shown,
+            is_shown: theirs.dnd.is_some(),
+            shown: shown.to_string(),
+        });
+    }
+    compared.extend(tags.iter().map(|tag| {
+        let is_there = theirs.tags.iter().any(|theirs| folded(theirs) == folded(tag));
+        Compared {
+            field: "tags".to_owned(),
+            is_same: is_there,
+            is_shown: !theirs.tags.is_empty(),
+            shown: is_there.to_string(),
+        }
+    }));
+    compared.extend(customs(custom_fields, &theirs.custom_fields));
+    compared
+}
+
+/// Compares an opportunity.
+pub(super) fn opportunity(ours: &Opportunity, theirs: &RemoteOpportunity) -> Vec<Compared> {
+    let Opportunity {
+        contact_record: _,
+        contact_id,
+        pipeline_id,
+        name,
+        status,
+        pipeline_stage_id,
+        monetary_value,
+        assigned_to,
+        custom_fields,
+    } = ours;
+    let texts = [
+        ("name", Some(name.as_str()), &theirs.name, folded as fn(&str) -> String),
+        ("contactId", contact_id.as_ref().map(|id| id.as_str()), &theirs.contact_id, exact),
+        ("pipelineId", Some(pipeline_id.as_str()), &theirs.pipeline_id, exact),
+        ("pipelineStageId", pipeline_stage_id.as_ref().map(|id| id.as_str()), &theirs.pipeline_stage_id, exact),
+        ("status", status.map(|status| status.as_str()), &theirs.status, folded),
+        ("assignedTo", assigned_to.as_deref(), &theirs.assigned_to, exact),
+    ];
+    let mut compared: Vec<Compared> = texts
+        .into_iter()
+        .filter_map(|(field, ours, theirs, form)| text(field, ours?, theirs.as_deref(), form))
+        .collect();
+    if let Some(ours) = monetary_value.as_ref().and_then(Number::as_f64) {
+        // No value and a value of nothing are the same to GHL.
+        let shown = theirs.monetary_value.as_ref().and_then(Number::as_f64);
+        compared.push(Compared {
+            field: "monetaryValue".to_owned(),
+            is_same: same_number(ours, shown.unwrap_or_default()),
+            is_shown: shown.is_some(),
+            shown: shown.unwrap_or_default().to_string(),
+        });
+    }
+    compared.extend(customs(custom_fields, &theirs.custom_fields));
+    compared
+}
+
+/// A text that a view of GHL may show, or not.
+pub(super) fn text(field: &str, ours: &str, theirs: Option<&str>, form: fn(&str) -> String) -> Option<Compared> {
+    let theirs = theirs.unwrap_or_default();
+    let shown = form(theirs);
+    Some(Compared { field: field.to_owned(), is_same: form(ours) == shown, is_shown: !theirs.trim().is_empty(), shown })
+}
+
+/// Custom fields by id. One that we sent by key cannot be found.
+fn customs<'a>(ours: &'a [CustomField], theirs: &'a [CustomField]) -> impl Iterator<Item = Compared> + 'a {
+    ours.iter().filter_map(move |ours| {
+        let id = ours.id.as_ref()?;
+        let shown = theirs.iter().find(|shown| shown.id.as_ref() == Some(id)).map(|shown| &shown.value);
+        Some(Compared {
+            field: format!("customFields.{id}"),
+            is_same: same_value(&ours.value, shown.unwrap_or(&Value::Null)),
+            is_shown: shown.is_some_and(|shown| !is_nothing(shown)),
+            shown: shown.map(plain).unwrap_or_default(),
+        })
+    })
+}
+
+/// GHL's search shows the parts of a name only.
+fn full_name(contact: &Contact) -> Option<String> {
+    let parts =
+        || [&contact.first_name, &contact.last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+    contact.name.clone().or_else(|| Some(parts()).filter(|name| !name.is_empty()))
+}
+
+/// GHL changes blanks and letters' case.
+pub(super) fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// An id is what it is.
+fn exact(text: &str) -> String {
+    text.trim().to_owned()
+}
+
+/// A web address, whose last slash means nothing.
+fn address(text: &str) -> String {
+    folded(text).trim_end_matches('/').to_owned()
+}
+
+/// GHL keeps a country by its code, and was seen to show it by its name.
+fn country_code(text: &str) -> String {
+    let letters_of =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let letters = letters_of(text);
+    let everyday = EVERYDAY_NAMES.iter().find(|(name, _)| *name == letters).map(|(_, code)| (*code).to_owned());
+    let official = || {
+        let country = rust_iso3166::ALL.iter().find(|country| {
+            [country.alpha2, country.alpha3, country.name].into_iter().any(|name| letters_of(name) == letters)
+        });
+        country.map(|country| country.alpha2.to_lowercase())
+    };
+    everyday.or_else(official).unwrap_or_else(|| folded(text))
+}
+
+/// Names of countries in everyday use that the standard calls otherwise.
+const EVERYDAY_NAMES: [(&str, &str); 17] = [
+    ("unitedstates", "us"),
+    ("unitedkingdom", "gb"),
+    ("uk", "gb"),
+    ("greatbritain", "gb"),
+    ("russia", "ru"),
+    ("southkorea", "kr"),
+    ("northkorea", "kp"),
+    ("vietnam", "vn"),
+    ("venezuela", "ve"),
+    ("bolivia", "bo"),
+    ("iran", "ir"),
+    ("tanzania", "tz"),
+    ("taiwan", "tw"),
+    ("moldova", "md"),
+    ("turkey", "tr"),
+    ("czechrepublic", "cz"),
+    ("netherlands", "nl"),
+];
+
+/// A day as `YYYY-MM-DD`. GHL shows it with a time of day, and takes it with several separators, month before day.
+fn day(text: &str) -> String {
+    let day = text.trim().split(['T', ' ']).next().unwrap_or_default();
+    if let Ok(ms) = day.parse::<u64>()
+        && ms >= 100_000_000
+    {
+        return day_of(ms);
+    }
+    let parts: Vec<&str> = day.split(['-', '/', '.']).collect();
+    let numbers: Option<Vec<u32>> = parts.iter().map(|part| part.parse().ok()).collect();
+    match (numbers.as_deref(), parts.first().map(|part| part.len())) {
+        (Some([year, month, day]), Some(4)) => format!("{year:04}-{month:02}-{day:02}"),
+        (Some([day, month, year]), _) if *day > 12 => format!("{year:04}-{month:02}-{day:02}"),
+        (Some([month, day, year]), _) => format!("{year:04}-{month:02}-{day:02}"),
+        _ => folded(day),
+    }
+}
+
+/// The day of a time, by the calendar of 1970 and UTC.
+pub(super) fn day_of(ms: u64) -> String {
+    // Days since 0000-03-01, in eras of 400 years: every era has the same days.
+    let days = EpochMs(ms).0 / DAY_MS + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Whether two ways to write a number reach the same phone. The country counts where both name it.
+pub(super) fn same_phone(ours: &str, theirs: &str) -> bool {
+    let international = |phone: &str| {
+        let phone = phone.trim().replace("(0)", "");
+        let named = phone.strip_prefix('+').or_else(|| phone.strip_prefix("00"))?;
+        Some(named.chars().filter(char::is_ascii_digit).collect::<String>())
+    };
+    match (international(ours), international(theirs)) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => national_number(ours) == national_number(theirs),
+    }
+}
+
+/// The digits that stay the same whether the country is dialled or not.
+fn national_number(phone: &str) -> String {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let digits = digits.trim_start_matches('0');
+    digits[digits.len().saturating_sub(NATIONAL_DIGITS)..].to_owned()
+}
+
+/// Whether GHL shows the value that was sent. Numbers may be texts and texts numbers, dates have a time of day or are
+/// milliseconds, and a list of one may be that one.
+fn same_value(ours: &Value, theirs: &Value) -> bool {
+    if is_nothing(ours) || is_nothing(theirs) {
+        return is_nothing(ours) && is_nothing(theirs);
+    }
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) => sorted(ours) == sorted(theirs),
+        (Value::Array(ours), theirs) if ours.len() == 1 => same_value(&ours[0], theirs),
+        (ours, Value::Array(theirs)) if theirs.len() == 1 => same_value(ours, &theirs[0]),
+        // Files: GHL adds to each what it knows of it.
+        (Value::Object(ours), Value::Object(theirs)) => ours.keys().all(|key| theirs.contains_key(key)),
+        (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
+        (ours, theirs) => same_scalar(ours, theirs),
+    }
+}
+
+fn same_scalar(ours: &Value, theirs: &Value) -> bool {
+    let (our_text, their_text) = (plain(ours), plain(theirs));
+    if our_text == their_text {
+        return true;
+    }
+    let has_number = ours.is_number() || theirs.is_number();
+    let numbers = (number(&our_text, has_number), number(&their_text, has_number));
+    if let (Some(ours), Some(theirs)) = numbers
+        && same_number(ours, theirs)
+    {
+        return true;
+    }
+    same_date(&our_text, theirs)
+}
+
+/// A date that was sent, and how GHL shows it: without a time of day, or at midnight, or in milliseconds. A time of day
+/// that GHL dropped is a difference.
+fn same_date(ours: &str, theirs: &Value) -> bool {
+    let is_day = |text: &str| {
+        let bytes = text.as_bytes();
+        bytes.len() == 10
+            && bytes
+                .iter()
+                .enumerate()
+                .all(|(at, byte)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() })
+    };
+    let midnight = |text: &str| match text.split_once('t') {
+        None => is_day(text).then(|| text.to_owned()),
+        Some((day, time)) => {
+            let is_midnight = time.trim_end_matches('z').chars().all(|c| matches!(c, '0' | ':' | '.'));
+            (is_day(day) && is_midnight).then(|| day.to_owned())
+        }
+    };
+    let Some(ours) = midnight(ours) else { return false };
+    match theirs {
+        Value::Number(ms) => ms.as_u64().is_some_and(|ms| ms % DAY_MS == 0 && day_of(ms) == ours),
+        theirs => midnight(&plain(theirs)).is_some_and(|theirs| theirs == ours),
+    }
+}
+
+/// A number that is written as one. Without a number on either side, `007` is a text.
+fn number(text: &str, is_numeric: bool) -> Option<f64> {
+    let digits = text.trim_start_matches('-');
+    let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    let is_plain = digits.starts_with(|c: char| c.is_ascii_digit()) && (is_numeric || !has_leading_zero);
+    text.parse().ok().filter(|_| is_plain)
+}
+
+fn same_number(ours: f64, theirs: f64) -> bool {
+    (ours - theirs).abs() <= f64::EPSILON * ours.abs().max(theirs.abs())
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.iter().all(is_nothing),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+fn sorted(items: &[Value]) -> Vec<String> {
+    let mut texts: Vec<String> = items.iter().filter(|item| !is_nothing(item)).map(plain).collect();
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+/// A value as text, whatever GHL made of blanks and case.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Array(items) => sorted(items).join(", "),
+        value => folded(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+    }
+}
