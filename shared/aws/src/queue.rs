@@ -79,7 +79,7 @@ impl BatchQueue for SqsBatchQueue {
 
     /// Ten messages a request, several requests at once.
     async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
-        let requests = asks.chunks(REQUEST).map(|asks| self.0.ask_to_reconcile(asks));
+        let requests: Vec<_> = asks.chunks(REQUEST).map(|asks| self.0.ask_to_reconcile(asks)).collect();
         let answers: Vec<_> = futures::stream::iter(requests).buffered(AT_ONCE).collect().await;
         let (mut refused, mut error) = (Vec::new(), None);
         for (answer, asks) in answers.into_iter().zip(asks.chunks(REQUEST)) {

@@ -128,13 +128,10 @@ impl Engine {
 
     /// Asks those of `group` that can be reconciled, and keeps how far that got. Returns how many were asked.
     async fn ask_to_reconcile_group(&self, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
-        let settings: Vec<_> = futures::stream::iter(group)
-            .map(|location| async move { (location, self.ports.directory.location(location).await) })
-            .buffered(READ_AT_ONCE)
-            .collect()
-            .await;
+        let reads: Vec<_> = group.iter().map(|location| self.ports.directory.location(location)).collect();
+        let settings: Vec<_> = futures::stream::iter(reads).buffered(READ_AT_ONCE).collect().await;
         let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
-        for (location, settings) in settings {
+        for (location, settings) in group.iter().zip(settings) {
             match settings {
                 Ok(settings) if settings.as_ref().is_some_and(can_be_reconciled) => {
                     asks.push((location.clone(), spread.mul_f64(self.ports.dice.roll())));
