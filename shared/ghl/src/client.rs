@@ -235,7 +235,7 @@ fn verdict(
             let is_gone = call.is_deletion() && failure.cause == Some(Cause::Missing);
             if is_gone { Ok(Answer::Deleted) } else { Err(failure) }
         }
-        Body::TooLong => Err(failed(Some(Cause::Unreadable), "the answer is longer than 1 MB".to_owned())),
+        Body::TooLong => Err(failed(Some(Cause::TooLong), "the answer is longer than 1 MB".to_owned())),
         // These statuses say it all.
         Body::Broken(reason) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Err(failed(None, reason))

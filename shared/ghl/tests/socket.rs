@@ -331,7 +331,7 @@ async fn a_success_that_cannot_be_read_is_unreadable_and_shows_nothing_of_the_co
         let server = Server::start(vec![vec![answer("200 OK", "", body)]]).await;
         let failure = failure(call(&client_at(&server.url, Api::V2), &upsert()).await);
 
-        assert_eq!((failure.status, failure.sent, failure.cause), (Some(200), true, Some(Cause::Unreadable)));
+        assert_eq!((failure.status, failure.sent, failure.cause), (Some(200), true, Some(Cause::TooLong)));
         assert!(!failure.message.contains("ann"), "{}", failure.message);
     }
 }

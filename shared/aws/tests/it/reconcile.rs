@@ -116,7 +116,7 @@ async fn a_bookmark_is_kept_and_a_damaged_one_is_an_error_that_names_it() {
     let bookmarks = DynamoBookmarks::new(tables.client.clone(), STATE, tables.usage.clone());
     assert_eq!(bookmarks.find(&location()).await.unwrap(), None);
     for page in [Some(PageCursor(r#"[1,"x"]"#.to_owned())), None] {
-        let bookmark = Bookmark { since: EpochMs(7), page };
+        let bookmark = Bookmark { since: EpochMs(7), page, limit: Some(25) };
         bookmarks.keep(&location(), &bookmark).await.unwrap();
         assert_eq!(bookmarks.find(&location()).await.unwrap(), Some(bookmark));
     }

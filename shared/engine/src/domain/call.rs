@@ -432,6 +432,8 @@ pub enum Cause {
     CompanyRefused,
     /// The status says success, but the body cannot be understood.
     Unreadable,
+    /// The status says success, but the body is longer than we take. A page with fewer records may fit.
+    TooLong,
     /// The location's API has no such call, or lacks a field for it; nothing was sent.
     Unsupported,
 }

@@ -30,4 +30,7 @@ pub struct Bookmark {
     /// The next page of them, in the midst of a reading.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub page: Option<PageCursor>,
+    /// Contacts per page, where a page of the most that GHL allows was longer than we take.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<u32>,
 }

@@ -68,7 +68,7 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         Some(Cause::Unsupported | Cause::Forbidden) => return Class::Permanent,
         // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done. A page
         // of somebody in between says nothing of the record: it is never a reason to give the record up.
-        Some(Cause::Gateway | Cause::Unreadable) => return unanswered(call),
+        Some(Cause::Gateway | Cause::Unreadable | Cause::TooLong) => return unanswered(call),
         None => {}
     }
     match failure.status {

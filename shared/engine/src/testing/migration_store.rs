@@ -16,6 +16,9 @@ use crate::ports::{
     StoredMigrationConfig, TargetClaim,
 };
 
+/// DynamoDB takes no larger item; keys and names count, too.
+const MOST: usize = 400 * 1024 - 512;
+
 /// A [`MigrationStore`] in memory. What is stored goes through JSON, as it does in DynamoDB.
 #[derive(Debug, Default)]
 pub struct MemoryMigrationStore(Mutex<State>);
@@ -41,6 +44,9 @@ impl State {
     fn weigh<T: serde::Serialize>(&mut self, item: &T) -> Result<String, PortError> {
         let json = serde_json::to_string(item).map_err(|error| PortError::new("writing a migration", error))?;
         self.largest = self.largest.max(json.len());
+        if json.len() > MOST {
+            return Err(PortError::new("writing a migration", "the item is larger than 400 KB"));
+        }
         Ok(json)
     }
 }

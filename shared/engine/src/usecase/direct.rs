@@ -7,7 +7,7 @@ use super::gate_session::{GateSession, Verdict};
 use super::permits::{For, Permits, Retry};
 use super::sync_batch::TIME_TO_FINISH;
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, EpochMs, Failure, LocationId, Priority};
+use crate::domain::{Answer, Call, Cause, EpochMs, Failure, LocationId, Priority};
 use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
 use crate::ports::PortError;
 
@@ -81,6 +81,17 @@ impl Engine {
 }
 
 impl DirectCalls<'_> {
+    /// Reads a page of at most `limit` records. A page that is longer than we take is asked for again with half as many
+    /// records, down to one; `limit` is then what fits, for the pages that follow.
+    pub(super) async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
+        loop {
+            match self.call(&call(*limit)).await {
+                Err(DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. })) if *limit > 1 => *limit /= 2,
+                answered => return answered,
+            }
+        }
+    }
+
     /// Makes `call`, with retries as long as the wait for them is short, and leaves them time before the deadline.
     pub(super) async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
         let backoff = &self.engine.config.backoff;
@@ -94,6 +105,8 @@ impl DirectCalls<'_> {
                 Err(failed) => failed,
             };
             let wait = match class {
+                // It would be as long the next time.
+                _ if failure.cause == Some(Cause::TooLong) => None,
                 Class::Throttled => {
                     called.pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
                 }

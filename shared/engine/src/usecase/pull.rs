@@ -35,10 +35,11 @@ async fn pages(
     since: EpochMs,
     page: &mut (impl FnMut(Vec<RemoteContact>) + Send),
 ) -> Result<u64, DirectError> {
-    let mut cursor = None;
+    let (mut cursor, mut limit) = (None, PAGE);
     let mut count = 0;
     loop {
-        let Answer::Contacts(answer) = calls.call(&Call::ContactsChanged { since, cursor, limit: PAGE }).await? else {
+        let call = |limit| Call::ContactsChanged { since, cursor: cursor.clone(), limit };
+        let Answer::Contacts(answer) = calls.page(&mut limit, call).await? else {
             return Ok(count);
         };
         count += answer.contacts.len() as u64;

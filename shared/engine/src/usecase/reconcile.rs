@@ -240,15 +240,17 @@ struct Reading<'e, 'c> {
 impl Reading<'_, '_> {
     async fn pages(&self, kick: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
         let ports = &self.engine.ports;
-        let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None };
+        let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None, limit: None };
         let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
         loop {
             let asked_at = ports.clock.now();
-            let cursor = bookmark.page.take();
-            let call = Call::ContactsChanged { since: bookmark.since, cursor, limit: PAGE };
-            let Answer::Contacts(page) = self.calls.call(&call).await? else {
+            let (since, cursor) = (bookmark.since, bookmark.page.take());
+            let mut limit = bookmark.limit.unwrap_or(PAGE).clamp(1, PAGE);
+            let call = |limit| Call::ContactsChanged { since, cursor: cursor.clone(), limit };
+            let Answer::Contacts(page) = self.calls.page(&mut limit, call).await? else {
                 return Ok(ReconcileEnd::Failed);
             };
+            bookmark.limit = (limit < PAGE).then_some(limit);
             let mut resent = Known::default();
             let resent_before = report.resent;
             let whole = self.page(&page.contacts, &mut resent, report).await;
@@ -262,7 +264,7 @@ impl Reading<'_, '_> {
             bookmark = match page.next {
                 Some(next) => Bookmark { page: Some(next), ..bookmark },
                 // What the search did not show yet is read the next time.
-                None => Bookmark { since: asked_at - 2 * self.engine.config.search_lag, page: None },
+                None => Bookmark { since: asked_at - 2 * self.engine.config.search_lag, page: None, ..bookmark },
             };
             ports.bookmarks.keep(self.location, &bookmark).await?;
             if bookmark.page.is_none() {

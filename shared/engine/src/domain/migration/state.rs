@@ -113,6 +113,9 @@ pub struct Migration {
     pub calls: CallCount,
     /// Steps in a row in which nothing could be done because GHL failed.
     pub trouble: u32,
+    /// Units of work in a row that failed because a store did.
+    #[serde(default)]
+    pub store_trouble: u32,
     /// Failures of GHL in all.
     pub errors: u64,
     /// What people did, the oldest first; the last 50 entries.
@@ -164,6 +167,7 @@ impl Migration {
             calls_before: CallCount::default(),
             calls: CallCount::default(),
             trouble: 0,
+            store_trouble: 0,
             errors: 0,
             audit: Vec::new(),
         }
@@ -237,6 +241,8 @@ pub struct Walk {
     pub cursor: Option<PageCursor>,
     /// API v1 lists opportunities by pipeline: its number.
     pub pipeline: u32,
+    /// Records per page, once a page of the most that GHL allows was longer than we take; 0 before.
+    pub limit: u32,
     /// Pages that were read.
     pub pages: u32,
     /// Records that were read.
@@ -292,6 +298,10 @@ pub struct VerifyState {
     pub source_contacts: Walk,
     /// The source's opportunities.
     pub source_deals: Walk,
+    /// Pages of contacts that were read back.
+    pub contact_snapshots: u32,
+    /// Pages of opportunities that were read back.
+    pub deal_snapshots: u32,
     /// Pages of findings.
     pub findings: u32,
     /// What was found.

@@ -9,6 +9,8 @@ use crate::domain::{Contact, CustomField, FieldDifference, GhlId, Marker, Opport
 
 type Fields = BTreeMap<String, String>;
 
+/// So many characters of a value are shown in a finding.
+const SHOWN: usize = 1_000;
 /// A custom field's name in a snapshot begins so; its id in the target follows.
 const CUSTOM: &str = "custom:";
 /// Between the tags of a contact.
@@ -198,8 +200,15 @@ fn number(number: &serde_json::Number) -> String {
     number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string())
 }
 
+/// A value for people to read: as much of it as helps.
 fn shown(text: &str) -> String {
-    text.replace(COMMA, ", ")
+    let count = text.chars().count();
+    let whole = text.replace(COMMA, ", ");
+    if count <= SHOWN {
+        return whole;
+    }
+    let beginning: String = whole.chars().take(SHOWN).collect();
+    format!("{beginning}… ({count} characters)")
 }
 
 #[cfg(test)]

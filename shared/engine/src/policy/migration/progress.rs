@@ -87,6 +87,11 @@ fn of_rollback(migration: &Migration) -> (u64, u64, &'static str) {
 fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> String {
     let reason = migration.reason.as_deref().unwrap_or_default();
     match migration.status {
+        MigrationStatus::Running | MigrationStatus::RollingBack
+            if migration.store_trouble > 0 && !reason.is_empty() =>
+        {
+            format!("{doing}: {current} of {total}; {reason}")
+        }
         MigrationStatus::Running | MigrationStatus::RollingBack => format!("{doing}: {current} of {total}"),
         MigrationStatus::AwaitingApproval => "the mapping is made; approve it to go on".to_owned(),
         MigrationStatus::NeedsInput => format!("a person must decide: {reason}"),

@@ -60,6 +60,18 @@ impl Moment<'_> {
     }
 }
 
+/// The most bytes of an answer that a client takes.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// The page, unless it is longer than a client takes.
+fn readable(page: ContactPage) -> Result<Answer, Failure> {
+    let size = |contact: &RemoteContact| serde_json::to_string(&contact.content).map_or(0, |json| json.len());
+    if page.contacts.iter().map(size).sum::<usize>() > MAX_ANSWER {
+        return Err(Failure { status: Some(200), ..refused(200, Some(Cause::TooLong)) });
+    }
+    Ok(Answer::Contacts(page))
+}
+
 impl Location {
     /// Does `call`.
     pub(super) fn act(&mut self, call: &Call, moment: Moment<'_>) -> Result<Answer, Failure> {
@@ -108,11 +120,11 @@ impl Location {
             }
             Call::ContactsChanged { since, cursor, limit } => {
                 let changed = |stored: &StoredContact| (stored.changed_at >= *since).then_some(stored.changed_at);
-                Ok(Answer::Contacts(self.contact_page(changed, cursor.as_ref(), *limit)))
+                readable(self.contact_page(changed, cursor.as_ref(), *limit))
             }
             Call::ContactsPage { cursor, limit } => {
                 let shown = |stored: &StoredContact| moment.shows(stored.created_at).then_some(stored.created_at);
-                Ok(Answer::Contacts(self.contact_page(shown, cursor.as_ref(), *limit)))
+                readable(self.contact_page(shown, cursor.as_ref(), *limit))
             }
             Call::FindOpportunities(wanted) => Ok(Answer::Opportunities(self.find_opportunities(wanted, &moment))),
             Call::OpportunitiesPage { pipeline, cursor, limit } => {

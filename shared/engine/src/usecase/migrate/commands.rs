@@ -264,6 +264,7 @@ fn go_on(migration: &mut Migration) {
     migration.status = MigrationStatus::Running;
     migration.reason = None;
     migration.trouble = 0;
+    migration.store_trouble = 0;
     migration.stage_since = migration.updated_at;
     match migration.stage {
         MigrationStage::Map | MigrationStage::AwaitApproval if was_asking => {

@@ -138,14 +138,21 @@ impl Step<'_> {
     }
 }
 
+/// Records of the next page: as many as GHL allows, unless so many were longer than we take.
+fn page_size(walk: &Walk) -> u32 {
+    if walk.limit == 0 { PAGE } else { walk.limit.min(PAGE) }
+}
+
 /// The next page of a walk over all contacts.
 pub(super) async fn next_contacts(
     walk: &mut Walk,
     calls: &DirectCalls<'_>,
     side: Side,
 ) -> Result<Vec<RemoteContact>, Interrupted> {
-    let call = Call::ContactsPage { cursor: walk.cursor.clone(), limit: PAGE };
-    let answer = calls.call(&call).await.map_err(|error| Interrupted::Call { side, error })?;
+    let (cursor, mut limit) = (walk.cursor.clone(), page_size(walk));
+    let call = |limit| Call::ContactsPage { cursor: cursor.clone(), limit };
+    let answer = calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?;
+    walk.limit = limit;
     let ContactPage { contacts, next, total } = match answer {
         Answer::Contacts(page) => page,
         _ => ContactPage::default(),
@@ -168,12 +175,14 @@ pub(super) async fn next_deals(
     let mut page = OpportunityPage::default();
     if let Some(pipeline) = lists.get(walk.pipeline as usize) {
         let (pipeline, cursor) = (pipeline.clone(), walk.cursor.clone());
-        let call = Call::OpportunitiesPage { pipeline, cursor, limit: PAGE };
+        let mut limit = page_size(walk);
+        let call = |limit| Call::OpportunitiesPage { pipeline: pipeline.clone(), cursor: cursor.clone(), limit };
         if let Answer::OpportunityPage(answer) =
-            calls.call(&call).await.map_err(|error| Interrupted::Call { side, error })?
+            calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?
         {
             page = answer;
         }
+        walk.limit = limit;
     }
     walk.pages += 1;
     walk.seen += page.opportunities.len() as u64;

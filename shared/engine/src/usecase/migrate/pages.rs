@@ -1,12 +1,15 @@
 //! What is written down beside the state: structures, the mapping, the journal, in pieces that fit an item.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Migrator;
 use super::step::Step;
 use super::trouble::Interrupted;
 use crate::domain::{
-    Created, MappingReport, Migration, MigrationId, MigrationPage, PageContent, PageKind, Part, Structure,
+    Created, Finding, MappingReport, Migration, MigrationId, MigrationPage, PageContent, PageKind, Part, Snapshot,
+    Structure,
 };
 use crate::policy::IdMap;
 use crate::ports::PortError;
@@ -33,29 +36,57 @@ impl Step<'_> {
         pieces.extend(pieced(tags).map(|tags| Structure { tags, ..none() }));
         pieces.extend(pieced(users).map(|users| Structure { users, ..none() }));
         pieces.extend(pieced(pipelines).map(|pipelines| Structure { pipelines, ..none() }));
-        self.put_all(kind, pieces.into_iter().map(PageContent::Structure)).await
+        self.put_all(kind, 0, pieces.into_iter().map(PageContent::Structure)).await
     }
 
     /// Stores the mapping. Returns the number of pages.
     pub(super) async fn put_mapping(&self, report: &MappingReport) -> Result<u32, Interrupted> {
-        let MappingReport { type_conflicts, warnings, summary, .. } = report.clone();
-        let mut pieces = vec![MappingReport { type_conflicts, warnings, summary, ..MappingReport::default() }];
+        let none = MappingReport::default;
+        let mut pieces = vec![MappingReport { summary: report.summary, ..none() }];
+        let conflicts = pieced(report.type_conflicts.clone());
+        pieces.extend(conflicts.map(|type_conflicts| MappingReport { type_conflicts, ..none() }));
+        pieces.extend(pieced(report.warnings.clone()).map(|warnings| MappingReport { warnings, ..none() }));
         for part in Part::ALL {
             for piece in pieced(report.of(part).to_vec()) {
-                let mut report = MappingReport::default();
+                let mut report = none();
                 *report.of_mut(part) = piece;
                 pieces.push(report);
             }
         }
-        self.put_all(PageKind::Mapping, pieces.into_iter().map(|piece| PageContent::Mapping(Box::new(piece)))).await
+        self.put_all(PageKind::Mapping, 0, pieces.into_iter().map(|piece| PageContent::Mapping(Box::new(piece)))).await
+    }
+
+    /// Stores snapshots of records from page `from` on. Returns the number of the page behind them.
+    pub(super) async fn put_snapshots(
+        &self,
+        kind: PageKind,
+        from: u32,
+        snapshots: Vec<Snapshot>,
+    ) -> Result<u32, Interrupted> {
+        // One that fits no page is known by its id only; the record itself is looked at when it is compared.
+        let kept = snapshots.into_iter().map(|snapshot| match size(&snapshot) > MOST {
+            true => Snapshot { fields: BTreeMap::new(), ..snapshot },
+            false => snapshot,
+        });
+        let mut pieces: Vec<Vec<Snapshot>> = pieced(kept.collect()).collect();
+        if pieces.is_empty() {
+            pieces.push(Vec::new());
+        }
+        self.put_all(kind, from, pieces.into_iter().map(PageContent::Snapshots)).await
+    }
+
+    /// Stores findings from page `from` on. Returns the number of the page behind them.
+    pub(super) async fn put_findings(&self, from: u32, findings: Vec<Finding>) -> Result<u32, Interrupted> {
+        self.put_all(PageKind::Findings, from, pieced(findings).map(PageContent::Findings)).await
     }
 
     async fn put_all(
         &self,
         kind: PageKind,
+        from: u32,
         contents: impl Iterator<Item = PageContent> + Send,
     ) -> Result<u32, Interrupted> {
-        let mut number = 0;
+        let mut number = from;
         for content in contents {
             self.put_page(kind, number, content).await?;
             number += 1;
@@ -119,9 +150,9 @@ impl Migrator {
                 for part in Part::ALL {
                     whole.of_mut(part).append(piece.of_mut(part));
                 }
+                whole.type_conflicts.append(&mut piece.type_conflicts);
+                whole.warnings.append(&mut piece.warnings);
                 if page.number == 0 {
-                    whole.type_conflicts = piece.type_conflicts;
-                    whole.warnings = piece.warnings;
                     whole.summary = piece.summary;
                 }
             }
@@ -161,12 +192,17 @@ impl Migrator {
     }
 }
 
+/// Bytes of `item` as JSON.
+fn size<T: Serialize>(item: &T) -> usize {
+    serde_json::to_string(item).map_or(0, |json| json.len())
+}
+
 /// `items` in pieces of which each fits a page.
-fn pieced<T: Serialize>(items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+pub(super) fn pieced<T: Serialize>(items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut pieces: Vec<Vec<T>> = Vec::new();
     let mut room = 0;
     for item in items {
-        let size = serde_json::to_string(&item).map_or(0, |json| json.len()) + 1;
+        let size = size(&item) + 1;
         match pieces.last_mut() {
             Some(piece) if size <= room => piece.push(item),
             _ => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Migrator;
-use super::trouble::{Interrupted, Next, after_failed_call};
+use super::trouble::{Interrupted, Next, after_failed_call, after_store_failed};
 use crate::domain::{
     CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus,
     Priority, Side,
@@ -134,12 +134,15 @@ impl Step<'_> {
             let next = match self.unit().await {
                 Ok(next) => {
                     self.migration.trouble = 0;
+                    if std::mem::take(&mut self.migration.store_trouble) > 0 && self.migration.status.is_active() {
+                        self.migration.reason = None;
+                    }
                     next
                 }
                 Err(Interrupted::Call { side, error }) => self.after_failed_call(side, &error),
                 Err(Interrupted::Port(error)) => {
                     // How far it came is written; the rest is done again. Should this fail, too, the lease ends.
-                    let _ = self.end(Some(Duration::from_secs(5))).await;
+                    self.store_failed(&error).await;
                     return Err(error);
                 }
                 Err(Interrupted::Lost) => return Ok(StepReport::Stale),
@@ -176,6 +179,25 @@ impl Step<'_> {
             MigrationStage::Verify => self.verify().await,
             MigrationStage::Finish => self.finish().await,
         }
+    }
+
+    /// Says in the migration itself that a store fails, and comes back later each time.
+    async fn store_failed(&mut self, error: &PortError) {
+        self.engine.ports().meter.note(&Event::PortFailed { scope: None, error });
+        self.migration.store_trouble = self.migration.store_trouble.saturating_add(1);
+        let (reason, next) = after_store_failed(error, self.migration.store_trouble);
+        let delay = match next {
+            Next::Later(delay) => {
+                self.migration.reason = reason;
+                delay
+            }
+            Next::Stop(status, reason) => {
+                (self.migration.status, self.migration.reason) = (status, reason);
+                Duration::ZERO
+            }
+            Next::Again | Next::Advance => Duration::ZERO,
+        };
+        let _ = self.end(Some(delay)).await;
     }
 
     fn after_failed_call(&mut self, side: Side, error: &DirectError) -> Next {

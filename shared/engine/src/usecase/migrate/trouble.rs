@@ -8,6 +8,10 @@ use crate::usecase::DirectError;
 
 /// Steps in a row in which GHL may fail before the migration gives up and waits for a person: a day.
 const PATIENCE: u32 = 300;
+/// A store that has failed so often in a row is told as the migration's reason.
+const STORE_TOLD: u32 = 3;
+/// And after so often the migration stops and waits for a person: some hours.
+const STORE_PATIENCE: u32 = 40;
 /// The longest wait after such a step.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -77,6 +81,10 @@ fn after_failure(side: &str, failure: &Failure, in_a_row: u32) -> Next {
         Some(Cause::Forbidden) => {
             Next::fail(format!("the token of the {side} lacks a scope: {failure}. Add it, then resume"))
         }
+        Some(Cause::TooLong) => Next::fail(format!(
+            "a single record of the {side}, or one of its lists, is longer than can be read: {failure}. Shorten or delete it, \
+             then resume"
+        )),
         _ if is_passing(failure) && in_a_row < PATIENCE => Next::Later(backoff(in_a_row)),
         _ => Next::fail(format!("the {side} refused a call: {failure}. Resume to try again")),
     }
@@ -88,6 +96,17 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         (Some(Cause::Gateway | Cause::Unreadable), _) | (None, None) => true,
         (None, Some(status)) => status == 408 || status == 429 || status >= 500,
         _ => false,
+    }
+}
+
+/// What a store that fails again and again means for the migration; `in_a_row` units of work failed so.
+pub(super) fn after_store_failed(error: &PortError, in_a_row: u32) -> (Option<String>, Next) {
+    let cause = error.source.to_string();
+    let told = || format!("a store has failed {in_a_row} times in a row ({}: {cause})", error.action);
+    match in_a_row {
+        0..STORE_TOLD => (None, Next::Later(Duration::from_secs(5))),
+        STORE_TOLD..STORE_PATIENCE => (Some(format!("{}; it is tried again", told())), Next::Later(backoff(in_a_row))),
+        _ => (None, Next::fail(format!("{}. Resume to try again", told()))),
     }
 }
 

@@ -78,8 +78,10 @@ impl Step<'_> {
                 let fields = contact_snapshot(&contact.content);
                 Snapshot { id: contact.id, fields }
             };
-            let snapshots = PageContent::Snapshots(contacts.into_iter().map(snapshot).collect());
-            self.put_page(PageKind::ContactSnapshot, walk.pages - 1, snapshots).await?;
+            let snapshots = contacts.into_iter().map(snapshot).collect();
+            let from = self.migration.verify.contact_snapshots;
+            let behind = self.put_snapshots(PageKind::ContactSnapshot, from, snapshots).await?;
+            self.migration.verify.contact_snapshots = behind;
             self.migration.verify.target_contacts = walk;
             self.save().await?;
         }
@@ -87,8 +89,10 @@ impl Step<'_> {
             let mut walk = self.migration.verify.target_deals.clone();
             let deals = next_deals(&mut walk, lists, calls, Side::Target).await?;
             let snapshot = |deal: RemoteDeal| Snapshot { id: deal.id, fields: deal_snapshot(&deal.content) };
-            let snapshots = PageContent::Snapshots(deals.into_iter().map(snapshot).collect());
-            self.put_page(PageKind::OpportunitySnapshot, walk.pages - 1, snapshots).await?;
+            let snapshots = deals.into_iter().map(snapshot).collect();
+            let from = self.migration.verify.deal_snapshots;
+            self.migration.verify.deal_snapshots =
+                self.put_snapshots(PageKind::OpportunitySnapshot, from, snapshots).await?;
             self.migration.verify.target_deals = walk;
             self.save().await?;
         }
@@ -102,10 +106,8 @@ impl Step<'_> {
         let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
         let verify = &self.migration.verify;
         let mut snapshots = match kind {
-            Kind::Contact => Snapshots::open(self, PageKind::ContactSnapshot, verify.target_contacts.pages).await?,
-            Kind::Opportunity => {
-                Snapshots::open(self, PageKind::OpportunitySnapshot, verify.target_deals.pages).await?
-            }
+            Kind::Contact => Snapshots::open(self, PageKind::ContactSnapshot, verify.contact_snapshots).await?,
+            Kind::Opportunity => Snapshots::open(self, PageKind::OpportunitySnapshot, verify.deal_snapshots).await?,
         };
         self.claim_compared(kind, &mut snapshots).await?;
         let (source, target) = (self.migration.source.clone(), self.migration.target.clone());
@@ -173,9 +175,8 @@ impl Step<'_> {
             };
             let (found, findings) = self.compare_page(kind, expected, ids, snapshots, of_target).await?;
             if !findings.is_empty() {
-                let number = self.migration.verify.findings;
-                self.put_page(PageKind::Findings, number, PageContent::Findings(findings)).await?;
-                self.migration.verify.findings += 1;
+                let from = self.migration.verify.findings;
+                self.migration.verify.findings = self.put_findings(from, findings).await?;
             }
             // Together with the walk: a page that is compared again is not counted again.
             self.migration.verify.found = found;
@@ -300,8 +301,8 @@ impl Step<'_> {
     async fn tidy(&mut self) -> Result<(), Interrupted> {
         let verify = &self.migration.verify;
         let kinds = [
-            (PageKind::ContactSnapshot, verify.target_contacts.pages),
-            (PageKind::OpportunitySnapshot, verify.target_deals.pages),
+            (PageKind::ContactSnapshot, verify.contact_snapshots),
+            (PageKind::OpportunitySnapshot, verify.deal_snapshots),
         ];
         for (kind, pages) in kinds {
             for number in 0..pages {

@@ -10,6 +10,7 @@ mod people;
 mod reality;
 mod refusal;
 mod rollback;
+mod sizes;
 mod stores;
 mod trouble;
 mod twins;
