@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghl_sync_engine::domain::{Api, EpochMs, LocationId};
 
 use crate::door::{AccessKey, Listen};
+use crate::list::ListArgs;
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -42,8 +43,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
-    /// The contact list; without it, a small one of the project's own.
+    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input); without it, a small one of the project's own.
     pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Write what became of each record to this file, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
     /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

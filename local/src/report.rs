@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::list::ImportReport;
+
 /// Records that are named on the terminal.
 const SHOWN_RECORDS: usize = 10;
 
 /// The report of one run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
+    /// What came of the contact list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) import: Option<ImportReport>,
     pub(crate) records: Records,
     pub(crate) ghl: GhlCalls,
     /// Calls accepted ÷ (seconds from the first to the last call + one window) × window ÷ limit, of each location.

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
 use ghl_sync_engine::ports::{Clock, Loaded, PortError};
+use ghl_sync_import::{ImportError, KnownIds};
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{ApiArg, QuotaArgs, SyncArgs};
-use crate::import::{self, ImportOptions};
+use crate::list::{self, ImportReport, ListArgs, RecordResult, Unread};
 use crate::progress::Progress;
+use crate::repeat::repeat;
 use crate::report::{
     BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, LoadUse, NotStored, Records, Report, SqsUse, StoreUse, TokenUse,
     percentile,
@@ -22,13 +24,15 @@ use crate::stack::{LOOPBACK, Stack};
 use crate::tally::Counts;
 use crate::{Failure, sandbox_options, stack_options};
 
-/// The contact list that is synced when none is named.
-const DEFAULT_CSV: &[u8] = include_bytes!("../../events/contacts.csv");
 /// How often the schedule ticks here. (In AWS, once a minute.)
 pub(crate) const SCHEDULE: Duration = Duration::from_secs(5);
 /// Where the dashboard is served during a run: any port that is free.
 const DASHBOARD: SocketAddr = SocketAddr::new(LOOPBACK, 0);
 const REFRESH: Duration = Duration::from_millis(100);
+/// The exit status of a run that left out rows or cells.
+const ROWS_LEFT_OUT: u8 = 3;
+/// The exit status of a run whose command line leaves a question open.
+const USAGE: u8 = 2;
 /// Why a run stopped that was stopped by hand.
 const INTERRUPTED: &str = "interrupted";
 /// Whoever waits longer than this for GHL is told to come back.
@@ -40,7 +44,17 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     if args.oauth && args.ghl.api == ApiArg::V1 {
         return Err("--oauth is of API v2: the legacy API knows keys only".into());
     }
-    let contacts = read(args.csv.as_deref(), args.records)?;
+    let ids = IdsFile::of(&args);
+    let list = match list::read(args.csv.as_deref(), &args.list, args.ghl.ghl_url.is_none(), ids.read()?) {
+        Ok(list) => list,
+        Err(Unread::Open(report, error)) => return refused(&args, &report, &error),
+        Err(Unread::Failed(failure)) => return Err(failure),
+    };
+    let contacts = match args.records {
+        Some(records) => repeat(&list.contacts, records as usize),
+        None => list.contacts,
+    };
+    let rows: Vec<u64> = contacts.iter().map(|contact| contact.row).collect();
     let locations = locations(&args.ghl.location, args.locations)?;
     let records: Vec<PutRecord> = contacts
         .into_iter()
@@ -58,6 +72,7 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     let put = stack.engine.put(&records).await?;
     let loaded = stack.usage.snapshot();
     let load = loaded.since(&before).writes();
+    ids.write(list.learned)?;
     println!("{} records put into the outbox, {} need no call", records.len(), put.unchanged);
 
     let api = if args.dashboard { Some(stack.serve_api(DASHBOARD).await?) } else { None };
@@ -73,8 +88,12 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     }
 
     let used = stack.usage.snapshot().since(&loaded);
-    let census = census(&stack, &records).await?;
+    let (census, results) = census(&stack, &records, &rows).await?;
+    if let Some(file) = &args.results {
+        list::write_results(file, &results)?;
+    }
     let report = Report {
+        import: Some(list.report),
         records: Records { already_synced: put.unchanged, ..census },
         dynamodb: DynamoDbUse {
             load: LoadUse { write_requests: load.requests, write_units: load.units() },
@@ -100,34 +119,55 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
         println!("\nthe dashboard stays up at {}; stop it with Ctrl-C", api.url());
         tokio::signal::ctrl_c().await?;
     }
-    let well = report.is_complete() && !report.is_breach();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// So many made-up contacts.
-pub(crate) fn made_up(count: u32) -> Result<Vec<import::ImportedContact>, Failure> {
-    let import = import::read(DEFAULT_CSV, &ImportOptions::default())?;
-    Ok(import::repeat(&import.contacts, count as usize))
-}
-
-/// The contacts of the list, repeated or cut to `records`; says what was found in it.
-fn read(csv: Option<&Path>, records: Option<u32>) -> Result<Vec<import::ImportedContact>, Failure> {
-    let bytes = match csv {
-        Some(file) => std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
-        None => DEFAULT_CSV.to_vec(),
-    };
-    let import = import::read(&bytes, &ImportOptions::default())?;
-    println!("{}", import.summary());
-    Ok(match records {
-        Some(records) => import::repeat(&import.contacts, records as usize),
-        None => import.contacts,
+    let has_losses = report.import.as_ref().is_some_and(ImportReport::has_losses) && !args.list.allow_rejects;
+    Ok(match report.is_complete() && !report.is_breach() {
+        true if has_losses => ExitCode::from(ROWS_LEFT_OUT),
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
+}
+
+/// A question is open: nothing is put, and the report says which.
+fn refused(args: &SyncArgs, report: &ImportReport, error: &ImportError) -> Result<ExitCode, Failure> {
+    eprintln!("error: {error}");
+    if let Some(file) = &args.json {
+        let json = serde_json::to_string_pretty(&serde_json::json!({ "import": report }))?;
+        std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(ExitCode::from(USAGE))
+}
+
+/// Where the ids are kept that contacts have got: with the state of a run for one location.
+struct IdsFile(Option<PathBuf>);
+
+impl IdsFile {
+    fn of(args: &SyncArgs) -> IdsFile {
+        let folder = args.ghl.quota.data_dir.as_ref().filter(|_| args.locations == 1 && args.records.is_none());
+        IdsFile(folder.map(|folder| folder.join(format!("known-ids-{}.txt", args.ghl.location))))
+    }
+
+    fn read(&self) -> Result<KnownIds, Failure> {
+        let Some(path) = self.0.as_ref().filter(|path| path.exists()) else { return Ok(KnownIds::default()) };
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(KnownIds::from_text(&text))
+    }
+
+    /// Adds what was learned. An interrupted write leaves the old file.
+    fn write(&self, learned: KnownIds) -> Result<(), Failure> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let mut known = self.read()?;
+        known.merge(learned);
+        let new = path.with_extension("new");
+        let written = std::fs::write(&new, known.to_text()).and_then(|()| std::fs::rename(&new, path));
+        written.map_err(|error| format!("{}: {error}", path.display()).into())
+    }
 }
 
 /// Reads a list as records of one location.
 pub(crate) fn read_records(csv: &Path, location: &LocationId) -> Result<Vec<PutRecord>, Failure> {
-    let contacts = read(Some(csv), None)?;
-    Ok(contacts.into_iter().map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
+    let list = list::read(Some(csv), &ListArgs::default(), true, KnownIds::default()).map_err(Unread::into_failure)?;
+    let contacts = list.contacts.into_iter();
+    Ok(contacts.map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
 }
 
 /// So many locations, named after `stem`.
@@ -181,26 +221,54 @@ fn stalled(counts: &Counts) -> Option<String> {
     (quiet && !waiting).then(|| "nothing has happened for three minutes".to_owned())
 }
 
-/// How the records stand in the outbox: the store's word, not what the functions said.
-async fn census(stack: &Stack, records: &[PutRecord]) -> Result<Records, PortError> {
-    let mut by_location: HashMap<&LocationId, Vec<RecordKey>> = HashMap::new();
-    for record in records {
-        by_location.entry(&record.location_id).or_default().push(record.key());
+/// How the records stand in the outbox, in all and each for itself: the store's word, not what the functions said.
+async fn census(stack: &Stack, records: &[PutRecord], rows: &[u64]) -> Result<(Records, Vec<RecordResult>), PortError> {
+    let mut by_location: HashMap<&LocationId, HashMap<RecordKey, u64>> = HashMap::new();
+    for (record, row) in records.iter().zip(rows) {
+        by_location.entry(&record.location_id).or_default().insert(record.key(), *row);
     }
     let mut census = Records { total: records.len() as u64, ..Records::default() };
-    for (location, keys) in by_location {
+    let mut results = Vec::with_capacity(records.len());
+    for (location, rows) in by_location {
+        let keys: Vec<RecordKey> = rows.keys().cloned().collect();
         for loaded in stack.engine.ports().outbox.load(location, &keys).await? {
-            let counter = match loaded {
-                Loaded::Record(record) if record.due_at.is_some() => &mut census.pending,
-                Loaded::Record(record) if record.accepted_version == Some(record.version) => &mut census.synced,
-                Loaded::Record(record) if record.last_error.is_none() => &mut census.skipped,
-                Loaded::Record(_) | Loaded::Damaged { .. } => &mut census.failed,
+            let (counter, state) = match &loaded {
+                Loaded::Record(record) if record.due_at.is_some() => (&mut census.pending, "pending"),
+                Loaded::Record(record) if record.accepted_version == Some(record.version) => {
+                    (&mut census.synced, "synced")
+                }
+                Loaded::Record(record) if record.last_error.is_none() => (&mut census.skipped, "skipped"),
+                Loaded::Record(_) | Loaded::Damaged { .. } => (&mut census.failed, "failed"),
             };
             *counter += 1;
+            results.push(result(loaded, state, &rows));
         }
     }
     census.pending += census.total - census.synced - census.skipped - census.failed - census.pending;
-    Ok(census)
+    results.sort_by_key(|result| result.row);
+    Ok((census, results))
+}
+
+fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -> RecordResult {
+    let row = |key: &RecordKey| rows.get(key).copied().unwrap_or_default();
+    match loaded {
+        Loaded::Record(record) => RecordResult {
+            row: row(&record.key),
+            record: record.key.id.to_string(),
+            state,
+            ghl_id: record.ghl_id.map(|id| id.to_string()).unwrap_or_default(),
+            not_stored: record.not_stored,
+            error: record.last_error.filter(|_| state != "synced").map(|error| error.message).unwrap_or_default(),
+        },
+        Loaded::Damaged { key, reason } => RecordResult {
+            row: row(&key),
+            record: key.id.to_string(),
+            state,
+            ghl_id: String::new(),
+            error: reason,
+            not_stored: Vec::new(),
+        },
+    }
 }
 
 /// The report's part on calls and time.
@@ -217,6 +285,7 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
         let mut latencies = counts.latencies.clone();
         latencies.sort_unstable();
         Report {
+            import: None,
             records: Records::default(),
             ghl,
             quota_used,

@@ -1,7 +1,7 @@
 //! Records to put.
 
 use ghl_sync_engine::domain::{Kind, LocationId, Payload, Priority, PutRecord};
-use ghl_sync_local::import::{self, ImportOptions};
+use ghl_sync_import::{ImportOptions, Outcome, plan};
 use ghl_sync_local::sandbox::default_pipelines;
 use serde_json::{Value, json};
 
@@ -9,9 +9,13 @@ use crate::deployment::{LOCATION, location};
 
 /// The contacts of `events/contacts.csv`, whose ids the sample events name.
 pub(crate) fn sample_contacts() -> Vec<PutRecord> {
-    let import = import::read(include_bytes!("../../events/contacts.csv"), &ImportOptions::default()).unwrap();
-    let put = |contact: import::ImportedContact| contact.into_put(location(LOCATION), Priority::Normal);
-    import.contacts.into_iter().map(put).collect()
+    let list = include_bytes!("../../events/contacts.csv").as_slice();
+    let plan = plan(&list, ImportOptions::default()).unwrap();
+    let records = plan.records(&list).unwrap().map(|outcome| match outcome.unwrap() {
+        Outcome::Record(contact) => contact.into_put(location(LOCATION), Priority::Normal),
+        other => panic!("{other:?}"),
+    });
+    records.collect()
 }
 
 /// So many contacts.

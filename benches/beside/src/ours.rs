@@ -3,9 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, Priority, PutRecord, RecordId, RecordKey};
+use ghl_sync_engine::domain::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
 use ghl_sync_engine::ports::Loaded;
-use ghl_sync_local::import::ImportedContact;
 use ghl_sync_local::stack::Stack;
 use tokio::time::Instant;
 
@@ -27,8 +26,15 @@ pub(crate) async fn put(stack: &Stack, people: &[Person]) -> Result<(), Failure>
 fn records(people: &[Person]) -> Result<Vec<PutRecord>, Failure> {
     let location = LocationId::new(LOCATION)?;
     let record = |person: &Person| {
-        let contact = ImportedContact { row: 0, id: RecordId::new(&person.id)?, contact: person.contact() };
-        Ok(contact.into_put(location.clone(), Priority::Normal))
+        Ok(PutRecord {
+            location_id: location.clone(),
+            id: RecordId::new(&person.id)?,
+            payload: Payload::Contact(person.contact()),
+            priority: Priority::Normal,
+            ghl_id: None,
+            is_new: false,
+            conflict: None,
+        })
     };
     people.iter().map(record).collect()
 }

@@ -7,7 +7,8 @@ use super::host::{Effort, Host, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
 use crate::functions::Source;
-use crate::sync::{locations, made_up};
+use crate::list::made_up;
+use crate::sync::locations;
 
 /// Batches of one size.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

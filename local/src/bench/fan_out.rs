@@ -13,8 +13,9 @@ use super::host::{Effort, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
 use crate::embedded::Tables;
+use crate::list::made_up;
 use crate::stack::{RECORDS_TABLE, STATE_TABLE};
-use crate::sync::{locations, made_up};
+use crate::sync::locations;
 
 /// Items imported at once.
 const CHUNK: usize = 50_000;

@@ -27,6 +27,13 @@ pub struct ImportedContact {
 }
 
 impl ImportedContact {
+    /// A contact of no list, with the id that it would have there.
+    #[must_use]
+    pub fn of_contact(row: u64, contact: Contact) -> ImportedContact {
+        let id = record_id(None, &contact, &KnownIds::default());
+        ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new() }
+    }
+
     /// The contact as the outbox takes it.
     #[must_use]
     pub fn into_put(self, location_id: LocationId, priority: Priority) -> PutRecord {
@@ -61,7 +68,7 @@ pub(crate) fn of_draft(
         };
         return Err(Box::new((Problem { field, ..Problem::row(draft.row, message) }, draft.cells)));
     }
-    let id = record_id(&draft, &contact, known);
+    let id = record_id(draft.own_id.as_deref(), &contact, known);
     Ok(ImportedContact { row: draft.row, rows: draft.rows, id, contact, problems: draft.problems, cells: draft.cells })
 }
 
@@ -116,13 +123,13 @@ fn settings(closed: Channels) -> Option<Value> {
 
 /// The id of a contact in the outbox: by the list's own id, else the one that it has from an earlier import, else by the
 /// e-mail address, else by the phone number, else by all that is known. It is a hash, because ids appear in logs.
-fn record_id(draft: &Draft, contact: &Contact, known: &KnownIds) -> RecordId {
+fn record_id(own_id: Option<&str>, contact: &Contact, known: &KnownIds) -> RecordId {
     let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
-    let known_id = if draft.own_id.is_some() { None } else { known.id_of(keys, name_hash(contact)) };
+    let known_id = if own_id.is_some() { None } else { known.id_of(keys, name_hash(contact)) };
     if let Some(id) = known_id.and_then(|id| RecordId::new(id.to_owned()).ok()) {
         return id;
     }
-    let hash = match (&draft.own_id, &contact.email, &contact.phone) {
+    let hash = match (own_id, &contact.email, &contact.phone) {
         (Some(own), ..) => identity::hash("id", own),
         (None, Some(email), _) => identity::hash("email", &email.to_lowercase()),
         (None, None, Some(phone)) => identity::hash("phone", phone),

@@ -88,6 +88,13 @@ impl KnownIds {
         lines.concat()
     }
 
+    /// Takes in what another import has learned. What is known already stays.
+    pub fn merge(&mut self, other: KnownIds) {
+        for (key, known) in other.0 {
+            self.0.entry(key).or_insert(known);
+        }
+    }
+
     /// Whether it knows none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,16 +2,28 @@
 
 #![no_main]
 
+use ghl_sync_import::{DateOrder, DecimalMark, ImportOptions, Outcome, plan};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../../local/src/import/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the target reads lists and does nothing else")]
-mod import;
-
 fuzz_target!(|file: &[u8]| {
-    if let Ok(import) = import::read(file, &import::ImportOptions::default()) {
-        // Every row is a contact, or has a problem that says why it is none.
-        assert!(import.contacts.len() as u64 <= import.rows);
-        assert!(import.rows - import.contacts.len() as u64 <= import.problems.len() as u64, "a row is lost");
+    let options = ImportOptions {
+        country: Some("US".to_owned()),
+        date_order: Some(DateOrder::DayFirst),
+        decimal_mark: Some(DecimalMark::Point),
+        ..ImportOptions::default()
+    };
+    let Ok(plan) = plan(&file, options) else { return };
+    let Ok(mut records) = plan.records(&file) else { return };
+    let (mut contacts, mut held_back, mut not_people) = (0, 0, 0);
+    for outcome in records.by_ref() {
+        match outcome {
+            Ok(Outcome::Record(contact)) => contacts += contact.rows.len() as u64,
+            Ok(Outcome::HeldBack(_)) => held_back += 1,
+            Ok(Outcome::NotAPerson(_)) => not_people += 1,
+            Err(_) => return,
+        }
     }
+    // Every row is in a contact, or says why it is in none.
+    let tally = records.tally();
+    assert_eq!(tally.rows, contacts + held_back + not_people, "a row is lost");
 });

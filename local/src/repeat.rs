@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ghl_sync_engine::domain::Contact;
-
-use super::{ImportedContact, identity};
+use ghl_sync_import::ImportedContact;
 
 /// The area code of a copy whose original has no number of +1.
 const DEFAULT_AREA: &str = "202";
@@ -15,7 +14,7 @@ const DEFAULT_AREA: &str = "202";
 ///
 /// The same list and `n` give the same contacts. Only an empty list stays empty.
 #[must_use]
-pub fn repeat(contacts: &[ImportedContact], n: usize) -> Vec<ImportedContact> {
+pub(crate) fn repeat(contacts: &[ImportedContact], n: usize) -> Vec<ImportedContact> {
     if contacts.is_empty() {
         return Vec::new();
     }
@@ -54,7 +53,7 @@ impl<'a> Copier<'a> {
         {
             *name = marked(round, |mark| format!("{name} {mark}"), |name| self.names.contains(name));
         }
-        ImportedContact { row: original.row, id: identity::record_id(&contact), contact }
+        ImportedContact::of_contact(original.row, contact)
     }
 
     fn email(&self, original: &str, round: u64) -> String {
@@ -111,7 +110,7 @@ mod tests {
     fn contact(email: Option<&str>, phone: Option<&str>, last_name: &str) -> ImportedContact {
         let [email, phone, last_name] = [email, phone, Some(last_name)].map(|text| text.map(str::to_owned));
         let contact = Contact { email, phone, last_name, ..Contact::default() };
-        ImportedContact { row: 2, id: identity::record_id(&contact), contact }
+        ImportedContact::of_contact(2, contact)
     }
 
     #[test]

@@ -1,0 +1,73 @@
+//! `rejects.csv`, which can be corrected and imported again, and `results.csv`.
+
+use std::fs::File;
+use std::path::Path;
+
+use ghl_sync_import::Problem;
+
+use crate::Failure;
+
+/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`.
+pub(super) struct Rejects {
+    name: String,
+    writer: csv::Writer<File>,
+    width: usize,
+}
+
+impl Rejects {
+    pub(super) fn create(path: &Path, header: &[String]) -> Result<Rejects, Failure> {
+        let name = path.display().to_string();
+        let writer =
+            csv::WriterBuilder::new().flexible(true).from_path(path).map_err(|error| format!("{name}: {error}"))?;
+        let mut rejects = Rejects { name, writer, width: header.len() };
+        let own = ["_row", "_column", "_problem"].map(str::to_owned);
+        let names: Vec<String> = header.iter().cloned().chain(own).collect();
+        rejects.put(&names)?;
+        Ok(rejects)
+    }
+
+    /// A row, if it lost anything.
+    pub(super) fn write(&mut self, cells: &[String], problems: &[Problem]) -> Result<(), Failure> {
+        let lost: Vec<&Problem> = problems.iter().filter(|problem| problem.is_loss()).collect();
+        let Some(first) = lost.first() else { return Ok(()) };
+        let columns: Vec<&str> = lost.iter().filter_map(|problem| problem.column.as_deref()).collect();
+        let messages: Vec<&str> = lost.iter().map(|problem| problem.message.as_str()).collect();
+        let mut row: Vec<String> = cells.to_vec();
+        while row.len() < self.width {
+            row.push(String::new());
+        }
+        row.extend([first.row.to_string(), columns.join("; "), messages.join("; ")]);
+        self.put(&row)
+    }
+
+    fn put(&mut self, row: &[String]) -> Result<(), Failure> {
+        self.writer.write_record(row).map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| format!("{}: {error}", self.name).into())
+    }
+}
+
+/// What became of a record.
+pub(crate) struct RecordResult {
+    pub(crate) row: u64,
+    pub(crate) record: String,
+    pub(crate) state: &'static str,
+    pub(crate) ghl_id: String,
+    pub(crate) error: String,
+    pub(crate) not_stored: Vec<String>,
+}
+
+/// Writes one line a record.
+pub(crate) fn write_results(path: &Path, results: &[RecordResult]) -> Result<(), Failure> {
+    let named = |error: csv::Error| format!("{}: {error}", path.display());
+    let mut writer = csv::Writer::from_path(path).map_err(named)?;
+    writer.write_record(["_row", "record", "state", "ghl_id", "error", "fields_not_stored"]).map_err(named)?;
+    for RecordResult { row, record, state, ghl_id, error, not_stored } in results {
+        writer
+            .write_record([&row.to_string(), record.as_str(), state, ghl_id, error, &not_stored.join("; ")])
+            .map_err(named)?;
+    }
+    writer.flush().map_err(|error| format!("{}: {error}", path.display()).into())
+}

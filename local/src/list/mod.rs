@@ -1,0 +1,169 @@
+//! A contact list of the command line: read by `ghl-sync-import`, told to people, and written to files.
+
+mod args;
+mod files;
+mod report;
+mod source;
+
+use std::path::Path;
+
+use ghl_sync_import::{
+    DateOrder, DecimalMark, ImportError, ImportOptions, ImportedContact, KnownIds, Mapping, Outcome, Plan, SamePerson,
+    plan,
+};
+
+use crate::Failure;
+pub(crate) use args::{ListArgs, SamePersonArg};
+pub(crate) use files::{RecordResult, write_results};
+pub(crate) use report::ImportReport;
+use report::Summary;
+use source::ListSource;
+
+/// The contact list that is read when none is named.
+const DEFAULT_CSV: &[u8] = include_bytes!("../../../events/contacts.csv");
+/// The country of the sandbox's locations.
+const SANDBOX_COUNTRY: &str = "US";
+
+/// A list that was read.
+pub(crate) struct List {
+    pub(crate) contacts: Vec<ImportedContact>,
+    pub(crate) report: ImportReport,
+    /// The ids that its contacts have.
+    pub(crate) learned: KnownIds,
+}
+
+/// Why a list was not read.
+pub(crate) enum Unread {
+    /// Something must be answered first.
+    Open(ImportReport, ImportError),
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Unread {
+    fn from(error: E) -> Unread {
+        Unread::Failed(error.into())
+    }
+}
+
+impl Unread {
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Unread::Open(_, error) => error.into(),
+            Unread::Failed(failure) => failure,
+        }
+    }
+}
+
+/// So many made-up contacts.
+pub(crate) fn made_up(count: u32) -> Result<Vec<ImportedContact>, Failure> {
+    let args = ListArgs::default();
+    let list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, true, KnownIds::default())
+        .map_err(Unread::into_failure)?;
+    Ok(crate::repeat::repeat(&list.contacts, count as usize))
+}
+
+/// Reads the list of a file, of standard input (`-`), or the project's own, and says what was found in it.
+pub(crate) fn read(file: Option<&Path>, args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<List, Unread> {
+    let source = match file {
+        Some(file) => ListSource::of_path(file)?,
+        None => ListSource::of_bytes(DEFAULT_CSV),
+    };
+    let list = read_from(&source, args, in_sandbox, known)?;
+    println!("{}", Summary(&list.report));
+    Ok(list)
+}
+
+fn read_from(source: &ListSource, args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<List, Unread> {
+    let options = options(args, in_sandbox, known)?;
+    let plan = match plan(source, options) {
+        Ok(plan) => plan,
+        Err(ImportError::Open { questions }) => {
+            let report = ImportReport { questions: questions.clone(), ..ImportReport::default() };
+            return Err(Unread::Open(report, ImportError::Open { questions }));
+        }
+        Err(error) => return Err(source.named(error).into()),
+    };
+    let mut report = ImportReport::of_plan(&plan);
+    if !plan.questions().is_empty() {
+        let error = ImportError::Open { questions: plan.questions().to_vec() };
+        return Err(Unread::Open(report, error));
+    }
+    let mut rejects = match &args.rejects {
+        Some(file) => Some(files::Rejects::create(file, plan.header())?),
+        None => None,
+    };
+    let (contacts, learned) = records(&plan, source, &mut report, rejects.as_mut())?;
+    rejects.map(files::Rejects::finish).transpose()?;
+    Ok(List { contacts, report, learned })
+}
+
+fn records(
+    plan: &Plan,
+    source: &ListSource,
+    report: &mut ImportReport,
+    mut rejects: Option<&mut files::Rejects>,
+) -> Result<(Vec<ImportedContact>, KnownIds), Failure> {
+    let mut contacts = Vec::new();
+    let mut records = plan.records(source)?;
+    for outcome in records.by_ref() {
+        match outcome? {
+            Outcome::Record(mut contact) => {
+                let problems = std::mem::take(&mut contact.problems);
+                if let Some(rejects) = rejects.as_deref_mut() {
+                    rejects.write(&contact.cells, &problems)?;
+                }
+                report.problems.extend(problems);
+                contact.cells = Vec::new();
+                contacts.push(*contact);
+            }
+            Outcome::HeldBack(row) => {
+                if let Some(rejects) = rejects.as_deref_mut() {
+                    rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
+                }
+                report.problems.push(row.problem);
+            }
+            Outcome::NotAPerson(row) => report.problems.push(row.problem),
+        }
+    }
+    report.take(records.tally());
+    let learned = records.learned().clone();
+    report.problems.sort_by_key(|problem| problem.row);
+    Ok((contacts, learned))
+}
+
+fn options(args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<ImportOptions, Failure> {
+    let mut mapping = match &args.mapping {
+        Some(file) => {
+            let json = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            Mapping::from_json(&json).map_err(|error| format!("{}: {error}", file.display()))?
+        }
+        None => Mapping::default(),
+    };
+    args.map.iter().try_for_each(|text| mapping.add(text))?;
+    let sandbox = in_sandbox.then(|| SANDBOX_COUNTRY.to_owned());
+    Ok(ImportOptions {
+        country: args.country.clone().or(sandbox),
+        encoding: args.encoding.clone(),
+        date_order: match (args.day_first, args.month_first) {
+            (true, _) => Some(DateOrder::DayFirst),
+            (_, true) => Some(DateOrder::MonthFirst),
+            _ => None,
+        },
+        decimal_mark: match (args.decimal_point, args.decimal_comma) {
+            (true, _) => Some(DecimalMark::Point),
+            (_, true) => Some(DecimalMark::Comma),
+            _ => None,
+        },
+        sheet: args.sheet.clone(),
+        mapping,
+        same_person: match args.same_person {
+            SamePersonArg::HoldBack => SamePerson::HoldBack,
+            SamePersonArg::MergeFirst => SamePerson::MergeFirst,
+            SamePersonArg::MergeLast => SamePerson::MergeLast,
+            SamePersonArg::KeepApart => SamePerson::KeepApart,
+        },
+        today: Some(time::OffsetDateTime::now_utc().date()),
+        known,
+        ..ImportOptions::default()
+    })
+}
