@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
+use ghl_sync_engine::policy::SharedIdentity;
 use ghl_sync_engine::ports::{Clock, Loaded, PortError};
 use ghl_sync_import::{ImportError, KnownIds};
 use ghl_sync_runtime::SystemClock;
@@ -35,6 +36,8 @@ const ROWS_LEFT_OUT: u8 = 3;
 const USAGE: u8 = 2;
 /// Why a run stopped that was stopped by hand.
 const INTERRUPTED: &str = "interrupted";
+/// Groups of contacts with one e-mail address or phone number that are named.
+const SHARED_SHOWN: usize = 10;
 /// Whoever waits longer than this for GHL is told to come back.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 /// Nothing at all happening for this long means that nothing will.
@@ -74,6 +77,7 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     let load = loaded.since(&before).writes();
     ids.write(list.learned)?;
     println!("{} records put into the outbox, {} need no call", records.len(), put.unchanged);
+    tell_shared(&put.shared);
 
     let api = if args.dashboard { Some(stack.serve_api(DASHBOARD).await?) } else { None };
     if let Some(api) = &api {
@@ -125,6 +129,17 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Names the first of the contacts that GHL may take for one another.
+fn tell_shared(shared: &[SharedIdentity]) {
+    for SharedIdentity { by, records, .. } in shared.iter().take(SHARED_SHOWN) {
+        let keys: Vec<String> = records.iter().map(ToString::to_string).collect();
+        println!("the same {} in {}: GHL may make one contact of them", by.as_str(), keys.join(", "));
+    }
+    if let more @ 1.. = shared.len().saturating_sub(SHARED_SHOWN) {
+        println!("and {more} more of these");
+    }
 }
 
 /// A question is open: nothing is put, and the report says which.

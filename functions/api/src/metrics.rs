@@ -89,6 +89,11 @@ fn work(totals: &Counts) -> Vec<Family> {
             "Times that GHL did not accept a token.",
             Counter::CredentialsRefused,
         ),
+        single(
+            "ghl_sync_shared_ghl_ids_total",
+            "Records that GHL took for a contact or opportunity that another record has.",
+            Counter::SharedGhlIds,
+        ),
         single("ghl_sync_port_failures_total", "Times that a store or a queue failed.", Counter::PortFailures),
     ]
 }

@@ -173,6 +173,8 @@ pub enum Counter {
     CallsSaved,
     /// Records that GHL accepted and did not store all of.
     NotStored,
+    /// Records that GHL took for a contact or an opportunity that another record has already.
+    SharedGhlIds,
     /// Records and puts.
     Records(RecordCount),
     /// Contacts, records and locations in reconciling.
@@ -195,6 +197,7 @@ impl Counter {
             Counter::PortFailures,
             Counter::CallsSaved,
             Counter::NotStored,
+            Counter::SharedGhlIds,
         ];
         calls
             .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
@@ -222,6 +225,7 @@ impl Counter {
             Counter::PortFailures => "port_failures".to_owned(),
             Counter::CallsSaved => "calls_saved".to_owned(),
             Counter::NotStored => "not_stored".to_owned(),
+            Counter::SharedGhlIds => "shared_ghl_ids".to_owned(),
             Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
             Counter::Reconciled(what) => format!("reconcile_{}", what.as_str()),
         }

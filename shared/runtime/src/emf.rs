@@ -88,6 +88,7 @@ impl Line {
             ("PortFailures", counts.get(Counter::PortFailures)),
             ("CallsSaved", counts.get(Counter::CallsSaved)),
             ("RecordsNotStored", counts.get(Counter::NotStored)),
+            ("SharedGhlIds", counts.get(Counter::SharedGhlIds)),
             ("ReconcileCompared", counts.reconciled(ReconcileCount::Compared)),
             ("ReconcileStatesRepaired", counts.reconciled(ReconcileCount::StateRepaired)),
             ("ReconcileResent", counts.reconciled(ReconcileCount::Resent)),

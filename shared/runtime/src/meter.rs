@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress};
+use ghl_sync_engine::domain::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
@@ -27,6 +27,9 @@ impl Meter for LogMeter {
             }),
             Event::NotStored { location, batch, record, fields } => warn!(
                 event = "not_stored", %location, batch = batch.0, %record, fields = fields.join(", "),
+            ),
+            Event::SharesGhlId { location, batch, record, with, .. } => warn!(
+                event = "shares_ghl_id", %location, batch = batch.0, %record, with = keys(with),
             ),
             Event::TokensIssued { .. } | Event::TokensDelayed { .. } | Event::CredentialsRefused { .. } => {
                 note_tokens(event);
@@ -169,6 +172,10 @@ fn waiting(waiting: &Waiting<'_>) {
     } else {
         info!(event = "wait", location, batch, record, reason = reason_name, wait_ms, attempt);
     }
+}
+
+fn keys(keys: &[RecordKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 struct Settled<'a> {

@@ -5,12 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ghl_sync_engine::ports::Put as Stored;
+use ghl_sync_engine::usecase::PutItems;
 
 use super::{KnownLocation, LocationPath};
 use crate::Api;
 use crate::items::{ContactItem, Item, Items, OneOrMore, OpportunityItem, Sorted};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
-use crate::wire::{Put, PutItem, PutResult};
+use crate::wire::{Put, PutItem, PutResult, Shared};
 
 /// Puts contacts in.
 ///
@@ -71,8 +72,9 @@ async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> R
         return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });
     }
     // Whoever could not be started is started by the next tick, and the engine has logged it.
-    let stored = api.engine.put_and_start(&records).await.items;
-    let mut put = Put { stored: 0, unchanged: 0, refused: refused.len() as u64, failed: 0, items: Vec::new() };
+    let PutItems { items: stored, shared, .. } = api.engine.put_and_start(&records).await;
+    let shared = shared.iter().map(Shared::from).collect();
+    let mut put = Put { stored: 0, unchanged: 0, refused: refused.len() as u64, failed: 0, shared, items: Vec::new() };
     for ((record, index), stored) in records.into_iter().zip(places).zip(&stored) {
         let (counter, result) = match stored {
             Ok(Stored::Stored) => (&mut put.stored, PutResult::Stored),

@@ -1,7 +1,7 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
 use ghl_sync_engine::domain::{ErrorCode, LastError, RecordKey, RemoteContent};
-use ghl_sync_engine::policy::Origin;
+use ghl_sync_engine::policy::{Origin, SharedIdentity};
 use ghl_sync_engine::usecase::{LastKnown, RecordStory, WaitsFor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,8 +20,30 @@ pub(crate) struct Put {
     pub(crate) refused: u64,
     /// Items that could not be stored: send them again.
     pub(crate) failed: u64,
+    /// Contacts of this request that share an e-mail address or a phone number. They are accepted, but GHL may make one
+    /// contact of them, and then what is sent last overwrites the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) shared: Vec<Shared>,
     /// Each item, in the order of the body.
     pub(crate) items: Vec<PutItem>,
+}
+
+/// Contacts that GHL may take for one another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Shared {
+    /// What they share: `email` or `phone`.
+    #[schema(example = "phone")]
+    pub(crate) by: &'static str,
+    /// Which records.
+    #[schema(min_items = 2)]
+    pub(crate) records: Vec<String>,
+}
+
+impl From<&SharedIdentity> for Shared {
+    fn from(SharedIdentity { location_id: _, by, records }: &SharedIdentity) -> Shared {
+        Shared { by: by.as_str(), records: records.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// What became of one item.
@@ -80,6 +102,9 @@ pub(crate) struct Story {
     pub(crate) not_stored: Vec<String>,
     /// GHL's id of it.
     pub(crate) ghl_id: Option<String>,
+    /// Other records that GHL has as the same contact or opportunity: what is accepted of one overwrites the others.
+    /// Empty in lists.
+    pub(crate) shares_ghl_id_with: Vec<String>,
     /// What GHL showed of it last; null if GHL has shown nothing, if that cannot be read (the log says so), and in lists.
     pub(crate) last_known: Option<Shown>,
     /// How urgent.
@@ -169,6 +194,7 @@ impl From<RecordStory> for Story {
             accepted_at: Time::maybe(story.accepted_at),
             not_stored: story.not_stored,
             ghl_id: story.ghl_id.map(String::from),
+            shares_ghl_id_with: story.shares_ghl_id_with.iter().map(ToString::to_string).collect(),
             last_known: story.last_known.map(Shown::from),
             priority: story.priority.as_str(),
             put_at: Time::maybe(story.put_at),

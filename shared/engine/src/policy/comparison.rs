@@ -271,7 +271,7 @@ pub(super) fn same_phone(ours: &str, theirs: &str) -> bool {
 }
 
 /// The digits that stay the same whether the country is dialled or not.
-fn national_number(phone: &str) -> String {
+pub(super) fn national_number(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let digits = digits.trim_start_matches('0');
     digits[digits.len().saturating_sub(NATIONAL_DIGITS)..].to_owned()

@@ -18,6 +18,7 @@ mod reconcile;
 mod retry_class;
 mod room;
 mod rules;
+mod shared_identity;
 mod wait;
 
 pub use backoff::Backoff;
@@ -38,8 +39,9 @@ pub use not_stored::NotStored;
 pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub(crate) use reconcile::SOON;
-pub use reconcile::{has_quota_to_spare, resolve, rule_for};
+pub use reconcile::{has_quota_to_spare, last_accepted, resolve, rule_for};
 pub use retry_class::{Class, classify};
 pub use room::Room;
 pub use rules::{BreakerRules, Rules};
+pub use shared_identity::{SharedBy, SharedIdentity, shared_identities};
 pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

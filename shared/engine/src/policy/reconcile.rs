@@ -72,6 +72,14 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
     is_new.then_some(Resolution::Resend { overruled })
 }
 
+/// Of the records that GHL has as one contact, the one whose content it took last: only that one can be in conflict with
+/// what GHL shows. The others were overwritten by our own hand, and sending one of them again would only overwrite this
+/// one.
+#[must_use]
+pub fn last_accepted(records: Vec<Record>) -> Option<Record> {
+    records.into_iter().max_by(|a, b| (a.accepted_at, a.put_at, &a.key).cmp(&(b.accepted_at, b.put_at, &b.key)))
+}
+
 /// Whether the change is later than what we wrote last, and than what was decided last.
 fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
     let ours_at = record.accepted_at.or(record.put_at).map(|at| at + OWN_WRITE);
@@ -220,6 +228,18 @@ pub(super) mod tests {
         assert!(resolve(Conflict::Ours, &superseded, &bob(), later(61)).is_some());
         let same = shown(r#"{"firstName":"Ann","email":"ann@example.com"}"#);
         assert_eq!(resolve(Conflict::Theirs, &superseded, &same, later(120)), Some(Resolution::Agree));
+    }
+
+    #[test]
+    fn of_several_records_of_one_contact_the_one_that_was_accepted_last_stands_for_it() {
+        let other = |key: &str, accepted_at| Record { key: key.parse().unwrap(), accepted_at, ..ann() };
+        let never = other("contact#never", None);
+        let due = Record { put_at: Some(later(900)), due_at: Some(later(900)), ..other("contact#due", Some(later(5))) };
+        let last = other("contact#last", Some(later(7)));
+        let records = vec![ann(), never.clone(), last.clone(), due];
+        assert_eq!(last_accepted(records), Some(last));
+        assert_eq!(last_accepted(vec![never.clone()]), Some(never));
+        assert_eq!(last_accepted(Vec::new()), None);
     }
 
     #[test]

@@ -114,6 +114,7 @@ impl Meter for RecordingMeter {
             Event::Measured { work, measures, .. } => Noted::Measured { work, measures: (*measures).clone() },
             // Say nothing that the gate or another event does not show.
             Event::Held { .. }
+            | Event::SharesGhlId { .. }
             | Event::Looked { .. }
             | Event::BatchStarted { .. }
             | Event::Ticked { .. }

@@ -10,7 +10,7 @@ use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
 use crate::domain::{
-    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, LocationId, Message, Migration,
+    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, LocationId, Message, Migration,
     Progress, RecordKey, ScopeId,
 };
 use crate::policy::WaitReason;
@@ -172,6 +172,19 @@ pub enum Event<'a> {
         record: &'a RecordKey,
         /// The fields, by GHL's names. None of their values.
         fields: &'a [String],
+    },
+    /// GHL took a record for a contact or an opportunity that other records have already.
+    SharesGhlId {
+        /// Whose record.
+        location: &'a LocationId,
+        /// In which batch.
+        batch: Generation,
+        /// Which.
+        record: &'a RecordKey,
+        /// GHL's id of it.
+        ghl_id: &'a GhlId,
+        /// Records that have this id as well.
+        with: &'a [RecordKey],
     },
     /// A batch is over.
     BatchEnded {

@@ -64,9 +64,10 @@ impl Holders {
         guards
     }
 
-    /// `record` has this id.
-    pub(super) async fn note(&self, record: &RecordKey, id: &GhlId) {
-        self.known.lock().await.insert((record.kind, id.clone()), record.clone());
+    /// `record` has this id. Returns the record that had it before, as far as this batch knows.
+    pub(super) async fn note(&self, record: &RecordKey, id: &GhlId) -> Option<RecordKey> {
+        let before = self.known.lock().await.insert((record.kind, id.clone()), record.clone());
+        before.filter(|before| before != record)
     }
 
     /// The other record that holds `id`. If there is none, it is `record`'s from now on.

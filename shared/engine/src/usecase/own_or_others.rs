@@ -1,8 +1,9 @@
 //! Whose a thing is that GHL shows: this record's, or another one's, which is left alone.
 
+use super::Event;
 use super::holders::Unknown;
 use super::sync_record::{After, Ended, Progress, RecordSync};
-use crate::domain::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Record, RecordKey};
+use crate::domain::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Provenance, Record, RecordKey};
 use crate::policy::{Class, WaitReason};
 
 impl RecordSync<'_, '_> {
@@ -27,12 +28,32 @@ impl RecordSync<'_, '_> {
             answer => operation.advance(answer),
         }
         if let Some(id) = operation.ghl_id().filter(|id| record.ghl_id.as_ref() != Some(*id)) {
-            self.holders.note(&record.key, id).await;
+            progress.shares_with.extend(self.holders.note(&record.key, id).await);
             if record.key.kind == Kind::Opportunity {
                 self.permits.named(self.engine.ports.clock.now()).await;
             }
         }
         Ok(())
+    }
+
+    /// Tells if GHL took an accepted record for what other records have already.
+    pub(super) async fn tell_shares(&self, record: &Record, progress: &Progress, id: &GhlId) {
+        let mut with = progress.shares_with.clone();
+        // What was just created, or was known before, cannot be another's all of a sudden.
+        let is_new_to_us = record.accepted_version.is_none() || record.ghl_id.as_ref() != Some(id);
+        if is_new_to_us && progress.operation.provenance() != Provenance::Created {
+            match self.engine.other_holders(&record.location_id, &record.key, id).await {
+                Ok(others) => with.extend(others),
+                Err(error) => self.engine.port_failed(record.location_id.clone(), &error),
+            }
+        }
+        with.sort();
+        with.dedup();
+        if !with.is_empty() {
+            let (location, record) = (self.location, &record.key);
+            let event = Event::SharesGhlId { location, batch: self.batch, record, ghl_id: id, with: &with };
+            self.engine.ports.meter.note(&event);
+        }
     }
 
     async fn other_holder(&self, record: &Record, id: &GhlId) -> Result<Option<RecordKey>, Unknown> {

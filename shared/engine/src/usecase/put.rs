@@ -9,18 +9,21 @@ use super::operation::Operation;
 use super::{Engine, Measures};
 use crate::counts::{Counter, Counts, RecordCount};
 use crate::domain::{EpochMs, LocationId, Marker, PutRecord, RecordKey, ScopeId};
+use crate::policy::{SharedIdentity, shared_identities};
 use crate::ports::{PortError, Put};
 
 /// Records stored at once.
 const AT_ONCE: usize = 16;
 
 /// What became of records that were put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PutReport {
     /// Stored, and due.
     pub stored: u64,
     /// GHL has this content already: no call is needed.
     pub unchanged: u64,
+    /// Contacts among them that GHL may take for one another.
+    pub shared: Vec<SharedIdentity>,
 }
 
 /// What became of each of the records that were put.
@@ -30,6 +33,8 @@ pub struct PutItems {
     pub items: Vec<Result<Put, PortError>>,
     /// Scopes that could not be told that there is work, or started: what was stored is due, and goes out later.
     pub not_started: Vec<(ScopeId, PortError)>,
+    /// Contacts among the records that share an e-mail address or a phone number: GHL may make one contact of them.
+    pub shared: Vec<SharedIdentity>,
 }
 
 impl PutItems {
@@ -37,7 +42,11 @@ impl PutItems {
     #[must_use]
     pub fn report(&self) -> PutReport {
         let count = |wanted| self.items.iter().filter(|item| item.as_ref().is_ok_and(|put| *put == wanted)).count();
-        PutReport { stored: count(Put::Stored) as u64, unchanged: count(Put::Unchanged) as u64 }
+        PutReport {
+            stored: count(Put::Stored) as u64,
+            unchanged: count(Put::Unchanged) as u64,
+            shared: self.shared.clone(),
+        }
     }
 }
 
@@ -98,7 +107,7 @@ impl Engine {
             known.is_due(&record.location_id, record.key(), record.priority, now);
         }
         let (kicked, not_started) = self.kick(stored).await;
-        (PutItems { items, not_started }, kicked)
+        (PutItems { items, not_started, shared: shared_identities(records) }, kicked)
     }
 
     /// What is not registered is found all the same, as long as its gate has something to look at.

@@ -17,7 +17,7 @@ use crate::domain::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
     Record, RemoteContact, RemoteContent, Resolution,
 };
-use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, resolve, rule_for};
+use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, last_accepted, resolve, rule_for};
 use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
@@ -84,11 +84,12 @@ impl ReconcileEnd {
     }
 }
 
-/// A changed contact, and the records of ours that it is.
+/// A changed contact, and the record of ours that it is.
 struct Looked<'p> {
     contact: &'p RemoteContact,
     changed_at: EpochMs,
-    records: Vec<Record>,
+    /// Of our records of it, the one that GHL accepted last.
+    record: Option<Record>,
     /// Whether its last known state was behind.
     repaired: bool,
 }
@@ -295,7 +296,7 @@ impl Reading<'_, '_> {
             let looked = looked?;
             report.contacts += 1;
             report.states += u64::from(looked.repaired);
-            for record in &looked.records {
+            if let Some(record) = &looked.record {
                 if self.engine.ports.clock.now() > self.last_start {
                     return Ok(false);
                 }
@@ -315,8 +316,8 @@ impl Reading<'_, '_> {
             Loaded::Record(record) if record.ghl_id.as_ref() == Some(&contact.id) => Some(*record),
             Loaded::Record(_) | Loaded::Damaged { .. } => None,
         };
-        let records = loaded.into_iter().filter_map(readable).collect();
-        Ok(Looked { contact, changed_at, records, repaired })
+        let record = last_accepted(loaded.into_iter().filter_map(readable).collect());
+        Ok(Looked { contact, changed_at, record, repaired })
     }
 
     /// Stores what GHL shows, unless an event has told as much or more. Returns whether it did.
@@ -354,6 +355,11 @@ impl Reading<'_, '_> {
                 let Some(contact) = self.read(shown).await? else { return Ok(()) };
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
                 let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(()) };
+                // It may be our own write of another record, which the index does not show yet. The next reading begins
+                // before it.
+                if changed_at + self.engine.config.index_lag > self.engine.ports.clock.now() {
+                    return Ok(());
+                }
                 resolution
             }
         };

@@ -75,6 +75,9 @@ impl RecordSync<'_, '_> {
             }
             return deferred(record, progress, WaitReason::Store);
         };
+        if let Outcome::Accepted { ghl_id, .. } = &outcome {
+            self.tell_shares(record, &progress, ghl_id).await;
+        }
         let now = self.engine.ports.clock.now();
         let (result, then) = match &outcome {
             Outcome::Accepted { .. } => (RecordResult::Succeeded, Then::Done),

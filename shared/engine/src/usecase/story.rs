@@ -137,6 +137,9 @@ pub struct RecordStory {
     pub not_stored: Vec<String>,
     /// GHL's id of it.
     pub ghl_id: Option<GhlId>,
+    /// Other records that GHL has as the same contact or opportunity, if that was looked up: what is accepted of one
+    /// overwrites the others.
+    pub shares_ghl_id_with: Vec<RecordKey>,
     /// What GHL showed of it last, if that was looked up and can be read, and GHL has shown anything.
     pub last_known: Option<LastKnown>,
     /// How urgent.
@@ -189,6 +192,7 @@ impl RecordStory {
             accepted_at: None,
             not_stored: Vec::new(),
             ghl_id: None,
+            shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: Priority::default(),
             put_at: None,
@@ -217,6 +221,7 @@ impl RecordStory {
             accepted_at: record.accepted_at,
             not_stored: record.not_stored,
             ghl_id: record.ghl_id,
+            shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: record.priority,
             put_at: record.put_at,
@@ -259,11 +264,13 @@ impl Engine {
         let Some(loaded) = loaded.into_iter().next() else {
             return Ok(None);
         };
-        let (waits_for_record, last_known) = match &loaded {
-            Loaded::Record(record) => (record.waits_for.clone(), self.last_known(record).await),
-            Loaded::Damaged { .. } => (None, None),
+        let (waits_for_record, last_known, shares_ghl_id_with) = match &loaded {
+            Loaded::Record(record) => {
+                (record.waits_for.clone(), self.last_known(record).await, self.shares_with(record).await)
+            }
+            Loaded::Damaged { .. } => (None, None, Vec::new()),
         };
-        let mut story = RecordStory { last_known, ..RecordStory::of(location, loaded) };
+        let mut story = RecordStory { last_known, shares_ghl_id_with, ..RecordStory::of(location, loaded) };
         if let Some(due_at) = story.due_at {
             self.tell_when(&mut story, due_at, waits_for_record, &settings).await?;
         }
@@ -280,6 +287,15 @@ impl Engine {
                 None
             }
         }
+    }
+
+    /// Likewise.
+    async fn shares_with(&self, record: &Record) -> Vec<RecordKey> {
+        let Some(id) = &record.ghl_id else { return Vec::new() };
+        self.other_holders(&record.location_id, &record.key, id).await.unwrap_or_else(|error| {
+            self.port_failed(record.location_id.clone(), &error);
+            Vec::new()
+        })
     }
 
     /// Says what a record that is due waits for, and about when it goes out.

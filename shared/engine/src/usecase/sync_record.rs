@@ -9,7 +9,7 @@ use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
 use crate::domain::{
     Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, Kind, LastError, LocationId, Marker, Outcome, Payload,
-    Provenance, Record, RemoteContent,
+    Provenance, Record, RecordKey, RemoteContent,
 };
 use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, needs_known_consent, payload_to_send};
 use crate::ports::{PortError, RemoteKey};
@@ -69,6 +69,8 @@ pub(super) struct Progress {
     /// Whether it was, or may have been, created without an id that is written down.
     pub(super) created: bool,
     pub(super) called: bool,
+    /// Records of this batch that have its id as well.
+    pub(super) shares_with: Vec<RecordKey>,
     /// A call without an answer may arrive until then.
     not_before: Option<EpochMs>,
     pub(super) error: Option<LastError>,
@@ -101,6 +103,7 @@ impl RecordSync<'_, '_> {
             changed_token: false,
             created: false,
             called: false,
+            shares_with: Vec::new(),
             not_before: record.not_before,
             error: None,
         };

@@ -69,6 +69,7 @@ impl Measures {
             Event::Looked { oldest, .. } => self.oldest_due = self.oldest_due.max(Some(*oldest)),
             Event::Settled { result, .. } => counts.add(Counter::Records(outcome(*result)), 1),
             Event::NotStored { .. } => counts.add(Counter::NotStored, 1),
+            Event::SharesGhlId { .. } => counts.add(Counter::SharedGhlIds, 1),
             // Records that were unknown have no end of their own.
             Event::BatchEnded { report, .. } => {
                 let seen = counts.records(RecordCount::Skipped);

@@ -31,6 +31,7 @@ mod refusal;
 mod retry;
 mod safety;
 mod scope;
+mod shared_contacts;
 mod silence;
 mod stores;
 mod suspects;

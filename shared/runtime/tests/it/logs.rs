@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ghl_sync_engine::domain::GhlId;
 use ghl_sync_engine::domain::{
     Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides,
     Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
@@ -143,6 +144,13 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         settled(RecordResult::Retrying(ErrorCode::Rejected), None),
         settled(RecordResult::Succeeded, Some(SECOND)),
         Event::NotStored { location, batch: generation, record, fields: &fields },
+        Event::SharesGhlId {
+            location,
+            batch: generation,
+            record,
+            ghl_id: &GhlId::new("G1").unwrap(),
+            with: std::slice::from_ref(record),
+        },
         Event::BatchEnded { report: &report, took: SECOND },
         Event::Migrating { migration: &migration, progress: &progress },
         Event::Migrating { migration: &migration, progress: &failed },

@@ -1,0 +1,124 @@
+//! Contacts that GHL may take for one another.
+
+use std::collections::BTreeMap;
+
+use super::comparison::national_number;
+use crate::domain::{LocationId, Payload, PutRecord, RecordKey};
+
+/// By what GHL may take two contacts for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SharedBy {
+    /// Their e-mail address.
+    Email,
+    /// Their phone number.
+    Phone,
+}
+
+impl SharedBy {
+    /// The field as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SharedBy::Email => "email",
+            SharedBy::Phone => "phone",
+        }
+    }
+}
+
+/// Contact records with one e-mail address, or one phone number: GHL may make one contact of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedIdentity {
+    /// Of which location.
+    pub location_id: LocationId,
+    /// What they share.
+    pub by: SharedBy,
+    /// Which records, each once; two or more.
+    pub records: Vec<RecordKey>,
+}
+
+/// Those of `records` that share an e-mail address or a phone number with another one, in the order in which they come.
+/// Addresses are compared without blanks and case, numbers by their last ten digits. Of several with one key the last
+/// one counts.
+#[must_use]
+pub fn shared_identities(records: &[PutRecord]) -> Vec<SharedIdentity> {
+    let mut last: BTreeMap<(&LocationId, RecordKey), usize> = BTreeMap::new();
+    for (index, record) in records.iter().enumerate() {
+        last.insert((&record.location_id, record.key()), index);
+    }
+    let mut holders: BTreeMap<(&LocationId, SharedBy, String), Vec<usize>> = BTreeMap::new();
+    for index in last.into_values() {
+        let Payload::Contact(contact) = &records[index].payload else { continue };
+        let email = contact.email.as_deref().map(|email| (SharedBy::Email, email.trim().to_lowercase()));
+        let phone = contact.phone.as_deref().map(|phone| (SharedBy::Phone, national_number(phone)));
+        for (by, value) in email.into_iter().chain(phone).filter(|(_, value)| !value.is_empty()) {
+            holders.entry((&records[index].location_id, by, value)).or_default().push(index);
+        }
+    }
+    let mut shared: Vec<(SharedBy, Vec<usize>)> = Vec::new();
+    for ((_, by, _), mut indexes) in holders {
+        indexes.sort_unstable();
+        if indexes.len() > 1 {
+            shared.push((by, indexes));
+        }
+    }
+    shared.sort_by(|(by, indexes), (other_by, others)| (indexes, by).cmp(&(others, other_by)));
+    let identity = |(by, indexes): (SharedBy, Vec<usize>)| {
+        let location_id = records[*indexes.first()?].location_id.clone();
+        Some(SharedIdentity { location_id, by, records: indexes.iter().map(|index| records[*index].key()).collect() })
+    };
+    shared.into_iter().filter_map(identity).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Kind, Priority};
+
+    fn put(location: &str, id: &str, json: &str) -> PutRecord {
+        PutRecord {
+            location_id: LocationId::new(location).unwrap(),
+            id: id.parse().unwrap(),
+            payload: Payload::from_json(Kind::Contact, json).unwrap(),
+            priority: Priority::Normal,
+            ghl_id: None,
+            is_new: false,
+            conflict: None,
+        }
+    }
+
+    fn told(records: &[PutRecord]) -> Vec<String> {
+        let one = |shared: SharedIdentity| {
+            let keys: Vec<String> = shared.records.iter().map(ToString::to_string).collect();
+            format!("{} {} {}", shared.location_id, shared.by.as_str(), keys.join(","))
+        };
+        shared_identities(records).into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn records_of_one_address_or_number_are_named_however_these_are_written() {
+        let family = [
+            put("loc", "ann", r#"{"email":"Home@example.com","phone":"+1 (202) 555-0101"}"#),
+            put("loc", "bob", r#"{"email":"bob@example.com","phone":"202.555.0101"}"#),
+            put(
+                "loc",
+                "cy",
+                r#"{"email":"home@EXAMPLE.com ","phone":"+12025550199"}"#.replace(".com ", ".com").as_str(),
+            ),
+            put("loc", "dee", r#"{"phone":"0012025550101"}"#),
+            put("loc", "eve", r#"{"name":"Eve"}"#),
+            put("loc", "fay", r#"{"name":"Fay"}"#),
+        ];
+        assert_eq!(
+            told(&family),
+            ["loc email contact#ann,contact#cy", "loc phone contact#ann,contact#bob,contact#dee"]
+        );
+    }
+
+    #[test]
+    fn a_record_shares_nothing_with_itself_with_another_location_or_with_what_it_said_before() {
+        let a = |location, id| put(location, id, r#"{"email":"a@example.com"}"#);
+        assert_eq!(told(&[a("loc", "1"), a("loc", "1"), a("other", "2")]), [""; 0]);
+        let corrected = put("loc", "1", r#"{"email":"b@example.com"}"#);
+        assert_eq!(told(&[a("loc", "1"), corrected, a("loc", "2")]), [""; 0]);
+    }
+}
