@@ -372,7 +372,7 @@ impl PauseView {
     fn wants_a_look(&self, id: &LocationId, now: EpochMs) -> Option<(Health, String)> {
         let until = self.until.map_or_else(String::new, |until| format!(" until {}", date(until)));
         match self.reason {
-            PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator{until}"))),
+            PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator"))),
             PauseReason::Credentials => Some((Health::Degraded, format!("the token of {id} is not accepted"))),
             PauseReason::OtherLocation => Some((
                 Health::Failing,

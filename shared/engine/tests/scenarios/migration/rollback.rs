@@ -212,7 +212,8 @@ fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
         assert_eq!(report.status, MigrationStatus::Cancelled);
         scene.world.run_until_settled(10 * MINUTE).await.unwrap();
         let there = scene.world.ghl.contact_count() - 1_200;
-        assert!(there < 1_000, "{there}: it does not run far ahead of what GHL has taken");
+        // At most 600 were taken in the first minute, and 500 were under way when it was cancelled.
+        assert!(there <= 1_100, "{there}: it does not run far ahead of what GHL has taken");
         scene.migrator.rollback(&started.id, None).await.unwrap();
         let (_, report) = scene.drive(&started.id, 24 * HOUR).await;
         assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
