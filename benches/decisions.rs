@@ -34,6 +34,7 @@ fn rules() -> Rules {
         daily_limit: 200_000,
         daily_reserve: 0,
         adopt: AdoptLimits::Lower,
+        day_scope: None,
         clock_skew: config.clock_skew,
         late_arrival: config.late_arrival,
         request_timeout: config.request_timeout,

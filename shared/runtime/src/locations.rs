@@ -19,6 +19,8 @@ pub struct Location {
     pub dry_run: bool,
     /// The rate scope it shares with others; `None` is one of its own.
     pub scope: Option<ScopeId>,
+    /// The scope whose day it shares; `None` is that of its rate scope.
+    pub day_scope: Option<ScopeId>,
     /// Its burst quota.
     pub pace: Pace,
     /// Its daily quota.
@@ -49,7 +51,7 @@ impl Locations {
         Locations { default, named: BTreeMap::new() }
     }
 
-    /// Reads `{"location id": {"token": …, "credentials": …, "api": "v1|v2", "scope": …, "limit": …, "window_ms": …, "daily_limit": …,
+    /// Reads `{"location id": {"token": …, "credentials": …, "api": "v1|v2", "scope": …, "day_scope": …, "limit": …, "window_ms": …, "daily_limit": …,
     /// "dry_run": …, "enabled": …, "conflict": "ours|theirs|newest"}, …}`; what is not said is as in `default`.
     ///
     /// # Errors
@@ -82,6 +84,7 @@ struct Entry {
     enabled: Option<bool>,
     dry_run: Option<bool>,
     scope: Option<ScopeId>,
+    day_scope: Option<ScopeId>,
     limit: Option<Within<1, 10_000>>,
     window_ms: Option<Within<100, 3_600_000>>,
     daily_limit: Option<Within<1, 1_000_000_000>>,
@@ -123,6 +126,7 @@ impl Entry {
             enabled: self.enabled.unwrap_or(default.enabled),
             dry_run: self.dry_run.unwrap_or(default.dry_run),
             scope: self.scope,
+            day_scope: self.day_scope,
             pace: Pace { limit: limit.unwrap_or(default.pace.limit), window: window.unwrap_or(default.pace.window) },
             daily_limit: self.daily_limit.map_or(default.daily_limit, |limit| u64::from(limit.0)),
             api: self.api.map_or(default.api, |api| match api {
@@ -145,11 +149,13 @@ impl Locations {
     #[must_use]
     pub fn settings(&self, id: &LocationId) -> LocationSettings {
         let own_token = self.named.get(id).is_some_and(|location| location.has_own_token);
-        let Location { enabled, dry_run, scope, pace, daily_limit, api, credentials, conflict, .. } = self.of(id);
+        let Location { enabled, dry_run, scope, day_scope, pace, daily_limit, api, credentials, conflict, .. } =
+            self.of(id);
         let in_environment =
             || if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default };
         LocationSettings {
             scope: scope.unwrap_or_else(|| id.clone().into()),
+            day_scope,
             enabled,
             dry_run,
             pace,
@@ -217,6 +223,7 @@ mod tests {
             enabled: true,
             dry_run: false,
             scope: None,
+            day_scope: None,
             pace,
             daily_limit: 1,
             api: Api::V2,

@@ -201,6 +201,9 @@ pub(crate) struct BurstQuota {
 pub(crate) struct DailyQuota {
     /// Calls per day.
     pub(crate) limit: u64,
+    /// The scope whose day it is: that of the location's calls, or one that other scopes share.
+    #[schema(example = "loc_demo")]
+    pub(crate) scope: String,
     /// Calls per day as they are configured; `limit` is less while GHL allows less.
     pub(crate) configured: u64,
     /// Calls per day as GHL's headers told last, be it less or more; null before they told any.
@@ -399,7 +402,7 @@ impl Location {
         let usecase::LocationOverview { settings, burst, daily, .. } = location;
         Location {
             id: location.location_id.into(),
-            scope: settings.scope.into(),
+            scope: settings.scope.clone().into(),
             enabled: settings.enabled,
             state: location.state.into(),
             breaker: Breaker { state: location.breaker.state, retry_at: Time::maybe(location.breaker.retry_at) },
@@ -420,6 +423,7 @@ impl Location {
                 },
                 daily: DailyQuota {
                     limit: daily.limit,
+                    scope: settings.day_scope.unwrap_or_else(|| settings.scope.clone()).into(),
                     configured: daily.configured,
                     told_daily_limit: daily.told,
                     used: daily.used,

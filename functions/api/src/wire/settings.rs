@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{self, Api, Conflict, CredentialsRef, LocationSettings, Priority, SettingsOverlay};
+use ghl_sync_engine::domain::{
+    self, Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay,
+};
 use ghl_sync_engine::usecase::LocationView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -51,6 +53,11 @@ pub(crate) struct Overrides {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1_000_000_000_u64)]
     daily_limit: Option<u64>,
+    /// The scope whose day its calls count toward, if that is not its rate scope: private integrations of one location
+    /// share the day. Locations with the same one share one count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "ve9EPM428h8vShlRW1KT")]
+    day_scope: Option<ScopeId>,
     /// So many calls of the day are kept for records of high priority; less than the daily limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 999_999_999)]
@@ -71,6 +78,9 @@ pub(crate) struct Overrides {
 struct Settings {
     /// The rate scope that its calls count toward.
     scope: String,
+    /// The scope whose day its calls count toward.
+    #[schema(example = "loc_demo")]
+    day_scope: String,
     /// Whether it is synced at all.
     enabled: bool,
     /// GHL's API that serves it.
@@ -125,6 +135,7 @@ impl From<Overrides> for SettingsOverlay {
             credentials: set.credentials,
             pace: set.pace.map(domain::Pace::from),
             daily_limit: set.daily_limit,
+            day_scope: set.day_scope,
             daily_reserve: set.daily_reserve,
             dry_run: set.dry_run,
             default_priority: set.default_priority,
@@ -141,6 +152,7 @@ impl From<SettingsOverlay> for Overrides {
             credentials: overlay.credentials,
             pace: overlay.pace.map(Pace::from),
             daily_limit: overlay.daily_limit,
+            day_scope: overlay.day_scope,
             daily_reserve: overlay.daily_reserve,
             dry_run: overlay.dry_run,
             default_priority: overlay.default_priority,
@@ -158,6 +170,7 @@ impl From<LocationView> for LocationDocument {
 impl From<LocationSettings> for Settings {
     fn from(settings: LocationSettings) -> Settings {
         Settings {
+            day_scope: settings.day_scope.unwrap_or_else(|| settings.scope.clone()).into(),
             scope: settings.scope.into(),
             enabled: settings.enabled,
             api: settings.api,

@@ -66,6 +66,7 @@ impl Protocol {
             daily_limit: 1000,
             daily_reserve: 0,
             adopt: AdoptLimits::Lower,
+            day_scope: None,
             clock_skew: Duration::ZERO,
             late_arrival: STEP,
             request_timeout: STEP,

@@ -80,6 +80,9 @@ impl Conflict {
 pub struct LocationSettings {
     /// The rate scope that its calls count toward; by default a scope of its own.
     pub scope: ScopeId,
+    /// The scope whose day its calls count toward, if that is not `scope`: the private integrations of a location have
+    /// a burst quota each, and share the day.
+    pub day_scope: Option<ScopeId>,
     /// Whether it is synced at all.
     pub enabled: bool,
     /// Do everything but the call to GHL.
@@ -122,6 +125,9 @@ pub struct SettingsOverlay {
     /// [`LocationSettings::daily_limit`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily_limit: Option<u64>,
+    /// [`LocationSettings::day_scope`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_scope: Option<ScopeId>,
     /// [`LocationSettings::daily_reserve`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily_reserve: Option<u64>,
@@ -151,6 +157,7 @@ impl SettingsOverlay {
     #[must_use]
     pub fn over(&self, base: LocationSettings) -> LocationSettings {
         LocationSettings {
+            day_scope: self.day_scope.clone().or(base.day_scope),
             scope: base.scope,
             enabled: self.enabled.unwrap_or(base.enabled),
             dry_run: self.dry_run.unwrap_or(base.dry_run),
@@ -214,6 +221,7 @@ mod tests {
     fn base() -> LocationSettings {
         LocationSettings {
             scope: ScopeId::new("s").unwrap(),
+            day_scope: None,
             enabled: true,
             dry_run: false,
             pace: Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) },
@@ -231,12 +239,13 @@ mod tests {
     fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
         let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATIONS/loc1",
             "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low",
-            "conflict":"theirs"}"#;
+            "conflict":"theirs","day_scope":"account"}"#;
         let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
         let settings = overlay.over(base());
         assert_eq!(settings.check(), Ok(()));
         assert_eq!((settings.enabled, settings.dry_run, settings.api), (false, true, Api::V1));
         assert_eq!(settings.conflict, Conflict::Theirs);
+        assert_eq!(settings.day_scope, Some(ScopeId::new("account").unwrap()));
         assert_eq!((settings.pace.limit.get(), settings.daily_limit, settings.daily_reserve), (7, 50, 5));
         let written = serde_json::to_string(&overlay).unwrap();
         assert_eq!(serde_json::from_str::<SettingsOverlay>(&written).unwrap(), overlay);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EpochMs, Quota};
+use crate::domain::{EpochMs, Quota, RetryAfter};
 
 /// GHL's day, from the first call on (a reset at midnight does not fit what was seen of its header).
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -22,6 +22,20 @@ pub struct Daily {
     /// GHL's own limit, where it told one: smaller or larger than the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_limit: Option<u64>,
+    /// What was allotted of a day that other scopes share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<Allotment>,
+}
+
+/// Calls that a scope may make of a day that it shares with others: taken from the shared count in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allotment {
+    /// Calls that are left of it.
+    pub calls: u64,
+    /// Calls that the day had left beside it, when it was taken.
+    pub rest: u64,
+    /// When the shared day begins anew, and this one is void.
+    pub resets_at: EpochMs,
 }
 
 impl Daily {
@@ -53,6 +67,37 @@ impl Daily {
     #[must_use]
     pub fn resets_at(&self, now: EpochMs) -> EpochMs {
         self.resets_at.filter(|reset| *reset > now).unwrap_or(now + DAY)
+    }
+
+    /// What is left of the allotment of a shared day; `None` before the first of a day.
+    #[must_use]
+    pub fn share(&self, now: EpochMs) -> Option<Allotment> {
+        self.share.filter(|share| share.resets_at > now)
+    }
+
+    /// Takes `allotment`, beside what is left of the last one.
+    pub fn add_share(&mut self, now: EpochMs, allotment: Allotment) {
+        let left = self.share(now).map_or(0, |share| share.calls);
+        self.share = Some(Allotment { calls: left.saturating_add(allotment.calls), ..allotment });
+    }
+
+    /// One call of the allotment was made.
+    pub fn spend_share(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.calls = share.calls.saturating_sub(1);
+        }
+    }
+
+    /// What GHL told of the day that is not over, as its headers would tell it now.
+    #[must_use]
+    pub fn as_told(&self, now: EpochMs) -> Option<Quota> {
+        let (limit, resets_at) = (self.told_limit?, self.resets_at.filter(|reset| *reset > now)?);
+        Some(Quota {
+            daily_limit: Some(limit),
+            daily_remaining: Some(limit.saturating_sub(self.used)),
+            daily_reset: Some(RetryAfter::At(resets_at)),
+            ..Quota::default()
+        })
     }
 
     /// Counts `calls` that were made.
@@ -92,6 +137,9 @@ impl Daily {
     /// A day that ends later than a day from now was told by a clock that was ahead.
     pub fn correct_times(&mut self, now: EpochMs) {
         self.resets_at = self.resets_at.map(|reset| reset.min(now + DAY));
+        if let Some(share) = &mut self.share {
+            share.resets_at = share.resets_at.min(now + DAY);
+        }
     }
 
     fn is_over(&self, now: EpochMs) -> bool {
@@ -109,7 +157,6 @@ impl Daily {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::RetryAfter;
 
     const T0: EpochMs = EpochMs(1_000_000_000);
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::breaker::REOPEN_MAX;
-use crate::domain::{AdoptLimits, Pace};
+use crate::domain::{AdoptLimits, Pace, ScopeId};
 
 /// The rules of one scope.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Rules {
     pub daily_limit: u64,
     /// So many of them are kept for records of high priority.
     pub daily_reserve: u64,
+    /// The scope whose gate counts the day, if that is another one: several burst scopes share it.
+    pub day_scope: Option<ScopeId>,
     /// Which of GHL's own limits are taken over.
     pub adopt: AdoptLimits,
     /// ε: the most by which the clocks of two hosts may differ. With a larger difference 429s are possible.

@@ -28,28 +28,33 @@ pub enum Counting {
 pub(super) struct Usage {
     /// Calls that were allowed within the last two windows.
     counted: Vec<EpochMs>,
-    day_began: Option<EpochMs>,
-    today: u64,
+}
+
+/// What is used of one daily quota.
+#[derive(Debug, Default)]
+pub(super) struct Day {
+    began: Option<EpochMs>,
+    calls: u64,
 }
 
 impl Usage {
     /// Counts a request. Returns whether the quota allows it, and what the headers say.
-    pub(super) fn count(&mut self, settings: &GhlSettings, now: EpochMs) -> (bool, Quota) {
+    pub(super) fn count(&mut self, day: &mut Day, settings: &GhlSettings, now: EpochMs) -> (bool, Quota) {
         let GhlSettings { pace, counting, daily_limit, .. } = settings;
         self.counted.retain(|at| *at + 2 * pace.window > now);
-        if self.day_began.is_none_or(|began| began + DAY <= now) {
-            (self.day_began, self.today) = (Some(now), 0);
+        if day.began.is_none_or(|began| began + DAY <= now) {
+            *day = Day { began: Some(now), calls: 0 };
         }
-        let day_is_left = daily_limit.is_none_or(|limit| self.today < limit);
+        let day_is_left = daily_limit.is_none_or(|limit| day.calls < limit);
         let allowed = self.remaining(*pace, *counting, now) > 0 && day_is_left;
         if allowed {
             self.counted.push(now);
-            self.today += 1;
+            day.calls += 1;
         }
-        (allowed, self.headers(settings, now, allowed))
+        (allowed, self.headers(day, settings, now, allowed))
     }
 
-    fn headers(&self, settings: &GhlSettings, now: EpochMs, allowed: bool) -> Quota {
+    fn headers(&self, day: &Day, settings: &GhlSettings, now: EpochMs, allowed: bool) -> Quota {
         let GhlSettings { pace, counting, daily_limit, quota_headers, retry_after, .. } = settings;
         let mut quota = Quota::default();
         if *quota_headers {
@@ -59,8 +64,8 @@ impl Usage {
         }
         if let Some(limit) = daily_limit {
             quota.daily_limit = Some(*limit);
-            quota.daily_remaining = Some(limit.saturating_sub(self.today));
-            quota.daily_reset = self.day_began.map(|began| RetryAfter::Delay(now.until(began + DAY)));
+            quota.daily_remaining = Some(limit.saturating_sub(day.calls));
+            quota.daily_reset = day.began.map(|began| RetryAfter::Delay(now.until(began + DAY)));
         }
         if !allowed {
             quota.retry_after = retry_after.map(RetryAfter::Delay);
@@ -97,8 +102,11 @@ mod tests {
     fn allowed(counting: Counting, times: &[u64]) -> Vec<usize> {
         let pace = Pace { limit: NonZeroU32::new(10).unwrap(), window: Duration::from_secs(1) };
         let settings = GhlSettings { pace, counting, ..Setup::default().ghl };
-        let mut usage = Usage::default();
-        times.iter().map(|at| (0..100).filter(|_| usage.count(&settings, EpochMs(100_000 + at)).0).count()).collect()
+        let (mut usage, mut day) = (Usage::default(), Day::default());
+        times
+            .iter()
+            .map(|at| (0..100).filter(|_| usage.count(&mut day, &settings, EpochMs(100_000 + at)).0).count())
+            .collect()
     }
 
     #[test]

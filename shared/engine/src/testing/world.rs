@@ -76,6 +76,7 @@ impl Default for Setup {
                 pace: PACE,
                 counting: Counting::Sliding,
                 shared_quota: false,
+                shared_day: false,
                 daily_limit: None,
                 quota_headers: true,
                 retry_after: None,
@@ -103,6 +104,7 @@ impl Setup {
         let scope = location.clone().into();
         let settings = LocationSettings {
             scope,
+            day_scope: None,
             enabled: true,
             dry_run: false,
             pace: PACE,

@@ -76,6 +76,7 @@ impl EngineConfig {
             pace: settings.pace,
             daily_limit: settings.daily_limit,
             daily_reserve: settings.daily_reserve,
+            day_scope: settings.day_scope.clone().filter(|day_scope| *day_scope != settings.scope),
             adopt: self.adopt,
             clock_skew: self.clock_skew,
             late_arrival: self.late_arrival,

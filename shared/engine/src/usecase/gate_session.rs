@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, Event};
-use crate::domain::{EpochMs, Pace, ScopeId};
+use crate::domain::{EpochMs, Pace, Priority, ScopeId};
 use crate::policy::{Gate, Pause, Rules, Signal};
 use crate::ports::{GateEntry, PortError, Replaced};
 
@@ -151,6 +151,37 @@ impl<'e> GateSession<'e> {
         }
     }
 
+    /// Makes sure that a lease of `want` permits for `priority` finds its calls allotted, where the day is shared with
+    /// other scopes: one write to the gate that counts it, for many leases.
+    pub(super) async fn allot(&mut self, want: u32, priority: Priority) -> Result<(), PortError> {
+        let gates = &self.engine.ports.gates;
+        let now = self.engine.ports.clock.now();
+        let Some(day_scope) = self.rules.day_scope.clone() else {
+            return Ok(());
+        };
+        if !self.view.wants_allotment(now, want, &self.rules) {
+            return Ok(());
+        }
+        let told = self.view.daily().as_told(now);
+        let mut entry = gates.load(&day_scope).await?;
+        for _ in 0..MAX_CONFLICTS {
+            let mut day = entry.gate.clone();
+            day.correct_times(now, &self.rules);
+            let allotment = day.allot(now, told.as_ref(), priority, &self.rules);
+            // A write without an answer may have been done: what it took is lost for the day, and never used twice.
+            let replaced =
+                if day == entry.gate { None } else { Some(gates.replace(&day_scope, entry.rev, &day).await?) };
+            match replaced {
+                Some(Replaced::Conflict(newer)) => entry = *newer,
+                Some(Replaced::Written { .. }) | None => {
+                    self.learn(Signal::Allotted { at: now, allotment });
+                    return Ok(());
+                }
+            }
+        }
+        Err(PortError::new("sharing the day", "too many others write to it"))
+    }
+
     /// Applies `decide` to the gate as it is, with all that was learned, and stores what it makes of it; again, if
     /// somebody else was faster.
     pub(super) async fn change<T>(
@@ -203,7 +234,7 @@ impl<'e> GateSession<'e> {
         if self.entry.gate == tried {
             self.stored(tried);
         } else if self.entry.rev != rev {
-            self.learned.retain(|signal| !matches!(signal, Signal::Finished { .. }));
+            self.learned.retain(|signal| !matches!(signal, Signal::Finished { .. } | Signal::Allotted { .. }));
         }
         Ok(())
     }

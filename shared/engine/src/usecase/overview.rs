@@ -297,7 +297,8 @@ impl Engine {
             let limit = view.daily().limit.max(1) as f64;
             let days = ((calls - today) / limit).floor();
             let rest = (calls - today) - days * limit;
-            view.gate.daily().resets_at(opens_at) + Duration::from_secs_f64((days * DAY_S + rest / rate).min(MAX_S))
+            view.gate.day_resets_at(opens_at, view.rules)
+                + Duration::from_secs_f64((days * DAY_S + rest / rate).min(MAX_S))
         };
         Some(Forecast { empty_at, at_least: due.tallied.capped })
     }
@@ -362,7 +363,7 @@ impl GateView<'_> {
             used: daily.used(self.now),
             left: self.gate.daily_left(self.now, self.rules),
             reserve: self.rules.daily_reserve,
-            resets_at: daily.resets_at(self.now),
+            resets_at: self.gate.day_resets_at(self.now, self.rules),
         }
     }
 }

@@ -288,6 +288,7 @@ impl<'e> Permits<'e> {
 
     async fn lease(&self, shared: &mut Shared<'e>, now: EpochMs, priority: Priority) -> Result<Leased, PortError> {
         let want = shared.to_start.clamp(1, self.engine.config.lease_size);
+        shared.session.allot(want, priority).await?;
         let rules = shared.session.rules().clone();
         let (run, in_batch) = (&self.run, self.batch.is_some());
         let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);

@@ -175,6 +175,10 @@ impl Engine {
         let rules = session.rules().clone();
         let records = u32::try_from(batch.keys.len()).unwrap_or(u32::MAX);
         let want = records.clamp(1, self.config.lease_size);
+        let is_stale = batch.generation.is_some_and(|generation| generation != session.view().generation());
+        if !is_stale && session.view().live_run(now).is_none() {
+            session.allot(want, Priority::High).await?;
+        }
         session
             .change(|_, gate| {
                 if let Err(refused) = gate.take_run(now, batch.generation, run.clone(), &rules) {

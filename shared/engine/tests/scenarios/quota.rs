@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Holder, Pace, Priority, PutRecord};
+use ghl_sync_engine::domain::{Holder, LocationId, Pace, Priority, PutRecord, ScopeId};
 use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
@@ -216,5 +216,55 @@ fn reading_for_backfills_leaves_the_last_tenth_of_the_day_to_the_others() {
             "{refused:?}"
         );
         assert_eq!(world.ghl.calls(), 90);
+    });
+}
+
+/// Two scopes of one account: a burst quota each, and one day.
+fn with_shared_day(limit: u64, told_by_ghl: bool) -> Setup {
+    let mut setup = exact();
+    setup.ghl.daily_limit = told_by_ghl.then_some(limit);
+    setup.ghl.shared_day = true;
+    setup.locations = [Setup::settings("a"), Setup::settings("b")].into_iter().flatten().collect();
+    for settings in setup.locations.values_mut() {
+        settings.daily_limit = limit;
+        settings.day_scope = Some(ScopeId::new("account").unwrap());
+    }
+    setup
+}
+
+fn for_location(name: &str, n: usize) -> PutRecord {
+    PutRecord { location_id: LocationId::new(name).unwrap(), ..contact(n) }
+}
+
+#[test]
+fn scopes_that_share_a_day_use_no_more_than_one_day_together_and_each_its_own_burst() {
+    for told_by_ghl in [true, false] {
+        block_on_paused(async move {
+            let world = with_shared_day(1000, told_by_ghl).start();
+            let puts: Vec<_> = (0..1600).map(|n| for_location(if n % 2 == 0 { "a" } else { "b" }, n)).collect();
+            world.put(&puts).await.unwrap();
+            world.run_for(30 * SECOND).await;
+            assert!(world.ghl.calls() > 500, "a burst each: {}", world.ghl.calls());
+            world.run_for(HOUR).await;
+            let calls = world.ghl.calls();
+            assert!((900..=1000).contains(&calls), "{calls} of 1000, told: {told_by_ghl}");
+            assert_eq!(world.ghl.over_quota(), 0);
+            assert!(world.invocations() < 150, "nobody is paid for waiting: {}", world.invocations());
+            world.run_for(24 * HOUR).await;
+            assert_eq!(world.ghl.contact_count(), 1600, "the next day goes on");
+        });
+    }
+}
+
+#[test]
+fn of_a_day_of_usual_length_a_thousand_calls_cost_one_write_to_the_shared_count() {
+    block_on_paused(async {
+        let world = with_shared_day(200_000, true).start();
+        let puts: Vec<_> = (0..1000).map(|n| for_location("a", n)).collect();
+        world.put(&puts).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        let shared = world.gates.entry(&ScopeId::new("account").unwrap());
+        assert_eq!(shared.rev, 1);
+        assert_eq!(shared.gate.daily().used(world.clock.now()), 2000);
     });
 }

@@ -173,6 +173,7 @@ impl Config {
             enabled: true,
             dry_run: vars.boolean("GHL_DRY_RUN", false),
             scope: None,
+            day_scope: None,
             pace,
             daily_limit,
             api: vars.choice("GHL_API", Api::V2, &[("v2", Api::V2), ("v1", Api::V1)]),

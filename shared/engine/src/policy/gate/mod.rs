@@ -25,6 +25,8 @@ use crate::domain::{EpochMs, Generation, Holder, Pace, Priority};
 
 /// A message that has not arrived this long after it should have is given up; another is planned.
 const PLAN_GRACE: Duration = Duration::from_secs(60);
+/// Without a part of a shared day, this long passes before one is asked for again.
+const ALLOT_AGAIN: Duration = Duration::from_secs(5);
 /// A batch is not planned to go on longer than this, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
 /// An update with a `companyName` that GHL refused is tried again after this long: GHL is changing there.
@@ -186,7 +188,7 @@ impl Gate {
             later(&mut at, time, WaitReason::Breaker);
         }
         if self.daily_left(at, rules) == 0 {
-            let reset = self.daily.resets_at(at);
+            let reset = self.day_resets_at(at, rules);
             later(&mut at, reset, WaitReason::DailyQuota);
         }
         let pace = self.pace(at, rules);
@@ -194,7 +196,7 @@ impl Gate {
         later(&mut at, next, WaitReason::Pace);
         let [common, low] = [Priority::Normal, Priority::Low]
             .map(|priority| u32::try_from(self.daily_left_for(at, priority, rules)).unwrap_or(u32::MAX));
-        let day_resets_at = self.daily.resets_at(at);
+        let day_resets_at = self.day_resets_at(at, rules);
         Opening { at, reason, records: self.runway(at, rules), common, low, day_resets_at }
     }
 
@@ -294,6 +296,13 @@ impl Gate {
             Ok(left) => left,
             Err(wait) => return Leased::Wait(wait),
         };
+        // Of a shared day, no more than was allotted.
+        let allotted =
+            self.daily.share(now).map_or(0, |share| share.calls).saturating_sub(u64::from(self.ledger.out()));
+        let left = if rules.day_scope.is_some() { left.min(allotted) } else { left };
+        if left == 0 {
+            return Leased::Wait(WaitUntil { at: now + ALLOT_AGAIN, reason: WaitReason::DailyQuota });
+        }
         let want = if probe { 1 } else { want.max(1).min(u32::try_from(left).unwrap_or(u32::MAX)) };
         // The last permit must still leave its request the time that it may take.
         let last_start = run.until - rules.late_arrival - rules.request_timeout;

@@ -1,13 +1,19 @@
 //! What a gate allows: the limits that are kept to, and who may use the last calls of the day.
 
 use super::Gate;
-use crate::domain::{AdoptLimits, EpochMs, Pace, Priority};
-use crate::policy::{Rules, WaitReason, WaitUntil};
+use crate::domain::{AdoptLimits, EpochMs, Pace, Priority, Quota};
+use crate::policy::{Allotment, Rules, WaitReason, WaitUntil};
 
 /// Low priority leaves one call of so many of the day's limit to what is more urgent.
 const LOW_LEAVES: u64 = 10;
 /// The most calls per window that are taken over from GHL's headers; the bound of our own setting.
 const ADOPT_MAX: u32 = 10_000;
+/// Of a shared day, one part of so many of what is left is allotted at once…
+const ALLOT_PARTS: u64 = 16;
+/// …but so many calls at least…
+const ALLOT_LEAST: u64 = 25;
+/// …and at most.
+const ALLOT_MOST: u64 = 2000;
 
 impl Gate {
     /// The burst quota to start from: the configured one, or GHL's own if that is taken over.
@@ -40,10 +46,50 @@ impl Gate {
         }
     }
 
-    /// Calls left of the day.
+    /// Calls left of the day, whoever shares it.
     #[must_use]
     pub fn daily_left(&self, now: EpochMs, rules: &Rules) -> u64 {
-        self.daily_limit(rules).saturating_sub(self.daily.used(now))
+        let own = self.daily_limit(rules).saturating_sub(self.daily.used(now));
+        match self.share(now, rules) {
+            Some(share) => own.min(share.calls.saturating_add(share.rest)),
+            None => own,
+        }
+    }
+
+    /// When the day begins anew, as it is counted here or where it is shared.
+    #[must_use]
+    pub fn day_resets_at(&self, now: EpochMs, rules: &Rules) -> EpochMs {
+        let own_left = self.daily_limit(rules).saturating_sub(self.daily.used(now));
+        match self.share(now, rules) {
+            Some(share) if own_left > 0 => share.resets_at,
+            Some(_) | None => self.daily.resets_at(now),
+        }
+    }
+
+    fn share(&self, now: EpochMs, rules: &Rules) -> Option<Allotment> {
+        self.daily.share(now).filter(|_| rules.day_scope.is_some())
+    }
+
+    /// Whether a lease of `want` permits needs more of a shared day than was allotted.
+    #[must_use]
+    pub fn wants_allotment(&self, now: EpochMs, want: u32, rules: &Rules) -> bool {
+        let allotted = self.share(now, rules).map_or(0, |share| share.calls);
+        rules.day_scope.is_some() && allotted < u64::from(want) + u64::from(self.ledger.out())
+    }
+
+    /// This gate counts a day that others share: one of them, whom GHL `told` what is left, takes a part of it in
+    /// advance, as far as it is not kept from `priority`. A part is a sixteenth of what is left, within bounds, so that
+    /// a day of usual length is written to once in a thousand calls, and little of it is left with somebody who does
+    /// not need it.
+    pub fn allot(&mut self, now: EpochMs, told: Option<&Quota>, priority: Priority, rules: &Rules) -> Allotment {
+        if let Some(told) = told {
+            self.daily.observe(now, told);
+        }
+        let own = Rules { day_scope: None, ..rules.clone() };
+        let left = self.daily_left_for(now, priority, &own);
+        let calls = (left / ALLOT_PARTS).clamp(ALLOT_LEAST, ALLOT_MOST).min(left);
+        self.daily.count(now, calls);
+        Allotment { calls, rest: self.daily_left(now, &own), resets_at: self.daily.resets_at(now) }
     }
 
     /// Calls left of the day that `priority` may use, if nobody else had any out.
@@ -75,7 +121,7 @@ impl Gate {
         if left > out {
             return Ok(left - out);
         }
-        let resets_at = self.daily.resets_at(now);
+        let resets_at = self.day_resets_at(now, rules);
         // What others have out may come back unused.
         let at = self.ledger.out_until().filter(|_| left > 0).map_or(resets_at, |until| until.min(resets_at));
         Err(WaitUntil { at: at.max(now), reason: WaitReason::DailyQuota })

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::Gate;
 use crate::domain::{EpochMs, Holder, Quota};
-use crate::policy::{Pause, PauseReason, Rules};
+use crate::policy::{Allotment, Pause, PauseReason, Rules};
 
 /// Something that a call taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,13 @@ pub enum Signal {
         /// When.
         at: EpochMs,
     },
+    /// A part of a day that is shared with other scopes was taken.
+    Allotted {
+        /// When.
+        at: EpochMs,
+        /// Which part.
+        allotment: Allotment,
+    },
     /// The headers of an answer.
     Told {
         /// When.
@@ -86,6 +93,7 @@ impl Gate {
             Signal::Finished { holder, at, told_daily } => {
                 self.ledger.settle(holder, *at);
                 self.daily.count(*at, u64::from(!told_daily));
+                self.daily.spend_share();
             }
             Signal::Answered => self.breaker.succeeded(),
             Signal::Trouble { operation, at } => self.breaker.failed(*operation, *at, rules.breaker),
@@ -108,6 +116,7 @@ impl Gate {
             Signal::OtherLocation { at } => {
                 self.pause_until(*at, *at + PauseReason::OtherLocation.longest(), PauseReason::OtherLocation);
             }
+            Signal::Allotted { at, allotment } => self.daily.add_share(*at, *allotment),
             Signal::Told { at, quota, ours } => {
                 self.pacing.observe(*at, quota, ours, self.configured_pace(rules));
                 self.daily.observe(*at, quota);

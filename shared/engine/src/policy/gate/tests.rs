@@ -18,6 +18,7 @@ pub(super) fn rules() -> Rules {
         daily_limit: 200_000,
         daily_reserve: 0,
         adopt: AdoptLimits::Lower,
+        day_scope: None,
         clock_skew: Duration::from_millis(50),
         late_arrival: s(5),
         request_timeout: s(10),

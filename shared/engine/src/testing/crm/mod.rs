@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 pub use self::fault::{Arrival, Fault, Seen};
 use self::fault::{name_of, subject_of};
 use self::location::{Location, Moment, StoredOpportunity};
-use super::quota::{Counting, Usage};
+use super::quota::{Counting, Day, Usage};
 use super::{TestClock, TestDice, lock};
 use crate::domain::{
     Answer, Call, Cause, Contact, Endpoint, EpochMs, Failure, GhlId, LocationId, Opportunity, Pace, Quota, Reply,
@@ -34,6 +34,8 @@ pub struct GhlSettings {
     pub counting: Counting,
     /// Whether all locations share one quota.
     pub shared_quota: bool,
+    /// Whether all locations share the day, as the private integrations of one account do.
+    pub shared_day: bool,
     /// Calls per day, and the headers that tell of them.
     pub daily_limit: Option<u64>,
     /// Whether answers tell of the burst quota in their headers.
@@ -67,6 +69,7 @@ struct Shared {
 struct State {
     locations: BTreeMap<LocationId, Location>,
     quotas: BTreeMap<Option<LocationId>, Usage>,
+    days: BTreeMap<Option<LocationId>, Day>,
     arrivals: Vec<Arrival>,
     rules: Vec<Rule>,
     calls: u64,
@@ -214,8 +217,9 @@ impl Shared {
     /// Counts a request. Returns whether the quota allows it, and what the headers say.
     fn count(&self, location: &LocationId, now: EpochMs) -> (bool, Quota) {
         let mut state = lock(&self.state);
-        let usage = state.quotas.entry(self.quota_of(location)).or_default();
-        usage.count(&self.settings, now)
+        let (quota, State { quotas, days, .. }) = (self.quota_of(location), &mut *state);
+        let day = days.entry(quota.clone().filter(|_| !self.settings.shared_day)).or_default();
+        quotas.entry(quota).or_default().count(day, &self.settings, now)
     }
 
     /// The request's way to GHL, through it and back. `None` if no answer comes.
