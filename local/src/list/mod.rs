@@ -35,7 +35,7 @@ pub(crate) struct List {
 /// Why a list was not read.
 pub(crate) enum Unread {
     /// Something must be answered first.
-    Open(ImportReport, ImportError),
+    Open(Box<ImportReport>, ImportError),
     Failed(Failure),
 }
 
@@ -79,14 +79,14 @@ fn read_from(source: &ListSource, args: &ListArgs, in_sandbox: bool, known: Know
         Ok(plan) => plan,
         Err(ImportError::Open { questions }) => {
             let report = ImportReport { questions: questions.clone(), ..ImportReport::default() };
-            return Err(Unread::Open(report, ImportError::Open { questions }));
+            return Err(Unread::Open(report.into(), ImportError::Open { questions }));
         }
         Err(error) => return Err(source.named(error).into()),
     };
     let mut report = ImportReport::of_plan(&plan);
     if !plan.questions().is_empty() {
         let error = ImportError::Open { questions: plan.questions().to_vec() };
-        return Err(Unread::Open(report, error));
+        return Err(Unread::Open(report.into(), error));
     }
     let mut rejects = match &args.rejects {
         Some(file) => Some(files::Rejects::create(file, plan.header())?),
