@@ -110,7 +110,7 @@ mod tests {
         ];
         assert_eq!(
             told(&family),
-            ["loc email contact#ann,contact#cy", "loc phone contact#ann,contact#bob,contact#dee"]
+            ["loc phone contact#ann,contact#bob,contact#dee", "loc email contact#ann,contact#cy"]
         );
     }
 
