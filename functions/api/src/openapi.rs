@@ -5,7 +5,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
-    Server, Tag,
+    Schema, Server, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -71,11 +71,24 @@ impl Complete for Components {
         let mut schemas = vec![(ProblemDocument::name().into_owned(), ProblemDocument::schema())];
         ProblemDocument::schemas(&mut schemas);
         self.schemas.extend(schemas);
+        self.schemas.values_mut().for_each(drop_null_defaults);
         for problem in &PROBLEMS {
             let content = Content::new(Some(Ref::from_schema_name(ProblemDocument::name())));
             let response =
                 ResponseBuilder::new().description(problem.description).content("application/problem+json", content);
             self.responses.insert(problem.name.to_owned(), response.build().into());
+        }
+    }
+}
+
+/// Takes out defaults of `null`: an absent field means something else than `null`, and some fields refuse `null`.
+fn drop_null_defaults(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for property in object.properties.values_mut() {
+        if let RefOr::T(Schema::Object(property)) = property
+            && property.default.as_ref().is_some_and(serde_json::Value::is_null)
+        {
+            property.default = None;
         }
     }
 }
