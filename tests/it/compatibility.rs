@@ -183,7 +183,7 @@ async fn ac_19_backward_compatible_stored_gates_and_fleets_keep_all_that_they_sa
 #[tokio::test]
 async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_states_are_read() {
     let deployment = left_behind().await;
-    let (client, records) = deployment.records_table();
+    let (client, _) = deployment.records_table();
     let state = deployment.stack.vars["STATE_TABLE"].clone();
 
     let set = deployment.engine.ports().directory.stored(&location("loc_set")).await.unwrap().unwrap();
@@ -214,7 +214,7 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
     );
     assert_eq!((entry.lease.unwrap().until.0, entry.trouble.unwrap().count), (1_795_329_863_523, 3));
 
-    let known = DynamoKnownStates::new(client, &records, &state, Usage::new());
+    let known = DynamoKnownStates::new(client, &state, Usage::new());
     let known_of = async |id: &str| {
         let (location, ghl_id) = (location("loc_demo"), id.parse::<GhlId>().unwrap());
         known.load(RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &ghl_id }).await.unwrap().unwrap()

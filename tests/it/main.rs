@@ -27,5 +27,6 @@ mod signing;
 mod stores;
 mod structure;
 mod template;
+mod template_safety;
 mod webhooks;
 mod wiretap;

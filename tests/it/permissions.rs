@@ -31,6 +31,19 @@ const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
 /// The functions that call GHL, and so the only ones that have to do with its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
+/// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
+const RARE: [(&[&str], &str, &[&str]); 4] = [
+    // A run that is found dead is told to all locations; so is a host that fails.
+    (&["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction"], "dynamodb:GetItem", &["fleet#"]),
+    (
+        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction", "ConsumerFunction"],
+        "dynamodb:UpdateItem",
+        &["fleet#"],
+    ),
+    // Credentials of an OAuth app.
+    (&CALLERS_OF_GHL, "dynamodb:GetItem", &["token#"]),
+    (&CALLERS_OF_GHL, "dynamodb:UpdateItem", &["token#"]),
+];
 /// Below the prefix that the roles of those allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
@@ -50,25 +63,57 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
         if CALLERS_OF_GHL.contains(&name) {
             needed.extend(on(&DECRYPTING, "key/*"));
         }
-        assert_eq!(allowed(&template, function), needed, "{name}");
+        let allowed = allowed(&template, function);
+        let rare: BTreeSet<Asked> = RARE
+            .iter()
+            .flat_map(|(of, action, keys)| {
+                let is_of = of.contains(&name);
+                keys.iter().filter(move |_| is_of).map(|key| ((*action).to_owned(), format!("StateTable: {key}")))
+            })
+            .collect();
+        let missing: Vec<_> = needed.difference(&allowed).collect();
+        assert!(missing.is_empty(), "{name} may not do what it does: {missing:?}");
+        let too_much: Vec<_> = allowed.difference(&needed).filter(|asked| !rare.contains(*asked)).collect();
+        assert!(too_much.is_empty(), "{name} may do what it does not: {too_much:?}");
+        let unknown: Vec<_> = rare.difference(&allowed).collect();
+        assert!(unknown.is_empty(), "{name} may not do what it does in trouble: {unknown:?}");
     }
 }
 
 #[test]
 fn no_function_but_those_that_call_ghl_gets_at_its_tokens() {
     let template = Template::read();
-    let tokens = json!({ "ForAllValues:StringNotLike": { "dynamodb:LeadingKeys": "token#*" } });
     for (name, function) in template.functions() {
-        let mut withheld = 0;
-        for statement in statements(&template, function) {
-            let resources = one_or_more(&statement["Resource"]);
-            if !CALLERS_OF_GHL.contains(&name) && resources.iter().any(|resource| resource_id(resource) == "StateTable")
-            {
-                assert_eq!(statement["Condition"], tokens, "{name}");
-                withheld += 1;
-            }
+        let items: Vec<String> = allowed(&template, function).into_iter().map(|(_, resource)| resource).collect();
+        assert!(!items.contains(&"StateTable".to_owned()), "{name}: each statement says which items");
+        let tokens = items.iter().any(|item| item == "StateTable: token#");
+        assert_eq!(tokens, CALLERS_OF_GHL.contains(&name), "{name}");
+    }
+}
+
+/// Its URL is open to everybody.
+#[test]
+fn the_webhook_s_function_gets_at_no_record_no_gate_and_no_token() {
+    let template = Template::read();
+    let function = template.functions()["WebhookFunction"];
+    let written: BTreeSet<String> = allowed(&template, function)
+        .into_iter()
+        .filter(|(action, _)| action.starts_with("dynamodb:") && action != "dynamodb:GetItem")
+        .map(|(action, resource)| format!("{action} {resource}"))
+        .collect();
+    let items = ["installation#", "known#", "location#", "webhook#"];
+    assert_eq!(written, items.map(|item| format!("dynamodb:UpdateItem StateTable: {item}")).into());
+}
+
+#[test]
+fn no_role_may_delete_put_whole_or_scan_anything() {
+    let template = Template::read();
+    for (name, function) in template.functions() {
+        for (action, resource) in allowed(&template, function) {
+            let of_store = action.strip_prefix("dynamodb:");
+            let plain = of_store.is_none_or(|of| ["GetItem", "BatchGetItem", "UpdateItem", "Query"].contains(&of));
+            assert!(plain, "{name}: {action} on {resource}");
         }
-        assert!(CALLERS_OF_GHL.contains(&name) || withheld > 0, "{name}");
     }
 }
 
@@ -92,17 +137,32 @@ fn on(actions: &[&str], resource: &str) -> Vec<Asked> {
 }
 
 /// The actions that a function's role allows, and on what: by the logical id, and the index of a table.
-fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
+pub(crate) fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
     let mut allowed = BTreeSet::new();
     for statement in statements(template, function) {
         assert_eq!(statement["Effect"], "Allow", "{statement}");
-        let resources = one_or_more(&statement["Resource"]);
+        let resources = one_or_more(&statement["Resource"]).into_iter().map(resource_id);
+        let resources: Vec<String> = match items(statement) {
+            Some(keys) => resources.flat_map(|table| keys.iter().map(move |key| format!("{table}: {key}"))).collect(),
+            None => resources.collect(),
+        };
         for action in one_or_more(&statement["Action"]) {
             let action = action.as_str().unwrap();
-            allowed.extend(resources.iter().map(|resource| (action.to_owned(), resource_id(resource))));
+            allowed.extend(resources.iter().map(|resource| (action.to_owned(), resource.clone())));
         }
     }
     allowed
+}
+
+/// What the partition keys of the items begin with that a statement is about; `None` if it is about all.
+fn items(statement: &Value) -> Option<Vec<String>> {
+    let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let prefix = |key: &Value| {
+        let key = key.as_str().unwrap();
+        assert!(key.ends_with("#*") || !key.contains('*'), "{key} is more than one kind of item");
+        key.trim_end_matches('*').to_owned()
+    };
+    (!keys.is_null()).then(|| one_or_more(keys).into_iter().map(prefix).collect())
 }
 
 /// The statements of a function's role.
@@ -181,10 +241,10 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         if let Some((.., allowed)) = CREDENTIALS.iter().find(|(_, name, _)| *name == resource) {
             return (action, (*allowed).to_owned());
         }
-        let (name, index) =
-            resource.split_once('/').map_or((resource.as_str(), None), |(name, rest)| (name, Some(rest)));
-        let id = logical_ids[name];
-        (action, index.map_or(id.to_owned(), |index| format!("{id}/{index}")))
+        // `TABLE/index/NAME`, or `TABLE: KEY`.
+        let end = resource.find(['/', ':']).unwrap_or(resource.len());
+        let (name, rest) = resource.split_at(end);
+        (action, format!("{}{rest}", logical_ids[name]))
     };
     [dynamodb, sqs, secrets].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
 }

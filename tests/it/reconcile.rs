@@ -122,10 +122,10 @@ async fn a_last_known_state_that_cannot_be_read_is_replaced_and_hides_neither_it
     consumer::handle(&past, LambdaEvent::new(by_hand(&both), context_with(MINUTE))).await.unwrap();
     let reads = async || consumer::handle(&deployment.engine, asked()).await.unwrap();
     reads().await;
-    let (dynamodb, table) = deployment.records_table();
-    let damaged = format!("ghl#contact#{}", deployment.record(&both[0]).await.ghl_id.unwrap());
-    let update = dynamodb.update_item().table_name(table).key("location_id", AttributeValue::S(LOCATION.to_owned()));
-    let update = update.key("record", AttributeValue::S(damaged)).update_expression("SET content = :nonsense");
+    let (dynamodb, _) = deployment.records_table();
+    let damaged = format!("known#{LOCATION}#contact#{}", deployment.record(&both[0]).await.ghl_id.unwrap());
+    let update = dynamodb.update_item().table_name(&deployment.stack.vars["STATE_TABLE"]);
+    let update = update.key("pk", AttributeValue::S(damaged)).update_expression("SET content = :nonsense");
     update.expression_attribute_values(":nonsense", AttributeValue::S("{".to_owned())).send().await.unwrap();
 
     let story =

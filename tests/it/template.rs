@@ -19,16 +19,22 @@ use crate::records::contacts;
 const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
 const WITHHELD: [(&str, &[&str]); 6] = [
-    ("SchedulerFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
+    ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
-    ("ApiFunction", &["GHL_TOKEN"]),
+    ("ApiFunction", &[]),
     ("MigratorFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
-    ("WebhookFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
-    ("RedriveFunction", &["GHL_TOKEN", "API_AUTH", "API_KEYS"]),
+    ("WebhookFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
+    ("RedriveFunction", &["API_AUTH", "API_KEYS", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 2] =
-    [(&["WebhookFunction"], "GHL_WEBHOOK_"), (&["MigratorFunction", "ApiFunction"], "MIGRATION_")];
+const OWN: [(&[&str], &str); 6] = [
+    (&["WebhookFunction"], "GHL_WEBHOOK_"),
+    (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),
+    (&["ConsumerFunction", "MigratorFunction"], "GHL_TOKEN"),
+    (&["ConsumerFunction", "MigratorFunction"], "GHL_LOCATION_TOKENS"),
+    (&["ConsumerFunction", "MigratorFunction"], "GHL_BASE_URL"),
+    (&["ConsumerFunction", "MigratorFunction"], "GHL_V1_BASE_URL"),
+];
 
 /// The template, with `!Ref X` and its like as `{"Ref": "X"}`.
 pub(crate) struct Template(Value);
@@ -44,6 +50,21 @@ impl Template {
         let resources = self.0["Resources"].as_object().unwrap().iter();
         let of_kind = resources.filter(|(_, resource)| resource["Type"] == kind);
         of_kind.map(|(id, resource)| (id.as_str(), &resource["Properties"])).collect()
+    }
+
+    /// The same, with what stands beside their properties.
+    pub(crate) fn whole(&self, kind: &str) -> BTreeMap<&str, &Value> {
+        let resources = self.0["Resources"].as_object().unwrap().iter();
+        resources.filter(|(_, resource)| resource["Type"] == kind).map(|(id, whole)| (id.as_str(), whole)).collect()
+    }
+
+    pub(crate) fn parameters(&self) -> &Map<String, Value> {
+        self.0["Parameters"].as_object().unwrap()
+    }
+
+    /// The parameter that a value refers to, if it refers to one.
+    pub(crate) fn parameter(&self, value: &Value) -> Option<&Value> {
+        self.parameters().get(value["Ref"].as_str()?)
     }
 
     pub(crate) fn functions(&self) -> BTreeMap<&str, &Value> {

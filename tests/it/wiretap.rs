@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// An action as IAM names it, and the table, index, queue, parameter or secret that it is done to, by its name.
+/// An action as IAM names it, and the table, index, queue, parameter or secret that it is done to, by its name. An item
+/// of the state table is named by the table and by what its partition key begins with: `TABLE: gate#`.
 pub(crate) type Asked = (String, String);
 
 /// A server that passes on what it gets.
@@ -74,7 +75,21 @@ fn resources(body: &Value) -> Vec<String> {
     }
     match (text("TableName"), text("IndexName")) {
         (Some(table), Some(index)) => vec![format!("{table}/index/{index}")],
-        (Some(table), None) => vec![table],
-        _ => body["RequestItems"].as_object().unwrap().keys().cloned().collect(),
+        (Some(table), None) => vec![item(&table, &body["Key"])],
+        _ => {
+            let tables = body["RequestItems"].as_object().unwrap().iter();
+            tables.flat_map(|(table, of)| of["Keys"].as_array().unwrap().iter().map(|key| item(table, key))).collect()
+        }
+    }
+}
+
+/// The table, and what the item's partition key begins with, if the table's keys begin with what an item is.
+fn item(table: &str, key: &Value) -> String {
+    match key["pk"]["S"].as_str() {
+        Some(pk) => match pk.split_once('#') {
+            Some((prefix, _)) => format!("{table}: {prefix}#"),
+            None => format!("{table}: {pk}"),
+        },
+        None => table.to_owned(),
     }
 }

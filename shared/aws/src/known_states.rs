@@ -13,28 +13,26 @@ use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Rep
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
-use crate::tables::{known, record, state};
+use crate::tables::{known, state};
 use crate::usage::{Purpose, Usage};
 
-/// The [`KnownStates`] in the tables that are made like [`RECORDS`](crate::tables::RECORDS) and
-/// [`STATE`](crate::tables::STATE).
+/// The [`KnownStates`] in a table that is made like [`STATE`](crate::tables::STATE).
 ///
-/// The state of a record is an item beside the outbox's, under GHL's own id; it has no attribute of an index. An event
-/// costs one write unit for each KB of its record, and one for its id.
+/// The state of a record is an item of its own, under GHL's id of it; it has no attribute of an index and never expires.
+/// The partition keys have prefixes of their own, so that a role can be allowed these items and no others of the table.
+/// An event costs one write unit for each KB of its record, and one for its id.
 ///
 /// A write whose reply was lost and that the SDK repeats finds its own event there, as a second delivery would.
 #[derive(Debug, Clone)]
 pub struct DynamoKnownStates {
-    records: Table,
-    state: Table,
+    table: Table,
 }
 
 impl DynamoKnownStates {
-    /// The states in the table `records`, the ids that were seen in `state`.
+    /// The states, and the ids of the events that were seen, in `table`.
     #[must_use]
-    pub fn new(client: Client, records: impl Into<String>, state: impl Into<String>, usage: Arc<Usage>) -> Self {
-        let records = Table::new(client.clone(), records, Arc::clone(&usage));
-        DynamoKnownStates { records, state: Table::new(client, state, usage) }
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoKnownStates { table: Table::new(client, table, usage) }
     }
 }
 
@@ -49,7 +47,7 @@ impl KnownStates for DynamoKnownStates {
     ) -> Result<Replacement, PortError> {
         let update = replace_update(state, precedence, now);
         let old = ReturnValue::AllOld;
-        let replacement = match self.records.update_returning(Purpose::KnownReplace, key_of(key), update, old).await? {
+        let replacement = match self.table.update_returning(Purpose::KnownReplace, key_of(key), update, old).await? {
             // Where the condition saw nothing, there was nothing.
             Ok(old) if !old.contains_key(known::EVENT_AT) => Ok(Replacement::Done(None)),
             Ok(old) => before(&old).map(|before| Replacement::Done(Some(before))),
@@ -59,7 +57,7 @@ impl KnownStates for DynamoKnownStates {
     }
 
     async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
-        let item = self.records.get(Purpose::KnownLoad, key_of(key)).await?;
+        let item = self.table.get(Purpose::KnownLoad, key_of(key)).await?;
         item.map(|item| read(key.kind, &item))
             .transpose()
             .map_err(|damage| PortError::new(Purpose::KnownLoad.as_str(), damage))
@@ -72,7 +70,7 @@ impl KnownStates for DynamoKnownStates {
             .set(state::TTL, number(until.0.div_ceil(1000)))
             .only_if("attribute_not_exists(#pk) OR #ttl_epoch_s <= :now_s")
             .with(":now_s", number(now.0 / 1000));
-        let updated = self.state.update(Purpose::WebhookRemember, key, update).await?;
+        let updated = self.table.update(Purpose::WebhookRemember, key, update).await?;
         Ok(matches!(updated, Updated::Written))
     }
 }
@@ -97,10 +95,8 @@ fn replace_update(state: &KnownState, precedence: &Precedence, now: EpochMs) -> 
 }
 
 fn key_of(key: RemoteKey<'_>) -> Item {
-    HashMap::from([
-        (record::LOCATION_ID.to_owned(), text(key.location.as_str())),
-        (record::RECORD.to_owned(), text(format!("ghl#{}#{}", key.kind, key.ghl_id))),
-    ])
+    // No location id has a `#`, so no two records share a key.
+    HashMap::from([(state::PK.to_owned(), text(format!("known#{}#{}#{}", key.location, key.kind, key.ghl_id)))])
 }
 
 fn before(item: &Item) -> Result<KnownBefore, Damage> {

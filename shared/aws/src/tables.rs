@@ -79,8 +79,8 @@ pub mod record {
     pub const GHL_INDEX: &str = "ghl";
 }
 
-/// Attributes of what GHL told last of its records: items of the records table, too, with sort key `ghl#kind#GHL id`.
-/// None of them has an attribute of an index: they are never due, and never stand as failed.
+/// Attributes of what GHL told last of its records: items of the state table, with partition key
+/// `known#location#kind#GHL id`. None of them has an attribute of an index, and none expires.
 pub mod known {
     /// When the event that told it happened, by GHL's clock.
     pub const EVENT_AT: &str = "event_at";
@@ -99,7 +99,7 @@ pub mod known {
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
     /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
-    /// `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
+    /// `known#location#kind#GHL id` of what GHL told last (see [`known`](super::known)), `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
     pub const PK: &str = "pk";
     /// The location that was asked last to reconcile (partition key `reconcile asked`).
     pub const LAST_ASKED: &str = "last_asked";
@@ -113,7 +113,7 @@ pub mod state {
     pub const GATE: &str = "gate";
     /// What the locations of an API host know together, as JSON (partition key `fleet#api`).
     pub const FLEET: &str = "fleet";
-    /// Issued tokens, as JSON. They are secrets: only the consumer may read items that have them.
+    /// Issued tokens, as JSON. They are secrets: only the consumer and the migrator may read items that have them.
     pub const TOKENS: &str = "tokens";
     /// Who wrote the gate last: a number of that write alone.
     pub const TOKEN: &str = "token";

@@ -8,7 +8,7 @@ use ghl_sync_engine::domain::{
     Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret,
 };
 use serde::Deserialize;
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny};
 
 /// How one location is treated.
 #[derive(Debug, Clone)]
@@ -27,11 +27,7 @@ pub struct Location {
     pub daily_limit: u64,
     /// The API it is served by.
     pub api: Api,
-    /// Its token.
-    pub token: Option<Secret>,
-    /// Whether the token is its own, and not that of all.
-    pub has_own_token: bool,
-    /// Where its credentials are, if not in the environment.
+    /// Where its credentials are; `None` is the token of all locations.
     pub credentials: Option<CredentialsRef>,
     /// Who wins where GHL's content and ours differ, where that is said.
     pub conflict: Option<Conflict>,
@@ -42,27 +38,58 @@ pub struct Location {
 pub struct Locations {
     default: Location,
     named: BTreeMap<LocationId, Location>,
+    tokens: Tokens,
+}
+
+/// The tokens that the environment of a function that calls GHL has. Other functions have none.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// `GHL_TOKEN`: of every location that has no credentials of its own.
+    pub of_all: Option<Secret>,
+    /// `GHL_LOCATION_TOKENS`.
+    pub of_one: BTreeMap<LocationId, Secret>,
 }
 
 impl Locations {
     /// Every location is treated as `default`.
     #[must_use]
     pub fn new(default: Location) -> Locations {
-        Locations { default, named: BTreeMap::new() }
+        Locations { default, named: BTreeMap::new(), tokens: Tokens::default() }
     }
 
-    /// Reads `{"location id": {"token": …, "credentials": …, "api": "v1|v2", "scope": …, "day_scope": …, "limit": …, "window_ms": …, "daily_limit": …,
+    /// Reads `{"location id": {"credentials": …, "api": "v1|v2", "scope": …, "day_scope": …, "limit": …, "window_ms": …, "daily_limit": …,
     /// "dry_run": …, "enabled": …, "conflict": "ours|theirs|newest"}, …}`; what is not said is as in `default`.
     ///
     /// # Errors
-    /// Says what is wrong and where, without any token.
+    /// Says what is wrong and where, without any token. A `token` is refused: every function reads this.
     pub fn parse(json: &str, default: &Location) -> Result<Locations, serde_json::Error> {
         let entries: BTreeMap<LocationId, Entry> = ghl_sync_engine::json::from_str(json)?;
-        if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some() && entry.credentials.is_some()) {
-            return Err(serde_json::Error::custom(format!("location `{id}` has both `token` and `credentials`")));
+        if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some()) {
+            return Err(serde_json::Error::custom(format!(
+                "location `{id}` has a `token`, and every function reads GHL_LOCATIONS; write the token into \
+                 GHL_LOCATION_TOKENS, which only the functions that call GHL get, and here \
+                 \"credentials\": \"{}\"",
+                CredentialsRef::OfLocation(id.clone())
+            )));
         }
         let named = entries.into_iter().map(|(id, entry)| (id, entry.over(default))).collect();
-        Ok(Locations { default: default.clone(), named })
+        Ok(Locations { default: default.clone(), named, tokens: Tokens::default() })
+    }
+
+    /// The same locations, with the tokens that this function may have.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Tokens) -> Locations {
+        Locations { tokens, ..self }
+    }
+
+    /// A location that has a token, though nothing says that it is to be used: it would be called with another one.
+    #[must_use]
+    pub fn unused_token(&self) -> Option<&LocationId> {
+        let uses = |id: &LocationId| {
+            let credentials = self.named.get(id).and_then(|location| location.credentials.as_ref());
+            matches!(credentials, Some(CredentialsRef::OfLocation(used)) if used == id)
+        };
+        self.tokens.of_one.keys().find(|id| !uses(id))
     }
 
     /// Adds or replaces one location.
@@ -89,7 +116,7 @@ struct Entry {
     window_ms: Option<Within<100, 3_600_000>>,
     daily_limit: Option<Within<1, 1_000_000_000>>,
     api: Option<ApiName>,
-    token: Option<String>,
+    token: Option<IgnoredAny>,
     credentials: Option<CredentialsRef>,
     conflict: Option<Conflict>,
 }
@@ -133,13 +160,8 @@ impl Entry {
                 ApiName::V1 => Api::V1,
                 ApiName::V2 => Api::V2,
             }),
-            has_own_token: self.token.is_some(),
-            credentials: match &self.token {
-                Some(_) => None,
-                None => self.credentials.or_else(|| default.credentials.clone()),
-            },
+            credentials: self.credentials.or_else(|| default.credentials.clone()),
             conflict: self.conflict.or(default.conflict),
-            token: self.token.map(Secret::new).or_else(|| default.token.clone()),
         }
     }
 }
@@ -148,11 +170,8 @@ impl Locations {
     /// The settings of `id`, as the environment tells them.
     #[must_use]
     pub fn settings(&self, id: &LocationId) -> LocationSettings {
-        let own_token = self.named.get(id).is_some_and(|location| location.has_own_token);
         let Location { enabled, dry_run, scope, day_scope, pace, daily_limit, api, credentials, conflict, .. } =
             self.of(id);
-        let in_environment =
-            || if own_token { CredentialsRef::OfLocation(id.clone()) } else { CredentialsRef::Default };
         LocationSettings {
             scope: scope.unwrap_or_else(|| id.clone().into()),
             day_scope,
@@ -165,7 +184,7 @@ impl Locations {
             conflict: conflict.unwrap_or_default(),
             conflict_is_set: conflict.is_some(),
             api,
-            credentials: credentials.unwrap_or_else(in_environment),
+            credentials: credentials.unwrap_or(CredentialsRef::Default),
         }
     }
 
@@ -173,10 +192,8 @@ impl Locations {
     #[must_use]
     pub fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
         match credentials {
-            CredentialsRef::Default => self.default.token.clone(),
-            CredentialsRef::OfLocation(id) => {
-                self.named.get(id).filter(|location| location.has_own_token)?.token.clone()
-            }
+            CredentialsRef::Default => self.tokens.of_all.clone(),
+            CredentialsRef::OfLocation(id) => self.tokens.of_one.get(id).cloned(),
             _ => None,
         }
     }
@@ -227,8 +244,6 @@ mod tests {
             pace,
             daily_limit: 1,
             api: Api::V2,
-            token: Some(Secret::new("of all")),
-            has_own_token: false,
             credentials: None,
             conflict: None,
         };
@@ -250,26 +265,35 @@ mod tests {
 
     #[test]
     fn credentials_say_where_the_token_is_and_lead_to_it() {
-        let locations = locations(r#"{"a":{"token":"of a"},"b":{}}"#);
-        for (id, reference, token) in
-            [("a", "env:GHL_LOCATIONS/a", "of a"), ("b", "env:GHL_TOKEN", "of all"), ("c", "env:GHL_TOKEN", "of all")]
-        {
+        let of_one = BTreeMap::from([("a".parse().unwrap(), Secret::new("of a"))]);
+        let tokens = Tokens { of_all: Some(Secret::new("of all")), of_one };
+        let json = r#"{"a":{"credentials":"env:GHL_LOCATION_TOKENS/a"},"b":{}}"#;
+        let locations = locations(json).with_tokens(tokens);
+        for (id, reference, token) in [
+            ("a", "env:GHL_LOCATION_TOKENS/a", "of a"),
+            ("b", "env:GHL_TOKEN", "of all"),
+            ("c", "env:GHL_TOKEN", "of all"),
+        ] {
             let credentials = locations.settings(&id.parse().unwrap()).credentials;
             assert_eq!(credentials.to_string(), reference);
             assert_eq!(locations.token(&credentials).unwrap().expose(), token);
         }
-        assert_eq!(locations.token(&"env:GHL_LOCATIONS/b".parse().unwrap()), None, "it has none of its own");
+        assert_eq!(locations.token(&"env:GHL_LOCATION_TOKENS/b".parse().unwrap()), None, "it has none of its own");
     }
 
     #[test]
-    fn a_location_may_have_its_credentials_elsewhere_but_not_in_two_places() {
+    fn a_location_may_have_its_credentials_elsewhere_and_no_token_where_every_function_reads_it() {
         let elsewhere = locations(r#"{"a":{"credentials":"ssm:/ghl-sync/a"}}"#);
         assert_eq!(elsewhere.settings(&"a".parse().unwrap()).credentials.to_string(), "ssm:/ghl-sync/a");
         assert_eq!(elsewhere.settings(&"b".parse().unwrap()).credentials, CredentialsRef::Default);
-        let both = r#"{"a":{"credentials":"ssm:/ghl-sync/a","token":"pit-secret"}}"#;
         let default = elsewhere.of(&"b".parse().unwrap());
-        let error = Locations::parse(both, &default).unwrap_err().to_string();
-        assert!(error.contains("`a` has both `token` and `credentials`") && !error.contains("pit-secret"), "{error}");
+        for with_token in
+            [r#"{"a":{"token":"pit-secret"}}"#, r#"{"a":{"credentials":"ssm:/a","token":["pit-secret"]}}"#]
+        {
+            let error = Locations::parse(with_token, &default).unwrap_err().to_string();
+            assert!(error.contains("location `a` has a `token`") && !error.contains("pit-secret"), "{error}");
+            assert!(error.contains(r#""credentials": "env:GHL_LOCATION_TOKENS/a""#), "{error}");
+        }
         let unknown =
             Locations::parse(r#"{"a":{"credentials":"vault:pit-secret"}}"#, &default).unwrap_err().to_string();
         assert!(unknown.contains("`ssm:/PATH/NAME`") && !unknown.contains("pit-secret"), "{unknown}");

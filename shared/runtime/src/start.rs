@@ -68,8 +68,7 @@ impl Runtime {
         };
         let tokens = AccessTokens::new(tokens, crate::accounts::this_process(), config.engine.clock_skew);
         let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
-        let known =
-            DynamoKnownStates::new(dynamodb.clone(), config.records_table.clone(), state.clone(), usage.clone());
+        let known = DynamoKnownStates::new(dynamodb.clone(), state.clone(), usage.clone());
         let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone(), usage.clone());
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url, usage.clone()));

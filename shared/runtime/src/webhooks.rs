@@ -31,12 +31,12 @@ impl Webhooks {
     pub fn new(config: Config, meter: Arc<dyn Meter>) -> Webhooks {
         let usage = Usage::new();
         let dynamodb = config.aws.dynamodb();
-        let (records, state) = (config.records_table, config.state_table);
+        let state = config.state_table;
         let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
         let ports = WebhookPorts {
             clock: Arc::new(SystemClock),
             installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
-            known: Arc::new(DynamoKnownStates::new(dynamodb, records, state, usage.clone())),
+            known: Arc::new(DynamoKnownStates::new(dynamodb, state, usage.clone())),
             directory: Arc::new(StoredLocations::new(config.locations, settings)),
             meter: meter.clone(),
         };

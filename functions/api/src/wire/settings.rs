@@ -37,13 +37,13 @@ pub(crate) struct Overrides {
     /// GHL's API that serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     api: Option<Api>,
-    /// Where its credentials are, never what they are: `env:GHL_TOKEN`, `env:GHL_LOCATIONS/` and a location, `ssm:` and
+    /// Where its credentials are, never what they are: `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/` and a location, `ssm:` and
     /// the name of a parameter, `secretsmanager:` and that of a secret, or, on one's own machine, `file:` and a path.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(
         value_type = Option<String>,
         example = "ssm:/ghl-sync/app",
-        pattern = "^(env:GHL_TOKEN|env:GHL_LOCATIONS/[A-Za-z0-9_-]{1,64}|(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}|file:/[^\\u0000]*)$"
+        pattern = "^(env:GHL_TOKEN|env:GHL_LOCATION_TOKENS/[A-Za-z0-9_-]{1,64}|(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}|file:/[^\\u0000]*)$"
     )]
     credentials: Option<CredentialsRef>,
     /// The burst quota.

@@ -83,11 +83,10 @@ impl Tables {
         request.expression_attribute_values(":a", value).send().await.unwrap();
     }
 
-    /// Changes an item of the records table that is no record of the outbox.
-    pub(crate) async fn set_attribute(&self, sort_key: &str, attribute: &str, value: &str) {
-        let request = self.client.update_item().table_name(RECORDS);
-        let request = request.key("location_id", AttributeValue::S(location().to_string()));
-        let request = request.key("record", AttributeValue::S(sort_key.to_owned()));
+    /// Changes an item of the state table by hand.
+    pub(crate) async fn set_state_attribute(&self, pk: &str, attribute: &str, value: &str) {
+        let request = self.client.update_item().table_name(STATE);
+        let request = request.key("pk", AttributeValue::S(pk.to_owned()));
         let request = request.update_expression("SET #a = :a").expression_attribute_names("#a", attribute);
         request.expression_attribute_values(":a", AttributeValue::S(value.to_owned())).send().await.unwrap();
     }

@@ -2,13 +2,13 @@
 
 use ghl_sync_aws::{DynamoKnownStates, Purpose};
 use ghl_sync_engine::domain::{
-    Contact, EpochMs, EventId, GhlId, Kind, KnownState, Priority, RemoteChange, RemoteContent, RemoteEvent,
+    Contact, EpochMs, EventId, GhlId, Kind, KnownState, RemoteChange, RemoteContent, RemoteEvent,
 };
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, RemoteKey, Replacement};
 use ghl_sync_engine::testing::MemoryKnownStates;
 
-use crate::fixtures::{RECORDS, STATE, Tables, ghl_id, location};
+use crate::fixtures::{STATE, Tables, ghl_id, location};
 
 const T: u64 = 1_795_262_400_000;
 
@@ -21,9 +21,14 @@ struct Known {
 impl Known {
     async fn new() -> Known {
         let tables = Tables::new().await;
-        let states = DynamoKnownStates::new(tables.client.clone(), RECORDS, STATE, tables.usage.clone());
+        let states = DynamoKnownStates::new(tables.client.clone(), STATE, tables.usage.clone());
         Known { tables, states, id: ghl_id("c1") }
     }
+}
+
+/// The partition key of the contact that the events tell of.
+fn pk() -> String {
+    format!("known#{}#contact#c1", location())
 }
 
 fn event_id(id: &str) -> EventId {
@@ -97,15 +102,13 @@ async fn a_known_state_is_in_no_index_and_costs_one_write() {
     }
     let used = known.tables.usage.snapshot().of(Purpose::KnownReplace);
     assert_eq!((used.requests, used.units()), (3, 3.0));
-    for priority in Priority::ALL {
-        assert!(known.tables.due(priority).await.is_empty());
+    for index in ["look", "locations"] {
+        assert_eq!(known.tables.index_size(STATE, index).await, 0);
     }
-    for index in ["due", "failed"] {
-        assert_eq!(known.tables.index_size(RECORDS, index).await, 0);
-    }
-    let items = known.tables.client.scan().table_name(RECORDS).send().await.unwrap();
+    let items = known.tables.client.scan().table_name(STATE).send().await.unwrap();
     let item = &items.items()[0];
-    assert_eq!((items.count(), item["record"].as_s().unwrap().as_str()), (1, "ghl#contact#c1"));
+    assert_eq!((items.count(), item["pk"].as_s().unwrap()), (1, &pk()));
+    assert!(!item.contains_key("ttl_epoch_s"), "it never expires");
     assert!(!item.contains_key("content"), "nothing personal is kept of what was deleted");
 }
 
@@ -146,7 +149,7 @@ async fn a_state_changed_by_hand_into_nonsense_is_an_error_that_names_the_attrib
     let (state, precedence) = told("a", 0, Some("Ann"));
     let done = known.states.replace(key, &state, &precedence, EpochMs(T)).await.unwrap();
     assert_eq!(done, Replacement::Done(None));
-    known.tables.set_attribute("ghl#contact#c1", "content", "{\"firstName\":\"Ann").await;
+    known.tables.set_state_attribute(&pk(), "content", "{\"firstName\":\"Ann").await;
     let error = known.states.load(key).await.unwrap_err();
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert!(text.contains("`content`") && !text.contains("Ann"), "{text}");
@@ -166,6 +169,6 @@ async fn a_state_that_a_newer_build_has_written_is_read_without_the_fields_that_
     let (state, precedence) = told("a", 0, Some("Ann"));
     known.states.replace(key, &state, &precedence, EpochMs(T)).await.unwrap();
     let newer = state.content.as_ref().unwrap().to_json().replacen('{', r#"{"favouriteColour":"red","#, 1);
-    known.tables.set_attribute("ghl#contact#c1", "content", &newer).await;
+    known.tables.set_state_attribute(&pk(), "content", &newer).await;
     assert_eq!(known.states.load(key).await.unwrap(), Some(state));
 }

@@ -49,7 +49,7 @@ impl fmt::Debug for Secret {
 pub enum CredentialsRef {
     /// `env:GHL_TOKEN`: the token of all locations that have none of their own.
     Default,
-    /// `env:GHL_LOCATIONS/ID`: the token that this location has in the list of locations.
+    /// `env:GHL_LOCATION_TOKENS/ID`: the token that this location has in the environment of the functions that call GHL.
     OfLocation(LocationId),
     /// `ssm:/path/name`: a parameter (SecureString) of AWS Systems Manager.
     Ssm(String),
@@ -62,13 +62,13 @@ pub enum CredentialsRef {
 /// A reference to credentials that cannot be followed. What was given is not part of it: it may be a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`credentials` is not `env:GHL_TOKEN`, `env:GHL_LOCATIONS/LOCATION_ID`, `ssm:/PATH/NAME`, \
+    "`credentials` is not `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/LOCATION_ID`, `ssm:/PATH/NAME`, \
      `secretsmanager:NAME_OR_ARN` or `file:/PATH`"
 )]
 pub struct InvalidCredentialsRef;
 
 const DEFAULT_TOKEN: &str = "env:GHL_TOKEN";
-const TOKEN_OF: &str = "env:GHL_LOCATIONS/";
+const TOKEN_OF: &str = "env:GHL_LOCATION_TOKENS/";
 const SSM: &str = "ssm:";
 const SECRETS_MANAGER: &str = "secretsmanager:";
 const FILE: &str = "file:";
@@ -336,7 +336,7 @@ mod tests {
     fn a_reference_is_read_back_as_written() {
         for text in [
             "env:GHL_TOKEN",
-            "env:GHL_LOCATIONS/loc1",
+            "env:GHL_LOCATION_TOKENS/loc1",
             "ssm:/ghl-sync/loc1",
             "secretsmanager:ghl-sync/loc1",
             "secretsmanager:arn:aws:secretsmanager:eu-central-1:111122223333:secret:ghl-sync/x-AbCdEf",
@@ -355,7 +355,7 @@ mod tests {
             "pit-secret",
             "vault:pit-secret",
             "env:PATH",
-            "env:GHL_LOCATIONS/",
+            "env:GHL_LOCATION_TOKENS/",
             "ssm:",
             "ssm:a b",
             "file:relative",

@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
-        let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATIONS/loc1",
+        let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATION_TOKENS/loc1",
             "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low",
             "conflict":"theirs","day_scope":"account"}"#;
         let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
@@ -268,10 +268,13 @@ mod tests {
         for json in [
             r#"{"credentials":"secret:x"}"#,
             r#"{"credentials":"env:OTHER"}"#,
-            r#"{"credentials":"env:GHL_LOCATIONS/"}"#,
+            r#"{"credentials":"env:GHL_LOCATION_TOKENS/"}"#,
         ] {
             let error = serde_json::from_str::<SettingsOverlay>(json).unwrap_err().to_string();
-            assert!(error.contains("`credentials`") && error.contains("env:GHL_LOCATIONS/LOCATION_ID"), "{error}");
+            assert!(
+                error.contains("`credentials`") && error.contains("env:GHL_LOCATION_TOKENS/LOCATION_ID"),
+                "{error}"
+            );
             assert!(!error.contains("secret:x"), "what was given may be a token");
         }
     }

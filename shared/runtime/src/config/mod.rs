@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
-use ghl_sync_engine::domain::{AdoptLimits, Api, CredentialsRef, Pace, Secret};
+use ghl_sync_engine::domain::{AdoptLimits, Api, CredentialsRef, LocationId, Pace, Secret};
 use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
 use ghl_sync_ghl::ClientConfig;
 use ghl_sync_ghl::webhook::WebhookKeys;
+use serde_json::error::Category;
 use tracing::level_filters::LevelFilter;
 
 pub use self::api::{ApiAccess, ApiKey};
 pub use self::migration::MigrationConfig;
 use self::variables::Variables;
-use crate::locations::{Location, Locations};
+use crate::locations::{Location, Locations, Tokens};
 
 /// Everything that a function is told from outside.
 #[derive(Debug, Clone)]
@@ -177,12 +178,18 @@ impl Config {
             pace,
             daily_limit,
             api: vars.choice("GHL_API", Api::V2, &[("v2", Api::V2), ("v1", Api::V1)]),
-            token: vars.text("GHL_TOKEN").map(Secret::new),
             credentials: credentials(vars),
-            has_own_token: false,
             conflict: None,
         };
         let locations = vars.json("GHL_LOCATIONS", |json| Locations::parse(json, &default));
+        let locations = locations.unwrap_or_else(|| Locations::new(default)).with_tokens(tokens(vars));
+        if let Some(id) = locations.unused_token() {
+            let own = CredentialsRef::OfLocation(id.clone());
+            let said = format!(
+                "has a token of `{id}`; GHL_LOCATIONS must say so: {{\"{id}\": {{\"credentials\": \"{own}\"}}}}"
+            );
+            vars.fault("GHL_LOCATION_TOKENS", said);
+        }
         Config {
             engine: engine(vars),
             aws: aws(vars),
@@ -194,7 +201,7 @@ impl Config {
                 parked: vars.url("PARKING_QUEUE_URL"),
             },
             ghl: ghl(vars),
-            locations: locations.unwrap_or_else(|| Locations::new(default)),
+            locations,
             api_access: ApiAccess::read(vars),
             log_level: vars.choice(
                 "LOG_LEVEL",
@@ -257,6 +264,24 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         retries: true,
     }
+}
+
+/// The tokens that the environment has, each a location's own or that of all others.
+fn tokens(vars: &mut Variables) -> Tokens {
+    let of_one = vars.json("GHL_LOCATION_TOKENS", |json| {
+        let tokens: BTreeMap<LocationId, String> =
+            serde_json::from_str(json).map_err(|error| match error.classify() {
+                // The reader's own words may quote a token.
+                Category::Data => format!("expected {{\"LOCATION_ID\": \"TOKEN\"}} (column {})", error.column()),
+                _ => error.to_string(),
+            })?;
+        let is_bad = |token: &str| token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control());
+        match tokens.iter().find(|(_, token)| is_bad(token)) {
+            Some((id, _)) => Err(format!("the token of `{id}` is empty or has white space in it")),
+            None => Ok(tokens.into_iter().map(|(id, token)| (id, Secret::new(token))).collect()),
+        }
+    });
+    Tokens { of_all: vars.text("GHL_TOKEN").map(Secret::new), of_one: of_one.unwrap_or_default() }
 }
 
 /// What was given is not part of the fault: it may be a token.

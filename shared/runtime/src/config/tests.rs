@@ -34,7 +34,7 @@ fn the_defaults_are_those_of_the_specification() {
     let location = config.locations.of(&"any".parse().unwrap());
     assert_eq!((location.pace.limit.get(), location.pace.window.as_millis()), (100, 10_000));
     assert_eq!(location.daily_limit, 200_000);
-    assert!(location.enabled && !location.dry_run && location.token.is_none());
+    assert!(location.enabled && !location.dry_run);
     assert_eq!(location.api, Api::V2);
 }
 
@@ -125,16 +125,20 @@ fn an_empty_variable_is_an_absent_one() {
 
 #[test]
 fn locations_override_the_defaults_one_by_one() {
-    let json = r#"{"a":{"token":"pit-secret","api":"v1","limit":90,"window_ms":60000,"dry_run":true},
+    let json = r#"{"a":{"credentials":"env:GHL_LOCATION_TOKENS/a","api":"v1","limit":90,"window_ms":60000,"dry_run":true},
                    "b":{"scope":"shared","enabled":false},"c":{"scope":"shared","daily_limit":10}}"#;
-    let config = Config::from_vars(with(&[("GHL_LOCATIONS", json), ("GHL_TOKEN", "pit-default")])).unwrap();
+    let tokens = [("GHL_LOCATION_TOKENS", r#"{"a":"pit-secret"}"#), ("GHL_TOKEN", "pit-default")];
+    let config = Config::from_vars(with(&[&[("GHL_LOCATIONS", json)], &tokens[..]].concat())).unwrap();
+    let token = |id: &str| {
+        let credentials = config.locations.settings(&id.parse().unwrap()).credentials;
+        config.locations.token(&credentials).unwrap().expose().to_owned()
+    };
     let a = config.locations.of(&"a".parse().unwrap());
     assert_eq!((a.pace.limit.get(), a.pace.window.as_millis(), a.api), (90, 60_000, Api::V1));
     assert!(a.dry_run);
-    assert_eq!(a.token.unwrap().expose(), "pit-secret");
+    assert_eq!((token("a").as_str(), token("b").as_str()), ("pit-secret", "pit-default"));
     let b = config.locations.of(&"b".parse().unwrap());
     assert!(!b.enabled);
-    assert_eq!(b.token.unwrap().expose(), "pit-default");
     let debug = format!("{config:?}");
     assert!(!debug.contains("pit-") && !debug.contains("SECRET"), "{debug}");
 }
@@ -145,6 +149,7 @@ fn a_bad_location_is_a_fault_that_names_it_and_not_its_token() {
         (r#"{"a b":{}}"#, "location_id"),
         (r#"{"a":{"tokn":"pit-secret"}}"#, "tokn"),
         (r#"{"a":{"limit":0,"token":"pit-secret"}}"#, "0 is not a whole number from 1 to 10000"),
+        (r#"{"a":{"token":"pit-secret"}}"#, "GHL_LOCATION_TOKENS"),
         (r#"{"a":{"window_ms":0}}"#, "0 is not a whole number from 100 to 3600000"),
         (r#"{"a":{"daily_limit":0}}"#, "0 is not a whole number from 1 to"),
         (r#"{"a":{"limit":-1}}"#, "-1"),
@@ -154,6 +159,25 @@ fn a_bad_location_is_a_fault_that_names_it_and_not_its_token() {
         let faults = faults(&[("GHL_LOCATIONS", json)]).join("\n");
         assert!(faults.contains(expected), "{json}: {faults}");
         assert!(!faults.contains("pit-secret"), "{faults}");
+    }
+}
+
+#[test]
+fn a_bad_list_of_tokens_is_a_fault_that_quotes_none_and_a_token_that_would_not_be_used_is_one_too() {
+    for (tokens, expected) in [
+        (r#"{"a":"pit-secret""#, "EOF"),
+        (r#"["pit-secret"]"#, "expected {"),
+        (r#"{"a":{"token":"pit-secret"}}"#, "expected {"),
+        (r#"{"a b":"pit-secret"}"#, "expected {"),
+        (r#"{"a":"pit secret"}"#, "the token of `a` is empty or has white space"),
+        (r#"{"a":""}"#, "the token of `a` is empty"),
+        (r#"{"b":"pit-secret"}"#, "has a token of `b`; GHL_LOCATIONS must say so"),
+        (r#"{"c":"pit-secret"}"#, r#"{"c": {"credentials": "env:GHL_LOCATION_TOKENS/c"}}"#),
+    ] {
+        let locations = r#"{"a":{"credentials":"env:GHL_LOCATION_TOKENS/a"},"b":{"credentials":"ssm:/b"}}"#;
+        let faults = faults(&[("GHL_LOCATIONS", locations), ("GHL_LOCATION_TOKENS", tokens)]).join("\n");
+        assert!(faults.starts_with("GHL_LOCATION_TOKENS ") && faults.contains(expected), "{tokens}: {faults}");
+        assert!(!faults.contains("secret"), "{faults}");
     }
 }
 
