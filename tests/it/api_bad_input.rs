@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use ghl_sync_local::NewKey;
+use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::ApiAccess;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::caller::{Answer, Caller};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, options};
 
 const CONTACTS: &str = "/v1/locations/loc_demo/contacts";
 
@@ -126,6 +127,22 @@ async fn health_is_open_and_tells_nothing_but_whether_all_is_well() {
     let known = caller.get("/health").await.json();
     assert_eq!(known["locations"][0]["id"], "loc_demo");
     assert_eq!(known["dead_letters"], 0);
+}
+
+/// Anybody may ask, as often as he likes.
+#[tokio::test]
+async fn health_without_a_key_costs_the_same_few_reads_however_many_ask_and_however_many_locations_there_are() {
+    let locations = (0..40).map(|number| crate::deployment::location(&format!("loc_{number}"))).collect();
+    let deployment = Deployment::with(StackOptions { locations, ..options() }).await;
+    let caller = Caller::of(&deployment).await;
+    let usage = &deployment.stack.usage;
+    let before = usage.snapshot();
+    let asks = (0..200).map(|_| caller.send(Method::GET, "/health", &[], Vec::new()));
+    for answer in futures::future::join_all(asks).await {
+        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")));
+    }
+    let reads = usage.snapshot().since(&before).reads().requests;
+    assert!((1..=9).contains(&reads), "{reads} reads");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod api;
 mod api_bad_input;
 mod api_events;
+mod api_ids;
 mod api_migration;
 mod api_objects;
 mod caller;

@@ -50,8 +50,9 @@ fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
     ghl_sync_engine::json::from_value(event).map_err(EventError::Malformed)
 }
 
-/// What may not stand in a path, though API Gateway hands paths on decoded.
+/// What may not stand in a path, though API Gateway hands paths on decoded. So a `%` is one, and begins nothing.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
+    .add(b'%')
     .add(b' ')
     .add(b'"')
     .add(b'#')

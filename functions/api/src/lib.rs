@@ -11,6 +11,7 @@ mod lambda;
 mod metrics;
 mod openapi;
 mod problem;
+mod pulse;
 pub mod report;
 mod routes;
 mod wire;
@@ -38,12 +39,14 @@ struct Api {
     migrator: Migrator,
     access: Arc<ApiAccess>,
     environment: Arc<BTreeMap<&'static str, bool>>,
+    pulse: Arc<pulse::LastPulse>,
 }
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
 pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
     let (access, environment) = (Arc::new(access), Arc::new(environment));
-    let api = Api { engine: migrator.engine().clone(), migrator, access, environment };
+    let pulse = Arc::default();
+    let api = Api { engine: migrator.engine().clone(), migrator, access, environment, pulse };
     let open = OpenApiRouter::new().routes(routes!(state::health));
     let guarded = OpenApiRouter::new()
         .routes(routes!(state::overview))

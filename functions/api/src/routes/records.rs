@@ -49,10 +49,13 @@ pub(crate) async fn story(
     State(api): State<Api>,
     InPath(RecordPath { location_id, kind, record_id }): InPath<RecordPath>,
 ) -> Result<Json<Story>, Problem> {
-    let key = RecordKey { kind, id: record_id };
-    let story = api.engine.record_story(&location_id, &key).await?;
+    story_of(&api, &location_id, kind, record_id).await.map(Json)
+}
+
+async fn story_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<Story, Problem> {
+    let story = api.engine.record_story(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
-    Ok(Json(story.ok_or_else(unknown)?.into()))
+    Ok(story.ok_or_else(unknown)?.into())
 }
 
 /// Which records to list.
@@ -61,10 +64,14 @@ pub(crate) async fn story(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
     /// Where they stand; those that failed for good can be listed.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    #[expect(dead_code, reason = "there is one state to list")]
-    state: ListedState,
+    #[param(inline, nullable = false)]
+    state: Option<ListedState>,
+    /// Of one record, together with `id`, wherever it stands: what it is.
+    #[param(inline, nullable = false)]
+    kind: Option<Kind>,
+    /// Your own id of that record, as it is, whatever characters it has.
+    #[param(inline, nullable = false, example = "crm-42")]
+    id: Option<RecordId>,
     /// Where the page before ended.
     #[param(nullable = false)]
     cursor: Option<String>,
@@ -74,17 +81,18 @@ pub(crate) struct Listing {
 }
 
 /// States that can be listed.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ListedState {
     /// Failed for good.
-    #[default]
     Failed,
 }
 
-/// Lists the records that failed for good.
+/// Lists the records that failed for good, or finds one by its id.
 ///
-/// The oldest failure comes first. What has failed stays listed until it is replayed or put again.
+/// The oldest failure comes first. What has failed stays listed until it is replayed or put again. With `kind` and `id`
+/// the list is the story of that one record, wherever it stands: an id that a path cannot carry (such as `..`, or one
+/// with a `?` behind API Gateway, which cuts paths there) is asked for in this way.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/records",
@@ -95,8 +103,21 @@ enum ListedState {
 pub(crate) async fn failed(
     State(api): State<Api>,
     location: KnownLocation,
-    InQuery(Listing { cursor, limit, .. }): InQuery<Listing>,
+    InQuery(Listing { state, kind, id, cursor, limit }): InQuery<Listing>,
 ) -> Result<Json<FailedList>, Problem> {
+    match (kind, id) {
+        (None, None) => {}
+        (Some(kind), Some(id)) => {
+            if state.is_some() || cursor.is_some() || limit.is_some() {
+                let detail = "goes with none of state, cursor and limit: it names one record";
+                return Err(Problem::field(ProblemKind::Invalid, "id", detail));
+            }
+            let story = story_of(&api, &location.id, kind, id).await?;
+            return Ok(Json(FailedList { records: vec![story], cursor: None }));
+        }
+        (Some(_), None) => return Err(Problem::field(ProblemKind::Invalid, "id", "is missing; `kind` goes with it")),
+        (None, Some(_)) => return Err(Problem::field(ProblemKind::Invalid, "kind", "is missing; `id` goes with it")),
+    }
     let limit = limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         let detail = format!("must be a whole number from 1 to {LARGEST_PAGE}");

@@ -27,7 +27,7 @@ pub use consent::{needs_known_consent, not_sent, payload_to_send};
 pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
 pub use daily::{Allotment, Daily};
 pub use echo::{Origin, origin};
-pub use fleet::{Deaths, Fleet, Host, HostAdmission, Recovery, Reports};
+pub use fleet::{Deaths, Fleet, Host, HostAdmission, OpenBreakers, Recovery, Reports};
 pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
 pub use ledger::Ledger;
 pub use migration::{

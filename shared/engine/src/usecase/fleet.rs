@@ -62,15 +62,24 @@ impl<'e> FleetSession<'e> {
         self.probing
     }
 
-    /// A call changed the scope's breaker: the host's probe is over, or the scope is in trouble.
+    /// The scope's breaker opened or closed: the host's probe is over, or the scope is in trouble.
     pub(super) async fn breaker_changed(&mut self, closed: bool, now: EpochMs) {
         let (scope, rules) = (hash(&self.scope), self.engine.config.breaker);
-        match (std::mem::take(&mut self.probing), closed) {
-            (true, true) => drop(self.change(|fleet| fleet.host.is_up(now)).await),
-            (true, false) => drop(self.change(|fleet| fleet.host.is_down(scope, now, rules)).await),
-            (false, true) => {}
-            (false, false) => self.in_trouble(now).await,
-        }
+        let probing = std::mem::take(&mut self.probing);
+        self.change(|fleet| {
+            if closed {
+                fleet.open.closed(scope);
+            } else {
+                fleet.open.opened(scope, now);
+            }
+            match (probing, closed) {
+                (true, true) => fleet.host.is_up(now),
+                (true, false) => fleet.host.is_down(scope, now, rules),
+                (false, true) => {}
+                (false, false) => fleet.host.in_trouble(scope, now, rules),
+            }
+        })
+        .await;
     }
 
     /// All calls of the scope fail.

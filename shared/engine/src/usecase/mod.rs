@@ -19,6 +19,7 @@ mod overview;
 mod own_or_others;
 mod permits;
 mod pull;
+mod pulse;
 mod put;
 mod receive_webhook;
 mod reconcile;
@@ -49,6 +50,7 @@ pub use operate::OperateError;
 pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
 };
+pub use pulse::Pulse;
 pub use put::{PutItems, PutReport};
 pub use receive_webhook::{REPEATED, ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use reconcile::{ReconcileEnd, ReconcileReport};

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::permits::SIGHT;
 use super::{Engine, Event, FannedOut};
@@ -85,6 +86,8 @@ impl Engine {
     pub async fn reset_breaker(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
         let now = self.ports.clock.now();
         let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
+        let api = self.known(location).await?.api;
+        FleetSession::open(self, api, scope.clone()).await.breaker_changed(true, now).await;
         Ok(self.start(&scope).await?)
     }
 

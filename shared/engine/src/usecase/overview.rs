@@ -17,7 +17,7 @@ const AT_ONCE: usize = 8;
 /// A pause that is longer than this is told.
 const LONG_PAUSE: Duration = Duration::from_secs(3600);
 /// A tick that is older than this has been missed several times.
-const TICK_OVERDUE: Duration = Duration::from_secs(300);
+pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
 
 /// How it stands with everything.
 #[derive(Debug, Clone, PartialEq)]

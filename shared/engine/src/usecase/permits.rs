@@ -384,7 +384,7 @@ impl<'e> Permits<'e> {
         let is = shared.session.view().breaker();
         let (changed, is_closed) = (is.as_str() != was.as_str(), is.is_closed());
         // That it opened anew is no news.
-        if changed && (was.is_closed() || shared.fleet.is_probing()) {
+        if changed && (was.is_closed() || is_closed || shared.fleet.is_probing()) {
             shared.fleet.breaker_changed(is_closed, now).await;
         }
     }

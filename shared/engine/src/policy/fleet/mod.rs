@@ -4,6 +4,7 @@
 
 mod deaths;
 mod host;
+mod open_breakers;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::deaths::Deaths;
 pub use self::host::{Host, HostAdmission, Recovery};
+pub use self::open_breakers::OpenBreakers;
 use crate::domain::EpochMs;
 
 /// What the locations of one API host know together.
@@ -22,6 +24,9 @@ pub struct Fleet {
     /// Runs that ended by the death of their invocation.
     #[serde(default)]
     pub deaths: Deaths,
+    /// Breakers of scopes that are not closed.
+    #[serde(default, skip_serializing_if = "OpenBreakers::is_empty")]
+    pub open: OpenBreakers,
 }
 
 /// So many different scopes with the same trouble are no coincidence.
