@@ -10,6 +10,7 @@ mod embedded;
 pub mod functions;
 mod list;
 mod migrate;
+mod private;
 mod progress;
 mod pull;
 mod repeat;

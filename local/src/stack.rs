@@ -1,7 +1,7 @@
 //! Everything that a deployment has, within this process.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub use crate::door::AccessKey;
 use crate::door::Listen;
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
+use crate::private;
 use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 use crate::witness::Witness;
@@ -304,8 +305,9 @@ impl Stack {
 /// One process at a time: two would each have a sandbox and queues of their own beside one database.
 fn lock(dir: &Path) -> Result<File, StackError> {
     let failed = |source| StackError::DataDir { dir: dir.display().to_string(), source };
-    std::fs::create_dir_all(dir).map_err(failed)?;
-    let file = File::create(dir.join("lock")).map_err(failed)?;
+    private::directory(dir).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    let file = private::open(&dir.join(private::LOCK), options.write(true).create(true)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StackError::InUse { dir: dir.display().to_string() }),

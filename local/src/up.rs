@@ -1,11 +1,14 @@
 //! `cargo local up` and `cargo local sandbox`: everything stays up.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
+use crate::private;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;
 use crate::sync::{SCHEDULE, read_records};
@@ -60,10 +63,14 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     }
     println!("dashboard     {}", api.dashboard(&stack.api_key));
     println!("webhooks      {}", api.webhook_url());
-    let lines = env_lines(&stack, &api);
-    print!("{lines}");
-    if let Some(file) = &args.env_file {
-        write_env_file(file, &lines)?;
+    println!("DynamoDB      {}", stack.vars["AWS_ENDPOINT_URL_DYNAMODB"]);
+    println!("SQS           {}", stack.vars["AWS_ENDPOINT_URL_SQS"]);
+    match &args.env_file {
+        Some(file) => {
+            write_env_file(file, &env_lines(&stack, &api))?;
+            println!("environment   {} (with tokens and keys: only you may read it)", file.display());
+        }
+        None => println!("environment   --env-file FILE writes what a function needs, with tokens and keys"),
     }
     println!("up; stop it with Ctrl-C");
     tokio::signal::ctrl_c().await?;
@@ -80,7 +87,8 @@ fn env_lines(stack: &Stack, api: &ApiServer) -> String {
 /// Written under another name first: whoever waits for the file finds all of it.
 fn write_env_file(file: &Path, lines: &str) -> Result<(), Failure> {
     let unfinished = file.with_extension("unfinished");
-    std::fs::write(&unfinished, lines)
+    private::open(&unfinished, OpenOptions::new().write(true).create(true).truncate(true))
+        .and_then(|mut open| open.write_all(lines.as_bytes()))
         .and_then(|()| std::fs::rename(&unfinished, file))
         .map_err(|error| format!("{}: {error}", file.display()).into())
 }
@@ -96,7 +104,8 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
         ..sandbox_options(&args.faults)
     };
     let sandbox = Sandbox::start(options, args.listen.at(args.port)).await?;
-    println!("GHL sandbox   {}   token {token}   stats {0}/_sandbox/stats", sandbox.url());
+    let shown = if args.ghl.token.is_empty() { token.as_str() } else { "as in GHL_TOKEN" };
+    println!("GHL sandbox   {}   token {shown}   stats {0}/_sandbox/stats", sandbox.url());
     println!("up; stop it with Ctrl-C");
     tokio::signal::ctrl_c().await?;
     println!("{}", serde_json::to_string_pretty(&sandbox.stats())?);

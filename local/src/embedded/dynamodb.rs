@@ -1,5 +1,6 @@
 //! An embedded DynamoDB.
 
+use std::fs::OpenOptions;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::private;
 
 /// Most bytes of a request, as at AWS.
 const MAX_BODY: usize = 16 << 20;
@@ -51,14 +53,18 @@ pub enum DynamoDbError {
 impl DynamoDb {
     /// Starts one that listens as said, for whoever has `key`; in memory, or with its data in `file`.
     pub(crate) async fn start(listen: Listen, key: AccessKey, file: Option<&Path>) -> Result<DynamoDb, DynamoDbError> {
+        let problem = |file: &Path, problem: String| DynamoDbError::File { file: file.display().to_string(), problem };
+        if let Some(file) = file {
+            // SQLite gives the files beside it the same mode.
+            let mut options = OpenOptions::new();
+            private::open(file, options.read(true).write(true).create(true))
+                .map_err(|error| problem(file, error.to_string()))?;
+        }
         let database = match file {
             Some(file) => Database::new(&file.display().to_string()),
             None => Database::memory(),
         };
-        let database = database.map_err(|error| DynamoDbError::File {
-            file: file.map_or_else(|| "memory".to_owned(), |file| file.display().to_string()),
-            problem: error.to_string(),
-        })?;
+        let database = database.map_err(|error| problem(file.unwrap_or(Path::new("memory")), error.to_string()))?;
         let addr = listen.addr;
         let door = Door::at(listen, MAX_BODY).await.map_err(|source| DynamoDbError::Listen { addr, source })?;
         let tables = Tables(database.clone());

@@ -7,7 +7,8 @@ use ghl_sync_engine::domain::{
     self, Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay,
 };
 use ghl_sync_engine::usecase::LocationView;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::milliseconds;
@@ -38,12 +39,12 @@ pub(crate) struct Overrides {
     #[serde(skip_serializing_if = "Option::is_none")]
     api: Option<Api>,
     /// Where its credentials are, never what they are: `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/` and a location, `ssm:` and
-    /// the name of a parameter, `secretsmanager:` and that of a secret, or, on one's own machine, `file:` and a path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// the name of a parameter, or `secretsmanager:` and that of a secret.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "no_file")]
     #[schema(
         value_type = Option<String>,
         example = "ssm:/ghl-sync/app",
-        pattern = "^(env:GHL_TOKEN|env:GHL_LOCATION_TOKENS/[A-Za-z0-9_-]{1,64}|(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}|file:/[^\\u0000]*)$"
+        pattern = "^(env:GHL_TOKEN|env:GHL_LOCATION_TOKENS/[A-Za-z0-9_-]{1,64}|(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048})$"
     )]
     credentials: Option<CredentialsRef>,
     /// The burst quota.
@@ -71,6 +72,14 @@ pub(crate) struct Overrides {
     /// Who wins where somebody changed a contact in GHL and its record says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflict: Option<Conflict>,
+}
+
+/// A file of the machine that a function runs on is nothing that somebody from outside may name.
+fn no_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CredentialsRef>, D::Error> {
+    match Option::deserialize(deserializer)? {
+        Some(CredentialsRef::File(_)) => Err(D::Error::custom("may not be a file: only a local run reads files")),
+        reference => Ok(reference),
+    }
 }
 
 /// What holds for a location.

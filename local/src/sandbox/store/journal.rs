@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Contact, Opportunity, Part};
+use crate::private;
 
 const FILE_NAME: &str = "sandbox.jsonl";
 
@@ -45,9 +46,9 @@ impl Journal {
     /// Opens the journal in `dir` and reads what is in it. A last line without its end is the write during which the
     /// process was killed: nobody was told of it, so it is cut off.
     pub(crate) fn open(dir: &Path) -> io::Result<(Journal, Vec<Entry>)> {
-        fs::create_dir_all(dir)?;
+        private::directory(dir)?;
         let path = dir.join(FILE_NAME);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+        let file = private::open(&path, OpenOptions::new().read(true).append(true).create(true))?;
         let text = fs::read(&path)?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         file.set_len(whole as u64)?;
