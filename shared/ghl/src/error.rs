@@ -164,6 +164,7 @@ fn addressed(call: &Call) -> Option<&'static str> {
         Call::DeleteCustomField(_) => Some("custom field"),
         Call::DeleteCustomValue(_) => Some("custom value"),
         Call::DeleteTag(_) => Some("tag"),
+        Call::GetPipeline(_) | Call::DeletePipeline(_) => Some("pipeline"),
         _ => None,
     }
 }
@@ -185,7 +186,9 @@ fn is_of_structure(call: &Call) -> bool {
             | Call::DeleteTag(_)
             | Call::ListUsers
             | Call::ListPipelines
+            | Call::GetPipeline(_)
             | Call::CreatePipeline(_)
+            | Call::DeletePipeline(_)
     )
 }
 
@@ -323,6 +326,14 @@ mod tests {
             ),
             (Call::DeleteCustomField(id("f1")), 404, message("Custom field not found"), Some(Cause::Missing)),
             (Call::DeleteCustomValue(id("v1")), 400, message("Custom value not found"), Some(Cause::Missing)),
+            (Call::GetPipeline(id("p1")), 404, message("Pipeline with id p1 not found"), Some(Cause::Missing)),
+            (Call::DeletePipeline(id("p1")), 404, message("Pipeline not found"), Some(Cause::Missing)),
+            (
+                Call::DeletePipeline(id("p1")),
+                401,
+                message("The token is not authorized for this scope."),
+                Some(Cause::Forbidden),
+            ),
             (Call::DeleteTag(id("t1")), 404, message("Cannot DELETE /locations/l/tags/t1"), None),
             (update(), 403, message("The token does not have access to this location."), Some(Cause::Credentials)),
             (update(), 403, message("Forbidden resource"), None),

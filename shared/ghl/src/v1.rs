@@ -42,7 +42,9 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::CreateCustomField(field) => Request::post("/custom-fields/", new_field(field)?),
         Call::DeleteCustomField(id) => Request::delete(format!("/custom-fields/{id}")),
         Call::ListPipelines => Request::get("/pipelines/", Vec::new()),
-        Call::CreatePipeline(_) => return Err(Unsupported("API v1 cannot create pipelines")),
+        Call::GetPipeline(_) | Call::CreatePipeline(_) | Call::DeletePipeline(_) => {
+            return Err(Unsupported("API v1 cannot create, read or delete single pipelines"));
+        }
         Call::GetLocation => return Err(Unsupported("API v1 does not show the location of a key")),
         Call::ListCustomValues | Call::CreateCustomValue { .. } | Call::DeleteCustomValue(_) => {
             return Err(Unsupported("API v1 is not known to have custom values"));
@@ -314,7 +316,9 @@ mod tests {
             (Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 }, "pipeline"),
             (Call::OpportunitiesPage { pipeline: Some(samples::id("p1")), cursor: cursor(), limit: 1 }, "cursor"),
             (Call::CreateCustomField(deal_field), "custom fields of opportunities"),
+            (Call::GetPipeline(samples::id("p1")), "pipelines"),
             (Call::CreatePipeline(samples::new_pipeline()), "pipelines"),
+            (Call::DeletePipeline(samples::id("p1")), "pipelines"),
             (Call::GetLocation, "location"),
             (Call::ListCustomValues, "custom values"),
             (Call::CreateCustomValue { name: "a".to_owned(), value: "b".to_owned() }, "custom values"),

@@ -216,6 +216,7 @@ fn journal(number: u32, id: Option<&str>) -> MigrationPage {
         name: "Größe 👟".to_owned(),
         intended_at: EpochMs(7),
         id: id.map(|id| GhlId::new(id).unwrap()),
+        made_at: None,
         found: false,
         stages: [].into(),
         refused: None,

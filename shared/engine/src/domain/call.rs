@@ -146,8 +146,13 @@ pub enum Call {
     ListUsers,
     /// Reads all pipelines with their stages.
     ListPipelines,
-    /// Makes a pipeline. GHL's public API has no such call: expect a 401.
+    /// Reads one pipeline with its stages. What was just written may not be shown yet.
+    GetPipeline(GhlId),
+    /// Makes a pipeline, for which a token needs the scope `pipelines.create`. GHL refuses a name that is there already,
+    /// whatever its case. The answer may leave the stages out.
     CreatePipeline(NewPipeline),
+    /// Deletes a pipeline, and all opportunities that are in it.
+    DeletePipeline(GhlId),
 }
 
 /// A contact and a pipeline: where an opportunity is looked for.
@@ -199,6 +204,7 @@ impl Call {
                 | Call::ListTags
                 | Call::ListUsers
                 | Call::ListPipelines
+                | Call::GetPipeline(_)
         )
     }
 
@@ -212,6 +218,7 @@ impl Call {
                 | Call::DeleteCustomField(_)
                 | Call::DeleteCustomValue(_)
                 | Call::DeleteTag(_)
+                | Call::DeletePipeline(_)
         )
     }
 }
@@ -268,7 +275,7 @@ pub enum Answer {
     Users(Vec<User>),
     /// All pipelines.
     Pipelines(Vec<Pipeline>),
-    /// The pipeline that was made.
+    /// The pipeline that was made, or read. The answer to a creation may lack the stages.
     Pipeline(Pipeline),
 }
 

@@ -63,7 +63,8 @@ pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
         | Call::DeleteOpportunity { .. }
         | Call::DeleteCustomField(_)
         | Call::DeleteCustomValue(_)
-        | Call::DeleteTag(_) => Ok(Answer::Deleted),
+        | Call::DeleteTag(_)
+        | Call::DeletePipeline(_) => Ok(Answer::Deleted),
         Call::GetLocation => structure::one(&body, "location", structure::location).map(Answer::Location),
         Call::ListCustomFields => structure::all(&body, "customFields", structure::field).map(Answer::CustomFields),
         Call::CreateCustomField(_) => custom_field(api, &body),
@@ -77,7 +78,7 @@ pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
         Call::CreateTag(_) => structure::one(&body, "tag", structure::tag).map(Answer::Tag),
         Call::ListUsers => structure::all(&body, "users", structure::user).map(Answer::Users),
         Call::ListPipelines => structure::all(&body, "pipelines", structure::pipeline).map(Answer::Pipelines),
-        Call::CreatePipeline(_) => structure::one(&body, "pipeline", structure::pipeline).map(Answer::Pipeline),
+        Call::GetPipeline(_) | Call::CreatePipeline(_) => structure::one_pipeline(&body).map(Answer::Pipeline),
     }
 }
 
@@ -304,6 +305,7 @@ mod tests {
             Call::CreateTag("a".to_owned()),
             Call::ListUsers,
             Call::ListPipelines,
+            Call::GetPipeline(id("p1")),
             Call::CreatePipeline(samples::new_pipeline()),
         ]
     }
@@ -457,6 +459,7 @@ mod tests {
             Call::DeleteCustomField(id("f1")),
             Call::DeleteCustomValue(id("v1")),
             Call::DeleteTag(id("t1")),
+            Call::DeletePipeline(id("p1")),
         ];
         for call in deletions {
             for body in [r#"{"succeded":true}"#, "", r#"{"contact":{"id":"c1"}}"#] {

@@ -82,6 +82,11 @@ pub(super) fn user(shown: &Value) -> Option<User> {
     Some(User { id: id_of(shown)?, name: text(shown, "name").unwrap_or_else(parts), email: text(shown, "email") })
 }
 
+/// `{"pipeline":{…}}` as with everything else, or bare: of this call no answer is documented.
+pub(super) fn one_pipeline(body: &Value) -> Result<Pipeline, Misread> {
+    one(body, "pipeline", pipeline).or_else(|misread| pipeline(body).ok_or(misread))
+}
+
 /// The specification types `stages` as a list of lists; in practice they are objects. A stage's place is its
 /// `position`, or else its place in the list.
 pub(super) fn pipeline(shown: &Value) -> Option<Pipeline> {
@@ -232,7 +237,13 @@ mod tests {
         let listed = answer(&Call::ListPipelines, &format!(r#"{{"pipelines":[{shown}]}}"#));
         assert_eq!(listed, Ok(Answer::Pipelines(vec![expected.clone()])));
         let created = answer(&Call::CreatePipeline(samples::new_pipeline()), &format!(r#"{{"pipeline":{shown}}}"#));
-        assert_eq!(created, Ok(Answer::Pipeline(expected)));
+        assert_eq!(created, Ok(Answer::Pipeline(expected.clone())));
+        for body in [format!(r#"{{"pipeline":{shown}}}"#), shown.to_owned()] {
+            assert_eq!(answer(&Call::GetPipeline(id("p1")), &body), Ok(Answer::Pipeline(expected.clone())));
+        }
+        let without_stages = r#"{"pipeline":{"id":"p1","name":"Sales"}}"#;
+        let created = answer(&Call::CreatePipeline(samples::new_pipeline()), without_stages);
+        assert_eq!(created, Ok(Answer::Pipeline(Pipeline { stages: vec![], ..expected })));
         // The legacy API shows no positions.
         let v1 = r#"{"pipelines":[{"id":"p1","name":"Sales","stages":[{"id":"s1","name":"New"},{"id":"s2","name":"Won"}]}]}"#;
         let Ok(Answer::Pipelines(pipelines)) = read(Api::V1, &samples::location(), &Call::ListPipelines, v1.as_bytes())

@@ -54,7 +54,9 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::DeleteTag(id) => structure::delete(location, "/tags", id),
         Call::ListUsers => Request::get("/users/", vec![("locationId", location.to_string())]),
         Call::ListPipelines => Request::get("/opportunities/pipelines", vec![("locationId", location.to_string())]),
+        Call::GetPipeline(id) => Request::get(format!("/opportunities/pipelines/{id}"), Vec::new()),
         Call::CreatePipeline(pipeline) => structure::create_pipeline(location, pipeline),
+        Call::DeletePipeline(id) => Request::delete(format!("/opportunities/pipelines/{id}")),
     })
 }
 

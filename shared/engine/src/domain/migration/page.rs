@@ -184,7 +184,10 @@ pub struct Created {
     pub intended_at: EpochMs,
     /// The target's id of it; `None` while nobody knows whether it was made.
     pub id: Option<GhlId>,
-    /// Of a pipeline: the target's ids of its stages, by the source's.
+    /// When its id became known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_at: Option<EpochMs>,
+    /// Of a pipeline: the target's ids of its stages, by the source's, once they were read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub stages: BTreeMap<GhlId, GhlId>,
     /// It was found under that name after a creation that was not answered: nobody can tell whether that made it, so a

@@ -320,6 +320,9 @@ pub struct Reverted {
     pub contacts: u32,
     /// Records of that page that are done.
     pub offset: u32,
+    /// When all records were done, and the pipelines' turn came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_done_at: Option<EpochMs>,
     /// What was deleted.
     pub done: RolledBack,
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    EpochMs, ExistingContact, ExistingDeal, Forecast, GhlId, KindForecast, MappedTo, MappingReport, Part, SourceContact,
+    EpochMs, ExistingContact, ExistingDeal, Forecast, GhlId, KindForecast, Mapped, MappedTo, MappingReport, Part,
+    SourceContact,
 };
 
 /// Records on a page; the most that both of GHL's APIs allow.
@@ -56,7 +57,11 @@ pub fn forecast(
     let pages = |records: u64| records.div_ceil(PAGE).max(1);
     // Once to carry over, once to compare.
     let source_calls = 2 * (pages(contacts.source) + pages(opportunities.source));
+    // A pipeline that was made is read again by its id.
+    let made = |mapped: &&Mapped| matches!(mapped.target, MappedTo::Create { .. });
+    let read_again = report.pipelines.iter().filter(made).count() as u64;
     let target_calls = structure.creates
+        + read_again
         + contacts.creates
         + contacts.updates
         + deals_written
@@ -136,8 +141,7 @@ fn of_deals(report: &MappingReport, survey: &Survey) -> KindForecast {
     let mut kind = KindForecast { source: survey.source_deals.len() as u64, ..KindForecast::default() };
     let known: BTreeSet<&GhlId> =
         survey.source_contacts.iter().filter(|contact| !contact.is_nobody).map(|contact| &contact.id).collect();
-    let carried =
-        |mapped: &&crate::domain::Mapped| matches!(mapped.target, MappedTo::Existing { .. } | MappedTo::Create { .. });
+    let carried = |mapped: &&Mapped| matches!(mapped.target, MappedTo::Existing { .. } | MappedTo::Create { .. });
     let pipelines: BTreeSet<&GhlId> = report.pipelines.iter().filter(carried).map(|mapped| &mapped.source_id).collect();
     let mut seen = BTreeSet::new();
     // Whose deal it is in the target is not known before the contacts are there; the names say enough for a forecast.

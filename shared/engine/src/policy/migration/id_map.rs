@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::overrides::SKIPPED;
-use crate::domain::{Created, FieldDefinition, FieldType, GhlId, MappedTo, MappingReport, Part, Structure};
+use crate::domain::{Created, FieldDefinition, FieldType, GhlId, Mapped, MappedTo, MappingReport, Part, Structure};
 
 /// The target's ids of the source's structure, and why some have none.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,7 +40,17 @@ impl IdMap {
                 _ => {}
             }
         }
-        for created in journal.iter().filter(|created| !created.deleted) {
+        // What was made and then left out, or given up for another one, does not count.
+        let stands = |created: &&Created| {
+            let given_up = |mapped: &Mapped| match &mapped.target {
+                MappedTo::Skip { .. } => true,
+                MappedTo::Existing { id, .. } => created.id.as_ref().is_some_and(|made| made != id),
+                MappedTo::Create { .. } | MappedTo::Ask { .. } => false,
+            };
+            let of_it = |mapped: &&Mapped| mapped.source_id == created.source_id;
+            !created.deleted && !report.of(created.part).iter().find(of_it).is_some_and(given_up)
+        };
+        for created in journal.iter().filter(stands) {
             if let Some(id) = &created.id {
                 map.set(created.part, &created.source_id, id);
             }

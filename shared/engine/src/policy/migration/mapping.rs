@@ -244,8 +244,8 @@ fn warn(source: &Structure, target: &Structure, report: &mut MappingReport) {
         report.pipelines.iter().filter(to_make).map(|mapped| mapped.source_name.as_str()).collect();
     if !pipelines.is_empty() {
         report.warnings.push(format!(
-            "The target lacks the pipelines {pipelines:?}. GHL's public API cannot be relied on to make them: if it refuses, \
-             the migration stops there and asks. Make them in the target beforehand to be sure."
+            "The target lacks the pipelines {pipelines:?}. They are made, for which its token needs the scope \
+             `pipelines.create`. Without that scope, or on API v1, the migration stops there and asks."
         ));
     }
 }

@@ -18,7 +18,8 @@ pub fn map_pipelines(
     let (from, to) = (&source.pipelines, &target.pipelines);
     let (sources, targets) = (pipelines_as_things(from), pipelines_as_things(to));
     let allowed = Allowed { part: Part::Pipelines, create: true, share: false, objection: &|_, _| None };
-    let (decisions, wrong) = decide(&overrides.pipelines, &sources, &targets, &allowed);
+    let choices = without_doubles(overrides, from, to);
+    let (decisions, wrong) = decide(&choices, &sources, &targets, &allowed);
     errors.extend(wrong);
     let pipelines = paired(
         "pipeline",
@@ -30,7 +31,7 @@ pub fn map_pipelines(
             true => (MappedTo::Skip { reason: "opportunities are left out".to_owned() }, String::new()),
             false => {
                 let name = from[place].name.trim().to_owned();
-                (MappedTo::Create { name }, "The target has none like it; making it is tried.".to_owned())
+                (MappedTo::Create { name }, "The target has none like it; it is made.".to_owned())
             }
         },
     );
@@ -52,6 +53,23 @@ pub fn map_pipelines(
         stages.extend(of_pipeline.into_iter().map(|stage| Mapped { pipeline_id: Some(pipeline.id.clone()), ..stage }));
     }
     (pipelines, stages)
+}
+
+/// The choices, without those that ask for a second pipeline of one name: GHL refuses that, whatever the case. The one
+/// that is there is used.
+fn without_doubles(
+    overrides: &MappingOverrides,
+    from: &[Pipeline],
+    to: &[Pipeline],
+) -> std::collections::BTreeMap<String, Choice> {
+    let key = |name: &str| name.trim().to_lowercase();
+    let is_there = |entry: &str| {
+        from.iter()
+            .filter(|pipeline| pipeline.id.as_str() == entry || pipeline.name.trim() == entry.trim())
+            .any(|pipeline| to.iter().any(|other| key(&other.name) == key(&pipeline.name)))
+    };
+    let kept = overrides.pipelines.iter().filter(|(entry, choice)| **choice != Choice::Create || !is_there(entry));
+    kept.map(|(entry, choice)| (entry.clone(), choice.clone())).collect()
 }
 
 fn map_stages(

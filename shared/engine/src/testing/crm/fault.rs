@@ -103,7 +103,9 @@ pub(super) fn subject_of(call: &Call) -> String {
         | Call::DeleteOpportunity { id, .. }
         | Call::DeleteCustomField(id)
         | Call::DeleteCustomValue(id)
-        | Call::DeleteTag(id) => id.to_string(),
+        | Call::DeleteTag(id)
+        | Call::GetPipeline(id)
+        | Call::DeletePipeline(id) => id.to_string(),
         Call::FindMarked(marker) => marker.to_string(),
         Call::FindContact { email, phone } => email.clone().or_else(|| phone.clone()).unwrap_or_default(),
         Call::ContactsChanged { .. } => "changed".to_owned(),

@@ -47,7 +47,7 @@ pub(super) struct Moment<'a> {
     pub(super) search_lag: Duration,
     /// Whether a contact may have several opportunities in one pipeline.
     pub(super) allow_duplicate_opportunities: bool,
-    /// Whether pipelines can be created.
+    /// Whether the token has the scope `pipelines.create`.
     pub(super) pipelines_open: bool,
     /// Whether an update may not have a company.
     pub(super) company_refused: bool,
@@ -55,7 +55,7 @@ pub(super) struct Moment<'a> {
 
 impl Moment<'_> {
     /// Whether the search shows what was written at `time`.
-    fn shows(&self, time: EpochMs) -> bool {
+    pub(super) fn shows(&self, time: EpochMs) -> bool {
         time + self.search_lag <= self.now
     }
 }
@@ -163,7 +163,13 @@ impl Location {
             | Call::DeleteTag(_)
             | Call::ListUsers
             | Call::ListPipelines
+            | Call::GetPipeline(_)
             | Call::CreatePipeline(_) => self.structure.act(call, moment),
+            Call::DeletePipeline(id) => {
+                self.structure.delete_pipeline(id, &moment)?;
+                self.opportunities.retain(|_, stored| stored.opportunity.pipeline_id != *id);
+                Ok(Answer::Deleted)
+            }
         }
     }
 

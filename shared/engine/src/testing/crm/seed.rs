@@ -3,7 +3,7 @@
 use super::SimulatedGhl;
 use crate::domain::{
     Answer, Call, Contact, CustomValue, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
-    Opportunity, Pipeline, Tag, User,
+    Opportunity, Pipeline, PipelineStage, Tag, User,
 };
 use crate::ports::Clock;
 use crate::testing::lock;
@@ -117,7 +117,26 @@ impl SimulatedGhl {
         lock(&self.0.state).company_refused = refuses;
     }
 
-    /// From now on calls can create pipelines. (At GHL they cannot.)
+    /// The pipelines that the location has.
+    #[must_use]
+    pub fn pipelines(&self, location: &LocationId) -> Vec<Pipeline> {
+        let state = lock(&self.0.state);
+        state.locations.get(location).map(|location| location.structure.pipelines.clone()).unwrap_or_default()
+    }
+
+    /// Somebody adds a stage to a pipeline.
+    pub fn add_stage(&self, location: &LocationId, pipeline: &GhlId, name: &str) {
+        let mut state = lock(&self.0.state);
+        let pipelines = state.locations.get_mut(location).map(|location| &mut location.structure.pipelines);
+        if let Some(found) = pipelines.into_iter().flatten().find(|other| other.id == *pipeline) {
+            let position = u32::try_from(found.stages.len()).unwrap_or(u32::MAX);
+            if let Ok(id) = GhlId::new(format!("{pipeline}-{position}")) {
+                found.stages.push(PipelineStage { id, name: name.to_owned(), position });
+            }
+        }
+    }
+
+    /// From now on the tokens have the scope `pipelines.create`.
     pub fn open_pipelines(&self) {
         lock(&self.0.state).pipelines_open = true;
     }

@@ -1,11 +1,11 @@
 //! What a location of the simulated GHL is made of besides its records.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::location::Moment;
-use super::{refused, refused_because};
+use super::{missing, refused, refused_because};
 use crate::domain::{
-    Answer, Call, Cause, CustomValue, Failure, FieldDefinition, GhlId, Kind, NewField, NewPipeline, Pipeline,
+    Answer, Call, Cause, CustomValue, EpochMs, Failure, FieldDefinition, GhlId, Kind, NewField, NewPipeline, Pipeline,
     PipelineStage, RemoteLocation, Tag, User,
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Structure {
     pub(super) tags: Vec<Tag>,
     pub(super) users: Vec<User>,
     pub(super) pipelines: Vec<Pipeline>,
+    /// Since when pipelines are there that a call made.
+    pipelines_since: BTreeMap<GhlId, EpochMs>,
 }
 
 impl Structure {
@@ -55,11 +57,37 @@ impl Structure {
                 Ok(Answer::Deleted)
             }
             Call::ListUsers => Ok(Answer::Users(self.users.clone())),
-            Call::ListPipelines => Ok(Answer::Pipelines(self.pipelines.clone())),
+            Call::ListPipelines => {
+                let shown = self.pipelines.iter().filter(|pipeline| self.shows(pipeline, &moment));
+                Ok(Answer::Pipelines(shown.cloned().collect()))
+            }
+            Call::GetPipeline(id) => {
+                let found = self.pipelines.iter().find(|pipeline| pipeline.id == *id && self.shows(pipeline, &moment));
+                found.cloned().map(Answer::Pipeline).ok_or_else(missing)
+            }
             Call::CreatePipeline(_) if !moment.pipelines_open => Err(refused(401, Some(Cause::Forbidden))),
-            Call::CreatePipeline(pipeline) => Ok(Answer::Pipeline(self.add_pipeline(&moment.new_id, pipeline)?)),
+            Call::CreatePipeline(pipeline) => {
+                check_names(&self.pipelines, pipeline)?;
+                let made = self.add_pipeline(&moment.new_id, pipeline)?;
+                self.pipelines_since.insert(made.id.clone(), moment.now);
+                Ok(Answer::Pipeline(Pipeline { stages: Vec::new(), ..made }))
+            }
             _ => Err(refused(404, None)),
         }
+    }
+
+    /// A read may be stale: one that was just made is not there yet.
+    fn shows(&self, pipeline: &Pipeline, moment: &Moment<'_>) -> bool {
+        self.pipelines_since.get(&pipeline.id).is_none_or(|since| moment.shows(*since))
+    }
+
+    /// What is in it goes along; that is the caller's part.
+    pub(super) fn delete_pipeline(&mut self, id: &GhlId, moment: &Moment<'_>) -> Result<(), Failure> {
+        if !moment.pipelines_open {
+            return Err(refused(401, Some(Cause::Forbidden)));
+        }
+        self.pipelines.retain(|pipeline| pipeline.id != *id);
+        Ok(())
     }
 
     /// GHL refuses a second field of the same name.
@@ -125,6 +153,16 @@ impl Structure {
         self.pipelines.push(made.clone());
         Ok(made)
     }
+}
+
+/// GHL refuses a name of a pipeline, or of two stages of one, that is there already, whatever its case.
+fn check_names(pipelines: &[Pipeline], new: &NewPipeline) -> Result<(), Failure> {
+    let name = |name: &str| name.trim().to_lowercase();
+    let stages: BTreeSet<String> = new.stages.iter().map(|stage| name(stage)).collect();
+    if pipelines.iter().any(|other| name(&other.name) == name(&new.name)) || stages.len() < new.stages.len() {
+        return Err(refused(400, None));
+    }
+    Ok(())
 }
 
 /// The key that GHL makes of a name.

@@ -14,6 +14,7 @@ mod map;
 mod pages;
 mod pipelines;
 mod rollback;
+mod rollback_pipelines;
 mod snapshots;
 mod start;
 mod step;

@@ -1,8 +1,10 @@
-//! Deleting what this migration created in the target, and only that: opportunities, contacts, then tags, values and
-//! fields. What was there before stays, as it is now.
+//! Deleting what this migration created in the target, and only that: opportunities, contacts, then pipelines,
+//! tags, values and fields. What was there before stays, as it is now.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use super::rollback_pipelines::Fate;
 use super::step::Step;
 use super::structure::is_unknown;
 use super::transfer::page_kind;
@@ -24,13 +26,16 @@ impl Step<'_> {
         if under_way > 0 {
             // What is in the outbox goes out first: it would be made anew after it was deleted.
             self.save().await?;
-            return Ok(Next::Later(std::time::Duration::from_secs(10)));
+            return Ok(Next::Later(Duration::from_secs(10)));
         }
         let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
         let calls = self.calls(&engine, &target, Side::Target).await?;
         let deleted = self.delete_all(&calls).await;
         calls.close().await?;
-        deleted?;
+        if let Some(wait) = deleted? {
+            self.save().await?;
+            return Ok(Next::Later(wait));
+        }
         self.migrator.store.release_target(&self.migration.target, &self.migration.id, true).await?;
         Ok(Next::Stop(MigrationStatus::RolledBack, None))
     }
@@ -50,7 +55,8 @@ impl Step<'_> {
         }
     }
 
-    async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
+    /// Returns how long to wait before it goes on, if it is not done.
+    async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<Option<Duration>, Interrupted> {
         let before = self.ids_before(PageKind::TargetDeals, self.migration.target_deals.pages).await?;
         while self.migration.reverted.deals < self.migration.opportunities.walk.pages {
             self.delete_page(Kind::Opportunity, self.migration.reverted.deals, &before, calls).await?;
@@ -141,7 +147,7 @@ impl Step<'_> {
     }
 
     /// The last that was made goes first.
-    async fn delete_structure(&mut self, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
+    async fn delete_structure(&mut self, calls: &DirectCalls<'_>) -> Result<Option<Duration>, Interrupted> {
         let mut journal = self.journal().await?;
         let source = self.source_structure().await?;
         for part in [Part::CustomFields, Part::CustomValues, Part::Tags, Part::Pipelines] {
@@ -149,26 +155,41 @@ impl Step<'_> {
                 self.adopt(part, &mut journal, &source, calls).await?;
             }
         }
+        if journal.iter().any(|made| made.part == Part::Pipelines && made.id.is_some() && !made.deleted) {
+            let wait = self.until_records_are_gone().await?;
+            if wait.is_some() {
+                return Ok(wait);
+            }
+        }
         for number in (0..journal.len()).rev().filter(|number| !journal[*number].deleted).collect::<Vec<_>>() {
             let Some(id) = journal[number].id.clone() else {
                 continue;
             };
-            match deletion_of(&journal[number], id) {
-                _ if journal[number].found => self.migration.reverted.done.unproven += 1,
-                Some(call) if delete(&call, calls).await? => self.migration.reverted.done.structure += 1,
-                // GHL has no call for a pipeline.
-                _ => self.migration.reverted.done.failed += 1,
+            let made = &journal[number];
+            let fate = match deletion_of(made, id) {
+                _ if made.found => Fate::Unproven,
+                None => self.delete_pipeline(made, &source, calls).await?,
+                Some(call) if delete(&call, calls).await? => Fate::Deleted,
+                Some(_) => Fate::Refused,
+            };
+            let done = &mut self.migration.reverted.done;
+            match fate {
+                Fate::Deleted => done.structure += 1,
+                Fate::Kept => done.kept += 1,
+                Fate::Unproven => done.unproven += 1,
+                Fate::Refused => done.failed += 1,
+                Fate::Wait(wait) => return Ok(Some(wait)),
             }
             journal[number].deleted = true;
             self.write_down(number, &journal).await?;
             self.save().await?;
         }
-        Ok(())
+        Ok(None)
     }
 }
 
 /// Deletes one thing. Returns whether GHL let us.
-async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
+pub(super) async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
     match calls.call(call).await {
         Ok(_) => Ok(true),
         Err(DirectError::Failed(failure)) if !super::trouble::is_passing(&failure) && failure.status != Some(401) => {

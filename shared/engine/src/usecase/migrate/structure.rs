@@ -1,4 +1,4 @@
-//! Making what the target lacks: custom fields, custom values, tags. Each is written down before the call and after it;
+//! Making what the target lacks: custom fields, custom values, tags (and pipelines, with a module of their own). Each is written down before the call and after it;
 //! one whose call was not answered is looked for before it is made again.
 
 use super::step::Step;
@@ -116,6 +116,7 @@ impl Step<'_> {
             name: name.to_owned(),
             intended_at: self.now(),
             id: None,
+            made_at: None,
             stages: std::collections::BTreeMap::new(),
             found: false,
             refused: None,
@@ -171,6 +172,7 @@ impl Step<'_> {
                 let found = found.filter(|id| !was_there(part, id, &before) && !is_ours(id, journal));
                 if found.is_some() {
                     journal[number].id = found;
+                    journal[number].made_at = Some(self.now());
                     journal[number].found = true;
                     self.write_down(number, journal).await?;
                 }
@@ -236,7 +238,7 @@ fn id_of(answer: &Answer) -> Option<GhlId> {
 
 /// The thing in a list that `made` may have become.
 fn find(made: &Created, list: &Answer, source: &Structure) -> Option<GhlId> {
-    let is_it = |name: &str| name.trim().eq_ignore_ascii_case(made.name.trim());
+    let is_it = |name: &str| name.trim().to_lowercase() == made.name.trim().to_lowercase();
     match list {
         Answer::CustomFields(fields) => {
             let like = source.custom_fields.iter().find(|field| field.id == made.source_id)?;

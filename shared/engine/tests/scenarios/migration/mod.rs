@@ -7,6 +7,7 @@ mod connection;
 mod crash;
 mod fixtures;
 mod people;
+mod pipelines;
 mod reality;
 mod refusal;
 mod rollback;
