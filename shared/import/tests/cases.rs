@@ -425,6 +425,12 @@ fn files_that_are_no_lists_are_said_to_be_so() {
 }
 
 #[test]
+fn a_corrected_list_of_rejects_is_read_without_a_question() {
+    let told = list("Email,Do Not Call,_row,_column,_problem\na@example.com,yes,7,Do Not Call,cannot be read\n");
+    assert_eq!((told.rows(), told.notes), (vec![2], vec![]));
+}
+
+#[test]
 fn a_record_keeps_its_id_when_the_list_is_corrected() {
     let before = list("Email,Phone,Name\na@example.com,,Ann\n,+12025550143,Bo\n");
     let options = |mapping| ImportOptions { known: before.learned.clone(), mapping, ..us() };

@@ -154,6 +154,10 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
     if let Some(target) = mapping.target_of(name) {
         return Ok((Target::of_name(name, target, fields)?, false));
     }
+    // What a list of rejects says of its rows is none of the people.
+    if ["_row", "_column", "_problem"].contains(&name) {
+        return Ok((Target::Ignored, false));
+    }
     // Consent before all else: `Email Opt Out` is no e-mail address.
     if let Some(consent) = consent::of_column(name) {
         return Ok((consent.map_or(Target::NoPlace, Target::Consent), false));
