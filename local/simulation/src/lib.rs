@@ -5,7 +5,9 @@
 //! and says which rules were broken; [`shrink`] makes a broken world as small as it can be.
 
 mod campaign;
+mod content;
 mod pacing;
+mod people;
 mod random;
 mod rules;
 mod run;

@@ -27,11 +27,20 @@ impl Scenario {
             limit: NonZeroU32::new(chance.one_of(&[2, 5, 20, 100])).unwrap_or(NonZeroU32::MIN),
             window_ms: chance.one_of(&[1000, 10_000, 10_000]),
         };
-        let puts = puts(&chance, locations.len());
+        let mut puts = puts(&chance, locations.len());
         let hosts = hosts(&chance);
         let skew_ms = hosts.clock_skew_ms;
-        let troubles = (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len(), skew_ms)).collect();
+        let mut troubles: Vec<Trouble> =
+            (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len(), skew_ms)).collect();
+        // Drawn apart, so that what a seed meant before stays as it was.
+        let chance_of_people = Chance(TestDice::seeded(seed ^ 0x9e0b_1e55));
+        puts.iter_mut().for_each(|puts| of_one_contact(&chance_of_people, puts));
+        let reconcile_every_ms = chance_of_people.in_ten(3).then(|| chance_of_people.one_of(&[120_000, 600_000]));
+        if chance_of_people.in_ten(3) {
+            troubles.push(opt_outs(&chance_of_people, locations.len()));
+        }
         Scenario {
+            reconcile_every_ms,
             about: String::new(),
             seed,
             locations,
@@ -103,12 +112,44 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
                 contacts: (first, first + contacts),
                 deals: (first, first + deals),
                 nameless: if chance.in_ten(2) { (nameless, nameless + 2) } else { (0, 0) },
+                shared: (0, 0),
+                twins: (0, 0),
+                dropped: false,
+                consents: false,
+                large_bytes: 0,
                 priority: chance.one_of(&Priority::ALL),
                 starts: chance.in_ten(5),
                 dies: chance.in_ten(1),
             }
         })
         .collect()
+}
+
+/// What several records of one contact, and others at GHL, make of `puts`.
+fn of_one_contact(chance: &Chance, puts: &mut Puts) {
+    let (first, end) = puts.contacts;
+    let some = |most: u64| first + u32::try_from(chance.within(1, most)).unwrap_or(1).min(end - first);
+    if chance.in_ten(2) {
+        puts.shared = (first, some(4));
+    }
+    if chance.in_ten(2) {
+        puts.twins = (first, some(3));
+    }
+    puts.dropped = chance.in_ten(1);
+    puts.consents = chance.in_ten(3);
+    puts.large_bytes = if chance.in_ten(1) { 60_000 } else { 0 };
+}
+
+fn opt_outs(chance: &Chance, locations: usize) -> Trouble {
+    let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
+    let from_ms = chance.within(0, BUSY_MS);
+    let until_ms = from_ms + chance.one_of(&[120_000, 600_000]);
+    Trouble {
+        from_ms,
+        until_ms,
+        per_mille: 1000,
+        what: What::OptOuts { location, every_ms: chance.within(500, 20_000) },
+    }
 }
 
 fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> Trouble {

@@ -11,6 +11,7 @@ use ghl_sync_engine::testing::{Arrival, Noted, World};
 use ghl_sync_engine::usecase::RecordResult;
 use serde::Serialize;
 
+use crate::content::{differing, doubled, overwritten};
 use crate::run::waits_for_ever;
 use crate::scenario::{Scenario, What};
 use crate::stage::ms;
@@ -149,7 +150,8 @@ pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -
     let open = if drained { Vec::new() } else { world.outbox.open() };
     let open = open.iter().filter(|record| !waits_for_ever(world, record));
     rule("the backlog drains once all is well", open.map(due).collect());
-    rule("nothing is doubled", world.ghl.doubles());
+    rule("nothing is doubled", doubled(scenario, world));
+    rule("no record overwrites another's opportunity", overwritten(&world.outbox.records()));
     let window = ms(scenario.quota.window_ms);
     let fullest = world.ghl.fullest_window(window);
     let too_full = scenario.theorem_holds() && fullest > scenario.quota.limit.get() as usize;
@@ -159,10 +161,15 @@ pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -
     rule("no more calls at once than allowed", too_many_at_once(scenario, world));
     rule("no record fails without a reason", unexplained(scenario, world));
     if drained {
-        rule(
-            "ghl has what was accepted",
-            scenario.put_records().iter().filter_map(|(location, key)| stale(world, location, key)).collect(),
-        );
+        let stale = |(location, key): &(LocationId, RecordKey)| stale(scenario, world, location, key);
+        rule("ghl has what was accepted", scenario.put_records().iter().filter_map(stale).collect());
+        let unnamed = |record: &Record| {
+            let (dropped, _) = differing(scenario, world, record);
+            (!dropped.is_empty()).then(|| format!("{} {dropped:?}", record.key))
+        };
+        let records = world.outbox.records();
+        let accepted = records.iter().filter(|record| is_accepted(record));
+        rule("no field that ghl has differently is called stored", accepted.filter_map(unnamed).collect());
     }
     broken
 }
@@ -226,7 +233,7 @@ impl Scenario {
 }
 
 /// What is wrong with a record, all being done.
-fn stale(world: &World, location: &LocationId, key: &RecordKey) -> Option<String> {
+fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &RecordKey) -> Option<String> {
     let Some(record) = world.outbox.record(location, key) else {
         return Some(format!("{key} is gone"));
     };
@@ -242,15 +249,17 @@ fn stale(world: &World, location: &LocationId, key: &RecordKey) -> Option<String
         return failed_without_error(&record);
     }
     let there = match &record.payload {
-        Payload::Contact(contact) => match contact.email.as_deref() {
-            Some(email) => world.ghl.contact(location, email).is_some_and(|(_, there, _)| there == *contact),
-            None => true, // Nobody can look for it; doubles are looked for apart.
-        },
+        // Nobody can look for one without an address; doubles are looked for apart.
+        Payload::Contact(_) => differing(scenario, world, &record).1.is_empty(),
         Payload::Opportunity(deal) => {
             world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| there == deal)
         }
     };
     (!there).then(|| format!("{key} v{} was accepted, and GHL has something else", record.version))
+}
+
+fn is_accepted(record: &Record) -> bool {
+    record.due_at.is_none() && record.accepted_version == Some(record.version)
 }
 
 fn failed_without_error(record: &Record) -> Option<String> {

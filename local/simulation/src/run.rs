@@ -8,6 +8,7 @@ use ghl_sync_engine::domain::Record;
 use ghl_sync_engine::testing::{Op, World, block_on_paused};
 use serde::Serialize;
 
+use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end};
 use crate::scenario::Scenario;
 
@@ -17,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often we look whether all is done.
 const LOOK: Duration = Duration::from_secs(2);
+/// So long reconciling runs after all is done, once to mend and once to rest.
+const RECONCILED: Duration = Duration::from_secs(2 * 3600);
 /// After all is done, nothing may happen for this long.
 const SILENCE: Duration = Duration::from_secs(150);
 
@@ -65,11 +68,24 @@ pub fn run(scenario: &Scenario) -> Outcome {
 }
 
 async fn live(scenario: &Scenario) -> Outcome {
-    let world = scenario.start();
+    let people = Watch::default();
+    let world = scenario.start_watched(&people);
     let watch = GateWatch::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
-    let drained = drain(&world, PATIENCE + days).await;
+    let mut drained = drain(&world, PATIENCE + days).await;
+    let mut flips = 0;
+    if scenario.reconcile_every_ms.is_some() {
+        // What reconciling has to mend is mended, and then it rests.
+        tokio::time::sleep(RECONCILED).await;
+        drained = drained && drain(&world, PATIENCE + days).await;
+        let resent = people.resent();
+        tokio::time::sleep(RECONCILED).await;
+        flips = people.resent() - resent;
+        people.stop();
+        tokio::time::sleep(SILENCE).await;
+        drained = drained && drain(&world, PATIENCE + days).await;
+    }
     let drained_s = last_settled_s(&world);
     let (calls, invocations) = (world.ghl.calls(), world.invocations());
     if drained {
@@ -77,6 +93,14 @@ async fn live(scenario: &Scenario) -> Outcome {
     }
     let mut broken = watch.broken(scenario, &world.ghl.arrivals());
     broken.extend(broken_at_end(scenario, &world, drained));
+    let turned_back = people.turned_back(&world);
+    if !turned_back.is_empty() {
+        broken.push(Broken { rule: "consent is never turned back", how: turned_back.join("; ") });
+    }
+    if drained && flips > 0 {
+        let how = format!("{flips} records were sent again in the last hours");
+        broken.push(Broken { rule: "records of one contact never flip", how });
+    }
     if drained && world.ghl.calls() > calls {
         let how = format!("{} calls, {} invocations", world.ghl.calls() - calls, world.invocations() - invocations);
         broken.push(Broken { rule: "nothing is called when all is done", how });

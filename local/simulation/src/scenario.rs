@@ -30,6 +30,9 @@ pub struct Scenario {
     pub hosts: Hosts,
     /// What is put in.
     pub puts: Vec<Puts>,
+    /// How often all locations are reconciled; never if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile_every_ms: Option<u64>,
     /// What goes wrong.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
@@ -126,6 +129,22 @@ pub struct Puts {
     /// Contacts with neither e-mail nor phone. They are put once only.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub nameless: Numbers,
+    /// Contacts with ids of their own and the e-mail addresses of the contacts of these numbers.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub shared: Numbers,
+    /// Three opportunities in one pipeline for each of the contacts of these numbers: two of one name, one of another.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub twins: Numbers,
+    /// Whether the contacts are there before, made by others, and name what GHL then drops without a word: a gender, and
+    /// a phone number that another contact has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
+    /// Whether the contacts say that they may be written to and called.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consents: bool,
+    /// Bytes that each contact has besides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub large_bytes: u32,
     /// How urgent.
     pub priority: Priority,
     /// Whether the producer starts the location at once, as an API does.
@@ -138,6 +157,11 @@ pub struct Puts {
 
 /// Numbers, from the first to before the second.
 pub type Numbers = (u32, u32);
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(bytes: &u32) -> bool {
+    *bytes == 0
+}
 
 fn is_nothing((from, to): &Numbers) -> bool {
     from >= to
@@ -204,6 +228,13 @@ pub enum What {
         /// The location's number, from 0.
         location: usize,
         /// One in so many milliseconds.
+        every_ms: u64,
+    },
+    /// People opt contacts out in GHL, everywhere or of SMS.
+    OptOuts {
+        /// The location's number, from 0.
+        location: usize,
+        /// One contact in so many milliseconds, on average.
         every_ms: u64,
     },
     /// A call of a store or the queue fails.

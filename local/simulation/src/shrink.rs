@@ -51,6 +51,7 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
             candidate.puts.remove(n);
         });
     }
+    changed(&|candidate| candidate.reconcile_every_ms = None);
     if scenario.locations.len() > 1 {
         changed(&|candidate| {
             candidate.locations.truncate(1);
@@ -60,6 +61,11 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     for n in 0..scenario.puts.len() {
         changed(&|candidate| candidate.puts[n].deals = (0, 0));
         changed(&|candidate| candidate.puts[n].nameless = (0, 0));
+        changed(&|candidate| candidate.puts[n].shared = (0, 0));
+        changed(&|candidate| candidate.puts[n].twins = (0, 0));
+        changed(&|candidate| candidate.puts[n].dropped = false);
+        changed(&|candidate| candidate.puts[n].consents = false);
+        changed(&|candidate| candidate.puts[n].large_bytes = 0);
         changed(&|candidate| candidate.puts[n].contacts = (0, 0));
         changed(&|candidate| {
             let (from, to) = &mut candidate.puts[n].contacts;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Batch, Conflict, Contact, CredentialsRef, GhlId, Kind, LocationId, LocationSettings, Opportunity, Pace,
-    Payload, Priority, PutRecord, RecordId, RecordKey,
+    Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationSettings, Opportunity,
+    Pace, Payload, Priority, PutRecord, RecordId, RecordKey,
 };
 use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestDice, World};
 use ghl_sync_engine::usecase::EngineConfig;
 
+use serde_json::json;
+
+use crate::people::Watch;
 use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
 
 /// A call that hangs is given up after this, as the SDK does.
@@ -77,7 +80,14 @@ impl Scenario {
 
     /// Starts the world and its troubles.
     pub fn start(&self) -> Arc<World> {
+        self.start_watched(&Watch::default())
+    }
+
+    /// Starts the world and its troubles, and has `watch` look at it.
+    pub(crate) fn start_watched(&self, watch: &Watch) -> Arc<World> {
         let world = self.setup().start();
+        self.puts.iter().filter(|puts| puts.dropped).for_each(|puts| self.add_others(puts, &world));
+        watch.begin(self, &world);
         for trouble in &self.troubles {
             self.cause(trouble, &world);
         }
@@ -87,6 +97,20 @@ impl Scenario {
         world.crash(move |_| deaths.iter().find_map(|trouble| trouble.crash(clock.elapsed(), &dice)));
         self.decide_fates(&world);
         world
+    }
+
+    /// Contacts that others made: those of `puts`, and those that have their phone numbers.
+    fn add_others(&self, puts: &Puts, world: &World) {
+        let Some(place) = self.locations.get(puts.location) else { return };
+        for n in puts.contacts.0..puts.contacts.1 {
+            let others = [(email(n), None), (format!("other{n}@example.test"), Some(phone(n)))];
+            for (email, phone) in others {
+                if world.ghl.contact(&place.name, &email).is_none() {
+                    let contact = Contact { email: Some(email), phone, ..Contact::default() };
+                    world.ghl.add_contact(&place.name, contact, &[]);
+                }
+            }
+        }
     }
 
     /// The producers: each puts its records at its time.
@@ -100,28 +124,38 @@ impl Scenario {
             return Vec::new();
         };
         let content = format!("as of {}", puts.at_ms);
-        let contacts = (puts.contacts.0..puts.contacts.1).map(|n| {
-            let contact = Contact { email: Some(email(n)), first_name: Some(content.clone()), ..Contact::default() };
-            (format!("c{n}"), Payload::Contact(contact))
+        let contacts =
+            (puts.contacts.0..puts.contacts.1).map(|n| (format!("c{n}"), Payload::Contact(contact(puts, n, &content))));
+        let shared = (puts.shared.0..puts.shared.1).map(|n| {
+            let (first_name, last_name) = (Some(format!("shared {content}")), Some("shared".to_owned()));
+            let contact = Contact { email: Some(email(n)), first_name, last_name, ..Contact::default() };
+            (format!("s{n}"), Payload::Contact(contact))
         });
         let nameless = (puts.nameless.0..puts.nameless.1).map(|n| {
             let contact = Contact { name: Some(format!("{NAMELESS} {n}")), ..Contact::default() };
             (format!("n{n}"), Payload::Contact(contact))
         });
-        let deals = (puts.deals.0..puts.deals.1).filter_map(|n| {
+        let deal = |n: u32, id: String, name: String, worth: u64| {
             let deal = Opportunity {
                 contact_record: Some(RecordId::new(format!("c{n}")).ok()?),
                 contact_id: None,
                 pipeline_id: GhlId::new("pipeline").ok()?,
-                name: deal_name(n),
+                name,
                 status: None,
                 pipeline_stage_id: None,
-                monetary_value: Some(puts.at_ms.into()),
+                monetary_value: Some(worth.into()),
                 assigned_to: None,
                 custom_fields: Vec::new(),
             };
-            Some((format!("d{n}"), Payload::Opportunity(deal)))
+            Some((id, Payload::Opportunity(deal)))
+        };
+        let deals = (puts.deals.0..puts.deals.1).filter_map(|n| deal(n, format!("d{n}"), deal_name(n), puts.at_ms));
+        let twins = (puts.twins.0..puts.twins.1).flat_map(|n| {
+            let names = [twin_name(n), twin_name(n), format!("single {n}")];
+            let ids = ["a", "b", "c"].map(|of| format!("t{n}{of}"));
+            (0..3u64).zip(ids).zip(names).map(move |((of, id), name)| (n, id, name, 10 * puts.at_ms + of))
         });
+        let twins = twins.filter_map(|(n, id, name, worth)| deal(n, id, name, worth));
         let record = |(id, payload): (String, Payload)| {
             let id = RecordId::new(id).ok()?;
             Some(PutRecord {
@@ -134,7 +168,7 @@ impl Scenario {
                 conflict: None,
             })
         };
-        contacts.chain(nameless).chain(deals).filter_map(record).collect()
+        contacts.chain(shared).chain(nameless).chain(deals).chain(twins).filter_map(record).collect()
     }
 
     /// Has `trouble` happen in `world` while its time is, unless it concerns messages or lives.
@@ -199,7 +233,7 @@ impl Scenario {
 }
 
 impl Trouble {
-    fn is_now(&self, elapsed: Duration) -> bool {
+    pub(crate) fn is_now(&self, elapsed: Duration) -> bool {
         (ms(self.from_ms)..ms(self.until_ms)).contains(&elapsed)
     }
 
@@ -277,6 +311,33 @@ async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: A
         world.queue.send_by_hand(&Batch { location_id: location.clone(), generation: None, keys, dry_run: false });
         tokio::time::sleep(ms(dice.within(1..=2 * every_ms))).await;
     }
+}
+
+/// What the producer says of contact `n`.
+fn contact(puts: &Puts, n: u32, content: &str) -> Contact {
+    let large = (puts.large_bytes > 0).then(|| CustomField {
+        id: Some("large".to_owned()),
+        key: None,
+        value: "x".repeat(puts.large_bytes as usize).into(),
+    });
+    Contact {
+        email: Some(email(n)),
+        first_name: Some(content.to_owned()),
+        gender: puts.dropped.then(|| "female".to_owned()),
+        phone: puts.dropped.then(|| phone(n)),
+        dnd: puts.consents.then_some(false),
+        dnd_settings: puts.consents.then(|| json!({ "SMS": { "status": "inactive" } })),
+        custom_fields: large.into_iter().collect(),
+        ..Contact::default()
+    }
+}
+
+fn phone(n: u32) -> String {
+    format!("+1202555{n:04}")
+}
+
+pub(crate) fn twin_name(n: u32) -> String {
+    format!("twin {n}")
 }
 
 pub(crate) fn email(n: u32) -> String {

@@ -1,0 +1,166 @@
+//! Whether GHL has what it accepted: field by field, and whose word counts where several records are one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ghl_sync_engine::domain::{Contact, GhlId, Kind, LocationId, Payload, Record};
+use ghl_sync_engine::testing::World;
+use serde_json::{Map, Value};
+
+use crate::scenario::Scenario;
+use crate::stage::{ms, twin_name};
+
+/// Of two records of one contact that were accepted within this time, either may have been written last.
+const NEAR: Duration = Duration::from_secs(90);
+/// What GHL was seen to drop without a word.
+const DROPPED: [&str; 2] = ["gender", "phone"];
+
+/// What GHL has twice, beyond the records that are twins.
+pub(crate) fn doubled(scenario: &Scenario, world: &World) -> Vec<String> {
+    let twins: BTreeSet<String> =
+        scenario.puts.iter().flat_map(|puts| (puts.twins.0..puts.twins.1).map(twin_name)).collect();
+    let mut pairs = BTreeSet::new();
+    let is_twin = |double: &String| twins.iter().any(|name| double.ends_with(&format!(" pipeline {name}")));
+    world.ghl.doubles().into_iter().filter(|double| !(is_twin(double) && pairs.insert(double.clone()))).collect()
+}
+
+/// GHL's ids that several accepted opportunity records have.
+pub(crate) fn overwritten(records: &[Record]) -> Vec<String> {
+    let mut holders: BTreeMap<(LocationId, GhlId), Vec<String>> = BTreeMap::new();
+    for record in records {
+        if record.key.kind == Kind::Opportunity
+            && record.accepted_version == Some(record.version)
+            && let Some(id) = record.ghl_id.clone()
+        {
+            holders.entry((record.location_id.clone(), id)).or_default().push(record.key.to_string());
+        }
+    }
+    holders.into_iter().filter(|(_, keys)| keys.len() > 1).map(|(id, keys)| format!("{id:?}: {keys:?}")).collect()
+}
+
+/// The fields of an accepted contact record that GHL has otherwise, unless it has them of another record of the contact:
+/// those that GHL is known to drop and that the record does not name as not stored, and all others.
+pub(crate) fn differing(scenario: &Scenario, world: &World, record: &Record) -> (Vec<String>, Vec<String>) {
+    let (mut dropped, mut others) = (Vec::new(), Vec::new());
+    let Payload::Contact(contact) = &record.payload else { return (dropped, others) };
+    let Some(email) = contact.email.as_deref() else { return (dropped, others) };
+    let Some((_, shown, _)) = world.ghl.contact(&record.location_id, email) else {
+        return (dropped, vec!["email".to_owned()]);
+    };
+    let shown = fields(&shown);
+    let differs = |(field, ours): &(String, Value)| shown.get(field) != Some(ours);
+    let differing: Vec<(String, Value)> = fields(contact).into_iter().filter(differs).collect();
+    if differing.is_empty() {
+        return (dropped, others);
+    }
+    let written_later = written_later(scenario, world, record);
+    for (field, _) in differing {
+        let theirs = shown.get(&field);
+        let is_others = written_later.iter().any(|other| other.contains_key(&field) && other.get(&field) == theirs);
+        if is_others {
+            continue;
+        }
+        if !DROPPED.contains(&field.as_str()) {
+            others.push(field);
+        } else if !record.not_stored.contains(&field) {
+            dropped.push(field);
+        }
+    }
+    (dropped, others)
+}
+
+/// What other records of the contact say that may have been written after `record`.
+fn written_later(scenario: &Scenario, world: &World, record: &Record) -> Vec<Map<String, Value>> {
+    let near = NEAR + ms(scenario.hosts.clock_skew_ms);
+    let is_later = |other: &Record| match (other.accepted_at, record.accepted_at) {
+        (Some(theirs), Some(ours)) => theirs + near >= ours,
+        _ => true,
+    };
+    world
+        .outbox
+        .records()
+        .iter()
+        .filter(|other| other.location_id == record.location_id && other.key != record.key)
+        .filter(|other| other.ghl_id == record.ghl_id && other.ghl_id.is_some() && is_later(other))
+        .filter_map(|other| match &other.payload {
+            Payload::Contact(contact) => Some(fields(contact)),
+            Payload::Opportunity(_) => None,
+        })
+        .collect()
+}
+
+/// What `contact` says, but for its consent: what allows is never sent.
+fn fields(contact: &Contact) -> Map<String, Value> {
+    let without_consent = Contact { dnd: None, dnd_settings: None, ..contact.clone() };
+    match serde_json::to_value(without_consent) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::path::Path;
+
+    use ghl_sync_engine::testing::block_on_paused;
+
+    use super::*;
+    use crate::people::Watch;
+
+    fn scenario(name: &str) -> Scenario {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_dropped_field_that_is_called_stored_and_content_that_ghl_does_not_have_break_the_rules() {
+        block_on_paused(async {
+            let scenario = scenario("silent_drops.json");
+            let world = scenario.start();
+            scenario.produce(&world).await;
+            world.run_for(Duration::from_secs(3600)).await;
+            let record = world.outbox.records().into_iter().find(|record| record.key.id.as_str() == "c7").unwrap();
+            let none = || (Vec::new(), Vec::new());
+            assert_eq!(differing(&scenario, &world, &record), none());
+            let silent = Record { not_stored: Vec::new(), ..record.clone() };
+            assert_eq!(differing(&scenario, &world, &silent).0, ["gender", "phone"]);
+            let id = record.ghl_id.clone().unwrap();
+            world.ghl.edit_contact(&record.location_id, &id, |contact| contact.first_name = None);
+            assert_eq!(differing(&scenario, &world, &record).1, ["firstName"]);
+        });
+    }
+
+    #[test]
+    fn two_records_with_one_opportunity_break_the_rule() {
+        block_on_paused(async {
+            let scenario = scenario("shared_identities.json");
+            let world = scenario.start();
+            scenario.produce(&world).await;
+            world.run_for(Duration::from_secs(3600)).await;
+            let mut deals = world.outbox.records();
+            deals.retain(|record| record.key.kind == Kind::Opportunity);
+            assert_eq!((deals.len(), overwritten(&deals).len()), (30, 0));
+            deals[1].ghl_id = deals[0].ghl_id.clone();
+            assert_eq!(overwritten(&deals).len(), 1);
+        });
+    }
+
+    #[test]
+    fn an_opt_out_that_is_gone_breaks_the_rule() {
+        block_on_paused(async {
+            let scenario = scenario("opt_outs_and_large_pages.json");
+            let watch = Watch::default();
+            let world = scenario.start_watched(&watch);
+            scenario.produce(&world).await;
+            world.run_for(Duration::from_secs(3600)).await;
+            assert_eq!(watch.turned_back(&world), [""; 0]);
+            for record in world.outbox.records() {
+                let id = record.ghl_id.clone().unwrap();
+                world.ghl.edit_contact(&record.location_id, &id, |contact| contact.dnd = Some(false));
+            }
+            assert!(!watch.turned_back(&world).is_empty());
+        });
+    }
+}
