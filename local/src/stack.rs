@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
 use ghl_sync_aws::{Usage, tables};
-use ghl_sync_engine::domain::{Api, LocationId};
+use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Migrator, Ports};
 use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webhooks};
@@ -393,12 +393,21 @@ fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
     if let Some(own) = own {
         settings["api"] = json!(api_name(own.api));
     }
-    match (&options.ghl, own.and_then(|own| own.token.as_ref())) {
-        (Ghl::Sandbox(_), _) if has_own_keys(options) => settings["token"] = json!(own_key(location)),
-        (Ghl::Url { .. }, Some(token)) => settings["token"] = json!(token),
-        _ => {}
+    if own_token(options, location).is_some() {
+        settings["credentials"] = json!(CredentialsRef::OfLocation(location.clone()));
     }
     settings
+}
+
+/// The token of `location`, if it has one of its own.
+fn own_token(options: &StackOptions, location: &LocationId) -> Option<String> {
+    match (&options.ghl, options.own.get(location).and_then(|own| own.token.as_ref())) {
+        (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(own_key(location)),
+        (Ghl::Url { .. }, Some(token)) => Some(token.clone()),
+        // On API v1 a token is one location's. That of the only one is its own.
+        (Ghl::Url { token, .. }, None) if options.api == Api::V1 && options.locations.len() == 1 => Some(token.clone()),
+        _ => None,
+    }
 }
 
 /// The embedded AWS services, and the key for them.
@@ -425,6 +434,8 @@ fn vars(
     let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
     let locations: BTreeMap<&str, Value> =
         options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
+    let tokens: BTreeMap<&str, String> =
+        options.locations.iter().filter_map(|id| Some((id.as_str(), own_token(options, id)?))).collect();
     let mut vars = options.vars.clone();
     vars.extend(
         [
@@ -445,6 +456,7 @@ fn vars(
             ("GHL_API", api_name(options.api).to_owned()),
             ("GHL_TOKEN", token),
             ("GHL_LOCATIONS", json!(locations).to_string()),
+            ("GHL_LOCATION_TOKENS", json!(tokens).to_string()),
             ("GHL_RATE_LIMIT_REQUESTS", options.limit.to_string()),
             ("GHL_RATE_LIMIT_WINDOW", options.window_ms.to_string()),
             ("GHL_RATE_LIMIT_DAILY", options.daily.to_string()),

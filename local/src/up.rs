@@ -15,7 +15,7 @@ use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 18] = [
+const ENV_FILE: [&str; 19] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -33,6 +33,7 @@ const ENV_FILE: [&str; 18] = [
     "GHL_V1_BASE_URL",
     "GHL_TOKEN",
     "GHL_LOCATIONS",
+    "GHL_LOCATION_TOKENS",
     "API_KEYS",
 ];
 /// After the sandbox's port come DynamoDB's, SQS's, and this one.

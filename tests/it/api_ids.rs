@@ -81,6 +81,11 @@ async fn behind_api_gateway_no_id_leads_to_another_record() {
         assert_eq!((status, &found["records"][0]["id"]), (200, &json!(id)));
         // As API Gateway decodes it.
         let (status, story) = invoke(&router, &format!("{RECORDS}/contact/{id}"), "").await;
+        // A path with such a segment is shortened on its way. It leads to no other record.
+        if id.split('/').any(|segment| [".", ".."].contains(&segment)) {
+            assert_eq!(status, 404, "{id}");
+            continue;
+        }
         assert_eq!((status, &story["id"]), (200, &json!(id)));
     }
 }

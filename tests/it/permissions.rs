@@ -32,7 +32,11 @@ const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
 /// The functions that call GHL, and so the only ones that have to do with its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
-const RARE: [(&[&str], &str, &[&str]); 4] = [
+const RARE: [(&[&str], &str, &[&str]); 6] = [
+    // A record that cannot be read is replaced when it is put again.
+    (&["ApiFunction"], "dynamodb:GetItem", &["RecordsTable"]),
+    // The minute that is over when something is counted.
+    (&["ApiFunction", "ConsumerFunction", "MigratorFunction"], "dynamodb:UpdateItem", &["minutes#"]),
     // A run that is found dead is told to all locations; so is a host that fails.
     (&["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction"], "dynamodb:GetItem", &["fleet#"]),
     (
@@ -68,7 +72,9 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
             .iter()
             .flat_map(|(of, action, keys)| {
                 let is_of = of.contains(&name);
-                keys.iter().filter(move |_| is_of).map(|key| ((*action).to_owned(), format!("StateTable: {key}")))
+                let item =
+                    |key: &&str| if *key == "RecordsTable" { (*key).to_owned() } else { format!("StateTable: {key}") };
+                keys.iter().filter(move |_| is_of).map(move |key| ((*action).to_owned(), item(key)))
             })
             .collect();
         let missing: Vec<_> = needed.difference(&allowed).collect();
