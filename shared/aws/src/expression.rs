@@ -92,6 +92,13 @@ impl Update {
         self
     }
 
+    /// Adds `member` to the set `attribute`; one that is absent is empty.
+    pub(crate) fn add_to_set(mut self, attribute: &'static str, member: String) -> Self {
+        self.add.push(format!("#{attribute} :{attribute}"));
+        self.values.insert(format!(":{attribute}"), AttributeValue::Ss(vec![member]));
+        self
+    }
+
     /// Removes `attributes`, those that are there.
     pub(crate) fn remove(mut self, attributes: impl IntoIterator<Item = &'static str>) -> Self {
         self.remove.extend(attributes.into_iter().map(|attribute| format!("#{attribute}")));

@@ -37,6 +37,8 @@ pub mod record {
     pub const EARLIER_ERRORS: &str = "earlier_errors";
     /// The record whose GHL id this one waits for.
     pub const WAITS_FOR: &str = "waits_for";
+    /// The records that are not due until this one has its GHL id: a set of their sort keys.
+    pub const AWAITED_BY: &str = "awaited_by";
     /// GHL's id of it.
     pub const GHL_ID: &str = "ghl_id";
     /// The version that GHL accepted last.

@@ -38,6 +38,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         overruled: fields.optional_parsed(record::OVERRULED)?,
         superseded_at: time(record::SUPERSEDED_AT)?,
         waits_for: fields.optional_parsed(record::WAITS_FOR)?,
+        awaited_by: awaited_by(item)?,
         conflict: conflict(fields.optional_text(record::CONFLICT)?)?,
         is_new: is_true(item, record::IS_NEW),
         former: former(item)?,
@@ -52,6 +53,20 @@ fn provenance(item: &Item) -> Provenance {
         Some(AttributeValue::Bool(false)) => Provenance::Found,
         _ => Provenance::Unknown,
     }
+}
+
+/// In the order of their keys: DynamoDB's sets have none.
+fn awaited_by(item: &Item) -> Result<Vec<RecordKey>, Damage> {
+    let keys = match item.get(record::AWAITED_BY) {
+        None => return Ok(Vec::new()),
+        Some(AttributeValue::Ss(keys)) => keys,
+        Some(_) => return Err(Damage::new(record::AWAITED_BY, "is no set of strings")),
+    };
+    let read =
+        |key: &String| key.parse().map_err(|_| Damage::new(record::AWAITED_BY, "names something that is no record"));
+    let mut keys = keys.iter().map(read).collect::<Result<Vec<RecordKey>, Damage>>()?;
+    keys.sort();
+    Ok(keys)
 }
 
 fn is_true(item: &Item, name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
 
+mod awaiting;
 mod failed;
 mod item;
 mod load;
@@ -83,6 +84,9 @@ impl Outbox for DynamoOutbox {
             Updated::Written => return Ok(Settled::Done),
             // Deleted by hand: what is gone is not brought back.
             Updated::Refused(None) => {}
+            Updated::Refused(Some(standing)) if settlement::is_awaited_by_more(record, outcome, &standing) => {
+                return Ok(Settled::AwaitedByMore);
+            }
             Updated::Refused(Some(_)) => {
                 if let Some(facts) = settlement::facts(record, outcome, now) {
                     self.table.update(Purpose::OutboxSettle, key, facts).await?;
@@ -137,6 +141,14 @@ impl Outbox for DynamoOutbox {
         let key = key_of(&record.location_id, &record.key);
         let replayed = self.table.update(Purpose::OutboxReplay, key, failed::replay_update(record, now)).await?;
         Ok(matches!(replayed, Updated::Written))
+    }
+
+    async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
+        awaiting::await_id(&self.table, waiting, awaited).await
+    }
+
+    async fn wake(&self, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
+        awaiting::wake(&self.table, waiting, awaited, now).await
     }
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {

@@ -5,6 +5,7 @@ use ghl_sync_engine::domain::{ContentHash, EpochMs, GhlId, Outcome, Provenance, 
 
 use super::item;
 use crate::expression::{Update, number, text};
+use crate::table::Item;
 use crate::tables::record;
 
 /// What has been deleted by hand is not brought back.
@@ -19,7 +20,8 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     match outcome {
         Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
-            accept(update, sent, (ghl_id, *provenance), *hash, now)
+            accept(only_if_all_were_woken(update, sent), sent, (ghl_id, *provenance), *hash, now)
+                .remove([record::AWAITED_BY])
                 .set_or_remove(record::NOT_STORED, item::not_stored(not_stored))
                 .set(record::ATTEMPTS, number(0))
                 .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
@@ -56,6 +58,14 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
                 .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
                 .set_known(record::NOT_BEFORE, time(*not_before))
         }
+        Outcome::Await { record: awaited } => keep_errors(update, sent)
+            .only_if(
+                "(attribute_exists(#due_pk) AND #due_at = :seen_due) OR \
+                 (attribute_not_exists(#due_pk) AND #waits_for = :waits_for)",
+            )
+            .with(":seen_due", number(sent.due_at.unwrap_or_default().0))
+            .set(record::WAITS_FOR, text(awaited.to_string()))
+            .remove([record::DUE_PK, record::DUE_AT]),
         Outcome::WouldSend { request, stays_due: true } => {
             keep_errors(update, sent).only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
         }
@@ -81,8 +91,25 @@ pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Up
         | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
             learn(sent, ghl_id.as_ref(), *provenance, *not_before)
         }
-        Outcome::WouldSend { .. } => None,
+        Outcome::Await { .. } | Outcome::WouldSend { .. } => None,
     }
+}
+
+/// An acceptance forgets who waits for the record, so it holds only if the sender knew all of them.
+fn only_if_all_were_woken(update: Update, sent: &Record) -> Update {
+    if sent.awaited_by.is_empty() {
+        return update.only_if("attribute_not_exists(#awaited_by)");
+    }
+    update
+        .only_if("attribute_not_exists(#awaited_by) OR #awaited_by = :woken")
+        .with(":woken", AttributeValue::Ss(sent.awaited_by.iter().map(ToString::to_string).collect()))
+}
+
+/// Whether `standing`, the record as it was sent, refused an acceptance because of somebody who waits for it.
+pub(super) fn is_awaited_by_more(sent: &Record, outcome: &Outcome, standing: &Item) -> bool {
+    matches!(outcome, Outcome::Accepted { .. })
+        && standing.get(record::VERSION) == Some(&number(sent.version))
+        && standing.contains_key(record::AWAITED_BY)
 }
 
 /// What does not count: attempts and errors are those with which the record was loaded, whatever was written against it

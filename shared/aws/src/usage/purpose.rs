@@ -37,6 +37,10 @@ pub enum Purpose {
     OutboxOfGhlId,
     /// Writing what reconciling decided about a record.
     OutboxResolve,
+    /// Writing down at a record that another one waits for it.
+    OutboxAwaitId,
+    /// Making a record due whose wait is over.
+    OutboxWake,
     /// Reading what is set for a location.
     SettingsLoad,
     /// Setting something for a location.
@@ -115,7 +119,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 44] = [
+    pub const ALL: [Purpose; 46] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,
@@ -133,6 +137,8 @@ impl Purpose {
         Purpose::OutboxReplay,
         Purpose::OutboxOfGhlId,
         Purpose::OutboxResolve,
+        Purpose::OutboxAwaitId,
+        Purpose::OutboxWake,
         Purpose::SettingsLoad,
         Purpose::SettingsStore,
         Purpose::SettingsRegister,
@@ -201,6 +207,8 @@ impl Purpose {
             Purpose::OutboxReplay => ("outbox.replay", Records, Write),
             Purpose::OutboxOfGhlId => ("outbox.of_ghl_id", Records, Read),
             Purpose::OutboxResolve => ("outbox.resolve", Records, Write),
+            Purpose::OutboxAwaitId => ("outbox.await_id", Records, Write),
+            Purpose::OutboxWake => ("outbox.wake", Records, Write),
             Purpose::SettingsLoad => ("settings.load", State, Read),
             Purpose::SettingsStore => ("settings.store", State, Write),
             Purpose::SettingsRegister => ("settings.register", State, Write),

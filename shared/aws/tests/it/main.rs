@@ -1,6 +1,7 @@
 //! The adapters through the real SDKs, over HTTP, against an embedded DynamoDB and an embedded SQS.
 
 #[cfg(test)]
+mod awaiting;
 mod capacity;
 #[cfg(test)]
 mod counters;

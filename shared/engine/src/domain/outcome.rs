@@ -147,6 +147,12 @@ pub enum Outcome {
         /// Who created what has that id.
         provenance: Provenance,
     },
+    /// It waits for a record that is not due itself: it leaves the due index until that one has its GHL id. Its attempts
+    /// and errors are those with which it was loaded.
+    Await {
+        /// The record whose GHL id it waits for.
+        record: RecordKey,
+    },
     /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
     /// again makes it due. Its attempts and errors are those with which it was loaded.
     WouldSend {
@@ -172,7 +178,7 @@ impl Outcome {
                     *request += &format!("\n… (the first {shown} of {bytes} bytes)");
                 }
             }
-            Outcome::Accepted { .. } | Outcome::Wait { .. } => {}
+            Outcome::Accepted { .. } | Outcome::Wait { .. } | Outcome::Await { .. } => {}
         }
         self
     }

@@ -164,6 +164,8 @@ pub struct Record {
     pub dry_run: Option<String>,
     /// The record whose GHL id it waits for.
     pub waits_for: Option<RecordKey>,
+    /// The records that are not due until this one has its GHL id.
+    pub awaited_by: Vec<RecordKey>,
     /// Hash of what GHL said in its fields when reconciling made it due again.
     pub overruled: Option<ContentHash>,
     /// When GHL's content was changed that superseded it, while that content stands.
@@ -192,6 +194,19 @@ pub enum Provenance {
 }
 
 impl Record {
+    /// When this record is due once the contact that it may wait for has its GHL id; `None` if it neither waits nor is
+    /// due. The time differs from the one that it is due at now: whoever is about to let it wait notices.
+    #[must_use]
+    pub fn woken_at(&self, contact: &RecordKey, now: EpochMs) -> Option<EpochMs> {
+        let later = |time: EpochMs| EpochMs(time.0.saturating_add(1));
+        match (self.due_at, self.waits_for.as_ref() == Some(contact)) {
+            (None, false) => None,
+            (Some(due_at), true) if due_at == now => Some(later(now)),
+            (_, true) => Some(now),
+            (Some(due_at), false) => Some(later(due_at)),
+        }
+    }
+
     /// Who created `ghl_id`, now that an answer has said `told`. The first answer about an id stands: an update of what
     /// our own call created says that it was there, and an id that was found stays found.
     #[must_use]
@@ -217,6 +232,55 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn record() -> Record {
+        Record {
+            location_id: "loc".parse().unwrap(),
+            key: "opportunity#a".parse().unwrap(),
+            payload: Payload::from_json(crate::domain::Kind::Contact, r#"{"email":"a@x.test"}"#).unwrap(),
+            version: 1,
+            priority: Priority::Normal,
+            due_at: None,
+            not_before: None,
+            put_at: None,
+            attempts: 0,
+            last_error: None,
+            earlier_errors: Vec::new(),
+            ghl_id: None,
+            accepted_version: None,
+            accepted_hash: None,
+            accepted_at: None,
+            not_stored: Vec::new(),
+            failed_at: None,
+            dry_run: None,
+            waits_for: None,
+            awaited_by: Vec::new(),
+            overruled: None,
+            superseded_at: None,
+            conflict: None,
+            is_new: false,
+            former: Vec::new(),
+            provenance: Provenance::Unknown,
+        }
+    }
+
+    #[test]
+    fn waking_makes_a_waiting_record_due_and_always_changes_when_one_is_due() {
+        let (ann, bob): (RecordKey, RecordKey) = ("contact#ann".parse().unwrap(), "contact#bob".parse().unwrap());
+        let now = EpochMs(10);
+        for (due_at, waits_for, expected) in [
+            (None, None, None),
+            (None, Some(&bob), None),
+            (None, Some(&ann), Some(10)),
+            (Some(10), Some(&ann), Some(11)),
+            (Some(99), Some(&ann), Some(10)),
+            (Some(7), None, Some(8)),
+            (Some(99), Some(&bob), Some(100)),
+        ] {
+            let record = Record { due_at: due_at.map(EpochMs), waits_for: waits_for.cloned(), ..record() };
+            assert_eq!(record.woken_at(&ann, now), expected.map(EpochMs), "{due_at:?} {waits_for:?}");
+        }
+    }
 
     #[test]
     fn a_cursor_survives_any_record_id_and_other_text_is_none() {

@@ -114,6 +114,7 @@ pub(super) mod tests {
             failed_at: None,
             dry_run: None,
             waits_for: None,
+            awaited_by: Vec::new(),
             overruled: None,
             superseded_at: None,
             conflict: None,

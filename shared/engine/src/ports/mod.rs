@@ -23,7 +23,7 @@ pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, R
 pub use migration::{
     MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
 };
-pub use outbox::{Backlog, Due, FailedPage, Loaded, Outbox, Put, Settled, Tallied};
+pub use outbox::{Backlog, Due, FailedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied};
 pub use queue::{BatchQueue, DeadLetters, LetterQueue, MAX_DELAY, Receipt, TakenLetter};
 pub use tokens::{IssuedTokens, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore};
 

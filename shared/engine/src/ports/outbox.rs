@@ -7,6 +7,9 @@ use crate::domain::{
     EpochMs, FailedCursor, GhlId, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, Resolution,
 };
 
+/// So many records wait at most to be woken by one; others look again by themselves.
+pub const MAX_AWAITED_BY: usize = 200;
+
 /// The records, and when they are due.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -52,6 +55,14 @@ pub trait Outbox: Send + Sync {
     /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
     /// whether it did.
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
+    /// Writes down at the record `awaited` that `waiting` waits for its GHL id. Returns false, and writes nothing, if it
+    /// has one, is due, is not there, or is awaited by [`MAX_AWAITED_BY`] others.
+    async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError>;
+
+    /// Makes `waiting` due, which waits for `awaited` or is about to: see [`Record::woken_at`]. Nothing happens to a record
+    /// that is neither due nor waiting.
+    async fn wake(&self, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError>;
 
     /// The records of `location` that GHL knows by this id: one, or more if GHL took several for the same contact.
     /// Eventually consistent.
@@ -126,6 +137,8 @@ pub enum Loaded {
 pub enum Settled {
     /// All of it.
     Done,
-    /// The record was put again meanwhile, and stays due.
+    /// The record was put again meanwhile, and stays due; or it is due at another time than it was.
     ChangedMeanwhile,
+    /// Nothing, since records wait for this one of which [`Record::awaited_by`] says nothing yet: they must be woken first.
+    AwaitedByMore,
 }

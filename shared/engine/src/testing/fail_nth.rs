@@ -47,6 +47,8 @@ pub enum Op {
     OutboxReplay,
     OutboxOfGhlId,
     OutboxResolve,
+    OutboxAwaitId,
+    OutboxWake,
     OutboxCount,
     CountersAdd,
     CountersTick,
@@ -245,6 +247,14 @@ impl<P: Outbox> Outbox for FailNth<P> {
 
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::OutboxReplay, self.port.replay(record, now)).await
+    }
+
+    async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxAwaitId, self.port.await_id(waiting, awaited)).await
+    }
+
+    async fn wake(&self, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
+        self.faults.pass(Op::OutboxWake, self.port.wake(waiting, awaited, now)).await
     }
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {

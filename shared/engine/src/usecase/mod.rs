@@ -1,6 +1,7 @@
 //! What the functions do, in terms of the ports.
 
 mod access_tokens;
+mod awaiting;
 mod config;
 mod deal_search;
 mod direct;

@@ -6,7 +6,7 @@ use super::Engine;
 use super::look::Known;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
-use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Record};
+use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Priority, Record, RecordKey};
 use crate::policy::WaitReason;
 use crate::ports::{RemoteKey, Settled};
 
@@ -25,6 +25,8 @@ pub(super) struct RecordEnd {
     pub(super) latency: Option<Duration>,
     /// The fields that GHL did not store of an accepted record.
     pub(super) not_stored: Vec<String>,
+    /// Records that waited for its GHL id without being due, and are due now.
+    pub(super) woken: Vec<(RecordKey, Priority)>,
 }
 
 /// What follows for a record.
@@ -67,7 +69,11 @@ impl RecordSync<'_, '_> {
             (Ended::Outcome(outcome), _) => outcome,
             (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
         };
-        let Some(settled) = self.engine.settle(record, &outcome).await else {
+        let settled = match progress.operation.ghl_id() {
+            Some(_) => self.engine.settle_and_wake(record, &outcome).await,
+            None => self.engine.settle(record, &outcome).await.map(|settled| (settled, Vec::new())),
+        };
+        let Some((settled, woken)) = settled else {
             if progress.created {
                 let config = &self.engine.config;
                 let visible_by = self.engine.ports.clock.now() + config.late_arrival + config.search_lag;
@@ -84,6 +90,7 @@ impl RecordSync<'_, '_> {
             Outcome::Failed { error, .. } => (RecordResult::Failed(error.code), Then::Done),
             Outcome::Retry { error, due_at, .. } => (RecordResult::Retrying(error.code), Then::ComesBack(*due_at)),
             Outcome::Wait { due_at, .. } => (RecordResult::Waiting, Then::ComesBack(*due_at)),
+            Outcome::Await { .. } => (RecordResult::Waiting, Then::Done),
             Outcome::WouldSend { stays_due: true, .. } => (RecordResult::WouldSend, Then::StillDue),
             Outcome::WouldSend { stays_due: false, .. } => (RecordResult::WouldSend, Then::Done),
         };
@@ -99,6 +106,7 @@ impl RecordSync<'_, '_> {
             ghl_id: progress.operation.ghl_id().cloned(),
             latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
             not_stored: if accepted { not_stored } else { Vec::new() },
+            woken,
         }
     }
 
@@ -150,5 +158,6 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
         ghl_id: record.ghl_id.clone(),
         latency: None,
         not_stored: Vec::new(),
+        woken: Vec::new(),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 
@@ -21,16 +20,16 @@ use crate::domain::{
 use crate::policy::WaitReason;
 use crate::ports::{Loaded, PortError, Settled};
 
-/// An opportunity whose contact has no GHL id yet looks again after this, at first…
-const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
-/// …and after this at most.
-const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
-
 /// An opportunity's contact.
 enum Contact {
     Known(GhlId),
     NotNeeded,
-    Awaited(RecordKey),
+    /// It has no id yet.
+    Awaited {
+        contact: RecordKey,
+        /// Whether it is due, or may still be put. Otherwise a person must do something about it first.
+        comes_by_itself: bool,
+    },
 }
 
 impl Engine {
@@ -91,6 +90,9 @@ impl Engine {
                     self.acquit(&record).await;
                 }
                 end.then.note_in(&mut ended, &record);
+                for (key, priority) in end.woken.into_iter().filter(|(key, _)| !batch.keys.contains(key)) {
+                    ended.is_due(&batch.location_id, key, priority, self.ports.clock.now());
+                }
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
                     contact_ids.insert(record.key, id);
                 }
@@ -222,10 +224,11 @@ impl Engine {
             Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
             Ok(Contact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,
             // In a dry run no contact ever gets one.
-            Ok(Contact::Awaited(_)) if sync.dry_run.is_some() => {
+            Ok(Contact::Awaited { .. }) if sync.dry_run.is_some() => {
                 sync.run(record, Some(GhlId::unknown()), Former::default()).await
             }
-            Ok(Contact::Awaited(key)) => self.wait_for(record, key).await,
+            Ok(Contact::Awaited { contact, comes_by_itself: true }) => self.wait_for(record, contact).await,
+            Ok(Contact::Awaited { contact, comes_by_itself: false }) => self.wait_to_be_woken(record, contact).await,
             Err(error) => self.store_failed(record, &error),
         }
     }
@@ -289,22 +292,18 @@ impl Engine {
             return Ok(Contact::Known(id.clone()));
         }
         let loaded = self.ports.outbox.load(&record.location_id, std::slice::from_ref(&key)).await?;
-        let id = loaded.into_iter().find_map(|loaded| match loaded {
-            Loaded::Record(contact) => contact.ghl_id,
-            Loaded::Damaged { .. } => None,
-        });
-        Ok(id.map_or(Contact::Awaited(key), Contact::Known))
+        let comes_by_itself = match loaded.into_iter().next() {
+            Some(Loaded::Record(contact)) => match contact.ghl_id {
+                Some(id) => return Ok(Contact::Known(id)),
+                None => contact.due_at.is_some(),
+            },
+            Some(Loaded::Damaged { .. }) => false,
+            None => true,
+        };
+        Ok(Contact::Awaited { contact: key, comes_by_itself })
     }
 
-    /// Looks again after half as long as the record has waited already, within bounds.
-    async fn wait_for(&self, record: &Record, contact: RecordKey) -> RecordEnd {
-        let now = self.ports.clock.now();
-        let waited = record.put_at.map_or(Duration::ZERO, |put_at| now.since(put_at));
-        let pause = (waited / 2).clamp(WAIT_FOR_CONTACT, WAIT_FOR_CONTACT_MAX);
-        self.wait(record, now + pause, Some(contact), None).await
-    }
-
-    async fn wait(
+    pub(super) async fn wait(
         &self,
         record: &Record,
         due_at: EpochMs,
@@ -348,7 +347,7 @@ impl Engine {
     ) -> RecordEnd {
         match self.settle(record, outcome).await {
             Some(Settled::Done) => without_call(result, then),
-            Some(Settled::ChangedMeanwhile) => without_call(result, Then::StillDue),
+            Some(Settled::ChangedMeanwhile | Settled::AwaitedByMore) => without_call(result, Then::StillDue),
             None => not_written(),
         }
     }
@@ -365,5 +364,14 @@ pub(super) fn not_written() -> RecordEnd {
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {
-    RecordEnd { result, then, error: None, called: false, ghl_id: None, latency: None, not_stored: Vec::new() }
+    RecordEnd {
+        result,
+        then,
+        error: None,
+        called: false,
+        ghl_id: None,
+        latency: None,
+        not_stored: Vec::new(),
+        woken: Vec::new(),
+    }
 }

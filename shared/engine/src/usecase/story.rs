@@ -245,6 +245,7 @@ fn state_of(record: &Record) -> RecordState {
         Record { failed_at: Some(_), .. } => RecordState::Failed,
         Record { dry_run: Some(_), .. } => RecordState::DryRun,
         Record { superseded_at: Some(_), .. } => RecordState::Superseded,
+        Record { waits_for: Some(_), .. } => RecordState::Waiting,
         _ => RecordState::Accepted,
     }
 }
@@ -271,8 +272,12 @@ impl Engine {
             Loaded::Damaged { .. } => (None, None, Vec::new()),
         };
         let mut story = RecordStory { last_known, shares_ghl_id_with, ..RecordStory::of(location, loaded) };
-        if let Some(due_at) = story.due_at {
-            self.tell_when(&mut story, due_at, waits_for_record, &settings).await?;
+        match (story.due_at, waits_for_record) {
+            (Some(due_at), record) => self.tell_when(&mut story, due_at, record, &settings).await?,
+            (None, Some(record)) if story.state == RecordState::Waiting => {
+                story.waits_for = Some((WaitsFor::Record(record), None));
+            }
+            (None, _) => {}
         }
         Ok(Some(story))
     }

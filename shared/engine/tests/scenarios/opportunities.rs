@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::domain::{Endpoint, GhlId, Payload};
-use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_engine::domain::{Endpoint, GhlId, Outcome, Payload, Provenance};
+use ghl_sync_engine::ports::{Clock, Settled};
+use ghl_sync_engine::testing::{Fault, Op, PortFault, World, block_on_paused};
+use ghl_sync_engine::usecase::{RecordState, Replayed, WaitsFor};
 
 use crate::fixtures::{
     Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, email, exact, loc, put_of,
@@ -51,6 +53,107 @@ fn the_opportunity_of_a_contact_that_failed_waits_and_goes_when_the_contact_is_m
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.opportunity_count(), 2);
+    });
+}
+
+/// Contact 0 failed two hours ago, and the opportunity waits for it; GHL would take the contact now.
+async fn with_a_sleeping_opportunity() -> std::sync::Arc<World> {
+    let world = exact().start();
+    world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| Fault::status(422)));
+    world.put(&[contact(0), deal(0)]).await.unwrap();
+    world.run_for(120 * MINUTE).await;
+    world.ghl.heal();
+    world
+}
+
+fn assert_both_are_there_once(world: &World, what: &str) {
+    assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 1), "{what}");
+    assert_eq!(world.ghl.doubles(), Vec::<String>::new(), "{what}");
+    assert_eq!(world.record(&contact_key(0)).awaited_by, [], "{what}");
+}
+
+#[test]
+fn the_opportunity_of_a_failed_contact_says_what_it_waits_for_and_nobody_looks_meanwhile() {
+    block_on_paused(async {
+        let world = with_a_sleeping_opportunity().await;
+        let record = world.record(&deal_key(0));
+        assert_eq!((record.due_at, record.waits_for, record.attempts), (None, Some(contact_key(0)), 0));
+        let story = world.engine.record_story(&loc(), &deal_key(0)).await.unwrap().unwrap();
+        assert_eq!(story.state, RecordState::Waiting);
+        assert_eq!(story.waits_for, Some((WaitsFor::Record(contact_key(0)), None)));
+        let looked = world.faults.calls(Op::OutboxLoad);
+        world.run_for(24 * 60 * MINUTE).await;
+        assert_eq!(world.faults.calls(Op::OutboxLoad), looked);
+    });
+}
+
+#[test]
+fn an_opportunity_that_sleeps_follows_its_contact_within_seconds_whoever_mended_it() {
+    for by_replay in [false, true] {
+        block_on_paused(async move {
+            let world = with_a_sleeping_opportunity().await;
+            if by_replay {
+                world.engine.replay(&loc(), &Replayed::Records(vec![contact_key(0)]), None).await.unwrap();
+            } else {
+                world.put(&[contact(0)]).await.unwrap();
+            }
+            world.run_for(10 * SECOND).await;
+            assert_both_are_there_once(&world, "mended");
+        });
+    }
+}
+
+#[test]
+fn a_waking_that_fails_in_any_way_is_made_good() {
+    for op in [Op::OutboxWake, Op::OutboxSettle, Op::OutboxLoad, Op::OutboxAwaitId] {
+        for fault in [PortFault::Refused, PortFault::Unanswered] {
+            for nth in 1..=6 {
+                block_on_paused(async move {
+                    let world = with_a_sleeping_opportunity().await;
+                    world.faults.fail(op, nth..=nth, fault);
+                    world.put(&[contact(0)]).await.unwrap();
+                    world.run_for(20 * MINUTE).await;
+                    assert_both_are_there_once(&world, &format!("{op:?} {fault:?} {nth}"));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn an_opportunity_that_is_about_to_sleep_when_its_contact_is_accepted_stays_due() {
+    block_on_paused(async {
+        let world = with_a_sleeping_opportunity().await;
+        let outbox = &world.engine.ports().outbox;
+        let now = world.clock.now();
+        outbox.put(&deal(0), now).await.unwrap();
+        let about_to_sleep = world.record(&deal_key(0));
+        assert!(outbox.await_id(&about_to_sleep, &contact_key(0)).await.unwrap());
+        outbox.wake(&about_to_sleep, &contact_key(0), now).await.unwrap();
+        let outcome = Outcome::Await { record: contact_key(0) };
+        assert_eq!(outbox.settle(&about_to_sleep, &outcome, now).await.unwrap(), Settled::ChangedMeanwhile);
+        assert!(world.record(&deal_key(0)).due_at.is_some());
+    });
+}
+
+#[test]
+fn an_acceptance_that_does_not_know_who_waits_is_not_written() {
+    block_on_paused(async {
+        let world = with_a_sleeping_opportunity().await;
+        let outbox = &world.engine.ports().outbox;
+        let mut sent = world.record(&contact_key(0));
+        let outcome = Outcome::Accepted {
+            ghl_id: GhlId::new("G1").unwrap(),
+            hash: sent.payload.hash(),
+            provenance: Provenance::Created,
+            not_stored: Vec::new(),
+        };
+        let awaited_by = std::mem::take(&mut sent.awaited_by);
+        assert_eq!(awaited_by, [deal_key(0)]);
+        assert_eq!(outbox.settle(&sent, &outcome, world.clock.now()).await.unwrap(), Settled::AwaitedByMore);
+        assert_eq!(world.record(&contact_key(0)).ghl_id, None);
+        sent.awaited_by = awaited_by;
+        assert_eq!(outbox.settle(&sent, &outcome, world.clock.now()).await.unwrap(), Settled::Done);
     });
 }
 

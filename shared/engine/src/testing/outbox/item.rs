@@ -1,11 +1,13 @@
 //! An item of the outbox in memory: what each write makes of it.
 
+use std::collections::BTreeSet;
+
 use super::Key;
 use crate::domain::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
     Record, RecordKey, Resolution,
 };
-use crate::ports::PortError;
+use crate::ports::{MAX_AWAITED_BY, PortError};
 
 /// A record as it is stored.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub(super) struct Item {
     pub(super) accepted_at: Option<EpochMs>,
     pub(super) not_stored: Vec<String>,
     pub(super) waits_for: Option<RecordKey>,
+    pub(super) awaited_by: BTreeSet<RecordKey>,
     pub(super) overruled: Option<ContentHash>,
     pub(super) superseded_at: Option<EpochMs>,
     pub(super) failed_at: Option<EpochMs>,
@@ -59,6 +62,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         failed_at: item.failed_at,
         dry_run: item.dry_run.clone(),
         waits_for: item.waits_for.clone(),
+        awaited_by: item.awaited_by.iter().cloned().collect(),
         overruled: item.overruled,
         superseded_at: item.superseded_at,
         conflict: item.conflict,
@@ -79,7 +83,8 @@ impl Item {
         let json = |errors: &[LastError]| serde_json::to_string(errors).map_or(0, |json| json.len());
         let dry_run = self.dry_run.as_ref().map_or(0, String::len);
         let errors = json(self.last_error.as_slice()) + json(&self.earlier_errors);
-        self.payload.to_json().len() + dry_run + errors + SMALL_ATTRIBUTES <= MAX_ITEM
+        let awaited_by: usize = self.awaited_by.iter().map(|key| key.to_string().len()).sum();
+        self.payload.to_json().len() + dry_run + errors + awaited_by + SMALL_ATTRIBUTES <= MAX_ITEM
     }
 
     /// Changes it, unless DynamoDB would not take what comes of that.
@@ -114,6 +119,7 @@ impl Item {
             accepted_at: None,
             not_stored: Vec::new(),
             waits_for: None,
+            awaited_by: BTreeSet::new(),
             overruled: None,
             superseded_at: None,
             conflict: put.conflict,
@@ -174,6 +180,7 @@ impl Item {
                 self.learn_id(sent, Some(ghl_id), *provenance);
                 self.accepted = Some((sent.version, *hash));
                 self.accepted_at = Some(now);
+                self.awaited_by.clear();
                 self.not_stored.clone_from(not_stored);
                 self.leave_due_index();
                 self.attempts = 0;
@@ -203,6 +210,11 @@ impl Item {
                 self.waits_for.clone_from(waits_for);
                 self.not_before = not_before.or(self.not_before);
                 self.learn_id(sent, ghl_id.as_ref(), *provenance);
+                self.keep_errors(sent);
+            }
+            Outcome::Await { record } if self.is_due_as(sent) || self.sleeps_for(record) => {
+                self.leave_due_index();
+                self.waits_for = Some(record.clone());
                 self.keep_errors(sent);
             }
             Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
@@ -270,7 +282,7 @@ impl Item {
                     self.due_at = *not_before;
                 }
             }
-            Outcome::WouldSend { .. } => {}
+            Outcome::Await { .. } | Outcome::WouldSend { .. } => {}
         }
     }
 
@@ -280,6 +292,37 @@ impl Item {
             self.ghl_id = Some(id.clone());
             self.former.clear();
         }
+    }
+
+    /// Whether an acceptance would forget a record that waits, and of which the sender did not know.
+    pub(super) fn is_awaited_by_more_than(&self, sent: &Record, outcome: &Outcome) -> bool {
+        let is_accepted = matches!(outcome, Outcome::Accepted { .. }) && self.version == sent.version;
+        is_accepted && self.awaited_by.iter().any(|key| !sent.awaited_by.contains(key))
+    }
+
+    pub(super) fn await_id(&mut self, waiting: &RecordKey) -> bool {
+        let has_room = self.awaited_by.len() < MAX_AWAITED_BY || self.awaited_by.contains(waiting);
+        let takes = self.ghl_id.is_none() && !self.in_due_index && has_room;
+        if takes {
+            self.awaited_by.insert(waiting.clone());
+        }
+        takes
+    }
+
+    pub(super) fn wake(&mut self, awaited: &RecordKey, due_at: EpochMs) {
+        if self.in_due_index || self.sleeps_for(awaited) {
+            self.in_due_index = true;
+            self.due_at = Some(due_at);
+            self.waits_for = None;
+        }
+    }
+
+    fn is_due_as(&self, seen: &Record) -> bool {
+        self.in_due_index && self.due_at == seen.due_at
+    }
+
+    fn sleeps_for(&self, awaited: &RecordKey) -> bool {
+        !self.in_due_index && self.waits_for.as_ref() == Some(awaited)
     }
 
     pub(super) fn fail(&mut self, error: &LastError, now: EpochMs) {

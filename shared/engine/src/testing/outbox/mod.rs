@@ -182,6 +182,9 @@ impl Outbox for MemoryOutbox {
             let Some(item) = items.get_mut(&key) else {
                 return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
             };
+            if item.is_awaited_by_more_than(sent, outcome) {
+                return Ok(Settled::AwaitedByMore);
+            }
             item.within_bounds("outbox.settle", |item| {
                 if item.version == sent.version && item.settle(sent, outcome, now) {
                     return Settled::Done;
@@ -247,6 +250,23 @@ impl Outbox for MemoryOutbox {
             }
             _ => false,
         }))
+    }
+
+    async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
+        let key = (waiting.location_id.clone(), awaited.clone());
+        Ok(self.change(&key, |items| items.get_mut(&key).is_some_and(|item| item.await_id(&waiting.key))))
+    }
+
+    async fn wake(&self, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
+        let key = (waiting.location_id.clone(), waiting.key.clone());
+        if let Some(due_at) = waiting.woken_at(awaited, now) {
+            self.change(&key, |items| {
+                if let Some(item) = items.get_mut(&key) {
+                    item.wake(awaited, due_at);
+                }
+            });
+        }
+        Ok(())
     }
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
