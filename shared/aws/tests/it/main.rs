@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod awaiting;
+#[cfg(test)]
 mod capacity;
 #[cfg(test)]
 mod counters;
