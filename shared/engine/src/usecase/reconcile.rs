@@ -238,6 +238,14 @@ struct Reading<'e, 'c> {
     last_start: EpochMs,
 }
 
+/// How far the contacts of a page were dealt with.
+enum PageEnd {
+    Whole,
+    /// A change was too young to be judged.
+    TooYoung,
+    OutOfTime,
+}
+
 impl Reading<'_, '_> {
     async fn pages(&self, kick: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
         let ports = &self.engine.ports;
@@ -259,8 +267,11 @@ impl Reading<'_, '_> {
             if has_resent {
                 self.start(&resent).await?;
             }
-            if !whole? {
-                return Ok(ReconcileEnd::OutOfTime);
+            match whole? {
+                PageEnd::OutOfTime => return Ok(ReconcileEnd::OutOfTime),
+                // The last page's changes are read again anyway; behind any other, nobody would come back to them.
+                PageEnd::TooYoung if page.next.is_some() => return Ok(ReconcileEnd::Busy),
+                PageEnd::TooYoung | PageEnd::Whole => {}
             }
             bookmark = match page.next {
                 Some(next) => Bookmark { page: Some(next), ..bookmark },
@@ -277,13 +288,14 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Deals with the contacts of a page. Returns false if the time was over before the last of them.
+    /// Deals with the contacts of a page.
     async fn page(
         &self,
         contacts: &[RemoteContact],
         resent: &mut Known,
         report: &mut ReconcileReport,
-    ) -> Result<bool, DirectError> {
+    ) -> Result<PageEnd, DirectError> {
+        let mut end = PageEnd::Whole;
         let mut looks = Vec::with_capacity(contacts.len());
         for contact in contacts {
             // GHL shows the time with each contact; without it nothing can be said.
@@ -298,12 +310,14 @@ impl Reading<'_, '_> {
             report.states += u64::from(looked.repaired);
             if let Some(record) = &looked.record {
                 if self.engine.ports.clock.now() > self.last_start {
-                    return Ok(false);
+                    return Ok(PageEnd::OutOfTime);
                 }
-                self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await?;
+                if !self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await? {
+                    end = PageEnd::TooYoung;
+                }
             }
         }
-        Ok(true)
+        Ok(end)
     }
 
     /// Brings the contact's last known state up to date, and finds our records of it.
@@ -339,6 +353,7 @@ impl Reading<'_, '_> {
         Ok(matches!(replacement, Replacement::Done(_)))
     }
 
+    /// Decides on a record whose contact was changed. Returns false if the change is too young for that.
     async fn reconcile_record(
         &self,
         record: &Record,
@@ -346,26 +361,25 @@ impl Reading<'_, '_> {
         changed_at: EpochMs,
         resent: &mut Known,
         report: &mut ReconcileReport,
-    ) -> Result<(), DirectError> {
+    ) -> Result<bool, DirectError> {
         let rule = rule_for(self.settings, record);
         let resolution = match resolve(rule, record, &shown.content, changed_at) {
-            None => return Ok(()),
+            None => return Ok(true),
             Some(Resolution::Agree) => Resolution::Agree,
             Some(_) => {
-                let Some(contact) = self.read(shown).await? else { return Ok(()) };
+                let Some(contact) = self.read(shown).await? else { return Ok(true) };
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
-                let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(()) };
-                // It may be our own write of another record, which the index does not show yet. The next reading begins
-                // before it.
+                let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(true) };
+                // It may be our own write of another record, which the index does not show yet.
                 if changed_at + self.engine.config.index_lag > self.engine.ports.clock.now() {
-                    return Ok(());
+                    return Ok(false);
                 }
                 resolution
             }
         };
         let now = self.engine.ports.clock.now();
         if !self.engine.ports.outbox.resolve(record, &resolution, now).await? {
-            return Ok(()); // Something has happened to it since: that counts.
+            return Ok(true); // Something has happened to it since: that counts.
         }
         match resolution {
             Resolution::Resend { .. } => {
@@ -375,7 +389,7 @@ impl Reading<'_, '_> {
             Resolution::Supersede { .. } => report.superseded += 1,
             Resolution::Agree => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The contact as it is now; `None` if it is gone.

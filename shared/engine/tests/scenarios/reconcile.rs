@@ -326,6 +326,36 @@ fn a_put_ends_the_reading_after_its_page_and_the_next_invocation_goes_on_from_th
 }
 
 #[test]
+fn a_change_that_is_too_young_to_judge_is_read_again_wherever_its_page_is() {
+    block_on_paused(async {
+        let mut setup = exact();
+        setup.ghl.search_lag = Duration::ZERO;
+        let world = setup.start();
+        world.directory.change(&loc(), |settings| settings.conflict = Conflict::Theirs);
+        world.put(&contacts(150)).await.unwrap();
+        world.run_until_settled(10 * MINUTE).await.unwrap();
+        world.run_for(10 * MINUTE).await;
+        reconcile(&world).await;
+        world.run_for(HOUR).await;
+        // Somebody edits more than a page of them, and something is put while the first page is read.
+        (0..150).for_each(|n| rename(&world, n, "Bob"));
+        let put = async {
+            world.run_for(SECOND / 2).await;
+            world.put(&[contact(1000)]).await.unwrap();
+        };
+        let (report, ()) = futures::future::join(reconcile(&world), put).await;
+        assert!(report.superseded < 100 && report.ended == ReconcileEnd::Busy, "{report:?}");
+        for _ in 0..4 {
+            world.run_for(HOUR).await;
+            reconcile(&world).await;
+        }
+        for n in 0..150 {
+            assert_eq!(state(&world, n).await, RecordState::Superseded, "{n}");
+        }
+    });
+}
+
+#[test]
 fn a_reading_that_failed_halfway_is_done_again_and_nothing_is_doubled() {
     for (op, fault) in [
         (Op::BookmarkKeep, PortFault::Refused),
