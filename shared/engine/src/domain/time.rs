@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,16 @@ pub struct EpochMs(pub u64);
 impl EpochMs {
     /// Later than anything.
     pub const NEVER: EpochMs = EpochMs(u64::MAX);
+
+    /// The end of the year 9999: later times have no date.
+    pub const LAST_DATED: EpochMs = EpochMs(253_402_300_799_999);
+
+    /// RFC 3339, UTC, to the second: `2026-11-28T06:49:00Z`. What is later than [`LAST_DATED`](Self::LAST_DATED) is that.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        let since_epoch = Duration::from_millis(self.min(Self::LAST_DATED).0);
+        humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+    }
 
     /// Time from `earlier` to `self`; zero when `earlier` is not earlier.
     #[must_use]

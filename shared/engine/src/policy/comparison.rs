@@ -243,18 +243,12 @@ fn day(text: &str) -> String {
     }
 }
 
-/// The day of a time, by the calendar of 1970 and UTC.
+/// The day of a time, in UTC; the number itself where a time has no date.
 pub(super) fn day_of(ms: u64) -> String {
-    // Days since 0000-03-01, in eras of 400 years: every era has the same days.
-    let days = EpochMs(ms).0 / DAY_MS + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    if EpochMs(ms) > EpochMs::LAST_DATED {
+        return ms.to_string();
+    }
+    EpochMs(ms).to_rfc3339().chars().take("YYYY-MM-DD".len()).collect()
 }
 
 /// Whether two ways to write a number reach the same phone. The country counts where both name it.

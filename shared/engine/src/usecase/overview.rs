@@ -1,6 +1,6 @@
 //! How it stands with everything: what `/v1/overview`, `/health` and `/metrics` tell.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 
@@ -371,7 +371,7 @@ impl GateView<'_> {
 impl PauseView {
     /// Why somebody should look at it; `None` if it is short, and nobody's fault.
     fn wants_a_look(&self, id: &LocationId, now: EpochMs) -> Option<(Health, String)> {
-        let until = self.until.map_or_else(String::new, |until| format!(" until {}", date(until)));
+        let until = self.until.map_or_else(String::new, |until| format!(" until {}", until.to_rfc3339()));
         match self.reason {
             PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator"))),
             PauseReason::Credentials => Some((Health::Degraded, format!("the token of {id} is not accepted"))),
@@ -387,14 +387,6 @@ impl PauseView {
             }
         }
     }
-}
-
-/// A time as people read it: RFC 3339, UTC.
-fn date(time: EpochMs) -> String {
-    /// The last second of the year 9999.
-    const LAST: u64 = 253_402_300_799;
-    let seconds = time.since(EpochMs(0)).as_secs().min(LAST);
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
 impl Backlog {
