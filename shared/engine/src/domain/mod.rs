@@ -57,6 +57,8 @@ pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};
 pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
+#[cfg(test)]
+pub(crate) use record::tests::put_once;
 pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{AdoptLimits, Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};

@@ -230,14 +230,15 @@ impl Record {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn record() -> Record {
+    /// A record as its first put leaves it, but for being due.
+    pub(crate) fn put_once(key: &str, payload: Payload) -> Record {
         Record {
             location_id: "loc".parse().unwrap(),
-            key: "opportunity#a".parse().unwrap(),
-            payload: Payload::from_json(crate::domain::Kind::Contact, r#"{"email":"a@x.test"}"#).unwrap(),
+            key: key.parse().unwrap(),
+            payload,
             version: 1,
             priority: Priority::Normal,
             due_at: None,
@@ -262,6 +263,11 @@ mod tests {
             former: Vec::new(),
             provenance: Provenance::Unknown,
         }
+    }
+
+    fn record() -> Record {
+        let payload = Payload::from_json(crate::domain::Kind::Contact, r#"{"email":"a@x.test"}"#).unwrap();
+        put_once("opportunity#a", payload)
     }
 
     #[test]

@@ -89,39 +89,19 @@ fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{Kind, LocationId, Priority, Provenance};
+    use crate::domain::{Kind, put_once};
 
     const ACCEPTED: EpochMs = EpochMs(1_795_262_400_000);
 
     fn record(json: &str) -> Record {
         let payload = Payload::from_json(Kind::Contact, json).unwrap();
         Record {
-            location_id: LocationId::new("loc").unwrap(),
-            key: "contact#a".parse().unwrap(),
-            version: 1,
-            priority: Priority::Normal,
-            due_at: None,
-            not_before: None,
             put_at: Some(ACCEPTED - Duration::from_secs(1)),
-            attempts: 0,
-            last_error: None,
-            earlier_errors: Vec::new(),
             ghl_id: Some("G1".parse().unwrap()),
             accepted_version: Some(1),
             accepted_hash: Some(payload.hash()),
             accepted_at: Some(ACCEPTED),
-            not_stored: Vec::new(),
-            failed_at: None,
-            dry_run: None,
-            waits_for: None,
-            awaited_by: Vec::new(),
-            overruled: None,
-            superseded_at: None,
-            conflict: None,
-            is_new: false,
-            former: Vec::new(),
-            provenance: Provenance::Unknown,
-            payload,
+            ..put_once("contact#a", payload)
         }
     }
 

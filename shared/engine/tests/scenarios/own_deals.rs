@@ -1,5 +1,6 @@
 //! An opportunity that another record holds is never this record's, at any delay.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -154,15 +155,20 @@ fn what_only_ghl_has_is_still_updated_and_never_taken_under_another_name() {
     }
 }
 
+/// A world whose search shows everything at once, a contact in it, and a deal of the shape that others may have.
+fn beside_deals_of_somebody_else() -> (Arc<World>, GhlId, Opportunity) {
+    let mut setup = exact();
+    setup.ghl.search_lag = Duration::ZERO;
+    let world = setup.start();
+    let contact_id = world.ghl.add_contact(&loc(), Contact { email: Some(email(0)), ..Contact::default() }, &[]);
+    let Payload::Opportunity(theirs) = deal(0).payload else { unreachable!() };
+    (world, contact_id.unwrap(), theirs)
+}
+
 #[test]
 fn a_deal_on_the_second_page_of_its_pipeline_is_found() {
     block_on_paused(async {
-        let mut setup = exact();
-        setup.ghl.search_lag = Duration::ZERO;
-        let world = setup.start();
-        let contact_id = world.ghl.add_contact(&loc(), Contact { email: Some(email(0)), ..Contact::default() }, &[]);
-        let contact_id = contact_id.unwrap();
-        let Payload::Opportunity(theirs) = deal(0).payload else { unreachable!() };
+        let (world, contact_id, theirs) = beside_deals_of_somebody_else();
         for n in 0..150 {
             let name = if n == 120 { deal_name(0) } else { format!("other {n}") };
             world.ghl.add_opportunity(&loc(), &contact_id, Opportunity { name, ..theirs.clone() }).unwrap();
@@ -178,12 +184,7 @@ fn a_deal_on_the_second_page_of_its_pipeline_is_found() {
 #[test]
 fn a_search_that_never_ends_is_given_up_and_nothing_is_created() {
     block_on_paused(async {
-        let mut setup = exact();
-        setup.ghl.search_lag = Duration::ZERO;
-        let world = setup.start();
-        let contact_id = world.ghl.add_contact(&loc(), Contact { email: Some(email(0)), ..Contact::default() }, &[]);
-        let contact_id = contact_id.unwrap();
-        let Payload::Opportunity(theirs) = deal(0).payload else { unreachable!() };
+        let (world, contact_id, theirs) = beside_deals_of_somebody_else();
         for n in 0..1100 {
             let other = Opportunity { name: format!("other {n}"), ..theirs.clone() };
             world.ghl.add_opportunity(&loc(), &contact_id, other).unwrap();
