@@ -6,8 +6,8 @@
 //! person; each value arrives as it was meant, or its row and column are named in a [`Problem`].
 //!
 //! The crate does no I/O of its own: bytes come from a [`Source`] that the caller gives, which is read about three times.
-//! Memory does not grow with the list, but for eight bytes for each e-mail address, phone number and own id, by which people
-//! are found who are there twice. (A workbook is unpacked in memory.)
+//! Memory grows by eight bytes for each e-mail address, phone number and own id, by which people are found who are there
+//! twice, and by what [`KnownIds`] learns of each record. (A workbook is unpacked in memory.)
 //!
 //! Consent never errs towards "may be contacted": a cell that cannot be read as one holds its row back, and an import never
 //! opens a channel.

@@ -131,7 +131,7 @@ pub(crate) struct Story {
     pub(crate) errors: Vec<RecordError>,
     /// The request that a dry run would have sent.
     pub(crate) dry_run: Option<String>,
-    /// What it waits for now; null if nothing stands in its way, or it is not due.
+    /// What it waits for now, also while it sleeps until its contact has its id; null if nothing stands in its way.
     pub(crate) waits_for: Option<RecordWait>,
     /// About when it should go out; null if nobody can say.
     pub(crate) expected_at: Option<Time>,
