@@ -432,6 +432,11 @@ fn vars(
     // Of another GHL the legacy API may be elsewhere.
     let elsewhere = options.vars.get("GHL_V1_BASE_URL").filter(|_| sandbox.is_none()).cloned();
     let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
+    // Whatever reaches our own sandbox is no secret; a container reaches it over a bridge, without TLS.
+    let insecure = match sandbox {
+        Some(_) => "true".to_owned(),
+        None => options.vars.get("GHL_ALLOW_INSECURE_URL").cloned().unwrap_or_default(),
+    };
     let locations: BTreeMap<&str, Value> =
         options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
     let tokens: BTreeMap<&str, String> =
@@ -453,6 +458,7 @@ fn vars(
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
             ("GHL_BASE_URL", url),
             ("GHL_V1_BASE_URL", v1_url),
+            ("GHL_ALLOW_INSECURE_URL", insecure),
             ("GHL_API", api_name(options.api).to_owned()),
             ("GHL_TOKEN", token),
             ("GHL_LOCATIONS", json!(locations).to_string()),

@@ -15,7 +15,7 @@ use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 19] = [
+const ENV_FILE: [&str; 20] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -31,6 +31,7 @@ const ENV_FILE: [&str; 19] = [
     "MIGRATION_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
+    "GHL_ALLOW_INSECURE_URL",
     "GHL_TOKEN",
     "GHL_LOCATIONS",
     "GHL_LOCATION_TOKENS",

@@ -16,7 +16,8 @@ use crate::deployment::Deployment;
 use crate::records::contacts;
 
 /// Variables that Lambda sets by itself.
-const SET_BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const SET_BY_LAMBDA: [&str; 5] =
+    ["AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
 const WITHHELD: [(&str, &[&str]); 6] = [
     ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
@@ -27,11 +28,12 @@ const WITHHELD: [(&str, &[&str]); 6] = [
     ("RedriveFunction", &["API_AUTH", "API_KEYS", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 6] = [
+const OWN: [(&[&str], &str); 7] = [
     (&["WebhookFunction"], "GHL_WEBHOOK_"),
     (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_TOKEN"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_LOCATION_TOKENS"),
+    (&["ConsumerFunction", "MigratorFunction"], "GHL_ALLOW_INSECURE_URL"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_BASE_URL"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_V1_BASE_URL"),
 ];

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use ghl_sync_runtime::Runtime;
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    ghl_sync_runtime::main(|engine, event| async move { consumer::handle(&engine, event).await }).await
+    let started = Runtime::from_env().map(|runtime| runtime.engine);
+    ghl_sync_runtime::serve(started, |engine, event| async move { consumer::handle(&engine, event).await }).await
 }

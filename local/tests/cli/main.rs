@@ -484,6 +484,7 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "API_URL",
         "GHL_BASE_URL",
         "GHL_V1_BASE_URL",
+        "GHL_ALLOW_INSECURE_URL",
         "GHL_TOKEN",
         "GHL_LOCATIONS",
         "GHL_LOCATION_TOKENS",

@@ -27,7 +27,11 @@ impl Accounts for LocationAccounts {
         let settings = self.locations.in_batch(location).await;
         let settings =
             settings.map_err(|error| NoAccount::Unavailable(format!("its settings are not known: {error}")))?;
-        match self.tokens.of(location, &settings.credentials).await {
+        let token = match self.locations.check_key(location, &settings) {
+            Ok(()) => self.tokens.of(location, &settings.credentials).await,
+            Err(error) => Err(self.tokens.reject(location, &settings.credentials, error.to_string())),
+        };
+        match token {
             Ok(token) => Ok(Account { token, api: settings.api }),
             Err(NoToken::Refused(reason) | NoToken::Inactive(reason)) => Err(NoAccount::Refused(reason)),
             Err(NoToken::Unavailable(reason)) => Err(NoAccount::Unavailable(reason)),

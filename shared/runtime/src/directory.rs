@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::DynamoSettings;
-use ghl_sync_engine::domain::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsOverlay};
+use ghl_sync_engine::domain::{
+    CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay,
+};
 use ghl_sync_engine::ports::{Directory, PortError, SettingsWritten, StoredSettings};
 use tokio::time::Instant;
 
@@ -70,6 +72,11 @@ impl StoredLocations {
             None => self.overlay(location).await?,
         };
         Ok(overlay.unwrap_or_default().over(self.environment.settings(location)))
+    }
+
+    /// Checks that `settings` lead to a key of `location`'s own, if they must.
+    pub(crate) fn check_key(&self, location: &LocationId, settings: &LocationSettings) -> Result<(), SettingsError> {
+        self.environment.check_key(location, settings)
     }
 
     /// The token that is meant, if it is in the environment.

@@ -10,6 +10,7 @@ mod emf;
 mod init_error;
 mod locations;
 mod meter;
+mod no_calls;
 mod secrets;
 mod sqs_event;
 mod start;
@@ -25,7 +26,7 @@ pub use emf::{EmfMeter, FunctionMeter};
 pub use locations::{Location, Locations};
 pub use meter::{LogMeter, causes};
 pub use sqs_event::{NotFromSqs, dead_letter, sqs_messages};
-pub use start::{Runtime, StartError, main, serve};
+pub use start::{Runtime, StartError, serve};
 pub use telemetry::{init as init_telemetry, lines_to as log_lines_to};
 pub use webhooks::Webhooks;
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_engine::domain::{
-    Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret,
+    Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret, SettingsError,
 };
 use serde::Deserialize;
 use serde::de::{Error as _, IgnoredAny};
@@ -90,6 +90,31 @@ impl Locations {
             matches!(credentials, Some(CredentialsRef::OfLocation(used)) if used == id)
         };
         self.tokens.of_one.keys().find(|id| !uses(id))
+    }
+
+    /// Checks that on API v1 `location`, treated as `settings` say, has a key of its own; the credentials of all
+    /// locations (`GHL_CREDENTIALS`) are nobody's own.
+    ///
+    /// # Errors
+    /// Names `credentials`, and what they may be.
+    pub fn check_key(&self, location: &LocationId, settings: &LocationSettings) -> Result<(), SettingsError> {
+        let shared = self.default.credentials.as_ref();
+        let is_shared = shared.is_some_and(|shared| *shared == settings.credentials);
+        let credentials = if is_shared { CredentialsRef::Default } else { settings.credentials.clone() };
+        LocationSettings { credentials, ..settings.clone() }.check_key(location)
+    }
+
+    /// The first named location without such a key, and what is wrong.
+    #[must_use]
+    pub fn without_own_key(&self) -> Option<(&LocationId, SettingsError)> {
+        self.named().find_map(|id| Some((id, self.check_key(id, &self.settings(id)).err()?)))
+    }
+
+    /// The locations, `None` for all that are not named, whose credentials are in a file.
+    pub(crate) fn in_files(&self) -> impl Iterator<Item = Option<&LocationId>> {
+        let named = self.named.iter().map(|(id, location)| (Some(id), location));
+        let all = named.chain([(None, &self.default)]);
+        all.filter(|(_, location)| matches!(location.credentials, Some(CredentialsRef::File(_)))).map(|(id, _)| id)
     }
 
     /// Adds or replaces one location.

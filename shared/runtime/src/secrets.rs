@@ -14,16 +14,21 @@ use crate::StoredLocations;
 /// Longer than any credentials.
 const LONGEST: u64 = 64 * 1024;
 
+/// What is said of a file where there is none.
+pub(crate) const NO_FILES: &str = "a deployed function reads no files; keep the token in Parameter Store (`ssm:/PATH/NAME`) or Secrets Manager \
+     (`secretsmanager:NAME_OR_ARN`)";
+
 /// All places of credentials.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     environment: Arc<StoredLocations>,
     aws: AwsSecrets,
+    reads_files: bool,
 }
 
 impl Secrets {
-    pub(crate) fn new(environment: Arc<StoredLocations>, aws: AwsSecrets) -> Secrets {
-        Secrets { environment, aws }
+    pub(crate) fn new(environment: Arc<StoredLocations>, aws: AwsSecrets, reads_files: bool) -> Secrets {
+        Secrets { environment, aws, reads_files }
     }
 }
 
@@ -35,6 +40,7 @@ impl SecretStore for Secrets {
                 let missing = || SecretError::Missing("no token is configured for this location".to_owned());
                 self.environment.token(reference).ok_or_else(missing)
             }
+            CredentialsRef::File(_) if !self.reads_files => Err(SecretError::Missing(NO_FILES.to_owned())),
             CredentialsRef::File(path) => file(path).map_err(SecretError::Missing),
             CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) => self.aws.read(reference).await,
         }

@@ -9,7 +9,7 @@ use ghl_sync_aws::{
     DynamoMigrationStore, DynamoOutbox, DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters,
     SqsMigrationQueue, Usage,
 };
-use ghl_sync_engine::ports::Meter;
+use ghl_sync_engine::ports::{Crm, Meter};
 use ghl_sync_engine::usecase::{AccessTokens, Engine, Migrator, Ports, TokenPorts};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -20,6 +20,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
+use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
 use crate::{FastDice, FunctionMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
@@ -58,16 +59,25 @@ impl Runtime {
         let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
         let locations = Arc::new(StoredLocations::new(config.locations, settings));
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
-        let oauth = Arc::new(OAuthClient::new(&config.ghl)?);
-        let tokens = TokenPorts {
-            clock: Arc::new(SystemClock),
-            secrets: Arc::new(Secrets::new(locations.clone(), AwsSecrets::new(&config.aws, Arc::new(SystemClock)))),
-            tokens: Arc::new(DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone())),
-            endpoint: oauth.clone(),
-            meter: meter.clone(),
+        let crm: Arc<dyn Crm> = match &config.ghl {
+            Some(ghl) => {
+                let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
+                let secrets = Secrets::new(locations.clone(), aws, config.reads_files);
+                let tokens = DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone());
+                let oauth = Arc::new(OAuthClient::new(ghl)?);
+                let ports = TokenPorts {
+                    clock: Arc::new(SystemClock),
+                    secrets: Arc::new(secrets),
+                    tokens: Arc::new(tokens),
+                    endpoint: oauth.clone(),
+                    meter: meter.clone(),
+                };
+                let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
+                let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
+                Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?)
+            }
+            None => Arc::new(NoCalls),
         };
-        let tokens = AccessTokens::new(tokens, crate::accounts::this_process(), config.engine.clock_skew);
-        let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
         let known = DynamoKnownStates::new(dynamodb.clone(), state.clone(), usage.clone());
         let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone(), usage.clone());
@@ -75,7 +85,7 @@ impl Runtime {
         let ports = Ports {
             clock: Arc::new(SystemClock),
             dice: Arc::new(FastDice),
-            crm: Arc::new(GhlClient::beside(&oauth, config.ghl, accounts)?),
+            crm,
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
             fleet: Arc::new(DynamoFleetStore::new(dynamodb.clone(), state.clone(), usage.clone())),
@@ -95,7 +105,7 @@ impl Runtime {
         Ok(Runtime { engine, migrator, usage, api_access: config.api_access })
     }
 
-    /// The same, from the process's environment, with events as log lines and metrics.
+    /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
     ///
     /// # Errors
     /// Lists every fault of the environment.
@@ -107,6 +117,14 @@ impl Runtime {
         let config = logging(config)?;
         let meter = FunctionMeter::new(config.stack_name.clone());
         Runtime::new(config, Arc::new(meter))
+    }
+
+    /// The same, for the scheduled function, which does not call GHL.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_scheduler_from_env() -> Result<Runtime, StartError> {
+        Runtime::start(Config::for_scheduler(Config::environment()))
     }
 
     /// The same, for the redrive, which must know both queues of dead letters.
@@ -138,7 +156,7 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_api_from_env() -> Result<(Migrator, ApiAccess), StartError> {
-        let runtime = Runtime::start(Config::for_migrations(Config::environment()))?;
+        let runtime = Runtime::start(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
         Ok((runtime.migrations()?, access))
@@ -154,16 +172,6 @@ pub(crate) fn logging(config: Result<Config, ConfigError>) -> Result<Config, Con
 fn missing(name: &str, problem: &str) -> StartError {
     let fault = Fault { name: name.to_owned(), problem: problem.to_owned() };
     StartError::Config(ConfigError { faults: vec![fault] })
-}
-
-/// The `main` of every function with an engine: starts, then hands each event to `handle` until Lambda ends the process.
-pub async fn main<Answer, Failure, Handled>(handle: impl Fn(Engine, LambdaEvent<Value>) -> Handled) -> ExitCode
-where
-    Answer: Serialize,
-    Failure: Error,
-    Handled: Future<Output = Result<Answer, Failure>>,
-{
-    serve(Runtime::from_env().map(|runtime| runtime.engine), handle).await
 }
 
 /// Hands each event to `handle`, with what was `started`, until Lambda ends the process.

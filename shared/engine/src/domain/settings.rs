@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Api, CredentialsRef, Priority, ScopeId};
+use super::{Api, CredentialsRef, LocationId, Priority, ScopeId};
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +189,29 @@ impl LocationSettings {
         }
         Ok(())
     }
+
+    /// Checks that on API v1 `location` has a key of its own. Such a key speaks for the one location that it was made
+    /// in: the token of all locations, or another one's key, writes into somebody else's account.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names `credentials`, and what they may be.
+    pub fn check_key(&self, location: &LocationId) -> Result<(), SettingsError> {
+        let is_own = match &self.credentials {
+            CredentialsRef::Default => false,
+            CredentialsRef::OfLocation(of) => of == location,
+            CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) | CredentialsRef::File(_) => true,
+        };
+        if self.api == Api::V2 || is_own {
+            return Ok(());
+        }
+        let own = CredentialsRef::OfLocation(location.clone());
+        let reason = format!(
+            "is `{}`; a key of API v1 writes into the one account that it was made in, so `{location}` needs its own: \
+             `{own}`, `ssm:/PATH/NAME` or `secretsmanager:NAME_OR_ARN`",
+            self.credentials
+        );
+        Err(SettingsError { field: "credentials", reason })
+    }
 }
 
 fn within(field: &'static str, value: u64, from: u64, to: u64) -> Result<(), SettingsError> {
@@ -251,6 +274,28 @@ mod tests {
         assert_eq!(serde_json::from_str::<SettingsOverlay>(&written).unwrap(), overlay);
         assert_eq!(SettingsOverlay::default().over(base()), base());
         assert_eq!(serde_json::to_string(&SettingsOverlay::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn on_api_v1_only_a_key_of_its_own_is_a_locations_key() {
+        let location = LocationId::new("a").unwrap();
+        let cases = [
+            ("env:GHL_TOKEN", false),
+            ("env:GHL_LOCATION_TOKENS/b", false),
+            ("env:GHL_LOCATION_TOKENS/a", true),
+            ("ssm:/keys/a", true),
+            ("secretsmanager:keys/a", true),
+            ("file:/keys/a", true),
+        ];
+        for (credentials, is_own) in cases {
+            let settings = |api| LocationSettings { api, credentials: credentials.parse().unwrap(), ..base() };
+            assert_eq!(settings(Api::V2).check_key(&location), Ok(()), "{credentials}");
+            let checked = settings(Api::V1).check_key(&location);
+            assert_eq!(checked.is_ok(), is_own, "{credentials}");
+            if let Err(SettingsError { field, reason }) = checked {
+                assert!(field == "credentials" && reason.contains("`env:GHL_LOCATION_TOKENS/a`"), "{reason}");
+            }
+        }
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl AccessTokens {
         }
     }
 
+    /// Takes no token from `credentials`, because they are not for `location`: tells of it, and says what is to be mended.
+    pub fn reject(&self, location: &LocationId, credentials: &CredentialsRef, problem: String) -> NoToken {
+        self.refuse_credentials(Subject { location, credentials }, problem)
+    }
+
     /// GHL did not accept `token` for a call of `location`. Returns whether another one can be had: then the next
     /// [`AccessTokens::of`] gets it.
     pub async fn refused(&self, location: &LocationId, credentials: &CredentialsRef, token: &Secret) -> bool {

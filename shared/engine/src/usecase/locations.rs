@@ -65,7 +65,9 @@ impl Engine {
             return Err(PutSettingsError::Changed { current: stored.rev });
         }
         let changed = StoredSettings { overlay: overlay.clone(), ..stored };
-        changed.effective().check()?;
+        let effective = changed.effective();
+        effective.check()?;
+        effective.check_key(location)?;
         match self.ports.directory.store(location, changed.rev, overlay).await? {
             SettingsWritten::Written { rev } => {
                 let view = view(location, StoredSettings { rev, ..changed });

@@ -7,6 +7,7 @@ mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ pub use self::api::{ApiAccess, ApiKey};
 pub use self::migration::MigrationConfig;
 use self::variables::Variables;
 use crate::locations::{Location, Locations, Tokens};
+use crate::secrets::NO_FILES;
+
+const ALLOW_INSECURE_URL: &str = "GHL_ALLOW_INSECURE_URL";
+const INSECURE: &str = "is http:// to another machine: the tokens would cross the network in the clear; use https://";
 
 /// Everything that a function is told from outside.
 #[derive(Debug, Clone)]
@@ -40,8 +45,10 @@ pub struct Config {
     pub queue_url: String,
     /// URLs of the queues of messages that could not be handled, where somebody wants to know of them.
     pub dead_letter_queues: LetterQueueUrls,
-    /// Where GHL is.
-    pub ghl: ClientConfig,
+    /// Where GHL is; `None` in a function that makes no calls.
+    pub ghl: Option<ClientConfig>,
+    /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
+    pub reads_files: bool,
     /// The locations, and how each is treated.
     pub locations: Locations,
     /// Who may use the HTTP API; `None` in a function that has none.
@@ -103,12 +110,29 @@ impl Config {
         Config::with(Variables::new(vars).without_need_of("BATCH_QUEUE_URL"), &[])
     }
 
-    /// Reads `vars` as the environment of the redrive, which needs both queues of dead letters.
+    /// Reads `vars` as the environment of the scheduled function, which calls only AWS.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_scheduler(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::from_vars(vars).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the redrive, which needs both queues of dead letters, and calls only AWS.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_redrive(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"])
+        let required = ["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"];
+        Config::with(Variables::new(vars), &required).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the HTTP API, which starts migrations, and calls only AWS.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_api(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::for_migrations(vars).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of a function that has to do with migrations, which needs their queue.
@@ -117,6 +141,11 @@ impl Config {
     /// [`ConfigError`] lists every fault.
     pub fn for_migrations(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         Config::with(Variables::new(vars), &["MIGRATION_QUEUE_URL"])
+    }
+
+    /// The same, of a function that does not call GHL: it needs no root certificates, and starts sooner.
+    fn without_calls(self) -> Config {
+        Config { ghl: None, ..self }
     }
 
     /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
@@ -190,6 +219,17 @@ impl Config {
             );
             vars.fault("GHL_LOCATION_TOKENS", said);
         }
+        if let Some((id, error)) = locations.without_own_key() {
+            vars.fault("GHL_LOCATIONS", format!("has location `{id}` on API v1, whose {error}"));
+        }
+        let reads_files = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_none();
+        if !reads_files && let Some(of) = locations.in_files().next() {
+            let (name, of) = match of {
+                Some(id) => ("GHL_LOCATIONS", format!(" for location `{id}`")),
+                None => ("GHL_CREDENTIALS", String::new()),
+            };
+            vars.fault(name, format!("names a file{of}: {NO_FILES}"));
+        }
         Config {
             engine: engine(vars),
             aws: aws(vars),
@@ -200,7 +240,8 @@ impl Config {
                 dead: vars.url("DEAD_LETTER_QUEUE_URL"),
                 parked: vars.url("PARKING_QUEUE_URL"),
             },
-            ghl: ghl(vars),
+            ghl: Some(ghl(vars)),
+            reads_files,
             locations,
             api_access: ApiAccess::read(vars),
             log_level: vars.choice(
@@ -295,10 +336,26 @@ fn credentials(vars: &mut Variables) -> Option<CredentialsRef> {
 
 fn ghl(vars: &mut Variables) -> ClientConfig {
     let defaults = ClientConfig::default();
+    let any = vars.boolean(ALLOW_INSECURE_URL, false);
+    let mut url = |name| {
+        let url = vars.url(name)?;
+        if !any && !is_secure(&url) {
+            vars.fault(name, format!("{INSECURE}; {ALLOW_INSECURE_URL}=true sends it anyway"));
+        }
+        Some(url)
+    };
     ClientConfig {
-        v2_base_url: vars.url("GHL_BASE_URL").unwrap_or(defaults.v2_base_url),
-        v1_base_url: vars.url("GHL_V1_BASE_URL").unwrap_or(defaults.v1_base_url),
+        v2_base_url: url("GHL_BASE_URL").unwrap_or(defaults.v2_base_url),
+        v1_base_url: url("GHL_V1_BASE_URL").unwrap_or(defaults.v1_base_url),
     }
+}
+
+/// Whether nobody on the way can read what is sent to `url`: it is encrypted, or does not leave this machine.
+fn is_secure(url: &str) -> bool {
+    let Ok(url) = url.parse::<http::Uri>() else { return true };
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = || host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
+    url.scheme() != Some(&http::uri::Scheme::HTTP) || is_loopback()
 }
 
 fn webhooks(vars: &mut Variables) -> WebhookRules {

@@ -270,3 +270,77 @@ fn the_migrator_s_function_needs_its_queue_and_the_others_do_not() {
     let error = Config::for_migrations(minimal()).unwrap_err();
     assert_eq!(error.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), ["MIGRATION_QUEUE_URL is missing"]);
 }
+
+#[test]
+fn a_token_never_crosses_a_network_in_the_clear_unless_somebody_says_so() {
+    for name in ["GHL_BASE_URL", "GHL_V1_BASE_URL"] {
+        for url in ["https://example.com", "http://127.0.0.1:4010", "http://[::1]:80/v1", "http://localhost/v1"] {
+            assert!(Config::from_vars(with(&[(name, url)])).is_ok(), "{url}");
+        }
+        for url in ["http://example.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "http://localhost.example"]
+        {
+            let found = faults(&[(name, url)]);
+            assert!(
+                matches!(&found[..], [fault] if fault.starts_with(name) && fault.contains("https://")),
+                "{found:?}"
+            );
+            assert!(Config::from_vars(with(&[(name, url), ("GHL_ALLOW_INSECURE_URL", "true")])).is_ok(), "{url}");
+        }
+    }
+}
+
+#[test]
+fn a_deployed_function_has_no_credentials_in_files() {
+    let in_lambda = ("AWS_LAMBDA_FUNCTION_NAME", "consumer");
+    let of_all = ("GHL_CREDENTIALS", "file:/keys/all");
+    let of_one = ("GHL_LOCATIONS", r#"{"a":{"credentials":"file:/keys/a"}}"#);
+    for (variable, named) in [(of_all, ""), (of_one, "`a`")] {
+        assert!(Config::from_vars(with(&[variable])).unwrap().reads_files);
+        let found = faults(&[variable, in_lambda]);
+        assert!(
+            matches!(&found[..], [fault] if fault.starts_with(variable.0) && fault.contains(named) && fault.contains("ssm:")),
+            "{found:?}"
+        );
+    }
+    assert!(!Config::from_vars(with(&[in_lambda])).unwrap().reads_files);
+}
+
+#[test]
+fn a_location_on_api_v1_that_has_no_key_of_its_own_is_a_fault() {
+    let cases = [
+        (r#"{"a":{"api":"v1"}}"#, "", false),
+        (r#"{"a":{"api":"v1","credentials":"env:GHL_TOKEN"}}"#, "", false),
+        (r#"{"a":{"api":"v1","credentials":"env:GHL_LOCATION_TOKENS/b"}}"#, "", false),
+        (r#"{"a":{"api":"v1"}}"#, "ssm:/keys/all", false),
+        (r#"{"a":{"api":"v1","credentials":"ssm:/keys/all"}}"#, "ssm:/keys/all", false),
+        (r#"{"a":{"api":"v1","credentials":"ssm:/keys/a"}}"#, "ssm:/keys/all", true),
+        (r#"{"a":{"api":"v1","credentials":"env:GHL_LOCATION_TOKENS/a"}}"#, "", true),
+        (r#"{"a":{}}"#, "", true),
+    ];
+    for (locations, of_all, is_fine) in cases {
+        let vars = [("GHL_LOCATIONS", locations), ("GHL_CREDENTIALS", of_all)];
+        match Config::from_vars(with(&vars)) {
+            Ok(_) => assert!(is_fine, "{locations}"),
+            Err(ConfigError { faults }) => {
+                assert!(!is_fine && faults.len() == 1, "{locations}: {faults:?}");
+                let fault = faults[0].to_string();
+                assert!(fault.starts_with("GHL_LOCATIONS") && fault.contains("`env:GHL_LOCATION_TOKENS/a`"), "{fault}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_functions_that_call_ghl_know_where_it_is() {
+    let all = with(&[
+        ("MIGRATION_QUEUE_URL", "https://example.com/m"),
+        ("DEAD_LETTER_QUEUE_URL", "https://example.com/d"),
+        ("PARKING_QUEUE_URL", "https://example.com/p"),
+    ]);
+    for calls in [Config::from_vars, Config::for_migrations] {
+        assert!(calls(all.clone()).unwrap().ghl.is_some());
+    }
+    for calls_none in [Config::for_scheduler, Config::for_redrive, Config::for_api] {
+        assert_eq!(calls_none(all.clone()).unwrap().ghl, None);
+    }
+}
