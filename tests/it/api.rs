@@ -147,6 +147,7 @@ async fn settings_are_changed_only_by_whoever_has_read_them() {
         (json!({ "daily_limit": 10, "daily_reserve": 10 }), "daily_reserve"),
         (json!({ "default_priority": "urgent" }), "default_priority"),
         (json!({ "credentials": "pit-secret" }), "credentials"),
+        (json!({ "credentials": "file:/etc/passwd" }), "credentials"),
         (json!({ "token": "pit-secret" }), "token"),
     ];
     for (body, field) in bad {

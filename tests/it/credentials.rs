@@ -11,6 +11,7 @@ use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::{Config, LogMeter, Runtime};
 use serde_json::json;
 
+use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, location, options, sandbox, vars};
 use crate::records::contacts;
 
@@ -131,6 +132,34 @@ async fn a_private_integration_token_may_be_kept_in_a_file_of_mode_600_and_in_no
     consumer::handle(&preview(environment()), event()).await.unwrap();
     std::fs::remove_file(file).unwrap();
     assert_eq!(deployment.stats().contacts, 2);
+}
+
+#[tokio::test]
+async fn on_api_v1_the_token_of_all_locations_makes_no_call() {
+    let deployment = Deployment::start().await;
+    let of_all = deployment.engine_with(&[("GHL_API", "v1"), ("GHL_LOCATIONS", ""), ("GHL_LOCATION_TOKENS", "")]);
+    let records = contacts(3);
+    deployment.put(&records).await;
+    let event = lambda_runtime::LambdaEvent::new(crate::deployment::by_hand(&records), crate::deployment::context());
+    consumer::handle(&of_all, event).await.unwrap();
+    assert_eq!(deployment.gate().await.pause().unwrap().reason, PauseReason::Credentials);
+    assert_eq!((deployment.stats().calls, deployment.due().await.len()), (0, 3));
+}
+
+#[tokio::test]
+async fn a_location_moves_to_api_v1_only_with_a_key_of_its_own() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let path = format!("/v1/locations/{LOCATION}");
+    for credentials in [None, Some("env:GHL_TOKEN"), Some("env:GHL_LOCATION_TOKENS/other")] {
+        let body = json!({ "api": "v1", "credentials": credentials });
+        let problem = caller.put(&path, &body).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "credentials", "{problem}");
+    }
+    for credentials in [format!("env:GHL_LOCATION_TOKENS/{LOCATION}"), "ssm:/keys/demo".to_owned()] {
+        let answer = caller.put(&path, &json!({ "api": "v1", "credentials": credentials })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,24 @@
+//! Where GHL would be, in a function that does not call it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ghl_sync_engine::domain::{Call, Failure, LocationId, Quota, Reply};
+use ghl_sync_engine::ports::Crm;
+
+/// Makes no calls.
+pub(crate) struct NoCalls;
+
+const NONE: &str = "this function does not call GHL";
+
+#[async_trait]
+impl Crm for NoCalls {
+    async fn call(&self, _: &LocationId, _: &Call, _: Duration) -> Reply {
+        let failure = Failure { status: None, sent: false, cause: None, message: NONE.to_owned() };
+        Reply { status: None, quota: Quota::default(), answer: Err(failure) }
+    }
+
+    async fn preview(&self, _: &LocationId, _: &Call) -> String {
+        format!("nothing: {NONE}")
+    }
+}
