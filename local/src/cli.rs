@@ -206,7 +206,7 @@ pub(crate) struct SizeArgs {
     /// Opportunities in the source.
     #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=200_000))]
     pub(crate) opportunities: u32,
-    /// Whether the target has the pipelines, or lets them be made (GHL is not known to let anybody).
+    /// Whether the target has the pipelines, or lets them be made.
     #[arg(long, value_enum, default_value_t = PipelinesArg::There)]
     pub(crate) target_pipelines: PipelinesArg,
 }
@@ -215,7 +215,7 @@ pub(crate) struct SizeArgs {
 pub(crate) enum PipelinesArg {
     /// The target has them.
     There,
-    /// It has none, and refuses to make any.
+    /// It has none, and its token lacks the scope to make any.
     Missing,
     /// It has none, and lets them be made.
     Makeable,

@@ -67,8 +67,46 @@ async fn a_location_shows_itself_its_users_and_its_pipelines() {
     let stages: Vec<(&str, u32)> =
         pipelines[0].stages.iter().map(|stage| (stage.name.as_str(), stage.position)).collect();
     assert_eq!((pipelines[0].id.as_str(), stages), (given[0].id.as_str(), vec![("New", 0), ("Won", 1)]));
-    let create = Call::CreatePipeline(NewPipeline { name: "More".to_owned(), stages: vec![] });
-    assert_eq!(world.failure(&create).await.cause, Some(Cause::Forbidden));
+}
+
+fn new_pipeline(name: &str) -> Call {
+    Call::CreatePipeline(NewPipeline { name: name.to_owned(), stages: vec!["New".to_owned(), "Won 🏠".to_owned()] })
+}
+
+#[tokio::test]
+async fn a_pipeline_is_made_read_by_its_id_and_deleted() {
+    let world = World::new(Api::V2).await;
+    let Answer::Pipeline(made) = world.ok(&new_pipeline("More")).await else { panic!() };
+    assert_eq!((made.name.as_str(), made.stages.len()), ("More", 0), "the answer leaves the stages out");
+    let Answer::Pipeline(shown) = world.ok(&Call::GetPipeline(made.id.clone())).await else { panic!() };
+    let stages: Vec<(&str, u32)> = shown.stages.iter().map(|stage| (stage.name.as_str(), stage.position)).collect();
+    assert_eq!(stages, [("New", 0), ("Won 🏠", 1)]);
+    let Answer::Pipelines(listed) = world.ok(&Call::ListPipelines).await else { panic!() };
+    assert!(listed.contains(&shown));
+    assert_eq!(world.failure(&new_pipeline("MORE")).await.status, Some(400), "the name is taken");
+    let delete = Call::DeletePipeline(made.id.clone());
+    assert_eq!((world.ok(&delete).await, world.ok(&delete).await), (Answer::Deleted, Answer::Deleted));
+    assert_eq!(world.failure(&Call::GetPipeline(made.id)).await.cause, Some(Cause::Missing));
+}
+
+#[tokio::test]
+async fn a_pipeline_that_was_just_made_does_not_show_yet() {
+    let lagging = SandboxOptions { search_lag: Duration::from_secs(60), ..SandboxOptions::default() };
+    let world = World::of(Api::V2, lagging).await;
+    let Answer::Pipeline(made) = world.ok(&new_pipeline("More")).await else { panic!() };
+    assert_eq!(world.failure(&Call::GetPipeline(made.id)).await.cause, Some(Cause::Missing));
+    let Answer::Pipelines(listed) = world.ok(&Call::ListPipelines).await else { panic!() };
+    assert_eq!(listed.len(), 3);
+}
+
+#[tokio::test]
+async fn pipelines_need_scopes_of_their_own() {
+    let missing = ["pipelines.create", "pipelines.write"].map(|scope| ("loc".to_owned(), scope.to_owned()));
+    let options = SandboxOptions { missing_scopes: missing.into(), ..SandboxOptions::default() };
+    let world = World::of(Api::V2, options).await;
+    for call in [new_pipeline("More"), Call::DeletePipeline(GhlId::new("pipeline-sales").unwrap())] {
+        assert_eq!(world.failure(&call).await.cause, Some(Cause::Forbidden), "{call:?}");
+    }
 }
 
 #[tokio::test]
@@ -131,8 +169,12 @@ struct World {
 
 impl World {
     async fn new(api: Api) -> World {
+        World::of(api, SandboxOptions { search_lag: Duration::ZERO, ..SandboxOptions::default() }).await
+    }
+
+    async fn of(api: Api, options: SandboxOptions) -> World {
         let tokens = Tokens::PerLocation(BTreeMap::from([("token".to_owned(), "loc".to_owned())]));
-        let options = SandboxOptions { limit: 10_000, search_lag: Duration::ZERO, tokens, ..SandboxOptions::default() };
+        let options = SandboxOptions { limit: 10_000, tokens, ..options };
         let sandbox = Sandbox::start(options, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let (v2_base_url, v1_base_url) = (sandbox.url(), format!("{}/v1", sandbox.url()));
         let client = GhlClient::new(ClientConfig { v2_base_url, v1_base_url }, Arc::new(OneAccount(api))).unwrap();

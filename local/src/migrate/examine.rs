@@ -196,7 +196,7 @@ mod tests {
     /// An account with one of everything, whose ids begin with `mark`.
     fn account(mark: &str) -> Contents {
         let id = |what: &str| format!("{mark}-{what}");
-        let stage = Stage { id: id("stage"), name: "New".to_owned() };
+        let stage = Stage::new(&id("stage"), "New");
         Contents {
             contacts: vec![
                 json!({"id": id("ada"), "email": "ada@example.com", "city": "Paris", "assignedTo": id("ann"),
@@ -210,7 +210,7 @@ mod tests {
             custom_values: Vec::new(),
             tags: Vec::new(),
             users: vec![json!({"id": id("ann"), "email": "ann@example.com"})],
-            pipelines: vec![Pipeline { id: id("sales"), name: "Sales".to_owned(), stages: vec![stage] }],
+            pipelines: vec![Pipeline::new(&id("sales"), "Sales", vec![stage])],
         }
     }
 

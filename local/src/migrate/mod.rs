@@ -6,7 +6,7 @@ mod outcome;
 mod progress;
 mod shown;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -74,7 +74,7 @@ fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {
         }
         Some(url) => Ghl::Url { url: url.clone(), token: String::new() },
         None => Ghl::Sandbox(Box::new(SandboxOptions {
-            allow_pipeline_creation: args.size.target_pipelines == PipelinesArg::Makeable,
+            missing_scopes: missing_scopes(args),
             ..sandbox_options(&args.faults)
         })),
     };
@@ -96,6 +96,12 @@ fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {
         vars: callers_vars(),
         ..StackOptions::default()
     })
+}
+
+/// What the target's token may not do.
+fn missing_scopes(args: &MigrateArgs) -> BTreeSet<(String, String)> {
+    let is_missing = args.size.target_pipelines == PipelinesArg::Missing;
+    is_missing.then(|| (args.target.to_string(), "pipelines.create".to_owned())).into_iter().collect()
 }
 
 /// Makes the accounts up, unless an earlier run has. One that was killed meanwhile has made a part of them only.

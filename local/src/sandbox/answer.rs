@@ -85,11 +85,6 @@ impl Answer {
         Answer::unauthorized("The token is not authorized for this scope.")
     }
 
-    /// Of calls that exist, but not for the public.
-    pub(crate) fn route_not_supported() -> Answer {
-        Answer::unauthorized("This route is not yet supported by the IAM Service. Please update your IAM config.")
-    }
-
     pub(crate) fn v1_invalid_key() -> Answer {
         Answer::json(StatusCode::UNAUTHORIZED, json!({"msg": "Api key is invalid."}))
     }

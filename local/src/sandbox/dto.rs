@@ -113,9 +113,30 @@ pub(crate) const CUSTOM_VALUE: Dto = &[&[Field::required("name", Kind::Text), Fi
 /// Body of `POST` and `PUT /locations/{id}/tags`.
 pub(crate) const TAG: Dto = &[&[Field::required("name", Kind::Text)]];
 
-/// Body of `POST /opportunities/pipelines`, as the list shows them: no specification has this call.
+const NEW_STAGE: &[Field] = &[
+    Field::required("name", Kind::Text),
+    Field::optional("position", Kind::Number),
+    Field::optional("showInFunnel", Kind::Flag),
+    Field::optional("showInPieChart", Kind::Flag),
+    Field::optional("stageWinProbability", Kind::Number),
+];
+
+const PIPELINE: &[Field] = &[
+    Field::required("name", Kind::Text),
+    Field::optional("showInFunnel", Kind::Flag),
+    Field::optional("showInPieChart", Kind::Flag),
+    Field::optional("useOpportunityProbability", Kind::Flag),
+];
+
+/// Body of `POST /opportunities/pipelines`.
 pub(crate) const CREATE_PIPELINE: Dto =
-    &[LOCATION, &[Field::required("name", Kind::Text), Field::optional("stages", Kind::Any)]];
+    &[LOCATION, PIPELINE, &[Field::required("stages", Kind::Elements(&[NEW_STAGE]))]];
+
+/// A stage that is to stay has its id.
+const STAGE: Dto = &[NEW_STAGE, &[Field::optional("id", Kind::Text)]];
+
+/// Body of `PUT /opportunities/pipelines/{id}`: neither `locationId` nor anything else that a read shows beside.
+pub(crate) const UPDATE_PIPELINE: Dto = &[PIPELINE, &[Field::required("stages", Kind::Elements(STAGE))]];
 
 /// What an opportunity may be. `all` is for searching only.
 const STATUSES: Kind = Kind::Choice(&["open", "won", "lost", "abandoned"]);

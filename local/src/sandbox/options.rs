@@ -29,14 +29,12 @@ pub struct SandboxOptions {
     pub outage: Option<(Duration, Duration)>,
     /// Whether a 429 says when to come back.
     pub retry_after: RetryAfterMode,
-    /// How long the search index takes to show a write.
+    /// How long the search index takes to show a write, and reads of pipelines to show a change of theirs.
     pub search_lag: Duration,
     /// The location's setting of this name: whether a second contact of the same e-mail or phone may be created.
     pub allow_duplicate_contact: bool,
     /// The location's setting of this name: whether a contact may have a second opportunity in the same pipeline.
     pub allow_duplicate_opportunity: bool,
-    /// Whether pipelines can be created. At GHL they cannot.
-    pub allow_pipeline_creation: bool,
     /// Whether an update of a contact may have a `companyName`, as GHL was seen to take it; without, it is a 422.
     pub updates_take_company: bool,
     /// Scopes that a location's token lacks: location and scope, such as `locations/tags.write`.
@@ -64,7 +62,6 @@ impl Default for SandboxOptions {
             search_lag: Duration::from_secs(10),
             allow_duplicate_contact: false,
             allow_duplicate_opportunity: false,
-            allow_pipeline_creation: false,
             updates_take_company: true,
             missing_scopes: BTreeSet::new(),
             tokens: Tokens::Any("sandbox".to_owned()),

@@ -7,6 +7,8 @@ use super::request::Request;
 /// The scope that a token needs for `request`; `None` where none is needed.
 pub(crate) fn needed(request: &Request) -> Option<String> {
     let what = match request.segments().as_slice() {
+        ["opportunities", "pipelines"] if request.method == Method::POST => return Some("pipelines.create".to_owned()),
+        ["opportunities", "pipelines", _] if !is_read(request) => "pipelines",
         ["contacts", ..] => "contacts",
         ["opportunities", ..] => "opportunities",
         ["locations", _, "customFields", ..] => "locations/customFields",

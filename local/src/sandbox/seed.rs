@@ -68,7 +68,7 @@ impl Sandbox {
             custom_values: structure.custom_values.values().map(|value| value.to_json(location)).collect(),
             tags: structure.tags.values().map(|tag| tag.to_json(location)).collect(),
             users: structure.users.values().map(|user| json!({"id": user.id, "email": user.email})).collect(),
-            pipelines: structure.pipelines.clone(),
+            pipelines: structure.pipelines.current().to_vec(),
         }
     }
 }

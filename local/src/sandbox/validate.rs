@@ -42,6 +42,8 @@ pub(crate) enum Kind {
     DndSettings,
     /// A list of `{id or key, field_value}`.
     CustomFields,
+    /// A list of objects, each of which keeps to a list of its own.
+    Elements(Dto),
     Choice(&'static [&'static str]),
 }
 
@@ -58,22 +60,28 @@ impl Field {
         Field { name, kind, presence: Presence::Nullable }
     }
 
-    fn complaints(&self, value: Option<&Value>) -> Vec<String> {
+    /// What is wrong with it in an object that `within` leads to.
+    fn complaints(&self, within: &str, value: Option<&Value>) -> Vec<String> {
         match value {
             None if self.presence != Presence::Required => Vec::new(),
             Some(Value::Null) if self.presence == Presence::Nullable => Vec::new(),
-            value => complaints(self.name, self.kind, value.unwrap_or(&Value::Null)),
+            value => complaints(&format!("{within}{}", self.name), self.kind, value.unwrap_or(&Value::Null)),
         }
     }
 }
 
 /// Passes `body` on if it keeps to `dto`.
 pub(crate) fn check(body: &Map<String, Value>, dto: Dto) -> Result<&Map<String, Value>, Answer> {
-    let fields = || dto.iter().flat_map(|part| part.iter());
-    let unknown = body.keys().filter(|key| !fields().any(|field| field.name == key.as_str()));
-    let mut complaints: Vec<String> = unknown.map(|key| should_not_exist(key)).collect();
-    complaints.extend(fields().flat_map(|field| field.complaints(body.get(field.name))));
+    let complaints = object_complaints("", body, dto);
     if complaints.is_empty() { Ok(body) } else { Err(Answer::unprocessable(complaints)) }
+}
+
+fn object_complaints(within: &str, object: &Map<String, Value>, dto: Dto) -> Vec<String> {
+    let fields = || dto.iter().flat_map(|part| part.iter());
+    let unknown = object.keys().filter(|key| !fields().any(|field| field.name == key.as_str()));
+    let mut complaints: Vec<String> = unknown.map(|key| should_not_exist(&format!("{within}{key}"))).collect();
+    complaints.extend(fields().flat_map(|field| field.complaints(within, object.get(field.name))));
+    complaints
 }
 
 fn complaints(name: &str, kind: Kind, value: &Value) -> Vec<String> {
@@ -95,6 +103,7 @@ fn complaints(name: &str, kind: Kind, value: &Value) -> Vec<String> {
         Kind::Texts => return texts_complaints(name, value),
         Kind::DndSettings => return dnd_complaints(name, value),
         Kind::CustomFields => return custom_field_complaints(name, value),
+        Kind::Elements(dto) => return element_complaints(name, value, dto),
     };
     complaint.map(|complaint| format!("{name} {complaint}")).into_iter().collect()
 }
@@ -150,6 +159,15 @@ fn custom_field_complaints(name: &str, value: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+fn element_complaints(name: &str, value: &Value, dto: Dto) -> Vec<String> {
+    let Some(elements) = value.as_array() else { return vec![format!("{name} must be an array")] };
+    let complaints_of = |(index, element): (usize, &Value)| match element.as_object() {
+        Some(element) => object_complaints(&format!("{name}.{index}."), element, dto),
+        None => vec![format!("{name}.{index} must be an object")],
+    };
+    elements.iter().enumerate().flat_map(complaints_of).collect()
 }
 
 fn should_not_exist(name: &str) -> String {
@@ -215,9 +233,9 @@ mod tests {
     fn null_clears_nullable_fields_only() {
         let nullable = Field::nullable("x", Kind::Text);
         let optional = Field::optional("x", Kind::Text);
-        assert!(nullable.complaints(Some(&Value::Null)).is_empty());
-        assert_eq!(optional.complaints(Some(&Value::Null)), ["x must be a string"]);
-        assert!(optional.complaints(None).is_empty());
-        assert_eq!(Field::required("x", Kind::Text).complaints(None), ["x must be a string"]);
+        assert!(nullable.complaints("", Some(&Value::Null)).is_empty());
+        assert_eq!(optional.complaints("", Some(&Value::Null)), ["x must be a string"]);
+        assert!(optional.complaints("", None).is_empty());
+        assert_eq!(Field::required("x", Kind::Text).complaints("", None), ["x must be a string"]);
     }
 }

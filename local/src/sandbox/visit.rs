@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
+use super::pipelines::Pipeline;
 use super::request::Request;
 use super::store::{Contact, Opportunity, Part, Store, Structure, Tag, new_id};
 use super::validate::{self, Dto};
@@ -24,7 +25,6 @@ pub(crate) struct Visit<'a> {
 pub(crate) struct Rules {
     pub(crate) allow_duplicate_contact: bool,
     pub(crate) allow_duplicate_opportunity: bool,
-    pub(crate) allow_pipeline_creation: bool,
     pub(crate) updates_take_company: bool,
 }
 
@@ -42,6 +42,16 @@ impl<'a> Visit<'a> {
     /// What the caller's location is made of.
     pub(crate) fn structure(&self) -> &Structure {
         self.store.structure(self.location)
+    }
+
+    /// The pipelines of the caller's location as reads show them, which lag behind.
+    pub(crate) fn shown_pipelines(&self) -> &[Pipeline] {
+        self.structure().pipelines.shown(self.now, self.store.lag())
+    }
+
+    /// Keeps the pipelines of the caller's location, after a change of some.
+    pub(crate) fn put_pipelines(&mut self, pipelines: Vec<Pipeline>) -> Result<(), Answer> {
+        self.put_part(Part::PipelinesAt { at: self.now, pipelines })
     }
 
     /// Keeps something new, or changed, of the caller's location.

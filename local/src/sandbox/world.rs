@@ -39,7 +39,6 @@ impl World {
         let rules = Rules {
             allow_duplicate_contact: options.allow_duplicate_contact,
             allow_duplicate_opportunity: options.allow_duplicate_opportunity,
-            allow_pipeline_creation: options.allow_pipeline_creation,
             updates_take_company: options.updates_take_company,
         };
         Ok(World {

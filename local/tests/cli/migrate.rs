@@ -83,6 +83,22 @@ fn a_pipeline_that_nobody_can_make_is_asked_for_and_what_was_decided_is_followed
     assert_eq!(whole(&report, "/forecast/opportunities/skips"), 10, "{report}");
 }
 
+#[test]
+#[ignore = "takes more than a minute; .ci/run runs it"]
+fn pipelines_that_the_target_lacks_are_made_and_a_rollback_deletes_them() {
+    let folder = folder("migrate-makeable");
+    let data = folder.join("data");
+    let common = [FAST, SMALL, &["--target-pipelines", "makeable", "--data-dir", text(&data)]].concat();
+    let (ended, report) = migrate(&folder, &common);
+    assert_eq!(ended.status, Some(0), "{}{}", ended.out, ended.err);
+    assert_flawless(&report);
+    assert_eq!((whole(&report, "/pipelines/created"), whole(&report, "/stages/created")), (2, 5), "{report}");
+    let (ended, report) = migrate(&folder, &[common.as_slice(), &["--rollback"]].concat());
+    assert_eq!((ended.status, &report["status"]), (Some(0), &"rolled_back".into()), "{}{}", ended.out, ended.err);
+    assert_eq!((whole(&report, "/examined/contacts"), whole(&report, "/examined/opportunities")), (0, 0));
+    assert_eq!((whole(&report, "/rolled_back/structure"), whole(&report, "/rolled_back/kept")), (13, 0), "{report}");
+}
+
 /// The report of a preview, with the ids of what must be decided.
 fn data_of(folder: &Path, common: &[&str]) -> PathBuf {
     let dir = folder.join("report");

@@ -29,6 +29,8 @@ pub(crate) struct Store {
     contacts: Table<Contact>,
     opportunities: Table<Opportunity>,
     structures: HashMap<String, Structure>,
+    /// Milliseconds that the search index, and reads of pipelines, are behind.
+    lag: u64,
     journal: Option<Journal>,
 }
 
@@ -40,6 +42,7 @@ impl Store {
             contacts: Table::new(lag),
             opportunities: Table::new(lag),
             structures: HashMap::new(),
+            lag,
             journal: None,
         };
         if let Some(dir) = data_dir {
@@ -60,14 +63,21 @@ impl Store {
         &self.opportunities
     }
 
+    pub(crate) fn lag(&self) -> u64 {
+        self.lag
+    }
+
     pub(crate) fn structure(&self, location: &str) -> &Structure {
         self.structures.get(location).unwrap_or(&UNCHANGED)
     }
 
-    /// The location that the record of this id belongs to.
+    /// The location that the record or pipeline of this id belongs to. Pipelines that every location has tell none.
     pub(crate) fn location_of(&self, id: &str) -> Option<&str> {
         let of_contact = self.contacts.get(id).map(Row::location_id);
-        of_contact.or_else(|| self.opportunities.get(id).map(Row::location_id))
+        let of_record = of_contact.or_else(|| self.opportunities.get(id).map(Row::location_id));
+        let has_pipeline = |(_, structure): &(&String, &Structure)| structure.pipeline(id).is_some();
+        let of_pipeline = || self.structures.iter().find(has_pipeline).map(|(location, _)| location.as_str());
+        of_record.or_else(|| if UNCHANGED.pipeline(id).is_some() { None } else { of_pipeline() })
     }
 
     pub(crate) fn put_contact(&mut self, contact: Contact) -> io::Result<()> {
@@ -119,7 +129,7 @@ impl Store {
             Entry::Opportunity(opportunity) => self.opportunities.put(opportunity),
             Entry::ContactDeleted { id, at } => self.contacts.delete(&id, at),
             Entry::OpportunityDeleted { id, at } => self.opportunities.delete(&id, at),
-            Entry::Part { location_id, part } => self.structures.entry(location_id).or_default().put(part),
+            Entry::Part { location_id, part } => self.structures.entry(location_id).or_default().put(part, self.lag),
             Entry::PartDeleted { location_id, id } => self.structures.entry(location_id).or_default().remove(&id),
         }
     }

@@ -5,30 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::sandbox::pipelines::{self, Pipeline};
+use crate::sandbox::pipelines::{Pipeline, Pipelines};
 
 /// Custom fields, custom values, tags, users and pipelines of one location.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Structure {
     pub(crate) custom_fields: BTreeMap<String, CustomField>,
     pub(crate) custom_values: BTreeMap<String, CustomValue>,
     pub(crate) tags: BTreeMap<String, Tag>,
     pub(crate) users: BTreeMap<String, User>,
-    pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) pipelines: Pipelines,
     pub(crate) profile: Profile,
-}
-
-impl Default for Structure {
-    fn default() -> Self {
-        Structure {
-            custom_fields: BTreeMap::new(),
-            custom_values: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            users: BTreeMap::new(),
-            pipelines: pipelines::default_pipelines(),
-            profile: Profile::default(),
-        }
-    }
 }
 
 /// Something new in a location, as it is after the write.
@@ -39,8 +26,13 @@ pub(crate) enum Part {
     CustomValue(CustomValue),
     Tag(Tag),
     User(User),
-    /// All of them.
+    /// All of them, which reads show at once.
     Pipelines(Vec<Pipeline>),
+    /// All of them, after a call changed some at `at`, in milliseconds since the epoch.
+    PipelinesAt {
+        at: u64,
+        pipelines: Vec<Pipeline>,
+    },
     Profile(Profile),
 }
 
@@ -91,13 +83,15 @@ pub(crate) struct Profile {
 }
 
 impl Structure {
-    pub(super) fn put(&mut self, part: Part) {
+    /// Reads of pipelines lag `lag` milliseconds behind.
+    pub(super) fn put(&mut self, part: Part, lag: u64) {
         match part {
             Part::CustomField(field) => drop(self.custom_fields.insert(field.id.clone(), field)),
             Part::CustomValue(value) => drop(self.custom_values.insert(value.id.clone(), value)),
             Part::Tag(tag) => drop(self.tags.insert(tag.id.clone(), tag)),
             Part::User(user) => drop(self.users.insert(user.id.clone(), user)),
-            Part::Pipelines(pipelines) => self.pipelines = pipelines,
+            Part::Pipelines(pipelines) => self.pipelines.replace(pipelines),
+            Part::PipelinesAt { at, pipelines } => self.pipelines.write(pipelines, at, lag),
             Part::Profile(profile) => self.profile = profile,
         }
     }
@@ -110,7 +104,7 @@ impl Structure {
     }
 
     pub(crate) fn pipeline(&self, id: &str) -> Option<&Pipeline> {
-        self.pipelines.iter().find(|pipeline| pipeline.id == id)
+        self.pipelines.current().iter().find(|pipeline| pipeline.id == id)
     }
 
     /// The custom field that a value names by id or by key. A key may leave out whose field it is.

@@ -6,6 +6,7 @@ mod limits;
 mod oauth;
 mod opportunities;
 mod persistence;
+mod pipelines;
 mod search;
 mod seed;
 mod structure;

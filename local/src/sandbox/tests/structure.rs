@@ -151,21 +151,6 @@ async fn a_record_is_assigned_to_users_of_its_location_only() {
 }
 
 #[tokio::test]
-async fn pipelines_cannot_be_created_unless_the_sandbox_is_told_so() {
-    let body = json!({"locationId": LOCATION, "name": "Deals", "stages": [{"name": "New"}, {"name": "Won"}]});
-    let it = Examination::begin(options()).await;
-    let (status, said) = it.post("/opportunities/pipelines", body.clone()).await;
-    assert!(status == 401 && said["message"].as_str().is_some_and(|it| it.contains("IAM Service")), "{said}");
-
-    let it = Examination::begin(SandboxOptions { allow_pipeline_creation: true, ..options() }).await;
-    let (status, said) = it.post("/opportunities/pipelines", body).await;
-    assert_eq!((status, &said["pipeline"]["stages"][1]["position"]), (201, &json!(1)), "{said}");
-    let (_, listed) = it.get(&format!("/opportunities/pipelines?locationId={LOCATION}")).await;
-    assert_eq!(listed["pipelines"].as_array().map(Vec::len), Some(4));
-    assert_eq!(it.sandbox.contents(OTHER_LOCATION).pipelines.len(), 3, "other locations keep theirs");
-}
-
-#[tokio::test]
 async fn a_token_without_the_scope_is_refused_where_it_is_needed_and_nowhere_else() {
     let missing = [(LOCATION.to_owned(), "locations/tags.write".to_owned())].into();
     let it = Examination::begin(SandboxOptions { missing_scopes: missing, ..options() }).await;
