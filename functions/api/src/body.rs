@@ -201,7 +201,7 @@ impl From<JsonFault> for Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ghl_sync_engine::domain::{Contact, LocationId};
+    use ghl_sync_engine::domain::{Contact, LocationId, Opportunity};
     use serde::Deserialize;
 
     use super::*;
@@ -213,6 +213,7 @@ mod tests {
         id: LocationId,
         number: Option<u8>,
         contact: Option<Contact>,
+        opportunity: Option<Opportunity>,
         #[serde(default)]
         map: BTreeMap<String, u8>,
     }
@@ -232,6 +233,12 @@ mod tests {
             (r#"{"id":"a","contact":{"email":7}}"#, "contact.email", "must be a string"),
             (r#"{"id":"a","contact":{"tags":["x",7]}}"#, "contact.tags[1]", "must be a string"),
             (r#"{"id":"a","contact":{"customFields":[{"id":"a"}]}}"#, "contact.customFields[0].value", "is missing"),
+            (
+                r#"{"id":"a","opportunity":{"lostReasonId":"secret"}}"#,
+                "opportunity.lostReasonId",
+                "is not a field here",
+            ),
+            (r#"{"id":"a","opportunity":{"followers":["secret"]}}"#, "opportunity.followers", "is not a field here"),
             (r#"{"id":"a","contact":{"dnd":null}}"#, "contact.dnd", NOT_CLEARED),
             (r#"{"id":"a","contact":{"country":null}}"#, "contact.country", NOT_CLEARED),
             (r#"{"id":"a","contact":{"tags":null}}"#, "contact.tags", "must be a list"),

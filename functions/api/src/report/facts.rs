@@ -161,6 +161,13 @@ pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
             facts.extend(extra.additional_emails.iter().map(|email| lost("further e-mail address", email)));
             facts.extend(extra.additional_phones.iter().map(|phone| lost("further phone number", phone)));
             facts.extend(extra.attachments.iter().map(|file| lost("attachment", file)));
+            let of_deal = extra.lost_reason.iter().map(|reason| ("lost reason", reason));
+            let of_deal = of_deal.chain(extra.followers.iter().map(|user| ("follower", user)));
+            facts.extend(of_deal.map(|(field, id)| Fact {
+                note:
+                    "no call that creates or updates an opportunity takes it; this is its id in the source".to_owned(),
+                ..lost(field, id)
+            }));
             let left_out = |field: &String| Fact { note: field.clone(), ..fact("not carried") };
             facts.extend(fields.iter().map(left_out));
             facts

@@ -75,6 +75,8 @@ fn findings() -> Vec<Finding> {
         additional_emails: vec!["second@example.com".to_owned()],
         additional_phones: vec!["+13125550199".to_owned()],
         attachments: vec!["https://files.example/a.pdf".to_owned()],
+        lost_reason: Some("reason-77".to_owned()),
+        followers: vec!["user-88".to_owned()],
     };
     let not_carried = Problem::NotCarried {
         created_at: Some(EpochMs(1_704_067_200_000)),
@@ -94,7 +96,7 @@ fn findings() -> Vec<Finding> {
 }
 
 /// Everything that must be told of the mapping and the findings above.
-const TOLD: [&str; 31] = [
+const TOLD: [&str; 33] = [
     "loc_old",
     "loc_new",
     "Shoe",
@@ -125,6 +127,8 @@ const TOLD: [&str; 31] = [
     "second@example.com",
     "+13125550199",
     "https://files.example/a.pdf",
+    "reason-77",
+    "user-88",
     "Old list: no such field",
 ];
 
@@ -155,7 +159,7 @@ fn a_row_tells_one_thing_and_every_field_that_differs_has_one() {
     let (report, findings) = (report(), findings());
     let (_, rows) = table(&Document { report: &report, mapping: None, findings: &findings });
     let of_records: Vec<_> = rows.iter().filter(|row| row[0] == "record").collect();
-    assert_eq!(of_records.len(), 1 + 2 + 1 + 5, "{of_records:?}");
+    assert_eq!(of_records.len(), 1 + 2 + 1 + 7, "{of_records:?}");
     let of_city = ["record", "contact", "src-2", "", "tgt-2", "", "different", "city", "Paris", "Lyon", ""];
     assert!(of_records.iter().any(|row| **row == of_city), "{of_records:?}");
     assert_eq!(rows.iter().filter(|row| row[0] == "count").count(), 8);

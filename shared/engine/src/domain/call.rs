@@ -308,7 +308,7 @@ pub struct RemoteContact {
     pub raw: serde_json::Value,
 }
 
-/// What GHL shows of a contact and lets nobody write.
+/// What GHL shows of a contact or an opportunity, and what no call that creates or updates one takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NotCarried {
@@ -318,13 +318,21 @@ pub struct NotCarried {
     pub additional_phones: Vec<String>,
     /// The addresses of files that are attached to it.
     pub attachments: Vec<String>,
+    /// GHL's id of why an opportunity was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_reason: Option<String>,
+    /// GHL's ids of the users who follow an opportunity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub followers: Vec<String>,
 }
 
 impl NotCarried {
     /// Whether nothing is lost.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.additional_emails.is_empty() && self.additional_phones.is_empty() && self.attachments.is_empty()
+        let NotCarried { additional_emails, additional_phones, attachments, lost_reason, followers } = self;
+        lost_reason.is_none()
+            && [additional_emails, additional_phones, attachments, followers].iter().all(|list| list.is_empty())
     }
 }
 
@@ -350,6 +358,8 @@ pub struct RemoteDeal {
     pub created_at: Option<EpochMs>,
     /// When it was changed last.
     pub updated_at: Option<EpochMs>,
+    /// What it has that we do not write.
+    pub not_carried: NotCarried,
 }
 
 /// One page of opportunities.

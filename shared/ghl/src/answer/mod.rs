@@ -217,6 +217,7 @@ fn remote_contact(record: &Value) -> Option<RemoteContact> {
             additional_emails: texts(&record["additionalEmails"], "email"),
             additional_phones: texts(&record["additionalPhones"], "phone"),
             attachments: texts(&record["attachments"], "url"),
+            ..NotCarried::default()
         },
         raw: record.clone(),
     })
@@ -237,6 +238,11 @@ fn remote_deal(record: &Value) -> Option<RemoteDeal> {
         content,
         created_at: time(&record["createdAt"]),
         updated_at: time(&record["updatedAt"]),
+        not_carried: NotCarried {
+            lost_reason: text(record, "lostReasonId"),
+            followers: texts(&record["followers"], "id"),
+            ..NotCarried::default()
+        },
     })
 }
 

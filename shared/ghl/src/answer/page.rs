@@ -120,6 +120,7 @@ mod tests {
             additional_emails: texts(&["x@example.com", "y@example.com"]),
             additional_phones: texts(&["+15550100"]),
             attachments: texts(&["https://a.example/1.pdf", "https://a.example/2.pdf"]),
+            ..NotCarried::default()
         };
         assert_eq!(page.contacts[0].not_carried, expected);
         assert_eq!(page.contacts[0].created_at, Some(EpochMs(1_625_745_731_285)));
@@ -136,7 +137,7 @@ mod tests {
             }
         };
         let body = r#"{"opportunities":[{"id":"o1","name":"Roof","contactId":"c1","pipelineId":"p1","pipelineStageId":"s1",
-            "status":"won","monetaryValue":220.5,"assignedTo":"u1","source":"","createdAt":"2021-07-08T12:02:11.285Z",
+            "status":"won","lostReasonId":"r1","followers":["u2",{"id":"u3"}],"monetaryValue":220.5,"assignedTo":"u1","source":"","createdAt":"2021-07-08T12:02:11.285Z",
             "updatedAt":"2021-07-08T12:02:12.285Z","contact":{"id":"c1","name":"Ann"},
             "customFields":[{"id":"f1","type":"string","fieldValueString":"x"},{"id":"f2","fieldValue":["a"]}]}],
             "meta":{"total":7,"startAfter":1625745731285,"startAfterId":"o1"},"aggregations":{}}"#;
@@ -148,6 +149,9 @@ mod tests {
             "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": ["a"] }],
         });
         assert_eq!(serde_json::to_value(&deal.content).unwrap(), expected);
+        let followers = vec!["u2".to_owned(), "u3".to_owned()];
+        let not_carried = NotCarried { lost_reason: Some("r1".to_owned()), followers, ..NotCarried::default() };
+        assert_eq!(deal.not_carried, not_carried);
         assert_eq!(deal.created_at, Some(EpochMs(1_625_745_731_285)));
         assert_eq!(deal.updated_at, Some(EpochMs(1_625_745_732_285)));
         assert_eq!(shown.next, Some(PageCursor(r#"[1625745731285,"o1"]"#.to_owned())));

@@ -144,7 +144,7 @@ enum FindingProblem {
     NotCarried {
         /// When it was created; in the target that is the time of the migration.
         created_at: Option<Time>,
-        /// Further e-mail addresses and phone numbers, and files.
+        /// Further e-mail addresses and phone numbers, files, the reason why an opportunity was lost, and its followers.
         #[schema(value_type = Object)]
         extra: NotCarried,
         /// Fields that were left out, by name, and why.

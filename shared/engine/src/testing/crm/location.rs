@@ -33,6 +33,7 @@ pub(super) struct StoredContact {
 pub(super) struct StoredOpportunity {
     pub(super) contact_id: GhlId,
     pub(super) opportunity: Opportunity,
+    pub(super) not_carried: NotCarried,
     created_at: EpochMs,
     changed_at: EpochMs,
 }
@@ -49,6 +50,8 @@ pub(super) struct Moment<'a> {
     pub(super) allow_duplicate_opportunities: bool,
     /// Whether the token has the scope `pipelines.create`.
     pub(super) pipelines_open: bool,
+    /// Whether reads show pipelines that a call made without their stages.
+    pub(super) stages_hidden: bool,
     /// Whether an update may not have a company.
     pub(super) company_refused: bool,
 }
@@ -137,7 +140,9 @@ impl Location {
                     return Err(refused(400, Some(Cause::Duplicate(id))));
                 }
                 let (contact_id, opportunity) = (contact_id.clone(), opportunity.clone());
-                let stored = StoredOpportunity { contact_id, opportunity, created_at: now, changed_at: now };
+                let not_carried = NotCarried::default();
+                let stored =
+                    StoredOpportunity { contact_id, opportunity, not_carried, created_at: now, changed_at: now };
                 self.opportunities.insert(moment.new_id.clone(), stored);
                 Ok(self.opportunity_written(moment.new_id))
             }
@@ -359,7 +364,7 @@ impl StoredOpportunity {
             custom_fields: custom_fields.into_iter().map(by_id).collect(),
         };
         let (created_at, updated_at) = (Some(self.created_at), Some(self.changed_at));
-        RemoteDeal { id: id.clone(), content, created_at, updated_at }
+        RemoteDeal { id: id.clone(), content, created_at, updated_at, not_carried: self.not_carried.clone() }
     }
 }
 

@@ -78,6 +78,7 @@ struct State {
     most_at_once: BTreeMap<LocationId, u32>,
     last_id: u64,
     pipelines_open: bool,
+    stages_hidden: bool,
     company_refused: bool,
 }
 
@@ -283,6 +284,7 @@ impl Shared {
             search_lag: self.settings.search_lag,
             allow_duplicate_opportunities: self.settings.allow_duplicate_opportunities,
             pipelines_open: state.pipelines_open,
+            stages_hidden: state.stages_hidden,
             company_refused: state.company_refused,
         };
         state.locations.entry(location.clone()).or_default().act(call, moment)

@@ -35,10 +35,13 @@ impl SimulatedGhl {
         }
     }
 
-    /// The contact has what no call can write.
+    /// The contact or opportunity has what no call can write.
     pub fn attach(&self, location: &LocationId, id: &GhlId, not_carried: NotCarried) {
         let mut state = lock(&self.0.state);
-        if let Some(stored) = state.locations.get_mut(location).and_then(|location| location.contacts.get_mut(id)) {
+        let Some(location) = state.locations.get_mut(location) else { return };
+        if let Some(stored) = location.contacts.get_mut(id) {
+            stored.not_carried = not_carried;
+        } else if let Some(stored) = location.opportunities.get_mut(id) {
             stored.not_carried = not_carried;
         }
     }
@@ -139,5 +142,10 @@ impl SimulatedGhl {
     /// From now on the tokens have the scope `pipelines.create`.
     pub fn open_pipelines(&self) {
         lock(&self.0.state).pipelines_open = true;
+    }
+
+    /// From now on reads show pipelines that a call made without their stages, however old they are; or with them again.
+    pub fn hide_stages(&self, hidden: bool) {
+        lock(&self.0.state).stages_hidden = hidden;
     }
 }

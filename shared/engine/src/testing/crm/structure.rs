@@ -58,12 +58,13 @@ impl Structure {
             }
             Call::ListUsers => Ok(Answer::Users(self.users.clone())),
             Call::ListPipelines => {
-                let shown = self.pipelines.iter().filter(|pipeline| self.shows(pipeline, &moment));
-                Ok(Answer::Pipelines(shown.cloned().collect()))
+                let shown = self.pipelines.iter().filter_map(|pipeline| self.shown(pipeline, &moment));
+                Ok(Answer::Pipelines(shown.collect()))
             }
             Call::GetPipeline(id) => {
-                let found = self.pipelines.iter().find(|pipeline| pipeline.id == *id && self.shows(pipeline, &moment));
-                found.cloned().map(Answer::Pipeline).ok_or_else(missing)
+                let found = self.pipelines.iter().find(|pipeline| pipeline.id == *id);
+                let shown = found.and_then(|pipeline| self.shown(pipeline, &moment));
+                shown.map(Answer::Pipeline).ok_or_else(missing)
             }
             Call::CreatePipeline(_) if !moment.pipelines_open => Err(refused(401, Some(Cause::Forbidden))),
             Call::CreatePipeline(pipeline) => {
@@ -76,9 +77,15 @@ impl Structure {
         }
     }
 
-    /// A read may be stale: one that was just made is not there yet.
-    fn shows(&self, pipeline: &Pipeline, moment: &Moment<'_>) -> bool {
-        self.pipelines_since.get(&pipeline.id).is_none_or(|since| moment.shows(*since))
+    /// A pipeline as reads show it. They may be stale: one that was just made is not there yet.
+    fn shown(&self, pipeline: &Pipeline, moment: &Moment<'_>) -> Option<Pipeline> {
+        let since = self.pipelines_since.get(&pipeline.id);
+        let stages = match since {
+            Some(since) if !moment.shows(*since) => return None,
+            Some(_) if moment.stages_hidden => Vec::new(),
+            _ => pipeline.stages.clone(),
+        };
+        Some(Pipeline { stages, ..pipeline.clone() })
     }
 
     /// What is in it goes along; that is the caller's part.

@@ -206,8 +206,8 @@ impl Step<'_> {
                 }),
                 None => Err("its contact is not among those that were carried over".to_owned()),
             };
-            let (source_id, created_at) = (deal.id, deal.created_at);
-            Expected { kind: Kind::Opportunity, source_id, created_at, extra: NotCarried::default(), by_choice, fields }
+            let RemoteDeal { id, created_at, not_carried, .. } = deal;
+            Expected { kind: Kind::Opportunity, source_id: id, created_at, extra: not_carried, by_choice, fields }
         };
         Ok(deals.into_iter().map(expected).collect())
     }

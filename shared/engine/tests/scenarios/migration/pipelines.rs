@@ -1,13 +1,14 @@
 //! Pipelines that the target lacks are made, read again, and deleted by a rollback if nothing else is in them.
 
 use ghl_sync_engine::domain::{
-    Call, Cause, Contact, Endpoint, GhlId, MappingOverrides, MigrationRequest, MigrationStatus, NewPipeline,
-    Opportunity,
+    Call, Cause, Contact, Endpoint, GhlId, MappingOverrides, MigrationRequest, MigrationStage, MigrationStatus,
+    NewPipeline, Opportunity,
 };
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 
 use super::fixtures::{Scene, Size, target};
-use crate::fixtures::{HOUR, SECOND};
+use crate::fixtures::{HOUR, MINUTE, SECOND};
 
 async fn open() -> Scene {
     let scene = Scene::of(Size::SMALL).await;
@@ -60,18 +61,22 @@ fn a_pipeline_is_read_by_its_id_until_its_stages_show() {
 fn stages_that_never_show_are_a_question_and_no_deal_goes_astray() {
     block_on_paused(async {
         let scene = open().await;
-        scene.world.ghl.on_call(|seen| {
-            let reads = matches!(seen.call, Call::GetPipeline(_))
-                || (matches!(seen.call, Call::ListPipelines) && seen.location == &target());
-            (reads && seen.tries > 1).then(|| Fault::cause(404, Cause::Missing))
-        });
+        scene.world.ghl.hide_stages(true);
+        let began = scene.world.clock.now();
         let (migration, report) = scene.migrate().await;
-        assert_ne!(report.status, MigrationStatus::Done);
+        assert_eq!((report.status, report.stage), (MigrationStatus::NeedsInput, MigrationStage::Pipelines));
+        let reason = report.reason.unwrap();
+        for words in ["pipeline \"Sales 🏠\" was made", "does not show its stages", "Stage 1-0", "Stage 1-1"] {
+            assert!(reason.contains(words), "{words}: {reason}");
+        }
+        let waited = began.until(scene.world.clock.now());
+        assert!(waited >= 2 * MINUTE, "it gave up after {waited:?}");
         assert_eq!(scene.world.ghl.arrivals_at(Endpoint::CreateOpportunity).len(), 0);
-        scene.world.ghl.heal();
+        scene.world.ghl.hide_stages(false);
         scene.migrator.resume(&migration.id, None).await.unwrap();
         scene.drive(&migration.id, 24 * HOUR).await;
         scene.assert_complete(&migration.id, Size::SMALL).await;
+        assert_eq!(scene.world.ghl.arrivals_at(Endpoint::CreatePipeline).len(), 2, "none is made twice");
     });
 }
 

@@ -2,8 +2,9 @@
 
 use ghl_sync_engine::domain::{Contact, Kind, MigrationStatus, NotCarried, Problem};
 use ghl_sync_engine::testing::block_on_paused;
+use serde_json::json;
 
-use super::fixtures::{Scene, setup, source, target};
+use super::fixtures::{Scene, Size, setup, source, target};
 use crate::fixtures::SECOND;
 
 fn named(name: &str) -> Contact {
@@ -74,6 +75,7 @@ fn what_no_call_can_write_is_listed_for_each_record() {
             additional_emails: vec!["ada2@example.test".into()],
             additional_phones: vec!["+15550001".into()],
             attachments: vec!["https://example.test/file.pdf".into()],
+            ..NotCarried::default()
         };
         scene.world.ghl.attach(&source(), &id, extra.clone());
         scene.world.run_for(20 * SECOND).await;
@@ -88,6 +90,38 @@ fn what_no_call_can_write_is_listed_for_each_record() {
         assert_eq!(*listed, extra);
         assert!(fields.iter().any(|field| field.contains("phone")), "{fields:?}");
         assert!(fields.iter().any(|field| field.contains("owner")), "{fields:?}");
+    });
+}
+
+#[test]
+fn why_an_opportunity_was_lost_and_who_follows_it_is_listed() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        let ghl = &scene.world.ghl;
+        ghl.open_pipelines();
+        let contact = ghl.add_contact(&source(), with_email("Ada", "lost@example.test"), &[]).unwrap();
+        let deal = json!({
+            "contactId": "whose", "pipelineId": ghl.pipelines(&source())[0].id, "name": "Lost", "status": "lost",
+        });
+        let deal = ghl.add_opportunity(&source(), &contact, serde_json::from_value(deal).unwrap()).unwrap();
+        let extra = NotCarried {
+            lost_reason: Some("reason-1".into()),
+            followers: vec!["user-1".into()],
+            ..NotCarried::default()
+        };
+        ghl.attach(&source(), &deal, extra.clone());
+        scene.world.run_for(20 * SECOND).await;
+        let (migration, report) = scene.migrate().await;
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        let mut findings = Vec::new();
+        for page in 0..migration.verify.findings {
+            findings.extend(scene.migrator.findings(&migration.id, page).await.unwrap());
+        }
+        let listed = findings.iter().filter_map(|finding| match &finding.problem {
+            Problem::NotCarried { extra, .. } if !extra.is_empty() => Some((&finding.source_id, extra)),
+            _ => None,
+        });
+        assert_eq!(listed.collect::<Vec<_>>(), [(&deal, &extra)]);
     });
 }
 
