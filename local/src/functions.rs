@@ -15,7 +15,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tracing::{error, warn};
 
 /// `Timeout` of the functions in template.yaml; the migrator's is twice as long there.
@@ -24,6 +24,8 @@ pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_CONCURRENCY: usize = 64;
 /// Longest that a poll of the queue may wait for a message; SQS allows no more.
 const LONG_POLL: Duration = Duration::from_secs(20);
+/// What a shutdown leaves, beside the longest call, to write everything down.
+const TIME_TO_WRITE: Duration = Duration::from_secs(5);
 /// After a poll that failed.
 const POLL_RETRY: Duration = Duration::from_millis(200);
 
@@ -105,7 +107,8 @@ impl Functions {
         Ok((functions, runtime.usage))
     }
 
-    /// Runs all until the returned set is dropped. The schedule's first tick comes at once.
+    /// Runs all until the returned set is dropped, or ended by [`drain`](Functions::drain). The schedule's first tick
+    /// comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
@@ -115,8 +118,7 @@ impl Functions {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             // What a dead process left behind has perhaps no gate that says so.
             self.tick(json!({ "sweep": true })).await;
-            loop {
-                ticks.tick().await;
+            while self.comes(&mut ticks).await {
                 self.tick(scheduled_event()).await;
                 self.revive().await;
             }
@@ -124,12 +126,33 @@ impl Functions {
         running
     }
 
+    /// Waits for the next of `times`. Returns false if the shutdown comes first.
+    async fn comes(&self, times: &mut Interval) -> bool {
+        tokio::select! {
+            biased;
+            () = self.engine.shutdown().asked() => false,
+            _ = times.tick() => true,
+        }
+    }
+
+    /// Ends what is `running`: no call begins any more, what came of those under way is written down, and what was held
+    /// for them is given back. Returns whether all of it ended [in time](Functions::time_to_drain).
+    pub(crate) async fn drain(&self, mut running: JoinSet<()>) -> bool {
+        self.engine.shutdown().ask();
+        let ended = async { while running.join_next().await.is_some() {} };
+        tokio::time::timeout(self.time_to_drain(), ended).await.is_ok()
+    }
+
+    /// How long the end of what is under way may take.
+    pub(crate) fn time_to_drain(&self) -> Duration {
+        self.engine.config().request_timeout + TIME_TO_WRITE
+    }
+
     /// Asks for all locations to be reconciled, for the first time after `every`, as the template's third schedule does.
     pub(crate) async fn reconcile_every(self: Arc<Self>, every: Duration) {
         let mut times = tokio::time::interval_at(Instant::now() + every, every);
         times.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            times.tick().await;
+        while self.comes(&mut times).await {
             self.tick(json!({ "source": "ghl-sync.reconcile" })).await;
         }
     }
@@ -161,17 +184,22 @@ impl Functions {
     }
 
     /// Receives messages, and hands each to an invocation of its own. (The template's batch size says so of the batches;
-    /// of the dead letters Lambda may hand over several at once.)
+    /// of the dead letters Lambda may hand over several at once.) After a shutdown it ends with the last invocation.
     async fn event_source_mapping(self: Arc<Self>, source: Source) {
         let places = Arc::new(Semaphore::new(MAX_CONCURRENCY));
         let mut invocations = JoinSet::new();
-        loop {
+        let shutdown = self.engine.shutdown();
+        while !shutdown.is_asked() {
             while invocations.try_join_next().is_some() {}
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
             drop(place); // There is one now; each message takes its own below.
-            for message in self.receive(source).await {
+            let messages = tokio::select! {
+                messages = self.receive(source) => messages,
+                () = shutdown.asked() => break,
+            };
+            for message in messages {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     return;
                 };
@@ -182,6 +210,7 @@ impl Functions {
                 });
             }
         }
+        while invocations.join_next().await.is_some() {}
     }
 
     fn url(&self, source: Source) -> &str {

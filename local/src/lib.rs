@@ -16,6 +16,7 @@ mod pull;
 mod repeat;
 mod report;
 pub mod sandbox;
+mod signals;
 mod simulate;
 pub mod stack;
 mod sync;

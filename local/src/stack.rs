@@ -136,6 +136,9 @@ pub enum StackError {
     /// The functions.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// What messages were to do that an earlier process took with it.
+    #[error("what an earlier process had planned cannot be planned anew")]
+    Earlier(#[source] PortError),
     /// A key for the HTTP API, or for the embedded AWS services.
     #[error("no key for the HTTP API and the embedded AWS services can be made")]
     Key(#[source] getrandom::Error),
@@ -239,6 +242,11 @@ impl Stack {
         let ports = Ports { crm: witness.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
         let migrator = runtime.migrations()?.with_engine(engine.clone());
+        if options.data_dir.is_some() {
+            // The queues are new.
+            engine.give_up_plans().await.map_err(StackError::Earlier)?;
+            migrator.send_again().await.map_err(StackError::Earlier)?;
+        }
         let functions = Arc::new(Functions {
             engine: engine.clone(),
             migrator: migrator.clone(),

@@ -23,19 +23,23 @@ use crate::report::{
 use crate::sandbox::Stats;
 use crate::stack::{LOOPBACK, Stack};
 use crate::tally::Counts;
-use crate::{Failure, sandbox_options, stack_options};
+use crate::{Failure, sandbox_options, signals, stack_options};
 
 /// How often the schedule ticks here. (In AWS, once a minute.)
 pub(crate) const SCHEDULE: Duration = Duration::from_secs(5);
 /// Where the dashboard is served during a run: any port that is free.
 const DASHBOARD: SocketAddr = SocketAddr::new(LOOPBACK, 0);
 const REFRESH: Duration = Duration::from_millis(100);
+/// Functions that run on have written down by then what was told of last.
+const SETTLED: Duration = Duration::from_millis(300);
 /// The exit status of a run that left out rows or cells.
 const ROWS_LEFT_OUT: u8 = 3;
 /// The exit status of a run whose command line leaves a question open.
 const USAGE: u8 = 2;
 /// Why a run stopped that was stopped by hand.
-const INTERRUPTED: &str = "interrupted";
+pub(crate) const INTERRUPTED: &str = "interrupted";
+/// The same, if not all that was under way could be waited for.
+pub(crate) const CUT_SHORT: &str = "interrupted, before all that was under way had ended";
 /// Groups of contacts with one e-mail address or phone number that are named.
 const SHARED_SHOWN: usize = 10;
 /// Whoever waits longer than this for GHL is told to come back.
@@ -85,10 +89,18 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
     }
     let due = records.len() as u64 - put.unchanged;
     // With a dashboard they run on: what is replayed there is sent.
-    let functions = (due > 0 || api.is_some()).then(|| stack.functions.clone().start(SCHEDULE));
-    let stopped = if due > 0 { sync(&stack, due).await } else { None };
-    if api.is_none() {
-        drop(functions);
+    let mut functions = (due > 0 || api.is_some()).then(|| stack.functions.clone().start(SCHEDULE));
+    signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
+    let mut stopped = if due > 0 { sync(&stack, due).await } else { None };
+    let interrupted = stack.engine.shutdown().is_asked();
+    if let Some(running) = functions.take_if(|_| interrupted || api.is_none()) {
+        let all_ended = stack.functions.drain(running).await;
+        if interrupted {
+            stopped = Some(if all_ended { INTERRUPTED } else { CUT_SHORT }.to_owned());
+        }
+    } else if functions.is_some() {
+        // The last invocation still writes its end down.
+        tokio::time::sleep(SETTLED).await;
     }
 
     let used = stack.usage.snapshot().since(&loaded);
@@ -118,10 +130,10 @@ pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let interrupted = report.stopped.as_deref() == Some(INTERRUPTED);
-    if let Some(api) = api.filter(|_| !interrupted) {
+    if let (Some(api), Some(running)) = (api, functions) {
         println!("\nthe dashboard stays up at {}; stop it with Ctrl-C", api.url());
-        tokio::signal::ctrl_c().await?;
+        stack.engine.shutdown().asked().await;
+        stack.functions.drain(running).await;
     }
     let has_losses = report.import.as_ref().is_some_and(ImportReport::has_losses) && !args.list.allow_rejects;
     Ok(match report.is_complete() && !report.is_breach() {
@@ -197,12 +209,10 @@ pub(crate) fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>
 pub(crate) async fn sync(stack: &Stack, due: u64) -> Option<String> {
     let mut progress = Progress::start(due);
     let mut refresh = tokio::time::interval(REFRESH);
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
     let stopped = loop {
         tokio::select! {
             _ = refresh.tick() => {}
-            _ = &mut interrupted => break Some(INTERRUPTED.to_owned()),
+            () = stack.engine.shutdown().asked() => break Some(INTERRUPTED.to_owned()),
         }
         let (done, stalled) = stack.tally.read(|counts| {
             let done = counts.ended.len() as u64;
@@ -216,9 +226,6 @@ pub(crate) async fn sync(stack: &Stack, due: u64) -> Option<String> {
             break stalled;
         }
     };
-    // The last invocation still writes its end down.
-    let settled = SystemClock.now() + Duration::from_millis(300);
-    SystemClock.sleep_until(settled).await;
     progress.finish();
     stopped
 }

@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ghl_sync_engine::usecase::Shutdown;
+
 use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
 use crate::private;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;
 use crate::sync::{SCHEDULE, read_records};
-use crate::{Failure, sandbox_options, stack_options};
+use crate::{Failure, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
 const ENV_FILE: [&str; 20] = [
@@ -52,7 +54,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         stack.engine.put(&records).await?;
         println!("{} records of {} are due", records.len(), args.ghl.location);
     }
-    let _running = (!args.no_functions).then(|| {
+    signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
+    let running = (!args.no_functions).then(|| {
         let mut running = stack.functions.clone().start(SCHEDULE);
         if !args.no_reconcile {
             running.spawn(stack.functions.clone().reconcile_every(args.reconcile_every));
@@ -75,7 +78,12 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         None => println!("environment   --env-file FILE writes what a function needs, with tokens and keys"),
     }
     println!("up; stop it with Ctrl-C");
-    tokio::signal::ctrl_c().await?;
+    stack.engine.shutdown().asked().await;
+    if let Some(running) = running
+        && !stack.functions.drain(running).await
+    {
+        return Err("not all that was under way has ended; what it holds is free when its leases end".into());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,7 +117,9 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
     let shown = if args.ghl.token.is_empty() { token.as_str() } else { "as in GHL_TOKEN" };
     println!("GHL sandbox   {}   token {shown}   stats {0}/_sandbox/stats", sandbox.url());
     println!("up; stop it with Ctrl-C");
-    tokio::signal::ctrl_c().await?;
+    let shutdown = Shutdown::default();
+    signals::end(&shutdown, None)?;
+    shutdown.asked().await;
     println!("{}", serde_json::to_string_pretty(&sandbox.stats())?);
     Ok(ExitCode::SUCCESS)
 }

@@ -58,7 +58,7 @@ pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<Throughput
     let loaded = stack.usage.snapshot();
     let functions = stack.functions.clone().start(SCHEDULE);
     let stopped = sync(&stack, records.len() as u64).await;
-    drop(functions);
+    stack.functions.drain(functions).await;
     if let Some(stopped) = stopped {
         return Err(stopped.into());
     }

@@ -18,8 +18,8 @@ use ghl_sync_engine::usecase::{MigrationView, Migrator};
 use crate::cli::{MigrateArgs, PipelinesArg};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::stack::{self, Ghl, OwnAccess, Stack, StackOptions};
-use crate::sync::SCHEDULE;
-use crate::{Failure, callers_vars, sandbox_options};
+use crate::sync::{CUT_SHORT, INTERRUPTED, SCHEDULE};
+use crate::{Failure, callers_vars, sandbox_options, signals};
 use outcome::Outcome;
 use progress::Bars;
 
@@ -41,8 +41,10 @@ pub(crate) async fn run(args: MigrateArgs) -> Result<ExitCode, Failure> {
     }
     let begun = begin(&stack.migrator, &args, &overrides).await?;
     let running = stack.functions.clone().start(SCHEDULE);
+    signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
     let stopped = accompany(&stack.migrator, &args, &begun.id, &overrides).await?;
-    drop(running);
+    let all_ended = stack.functions.drain(running).await;
+    let stopped = stopped.map(|stopped| if all_ended { stopped } else { CUT_SHORT });
 
     let outcome = Outcome::of(&stack, &args, &begun, stopped).await?;
     print!("\n{outcome}");
@@ -140,11 +142,6 @@ async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverr
         let (status, stage) = (migration.status, migration.stage);
         println!("goes on with migration {}, which is {} at {}", migration.id, status.as_str(), stage.as_str());
         match status {
-            // Its message was in the queue of the process that is gone. Going on sends it anew.
-            MigrationStatus::Running => {
-                migrator.pause(&migration.id, BY).await?;
-                migrator.resume(&migration.id, BY).await?;
-            }
             MigrationStatus::NeedsInput if args.mapping.is_some() && agreed(args)? => {
                 drop(migrator.approve(&migration.id, overrides.clone(), BY).await?);
             }
@@ -193,7 +190,7 @@ async fn accompany(
 ) -> Result<Option<&'static str>, Failure> {
     loop {
         let Some(view) = watch(migrator, id).await? else {
-            return Ok(Some("interrupted"));
+            return Ok(Some(INTERRUPTED));
         };
         let (status, dry_run) = (view.migration.status, view.migration.dry_run);
         let is_asking = matches!(status, MigrationStatus::AwaitingApproval | MigrationStatus::NeedsInput);
@@ -210,16 +207,15 @@ async fn accompany(
     }
 }
 
-/// Shows how it goes on, until it goes on no more; `None` if Ctrl-C came first.
+/// Shows how it goes on, until it goes on no more; `None` if the shutdown came first.
 async fn watch(migrator: &Migrator, id: &MigrationId) -> Result<Option<MigrationView>, Failure> {
     let mut bars = Bars::start();
     let mut refresh = tokio::time::interval(REFRESH);
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
+    let shutdown = migrator.engine().shutdown();
     let ended = loop {
         tokio::select! {
             _ = refresh.tick() => {}
-            _ = &mut interrupted => break None,
+            () = shutdown.asked() => break None,
         }
         let view = migrator.status(id).await?.ok_or("the migration is gone")?;
         bars.show(&view);

@@ -220,6 +220,38 @@ impl Running {
 }
 
 #[test]
+#[ignore = "takes about a minute; .ci/run runs it"]
+fn a_migration_whose_process_is_told_to_end_goes_on_at_once_with_the_next_one() {
+    let folder = folder("migrate-told-to-end");
+    let (data, file) = (folder.join("data"), folder.join("report.json"));
+    let args = [
+        ["migrate", "--json", text(&file), "--data-dir", text(&data)].as_slice(),
+        &["--contacts", "60", "--opportunities", "20", "--limit", "200", "--window-ms", "2000"],
+        // Slow enough that a stage lasts until it is seen.
+        &["--latency-ms", "50..100"],
+    ]
+    .concat();
+    let mut told = Running::start(local(&args).stderr(Stdio::null()));
+    told.until_stage("contacts");
+    told.signal("-TERM");
+    let (out, status) = told.ended();
+    assert_eq!(status.code(), Some(1), "{out}");
+    assert!(out.contains("stopped    interrupted; with --data-dir, the next run goes on"), "{out}");
+    assert_eq!(report_of(&file)["status"], "running");
+
+    let mut next = Running::start(local(&args).stderr(Stdio::null()));
+    // Whoever waits for a lease or a lost message waits for a minute; the contacts that are left take seconds.
+    let until_contacts = next.until("contacts ");
+    let seconds = until_contacts.lines().filter_map(|line| line.trim().split(" s  ").next()?.parse().ok()).max();
+    assert!(seconds.unwrap_or(0) < 40, "{until_contacts}");
+    let (out, status) = next.ended();
+    let report = report_of(&file);
+    assert_eq!(status.code(), Some(0), "{out}");
+    assert_flawless(&report);
+    assert_eq!((of(&report, "contacts"), of(&report, "opportunities")), ((60, 60), (20, 20)));
+}
+
+#[test]
 #[ignore = "takes more than a minute; .ci/run runs it"]
 fn a_migration_that_is_killed_in_each_of_its_stages_loses_and_doubles_nothing() {
     // What a killed process held is free again after 25 s: several migrations wait for that at once. (The last stage, finish,

@@ -72,6 +72,11 @@ impl MemoryQueue {
         lock(&self.state).fates = Some(Box::new(fates));
     }
 
+    /// All messages that wait, or were received and not deleted, are lost.
+    pub fn lose_all(&self) {
+        lock(&self.state).messages.clear();
+    }
+
     /// All messages that were sent: when, what, and with which delay.
     #[must_use]
     pub fn sent(&self) -> Vec<(EpochMs, Batch, Duration)> {

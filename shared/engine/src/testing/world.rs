@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Counting, Delivery, FailNth, Faults, FixedDirectory, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
+    Counting, Delivery, FailNth, Fate, Faults, FixedDirectory, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
     MemoryDeadLetters, MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter,
     SimulatedGhl, TestClock, TestDice, lock,
 };
@@ -22,7 +22,8 @@ use crate::domain::{
 use crate::policy::Gate;
 use crate::ports::{Clock, PortError};
 use crate::usecase::{
-    BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, WebhookPorts, WebhookReceiver, WebhookRules,
+    BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown, WebhookPorts, WebhookReceiver,
+    WebhookRules,
 };
 
 /// How often the schedule ticks.
@@ -248,6 +249,7 @@ struct State {
     reports: Vec<BatchReport>,
     crashes: Option<Crashes>,
     tasks: Vec<AbortHandle>,
+    shutdown: Shutdown,
 }
 
 /// What was still due when the time was up.
@@ -414,7 +416,26 @@ impl World {
         let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
         let ahead = i64::try_from(self.dice.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
         let ports = Ports { clock: Arc::new(self.hosts_clock.skewed(ahead)), ..self.engine.ports().clone() };
-        Engine::new(ports, self.engine.config().clone())
+        Engine::new(ports, self.engine.config().clone()).until(lock(&self.state).shutdown.clone())
+    }
+
+    /// All hosts are to end. What is sent to the queue from now on is lost with them.
+    pub fn shut_down(&self) {
+        self.queue.decide(|_, _| Fate::Lost);
+        lock(&self.state).shutdown.ask();
+    }
+
+    /// Starts hosts anew, beside an empty queue, as a process does that keeps its stores only. The tick comes at once.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn restart(&self) -> Result<(), PortError> {
+        lock(&self.state).shutdown = Shutdown::default();
+        self.queue.lose_all();
+        self.queue.decide(|_, _| Fate::Arrives);
+        let host = self.host();
+        host.give_up_plans().await?;
+        host.tick(true).await.map(drop)
     }
 
     fn scopes(&self) -> Vec<ScopeId> {

@@ -110,7 +110,9 @@ impl Holders {
             if indexed_at + engine.config.request_timeout > deadline {
                 return Err(Unknown::IndexLags(indexed_at));
             }
-            clock.sleep_until(indexed_at).await;
+            if !engine.sleep_until(indexed_at).await {
+                return Err(Unknown::IndexLags(indexed_at));
+            }
         }
         let others = engine.other_holders(&record.location_id, &record.key, id).await.map_err(Unknown::Store)?;
         Ok(others.into_iter().next())

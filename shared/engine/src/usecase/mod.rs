@@ -13,6 +13,7 @@ mod holders;
 mod lessons;
 mod locations;
 mod look;
+mod lost_messages;
 mod migrate;
 mod operate;
 mod operation;
@@ -30,6 +31,7 @@ mod redrive_by_hand;
 mod replay;
 mod report;
 mod send_records;
+mod shutdown;
 mod story;
 mod suspects;
 mod sync_batch;
@@ -59,6 +61,7 @@ pub use redrive::LetterEnd;
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
+pub use shutdown::Shutdown;
 pub use story::{LastKnown, RecordState, RecordStory, ToldBy, WaitsFor};
 pub use sync_batch::Invocation;
 pub use tally::Measures;
@@ -106,13 +109,14 @@ pub struct Ports {
 pub struct Engine {
     ports: Ports,
     config: EngineConfig,
+    shutdown: Shutdown,
 }
 
 impl Engine {
-    /// An engine over `ports`.
+    /// An engine over `ports`, which nothing stops.
     #[must_use]
     pub fn new(ports: Ports, config: EngineConfig) -> Engine {
-        Engine { ports, config }
+        Engine { ports, config, shutdown: Shutdown::default() }
     }
 
     /// Its ports.

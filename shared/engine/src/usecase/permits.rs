@@ -122,7 +122,11 @@ impl<'e> Permits<'e> {
 
     /// What ended the batch, if anything did.
     pub(super) async fn stopped(&self) -> Option<WaitUntil> {
-        self.shared.lock().await.stopped
+        let mut shared = self.shared.lock().await;
+        if self.engine.shutdown.is_asked() {
+            shared.stopped.get_or_insert(self.out_of_time());
+        }
+        shared.stopped
     }
 
     /// Until when GHL's search may not show what a crashed run created.
@@ -210,12 +214,16 @@ impl<'e> Permits<'e> {
         time + self.engine.config.request_timeout <= self.deadline
     }
 
+    /// Nothing goes any more: the invocation's time is up, or its process is to end.
+    fn out_of_time(&self) -> WaitUntil {
+        WaitUntil { at: self.deadline, reason: WaitReason::Deadline }
+    }
+
     async fn step(&self, priority: Priority) -> Step {
         let mut shared = self.shared.lock().await;
         let now = self.engine.ports.clock.now();
-        let out_of_time = Step::Wait(WaitUntil { at: self.deadline, reason: WaitReason::Deadline });
-        if !self.can_end(now) {
-            return out_of_time;
+        if !self.can_end(now) || self.engine.shutdown.is_asked() {
+            return Step::Wait(self.out_of_time());
         }
         if shared.session.age(now) >= SIGHT
             && let Err(error) = shared.session.look_again().await
@@ -260,7 +268,7 @@ impl<'e> Permits<'e> {
             // Its time is so late that its request could still be under way when the invocation must end.
             Some(permit) if !self.can_end(permit.at) => {
                 shared.pool.push_front(permit);
-                out_of_time
+                Step::Wait(self.out_of_time())
             }
             Some(permit) => {
                 shared.room.send(permit.at.max(now));
@@ -277,7 +285,7 @@ impl<'e> Permits<'e> {
         let gate = shared.session.view();
         let admitted = permit.is_probe || gate.breaker().admit(now) == Admission::Calls;
         // The host may have been busy for longer than it slept.
-        let is_stopped = gate.stops() != self.stops || gate.paused(now).is_some();
+        let is_stopped = self.engine.shutdown.is_asked() || gate.stops() != self.stops || gate.paused(now).is_some();
         if is_stopped || !admitted || !self.can_end(now) || shared.session.age(now) >= SIGHT {
             shared.pool.push_front(permit);
             return false;
@@ -430,12 +438,11 @@ impl<'e> Permits<'e> {
         });
     }
 
-    /// Sleeps until `wait` is over, and says so if it is worth a word.
-    pub(super) async fn sleep_until(&self, wait: WaitUntil, wanted: For<'_>) {
-        let clock = &self.engine.ports.clock;
-        let span = clock.now().until(wait.at);
+    /// Sleeps until `wait` is over, and says so if it is worth a word. Returns false if the process is to end first.
+    pub(super) async fn sleep_until(&self, wait: WaitUntil, wanted: For<'_>) -> bool {
+        let span = self.engine.ports.clock.now().until(wait.at);
         if span.is_zero() {
-            return;
+            return true;
         }
         self.engine.ports.meter.note(&Event::Waiting {
             location: self.location,
@@ -445,7 +452,7 @@ impl<'e> Permits<'e> {
             wait: span,
             attempt: wanted.attempt,
         });
-        clock.sleep_until(wait.at).await;
+        self.engine.sleep_until(wait.at).await
     }
 
     /// Ends the batch: the sessions, and how many permits were not used.

@@ -219,7 +219,9 @@ impl Engine {
         if now.until(earliest) > self.config.patience {
             return self.wait(record, earliest, None, record.not_before).await;
         }
-        self.ports.clock.sleep_until(earliest).await;
+        if !self.sleep_until(earliest).await {
+            return without_call(RecordResult::Deferred(WaitReason::Deadline), Then::StillDue);
+        }
         match self.contact_of(record, contact_ids).await {
             Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
             Ok(Contact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,

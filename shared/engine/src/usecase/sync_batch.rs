@@ -153,7 +153,7 @@ impl Engine {
             if now.until(wait_until) > self.config.patience {
                 break;
             }
-            self.ports.clock.sleep_until(wait_until).await;
+            self.sleep_until(wait_until).await;
             fleet.reload().await;
         }
         HostAdmission::WaitUntil(wait_until)

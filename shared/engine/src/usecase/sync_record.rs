@@ -187,7 +187,9 @@ impl RecordSync<'_, '_> {
                     let retry = Retry { endpoint: call.endpoint(), attempt: progress.attempt(), wait };
                     self.permits.note_retry(&retry, Some(&record.key));
                     let wanted = For { attempt: progress.attempt(), starts: false, ..wanted };
-                    self.permits.sleep_until(wait, wanted).await;
+                    if !self.permits.sleep_until(wait, wanted).await {
+                        return self.stopped(progress, wait);
+                    }
                 }
                 After::GoOn => {}
                 After::End(ended) => return ended,

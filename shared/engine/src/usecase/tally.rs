@@ -122,7 +122,7 @@ impl Engine {
     pub(super) fn tallied(&self) -> (Engine, Arc<Tally>) {
         let tally = Arc::new(Tally { meter: self.ports.meter.clone(), measures: Mutex::default() });
         let ports = Ports { meter: tally.clone(), ..self.ports.clone() };
-        (Engine { ports, config: self.config.clone() }, tally)
+        (Engine { ports, ..self.clone() }, tally)
     }
 
     /// The end of a piece of work for `location`: what was measured goes to the meter and, in one write, to the

@@ -32,6 +32,7 @@ mod retry;
 mod safety;
 mod scope;
 mod shared_contacts;
+mod shutdown;
 mod silence;
 mod stores;
 mod suspects;

@@ -258,6 +258,16 @@ impl Gate {
         self.wake_at = wake_at.filter(|time| *time != EpochMs::NEVER);
     }
 
+    /// The plan's message is lost, and somebody looks at once what to send instead. Should it arrive all the same, it is
+    /// as good as the next one. Returns whether there was a plan.
+    pub fn lose_plan(&mut self, now: EpochMs) -> bool {
+        let lost = self.plan.take().is_some();
+        if lost {
+            self.wake_at = Some(now);
+        }
+        lost
+    }
+
     /// The batch of `generation` arrived at `holder`, which wants to send it. A message without a generation runs if
     /// nobody else does.
     ///

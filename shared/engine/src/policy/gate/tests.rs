@@ -338,3 +338,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_lost_plan_is_looked_at_at_once_and_a_run_is_left_alone() {
+    let mut gate = Gate::default();
+    let generation = gate.plan(T0, T0 + s(600), None, &rules());
+    assert!(gate.lose_plan(T0 + s(1)));
+    assert_eq!((gate.live_plan(T0 + s(1)), gate.look_at()), (None, Some(T0 + s(1))));
+    // Its message comes all the same: it runs, if nothing was planned instead.
+    assert_eq!(gate.clone().take_run(T0 + s(2), Some(generation), run("a", T0 + s(2)), &rules()), Ok(()));
+    let newer = gate.plan(T0 + s(2), T0 + s(2), None, &rules());
+    let refused = gate.take_run(T0 + s(3), Some(generation), run("a", T0 + s(3)), &rules());
+    assert_eq!(refused, Err(TakeRefused::Stale { current: newer }));
+
+    let (mut running, run) = taken();
+    assert!(!running.lose_plan(T0 + s(1)));
+    assert_eq!((running.live_run(T0 + s(1)), running.look_at()), (Some(&run), Some(run.until)));
+}

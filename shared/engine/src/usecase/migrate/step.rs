@@ -10,7 +10,7 @@ use crate::domain::{
     Priority, Side,
 };
 use crate::policy::{WaitReason, progress};
-use crate::ports::{MAX_DELAY, MigrationWritten, PortError};
+use crate::ports::{MAX_DELAY, MigrationEntry, MigrationWritten, PortError};
 use crate::usecase::direct::DirectCalls;
 use crate::usecase::tally::Tally;
 use crate::usecase::{DirectError, Engine, Event, Invocation};
@@ -103,6 +103,27 @@ impl Migrator {
         Ok(revived)
     }
 
+    /// Sends the message of every migration that goes on, each when its own should have come: the queue has lost them
+    /// all. One whose step may be under way is left to its lease. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the store or the queue fails.
+    pub async fn send_again(&self) -> Result<u32, PortError> {
+        let now = self.ports().clock.now();
+        let mut sent = 0;
+        for id in self.store.needing_look(now + MAX_DELAY + LATE, 100).await? {
+            let Some(MigrationEntry { migration, .. }) = self.store.load(&id).await? else {
+                continue;
+            };
+            let is_held = migration.lease.as_ref().is_some_and(|lease| lease.until > now);
+            if let Some(look_at) = migration.look_at.filter(|_| migration.status.is_active() && !is_held) {
+                self.send(&migration, now.until(look_at - LATE)).await?;
+                sent += 1;
+            }
+        }
+        Ok(sent)
+    }
+
     pub(super) async fn send(&self, migration: &Migration, delay: Duration) -> Result<(), PortError> {
         let message = MigrationMessage { migration_id: migration.id.clone(), generation: migration.generation };
         self.queue.send(&message, delay.min(MAX_DELAY)).await
@@ -128,7 +149,8 @@ impl Step<'_> {
             if !self.migration.status.is_active() {
                 return self.end(None).await;
             }
-            if self.now() + self.engine.config().request_timeout > self.invocation.deadline {
+            let is_late = self.now() + self.engine.config().request_timeout > self.invocation.deadline;
+            if is_late || self.engine.shutdown().is_asked() {
                 return self.end(Some(Duration::ZERO)).await;
             }
             let next = match self.unit().await {

@@ -235,10 +235,10 @@ impl Step<'_> {
         for (number, group) in groups.chunks(settings.batch_size.max(1) as usize).enumerate() {
             if number > 0 {
                 let at = clock.now() + settings.delay();
-                if at + self.engine.config().request_timeout > self.invocation.deadline || !self.is_running() {
+                let is_late = at + self.engine.config().request_timeout > self.invocation.deadline;
+                if is_late || !self.is_running() || !self.engine.sleep_until(at).await {
                     return Ok(false);
                 }
-                clock.sleep_until(at).await;
             }
             let put = self.engine.put_and_start(group).await;
             if let Some(error) = put.items.into_iter().find_map(Result::err) {

@@ -11,6 +11,7 @@ mod pipelines;
 mod reality;
 mod refusal;
 mod rollback;
+mod shutdown;
 mod sizes;
 mod stores;
 mod trouble;
