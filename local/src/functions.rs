@@ -107,8 +107,8 @@ impl Functions {
         Ok((functions, runtime.usage))
     }
 
-    /// Runs all until the returned set is dropped, or ended by [`drain`](Functions::drain). The schedule's first tick
-    /// comes at once.
+    /// Runs all until the returned set is dropped, or has ended after a shutdown of the engine. The schedule's
+    /// first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
