@@ -152,7 +152,7 @@ async fn a_bad_body_is_a_problem_that_says_what_is_wrong_and_stores_nothing() {
     let item = |contact: Value| json!({ "id": "a", "contact": contact }).to_string();
     let deep = format!("{{\"id\":\"a\",\"contact\":{{\"dndSettings\":{}1{}}}}}", "[".repeat(5000), "]".repeat(5000));
     let json = "application/json";
-    let cases: [(&str, Vec<u8>, u16, &str, &str); 24] = [
+    let cases: [(&str, Vec<u8>, u16, &str, &str); 25] = [
         (json, vec![], 400, "bad-request", "EOF"),
         (json, b"   ".to_vec(), 400, "bad-request", "EOF"),
         (json, item(json!({ "email": secret })).as_bytes()[..30].to_vec(), 400, "bad-request", "line 1 column 30"),
@@ -207,6 +207,13 @@ async fn a_bad_body_is_a_problem_that_says_what_is_wrong_and_stores_nothing() {
             "is there twice",
         ),
         (json, deep.into(), 422, "invalid", "recursion limit"),
+        (
+            json,
+            item(json!({ "email": "a@b.c", "source": "secret".repeat(20_000) })).into(),
+            422,
+            "invalid",
+            "field `source` is too long: it has 120002 of 1",
+        ),
         ("text/plain", item(json!({ "email": "a@b.c" })).into(), 415, "unsupported-media-type", "application/json"),
         ("application/x-www-form-urlencoded", b"id=a".to_vec(), 415, "unsupported-media-type", "application/json"),
         ("application/json; charset=utf-16", item(json!({})).into(), 415, "unsupported-media-type", "UTF-8"),

@@ -137,7 +137,7 @@ fn note_scope(event: &Event<'_>) {
         ),
         Event::Reconciled { location, report } => info!(
             event = "reconciled", %location, contacts = report.contacts, states = report.states,
-            resent = report.resent, superseded = report.superseded, ended = report.ended.as_str(),
+            resent = report.resent, superseded = report.superseded, too_long = report.too_long, ended = report.ended.as_str(),
         ),
         Event::NotABatch { message_id, error } => error!(
             event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),

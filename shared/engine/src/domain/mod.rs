@@ -49,9 +49,9 @@ pub use migration::{
     KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary, Migration,
     MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage, MigrationReport,
     MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine, MigratorMessage,
-    OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, Preset, Problem, Progress, ReportVerify,
-    Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred, TypeConflict,
-    VerifyState, Walk,
+    OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem, Progress,
+    ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred,
+    TypeConflict, VerifyState, Walk,
 };
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome};

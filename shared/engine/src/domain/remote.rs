@@ -1,7 +1,7 @@
 //! What GHL tells by itself: webhook events, and the last known state of a record that follows from them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde_json::{Map, Number, Value, json};
 
 use super::{Contact, ContentHash, CustomField, EpochMs, EventId, GhlId, Kind, LocationId, lenient};
 
@@ -100,7 +100,37 @@ pub enum RemoteContent {
     Opportunity(RemoteOpportunity),
 }
 
+/// Most bytes of the content of a last known state. An item of DynamoDB holds 400 KB.
+const MAX_KNOWN_BYTES: usize = 350_000;
+
 impl RemoteContent {
+    /// The content as a last known state can hold it: without its longest fields, if all together are too long. Of
+    /// `dndSettings` the status of each channel stays.
+    #[must_use]
+    pub fn shortened(self) -> RemoteContent {
+        let (kind, json) = (self.kind(), self.to_json());
+        if json.len() <= MAX_KNOWN_BYTES {
+            return self;
+        }
+        let mut fields: Map<String, Value> = serde_json::from_str(&json).unwrap_or_default();
+        for channel in
+            fields.get_mut("dndSettings").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
+            let status = channel.get("status").cloned();
+            *channel = status.map(|status| json!({ "status": status })).unwrap_or_default();
+        }
+        let length = |value: &Value| value.to_string().len();
+        while serde_json::to_string(&fields).is_ok_and(|json| json.len() > MAX_KNOWN_BYTES) {
+            let longest = fields.iter().max_by_key(|(_, value)| length(value)).map(|(name, _)| name.clone());
+            let Some(longest) = longest else { break };
+            fields.remove(&longest);
+        }
+        RemoteContent::from_json(kind, &Value::Object(fields).to_string()).unwrap_or_else(|_| match kind {
+            Kind::Contact => RemoteContent::Contact(Contact::default()),
+            Kind::Opportunity => RemoteContent::Opportunity(RemoteOpportunity::default()),
+        })
+    }
+
     /// What it is about.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -179,4 +209,30 @@ pub struct KnownState {
     pub content: Option<RemoteContent>,
     /// When the record was deleted, while it is.
     pub deleted_at: Option<EpochMs>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_for_a_known_state_loses_its_longest_fields_and_never_consent() {
+        let long = |count: usize| "ü".repeat(count);
+        let whole = json!({
+            "email": "a@b.c", "dnd": true, "tags": ["vip"],
+            "dndSettings": { "SMS": { "status": "permanent", "message": long(1_000) } },
+            "customFields": [{ "id": "f1", "value": long(120_000) }], "source": long(100_000), "city": long(60_000),
+        });
+        let content = RemoteContent::from_json(Kind::Contact, &whole.to_string()).unwrap();
+        let shortened = content.clone().shortened();
+        let RemoteContent::Contact(contact) = &shortened else { panic!() };
+        assert!(shortened.to_json().len() <= MAX_KNOWN_BYTES);
+        assert_eq!((contact.email.as_deref(), contact.dnd, contact.tags.len()), (Some("a@b.c"), Some(true), 1));
+        assert_eq!(contact.dnd_settings, Some(json!({ "SMS": { "status": "permanent" } })));
+        assert_eq!((contact.custom_fields.len(), contact.source.is_some()), (0, true), "the longest is enough");
+        assert_eq!(shortened.clone().shortened(), shortened);
+        let opportunity = RemoteOpportunity { name: Some(long(200_000)), ..RemoteOpportunity::default() };
+        let shortened = RemoteContent::Opportunity(opportunity).shortened();
+        assert_eq!(shortened, RemoteContent::Opportunity(RemoteOpportunity::default()));
+    }
 }

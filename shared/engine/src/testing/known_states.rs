@@ -10,7 +10,12 @@ use crate::domain::{EpochMs, EventId, GhlId, Kind, KnownState, LocationId, Remot
 use crate::policy::Precedence;
 use crate::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
 
-/// [`KnownStates`] in memory. They count their writes.
+/// Most bytes of an item of DynamoDB.
+const ITEM: usize = 400 * 1024;
+/// Bytes of an item beside the content, at most.
+const ATTRIBUTES: usize = 2 * 1024;
+
+/// [`KnownStates`] in memory. They count their writes, and refuse what DynamoDB would find too long.
 #[derive(Debug, Default)]
 pub struct MemoryKnownStates {
     state: Mutex<State>,
@@ -48,6 +53,11 @@ impl KnownStates for MemoryKnownStates {
         precedence: &Precedence,
         _now: EpochMs,
     ) -> Result<Replacement, PortError> {
+        let size = state.content.as_ref().map_or(0, |content| content.to_json().len());
+        if size + ATTRIBUTES > ITEM {
+            let error = "ValidationException: Item size to update has exceeded the maximum allowed size";
+            return Err(PortError::new("known.replace", error));
+        }
         let mut stored = lock(&self.state);
         stored.writes += 1;
         let known = stored.states.get(&owned(key));

@@ -12,6 +12,7 @@ mod gate_session;
 mod holders;
 mod lessons;
 mod locations;
+mod long_contact;
 mod look;
 mod lost_messages;
 mod migrate;

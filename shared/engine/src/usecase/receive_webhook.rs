@@ -200,7 +200,7 @@ impl WebhookReceiver {
         let received = match &event.change {
             RemoteChange::Written { ghl_id, content } => {
                 let key = RemoteKey { location, kind: content.kind(), ghl_id };
-                self.store(event, key, &state(Some(content.clone()), None), now).await?
+                self.store(event, key, &state(Some(content.clone().shortened()), None), now).await?
             }
             RemoteChange::Deleted { kind, ghl_id } => {
                 let key = RemoteKey { location, kind: *kind, ghl_id };

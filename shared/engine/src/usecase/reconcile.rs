@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::direct::{DirectCalls, DirectError};
+use super::long_contact::is_too_long;
 use super::look::Known;
 use super::{Engine, Event, Invocation};
 use crate::domain::{
@@ -50,6 +51,8 @@ pub struct ReconcileReport {
     pub resent: u64,
     /// Records that GHL's content has superseded.
     pub superseded: u64,
+    /// Changed contacts that are too long to be read, each longer than 1 MB by itself.
+    pub too_long: u64,
     /// Why it ended.
     pub ended: ReconcileEnd,
 }
@@ -229,11 +232,11 @@ fn can_be_reconciled(settings: &LocationSettings) -> bool {
 }
 
 /// One invocation's reading of a location's changes.
-struct Reading<'e, 'c> {
-    engine: &'e Engine,
+pub(super) struct Reading<'e, 'c> {
+    pub(super) engine: &'e Engine,
     location: &'e LocationId,
     settings: &'e LocationSettings,
-    calls: &'c DirectCalls<'e>,
+    pub(super) calls: &'c DirectCalls<'e>,
     /// Nothing is begun after this time.
     last_start: EpochMs,
 }
@@ -256,8 +259,16 @@ impl Reading<'_, '_> {
             let (since, cursor) = (bookmark.since, bookmark.page.take());
             let mut limit = bookmark.limit.unwrap_or(PAGE).clamp(1, PAGE);
             let call = |limit| Call::ContactsChanged { since, cursor: cursor.clone(), limit };
-            let Answer::Contacts(page) = self.calls.page(&mut limit, call).await? else {
-                return Ok(ReconcileEnd::Failed);
+            let page = match self.calls.page(&mut limit, call).await {
+                Ok(Answer::Contacts(page)) => page,
+                Ok(_) => return Ok(ReconcileEnd::Failed),
+                Err(error) if is_too_long(&error) => {
+                    bookmark = Bookmark { since: self.behind_long_contact(since).await?, page: None, limit: None };
+                    ports.bookmarks.keep(self.location, &bookmark).await?;
+                    report.too_long += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             bookmark.limit = (limit < PAGE).then_some(limit);
             let mut resent = Known::default();
@@ -274,9 +285,17 @@ impl Reading<'_, '_> {
                 PageEnd::TooYoung | PageEnd::Whole => {}
             }
             bookmark = match page.next {
-                Some(next) => Bookmark { page: Some(next), ..bookmark },
-                // What the search did not show yet is read the next time.
-                None => Bookmark { since: asked_at - 2 * self.engine.config.search_lag, page: None, ..bookmark },
+                // The time of the last one that was read: whatever cannot be read comes after it.
+                Some(next) => {
+                    let read_until = page.contacts.last().and_then(|contact| contact.updated_at);
+                    Bookmark { since: read_until.map_or(since, |at| at.max(since)), page: Some(next), ..bookmark }
+                }
+                // What the search did not show yet is read the next time, and more of it at once again.
+                None => Bookmark {
+                    since: asked_at - 2 * self.engine.config.search_lag,
+                    page: None,
+                    limit: bookmark.limit.map(|limit| limit * 2).filter(|limit| *limit < PAGE),
+                },
             };
             ports.bookmarks.keep(self.location, &bookmark).await?;
             if bookmark.page.is_none() {
@@ -347,7 +366,7 @@ impl Reading<'_, '_> {
             // One that cannot be read is replaced; while the store is down, that fails as well.
             Err(error) => self.engine.port_failed(self.location.clone(), &error),
         }
-        let content = Some(RemoteContent::Contact(contact.content.clone()));
+        let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
         let state = KnownState { at, event_id, content, deleted_at: None };
         let replacement = known.replace(key, &state, &precedence, self.engine.ports.clock.now()).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
@@ -392,11 +411,11 @@ impl Reading<'_, '_> {
         Ok(true)
     }
 
-    /// The contact as it is now; `None` if it is gone.
+    /// The contact as it is now; `None` if it is gone, or too long to be read.
     async fn read(&self, shown: &RemoteContact) -> Result<Option<Box<RemoteContact>>, DirectError> {
         match self.calls.call(&Call::GetContact(shown.id.clone())).await {
             Ok(Answer::Contact(contact)) => Ok(contact),
-            Ok(_) | Err(DirectError::Failed(Failure { cause: Some(Cause::Missing), .. })) => Ok(None),
+            Ok(_) | Err(DirectError::Failed(Failure { cause: Some(Cause::Missing | Cause::TooLong), .. })) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -400,6 +400,62 @@ fn a_ghl_that_is_down_ends_the_reading_within_the_function_s_time() {
 }
 
 #[test]
+fn a_contact_that_is_too_long_to_be_read_is_passed_over_and_no_other_one() {
+    block_on_paused(async {
+        let world = synced(130, Conflict::Ours).await;
+        for n in 0..130 {
+            world.run_for(SECOND).await;
+            rename(&world, n, "Bob");
+            if [0, 60, 129].contains(&n) {
+                let id = ghl_id(&world, n);
+                world.ghl.edit_contact(&loc(), &id, |contact| contact.source = Some("x".repeat(1_100_000)));
+            }
+        }
+        world.run_for(MINUTE).await;
+        let mut too_long = 0;
+        for _ in 0..200 {
+            let report = reconcile(&world).await;
+            too_long += report.too_long;
+            world.run_until_settled(10 * MINUTE).await.unwrap();
+            world.run_for(MINUTE).await;
+            if report.ended == ReconcileEnd::CaughtUp {
+                break;
+            }
+        }
+        let unread = (0..130).filter(|n| name_in_ghl(&world, *n).as_deref() == Some("Bob")).collect::<Vec<_>>();
+        assert_eq!((unread, too_long), (vec![0, 60, 129], 3));
+        // What is too long does not make later readings slow for ever.
+        rename(&world, 5, "Eve");
+        world.run_for(10 * MINUTE).await;
+        let report = reconcile(&world).await;
+        assert_eq!((report.too_long, report.resent, report.ended), (0, 1, ReconcileEnd::CaughtUp));
+    });
+}
+
+#[test]
+fn a_contact_that_is_too_long_for_a_known_state_is_kept_without_its_longest_fields() {
+    block_on_paused(async {
+        let world = synced(2, Conflict::Theirs).await;
+        rename(&world, 0, "Bob");
+        world.ghl.edit_contact(&loc(), &ghl_id(&world, 0), |contact| contact.source = Some("x".repeat(600_000)));
+        assert_eq!(reconcile(&world).await.ended, ReconcileEnd::CaughtUp);
+        assert_eq!(known_name(&world, 0).await.as_deref(), Some("Bob"));
+        let told =
+            Contact { city: Some("x".repeat(600_000)), first_name: Some("Eve".to_owned()), ..Contact::default() };
+        let event = RemoteEvent {
+            id: "long".parse().unwrap(),
+            at: world.clock.now(),
+            event_type: "ContactUpdate",
+            location_id: loc(),
+            app_id: Some("app".to_owned()),
+            change: RemoteChange::Written { ghl_id: ghl_id(&world, 0), content: RemoteContent::Contact(told) },
+        };
+        world.receiver.receive(&Webhook::Event(Box::new(event))).await.unwrap();
+        assert_eq!(known_name(&world, 0).await.as_deref(), Some("Eve"));
+    });
+}
+
+#[test]
 fn a_record_that_was_put_again_meanwhile_is_left_to_its_put() {
     block_on_paused(async {
         let world = synced(1, Conflict::Theirs).await;

@@ -25,7 +25,7 @@ pub use page::{
     Transferred,
 };
 pub use progress::Progress;
-pub use report::{CallCount, KindReport, MigrationReport, PartReport, ReportVerify, RolledBack};
+pub use report::{CallCount, KindReport, MigrationReport, PartReport, PartReports, ReportVerify, RolledBack};
 pub use request::MigrationRequest;
 pub use settings::{MigrationOverlay, MigrationSettings, Preset};
 pub use stage::{MigrationStage, MigrationStatus};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, MappingSummary, MigrationStage, MigrationStatus};
+use super::{Forecast, MappingSummary, MigrationStage, MigrationStatus, Part};
 use crate::domain::{EpochMs, LocationId, MigrationId};
 
 /// What a migration came to, or has come to so far.
@@ -100,6 +100,32 @@ pub struct PartReport {
     pub created: u64,
     /// How many could not be made.
     pub failed: u64,
+}
+
+/// What became of each kind of the structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PartReports([PartReport; Part::ALL.len()]);
+
+impl PartReports {
+    /// What became of one kind.
+    #[must_use]
+    pub fn of(mut self, part: Part) -> PartReport {
+        *self.of_mut(part)
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, part: Part) -> &mut PartReport {
+        // The order in which they are stored.
+        let [custom_fields, custom_values, tags, users, pipelines, stages] = &mut self.0;
+        match part {
+            Part::CustomFields => custom_fields,
+            Part::CustomValues => custom_values,
+            Part::Tags => tags,
+            Part::Users => users,
+            Part::Pipelines => pipelines,
+            Part::Stages => stages,
+        }
+    }
 }
 
 /// What reading both sides again showed.

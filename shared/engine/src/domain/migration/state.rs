@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationRequest, MigrationStage,
-    MigrationStatus, PartReport, Progress, ReportVerify, RolledBack,
+    MigrationStatus, PartReports, Progress, ReportVerify, RolledBack,
 };
 use crate::domain::{Api, EpochMs, Holder, LocationId, MigrationId, PageCursor, RemoteLocation};
 
@@ -97,8 +97,8 @@ pub struct Migration {
     pub forecast: Option<Forecast>,
     /// Pages of the journal.
     pub journal: u32,
-    /// What became of the structure: fields, values, tags, users, pipelines, stages.
-    pub parts: [PartReport; 6],
+    /// What became of the structure.
+    pub parts: PartReports,
     /// The contacts.
     pub contacts: Transfer,
     /// The opportunities.
@@ -159,7 +159,7 @@ impl Migration {
             summary: None,
             forecast: None,
             journal: 0,
-            parts: [PartReport::default(); 6],
+            parts: PartReports::default(),
             contacts: Transfer::default(),
             opportunities: Transfer::default(),
             verify: VerifyState::default(),

@@ -35,7 +35,7 @@ pub fn progress(migration: &Migration, now: EpochMs) -> Progress {
 
 fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
     let of_part = |part: Part, doing| {
-        let report = migration.parts[part as usize];
+        let report = migration.parts.of(part);
         (report.migrated + report.failed, report.source, doing)
     };
     match migration.stage {

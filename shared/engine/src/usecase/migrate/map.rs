@@ -102,7 +102,7 @@ impl Step<'_> {
                 counted.migrated += u64::from(is_made || is_there);
                 counted.failed += u64::from(!is_made && !is_there && made.is_some_and(|made| made.refused.is_some()));
             }
-            self.migration.parts[part as usize] = counted;
+            *self.migration.parts.of_mut(part) = counted;
         }
     }
 }

@@ -77,7 +77,7 @@ impl Step<'_> {
             match made {
                 Made::Yes(answer) => {
                     journal[number].id = id_of(&answer);
-                    self.migration.parts[part as usize].migrated += 1;
+                    self.migration.parts.of_mut(part).migrated += 1;
                 }
                 Made::NotAllowed(reason) if part == Part::CustomFields => return Err(forbidden(reason)),
                 Made::NotAllowed(reason) => {

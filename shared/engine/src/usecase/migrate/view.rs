@@ -122,7 +122,7 @@ fn findings_of(pages: Vec<MigrationPage>) -> Vec<Finding> {
 }
 
 fn report(migration: Migration, now: EpochMs) -> MigrationReport {
-    let of = |part: Part| migration.parts[part as usize];
+    let of = |part: Part| migration.parts.of(part);
     let end = migration.finished_at.unwrap_or(now);
     let reverted = matches!(migration.status, MigrationStatus::RollingBack | MigrationStatus::RolledBack);
     MigrationReport {
