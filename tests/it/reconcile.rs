@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{Answer, Api, Call, Conflict, Contact, EpochMs, Kind, PutRecord, RemoteContent};
+use ghl_sync_engine::domain::{Answer, Api, Call, Conflict, Contact, EpochMs, GhlId, Kind, PutRecord, RemoteContent};
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports};
+use ghl_sync_local::sandbox::Unwritable;
 use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::SystemClock;
 use lambda_runtime::LambdaEvent;
@@ -149,6 +150,34 @@ async fn a_last_known_state_that_cannot_be_read_is_replaced_and_hides_neither_it
         let Some(RemoteContent::Contact(shown)) = known.content else { panic!("{known:?}") };
         assert_eq!(shown.city.as_deref(), Some("Ulm"), "{}", put.key());
     }
+}
+
+#[tokio::test]
+async fn a_contact_whose_answer_is_longer_than_1_mb_hides_neither_what_came_before_nor_what_comes_after() {
+    let deployment = Deployment::start().await;
+    let seed = deployment.sandbox().seed(LOCATION);
+    let ids = ["short", "long", "later"].map(|name| {
+        let source = if name == "long" { "x".repeat(1_100_000) } else { name.to_owned() };
+        let body = json!({ "email": format!("{name}@example.com"), "source": source });
+        let minutes = match name {
+            "short" => 3,
+            "long" => 2,
+            _ => 1,
+        };
+        let changed_at = SystemClock.now() - minutes * MINUTE;
+        GhlId::new(seed.contact(body, &Unwritable::default(), changed_at.0).unwrap()).unwrap()
+    });
+    let read = consumer::handle(&deployment.engine, asked()).await.unwrap();
+    assert_eq!(failed_messages(&read), [""; 0]);
+    let loc = location(LOCATION);
+    let mut known = Vec::new();
+    for ghl_id in &ids {
+        let key = RemoteKey { location: &loc, kind: Kind::Contact, ghl_id };
+        known.push(deployment.engine.ports().known.load(key).await.unwrap().is_some());
+    }
+    assert_eq!(known, [true, false, true]);
+    let bookmark = deployment.engine.ports().bookmarks.find(&loc).await.unwrap().unwrap();
+    assert!(bookmark.page.is_none() && bookmark.since + 2 * MINUTE > SystemClock.now(), "{bookmark:?}");
 }
 
 /// A person changes the contact of `put` in GHL.
