@@ -206,7 +206,7 @@ async fn a_bad_body_is_a_problem_that_says_what_is_wrong_and_stores_nothing() {
             "invalid",
             "is there twice",
         ),
-        (json, deep.into(), 422, "invalid", "recursion limit"),
+        (json, deep.into(), 422, "invalid", "nested too deeply"),
         (
             json,
             item(json!({ "email": "a@b.c", "source": "secret".repeat(20_000) })).into(),

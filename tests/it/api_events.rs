@@ -93,3 +93,27 @@ async fn an_event_that_is_no_request_is_an_error_that_says_what_was_expected() {
         assert!(error.to_string().contains("expects an event of an HTTP API"), "{error}");
     }
 }
+
+/// What `lambda_http` would panic at.
+#[tokio::test]
+async fn an_event_that_cannot_be_made_a_request_is_an_error_and_no_panic() {
+    let (_deployment, router) = start().await;
+    let event = || serde_json::from_str::<Value>(include_str!("../../events/api-contacts.json")).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut event = event();
+        event[field] = value;
+        event
+    };
+    let mut not_base64 = with("body", json!("{\"id\": \"a\"}"));
+    not_base64["isBase64Encoded"] = json!(true);
+    let long = "ü".repeat(70_000);
+    let unreadable =
+        [not_base64, with("rawQueryString", json!(format!("a={long}"))), with("rawPath", json!(format!("/{long}")))];
+    for event in unreadable {
+        let Err(error) = invoke(&router, event).await else { panic!("it was answered") };
+        assert!(error.to_string().contains("expects an event of an HTTP API"), "{error}");
+    }
+    // As much as API Gateway passes on, each byte of which takes three.
+    let answer = invoke(&router, with("rawQueryString", json!("\u{1}".repeat(10_000)))).await.unwrap();
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+}

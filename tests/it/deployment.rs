@@ -240,6 +240,21 @@ impl Deployment {
         (config.aws.dynamodb(), config.records_table)
     }
 
+    /// Every item of both tables.
+    pub(crate) async fn stored(&self) -> Vec<String> {
+        let config = Config::from_vars(self.stack.vars.clone()).unwrap();
+        let mut items = Vec::new();
+        for table in [config.records_table, config.state_table] {
+            let mut pages = config.aws.dynamodb().scan().table_name(table).into_paginator().items().send();
+            while let Some(item) = pages.next().await {
+                let item: BTreeMap<String, AttributeValue> = item.unwrap().into_iter().collect();
+                items.push(format!("{item:?}"));
+            }
+        }
+        items.sort_unstable();
+        items
+    }
+
     pub(crate) fn sandbox(&self) -> &Sandbox {
         self.remote.as_ref().or(self.stack.sandbox.as_ref()).unwrap()
     }

@@ -5,6 +5,7 @@
 mod api;
 mod api_bad_input;
 mod api_events;
+mod api_hostile;
 mod api_ids;
 mod api_migration;
 mod api_objects;
@@ -12,6 +13,7 @@ mod caller;
 mod compatibility;
 mod credentials;
 mod deployment;
+mod document;
 mod events;
 mod every_write;
 mod faults;

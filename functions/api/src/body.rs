@@ -1,11 +1,15 @@
 //! Bodies: how large, of which type, in which charset; and JSON that says what is wrong with it, and where.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use ghl_sync_engine::json::Objects;
 use mime::Mime;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::problem::{Problem, ProblemKind};
 
@@ -71,7 +75,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(Problem::new(ProblemKind::UnsupportedMediaType, "expected Content-Type: application/json"));
         }
         let bytes = bytes(request).await?;
-        Ok(JsonBody(from_json(text(&bytes)?)?))
+        Ok(JsonBody(from_json_without_doubles(text(&bytes)?)?))
     }
 }
 
@@ -100,14 +104,67 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
 }
 
 /// Reads JSON; a fault names the place or the field.
-pub(crate) fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
+pub(crate) fn from_json<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let read = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
-        let path = error.path().to_string();
-        JsonFault::new(if path == "." { String::new() } else { path }, &error.into_inner())
-    })?;
-    deserializer.end().map_err(|error| JsonFault::new(String::new(), &error))?;
+    let read = serde_path_to_error::deserialize(Objects(&mut deserializer))
+        .map_err(|error| JsonFault::new(json, error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| JsonFault::new(json, String::new(), &error))?;
     Ok(read)
+}
+
+/// The same, where no object may name a field twice: nobody knows which of the two was meant.
+pub(crate) fn from_json_without_doubles<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
+    let read = from_json(json)?;
+    let EachFieldOnce = from_json(json)?;
+    Ok(read)
+}
+
+/// Any JSON whose objects name each field once. serde looks at the fields of structs only: in a map the last one stands.
+struct EachFieldOnce;
+
+impl<'de> Deserialize<'de> for EachFieldOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EachFieldOnce)
+    }
+}
+
+macro_rules! has_no_fields {
+    ($($visit:ident: $of:ty,)*) => {
+        $(fn $visit<E>(self, _: $of) -> Result<Self, E> {
+            Ok(self)
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for EachFieldOnce {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    has_no_fields! { visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
+        while elements.next_element::<EachFieldOnce>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if seen.contains(&name) {
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            let EachFieldOnce = members.next_value()?;
+            seen.insert(name);
+        }
+        Ok(self)
+    }
 }
 
 /// What is wrong with JSON, without any of its values.
@@ -122,13 +179,23 @@ pub(crate) struct JsonFault {
 }
 
 impl JsonFault {
-    fn new(path: String, error: &serde_json::Error) -> JsonFault {
+    fn new(json: &str, path: String, error: &serde_json::Error) -> JsonFault {
         let message = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
         let message = message.strip_suffix(place.as_str()).unwrap_or(&message);
-        if !error.is_data() {
-            return JsonFault { syntax: true, field: String::new(), detail: format!("is not JSON: {message}{place}") };
+        if error.is_data() {
+            return JsonFault::of_field(path, message);
         }
+        let called_syntax = CALLED_SYNTAX.iter().find(|(said, _)| message == *said);
+        match called_syntax.filter(|_| serde_json::from_str::<IgnoredAny>(json).is_ok()) {
+            Some((_, meant)) => JsonFault::of_field(path, meant),
+            None => JsonFault { syntax: true, field: String::new(), detail: format!("is not JSON: {message}{place}") },
+        }
+    }
+
+    /// What serde's `message` says of the field at `path`.
+    pub(crate) fn of_field(path: String, message: &str) -> JsonFault {
+        let path = if path == "." { String::new() } else { path };
         let (name, detail) = without_values(message);
         let field = match name {
             // The path ends before a field that is not there, or should not be.
@@ -138,6 +205,14 @@ impl JsonFault {
         JsonFault { syntax: false, field: printable(&field), detail }
     }
 }
+
+/// What serde_json calls a fault of syntax also where the text is JSON, and what it means then: the field can be named.
+const CALLED_SYNTAX: [(&str, &str); 3] = [
+    ("recursion limit exceeded", "is nested too deeply"),
+    ("number out of range", "has a number that is out of range"),
+    // Where one of several words should be.
+    ("expected value", "must be a string"),
+];
 
 /// serde's message without the value that it repeats, and the field it names.
 fn without_values(message: &str) -> (Option<&str>, String) {
@@ -155,6 +230,11 @@ fn without_values(message: &str) -> (Option<&str>, String) {
     if repeats.iter().any(|prefix| message.starts_with(prefix)) {
         let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         return (None, format!("must be {}", plain(expected)));
+    }
+    // Numbers in texts, as in a query.
+    let of_number = ["invalid digit found in string", "cannot parse integer from empty string"];
+    if of_number.contains(&message) || message.starts_with("number too ") {
+        return (None, "must be a whole number, and not too large".to_owned());
     }
     (None, message.to_owned())
 }
@@ -181,7 +261,7 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// A caller chooses the names of fields that we do not know.
-fn printable(field: &str) -> String {
+pub(crate) fn printable(field: &str) -> String {
     field.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_FIELD_CHARS).collect()
 }
 

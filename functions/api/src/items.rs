@@ -89,11 +89,11 @@ fn of_json<T: DeserializeOwned>(text: &str) -> Result<Vec<Result<T, JsonFault>>,
     if !text.trim_start().starts_with('[') {
         // No list: let the item's own type say what is missing, but only once it is JSON.
         let item: &RawValue = body::from_json(text)?;
-        return Ok(vec![body::from_json(item.get())]);
+        return Ok(vec![body::from_json_without_doubles(item.get())]);
     }
     let items: Vec<&RawValue> = body::from_json(text)?;
     at_most(items.len())?;
-    Ok(items.into_iter().map(|item| body::from_json(item.get())).collect())
+    Ok(items.into_iter().map(|item| body::from_json_without_doubles(item.get())).collect())
 }
 
 /// An item a line; blank lines are passed over.
@@ -109,7 +109,7 @@ fn of_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, JsonFault> {
         field: String::new(),
         detail: "is not UTF-8".to_owned(),
     })?;
-    body::from_json(text)
+    body::from_json_without_doubles(text)
 }
 
 fn at_most(items: usize) -> Result<(), Problem> {

@@ -1,6 +1,8 @@
 //! The function as Lambda invokes it: API Gateway's event in (payload format 2.0), its answer out.
 
 use axum::Router;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Service};
@@ -31,13 +33,16 @@ pub enum EventError {
 /// When the event is no request. Whatever is wrong with a request is an answer.
 pub async fn handle(router: &Router, event: LambdaEvent<Value>) -> Result<impl Serialize + use<>, EventError> {
     let LambdaEvent { payload, context } = event;
-    let request = LambdaRequest::ApiGatewayV2(well_formed(request(payload)?));
+    let request = LambdaRequest::ApiGatewayV2(readable(well_formed(request(payload)?))?);
     let Ok(response) = Adapter::from(router.clone()).call(LambdaEvent::new(request, context)).await;
     Ok(response)
 }
 
+fn not_a_request(found: &str) -> EventError {
+    EventError::NotARequest { found: found.to_owned() }
+}
+
 fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
-    let not_a_request = |found: &str| EventError::NotARequest { found: found.to_owned() };
     if !event.is_object() {
         return Err(not_a_request("something that is not an object"));
     }
@@ -80,4 +85,21 @@ fn well_formed(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest 
     // Our stage has no name, and none that an event has belongs into the path.
     request.request_context.stage = None;
     request
+}
+
+/// Longest path and query. API Gateway passes on 10 KB, which encoding makes three times as long at most; of more than
+/// 64 KB no URI is made.
+const MAX_URI_BYTES: usize = 60_000;
+
+/// The same request, if `lambda_http` can read it: it panics where it cannot.
+fn readable(request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, EventError> {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    if length(&request.raw_path) + length(&request.raw_query_string) > MAX_URI_BYTES {
+        return Err(not_a_request("a path and a query that are longer than API Gateway passes on"));
+    }
+    let body = request.body.as_ref().filter(|_| request.is_base64_encoded);
+    if body.is_some_and(|body| BASE64_STANDARD.decode(body).is_err()) {
+        return Err(not_a_request("a body that is called Base64 and is not"));
+    }
+    Ok(request)
 }

@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod pulse;
+mod query;
 pub mod report;
 mod routes;
 mod wire;

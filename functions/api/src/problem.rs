@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, RawPathParamsRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ghl_sync_engine::ports::PortError;
@@ -169,6 +169,11 @@ impl Problem {
         Problem { kind, detail: text.into(), errors: vec![FieldProblem { index: None, field, detail }] }
     }
 
+    /// A parameter of the path is wrong.
+    pub(crate) fn in_path(name: &str, detail: &str) -> Problem {
+        Problem::field(ProblemKind::BadRequest, name, format!("in the path {detail}"))
+    }
+
     /// Answers the request `request_id` with this problem.
     pub(crate) fn render(self, request_id: &str) -> Response {
         let Problem { kind, detail, errors } = self;
@@ -217,30 +222,16 @@ impl From<PortError> for Problem {
     }
 }
 
-impl From<PathRejection> for Problem {
-    fn from(rejection: PathRejection) -> Problem {
+impl From<RawPathParamsRejection> for Problem {
+    fn from(rejection: RawPathParamsRejection) -> Problem {
         match rejection {
-            PathRejection::FailedToDeserializePathParams(failed) => {
-                Problem::new(ProblemKind::BadRequest, path_fault(failed.kind()))
+            // It tells the name in its text only: "Invalid UTF-8 in `location_id`".
+            RawPathParamsRejection::InvalidUtf8InPathParam(invalid) => {
+                let text = invalid.body_text();
+                Problem::in_path(text.split('`').nth(1).unwrap_or("a part"), "is not UTF-8")
             }
             _ => Problem::new(ProblemKind::Internal, "the path has no parameters"),
         }
-    }
-}
-
-fn path_fault(kind: &axum::extract::path::ErrorKind) -> Cow<'static, str> {
-    use axum::extract::path::ErrorKind;
-    match kind {
-        ErrorKind::InvalidUtf8InPathParam { key } => format!("{key} in the path is not UTF-8").into(),
-        ErrorKind::DeserializeError { key, message, .. } => format!("{key} in the path: {message}").into(),
-        ErrorKind::Message(message) => format!("the path is not valid: {message}").into(),
-        _ => "the path is not valid".into(),
-    }
-}
-
-impl From<QueryRejection> for Problem {
-    fn from(_: QueryRejection) -> Problem {
-        Problem::new(ProblemKind::BadRequest, "the query cannot be read")
     }
 }
 

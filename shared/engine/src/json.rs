@@ -3,6 +3,11 @@
 //! serde's derived code also takes an array for a struct, by position: `[]` for a struct whose fields all have defaults,
 //! `["Ann", "Lee"]` for its first two. JSON that people and other programs write must not be read so, at any depth: the
 //! array is a mistake, and what it would set or switch off is not what was meant.
+//!
+//! One thing is out of reach: what stands within an enum that a field tells apart (`#[serde(tag)]`), within an untagged one
+//! and within `#[serde(flatten)]`. serde reads that from a copy of its own. The enum itself must be an object, but a
+//! struct in it may be an array. So such types hold only what we have written ourselves; no request has one
+//! (`tests/it/document.rs`).
 
 use std::fmt;
 

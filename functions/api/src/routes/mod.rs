@@ -7,14 +7,16 @@ pub(crate) mod put;
 pub(crate) mod records;
 pub(crate) mod state;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use ghl_sync_engine::domain::{LocationId, LocationSettings};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use utoipa::IntoParams;
 
 use crate::Api;
+use crate::body::JsonFault;
 use crate::problem::{Problem, ProblemKind};
 
 /// The path of a location.
@@ -33,20 +35,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(path) = Path::from_request_parts(parts, state).await?;
-        Ok(InPath(path))
-    }
-}
-
-/// What stands in the query; what cannot stand there is a problem.
-pub(crate) struct InQuery<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(query) = Query::from_request_parts(parts, state).await?;
-        Ok(InQuery(query))
+        let parameters = RawPathParams::from_request_parts(parts, state).await?;
+        let fields = MapDeserializer::<_, serde::de::value::Error>::new(parameters.iter());
+        serde_path_to_error::deserialize(fields).map(InPath).map_err(|error| {
+            let fault = JsonFault::of_field(error.path().to_string(), &error.inner().to_string());
+            Problem::in_path(&fault.field, &fault.detail)
+        })
     }
 }
 

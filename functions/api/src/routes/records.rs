@@ -9,10 +9,11 @@ use ghl_sync_engine::usecase::{FailedRecords, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{InPath, InQuery, KnownLocation, LocationPath, unknown_location};
+use super::{InPath, KnownLocation, LocationPath, unknown_location};
 use crate::Api;
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
+use crate::query::InQuery;
 use crate::wire::{FailedList, Replay, Replayed, Story};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.
@@ -123,14 +124,15 @@ pub(crate) async fn failed(
         let detail = format!("must be a whole number from 1 to {LARGEST_PAGE}");
         return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
     }
-    let after = cursor.as_deref().map(cursor_of).transpose()?;
+    let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
     let FailedRecords { records, next } = api.engine.failed_records(&location.id, after.as_ref(), limit).await?;
     let records = records.into_iter().map(Story::from).collect();
-    Ok(Json(FailedList { records, cursor: next.map(|next| next.to_string()) }))
+    Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 
-fn cursor_of(text: &str) -> Result<FailedCursor, Problem> {
-    text.parse().map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave"))
+fn cursor_of(text: &str, location: &LocationId) -> Result<FailedCursor, Problem> {
+    FailedCursor::from_text(text, location)
+        .map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
 }
 
 /// Gives failed records another chance.
@@ -150,7 +152,7 @@ pub(crate) async fn replay(
     InPath(LocationPath { location_id }): InPath<LocationPath>,
     JsonBody(replay): JsonBody<Replay>,
 ) -> Result<Json<Replayed>, Problem> {
-    let (what, mut after) = what(replay)?;
+    let (what, mut after) = what(replay, &location_id)?;
     let clock = &api.engine.ports().clock;
     let enough = clock.now() + REPLAY_TIME;
     let mut sum = Replayed::default();
@@ -164,12 +166,12 @@ pub(crate) async fn replay(
             break;
         }
     }
-    sum.cursor = after.map(|next| next.to_string());
+    sum.cursor = after.map(|next| next.to_text(&location_id));
     Ok(Json(sum))
 }
 
-fn what(replay: Replay) -> Result<(What, Option<FailedCursor>), Problem> {
-    let after = replay.cursor.as_deref().map(cursor_of).transpose()?;
+fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<FailedCursor>), Problem> {
+    let after = replay.cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?;
     let invalid = |field: &str, detail: &str| Err(Problem::field(ProblemKind::Invalid, field, detail));
     match (replay.all, replay.code, replay.records) {
         (true, None, None) => Ok((What::All, after)),

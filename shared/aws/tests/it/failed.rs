@@ -1,6 +1,6 @@
 //! The records that stand as failed, and another chance for them; and how much is due.
 
-use ghl_sync_engine::domain::{EpochMs, Priority, PutRecord};
+use ghl_sync_engine::domain::{EpochMs, FailedCursor, Priority, PutRecord};
 use ghl_sync_engine::ports::{Outbox, Tallied};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, location};
@@ -23,7 +23,7 @@ async fn they_are_paged_the_oldest_first_and_counted_up_to_a_cap() {
         let page = tables.outbox.failed(&location(), after.as_ref(), 2).await.unwrap();
         keys.extend(page.keys.into_iter().map(|key| key.id.to_string()));
         // The cursor survives the way through its text.
-        after = page.next.map(|cursor| cursor.to_string().parse().unwrap());
+        after = page.next.map(|next| FailedCursor::from_text(&next.to_text(&location()), &location()).unwrap());
         if after.is_none() {
             break;
         }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use crate::Api;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::InQuery;
+use crate::query::InQuery;
 
 /// Longest that a request waits for the test: API Gateway stops waiting after 30 s.
 const PATIENCE: Duration = Duration::from_secs(25);

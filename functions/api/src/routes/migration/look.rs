@@ -9,7 +9,8 @@ use utoipa::IntoParams;
 use super::{MigrationInPath, MigrationPath, document, report_of, view_of};
 use crate::Api;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{InPath, InQuery};
+use crate::query::InQuery;
+use crate::routes::InPath;
 use crate::wire::{MigrationDocument, MigrationSummary, Migrations};
 
 const DEFAULT_LIST: u32 = 20;

@@ -12,8 +12,9 @@ use utoipa::IntoParams;
 use super::{MigrationInPath, MigrationPath, report_of, unknown_migration, view_of};
 use crate::Api;
 use crate::problem::{Problem, ProblemKind};
+use crate::query::InQuery;
 use crate::report::{Document, csv, html};
-use crate::routes::{InPath, InQuery};
+use crate::routes::InPath;
 use crate::wire::{Findings, MigrationReportDocument};
 
 /// Largest file as a text in JSON, which Lambda makes of it: it takes an answer of 6 MB, headers included.

@@ -1,0 +1,89 @@
+//! The query: a fault names the field, and never repeats its value.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use crate::body::{JsonFault, printable};
+use crate::problem::{Problem, ProblemKind};
+
+/// What stands in the query; what cannot stand there is a problem.
+pub(crate) struct InQuery<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        from_query(parts.uri.query().unwrap_or_default()).map(InQuery)
+    }
+}
+
+fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let bad = |field: &str, detail: &str| Problem::field(ProblemKind::BadRequest, printable(field), detail);
+    let not_utf8 = |pair: &&str| percent_decode_str(pair).decode_utf8().is_err();
+    if let Some(pair) = query.split('&').find(not_utf8) {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        return Err(bad(&percent_decode_str(name).decode_utf8_lossy(), "is not UTF-8"));
+    }
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let JsonFault { field, detail, .. } = JsonFault::of_field(error.path().to_string(), &error.inner().to_string());
+        if field.is_empty() {
+            return Problem::new(ProblemKind::BadRequest, format!("the query {detail}"));
+        }
+        bad(&field, &detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Query {
+        limit: Option<u32>,
+        of: Option<Of>,
+        text: Option<String>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Of {
+        Failed,
+        Due,
+    }
+
+    #[test]
+    fn a_fault_names_the_field_and_never_the_value() {
+        let cases = [
+            ("limit=secret", "limit", "must be a whole number, and not too large"),
+            ("limit=", "limit", "must be a whole number, and not too large"),
+            ("limit=-1", "limit", "must be a whole number, and not too large"),
+            ("limit=4294967296", "limit", "must be a whole number, and not too large"),
+            ("limit=1.5", "limit", "must be a whole number, and not too large"),
+            ("limit=1&limit=1", "limit", "is there twice"),
+            ("of=secret", "of", "must be `failed` or `due`"),
+            ("secret=1", "secret", "is not a field here"),
+            ("a%00b=1", "a?b", "is not a field here"),
+            ("text=%ff", "text", "is not UTF-8"),
+            ("text=%C3", "text", "is not UTF-8"),
+            ("%ff=1", "\u{fffd}", "is not UTF-8"),
+            ("=1", "", "is not a field here"),
+        ];
+        for (query, field, detail) in cases {
+            let problem = from_query::<Query>(query).unwrap_err();
+            if field.is_empty() {
+                assert!(problem.detail.contains(detail), "{query}: {problem:?}");
+                continue;
+            }
+            let error = &problem.errors[0];
+            assert_eq!((error.field.as_str(), error.detail.as_str()), (field, detail), "{query}");
+        }
+        let read: Query = from_query("&text=a+b%2B%C3%BC&limit=7&&of=due").unwrap();
+        assert_eq!(read, Query { limit: Some(7), of: Some(Of::Due), text: Some("a b+ü".to_owned()) });
+    }
+}

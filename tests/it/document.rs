@@ -1,0 +1,240 @@
+//! The OpenAPI document, read so that a test meets every route, every parameter and every place of a body: also those
+//! of a route that is made tomorrow.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+use crate::deployment::LOCATION;
+
+/// Deeper than any body.
+const DEEPEST: usize = 8;
+
+/// The API's document.
+pub(crate) struct Document(Value);
+
+/// What a path does by a method.
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    /// With its parameters in braces.
+    pub(crate) path: String,
+    pub(crate) parameters: Vec<Parameter>,
+    /// The schema of its JSON body.
+    pub(crate) body: Option<Value>,
+    /// It takes lists of items, and items line by line.
+    pub(crate) takes_lists: bool,
+}
+
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    /// `path`, `query` or `header`.
+    pub(crate) place: String,
+    pub(crate) is_required: bool,
+    pub(crate) schema: Value,
+}
+
+/// A step to a place in a body.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    Member(String),
+    Element,
+}
+
+/// A place in a body.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) path: Vec<Step>,
+    /// The types that JSON may have there; none where anything may stand.
+    pub(crate) kinds: BTreeSet<String>,
+    /// Whether an object there may have no other fields than those of the document.
+    pub(crate) is_closed: bool,
+}
+
+impl Document {
+    pub(crate) async fn of(caller: &Caller) -> Document {
+        Document(caller.get("/openapi.json").await.json())
+    }
+
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        let paths = self.0["paths"].as_object().unwrap();
+        let of_path = |(path, methods): (&String, &Value)| {
+            let methods = methods.as_object().unwrap().clone();
+            let path = path.clone();
+            methods.into_iter().map(move |(method, operation)| operation_of(&method, &path, &operation))
+        };
+        paths.iter().flat_map(of_path).collect()
+    }
+
+    fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => schema,
+        }
+    }
+
+    /// The places of a body of `schema`, the whole of it first.
+    pub(crate) fn places(&self, schema: &Value) -> Vec<Place> {
+        let mut found = Vec::new();
+        self.visit(schema, &mut Vec::new(), &mut found);
+        found
+    }
+
+    fn visit(&self, schema: &Value, path: &mut Vec<Step>, found: &mut Vec<Place>) {
+        if path.len() > DEEPEST {
+            return;
+        }
+        let alternatives = self.alternatives(schema);
+        // What is within one is not read strictly: `ghl_sync_engine::json` says why.
+        assert!(!is_tagged_enum(&alternatives), "{path:?} of a body is an enum that a field tells apart");
+        if !found.iter().any(|place| place.path == *path) {
+            let (kinds, is_closed) =
+                (self.kinds(&alternatives), alternatives.iter().any(|it| !it["properties"].is_null()));
+            found.push(Place { path: path.clone(), kinds, is_closed });
+        }
+        for alternative in alternatives {
+            for (name, member) in alternative["properties"].as_object().into_iter().flatten() {
+                self.visit_at(Step::Member(name.clone()), member, path, found);
+            }
+            if alternative["additionalProperties"].is_object() {
+                self.visit_at(Step::Member("x".to_owned()), &alternative["additionalProperties"], path, found);
+            }
+            if alternative["items"].is_object() {
+                self.visit_at(Step::Element, &alternative["items"], path, found);
+            }
+        }
+    }
+
+    fn visit_at(&self, step: Step, schema: &Value, path: &mut Vec<Step>, found: &mut Vec<Place>) {
+        path.push(step);
+        self.visit(schema, path, found);
+        path.pop();
+    }
+
+    /// What `schema` may be, with no references and no alternatives left in it.
+    fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
+        let schema = self.resolved(schema);
+        let either: Vec<&Value> =
+            ["oneOf", "anyOf", "allOf"].iter().filter_map(|of| schema[*of].as_array()).flatten().collect();
+        match either.is_empty() {
+            true => vec![schema],
+            false => either.into_iter().flat_map(|one| self.alternatives(one)).collect(),
+        }
+    }
+
+    fn kinds(&self, alternatives: &[&Value]) -> BTreeSet<String> {
+        let mut kinds = BTreeSet::new();
+        for alternative in alternatives {
+            match &alternative["type"] {
+                Value::String(kind) => drop(kinds.insert(kind.clone())),
+                Value::Array(several) => kinds.extend(several.iter().map(|kind| kind.as_str().unwrap().to_owned())),
+                // Anything.
+                _ => return BTreeSet::new(),
+            }
+        }
+        kinds
+    }
+
+    /// A body that is taken: the document's example, or what must be there.
+    pub(crate) fn example(&self, schema: &Value) -> Value {
+        let alternatives = self.alternatives(schema);
+        // Nothing, if that is allowed, is no example of what there may be.
+        let schema = alternatives.iter().find(|schema| schema["type"] != "null").unwrap();
+        if !schema["example"].is_null() {
+            return schema["example"].clone();
+        }
+        let required = schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
+        required.map(|name| (name.to_owned(), json!(LOCATION))).collect::<serde_json::Map<_, _>>().into()
+    }
+}
+
+fn is_tagged_enum(alternatives: &[&Value]) -> bool {
+    let is_tag = |member: &Value| member["enum"].as_array().is_some_and(|words| words.len() == 1);
+    let has_tag = |one: &&Value| one["properties"].as_object().is_some_and(|members| members.values().any(is_tag));
+    alternatives.len() > 1 && alternatives.iter().any(has_tag)
+}
+
+#[test]
+fn an_enum_that_a_field_tells_apart_is_known_as_one() {
+    let one = |tag: &str| json!({ "type": "object", "properties": { "type": { "type": "string", "enum": [tag] } } });
+    let (a, b, other) = (one("a"), one("b"), json!({ "type": "object", "properties": { "x": { "type": "string" } } }));
+    assert!(is_tagged_enum(&[&a, &b]));
+    assert!(!is_tagged_enum(&[&a]) && !is_tagged_enum(&[&other, &other]));
+}
+
+fn operation_of(method: &str, path: &str, operation: &Value) -> Operation {
+    let content = &operation["requestBody"]["content"];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let parameters = operation["parameters"].as_array().into_iter().flatten().map(|parameter| Parameter {
+        name: text(&parameter["name"]),
+        place: text(&parameter["in"]),
+        is_required: parameter["required"] == true,
+        schema: parameter["schema"].clone(),
+    });
+    Operation {
+        method: method.to_uppercase().parse().unwrap(),
+        path: path.to_owned(),
+        parameters: parameters.collect(),
+        body: Some(content["application/json"]["schema"].clone()).filter(|schema| !schema.is_null()),
+        takes_lists: content.get("application/x-ndjson").is_some(),
+    }
+}
+
+impl Operation {
+    /// Its path, with something that is well-formed in place of each parameter but for `instead`, which has its own.
+    pub(crate) fn url(&self, instead: Option<(&str, &str)>) -> String {
+        let known = [("location_id", LOCATION), ("migration_id", "mig-1"), ("kind", "contact"), ("record_id", "a")];
+        let url = instead
+            .into_iter()
+            .chain(known)
+            .fold(self.path.clone(), |url, (name, value)| url.replace(&format!("{{{name}}}"), value));
+        assert!(!url.contains('{'), "{url}: what stands there?");
+        url
+    }
+
+    /// Its parameters that stand there: `path` or `query`.
+    pub(crate) fn parameters_in(&self, place: &'static str) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(move |parameter| parameter.place == place)
+    }
+}
+
+impl Place {
+    pub(crate) fn takes(&self, kind: &str) -> bool {
+        let number = kind == "integer" && self.kinds.contains("number");
+        self.kinds.is_empty() || self.kinds.contains(kind) || number
+    }
+
+    /// The path as the API writes it.
+    pub(crate) fn name(&self) -> String {
+        self.path.iter().fold(String::new(), |named, step| match step {
+            Step::Member(name) if named.is_empty() => name.clone(),
+            Step::Member(name) => format!("{named}.{name}"),
+            Step::Element => format!("{named}[0]"),
+        })
+    }
+
+    /// `base` with `value` at this place.
+    pub(crate) fn put(&self, base: &Value, value: Value) -> Value {
+        let mut whole = base.clone();
+        let mut here = &mut whole;
+        for step in &self.path {
+            here = match step {
+                Step::Member(name) => {
+                    if !here.is_object() {
+                        *here = json!({});
+                    }
+                    &mut here[name.as_str()]
+                }
+                Step::Element => {
+                    if here.get(0).is_none() {
+                        *here = json!([null]);
+                    }
+                    &mut here[0]
+                }
+            };
+        }
+        *here = value;
+        whole
+    }
+}
