@@ -3,25 +3,54 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Contact, GhlId, Kind, LocationId, Payload, Record};
+use ghl_sync_engine::domain::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKey};
 use ghl_sync_engine::testing::World;
 use serde_json::{Map, Value};
 
 use crate::scenario::Scenario;
-use crate::stage::{ms, twin_name};
+use crate::stage::{email, ms, twin_name};
 
 /// Of two records of one contact that were accepted within this time, either may have been written last.
 const NEAR: Duration = Duration::from_secs(90);
 /// What GHL was seen to drop without a word.
 const DROPPED: [&str; 2] = ["gender", "phone"];
 
-/// What GHL has twice, beyond the records that are twins.
+/// What GHL has twice. Allowed is each pair of twins that was put: two opportunities of one contact, in its location.
 pub(crate) fn doubled(scenario: &Scenario, world: &World) -> Vec<String> {
-    let twins: BTreeSet<String> =
-        scenario.puts.iter().flat_map(|puts| (puts.twins.0..puts.twins.1).map(twin_name)).collect();
     let mut pairs = BTreeSet::new();
-    let is_twin = |double: &String| twins.iter().any(|name| double.ends_with(&format!(" pipeline {name}")));
-    world.ghl.doubles().into_iter().filter(|double| !(is_twin(double) && pairs.insert(double.clone()))).collect()
+    for puts in &scenario.puts {
+        let Some(place) = scenario.locations.get(puts.location) else { continue };
+        for n in puts.twins.0..puts.twins.1 {
+            if let Some((contact, ..)) = world.ghl.contact(&place.name, &email(n)) {
+                pairs.insert(format!("{} {contact} pipeline {}", place.name, twin_name(n)));
+            }
+        }
+    }
+    world.ghl.doubles().into_iter().filter(|double| !pairs.remove(double)).collect()
+}
+
+/// Contact records whose status does not name exactly the others that GHL has as the same contact.
+pub(crate) async fn silent_about_sharing(scenario: &Scenario, world: &World) -> Vec<String> {
+    let mut silent = Vec::new();
+    if scenario.puts.iter().all(|puts| puts.shared.0 >= puts.shared.1) {
+        return silent;
+    }
+    let records = world.outbox.records();
+    for record in records.iter().filter(|record| record.key.kind == Kind::Contact && record.ghl_id.is_some()) {
+        let is_other = |other: &&Record| {
+            (&other.location_id, &other.ghl_id) == (&record.location_id, &record.ghl_id)
+                && other.key.kind == record.key.kind
+                && other.key != record.key
+        };
+        let others: BTreeSet<&RecordKey> = records.iter().filter(is_other).map(|other| &other.key).collect();
+        let story = world.engine.record_story(&record.location_id, &record.key).await;
+        let told = story.map(|story| story.map(|story| story.shares_ghl_id_with));
+        let is_so = matches!(&told, Ok(Some(told)) if told.iter().collect::<BTreeSet<_>>() == others);
+        if !is_so {
+            silent.push(format!("{} {}: {told:?}, and it shares with {others:?}", record.location_id, record.key));
+        }
+    }
+    silent
 }
 
 /// GHL's ids that several accepted opportunity records have.
@@ -144,6 +173,45 @@ mod tests {
             assert_eq!((deals.len(), overwritten(&deals).len()), (30, 0));
             deals[1].ghl_id = deals[0].ghl_id.clone();
             assert_eq!(overwritten(&deals).len(), 1);
+        });
+    }
+
+    #[test]
+    fn a_third_twin_a_twin_elsewhere_and_a_double_that_is_no_twin_break_the_rule() {
+        block_on_paused(async {
+            let scenario = scenario("shared_identities.json");
+            let world = scenario.start();
+            scenario.produce(&world).await;
+            world.run_for(Duration::from_secs(3600)).await;
+            assert_eq!(doubled(&scenario, &world), [""; 0], "twins are two of one name");
+            let location = &scenario.locations[0].name;
+            let twin = world.ghl.opportunities(location, &twin_name(3))[0].1.clone();
+            let of = |n| world.ghl.contact(location, &email(n)).unwrap().0;
+            world.ghl.add_opportunity(location, &of(3), twin.clone()).unwrap();
+            assert_eq!(doubled(&scenario, &world).len(), 1, "a third of one name");
+            for _ in 0..2 {
+                world.ghl.add_opportunity(location, &of(4), twin.clone()).unwrap();
+            }
+            assert_eq!(doubled(&scenario, &world).len(), 2, "two of another contact's twins");
+            let single = world.ghl.opportunities(location, "single 5")[0].1.clone();
+            world.ghl.add_opportunity(location, &of(5), single).unwrap();
+            assert_eq!(doubled(&scenario, &world).len(), 3, "one that has no twin");
+            let without_twins = Scenario { puts: Vec::new(), ..scenario.clone() };
+            assert_eq!(doubled(&without_twins, &world).len(), 3 + 10, "nobody put twins");
+        });
+    }
+
+    #[test]
+    fn a_status_that_does_not_name_who_shares_the_contact_breaks_the_rule() {
+        block_on_paused(async {
+            let scenario = scenario("shared_identities.json");
+            let world = scenario.start();
+            scenario.produce(&world).await;
+            world.run_for(Duration::from_secs(3600)).await;
+            assert_eq!(silent_about_sharing(&scenario, &world).await, [""; 0]);
+            world.outbox.confuse();
+            // Of each pair one is hidden, and the other one does not name it.
+            assert_eq!(silent_about_sharing(&scenario, &world).await.len(), 10);
         });
     }
 

@@ -8,6 +8,7 @@ use ghl_sync_engine::domain::Record;
 use ghl_sync_engine::testing::{Op, World, block_on_paused};
 use serde::Serialize;
 
+use crate::content::silent_about_sharing;
 use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end};
 use crate::scenario::Scenario;
@@ -61,15 +62,17 @@ pub struct Figures {
 #[must_use]
 pub fn run(scenario: &Scenario) -> Outcome {
     // A panic of ours is caught by the engine; one that is not is a broken rule, too.
-    catch_unwind(AssertUnwindSafe(|| block_on_paused(live(scenario)))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| block_on_paused(live(scenario, |_| {})))).unwrap_or_else(|panic| {
         let how = panic.downcast::<String>().map_or_else(|_| "no message".to_owned(), |message| *message);
         Outcome { broken: vec![Broken { rule: "no panic", how }], figures: Figures::default() }
     })
 }
 
-async fn live(scenario: &Scenario) -> Outcome {
+/// `sabotage` breaks something of the world before anything happens in it.
+async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let people = Watch::default();
     let world = scenario.start_watched(&people);
+    sabotage(&world);
     let watch = GateWatch::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
@@ -104,6 +107,10 @@ async fn live(scenario: &Scenario) -> Outcome {
     if drained && world.ghl.calls() > calls {
         let how = format!("{} calls, {} invocations", world.ghl.calls() - calls, world.invocations() - invocations);
         broken.push(Broken { rule: "nothing is called when all is done", how });
+    }
+    let silent = if drained { silent_about_sharing(scenario, &world).await } else { Vec::new() };
+    if !silent.is_empty() {
+        broken.push(Broken { rule: "records of one contact say so", how: silent.join("; ") });
     }
     let figures = figures(&world, drained_s);
     broken.extend(scenario.expect.broken_by(&figures));
@@ -183,5 +190,25 @@ impl crate::scenario::Expect {
             })
         });
         outside.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn reconciling_that_sends_records_of_one_contact_against_each_other_breaks_the_rule() {
+        let scenario: Scenario = serde_json::from_str(include_str!("../scenarios/shared_identities.json")).unwrap();
+        let broken = |sabotage: fn(&World)| -> Vec<&str> {
+            let outcome = block_on_paused(live(&scenario, sabotage));
+            outcome.broken.iter().map(|broken| broken.rule).collect()
+        };
+        assert_eq!(broken(|_| {}), [""; 0]);
+        let rules = broken(|world| world.outbox.confuse());
+        assert!(rules.contains(&"records of one contact never flip"), "{rules:?}");
+        assert!(rules.contains(&"records of one contact say so"), "{rules:?}");
     }
 }

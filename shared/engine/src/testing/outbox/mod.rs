@@ -33,14 +33,22 @@ struct State {
     lag: Lag,
     due: BTreeMap<LocationId, LaggingIndex<RecordKey, (Priority, EpochMs)>>,
     ghl: BTreeMap<LocationId, LaggingIndex<RecordKey, GhlId>>,
+    is_confused: bool,
 }
 
 impl MemoryOutbox {
     /// An outbox without records.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state = State { items: BTreeMap::new(), lag, due: BTreeMap::new(), ghl: BTreeMap::new() };
+        let (items, due, ghl) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let state = State { items, lag, due, ghl, is_confused: false };
         MemoryOutbox { clock, state: Mutex::new(state) }
+    }
+
+    /// From now on it is broken: of several records with one of GHL's ids it hides the one that GHL accepted last, and it
+    /// forgets what was overruled. Whoever says that records never flip must notice.
+    pub fn confuse(&self) {
+        lock(&self.state).is_confused = true;
     }
 
     /// The record as it is now.
@@ -273,14 +281,22 @@ impl Outbox for MemoryOutbox {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         let Some(index) = state.ghl.get_mut(location) else { return Ok(Vec::new()) };
-        Ok(index.visible(now).filter(|(_, id)| *id == ghl_id).map(|(key, _)| key.clone()).collect())
+        let mut keys: Vec<RecordKey> =
+            index.visible(now).filter(|(_, id)| *id == ghl_id).map(|(key, _)| key.clone()).collect();
+        if state.is_confused && keys.len() > 1 {
+            keys.sort_by_key(|key| state.items.get(&(location.clone(), key.clone())).and_then(|item| item.accepted_at));
+            keys.pop();
+        }
+        Ok(keys)
     }
 
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
         let key = (record.location_id.clone(), record.key.clone());
+        let is_confused = lock(&self.state).is_confused;
         Ok(self.change(&key, |items| match items.get_mut(&key) {
             Some(item) if item.version == record.version && item.failed_at.is_none() && is_as_due_as(item, record) => {
                 item.resolve(resolution, now);
+                item.overruled = item.overruled.filter(|_| !is_confused);
                 true
             }
             _ => false,
