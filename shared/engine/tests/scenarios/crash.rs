@@ -1,7 +1,5 @@
 //! Invocations that die: at every single await, and at any time.
 
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +10,8 @@ use ghl_sync_engine::testing::{Crash, Fault, Setup, World, block_on_paused, dyin
 use ghl_sync_engine::usecase::RecordResult;
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, email, loc, nameless,
-    with_tags,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_await, each_seed, email, loc,
+    nameless, with_tags,
 };
 
 /// Everything is in GHL once, and the gate is free.
@@ -24,23 +22,6 @@ fn assert_all_is_well(world: &World, contacts: usize, deals: usize) {
     assert_eq!(world.ghl.over_quota(), 0);
     assert!(world.ghl.most_at_once(&loc()) <= 5);
     assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");
-}
-
-/// Runs `test` with each number of an await in turn, until what was to die there has outlived all of its awaits (it
-/// says whether it died). How many awaits there were.
-#[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
-fn each_await<F: Future<Output = bool>>(test: impl Fn(u64) -> F) -> u64 {
-    for awaits in 1.. {
-        match catch_unwind(AssertUnwindSafe(|| block_on_paused(test(awaits)))) {
-            Ok(true) => {}
-            Ok(false) => return awaits - 1,
-            Err(panic) => {
-                eprintln!("failed at await {awaits}");
-                resume_unwind(panic);
-            }
-        }
-    }
-    unreachable!("numbers do not end")
 }
 
 /// What one batch can meet: upserts, tags, contacts that must not be created twice, and opportunities of contacts of

@@ -129,6 +129,23 @@ pub(crate) fn each_seed<F: Future<Output = ()>>(count: u64, test: impl Fn(u64) -
     }
 }
 
+/// Runs `test` with each number of an await in turn, until what was to die there has outlived all of its awaits (it
+/// says whether it died). How many awaits there were.
+#[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
+pub(crate) fn each_await<F: Future<Output = bool>>(test: impl Fn(u64) -> F) -> u64 {
+    for awaits in 1.. {
+        match catch_unwind(AssertUnwindSafe(|| block_on_paused(test(awaits)))) {
+            Ok(true) => {}
+            Ok(false) => return awaits - 1,
+            Err(panic) => {
+                eprintln!("failed at await {awaits}");
+                resume_unwind(panic);
+            }
+        }
+    }
+    unreachable!("numbers do not end")
+}
+
 pub(crate) trait Look {
     fn record(&self, key: &RecordKey) -> Record;
     fn results(&self) -> Vec<(RecordKey, RecordResult)>;

@@ -8,6 +8,7 @@ mod consent;
 mod contacts;
 mod counters;
 mod crash;
+mod crash_anywhere;
 mod credentials;
 mod deadline;
 mod doors;
