@@ -1,10 +1,29 @@
 //! The key of the AWS services that are embedded here.
 
 use std::fmt::{self, Debug, Formatter, Write};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
+use ghl_sync_engine::domain::EpochMs;
 use rustack_auth::{AuthError, CredentialProvider, hash_payload, verify_sigv4};
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// A signature counts for this long, and may be from this far ahead, as with AWS: a request that somebody recorded opens
+/// nothing later.
+const SIGNATURE_AGE: Duration = Duration::from_secs(15 * 60);
+const AMZ_DATE: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// Why a request does not count as signed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotSigned {
+    #[error(transparent)]
+    Signature(#[from] AuthError),
+    #[error("Signature expired: x-amz-date is more than 15 minutes from this machine's time")]
+    Time,
+}
 
 /// An access key of AWS's kind. Requests are signed with it, as they are to AWS.
 #[derive(Clone)]
@@ -32,10 +51,20 @@ impl AccessKey {
         Ok(AccessKey { id: format!("LKIA{text}"), secret })
     }
 
-    /// Whether the request is signed with it, all of its body included (Signature Version 4).
-    pub(crate) fn verify(&self, request: &Parts, body: &Bytes) -> Result<(), AuthError> {
-        verify_sigv4(request, &hash_payload(body), self).map(drop)
+    /// Whether the request is signed with it, all of its body included (Signature Version 4), and not long before or
+    /// after `now`.
+    pub(crate) fn verify(&self, request: &Parts, body: &Bytes, now: EpochMs) -> Result<(), NotSigned> {
+        // The time that is in the signature.
+        verify_sigv4(request, &hash_payload(body), self)?;
+        let signed_at = signed_at(request).ok_or(NotSigned::Time)?;
+        if now.since(signed_at).max(now.until(signed_at)) > SIGNATURE_AGE { Err(NotSigned::Time) } else { Ok(()) }
     }
+}
+
+fn signed_at(request: &Parts) -> Option<EpochMs> {
+    let text = request.headers.get("x-amz-date")?.to_str().ok()?;
+    let time = PrimitiveDateTime::parse(text, AMZ_DATE).ok()?.assume_utc();
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().map(EpochMs)
 }
 
 impl CredentialProvider for AccessKey {

@@ -22,6 +22,8 @@ use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ghl_sync_engine::ports::Clock as _;
+use ghl_sync_runtime::SystemClock;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -276,7 +278,8 @@ impl Door {
             .map_err(too_slow)?
             .map_err(too_large)?;
         if let Some(key) = &self.access_key {
-            key.verify(&parts, &body).map_err(|why| forbidden(why.to_string(), "InvalidSignatureException"))?;
+            let now = SystemClock.now();
+            key.verify(&parts, &body, now).map_err(|why| forbidden(why.to_string(), "InvalidSignatureException"))?;
         }
         Ok(Request::from_parts(parts, body))
     }

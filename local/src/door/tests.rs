@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
-use ghl_sync_engine::domain::LocationId;
-use ghl_sync_runtime::Config;
+use ghl_sync_engine::domain::{EpochMs, LocationId};
+use ghl_sync_engine::ports::Clock as _;
+use ghl_sync_runtime::{Config, SystemClock};
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Always, Door, Listen, Opened, Patience};
+use super::access_key::NotSigned;
+use super::{AccessKey, Always, Door, Listen, Opened, Patience};
 use crate::api::ApiServer;
 use crate::stack::{Stack, StackOptions};
 
@@ -167,6 +169,37 @@ async fn the_embedded_services_take_only_what_is_signed_with_the_key_of_this_run
     ];
     let (status, _, said) = ask(&Method::POST, house.var("AWS_ENDPOINT_URL_DYNAMODB"), &headers).await;
     assert!(status == 403 && !said.contains("ghl-sync"), "{said}");
+}
+
+#[tokio::test]
+async fn a_signature_counts_for_a_quarter_of_an_hour() {
+    let house = House::open(&[]).await;
+    let key = AccessKey {
+        id: house.var("AWS_ACCESS_KEY_ID").to_owned(),
+        secret: house.var("AWS_SECRET_ACCESS_KEY").to_owned(),
+    };
+    // What the SDK sends, as it came in.
+    let (come_in, mut came_in) = tokio::sync::mpsc::unbounded_channel();
+    let door = Door::at(ANYWHERE.into(), 10_000).await.unwrap().for_key(key.clone());
+    let door = door.open(move |request| {
+        come_in.send(request).unwrap();
+        ready(Always::Ok("{}".into_response()))
+    });
+    let mut vars = house.stack.vars.clone();
+    vars.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", door.addr));
+    let now = SystemClock.now();
+    Config::from_vars(vars).unwrap().aws.dynamodb().list_tables().send().await.unwrap();
+    let (mut parts, body) = came_in.recv().await.unwrap().into_parts();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for at in [now, now + minutes(14), now - minutes(14)] {
+        key.verify(&parts, &body, at).unwrap();
+    }
+    for at in [now + minutes(16), now - minutes(16), now + minutes(60 * 24 * 365), EpochMs(0)] {
+        assert!(matches!(key.verify(&parts, &body, at), Err(NotSigned::Time)), "{at}");
+    }
+    // Another time is another signature.
+    parts.headers.insert("x-amz-date", "20260101T000000Z".parse().unwrap());
+    assert!(matches!(key.verify(&parts, &body, now), Err(NotSigned::Signature(_))));
 }
 
 /// A door that answers with the length of the body, and waits for nobody.
