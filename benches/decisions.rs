@@ -9,12 +9,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, criterion_group, criterion_main};
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::usecase::EngineConfig;
+use ghl_sync_limiter::{Breaker, BreakerRules, Gate, Ledger, Pacing, Room, Rules, Run, Signal};
+use ghl_sync_model::{
     AdoptLimits, Batch, Contact, EpochMs, Generation, Holder, Kind, LocationId, Pace, Payload, Priority, Quota,
     RecordId, RecordKey,
 };
-use ghl_sync_engine::policy::{Breaker, BreakerRules, Gate, Ledger, Pacing, Room, Rules, Run, Signal};
-use ghl_sync_engine::usecase::EngineConfig;
 
 /// Some time in 2026: a number of as many digits as real ones have.
 const T0: EpochMs = EpochMs(1_794_900_000_000);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ghl_sync_engine::domain::{Api, EpochMs, LocationId};
+use ghl_sync_model::{Api, EpochMs, LocationId};
 
 use crate::door::{AccessKey, Listen};
 use crate::list::ListArgs;

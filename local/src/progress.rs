@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::EpochMs;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_model::EpochMs;
 use ghl_sync_runtime::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::Holder;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_model::Holder;
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{PullArgs, Since};

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ghl_sync_engine::domain::Contact;
 use ghl_sync_import::ImportedContact;
+use ghl_sync_model::Contact;
 
 /// The area code of a copy whose original has no number of +1.
 const DEFAULT_AREA: &str = "202";

@@ -92,7 +92,7 @@ fn print_outcome(Outcome { broken, figures }: &Outcome) {
 
 fn read(file: &Path) -> Result<Scenario, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    ghl_sync_engine::json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
+    ghl_sync_model::json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 fn write_json(file: Option<&Path>, report: &impl Serialize) -> Result<(), Failure> {

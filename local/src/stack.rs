@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
 use ghl_sync_aws::{Usage, tables};
-use ghl_sync_engine::domain::{Api, CredentialsRef, LocationId};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Migrator, Ports};
+use ghl_sync_model::{Api, CredentialsRef, LocationId};
 use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webhooks};
 use serde_json::{Value, json};
 

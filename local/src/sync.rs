@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
 use ghl_sync_engine::policy::SharedIdentity;
 use ghl_sync_engine::ports::{Clock, Loaded, PortError};
 use ghl_sync_import::{ImportError, KnownIds};
+use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{ApiArg, QuotaArgs, SyncArgs};

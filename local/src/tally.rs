@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{EpochMs, LocationId, RecordKey, ScopeId};
-use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::{Clock, Meter};
 use ghl_sync_engine::usecase::{Event, RecordResult};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{EpochMs, LocationId, RecordKey, ScopeId};
 use ghl_sync_runtime::{LogMeter, SystemClock};
 
 /// Counts events, and passes them on to the log.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Answer, Call, EpochMs, GhlId, LocationId, Reply};
 use ghl_sync_engine::ports::{Clock, Crm};
+use ghl_sync_model::{Answer, Call, EpochMs, GhlId, LocationId, Reply};
 use ghl_sync_runtime::SystemClock;
 
 /// Stands before a CRM and takes notes.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::policy::PauseReason;
+use ghl_sync_limiter::PauseReason;
 use ghl_sync_local::sandbox::{FaultChange, SandboxOptions};
 use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::{Config, LogMeter, Runtime};

@@ -86,7 +86,7 @@ impl Document {
             return;
         }
         let alternatives = self.alternatives(schema);
-        // What is within one is not read strictly: `ghl_sync_engine::json` says why.
+        // What is within one is not read strictly: `ghl_sync_model::json` says why.
         assert!(!is_tagged_enum(&alternatives), "{path:?} of a body is an enum that a field tells apart");
         if !found.iter().any(|place| place.path == *path) {
             let (kinds, is_closed) =

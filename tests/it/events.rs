@@ -5,8 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use consumer::ConsumerError;
-use ghl_sync_engine::domain::{PutRecord, RecordKey};
 use ghl_sync_local::stack::StackOptions;
+use ghl_sync_model::{PutRecord, RecordKey};
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
 use redrive::RedriveError;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use ghl_sync_engine::domain::{ErrorCode, PutRecord};
-use ghl_sync_engine::policy::PauseReason;
+use ghl_sync_limiter::PauseReason;
 use ghl_sync_local::sandbox::{FaultChange, SandboxOptions, default_pipelines};
 use ghl_sync_local::stack::{Ghl, StackOptions};
+use ghl_sync_model::{ErrorCode, PutRecord};
 use serde_json::json;
 
 use crate::deployment::{Deployment, LOCATION, by_hand, failed_messages, options, sandbox};

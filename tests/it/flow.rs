@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ghl_sync_aws::{Purpose, tables};
-use ghl_sync_engine::domain::{Api, ErrorCode, PutRecord};
 use ghl_sync_local::sandbox::{SandboxOptions, Stats, default_pipelines};
 use ghl_sync_local::stack::StackOptions;
+use ghl_sync_model::{Api, ErrorCode, PutRecord};
 use serde_json::json;
 
 use crate::deployment::{Deployment, by_hand, failed_messages, location, options, sandbox, sqs_event};

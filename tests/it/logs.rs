@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use ghl_sync_engine::domain::PutRecord;
 use ghl_sync_engine::ports::{Clock, Meter};
 use ghl_sync_engine::usecase::Event;
+use ghl_sync_model::PutRecord;
 use ghl_sync_runtime::{EmfMeter, LogMeter, SystemClock};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;

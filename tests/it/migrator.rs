@@ -6,13 +6,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use ghl_sync_engine::domain::{
-    Api, LocationId, MappingOverrides, MigrationId, MigrationOverlay, MigrationReport, MigrationRequest,
-    MigrationStatus,
-};
 use ghl_sync_engine::usecase::{EngineConfig, Migrator};
 use ghl_sync_local::sandbox::{Contents, Unwritable};
 use ghl_sync_local::stack::StackOptions;
+use ghl_sync_model::{
+    Api, LocationId, MappingOverrides, MigrationId, MigrationOverlay, MigrationReport, MigrationRequest,
+    MigrationStatus,
+};
 use lambda_runtime::LambdaEvent;
 use migrator::{Answer, MigratorError};
 use serde_json::{Value, json};

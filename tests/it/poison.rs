@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Call, ErrorCode, LocationId, Reply};
 use ghl_sync_engine::ports::Crm;
 use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_model::{Call, ErrorCode, LocationId, Reply};
 
 use crate::deployment::{Deployment, by_hand, failed_messages, options, vars};
 use crate::records::contacts;

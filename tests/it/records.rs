@@ -1,8 +1,8 @@
 //! Records to put.
 
-use ghl_sync_engine::domain::{Kind, LocationId, Payload, Priority, PutRecord};
 use ghl_sync_import::{ImportOptions, Outcome, plan};
 use ghl_sync_local::sandbox::default_pipelines;
+use ghl_sync_model::{Kind, LocationId, Payload, Priority, PutRecord};
 use serde_json::{Value, json};
 
 use crate::deployment::{LOCATION, location};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ghl_sync_engine::domain::Batch;
 use ghl_sync_engine::ports::{LetterQueue, TakenLetter};
 use ghl_sync_engine::usecase::{Detail, Health, RedriveEnd, RedriveReport};
+use ghl_sync_model::Batch;
 use lambda_runtime::LambdaEvent;
 use redrive::{Answer, RedriveError};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ghl_sync_engine::domain::{LocationId, Secret};
+use ghl_sync_model::{LocationId, Secret};
 use ghl_sync_runtime::Config;
 use serde_json::{Value, json};
 

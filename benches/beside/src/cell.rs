@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::LocationId;
+use ghl_sync_model::LocationId;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_local::sandbox::{SandboxOptions, Stats, WindowKind};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};

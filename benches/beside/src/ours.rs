@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
+use ghl_sync_model::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
 use ghl_sync_engine::ports::Loaded;
 use ghl_sync_local::stack::Stack;
 use tokio::time::Instant;

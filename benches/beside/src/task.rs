@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ghl_sync_engine::domain::Contact;
+use ghl_sync_model::Contact;
 use serde_json::{Value, json};
 
 /// The location.

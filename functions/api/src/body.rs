@@ -6,7 +6,7 @@ use std::fmt;
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use ghl_sync_engine::json::Objects;
+use ghl_sync_model::json::Objects;
 use mime::Mime;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -281,7 +281,7 @@ impl From<JsonFault> for Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ghl_sync_engine::domain::{Contact, LocationId, Opportunity};
+    use ghl_sync_model::{Contact, LocationId, Opportunity};
     use serde::Deserialize;
 
     use super::*;

@@ -1,9 +1,7 @@
 //! A body of items: each is a record by itself, and is accepted or refused by itself.
 
 use axum::extract::{FromRequest, Request};
-use ghl_sync_engine::domain::{
-    Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId,
-};
+use ghl_sync_model::{Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;

@@ -52,7 +52,7 @@ fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
     if !event.pointer("/requestContext/http").is_some_and(Value::is_object) {
         return Err(not_a_request("an object without `requestContext.http`"));
     }
-    ghl_sync_engine::json::from_value(event).map_err(EventError::Malformed)
+    ghl_sync_model::json::from_value(event).map_err(EventError::Malformed)
 }
 
 /// What may not stand in a path, though API Gateway hands paths on decoded. So a `%` is one, and begins nothing.

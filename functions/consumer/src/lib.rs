@@ -5,8 +5,8 @@
 //! so that SQS puts it aside in the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
-use ghl_sync_engine::domain::{BatchError, EpochMs, Holder, Message};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
+use ghl_sync_model::{BatchError, EpochMs, Holder, Message};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;

@@ -5,9 +5,9 @@
 //! schedule it goes on with migrations that stand still, because their message was lost or their invocation died.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
-use ghl_sync_engine::domain::{EpochMs, Holder, MigrationMessageError, MigratorMessage};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Invocation, Migrator};
+use ghl_sync_model::{EpochMs, Holder, MigrationMessageError, MigratorMessage};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;

@@ -7,9 +7,9 @@
 mod order;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
-use ghl_sync_engine::domain::{DeadLetter, EpochMs};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, RedriveReport};
+use ghl_sync_model::{DeadLetter, EpochMs};
 use ghl_sync_runtime::{NotFromSqs, dead_letter, sqs_messages};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;

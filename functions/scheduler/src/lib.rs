@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::LocationId;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
+use ghl_sync_model::LocationId;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -123,7 +123,7 @@ fn what(event: Value) -> Result<What, SchedulerError> {
         return Err(SchedulerError::Event { found: shape(&event) });
     }
     let ByHand { location_id, sweep, source } =
-        ghl_sync_engine::json::from_value(event).map_err(SchedulerError::Field)?;
+        ghl_sync_model::json::from_value(event).map_err(SchedulerError::Field)?;
     if source.as_deref() == Some(RECONCILE) {
         return Ok(What::Reconcile(location_id));
     }

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::Webhook;
 use ghl_sync_engine::usecase::{Event, ReceiveError, Received};
 use ghl_sync_ghl::webhook::{SignatureError, Signatures, WebhookError, read};
+use ghl_sync_model::Webhook;
 use ghl_sync_runtime::Webhooks;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;

@@ -57,7 +57,7 @@ fn request(event: Value) -> Result<LambdaFunctionUrlRequest, EventError> {
     if event.pointer("/requestContext/http").is_none() {
         return Err(EventError::NotHttp);
     }
-    ghl_sync_engine::json::from_value(event).map_err(EventError::Malformed)
+    ghl_sync_model::json::from_value(event).map_err(EventError::Malformed)
 }
 
 /// The bytes as GHL sent them: Lambda passes on text as it is, and whatever it does not take for text in base64.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKey};
 use ghl_sync_engine::testing::World;
+use ghl_sync_model::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKey};
 use serde_json::{Map, Value};
 
 use crate::scenario::Scenario;

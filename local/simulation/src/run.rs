@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::Record;
 use ghl_sync_engine::testing::{Op, World, block_on_paused};
+use ghl_sync_model::Record;
 use serde::Serialize;
 
 use crate::content::silent_about_sharing;

@@ -1,6 +1,6 @@
 //! What a batch takes besides waiting: against a GHL that answers at once and allows everything.
 
-use ghl_sync_engine::domain::{LocationId, Priority, PutRecord};
+use ghl_sync_model::{LocationId, Priority, PutRecord};
 use serde::{Deserialize, Serialize};
 
 use super::host::{Effort, Host, on_a_host};

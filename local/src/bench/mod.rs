@@ -11,7 +11,7 @@ mod throughput;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ghl_sync_engine::domain::LocationId;
+use ghl_sync_model::LocationId;
 use serde::{Deserialize, Serialize};
 
 use self::batch::BatchRow;

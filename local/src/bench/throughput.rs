@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::Priority;
+use ghl_sync_model::Priority;
 use serde::{Deserialize, Serialize};
 
 use super::host::Requests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use ghl_sync_engine::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 use rustack_auth::{AuthError, CredentialProvider, hash_payload, verify_sigv4};
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
-use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::Clock as _;
+use ghl_sync_model::{EpochMs, LocationId};
 use ghl_sync_runtime::{Config, SystemClock};
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

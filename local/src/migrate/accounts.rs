@@ -1,6 +1,6 @@
 //! Two made-up accounts: one with people and deals in it, and one that is nearly new.
 
-use ghl_sync_engine::domain::LocationId;
+use ghl_sync_model::LocationId;
 use serde_json::{Value, json};
 
 use crate::cli::{PipelinesArg, SizeArgs};

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
 use ghl_sync_engine::usecase::{MigrationView, Migrator};
+use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
 
 use crate::cli::{MigrateArgs, PipelinesArg};
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -65,7 +65,7 @@ fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Failure> {
 fn read_mapping(file: &Path) -> Result<MappingOverrides, Failure> {
     let failed = |error: &dyn std::fmt::Display| -> Failure { format!("{}: {error}", file.display()).into() };
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
-    ghl_sync_engine::json::from_str(&text).map_err(|error| failed(&error))
+    ghl_sync_model::json::from_str(&text).map_err(|error| failed(&error))
 }
 
 fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {

@@ -1,6 +1,6 @@
 //! What a person should see before they agree: what becomes of everything, and what it will cost.
 
-use ghl_sync_engine::domain::{Forecast, MappedTo, MappingReport, MappingSummary, Part};
+use ghl_sync_model::{Forecast, MappedTo, MappingReport, MappingSummary, Part};
 
 /// Things of a kind that are named; there may be hundreds.
 const NAMED: usize = 8;
@@ -48,7 +48,7 @@ fn choices(target: &MappedTo) -> String {
     match target {
         MappedTo::Existing { name, .. } => format!(" It becomes {name}."),
         MappedTo::Ask { suggestions, .. } if !suggestions.is_empty() => {
-            let choice = |suggestion: &ghl_sync_engine::domain::Suggestion| {
+            let choice = |suggestion: &ghl_sync_model::Suggestion| {
                 format!("{} ({}, {:.0} % alike)", suggestion.id, suggestion.name, suggestion.confidence * 100.0)
             };
             format!(" Perhaps {}.", suggestions.iter().map(choice).collect::<Vec<_>>().join(" or "))

@@ -22,7 +22,7 @@ pub(crate) fn handle(world: &World, request: &Request) -> Option<Answer> {
 }
 
 fn change_faults(world: &World, request: &Request) -> Handled {
-    let change: FaultChange = ghl_sync_engine::json::from_value(Value::Object(request.body()?.clone()))
+    let change: FaultChange = ghl_sync_model::json::from_value(Value::Object(request.body()?.clone()))
         .map_err(|error| Answer::unprocessable([error.to_string()]))?;
     world.change_faults(change);
     Ok(Answer::ok(json!({})))

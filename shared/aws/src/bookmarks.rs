@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::domain::{Bookmark, LocationId};
 use ghl_sync_engine::ports::{Bookmarks, PortError};
+use ghl_sync_model::{Bookmark, LocationId};
 
 use crate::expression::{Update, text};
 use crate::fields::{Damage, Fields};
@@ -67,6 +67,5 @@ fn last_asked() -> Item {
 
 fn read(item: &Item) -> Result<Bookmark, Damage> {
     let json = Fields(item).text(state::BOOKMARK)?;
-    ghl_sync_engine::json::from_str(json)
-        .map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
+    ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
 }

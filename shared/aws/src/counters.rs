@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::counts::{Counted, Counter, Counts, MINUTE_MS, MINUTES, Minute};
-use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::{Counters, PortError};
+use ghl_sync_model::{EpochMs, LocationId};
 
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use futures::future::try_join_all;
-use ghl_sync_engine::domain::{DeadLetter, EpochMs};
 use ghl_sync_engine::ports::{DeadLetters, LetterQueue, PortError, Receipt, TakenLetter};
+use ghl_sync_model::{DeadLetter, EpochMs};
 
 use crate::usage::{Purpose, Usage};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::domain::Api;
-use ghl_sync_engine::policy::Fleet;
 use ghl_sync_engine::ports::{FleetEntry, FleetReplaced, FleetStore, PortError};
+use ghl_sync_limiter::Fleet;
+use ghl_sync_model::Api;
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
@@ -67,6 +67,6 @@ fn entry(item: Option<&Item>) -> Result<FleetEntry, Damage> {
     let Some(item) = item else { return Ok(FleetEntry::default()) };
     let fields = Fields(item);
     let json = fields.text(state::FLEET)?;
-    let fleet = ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::FLEET, error.to_string()))?;
+    let fleet = ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::FLEET, error.to_string()))?;
     Ok(FleetEntry { rev: fields.number(state::REV)?, fleet })
 }

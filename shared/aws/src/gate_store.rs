@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
 use futures::future::join_all;
-use ghl_sync_engine::domain::{EpochMs, ScopeId};
-use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{GateEntry, GateStore, Looks, PortError, Replaced};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{EpochMs, ScopeId};
 use sha2::{Digest, Sha256};
 
 use crate::expression::{Update, number, text};
@@ -144,7 +144,7 @@ fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     let fields = Fields(item);
     let gate = match fields.optional_text(state::GATE)? {
         Some(json) => {
-            ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::GATE, error.to_string()))?
+            ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::GATE, error.to_string()))?
         }
         None => Gate::default(),
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::{Installations, PortError};
+use ghl_sync_model::{EpochMs, LocationId};
 
 use crate::expression::{Update, number, text};
 use crate::table::{Table, Updated};

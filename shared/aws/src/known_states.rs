@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use ghl_sync_engine::domain::{EpochMs, EventId, Kind, KnownState, RemoteContent};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
+use ghl_sync_model::{EpochMs, EventId, Kind, KnownState, RemoteContent};
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use ghl_sync_engine::domain::{
-    AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
-};
 use ghl_sync_engine::ports::{
     MigrationEntry, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
+};
+use ghl_sync_model::{
+    AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -255,5 +255,5 @@ fn read_json<T: DeserializeOwned>(item: Fields<'_>, attribute: &'static str) -> 
     let unreadable = |error: serde_json::Error| {
         Damage::new(attribute, format!("cannot be read at line {} column {}", error.line(), error.column()))
     };
-    ghl_sync_engine::json::from_str(item.text(attribute)?).map_err(unreadable)
+    ghl_sync_model::json::from_str(item.text(attribute)?).map_err(unreadable)
 }

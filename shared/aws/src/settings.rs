@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::domain::{LocationId, SettingsOverlay};
 use ghl_sync_engine::ports::{PortError, SettingsWritten};
+use ghl_sync_model::{LocationId, SettingsOverlay};
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
@@ -98,7 +98,7 @@ fn key_of(location: &LocationId) -> Item {
 fn read(item: Fields<'_>) -> Result<(u64, SettingsOverlay), Damage> {
     let overlay = match item.optional_text(state::SETTINGS)? {
         Some(json) => {
-            ghl_sync_engine::json::from_str(json).map_err(|error| Damage::new(state::SETTINGS, error.to_string()))?
+            ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::SETTINGS, error.to_string()))?
         }
         None => SettingsOverlay::default(),
     };

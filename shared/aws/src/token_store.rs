@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::domain::{EpochMs, Holder, Secret};
 use ghl_sync_engine::policy::{AccessToken, TokenEntry, TokenLease, Trouble};
 use ghl_sync_engine::ports::{PortError, TokenReplaced, TokenStore};
+use ghl_sync_model::{EpochMs, Holder, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::{Update, number, text};
@@ -72,7 +72,7 @@ fn key_of(key: &str) -> Item {
 fn read(item: Option<&Item>) -> Result<TokenEntry, Damage> {
     let Some(item) = item else { return Ok(TokenEntry::default()) };
     // The error of a JSON reader may quote what it read.
-    let stored: Stored = ghl_sync_engine::json::from_str(Fields(item).text(state::TOKENS)?)
+    let stored: Stored = ghl_sync_model::json::from_str(Fields(item).text(state::TOKENS)?)
         .map_err(|error| Damage::new(state::TOKENS, format!("cannot be read at column {}", error.column())))?;
     Ok(stored.entry(Fields(item).number(state::REV)?))
 }

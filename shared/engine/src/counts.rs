@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{Endpoint, EpochMs};
-use crate::policy::WaitReason;
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{Endpoint, EpochMs};
 
 /// How the answer to a call began, or that there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! Who we are to GHL: a token per location.
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Api, LocationId, Secret};
+use ghl_sync_model::{Api, LocationId, Secret};
 
 /// Where the tokens of locations come from.
 #[async_trait]

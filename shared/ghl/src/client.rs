@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Answer, Api, Call, Cause, Failure, LocationId, Quota, Reply, Secret};
 use ghl_sync_engine::ports::Crm;
+use ghl_sync_model::{Answer, Api, Call, Cause, Failure, LocationId, Quota, Reply, Secret};
 use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 

@@ -4,7 +4,7 @@
 //! contradict the HTTP status (which is right); a gateway's are HTML; some are empty. Whatever it is, the result is
 //! a short line for people and, where the body says what the status does not, a [`Cause`].
 
-use ghl_sync_engine::domain::{Call, Cause, Failure, GhlId};
+use ghl_sync_model::{Call, Cause, Failure, GhlId};
 use serde_json::Value;
 
 use crate::text::one_line;

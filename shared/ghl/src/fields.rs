@@ -1,6 +1,6 @@
 //! The fields of contacts and of definitions that both APIs take, and take under the same name.
 
-use ghl_sync_engine::domain::{Contact, CustomField, FieldType, NewField};
+use ghl_sync_model::{Contact, CustomField, FieldType, NewField};
 use serde_json::{Map, Value, json};
 
 /// A JSON object.

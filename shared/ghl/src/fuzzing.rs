@@ -1,6 +1,6 @@
 //! What the fuzz targets reach of the crate's inside (`cargo fuzz` sets `cfg(fuzzing)`).
 
-use ghl_sync_engine::domain::{Call, Contact, Failure, GhlId, Quota};
+use ghl_sync_model::{Call, Contact, Failure, GhlId, Quota};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// What an error's body is read as: of a call that may create a contact, of one that updates it, and of one that reads.

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use ghl_sync_engine::domain::{EpochMs, Quota, RetryAfter};
+use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 use reqwest::header::HeaderMap;
 
 /// Nobody asks to wait for more than a day: a larger number is one of milliseconds, or a point in time.

@@ -1,6 +1,6 @@
 //! ISO 8601 times, as GHL writes them (`2026-07-08T12:02:11.285Z`).
 
-use ghl_sync_engine::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;

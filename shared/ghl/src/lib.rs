@@ -1,6 +1,6 @@
 //! The GoHighLevel (GHL) API client: API v2 and legacy v1 behind the engine's CRM port.
 //!
-//! One [`Call`](ghl_sync_engine::domain::Call) is exactly one HTTP request. The client does not retry, does not follow
+//! One [`Call`](ghl_sync_model::Call) is exactly one HTTP request. The client does not retry, does not follow
 //! redirects, does not pace and does not judge: it turns a call into a request, and whatever comes back into the
 //! engine's words. What to do about it is the engine's business.
 //!

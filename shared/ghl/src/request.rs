@@ -1,6 +1,6 @@
 //! A request as the API modules write it and the transport sends it.
 
-use ghl_sync_engine::domain::{PageCursor, Secret};
+use ghl_sync_model::{PageCursor, Secret};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
@@ -91,7 +91,7 @@ pub(crate) fn after(cursor: Option<&PageCursor>) -> Result<Option<[(&'static str
 pub(crate) mod samples {
     //! Calls to show as requests.
 
-    use ghl_sync_engine::domain::{
+    use ghl_sync_model::{
         Contact, ContactRef, CustomField, FieldType, GhlId, Kind, LocationId, Marker, NewField, NewPipeline,
         Opportunity, OpportunityStatus, PageCursor, RecordId,
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Cause, Failure, Secret};
+use ghl_sync_model::{Cause, Failure, Secret};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use rustls::crypto::ring;

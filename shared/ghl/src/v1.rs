@@ -4,7 +4,7 @@
 //! gone; what stands here is from its mirrors (api.omnily.io, example.leadprosper.tech) and from public clients, and
 //! what neither has is marked "unverified". Nothing was seen to say that v1 answers today.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Call, Contact, ContactRef, CustomField, EpochMs, GhlId, Kind, NewField, Opportunity, OpportunityStatus, PageCursor,
 };
 use serde_json::{Value, json};

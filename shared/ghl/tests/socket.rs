@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{
-    Answer, Api, Call, Cause, Contact, EpochMs, Failure, GhlId, LocationId, OAuthGrant, OAuthUser, Opportunity,
-    Provenance, Reply, RetryAfter, Secret,
-};
 use ghl_sync_engine::policy::TokenError;
 use ghl_sync_engine::ports::{Crm, TokenEndpoint};
 use ghl_sync_ghl::{Account, Accounts, ClientConfig, ClientError, GhlClient, NoAccount, OAuthClient};
+use ghl_sync_model::{
+    Answer, Api, Call, Cause, Contact, EpochMs, Failure, GhlId, LocationId, OAuthGrant, OAuthUser, Opportunity,
+    Provenance, Reply, RetryAfter, Secret,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,6 +1,6 @@
 //! The one place that knows the engine's types: from a draft to a checked contact with its id.
 
-use ghl_sync_engine::domain::{Contact, CustomField, LocationId, Payload, PayloadError, Priority, PutRecord, RecordId};
+use ghl_sync_model::{Contact, CustomField, LocationId, Payload, PayloadError, Priority, PutRecord, RecordId};
 use serde_json::{Map, Value, json};
 
 use crate::Problem;

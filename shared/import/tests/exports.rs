@@ -4,7 +4,7 @@
 mod common;
 
 use common::{import, us};
-use ghl_sync_engine::domain::Contact;
+use ghl_sync_model::Contact;
 use serde_json::json;
 
 fn some(text: &str) -> Option<String> {

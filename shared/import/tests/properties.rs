@@ -169,7 +169,7 @@ proptest! {
         let options = ImportOptions { same_person, date_order: Some(DateOrder::DayFirst), ..us() };
         if let Ok(told) = import(text.as_bytes(), options) {
             for (_, contact) in told.contacts {
-                prop_assert!(ghl_sync_engine::domain::Payload::Contact(contact).check().is_ok());
+                prop_assert!(ghl_sync_model::Payload::Contact(contact).check().is_ok());
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::EpochMs;
 use ghl_sync_engine::ports::Clock;
+use ghl_sync_model::EpochMs;
 
 /// The host's clock.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::DynamoSettings;
-use ghl_sync_engine::domain::{
-    CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay,
-};
 use ghl_sync_engine::ports::{Directory, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_model::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay};
 use tokio::time::Instant;
 
 use crate::Locations;

@@ -4,9 +4,9 @@
 use std::io::Write;
 
 use ghl_sync_engine::counts::{Counter, ReconcileCount, RecordCount};
-use ghl_sync_engine::domain::{EpochMs, LocationId};
 use ghl_sync_engine::ports::{Clock, Meter};
 use ghl_sync_engine::usecase::{Event, Measures, Received};
+use ghl_sync_model::{EpochMs, LocationId};
 use serde_json::{Map, Value, json};
 
 use crate::SystemClock;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret, SettingsError,
 };
 use serde::Deserialize;
@@ -63,7 +63,7 @@ impl Locations {
     /// # Errors
     /// Says what is wrong and where, without any token. A `token` is refused: every function reads this.
     pub fn parse(json: &str, default: &Location) -> Result<Locations, serde_json::Error> {
-        let entries: BTreeMap<LocationId, Entry> = ghl_sync_engine::json::from_str(json)?;
+        let entries: BTreeMap<LocationId, Entry> = ghl_sync_model::json::from_str(json)?;
         if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some()) {
             return Err(serde_json::Error::custom(format!(
                 "location `{id}` has a `token`, and every function reads GHL_LOCATIONS; write the token into \

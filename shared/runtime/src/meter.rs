@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
-use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Meter;
 use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};
 
 /// Writes each event as a log line.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::domain::{Call, Failure, LocationId, Quota, Reply};
 use ghl_sync_engine::ports::Crm;
+use ghl_sync_model::{Call, Failure, LocationId, Quota, Reply};
 
 /// Makes no calls.
 pub(crate) struct NoCalls;

@@ -1,7 +1,7 @@
 //! Reading the event of a queue.
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use ghl_sync_engine::domain::DeadLetter;
+use ghl_sync_model::DeadLetter;
 use serde_json::Value;
 
 /// The event is not from SQS.
@@ -34,7 +34,7 @@ pub fn sqs_messages(event: Value) -> Result<Vec<SqsMessage>, NotFromSqs> {
                 Some(other) => return Err(wrong(&format!("it got a record of `{other}`"))),
                 None => return Err(wrong("it got a record without `eventSource`")),
             }
-            ghl_sync_engine::json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
+            ghl_sync_model::json::from_value(record).map_err(|error| wrong(&format!("a record is malformed: {error}")))
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use ghl_sync_engine::domain::{Batch, MAX_BATCH_KEYS};
+use ghl_sync_model::{Batch, MAX_BATCH_KEYS};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &str| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use ghl_sync_engine::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|value: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use ghl_sync_engine::domain::{RemoteChange, RemoteContent, Webhook};
+use ghl_sync_model::{RemoteChange, RemoteContent, Webhook};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_ghl::webhook::read;
 use libfuzzer_sys::fuzz_target;

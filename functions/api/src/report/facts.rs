@@ -1,6 +1,6 @@
 //! What both forms of the report tell, in the same words.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Finding, How, KindReport, Mapped, MappedTo, MigrationReport, MigrationStatus, Part, PartReport, Problem,
 };
 

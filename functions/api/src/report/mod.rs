@@ -7,7 +7,7 @@ mod facts;
 mod page;
 mod table;
 
-use ghl_sync_engine::domain::{Finding, MappingReport, MigrationReport};
+use ghl_sync_model::{Finding, MappingReport, MigrationReport};
 pub use page::html;
 pub use table::csv;
 

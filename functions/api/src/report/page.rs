@@ -1,6 +1,6 @@
 //! The report as one HTML page: nothing is loaded, nothing is run.
 
-use ghl_sync_engine::domain::{Finding, Mapped, MappingReport, MigrationReport, Part, Problem};
+use ghl_sync_model::{Finding, Mapped, MappingReport, MigrationReport, Part, Problem};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use super::Document;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ghl_sync_engine::domain::Part;
+use ghl_sync_model::Part;
 
 use super::Document;
 use super::facts::{becomes, counts, facts, part_words, standing, why};

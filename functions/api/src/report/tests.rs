@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     EpochMs, FieldDifference, FieldType, Finding, GhlId, How, Kind, KindReport, Mapped, MappedTo, MappingReport,
     MigrationReport, MigrationStage, MigrationStatus, NotCarried, Problem, ReportVerify, Suggestion, TypeConflict,
 };

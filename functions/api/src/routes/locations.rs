@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use ghl_sync_engine::domain::EpochMs;
 use ghl_sync_engine::usecase::{LocationView, OperateError, PutSettingsError};
+use ghl_sync_model::EpochMs;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -9,7 +9,7 @@ pub(crate) mod state;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use ghl_sync_engine::domain::{LocationId, LocationSettings};
+use ghl_sync_model::{LocationId, LocationSettings};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_engine::domain::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
 use ghl_sync_engine::usecase::{FailedRecords, ReplayError, Replayed as What};
+use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 

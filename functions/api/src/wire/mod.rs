@@ -8,7 +8,7 @@ mod settings;
 use std::fmt;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_engine::counts::{self, Counter, Counts, ReconcileCount, RecordCount};
-use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Backlog, Tallied};
 use ghl_sync_engine::usecase::{self, LocationState as State};
+use ghl_sync_limiter::{WaitReason, WaitUntil};
+use ghl_sync_model::EpochMs;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,8 +1,8 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
-use ghl_sync_engine::domain::{ErrorCode, LastError, RecordKey, RemoteContent};
 use ghl_sync_engine::policy::{Origin, SharedIdentity};
 use ghl_sync_engine::usecase::{LastKnown, RecordStory, WaitsFor};
+use ghl_sync_model::{ErrorCode, LastError, RecordKey, RemoteContent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

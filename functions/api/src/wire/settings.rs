@@ -3,10 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
-    self, Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay,
-};
 use ghl_sync_engine::usecase::LocationView;
+use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -124,14 +122,14 @@ struct Pace {
     window_ms: u64,
 }
 
-impl From<Pace> for domain::Pace {
-    fn from(Pace { limit, window_ms }: Pace) -> domain::Pace {
-        domain::Pace { limit, window: Duration::from_millis(window_ms) }
+impl From<Pace> for ghl_sync_model::Pace {
+    fn from(Pace { limit, window_ms }: Pace) -> ghl_sync_model::Pace {
+        ghl_sync_model::Pace { limit, window: Duration::from_millis(window_ms) }
     }
 }
 
-impl From<domain::Pace> for Pace {
-    fn from(domain::Pace { limit, window }: domain::Pace) -> Pace {
+impl From<ghl_sync_model::Pace> for Pace {
+    fn from(ghl_sync_model::Pace { limit, window }: ghl_sync_model::Pace) -> Pace {
         Pace { limit, window_ms: milliseconds(window) }
     }
 }
@@ -142,7 +140,7 @@ impl From<Overrides> for SettingsOverlay {
             enabled: set.enabled,
             api: set.api,
             credentials: set.credentials,
-            pace: set.pace.map(domain::Pace::from),
+            pace: set.pace.map(ghl_sync_model::Pace::from),
             daily_limit: set.daily_limit,
             day_scope: set.day_scope,
             daily_reserve: set.daily_reserve,

@@ -1,6 +1,6 @@
 //! What can happen next in a state, what becomes of it, and what must hold.
 
-use ghl_sync_engine::policy::{Breaker, Signal};
+use ghl_sync_limiter::{Breaker, Signal};
 use stateright::{Model, Property};
 
 use crate::protocol::{LIFE, LIMIT, Protocol, Reply, Sent};

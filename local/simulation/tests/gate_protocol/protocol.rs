@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{AdoptLimits, EpochMs, Generation, Holder, Pace, Priority};
-use ghl_sync_engine::policy::{BreakerRules, Gate, Leased, Rules, Run, Signal};
+use ghl_sync_limiter::{BreakerRules, Gate, Leased, Rules, Run, Signal};
+use ghl_sync_model::{AdoptLimits, EpochMs, Generation, Holder, Pace, Priority};
 
 use crate::world::{Flight, Invocation, NOW, STEP, Stage, WINDOW, World, began};
 

@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::policy::{Breaker, Gate};
+use ghl_sync_limiter::{Breaker, Gate};
+use ghl_sync_model::EpochMs;
 use serde_json::{Value, json};
 
 /// It is always now.

@@ -1,7 +1,7 @@
 //! Records that are not due until another one has its GHL id.
 
-use ghl_sync_engine::domain::{EpochMs, Record, RecordKey};
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
+use ghl_sync_model::{EpochMs, Record, RecordKey};
 
 use super::{due_partition, key_of};
 use crate::expression::{Update, number, text};

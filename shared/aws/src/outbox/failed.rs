@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use ghl_sync_engine::domain::{EpochMs, FailedCursor, LocationId, Record, RecordKey};
 use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
+use ghl_sync_model::{EpochMs, FailedCursor, LocationId, Record, RecordKey};
 
 use super::{due_partition, key_of};
 use crate::expression::{Update, number, text};

@@ -1,7 +1,7 @@
 //! A record as an item: how it is read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Conflict, CreationKey, EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record,
     RecordKey,
 };

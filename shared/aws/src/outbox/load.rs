@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ghl_sync_engine::domain::{LocationId, RecordKey};
 use ghl_sync_engine::ports::{Loaded, PortError};
+use ghl_sync_model::{LocationId, RecordKey};
 
 use super::{item, key_of};
 use crate::fields::Fields;

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_model::{
     EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
     Resolution,
 };
-use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};

@@ -1,8 +1,8 @@
 //! Putting a record in.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{CreationKey, EpochMs, PutRecord};
 use ghl_sync_engine::ports::{PortError, Put};
+use ghl_sync_model::{CreationKey, EpochMs, PutRecord};
 
 use super::{due_partition, item, key_of};
 use crate::expression::{Update, number, text};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use ghl_sync_engine::domain::{EpochMs, GhlId, LocationId, Priority, Record, RecordKey, Resolution};
 use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::{EpochMs, GhlId, LocationId, Priority, Record, RecordKey, Resolution};
 
 use super::due_partition;
 use crate::expression::{Update, number, text};

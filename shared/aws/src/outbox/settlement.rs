@@ -1,7 +1,7 @@
 //! What is written about a record when its batch has ended.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
+use ghl_sync_model::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
 
 use super::item;
 use crate::expression::{Update, number, text};

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::{Count, Purpose, Snapshot};
-use ghl_sync_engine::domain::{Contact, EpochMs, Payload, PutRecord};
-use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{GateStore, Outbox};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{Contact, EpochMs, Payload, PutRecord};
 
 use crate::fixtures::{Tables, accepted, contact, location, retry, scope};
 

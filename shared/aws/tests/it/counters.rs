@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ghl_sync_aws::Purpose;
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
-use ghl_sync_engine::domain::{Endpoint, EpochMs};
 use ghl_sync_engine::ports::Counters;
+use ghl_sync_model::{Endpoint, EpochMs};
 
 use crate::fixtures::{Tables, location};
 

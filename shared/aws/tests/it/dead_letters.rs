@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use ghl_sync_aws::{AwsConfig, LetterQueueUrls, SqsDeadLetters, Usage};
-use ghl_sync_engine::domain::DeadLetter;
 use ghl_sync_engine::ports::{DeadLetters, LetterQueue, TakenLetter};
+use ghl_sync_model::DeadLetter;
 
 use crate::servers;
 

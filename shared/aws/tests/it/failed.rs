@@ -1,7 +1,7 @@
 //! The records that stand as failed, and another chance for them; and how much is due.
 
-use ghl_sync_engine::domain::{EpochMs, FailedCursor, Priority, PutRecord};
 use ghl_sync_engine::ports::{Outbox, Tallied};
+use ghl_sync_model::{EpochMs, FailedCursor, Priority, PutRecord};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, location};
 

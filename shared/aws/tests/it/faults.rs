@@ -1,9 +1,9 @@
 //! Replies that get lost: what was written once is not taken for somebody else's.
 
 use ghl_sync_aws::{AwsConfig, Purpose};
-use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{GateStore, Outbox, Put, Replaced, Settled};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::EpochMs;
 
 use crate::fixtures::{Tables, accepted, contact, failed, retry, scope};
 use crate::servers::{self, LossyProxy};

@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::{
     AwsConfig, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, Usage, tables,
 };
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::ports::{Loaded, Outbox};
+use ghl_sync_model::{
     Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, Provenance, PutRecord,
     Record, RecordId, RecordKey, ScopeId,
 };
-use ghl_sync_engine::ports::{Loaded, Outbox};
 
 use crate::servers;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Api, EpochMs};
-use ghl_sync_engine::policy::{BreakerRules, Fleet, HostAdmission};
 use ghl_sync_engine::ports::{FleetEntry, FleetReplaced, FleetStore};
+use ghl_sync_limiter::{BreakerRules, Fleet, HostAdmission};
+use ghl_sync_model::{Api, EpochMs};
 
 use crate::fixtures::Tables;
 

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
-use ghl_sync_engine::domain::EpochMs;
-use ghl_sync_engine::policy::Gate;
 use ghl_sync_engine::ports::{GateEntry, GateStore, Replaced};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::EpochMs;
 
 use crate::fixtures::{STATE, Tables, scope};
 

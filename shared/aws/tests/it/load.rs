@@ -1,8 +1,8 @@
 //! Loading records, whole and damaged.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{EpochMs, ErrorCode, Priority, RecordKey};
 use ghl_sync_engine::ports::{Loaded, Outbox};
+use ghl_sync_model::{EpochMs, ErrorCode, Priority, RecordKey};
 
 use crate::fixtures::{RECORDS, Tables, contact, key, location};
 

@@ -1,8 +1,8 @@
 //! Putting records, and the due index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::domain::{Conflict, CreationKey, EpochMs, Kind, Payload, Priority, PutRecord};
 use ghl_sync_engine::ports::{Outbox, Put};
+use ghl_sync_model::{Conflict, CreationKey, EpochMs, Kind, Payload, Priority, PutRecord};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, key, location, retry};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::{AwsConfig, AwsSecrets};
-use ghl_sync_engine::domain::{CredentialsRef, EpochMs, Secret};
 use ghl_sync_engine::ports::{Clock, SecretError, SecretStore};
+use ghl_sync_model::{CredentialsRef, EpochMs, Secret};
 use tokio::io::AsyncWriteExt;
 
 use crate::servers;

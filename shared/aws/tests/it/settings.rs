@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::Purpose;
-use ghl_sync_engine::domain::{LocationId, SettingsOverlay};
 use ghl_sync_engine::ports::SettingsWritten;
+use ghl_sync_model::{LocationId, SettingsOverlay};
 
 use crate::fixtures::{STATE, Tables, location};
 

@@ -1,7 +1,7 @@
 //! Settling records: what is written when, and what is not.
 
-use ghl_sync_engine::domain::{EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record};
 use ghl_sync_engine::ports::{Outbox, Settled};
+use ghl_sync_model::{EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, error, failed, ghl_id, key, retry};
 
@@ -284,7 +284,7 @@ async fn a_record_changed_meanwhile_costs_two_writes_and_any_other_one() {
     assert_eq!(tables.usage.snapshot().of(Purpose::OutboxSettle).requests, 3);
 }
 
-fn wait(due_at: u64, waits_for: Option<ghl_sync_engine::domain::RecordKey>, not_before: Option<u64>) -> Outcome {
+fn wait(due_at: u64, waits_for: Option<ghl_sync_model::RecordKey>, not_before: Option<u64>) -> Outcome {
     Outcome::Wait {
         due_at: EpochMs(due_at),
         waits_for,
@@ -298,7 +298,7 @@ fn wait(due_at: u64, waits_for: Option<ghl_sync_engine::domain::RecordKey>, not_
 async fn the_longest_record_that_may_be_put_can_be_settled_with_the_longest_errors_and_requests() {
     let tables = Tables::new().await;
     let mut put = contact("a", "Ada");
-    if let ghl_sync_engine::domain::Payload::Contact(contact) = &mut put.payload {
+    if let ghl_sync_model::Payload::Contact(contact) = &mut put.payload {
         contact.city = Some("🙂".repeat(24_900));
     }
     put.check().unwrap();

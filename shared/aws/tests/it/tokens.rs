@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use ghl_sync_aws::{AwsConfig, DynamoTokenStore, Usage};
-use ghl_sync_engine::domain::{EpochMs, Holder, Secret};
 use ghl_sync_engine::policy::{AccessToken, TokenEntry, TokenLease, Trouble};
 use ghl_sync_engine::ports::{TokenReplaced, TokenStore};
+use ghl_sync_model::{EpochMs, Holder, Secret};
 
 use crate::fixtures::{STATE, Tables};
 use crate::servers;

@@ -3,7 +3,7 @@
 
 use serde_json::{Number, Value};
 
-use crate::domain::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity};
 
 /// Digits of a phone number that are compared where one side does not name the country.
 const NATIONAL_DIGITS: usize = 10;

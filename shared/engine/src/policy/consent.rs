@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Contact, Payload, Record};
+use ghl_sync_model::{Contact, Payload, Record};
 
 /// The state of a channel that may be used.
 const MAY_CONTACT: &str = "inactive";

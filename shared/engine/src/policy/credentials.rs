@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{EpochMs, Holder, Secret};
+use ghl_sync_model::{EpochMs, Holder, Secret};
 
 /// For so long after the first refresh with a token, the same refresh gets the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::comparison::{self, all_same};
-use crate::domain::{EpochMs, KnownState, Payload, RemoteContent};
+use ghl_sync_model::{EpochMs, KnownState, Payload, RemoteContent};
 
 /// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
 const EARLY: Duration = Duration::from_secs(15);
@@ -51,7 +51,7 @@ pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use ghl_sync_model::Kind;
 
     const WRITTEN: EpochMs = EpochMs(1_795_262_400_000);
 

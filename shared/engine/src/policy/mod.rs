@@ -1,47 +1,27 @@
 //! Pure decisions. Time and chance are arguments; a refusal is a value that says how long to wait.
 
-mod backoff;
-mod breaker;
 mod comparison;
 mod consent;
 mod credentials;
-mod daily;
 mod echo;
-mod fleet;
-mod gate;
-mod ledger;
 mod migration;
 mod not_stored;
-mod pacing;
 mod precedence;
 mod reconcile;
 mod retry_class;
-mod room;
-mod rules;
 mod shared_identity;
-mod wait;
 
-pub use backoff::Backoff;
-pub use breaker::{Admission, Breaker};
 pub use consent::{needs_known_consent, not_sent, payload_to_send};
 pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
-pub use daily::{Allotment, Daily};
 pub use echo::{Origin, origin};
-pub use fleet::{Deaths, Fleet, Host, HostAdmission, OpenBreakers, Recovery, Reports};
-pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
-pub use ledger::Ledger;
 pub use migration::{
     Allowance, Carried, IdMap, MappingRules, Survey, carry_contact, carry_deal, contact_snapshot, deal_snapshot,
     differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
     normalised, progress, summarise,
 };
 pub use not_stored::NotStored;
-pub use pacing::Pacing;
 pub use precedence::Precedence;
 pub(crate) use reconcile::SOON;
 pub use reconcile::{has_quota_to_spare, last_accepted, resolve, rule_for};
 pub use retry_class::{Class, classify};
-pub use room::Room;
-pub use rules::{BreakerRules, Rules};
 pub use shared_identity::{SharedBy, SharedIdentity, shared_identities};
-pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

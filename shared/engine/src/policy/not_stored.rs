@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::comparison::{self, Compared, folded};
-use crate::domain::{Contact, KnownState, Opportunity, Provenance, RemoteContent, RemoteOpportunity, View};
+use ghl_sync_model::{Contact, KnownState, Opportunity, Provenance, RemoteContent, RemoteOpportunity, View};
 
 /// The fields that one record names as not stored, at most. A record has no more that anybody would read.
 const MOST_FIELDS: usize = 50;
@@ -128,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{EpochMs, Kind, Payload};
+    use ghl_sync_model::{EpochMs, Kind, Payload};
 
     fn contact(value: &Value) -> Contact {
         let Payload::Contact(contact) = Payload::from_json(Kind::Contact, &value.to_string()).unwrap() else {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{EpochMs, EventId, KnownState, RemoteChange, RemoteEvent};
+use ghl_sync_model::{EpochMs, EventId, KnownState, RemoteChange, RemoteEvent};
 
 /// An update this close to a deletion is the deletion's own companion.
 const COMPANIONS: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Contact, Kind, RemoteContent};
+    use ghl_sync_model::{Contact, Kind, RemoteContent};
 
     const DAY: u64 = 86_400_000;
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::comparison::{self, all_same};
 use super::consent::{has_unsent_opt_out, without_consent};
-use super::{Gate, Rules, WaitReason};
-use crate::domain::{Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution};
+use ghl_sync_limiter::{Gate, Rules, WaitReason};
+use ghl_sync_model::{
+    Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution,
+};
 
 /// What starts, or is due, within this time comes first.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -89,7 +91,7 @@ fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{Kind, put_once};
+    use ghl_sync_model::{Kind, put_once};
 
     const ACCEPTED: EpochMs = EpochMs(1_795_262_400_000);
 

@@ -1,6 +1,6 @@
 //! What a failed call means, and so who tries again.
 
-use crate::domain::{Call, Cause, Failure, GhlId};
+use ghl_sync_model::{Call, Cause, Failure, GhlId};
 
 /// What a failed call means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn answered_with_error(call: &Call) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Contact;
+    use ghl_sync_model::Contact;
 
     fn failure(status: Option<u16>, sent: bool, cause: Option<Cause>) -> Failure {
         Failure { status, sent, cause, message: String::new() }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::comparison::national_number;
-use crate::domain::{LocationId, Payload, PutRecord, RecordKey};
+use ghl_sync_model::{LocationId, Payload, PutRecord, RecordKey};
 
 /// By what GHL may take two contacts for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ pub fn shared_identities(records: &[PutRecord]) -> Vec<SharedIdentity> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Kind, Priority};
+    use ghl_sync_model::{Kind, Priority};
 
     fn put(location: &str, id: &str, json: &str) -> PutRecord {
         PutRecord {

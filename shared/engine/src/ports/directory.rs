@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
+use ghl_sync_model::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// Settings of locations: what an operator has set, over what the environment says.
 #[async_trait]

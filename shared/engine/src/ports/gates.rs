@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{Api, EpochMs, ScopeId};
-use crate::policy::{Fleet, Gate};
+use ghl_sync_limiter::{Fleet, Gate};
+use ghl_sync_model::{Api, EpochMs, ScopeId};
 
 /// The gates, one item a scope, each write compared and advanced.
 #[async_trait]

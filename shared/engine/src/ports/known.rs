@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{Bookmark, ContentHash, EpochMs, EventId, GhlId, Kind, KnownState, LocationId};
 use crate::policy::Precedence;
+use ghl_sync_model::{Bookmark, ContentHash, EpochMs, EventId, GhlId, Kind, KnownState, LocationId};
 
 /// The last known GHL state of each record, and which events were seen. Beside the outbox: nothing in here is due.
 #[async_trait]

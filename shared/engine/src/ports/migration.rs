@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{
+use ghl_sync_model::{
     AuditEntry, ConnectionTestOrder, Migration, MigrationMessage, MigrationOverlay, MigrationPage, PageKind,
 };
-use crate::domain::{EpochMs, LocationId, MigrationId};
+use ghl_sync_model::{EpochMs, LocationId, MigrationId};
 
 /// A migration as it is stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
-use crate::domain::{Call, EpochMs, LocationId, Reply};
+use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 
 pub use crate::usecase::Event;
 pub use directory::{Directory, SettingsWritten, StoredSettings};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{
+use ghl_sync_model::{
     EpochMs, FailedCursor, GhlId, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, Resolution,
 };
 

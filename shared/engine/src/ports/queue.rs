@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{Batch, DeadLetter, LocationId};
+use ghl_sync_model::{Batch, DeadLetter, LocationId};
 
 /// The queue of batches.
 #[async_trait]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::{CredentialsRef, LocationId, OAuthGrant, Secret};
 use crate::policy::{TokenEntry, TokenError};
+use ghl_sync_model::{CredentialsRef, LocationId, OAuthGrant, Secret};
 
 /// Where credentials are kept.
 #[async_trait]

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{Bookmark, LocationId};
 use crate::ports::{Bookmarks, PortError};
+use ghl_sync_model::{Bookmark, LocationId};
 
 /// [`Bookmarks`] in memory.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::domain::EpochMs;
 use crate::ports::Clock;
+use ghl_sync_model::EpochMs;
 
 /// What every test clock shows at first: 2026-11-17.
 const ORIGIN: EpochMs = EpochMs(1_794_900_000_000);

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::counts::{Counted, Counts, Minute};
-use crate::domain::{EpochMs, LocationId};
 use crate::ports::{Counters, PortError};
+use ghl_sync_model::{EpochMs, LocationId};
 
 /// [`Counters`] in memory.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{TestClock, lock};
-use crate::domain::{DeadLetter, EpochMs};
 use crate::ports::{Clock, DeadLetters, LetterQueue, PortError, Receipt, TakenLetter};
+use ghl_sync_model::{DeadLetter, EpochMs};
 
 /// [`DeadLetters`] in memory: both queues.
 #[derive(Debug)]

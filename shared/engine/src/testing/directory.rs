@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 use crate::ports::{Directory, Installations, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// A [`Directory`] of the locations that it was given; they can be changed while the engine runs.
 #[derive(Debug, Default)]

@@ -14,16 +14,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{TestDice, lock};
 use crate::counts::{Counted, Counts};
-use crate::domain::{
-    Api, Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings,
-    Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
-};
-use crate::policy::{Fleet, Gate, Precedence, TokenEntry};
+use crate::policy::{Precedence, TokenEntry};
 use crate::ports::{
     Backlog, BatchQueue, Bookmarks, Counters, DeadLetters, Directory, Due, FailedPage, FleetEntry, FleetReplaced,
     FleetStore, GateEntry, GateStore, Installations, KnownStates, LetterQueue, Loaded, Looks, Outbox, PortError, Put,
     Receipt, RemoteKey, Replaced, Replacement, SettingsWritten, Settled, StoredSettings, TakenLetter, Tallied,
     TokenReplaced, TokenStore,
+};
+use ghl_sync_limiter::{Fleet, Gate};
+use ghl_sync_model::{
+    Api, Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings,
+    Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
 };
 
 /// An operation of a port.

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::Api;
-use crate::policy::Fleet;
 use crate::ports::{FleetEntry, FleetReplaced, FleetStore, PortError};
+use ghl_sync_limiter::Fleet;
+use ghl_sync_model::Api;
 
 /// A [`FleetStore`] in memory: compare and swap on `rev`. It keeps the JSON that the real store keeps.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use super::lag::LaggingIndex;
 use super::{Lag, TestClock, lock};
-use crate::domain::{EpochMs, ScopeId};
-use crate::policy::Gate;
 use crate::ports::{Clock, GateEntry, GateStore, Looks, PortError, Replaced};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{EpochMs, ScopeId};
 
 /// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
 /// the JSON that the real store keeps.

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{EpochMs, EventId, GhlId, Kind, KnownState, LocationId, RemoteContent};
 use crate::policy::Precedence;
 use crate::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
+use ghl_sync_model::{EpochMs, EventId, GhlId, Kind, KnownState, LocationId, RemoteContent};
 
 /// Most bytes of an item of DynamoDB.
 const ITEM: usize = 400 * 1024;

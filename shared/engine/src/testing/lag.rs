@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::TestDice;
-use crate::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 
 /// How late an index shows a change.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{TestClock, lock};
-use crate::domain::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
-use crate::policy::WaitReason;
 use crate::ports::{Clock, Meter};
 use crate::usecase::{BatchReport, Event, LetterEnd, Measures, Received, ReconcileReport, RecordResult};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
 
 /// An event that was noted, as far as tests ask for it.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{TestClock, lock};
-use crate::domain::{
-    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, MigratorMessage,
-    PageKind,
-};
 use crate::ports::{
     Clock, MAX_DELAY, MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, PortError,
     StoredMigrationConfig, TargetClaim,
+};
+use ghl_sync_model::{
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, MigratorMessage,
+    PageKind,
 };
 
 /// DynamoDB takes no larger item; keys and names count, too.

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{TestClock, lock};
-use crate::domain::{EpochMs, LocationId, OAuthGrant, Secret};
 use crate::policy::{REPEAT_WINDOW, TokenError};
 use crate::ports::{Clock, IssuedTokens, TokenEndpoint};
+use ghl_sync_model::{EpochMs, LocationId, OAuthGrant, Secret};
 
 /// How the simulated endpoint behaves.
 #[derive(Debug, Clone)]

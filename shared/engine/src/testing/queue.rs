@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::{TestClock, lock};
-use crate::domain::{Batch, EpochMs, LocationId};
 use crate::ports::{BatchQueue, Clock, MAX_DELAY, PortError};
+use ghl_sync_model::{Batch, EpochMs, LocationId};
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::GhlSettings;
-use crate::domain::{EpochMs, Pace, Quota, RetryAfter};
+use ghl_sync_model::{EpochMs, Pace, Quota, RetryAfter};
 
 /// GHL's day.
 const DAY: Duration = Duration::from_secs(24 * 3600);

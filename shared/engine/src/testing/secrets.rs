@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::domain::{CredentialsRef, Secret};
 use crate::ports::{PortError, SecretError, SecretStore};
+use ghl_sync_model::{CredentialsRef, Secret};
 
 /// A [`SecretStore`] in memory.
 #[derive(Debug, Default)]

@@ -15,15 +15,15 @@ use super::{
     MemoryDeadLetters, MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter,
     SimulatedGhl, TestClock, TestDice, lock,
 };
-use crate::domain::{
-    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
-    Record, ScopeId,
-};
-use crate::policy::Gate;
 use crate::ports::{Clock, PortError};
 use crate::usecase::{
     BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown, WebhookPorts, WebhookReceiver,
     WebhookRules,
+};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{
+    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
+    Record, ScopeId,
 };
 
 /// How often the schedule ticks.

@@ -8,11 +8,11 @@ use futures::lock::Mutex;
 
 use super::Event;
 use super::token_source::{Source, Subject};
-use crate::domain::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, Secret};
 use crate::policy::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
 use crate::ports::{
     Clock, IssuedTokens, Meter, PortError, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore,
 };
+use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, Secret};
 
 /// How long what was read from a store of secrets is taken for true.
 const SECRET_AGE: Duration = Duration::from_secs(300);

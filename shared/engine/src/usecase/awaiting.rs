@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Engine;
 use super::record_end::{RecordEnd, Then};
 use super::report::RecordResult;
-use crate::domain::{Outcome, Priority, Record, RecordKey};
 use crate::ports::{Loaded, PortError, Settled};
+use ghl_sync_model::{Outcome, Priority, Record, RecordKey};
 
 /// An opportunity whose contact has no GHL id yet looks again after this, at first…
 const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::{AdoptLimits, LocationSettings};
-use crate::policy::{Backoff, BreakerRules, Rules};
+use ghl_sync_limiter::{Backoff, BreakerRules, Rules};
+use ghl_sync_model::{AdoptLimits, LocationSettings};
 
 /// Settings that hold for all locations.
 #[derive(Debug, Clone, PartialEq)]

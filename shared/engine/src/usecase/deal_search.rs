@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{Call, ContactRef, ContentHash, DealKey, FoundOpportunity, FoundPage, GhlId, PageCursor};
+use ghl_sync_model::{Call, ContactRef, ContentHash, DealKey, FoundOpportunity, FoundPage, GhlId, PageCursor};
 
 /// Pages that one record's search reads, at most: 1000 opportunities.
 const MAX_PAGES: u32 = 10;

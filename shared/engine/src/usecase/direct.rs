@@ -7,9 +7,10 @@ use super::gate_session::{GateSession, Verdict};
 use super::permits::{For, Permits, Retry};
 use super::sync_batch::TIME_TO_FINISH;
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, Cause, EpochMs, Failure, LocationId, Priority};
-use crate::policy::{Class, HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
+use crate::policy::Class;
 use crate::ports::PortError;
+use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
+use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, LocationId, Priority};
 
 /// Such calls of a location are one operation to the breaker, whatever they do.
 const DIRECT: u32 = 0;

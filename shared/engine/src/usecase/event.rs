@@ -9,12 +9,12 @@ use super::redrive::LetterEnd;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
-use crate::domain::{
+use crate::ports::PortError;
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{
     Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, LocationId, Message, Migration,
     Progress, RecordKey, ScopeId,
 };
-use crate::policy::WaitReason;
-use crate::ports::PortError;
 
 /// Something that happened.
 #[derive(Debug)]

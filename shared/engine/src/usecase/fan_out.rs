@@ -6,9 +6,9 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::look::{Found, Known};
 use super::{Engine, Event};
-use crate::domain::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
-use crate::policy::{Gate, Opening, Rules, WaitReason};
 use crate::ports::{MAX_DELAY, PortError};
+use ghl_sync_limiter::{Gate, Opening, Rules, WaitReason};
+use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 
 /// A plan that starts within this time is not worth being superseded by an earlier one. It is shorter than
 /// [`LOOK_AGAIN`], so that no put waits for a batch that only looks.

@@ -1,9 +1,9 @@
 //! What one invocation knows of all locations of its API host, and tells them.
 
 use super::{Engine, Event};
-use crate::domain::{Api, EpochMs, ScopeId};
-use crate::policy::{Fleet, HostAdmission};
 use crate::ports::{FleetEntry, FleetReplaced, PortError};
+use ghl_sync_limiter::{Fleet, HostAdmission};
+use ghl_sync_model::{Api, EpochMs, ScopeId};
 
 /// Tries before a report is given up: others report the same.
 const MAX_CONFLICTS: usize = 20;

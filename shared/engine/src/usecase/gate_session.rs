@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Engine, Event};
-use crate::domain::{EpochMs, Pace, Priority, ScopeId};
-use crate::policy::{Gate, Pause, Rules, Signal};
 use crate::ports::{GateEntry, PortError, Replaced};
+use ghl_sync_limiter::{Gate, Pause, Rules, Signal};
+use ghl_sync_model::{EpochMs, Pace, Priority, ScopeId};
 
 /// Tries before a gate that everybody writes to is given up for now.
 const MAX_CONFLICTS: usize = 20;

@@ -11,8 +11,8 @@ use futures::lock::{Mutex, OwnedMutexGuard};
 
 use super::Engine;
 use super::permits::Permits;
-use crate::domain::{ContactRef, EpochMs, GhlId, Kind, LocationId, Record, RecordKey};
 use crate::ports::{Loaded, PortError};
+use ghl_sync_model::{ContactRef, EpochMs, GhlId, Kind, LocationId, Record, RecordKey};
 
 type Place = (GhlId, GhlId);
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::EngineConfig;
-use crate::domain::{EpochMs, Quota, Reply};
-use crate::policy::{Class, Signal};
+use crate::policy::Class;
+use ghl_sync_limiter::Signal;
+use ghl_sync_model::{EpochMs, Quota, Reply};
 
 /// Until when the whole scope shall wait: what a 429 asks for, or a `Retry-After` that is too long to sleep through.
 /// `backoff` is what an operation would wait by itself.
@@ -71,7 +72,7 @@ fn is_day_used_up(quota: &Quota) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::RetryAfter;
+    use ghl_sync_model::RetryAfter;
 
     const NOW: EpochMs = EpochMs(1_000_000);
 

@@ -1,8 +1,8 @@
 //! Settings of locations, as an operator sees and changes them.
 
 use super::{Engine, Event};
-use crate::domain::{LocationId, LocationSettings, SettingsError, SettingsOverlay};
 use crate::ports::{PortError, SettingsWritten, StoredSettings};
+use ghl_sync_model::{LocationId, LocationSettings, SettingsError, SettingsOverlay};
 
 /// How a location is treated, and what of that an operator has set.
 #[derive(Debug, Clone, PartialEq, Eq)]

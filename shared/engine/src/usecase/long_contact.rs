@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::direct::DirectError;
 use super::reconcile::Reading;
-use crate::domain::{Call, Cause, EpochMs, Failure};
+use ghl_sync_model::{Call, Cause, EpochMs, Failure};
 
 /// GHL shows times in milliseconds.
 const FINEST: Duration = Duration::from_millis(1);

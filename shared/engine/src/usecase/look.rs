@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Engine, Event};
-use crate::domain::{EpochMs, LocationId, Priority, RecordKey, fit_into_message};
-use crate::policy::Opening;
 use crate::ports::{Due, MAX_DELAY, PortError};
+use ghl_sync_limiter::Opening;
+use ghl_sync_model::{EpochMs, LocationId, Priority, RecordKey, fit_into_message};
 
 /// Of each batch, this share is for low priority if there is any: one in so many.
 const LOW_SHARE: u32 = 10;
@@ -194,7 +194,7 @@ mod tests {
     const NOW: EpochMs = EpochMs(1_000_000);
 
     fn opening(common: u32, low: u32) -> Opening {
-        Opening { common, low, ..Opening::only_at(NOW, crate::policy::WaitReason::Pace) }
+        Opening { common, low, ..Opening::only_at(NOW, ghl_sync_limiter::WaitReason::Pace) }
     }
 
     fn list(name: &str, count: usize) -> Vec<Due> {

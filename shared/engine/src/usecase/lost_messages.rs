@@ -4,8 +4,8 @@ use futures::StreamExt;
 
 use super::Engine;
 use super::gate_session::{GateSession, Verdict};
-use crate::domain::ScopeId;
 use crate::ports::PortError;
+use ghl_sync_model::ScopeId;
 
 /// Scopes looked at at once.
 const AT_ONCE: usize = 16;

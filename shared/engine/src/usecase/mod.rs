@@ -68,11 +68,11 @@ pub use sync_batch::Invocation;
 pub use tally::Measures;
 pub use tick::TickReport;
 
-use crate::domain::ScopeId;
 use crate::ports::{
     BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, Dice, Directory, FleetStore, GateStore, KnownStates,
     Meter, Outbox, PortError,
 };
+use ghl_sync_model::ScopeId;
 
 /// The world, as the engine sees it.
 #[derive(Clone)]

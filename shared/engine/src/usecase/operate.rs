@@ -8,9 +8,9 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::permits::SIGHT;
 use super::{Engine, Event, FannedOut};
-use crate::domain::{EpochMs, LocationId, LocationSettings, ScopeId};
-use crate::policy::{Gate, Hold};
 use crate::ports::PortError;
+use ghl_sync_limiter::{Gate, Hold};
+use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId};
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]

@@ -15,10 +15,10 @@
 //! ```
 
 use super::deal_search::DealSearch;
-use crate::domain::{
+use crate::policy::{Class, NotStored};
+use ghl_sync_model::{
     Answer, Call, Contact, ContactRef, ContentHash, DealKey, FoundPage, GhlId, Marker, Opportunity, Payload, Provenance,
 };
-use crate::policy::{Class, NotStored};
 
 /// The calls that a record still needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -389,7 +389,7 @@ fn place_of(opportunity: &Opportunity, contact_id: Option<&GhlId>) -> Option<(Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact, View};
+    use ghl_sync_model::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact, View};
 
     fn id(text: &str) -> GhlId {
         GhlId::new(text).unwrap()
@@ -400,7 +400,7 @@ mod tests {
     }
 
     fn marker() -> Marker {
-        Marker::of(&crate::domain::LocationId::new("loc").unwrap(), &"contact#1".parse().unwrap())
+        Marker::of(&ghl_sync_model::LocationId::new("loc").unwrap(), &"contact#1".parse().unwrap())
     }
 
     fn contact(json: &str) -> Payload {

@@ -6,9 +6,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::Engine;
 use crate::counts::{Counted, Counts, Minute};
-use crate::domain::{EpochMs, LocationId, LocationSettings, Pace, Priority};
-use crate::policy::{Gate, Opening, PauseReason, Rules, WaitReason, WaitUntil};
 use crate::ports::{Backlog, PortError, Tallied};
+use ghl_sync_limiter::{Gate, Opening, PauseReason, Rules, WaitReason, WaitUntil};
+use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Pace, Priority};
 
 /// Records that are counted of each priority, and of the failed: more are "at least so many".
 const CAP: u32 = 1000;

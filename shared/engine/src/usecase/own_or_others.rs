@@ -3,8 +3,9 @@
 use super::Event;
 use super::holders::Unknown;
 use super::sync_record::{After, Ended, Progress, RecordSync};
-use crate::domain::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Provenance, Record, RecordKey};
-use crate::policy::{Class, WaitReason};
+use crate::policy::Class;
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Provenance, Record, RecordKey};
 
 impl RecordSync<'_, '_> {
     /// Takes an answer. What a search found is this record's only if no other one holds it.

@@ -9,11 +9,12 @@ use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
 use super::lessons::{lessons, pause_until};
 use super::{Engine, Event, Ports};
-use crate::domain::{
+use crate::policy::{Class, classify};
+use crate::ports::PortError;
+use ghl_sync_limiter::{Admission, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil};
+use ghl_sync_model::{
     Answer, Call, Cause, Endpoint, EpochMs, Failure, Generation, LocationId, Priority, Quota, RecordKey, Reply,
 };
-use crate::policy::{Admission, Class, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil, classify};
-use crate::ports::PortError;
 
 /// The permits of one run, shared by its workers.
 pub(super) struct Permits<'e> {

@@ -2,7 +2,7 @@
 
 use super::direct::{DirectCalls, DirectError};
 use super::{Engine, Invocation};
-use crate::domain::{Answer, Call, EpochMs, LocationId, Priority, RemoteContact};
+use ghl_sync_model::{Answer, Call, EpochMs, LocationId, Priority, RemoteContact};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
 const PAGE: u32 = 100;

@@ -2,8 +2,8 @@
 
 use super::Engine;
 use super::overview::{Health, TICK_OVERDUE};
-use crate::domain::{Api, EpochMs};
 use crate::ports::PortError;
+use ghl_sync_model::{Api, EpochMs};
 
 /// All in one word, and when it was so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

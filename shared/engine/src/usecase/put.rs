@@ -8,9 +8,9 @@ use super::look::Known;
 use super::operation::Operation;
 use super::{Engine, Measures};
 use crate::counts::{Counter, Counts, RecordCount};
-use crate::domain::{EpochMs, LocationId, Marker, PutRecord, RecordKey, ScopeId};
 use crate::policy::{SharedIdentity, shared_identities};
 use crate::ports::{PortError, Put};
+use ghl_sync_model::{EpochMs, LocationId, Marker, PutRecord, RecordKey, ScopeId};
 
 /// Records stored at once.
 const AT_ONCE: usize = 16;

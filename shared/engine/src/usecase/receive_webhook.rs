@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Event;
-use crate::domain::{
-    EpochMs, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
-};
 use crate::policy::Precedence;
 use crate::ports::{
     Clock, Directory, Installations, KnownStates, Meter, PortError, RemoteKey, Replacement, SettingsWritten,
     StoredSettings,
+};
+use ghl_sync_model::{
+    EpochMs, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
 };
 
 /// How far GHL's clock may be ahead of ours.

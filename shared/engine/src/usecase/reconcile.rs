@@ -14,12 +14,13 @@ use super::direct::{DirectCalls, DirectError};
 use super::long_contact::is_too_long;
 use super::look::Known;
 use super::{Engine, Event, Invocation};
-use crate::domain::{
+use crate::policy::{Precedence, SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
+use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
     Record, RemoteContact, RemoteContent, Resolution,
 };
-use crate::policy::{Precedence, SOON, WaitReason, has_quota_to_spare, last_accepted, resolve, rule_for};
-use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
 const PAGE: u32 = 100;

@@ -6,9 +6,9 @@ use super::Engine;
 use super::look::Known;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
-use crate::domain::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Priority, Record, RecordKey};
-use crate::policy::WaitReason;
 use crate::ports::{RemoteKey, Settled};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Priority, Record, RecordKey};
 
 /// Tries to write an outcome down before it is left to be found out again.
 const SETTLE_TRIES: u32 = 3;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{Engine, Event, FannedOut};
-use crate::domain::{DeadLetter, LocationId, Message, ScopeId};
+use ghl_sync_model::{DeadLetter, LocationId, Message, ScopeId};
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::redrive::LetterEnd;
 use super::{Engine, Event};
-use crate::domain::{EpochMs, LocationId, ScopeId};
 use crate::ports::{LetterQueue, PortError, Receipt, TakenLetter};
+use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
 /// Letters taken at once.
 const TAKE: u32 = 10;

@@ -6,8 +6,8 @@ use super::look::Known;
 use super::operate::OperateError;
 use super::story::RecordStory;
 use super::{Engine, Event};
-use crate::domain::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
 use crate::ports::{FailedPage, Loaded, PortError};
+use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
 
 /// Records that one call replays at most; the rest is for the next one.
 pub const MAX_REPLAY: u32 = 500;

@@ -1,7 +1,7 @@
 //! What became of a batch.
 
-use crate::domain::{ErrorCode, Generation, LastError, LocationId, Pace, RecordKey};
-use crate::policy::{PauseReason, WaitReason, WaitUntil};
+use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
+use ghl_sync_model::{ErrorCode, Generation, LastError, LocationId, Pace, RecordKey};
 
 /// How a batch ended for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,12 +13,12 @@ use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event, suspects};
-use crate::domain::{
+use crate::ports::{Loaded, PortError, Settled};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{
     Batch, ContactRef, CreationKey, DealKey, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId,
     LocationSettings, Opportunity, Outcome, Payload, Provenance, Record, RecordId, RecordKey,
 };
-use crate::policy::WaitReason;
-use crate::ports::{Loaded, PortError, Settled};
 
 /// An opportunity's contact.
 enum Contact {

@@ -8,7 +8,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, Shared, select};
 
 use super::Engine;
-use crate::domain::EpochMs;
+use ghl_sync_model::EpochMs;
 
 /// Whether a process is to end: whoever shares it begins no call from then on. It is never taken back. Cheap to clone.
 #[derive(Debug, Clone)]

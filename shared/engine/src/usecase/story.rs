@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{Engine, OperateError};
-use crate::domain::{
+use crate::policy::{Origin, not_sent, origin};
+use crate::ports::{GateEntry, Loaded, RemoteKey};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{
     EpochMs, ErrorCode, GhlId, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordKey,
     RemoteContent,
 };
-use crate::policy::{Origin, WaitReason, not_sent, origin};
-use crate::ports::{GateEntry, Loaded, RemoteKey};
 
 /// Records that are counted to say when one goes out.
 const AHEAD: u32 = 1000;

@@ -9,7 +9,7 @@ use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::RecordResult;
 use super::send_records::not_written;
-use crate::domain::{ErrorCode, LastError, Outcome, Provenance, Record};
+use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
 const MAX_DEATHS: usize = 5;

@@ -10,9 +10,9 @@ use super::look::{Found, Known};
 use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
-use crate::domain::{Batch, EpochMs, Generation, Holder, LocationId, Priority, ScopeId};
-use crate::policy::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
 use crate::ports::PortError;
+use ghl_sync_limiter::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
+use ghl_sync_model::{Batch, EpochMs, Generation, Holder, LocationId, Priority, ScopeId};
 
 /// What is kept of the function's time to write everything down.
 pub(super) const TIME_TO_FINISH: Duration = Duration::from_millis(1500);

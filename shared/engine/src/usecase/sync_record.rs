@@ -7,12 +7,13 @@ use super::holders::Holders;
 use super::operation::{Former, Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
-use crate::domain::{
+use crate::policy::{Class, needs_known_consent, payload_to_send};
+use crate::ports::{PortError, RemoteKey};
+use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
+use ghl_sync_model::{
     Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, Kind, LastError, LocationId, Marker, Outcome, Payload,
     Provenance, Record, RecordKey, RemoteContent,
 };
-use crate::policy::{Class, PauseReason, WaitReason, WaitUntil, needs_known_consent, payload_to_send};
-use crate::ports::{PortError, RemoteKey};
 
 /// What one record's sync needs to know of its batch.
 pub(super) struct RecordSync<'b, 'e> {

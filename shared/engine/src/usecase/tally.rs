@@ -7,8 +7,8 @@ use super::reconcile::{ReconcileEnd, ReconcileReport};
 use super::report::RecordResult;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
-use crate::domain::LocationId;
 use crate::ports::Meter;
+use ghl_sync_model::LocationId;
 
 /// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.
 const SAMPLES: usize = 100;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures::StreamExt;
 
 use super::{Engine, Event, FannedOut};
-use crate::domain::ScopeId;
 use crate::ports::{Looks, PortError};
+use ghl_sync_model::ScopeId;
 
 /// Scopes looked at by one tick, at most; the rest is for the next one.
 const MAX_SCOPES: u32 = 10_000;

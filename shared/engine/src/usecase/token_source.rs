@@ -1,8 +1,8 @@
 //! Where a token comes from: what it is stored under, what a refresh of it shows, and what its answer means.
 
-use crate::domain::{CredentialsRef, EpochMs, LocationId, OAuthGrant, OAuthUser, fingerprint};
 use crate::policy::{AccessToken, TokenEntry, TokenError};
 use crate::ports::IssuedTokens;
+use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OAuthGrant, OAuthUser, fingerprint};
 
 /// Where a token comes from.
 pub(super) enum Source<'a> {

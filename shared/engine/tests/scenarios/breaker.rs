@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::EpochMs;
 use ghl_sync_engine::testing::{Arrival, Fate, Fault, Setup, World, block_on_paused};
+use ghl_sync_model::EpochMs;
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contacts, each_seed, exact, loc};
 

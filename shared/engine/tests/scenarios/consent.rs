@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ghl_sync_engine::domain::{
-    Conflict, Contact, Endpoint, GhlId, Holder, Payload, PutRecord, RemoteChange, RemoteContent, RemoteEvent, Webhook,
-};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, World, block_on_paused};
 use ghl_sync_engine::usecase::{Invocation, ReconcileReport, RecordState, Replayed};
+use ghl_sync_model::{
+    Conflict, Contact, Endpoint, GhlId, Holder, Payload, PutRecord, RemoteChange, RemoteContent, RemoteEvent, Webhook,
+};
 use serde_json::{Value, json};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, email, exact, loc, put_of};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ghl_sync_engine::domain::{Cause, Contact, Endpoint, ErrorCode, GhlId, Payload, PutRecord};
 use ghl_sync_engine::testing::{Fault, World, block_on_paused};
+use ghl_sync_model::{Cause, Contact, Endpoint, ErrorCode, GhlId, Payload, PutRecord};
 
 use crate::fixtures::{Look, MINUTE, contact, contact_key, email, exact, loc, named_contact, with_tags};
 

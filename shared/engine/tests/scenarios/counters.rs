@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
-use ghl_sync_engine::domain::{ErrorCode, LastError};
 use ghl_sync_engine::ports::{Counters, LetterQueue};
 use ghl_sync_engine::testing::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, Health};
+use ghl_sync_model::{ErrorCode, LastError};
 
 use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, letter, loc, with_tags};
 

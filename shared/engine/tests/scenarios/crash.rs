@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::counts::RecordCount;
-use ghl_sync_engine::domain::{ErrorCode, LocationId, PutRecord};
 use ghl_sync_engine::ports::{Clock, Counters};
 use ghl_sync_engine::testing::{Crash, Fault, Setup, World, block_on_paused, dying_at_await};
 use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_model::{ErrorCode, LocationId, PutRecord};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_await, each_seed, email, loc,

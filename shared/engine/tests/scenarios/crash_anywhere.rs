@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RecordKey, SettingsOverlay};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Crash, Fault, Setup, World, dying_at_await};
 use ghl_sync_engine::usecase::{Invocation, Replayed};
+use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RecordKey, SettingsOverlay};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_await, email, loc, nameless,

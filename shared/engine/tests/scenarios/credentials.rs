@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use ghl_sync_engine::domain::{CredentialsRef, Holder, LocationId, Secret};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{
     FailNth, Faults, MemorySecrets, MemoryTokenStore, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingMeter,
     SimulatedOAuth, TestClock, TestDice, block_on_paused, dying_at_await,
 };
 use ghl_sync_engine::usecase::{AccessTokens, NoToken, TokenPorts};
+use ghl_sync_model::{CredentialsRef, Holder, LocationId, Secret};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed, loc};
 

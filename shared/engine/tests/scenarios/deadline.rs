@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Holder, Pace};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_model::{Holder, Pace};
 
 use crate::fixtures::{HOUR, SECOND, batch, contact_key, contacts, each_seed, exact, loc};
 

@@ -1,8 +1,8 @@
 //! What is refused at put, and that what was taken can be carried to its end.
 
-use ghl_sync_engine::domain::{CustomField, MAX_PAYLOAD_BYTES, Payload, PutRecord, RecordId};
 use ghl_sync_engine::ports::{Clock, Put};
 use ghl_sync_engine::testing::block_on_paused;
+use ghl_sync_model::{CustomField, MAX_PAYLOAD_BYTES, Payload, PutRecord, RecordId};
 
 use crate::fixtures::{Look, MINUTE, contact, contact_key, exact, loc};
 

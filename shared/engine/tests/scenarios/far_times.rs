@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{EpochMs, Quota, RetryAfter};
-use ghl_sync_engine::policy::PauseReason;
 use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, Health};
+use ghl_sync_limiter::PauseReason;
+use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, each_seed, email, exact, loc};
 

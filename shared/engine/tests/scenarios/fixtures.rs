@@ -4,12 +4,12 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::testing::{Setup, World, block_on_paused};
+use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_model::{
     Batch, Contact, DeadLetter, EpochMs, Generation, GhlId, Kind, LocationId, Opportunity, Payload, Priority,
     PutRecord, Record, RecordId, RecordKey,
 };
-use ghl_sync_engine::testing::{Setup, World, block_on_paused};
-use ghl_sync_engine::usecase::RecordResult;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);

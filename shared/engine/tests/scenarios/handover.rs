@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Endpoint, PutRecord, RecordKey};
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::NotRun;
+use ghl_sync_model::{Endpoint, PutRecord, RecordKey};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, each_seed, email, exact, loc, named_contact,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Cause, LocationId, PutRecord};
 use ghl_sync_engine::testing::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_model::{Cause, LocationId, PutRecord};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, each_seed, exact};
 

@@ -1,9 +1,9 @@
 //! Answers that are not GHL's, and answers of somebody else's account.
 
-use ghl_sync_engine::domain::Cause;
-use ghl_sync_engine::policy::PauseReason;
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, LocationState};
+use ghl_sync_limiter::PauseReason;
+use ghl_sync_model::Cause;
 
 use crate::fixtures::{HOUR, Look, MINUTE, contact_key, contacts, deal, exact, loc, nameless};
 

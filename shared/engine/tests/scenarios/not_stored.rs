@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use ghl_sync_engine::counts::Counter;
-use ghl_sync_engine::domain::{
-    Contact, CustomField, Endpoint, GhlId, Holder, NotCarried, Payload, PutRecord, RecordKey,
-};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Noted, World, block_on_paused};
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_model::{Contact, CustomField, Endpoint, GhlId, Holder, NotCarried, Payload, PutRecord, RecordKey};
 use serde_json::json;
 
 use crate::fixtures::{HOUR, Look, MINUTE, contact, contact_key, email, exact, loc, put_of};
@@ -125,7 +123,7 @@ fn null_clears_a_field_in_ghl_and_what_ghl_keeps_all_the_same_is_told() {
         };
         settled(&world, &[of("a", full)]).await;
         let json = r#"{"email":"c1@example.test","city":null,"customFields":[{"id":"size","value":null}]}"#;
-        let payload = Payload::from_json(ghl_sync_engine::domain::Kind::Contact, json).unwrap();
+        let payload = Payload::from_json(ghl_sync_model::Kind::Contact, json).unwrap();
         assert_eq!(settled(&world, &[put_of("a", payload)]).await, [Endpoint::UpdateContact]);
         let (_, content, _) = world.ghl.contact(&loc(), &email(1)).unwrap();
         assert_eq!((content.city, content.custom_fields), (None, Vec::new()));

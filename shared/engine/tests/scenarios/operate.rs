@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{ErrorCode, Priority, PutRecord, SettingsOverlay};
-use ghl_sync_engine::policy::{PauseReason, WaitReason};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{
     Detail, Health, LocationOverview, LocationState, OperateError, PutSettingsError, RecordState, ReplayError,
     Replayed, WaitsFor,
 };
+use ghl_sync_limiter::{PauseReason, WaitReason};
+use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay};
 
 use crate::fixtures::{
     HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc,

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::domain::{Endpoint, GhlId, Outcome, Payload, Provenance};
 use ghl_sync_engine::ports::{Clock, Settled};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, World, block_on_paused};
 use ghl_sync_engine::usecase::{RecordState, Replayed, WaitsFor};
+use ghl_sync_model::{Endpoint, GhlId, Outcome, Payload, Provenance};
 
 use crate::fixtures::{
     Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, email, exact, loc, put_of,

@@ -1,8 +1,8 @@
 //! In which order records go out, and when.
 
-use ghl_sync_engine::domain::{Priority, PutRecord};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
+use ghl_sync_model::{Priority, PutRecord};
 
 use crate::fixtures::{Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc};
 

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
+use ghl_sync_model::{
     Api, Contact, Endpoint, ErrorCode, GhlId, Opportunity, OpportunityStatus, Payload, PutRecord, RecordId,
 };
-use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, loc,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Priority, PutRecord};
 use ghl_sync_engine::ports::Put;
 use ghl_sync_engine::testing::{Op, PortFault, Setup, block_on_paused};
+use ghl_sync_model::{Priority, PutRecord};
 
 use crate::fixtures::{
     Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, named_contact,

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Holder, LocationId, Pace, Priority, PutRecord, ScopeId};
-use ghl_sync_engine::policy::WaitReason;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{DirectError, Invocation};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{Holder, LocationId, Pace, Priority, PutRecord, ScopeId};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, email, exact, loc, with_tags,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::counts::ReconcileCount;
-use ghl_sync_engine::domain::{
-    Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, Payload, Priority, RemoteChange,
-    RemoteContent, RemoteEvent, Webhook,
-};
 use ghl_sync_engine::policy::Origin;
 use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStory, ToldBy};
+use ghl_sync_model::{
+    Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, Payload, Priority, RemoteChange,
+    RemoteContent, RemoteEvent, Webhook,
+};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, named_contact};
 
@@ -464,7 +464,7 @@ fn a_record_that_was_put_again_meanwhile_is_left_to_its_put() {
             world.engine.ports().outbox.put(&named_contact(0, "Eve"), world.clock.now()).await.unwrap(),
             Put::Stored
         );
-        let resolution = ghl_sync_engine::domain::Resolution::Supersede { changed_at: world.clock.now() };
+        let resolution = ghl_sync_model::Resolution::Supersede { changed_at: world.clock.now() };
         assert!(!world.engine.ports().outbox.resolve(&seen, &resolution, world.clock.now()).await.unwrap());
         let record = world.record(&contact_key(0));
         assert!(record.due_at.is_some() && matches!(record.payload, Payload::Contact(_)));

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::domain::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::ports::LetterQueue::{Dead, Parked};
 use ghl_sync_engine::testing::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{LetterEnd, RedriveEnd, RedriveOrder, RedriveReport};
+use ghl_sync_model::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 
 use crate::fixtures::{MINUTE, SECOND, batch, contact, contact_key, contacts, exact, letter, loc};
 

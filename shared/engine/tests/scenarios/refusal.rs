@@ -1,8 +1,8 @@
 //! What is not retried: refusals, wrong tokens, damaged records, our own panics, and locations that are off.
 
-use ghl_sync_engine::domain::{Cause, ErrorCode, LocationId};
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
 use ghl_sync_engine::usecase::{FannedOut, NotRun, RecordResult};
+use ghl_sync_model::{Cause, ErrorCode, LocationId};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, deal_name, email, exact, loc,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::ErrorCode;
 use ghl_sync_engine::testing::{Fault, Noted, Setup, block_on_paused};
 use ghl_sync_engine::usecase::{RecordResult, RecordState};
+use ghl_sync_model::ErrorCode;
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms, loc,

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::SettingsOverlay;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Setup, block_on_paused};
+use ghl_sync_model::SettingsOverlay;
 
 use crate::fixtures::{MINUTE, contact, contacts, exact, loc};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, PutRecord, ScopeId};
 use ghl_sync_engine::testing::{Fault, Setup, block_on_paused};
+use ghl_sync_model::{LocationId, PutRecord, ScopeId};
 
 use crate::fixtures::{MINUTE, SECOND, contact, each_seed};
 

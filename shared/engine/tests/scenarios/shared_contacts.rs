@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ghl_sync_engine::counts::Counter;
-use ghl_sync_engine::domain::{Conflict, Contact, Endpoint, Holder, Payload, PutRecord};
 use ghl_sync_engine::ports::{Clock, Counters};
 use ghl_sync_engine::testing::{Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_model::{Conflict, Contact, Endpoint, Holder, Payload, PutRecord};
 
 use crate::fixtures::{HOUR, MINUTE, email, exact, loc, put_of};
 

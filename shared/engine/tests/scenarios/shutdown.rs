@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Endpoint, Pace};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Fault, Setup, World, block_on_paused};
+use ghl_sync_model::{Endpoint, Pace};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, each_seed, email, exact, loc, nameless,

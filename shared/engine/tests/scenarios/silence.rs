@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Api, Endpoint, ErrorCode, PutRecord};
 use ghl_sync_engine::testing::{Crash, Fault, Op, PortFault, Setup, block_on_paused};
+use ghl_sync_model::{Api, Endpoint, ErrorCode, PutRecord};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, gaps_ms, loc,

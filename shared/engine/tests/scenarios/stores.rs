@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{LocationId, PutRecord};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_model::{LocationId, PutRecord};
 
 use crate::fixtures::{
     HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, exact, loc, nameless,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{PutRecord, RecordKey};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Crash, Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_model::{PutRecord, RecordKey};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, exact, loc};
 

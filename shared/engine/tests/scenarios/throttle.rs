@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::Quota;
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{NotRun, RecordResult};
+use ghl_sync_model::Quota;
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, each_seed, email, exact, loc, nameless,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Cause, LocationId, PutRecord};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{Crash, Fate, Fault, Op, PortFault, Seen, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_model::{Cause, LocationId, PutRecord};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contacts, deal, email, exact, loc};
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
-    Contact, EpochMs, GhlId, Kind, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
-};
 use ghl_sync_engine::policy::Origin;
 use ghl_sync_engine::ports::{Clock, Directory, KnownStates, RemoteKey};
 use ghl_sync_engine::testing::{Noted, Op, PortFault, World, block_on_paused};
 use ghl_sync_engine::usecase::{REPEATED, ReceiveError, Received, ToldBy, WebhookRules};
+use ghl_sync_model::{
+    Contact, EpochMs, GhlId, Kind, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
+};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, exact, loc, named_contact};
 

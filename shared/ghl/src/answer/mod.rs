@@ -4,7 +4,7 @@ mod page;
 mod structure;
 mod whose;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Answer, Api, Call, Cause, Contact, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, LocationId, Marker,
     NotCarried, Provenance, RemoteContact, RemoteDeal, View,
 };

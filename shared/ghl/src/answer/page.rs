@@ -1,6 +1,6 @@
 //! Reading pages of lists that go on.
 
-use ghl_sync_engine::domain::{Answer, Api, ContactPage, OpportunityPage, PageCursor, RemoteContact, RemoteDeal};
+use ghl_sync_model::{Answer, Api, ContactPage, OpportunityPage, PageCursor, RemoteContact, RemoteDeal};
 use serde_json::{Value, json};
 
 use super::{Misread, list, remote_contact, remote_deal, unreadable};
@@ -70,7 +70,7 @@ fn asked_for(limit: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_engine::domain::{Call, Contact, EpochMs, NotCarried};
+    use ghl_sync_model::{Call, Contact, EpochMs, NotCarried};
 
     use super::*;
     use crate::answer::read;

@@ -1,6 +1,6 @@
 //! Reading what a location is made of besides its records.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     CustomValue, FieldDefinition, FieldType, Kind, LocationId, Pipeline, PipelineStage, RemoteLocation, Tag, User,
 };
 use serde_json::Value;
@@ -109,7 +109,7 @@ fn stage(shown: &Value, place: u32) -> Option<PipelineStage> {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_engine::domain::{Answer, Api, Call, Cause};
+    use ghl_sync_model::{Answer, Api, Call, Cause};
 
     use super::*;
     use crate::answer::read;

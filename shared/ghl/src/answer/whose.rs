@@ -1,6 +1,6 @@
 //! Whose records an answer shows.
 
-use ghl_sync_engine::domain::{Call, Cause, LocationId};
+use ghl_sync_model::{Call, Cause, LocationId};
 use serde_json::Value;
 
 use super::Misread;

@@ -1,6 +1,6 @@
 //! The fields of a JSON object of GHL's, read one by one; one that is not what it should be is named.
 
-use ghl_sync_engine::domain::CustomField;
+use ghl_sync_model::CustomField;
 use serde_json::{Map, Number, Value};
 
 /// A field that is missing, or is not what it should be. No text of the field is in it.

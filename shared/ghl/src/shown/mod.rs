@@ -2,7 +2,7 @@
 
 mod fields;
 
-use ghl_sync_engine::domain::{Contact, CustomField, EpochMs, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, EpochMs, RemoteOpportunity};
 use serde_json::{Map, Value};
 
 pub(crate) use fields::{FieldError, Fields};

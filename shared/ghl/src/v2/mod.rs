@@ -3,7 +3,7 @@
 
 mod structure;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     Call, Contact, ContactRef, CustomField, EpochMs, GhlId, LocationId, Marker, Opportunity, OpportunityStatus,
     PageCursor,
 };

@@ -1,6 +1,6 @@
 //! Requests for what a location is made of besides its records.
 
-use ghl_sync_engine::domain::{GhlId, Kind, LocationId, NewField, NewPipeline};
+use ghl_sync_model::{GhlId, Kind, LocationId, NewField, NewPipeline};
 use serde_json::{Value, json};
 
 use crate::fields::{self, Object};
@@ -54,7 +54,7 @@ pub(super) fn create_pipeline(location: &LocationId, pipeline: &NewPipeline) -> 
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_engine::domain::{Call, FieldType};
+    use ghl_sync_model::{Call, FieldType};
 
     use super::*;
     use crate::request::samples::{self, id};

@@ -4,7 +4,7 @@
 //! the record's fields in an object `data`, and that is read as well. `timestamp` and `webhookId` are in no event page,
 //! but in every body that was caught.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     ContentHash, EpochMs, EventId, GhlId, Kind, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
 use serde_json::Value;

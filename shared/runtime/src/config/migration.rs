@@ -1,6 +1,6 @@
 //! Where the steps of migrations are queued, and how fast a migration fills the outbox: `MIGRATION_…`.
 
-use ghl_sync_engine::domain::MigrationOverlay;
+use ghl_sync_model::MigrationOverlay;
 
 use super::variables::Variables;
 

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
-use ghl_sync_engine::domain::{AdoptLimits, Api, CredentialsRef, LocationId, Pace, Secret};
-use ghl_sync_engine::policy::{Backoff, BreakerRules};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
 use ghl_sync_ghl::ClientConfig;
 use ghl_sync_ghl::webhook::WebhookKeys;
+use ghl_sync_limiter::{Backoff, BreakerRules};
+use ghl_sync_model::{AdoptLimits, Api, CredentialsRef, LocationId, Pace, Secret};
 use serde_json::error::Category;
 use tracing::level_filters::LevelFilter;
 

@@ -1,4 +1,4 @@
-use ghl_sync_engine::domain::AdoptLimits;
+use ghl_sync_model::AdoptLimits;
 
 use super::*;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ghl_sync_engine::counts::{Counter, ReconcileCount};
-use ghl_sync_engine::domain::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
+use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_runtime::EmfMeter;
 use serde_json::Value;
 
@@ -159,8 +159,8 @@ fn a_dead_letter_is_counted_when_it_is_done_with_and_a_host_each_time_it_is_foun
     assert_eq!((counted("down"), counted("up")), (Some(1.into()), None));
 }
 
-fn contact(n: usize) -> ghl_sync_engine::domain::PutRecord {
-    use ghl_sync_engine::domain::{Contact, Payload, Priority, PutRecord};
+fn contact(n: usize) -> ghl_sync_model::PutRecord {
+    use ghl_sync_model::{Contact, Payload, Priority, PutRecord};
     let content = Contact { email: Some(format!("c{n}@example.test")), ..Contact::default() };
     PutRecord {
         location_id: LocationId::new("loc").unwrap(),

@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ghl_sync_engine::domain::GhlId;
-use ghl_sync_engine::domain::{
-    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides,
-    Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
-    RecordKey, ScopeId,
-};
-use ghl_sync_engine::policy::{WaitReason, WaitUntil};
 use ghl_sync_engine::ports::{Meter, PortError};
 use ghl_sync_engine::usecase::{
     BatchReport, Event, LetterEnd, NotRun, Received, ReconcileReport, RecordResult, TickReport,
+};
+use ghl_sync_limiter::{WaitReason, WaitUntil};
+use ghl_sync_model::GhlId;
+use ghl_sync_model::{
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides,
+    Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
+    RecordKey, ScopeId,
 };
 use ghl_sync_runtime::LogMeter;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use ghl_sync_engine::domain::MigrationOverlay;
+use ghl_sync_model::MigrationOverlay;
 
 use super::name;
 use crate::Api;

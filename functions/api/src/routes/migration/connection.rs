@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_engine::domain::{ConnectionTest, LocationId};
+use ghl_sync_model::{ConnectionTest, LocationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

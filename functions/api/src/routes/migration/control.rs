@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use ghl_sync_engine::domain::{MappingOverrides, MigrationRequest};
+use ghl_sync_model::{MappingOverrides, MigrationRequest};
 
 use super::{Accepted, MigrationInPath, MigrationPath, accepted, name};
 use crate::Api;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_engine::domain::{MappingReport, MigrationId};
+use ghl_sync_model::{MappingReport, MigrationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

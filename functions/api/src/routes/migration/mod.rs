@@ -8,8 +8,8 @@ mod report;
 
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use ghl_sync_engine::domain::{Migration, MigrationId, MigrationReport, OverrideError, SettingsError};
 use ghl_sync_engine::usecase::{CommandError, MigrationView, StartError};
+use ghl_sync_model::{Migration, MigrationId, MigrationReport, OverrideError, SettingsError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_engine::domain::{MigrationOverlay, MigrationSettings};
 use ghl_sync_engine::ports::StoredMigrationConfig;
+use ghl_sync_model::{MigrationOverlay, MigrationSettings};
 use serde::Serialize;
 use utoipa::ToSchema;
 

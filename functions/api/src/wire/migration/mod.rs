@@ -8,10 +8,10 @@ pub(crate) use config::{MigrationConfigDocument, Variables};
 pub(crate) use report::{Findings, MigrationReportDocument};
 pub(crate) use summary::MigrationSummary;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_model::{
     AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress,
 };
-use ghl_sync_engine::usecase::MigrationView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 //! What a migration came to: for each kind, and for each record that a person should know of.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     CallCount, FieldDifference, Finding, Kind, KindReport, MappingSummary, MigrationReport, MigrationStage,
     MigrationStatus, NotCarried, PartReport, Problem, ReportVerify, RolledBack,
 };

@@ -1,6 +1,6 @@
 //! A migration in numbers.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_model::{
     CallCount, KindReport, MappingSummary, MigrationReport, MigrationStage, MigrationStatus, PartReport, ReportVerify,
 };
 use serde::Serialize;

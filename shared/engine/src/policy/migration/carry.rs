@@ -1,7 +1,7 @@
 //! What a record of the source says in the target's words.
 
 use super::id_map::IdMap;
-use crate::domain::{
+use ghl_sync_model::{
     Contact, CustomField, FieldType, Opportunity, OpportunityStatus, Part, Payload, PayloadError, RecordId,
     RemoteOpportunity,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::id_map::IdMap;
-use crate::domain::{Contact, CustomField, FieldDifference, GhlId, Marker, Opportunity, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, FieldDifference, GhlId, Marker, Opportunity, RemoteOpportunity};
 
 type Fields = BTreeMap<String, String>;
 

@@ -6,7 +6,7 @@ use super::mapping::{Decisions, described, explained, question};
 use super::meaning::are_equal;
 use super::names::normalised;
 use super::pairing::{Pairing, Thing, bare_key};
-use crate::domain::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, TypeConflict};
+use ghl_sync_model::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, TypeConflict};
 
 /// Whether every value of a field of type `from` is one of a field of type `to`, too.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{
+use ghl_sync_model::{
     EpochMs, ExistingContact, ExistingDeal, Forecast, GhlId, KindForecast, Mapped, MappedTo, MappingReport, Part,
     SourceContact,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::overrides::SKIPPED;
-use crate::domain::{Created, FieldDefinition, FieldType, GhlId, Mapped, MappedTo, MappingReport, Part, Structure};
+use ghl_sync_model::{Created, FieldDefinition, FieldType, GhlId, Mapped, MappedTo, MappingReport, Part, Structure};
 
 /// The target's ids of the source's structure, and why some have none.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -8,7 +8,7 @@ use super::pairing::{Match, Pairing, Thing, rounded};
 use super::people::{map_tags, map_users};
 use super::pipelines::map_pipelines;
 use super::readiness::summarise;
-use crate::domain::{
+use ghl_sync_model::{
     CustomValue, How, Mapped, MappedTo, MappingOverrides, MappingReport, MigrationSettings, OverrideError, Part,
     Structure, Suggestion,
 };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::mapping::Decisions;
 use super::names::normalised;
 use super::pairing::{Thing, bare_key};
-use crate::domain::{Choice, MappedTo, OverrideError, Part};
+use ghl_sync_model::{Choice, MappedTo, OverrideError, Part};
 
 /// What may be decided about things of a kind.
 pub(super) struct Allowed<'f> {

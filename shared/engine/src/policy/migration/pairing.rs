@@ -3,7 +3,7 @@
 
 use super::meaning::{Verdict, are_equal, compare, is_about_consent};
 use super::names::likeness;
-use crate::domain::{GhlId, How, Suggestion};
+use ghl_sync_model::{GhlId, How, Suggestion};
 
 /// A thing with a name.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use super::mapping::paired;
 use super::names::normalised;
 use super::overrides::{Allowed, decide};
 use super::pairing::Thing;
-use crate::domain::{Mapped, MappedTo, MappingOverrides, OverrideError, Part, Tag, User};
+use ghl_sync_model::{Mapped, MappedTo, MappingOverrides, OverrideError, Part, Tag, User};
 
 /// Tags are the same if their names are, but for case: "vip" is not "vips".
 pub(super) fn map_tags(

@@ -3,7 +3,7 @@
 use super::mapping::{Decisions, MappingRules, paired};
 use super::overrides::{Allowed, decide};
 use super::pairing::Thing;
-use crate::domain::{
+use ghl_sync_model::{
     Choice, GhlId, Mapped, MappedTo, MappingOverrides, OverrideError, Part, Pipeline, PipelineStage, Structure,
 };
 

@@ -1,6 +1,6 @@
 //! How far a migration is.
 
-use crate::domain::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, Transfer};
+use ghl_sync_model::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, Transfer};
 
 /// How far `migration` is at `now`.
 #[must_use]

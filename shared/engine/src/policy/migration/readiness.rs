@@ -1,6 +1,6 @@
 //! How ready a mapping is.
 
-use crate::domain::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part};
+use ghl_sync_model::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part};
 
 /// The numbers of a mapping.
 #[must_use]

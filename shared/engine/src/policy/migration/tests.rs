@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{MappingRules, map_structure};
-use crate::domain::{
+use ghl_sync_model::{
     CustomValue, FieldDefinition, FieldType, GhlId, How, Kind, MappedTo, MappingOverrides, MappingReport,
     OverrideError, Part, Pipeline, PipelineStage, Structure, Tag, User,
 };

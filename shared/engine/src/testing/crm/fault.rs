@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Call, Cause, Contact, Endpoint, EpochMs, LocationId, PageCursor, Quota, RetryAfter};
+use ghl_sync_model::{Call, Cause, Contact, Endpoint, EpochMs, LocationId, PageCursor, Quota, RetryAfter};
 
 /// A call as the rules of [`SimulatedGhl::on_call`](super::SimulatedGhl::on_call) see it.
 #[derive(Debug)]

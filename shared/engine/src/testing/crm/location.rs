@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::structure::Structure;
 use super::{missing, refused};
-use crate::domain::{
+use ghl_sync_model::{
     Answer, Call, Cause, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, FoundPage,
     GhlId, LocationId, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact,
     RemoteDeal, RemoteOpportunity, View,

@@ -20,10 +20,10 @@ use self::fault::{name_of, subject_of};
 use self::location::{Location, Moment, StoredOpportunity};
 use super::quota::{Counting, Day, Usage};
 use super::{TestClock, TestDice, lock};
-use crate::domain::{
+use crate::ports::{Clock, Crm};
+use ghl_sync_model::{
     Answer, Call, Cause, Contact, Endpoint, EpochMs, Failure, GhlId, LocationId, Opportunity, Pace, Quota, Reply,
 };
-use crate::ports::{Clock, Crm};
 
 /// How the simulated GHL behaves.
 #[derive(Debug, Clone)]

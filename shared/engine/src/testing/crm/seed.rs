@@ -1,12 +1,12 @@
 //! What is there from the start, and what users of GHL do by hand. No call is made and no quota used for it.
 
 use super::SimulatedGhl;
-use crate::domain::{
+use crate::ports::Clock;
+use crate::testing::lock;
+use ghl_sync_model::{
     Answer, Call, Contact, CustomValue, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
     Opportunity, Pipeline, PipelineStage, Tag, User,
 };
-use crate::ports::Clock;
-use crate::testing::lock;
 
 impl SimulatedGhl {
     /// A contact that is there from the start. Returns its id.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::location::Moment;
 use super::{missing, refused, refused_because};
-use crate::domain::{
+use ghl_sync_model::{
     Answer, Call, Cause, CustomValue, EpochMs, Failure, FieldDefinition, GhlId, Kind, NewField, NewPipeline, Pipeline,
     PipelineStage, RemoteLocation, Tag, User,
 };

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{FailNth, Op};
-use crate::domain::{
-    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
-};
 use crate::ports::{
     MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
+};
+use ghl_sync_model::{
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
 };
 
 #[async_trait]

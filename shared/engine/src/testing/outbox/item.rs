@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Key;
-use crate::domain::{
+use crate::ports::{MAX_AWAITED_BY, PortError};
+use ghl_sync_model::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
     Record, RecordKey, Resolution,
 };
-use crate::ports::{MAX_AWAITED_BY, PortError};
 
 /// A record as it is stored.
 #[derive(Debug, Clone)]

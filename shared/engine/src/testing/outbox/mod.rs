@@ -12,11 +12,11 @@ use async_trait::async_trait;
 use self::item::{Item, record};
 use super::lag::LaggingIndex;
 use super::{Lag, TestClock, lock};
-use crate::domain::{
+use crate::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_model::{
     EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
     Resolution,
 };
-use crate::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 
 /// An [`Outbox`] in memory, whose indexes of due records and of GHL's ids may lag.
 #[derive(Debug)]

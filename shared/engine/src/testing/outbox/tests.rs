@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{Contact, Payload, Provenance, RecordId};
 use crate::testing::block_on_paused;
+use ghl_sync_model::{Contact, Payload, Provenance, RecordId};
 
 const NOW: EpochMs = EpochMs(10);
 const LATER: EpochMs = EpochMs(90);
@@ -176,7 +176,7 @@ proptest::proptest! {
         let value = text.repeat(length / [1, 4, 6, 2][what]).into();
         let mut put = put("Ada");
         if let Payload::Contact(contact) = &mut put.payload {
-            let field = crate::domain::CustomField { id: Some("f".to_owned()), key: None, value };
+            let field = ghl_sync_model::CustomField { id: Some("f".to_owned()), key: None, value };
             contact.custom_fields = vec![field];
         }
         if put.check().is_ok() {

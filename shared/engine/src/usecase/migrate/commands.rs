@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::Migrator;
 use super::step::LATE;
-use crate::domain::{
+use crate::policy::{MappingRules, map_structure};
+use crate::ports::{MigrationEntry, MigrationWritten, PortError, StoredMigrationConfig};
+use ghl_sync_model::{
     AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationStage,
     MigrationStatus, OverrideError, PageKind, SettingsError,
 };
-use crate::policy::{MappingRules, map_structure};
-use crate::ports::{MigrationEntry, MigrationWritten, PortError, StoredMigrationConfig};
 
 /// Entries of an audit that are kept.
 const AUDIT: usize = 50;

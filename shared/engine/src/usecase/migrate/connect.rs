@@ -2,8 +2,8 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{Account, Answer, Call, Cause, LocationId, RemoteLocation, Side};
 use crate::usecase::DirectError;
+use ghl_sync_model::{Account, Answer, Call, Cause, LocationId, RemoteLocation, Side};
 
 impl Step<'_> {
     pub(super) async fn connect(&mut self) -> Result<Next, Interrupted> {

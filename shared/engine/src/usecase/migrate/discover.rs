@@ -2,13 +2,13 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{
-    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
-    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
-};
 use crate::policy::name_hash;
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
+    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
+    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
+};
 
 /// Records on a page; the most that both of GHL's APIs allow.
 const PAGE: u32 = 100;

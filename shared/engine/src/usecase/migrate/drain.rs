@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::step::Step;
 use super::transfer::page_kind;
 use super::trouble::Interrupted;
-use crate::domain::{Kind, OpenPage, PageContent, Record, RecordKey, Transferred};
 use crate::ports::Loaded;
+use ghl_sync_model::{Kind, OpenPage, PageContent, Record, RecordKey, Transferred};
 
 /// Pages that are looked at in one go.
 const PAGES: usize = 10;

@@ -2,7 +2,7 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{Migration, MigrationStatus};
+use ghl_sync_model::{Migration, MigrationStatus};
 
 impl Step<'_> {
     pub(super) async fn finish(&mut self) -> Result<Next, Interrupted> {

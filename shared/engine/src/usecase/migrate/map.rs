@@ -2,10 +2,10 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{
+use crate::policy::{Allowance, MappingRules, Survey, forecast, map_structure};
+use ghl_sync_model::{
     Created, LocationId, MappedTo, MappingReport, MigrationStatus, PageContent, PageKind, Part, PartReport, Priority,
 };
-use crate::policy::{Allowance, MappingRules, Survey, forecast, map_structure};
 
 impl Step<'_> {
     pub(super) async fn map(&mut self) -> Result<Next, Interrupted> {

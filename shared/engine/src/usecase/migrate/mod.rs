@@ -33,10 +33,8 @@ pub use step::StepReport;
 pub use view::{FullReport, MigrationView};
 
 use super::{Engine, Ports};
-use crate::domain::{
-    GhlId, Kind, LocationId, Migration, MigrationOverlay, MigrationSettings, RecordId, RecordKey, Side,
-};
 use crate::ports::{MigrationQueue, MigrationStore, PortError};
+use ghl_sync_model::{Migration, MigrationOverlay, MigrationSettings};
 
 /// Migrates locations. Cheap to clone.
 #[derive(Clone)]
@@ -84,28 +82,5 @@ impl Migrator {
         let common = self.store.config().await?.overlay;
         let overlay = migration.settings.over(&common).over(&self.defaults);
         Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.walk.total)))
-    }
-}
-
-impl Migration {
-    fn location(&self, side: Side) -> &LocationId {
-        match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        }
-    }
-
-    /// The key in the target's outbox of a record of the source.
-    fn key(&self, kind: Kind, source_id: &GhlId) -> Option<RecordKey> {
-        Some(RecordKey { kind, id: self.record_id(source_id)? })
-    }
-
-    /// Its id there. After a rollback it is another one, so that what was deleted is made anew.
-    fn record_id(&self, source_id: &GhlId) -> Option<RecordId> {
-        let id = match self.round {
-            0 => format!("m.{source_id}"),
-            round => format!("m{round}.{source_id}"),
-        };
-        RecordId::new(id).ok()
     }
 }

@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::Migrator;
 use super::step::Step;
 use super::trouble::Interrupted;
-use crate::domain::{
+use crate::policy::IdMap;
+use crate::ports::PortError;
+use ghl_sync_model::{
     Created, Finding, MappingReport, Migration, MigrationId, MigrationPage, PageContent, PageKind, Part, Snapshot,
     Structure,
 };
-use crate::policy::IdMap;
-use crate::ports::PortError;
 
 /// The most bytes of JSON that are put into one page.
 const MOST: usize = 200_000;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::step::Step;
 use super::structure::{Made, is_unknown};
 use super::trouble::{Interrupted, Next, is_passing};
-use crate::domain::{
-    Answer, Call, Cause, Created, GhlId, How, Mapped, MappedTo, MappingReport, NewPipeline, Part, Pipeline,
-    PipelineStage, Side, Structure,
-};
 use crate::policy::{MappingRules, map_pipelines, normalised, summarise};
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
+    Answer, Call, Cause, Created, GhlId, How, Mapped, MappedTo, MappingReport, NewPipeline, Part, Pipeline,
+    PipelineStage, Side, Structure,
+};
 
 /// A read right after a write may be stale. So long a pipeline that was made, or may have been, is looked for before a
 /// person is asked.

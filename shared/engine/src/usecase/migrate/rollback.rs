@@ -9,12 +9,12 @@ use super::step::Step;
 use super::structure::is_unknown;
 use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{
+use crate::usecase::DirectError;
+use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
     Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload,
     Provenance, Record, Side, Transferred,
 };
-use crate::usecase::DirectError;
-use crate::usecase::direct::DirectCalls;
 
 impl Step<'_> {
     pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {

@@ -7,9 +7,9 @@ use super::pipelines::{paired_stages, pipeline_of};
 use super::rollback::delete;
 use super::step::Step;
 use super::trouble::Interrupted;
-use crate::domain::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Structure};
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Structure};
 
 /// So long after GHL's search should show no deleted opportunity any more, one that it shows is somebody else's.
 const PATIENCE: Duration = Duration::from_secs(60);

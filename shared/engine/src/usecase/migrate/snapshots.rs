@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::step::Step;
 use super::trouble::Interrupted;
-use crate::domain::{GhlId, PageContent, PageKind, Snapshot};
+use ghl_sync_model::{GhlId, PageContent, PageKind, Snapshot};
 
 /// Pages in memory at once. Both sides are read oldest first, so what is looked for is mostly close together.
 const PAGES: usize = 50;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Migrator;
 use super::commands::audit;
 use super::step::{LATE, calls_of_both};
-use crate::domain::{InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStatus, SettingsError};
 use crate::ports::{PortError, TargetClaim};
+use ghl_sync_model::{InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStatus, SettingsError};
 
 /// Why a migration was not started. Nothing was written to GHL.
 #[derive(Debug, thiserror::Error)]

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::Migrator;
 use super::trouble::{Interrupted, Next, after_failed_call, after_store_failed};
-use crate::domain::{
-    CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus,
-    Priority, Side,
-};
-use crate::policy::{WaitReason, progress};
+use crate::policy::progress;
 use crate::ports::{MAX_DELAY, MigrationEntry, MigrationWritten, PortError};
 use crate::usecase::direct::DirectCalls;
 use crate::usecase::tally::Tally;
 use crate::usecase::{DirectError, Engine, Event, Invocation};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::{
+    CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus,
+    Priority, Side,
+};
 
 /// A step ends so long before its invocation: time to write down how far it came.
 const SPARE: Duration = Duration::from_secs(3);

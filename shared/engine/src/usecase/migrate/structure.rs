@@ -3,11 +3,11 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next, is_passing};
-use crate::domain::{
-    Answer, Call, Cause, Created, GhlId, Mapped, MappedTo, NewField, PageContent, PageKind, Part, Side, Structure,
-};
 use crate::usecase::DirectError;
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
+    Answer, Call, Cause, Created, GhlId, Mapped, MappedTo, NewField, PageContent, PageKind, Part, Side, Structure,
+};
 
 /// After so many things that were made it is shown how far it is.
 const SHOWN: usize = 10;
@@ -183,7 +183,7 @@ impl Step<'_> {
 }
 
 fn forbidden(message: String) -> Interrupted {
-    let failure = crate::domain::Failure { status: None, sent: true, cause: Some(Cause::Forbidden), message };
+    let failure = ghl_sync_model::Failure { status: None, sent: true, cause: Some(Cause::Forbidden), message };
     Interrupted::Call { side: Side::Target, error: DirectError::Failed(failure) }
 }
 
@@ -242,7 +242,7 @@ fn find(made: &Created, list: &Answer, source: &Structure) -> Option<GhlId> {
     match list {
         Answer::CustomFields(fields) => {
             let like = source.custom_fields.iter().find(|field| field.id == made.source_id)?;
-            let same = |field: &&crate::domain::FieldDefinition| {
+            let same = |field: &&ghl_sync_model::FieldDefinition| {
                 is_it(&field.name) && field.model == like.model && field.data_type == like.data_type
             };
             fields.iter().find(same).map(|field| field.id.clone())

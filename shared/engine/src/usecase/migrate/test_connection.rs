@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Migrator;
-use crate::domain::fingerprint;
-use crate::domain::{
-    Access, Answer, Call, Cause, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId,
-    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Priority, Side,
-};
 use crate::ports::PortError;
 use crate::usecase::direct::DirectCalls;
 use crate::usecase::{DirectError, Invocation};
+use ghl_sync_model::fingerprint;
+use ghl_sync_model::{
+    Access, Answer, Call, Cause, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId,
+    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Priority, Side,
+};
 
 /// How often whoever waits for a test looks for its answer.
 const LOOK: Duration = Duration::from_millis(200);

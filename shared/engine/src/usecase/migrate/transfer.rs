@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::discover::{next_contacts, next_deals};
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{
-    Conflict, GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
-    RemoteContact, RemoteDeal, Side, Transfer, Transferred,
-};
 use crate::policy::{IdMap, carry_contact, carry_deal};
 use crate::ports::Loaded;
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
+    Conflict, GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
+    RemoteContact, RemoteDeal, Side, Transfer, Transferred,
+};
 
 /// Records that may be under way, at least; more for large groups.
 const UNDER_WAY: u64 = 500;
@@ -214,7 +214,7 @@ impl Step<'_> {
         Ok(loaded.into_iter().map(key).collect())
     }
 
-    fn put_of(&self, id: crate::domain::RecordId, payload: Payload) -> PutRecord {
+    fn put_of(&self, id: ghl_sync_model::RecordId, payload: Payload) -> PutRecord {
         let location_id = self.migration.target.clone();
         let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
         // What people change in the target afterwards stands.

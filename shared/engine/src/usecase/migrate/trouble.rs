@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{Cause, Failure, MigrationStatus, Side};
 use crate::ports::PortError;
 use crate::usecase::DirectError;
+use ghl_sync_model::{Cause, Failure, MigrationStatus, Side};
 
 /// Steps in a row in which GHL may fail before the migration gives up and waits for a person: a day.
 const PATIENCE: u32 = 300;

@@ -6,15 +6,15 @@ use super::discover::{next_contacts, next_deals};
 use super::snapshots::Snapshots;
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
-use crate::domain::{
-    Answer, Call, EpochMs, Finding, GhlId, Kind, NotCarried, PageContent, PageKind, Problem, Record, RecordKey,
-    RemoteContact, RemoteDeal, ReportVerify, Side, Snapshot,
-};
 use crate::policy::{
     Carried, IdMap, carry_contact, carry_deal, contact_snapshot, deal_snapshot, differences, expected_contact,
     expected_deal,
 };
 use crate::usecase::direct::DirectCalls;
+use ghl_sync_model::{
+    Answer, Call, EpochMs, Finding, GhlId, Kind, NotCarried, PageContent, PageKind, Problem, Record, RecordKey,
+    RemoteContact, RemoteDeal, ReportVerify, Side, Snapshot,
+};
 
 /// So many contacts that differ are looked at by themselves. Where there are more, it is not for the lag of a list.
 const LOOKS: u32 = 500;

@@ -1,12 +1,12 @@
 //! What people see of migrations.
 
 use super::Migrator;
-use crate::domain::{
+use crate::policy::progress;
+use crate::ports::{MigrationEntry, PortError};
+use ghl_sync_model::{
     EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationPage, MigrationReport,
     MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Transfer,
 };
-use crate::policy::progress;
-use crate::ports::{MigrationEntry, PortError};
 
 /// A migration, and how far it is.
 #[derive(Debug, Clone, PartialEq)]

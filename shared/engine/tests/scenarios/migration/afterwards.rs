@@ -1,8 +1,8 @@
 //! After a migration: what people change in the target stays, and nobody who opted out is opted in.
 
-use ghl_sync_engine::domain::{Conflict, Contact, GhlId, Holder};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{Invocation, ReconcileReport};
+use ghl_sync_model::{Conflict, Contact, GhlId, Holder};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};

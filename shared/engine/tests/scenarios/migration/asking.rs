@@ -1,10 +1,10 @@
 //! What only a person can decide.
 
-use ghl_sync_engine::domain::FieldType;
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::testing::block_on_paused;
+use ghl_sync_model::FieldType;
+use ghl_sync_model::{
     Contact, CustomField, Endpoint, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus, NewPipeline,
 };
-use ghl_sync_engine::testing::block_on_paused;
 
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Contact, Endpoint, MigrationStatus, Preset, ReportVerify};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::block_on_paused;
 use ghl_sync_engine::usecase::{Invocation, StepReport};
+use ghl_sync_model::{Contact, Endpoint, MigrationStatus, Preset, ReportVerify};
 
 use super::fixtures::{Scene, Size, setup, source, target};
 use crate::fixtures::{MINUTE, SECOND};

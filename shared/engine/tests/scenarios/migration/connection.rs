@@ -1,8 +1,8 @@
 //! A test of both accounts, ordered by somebody who has no tokens.
 
-use ghl_sync_engine::domain::{LocationId, MigratorMessage};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::block_on_paused;
+use ghl_sync_model::{LocationId, MigratorMessage};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::SECOND;

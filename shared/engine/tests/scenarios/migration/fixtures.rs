@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
+use ghl_sync_engine::usecase::{Invocation, Migrator};
+use ghl_sync_model::{
     Contact, CustomField, FieldDefinition, FieldType, GhlId, Holder, Kind, LocationId, MappingOverrides, Migration,
     MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
     Opportunity, OpportunityStatus, Pipeline, User,
 };
-use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
-use ghl_sync_engine::usecase::{Invocation, Migrator};
 use serde_json::{Number, json};
 
 use crate::fixtures::{MINUTE, SECOND};

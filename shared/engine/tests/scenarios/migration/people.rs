@@ -1,9 +1,9 @@
 //! People pause, resume and look.
 
-use ghl_sync_engine::domain::{MappingOverrides, Migration, MigrationStage, MigrationStatus};
 use ghl_sync_engine::ports::{MigrationEntry, MigrationStore};
 use ghl_sync_engine::testing::{Noted, block_on_paused};
 use ghl_sync_engine::usecase::CommandError;
+use ghl_sync_model::{MappingOverrides, Migration, MigrationStage, MigrationStatus};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};

@@ -1,11 +1,11 @@
 //! Pipelines that the target lacks are made, read again, and deleted by a rollback if nothing else is in them.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_model::{
     Call, Cause, Contact, Endpoint, GhlId, MappingOverrides, MigrationRequest, MigrationStage, MigrationStatus,
     NewPipeline, Opportunity,
 };
-use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{Fault, block_on_paused};
 
 use super::fixtures::{Scene, Size, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
@@ -20,7 +20,7 @@ fn names(scene: &Scene) -> Vec<String> {
     scene.world.ghl.pipelines(&target()).into_iter().map(|pipeline| pipeline.name).collect()
 }
 
-async fn roll_back(scene: &Scene, id: &ghl_sync_engine::domain::MigrationId) -> (u64, u64, u64, u64) {
+async fn roll_back(scene: &Scene, id: &ghl_sync_model::MigrationId) -> (u64, u64, u64, u64) {
     scene.migrator.rollback(id, None).await.unwrap();
     let (_, report) = scene.drive(id, 24 * HOUR).await;
     assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);

@@ -1,7 +1,7 @@
 //! Accounts as they are: duplicates, contacts without anything to recognise them by, what cannot be carried.
 
-use ghl_sync_engine::domain::{Contact, Kind, MigrationStatus, NotCarried, Problem};
 use ghl_sync_engine::testing::block_on_paused;
+use ghl_sync_model::{Contact, Kind, MigrationStatus, NotCarried, Problem};
 use serde_json::json;
 
 use super::fixtures::{Scene, Size, setup, source, target};

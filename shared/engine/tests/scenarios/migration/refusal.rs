@@ -1,11 +1,11 @@
 //! What makes no sense is refused with the reason before anything is written.
 
-use ghl_sync_engine::domain::{
+use ghl_sync_engine::testing::{Fault, block_on_paused};
+use ghl_sync_engine::usecase::{CommandError, StartError};
+use ghl_sync_model::{
     Call, Cause, Contact, Endpoint, Finding, Kind, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus,
     Problem,
 };
-use ghl_sync_engine::testing::{Fault, block_on_paused};
-use ghl_sync_engine::usecase::{CommandError, StartError};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};

@@ -1,8 +1,8 @@
 //! What a migration created is deleted again, and only that.
 
-use ghl_sync_engine::domain::{Call, Contact, Endpoint, MappingOverrides, MigrationRequest, MigrationStatus};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::CommandError;
+use ghl_sync_model::{Call, Contact, Endpoint, MappingOverrides, MigrationRequest, MigrationStatus};
 
 use super::fixtures::{Scene, Size, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};

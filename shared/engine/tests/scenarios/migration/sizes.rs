@@ -1,10 +1,10 @@
 //! Large records: no page outgrows an item of the store, and none that GHL shows stops anything.
 
-use ghl_sync_engine::domain::{
-    Contact, CustomField, Endpoint, EpochMs, FieldDefinition, FieldType, Kind, MigrationStage, MigrationStatus,
-};
 use ghl_sync_engine::testing::block_on_paused;
 use ghl_sync_engine::usecase::ReconcileEnd;
+use ghl_sync_model::{
+    Contact, CustomField, Endpoint, EpochMs, FieldDefinition, FieldType, Kind, MigrationStage, MigrationStatus,
+};
 use serde_json::json;
 
 use super::fixtures::{Scene, Size, new_field, setup, source};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ghl_sync_engine::domain::{Endpoint, MigrationStage, MigrationStatus, Problem};
 use ghl_sync_engine::testing::{Fault, block_on_paused};
 use ghl_sync_engine::usecase::Replayed;
+use ghl_sync_model::{Endpoint, MigrationStage, MigrationStatus, Problem};
 
 use super::fixtures::{Scene, Size, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed};

@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use ghl_sync_engine::domain::{Call, Contact, GhlId, Opportunity};
 use ghl_sync_engine::testing::Fault;
+use ghl_sync_model::{Call, Contact, GhlId, Opportunity};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::SECOND;

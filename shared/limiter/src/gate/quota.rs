@@ -1,0 +1,287 @@
+//! What a gate allows: the limits that are kept to, and who may use the last calls of the day.
+
+use super::Gate;
+use crate::{Allotment, Rules, WaitReason, WaitUntil};
+use ghl_sync_model::{AdoptLimits, EpochMs, Pace, Priority, Quota};
+
+/// Low priority leaves one call of so many of the day's limit to what is more urgent.
+const LOW_LEAVES: u64 = 10;
+/// The most calls per window that are taken over from GHL's headers; the bound of our own setting.
+const ADOPT_MAX: u32 = 10_000;
+/// Of a shared day, one part of so many of what is left is allotted at once…
+const ALLOT_PARTS: u64 = 16;
+/// …but so many calls at least…
+const ALLOT_LEAST: u64 = 25;
+/// …and at most.
+const ALLOT_MOST: u64 = 2000;
+
+impl Gate {
+    /// The burst quota to start from: the configured one, or GHL's own if that is taken over.
+    #[must_use]
+    pub fn configured_pace(&self, rules: &Rules) -> Pace {
+        match (rules.adopt, self.pacing.told()) {
+            (AdoptLimits::Told, Some(told)) => Pace { limit: told.limit.min(Pace::at_least_one(ADOPT_MAX)), ..told },
+            (AdoptLimits::Told | AdoptLimits::Lower, _) => rules.pace,
+        }
+    }
+
+    /// The burst quota to keep to now, unless the host is just recovering.
+    #[must_use]
+    pub fn allowed_pace(&self, now: EpochMs, rules: &Rules) -> Pace {
+        self.pacing.pace(now, self.configured_pace(rules))
+    }
+
+    /// Whether others use the burst quota, too.
+    #[must_use]
+    pub fn is_shared(&self, now: EpochMs, rules: &Rules) -> bool {
+        self.pacing.is_shared(now, self.configured_pace(rules))
+    }
+
+    /// The daily limit to keep to.
+    #[must_use]
+    pub fn daily_limit(&self, rules: &Rules) -> u64 {
+        match (rules.adopt, self.daily.told_limit()) {
+            (AdoptLimits::Told, Some(told)) => told,
+            (AdoptLimits::Told | AdoptLimits::Lower, _) => self.daily.limit(rules.daily_limit),
+        }
+    }
+
+    /// Calls left of the day, whoever shares it.
+    #[must_use]
+    pub fn daily_left(&self, now: EpochMs, rules: &Rules) -> u64 {
+        let own = self.daily_limit(rules).saturating_sub(self.daily.used(now));
+        match self.share(now, rules) {
+            Some(share) => own.min(share.calls.saturating_add(share.rest)),
+            None => own,
+        }
+    }
+
+    /// When the day begins anew, as it is counted here or where it is shared.
+    #[must_use]
+    pub fn day_resets_at(&self, now: EpochMs, rules: &Rules) -> EpochMs {
+        let own_left = self.daily_limit(rules).saturating_sub(self.daily.used(now));
+        match self.share(now, rules) {
+            Some(share) if own_left > 0 => share.resets_at,
+            Some(_) | None => self.daily.resets_at(now),
+        }
+    }
+
+    fn share(&self, now: EpochMs, rules: &Rules) -> Option<Allotment> {
+        self.daily.share(now).filter(|_| rules.day_scope.is_some())
+    }
+
+    /// Whether a lease of `want` permits needs more of a shared day than was allotted.
+    #[must_use]
+    pub fn wants_allotment(&self, now: EpochMs, want: u32, rules: &Rules) -> bool {
+        let allotted = self.share(now, rules).map_or(0, |share| share.calls);
+        rules.day_scope.is_some() && allotted < u64::from(want) + u64::from(self.ledger.out())
+    }
+
+    /// This gate counts a day that others share: one of them, whom GHL `told` what is left, takes a part of it in
+    /// advance, as far as it is not kept from `priority`. A part is a sixteenth of what is left, within bounds, so that
+    /// a day of usual length is written to once in a thousand calls, and little of it is left with somebody who does
+    /// not need it.
+    pub fn allot(&mut self, now: EpochMs, told: Option<&Quota>, priority: Priority, rules: &Rules) -> Allotment {
+        if let Some(told) = told {
+            self.daily.observe(now, told);
+        }
+        let own = Rules { day_scope: None, ..rules.clone() };
+        let left = self.daily_left_for(now, priority, &own);
+        let calls = (left / ALLOT_PARTS).clamp(ALLOT_LEAST, ALLOT_MOST).min(left);
+        self.daily.count(now, calls);
+        Allotment { calls, rest: self.daily_left(now, &own), resets_at: self.daily.resets_at(now) }
+    }
+
+    /// Calls left of the day that `priority` may use, if nobody else had any out.
+    #[must_use]
+    pub fn daily_left_for(&self, now: EpochMs, priority: Priority, rules: &Rules) -> u64 {
+        self.daily_left(now, rules).saturating_sub(self.kept_from(priority, rules))
+    }
+
+    /// The calls of the day that `priority` leaves to what is more urgent. Where GHL allows less than is configured, the
+    /// reserve is smaller by as much, so that it is never all of the day.
+    fn kept_from(&self, priority: Priority, rules: &Rules) -> u64 {
+        let limit = self.daily_limit(rules);
+        let reserve = u128::from(rules.daily_reserve) * u128::from(limit) / u128::from(rules.daily_limit.max(1));
+        let reserve = u64::try_from(reserve).unwrap_or(u64::MAX).min(rules.daily_reserve);
+        match priority {
+            Priority::High => 0,
+            Priority::Normal => reserve,
+            Priority::Low => reserve.max(limit / LOW_LEAVES),
+        }
+    }
+
+    /// Whether the day has a call left for `priority`, beside all permits that are out but `unused` of the asker's own.
+    ///
+    /// # Errors
+    /// When it has none: until when to wait.
+    pub fn day_admits(&self, now: EpochMs, priority: Priority, unused: u32, rules: &Rules) -> Result<u64, WaitUntil> {
+        let left = self.daily_left_for(now, priority, rules);
+        let out = u64::from(self.ledger.out().saturating_sub(unused));
+        if left > out {
+            return Ok(left - out);
+        }
+        let resets_at = self.day_resets_at(now, rules);
+        // What others have out may come back unused.
+        let at = self.ledger.out_until().filter(|_| left > 0).map_or(resets_at, |until| until.min(resets_at));
+        Err(WaitUntil { at: at.max(now), reason: WaitReason::DailyQuota })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gate::tests::{T0, permits, rules, run, s, waits};
+    use crate::{Leased, Run, Signal};
+    use ghl_sync_model::{Holder, Quota};
+
+    fn told(max: Option<u32>, daily: Option<u64>) -> Signal {
+        let quota = Quota {
+            max,
+            remaining: max,
+            interval: Some(s(10)),
+            daily_limit: daily,
+            daily_remaining: daily,
+            ..Quota::default()
+        };
+        Signal::Told { at: T0, quota, ours: 0..=0 }
+    }
+
+    /// A gate of which so many calls of the day are used.
+    fn used(calls: u64) -> Gate {
+        let mut gate = Gate::default();
+        gate.daily.count(T0, calls);
+        gate
+    }
+
+    #[test]
+    fn a_higher_limit_that_ghl_tells_is_taken_over_only_if_that_is_set() {
+        let mut gate = Gate::default();
+        gate.learn(&told(Some(300), Some(500_000)), &rules());
+        let adopting = Rules { adopt: AdoptLimits::Told, ..rules() };
+        let limits = |rules: &Rules| (gate.allowed_pace(T0, rules).limit.get(), gate.daily_limit(rules));
+        assert_eq!(limits(&rules()), (100, 200_000));
+        assert_eq!(limits(&adopting), (300, 500_000));
+        assert_eq!(gate.pacing().told().map(|told| told.limit.get()), Some(300), "it is shown");
+        assert_eq!(gate.daily().told_limit(), Some(500_000));
+        let mut taken = gate.clone();
+        let leased = permits(taken.lease(T0, &run("a", T0), 400, Priority::High, &adopting));
+        assert_eq!(leased.len(), 300);
+    }
+
+    #[test]
+    fn a_lower_limit_that_ghl_tells_is_taken_over_whatever_is_set() {
+        for adopt in [AdoptLimits::Lower, AdoptLimits::Told] {
+            let rules = Rules { adopt, ..rules() };
+            let mut gate = Gate::default();
+            gate.learn(&told(Some(25), Some(10_000)), &rules);
+            assert_eq!((gate.allowed_pace(T0, &rules).limit.get(), gate.daily_limit(&rules)), (25, 10_000));
+            // And without a header, the configured ones stand.
+            let gate = Gate::default();
+            assert_eq!((gate.allowed_pace(T0, &rules).limit.get(), gate.daily_limit(&rules)), (100, 200_000));
+        }
+    }
+
+    #[test]
+    fn a_limit_beyond_all_bounds_is_not_taken_over_as_it_is() {
+        let adopting = Rules { adopt: AdoptLimits::Told, ..rules() };
+        let mut gate = Gate::default();
+        gate.learn(&told(Some(u32::MAX), Some(u64::MAX)), &adopting);
+        assert_eq!(gate.allowed_pace(T0, &adopting).limit.get(), 10_000);
+        assert!(matches!(gate.lease(T0, &run("a", T0), 50, Priority::Low, &adopting), Leased::Permits(_)));
+        gate.learn(&told(Some(0), Some(0)), &adopting);
+        assert!(gate.daily_limit(&adopting) > 0, "a limit of nothing would stop the location for good");
+    }
+
+    #[test]
+    fn the_last_calls_of_the_day_are_leased_to_the_urgent_only() {
+        let day = Rules { daily_limit: 100, ..rules() };
+        let reserve = Rules { daily_reserve: 30, ..day.clone() };
+        // Used, the priority, permits that a lease of 200 gives.
+        let cases = [
+            (&day, 0, Priority::Low, 90),
+            (&day, 85, Priority::Low, 5),
+            (&day, 90, Priority::Low, 0),
+            (&day, 90, Priority::Normal, 10),
+            (&day, 99, Priority::High, 1),
+            (&day, 100, Priority::High, 0),
+            (&reserve, 0, Priority::Low, 70),
+            (&reserve, 69, Priority::Normal, 1),
+            (&reserve, 70, Priority::Normal, 0),
+            (&reserve, 70, Priority::Low, 0),
+            (&reserve, 70, Priority::High, 30),
+        ];
+        for (rules, calls, priority, expected) in cases {
+            let mut gate = used(calls);
+            match gate.lease(T0, &run("a", T0), 200, priority, rules) {
+                Leased::Permits(permits) => assert_eq!(permits.len(), expected, "{calls} {priority:?}"),
+                wait => {
+                    assert_eq!(expected, 0, "{calls} {priority:?} {wait:?}");
+                    let expected = WaitUntil { at: T0 + s(86_400), reason: WaitReason::DailyQuota };
+                    assert_eq!(waits(wait), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_reserve_shrinks_with_a_lower_limit_of_ghls() {
+        let rules = Rules { daily_limit: 1000, daily_reserve: 500, ..rules() };
+        let mut gate = Gate::default();
+        gate.learn(&told(None, Some(100)), &rules);
+        assert_eq!(gate.daily_left_for(T0, Priority::Normal, &rules), 50);
+    }
+
+    #[test]
+    fn a_day_of_a_handful_of_calls_has_one_for_low_priority() {
+        for limit in 1..10 {
+            let rules = Rules { daily_limit: limit, ..rules() };
+            assert_eq!(Gate::default().daily_left_for(T0, Priority::Low, &rules), limit);
+        }
+    }
+
+    #[test]
+    fn permits_that_others_have_out_are_waited_for_and_not_the_next_day() {
+        let rules = Rules { daily_limit: 10, ..rules() };
+        let mut gate = Gate::default();
+        permits(gate.lease(T0, &run("other", T0), 10, Priority::High, &rules));
+        let wait = waits(gate.lease(T0, &run("a", T0), 1, Priority::High, &rules));
+        assert_eq!(wait, WaitUntil { at: T0 + s(65), reason: WaitReason::DailyQuota });
+    }
+
+    proptest! {
+        /// Whoever asks in whatever order: what is out and used never reaches into what is kept from its priority.
+        #[test]
+        fn no_order_of_leases_uses_what_is_kept_for_the_more_urgent(
+            limit in 1..300u64, reserve in 0..300u64,
+            asks in prop::collection::vec((0..3usize, 1..40u32, any::<bool>()), 1..30),
+        ) {
+            let reserve = reserve.min(limit - 1);
+            let pace = Pace { limit: NonZeroU32::new(10_000).unwrap(), window: Duration::from_secs(10) };
+            let rules = Rules { pace, daily_limit: limit, daily_reserve: reserve, ..rules() };
+            let run: Run = run("a", T0);
+            let holder: Holder = run.holder.clone();
+            let mut gate = Gate::default();
+            for (priority, want, finish) in asks {
+                let priority = Priority::ALL[priority];
+                let kept = match priority {
+                    Priority::High => 0,
+                    Priority::Normal => reserve,
+                    Priority::Low => reserve.max(limit / 10),
+                };
+                if let Leased::Permits(permits) = gate.lease(T0, &run, want, priority, &rules) {
+                    let taken = gate.daily.used(T0) + u64::from(gate.ledger.out());
+                    prop_assert!(taken + kept <= limit, "{} taken, {} kept of {}", taken, kept, limit);
+                    for _ in permits.iter().filter(|_| finish) {
+                        gate.learn(&Signal::Finished { holder: holder.clone(), at: T0, told_daily: false }, &rules);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What calls teach the gate.
+
+use std::ops::RangeInclusive;
+
+use super::Gate;
+use crate::{Allotment, Pause, PauseReason, Rules};
+use ghl_sync_model::{EpochMs, Holder, Quota};
+
+/// Something that a call taught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// A call of `holder` is over; the server had counted it by `at`.
+    Finished {
+        /// Whose permit it used.
+        holder: Holder,
+        /// The latest time at which the server can have counted it.
+        at: EpochMs,
+        /// Whether its answer told the day's count, which then includes it.
+        told_daily: bool,
+    },
+    /// GHL answered in a way that shows that it is up.
+    Answered,
+    /// An operation met its first transient failure.
+    Trouble {
+        /// Which operation, as a hash of its record.
+        operation: u32,
+        /// When.
+        at: EpochMs,
+    },
+    /// GHL answered 429.
+    Throttled {
+        /// When.
+        at: EpochMs,
+        /// How long everybody shall wait.
+        until: EpochMs,
+        /// Whether it is the daily quota that is used up.
+        daily: bool,
+    },
+    /// GHL, in trouble, asked everybody to wait this long.
+    AskedToWait {
+        /// When.
+        at: EpochMs,
+        /// Until then.
+        until: EpochMs,
+    },
+    /// Something was created and could not be written down: until then, GHL's search may not show it.
+    InDoubt {
+        /// Until then.
+        until: EpochMs,
+    },
+    /// An opportunity got its GHL id: the index by that id may not show it yet.
+    Named {
+        /// When.
+        at: EpochMs,
+    },
+    /// GHL refused `companyName` in an update.
+    CompanyRefused {
+        /// When.
+        at: EpochMs,
+    },
+    /// GHL does not accept the token.
+    Unauthorized {
+        /// When.
+        at: EpochMs,
+    },
+    /// GHL answered for another location.
+    OtherLocation {
+        /// When.
+        at: EpochMs,
+    },
+    /// A part of a day that is shared with other scopes was taken.
+    Allotted {
+        /// When.
+        at: EpochMs,
+        /// Which part.
+        allotment: Allotment,
+    },
+    /// The headers of an answer.
+    Told {
+        /// When.
+        at: EpochMs,
+        /// What they said.
+        quota: Quota,
+        /// The fewest and the most calls of ours that the server can have counted in the window before it.
+        ours: RangeInclusive<u32>,
+    },
+}
+
+impl Gate {
+    /// Takes over what a call taught.
+    pub fn learn(&mut self, signal: &Signal, rules: &Rules) {
+        match signal {
+            Signal::Finished { holder, at, told_daily } => {
+                self.ledger.settle(holder, *at);
+                self.daily.count(*at, u64::from(!told_daily));
+                self.daily.spend_share();
+            }
+            Signal::Answered => self.breaker.succeeded(),
+            Signal::Trouble { operation, at } => self.breaker.failed(*operation, *at, rules.breaker),
+            Signal::Throttled { at, until, daily } => {
+                let until = (*until).min(*at + PauseReason::Throttled.longest());
+                self.pause_until(*at, until, PauseReason::Throttled);
+                if !daily {
+                    self.pacing.throttled(*at, until, self.configured_pace(rules));
+                }
+            }
+            Signal::AskedToWait { at, until } => self.pause_until(*at, *until, PauseReason::Throttled),
+            Signal::InDoubt { until } => {
+                self.in_doubt_until = self.in_doubt_until.max(Some(*until));
+            }
+            Signal::Named { at } => self.named_at = self.named_at.max(Some(*at)),
+            Signal::CompanyRefused { at } => self.company_refused_at = self.company_refused_at.max(Some(*at)),
+            Signal::Unauthorized { at } => {
+                self.pause_until(*at, *at + PauseReason::Credentials.longest(), PauseReason::Credentials);
+            }
+            Signal::OtherLocation { at } => {
+                self.pause_until(*at, *at + PauseReason::OtherLocation.longest(), PauseReason::OtherLocation);
+            }
+            Signal::Allotted { at, allotment } => self.daily.add_share(*at, *allotment),
+            Signal::Told { at, quota, ours } => {
+                self.pacing.observe(*at, quota, ours, self.configured_pace(rules));
+                self.daily.observe(*at, quota);
+            }
+        }
+    }
+
+    /// Nobody calls before `until`, as was said at `at`; never longer than a pause for this reason may be.
+    fn pause_until(&mut self, at: EpochMs, until: EpochMs, reason: PauseReason) {
+        let until = until.min(at + reason.longest());
+        if self.pause.is_none_or(|pause| pause.until < until) {
+            self.pause = Some(Pause { until, since: at, reason });
+        }
+    }
+}

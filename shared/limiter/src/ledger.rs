@@ -1,0 +1,299 @@
+//! The ledger: the pace of calls that cannot exceed the quota, however many hosts take turns.
+//!
+//! For a quota of `L` calls in any window `W`, the ledger knows for each call that may still count the latest time at
+//! which the server can have counted it: a finished call counts at the latest when its answer was here, and one that
+//! is still out counts at the latest when its lease ends. A new permit is usable at the first time at which fewer than
+//! `L` of these lie within `W` (and ε for the clocks). So for any call, of the calls that were permitted before it at
+//! most `L - 1` can be counted within `W` of it: no window holds more than `L`.
+//!
+//! It rests on four assumptions: clocks differ by at most ε; a request that was given up is counted within D, and its
+//! holder settles it at that later time; one permit is one request; and every request's deadline lies D before the end
+//! of its lease.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use ghl_sync_model::{EpochMs, Holder, Pace};
+
+/// The calls of one scope that may still count.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Latest times at which finished calls were counted, ascending.
+    #[serde(with = "delta_coded", default, skip_serializing_if = "Vec::is_empty")]
+    done: Vec<EpochMs>,
+    /// Permits that are out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    out: Vec<Lease>,
+}
+
+/// Permits of one holder that it has not settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Lease {
+    holder: Holder,
+    count: u32,
+    /// At this time at the latest all of them are counted.
+    until: EpochMs,
+}
+
+impl Ledger {
+    /// The times from which on the next `want` calls may be sent, ascending; those later than `horizon` are left out.
+    /// Nothing is leased yet: see [`Ledger::lend`].
+    #[must_use]
+    pub fn available(&self, now: EpochMs, pace: Pace, skew: Duration, want: u32, horizon: EpochMs) -> Vec<EpochMs> {
+        let mut bounds = self.bounds();
+        let mut permits = Vec::new();
+        while permits.len() < want as usize {
+            let at = usable_at(&bounds, now, pace, skew);
+            if at > horizon {
+                break;
+            }
+            permits.push(at);
+            bounds.push(EpochMs(u64::MAX)); // Out: it does not leave the window within the horizon.
+        }
+        permits
+    }
+
+    /// Counts `count` permits as out with `holder`, which must use and settle them before `until`.
+    pub fn lend(&mut self, holder: &Holder, count: u32, until: EpochMs) {
+        match self.out.iter_mut().find(|lease| lease.holder == *holder) {
+            Some(lease) => {
+                lease.count += count;
+                lease.until = lease.until.max(until);
+            }
+            None if count > 0 => self.out.push(Lease { holder: holder.clone(), count, until }),
+            None => {}
+        }
+    }
+
+    /// The first time at which one more call may be sent, as things stand.
+    #[must_use]
+    pub fn next_at(&self, now: EpochMs, pace: Pace, skew: Duration) -> EpochMs {
+        usable_at(&self.bounds(), now, pace, skew)
+    }
+
+    /// A call of `holder` is over; the server had counted it by `at`. What a holder does not settle counts until the
+    /// end of its lease.
+    pub fn settle(&mut self, holder: &Holder, at: EpochMs) {
+        if self.take_back(holder, 1) == 1 {
+            self.done.insert(self.done.partition_point(|done| *done <= at), at);
+        }
+    }
+
+    /// Takes back permits that `holder` did not use. Returns how many it really had.
+    pub fn take_back(&mut self, holder: &Holder, count: u32) -> u32 {
+        // Without a lease it has ended: all of it is counted already, at a later time than the true one.
+        let Some(lease) = self.out.iter_mut().find(|lease| lease.holder == *holder) else {
+            return 0;
+        };
+        let taken = count.min(lease.count);
+        lease.count -= taken;
+        self.out.retain(|lease| lease.count > 0);
+        taken
+    }
+
+    /// How many permits are out.
+    #[must_use]
+    pub fn out(&self) -> u32 {
+        self.out.iter().map(|lease| lease.count).sum()
+    }
+
+    /// Most calls of ours that a server can have counted since `time`.
+    #[must_use]
+    pub fn counted_since(&self, time: EpochMs) -> u32 {
+        let done = self.done.len() - self.done.partition_point(|done| *done <= time);
+        self.out() + u32::try_from(done).unwrap_or(u32::MAX)
+    }
+
+    /// How many calls were finished after `from` and up to `to`.
+    #[must_use]
+    pub fn finished_within(&self, from: EpochMs, to: EpochMs) -> u32 {
+        let [to, from] = [to, from].map(|time| self.done.partition_point(|done| *done <= time));
+        u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
+    }
+
+    /// When each finished call leaves a window of this length, of those that have not left it yet; ascending.
+    #[must_use]
+    pub fn leaving(&self, now: EpochMs, window: Duration) -> Vec<EpochMs> {
+        self.done.iter().map(|done| *done + window).filter(|leaves_at| *leaves_at > now).collect()
+    }
+
+    /// Corrects times that lie later than a clock that goes right can have written them: finished calls are counted at
+    /// `counted_by` at the latest, and no lease is longer than until `lent_until`.
+    pub fn correct_times(&mut self, counted_by: EpochMs, lent_until: EpochMs) {
+        let from = self.done.partition_point(|done| *done <= counted_by);
+        self.done[from..].fill(counted_by);
+        for lease in &mut self.out {
+            lease.until = lease.until.min(lent_until);
+        }
+    }
+
+    /// When the last of the permits that are out must be settled; `None` if none is.
+    #[must_use]
+    pub fn out_until(&self) -> Option<EpochMs> {
+        self.out.iter().map(|lease| lease.until).max()
+    }
+
+    /// Forgets what can no longer count. Leases that ended become calls, counted when they ended.
+    pub fn prune(&mut self, now: EpochMs, reach: Duration) {
+        for lease in self.out.extract_if(.., |lease| lease.until <= now) {
+            let at = self.done.partition_point(|done| *done <= lease.until);
+            self.done.splice(at..at, std::iter::repeat_n(lease.until, lease.count as usize));
+        }
+        let gone = self.done.partition_point(|done| *done + reach <= now);
+        self.done.drain(..gone);
+    }
+
+    /// For each call that may count, the latest time at which it does; ascending.
+    fn bounds(&self) -> Vec<EpochMs> {
+        let mut bounds = self.done.clone();
+        for lease in &self.out {
+            bounds.extend(std::iter::repeat_n(lease.until, lease.count as usize));
+        }
+        bounds.sort_unstable();
+        bounds
+    }
+}
+
+/// The first time, from `now` on, at which fewer than the limit of `bounds` lie within the window.
+fn usable_at(bounds: &[EpochMs], now: EpochMs, pace: Pace, skew: Duration) -> EpochMs {
+    let limit = pace.limit.get() as usize;
+    match bounds.len().checked_sub(limit) {
+        None => now,
+        Some(oldest_that_must_leave) => now.max(bounds[oldest_that_must_leave] + pace.window + skew),
+    }
+}
+
+mod delta_coded {
+    //! Ascending times as one short text: the first in full, then the steps. A hundred of them take 300 bytes.
+
+    use std::fmt::Write as _;
+
+    use super::{Deserialize, Deserializer, EpochMs, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(times: &[EpochMs], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::new();
+        let mut last = 0;
+        for EpochMs(time) in times {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{}", time.saturating_sub(last));
+            last = *time;
+        }
+        text.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EpochMs>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut last = 0u64;
+        text.split_ascii_whitespace()
+            .map(|step| {
+                let step: u64 = step.parse().map_err(serde::de::Error::custom)?;
+                last = last.saturating_add(step);
+                Ok(EpochMs(last))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    const W: Duration = Duration::from_secs(10);
+    const SKEW: Duration = Duration::from_millis(50);
+    const START: EpochMs = EpochMs(1_000_000);
+    const UNTIL: EpochMs = EpochMs(1_060_000);
+
+    fn pace(limit: u32) -> Pace {
+        Pace { limit: NonZeroU32::new(limit).unwrap(), window: W }
+    }
+
+    fn holder(name: &str) -> Holder {
+        Holder::new(name).unwrap()
+    }
+
+    fn lease(ledger: &mut Ledger, now: EpochMs, limit: u32, want: u32) -> Vec<EpochMs> {
+        ledger.prune(now, W + SKEW);
+        let permits = ledger.available(now, pace(limit), SKEW, want, now + Duration::from_secs(30));
+        ledger.lend(&holder("a"), u32::try_from(permits.len()).unwrap(), UNTIL);
+        permits
+    }
+
+    #[test]
+    fn an_empty_ledger_gives_the_whole_limit_at_once_and_not_one_more() {
+        let mut ledger = Ledger::default();
+        assert_eq!(lease(&mut ledger, START, 3, 10), [START; 3]);
+        assert!(lease(&mut ledger, START, 3, 1).is_empty(), "the next would be usable after the lease's end");
+    }
+
+    #[test]
+    fn a_settled_call_frees_its_permit_one_window_and_the_skew_later() {
+        let mut ledger = Ledger::default();
+        lease(&mut ledger, START, 2, 2);
+        ledger.settle(&holder("a"), EpochMs(1_000_300));
+        ledger.settle(&holder("a"), EpochMs(1_000_100));
+        assert_eq!(lease(&mut ledger, EpochMs(1_000_400), 2, 2), [EpochMs(1_010_150), EpochMs(1_010_350)]);
+    }
+
+    #[test]
+    fn an_unused_permit_can_be_leased_again_at_once() {
+        let mut ledger = Ledger::default();
+        lease(&mut ledger, START, 2, 2);
+        ledger.take_back(&holder("a"), 2);
+        assert_eq!(lease(&mut ledger, START, 2, 2), [START; 2]);
+    }
+
+    #[test]
+    fn what_a_dead_holder_had_counts_until_its_lease_ended() {
+        let mut ledger = Ledger::default();
+        lease(&mut ledger, START, 1, 1);
+        let later = UNTIL + Duration::from_secs(1);
+        ledger.prune(later, W + SKEW);
+        assert_eq!(ledger.available(later, pace(1), SKEW, 1, later + W), [UNTIL + W + SKEW]);
+        ledger.lend(&holder("b"), 1, later + Duration::from_secs(60));
+        assert_eq!(ledger.out(), 1);
+        // The dead one wakes up and settles: nothing changes.
+        ledger.settle(&holder("a"), EpochMs(1_000_100));
+        assert_eq!(ledger.out(), 1);
+    }
+
+    #[test]
+    fn finished_calls_are_counted_within_a_span_and_none_within_an_empty_one() {
+        let ledger = Ledger { done: vec![START, START + SKEW, START + W], out: Vec::new() };
+        assert_eq!(ledger.finished_within(START, START + W), 2);
+        assert_eq!(ledger.finished_within(START + W, START), 0);
+        assert_eq!(ledger.leaving(START + W, W), [START + SKEW + W, START + W + W]);
+    }
+
+    #[test]
+    fn a_lowered_limit_waits_for_as_many_calls_to_leave_the_window() {
+        let mut ledger = Ledger::default();
+        lease(&mut ledger, START, 3, 3);
+        for done in [1_000_100, 1_000_200, 1_000_300] {
+            ledger.settle(&holder("a"), EpochMs(done));
+        }
+        assert_eq!(lease(&mut ledger, EpochMs(1_000_400), 1, 1), [EpochMs(1_010_350)]);
+        // Returned unused, and the limit raised again: the three are still there.
+        ledger.take_back(&holder("a"), 1);
+        assert_eq!(lease(&mut ledger, EpochMs(1_000_400), 3, 1), [EpochMs(1_010_150)]);
+    }
+
+    #[test]
+    fn the_stored_form_is_short_and_read_back() {
+        let mut ledger = Ledger::default();
+        for i in 0..100 {
+            ledger.done.push(EpochMs(1_795_000_000_000 + i * 33));
+        }
+        ledger.lend(&holder("7f9c"), 25, EpochMs(1_795_000_090_000));
+        let json = serde_json::to_string(&ledger).unwrap();
+        assert!(json.len() < 450, "{} bytes", json.len());
+        assert_eq!(serde_json::from_str::<Ledger>(&json).unwrap(), ledger);
+        assert_eq!(serde_json::to_string(&Ledger::default()).unwrap(), "{}");
+        assert!(serde_json::from_str::<Ledger>(r#"{"done":"1 x"}"#).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! Decides when a call may begin, so that a remote API's limits are never hit, by any number of processes at once.
+//!
+//! Everything here is pure: the time is an argument, and a refusal is a value that says how long to wait. The state is
+//! one document, the [`Gate`], for one rate scope. Whoever keeps it (a DynamoDB item, a row, a file) must replace it only
+//! if it is still the one that was read. The README shows the idea and an example.
+
+mod backoff;
+mod breaker;
+mod daily;
+mod fleet;
+mod gate;
+mod ledger;
+mod pacing;
+mod room;
+mod rules;
+mod wait;
+
+pub use backoff::Backoff;
+pub use breaker::{Admission, Breaker};
+pub use daily::{Allotment, Daily};
+pub use fleet::{Deaths, Fleet, Host, HostAdmission, OpenBreakers, Recovery, Reports};
+pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
+pub use ledger::Ledger;
+pub use pacing::Pacing;
+pub use room::Room;
+pub use rules::{BreakerRules, Rules};
+pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

@@ -1,0 +1,127 @@
+//! Waiting, as a value.
+
+use serde::{Deserialize, Serialize};
+
+use ghl_sync_model::EpochMs;
+
+/// "Not before this time, and this is why."
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitUntil {
+    /// When to ask again.
+    pub at: EpochMs,
+    /// What is waited for.
+    pub reason: WaitReason,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaitReason {
+    /// The burst quota: the next permit.
+    Pace,
+    /// A pause of the whole scope.
+    Pause(PauseReason),
+    /// The circuit breaker.
+    Breaker,
+    /// The daily quota.
+    DailyQuota,
+    /// The backoff of one operation.
+    Backoff,
+    /// The function's time is up; the rest goes into the next batch.
+    Deadline,
+    /// The store that holds the gate does not answer. No gate, no call.
+    Store,
+}
+
+impl WaitReason {
+    /// All of them.
+    pub const ALL: [WaitReason; 10] = [
+        WaitReason::Pace,
+        WaitReason::Pause(PauseReason::Throttled),
+        WaitReason::Pause(PauseReason::Credentials),
+        WaitReason::Pause(PauseReason::OtherLocation),
+        WaitReason::Pause(PauseReason::Operator),
+        WaitReason::Breaker,
+        WaitReason::DailyQuota,
+        WaitReason::Backoff,
+        WaitReason::Deadline,
+        WaitReason::Store,
+    ];
+
+    /// Waits before a call is made again after a failure.
+    pub const BACKOFFS: [WaitReason; 2] = [WaitReason::Backoff, WaitReason::Pause(PauseReason::Throttled)];
+
+    /// The reason as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WaitReason::Pace => "pace",
+            WaitReason::Pause(reason) => reason.as_str(),
+            WaitReason::Breaker => "breaker",
+            WaitReason::DailyQuota => "daily_quota",
+            WaitReason::Backoff => "backoff",
+            WaitReason::Deadline => "deadline",
+            WaitReason::Store => "store",
+        }
+    }
+}
+
+/// A pause of a whole scope: nobody calls before it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Its end.
+    pub until: EpochMs,
+    /// When it was told; unknown in what older builds stored.
+    #[serde(default)]
+    pub since: EpochMs,
+    /// Why.
+    pub reason: PauseReason,
+}
+
+/// Why a scope is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// GHL answered 429.
+    Throttled,
+    /// GHL does not accept the token; looked at again from time to time, so that a mended token needs no hand.
+    Credentials,
+    /// GHL answered for another location: the token may be somebody else's. Looked at again from time to time.
+    OtherLocation,
+    /// An operator said so.
+    Operator,
+}
+
+impl PauseReason {
+    /// The reason as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PauseReason::Throttled => "throttled",
+            PauseReason::Credentials => "credentials",
+            PauseReason::OtherLocation => "other_location",
+            PauseReason::Operator => "operator",
+        }
+    }
+}
+
+/// An operator's pause of a whole scope. Unlike a [`Pause`] it stands beside what GHL asked for, and only an operator
+/// or its own end lifts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Since when.
+    pub since: EpochMs,
+    /// Its end; without one, until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<EpochMs>,
+    /// The operator's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Hold {
+    /// Its end, or [`EpochMs::NEVER`].
+    #[must_use]
+    pub fn ends_at(&self) -> EpochMs {
+        self.until.unwrap_or(EpochMs::NEVER)
+    }
+}

@@ -1,0 +1,69 @@
+//! What everybody here speaks of: ids, records, contacts and opportunities, batches, calls to GHL, their outcomes, and
+//! settings. It decides nothing, and depends on no other area.
+
+mod ascii_json;
+mod batch;
+mod call;
+mod clearing;
+mod contact;
+mod creation_key;
+mod credentials;
+mod dead_letter;
+mod endpoint;
+mod ids;
+pub mod json;
+mod lenient;
+mod marker;
+mod message;
+mod migration;
+mod opportunity;
+mod outcome;
+mod payload;
+mod reconcile;
+mod record;
+mod remote;
+mod settings;
+mod structure;
+mod time;
+
+pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
+pub use call::{
+    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
+    View,
+};
+pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter};
+pub use contact::{Contact, CustomField};
+pub use creation_key::{CreationKey, DealKey};
+pub use credentials::fingerprint;
+pub use credentials::{
+    Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
+};
+pub use dead_letter::DeadLetter;
+pub use endpoint::Endpoint;
+pub use ids::{
+    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
+};
+pub use marker::Marker;
+pub use message::Message;
+pub use migration::{
+    Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
+    ConnectionTestOrder, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast, How, KindForecast,
+    KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary, Migration,
+    MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage, MigrationReport,
+    MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine, MigratorMessage,
+    OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem, Progress,
+    ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred,
+    TypeConflict, VerifyState, Walk,
+};
+pub use opportunity::{Opportunity, OpportunityStatus};
+pub use outcome::{ErrorCode, LastError, Outcome};
+pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
+pub use reconcile::{Bookmark, Resolution};
+#[cfg(any(test, feature = "testing"))]
+pub use record::put_once;
+pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
+pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
+pub use settings::{AdoptLimits, Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
+pub use structure::{RemoteLocation, Tag, User};
+pub use time::EpochMs;

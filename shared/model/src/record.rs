@@ -1,0 +1,326 @@
+//! The outbox's item: something that must reach GHL.
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::REMEMBERED_ERRORS;
+use super::{
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Opportunity, Payload, PayloadError,
+    RecordId, RecordKey,
+};
+
+/// In which order a location's due records go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others: a person waits for it.
+    High,
+    /// Everyday changes.
+    #[default]
+    Normal,
+    /// Backfills and migrations; a small share of each batch is theirs, so they never starve.
+    Low,
+}
+
+impl Priority {
+    /// All of them, most urgent first.
+    pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+
+    /// The priority as it is written in keys and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        }
+    }
+}
+
+/// What a producer puts into the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutRecord {
+    /// Whose record.
+    pub location_id: LocationId,
+    /// The caller's id; putting the same id again replaces the content.
+    pub id: RecordId,
+    /// The content.
+    pub payload: Payload,
+    /// How urgent.
+    pub priority: Priority,
+    /// GHL's id of it, where the producer knows it: then it is updated and never created.
+    pub ghl_id: Option<GhlId>,
+    /// Whether the producer has looked, and GHL has nothing of it yet. Its first try is then a call cheaper: a contact
+    /// takes its tags along, and an opportunity is not looked for. Should GHL have it all the same, nothing is doubled,
+    /// but a contact's tags are replaced.
+    pub is_new: bool,
+    /// Who wins over this content where GHL's differs, once GHL has accepted it; `None` leaves it to the location's rule.
+    pub conflict: Option<Conflict>,
+}
+
+impl PutRecord {
+    /// The record's key.
+    #[must_use]
+    pub fn key(&self) -> RecordKey {
+        RecordKey { kind: self.payload.kind(), id: self.id.clone() }
+    }
+
+    /// Checks what may be put; what is stored already may be otherwise.
+    ///
+    /// # Errors
+    /// [`PayloadError`] names the field: `id`, or one of the payload.
+    pub fn check(&self) -> Result<(), PayloadError> {
+        let check_id = |field, id: &RecordId| match RecordId::new(id.as_str()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(PayloadError::Field { field, reason: error.reason() }),
+        };
+        check_id("id", &self.id)?;
+        if let Payload::Opportunity(Opportunity { contact_record: Some(id), .. }) = &self.payload {
+            check_id("contactRecord", id)?;
+        }
+        self.payload.check()?;
+        self.payload.check_size()
+    }
+}
+
+/// A place in the list of a location's failed records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCursor {
+    /// When the last record before it failed.
+    pub failed_at: EpochMs,
+    /// Which that was.
+    pub key: RecordKey,
+}
+
+/// Text that is no cursor of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`cursor` is not one that a page before gave")]
+pub struct InvalidCursor;
+
+/// Characters of a cursor's sum.
+const CURSOR_SUM_CHARS: usize = 8;
+
+impl FailedCursor {
+    /// Its text, opaque to those who page through the list of `location`. It ends with a sum over itself and the
+    /// location: a text that was cut, altered or given for another location would skip records without a word.
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId) -> String {
+        let key: String = self.key.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+        let place = format!("{:x}.{key}", self.failed_at.0);
+        let sum = ContentHash::of(format!("{location}.{place}").as_bytes()).to_string();
+        format!("{place}.{}", sum.chars().take(CURSOR_SUM_CHARS).collect::<String>())
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str, location: &LocationId) -> Result<FailedCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (failed_at, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let failed_at = EpochMs(u64::from_str_radix(failed_at, 16).map_err(|_| InvalidCursor)?);
+        if !key.is_ascii() || key.len() % 2 != 0 {
+            return Err(InvalidCursor);
+        }
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
+        let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
+        let cursor = FailedCursor { failed_at, key: key.parse().map_err(|_| InvalidCursor)? };
+        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+/// A record as the outbox holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Whose record.
+    pub location_id: LocationId,
+    /// Which.
+    pub key: RecordKey,
+    /// The content to send.
+    pub payload: Payload,
+    /// Grows with every put that changed something.
+    pub version: u64,
+    /// How urgent.
+    pub priority: Priority,
+    /// When to send it; `None` once it is accepted or has failed for good.
+    pub due_at: Option<EpochMs>,
+    /// A call without an answer may still arrive at GHL until then: nothing is written again before.
+    pub not_before: Option<EpochMs>,
+    /// When it was put last.
+    pub put_at: Option<EpochMs>,
+    /// Batches in which it failed in a way that counts.
+    pub attempts: u32,
+    /// What went wrong last; `None` once a version was accepted after it.
+    pub last_error: Option<LastError>,
+    /// What went wrong before, newest first: see [`Record::errors`].
+    pub earlier_errors: Vec<LastError>,
+    /// GHL's id of it.
+    pub ghl_id: Option<GhlId>,
+    /// The version that GHL accepted last.
+    pub accepted_version: Option<u64>,
+    /// Hash of the content that GHL accepted last.
+    pub accepted_hash: Option<ContentHash>,
+    /// When GHL accepted it last.
+    pub accepted_at: Option<EpochMs>,
+    /// The fields of the accepted version that GHL did not store, by its names.
+    pub not_stored: Vec<String>,
+    /// When it failed for good, exactly while it stands as failed.
+    pub failed_at: Option<EpochMs>,
+    /// The request that a dry run would have sent, while that is the last word on it.
+    pub dry_run: Option<String>,
+    /// The record whose GHL id it waits for.
+    pub waits_for: Option<RecordKey>,
+    /// The records that are not due until this one has its GHL id.
+    pub awaited_by: Vec<RecordKey>,
+    /// Hash of what GHL said in its fields when reconciling made it due again.
+    pub overruled: Option<ContentHash>,
+    /// When GHL's content was changed that superseded it, while that content stands.
+    pub superseded_at: Option<EpochMs>,
+    /// What its last put said of who wins where GHL's content differs.
+    pub conflict: Option<Conflict>,
+    /// Its producer has looked, and GHL had nothing of it when it was put first.
+    pub is_new: bool,
+    /// What GHL may have created it under before it was put with other content, oldest first; empty once GHL's id of it
+    /// is known.
+    pub former: Vec<CreationKey>,
+    /// Who created what stands under `ghl_id` in GHL.
+    pub provenance: Provenance,
+}
+
+/// Who created a record of GHL. Only what is [`Created`](Provenance::Created) may ever be deleted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// GHL did not say, or its answer got lost.
+    #[default]
+    Unknown,
+    /// GHL said that our call created it.
+    Created,
+    /// GHL said that it was there before our call.
+    Found,
+}
+
+impl Record {
+    /// When this record is due once the contact that it may wait for has its GHL id; `None` if it neither waits nor is
+    /// due. The time differs from the one that it is due at now: whoever is about to let it wait notices.
+    #[must_use]
+    pub fn woken_at(&self, contact: &RecordKey, now: EpochMs) -> Option<EpochMs> {
+        let later = |time: EpochMs| EpochMs(time.0.saturating_add(1));
+        match (self.due_at, self.waits_for.as_ref() == Some(contact)) {
+            (None, false) => None,
+            (Some(due_at), true) if due_at == now => Some(later(now)),
+            (_, true) => Some(now),
+            (Some(due_at), false) => Some(later(due_at)),
+        }
+    }
+
+    /// Who created `ghl_id`, now that an answer has said `told`. The first answer about an id stands: an update of what
+    /// our own call created says that it was there, and an id that was found stays found.
+    #[must_use]
+    pub fn provenance_of(&self, ghl_id: &GhlId, told: Provenance) -> Provenance {
+        let is_same = self.ghl_id.as_ref() == Some(ghl_id);
+        if is_same && self.provenance != Provenance::Unknown { self.provenance } else { told }
+    }
+
+    /// The last errors, newest first, at most five, in short. They outlive the acceptance that ended
+    /// them, and go with the next one that met none.
+    #[must_use]
+    pub fn errors(&self) -> Vec<LastError> {
+        self.last_error.iter().chain(&self.earlier_errors).take(REMEMBERED_ERRORS).map(LastError::in_short).collect()
+    }
+
+    /// The errors that are remembered beside an acceptance of this record.
+    #[must_use]
+    pub fn errors_when_accepted(&self) -> Vec<LastError> {
+        if self.last_error.is_some() { self.errors() } else { Vec::new() }
+    }
+}
+
+/// For tests: a record as its first put leaves it, but for being due.
+#[cfg(any(test, feature = "testing"))]
+#[must_use]
+#[allow(clippy::unwrap_used, reason = "for tests")]
+pub fn put_once(key: &str, payload: Payload) -> Record {
+    Record {
+        location_id: "loc".parse().unwrap(),
+        key: key.parse().unwrap(),
+        payload,
+        version: 1,
+        priority: Priority::Normal,
+        due_at: None,
+        not_before: None,
+        put_at: None,
+        attempts: 0,
+        last_error: None,
+        earlier_errors: Vec::new(),
+        ghl_id: None,
+        accepted_version: None,
+        accepted_hash: None,
+        accepted_at: None,
+        not_stored: Vec::new(),
+        failed_at: None,
+        dry_run: None,
+        waits_for: None,
+        awaited_by: Vec::new(),
+        overruled: None,
+        superseded_at: None,
+        conflict: None,
+        is_new: false,
+        former: Vec::new(),
+        provenance: Provenance::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let payload = Payload::from_json(crate::Kind::Contact, r#"{"email":"a@x.test"}"#).unwrap();
+        put_once("opportunity#a", payload)
+    }
+
+    #[test]
+    fn waking_makes_a_waiting_record_due_and_always_changes_when_one_is_due() {
+        let (ann, bob): (RecordKey, RecordKey) = ("contact#ann".parse().unwrap(), "contact#bob".parse().unwrap());
+        let now = EpochMs(10);
+        for (due_at, waits_for, expected) in [
+            (None, None, None),
+            (None, Some(&bob), None),
+            (None, Some(&ann), Some(10)),
+            (Some(10), Some(&ann), Some(11)),
+            (Some(99), Some(&ann), Some(10)),
+            (Some(7), None, Some(8)),
+            (Some(99), Some(&bob), Some(100)),
+        ] {
+            let record = Record { due_at: due_at.map(EpochMs), waits_for: waits_for.cloned(), ..record() };
+            assert_eq!(record.woken_at(&ann, now), expected.map(EpochMs), "{due_at:?} {waits_for:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_survives_any_record_id_and_no_other_text_is_one() {
+        let location = |id: &str| LocationId::new(id).unwrap();
+        let refused = |text: &str, of: &str| {
+            assert_eq!(FailedCursor::from_text(text, &location(of)), Err(InvalidCursor), "{text}");
+        };
+        for key in ["contact#a", "opportunity#b#c d/e?f&g=%ü"] {
+            let cursor = FailedCursor { failed_at: EpochMs(1_795_000_000_000), key: key.parse().unwrap() };
+            let text = cursor.to_text(&location("a"));
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'), "{text}");
+            assert_eq!(FailedCursor::from_text(&text, &location("a")), Ok(cursor));
+            refused(&text, "b");
+            for at in 0..text.len() {
+                refused(&text[..at], "a");
+                let altered = if &text[at..=at] == "0" { "1" } else { "0" };
+                refused(&format!("{}{altered}{}", &text[..at], &text[at + 1..]), "a");
+            }
+            for other in [format!("{text}0"), format!("{text}."), format!("+{text}"), text.to_uppercase()] {
+                refused(&other, "a");
+            }
+        }
+        for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
+            refused(text, "a");
+        }
+    }
+}
