@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, criterion_group, criterion_main};
 use ghl_sync_engine::usecase::EngineConfig;
-use ghl_sync_limiter::{Breaker, BreakerRules, Gate, Ledger, Pacing, Room, Rules, Run, Signal};
+use ghl_sync_limiter::{Breaker, BreakerRules, Gate, Ledger, Pacing, RemainingQuota, Rules, Run, Signal};
 use ghl_sync_model::{
     AdoptLimits, Batch, Contact, EpochMs, Generation, Holder, Kind, LocationId, Pace, Payload, Priority, Quota,
     RecordId, RecordKey,
@@ -146,7 +146,7 @@ fn parts(criterion: &mut Criterion) {
         changing(b, &fourth, |breaker| breaker.failed(4, now, rules));
     });
     group.bench_function("room: admit and send", |b| {
-        let mut told = Room::default();
+        let mut told = RemainingQuota::default();
         told.tell(now, T0, 60, PACE.window, Vec::new());
         changing(b, &told, |room| {
             let admitted = room.admit(now);

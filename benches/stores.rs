@@ -40,9 +40,9 @@ fn gate_item(criterion: &mut Criterion) {
     let scope: ScopeId = location().into();
     let gate = busy_gate();
     let item = json!({"Item": {
-        "pk": {"S": format!("gate#{scope}")}, "rev": {"N": "4711"}, "kick": {"N": "12"}, "kicked_at": {"N": T0.0.to_string()},
+        "pk": {"S": format!("gate#{scope}")}, "rev": {"N": "4711"}, "work_seq": {"N": "12"}, "work_advanced_at": {"N": T0.0.to_string()},
         "gate": {"S": serde_json::to_string(&gate).unwrap()}, "token": {"S": "00f067aa0ba902b7"},
-        "look_shard": {"N": "7"}, "look_at": {"N": T0.0.to_string()},
+        "check_shard": {"N": "7"}, "next_check_at": {"N": T0.0.to_string()},
     }});
     let loading = DynamoGateStore::new(client(item), TABLE, Usage::new());
     let storing = DynamoGateStore::new(client(json!({})), TABLE, Usage::new());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::Usage;
-use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::{Engine, Migrator};
 use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
@@ -88,12 +88,12 @@ pub(crate) enum Source {
 }
 
 impl Functions {
-    /// The functions as `config` says, and what they ask of AWS; `meter` hears what happens.
-    pub(crate) fn of(config: Config, meter: Arc<dyn Meter>) -> Result<(Functions, Arc<Usage>), StartError> {
+    /// The functions as `config` says, and what they ask of AWS; `sink` hears what happens.
+    pub(crate) fn of(config: Config, sink: Arc<dyn EventSink>) -> Result<(Functions, Arc<Usage>), StartError> {
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
         let migration_queue_url = config.migration.queue_url.clone().unwrap_or_default();
-        let runtime = Runtime::new(config, meter)?;
+        let runtime = Runtime::new(config, sink)?;
         let functions = Functions {
             migrator: runtime.migrations()?,
             engine: runtime.engine,

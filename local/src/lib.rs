@@ -4,6 +4,7 @@
 
 mod api;
 mod bench;
+mod call_recorder;
 mod cli;
 mod door;
 mod embedded;
@@ -22,7 +23,6 @@ pub mod stack;
 mod sync;
 mod tally;
 mod up;
-mod witness;
 
 use std::collections::BTreeMap;
 use std::error::Error;

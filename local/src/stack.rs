@@ -12,10 +12,11 @@ use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Migrator, Ports};
 use ghl_sync_model::{Api, CredentialsRef, LocationId};
-use ghl_sync_runtime::{Config, ConfigError, LogMeter, Runtime, StartError, Webhooks};
+use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
 use serde_json::{Value, json};
 
 use crate::api::{ApiServer, NewKey};
+use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
 use crate::door::Listen;
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
@@ -23,7 +24,6 @@ use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::private;
 use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
-use crate::witness::Witness;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
@@ -183,7 +183,7 @@ pub struct Stack {
     /// Requests made to AWS.
     pub usage: Arc<Usage>,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) witness: Arc<Witness>,
+    pub(crate) recorder: Arc<CallRecorder>,
     /// GHL, if it is the sandbox.
     pub sandbox: Option<Sandbox>,
     /// The functions, which run once they are started.
@@ -238,8 +238,8 @@ impl Stack {
 
         let tally = Arc::new(Tally::default());
         let runtime = Runtime::new(Config::for_migrations(vars.clone())?, tally.clone())?;
-        let witness = Witness::new(runtime.engine.ports().crm.clone());
-        let ports = Ports { crm: witness.clone(), ..runtime.engine.ports().clone() };
+        let recorder = CallRecorder::new(runtime.engine.ports().crm.clone());
+        let ports = Ports { crm: recorder.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
         let migrator = runtime.migrations()?.with_engine(engine.clone());
         if options.data_dir.is_some() {
@@ -262,7 +262,7 @@ impl Stack {
             migrator,
             usage: runtime.usage,
             tally,
-            witness,
+            recorder,
             sandbox,
             functions,
             vars,
@@ -289,7 +289,7 @@ impl Stack {
     /// When the functions cannot start.
     pub fn one_more_environment(&self) -> Result<Environment, StackError> {
         let config = Config::from_vars(self.vars.clone())?;
-        let (functions, usage) = Functions::of(config, Arc::new(LogMeter))?;
+        let (functions, usage) = Functions::of(config, Arc::new(LogSink))?;
         Ok(Environment { functions: Arc::new(functions), usage })
     }
 

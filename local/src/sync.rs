@@ -297,7 +297,7 @@ fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -
 fn calls(stack: &Stack, args: &SyncArgs) -> Report {
     let window = Duration::from_millis(args.ghl.quota.window_ms);
     let limit = args.ghl.quota.limit;
-    let seen = stack.witness.seen(window);
+    let seen = stack.recorder.seen(window);
     let ghl = ghl_calls(stack, &args.ghl.quota);
     let accepted_per_location = seen.ok as f64 / f64::from(args.locations);
     let span = (seen.last_sent.since(seen.first_sent) + window).as_secs_f64();
@@ -346,7 +346,7 @@ fn calls(stack: &Stack, args: &SyncArgs) -> Report {
 
 /// What GHL was called for: the sandbox's count, or (of another GHL) the client's.
 pub(crate) fn ghl_calls(stack: &Stack, quota: &QuotaArgs) -> GhlCalls {
-    let seen = stack.witness.seen(Duration::from_millis(quota.window_ms));
+    let seen = stack.recorder.seen(Duration::from_millis(quota.window_ms));
     match stack.sandbox.as_ref().map(crate::sandbox::Sandbox::stats) {
         Some(stats) => GhlCalls {
             calls: stats.calls,

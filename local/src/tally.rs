@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::{Event, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{EpochMs, LocationId, RecordKey, ScopeId};
-use ghl_sync_runtime::{LogMeter, SystemClock};
+use ghl_sync_runtime::{LogSink, SystemClock};
 
 /// Counts events, and passes them on to the log.
 #[derive(Default)]
@@ -54,9 +54,9 @@ impl Tally {
     }
 }
 
-impl Meter for Tally {
-    fn note(&self, event: &Event<'_>) {
-        LogMeter.note(event);
+impl EventSink for Tally {
+    fn emit(&self, event: &Event<'_>) {
+        LogSink.emit(event);
         let now = SystemClock.now();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.last_event = now;

@@ -20,7 +20,7 @@ fn contact(id: &str) -> Value {
     json!({ "id": id, "contact": { "firstName": "Ada", "email": format!("{id}@example.com") } })
 }
 
-fn story(id: &str) -> String {
+fn record_status(id: &str) -> String {
     format!("/v1/locations/loc_demo/records/contact/{id}")
 }
 
@@ -31,7 +31,7 @@ async fn start() -> (Deployment, Caller) {
 }
 
 async fn accepted(caller: &Caller, id: &str) -> Value {
-    caller.until(&story(id), |answer| answer.status == 200 && answer.json()["state"] == "accepted").await.json()
+    caller.until(&record_status(id), |answer| answer.status == 200 && answer.json()["state"] == "accepted").await.json()
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_bad_item_is_named_and_the_rest_is_stored(count: usize, bad: usize) {
     assert!(items.iter().enumerate().all(|(index, item)| item["index"] == index));
     let errors = json!([{ "field": "contact.email", "detail": "is not an e-mail address" }]);
     assert_eq!(items[bad], json!({ "index": bad, "result": "refused", "errors": errors }));
-    let last = caller.get(&story(&format!("c{}", count - 1))).await.json();
+    let last = caller.get(&record_status(&format!("c{}", count - 1))).await.json();
     assert_eq!((&last["state"], &last["waits_for"]["reason"]), (&json!("due"), &json!("operator")));
 }
 
@@ -172,7 +172,7 @@ async fn a_location_that_nobody_knows_is_a_problem_until_its_settings_are_put() 
     replay.problem(404, "unknown-location");
     assert_eq!(caller.put("/v1/locations/nowhere", &json!({ "dry_run": true })).await.status, 200);
     assert_eq!(caller.post("/v1/locations/nowhere/contacts", &contact("a")).await.status, 202);
-    caller.get(&story("never-put")).await.problem(404, "unknown-record");
+    caller.get(&record_status("never-put")).await.problem(404, "unknown-record");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_paused_location_takes_records_and_sends_them_when_it_is_resumed() {
     let pause = json!({ "until": "2999-01-01T00:00:00+01:00", "note": "the office imports" });
     assert_eq!(caller.post("/v1/locations/loc_demo/pause", &pause).await.status, 204);
     assert_eq!(caller.post(CONTACTS, &contact("a")).await.status, 202);
-    let waiting = caller.get(&story("a")).await.json();
+    let waiting = caller.get(&record_status("a")).await.json();
     let wait = json!({ "reason": "operator", "until": "2998-12-31T23:00:00.000Z" });
     assert_eq!((&waiting["state"], &waiting["waits_for"]), (&json!("due"), &wait));
     let overview = caller.get("/v1/overview").await.json();
@@ -228,7 +228,7 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
     seen.sort_unstable();
     assert_eq!(seen, ["a", "b/c d?e#f%41ü", "c"]);
 
-    let odd = caller.get(&story("b%2Fc%20d%3Fe%23f%2541%C3%BC")).await.json();
+    let odd = caller.get(&record_status("b%2Fc%20d%3Fe%23f%2541%C3%BC")).await.json();
     assert_eq!((&odd["state"], &odd["last_error"]["code"]), (&json!("failed"), &json!("REJECTED")));
     assert!(odd["last_error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{odd}");
     assert_eq!(caller.get("/health").await.json()["status"], "degraded");
@@ -236,7 +236,7 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
     let replay = async |body: Value| caller.post("/v1/locations/loc_demo/replay", &body).await;
     // They fail again, since GHL refuses them as they stand; what is replayed is due meanwhile.
     assert_eq!(replay(json!({ "records": ["contact#a", "contact#unknown"] })).await.json()["replayed"], 1);
-    caller.until(&story("a"), |story| story.json()["state"] == "failed").await;
+    caller.until(&record_status("a"), |story| story.json()["state"] == "failed").await;
     assert_eq!(replay(json!({ "code": "AMBIGUOUS" })).await.json()["replayed"], 0);
     assert_eq!(replay(json!({ "all": true })).await.json()["replayed"], 3);
     for body in [json!({}), json!({ "all": true, "code": "REJECTED" }), json!({ "records": [], "cursor": "0.61" })] {

@@ -165,16 +165,19 @@ async fn ac_19_backward_compatible_stored_gates_and_fleets_keep_all_that_they_sa
         let pk = item["pk"].as_str().unwrap();
         let (read, stored) = if let Some(scope) = pk.strip_prefix("gate#") {
             let entry = ports.gates.load(&location(scope).into()).await.unwrap();
-            assert_eq!((entry.rev, entry.kick), (item["rev"].as_u64().unwrap(), item["kick"].as_u64().unwrap_or(0)));
-            assert_eq!(entry.kicked_at.map(|at| at.0), item["kicked_at"].as_u64(), "{pk}");
+            assert_eq!(
+                (entry.rev, entry.work_seq),
+                (item["rev"].as_u64().unwrap(), item["work_seq"].as_u64().unwrap_or(0))
+            );
+            assert_eq!(entry.work_advanced_at.map(|at| at.0), item["work_advanced_at"].as_u64(), "{pk}");
             (serde_json::to_value(entry.gate).unwrap(), &item["gate"])
-        } else if let Some(api) = pk.strip_prefix("fleet#") {
-            let entry = ports.fleet.load(if api == "v1" { Api::V1 } else { Api::V2 }).await.unwrap();
-            (serde_json::to_value(entry.fleet).unwrap(), &item["fleet"])
+        } else if let Some(api) = pk.strip_prefix("host_health#") {
+            let entry = ports.host_health.load(if api == "v1" { Api::V1 } else { Api::V2 }).await.unwrap();
+            (serde_json::to_value(entry.host_health).unwrap(), &item["host_health"])
         } else {
             continue;
         };
-        // A gate that was only kicked says nothing yet.
+        // A gate that was only advanced says nothing yet.
         let stored: Value = stored.as_str().map_or(json!({}), fixture);
         assert_has(&read, &stored, pk);
     }
@@ -186,7 +189,7 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
     let (client, _) = deployment.records_table();
     let state = deployment.stack.vars["STATE_TABLE"].clone();
 
-    let set = deployment.engine.ports().directory.stored(&location("loc_set")).await.unwrap().unwrap();
+    let set = deployment.engine.ports().registry.stored(&location("loc_set")).await.unwrap().unwrap();
     let settings = set.effective();
     assert_eq!((set.rev, settings.api, settings.dry_run, settings.enabled), (3, Api::V1, true, true));
     assert_eq!((settings.pace.limit.get(), settings.pace.window), (50, Duration::from_secs(10)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_local::sandbox::{FaultChange, SandboxOptions};
 use ghl_sync_local::stack::StackOptions;
-use ghl_sync_runtime::{Config, LogMeter, Runtime};
+use ghl_sync_runtime::{Config, LogSink, Runtime};
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -122,7 +122,7 @@ async fn a_private_integration_token_may_be_kept_in_a_file_of_mode_600_and_in_no
         deployment.stack.vars.clone().into_iter().chain(vars(&changes)).collect()
     };
     let preview =
-        |environment| Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap().engine;
+        |environment| Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogSink)).unwrap().engine;
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     let event = || lambda_runtime::LambdaEvent::new(crate::deployment::by_hand(&records), crate::deployment::context());
     consumer::handle(&preview(environment()), event()).await.unwrap();

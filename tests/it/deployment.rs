@@ -17,7 +17,7 @@ use ghl_sync_local::Listen;
 use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
-use ghl_sync_runtime::{ApiAccess, Config, LogMeter, Runtime, SystemClock};
+use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
 use redrive::RedriveError;
@@ -103,7 +103,7 @@ impl Deployment {
     /// What migrates with such an engine.
     pub(crate) fn migrator_with(&self, changes: &[(&str, &str)]) -> Migrator {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
-        let runtime = Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogMeter)).unwrap();
+        let runtime = Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogSink)).unwrap();
         runtime.migrations().unwrap().with_engine(nearby(&runtime.engine))
     }
 
@@ -120,7 +120,7 @@ impl Deployment {
     /// From now on what the engine measures is kept.
     pub(crate) fn measured(&mut self) -> Arc<Metrics> {
         let metrics = Arc::new(Metrics::default());
-        let ports = Ports { meter: metrics.clone(), ..self.engine.ports().clone() };
+        let ports = Ports { sink: metrics.clone(), ..self.engine.ports().clone() };
         self.engine = Engine::new(ports, self.engine.config().clone());
         metrics
     }

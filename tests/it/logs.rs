@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::PutRecord;
-use ghl_sync_runtime::{EmfMeter, LogMeter, SystemClock};
+use ghl_sync_runtime::{EmfSink, LogSink, SystemClock};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
@@ -57,14 +57,14 @@ impl Log {
     }
 }
 
-/// What a function's meter tells: the log lines, and the metrics, which are kept here instead of printed.
+/// What a function's sink tells: the log lines, and the metrics, which are kept here instead of printed.
 #[derive(Default)]
 pub(crate) struct Metrics(Mutex<Vec<String>>);
 
-impl Meter for Metrics {
-    fn note(&self, event: &Event<'_>) {
-        LogMeter.note(event);
-        self.0.lock().unwrap().extend(EmfMeter::new("stack").line(event, SystemClock.now()));
+impl EventSink for Metrics {
+    fn emit(&self, event: &Event<'_>) {
+        LogSink.emit(event);
+        self.0.lock().unwrap().extend(EmfSink::new("stack").line(event, SystemClock.now()));
     }
 }
 

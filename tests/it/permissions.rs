@@ -38,11 +38,15 @@ const RARE: [(&[&str], &str, &[&str]); 6] = [
     // The minute that is over when something is counted.
     (&["ApiFunction", "ConsumerFunction", "MigratorFunction"], "dynamodb:UpdateItem", &["minutes#"]),
     // A run that is found dead is told to all locations; so is a host that fails.
-    (&["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction"], "dynamodb:GetItem", &["fleet#"]),
+    (
+        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction"],
+        "dynamodb:GetItem",
+        &["host_health#"],
+    ),
     (
         &["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction", "ConsumerFunction"],
         "dynamodb:UpdateItem",
-        &["fleet#"],
+        &["host_health#"],
     ),
     // Credentials of an OAuth app.
     (&CALLERS_OF_GHL, "dynamodb:GetItem", &["token#"]),

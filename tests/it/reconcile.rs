@@ -108,7 +108,7 @@ async fn a_contact_that_somebody_changed_gets_our_content_again_by_both_apis() {
 async fn a_location_whose_rule_is_theirs_keeps_what_was_changed_in_ghl() {
     let deployment = Deployment::start().await;
     let theirs = deployment.engine_with(&[("GHL_LOCATIONS", r#"{"loc_demo":{"conflict":"theirs"}}"#)]);
-    let settings = theirs.ports().directory.location(&location(LOCATION)).await.unwrap().unwrap();
+    let settings = theirs.ports().registry.location(&location(LOCATION)).await.unwrap().unwrap();
     assert_eq!(settings.conflict, Conflict::Theirs);
     let ours = contact("a", json!({ "city": "Boston" }));
     let past = minutes_ago(&theirs);
@@ -138,15 +138,15 @@ async fn a_last_known_state_that_cannot_be_read_is_replaced_and_hides_neither_it
     let update = update.key("pk", AttributeValue::S(damaged)).update_expression("SET content = :nonsense");
     update.expression_attribute_values(":nonsense", AttributeValue::S("{".to_owned())).send().await.unwrap();
 
-    let story =
-        async |put: &PutRecord| deployment.engine.record_story(&put.location_id, &put.key()).await.unwrap().unwrap();
-    assert_eq!(story(&both[0]).await.last_known, None);
+    let record_status =
+        async |put: &PutRecord| deployment.engine.record_status(&put.location_id, &put.key()).await.unwrap().unwrap();
+    assert_eq!(record_status(&both[0]).await.last_known, None);
     for put in &both {
         change_city(&deployment, put, "Ulm").await;
     }
     reads().await;
     for put in &both {
-        let known = story(put).await.last_known.unwrap();
+        let known = record_status(put).await.last_known.unwrap();
         let Some(RemoteContent::Contact(shown)) = known.content else { panic!("{known:?}") };
         assert_eq!(shown.city.as_deref(), Some("Ulm"), "{}", put.key());
     }

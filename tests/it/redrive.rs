@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ghl_sync_engine::ports::{LetterQueue, TakenLetter};
+use ghl_sync_engine::ports::{DeadLetterQueue, TakenDeadLetter};
 use ghl_sync_engine::usecase::{Detail, Health, RedriveEnd, RedriveReport};
 use ghl_sync_model::Batch;
 use lambda_runtime::LambdaEvent;
@@ -39,7 +39,7 @@ impl Deployment {
     }
 
     /// What lies in a queue of letters; it lies there again afterwards.
-    async fn lying_in(&self, queue: LetterQueue) -> Vec<TakenLetter> {
+    async fn lying_in(&self, queue: DeadLetterQueue) -> Vec<TakenDeadLetter> {
         let dead_letters = &self.engine.ports().dead_letters;
         let letters = dead_letters.take(queue, 10, Duration::from_secs(30)).await.unwrap();
         for letter in &letters {
@@ -50,7 +50,7 @@ impl Deployment {
 }
 
 /// The event by which Lambda hands these letters over.
-fn event_of(letters: &[TakenLetter]) -> Value {
+fn event_of(letters: &[TakenDeadLetter]) -> Value {
     sqs_event(letters.iter().map(|taken| (Some(taken.letter.id.as_str()), taken.letter.body.as_str())))
 }
 
@@ -69,7 +69,7 @@ async fn a_batch_whose_invocations_all_died_wakes_its_location_and_its_records_r
         let received = functions.sqs.receive_message().queue_url(&functions.queue_url).visibility_timeout(0);
         received.send().await.unwrap();
     }
-    let letters = deployment.lying_in(LetterQueue::Dead).await;
+    let letters = deployment.lying_in(DeadLetterQueue::Dead).await;
     assert_eq!(letters[0].letter.source.as_deref(), Some("ghl-sync-batches"));
     assert_eq!(handle(&deployment, event_of(&letters)).await, [""; 0]);
     let batch = deployment.next_event().await.expect("its location was woken");
@@ -97,7 +97,7 @@ async fn what_is_no_batch_is_parked_and_counted_and_health_says_so_and_no_line_t
     let metrics = deployment.measured();
     let event = sqs_event([(Some("m1"), "ada@secret.example"), (Some("m2"), body_of(&sample("redrive")))]);
     assert_eq!(handle(&deployment, event).await, [""; 0]);
-    let parked = deployment.lying_in(LetterQueue::Parked).await;
+    let parked = deployment.lying_in(DeadLetterQueue::Parked).await;
     assert_eq!(parked.iter().map(|taken| taken.letter.body.as_str()).collect::<Vec<_>>(), ["ada@secret.example"]);
     assert_eq!(metrics.sum("DeadLetters"), 2);
     let overview = deployment.engine.overview(Detail::State).await.unwrap();
@@ -152,8 +152,8 @@ async fn by_hand_a_dry_run_leaves_everything_and_the_other_wakes_and_deletes_wha
     assert_eq!((elsewhere.seen, elsewhere.kept, elsewhere.woken), (4, 4, 0));
     let report = ordered(&deployment, json!({ "dry_run": false })).await;
     assert_eq!((report.seen, report.woken, report.deleted, report.kept, report.failed), (4, 1, 3, 1, 0));
-    assert!(deployment.lying_in(LetterQueue::Dead).await.is_empty());
-    let parked = deployment.lying_in(LetterQueue::Parked).await;
+    assert!(deployment.lying_in(DeadLetterQueue::Dead).await.is_empty());
+    let parked = deployment.lying_in(DeadLetterQueue::Parked).await;
     assert_eq!(parked.iter().map(|taken| taken.letter.body.as_str()).collect::<Vec<_>>(), ["{"]);
     deployment.run_until_synced().await;
     assert_eq!((deployment.stats().contacts, deployment.stats().duplicates), (60, 0));
@@ -170,10 +170,10 @@ async fn the_dead_letter_queue_invokes_its_function() {
     deployment.send("DEAD_LETTER_QUEUE_URL", body_of(&sample("redrive"))).await;
     deployment.synced().await;
     let started = Instant::now();
-    while deployment.lying_in(LetterQueue::Parked).await.is_empty() {
+    while deployment.lying_in(DeadLetterQueue::Parked).await.is_empty() {
         assert!(started.elapsed() < PATIENCE, "nothing is parked");
     }
-    assert!(deployment.lying_in(LetterQueue::Dead).await.is_empty());
+    assert!(deployment.lying_in(DeadLetterQueue::Dead).await.is_empty());
     assert_eq!((deployment.stats().contacts, deployment.stats().duplicates), (60, 0));
 }
 

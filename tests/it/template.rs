@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
 use ghl_sync_engine::counts::Counter;
-use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
+use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs};
-use ghl_sync_runtime::{Config, EmfMeter};
+use ghl_sync_runtime::{Config, EmfSink};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -340,14 +340,14 @@ fn written_metrics() -> BTreeSet<String> {
     let scope = "scope".parse().unwrap();
     let events = works.into_iter().chain([
         Event::NotABatch { message_id: None, error: &no_batch },
-        Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: LetterEnd::Parked },
+        Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: DeadLetterEnd::Parked },
         Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Stored },
         Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Duplicate },
         Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
         Event::WebhookRefused { status: 503, reason: "not_stored", error: &no_batch },
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
-    let lines = events.filter_map(|event| EmfMeter::new("stack").line(&event, EpochMs(0)));
+    let lines = events.filter_map(|event| EmfSink::new("stack").line(&event, EpochMs(0)));
     lines
         .flat_map(|line| {
             let line: Value = serde_json::from_str(&line).unwrap();

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_model::{EpochMs, GhlId, Kind, KnownState, Payload, RemoteContent};
-use ghl_sync_runtime::{Config, LogMeter, SystemClock, Webhooks};
+use ghl_sync_runtime::{Config, LogSink, SystemClock, Webhooks};
 use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks 
 
 /// A receiver that trusts the test keys and the sample events.
 pub(crate) fn receiver(environment: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> Webhooks {
-    Webhooks::new(Config::for_webhooks(self::environment(environment, changes)).unwrap(), Arc::new(LogMeter))
+    Webhooks::new(Config::for_webhooks(self::environment(environment, changes)).unwrap(), Arc::new(LogSink))
 }
 
 /// An environment without a queue, which trusts the test keys and the sample events.
@@ -355,8 +355,8 @@ async fn the_api_tells_what_a_webhook_showed_of_a_record_and_who_left_it_so() {
         .await
         .unwrap();
     let ghl_id = deployment.record(&ours).await.ghl_id.unwrap();
-    let story = async || caller.get("/v1/locations/loc_demo/records/contact/a").await.json();
-    assert_eq!(story().await["last_known"], Value::Null);
+    let record_status = async || caller.get("/v1/locations/loc_demo/records/contact/a").await.json();
+    assert_eq!(record_status().await["last_known"], Value::Null);
 
     let Payload::Contact(sent) = &ours.payload else { panic!() };
     let shown = |id: &str, city: &str| {
@@ -367,7 +367,7 @@ async fn the_api_tells_what_a_webhook_showed_of_a_record_and_who_left_it_so() {
     };
     for (id, city, origin) in [("echo", "Boston", "own_write"), ("change", "Ulm", "elsewhere")] {
         assert_eq!(deliver_json(&webhooks, &shown(id, city)).await.1, "stored");
-        let known = &story().await["last_known"];
+        let known = &record_status().await["last_known"];
         assert_eq!((&known["told_by"], &known["origin"]), (&json!("webhook"), &json!(origin)));
         assert_eq!((&known["content"]["city"], &known["content"]["email"]), (&json!(city), &json!(sent.email)));
     }

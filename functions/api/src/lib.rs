@@ -59,7 +59,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(locations::reset_breaker))
         .routes(routes!(put::put_contacts))
         .routes(routes!(put::put_opportunities))
-        .routes(routes!(records::story))
+        .routes(routes!(records::record_status))
         .routes(routes!(records::failed))
         .routes(routes!(records::replay))
         .merge(migration::routes());

@@ -46,7 +46,7 @@ async fn handle_messages(
             continue;
         };
         let id = message.message_id.as_deref().filter(|id| !id.is_empty());
-        engine.ports().meter.note(&Event::NotABatch { message_id: id, error: &batch_error });
+        engine.ports().sink.emit(&Event::NotABatch { message_id: id, error: &batch_error });
         // An empty identifier would fail the whole event.
         match id {
             Some(id) => response.add_failure(id),

@@ -33,8 +33,8 @@ pub enum SchedulerError {
     /// The location is unknown or not enabled.
     #[error("location {0} is unknown or not enabled")]
     NotEnabled(LocationId),
-    /// Parts of the look index did not answer. The locations in them are looked at by a later tick, or the sweep.
-    #[error("{shards} of the look index's shards did not answer; all others were looked at: {report}")]
+    /// Parts of the check index did not answer. The locations in them are looked at by a later tick, or the sweep.
+    #[error("{shards} of the check index's shards did not answer; all others were looked at: {report}")]
     Shards {
         /// How many.
         shards: u32,
@@ -131,7 +131,7 @@ fn what(event: Value) -> Result<What, SchedulerError> {
 }
 
 async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, SchedulerError> {
-    let settings = engine.ports().directory.location(&location).await?;
+    let settings = engine.ports().registry.location(&location).await?;
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         return Err(SchedulerError::NotEnabled(location));
     };
@@ -140,7 +140,7 @@ async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, Sche
         report.started = 1;
         report.records = records as u64;
     }
-    engine.ports().meter.note(&Event::Ticked { report: &report });
+    engine.ports().sink.emit(&Event::Ticked { report: &report });
     Ok(report)
 }
 

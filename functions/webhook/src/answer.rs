@@ -97,7 +97,7 @@ fn accepted(received: Received) -> Answer {
 
 fn refused(webhooks: &Webhooks, refusal: &Refusal) -> Answer {
     let (status, result) = refusal.status();
-    webhooks.meter.note(&Event::WebhookRefused { status: status.as_u16(), reason: result, error: refusal });
+    webhooks.sink.emit(&Event::WebhookRefused { status: status.as_u16(), reason: result, error: refusal });
     Answer { status, said: Said { result, detail: Some(refusal.to_string()), field: refusal.field(), reason: None } }
 }
 

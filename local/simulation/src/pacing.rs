@@ -161,7 +161,7 @@ async fn feed(world: &World, locations: &[LocationId]) -> Infallible {
             let _ = world.engine.ports().outbox.put(&put, world.clock.now()).await;
         }
         if version == 0 {
-            for scope in world.engine.ports().directory.scopes().await.unwrap_or_default() {
+            for scope in world.engine.ports().registry.scopes().await.unwrap_or_default() {
                 let _ = world.engine.fan_out(&scope).await;
             }
         }
@@ -189,10 +189,10 @@ fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
 
 /// Somebody else, who takes a third of the quota at random times.
 async fn others(world: Arc<World>, location: LocationId) {
-    let dice = world.dice.fork();
+    let randomness = world.randomness.fork();
     let mean = 3 * u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX) / u64::from(LIMIT);
     loop {
-        tokio::time::sleep(ms(dice.within(0..=2 * mean))).await;
+        tokio::time::sleep(ms(randomness.within(0..=2 * mean))).await;
         world.ghl.others_call(&location, 1);
     }
 }

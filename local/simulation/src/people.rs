@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{TestDice, World};
+use ghl_sync_engine::testing::{TestRandomness, World};
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_model::{Call, Contact, Holder, LocationId};
 use serde_json::json;
@@ -65,13 +65,13 @@ impl Watch {
             if let What::OptOuts { location, every_ms } = trouble.what
                 && let Some(place) = scenario.locations.get(location)
             {
-                let dice = world.dice.fork();
+                let randomness = world.randomness.fork();
                 tokio::spawn(opt_outs(
                     trouble.clone(),
                     place.name.clone(),
                     every_ms,
                     world.clone(),
-                    dice,
+                    randomness,
                     self.clone(),
                 ));
             }
@@ -117,13 +117,13 @@ async fn opt_outs(
     location: LocationId,
     every_ms: u64,
     world: Arc<World>,
-    dice: TestDice,
+    randomness: TestRandomness,
     watch: Watch,
 ) {
     tokio::time::sleep(ms(trouble.from_ms)).await;
     while trouble.is_now(world.clock.elapsed()) {
-        let email = email(u32::try_from(dice.within(0..=CONTACTS - 1)).unwrap_or(0));
-        let opt_out = if dice.within(0..=1) == 0 { OptOut::Everywhere } else { OptOut::Sms };
+        let email = email(u32::try_from(randomness.within(0..=CONTACTS - 1)).unwrap_or(0));
+        let opt_out = if randomness.within(0..=1) == 0 { OptOut::Everywhere } else { OptOut::Sms };
         if let Some((id, ..)) = world.ghl.contact(&location, &email) {
             world.ghl.edit_contact(&location, &id, |contact| match opt_out {
                 OptOut::Everywhere => contact.dnd = Some(true),
@@ -131,7 +131,7 @@ async fn opt_outs(
             });
             locked(&watch.0.opted_out).insert((location.clone(), email, opt_out));
         }
-        tokio::time::sleep(ms(dice.within(1..=2 * every_ms.max(1)))).await;
+        tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::testing::{Counting, Op, PortFault, TestDice};
+use ghl_sync_engine::testing::{Counting, Op, PortFault, TestRandomness};
 use ghl_sync_model::{LocationId, Priority};
 
 use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span, Trouble, What};
@@ -21,7 +21,7 @@ impl Scenario {
     /// The scenario of `seed`: small, and different from all others in as many ways as possible.
     #[must_use]
     pub fn of_seed(seed: u64) -> Scenario {
-        let chance = Chance(TestDice::seeded(seed ^ 0x5ce7_a210));
+        let chance = Chance(TestRandomness::seeded(seed ^ 0x5ce7_a210));
         let locations = locations(&chance);
         let quota = Limit {
             limit: NonZeroU32::new(chance.one_of(&[2, 5, 20, 100])).unwrap_or(NonZeroU32::MIN),
@@ -33,7 +33,7 @@ impl Scenario {
         let mut troubles: Vec<Trouble> =
             (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len(), skew_ms)).collect();
         // Drawn apart, so that what a seed meant before stays as it was.
-        let chance_of_people = Chance(TestDice::seeded(seed ^ 0x9e0b_1e55));
+        let chance_of_people = Chance(TestRandomness::seeded(seed ^ 0x9e0b_1e55));
         puts.iter_mut().for_each(|puts| of_one_contact(&chance_of_people, puts));
         let reconcile_every_ms = chance_of_people.in_ten(3).then(|| chance_of_people.one_of(&[120_000, 600_000]));
         if chance_of_people.in_ten(3) {
@@ -187,7 +187,7 @@ fn what(chance: &Chance, location: usize, skew_ms: u64) -> What {
                 Some(Op::OutboxLoad),
                 Some(Op::OutboxDue),
                 Some(Op::QueueSend),
-                Some(Op::GateKick),
+                Some(Op::GateAdvance),
                 Some(Op::OutboxPut),
             ]),
             fault: chance.one_of(&[PortFault::Refused, PortFault::Unanswered, PortFault::Hangs]),
@@ -200,7 +200,7 @@ fn what(chance: &Chance, location: usize, skew_ms: u64) -> What {
 }
 
 /// Chance, in the words of this file.
-struct Chance(TestDice);
+struct Chance(TestRandomness);
 
 impl Chance {
     fn within(&self, least: u64, most: u64) -> u64 {

@@ -134,8 +134,9 @@ fn broken_by_write(
     check(one_probe, "one probe at a time", &probes);
     check(after.generation() >= before.generation(), "the generation never goes back", &after.generation());
     check(after.ledger().out() <= limit, "no more permits out than the limit", &after.ledger().out());
-    let is_watched = after.look_at().is_some() || (after.live_run(now).is_none() && after.live_plan(now).is_none());
-    check(is_watched, "somebody looks after every plan and run", &after.look_at());
+    let is_watched =
+        after.next_check_at().is_some() || (after.live_run(now).is_none() && after.live_plan(now).is_none());
+    check(is_watched, "somebody looks after every plan and run", &after.next_check_at());
     broken
 }
 
@@ -198,7 +199,7 @@ fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
         ErrorCode::Internal => world.died() >= DEATHS_OF_A_SUSPECT,
     };
     let suspect = |code| code == ErrorCode::Internal && world.died() > 0;
-    world.meter.pick(|at, noted| match noted {
+    world.sink.pick(|at, noted| match noted {
         Noted::Settled { record, result: result @ RecordResult::Failed(code) } if !explains(*code) => {
             Some(format!("{record} at {at}: {result:?}"))
         }

@@ -141,7 +141,7 @@ pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
 fn last_settled_s(world: &World) -> f64 {
     use ghl_sync_engine::testing::Noted;
     let now = ghl_sync_engine::ports::Clock::now(&world.clock);
-    let last = world.meter.pick(|at, noted| matches!(noted, Noted::Settled { .. }).then_some(at)).pop();
+    let last = world.sink.pick(|at, noted| matches!(noted, Noted::Settled { .. }).then_some(at)).pop();
     let since = last.map_or(Duration::ZERO, |last| now.since(last));
     world.clock.elapsed().saturating_sub(since).as_secs_f64()
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestDice, World};
+use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, World};
 use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_model::{
     Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationSettings, Opportunity,
@@ -91,10 +91,10 @@ impl Scenario {
         for trouble in &self.troubles {
             self.cause(trouble, &world);
         }
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         let deaths: Vec<Trouble> = self.troubles.iter().filter(|trouble| is_death(&trouble.what)).cloned().collect();
         let clock = world.clock;
-        world.crash(move |_| deaths.iter().find_map(|trouble| trouble.crash(clock.elapsed(), &dice)));
+        world.crash(move |_| deaths.iter().find_map(|trouble| trouble.crash(clock.elapsed(), &randomness)));
         self.decide_fates(&world);
         world
     }
@@ -173,12 +173,12 @@ impl Scenario {
 
     /// Has `trouble` happen in `world` while its time is, unless it concerns messages or lives.
     fn cause(&self, trouble: &Trouble, world: &Arc<World>) {
-        let (clock, dice) = (world.clock, world.dice.fork());
+        let (clock, randomness) = (world.clock, world.randomness.fork());
         let this = trouble.clone();
         match trouble.what {
             What::Store { op, fault } => {
                 world.faults.decide(move |of, _| {
-                    (op.is_none_or(|op| op == of) && this.strikes(clock.elapsed(), &dice)).then_some(fault)
+                    (op.is_none_or(|op| op == of) && this.strikes(clock.elapsed(), &randomness)).then_some(fault)
                 });
             }
             What::TokenExpired { location } => {
@@ -189,11 +189,11 @@ impl Scenario {
             }
             What::Others { location, every_ms, burst } => {
                 let Some(place) = self.locations.get(location).cloned() else { return };
-                tokio::spawn(others(this, place.name, every_ms, burst, world.clone(), dice));
+                tokio::spawn(others(this, place.name, every_ms, burst, world.clone(), randomness));
             }
             What::ByHand { location, every_ms } => {
                 let Some(place) = self.locations.get(location).cloned() else { return };
-                tokio::spawn(by_hand(this, place.name, every_ms, world.clone(), dice));
+                tokio::spawn(by_hand(this, place.name, every_ms, world.clone(), randomness));
             }
             What::AllDie => {
                 let world = world.clone();
@@ -204,14 +204,14 @@ impl Scenario {
             }
             _ => {
                 if let Some(fault) = fault_of(&trouble.what) {
-                    world.ghl.on_call(move |seen| this.strikes(seen.elapsed, &dice).then(|| fault.clone()));
+                    world.ghl.on_call(move |seen| this.strikes(seen.elapsed, &randomness).then(|| fault.clone()));
                 }
             }
         }
     }
 
     fn decide_fates(&self, world: &World) {
-        let (clock, dice) = (world.clock, world.dice.fork());
+        let (clock, randomness) = (world.clock, world.randomness.fork());
         let troubles: Vec<(Trouble, Fate)> = self
             .troubles
             .iter()
@@ -226,7 +226,7 @@ impl Scenario {
             })
             .collect();
         world.queue.decide(move |_, _| {
-            let strikes = troubles.iter().find(|(trouble, _)| trouble.strikes(clock.elapsed(), &dice));
+            let strikes = troubles.iter().find(|(trouble, _)| trouble.strikes(clock.elapsed(), &randomness));
             strikes.map_or(Fate::Arrives, |(_, fate)| *fate)
         });
     }
@@ -237,14 +237,18 @@ impl Trouble {
         (ms(self.from_ms)..ms(self.until_ms)).contains(&elapsed)
     }
 
-    fn strikes(&self, elapsed: Duration, dice: &TestDice) -> bool {
-        self.is_now(elapsed) && dice.within(1..=1000) <= self.per_mille
+    fn strikes(&self, elapsed: Duration, randomness: &TestRandomness) -> bool {
+        self.is_now(elapsed) && randomness.within(1..=1000) <= self.per_mille
     }
 
-    fn crash(&self, elapsed: Duration, dice: &TestDice) -> Option<Crash> {
+    fn crash(&self, elapsed: Duration, randomness: &TestRandomness) -> Option<Crash> {
         match self.what {
-            What::DiesWithin(span) if self.strikes(elapsed, dice) => Some(Crash::After(ms(dice.within(0..=span)))),
-            What::DiesAtAwait(most) if self.strikes(elapsed, dice) => Some(Crash::AtAwait(dice.within(1..=most))),
+            What::DiesWithin(span) if self.strikes(elapsed, randomness) => {
+                Some(Crash::After(ms(randomness.within(0..=span))))
+            }
+            What::DiesAtAwait(most) if self.strikes(elapsed, randomness) => {
+                Some(Crash::AtAwait(randomness.within(1..=most)))
+            }
             _ => None,
         }
     }
@@ -293,23 +297,30 @@ async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
     }
 }
 
-async fn others(trouble: Trouble, location: LocationId, every_ms: u64, burst: u32, world: Arc<World>, dice: TestDice) {
+async fn others(
+    trouble: Trouble,
+    location: LocationId,
+    every_ms: u64,
+    burst: u32,
+    world: Arc<World>,
+    randomness: TestRandomness,
+) {
     tokio::time::sleep(ms(trouble.from_ms)).await;
     while trouble.is_now(world.clock.elapsed()) {
         world.ghl.others_call(&location, burst);
         let span = every_ms * u64::from(burst);
-        tokio::time::sleep(ms(dice.within(span / 2..=span + span / 2))).await;
+        tokio::time::sleep(ms(randomness.within(span / 2..=span + span / 2))).await;
     }
 }
 
-async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: Arc<World>, dice: TestDice) {
+async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: Arc<World>, randomness: TestRandomness) {
     tokio::time::sleep(ms(trouble.from_ms)).await;
     while trouble.is_now(world.clock.elapsed()) {
-        let first = dice.within(0..=20);
+        let first = randomness.within(0..=20);
         let key = |n| RecordId::new(format!("c{n}")).map(|id| RecordKey { kind: Kind::Contact, id });
         let keys = (first..first + u64::from(BY_HAND)).filter_map(|n| key(n).ok()).collect();
         world.queue.send_by_hand(&Batch { location_id: location.clone(), generation: None, keys, dry_run: false });
-        tokio::time::sleep(ms(dice.within(1..=2 * every_ms))).await;
+        tokio::time::sleep(ms(randomness.within(1..=2 * every_ms))).await;
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) async fn ticks(stock: Stock) -> Result<FanOutRow, Failure> {
     let stack = stack_with(Vec::new(), free_ghl()).await?;
     let load_s = fill(&stack, stock).await?;
     on_a_host(&stack, move |host| {
-        host.run(host.functions.engine.ports().gates.needing_look(ghl_sync_model::EpochMs(0), 1))?;
+        host.run(host.functions.engine.ports().gates.needing_check(ghl_sync_model::EpochMs(0), 1))?;
         let (TickReport { started, records, .. }, tick) = host.measure(host.functions.engine.tick(false))?;
         let (_, next_tick) = host.measure(host.functions.engine.tick(false))?;
         Ok(FanOutRow { stock, load_s, started, records, tick, next_tick })

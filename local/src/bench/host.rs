@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ghl_sync_aws::{Snapshot, Usage};
-use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_runtime::{Config, EmfMeter, LogMeter, SystemClock, log_lines_to};
+use ghl_sync_runtime::{Config, EmfSink, LogSink, SystemClock, log_lines_to};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
@@ -112,10 +112,10 @@ impl Host {
         let logged = Arc::new(AtomicU64::new(0));
         let lines = Counting(logged.clone());
         let logs = tracing::subscriber::set_default(log_lines_to(move || lines.clone(), LevelFilter::INFO));
-        let metrics = EmfMeter::new("bench");
+        let metrics = EmfSink::new("bench");
         let config = Config::from_vars(vars)?;
-        let meter = Arc::new(Told { metrics, bytes: logged.clone() });
-        let (functions, usage) = runtime.block_on(async { Functions::of(config, meter) })?;
+        let sink = Arc::new(Told { metrics, bytes: logged.clone() });
+        let (functions, usage) = runtime.block_on(async { Functions::of(config, sink) })?;
         Ok(Host { runtime, functions, usage, logged, _logs: logs })
     }
 
@@ -161,15 +161,15 @@ fn time_of(clock: ClockId) -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The meter of a function, but what it writes is only counted.
+/// The sink of a function, but what it writes is only counted.
 struct Told {
-    metrics: EmfMeter,
+    metrics: EmfSink,
     bytes: Arc<AtomicU64>,
 }
 
-impl Meter for Told {
-    fn note(&self, event: &Event<'_>) {
-        LogMeter.note(event);
+impl EventSink for Told {
+    fn emit(&self, event: &Event<'_>) {
+        LogSink.emit(event);
         if let Some(line) = self.metrics.line(event, SystemClock.now()) {
             self.bytes.fetch_add(line.len() as u64 + 1, Ordering::Relaxed);
         }

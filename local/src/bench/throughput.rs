@@ -62,7 +62,7 @@ pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<Throughput
     if let Some(stopped) = stopped {
         return Err(stopped.into());
     }
-    let seen = stack.witness.seen(window);
+    let seen = stack.recorder.seen(window);
     let span = seen.last_sent.since(seen.first_sent) + window;
     Ok(ThroughputRow {
         locations: count,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use futures::future::try_join_all;
-use ghl_sync_engine::ports::{DeadLetters, LetterQueue, PortError, Receipt, TakenLetter};
+use ghl_sync_engine::ports::{DeadLetterQueue, DeadLetters, PortError, Receipt, TakenDeadLetter};
 use ghl_sync_model::{DeadLetter, EpochMs};
 
 use crate::usage::{Purpose, Usage};
@@ -21,7 +21,7 @@ const DIED_IN: &str = "DiedIn";
 
 /// URLs of the two queues, as far as they are known.
 #[derive(Debug, Clone, Default)]
-pub struct LetterQueueUrls {
+pub struct DeadLetterQueueUrls {
     /// The dead-letter queue.
     pub dead: Option<String>,
     /// The parking queue.
@@ -32,21 +32,21 @@ pub struct LetterQueueUrls {
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
-    urls: LetterQueueUrls,
+    urls: DeadLetterQueueUrls,
     usage: Arc<Usage>,
 }
 
 impl SqsDeadLetters {
     /// The queues at `urls`.
     #[must_use]
-    pub fn new(client: Client, urls: LetterQueueUrls, usage: Arc<Usage>) -> Self {
+    pub fn new(client: Client, urls: DeadLetterQueueUrls, usage: Arc<Usage>) -> Self {
         SqsDeadLetters { client, urls, usage }
     }
 
-    fn url(&self, queue: LetterQueue, purpose: Purpose) -> Result<&str, PortError> {
+    fn url(&self, queue: DeadLetterQueue, purpose: Purpose) -> Result<&str, PortError> {
         let (url, variable) = match queue {
-            LetterQueue::Dead => (&self.urls.dead, "DEAD_LETTER_QUEUE_URL"),
-            LetterQueue::Parked => (&self.urls.parked, "PARKING_QUEUE_URL"),
+            DeadLetterQueue::Dead => (&self.urls.dead, "DEAD_LETTER_QUEUE_URL"),
+            DeadLetterQueue::Parked => (&self.urls.parked, "PARKING_QUEUE_URL"),
         };
         url.as_deref().ok_or_else(|| PortError::new(purpose.as_str(), format!("{variable} is not set")))
     }
@@ -72,8 +72,8 @@ impl DeadLetters for SqsDeadLetters {
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        let failed = |error| PortError { action: Purpose::LettersPark.as_str(), source: error };
-        let url = self.url(LetterQueue::Parked, Purpose::LettersPark)?;
+        let failed = |error| PortError { action: Purpose::DeadLettersPark.as_str(), source: error };
+        let url = self.url(DeadLetterQueue::Parked, Purpose::DeadLettersPark)?;
         let mut request = self.client.send_message().queue_url(url).message_body(&letter.body);
         for (name, value) in [(DIED_AS, Some(&letter.id)), (DIED_IN, letter.source.as_ref())] {
             if let Some(value) = value {
@@ -81,12 +81,17 @@ impl DeadLetters for SqsDeadLetters {
                 request = request.message_attributes(name, value.map_err(|error| failed(error.into()))?);
             }
         }
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersPark));
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersPark));
         request.send().await.map(drop).map_err(|error| failed(error.into()))
     }
 
-    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError> {
-        let url = self.url(queue, Purpose::LettersTake)?;
+    async fn take(
+        &self,
+        queue: DeadLetterQueue,
+        limit: u32,
+        hidden_for: Duration,
+    ) -> Result<Vec<TakenDeadLetter>, PortError> {
+        let url = self.url(queue, Purpose::DeadLettersTake)?;
         let request = self
             .client
             .receive_message()
@@ -95,32 +100,32 @@ impl DeadLetters for SqsDeadLetters {
             .wait_time_seconds(WAIT_S)
             .visibility_timeout(i32::try_from(hidden_for.as_secs()).unwrap_or(i32::MAX))
             .message_system_attribute_names(MessageSystemAttributeName::All);
-        let answer = request.customize().interceptor(self.usage.attempts(Purpose::LettersTake)).send().await;
-        let answer = answer.map_err(|error| PortError::new(Purpose::LettersTake.as_str(), error))?;
+        let answer = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersTake)).send().await;
+        let answer = answer.map_err(|error| PortError::new(Purpose::DeadLettersTake.as_str(), error))?;
         Ok(answer.messages.unwrap_or_default().into_iter().map(|message| taken(queue, message)).collect())
     }
 
     async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
-        let url = self.url(receipt.queue, Purpose::LettersDelete)?;
+        let url = self.url(receipt.queue, Purpose::DeadLettersDelete)?;
         let request = self.client.delete_message().queue_url(url).receipt_handle(&receipt.handle);
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersDelete));
-        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::LettersDelete.as_str(), error))
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersDelete));
+        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::DeadLettersDelete.as_str(), error))
     }
 
     async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError> {
-        let url = self.url(receipt.queue, Purpose::LettersPutBack)?;
+        let url = self.url(receipt.queue, Purpose::DeadLettersPutBack)?;
         let request = self.client.change_message_visibility().queue_url(url).receipt_handle(&receipt.handle);
         let request = request.visibility_timeout(0);
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::LettersPutBack));
-        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::LettersPutBack.as_str(), error))
+        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersPutBack));
+        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::DeadLettersPutBack.as_str(), error))
     }
 }
 
-fn taken(queue: LetterQueue, message: Message) -> TakenLetter {
+fn taken(queue: DeadLetterQueue, message: Message) -> TakenDeadLetter {
     let Message { message_id, receipt_handle, body, attributes, .. } = message;
     let attribute = |name: &str| attributes.as_ref()?.get(&MessageSystemAttributeName::from(name)).map(String::as_str);
     let letter = dead_letter(message_id.unwrap_or_default(), body.unwrap_or_default(), attribute);
-    TakenLetter { letter, receipt: Receipt { queue, handle: receipt_handle.unwrap_or_default() } }
+    TakenDeadLetter { letter, receipt: Receipt { queue, handle: receipt_handle.unwrap_or_default() } }
 }
 
 /// The letter that a message of SQS is; `attribute` knows the message's system attributes.

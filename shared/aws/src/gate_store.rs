@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
 use futures::future::join_all;
-use ghl_sync_engine::ports::{GateEntry, GateStore, Looks, PortError, Replaced};
+use ghl_sync_engine::ports::{DueChecks, GateEntry, GateStore, PortError, Replaced};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{EpochMs, ScopeId};
 use sha2::{Digest, Sha256};
@@ -59,24 +59,25 @@ impl GateStore for DynamoGateStore {
         Ok(Replaced::Conflict(Box::new(entry(standing.as_ref()).map_err(failed)?)))
     }
 
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
         let update = Update::new()
-            .increment(state::KICK)
+            .increment(state::WORK_SEQ)
             .increment(state::REV)
-            .set(state::KICKED_AT, number(now.0))
-            .set(state::LOOK_SHARD, number(shard_of(scope).into()))
-            .set(state::LOOK_AT, number(now.0));
-        let kicked = self.table.update_returning(Purpose::GateKick, key_of(scope), update, ReturnValue::UpdatedNew);
-        let item = kicked.await?.unwrap_or_default(); // It has no condition.
-        Ok(Fields(&item).number(state::KICK).unwrap_or_default())
+            .set(state::WORK_ADVANCED_AT, number(now.0))
+            .set(state::CHECK_SHARD, number(shard_of(scope).into()))
+            .set(state::NEXT_CHECK_AT, number(now.0));
+        let advanced =
+            self.table.update_returning(Purpose::GateAdvance, key_of(scope), update, ReturnValue::UpdatedNew);
+        let item = advanced.await?.unwrap_or_default(); // It has no condition.
+        Ok(Fields(&item).number(state::WORK_SEQ).unwrap_or_default())
     }
 
     /// One query a shard. One that fails keeps no other back.
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError> {
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError> {
         if limit == 0 {
-            return Ok(Looks::default());
+            return Ok(DueChecks::default());
         }
-        let shards = (0..state::LOOK_SHARDS).map(|shard| self.needing_look_in(shard, now, limit));
+        let shards = (0..state::LOOK_SHARDS).map(|shard| self.needing_check_in(shard, now, limit));
         let (mut looks, mut failed, mut told) = (Vec::new(), Vec::new(), 0);
         for shard in join_all(shards).await {
             match shard {
@@ -94,35 +95,40 @@ impl GateStore for DynamoGateStore {
         }
         looks.sort();
         looks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(Looks { scopes: looks.into_iter().map(|(_, scope)| scope).collect(), failed })
+        Ok(DueChecks { scopes: looks.into_iter().map(|(_, scope)| scope).collect(), failed })
     }
 }
 
 impl DynamoGateStore {
     /// The first `limit` entries of one shard (fewer, should they fill more than 1 MB: the next tick sees the rest).
-    async fn needing_look_in(&self, shard: u8, now: EpochMs, limit: u32) -> Result<Vec<(EpochMs, ScopeId)>, PortError> {
+    async fn needing_check_in(
+        &self,
+        shard: u8,
+        now: EpochMs,
+        limit: u32,
+    ) -> Result<Vec<(EpochMs, ScopeId)>, PortError> {
         let query = IndexQuery {
-            index: state::LOOK_INDEX,
-            condition: "#look_shard = :shard AND #look_at <= :now",
+            index: state::CHECK_INDEX,
+            condition: "#check_shard = :shard AND #next_check_at <= :now",
             values: HashMap::from([(":shard".to_owned(), number(shard.into())), (":now".to_owned(), number(now.0))]),
             projection: None,
             limit,
             start: None,
         };
-        let page = self.table.query(Purpose::GateLook, query).await?;
-        Ok(page.items.iter().filter_map(look_entry).collect())
+        let page = self.table.query(Purpose::GateCheck, query).await?;
+        Ok(page.items.iter().filter_map(check_entry).collect())
     }
 }
 
 fn replace_update(scope: &ScopeId, rev: u64, gate: &Gate, token: &str) -> Result<Update, Damage> {
     let json = serde_json::to_string(gate).map_err(|error| Damage::new(state::GATE, error.to_string()))?;
-    let look_at = gate.look_at();
+    let next_check_at = gate.next_check_at();
     let update = Update::new()
         .set(state::REV, number(rev + 1))
         .set(state::GATE, text(json))
         .set(state::TOKEN, text(token))
-        .set_or_remove(state::LOOK_SHARD, look_at.map(|_| number(shard_of(scope).into())))
-        .set_or_remove(state::LOOK_AT, look_at.map(|time| number(time.0)));
+        .set_or_remove(state::CHECK_SHARD, next_check_at.map(|_| number(shard_of(scope).into())))
+        .set_or_remove(state::NEXT_CHECK_AT, next_check_at.map(|time| number(time.0)));
     Ok(match rev {
         0 => update.only_if("attribute_not_exists(#rev)"),
         _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
@@ -133,12 +139,12 @@ fn key_of(scope: &ScopeId) -> Item {
     HashMap::from([(state::PK.to_owned(), text(format!("{PREFIX}{scope}")))])
 }
 
-/// The shard of the look index that the scope is in, always the same one.
+/// The shard of the check index that the scope is in, always the same one.
 fn shard_of(scope: &ScopeId) -> u8 {
     Sha256::digest(scope.as_str())[0] % state::LOOK_SHARDS
 }
 
-/// The gate in `item`. No item is a gate that does not exist yet; an item without a gate was only kicked so far.
+/// The gate in `item`. No item is a gate that does not exist yet; an item without a gate was only advanced so far.
 fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     let Some(item) = item else { return Ok(GateEntry::default()) };
     let fields = Fields(item);
@@ -150,19 +156,19 @@ fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     };
     Ok(GateEntry {
         rev: fields.optional_number(state::REV)?.unwrap_or_default(),
-        kick: fields.optional_number(state::KICK)?.unwrap_or_default(),
-        kicked_at: fields.optional_number(state::KICKED_AT)?.map(EpochMs),
+        work_seq: fields.optional_number(state::WORK_SEQ)?.unwrap_or_default(),
+        work_advanced_at: fields.optional_number(state::WORK_ADVANCED_AT)?.map(EpochMs),
         gate,
     })
 }
 
-/// An entry of the look index. One whose key is no gate's was put there by hand, and is passed over.
-fn look_entry(entry: &Item) -> Option<(EpochMs, ScopeId)> {
+/// An entry of the check index. One whose key is no gate's was put there by hand, and is passed over.
+fn check_entry(entry: &Item) -> Option<(EpochMs, ScopeId)> {
     let entry = Fields(entry);
-    let look_at = entry.number(state::LOOK_AT).ok()?;
+    let next_check_at = entry.number(state::NEXT_CHECK_AT).ok()?;
     let scope = entry.text(state::PK).ok().and_then(|pk| pk.strip_prefix(PREFIX)?.parse().ok());
     if scope.is_none() {
-        tracing::warn!(look_at, "an entry of the look index is not a gate of ours");
+        tracing::warn!(next_check_at, "an entry of the check index is not a gate of ours");
     }
-    Some((EpochMs(look_at), scope?))
+    Some((EpochMs(next_check_at), scope?))
 }

@@ -1,6 +1,6 @@
 //! DynamoDB and SQS adapters for the engine's ports.
 //!
-//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoFleetStore`] what all
+//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoHostHealthStore`] what all
 //! locations know together; [`SqsBatchQueue`] sends the batches; [`DynamoSettings`] keeps what operators set,
 //! [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what GHL told of its records. Each port call is one request
 //! where AWS allows it: what must be atomic is one conditional `UpdateItem`, never a read followed by a write. [`Usage`]
@@ -15,8 +15,8 @@ mod counters;
 mod dead_letters;
 mod expression;
 mod fields;
-mod fleet_store;
 mod gate_store;
+mod host_health_store;
 mod installations;
 mod known_states;
 mod migrations;
@@ -32,9 +32,9 @@ mod usage;
 pub use bookmarks::DynamoBookmarks;
 pub use client::AwsConfig;
 pub use counters::DynamoCounters;
-pub use dead_letters::{LetterQueueUrls, SqsDeadLetters, dead_letter};
-pub use fleet_store::DynamoFleetStore;
+pub use dead_letters::{DeadLetterQueueUrls, SqsDeadLetters, dead_letter};
 pub use gate_store::DynamoGateStore;
+pub use host_health_store::DynamoHostHealthStore;
 pub use installations::DynamoInstallations;
 pub use known_states::DynamoKnownStates;
 pub use migrations::DynamoMigrationStore;

@@ -30,8 +30,8 @@ const TARGET_PREFIX: &str = "migration-target#";
 const CONFIG_KEY: &str = "migration-config";
 /// The partition of the index of what is listed.
 const LISTED: &str = "migration";
-/// The shard of the look index that migrations are in: beyond those of the gates, which so do not see them.
-const LOOK_SHARD: u8 = state::LOOK_SHARDS;
+/// The shard of the check index that migrations are in: beyond those of the gates, which so do not see them.
+const CHECK_SHARD: u8 = state::LOOK_SHARDS;
 /// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
 const BATCH: u32 = 100;
 
@@ -84,13 +84,13 @@ impl MigrationStore for DynamoMigrationStore {
     }
 
     async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
-        let look_at = migration.look_at;
+        let next_check_at = migration.next_check_at;
         let update = Update::new()
             .set(migration::MIGRATION, json_of(Purpose::MigrationWrite, migration)?)
             .set(state::LISTED, text(LISTED))
             .set(state::TTL, seconds(migration.keep_until()))
-            .set_or_remove(state::LOOK_SHARD, look_at.map(|_| number(LOOK_SHARD.into())))
-            .set_or_remove(state::LOOK_AT, look_at.map(|time| number(time.0)));
+            .set_or_remove(state::CHECK_SHARD, next_check_at.map(|_| number(CHECK_SHARD.into())))
+            .set_or_remove(state::NEXT_CHECK_AT, next_check_at.map(|time| number(time.0)));
         self.replace_item(migration_key(&migration.id), rev, update).await
     }
 
@@ -160,20 +160,20 @@ impl MigrationStore for DynamoMigrationStore {
         Ok(pages)
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let shard = (":shard".to_owned(), number(LOOK_SHARD.into()));
+        let shard = (":shard".to_owned(), number(CHECK_SHARD.into()));
         let query = IndexQuery {
-            index: state::LOOK_INDEX,
-            condition: "#look_shard = :shard AND #look_at <= :now",
+            index: state::CHECK_INDEX,
+            condition: "#check_shard = :shard AND #next_check_at <= :now",
             values: HashMap::from([shard, (":now".to_owned(), number(now.0))]),
             projection: None,
             limit,
             start: None,
         };
-        let page = self.table.query(Purpose::MigrationLook, query).await?;
+        let page = self.table.query(Purpose::MigrationCheck, query).await?;
         Ok(page.items.iter().filter_map(id_in).collect())
     }
 

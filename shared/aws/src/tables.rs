@@ -108,21 +108,21 @@ pub mod state {
     /// Advances with every write of a gate.
     pub const REV: &str = "rev";
     /// Advances with every put into one of the scope's locations.
-    pub const KICK: &str = "kick";
+    pub const WORK_SEQ: &str = "work_seq";
     /// When the last put was.
-    pub const KICKED_AT: &str = "kicked_at";
+    pub const WORK_ADVANCED_AT: &str = "work_advanced_at";
     /// The gate, as JSON.
     pub const GATE: &str = "gate";
-    /// What the locations of an API host know together, as JSON (partition key `fleet#api`).
-    pub const FLEET: &str = "fleet";
+    /// What the locations of an API host know together, as JSON (partition key `host_health#api`).
+    pub const HOST_HEALTH: &str = "host_health";
     /// Issued tokens, as JSON. They are secrets: only the consumer and the migrator may read items that have them.
     pub const TOKENS: &str = "tokens";
     /// Who wrote the gate last: a number of that write alone.
     pub const TOKEN: &str = "token";
     /// 0 to 15 of a gate, 16 of a migration, exactly while there is something to look at.
-    pub const LOOK_SHARD: &str = "look_shard";
+    pub const CHECK_SHARD: &str = "check_shard";
     /// When to look at the gate, exactly while there is something to look at.
-    pub const LOOK_AT: &str = "look_at";
+    pub const NEXT_CHECK_AT: &str = "next_check_at";
     /// `location`, on every location that is known; `migration`, on every migration.
     pub const LISTED: &str = "listed";
     /// What an operator has set for a location, as JSON.
@@ -140,10 +140,10 @@ pub mod state {
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
     /// Index of the gates (or migrations) of a shard by the time to look at them.
-    pub const LOOK_INDEX: &str = "look";
+    pub const CHECK_INDEX: &str = "check";
     /// Index of the locations that are known, and of the migrations.
     pub const LOCATIONS_INDEX: &str = "locations";
-    /// Shards of the look index that gates are in.
+    /// Shards of the check index that gates are in.
     pub const LOOK_SHARDS: u8 = 16;
 }
 
@@ -190,8 +190,11 @@ pub const STATE: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(state::PK), sort: None },
     indexes: &[
         IndexSpec {
-            name: state::LOOK_INDEX,
-            key: Key { partition: Attribute::Number(state::LOOK_SHARD), sort: Some(Attribute::Number(state::LOOK_AT)) },
+            name: state::CHECK_INDEX,
+            key: Key {
+                partition: Attribute::Number(state::CHECK_SHARD),
+                sort: Some(Attribute::Number(state::NEXT_CHECK_AT)),
+            },
         },
         IndexSpec {
             name: state::LOCATIONS_INDEX,

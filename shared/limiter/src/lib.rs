@@ -7,21 +7,21 @@
 mod backoff;
 mod breaker;
 mod daily;
-mod fleet;
 mod gate;
+mod host_health;
 mod ledger;
 mod pacing;
-mod room;
+mod remaining_quota;
 mod rules;
 mod wait;
 
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker};
 pub use daily::{Allotment, Daily};
-pub use fleet::{Deaths, Fleet, Host, HostAdmission, OpenBreakers, Recovery, Reports};
 pub use gate::{Gate, Leased, Opening, Plan, Run, Signal, TakeRefused};
+pub use host_health::{Deaths, Host, HostAdmission, HostHealth, OpenBreakers, Recovery, Reports};
 pub use ledger::Ledger;
 pub use pacing::Pacing;
-pub use room::Room;
+pub use remaining_quota::RemainingQuota;
 pub use rules::{BreakerRules, Rules};
 pub use wait::{Hold, Pause, PauseReason, WaitReason, WaitUntil};

@@ -202,7 +202,7 @@ impl Pacing {
         match &mut self.spaced {
             // This server does not count as the ledger assumes: no more bursts.
             None => self.spaced = Some(Spaced { next_at: now, at: now, resumes_at, limit: quota.limit }),
-            // One volley of 429s is one lesson.
+            // One volley of 429s is one signal.
             Some(spaced) if now.since(spaced.at) < pace.window => {
                 spaced.resumes_at = spaced.resumes_at.max(resumes_at);
             }

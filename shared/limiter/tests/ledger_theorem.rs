@@ -40,7 +40,7 @@ struct World {
 struct Simulation {
     world: World,
     ledger: Ledger,
-    dice: Dice,
+    randomness: Randomness,
     /// True time.
     now: u64,
     arrivals: Vec<u64>,
@@ -51,10 +51,10 @@ struct Simulation {
 
 impl Simulation {
     fn new(world: World) -> Simulation {
-        let dice = Dice(world.seed);
+        let randomness = Randomness(world.seed);
         Simulation {
             ledger: Ledger::default(),
-            dice,
+            randomness,
             now: 1_000_000,
             arrivals: Vec::new(),
             limits: vec![(0, world.limits[0])],
@@ -66,7 +66,7 @@ impl Simulation {
     fn run(&mut self, turns: usize) {
         for turn in 0..turns {
             if turn % 7 == 6 {
-                let limit = self.world.limits[self.dice.below(self.world.limits.len() as u64) as usize];
+                let limit = self.world.limits[self.randomness.below(self.world.limits.len() as u64) as usize];
                 self.limits.push((self.now, limit));
             }
             self.turn(turn);
@@ -93,12 +93,12 @@ impl Simulation {
             return;
         }
         self.ledger.lend(&holder, permits.len() as u32, until);
-        let dies = self.dice.below(1000) < self.world.dies_per_mille;
+        let dies = self.randomness.below(1000) < self.world.dies_per_mille;
         let mut finished = Vec::new();
         for permit in &permits {
             // A permit may be used late, but not so late that its call could outlast the lease.
             let latest = last_start.0.max(permit.0);
-            let sent = (permit.0 + self.dice.below(30)).min(latest).max(clock.0) - ahead;
+            let sent = (permit.0 + self.randomness.below(30)).min(latest).max(clock.0) - ahead;
             finished.push(self.call(sent, ahead));
         }
         let end = finished.iter().map(|(_, done)| *done).max().unwrap_or(self.now);
@@ -115,14 +115,16 @@ impl Simulation {
     /// Sends a call at a true time. Returns the time, by the holder's clock, by which it was counted; and the true
     /// time at which the holder is done with it.
     fn call(&mut self, sent: u64, ahead: u64) -> (u64, u64) {
-        let way = self.dice.below(self.world.network_ms + 1);
-        if self.dice.below(1000) < self.world.lost_per_mille {
+        let way = self.randomness.below(self.world.network_ms + 1);
+        if self.randomness.below(1000) < self.world.lost_per_mille {
             let given_up = sent + TIMEOUT;
-            self.arrivals.push(sent + self.dice.below(TIMEOUT + LATE_ARRIVAL));
+            self.arrivals.push(sent + self.randomness.below(TIMEOUT + LATE_ARRIVAL));
             return (given_up + ahead + 1 + LATE_ARRIVAL, given_up);
         }
-        let answered =
-            sent + way + self.dice.below(self.world.server_ms + 1) + self.dice.below(self.world.network_ms + 1);
+        let answered = sent
+            + way
+            + self.randomness.below(self.world.server_ms + 1)
+            + self.randomness.below(self.world.network_ms + 1);
         self.arrivals.push(sent + way);
         self.round_trips.0 += answered - sent;
         self.round_trips.1 += 1;
@@ -156,9 +158,9 @@ impl Simulation {
 }
 
 /// SplitMix64: the world's randomness, from its seed.
-struct Dice(u64);
+struct Randomness(u64);
 
-impl Dice {
+impl Randomness {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -204,7 +206,7 @@ fn throughput(limit: u32, window_ms: u64, skew_ms: u64, network_ms: u64, server_
     let pace = Pace { limit: NonZeroU32::new(limit).unwrap(), window: MS * u32::try_from(window_ms).unwrap() };
     let skew = Duration::from_millis(skew_ms);
     let holder = Holder::new("one").unwrap();
-    let (mut ledger, mut dice) = (Ledger::default(), Dice(seed));
+    let (mut ledger, mut randomness) = (Ledger::default(), Randomness(seed));
     let mut in_flight: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
     let start = 1_000_000;
     let (mut now, mut calls, mut trips) = (start, 0u64, 0u64);
@@ -215,7 +217,8 @@ fn throughput(limit: u32, window_ms: u64, skew_ms: u64, network_ms: u64, server_
         let permits = ledger.available(clock, pace, skew, limit, clock);
         ledger.lend(&holder, u32::try_from(permits.len()).unwrap(), EpochMs(u64::MAX / 2));
         for _ in &permits {
-            let trip = dice.below(network_ms + 1) + dice.below(server_ms + 1) + dice.below(network_ms + 1);
+            let trip =
+                randomness.below(network_ms + 1) + randomness.below(server_ms + 1) + randomness.below(network_ms + 1);
             in_flight.push(Reverse(now + trip));
             trips += trip;
             calls += 1;

@@ -57,9 +57,9 @@ pub enum Call {
     },
     /// Reads a contact.
     GetContact(GhlId),
-    /// Looks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
+    /// DueChecks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
     FindMarked(Marker),
-    /// Looks for a contact by e-mail or phone.
+    /// DueChecks for a contact by e-mail or phone.
     FindContact {
         /// E-mail address.
         email: Option<String>,
@@ -75,7 +75,7 @@ pub enum Call {
         /// Contacts per page, at most 100.
         limit: u32,
     },
-    /// Looks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
+    /// DueChecks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
     /// some seconds behind its writes.
     FindOpportunities(ContactRef),
     /// Creates an opportunity. Repeating it may make a second one.

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use ghl_sync_engine::counts::{Counter, ReconcileCount, RecordCount};
-use ghl_sync_engine::ports::{Clock, Meter};
+use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::{Event, Measures, Received};
 use ghl_sync_model::{EpochMs, LocationId};
 use serde_json::{Map, Value, json};
@@ -18,15 +18,15 @@ const DIMENSION: &str = "Stack";
 
 /// Writes the metrics of a stack.
 #[derive(Debug, Clone)]
-pub struct EmfMeter {
+pub struct EmfSink {
     stack: String,
 }
 
-impl EmfMeter {
+impl EmfSink {
     /// Metrics of `stack`.
     #[must_use]
-    pub fn new(stack: impl Into<String>) -> EmfMeter {
-        EmfMeter { stack: stack.into() }
+    pub fn new(stack: impl Into<String>) -> EmfSink {
+        EmfSink { stack: stack.into() }
     }
 
     /// The line that tells of `event`, if it has metrics.
@@ -56,8 +56,8 @@ impl EmfMeter {
     }
 }
 
-impl Meter for EmfMeter {
-    fn note(&self, event: &Event<'_>) {
+impl EventSink for EmfSink {
+    fn emit(&self, event: &Event<'_>) {
         if let Some(line) = self.line(event, SystemClock.now()) {
             // If standard output is gone, so is whoever wanted to know.
             let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -169,25 +169,25 @@ impl Line {
     }
 }
 
-/// Both meters of a function: log lines and metrics.
+/// Both sinks of a function: log lines and metrics.
 #[derive(Debug, Clone)]
-pub struct FunctionMeter {
-    logs: crate::LogMeter,
-    metrics: EmfMeter,
+pub struct FunctionSink {
+    logs: crate::LogSink,
+    metrics: EmfSink,
 }
 
-impl FunctionMeter {
-    /// The meter of a function of `stack`.
+impl FunctionSink {
+    /// The sink of a function of `stack`.
     #[must_use]
-    pub fn new(stack: impl Into<String>) -> FunctionMeter {
-        FunctionMeter { logs: crate::LogMeter, metrics: EmfMeter::new(stack) }
+    pub fn new(stack: impl Into<String>) -> FunctionSink {
+        FunctionSink { logs: crate::LogSink, metrics: EmfSink::new(stack) }
     }
 }
 
-impl Meter for FunctionMeter {
-    fn note(&self, event: &Event<'_>) {
-        self.logs.note(event);
-        self.metrics.note(event);
+impl EventSink for FunctionSink {
+    fn emit(&self, event: &Event<'_>) {
+        self.logs.emit(event);
+        self.metrics.emit(event);
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
         let location = "loc".parse().unwrap();
         let credentials = "ssm:/ghl-sync/app".parse().unwrap();
         let event = Event::CredentialsRefused { location: &location, credentials: &credentials, reason: "said by GHL" };
-        let line = EmfMeter::new("stack").line(&event, EpochMs(5)).unwrap();
+        let line = EmfSink::new("stack").line(&event, EpochMs(5)).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&line["CredentialsRefused"], &line["location"]), (&json!(1), &json!("loc")));
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "CredentialsRefused");

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_aws::{
-    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoKnownStates,
+    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoHostHealthStore, DynamoKnownStates,
     DynamoMigrationStore, DynamoOutbox, DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters,
     SqsMigrationQueue, Usage,
 };
-use ghl_sync_engine::ports::{Crm, Meter};
+use ghl_sync_engine::ports::{Crm, EventSink};
 use ghl_sync_engine::usecase::{AccessTokens, Engine, Migrator, Ports, TokenPorts};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -22,7 +22,7 @@ use crate::accounts::LocationAccounts;
 use crate::config::{ApiAccess, Config, ConfigError, Fault};
 use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
-use crate::{FastDice, FunctionMeter, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
+use crate::{FastRandomness, FunctionSink, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
 /// The engine with the real adapters, and what they use.
 #[derive(Clone)]
@@ -49,11 +49,11 @@ pub enum StartError {
 }
 
 impl Runtime {
-    /// Wires the adapters into the engine; `meter` hears what happens.
+    /// Wires the adapters into the engine; `sink` hears what happens.
     ///
     /// # Errors
     /// When the GHL client cannot be made.
-    pub fn new(config: Config, meter: Arc<dyn Meter>) -> Result<Runtime, StartError> {
+    pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Result<Runtime, StartError> {
         let usage = Usage::new();
         let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table);
         let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
@@ -70,7 +70,7 @@ impl Runtime {
                     secrets: Arc::new(secrets),
                     tokens: Arc::new(tokens),
                     endpoint: oauth.clone(),
-                    meter: meter.clone(),
+                    sink: sink.clone(),
                 };
                 let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
                 let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
@@ -84,18 +84,18 @@ impl Runtime {
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url, usage.clone()));
         let ports = Ports {
             clock: Arc::new(SystemClock),
-            dice: Arc::new(FastDice),
+            randomness: Arc::new(FastRandomness),
             crm,
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
-            fleet: Arc::new(DynamoFleetStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            host_health: Arc::new(DynamoHostHealthStore::new(dynamodb.clone(), state.clone(), usage.clone())),
             queue: Arc::new(queue),
-            directory: locations,
+            registry: locations,
             counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
             known: Arc::new(known),
             bookmarks: Arc::new(bookmarks),
             dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues, usage.clone())),
-            meter,
+            sink,
         };
         let engine = Engine::new(ports, config.engine);
         let migrator = steps.map(|steps| {
@@ -115,8 +115,8 @@ impl Runtime {
 
     fn start(config: Result<Config, ConfigError>) -> Result<Runtime, StartError> {
         let config = logging(config)?;
-        let meter = FunctionMeter::new(config.stack_name.clone());
-        Runtime::new(config, Arc::new(meter))
+        let sink = FunctionSink::new(config.stack_name.clone());
+        Runtime::new(config, Arc::new(sink))
     }
 
     /// The same, for the scheduled function, which does not call GHL.

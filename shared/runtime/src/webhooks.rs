@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use ghl_sync_aws::{DynamoInstallations, DynamoKnownStates, DynamoSettings, Usage};
-use ghl_sync_engine::ports::Meter;
+use ghl_sync_engine::ports::EventSink;
 use ghl_sync_engine::usecase::{WebhookPorts, WebhookReceiver};
 use ghl_sync_ghl::webhook::WebhookKeys;
 
 use crate::config::Config;
 use crate::start::{StartError, logging};
-use crate::{FunctionMeter, StoredLocations, SystemClock};
+use crate::{FunctionSink, StoredLocations, SystemClock};
 
 /// The receiver of webhooks with the real adapters, and the keys that it trusts.
 #[derive(Clone)]
@@ -20,15 +20,15 @@ pub struct Webhooks {
     /// Takes in what was verified and read.
     pub receiver: WebhookReceiver,
     /// Hears what becomes of webhooks, also of those that are refused.
-    pub meter: Arc<dyn Meter>,
+    pub sink: Arc<dyn EventSink>,
     /// Requests made to AWS, and what they cost.
     pub usage: Arc<Usage>,
 }
 
 impl Webhooks {
-    /// Wires the adapters into the receiver; `meter` hears what happens.
+    /// Wires the adapters into the receiver; `sink` hears what happens.
     #[must_use]
-    pub fn new(config: Config, meter: Arc<dyn Meter>) -> Webhooks {
+    pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Webhooks {
         let usage = Usage::new();
         let dynamodb = config.aws.dynamodb();
         let state = config.state_table;
@@ -37,11 +37,11 @@ impl Webhooks {
             clock: Arc::new(SystemClock),
             installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
             known: Arc::new(DynamoKnownStates::new(dynamodb, state, usage.clone())),
-            directory: Arc::new(StoredLocations::new(config.locations, settings)),
-            meter: meter.clone(),
+            registry: Arc::new(StoredLocations::new(config.locations, settings)),
+            sink: sink.clone(),
         };
         let receiver = WebhookReceiver::new(ports, config.webhooks);
-        Webhooks { keys: Arc::new(config.webhook_keys), receiver, meter, usage }
+        Webhooks { keys: Arc::new(config.webhook_keys), receiver, sink, usage }
     }
 
     /// The same, from the process's environment, with events as log lines and metrics.
@@ -50,7 +50,7 @@ impl Webhooks {
     /// Lists every fault of the environment.
     pub fn from_env() -> Result<Webhooks, StartError> {
         let config = logging(Config::for_webhooks(Config::environment()))?;
-        let meter = FunctionMeter::new(config.stack_name.clone());
-        Ok(Webhooks::new(config, Arc::new(meter)))
+        let sink = FunctionSink::new(config.stack_name.clone());
+        Ok(Webhooks::new(config, Arc::new(sink)))
     }
 }

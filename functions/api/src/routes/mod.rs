@@ -55,7 +55,7 @@ impl FromRequestParts<Api> for KnownLocation {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let InPath(LocationPath { location_id: id }) = InPath::from_request_parts(parts, api).await?;
-        let settings = api.engine.ports().directory.location(&id).await?.ok_or_else(unknown_location)?;
+        let settings = api.engine.ports().registry.location(&id).await?.ok_or_else(unknown_location)?;
         Ok(KnownLocation { id, settings })
     }
 }

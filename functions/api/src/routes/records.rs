@@ -14,7 +14,7 @@ use crate::Api;
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
-use crate::wire::{FailedList, Replay, Replayed, Story};
+use crate::wire::{FailedList, RecordDocument, Replay, Replayed};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.
 const REPLAY_TIME: Duration = Duration::from_secs(15);
@@ -44,17 +44,17 @@ pub(crate) struct RecordPath {
     path = "/v1/locations/{location_id}/records/{kind}/{*record_id}",
     tag = "records",
     params(RecordPath),
-    responses((status = 200, description = "Its story", body = Story)),
+    responses((status = 200, description = "Its story", body = RecordDocument)),
 )]
-pub(crate) async fn story(
+pub(crate) async fn record_status(
     State(api): State<Api>,
     InPath(RecordPath { location_id, kind, record_id }): InPath<RecordPath>,
-) -> Result<Json<Story>, Problem> {
-    story_of(&api, &location_id, kind, record_id).await.map(Json)
+) -> Result<Json<RecordDocument>, Problem> {
+    status_of(&api, &location_id, kind, record_id).await.map(Json)
 }
 
-async fn story_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<Story, Problem> {
-    let story = api.engine.record_story(location, &RecordKey { kind, id }).await?;
+async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<RecordDocument, Problem> {
+    let story = api.engine.record_status(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
     Ok(story.ok_or_else(unknown)?.into())
 }
@@ -113,7 +113,7 @@ pub(crate) async fn failed(
                 let detail = "goes with none of state, cursor and limit: it names one record";
                 return Err(Problem::field(ProblemKind::Invalid, "id", detail));
             }
-            let story = story_of(&api, &location.id, kind, id).await?;
+            let story = status_of(&api, &location.id, kind, id).await?;
             return Ok(Json(FailedList { records: vec![story], cursor: None }));
         }
         (Some(_), None) => return Err(Problem::field(ProblemKind::Invalid, "id", "is missing; `kind` goes with it")),
@@ -126,7 +126,7 @@ pub(crate) async fn failed(
     }
     let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
     let FailedRecords { records, next } = api.engine.failed_records(&location.id, after.as_ref(), limit).await?;
-    let records = records.into_iter().map(Story::from).collect();
+    let records = records.into_iter().map(RecordDocument::from).collect();
     Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 

@@ -14,7 +14,7 @@ pub(crate) use migration::{
     Migrations, Variables,
 };
 pub(crate) use overview::{Health, Overview, Status};
-pub(crate) use record::{FailedList, Put, PutItem, PutResult, Replay, Replayed, Shared, Story};
+pub(crate) use record::{FailedList, Put, PutItem, PutResult, RecordDocument, Replay, Replayed, Shared};
 use serde::{Serialize, Serializer};
 pub(crate) use settings::{LocationDocument, Overrides, Pause};
 use time::OffsetDateTime;

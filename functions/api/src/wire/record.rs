@@ -1,7 +1,7 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
-use ghl_sync_engine::policy::{Origin, SharedIdentity};
-use ghl_sync_engine::usecase::{LastKnown, RecordStory, WaitsFor};
+use ghl_sync_engine::policy::{SharedIdentity, WriteOrigin};
+use ghl_sync_engine::usecase::{LastKnown, RecordStatus, WaitsFor};
 use ghl_sync_model::{ErrorCode, LastError, RecordKey, RemoteContent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +79,7 @@ pub(crate) enum PutResult {
 
 /// A record, and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Story {
+pub(crate) struct RecordDocument {
     /// Which record, as the log and a replay name it.
     #[schema(example = "contact#crm-42")]
     pub(crate) record: String,
@@ -182,9 +182,9 @@ pub(crate) struct RecordWait {
     pub(crate) until: Option<Time>,
 }
 
-impl From<RecordStory> for Story {
-    fn from(story: RecordStory) -> Story {
-        Story {
+impl From<RecordStatus> for RecordDocument {
+    fn from(story: RecordStatus) -> RecordDocument {
+        RecordDocument {
             record: story.key.to_string(),
             kind: story.key.kind.as_str(),
             id: story.key.id.into(),
@@ -224,7 +224,7 @@ impl From<LastKnown> for Shown {
         Shown {
             at: Time(known.at),
             told_by: known.told_by.as_str(),
-            origin: known.origin.map(Origin::as_str),
+            origin: known.origin.map(WriteOrigin::as_str),
             content: known.content,
         }
     }
@@ -240,7 +240,7 @@ impl From<LastError> for RecordError {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FailedList {
     /// The records, the oldest failure first. A page may hold fewer than asked for, and still not be the last.
-    pub(crate) records: Vec<Story>,
+    pub(crate) records: Vec<RecordDocument>,
     /// Where to go on; null on the last page.
     pub(crate) cursor: Option<String>,
 }

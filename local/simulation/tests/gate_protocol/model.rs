@@ -36,7 +36,7 @@ impl Model for Protocol {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         let gate = &world.stored.gate;
-        let is_looked_at = gate.look_at().is_some_and(|at| at <= NOW);
+        let is_looked_at = gate.next_check_at().is_some_and(|at| at <= NOW);
         if is_looked_at && gate.live_run(NOW).is_none() && gate.live_plan(NOW).is_none() {
             actions.push(Action::Tick);
         }
@@ -104,7 +104,7 @@ impl Model for Protocol {
             Action::Clock => world.grow_older(),
             Action::Tick => {
                 let mut gate = world.stored.gate.clone();
-                gate.bury_expired_run(NOW, &self.rules);
+                gate.reap_expired_run(NOW, &self.rules);
                 self.plan(&mut world, &mut gate, NOW, Sent::Yes);
                 world.store(gate);
             }
@@ -166,8 +166,8 @@ impl Model for Protocol {
                 world.stored.gate.ledger().out() <= LIMIT
             }),
             Property::always("somebody looks at what is due", |_, world: &World| {
-                let look_at = world.stored.gate.look_at();
-                world.due == 0 || look_at.is_some_and(|at| NOW.until(at) <= STEP * 10)
+                let next_check_at = world.stored.gate.next_check_at();
+                world.due == 0 || next_check_at.is_some_and(|at| NOW.until(at) <= STEP * 10)
             }),
             Property::sometimes("all is sent", |_, world: &World| world.due == 0),
             Property::sometimes("all is sent though an invocation died with the run", |_, world: &World| {

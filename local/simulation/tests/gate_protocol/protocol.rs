@@ -158,21 +158,21 @@ impl Protocol {
         world.due -= u8::from(reply == Reply::Ok && world.due > 0);
         let settled = if self.mutation == Mutation::SettledWhenSent { age } else { 0 };
         self.ended(world, owner, (settled, true));
-        let lesson = match reply {
+        let signal = match reply {
             Reply::Ok if world.stored.gate.breaker().is_quiet() => return,
             Reply::Ok => Signal::Answered,
             Reply::Trouble => Signal::Trouble { operation: 1, at: NOW },
             Reply::Throttled => Signal::Throttled { at: NOW, until: NOW + STEP, daily: false },
         };
-        self.teach(world, owner, &lesson);
+        self.teach(world, owner, &signal);
     }
 
     /// What all must know is stored at once, and what was leased before goes back.
-    pub(crate) fn teach(&self, world: &mut World, owner: &str, lesson: &Signal) {
+    pub(crate) fn teach(&self, world: &mut World, owner: &str, signal: &Signal) {
         let Some(n) = world.holder(owner) else { return };
         let mut gate = world.stored.gate.clone();
         self.settle(world, &mut gate, n);
-        gate.learn(lesson, &self.rules);
+        gate.learn(signal, &self.rules);
         world.store(gate);
     }
 

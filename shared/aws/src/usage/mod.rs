@@ -172,7 +172,7 @@ impl Snapshot {
     /// Writes to gates, and the write units that they consumed.
     #[must_use]
     pub fn gate_writes(&self) -> Count {
-        self.total(|purpose| matches!(purpose, Purpose::GateReplace | Purpose::GateKick))
+        self.total(|purpose| matches!(purpose, Purpose::GateReplace | Purpose::GateAdvance))
     }
 
     /// Messages sent.

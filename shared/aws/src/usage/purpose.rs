@@ -18,13 +18,13 @@ pub enum Purpose {
     /// Comparing and replacing a gate.
     GateReplace,
     /// Telling a gate that there is work.
-    GateKick,
+    GateAdvance,
     /// Reading which gates need a look.
-    GateLook,
+    GateCheck,
     /// Reading what all locations know together.
-    FleetLoad,
+    HostHealthLoad,
     /// Comparing and replacing it.
-    FleetReplace,
+    HostHealthReplace,
     /// Sending a batch.
     QueueSend,
     /// Counting what is due or has failed.
@@ -58,13 +58,13 @@ pub enum Purpose {
     /// Asking how many dead letters there are.
     DeadLetters,
     /// Parking a dead letter.
-    LettersPark,
+    DeadLettersPark,
     /// Taking dead letters out of their queue.
-    LettersTake,
+    DeadLettersTake,
     /// Deleting a dead letter.
-    LettersDelete,
+    DeadLettersDelete,
     /// Showing a dead letter to everybody again.
-    LettersPutBack,
+    DeadLettersPutBack,
     /// Storing what GHL told of a record.
     KnownReplace,
     /// Reading what GHL told of a record.
@@ -90,7 +90,7 @@ pub enum Purpose {
     /// Reading such pages.
     MigrationPages,
     /// Reading which migrations need a look.
-    MigrationLook,
+    MigrationCheck,
     /// Listing the migrations.
     MigrationList,
     /// Sending a step of a migration.
@@ -127,10 +127,10 @@ impl Purpose {
         Purpose::OutboxQuarantine,
         Purpose::GateLoad,
         Purpose::GateReplace,
-        Purpose::GateKick,
-        Purpose::GateLook,
-        Purpose::FleetLoad,
-        Purpose::FleetReplace,
+        Purpose::GateAdvance,
+        Purpose::GateCheck,
+        Purpose::HostHealthLoad,
+        Purpose::HostHealthReplace,
         Purpose::QueueSend,
         Purpose::OutboxCount,
         Purpose::OutboxFailed,
@@ -147,10 +147,10 @@ impl Purpose {
         Purpose::CountersRead,
         Purpose::Tick,
         Purpose::DeadLetters,
-        Purpose::LettersPark,
-        Purpose::LettersTake,
-        Purpose::LettersDelete,
-        Purpose::LettersPutBack,
+        Purpose::DeadLettersPark,
+        Purpose::DeadLettersTake,
+        Purpose::DeadLettersDelete,
+        Purpose::DeadLettersPutBack,
         Purpose::KnownReplace,
         Purpose::KnownLoad,
         Purpose::BookmarkFind,
@@ -163,7 +163,7 @@ impl Purpose {
         Purpose::MigrationWrite,
         Purpose::MigrationPut,
         Purpose::MigrationPages,
-        Purpose::MigrationLook,
+        Purpose::MigrationCheck,
         Purpose::MigrationList,
         Purpose::MigrationSend,
     ];
@@ -197,10 +197,10 @@ impl Purpose {
             Purpose::OutboxQuarantine => ("outbox.quarantine", Records, Write),
             Purpose::GateLoad => ("gates.load", State, Read),
             Purpose::GateReplace => ("gates.replace", State, Write),
-            Purpose::GateKick => ("gates.kick", State, Write),
-            Purpose::GateLook => ("gates.needing_look", State, Read),
-            Purpose::FleetLoad => ("fleet.load", State, Read),
-            Purpose::FleetReplace => ("fleet.replace", State, Write),
+            Purpose::GateAdvance => ("gates.advance_work_seq", State, Write),
+            Purpose::GateCheck => ("gates.needing_check", State, Read),
+            Purpose::HostHealthLoad => ("host_health.load", State, Read),
+            Purpose::HostHealthReplace => ("host_health.replace", State, Write),
             Purpose::QueueSend => ("queue.send", Queue, Write),
             Purpose::OutboxCount => ("outbox.count", Records, Read),
             Purpose::OutboxFailed => ("outbox.failed", Records, Read),
@@ -217,10 +217,10 @@ impl Purpose {
             Purpose::CountersRead => ("counters.read", State, Read),
             Purpose::Tick => ("counters.tick", State, Write),
             Purpose::DeadLetters => ("dead_letters.depth", Queue, Read),
-            Purpose::LettersPark => ("dead_letters.park", Queue, Write),
-            Purpose::LettersTake => ("dead_letters.take", Queue, Write),
-            Purpose::LettersDelete => ("dead_letters.delete", Queue, Write),
-            Purpose::LettersPutBack => ("dead_letters.put_back", Queue, Write),
+            Purpose::DeadLettersPark => ("dead_letters.park", Queue, Write),
+            Purpose::DeadLettersTake => ("dead_letters.take", Queue, Write),
+            Purpose::DeadLettersDelete => ("dead_letters.delete", Queue, Write),
+            Purpose::DeadLettersPutBack => ("dead_letters.put_back", Queue, Write),
             Purpose::KnownReplace => ("known.replace", Records, Write),
             Purpose::KnownLoad => ("known.load", Records, Read),
             Purpose::BookmarkFind => ("bookmarks.find", State, Read),
@@ -233,7 +233,7 @@ impl Purpose {
             Purpose::MigrationWrite => ("migrations.write", State, Write),
             Purpose::MigrationPut => ("migrations.put_page", State, Write),
             Purpose::MigrationPages => ("migrations.pages", State, Read),
-            Purpose::MigrationLook => ("migrations.needing_look", State, Read),
+            Purpose::MigrationCheck => ("migrations.needing_check", State, Read),
             Purpose::MigrationList => ("migrations.list", State, Read),
             Purpose::MigrationSend => ("migrations.send", Queue, Write),
         }

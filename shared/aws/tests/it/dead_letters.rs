@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use ghl_sync_aws::{AwsConfig, LetterQueueUrls, SqsDeadLetters, Usage};
-use ghl_sync_engine::ports::{DeadLetters, LetterQueue, TakenLetter};
+use ghl_sync_aws::{AwsConfig, DeadLetterQueueUrls, SqsDeadLetters, Usage};
+use ghl_sync_engine::ports::{DeadLetterQueue, DeadLetters, TakenDeadLetter};
 use ghl_sync_model::DeadLetter;
 
 use crate::servers;
@@ -17,7 +17,7 @@ async fn a_message_that_nobody_acknowledges_is_a_letter_that_tells_where_and_how
     let queues = Queues::new().await;
     queues.die("not a batch").await;
     assert_eq!(queues.letters.depth().await.unwrap(), Some(1));
-    let taken = queues.take(LetterQueue::Dead).await;
+    let taken = queues.take(DeadLetterQueue::Dead).await;
     let DeadLetter { id, body, sent_at, receives, source } = &taken[0].letter;
     assert_eq!((body.as_str(), source.as_deref(), *receives), ("not a batch", Some("batches"), Some(1)));
     assert!(!id.is_empty() && sent_at.is_some());
@@ -28,10 +28,10 @@ async fn a_message_that_nobody_acknowledges_is_a_letter_that_tells_where_and_how
 async fn a_letter_is_hidden_from_others_until_it_is_put_back_and_gone_when_it_is_deleted() {
     let queues = Queues::new().await;
     queues.die("m").await;
-    let taken = queues.take(LetterQueue::Dead).await;
-    assert!(queues.take(LetterQueue::Dead).await.is_empty());
+    let taken = queues.take(DeadLetterQueue::Dead).await;
+    assert!(queues.take(DeadLetterQueue::Dead).await.is_empty());
     queues.letters.put_back(&taken[0].receipt).await.unwrap();
-    let again = queues.take(LetterQueue::Dead).await;
+    let again = queues.take(DeadLetterQueue::Dead).await;
     assert_eq!(again[0].letter.id, taken[0].letter.id);
     queues.letters.delete(&again[0].receipt).await.unwrap();
     queues.letters.delete(&again[0].receipt).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_parked_letter_says_what_it_said_and_names_what_it_was() {
     let attributes = parked[0].message_attributes.as_ref().unwrap();
     let of = |name: &str| attributes[name].string_value.as_deref().unwrap();
     assert_eq!((of("DiedAs"), of("DiedIn")), ("8f2c6ec8", "batches"));
-    assert_eq!(queues.take(LetterQueue::Parked).await[0].letter.body, letter.body);
+    assert_eq!(queues.take(DeadLetterQueue::Parked).await[0].letter.body, letter.body);
     assert_eq!(queues.letters.depth().await.unwrap(), Some(1));
 }
 
@@ -65,26 +65,26 @@ async fn no_more_letters_are_taken_than_were_asked_for() {
     for n in 0..12 {
         queues.letters.park(&letter(n)).await.unwrap();
     }
-    let first = queues.letters.take(LetterQueue::Parked, 3, MINUTE).await.unwrap();
-    let rest = queues.letters.take(LetterQueue::Parked, 1000, MINUTE).await.unwrap();
+    let first = queues.letters.take(DeadLetterQueue::Parked, 3, MINUTE).await.unwrap();
+    let rest = queues.letters.take(DeadLetterQueue::Parked, 1000, MINUTE).await.unwrap();
     assert_eq!((first.len(), rest.len()), (3, 9));
 }
 
 #[tokio::test]
 async fn without_queues_nobody_knows_how_many_there_are_and_the_variable_that_is_missing_is_named() {
     let queues = Queues::new().await;
-    let letters = SqsDeadLetters::new(queues.client.clone(), LetterQueueUrls::default(), Usage::new());
+    let letters = SqsDeadLetters::new(queues.client.clone(), DeadLetterQueueUrls::default(), Usage::new());
     assert_eq!(letters.depth().await.unwrap(), None);
     let error = letters.park(&queues.letter()).await.unwrap_err();
     assert_eq!(error.source.to_string(), "PARKING_QUEUE_URL is not set");
-    let error = letters.take(LetterQueue::Dead, 1, MINUTE).await.unwrap_err();
+    let error = letters.take(DeadLetterQueue::Dead, 1, MINUTE).await.unwrap_err();
     assert_eq!(error.source.to_string(), "DEAD_LETTER_QUEUE_URL is not set");
 }
 
 struct Queues {
     client: Client,
     batches: String,
-    urls: LetterQueueUrls,
+    urls: DeadLetterQueueUrls,
     letters: SqsDeadLetters,
 }
 
@@ -100,7 +100,7 @@ impl Queues {
         let batches = client.create_queue().queue_name("batches");
         let batches = batches.attributes(QueueAttributeName::RedrivePolicy, redrive);
         let batches = batches.send().await.unwrap().queue_url.unwrap();
-        let urls = LetterQueueUrls { dead: Some(dead), parked: Some(parked) };
+        let urls = DeadLetterQueueUrls { dead: Some(dead), parked: Some(parked) };
         let letters = SqsDeadLetters::new(client.clone(), urls.clone(), Usage::new());
         Queues { client, batches, urls, letters }
     }
@@ -114,7 +114,7 @@ impl Queues {
         }
     }
 
-    async fn take(&self, queue: LetterQueue) -> Vec<TakenLetter> {
+    async fn take(&self, queue: DeadLetterQueue) -> Vec<TakenDeadLetter> {
         self.letters.take(queue, 10, MINUTE).await.unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::{
-    AwsConfig, DynamoCounters, DynamoFleetStore, DynamoGateStore, DynamoOutbox, DynamoSettings, Usage, tables,
+    AwsConfig, DynamoCounters, DynamoGateStore, DynamoHostHealthStore, DynamoOutbox, DynamoSettings, Usage, tables,
 };
 use ghl_sync_engine::ports::{Loaded, Outbox};
 use ghl_sync_model::{
@@ -23,7 +23,7 @@ pub(crate) struct Tables {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) outbox: DynamoOutbox,
     pub(crate) gates: DynamoGateStore,
-    pub(crate) fleet: DynamoFleetStore,
+    pub(crate) host_health: DynamoHostHealthStore,
     pub(crate) settings: DynamoSettings,
     pub(crate) counters: DynamoCounters,
     pub(crate) usage: Arc<Usage>,
@@ -43,7 +43,7 @@ impl Tables {
         Tables {
             outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
             gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
-            fleet: DynamoFleetStore::new(client.clone(), STATE, Arc::clone(&usage)),
+            host_health: DynamoHostHealthStore::new(client.clone(), STATE, Arc::clone(&usage)),
             settings: DynamoSettings::new(client.clone(), STATE, Arc::clone(&usage)),
             counters: DynamoCounters::new(client.clone(), STATE, Arc::clone(&usage)),
             usage,

@@ -1,4 +1,4 @@
-//! Gates: compare and replace, kicks, and the look index.
+//! Gates: compare and replace, work_seqs, and the check index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
@@ -65,54 +65,54 @@ async fn eight_writers_of_25_increments_each_leave_exactly_200() {
 }
 
 #[tokio::test]
-async fn a_kick_creates_the_gate_and_makes_it_need_a_look_now() {
+async fn new_work_creates_the_gate_and_makes_it_due_for_a_check_now() {
     let tables = Tables::new().await;
-    tables.gates.kick(&scope("s"), EpochMs(5)).await.unwrap();
-    tables.gates.kick(&scope("s"), EpochMs(6)).await.unwrap();
-    let expected = GateEntry { rev: 2, kick: 2, kicked_at: Some(EpochMs(6)), gate: Gate::default() };
+    tables.gates.advance_work_seq(&scope("s"), EpochMs(5)).await.unwrap();
+    tables.gates.advance_work_seq(&scope("s"), EpochMs(6)).await.unwrap();
+    let expected = GateEntry { rev: 2, work_seq: 2, work_advanced_at: Some(EpochMs(6)), gate: Gate::default() };
     assert_eq!(tables.gates.load(&scope("s")).await.unwrap(), expected);
-    assert_eq!(tables.gates.needing_look(EpochMs(6), 10).await.unwrap().scopes, [scope("s")]);
+    assert_eq!(tables.gates.needing_check(EpochMs(6), 10).await.unwrap().scopes, [scope("s")]);
 }
 
 #[tokio::test]
-async fn a_kick_between_load_and_replace_is_seen() {
+async fn work_that_comes_between_load_and_replace_is_seen() {
     let tables = Tables::new().await;
     for rev in [0, 2] {
-        tables.gates.kick(&scope("s"), EpochMs(5)).await.unwrap();
+        tables.gates.advance_work_seq(&scope("s"), EpochMs(5)).await.unwrap();
         let conflict = tables.gates.replace(&scope("s"), rev, &Gate::default()).await.unwrap();
         let Replaced::Conflict(standing) = conflict else { panic!("{conflict:?}") };
-        assert_eq!((standing.rev, standing.kick), (rev + 1, rev / 2 + 1));
+        assert_eq!((standing.rev, standing.work_seq), (rev + 1, rev / 2 + 1));
         let replaced = tables.gates.replace(&scope("s"), standing.rev, &Gate::default()).await.unwrap();
         assert_eq!(replaced, Replaced::Written { rev: rev + 2 });
     }
-    assert_eq!(tables.gates.load(&scope("s")).await.unwrap().kick, 2, "a replace keeps the kicks");
+    assert_eq!(tables.gates.load(&scope("s")).await.unwrap().work_seq, 2, "a replace keeps the work_seqs");
 }
 
 #[tokio::test]
 async fn gates_need_a_look_soonest_first_when_their_time_has_come() {
     let tables = Tables::new().await;
-    // More scopes than shards, kicked out of order.
+    // More scopes than shards, advanced out of order.
     let scopes: Vec<_> = (0..40).map(|n| scope(&format!("scope-{n}"))).collect();
     for (n, scope) in scopes.iter().enumerate().rev() {
-        tables.gates.kick(scope, EpochMs(100 + n as u64)).await.unwrap();
+        tables.gates.advance_work_seq(scope, EpochMs(100 + n as u64)).await.unwrap();
     }
-    assert_eq!(tables.gates.needing_look(EpochMs(129), 100).await.unwrap().scopes, scopes[..30]);
-    assert_eq!(tables.gates.needing_look(EpochMs(500), 7).await.unwrap().scopes, scopes[..7]);
-    assert!(tables.gates.needing_look(EpochMs(99), 100).await.unwrap().scopes.is_empty());
-    assert!(tables.gates.needing_look(EpochMs(500), 0).await.unwrap().scopes.is_empty());
+    assert_eq!(tables.gates.needing_check(EpochMs(129), 100).await.unwrap().scopes, scopes[..30]);
+    assert_eq!(tables.gates.needing_check(EpochMs(500), 7).await.unwrap().scopes, scopes[..7]);
+    assert!(tables.gates.needing_check(EpochMs(99), 100).await.unwrap().scopes.is_empty());
+    assert!(tables.gates.needing_check(EpochMs(500), 0).await.unwrap().scopes.is_empty());
 }
 
 #[tokio::test]
 async fn the_look_index_holds_a_gate_exactly_while_there_is_something_to_look_at() {
     let tables = Tables::new().await;
     tables.gates.replace(&scope("s"), 0, &Gate::default()).await.unwrap();
-    assert_eq!(tables.index_size(STATE, "look").await, 0);
+    assert_eq!(tables.index_size(STATE, "check").await, 0);
     tables.gates.replace(&scope("s"), 1, &gate_waking_at(70)).await.unwrap();
-    assert_eq!(tables.index_size(STATE, "look").await, 1);
-    assert!(tables.gates.needing_look(EpochMs(69), 10).await.unwrap().scopes.is_empty());
-    assert_eq!(tables.gates.needing_look(EpochMs(70), 10).await.unwrap().scopes, [scope("s")]);
+    assert_eq!(tables.index_size(STATE, "check").await, 1);
+    assert!(tables.gates.needing_check(EpochMs(69), 10).await.unwrap().scopes.is_empty());
+    assert_eq!(tables.gates.needing_check(EpochMs(70), 10).await.unwrap().scopes, [scope("s")]);
     tables.gates.replace(&scope("s"), 2, &Gate::default()).await.unwrap();
-    assert_eq!(tables.index_size(STATE, "look").await, 0);
+    assert_eq!(tables.index_size(STATE, "check").await, 0);
 }
 
 #[tokio::test]
@@ -137,5 +137,5 @@ fn gate_waking_at(time: u64) -> Gate {
 }
 
 fn wake_at(entry: &GateEntry) -> u64 {
-    entry.gate.look_at().map_or(0, |time| time.0)
+    entry.gate.next_check_at().map_or(0, |time| time.0)
 }

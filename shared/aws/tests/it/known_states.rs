@@ -100,7 +100,7 @@ async fn a_known_state_is_in_no_index_and_costs_one_write() {
     }
     let used = known.tables.usage.snapshot().of(Purpose::KnownReplace);
     assert_eq!((used.requests, used.units()), (3, 3.0));
-    for index in ["look", "locations"] {
+    for index in ["check", "locations"] {
         assert_eq!(known.tables.index_size(STATE, index).await, 0);
     }
     let items = known.tables.client.scan().table_name(STATE).send().await.unwrap();

@@ -15,9 +15,9 @@ mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod fleet;
-#[cfg(test)]
 mod gates;
+#[cfg(test)]
+mod host_health;
 #[cfg(test)]
 mod known_states;
 #[cfg(test)]

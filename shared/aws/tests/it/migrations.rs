@@ -128,17 +128,17 @@ async fn pages_come_in_the_order_of_their_numbers_however_many_there_are() {
 #[tokio::test]
 async fn a_migration_needs_a_look_when_its_time_has_come_and_no_gate_is_taken_for_one() {
     let (tables, store) = empty().await;
-    tables.gates.kick(&scope("s"), EpochMs(1)).await.unwrap();
-    for (name, look_at) in [("mig-c", Some(30)), ("mig-a", Some(20)), ("mig-b", None), ("mig-d", Some(10))] {
-        let look_at = look_at.map(EpochMs);
-        store.replace(0, &Migration { look_at, ..migration(name, 5) }).await.unwrap();
+    tables.gates.advance_work_seq(&scope("s"), EpochMs(1)).await.unwrap();
+    for (name, next_check_at) in [("mig-c", Some(30)), ("mig-a", Some(20)), ("mig-b", None), ("mig-d", Some(10))] {
+        let next_check_at = next_check_at.map(EpochMs);
+        store.replace(0, &Migration { next_check_at, ..migration(name, 5) }).await.unwrap();
     }
-    assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-d"), id("mig-a")]);
-    assert_eq!(store.needing_look(EpochMs(99), 1).await.unwrap(), [id("mig-d")]);
-    assert_eq!(store.needing_look(EpochMs(99), 0).await.unwrap(), []);
-    assert_eq!(tables.gates.needing_look(EpochMs(99), 10).await.unwrap().scopes, [scope("s")]);
+    assert_eq!(store.needing_check(EpochMs(25), 10).await.unwrap(), [id("mig-d"), id("mig-a")]);
+    assert_eq!(store.needing_check(EpochMs(99), 1).await.unwrap(), [id("mig-d")]);
+    assert_eq!(store.needing_check(EpochMs(99), 0).await.unwrap(), []);
+    assert_eq!(tables.gates.needing_check(EpochMs(99), 10).await.unwrap().scopes, [scope("s")]);
     store.replace(1, &migration("mig-d", 5)).await.unwrap();
-    assert_eq!(store.needing_look(EpochMs(25), 10).await.unwrap(), [id("mig-a")]);
+    assert_eq!(store.needing_check(EpochMs(25), 10).await.unwrap(), [id("mig-a")]);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn an_item_expires_long_after_its_token_and_a_damaged_one_is_an_error_that
     let item = tables.client.get_item().table_name(STATE).key("pk", key()).send().await.unwrap().item.unwrap();
     let ttl: u64 = item["ttl_epoch_s"].as_n().unwrap().parse().unwrap();
     assert_eq!(ttl, 1_795_000_300 + 400 * 86_400, "in seconds");
-    assert_eq!(tables.index_size(STATE, "look").await, 0);
+    assert_eq!(tables.index_size(STATE, "check").await, 0);
     let request = tables.client.update_item().table_name(STATE).key("pk", key());
     let request = request.update_expression("SET tokens = :t");
     let damaged = AttributeValue::S(r#"{"refresh": ["refresh-secret"]}"#.to_owned());

@@ -3,17 +3,16 @@
 mod comparison;
 mod consent;
 mod credentials;
-mod echo;
 mod migration;
 mod not_stored;
 mod precedence;
 mod reconcile;
 mod retry_class;
 mod shared_identity;
+mod write_origin;
 
 pub use consent::{needs_known_consent, not_sent, payload_to_send};
 pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
-pub use echo::{Origin, origin};
 pub use migration::{
     Allowance, Carried, IdMap, MappingRules, Survey, carry_contact, carry_deal, contact_snapshot, deal_snapshot,
     differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
@@ -25,3 +24,4 @@ pub(crate) use reconcile::SOON;
 pub use reconcile::{has_quota_to_spare, last_accepted, resolve, rule_for};
 pub use retry_class::{Class, classify};
 pub use shared_identity::{SharedBy, SharedIdentity, shared_identities};
+pub use write_origin::{WriteOrigin, origin};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use ghl_sync_limiter::{Fleet, Gate};
+use ghl_sync_limiter::{Gate, HostHealth};
 use ghl_sync_model::{Api, EpochMs, ScopeId};
 
 /// The gates, one item a scope, each write compared and advanced.
@@ -15,20 +15,20 @@ pub trait GateStore: Send + Sync {
     async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError>;
 
     /// Stores `gate` if the stored revision is still `rev`. The time to look at the gate next is
-    /// [`Gate::look_at`].
+    /// [`Gate::next_check_at`].
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError>;
 
-    /// Says that records were put: `kick + 1`, look at the gate now. Returns the put's number.
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
+    /// Says that records were put: `work_seq + 1`, look at the gate now. Returns the put's number.
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
 
     /// Scopes whose time to look at has come, at most `limit`. Eventually consistent. What a part of the store does not
     /// tell keeps nothing else back; an error only if no part answers.
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError>;
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError>;
 }
 
 /// Scopes whose time to look at has come.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub struct DueChecks {
     /// Which.
     pub scopes: Vec<ScopeId>,
     /// Why parts of the store did not tell theirs, one error a part.
@@ -41,9 +41,9 @@ pub struct GateEntry {
     /// Advances with every write; 0 is a gate that does not exist yet.
     pub rev: u64,
     /// Advances with every put into one of the scope's locations.
-    pub kick: u64,
+    pub work_seq: u64,
     /// When the last put was.
-    pub kicked_at: Option<EpochMs>,
+    pub work_advanced_at: Option<EpochMs>,
     /// The gate.
     pub gate: Gate,
 }
@@ -52,16 +52,16 @@ impl GateEntry {
     /// When the last put was, if the due index may still hide something of it.
     #[must_use]
     pub fn hidden_since(&self, now: EpochMs, index_lag: Duration) -> Option<EpochMs> {
-        let unseen = self.kick > self.gate.seen_kick();
-        self.kicked_at
+        let unseen = self.work_seq > self.gate.seen_work_seq();
+        self.work_advanced_at
             .filter(|put_at| unseen && *put_at + index_lag > now && !is_of_a_wrong_clock(*put_at, now, index_lag))
     }
 
     /// The number of the last put, if all of it must be in the due index by now.
     #[must_use]
-    pub fn indexed_kick(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
+    pub fn indexed_work_seq(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
         let is_indexed = |put_at: EpochMs| put_at + index_lag <= now || is_of_a_wrong_clock(put_at, now, index_lag);
-        self.kicked_at.is_none_or(is_indexed).then_some(self.kick)
+        self.work_advanced_at.is_none_or(is_indexed).then_some(self.work_seq)
     }
 }
 
@@ -86,31 +86,31 @@ pub enum Replaced {
 /// What all locations of an API host know together: one item a host, read once a batch, written only when something
 /// goes wrong and when that is over.
 #[async_trait]
-pub trait FleetStore: Send + Sync {
+pub trait HostHealthStore: Send + Sync {
     /// What is known. Eventually consistent.
-    async fn load(&self, api: Api) -> Result<FleetEntry, PortError>;
+    async fn load(&self, api: Api) -> Result<HostHealthEntry, PortError>;
 
-    /// Stores `fleet` if the stored revision is still `rev`.
-    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError>;
+    /// Stores `host_health` if the stored revision is still `rev`.
+    async fn replace(&self, api: Api, rev: u64, host_health: &HostHealth) -> Result<HostHealthReplaced, PortError>;
 }
 
 /// What the locations of one API host know together, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FleetEntry {
+pub struct HostHealthEntry {
     /// Advances with every write; 0 is one that does not exist yet.
     pub rev: u64,
     /// What they know.
-    pub fleet: Fleet,
+    pub host_health: HostHealth,
 }
 
-/// What [`FleetStore::replace`] did.
+/// What [`HostHealthStore::replace`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FleetReplaced {
+pub enum HostHealthReplaced {
     /// It is stored, with this `rev`.
     Written {
         /// The new revision.
         rev: u64,
     },
     /// Somebody else wrote first; this is what stands there now.
-    Conflict(Box<FleetEntry>),
+    Conflict(Box<HostHealthEntry>),
 }

@@ -61,7 +61,7 @@ pub trait MigrationStore: Send + Sync {
     async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError>;
 
     /// Stores `migration` under its own id, if the stored revision is still `rev` (0: there is none yet). The time to
-    /// look at it next is [`Migration::look_at`]; nobody needs it after [`Migration::keep_until`]. A write that is repeated after a lost reply finds that it was done.
+    /// look at it next is [`Migration::next_check_at`]; nobody needs it after [`Migration::keep_until`]. A write that is repeated after a lost reply finds that it was done.
     async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError>;
 
     /// Makes `target` the target of migration `id`, if it is no other one's.
@@ -90,7 +90,7 @@ pub trait MigrationStore: Send + Sync {
     ) -> Result<Vec<MigrationPage>, PortError>;
 
     /// Migrations whose time to look at has come, at most `limit`. Eventually consistent.
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError>;
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError>;
 
     /// The migrations, the newest first, at most `limit`. Eventually consistent.
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError>;

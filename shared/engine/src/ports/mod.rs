@@ -1,12 +1,12 @@
 //! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
 //! the module `testing` (a feature) in memory.
 
-mod directory;
 mod gates;
 mod known;
 mod migration;
 mod outbox;
 mod queue;
+mod registry;
 mod tokens;
 
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::counts::{Counted, Counts};
 use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 
 pub use crate::usecase::Event;
-pub use directory::{Directory, SettingsWritten, StoredSettings};
-pub use gates::{FleetEntry, FleetReplaced, FleetStore, GateEntry, GateStore, Looks, Replaced};
+pub use gates::{DueChecks, GateEntry, GateStore, HostHealthEntry, HostHealthReplaced, HostHealthStore, Replaced};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
 pub use migration::{
     MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
 };
 pub use outbox::{Backlog, Due, FailedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied};
-pub use queue::{BatchQueue, DeadLetters, LetterQueue, MAX_DELAY, Receipt, TakenLetter};
+pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
+pub use registry::{LocationRegistry, SettingsWritten, StoredSettings};
 pub use tokens::{IssuedTokens, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore};
 
 /// A boxed error of an adapter.
@@ -59,7 +59,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// A source of randomness.
-pub trait Dice: Send + Sync {
+pub trait Randomness: Send + Sync {
     /// A number in `0.0..1.0`.
     fn roll(&self) -> f64;
 }
@@ -98,7 +98,7 @@ pub trait Counters: Send + Sync {
 }
 
 /// Where events are counted and logged. Must not block.
-pub trait Meter: Send + Sync {
+pub trait EventSink: Send + Sync {
     /// Takes note of `event`.
-    fn note(&self, event: &Event<'_>);
+    fn emit(&self, event: &Event<'_>);
 }

@@ -36,7 +36,12 @@ pub trait DeadLetters: Send + Sync {
 
     /// Takes up to `limit` (at most 10) letters out of `queue`; nobody else sees them for as long as `hidden_for`. None
     /// if there are none.
-    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError>;
+    async fn take(
+        &self,
+        queue: DeadLetterQueue,
+        limit: u32,
+        hidden_for: Duration,
+    ) -> Result<Vec<TakenDeadLetter>, PortError>;
 
     /// Deletes a letter for good. One that was deleted before is no error.
     async fn delete(&self, receipt: &Receipt) -> Result<(), PortError>;
@@ -47,7 +52,7 @@ pub trait DeadLetters: Send + Sync {
 
 /// One of the two queues of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LetterQueue {
+pub enum DeadLetterQueue {
     /// The dead-letter queue of the batches.
     Dead,
     /// What is parked.
@@ -56,7 +61,7 @@ pub enum LetterQueue {
 
 /// A letter that was taken out of its queue for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenLetter {
+pub struct TakenDeadLetter {
     /// The letter.
     pub letter: DeadLetter,
     /// Names it to [`DeadLetters::delete`] and [`DeadLetters::put_back`].
@@ -67,7 +72,7 @@ pub struct TakenLetter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// Out of which queue.
-    pub queue: LetterQueue,
+    pub queue: DeadLetterQueue,
     /// The queue's name for this taking of the letter.
     pub handle: String,
 }

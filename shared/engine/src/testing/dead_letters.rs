@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{TestClock, lock};
-use crate::ports::{Clock, DeadLetters, LetterQueue, PortError, Receipt, TakenLetter};
+use crate::ports::{Clock, DeadLetterQueue, DeadLetters, PortError, Receipt, TakenDeadLetter};
 use ghl_sync_model::{DeadLetter, EpochMs};
 
 /// [`DeadLetters`] in memory: both queues.
@@ -20,7 +20,7 @@ pub struct MemoryDeadLetters {
 #[derive(Debug, Clone)]
 struct Kept {
     letter: DeadLetter,
-    queue: LetterQueue,
+    queue: DeadLetterQueue,
     number: usize,
     visible_at: EpochMs,
     taken: u64,
@@ -34,7 +34,7 @@ impl MemoryDeadLetters {
     }
 
     /// A message died.
-    pub fn add(&self, queue: LetterQueue, letter: DeadLetter) {
+    pub fn add(&self, queue: DeadLetterQueue, letter: DeadLetter) {
         let visible_at = self.clock.now();
         let mut letters = lock(&self.letters);
         let number = letters.iter().map(|kept| kept.number + 1).max().unwrap_or_default();
@@ -43,7 +43,7 @@ impl MemoryDeadLetters {
 
     /// The ids of the letters that nobody has taken.
     #[must_use]
-    pub fn visible(&self, queue: LetterQueue) -> Vec<String> {
+    pub fn visible(&self, queue: DeadLetterQueue) -> Vec<String> {
         let now = self.clock.now();
         let letters = lock(&self.letters);
         let visible = letters.iter().filter(|kept| kept.queue == queue && kept.visible_at <= now);
@@ -64,18 +64,23 @@ impl DeadLetters for MemoryDeadLetters {
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        self.add(LetterQueue::Parked, letter.clone());
+        self.add(DeadLetterQueue::Parked, letter.clone());
         Ok(())
     }
 
-    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError> {
+    async fn take(
+        &self,
+        queue: DeadLetterQueue,
+        limit: u32,
+        hidden_for: Duration,
+    ) -> Result<Vec<TakenDeadLetter>, PortError> {
         let now = self.clock.now();
         let mut letters = lock(&self.letters);
         let visible = letters.iter_mut().filter(|kept| kept.queue == queue && kept.visible_at <= now);
         let taken = visible.take(limit as usize).map(|kept| {
             kept.visible_at = now + hidden_for;
             kept.taken += 1;
-            TakenLetter { letter: kept.letter.clone(), receipt: kept.receipt() }
+            TakenDeadLetter { letter: kept.letter.clone(), receipt: kept.receipt() }
         });
         Ok(taken.collect())
     }

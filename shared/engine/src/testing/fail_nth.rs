@@ -12,16 +12,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{TestDice, lock};
+use super::{TestRandomness, lock};
 use crate::counts::{Counted, Counts};
 use crate::policy::{Precedence, TokenEntry};
 use crate::ports::{
-    Backlog, BatchQueue, Bookmarks, Counters, DeadLetters, Directory, Due, FailedPage, FleetEntry, FleetReplaced,
-    FleetStore, GateEntry, GateStore, Installations, KnownStates, LetterQueue, Loaded, Looks, Outbox, PortError, Put,
-    Receipt, RemoteKey, Replaced, Replacement, SettingsWritten, Settled, StoredSettings, TakenLetter, Tallied,
-    TokenReplaced, TokenStore,
+    Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, FailedPage, GateEntry,
+    GateStore, HostHealthEntry, HostHealthReplaced, HostHealthStore, Installations, KnownStates, Loaded,
+    LocationRegistry, Outbox, PortError, Put, Receipt, RemoteKey, Replaced, Replacement, SettingsWritten, Settled,
+    StoredSettings, TakenDeadLetter, Tallied, TokenReplaced, TokenStore,
 };
-use ghl_sync_limiter::{Fleet, Gate};
+use ghl_sync_limiter::{Gate, HostHealth};
 use ghl_sync_model::{
     Api, Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings,
     Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
@@ -39,10 +39,10 @@ pub enum Op {
     OutboxQuarantine,
     GateLoad,
     GateReplace,
-    GateKick,
-    GateLook,
-    FleetLoad,
-    FleetReplace,
+    GateAdvance,
+    GateCheck,
+    HostHealthLoad,
+    HostHealthReplace,
     QueueSend,
     OutboxFailed,
     OutboxReplay,
@@ -54,11 +54,11 @@ pub enum Op {
     CountersAdd,
     CountersTick,
     CountersRead,
-    LettersDepth,
-    LettersPark,
-    LettersTake,
-    LettersDelete,
-    LettersPutBack,
+    DeadLettersDepth,
+    DeadLettersPark,
+    DeadLettersTake,
+    DeadLettersDelete,
+    DeadLettersPutBack,
     KnownReplace,
     KnownLoad,
     KnownRemember,
@@ -75,7 +75,7 @@ pub enum Op {
     MigrationClaim,
     MigrationPut,
     MigrationPages,
-    MigrationLook,
+    MigrationCheck,
     MigrationConfig,
     MigrationSend,
 }
@@ -94,7 +94,7 @@ pub enum PortFault {
 
 /// Which calls fail, shared by all decorators of a world.
 pub struct Faults {
-    dice: TestDice,
+    randomness: TestRandomness,
     /// What the way to a port takes, and the way back, in milliseconds.
     way_ms: RangeInclusive<u64>,
     state: Mutex<State>,
@@ -110,11 +110,11 @@ struct State {
 }
 
 impl Faults {
-    /// No faults yet. Each call takes twice a time in `way_ms`, as `dice` will have it: it is an await before the port
+    /// No faults yet. Each call takes twice a time in `way_ms`, as `randomness` will have it: it is an await before the port
     /// has done anything, and one after.
     #[must_use]
-    pub fn new(way_ms: RangeInclusive<u64>, dice: TestDice) -> Self {
-        Faults { dice, way_ms, state: Mutex::default() }
+    pub fn new(way_ms: RangeInclusive<u64>, randomness: TestRandomness) -> Self {
+        Faults { randomness, way_ms, state: Mutex::default() }
     }
 
     /// Of the calls of `op` from now on, those with these numbers (from 1) fail like this.
@@ -152,7 +152,7 @@ impl Faults {
     }
 
     async fn way(&self) {
-        tokio::time::sleep(Duration::from_millis(self.dice.within(self.way_ms.clone()))).await;
+        tokio::time::sleep(Duration::from_millis(self.randomness.within(self.way_ms.clone()))).await;
     }
 
     async fn pass<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
@@ -277,17 +277,17 @@ impl<P: GateStore> GateStore for FailNth<P> {
         self.faults.pass(Op::GateReplace, self.port.replace(scope, rev, gate)).await
     }
 
-    async fn kick(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
-        self.faults.pass(Op::GateKick, self.port.kick(scope, now)).await
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
+        self.faults.pass(Op::GateAdvance, self.port.advance_work_seq(scope, now)).await
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Looks, PortError> {
-        self.faults.pass(Op::GateLook, self.port.needing_look(now, limit)).await
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError> {
+        self.faults.pass(Op::GateCheck, self.port.needing_check(now, limit)).await
     }
 }
 
 #[async_trait]
-impl<P: Directory> Directory for FailNth<P> {
+impl<P: LocationRegistry> LocationRegistry for FailNth<P> {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
         self.faults.pass_at_once(Op::SettingsRead, self.port.location(location)).await
     }
@@ -327,13 +327,13 @@ impl<P: Directory> Directory for FailNth<P> {
 }
 
 #[async_trait]
-impl<P: FleetStore> FleetStore for FailNth<P> {
-    async fn load(&self, api: Api) -> Result<FleetEntry, PortError> {
-        self.faults.pass(Op::FleetLoad, self.port.load(api)).await
+impl<P: HostHealthStore> HostHealthStore for FailNth<P> {
+    async fn load(&self, api: Api) -> Result<HostHealthEntry, PortError> {
+        self.faults.pass(Op::HostHealthLoad, self.port.load(api)).await
     }
 
-    async fn replace(&self, api: Api, rev: u64, fleet: &Fleet) -> Result<FleetReplaced, PortError> {
-        self.faults.pass(Op::FleetReplace, self.port.replace(api, rev, fleet)).await
+    async fn replace(&self, api: Api, rev: u64, host_health: &HostHealth) -> Result<HostHealthReplaced, PortError> {
+        self.faults.pass(Op::HostHealthReplace, self.port.replace(api, rev, host_health)).await
     }
 }
 
@@ -399,23 +399,28 @@ impl<P: Counters> Counters for FailNth<P> {
 #[async_trait]
 impl<P: DeadLetters> DeadLetters for FailNth<P> {
     async fn depth(&self) -> Result<Option<u64>, PortError> {
-        self.faults.pass(Op::LettersDepth, self.port.depth()).await
+        self.faults.pass(Op::DeadLettersDepth, self.port.depth()).await
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        self.faults.pass(Op::LettersPark, self.port.park(letter)).await
+        self.faults.pass(Op::DeadLettersPark, self.port.park(letter)).await
     }
 
-    async fn take(&self, queue: LetterQueue, limit: u32, hidden_for: Duration) -> Result<Vec<TakenLetter>, PortError> {
-        self.faults.pass(Op::LettersTake, self.port.take(queue, limit, hidden_for)).await
+    async fn take(
+        &self,
+        queue: DeadLetterQueue,
+        limit: u32,
+        hidden_for: Duration,
+    ) -> Result<Vec<TakenDeadLetter>, PortError> {
+        self.faults.pass(Op::DeadLettersTake, self.port.take(queue, limit, hidden_for)).await
     }
 
     async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
-        self.faults.pass(Op::LettersDelete, self.port.delete(receipt)).await
+        self.faults.pass(Op::DeadLettersDelete, self.port.delete(receipt)).await
     }
 
     async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError> {
-        self.faults.pass(Op::LettersPutBack, self.port.put_back(receipt)).await
+        self.faults.pass(Op::DeadLettersPutBack, self.port.put_back(receipt)).await
     }
 }
 

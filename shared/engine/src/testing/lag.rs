@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::TestDice;
+use super::TestRandomness;
 use ghl_sync_model::EpochMs;
 
 /// How late an index shows a change.
@@ -12,7 +12,7 @@ use ghl_sync_model::EpochMs;
 pub struct Lag {
     least_ms: u64,
     most_ms: u64,
-    dice: TestDice,
+    randomness: TestRandomness,
 }
 
 impl Lag {
@@ -25,17 +25,17 @@ impl Lag {
     /// Every change is seen this much later.
     #[must_use]
     pub fn of(lag: Duration) -> Lag {
-        Lag::within(&(lag..=lag), TestDice::seeded(0))
+        Lag::within(&(lag..=lag), TestRandomness::seeded(0))
     }
 
-    /// Each change is seen so much later, as `dice` will have it.
+    /// Each change is seen so much later, as `randomness` will have it.
     #[must_use]
-    pub fn within(range: &RangeInclusive<Duration>, dice: TestDice) -> Lag {
-        Lag { least_ms: milliseconds(*range.start()), most_ms: milliseconds(*range.end()), dice }
+    pub fn within(range: &RangeInclusive<Duration>, randomness: TestRandomness) -> Lag {
+        Lag { least_ms: milliseconds(*range.start()), most_ms: milliseconds(*range.end()), randomness }
     }
 
     fn next(&self) -> Duration {
-        Duration::from_millis(self.dice.within(self.least_ms..=self.most_ms))
+        Duration::from_millis(self.randomness.within(self.least_ms..=self.most_ms))
     }
 }
 
@@ -110,8 +110,10 @@ mod tests {
     #[test]
     fn the_changes_of_a_key_are_seen_in_their_order() {
         for seed in 0..50 {
-            let mut index =
-                LaggingIndex::new(Lag::within(&(Duration::ZERO..=Duration::from_millis(50)), TestDice::seeded(seed)));
+            let mut index = LaggingIndex::new(Lag::within(
+                &(Duration::ZERO..=Duration::from_millis(50)),
+                TestRandomness::seeded(seed),
+            ));
             (1..=20).for_each(|n| index.set(EpochMs(n), &"a", Some(n)));
             let mut last = 0;
             for now in 20..100 {

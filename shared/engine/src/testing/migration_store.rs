@@ -122,9 +122,9 @@ impl MigrationStore for MemoryMigrationStore {
         pages.take(limit as usize).map(|(_, json)| read(json)).collect()
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
         let all = self.list(u32::MAX).await?;
-        let due = all.into_iter().filter(|migration| migration.look_at.is_some_and(|at| at <= now));
+        let due = all.into_iter().filter(|migration| migration.next_check_at.is_some_and(|at| at <= now));
         Ok(due.take(limit as usize).map(|migration| migration.id).collect())
     }
 

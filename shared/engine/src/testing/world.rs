@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Counting, Delivery, FailNth, Fate, Faults, FixedDirectory, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
-    MemoryDeadLetters, MemoryFleetStore, MemoryGateStore, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingMeter,
-    SimulatedGhl, TestClock, TestDice, lock,
+    Counting, Delivery, FailNth, Fate, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
+    MemoryDeadLetters, MemoryGateStore, MemoryHostHealthStore, MemoryKnownStates, MemoryOutbox, MemoryQueue,
+    RecordingSink, SimulatedGhl, TestClock, TestRandomness, lock,
 };
 use crate::ports::{Clock, PortError};
 use crate::usecase::{
@@ -125,41 +125,41 @@ impl Setup {
     pub fn start(self) -> Arc<World> {
         let clock = TestClock::start();
         let hosts_clock = clock.that_can_be_set();
-        let dice = TestDice::seeded(self.seed);
-        let lag = || Lag::within(&self.index_lag, dice.fork());
+        let randomness = TestRandomness::seeded(self.seed);
+        let lag = || Lag::within(&self.index_lag, randomness.fork());
         let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
         let gates = Arc::new(MemoryGateStore::new(clock, lag()));
-        let fleet = Arc::new(MemoryFleetStore::default());
+        let host_health = Arc::new(MemoryHostHealthStore::default());
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
-        let faults = Arc::new(Faults::new(self.store_ms.clone(), dice.fork()));
-        let ghl = SimulatedGhl::new(clock, self.ghl.clone(), dice.fork());
-        let directory = Arc::new(FixedDirectory::new(self.locations.clone()));
+        let faults = Arc::new(Faults::new(self.store_ms.clone(), randomness.fork()));
+        let ghl = SimulatedGhl::new(clock, self.ghl.clone(), randomness.fork());
+        let registry = Arc::new(FixedRegistry::new(self.locations.clone()));
         let counters = Arc::new(MemoryCounters::default());
         let dead_letters = Arc::new(MemoryDeadLetters::new(clock));
-        let meter = Arc::new(RecordingMeter::new(clock));
+        let sink = Arc::new(RecordingSink::new(clock));
         let known = Arc::new(MemoryKnownStates::default());
         let ports = Ports {
             clock: Arc::new(hosts_clock),
-            dice: Arc::new(dice.fork()),
+            randomness: Arc::new(randomness.fork()),
             crm: Arc::new(ghl.clone()),
             outbox: Arc::new(FailNth::new(outbox.clone(), faults.clone())),
             gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
-            fleet: Arc::new(FailNth::new(fleet.clone(), faults.clone())),
+            host_health: Arc::new(FailNth::new(host_health.clone(), faults.clone())),
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
-            directory: Arc::new(FailNth::new(directory.clone(), faults.clone())),
+            registry: Arc::new(FailNth::new(registry.clone(), faults.clone())),
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),
             bookmarks: Arc::new(FailNth::new(Arc::new(MemoryBookmarks::default()), faults.clone())),
             dead_letters: Arc::new(FailNth::new(dead_letters.clone(), faults.clone())),
-            meter: meter.clone(),
+            sink: sink.clone(),
         };
         let engine = Engine::new(ports, self.config.clone());
         let receiver = WebhookPorts {
             clock: Arc::new(hosts_clock),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),
-            installations: Arc::new(FailNth::new(directory.clone(), faults.clone())),
-            directory: directory.clone(),
-            meter: meter.clone(),
+            installations: Arc::new(FailNth::new(registry.clone(), faults.clone())),
+            registry: registry.clone(),
+            sink: sink.clone(),
         };
         let receiver = WebhookReceiver::new(receiver, self.webhooks.clone());
         let triggers = self.triggers;
@@ -167,19 +167,19 @@ impl Setup {
         let world = Arc::new(World {
             clock,
             hosts_clock,
-            dice,
+            randomness,
             engine,
             receiver,
             ghl,
             known,
             outbox,
             gates,
-            fleet,
+            host_health,
             queue,
-            directory,
+            registry,
             counters,
             dead_letters,
-            meter,
+            sink,
             faults,
             setup: self,
             state,
@@ -208,7 +208,7 @@ pub struct World {
     /// The clock of all hosts, which may be set.
     pub hosts_clock: TestClock,
     /// Chance, for tests that want some.
-    pub dice: TestDice,
+    pub randomness: TestRandomness,
     /// An engine on a host whose clock is right.
     pub engine: Engine,
     /// What takes in webhooks.
@@ -222,17 +222,17 @@ pub struct World {
     /// The gates.
     pub gates: Arc<MemoryGateStore>,
     /// What the locations know together.
-    pub fleet: Arc<MemoryFleetStore>,
+    pub host_health: Arc<MemoryHostHealthStore>,
     /// The queue.
     pub queue: Arc<MemoryQueue>,
     /// The locations' settings.
-    pub directory: Arc<FixedDirectory>,
+    pub registry: Arc<FixedRegistry>,
     /// What was counted.
     pub counters: Arc<MemoryCounters>,
     /// The dead-letter queue.
     pub dead_letters: Arc<MemoryDeadLetters>,
     /// Everything that happened.
-    pub meter: Arc<RecordingMeter>,
+    pub sink: Arc<RecordingSink>,
     /// What goes wrong with outbox, gates and queue.
     pub faults: Arc<Faults>,
     setup: Setup,
@@ -414,7 +414,7 @@ impl World {
     #[must_use]
     pub fn host(&self) -> Engine {
         let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
-        let ahead = i64::try_from(self.dice.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
+        let ahead = i64::try_from(self.randomness.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
         let ports = Ports { clock: Arc::new(self.hosts_clock.skewed(ahead)), ..self.engine.ports().clone() };
         Engine::new(ports, self.engine.config().clone()).until(lock(&self.state).shutdown.clone())
     }
@@ -468,7 +468,7 @@ async fn consume(world: Arc<World>) {
 async fn schedule(world: Arc<World>) {
     for tick in 1.. {
         world.run_for(TICK).await;
-        // A tick that fails or hangs is followed by another; what went wrong is with the meter.
+        // A tick that fails or hangs is followed by another; what went wrong is with the sink.
         let host = world.host();
         let _ = tokio::time::timeout(world.setup.function_timeout, host.tick(tick % SWEEP == 0)).await;
     }

@@ -10,7 +10,7 @@ use super::Event;
 use super::token_source::{Source, Subject};
 use crate::policy::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
 use crate::ports::{
-    Clock, IssuedTokens, Meter, PortError, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore,
+    Clock, EventSink, IssuedTokens, PortError, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore,
 };
 use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, Secret};
 
@@ -38,7 +38,7 @@ pub struct TokenPorts {
     /// Where GHL issues them.
     pub endpoint: Arc<dyn TokenEndpoint>,
     /// Logs and metrics.
-    pub meter: Arc<dyn Meter>,
+    pub sink: Arc<dyn EventSink>,
 }
 
 /// Why there is no token.
@@ -302,7 +302,7 @@ impl AccessTokens {
         let event = match (&entry.trouble, &entry.access) {
             (Some(trouble), _) if trouble.refused.is_some() => {
                 let reason = source.mend(subject, &trouble.reason);
-                return self.ports.meter.note(&Event::CredentialsRefused { location, credentials, reason: &reason });
+                return self.ports.sink.emit(&Event::CredentialsRefused { location, credentials, reason: &reason });
             }
             (Some(trouble), _) => Event::TokensDelayed { location, credentials, reason: &trouble.reason },
             (None, Some(access)) => {
@@ -310,14 +310,14 @@ impl AccessTokens {
             }
             (None, None) => return,
         };
-        self.ports.meter.note(&event);
+        self.ports.sink.emit(&event);
     }
 
     /// The credentials themselves are of no use.
     fn refuse_credentials(&self, subject: Subject<'_>, problem: String) -> NoToken {
         let Subject { location, credentials } = subject;
         let reason = format!("the credentials at {credentials} cannot be used: {problem}");
-        self.ports.meter.note(&Event::CredentialsRefused { location, credentials, reason: &reason });
+        self.ports.sink.emit(&Event::CredentialsRefused { location, credentials, reason: &reason });
         NoToken::Refused(reason)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
+use super::host_health::HostHealthSession;
 use super::permits::{For, Permits, Retry};
 use super::sync_batch::TIME_TO_FINISH;
 use super::{Engine, Invocation};
@@ -51,14 +51,14 @@ impl Engine {
         priority: Priority,
         invocation: &Invocation,
     ) -> Result<DirectCalls<'e>, DirectError> {
-        let settings = self.ports.directory.location(location).await?;
+        let settings = self.ports.registry.location(location).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             return Err(DirectError::NotEnabled(location.clone()));
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
-        let fleet = FleetSession::open(self, settings.api, settings.scope.clone()).await;
+        let host_health = HostHealthSession::open(self, settings.api, settings.scope.clone()).await;
         let now = self.ports.clock.now();
-        let percent = match fleet.admit(now) {
+        let percent = match host_health.admit(now) {
             HostAdmission::Calls { percent } => percent,
             // They leave the probe to the batches.
             HostAdmission::Probe => {
@@ -71,10 +71,10 @@ impl Engine {
         let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         session.slow_down(percent);
         // Read after the gate: whoever disables the location stops the gate afterwards.
-        if !self.ports.directory.location_now(location).await?.is_some_and(|settings| settings.enabled) {
+        if !self.ports.registry.location_now(location).await?.is_some_and(|settings| settings.enabled) {
             return Err(DirectError::NotEnabled(location.clone()));
         }
-        let sessions = (session, fleet);
+        let sessions = (session, host_health);
         let deadline = invocation.deadline - TIME_TO_FINISH;
         let permits = Permits::new(self, location, None, run.clone(), deadline, sessions, VecDeque::new());
         Ok(DirectCalls { engine: self, run, priority, permits, deadline })

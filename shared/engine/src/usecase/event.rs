@@ -1,11 +1,11 @@
-//! What happens, told to the meter: one event per call, wait, retry, breaker change, batch and outcome.
+//! What happens, told to the sink: one event per call, wait, retry, breaker change, batch and outcome.
 
 use std::error::Error;
 use std::time::Duration;
 
 use super::receive_webhook::Received;
 use super::reconcile::ReconcileReport;
-use super::redrive::LetterEnd;
+use super::redrive::DeadLetterEnd;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
@@ -223,7 +223,7 @@ pub enum Event<'a> {
         /// How long ago it was sent, if that is known.
         age: Option<Duration>,
         /// What became of it.
-        end: LetterEnd,
+        end: DeadLetterEnd,
     },
     /// A tick is over.
     Ticked {

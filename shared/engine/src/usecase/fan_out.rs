@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::fleet::FleetSession;
+use super::due_check::{Found, Known};
 use super::gate_session::{GateSession, Verdict};
-use super::look::{Found, Known};
+use super::host_health::HostHealthSession;
 use super::{Engine, Event};
 use crate::ports::{MAX_DELAY, PortError};
 use ghl_sync_limiter::{Gate, Opening, Rules, WaitReason};
@@ -15,7 +15,7 @@ use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId}
 const SOON: Duration = Duration::from_millis(200);
 /// What was put a moment ago is looked for again after this long, at first.
 const LOOK_AGAIN: Duration = Duration::from_millis(1000);
-/// Looks, while others put records faster than we look, before the tick is left to look again.
+/// DueChecks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
 
 /// What [`Engine::fan_out`] did.
@@ -62,7 +62,7 @@ pub(super) enum Planning {
     /// Written; this is the new batch's generation.
     Planned(Option<Generation>),
     /// Records were put since we looked.
-    LookAgain,
+    CheckAgain,
     /// Somebody else is on it now.
     Lost,
 }
@@ -76,12 +76,12 @@ impl Engine {
         self.fan_out_knowing(scope, &Known::default(), None).await
     }
 
-    /// The same, by somebody who knows more than the due index: `known` are the records of the put number `kick`.
+    /// The same, by somebody who knows more than the due index: `known` are the records of the put number `work_seq`.
     pub(super) async fn fan_out_knowing(
         &self,
         scope: &ScopeId,
         known: &Known,
-        own_kick: Option<u64>,
+        own_work_seq: Option<u64>,
     ) -> Result<FannedOut, PortError> {
         let Some((members, rules)) = self.enabled_members(scope).await? else {
             return Ok(FannedOut::NotEnabled);
@@ -97,20 +97,20 @@ impl Engine {
                 (None, _) => None,
             };
             if let Some(until) = held_until {
-                self.ports.meter.note(&Event::Held { scope, until });
+                self.ports.sink.emit(&Event::Held { scope, until });
                 return Ok(FannedOut::Busy);
             }
             let generation = gate.generation();
             let found_dead = gate.has_expired_run(now);
             // A run that expired makes the next batch smaller.
             let mut after = gate.clone();
-            after.bury_expired_run(now, session.rules());
+            after.reap_expired_run(now, session.rules());
             let opening = after.opening(now, session.rules());
-            let kick = session.kick();
+            let work_seq = session.advance_work_seq();
             let found = self.look(&members, after.turn(), &opening, known).await?;
             let next = self.next(found, opening, now, now, session.hidden_since(now));
             // A batch that was planned since the put will look for what is hidden, or has.
-            let look_again_for = session.hidden_since(now).filter(|_| kick > after.planned_kick());
+            let look_again_for = session.hidden_since(now).filter(|_| work_seq > after.planned_work_seq());
             let next = next.or_look_again(&members, &opening, now, look_again_for);
             if let Some(plan) = planned {
                 match &next {
@@ -120,24 +120,24 @@ impl Engine {
             }
             let rules = session.rules().clone();
             let index_lag = self.config.index_lag;
-            let covered = own_kick.filter(|_| next.covers(known));
+            let covered = own_work_seq.filter(|_| next.covers(known));
             let planning = session
                 .change(|entry, gate| {
                     if gate.generation() != generation || gate.live_run(now).is_some() {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.kick != kick && look < LOOKS {
-                        return Verdict::Keep(Planning::LookAgain);
+                    if entry.work_seq != work_seq && look < LOOKS {
+                        return Verdict::Keep(Planning::CheckAgain);
                     }
-                    if let Some(indexed) = entry.indexed_kick(now, index_lag) {
-                        gate.indexed_kick(indexed);
+                    if let Some(indexed) = entry.indexed_work_seq(now, index_lag) {
+                        gate.indexed_work_seq(indexed);
                     }
-                    if let Some(own_kick) = covered {
-                        gate.saw_kick(own_kick);
+                    if let Some(own_work_seq) = covered {
+                        gate.saw_work_seq(own_work_seq);
                     }
                     // What a superseded plan was to look for is left to the end of the batch that takes its place.
                     if planned.is_none() {
-                        gate.planned_after(entry.kick);
+                        gate.planned_after(entry.work_seq);
                     }
                     let planning = Planning::Planned(next.write(gate, now, &rules));
                     // Nobody has put anything since it was written, so the time to look at it stands, too. Most looks
@@ -151,7 +151,7 @@ impl Engine {
             match planning {
                 Planning::Planned(generation) => return self.send(scope, next, generation, now).await,
                 Planning::Lost => return Ok(FannedOut::Busy),
-                Planning::LookAgain => {}
+                Planning::CheckAgain => {}
             }
         }
         Ok(FannedOut::Busy)
@@ -162,9 +162,9 @@ impl Engine {
         let Some(location) = members.first() else {
             return;
         };
-        if let Ok(Some(settings)) = self.ports.directory.location(location).await {
-            let mut fleet = FleetSession::open(self, settings.api, scope.clone()).await;
-            fleet.died(self.ports.clock.now()).await;
+        if let Ok(Some(settings)) = self.ports.registry.location(location).await {
+            let mut host_health = HostHealthSession::open(self, settings.api, scope.clone()).await;
+            host_health.died(self.ports.clock.now()).await;
         }
     }
 
@@ -172,8 +172,8 @@ impl Engine {
     pub(super) async fn enabled_members(&self, scope: &ScopeId) -> Result<Option<(Vec<LocationId>, Rules)>, PortError> {
         let mut enabled = Vec::new();
         let mut rules = None;
-        for location in self.ports.directory.members(scope).await? {
-            if let Some(settings) = self.ports.directory.location(&location).await?
+        for location in self.ports.registry.members(scope).await? {
+            if let Some(settings) = self.ports.registry.location(&location).await?
                 && settings.enabled
             {
                 rules.get_or_insert_with(|| self.config.rules(&settings));
@@ -229,12 +229,12 @@ impl Engine {
                 let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;
-                self.ports.meter.note(&Event::Planned { location, generation, records, delay, reason });
+                self.ports.sink.emit(&Event::Planned { location, generation, records, delay, reason });
                 Ok(FannedOut::Planned { generation, records, delay })
             }
             (Next::Batch { starts_at, .. }, None) => Ok(FannedOut::Idle { wake_at: Some(starts_at) }),
             (Next::Rest { wake_at }, _) => {
-                self.ports.meter.note(&Event::Rests { scope, wake_at });
+                self.ports.sink.emit(&Event::Rests { scope, wake_at });
                 Ok(FannedOut::Idle { wake_at })
             }
         }
@@ -255,13 +255,13 @@ impl Next {
         let Some(put_at) = hidden_since else {
             return self;
         };
-        let look_at = now + now.since(put_at).max(LOOK_AGAIN);
-        let starts_by_then = matches!(&self, Next::Batch { starts_at, .. } if *starts_at <= look_at);
+        let next_check_at = now + now.since(put_at).max(LOOK_AGAIN);
+        let starts_by_then = matches!(&self, Next::Batch { starts_at, .. } if *starts_at <= next_check_at);
         match members.first() {
-            Some(location) if !starts_by_then && opening.at <= look_at => Next::Batch {
+            Some(location) if !starts_by_then && opening.at <= next_check_at => Next::Batch {
                 location: location.clone(),
                 keys: Vec::new(),
-                starts_at: look_at,
+                starts_at: next_check_at,
                 reason: None,
                 dry_run: false,
                 wake_at: None,

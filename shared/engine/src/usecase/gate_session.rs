@@ -116,8 +116,8 @@ impl<'e> GateSession<'e> {
     }
 
     /// How often records had been put when the gate was read or written last.
-    pub(super) fn kick(&self) -> u64 {
-        self.entry.kick
+    pub(super) fn advance_work_seq(&self) -> u64 {
+        self.entry.work_seq
     }
 
     /// When records were put of which the due index may hide some.
@@ -137,11 +137,11 @@ impl<'e> GateSession<'e> {
     }
 
     fn tell(&self, before: &Stance, after: &Stance) {
-        let (scope, meter) = (&self.scope, &self.engine.ports.meter);
+        let (scope, sink) = (&self.scope, &self.engine.ports.sink);
         if before.breaker != after.breaker {
-            meter.note(&Event::Breaker { scope, from: before.breaker, to: after.breaker });
+            sink.emit(&Event::Breaker { scope, from: before.breaker, to: after.breaker });
         }
-        let lowered = |quota, from, to, window| meter.note(&Event::LimitLowered { scope, quota, from, to, window });
+        let lowered = |quota, from, to, window| sink.emit(&Event::LimitLowered { scope, quota, from, to, window });
         if after.pace.rate() < before.pace.rate() {
             let [from, to] = [before.pace, after.pace].map(|pace| u64::from(pace.limit.get()));
             lowered("burst", from, to, after.pace.window);

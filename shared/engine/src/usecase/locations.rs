@@ -43,7 +43,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn location(&self, location: &LocationId) -> Result<Option<LocationView>, PortError> {
-        let stored = self.ports.directory.stored(location).await?;
+        let stored = self.ports.registry.stored(location).await?;
         Ok(stored.map(|stored| view(location, stored)))
     }
 
@@ -59,7 +59,7 @@ impl Engine {
         expected: Option<u64>,
         overlay: &SettingsOverlay,
     ) -> Result<LocationView, PutSettingsError> {
-        let stored = self.ports.directory.stored(location).await?;
+        let stored = self.ports.registry.stored(location).await?;
         let stored = stored.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
         if expected.is_some_and(|expected| expected != stored.rev) {
             return Err(PutSettingsError::Changed { current: stored.rev });
@@ -68,7 +68,7 @@ impl Engine {
         let effective = changed.effective();
         effective.check()?;
         effective.check_key(location)?;
-        match self.ports.directory.store(location, changed.rev, overlay).await? {
+        match self.ports.registry.store(location, changed.rev, overlay).await? {
             SettingsWritten::Written { rev } => {
                 let view = view(location, StoredSettings { rev, ..changed });
                 // Also when nothing has changed: the last try may have got no further than the store.
@@ -83,14 +83,14 @@ impl Engine {
     }
 
     async fn changed_meanwhile(&self, location: &LocationId) -> Result<PutSettingsError, PortError> {
-        let current = self.ports.directory.stored(location).await?.map_or(0, |stored| stored.rev);
+        let current = self.ports.registry.stored(location).await?.map_or(0, |stored| stored.rev);
         Ok(PutSettingsError::Changed { current })
     }
 
     /// What waited because the location was disabled, or slower, goes on. Should that fail, the sweep makes it good.
     async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView) {
         let scope = &settings.scope;
-        self.ports.meter.note(&Event::Operated { location: location_id, scope, action: "settings" });
+        self.ports.sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
         if !settings.enabled {
             return;
         }

@@ -17,7 +17,7 @@ impl Engine {
     /// # Errors
     /// When a store fails. What was not given up expires.
     pub async fn give_up_plans(&self) -> Result<u32, PortError> {
-        let scopes = self.ports.directory.scopes().await?;
+        let scopes = self.ports.registry.scopes().await?;
         let mut given_up =
             futures::stream::iter(scopes).map(|scope| self.give_up_plan(scope)).buffer_unordered(AT_ONCE);
         let mut count = 0;

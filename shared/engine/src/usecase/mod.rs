@@ -5,15 +5,14 @@ mod awaiting;
 mod config;
 mod deal_search;
 mod direct;
+mod due_check;
 mod event;
 mod fan_out;
-mod fleet;
 mod gate_session;
 mod holders;
-mod lessons;
+mod host_health;
 mod locations;
 mod long_contact;
-mod look;
 mod lost_messages;
 mod migrate;
 mod operate;
@@ -21,20 +20,21 @@ mod operation;
 mod overview;
 mod own_or_others;
 mod permits;
+mod poison_records;
 mod pull;
 mod pulse;
 mod put;
 mod receive_webhook;
 mod reconcile;
 mod record_end;
+mod record_status;
 mod redrive;
 mod redrive_by_hand;
 mod replay;
 mod report;
 mod send_records;
 mod shutdown;
-mod story;
-mod suspects;
+mod signals;
 mod sync_batch;
 mod sync_record;
 mod tally;
@@ -58,19 +58,19 @@ pub use pulse::Pulse;
 pub use put::{PutItems, PutReport};
 pub use receive_webhook::{REPEATED, ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
 pub use reconcile::{ReconcileEnd, ReconcileReport};
-pub use redrive::LetterEnd;
+pub use record_status::{LastKnown, RecordState, RecordStatus, ToldBy, WaitsFor};
+pub use redrive::DeadLetterEnd;
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 pub use report::{BatchReport, NotRun, RecordResult};
 pub use shutdown::Shutdown;
-pub use story::{LastKnown, RecordState, RecordStory, ToldBy, WaitsFor};
 pub use sync_batch::Invocation;
 pub use tally::Measures;
 pub use tick::TickReport;
 
 use crate::ports::{
-    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, Dice, Directory, FleetStore, GateStore, KnownStates,
-    Meter, Outbox, PortError,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, HostHealthStore, KnownStates,
+    LocationRegistry, Outbox, PortError, Randomness,
 };
 use ghl_sync_model::ScopeId;
 
@@ -80,7 +80,7 @@ pub struct Ports {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
-    pub dice: Arc<dyn Dice>,
+    pub randomness: Arc<dyn Randomness>,
     /// GHL.
     pub crm: Arc<dyn Crm>,
     /// The records.
@@ -88,11 +88,11 @@ pub struct Ports {
     /// The gates.
     pub gates: Arc<dyn GateStore>,
     /// What the locations of an API host know together.
-    pub fleet: Arc<dyn FleetStore>,
+    pub host_health: Arc<dyn HostHealthStore>,
     /// The queue of batches.
     pub queue: Arc<dyn BatchQueue>,
     /// Settings of locations.
-    pub directory: Arc<dyn Directory>,
+    pub registry: Arc<dyn LocationRegistry>,
     /// Sums of what happened.
     pub counters: Arc<dyn Counters>,
     /// What GHL told last of its records.
@@ -102,7 +102,7 @@ pub struct Ports {
     /// Messages that could not be handled.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.
-    pub meter: Arc<dyn Meter>,
+    pub sink: Arc<dyn EventSink>,
 }
 
 /// The sync engine: use cases over ports. Cheap to clone.
@@ -134,7 +134,7 @@ impl Engine {
 
     /// Takes note that a store or a queue failed.
     fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
-        self.ports.meter.note(&Event::PortFailed { scope: Some(&scope.into()), error });
+        self.ports.sink.emit(&Event::PortFailed { scope: Some(&scope.into()), error });
     }
 }
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
+use super::host_health::HostHealthSession;
 use super::permits::SIGHT;
 use super::{Engine, Event, FannedOut};
 use crate::ports::PortError;
@@ -87,18 +87,18 @@ impl Engine {
         let now = self.ports.clock.now();
         let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
         let api = self.known(location).await?.api;
-        FleetSession::open(self, api, scope.clone()).await.breaker_changed(true, now).await;
+        HostHealthSession::open(self, api, scope.clone()).await.breaker_changed(true, now).await;
         Ok(self.start(&scope).await?)
     }
 
     /// Starts `scope`, should it be idle; a batch that is just ending looks once more.
     pub(super) async fn start(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
-        self.ports.gates.kick(scope, self.ports.clock.now()).await?;
+        self.ports.gates.advance_work_seq(scope, self.ports.clock.now()).await?;
         self.fan_out(scope).await
     }
 
     pub(super) async fn known(&self, location: &LocationId) -> Result<LocationSettings, OperateError> {
-        let settings = self.ports.directory.location(location).await?;
+        let settings = self.ports.registry.location(location).await?;
         settings.ok_or_else(|| OperateError::Unknown(location.clone()))
     }
 
@@ -110,7 +110,7 @@ impl Engine {
     ) -> Result<ScopeId, OperateError> {
         let settings = self.known(location).await?;
         // So that what was paused before it had any record is seen in the overview.
-        self.ports.directory.register(location).await?;
+        self.ports.registry.register(location).await?;
         let scope = settings.scope.clone();
         let mut session = GateSession::open(self, scope.clone(), self.config.rules(&settings)).await?;
         let (from, to) = session
@@ -120,9 +120,9 @@ impl Engine {
                 Verdict::Store((from, gate.breaker().as_str()))
             })
             .await?;
-        self.ports.meter.note(&Event::Operated { location, scope: &scope, action });
+        self.ports.sink.emit(&Event::Operated { location, scope: &scope, action });
         if from != to {
-            self.ports.meter.note(&Event::Breaker { scope: &scope, from, to });
+            self.ports.sink.emit(&Event::Breaker { scope: &scope, from, to });
         }
         Ok(scope)
     }

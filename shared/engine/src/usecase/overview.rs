@@ -198,7 +198,7 @@ impl Engine {
     /// When a store fails; then nobody knows.
     pub async fn overview(&self, detail: Detail) -> Result<Overview, PortError> {
         let time = self.ports.clock.now();
-        let ids = self.ports.directory.locations().await?;
+        let ids = self.ports.registry.locations().await?;
         let overviews = futures::stream::iter(ids)
             .map(|location| async move { self.location_overview(&location, detail).await })
             .buffer_unordered(AT_ONCE)
@@ -222,7 +222,7 @@ impl Engine {
         location: &LocationId,
         detail: Detail,
     ) -> Result<Option<LocationOverview>, PortError> {
-        let Some(settings) = self.ports.directory.location(location).await? else {
+        let Some(settings) = self.ports.registry.location(location).await? else {
             return Ok(None);
         };
         let rules = self.config.rules(&settings);

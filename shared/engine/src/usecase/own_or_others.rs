@@ -53,7 +53,7 @@ impl RecordSync<'_, '_> {
         if !with.is_empty() {
             let (location, record) = (self.location, &record.key);
             let event = Event::SharesGhlId { location, batch: self.batch, record, ghl_id: id, with: &with };
-            self.engine.ports.meter.note(&event);
+            self.engine.ports.sink.emit(&event);
         }
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures::lock::Mutex;
 
-use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
-use super::lessons::{lessons, pause_until};
+use super::host_health::HostHealthSession;
+use super::signals::{pause_until, signals};
 use super::{Engine, Event, Ports};
 use crate::policy::{Class, classify};
 use crate::ports::PortError;
-use ghl_sync_limiter::{Admission, Leased, PauseReason, Room, Run, Signal, WaitReason, WaitUntil};
+use ghl_sync_limiter::{Admission, Leased, PauseReason, RemainingQuota, Run, Signal, WaitReason, WaitUntil};
 use ghl_sync_model::{
     Answer, Call, Cause, Endpoint, EpochMs, Failure, Generation, LocationId, Priority, Quota, RecordKey, Reply,
 };
@@ -31,11 +31,11 @@ pub(super) struct Permits<'e> {
 
 struct Shared<'e> {
     session: GateSession<'e>,
-    fleet: FleetSession<'e>,
+    host_health: HostHealthSession<'e>,
     /// Leased and not used yet.
     pool: VecDeque<Permit>,
     /// What is left of a quota that others use, too.
-    room: Room,
+    room: RemainingQuota,
     /// Records that have not made their first call.
     to_start: u32,
     /// What ended the batch, if anything did.
@@ -108,11 +108,11 @@ impl<'e> Permits<'e> {
         batch: Option<Generation>,
         run: Run,
         deadline: EpochMs,
-        (session, fleet): (GateSession<'e>, FleetSession<'e>),
+        (session, host_health): (GateSession<'e>, HostHealthSession<'e>),
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
         let stops = session.view().stops();
-        let shared = Shared { session, fleet, pool, room: Room::default(), to_start: 0, stopped: None };
+        let shared = Shared { session, host_health, pool, room: RemainingQuota::default(), to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, stops, shared: Mutex::new(shared) }
     }
 
@@ -147,14 +147,14 @@ impl<'e> Permits<'e> {
 
     /// Whether the deaths of those invocations are no record's fault.
     pub(super) async fn deaths_are_ours(&self) -> bool {
-        self.shared.lock().await.fleet.deaths_are_ours(self.engine.ports.clock.now())
+        self.shared.lock().await.host_health.deaths_are_ours(self.engine.ports.clock.now())
     }
 
     /// A record failed as often as it was tried. If nothing else went better, its scope is in trouble.
     pub(super) async fn in_trouble(&self) {
         let mut shared = self.shared.lock().await;
         if !shared.session.view().breaker().is_quiet() {
-            shared.fleet.in_trouble(self.engine.ports.clock.now()).await;
+            shared.host_health.in_trouble(self.engine.ports.clock.now()).await;
         }
     }
 
@@ -324,14 +324,14 @@ impl<'e> Permits<'e> {
     /// Makes the call that `wanted` has a permit for, and takes that back with what the reply teaches. `operation` is
     /// what the breaker knows it by.
     pub(super) async fn call(&self, call: &Call, operation: u32, wanted: For<'_>) -> Called {
-        let Ports { clock, crm, meter, dice, .. } = &self.engine.ports;
+        let Ports { clock, crm, sink, randomness, .. } = &self.engine.ports;
         let config = &self.engine.config;
         let sent_at = clock.now();
         let reply = crm.call(self.location, call, config.request_timeout).await;
         let now = clock.now();
         let class = reply.answer.as_ref().err().map(|failure| classify(call, failure));
         if !is_unsupported(&reply) {
-            meter.note(&Event::Called {
+            sink.emit(&Event::Called {
                 location: self.location,
                 batch: self.batch,
                 record: wanted.record,
@@ -342,11 +342,11 @@ impl<'e> Permits<'e> {
                 took: now.since(sent_at),
             });
         }
-        let backoff = config.backoff.delay(wanted.attempt, dice.roll());
+        let backoff = config.backoff.delay(wanted.attempt, randomness.roll());
         let told = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
         let pause = class.as_ref().and_then(|class| pause_until(config, &told, class, backoff, now));
-        let lessons = lessons(&reply, class.as_ref(), pause, operation, now);
-        self.settle(sent_at, &reply, lessons).await;
+        let signals = signals(&reply, class.as_ref(), pause, operation, now);
+        self.settle(sent_at, &reply, signals).await;
         // What GHL asks for is never shortened.
         let asked = reply.quota.retry_after.map_or(Duration::ZERO, |after| now.until(after.from(now)));
         let answer = match (reply.answer, class) {
@@ -357,7 +357,7 @@ impl<'e> Permits<'e> {
     }
 
     /// Takes back the permit of a call that was sent at `sent_at`, with what its reply teaches.
-    async fn settle(&self, sent_at: EpochMs, reply: &Reply, lessons: Vec<Signal>) {
+    async fn settle(&self, sent_at: EpochMs, reply: &Reply, signals: Vec<Signal>) {
         let now = self.engine.ports.clock.now();
         let mut shared = self.shared.lock().await;
         let finished = Signal::Finished {
@@ -382,9 +382,9 @@ impl<'e> Permits<'e> {
             tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
         let was = shared.session.view().breaker().clone();
-        for lesson in lessons {
-            if lesson != Signal::Answered || !shared.session.view().breaker().is_quiet() {
-                tell_all |= shared.session.learn(lesson);
+        for signal in signals {
+            if signal != Signal::Answered || !shared.session.view().breaker().is_quiet() {
+                tell_all |= shared.session.learn(signal);
             }
         }
         if tell_all && let Err(error) = self.tell_all(&mut shared).await {
@@ -393,8 +393,8 @@ impl<'e> Permits<'e> {
         let is = shared.session.view().breaker();
         let (changed, is_closed) = (is.as_str() != was.as_str(), is.is_closed());
         // That it opened anew is no news.
-        if changed && (was.is_closed() || is_closed || shared.fleet.is_probing()) {
-            shared.fleet.breaker_changed(is_closed, now).await;
+        if changed && (was.is_closed() || is_closed || shared.host_health.is_probing()) {
+            shared.host_health.breaker_changed(is_closed, now).await;
         }
     }
 
@@ -427,8 +427,8 @@ impl<'e> Permits<'e> {
     }
 
     pub(super) fn note_retry(&self, retry: &Retry, record: Option<&RecordKey>) {
-        let Ports { clock, meter, .. } = &self.engine.ports;
-        meter.note(&Event::Retrying {
+        let Ports { clock, sink, .. } = &self.engine.ports;
+        sink.emit(&Event::Retrying {
             location: self.location,
             batch: self.batch,
             record,
@@ -445,7 +445,7 @@ impl<'e> Permits<'e> {
         if span.is_zero() {
             return true;
         }
-        self.engine.ports.meter.note(&Event::Waiting {
+        self.engine.ports.sink.emit(&Event::Waiting {
             location: self.location,
             batch: self.batch,
             record: wanted.record,
@@ -457,9 +457,9 @@ impl<'e> Permits<'e> {
     }
 
     /// Ends the batch: the sessions, and how many permits were not used.
-    pub(super) fn close(self) -> ((GateSession<'e>, FleetSession<'e>), u32, Option<WaitUntil>) {
-        let Shared { session, fleet, pool, stopped, .. } = self.shared.into_inner();
-        ((session, fleet), u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
+    pub(super) fn close(self) -> ((GateSession<'e>, HostHealthSession<'e>), u32, Option<WaitUntil>) {
+        let Shared { session, host_health, pool, stopped, .. } = self.shared.into_inner();
+        ((session, host_health), u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
     }
 }
 

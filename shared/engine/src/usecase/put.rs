@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
-use super::look::Known;
+use super::due_check::Known;
 use super::operation::Operation;
 use super::{Engine, Measures};
 use crate::counts::{Counter, Counts, RecordCount};
@@ -51,10 +51,10 @@ impl PutItems {
 }
 
 /// A scope that was told of a put.
-struct Kicked {
+struct Advanced {
     scope: ScopeId,
     /// The put's number.
-    kick: u64,
+    work_seq: u64,
     /// What was stored, as due.
     known: Known,
 }
@@ -66,7 +66,7 @@ impl Engine {
     /// When a record is refused by its [check](PutRecord::check), cannot be stored, or a gate cannot be told. What was stored by then is due all the same; putting
     /// all of it again does no harm.
     pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
-        let (put, _) = self.put_and_kick(records).await;
+        let (put, _) = self.put_and_advance(records).await;
         let report = put.report();
         let failed = put.items.into_iter().find_map(Result::err);
         let not_told = put.not_started.into_iter().next().map(|(_, error)| error);
@@ -78,10 +78,10 @@ impl Engine {
     ///
     /// Of several records with the same key the last one stands.
     pub async fn put_and_start(&self, records: &[PutRecord]) -> PutItems {
-        let (mut put, kicked) = self.put_and_kick(records).await;
-        let starts: Vec<_> = futures::stream::iter(kicked)
-            .map(|Kicked { scope, kick, known }| async move {
-                let started = self.fan_out_knowing(&scope, &known, Some(kick)).await;
+        let (mut put, advanced) = self.put_and_advance(records).await;
+        let starts: Vec<_> = futures::stream::iter(advanced)
+            .map(|Advanced { scope, work_seq, known }| async move {
+                let started = self.fan_out_knowing(&scope, &known, Some(work_seq)).await;
                 (scope, started)
             })
             .buffer_unordered(AT_ONCE)
@@ -96,7 +96,7 @@ impl Engine {
         put
     }
 
-    async fn put_and_kick(&self, records: &[PutRecord]) -> (PutItems, Vec<Kicked>) {
+    async fn put_and_advance(&self, records: &[PutRecord]) -> (PutItems, Vec<Advanced>) {
         self.register(records.iter().map(|record| &record.location_id).collect()).await;
         let now = self.ports.clock.now();
         let items = self.store(records, now).await;
@@ -106,14 +106,14 @@ impl Engine {
             let known = stored.entry(&record.location_id).or_default();
             known.is_due(&record.location_id, record.key(), record.priority, now);
         }
-        let (kicked, not_started) = self.kick(stored).await;
-        (PutItems { items, not_started, shared: shared_identities(records) }, kicked)
+        let (advanced, not_started) = self.advance_work_seq(stored).await;
+        (PutItems { items, not_started, shared: shared_identities(records) }, advanced)
     }
 
     /// What is not registered is found all the same, as long as its gate has something to look at.
     async fn register(&self, locations: BTreeSet<&LocationId>) {
         for location in locations {
-            if let Err(error) = self.ports.directory.register(location).await {
+            if let Err(error) = self.ports.registry.register(location).await {
                 self.port_failed(location.clone(), &error);
             }
         }
@@ -176,30 +176,33 @@ impl Engine {
     }
 
     /// Tells the scopes of these locations that there is work, once each.
-    async fn kick(&self, stored: BTreeMap<&LocationId, Known>) -> (Vec<Kicked>, Vec<(ScopeId, PortError)>) {
+    async fn advance_work_seq(
+        &self,
+        stored: BTreeMap<&LocationId, Known>,
+    ) -> (Vec<Advanced>, Vec<(ScopeId, PortError)>) {
         let mut scopes: BTreeMap<ScopeId, Known> = BTreeMap::new();
         let mut failed = Vec::new();
         for (location, known) in stored {
-            match self.ports.directory.location(location).await {
+            match self.ports.registry.location(location).await {
                 Ok(Some(settings)) => scopes.entry(settings.scope).or_default().merge(known),
                 Ok(None) => {}
                 Err(error) => failed.push((location.clone().into(), error)),
             }
         }
         let now = self.ports.clock.now();
-        let kicks: Vec<_> = futures::stream::iter(scopes)
-            .map(|(scope, known)| async move { (self.ports.gates.kick(&scope, now).await, scope, known) })
+        let work_seqs: Vec<_> = futures::stream::iter(scopes)
+            .map(|(scope, known)| async move { (self.ports.gates.advance_work_seq(&scope, now).await, scope, known) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut kicked = Vec::new();
-        for (kick, scope, known) in kicks {
-            match kick {
-                Ok(kick) => kicked.push(Kicked { scope, kick, known }),
+        let mut advanced = Vec::new();
+        for (work_seq, scope, known) in work_seqs {
+            match work_seq {
+                Ok(work_seq) => advanced.push(Advanced { scope, work_seq, known }),
                 Err(error) => failed.push((scope, error)),
             }
         }
         failed.iter().for_each(|(scope, error)| self.port_failed(scope.clone(), error));
-        (kicked, failed)
+        (advanced, failed)
     }
 }

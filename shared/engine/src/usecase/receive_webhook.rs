@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Event;
 use crate::policy::Precedence;
 use crate::ports::{
-    Clock, Directory, Installations, KnownStates, Meter, PortError, RemoteKey, Replacement, SettingsWritten,
+    Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replacement, SettingsWritten,
     StoredSettings,
 };
 use ghl_sync_model::{
@@ -58,9 +58,9 @@ pub struct WebhookPorts {
     /// Where the app is installed.
     pub installations: Arc<dyn Installations>,
     /// Settings of locations.
-    pub directory: Arc<dyn Directory>,
+    pub registry: Arc<dyn LocationRegistry>,
     /// Logs and metrics.
-    pub meter: Arc<dyn Meter>,
+    pub sink: Arc<dyn EventSink>,
 }
 
 /// Takes in webhooks that were verified and read. Cheap to clone.
@@ -143,7 +143,7 @@ impl WebhookReceiver {
             Webhook::Other { event_type, reason } => (event_type.as_str(), None, Received::Ignored(*reason)),
             Webhook::Event(event) => (event.event_type, Some(&event.location_id), self.event(event).await?),
         };
-        self.ports.meter.note(&Event::Webhook { location, event_type, received });
+        self.ports.sink.emit(&Event::Webhook { location, event_type, received });
         Ok(received)
     }
 
@@ -165,7 +165,7 @@ impl WebhookReceiver {
         };
         taken.map_err(|error| {
             let scope = Some(&event.location_id.clone().into());
-            self.ports.meter.note(&Event::PortFailed { scope, error: &error });
+            self.ports.sink.emit(&Event::PortFailed { scope, error: &error });
             error.into()
         })
     }
@@ -190,7 +190,7 @@ impl WebhookReceiver {
             _ => {}
         }
         // An installation may be how we learn of a location.
-        let known = is_installation || self.ports.directory.location(&event.location_id).await?.is_some();
+        let known = is_installation || self.ports.registry.location(&event.location_id).await?.is_some();
         Ok((!known).then_some(NotForUs::UnknownLocation))
     }
 
@@ -244,14 +244,14 @@ impl WebhookReceiver {
             return Ok(Received::Stale);
         }
         for _ in 0..TRIES {
-            let Some(StoredSettings { rev, overlay, .. }) = self.ports.directory.stored(location).await? else {
+            let Some(StoredSettings { rev, overlay, .. }) = self.ports.registry.stored(location).await? else {
                 return Ok(Received::Ignored(NotForUs::UnknownLocation));
             };
             if overlay.enabled == Some(installed) {
                 return Ok(Received::Duplicate);
             }
             let overlay = SettingsOverlay { enabled: Some(installed), ..overlay };
-            if let SettingsWritten::Written { .. } = self.ports.directory.store(location, rev, &overlay).await? {
+            if let SettingsWritten::Written { .. } = self.ports.registry.store(location, rev, &overlay).await? {
                 return Ok(if installed { Received::Enabled } else { Received::Stopped });
             }
         }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::direct::{DirectCalls, DirectError};
+use super::due_check::Known;
 use super::long_contact::is_too_long;
-use super::look::Known;
 use super::{Engine, Event, Invocation};
 use crate::policy::{Precedence, SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
 use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
@@ -107,9 +107,9 @@ impl Engine {
     /// # Errors
     /// When the locations cannot be listed; or, after all others were asked, when some could not be.
     pub async fn ask_to_reconcile_all(&self) -> Result<u32, PortError> {
-        let mut locations = self.ports.directory.locations().await?;
+        let mut locations = self.ports.registry.locations().await?;
         let last_asked = self.ports.bookmarks.last_asked().await.unwrap_or_else(|error| {
-            self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+            self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
             None
         });
         if let Some(last) = last_asked {
@@ -123,7 +123,7 @@ impl Engine {
             match self.ask_to_reconcile_group(group, spread).await {
                 Ok(count) => asked += count,
                 Err(error) => {
-                    self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+                    self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
                     first_error.get_or_insert(error);
                 }
             }
@@ -133,13 +133,13 @@ impl Engine {
 
     /// Asks those of `group` that can be reconciled, and keeps how far that got. Returns how many were asked.
     async fn ask_to_reconcile_group(&self, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
-        let reads: Vec<_> = group.iter().map(|location| self.ports.directory.location(location)).collect();
+        let reads: Vec<_> = group.iter().map(|location| self.ports.registry.location(location)).collect();
         let settings: Vec<_> = futures::stream::iter(reads).buffered(READ_AT_ONCE).collect().await;
         let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
         for (location, settings) in group.iter().zip(settings) {
             match settings {
                 Ok(settings) if settings.as_ref().is_some_and(can_be_reconciled) => {
-                    asks.push((location.clone(), spread.mul_f64(self.ports.dice.roll())));
+                    asks.push((location.clone(), spread.mul_f64(self.ports.randomness.roll())));
                 }
                 Ok(_) => {}
                 Err(error) => unread = Some(error),
@@ -177,7 +177,7 @@ impl Engine {
                 ReconcileEnd::Failed
             }
         };
-        engine.ports.meter.note(&Event::Reconciled { location, report: &report });
+        engine.ports.sink.emit(&Event::Reconciled { location, report: &report });
         engine.count("reconcile", location, tally.take(), None).await;
         report
     }
@@ -188,18 +188,18 @@ impl Engine {
         invocation: &Invocation,
         report: &mut ReconcileReport,
     ) -> Result<ReconcileEnd, DirectError> {
-        let settings = self.ports.directory.location(location).await?;
+        let settings = self.ports.registry.location(location).await?;
         let Some(settings) = settings.filter(can_be_reconciled) else {
             return Ok(ReconcileEnd::NotEnabled);
         };
-        let Some(kick) = self.spare_quota(&settings).await? else {
+        let Some(work_seq) = self.spare_quota(&settings).await? else {
             return Ok(ReconcileEnd::Busy);
         };
         let last_start = invocation.deadline - TIME_TO_FINISH;
         let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
         let calls = self.direct_calls(location, Priority::Low, &invocation).await?;
         let reading = Reading { engine: self, location, settings: &settings, calls: &calls, last_start };
-        let read = reading.pages(kick, report).await;
+        let read = reading.pages(work_seq, report).await;
         let closed = calls.close().await;
         let ended = read?;
         closed?;
@@ -224,7 +224,7 @@ impl Engine {
                 }
             }
         }
-        Ok(Some(entry.kick))
+        Ok(Some(entry.work_seq))
     }
 }
 
@@ -251,7 +251,7 @@ enum PageEnd {
 }
 
 impl Reading<'_, '_> {
-    async fn pages(&self, kick: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
+    async fn pages(&self, work_seq: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
         let ports = &self.engine.ports;
         let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None, limit: None };
         let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
@@ -302,7 +302,7 @@ impl Reading<'_, '_> {
             if bookmark.page.is_none() {
                 return Ok(ReconcileEnd::CaughtUp);
             }
-            if has_resent || self.engine.spare_quota(self.settings).await? != Some(kick) {
+            if has_resent || self.engine.spare_quota(self.settings).await? != Some(work_seq) {
                 return Ok(ReconcileEnd::Busy);
             }
         }
@@ -424,7 +424,7 @@ impl Reading<'_, '_> {
     /// Sends what is due again.
     async fn start(&self, resent: &Known) -> Result<(), PortError> {
         let scope = &self.settings.scope;
-        let kick = self.engine.ports.gates.kick(scope, self.engine.ports.clock.now()).await?;
-        self.engine.fan_out_knowing(scope, resent, Some(kick)).await.map(drop)
+        let work_seq = self.engine.ports.gates.advance_work_seq(scope, self.engine.ports.clock.now()).await?;
+        self.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::look::Known;
+use super::due_check::Known;
 use super::report::RecordResult;
 use super::sync_record::{Ended, Progress, RecordSync};
 use crate::ports::{RemoteKey, Settled};
@@ -137,7 +137,7 @@ impl Engine {
                 Ok(settled) => return Some(settled),
                 Err(error) => {
                     self.port_failed(record.location_id.clone(), &error);
-                    let delay = self.config.backoff.delay(attempt, ports.dice.roll());
+                    let delay = self.config.backoff.delay(attempt, ports.randomness.roll());
                     ports.clock.sleep_until(ports.clock.now() + delay).await;
                 }
             }

@@ -11,7 +11,7 @@ use ghl_sync_model::{DeadLetter, LocationId, Message, ScopeId};
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LetterEnd {
+pub enum DeadLetterEnd {
     /// Its location had work and nobody on it: a batch was planned.
     Started,
     /// Somebody is on its location, and will see what is due.
@@ -28,43 +28,43 @@ pub enum LetterEnd {
     Stays,
 }
 
-impl LetterEnd {
+impl DeadLetterEnd {
     /// The end as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            LetterEnd::Started => "started",
-            LetterEnd::Busy => "busy",
-            LetterEnd::Idle => "idle",
-            LetterEnd::NotEnabled => "not_enabled",
-            LetterEnd::UnknownLocation => "unknown_location",
-            LetterEnd::Parked => "parked",
-            LetterEnd::Stays => "stays",
+            DeadLetterEnd::Started => "started",
+            DeadLetterEnd::Busy => "busy",
+            DeadLetterEnd::Idle => "idle",
+            DeadLetterEnd::NotEnabled => "not_enabled",
+            DeadLetterEnd::UnknownLocation => "unknown_location",
+            DeadLetterEnd::Parked => "parked",
+            DeadLetterEnd::Stays => "stays",
         }
     }
 
     /// Whether the letter need not come again.
     #[must_use]
     pub fn is_done(self) -> bool {
-        self != LetterEnd::Stays
+        self != DeadLetterEnd::Stays
     }
 }
 
-impl From<FannedOut> for LetterEnd {
+impl From<FannedOut> for DeadLetterEnd {
     fn from(fanned_out: FannedOut) -> Self {
         match fanned_out {
-            FannedOut::Planned { .. } => LetterEnd::Started,
-            FannedOut::Busy => LetterEnd::Busy,
-            FannedOut::Idle { .. } => LetterEnd::Idle,
-            FannedOut::NotEnabled => LetterEnd::NotEnabled,
+            FannedOut::Planned { .. } => DeadLetterEnd::Started,
+            FannedOut::Busy => DeadLetterEnd::Busy,
+            FannedOut::Idle { .. } => DeadLetterEnd::Idle,
+            FannedOut::NotEnabled => DeadLetterEnd::NotEnabled,
         }
     }
 }
 
 impl Engine {
     /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is none of
-    /// ours. What became of each letter, in their order. Those that [stay](LetterEnd::Stays) must come again.
-    pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<LetterEnd> {
+    /// ours. What became of each letter, in their order. Those that [stay](DeadLetterEnd::Stays) must come again.
+    pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<DeadLetterEnd> {
         let (engine, tally) = self.tallied();
         let mut woken = BTreeMap::new();
         let mut ends = Vec::with_capacity(letters.len());
@@ -77,12 +77,12 @@ impl Engine {
             engine.note_letter(letter, message.as_ref().map_err(|error| error.as_str()), end);
             ends.push(end);
         }
-        self.ports.meter.note(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
+        self.ports.sink.emit(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
         ends
     }
 
     /// Wakes `location`, unless its scope was `woken` already.
-    async fn wake(&self, location: &LocationId, woken: &mut BTreeMap<ScopeId, LetterEnd>) -> LetterEnd {
+    async fn wake(&self, location: &LocationId, woken: &mut BTreeMap<ScopeId, DeadLetterEnd>) -> DeadLetterEnd {
         let scope = match self.scope_to_wake(location).await {
             Ok(scope) => scope,
             Err(end) => return end,
@@ -96,40 +96,40 @@ impl Engine {
     }
 
     /// The scope to wake for a letter of `location`, or how the letter ends without.
-    pub(super) async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, LetterEnd> {
-        match self.ports.directory.location(location).await {
+    pub(super) async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, DeadLetterEnd> {
+        match self.ports.registry.location(location).await {
             Ok(Some(settings)) if settings.enabled => Ok(settings.scope),
-            Ok(Some(_)) => Err(LetterEnd::NotEnabled),
-            Ok(None) => Err(LetterEnd::UnknownLocation),
+            Ok(Some(_)) => Err(DeadLetterEnd::NotEnabled),
+            Ok(None) => Err(DeadLetterEnd::UnknownLocation),
             Err(error) => {
                 self.port_failed(location.clone(), &error);
-                Err(LetterEnd::Stays)
+                Err(DeadLetterEnd::Stays)
             }
         }
     }
 
-    pub(super) async fn wake_scope(&self, scope: &ScopeId) -> LetterEnd {
+    pub(super) async fn wake_scope(&self, scope: &ScopeId) -> DeadLetterEnd {
         match self.fan_out(scope).await {
             Ok(fanned_out) => fanned_out.into(),
             Err(error) => {
                 self.port_failed(scope.clone(), &error);
-                LetterEnd::Stays
+                DeadLetterEnd::Stays
             }
         }
     }
 
-    async fn park(&self, letter: &DeadLetter) -> LetterEnd {
+    async fn park(&self, letter: &DeadLetter) -> DeadLetterEnd {
         match self.ports.dead_letters.park(letter).await {
-            Ok(()) => LetterEnd::Parked,
+            Ok(()) => DeadLetterEnd::Parked,
             Err(error) => {
-                self.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
-                LetterEnd::Stays
+                self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
+                DeadLetterEnd::Stays
             }
         }
     }
 
-    pub(super) fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: LetterEnd) {
+    pub(super) fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: DeadLetterEnd) {
         let age = letter.sent_at.map(|sent_at| self.ports.clock.now().since(sent_at));
-        self.ports.meter.note(&Event::DeadLetter { letter, message, age, end });
+        self.ports.sink.emit(&Event::DeadLetter { letter, message, age, end });
     }
 }

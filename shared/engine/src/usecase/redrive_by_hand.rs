@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::redrive::LetterEnd;
+use super::redrive::DeadLetterEnd;
 use super::{Engine, Event};
-use crate::ports::{LetterQueue, PortError, Receipt, TakenLetter};
+use crate::ports::{DeadLetterQueue, PortError, Receipt, TakenDeadLetter};
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
 /// Letters taken at once.
@@ -80,7 +80,7 @@ impl Engine {
         let gone_through = round.go_through().await;
         let put_back = round.put_back().await;
         let report = round.report;
-        self.ports.meter.note(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
+        self.ports.sink.emit(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
         gone_through.and(put_back).map(|()| report)
     }
 }
@@ -93,7 +93,7 @@ struct Round<'e> {
     until: EpochMs,
     /// When the next scope may be woken.
     next_wake: EpochMs,
-    woken: BTreeMap<ScopeId, LetterEnd>,
+    woken: BTreeMap<ScopeId, DeadLetterEnd>,
     kept: Vec<Receipt>,
     report: RedriveReport,
 }
@@ -116,7 +116,7 @@ impl<'e> Round<'e> {
     }
 
     async fn go_through(&mut self) -> Result<(), PortError> {
-        for queue in [LetterQueue::Dead, LetterQueue::Parked] {
+        for queue in [DeadLetterQueue::Dead, DeadLetterQueue::Parked] {
             loop {
                 let now = self.engine.ports.clock.now();
                 let left = self.order.limit.saturating_sub(self.report.seen);
@@ -131,15 +131,15 @@ impl<'e> Round<'e> {
                     break;
                 }
                 for letter in taken {
-                    self.look_at(letter).await?;
+                    self.next_check_at(letter).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn look_at(&mut self, taken: TakenLetter) -> Result<(), PortError> {
-        let TakenLetter { letter, receipt } = taken;
+    async fn next_check_at(&mut self, taken: TakenDeadLetter) -> Result<(), PortError> {
+        let TakenDeadLetter { letter, receipt } = taken;
         self.report.seen += 1;
         let message = letter.message();
         let is_asked_for = match (&self.order.location, &message) {
@@ -178,7 +178,7 @@ impl<'e> Round<'e> {
     }
 
     /// Wakes `location` in its turn; `None` if there is no time left for it.
-    async fn wake(&mut self, location: &LocationId) -> Option<LetterEnd> {
+    async fn wake(&mut self, location: &LocationId) -> Option<DeadLetterEnd> {
         let engine = self.engine;
         let scope = match engine.scope_to_wake(location).await {
             Ok(scope) => scope,

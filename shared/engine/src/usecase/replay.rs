@@ -2,9 +2,9 @@
 
 use futures::StreamExt;
 
-use super::look::Known;
+use super::due_check::Known;
 use super::operate::OperateError;
-use super::story::RecordStory;
+use super::record_status::RecordStatus;
 use super::{Engine, Event};
 use crate::ports::{FailedPage, Loaded, PortError};
 use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
@@ -56,7 +56,7 @@ pub enum ReplayError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailedRecords {
     /// The records, the oldest failure first.
-    pub records: Vec<RecordStory>,
+    pub records: Vec<RecordStatus>,
     /// Where to go on; `None` on the last page.
     pub next: Option<FailedCursor>,
 }
@@ -75,7 +75,7 @@ impl Engine {
     ) -> Result<FailedRecords, PortError> {
         let FailedPage { keys, next } = self.ports.outbox.failed(location, after, limit.max(1)).await?;
         let loaded = self.ports.outbox.load(location, &keys).await?;
-        let records = loaded.into_iter().filter_map(|loaded| RecordStory::of_failed(location, loaded)).collect();
+        let records = loaded.into_iter().filter_map(|loaded| RecordStatus::of_failed(location, loaded)).collect();
         Ok(FailedRecords { records, next })
     }
 
@@ -107,9 +107,9 @@ impl Engine {
         let known = self.make_due(wanted, &mut report).await;
         if report.replayed > 0 {
             let scope = &settings.scope;
-            self.ports.meter.note(&Event::Operated { location, scope, action: "replay" });
-            let kick = self.ports.gates.kick(scope, self.ports.clock.now()).await?;
-            self.fan_out_knowing(scope, &known, Some(kick)).await?;
+            self.ports.sink.emit(&Event::Operated { location, scope, action: "replay" });
+            let work_seq = self.ports.gates.advance_work_seq(scope, self.ports.clock.now()).await?;
+            self.fan_out_knowing(scope, &known, Some(work_seq)).await?;
         }
         Ok(report)
     }

@@ -5,14 +5,14 @@ use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt, StreamExt};
 
+use super::due_check::Known;
 use super::holders::Holders;
-use super::look::Known;
 use super::operation::Former;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, Then};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::sync_record::{DryRun, RecordSync};
-use super::{Engine, Event, suspects};
+use super::{Engine, Event, poison_records};
 use crate::ports::{Loaded, PortError, Settled};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
@@ -55,7 +55,7 @@ impl Engine {
         };
         batch.keys.iter().for_each(|key| ended.is_done(&batch.location_id, key.clone()));
         let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
-        let suspect = suspects::among(&due, permits).await;
+        let suspect = poison_records::among(&due, permits).await;
         if let Some(suspect) = suspect
             && let Some(end) = self.suspect(suspect).await
         {
@@ -87,7 +87,7 @@ impl Engine {
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
                 if is_suspect && end.then == Then::StillDue {
-                    self.acquit(&record).await;
+                    self.clear_crash_mark(&record).await;
                 }
                 end.then.note_in(&mut ended, &record);
                 for (key, priority) in end.woken.into_iter().filter(|(key, _)| !batch.keys.contains(key)) {
@@ -148,7 +148,7 @@ impl Engine {
         }
         let result = RecordResult::Failed(ErrorCode::Internal);
         report.count(result);
-        self.ports.meter.note(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
+        self.ports.sink.emit(&Event::Settled { location, batch: generation, record: &key, result, latency: None });
         report.errors.push((key, error));
     }
 
@@ -192,7 +192,7 @@ impl Engine {
         report.processed += u32::from(*called);
         report.count(*result);
         report.errors.extend(error.clone().map(|error| (record.key.clone(), error)));
-        self.ports.meter.note(&Event::Settled {
+        self.ports.sink.emit(&Event::Settled {
             location,
             batch,
             record: &record.key,
@@ -200,7 +200,7 @@ impl Engine {
             latency: *latency,
         });
         if !not_stored.is_empty() {
-            self.ports.meter.note(&Event::NotStored { location, batch, record: &record.key, fields: not_stored });
+            self.ports.sink.emit(&Event::NotStored { location, batch, record: &record.key, fields: not_stored });
         }
     }
 
@@ -327,7 +327,7 @@ impl Engine {
         } else {
             // A call may have been under way when it happened, and GHL's search may not show what it created.
             let not_before = now + self.config.request_timeout + self.config.late_arrival + self.config.search_lag;
-            let due_at = not_before.max(now + self.config.backoff.rest(rounds, self.ports.dice.roll()));
+            let due_at = not_before.max(now + self.config.backoff.rest(rounds, self.ports.randomness.roll()));
             let outcome = Outcome::Retry {
                 due_at,
                 error: error.clone(),

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::due_check::{Found, Known};
 use super::fan_out::{LOOKS, Next, Planning};
-use super::fleet::FleetSession;
 use super::gate_session::{GateSession, Verdict};
-use super::look::{Found, Known};
+use super::host_health::HostHealthSession;
 use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
 use super::{Engine, Event};
@@ -62,7 +62,7 @@ impl Engine {
             report.not_run.get_or_insert(NotRun::StoreFailed);
         }
         let took = self.ports.clock.now().since(started_at);
-        self.ports.meter.note(&Event::BatchEnded { report: &report, took });
+        self.ports.sink.emit(&Event::BatchEnded { report: &report, took });
         report
     }
 
@@ -73,7 +73,7 @@ impl Engine {
         report: &mut BatchReport,
     ) -> Result<(), PortError> {
         let started_at = self.ports.clock.now();
-        let settings = self.ports.directory.location(&batch.location_id).await?;
+        let settings = self.ports.registry.location(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             report.not_run = Some(NotRun::NotEnabled);
             return Ok(());
@@ -83,29 +83,29 @@ impl Engine {
             return Ok(());
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
-        let (session, mut fleet) = futures::join!(
+        let (session, mut host_health) = futures::join!(
             GateSession::open(self, settings.scope.clone(), rules),
-            FleetSession::open(self, settings.api, settings.scope.clone())
+            HostHealthSession::open(self, settings.api, settings.scope.clone())
         );
         let mut session = session?;
         // Read after the gate: whoever makes the location safer stops the gate afterwards.
         let stops = session.view().stops();
-        let settings = self.ports.directory.location_now(&batch.location_id).await?;
+        let settings = self.ports.registry.location_now(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
-            fleet.close().await;
+            host_health.close().await;
             report.not_run = Some(NotRun::NotEnabled);
             return Ok(());
         };
         let found_dead = session.view().has_expired_run(started_at);
-        let host = self.host(&mut fleet, &session).await;
+        let host = self.host(&mut host_health, &session).await;
         let start = self.take_run(&mut session, batch, &run, host, stops).await;
         if found_dead && matches!(start, Ok(Start::Run { .. } | Start::TooEarly(_))) {
-            fleet.died(self.ports.clock.now()).await;
+            host_health.died(self.ports.clock.now()).await;
         }
         let (generation, permits) = match start? {
             Start::Run { generation, permits } => (generation, permits),
             Start::Refused(refused) => {
-                fleet.close().await;
+                host_health.close().await;
                 report.not_run = Some(match refused {
                     TakeRefused::Stale { .. } => NotRun::Stale,
                     TakeRefused::RunLive { .. } => NotRun::RunLive,
@@ -114,20 +114,20 @@ impl Engine {
             }
             Start::TooEarly(wait) => {
                 report.not_run = Some(NotRun::TooEarly(wait.reason));
-                fleet.close().await;
+                host_health.close().await;
                 return self.postpone(&mut session, batch, wait).await;
             }
         };
         report.generation = generation;
         let (location, records) = (&batch.location_id, batch.keys.len());
-        self.ports.meter.note(&Event::BatchStarted { location, batch: generation, records });
+        self.ports.sink.emit(&Event::BatchStarted { location, batch: generation, records });
         let deadline = invocation.deadline - TIME_TO_FINISH;
-        let sessions = (session, fleet);
+        let sessions = (session, host_health);
         let permits =
             Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, sessions, permits);
         let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
-        let ((session, fleet), unused, stopped) = permits.close();
-        fleet.close().await;
+        let ((session, host_health), unused, stopped) = permits.close();
+        host_health.close().await;
         report.stopped = stopped;
         report.pace = Some(session.view().allowed_pace(self.ports.clock.now(), session.rules()));
         let looks_only = batch.keys.is_empty();
@@ -138,13 +138,13 @@ impl Engine {
 
     /// Whether the host may be called. A wait that is short is slept through; if it is time for a probe, and this
     /// scope may call, it takes the probe.
-    async fn host(&self, fleet: &mut FleetSession<'_>, session: &GateSession<'_>) -> HostAdmission {
+    async fn host(&self, host_health: &mut HostHealthSession<'_>, session: &GateSession<'_>) -> HostAdmission {
         let mut wait_until = self.ports.clock.now();
         for _ in 0..HOST_LOOKS {
             let now = self.ports.clock.now();
             let blocked = session.view().blocked(now);
-            wait_until = match (fleet.admit(now), blocked) {
-                (HostAdmission::Probe, None) if fleet.take_probe(now).await => return HostAdmission::Probe,
+            wait_until = match (host_health.admit(now), blocked) {
+                (HostAdmission::Probe, None) if host_health.take_probe(now).await => return HostAdmission::Probe,
                 (HostAdmission::Probe, None) => continue, // Somebody was faster.
                 (HostAdmission::Probe, Some(wait)) => wait.at,
                 (HostAdmission::WaitUntil(at), _) => at,
@@ -154,7 +154,7 @@ impl Engine {
                 break;
             }
             self.sleep_until(wait_until).await;
-            fleet.reload().await;
+            host_health.reload().await;
         }
         HostAdmission::WaitUntil(wait_until)
     }
@@ -242,7 +242,7 @@ impl Engine {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
-            let (kick, hidden_since) = (session.kick(), session.hidden_since(now));
+            let (work_seq, hidden_since) = (session.advance_work_seq(), session.hidden_since(now));
             let mut after = session.view().clone();
             after.give_back(now, holder, unused, &rules);
             after.finish(now, holder, &rules);
@@ -254,7 +254,7 @@ impl Engine {
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
             let next = self.next(found, opening, now, now + rest, hidden_since);
-            let left_to_us = looks_only || kick > after.planned_kick();
+            let left_to_us = looks_only || work_seq > after.planned_work_seq();
             let look_again_for = hidden_since.filter(|_| left_to_us && rest < STORE_DELAY);
             let next = next.or_look_again(members, &opening, now, look_again_for);
             let index_lag = self.config.index_lag;
@@ -263,15 +263,15 @@ impl Engine {
                     if !gate.is_run_of(holder) {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.kick != kick && look < LOOKS {
-                        return Verdict::Keep(Planning::LookAgain);
+                    if entry.work_seq != work_seq && look < LOOKS {
+                        return Verdict::Keep(Planning::CheckAgain);
                     }
-                    if let Some(indexed) = entry.indexed_kick(now, index_lag) {
-                        gate.indexed_kick(indexed);
+                    if let Some(indexed) = entry.indexed_work_seq(now, index_lag) {
+                        gate.indexed_work_seq(indexed);
                     }
                     gate.give_back(now, holder, unused, &rules);
                     gate.finish(now, holder, &rules);
-                    gate.planned_after(entry.kick);
+                    gate.planned_after(entry.work_seq);
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
@@ -281,7 +281,7 @@ impl Engine {
                     return Ok(());
                 }
                 Planning::Lost => return Ok(()),
-                Planning::LookAgain => {}
+                Planning::CheckAgain => {}
             }
         }
         Ok(())

@@ -329,7 +329,7 @@ impl RecordSync<'_, '_> {
         if rounds >= config.max_rounds {
             return self.failed(progress, now);
         }
-        let rested = now + config.backoff.rest(rounds, self.engine.ports.dice.roll());
+        let rested = now + config.backoff.rest(rounds, self.engine.ports.randomness.roll());
         Outcome::Retry {
             due_at: progress.not_before.map_or(rested, |time| time.max(rested)),
             error: self.error(progress, now),

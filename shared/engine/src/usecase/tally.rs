@@ -7,7 +7,7 @@ use super::reconcile::{ReconcileEnd, ReconcileReport};
 use super::report::RecordResult;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
-use crate::ports::Meter;
+use crate::ports::EventSink;
 use ghl_sync_model::LocationId;
 
 /// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.
@@ -28,9 +28,9 @@ pub struct Measures {
     pub scopes_failed: u64,
 }
 
-/// A meter that sums up what it passes on.
+/// A sink that sums up what it passes on.
 pub(super) struct Tally {
-    meter: Arc<dyn Meter>,
+    sink: Arc<dyn EventSink>,
     measures: Mutex<Measures>,
 }
 
@@ -40,10 +40,10 @@ impl Tally {
     }
 }
 
-impl Meter for Tally {
-    fn note(&self, event: &Event<'_>) {
+impl EventSink for Tally {
+    fn emit(&self, event: &Event<'_>) {
         self.measures.lock().unwrap_or_else(PoisonError::into_inner).add(event);
-        self.meter.note(event);
+        self.sink.emit(event);
     }
 }
 
@@ -118,14 +118,14 @@ fn ms(span: Duration) -> u64 {
 }
 
 impl Engine {
-    /// This engine with a meter that sums up, for one piece of work.
+    /// This engine with a sink that sums up, for one piece of work.
     pub(super) fn tallied(&self) -> (Engine, Arc<Tally>) {
-        let tally = Arc::new(Tally { meter: self.ports.meter.clone(), measures: Mutex::default() });
-        let ports = Ports { meter: tally.clone(), ..self.ports.clone() };
+        let tally = Arc::new(Tally { sink: self.ports.sink.clone(), measures: Mutex::default() });
+        let ports = Ports { sink: tally.clone(), ..self.ports.clone() };
         (Engine { ports, ..self.clone() }, tally)
     }
 
-    /// The end of a piece of work for `location`: what was measured goes to the meter and, in one write, to the
+    /// The end of a piece of work for `location`: what was measured goes to the sink and, in one write, to the
     /// counters. Should that fail, they are lost, and nothing else.
     pub(super) async fn count(
         &self,
@@ -134,7 +134,7 @@ impl Engine {
         measures: Measures,
         allowed: Option<u64>,
     ) {
-        self.ports.meter.note(&Event::Measured { work, location: Some(location), measures: &measures });
+        self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
         if measures.counts.is_empty() {
             return;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::StreamExt;
 
 use super::{Engine, Event, FannedOut};
-use crate::ports::{Looks, PortError};
+use crate::ports::{DueChecks, PortError};
 use ghl_sync_model::ScopeId;
 
 /// Scopes looked at by one tick, at most; the rest is for the next one.
@@ -29,8 +29,8 @@ pub struct TickReport {
 }
 
 impl Engine {
-    /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
-    /// died between its put and its kick).
+    /// DueChecks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
+    /// died between its put and its work_seq).
     ///
     /// # Errors
     /// When not even the list of scopes can be read. A scope whose look fails is counted, and spoils no other.
@@ -40,16 +40,16 @@ impl Engine {
         if ticked.is_ok()
             && let Err(error) = self.ports.counters.ticked(self.ports.clock.now()).await
         {
-            engine.ports.meter.note(&Event::PortFailed { scope: None, error: &error });
+            engine.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
         }
-        self.ports.meter.note(&Event::Measured { work: "tick", location: None, measures: &tally.take() });
+        self.ports.sink.emit(&Event::Measured { work: "tick", location: None, measures: &tally.take() });
         ticked
     }
 
     async fn tick_tallied(&self, sweep: bool) -> Result<TickReport, PortError> {
         let now = self.ports.clock.now();
-        let Looks { mut scopes, failed } = self.ports.gates.needing_look(now, MAX_SCOPES).await?;
-        failed.iter().for_each(|error| self.ports.meter.note(&Event::PortFailed { scope: None, error }));
+        let DueChecks { mut scopes, failed } = self.ports.gates.needing_check(now, MAX_SCOPES).await?;
+        failed.iter().for_each(|error| self.ports.sink.emit(&Event::PortFailed { scope: None, error }));
         let failed_shards = u32::try_from(failed.len()).unwrap_or(u32::MAX);
         if sweep {
             scopes.extend(self.others_than(&scopes).await?);
@@ -75,7 +75,7 @@ impl Engine {
                 }
             }
         }
-        self.ports.meter.note(&Event::Ticked { report: &report });
+        self.ports.sink.emit(&Event::Ticked { report: &report });
         Ok(report)
     }
 
@@ -83,9 +83,9 @@ impl Engine {
     /// not always the same ones that are left out.
     async fn others_than(&self, these: &[ScopeId]) -> Result<Vec<ScopeId>, PortError> {
         let these: BTreeSet<&ScopeId> = these.iter().collect();
-        let all = self.ports.directory.scopes().await?;
+        let all = self.ports.registry.scopes().await?;
         let mut others: Vec<ScopeId> = all.into_iter().filter(|scope| !these.contains(scope)).collect();
-        let first = (self.ports.dice.roll() * others.len() as f64) as usize;
+        let first = (self.ports.randomness.roll() * others.len() as f64) as usize;
         let first = first.min(others.len());
         others.rotate_left(first);
         Ok(others)

@@ -27,7 +27,7 @@ async fn accepted(world: &World, fields: &Value) {
 
 async fn world(fields: &Value, rule: Conflict) -> Arc<World> {
     let world = exact().start();
-    world.directory.change(&loc(), |settings| settings.conflict = rule);
+    world.registry.change(&loc(), |settings| settings.conflict = rule);
     accepted(&world, fields).await;
     world
 }
@@ -126,7 +126,7 @@ fn a_put_of_other_fields_or_of_consent_itself_lifts_no_opt_out_and_its_record_sa
             accepted(&world, &json!({"city": "Bonn", "dnd": false})).await;
             let (_, contact) = in_ghl(&world);
             assert_eq!((contact.city.as_deref(), contact.dnd), (Some("Bonn"), Some(true)), "{was}");
-            let story = world.engine.record_story(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            let story = world.engine.record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
             assert_eq!((story.state, story.not_sent), (RecordState::Accepted, vec!["dnd"]), "{was}");
         });
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
-use ghl_sync_engine::ports::{Counters, LetterQueue};
+use ghl_sync_engine::ports::{Counters, DeadLetterQueue};
 use ghl_sync_engine::testing::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{Detail, Health};
 use ghl_sync_model::{ErrorCode, LastError};
@@ -28,7 +28,7 @@ fn every_call_hit_retry_and_record_is_counted_with_one_write_a_batch() {
         world.run_until_settled(20 * MINUTE).await.unwrap();
         world.run_for(MINUTE).await;
         let counts = totals(&world).await;
-        let retries = world.meter.pick(|_, noted| matches!(noted, Noted::Retrying { .. }).then_some(())).len() as u64;
+        let retries = world.sink.pick(|_, noted| matches!(noted, Noted::Retrying { .. }).then_some(())).len() as u64;
         assert_eq!(counts.calls(), world.ghl.arrivals().len() as u64);
         assert_eq!(counts.rate_limit_hits(), 1);
         assert!(retries >= 5 && counts.get(Counter::Retries) == retries, "{retries}");
@@ -88,7 +88,7 @@ fn a_limit_in_the_headers_below_the_configured_one_is_kept_at_once_and_told_once
         let world = setup.start();
         world.put(&contacts(120)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
-        let told = world.meter.pick(|_, noted| match noted {
+        let told = world.sink.pick(|_, noted| match noted {
             Noted::LimitLowered { quota, from, to } => Some((*quota, *from, *to)),
             _ => None,
         });
@@ -111,8 +111,8 @@ fn health_tells_of_a_scheduler_that_stands_still_dead_letters_and_failed_records
         world.run_for(MINUTE + SECOND).await;
         assert!(health().await.last_tick.is_some());
         let letters = world.dead_letters.as_ref();
-        letters.add(LetterQueue::Dead, letter("m1", "{"));
-        letters.add(LetterQueue::Parked, letter("m2", "{"));
+        letters.add(DeadLetterQueue::Dead, letter("m1", "{"));
+        letters.add(DeadLetterQueue::Parked, letter("m2", "{"));
         assert_eq!(health().await.health, Health::Degraded);
         world.ghl.on_call(|_| Some(Fault::status(400)));
         world.put(&[contact(0)]).await.unwrap();

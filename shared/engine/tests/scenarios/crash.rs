@@ -95,10 +95,10 @@ fn invocations_that_die_one_after_the_other_at_random_times_lose_nothing_and_dou
         let visibility = [20 * SECOND, 70 * SECOND, 6 * MINUTE][usize::try_from(seed % 3).unwrap()];
         let setup = Setup { seed, visibility, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
         let world = setup.start();
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |number| {
-            let unlucky = number <= 8 && dice.within(0..=1) == 0;
-            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(0..=2_500))))
+            let unlucky = number <= 8 && randomness.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(randomness.within(0..=2_500))))
         });
         let mut records = contacts(30);
         records.extend((0..10).map(deal));
@@ -114,10 +114,10 @@ fn crashes_during_an_outage_strand_neither_the_breaker_nor_its_probe() {
         let setup = Setup { seed, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
         let world = setup.start();
         world.ghl.on_call(|seen| (seen.elapsed < 6 * MINUTE).then(|| Fault::status(503)));
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |number| {
-            let unlucky = number <= 6 && dice.within(0..=1) == 0;
-            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(0..=4_000))))
+            let unlucky = number <= 6 && randomness.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(randomness.within(0..=4_000))))
         });
         world.put(&contacts(20)).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();

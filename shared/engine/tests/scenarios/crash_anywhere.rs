@@ -45,7 +45,7 @@ fn of_shared_contacts() -> Vec<PutRecord> {
 }
 
 async fn shares_with(world: &World, key: &RecordKey) -> Vec<String> {
-    let story = world.engine.record_story(&loc(), key).await.unwrap().unwrap();
+    let story = world.engine.record_status(&loc(), key).await.unwrap().unwrap();
     story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
@@ -120,7 +120,7 @@ fn the_put_of_records_that_share_a_contact_dies_at_any_of_its_awaits() {
 /// Contacts of two records each that were synced an hour ago; a user of GHL has renamed one since.
 async fn renamed(rule: Conflict, seed: u64) -> Arc<World> {
     let world = setup(seed).start();
-    world.directory.change(&loc(), |settings| settings.conflict = rule);
+    world.registry.change(&loc(), |settings| settings.conflict = rule);
     world.put(&contacts(3)).await.unwrap();
     world.run_until_settled(20 * MINUTE).await.unwrap();
     world.run_for(MINUTE).await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::testing::{
-    FailNth, Faults, MemorySecrets, MemoryTokenStore, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingMeter,
-    SimulatedOAuth, TestClock, TestDice, block_on_paused, dying_at_await,
+    FailNth, Faults, MemorySecrets, MemoryTokenStore, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingSink,
+    SimulatedOAuth, TestClock, TestRandomness, block_on_paused, dying_at_await,
 };
 use ghl_sync_engine::usecase::{AccessTokens, NoToken, TokenPorts};
 use ghl_sync_model::{CredentialsRef, Holder, LocationId, Secret};
@@ -21,7 +21,7 @@ struct Tokens {
     secrets: Arc<MemorySecrets>,
     store: Arc<MemoryTokenStore>,
     faults: Arc<Faults>,
-    meter: Arc<RecordingMeter>,
+    sink: Arc<RecordingSink>,
 }
 
 fn reference() -> CredentialsRef {
@@ -51,8 +51,8 @@ impl Tokens {
             oauth: SimulatedOAuth::new(clock, settings, "refresh-0"),
             secrets,
             store: Arc::default(),
-            faults: Arc::new(Faults::new(1..=4, TestDice::seeded(seed))),
-            meter: Arc::new(RecordingMeter::new(clock)),
+            faults: Arc::new(Faults::new(1..=4, TestRandomness::seeded(seed))),
+            sink: Arc::new(RecordingSink::new(clock)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Tokens {
             secrets: self.secrets.clone(),
             tokens: Arc::new(FailNth::new(self.store.clone(), self.faults.clone())),
             endpoint: Arc::new(self.oauth.clone()),
-            meter: self.meter.clone(),
+            sink: self.sink.clone(),
         };
         let tokens = AccessTokens::new(ports, Holder::new(name).unwrap(), Duration::from_millis(50));
         Process { tokens, oauth: self.oauth.clone() }
@@ -83,7 +83,7 @@ impl Tokens {
     }
 
     fn reasons(&self) -> Vec<String> {
-        self.meter.pick(|_, noted| match noted {
+        self.sink.pick(|_, noted| match noted {
             Noted::CredentialsRefused { reason, .. } => Some(reason.clone()),
             _ => None,
         })
@@ -326,11 +326,11 @@ fn new_tokens_that_were_written_down_too_late_still_count_more_than_somebody_els
 fn stores_that_fail_in_every_way_at_every_write_lose_no_refresh_token() {
     each_seed(60, |seed| async move {
         let (world, location) = (Tokens::of_location(2 * HOUR, seed), loc());
-        let dice = TestDice::seeded(seed);
+        let randomness = TestRandomness::seeded(seed);
         for op in [Op::TokenLoad, Op::TokenReplace] {
             for _ in 0..4 {
-                let call = dice.within(1..=12);
-                let fault = [PortFault::Refused, PortFault::Unanswered][usize::from(dice.within(0..=1) == 1)];
+                let call = randomness.within(1..=12);
+                let fault = [PortFault::Refused, PortFault::Unanswered][usize::from(randomness.within(0..=1) == 1)];
                 world.faults.fail(op, call..=call, fault);
             }
         }

@@ -41,7 +41,7 @@ fn an_id_that_no_queue_carries_is_refused_at_put_and_one_that_is_stored_already_
 fn a_record_that_is_too_long_is_refused_and_the_longest_that_is_taken_gets_through_a_dry_run() {
     block_on_paused(async {
         let world = exact().start();
-        world.directory.change(&loc(), |settings| settings.dry_run = true);
+        world.registry.change(&loc(), |settings| settings.dry_run = true);
         let (most, more) = (long(0, MAX_PAYLOAD_BYTES / 6 - 50), long(1, MAX_PAYLOAD_BYTES / 6));
         let put = world.engine.put_and_start(&[most, more]).await;
         assert_eq!(*put.items[0].as_ref().unwrap(), Put::Stored);

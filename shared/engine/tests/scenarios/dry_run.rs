@@ -8,7 +8,7 @@ use crate::fixtures::{Look, MINUTE, SECOND, batch, contact, contact_key, contact
 fn in_a_location_in_dry_run_nothing_is_called_and_the_request_stands_at_the_record() {
     block_on_paused(async {
         let world = exact().start();
-        world.directory.change(&loc(), |settings| settings.dry_run = true);
+        world.registry.change(&loc(), |settings| settings.dry_run = true);
         world.put(&contacts(3)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.calls(), 0);
@@ -16,7 +16,7 @@ fn in_a_location_in_dry_run_nothing_is_called_and_the_request_stands_at_the_reco
         let request = world.outbox.dry_run(&loc(), &contact_key(0)).unwrap();
         assert!(request.contains("contacts.upsert"), "{request}");
         // And for real.
-        world.directory.change(&loc(), |settings| settings.dry_run = false);
+        world.registry.change(&loc(), |settings| settings.dry_run = false);
         world.put(&contacts(3)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 3);

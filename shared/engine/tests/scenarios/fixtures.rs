@@ -159,7 +159,7 @@ impl Look for World {
 
     fn results(&self) -> Vec<(RecordKey, RecordResult)> {
         use ghl_sync_engine::testing::Noted;
-        self.meter.pick(|_, noted| match noted {
+        self.sink.pick(|_, noted| match noted {
             Noted::Settled { record, result } => Some((record.clone(), *result)),
             _ => None,
         })

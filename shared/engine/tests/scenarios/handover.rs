@@ -96,10 +96,10 @@ fn messages_that_come_twice_late_or_never_lose_nothing_and_double_nothing() {
         let mut setup = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
         setup.ghl.search_lag = setup.config.search_lag;
         let world = setup.start();
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.queue.decide(move |_, _| {
-            let later = Duration::from_millis(dice.within(0..=20 * 60_000));
-            match dice.within(0..=3) {
+            let later = Duration::from_millis(randomness.within(0..=20 * 60_000));
+            match randomness.within(0..=3) {
                 0 => Fate::Twice(later),
                 1 => Fate::Late(later),
                 2 => Fate::Lost,
@@ -109,7 +109,7 @@ fn messages_that_come_twice_late_or_never_lose_nothing_and_double_nothing() {
         for from in [0, 40, 80] {
             let records = (from..from + 20).flat_map(|n| [contact(n), nameless(n + 20), deal(n)]);
             world.put(&records.collect::<Vec<_>>()).await.unwrap();
-            world.run_for(Duration::from_millis(world.dice.within(0..=90_000))).await;
+            world.run_for(Duration::from_millis(world.randomness.within(0..=90_000))).await;
         }
         world.run_until_settled(4 * HOUR).await.unwrap();
         // What is still on its way comes, and finds nothing to do.
@@ -137,7 +137,7 @@ fn at_every_single_millisecond_around_the_end_of_a_batch_a_put_is_seen() {
         let ends_at = block_on_paused(async {
             let world = with_a_batch_under_way(lag).await;
             world.run_until_settled(MINUTE).await.unwrap();
-            let ended = world.meter.pick(|at, noted| matches!(noted, Noted::BatchEnded(_)).then_some(at));
+            let ended = world.sink.pick(|at, noted| matches!(noted, Noted::BatchEnded(_)).then_some(at));
             // Time since the clock was started.
             world.clock.elapsed() - ended[0].until(world.clock.now())
         });
@@ -167,7 +167,7 @@ fn what_is_put_in_the_moment_in_which_a_batch_ends_waits_no_longer_than_a_tick_a
         // The batch takes up to a second from here; the put falls into it, its end, or just after.
         world.engine.put(&[named_contact(0, "Eve"), contact(1)]).await.unwrap();
         world.engine.fan_out(&loc().into()).await.unwrap();
-        world.run_for(Duration::from_millis(world.dice.within(0..=1_500))).await;
+        world.run_for(Duration::from_millis(world.randomness.within(0..=1_500))).await;
         let put_at = world.clock.elapsed();
         world.put_only(&[named_contact(2, "Eve"), contact(7)]).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
@@ -191,9 +191,9 @@ fn a_fresh_record_does_not_wait_for_one_that_rests_for_minutes() {
         // Contact 0 rests longer and longer: soon for minutes.
         world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| Fault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
-        world.run_for(10 * MINUTE + Duration::from_millis(world.dice.within(0..=60_000))).await;
+        world.run_for(10 * MINUTE + Duration::from_millis(world.randomness.within(0..=60_000))).await;
         world.put(&[contact(1)]).await.unwrap();
-        world.run_for(Duration::from_millis(world.dice.within(0..=1_000))).await;
+        world.run_for(Duration::from_millis(world.randomness.within(0..=1_000))).await;
         world.put_only(&[contact(2)]).await.unwrap();
         world.run_for(80 * SECOND).await;
         assert_eq!(world.ghl.contact_count(), 2, "a tick, the lag and what a batch takes are enough");
@@ -237,7 +237,7 @@ fn a_record_put_while_it_is_being_sent_is_sent_again_and_ends_as_it_was_put_last
         let world = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() }.start();
         world.put(&contacts(3)).await.unwrap();
         for version in 0..4 {
-            world.run_for(Duration::from_millis(world.dice.within(0..=400))).await;
+            world.run_for(Duration::from_millis(world.randomness.within(0..=400))).await;
             world.put_only(&[named_contact(1, &format!("v{version}"))]).await.unwrap();
         }
         world.run_until_settled(5 * MINUTE).await.unwrap();

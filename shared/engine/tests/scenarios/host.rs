@@ -46,7 +46,7 @@ fn assert_all_is_well(world: &World, contacts: usize) {
 }
 
 fn host_changes(world: &World) -> Vec<(&'static str, &'static str)> {
-    world.meter.pick(|_, noted| match noted {
+    world.sink.pick(|_, noted| match noted {
         Noted::Host { from, to } => Some((*from, *to)),
         _ => None,
     })
@@ -111,7 +111,7 @@ fn after_an_outage_a_location_calls_with_10_25_50_and_then_100_percent_of_its_pa
             put(&world, of, 900).await;
         }
         world.run_for(length + 10 * MINUTE).await;
-        let up_at = world.meter.pick(|at, noted| matches!(noted, Noted::Host { to: "up", .. }).then_some(at))[0];
+        let up_at = world.sink.pick(|at, noted| matches!(noted, Noted::Host { to: "up", .. }).then_some(at))[0];
         let all = world.ghl.arrivals();
         let most = |from: Duration, to: Duration| {
             let sent = |of: &LocationId| {
@@ -139,7 +139,7 @@ fn locations_whose_token_is_refused_never_bring_the_host_down() {
         }
         world.run_for(10 * MINUTE).await;
         assert_eq!(world.ghl.contact_count(), 40);
-        assert_eq!(world.fleet.writes(), 0);
+        assert_eq!(world.host_health.writes(), 0);
     });
 }
 
@@ -174,21 +174,21 @@ fn a_location_that_always_fails_does_not_keep_the_host_down_after_an_outage() {
 }
 
 #[test]
-fn a_healthy_fleet_is_never_written_and_read_once_a_batch() {
+fn a_healthy_host_health_is_never_written_and_read_once_a_batch() {
     block_on_paused(async {
         let world = locations(5).start();
         for of in 0..5 {
             put(&world, of, 120).await;
         }
         world.run_until_settled(MINUTE).await.unwrap();
-        assert_eq!(world.faults.calls(Op::FleetReplace), 0);
-        assert!(world.faults.calls(Op::FleetLoad) <= world.invocations());
+        assert_eq!(world.faults.calls(Op::HostHealthReplace), 0);
+        assert!(world.faults.calls(Op::HostHealthLoad) <= world.invocations());
     });
 }
 
 #[test]
 fn when_it_cannot_be_known_whether_the_host_is_up_each_location_finds_out_for_itself() {
-    for op in [Op::FleetLoad, Op::FleetReplace] {
+    for op in [Op::HostHealthLoad, Op::HostHealthReplace] {
         block_on_paused(async move {
             let world = locations(10).start();
             world.faults.fail(op, 1..=u64::MAX, PortFault::Refused);
@@ -210,10 +210,10 @@ fn crashes_and_lost_probes_in_an_outage_strand_no_location() {
         let setup = Setup { seed, visibility: 2 * MINUTE, locations, ..Setup::default() };
         let world = setup.start();
         outage(&world, 15 * MINUTE);
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |number| {
-            let unlucky = number < 60 && dice.within(0..=3) == 0;
-            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(0..=3_000))))
+            let unlucky = number < 60 && randomness.within(0..=3) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(randomness.within(0..=3_000))))
         });
         for of in 0..10 {
             put(&world, of, 8).await;

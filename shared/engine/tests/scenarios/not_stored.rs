@@ -29,7 +29,7 @@ async fn settled(world: &World, puts: &[PutRecord]) -> Vec<Endpoint> {
 }
 
 async fn told(world: &World, id: &str) -> Vec<String> {
-    world.engine.record_story(&loc(), &key(id)).await.unwrap().unwrap().not_stored
+    world.engine.record_status(&loc(), &key(id)).await.unwrap().unwrap().not_stored
 }
 
 /// Somebody made this contact in GHL.
@@ -49,12 +49,12 @@ fn a_phone_number_that_belongs_to_another_contact_is_told_as_not_stored() {
         let record = world.record(&key("a"));
         assert_eq!((record.accepted_version, record.not_stored), (Some(1), vec!["phone".to_owned()]));
         assert_eq!(told(&world, "a").await, ["phone"]);
-        let noted = world.meter.pick(|_, noted| match noted {
+        let noted = world.sink.pick(|_, noted| match noted {
             Noted::NotStored { record, fields } => Some((record.clone(), fields.clone())),
             _ => None,
         });
         assert_eq!(noted, [(key("a"), vec!["phone".to_owned()])]);
-        let counted = world.meter.pick(|_, noted| match noted {
+        let counted = world.sink.pick(|_, noted| match noted {
             Noted::Measured { measures, .. } => Some(measures.counts.get(Counter::NotStored)),
             _ => None,
         });

@@ -19,7 +19,7 @@ async fn view(world: &World) -> LocationOverview {
 }
 
 async fn waits_for(world: &World, n: usize) -> Option<WaitsFor> {
-    world.engine.record_story(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|(what, _)| what)
+    world.engine.record_status(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|(what, _)| what)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_pause_with_an_end_ends_by_itself() {
 
 #[test]
 fn whichever_write_of_a_pause_or_resume_fails_doing_it_again_makes_it_good() {
-    for op in [Op::GateLoad, Op::GateReplace, Op::GateKick, Op::QueueSend] {
+    for op in [Op::GateLoad, Op::GateReplace, Op::GateAdvance, Op::QueueSend] {
         for fault in [PortFault::Refused, PortFault::Unanswered] {
             block_on_paused(async move {
                 let world = exact().start();
@@ -257,31 +257,31 @@ fn a_records_story_says_where_it_stands_and_what_it_waits_for() {
         let mut setup = exact();
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
-        let story = |key| {
+        let record_status = |key| {
             let world = world.clone();
-            async move { world.engine.record_story(&loc(), &key).await.unwrap() }
+            async move { world.engine.record_status(&loc(), &key).await.unwrap() }
         };
-        assert_eq!(story(contact_key(0)).await, None);
+        assert_eq!(record_status(contact_key(0)).await, None);
         world.put_only(&[contact(0)]).await.unwrap();
-        let fresh = story(contact_key(0)).await.unwrap();
+        let fresh = record_status(contact_key(0)).await.unwrap();
         assert_eq!((fresh.state, fresh.version, fresh.waits_for), (RecordState::Due, 1, None));
         assert_eq!(fresh.expected_at, fresh.due_at);
         world.ghl.on_call(|_| Some(Fault::status(503)));
         world.engine.fan_out(&loc().into()).await.unwrap();
         world.run_for(SECOND).await;
-        let backing_off = story(contact_key(0)).await.unwrap();
+        let backing_off = record_status(contact_key(0)).await.unwrap();
         assert_eq!((backing_off.attempts, backing_off.last_error.unwrap().status), (1, Some(503)));
         assert_eq!(backing_off.waits_for, Some((WaitsFor::Gate(WaitReason::Backoff), backing_off.due_at)));
         world.put(&[deal(0)]).await.unwrap();
         world.run_for(SECOND).await;
-        let waiting = story(deal_key(0)).await.unwrap();
+        let waiting = record_status(deal_key(0)).await.unwrap();
         assert_eq!(
             (waiting.state, waiting.waits_for.unwrap().0),
             (RecordState::Waiting, WaitsFor::Record(contact_key(0)))
         );
         world.ghl.heal();
         world.run_until_settled(10 * MINUTE).await.unwrap();
-        let accepted = story(contact_key(0)).await.unwrap();
+        let accepted = record_status(contact_key(0)).await.unwrap();
         assert_eq!((accepted.state, accepted.accepted_version), (RecordState::Accepted, Some(1)));
         assert!(accepted.accepted_at.is_some() && accepted.ghl_id.is_some() && accepted.waits_for.is_none());
     });

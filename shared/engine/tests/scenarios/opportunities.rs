@@ -78,7 +78,7 @@ fn the_opportunity_of_a_failed_contact_says_what_it_waits_for_and_nobody_looks_m
         let world = with_a_sleeping_opportunity().await;
         let record = world.record(&deal_key(0));
         assert_eq!((record.due_at, record.waits_for, record.attempts), (None, Some(contact_key(0)), 0));
-        let story = world.engine.record_story(&loc(), &deal_key(0)).await.unwrap().unwrap();
+        let story = world.engine.record_status(&loc(), &deal_key(0)).await.unwrap().unwrap();
         assert_eq!(story.state, RecordState::Waiting);
         assert_eq!(story.waits_for, Some((WaitsFor::Record(contact_key(0)), None)));
         let looked = world.faults.calls(Op::OutboxLoad);

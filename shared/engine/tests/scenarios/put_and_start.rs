@@ -108,7 +108,7 @@ fn an_item_that_cannot_be_stored_spoils_no_other_and_is_named() {
 
 #[test]
 fn whatever_write_fails_what_was_stored_is_sent_once() {
-    for op in [Op::GateKick, Op::GateLoad, Op::GateReplace, Op::QueueSend, Op::CountersAdd, Op::OutboxDue] {
+    for op in [Op::GateAdvance, Op::GateLoad, Op::GateReplace, Op::QueueSend, Op::CountersAdd, Op::OutboxDue] {
         for fault in [PortFault::Refused, PortFault::Unanswered] {
             each_seed(3, |nth| async move {
                 let world = Setup { seed: nth, ..lagging() }.start();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::counts::ReconcileCount;
-use ghl_sync_engine::policy::Origin;
+use ghl_sync_engine::policy::WriteOrigin;
 use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
 use ghl_sync_engine::testing::{Fault, Op, PortFault, Setup, World, block_on_paused};
-use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStory, ToldBy};
+use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStatus, ToldBy};
 use ghl_sync_model::{
     Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, Payload, Priority, RemoteChange,
     RemoteContent, RemoteEvent, Webhook,
@@ -18,7 +18,7 @@ use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts
 /// A location into which these many contacts were put, and some time after that.
 async fn synced(count: usize, conflict: Conflict) -> Arc<World> {
     let world = exact().start();
-    world.directory.change(&loc(), |settings| settings.conflict = conflict);
+    world.registry.change(&loc(), |settings| settings.conflict = conflict);
     world.put(&contacts(count)).await.unwrap();
     world.run_until_settled(10 * MINUTE).await.unwrap();
     world.run_for(10 * MINUTE).await;
@@ -59,11 +59,11 @@ async fn known_name(world: &World, n: usize) -> Option<String> {
 }
 
 async fn state(world: &World, n: usize) -> RecordState {
-    story(world, n).await.state
+    record_status(world, n).await.state
 }
 
-async fn story(world: &World, n: usize) -> RecordStory {
-    world.engine.record_story(&loc(), &contact_key(n)).await.unwrap().unwrap()
+async fn record_status(world: &World, n: usize) -> RecordStatus {
+    world.engine.record_status(&loc(), &contact_key(n)).await.unwrap().unwrap()
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn a_record_s_story_tells_what_reconciling_read_and_whether_that_is_what_we_wrot
         rename(&world, 1, "Bob");
         let renamed_at = world.clock.now();
         reconcile(&world).await;
-        for (n, expected) in [(0, Origin::OwnWrite), (1, Origin::Elsewhere)] {
-            let known = story(&world, n).await.last_known.unwrap();
+        for (n, expected) in [(0, WriteOrigin::OwnWrite), (1, WriteOrigin::Elsewhere)] {
+            let known = record_status(&world, n).await.last_known.unwrap();
             assert_eq!((known.told_by, known.origin), (ToldBy::Reconciling, Some(expected)));
             assert_eq!(known.at == renamed_at, n == 1);
         }
@@ -267,18 +267,18 @@ fn nothing_is_read_while_something_else_needs_the_quota() {
         world.run_until_settled(10 * MINUTE).await.unwrap();
         world.run_for(MINUTE).await;
         // Less than half of the day's calls is left.
-        world.directory.change(&loc(), |settings| settings.daily_limit = 200);
+        world.registry.change(&loc(), |settings| settings.daily_limit = 200);
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
-        world.directory.change(&loc(), |settings| settings.daily_limit = 200_000);
+        world.registry.change(&loc(), |settings| settings.daily_limit = 200_000);
         // The location is paused, or not ours to touch.
         world.engine.pause(&loc(), None, None).await.unwrap();
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
         world.engine.resume(&loc()).await.unwrap();
         world.run_for(MINUTE).await;
-        world.directory.change(&loc(), |settings| settings.dry_run = true);
+        world.registry.change(&loc(), |settings| settings.dry_run = true);
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::NotEnabled);
         assert_eq!(calls(), 0);
-        world.directory.change(&loc(), |settings| settings.dry_run = false);
+        world.registry.change(&loc(), |settings| settings.dry_run = false);
         assert_eq!((reconcile(&world).await.ended, calls()), (ReconcileEnd::CaughtUp, 2));
     });
 }
@@ -290,7 +290,7 @@ fn what_reconciling_did_is_counted_and_so_is_that_it_was_put_off() {
         rename(&world, 1, "Bob");
         world.run_for(HOUR).await;
         reconcile(&world).await;
-        world.directory.change(&loc(), |settings| settings.conflict = Conflict::Ours);
+        world.registry.change(&loc(), |settings| settings.conflict = Conflict::Ours);
         rename(&world, 2, "Bob");
         world.put_only(&[named_contact(900, "Eve")]).await.unwrap();
         reconcile(&world).await;
@@ -331,7 +331,7 @@ fn a_change_that_is_too_young_to_judge_is_read_again_wherever_its_page_is() {
         let mut setup = exact();
         setup.ghl.search_lag = Duration::ZERO;
         let world = setup.start();
-        world.directory.change(&loc(), |settings| settings.conflict = Conflict::Theirs);
+        world.registry.change(&loc(), |settings| settings.conflict = Conflict::Theirs);
         world.put(&contacts(150)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         world.run_for(10 * MINUTE).await;
@@ -479,7 +479,7 @@ fn all_enabled_locations_are_asked_to_reconcile_spread_over_time() {
             setup.locations.extend(ghl_sync_engine::testing::Setup::settings(name));
         }
         let world = setup.start();
-        world.directory.change(&"off".parse().unwrap(), |settings| settings.enabled = false);
+        world.registry.change(&"off".parse().unwrap(), |settings| settings.enabled = false);
         assert_eq!(world.engine.ask_to_reconcile_all().await.unwrap(), 3);
         let asked = world.queue.reconciles();
         assert_eq!(asked.iter().map(|(location, _)| location.as_str()).collect::<Vec<_>>(), ["a", "b", "loc"]);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::ports::LetterQueue::{Dead, Parked};
+use ghl_sync_engine::ports::DeadLetterQueue::{Dead, Parked};
 use ghl_sync_engine::testing::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
-use ghl_sync_engine::usecase::{LetterEnd, RedriveEnd, RedriveOrder, RedriveReport};
+use ghl_sync_engine::usecase::{DeadLetterEnd, RedriveEnd, RedriveOrder, RedriveReport};
 use ghl_sync_model::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 
 use crate::fixtures::{MINUTE, SECOND, batch, contact, contact_key, contacts, exact, letter, loc};
@@ -65,9 +65,9 @@ fn a_batch_that_died_wakes_its_location_once_however_many_letters_it_left_and_no
 fn a_location_that_is_at_work_or_has_nothing_to_do_is_left_alone() {
     block_on_paused(async {
         let world = world_of(&[loc()]);
-        assert_eq!(world.engine.redrive(&[letter_of("m1", &loc())]).await, [LetterEnd::Idle]);
+        assert_eq!(world.engine.redrive(&[letter_of("m1", &loc())]).await, [DeadLetterEnd::Idle]);
         world.put(&[contact(0)]).await.unwrap();
-        assert_eq!(world.engine.redrive(&[letter_of("m2", &loc())]).await, [LetterEnd::Busy]);
+        assert_eq!(world.engine.redrive(&[letter_of("m2", &loc())]).await, [DeadLetterEnd::Busy]);
         assert_eq!(world.queue.sent().len(), 1);
     });
 }
@@ -80,11 +80,11 @@ fn what_is_no_batch_is_parked_as_it_is_and_spoils_no_other() {
         let garbage = letter("m1", "ada@secret.example");
         let letters = [garbage.clone(), letter("m2", ""), letter_of("m3", &loc())];
         let ends = world.engine.redrive(&letters).await;
-        assert_eq!(ends, [LetterEnd::Parked, LetterEnd::Parked, LetterEnd::Started]);
+        assert_eq!(ends, [DeadLetterEnd::Parked, DeadLetterEnd::Parked, DeadLetterEnd::Started]);
         assert_eq!(world.dead_letters.visible(Parked), ["m1", "m2"]);
         let taken = world.engine.ports().dead_letters.take(Parked, 1, SECOND).await.unwrap();
         assert_eq!(taken[0].letter, garbage);
-        let noted = world.meter.pick(|_, noted| match noted {
+        let noted = world.sink.pick(|_, noted| match noted {
             Noted::DeadLetter { id, end } => Some((id.clone(), *end)),
             _ => None,
         });
@@ -97,11 +97,11 @@ fn what_is_no_batch_is_parked_as_it_is_and_spoils_no_other() {
 fn letters_of_locations_that_nobody_knows_or_that_are_off_are_done_with_and_start_nothing() {
     block_on_paused(async {
         let world = world_of(&[loc()]);
-        world.directory.change(&loc(), |settings| settings.enabled = false);
+        world.registry.change(&loc(), |settings| settings.enabled = false);
         world.put_only(&[contact(0)]).await.unwrap();
         let elsewhere = LocationId::new("elsewhere").unwrap();
         let ends = world.engine.redrive(&[letter_of("m1", &loc()), letter_of("m2", &elsewhere)]).await;
-        assert_eq!(ends, [LetterEnd::NotEnabled, LetterEnd::UnknownLocation]);
+        assert_eq!(ends, [DeadLetterEnd::NotEnabled, DeadLetterEnd::UnknownLocation]);
         assert_eq!((world.queue.sent().len(), world.outbox.open().len()), (0, 1), "it stays due");
     });
 }
@@ -114,7 +114,7 @@ fn a_reconciliation_that_died_wakes_its_location_and_is_told_apart_from_batches(
         let asked = letter("m1", &Message::Reconcile(loc()).to_json());
         world.dead_letters.add(Dead, asked.clone());
         assert_eq!(by_hand(&world, &order(true)).await.reasons, BTreeMap::from([("reconcile", 1)]));
-        assert_eq!(world.engine.redrive(&[asked]).await, [LetterEnd::Started]);
+        assert_eq!(world.engine.redrive(&[asked]).await, [DeadLetterEnd::Started]);
     });
 }
 
@@ -126,13 +126,13 @@ fn a_letter_stays_while_a_store_is_down_and_its_location_is_tried_once_an_invoca
             world.put_only(&contacts(3)).await.unwrap();
             world.faults.fail(op, 1..=u64::MAX, PortFault::Refused);
             let letters = [letter_of("m1", &loc()), letter_of("m2", &loc())];
-            assert_eq!(world.engine.redrive(&letters).await, [LetterEnd::Stays; 2], "{op:?}");
+            assert_eq!(world.engine.redrive(&letters).await, [DeadLetterEnd::Stays; 2], "{op:?}");
             assert!(world.faults.calls(op) <= 3, "{op:?}: {}", world.faults.calls(op));
-            let failures = world.meter.pick(|_, noted| matches!(noted, Noted::PortFailed(_)).then_some(()));
+            let failures = world.sink.pick(|_, noted| matches!(noted, Noted::PortFailed(_)).then_some(()));
             assert_eq!(failures.len(), 1, "{op:?}");
             world.faults.heal();
             world.run_for(2 * MINUTE).await;
-            assert_eq!(world.engine.redrive(&letters).await, [LetterEnd::Started; 2], "{op:?}");
+            assert_eq!(world.engine.redrive(&letters).await, [DeadLetterEnd::Started; 2], "{op:?}");
         });
     }
 }
@@ -141,10 +141,10 @@ fn a_letter_stays_while_a_store_is_down_and_its_location_is_tried_once_an_invoca
 fn a_letter_that_cannot_be_parked_stays() {
     block_on_paused(async {
         let world = world_of(&[loc()]);
-        world.faults.fail(Op::LettersPark, 1..=1, PortFault::Refused);
+        world.faults.fail(Op::DeadLettersPark, 1..=1, PortFault::Refused);
         let letters = [letter("m1", "{")];
-        assert_eq!(world.engine.redrive(&letters).await, [LetterEnd::Stays]);
-        assert_eq!(world.engine.redrive(&letters).await, [LetterEnd::Parked]);
+        assert_eq!(world.engine.redrive(&letters).await, [DeadLetterEnd::Stays]);
+        assert_eq!(world.engine.redrive(&letters).await, [DeadLetterEnd::Parked]);
     });
 }
 
@@ -246,7 +246,7 @@ fn by_hand_a_letter_whose_location_cannot_be_woken_is_kept_and_told() {
 
 #[test]
 fn what_was_taken_by_an_invocation_that_failed_comes_back_by_itself() {
-    for op in [Op::LettersTake, Op::LettersDelete, Op::LettersPutBack] {
+    for op in [Op::DeadLettersTake, Op::DeadLettersDelete, Op::DeadLettersPutBack] {
         block_on_paused(async {
             let world = world_of(&[loc()]);
             world.dead_letters.add(Dead, letter_of("m1", &loc()));

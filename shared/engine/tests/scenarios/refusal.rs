@@ -150,14 +150,14 @@ fn an_opportunity_whose_create_panicked_when_it_was_done_is_not_created_twice() 
 fn a_location_that_is_not_enabled_is_not_called_and_goes_on_when_it_is() {
     block_on_paused(async {
         let world = exact().start();
-        world.directory.change(&loc(), |settings| settings.enabled = false);
+        world.registry.change(&loc(), |settings| settings.enabled = false);
         world.put(&contacts(3)).await.unwrap();
         assert_eq!(world.engine.fan_out(&loc().into()).await.unwrap(), FannedOut::NotEnabled);
         let report = world.invoke(&batch(None, [contact_key(0)])).await.unwrap();
         assert_eq!(report.not_run, Some(NotRun::NotEnabled));
         world.run_for(5 * MINUTE).await;
         assert_eq!(world.ghl.calls(), 0);
-        world.directory.change(&loc(), |settings| settings.enabled = true);
+        world.registry.change(&loc(), |settings| settings.enabled = true);
         let took = world.run_until_settled(20 * MINUTE).await.unwrap();
         assert!(took < 2 * MINUTE, "{took:?}");
     });
@@ -169,10 +169,10 @@ fn a_location_that_is_disabled_while_its_batch_runs_rests_when_that_ends_and_los
         let world = exact().start();
         world.put(&contacts(120)).await.unwrap();
         world.run_for(SECOND).await;
-        world.directory.change(&loc(), |settings| settings.enabled = false);
+        world.registry.change(&loc(), |settings| settings.enabled = false);
         world.run_for(5 * MINUTE).await;
         assert!(world.ghl.contact_count() <= 50);
-        world.directory.change(&loc(), |settings| settings.enabled = true);
+        world.registry.change(&loc(), |settings| settings.enabled = true);
         world.run_until_settled(20 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 120);
     });

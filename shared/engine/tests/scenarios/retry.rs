@@ -171,7 +171,7 @@ fn a_record_s_last_five_errors_outlive_its_acceptance_and_go_with_one_that_met_n
         let record = world.record(&contact_key(0));
         let statuses: Vec<_> = record.errors().iter().filter_map(|error| error.status).collect();
         assert_eq!((statuses, record.last_error.as_ref()), (vec![506, 505, 504, 503, 502], None));
-        let story = world.engine.record_story(&loc(), &contact_key(0)).await.unwrap().unwrap();
+        let story = world.engine.record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
         assert_eq!((story.errors, story.state), (record.errors(), RecordState::Accepted));
 
         world.ghl.heal();
@@ -205,7 +205,7 @@ fn one_record_that_ghl_always_answers_with_500_never_opens_the_breaker() {
         world.run_until_settled(6 * HOUR).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 9);
         assert_eq!(world.outbox.failed().len(), 1);
-        let changes = world.meter.pick(|_, noted| matches!(noted, Noted::Breaker { .. }).then_some(()));
+        let changes = world.sink.pick(|_, noted| matches!(noted, Noted::Breaker { .. }).then_some(()));
         assert!(changes.is_empty());
     });
 }

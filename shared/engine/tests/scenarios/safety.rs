@@ -1,5 +1,5 @@
 //! A location that is made safer: from the answer on, no call begins that does not go by it. And a tick that cannot see
-//! all of the look index does what it can.
+//! all of the check index does what it can.
 
 use std::time::Duration;
 

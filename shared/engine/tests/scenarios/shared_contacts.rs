@@ -28,7 +28,7 @@ async fn shared(world: &World) -> u64 {
 }
 
 async fn shares_with(world: &World, put: &PutRecord) -> Vec<String> {
-    let story = world.engine.record_story(&loc(), &put.key()).await.unwrap().unwrap();
+    let story = world.engine.record_status(&loc(), &put.key()).await.unwrap().unwrap();
     story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
@@ -39,7 +39,7 @@ fn records_of_one_contact_are_never_resent_against_each_other_whatever_the_rule_
             for apart in [Duration::from_secs(1), MINUTE, HOUR] {
                 block_on_paused(async move {
                     let world = Setup { index_lag: Duration::ZERO..=Duration::from_secs(10), ..exact() }.start();
-                    world.directory.change(&loc(), |settings| settings.conflict = rule);
+                    world.registry.change(&loc(), |settings| settings.conflict = rule);
                     let puts = [named("a", "Ann"), named("b", "Bob"), named("c", "Cy")];
                     put_apart(&world, &puts[..count], apart).await;
                     let (mut resent, mut superseded) = (0, 0);

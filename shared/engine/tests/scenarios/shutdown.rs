@@ -129,7 +129,7 @@ fn processes_that_end_again_and_again_among_errors_lose_and_double_nothing_and_n
         let records = (0..20).flat_map(|n| [contact(n), nameless(n + 20), deal(n)]);
         world.put(&records.collect::<Vec<_>>()).await.unwrap();
         for _ in 0..10 {
-            world.run_for(Duration::from_millis(world.dice.within(0..=8_000))).await;
+            world.run_for(Duration::from_millis(world.randomness.within(0..=8_000))).await;
             let asked_at = world.clock.now();
             world.shut_down();
             // The longest call, and the writes after it.

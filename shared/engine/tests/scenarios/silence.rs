@@ -160,21 +160,21 @@ fn contacts_without_e_mail_and_phone_are_not_doubled_by_crashes_lost_outcomes_an
         let mut setup = Setup { seed, visibility: 26 * SECOND, function_timeout: 20 * SECOND, ..Setup::default() };
         setup.ghl.search_lag = setup.config.search_lag;
         let world = setup.start();
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |number| {
-            let unlucky = number <= 6 && dice.within(0..=1) == 0;
-            unlucky.then(|| Crash::After(Duration::from_millis(dice.within(50..=900))))
+            let unlucky = number <= 6 && randomness.within(0..=1) == 0;
+            unlucky.then(|| Crash::After(Duration::from_millis(randomness.within(50..=900))))
         });
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.ghl.on_call(move |seen| {
-            let lost = seen.elapsed < 3 * MINUTE && dice.within(0..=3) == 0;
-            lost.then(|| Fault::NoAnswer { done: dice.within(0..=1) == 0 })
+            let lost = seen.elapsed < 3 * MINUTE && randomness.within(0..=3) == 0;
+            lost.then(|| Fault::NoAnswer { done: randomness.within(0..=1) == 0 })
         });
-        let from = world.dice.within(1..=5);
+        let from = world.randomness.within(1..=5);
         world.faults.fail(Op::OutboxSettle, from..=from + 3, PortFault::Refused);
         let all: Vec<PutRecord> = (0..8).map(nameless).collect();
         world.put(&all).await.unwrap();
-        world.run_for(Duration::from_millis(world.dice.within(0..=60_000))).await;
+        world.run_for(Duration::from_millis(world.randomness.within(0..=60_000))).await;
         world.put(&all[..4]).await.unwrap();
         world.run_until_settled(4 * HOUR).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.outbox.failed()), (8, vec![]));

@@ -14,10 +14,10 @@ use crate::fixtures::{
 #[test]
 fn any_call_of_any_port_may_fail_in_any_way_and_nothing_is_lost_or_doubled() {
     let ops =
-        [Op::OutboxDue, Op::OutboxLoad, Op::OutboxSettle, Op::GateLoad, Op::GateReplace, Op::GateLook, Op::QueueSend];
+        [Op::OutboxDue, Op::OutboxLoad, Op::OutboxSettle, Op::GateLoad, Op::GateReplace, Op::GateCheck, Op::QueueSend];
     for op in ops {
         for fault in [PortFault::Refused, PortFault::Unanswered, PortFault::Hangs] {
-            if fault == PortFault::Hangs && op == Op::GateLook {
+            if fault == PortFault::Hangs && op == Op::GateCheck {
                 continue; // The tick's own function is killed and comes again; here it is one task.
             }
             each_seed(4, |nth| async move {
@@ -52,9 +52,9 @@ const WRITES: [Op; 10] = [
     Op::OutboxPut,
     Op::OutboxSettle,
     Op::OutboxQuarantine,
-    Op::GateKick,
+    Op::GateAdvance,
     Op::GateReplace,
-    Op::FleetReplace,
+    Op::HostHealthReplace,
     Op::QueueSend,
     Op::CountersAdd,
     Op::CountersTick,
@@ -178,10 +178,10 @@ fn a_record_that_was_deleted_is_not_brought_back() {
 }
 
 #[test]
-fn a_producer_that_died_between_put_and_kick_is_made_good_by_the_sweep() {
+fn a_producer_that_died_between_put_and_advance_is_made_good_by_the_sweep() {
     block_on_paused(async {
         let world = exact().start();
-        world.faults.fail(Op::GateKick, 1..=1, PortFault::Refused);
+        world.faults.fail(Op::GateAdvance, 1..=1, PortFault::Refused);
         world.put_only(&contacts(3)).await.unwrap_err();
         let took = world.run_until_settled(20 * MINUTE).await.unwrap();
         assert!(took < 15 * MINUTE + 5 * SECOND, "{took:?}");
@@ -197,7 +197,7 @@ fn a_put_that_fails_for_one_record_stores_the_others_and_says_so() {
         world.put_only(&contacts(5)).await.unwrap_err();
         assert_eq!(world.outbox.open().len(), 4);
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
-        assert!(took < 65 * SECOND, "kicked all the same: {took:?}");
+        assert!(took < 65 * SECOND, "advanced all the same: {took:?}");
     });
 }
 

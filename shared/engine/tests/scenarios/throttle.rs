@@ -63,22 +63,22 @@ fn invocations_at_once_with_the_same_stale_and_hand_made_messages_stay_within_th
             ..Setup::default()
         };
         let world = setup.start();
-        let dice = world.dice.fork();
-        world.queue.decide(move |_, _| match dice.within(0..=5) {
-            0 => Fate::Twice(Duration::from_millis(dice.within(0..=20_000))),
-            1 => Fate::Late(Duration::from_millis(dice.within(0..=5_000))),
+        let randomness = world.randomness.fork();
+        world.queue.decide(move |_, _| match randomness.within(0..=5) {
+            0 => Fate::Twice(Duration::from_millis(randomness.within(0..=20_000))),
+            1 => Fate::Late(Duration::from_millis(randomness.within(0..=5_000))),
             2 => Fate::Lost,
             _ => Fate::Arrives,
         });
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |_| {
-            (dice.within(0..=9) == 0).then(|| Crash::After(Duration::from_millis(dice.within(0..=20_000))))
+            (randomness.within(0..=9) == 0).then(|| Crash::After(Duration::from_millis(randomness.within(0..=20_000))))
         });
         let by_hand = async {
             for _ in 0..30 {
-                world.run_for(Duration::from_millis(world.dice.within(0..=2_000))).await;
-                let from = usize::try_from(world.dice.within(0..=150)).unwrap();
-                let generation = Some(world.dice.within(0..=12)).filter(|generation| *generation > 3);
+                world.run_for(Duration::from_millis(world.randomness.within(0..=2_000))).await;
+                let from = usize::try_from(world.randomness.within(0..=150)).unwrap();
+                let generation = Some(world.randomness.within(0..=12)).filter(|generation| *generation > 3);
                 world.queue.send_by_hand(&batch(generation, (from..from + 40).map(contact_key)));
             }
         };
@@ -114,9 +114,9 @@ fn clocks_of_invocations_that_differ_by_two_seconds_may_cost_429s_and_lose_and_d
         };
         setup.ghl.search_lag = setup.config.search_lag;
         let world = setup.start();
-        let dice = world.dice.fork();
+        let randomness = world.randomness.fork();
         world.crash(move |_| {
-            (dice.within(0..=19) == 0).then(|| Crash::After(Duration::from_millis(dice.within(0..=10_000))))
+            (randomness.within(0..=19) == 0).then(|| Crash::After(Duration::from_millis(randomness.within(0..=10_000))))
         });
         let records = (0..150).flat_map(|n| [contact(n), nameless(n + 150), deal(n)]);
         world.put(&records.collect::<Vec<_>>()).await.unwrap();

@@ -97,7 +97,7 @@ impl Wait {
                 world.crash(move |number| (number <= 3).then_some(Crash::After(Duration::from_millis(150))));
             }
             Wait::StoreDown(op) => world.faults.fail(op, 1..=u64::MAX, PortFault::Refused),
-            Wait::Disabled => world.directory.change(&loc(), |settings| settings.enabled = false),
+            Wait::Disabled => world.registry.change(&loc(), |settings| settings.enabled = false),
             Wait::LostMessages => {
                 let clock = world.clock;
                 world.queue.decide(move |_, _| if clock.elapsed() < until { Fate::Lost } else { Fate::Arrives });
@@ -109,7 +109,7 @@ impl Wait {
     fn end(self, world: &World) {
         match self {
             Wait::StoreDown(_) => world.faults.heal(),
-            Wait::Disabled => world.directory.change(&loc(), |settings| settings.enabled = true),
+            Wait::Disabled => world.registry.change(&loc(), |settings| settings.enabled = true),
             _ => {}
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::policy::Origin;
-use ghl_sync_engine::ports::{Clock, Directory, KnownStates, RemoteKey};
+use ghl_sync_engine::policy::WriteOrigin;
+use ghl_sync_engine::ports::{Clock, KnownStates, LocationRegistry, RemoteKey};
 use ghl_sync_engine::testing::{Noted, Op, PortFault, World, block_on_paused};
 use ghl_sync_engine::usecase::{REPEATED, ReceiveError, Received, ToldBy, WebhookRules};
 use ghl_sync_model::{
@@ -194,19 +194,22 @@ fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
             change(id, world.clock.now(), RemoteChange::Written { ghl_id: ours.clone(), content })
         };
         let last_known = async || {
-            let story = world.engine.record_story(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            let story = world.engine.record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
             story.last_known
         };
         assert_eq!(last_known().await, None, "GHL has shown nothing yet");
         receive(&world, &event("echo", "Ada")).await.unwrap();
         let echo = last_known().await.unwrap();
-        assert_eq!((echo.at, echo.told_by, echo.origin), (world.clock.now(), ToldBy::Webhook, Some(Origin::OwnWrite)));
+        assert_eq!(
+            (echo.at, echo.told_by, echo.origin),
+            (world.clock.now(), ToldBy::Webhook, Some(WriteOrigin::OwnWrite))
+        );
         let Some(RemoteContent::Contact(shown)) = echo.content else { panic!() };
         assert_eq!(shown.city.as_deref(), Some("a field that we never sent"));
 
         world.run_for(SECOND).await;
         receive(&world, &event("change", "Eve")).await.unwrap();
-        assert_eq!(last_known().await.unwrap().origin, Some(Origin::Elsewhere));
+        assert_eq!(last_known().await.unwrap().origin, Some(WriteOrigin::Elsewhere));
         // What is put now cannot be in GHL yet, so there is nothing to compare.
         world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
         assert_eq!(last_known().await.unwrap().origin, None);
@@ -222,7 +225,7 @@ fn the_app_s_installation_switches_its_location_and_the_latest_event_counts() {
         let world = exact().start();
         world.run_for(HOUR).await;
         let now = world.clock.now();
-        let enabled = async || world.directory.location(&loc()).await.unwrap().unwrap().enabled;
+        let enabled = async || world.registry.location(&loc()).await.unwrap().unwrap().enabled;
         let (on, off) = (RemoteChange::Installed, RemoteChange::Uninstalled);
         assert_eq!(receive(&world, &change("1", now - MINUTE, off.clone())).await.unwrap(), Received::Stopped);
         assert!(!enabled().await);
@@ -257,8 +260,8 @@ fn what_is_not_for_us_is_counted_and_stores_nothing() {
         let ignored = Received::Ignored(NotForUs::UnknownType);
         assert_eq!(world.receiver.receive(&other).await.unwrap(), ignored);
         assert_eq!(world.known.writes(), 0);
-        assert!(world.directory.location(&loc()).await.unwrap().unwrap().enabled);
-        let noted = world.meter.pick(|_, noted| match noted {
+        assert!(world.registry.location(&loc()).await.unwrap().unwrap().enabled);
+        let noted = world.sink.pick(|_, noted| match noted {
             Noted::Webhook { event_type, received } => Some((event_type.clone(), *received)),
             _ => None,
         });
@@ -275,6 +278,6 @@ fn without_the_app_s_id_nobody_s_installation_switches_anything() {
         let world = setup.start();
         let event = change("1", world.clock.now(), RemoteChange::Uninstalled);
         assert_eq!(receive(&world, &event).await.unwrap(), Received::Ignored(NotForUs::AppNotNamed));
-        assert!(world.directory.location(&loc()).await.unwrap().unwrap().enabled);
+        assert!(world.registry.location(&loc()).await.unwrap().unwrap().enabled);
     });
 }

@@ -49,10 +49,10 @@ pub struct Gate {
     /// The last put of which a batch was planned that has all of its records: nothing of it, or of those before, can be
     /// hidden by a lagging index.
     #[serde(default)]
-    seen_kick: u64,
+    seen_work_seq: u64,
     /// The last put that there had been when the last batch was planned.
     #[serde(default)]
-    planned_kick: u64,
+    planned_work_seq: u64,
     /// Runs in a row that ended by expiry.
     #[serde(default)]
     crashes: u32,
@@ -226,7 +226,7 @@ impl Gate {
     }
 
     /// A run that did not end in time is dead: its invocation crashed. (All other transitions do this first.)
-    pub fn bury_expired_run(&mut self, now: EpochMs, rules: &Rules) {
+    pub fn reap_expired_run(&mut self, now: EpochMs, rules: &Rules) {
         if let Some(run) = self.run.take_if(|run| run.until <= now) {
             self.crashes = self.crashes.saturating_add(1);
             self.in_doubt_until = Some(run.until + rules.search_lag);
@@ -243,7 +243,7 @@ impl Gate {
     /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
     /// generation. `wake_at` is when there may be something to send that goes before it.
     pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) -> Generation {
-        self.bury_expired_run(now, rules);
+        self.reap_expired_run(now, rules);
         self.generation = self.generation.next();
         self.turn = self.turn.wrapping_add(1);
         self.plan = Some(Plan { starts_at, expires_at: starts_at.max(now) + PLAN_GRACE });
@@ -253,7 +253,7 @@ impl Gate {
 
     /// Nothing to send before `wake_at` (or at all).
     pub fn rest(&mut self, now: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) {
-        self.bury_expired_run(now, rules);
+        self.reap_expired_run(now, rules);
         self.plan = None;
         self.wake_at = wake_at.filter(|time| *time != EpochMs::NEVER);
     }
@@ -286,7 +286,7 @@ impl Gate {
         if let Some(live) = self.live_run(now) {
             return Err(TakeRefused::RunLive { until: live.until });
         }
-        self.bury_expired_run(now, rules);
+        self.reap_expired_run(now, rules);
         if generation.is_none() {
             self.generation = self.generation.next();
         }
@@ -399,7 +399,7 @@ impl Gate {
 
     /// When somebody should look at this gate: a run or a plan that did not end, or work that becomes due.
     #[must_use]
-    pub fn look_at(&self) -> Option<EpochMs> {
+    pub fn next_check_at(&self) -> Option<EpochMs> {
         match (&self.run, self.plan) {
             (Some(run), _) => Some(run.until),
             (None, Some(plan)) => Some(self.wake_at.map_or(plan.expires_at, |wake_at| wake_at.min(plan.expires_at))),
@@ -413,34 +413,34 @@ impl Gate {
         self.crashes
     }
 
-    /// When the last batch was planned, `kick` puts had been told.
-    pub fn planned_after(&mut self, kick: u64) {
-        self.planned_kick = kick;
+    /// When the last batch was planned, `work_seq` puts had been told.
+    pub fn planned_after(&mut self, work_seq: u64) {
+        self.planned_work_seq = work_seq;
     }
 
     /// How many puts had been told when the last batch was planned. Who told of a later one found the scope at work,
     /// and left it to that batch's end.
     #[must_use]
-    pub fn planned_kick(&self) -> u64 {
-        self.planned_kick
+    pub fn planned_work_seq(&self) -> u64 {
+        self.planned_work_seq
     }
 
-    /// All records of the put number `kick` stand in the batch that was just planned.
-    pub fn saw_kick(&mut self, kick: u64) {
-        if self.seen_kick + 1 == kick {
-            self.seen_kick = kick;
+    /// All records of the put number `work_seq` stand in the batch that was just planned.
+    pub fn saw_work_seq(&mut self, work_seq: u64) {
+        if self.seen_work_seq + 1 == work_seq {
+            self.seen_work_seq = work_seq;
         }
     }
 
-    /// Every put up to `kick` is in the due index by now.
-    pub fn indexed_kick(&mut self, kick: u64) {
-        self.seen_kick = self.seen_kick.max(kick);
+    /// Every put up to `work_seq` is in the due index by now.
+    pub fn indexed_work_seq(&mut self, work_seq: u64) {
+        self.seen_work_seq = self.seen_work_seq.max(work_seq);
     }
 
     /// The last put of which nothing can be hidden by a lagging index.
     #[must_use]
-    pub fn seen_kick(&self) -> u64 {
-        self.seen_kick
+    pub fn seen_work_seq(&self) -> u64 {
+        self.seen_work_seq
     }
 
     /// How many batches were planned: whose turn it is among the locations of the scope.

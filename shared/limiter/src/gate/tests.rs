@@ -103,7 +103,7 @@ fn a_message_sent_by_hand_runs_if_nobody_else_does() {
 fn a_run_that_expired_is_taken_over_with_half_the_batch_and_its_creates_in_doubt() {
     let (mut gate, first) = taken();
     let dead = first.until;
-    assert_eq!(gate.look_at(), Some(dead));
+    assert_eq!(gate.next_check_at(), Some(dead));
     for (crashes, records) in [(1, 25), (2, 12), (3, 6), (4, 3), (5, 1), (6, 1)] {
         let now = dead + s(100 * crashes);
         let generation = gate.plan(now, now, None, &rules());
@@ -332,7 +332,7 @@ proptest! {
             prop_assert!(gate.generation() >= last_generation, "the fencing token went back");
             last_generation = gate.generation();
             if gate.live_run(now).is_some() || gate.live_plan(now).is_some() {
-                prop_assert!(gate.look_at().is_some(), "nobody would notice its death");
+                prop_assert!(gate.next_check_at().is_some(), "nobody would notice its death");
             }
             prop_assert!(gate.ledger().out() <= 100);
         }
@@ -344,7 +344,7 @@ fn a_lost_plan_is_looked_at_at_once_and_a_run_is_left_alone() {
     let mut gate = Gate::default();
     let generation = gate.plan(T0, T0 + s(600), None, &rules());
     assert!(gate.lose_plan(T0 + s(1)));
-    assert_eq!((gate.live_plan(T0 + s(1)), gate.look_at()), (None, Some(T0 + s(1))));
+    assert_eq!((gate.live_plan(T0 + s(1)), gate.next_check_at()), (None, Some(T0 + s(1))));
     // Its message comes all the same: it runs, if nothing was planned instead.
     assert_eq!(gate.clone().take_run(T0 + s(2), Some(generation), run("a", T0 + s(2)), &rules()), Ok(()));
     let newer = gate.plan(T0 + s(2), T0 + s(2), None, &rules());
@@ -353,5 +353,5 @@ fn a_lost_plan_is_looked_at_at_once_and_a_run_is_left_alone() {
 
     let (mut running, run) = taken();
     assert!(!running.lose_plan(T0 + s(1)));
-    assert_eq!((running.live_run(T0 + s(1)), running.look_at()), (Some(&run), Some(run.until)));
+    assert_eq!((running.live_run(T0 + s(1)), running.next_check_at()), (Some(&run), Some(run.until)));
 }

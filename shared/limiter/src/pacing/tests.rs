@@ -61,7 +61,7 @@ fn an_unexpected_429_ends_bursts_and_a_second_one_lowers_the_limit_which_recover
     assert_eq!(limit(&pacing, T0), 100);
     let permits = pacing.space(vec![T0; 3], CONFIGURED, T0 + W);
     assert_eq!(permits, [T0, EpochMs(T0.0 + 104), EpochMs(T0.0 + 208)]);
-    // The rest of the volley is the same lesson.
+    // The rest of the volley is the same signal.
     pacing.throttled(T0 + Duration::from_millis(300), T0 + Duration::from_millis(300), CONFIGURED);
     assert_eq!(limit(&pacing, T0), 100);
     let later = T0 + 2 * W;
@@ -74,8 +74,8 @@ fn an_unexpected_429_ends_bursts_and_a_second_one_lowers_the_limit_which_recover
 #[test]
 fn a_limit_that_was_lowered_does_not_recover_while_nobody_may_call() {
     let mut pacing = Pacing::default();
-    let lessons = [T0, T0 + 10 * W, T0 + 20 * W, T0 + 30 * W];
-    let limits = lessons.map(|at| {
+    let signals = [T0, T0 + 10 * W, T0 + 20 * W, T0 + 30 * W];
+    let limits = signals.map(|at| {
         pacing.throttled(at, at + 10 * W, CONFIGURED);
         limit(&pacing, at + 10 * W)
     });

@@ -66,7 +66,7 @@ pub struct Migration {
     /// Who makes a step just now.
     pub lease: Option<MigrationLease>,
     /// When to look whether its message got lost.
-    pub look_at: Option<EpochMs>,
+    pub next_check_at: Option<EpochMs>,
     /// When it was asked for.
     pub created_at: EpochMs,
     /// When this was written.
@@ -144,7 +144,7 @@ impl Migration {
             round: 0,
             generation: 1,
             lease: None,
-            look_at: None,
+            next_check_at: None,
             created_at: now,
             updated_at: now,
             stage_since: now,
@@ -300,7 +300,7 @@ pub struct Transfer {
     pub skipped: u64,
     /// Records of the next page that are put already.
     pub offset: u32,
-    /// Looks in a row that found nothing new.
+    /// DueChecks in a row that found nothing new.
     pub idle: u32,
 }
 

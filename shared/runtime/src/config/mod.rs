@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use ghl_sync_aws::{AwsConfig, LetterQueueUrls};
+use ghl_sync_aws::{AwsConfig, DeadLetterQueueUrls};
 use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
 use ghl_sync_ghl::ClientConfig;
 use ghl_sync_ghl::webhook::WebhookKeys;
@@ -44,7 +44,7 @@ pub struct Config {
     /// URL of the queue of batches.
     pub queue_url: String,
     /// URLs of the queues of messages that could not be handled, where somebody wants to know of them.
-    pub dead_letter_queues: LetterQueueUrls,
+    pub dead_letter_queues: DeadLetterQueueUrls,
     /// Where GHL is; `None` in a function that makes no calls.
     pub ghl: Option<ClientConfig>,
     /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
@@ -236,7 +236,7 @@ impl Config {
             records_table: vars.required("RECORDS_TABLE"),
             state_table: vars.required("STATE_TABLE"),
             queue_url: vars.required_url("BATCH_QUEUE_URL"),
-            dead_letter_queues: LetterQueueUrls {
+            dead_letter_queues: DeadLetterQueueUrls {
                 dead: vars.url("DEAD_LETTER_QUEUE_URL"),
                 parked: vars.url("PARKING_QUEUE_URL"),
             },

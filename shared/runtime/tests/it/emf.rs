@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ghl_sync_engine::counts::{Counter, ReconcileCount};
 use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
-use ghl_sync_engine::usecase::{Event, LetterEnd, Measures, Received};
+use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
-use ghl_sync_runtime::EmfMeter;
+use ghl_sync_runtime::EmfSink;
 use serde_json::Value;
 
 /// After the schema in "Specification: Embedded metric format", Amazon CloudWatch User Guide,
@@ -20,7 +20,7 @@ const NOW: EpochMs = EpochMs(1_795_000_000_000);
 fn line(work: &'static str, measures: &Measures) -> Value {
     let location = LocationId::new("loc").unwrap();
     let event = Event::Measured { work, location: Some(&location), measures };
-    valid(&EmfMeter::new("shop").line(&event, NOW).unwrap())
+    valid(&EmfSink::new("shop").line(&event, NOW).unwrap())
 }
 
 fn valid(line: &str) -> Value {
@@ -52,7 +52,7 @@ fn valid(line: &str) -> Value {
 
 /// All that was measured in batches, or ticks.
 fn measured(world: &World, wanted: &str) -> Vec<Measures> {
-    world.meter.pick(|_, noted| match noted {
+    world.sink.pick(|_, noted| match noted {
         Noted::Measured { work, measures } if *work == wanted => Some(measures.clone()),
         _ => None,
     })
@@ -108,10 +108,10 @@ fn reconciling_tells_what_it_compared_and_put_right_and_that_it_was_put_off() {
 fn a_message_that_is_no_batch_is_told_and_a_put_without_trouble_is_not() {
     let error = Batch::from_json("").unwrap_err();
     let event = Event::NotABatch { message_id: None, error: &error };
-    let document = valid(&EmfMeter::new("shop").line(&event, NOW).unwrap());
+    let document = valid(&EmfSink::new("shop").line(&event, NOW).unwrap());
     assert_eq!((&document["NotABatch"], &document["Stack"]), (&1.into(), &"shop".into()));
     let put = Event::Measured { work: "put", location: None, measures: &Measures::default() };
-    assert_eq!(EmfMeter::new("shop").line(&put, NOW), None);
+    assert_eq!(EmfSink::new("shop").line(&put, NOW), None);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn every_webhook_is_counted_once_by_what_became_of_it() {
         (refused(429, "not_stored"), "WebhooksNotStored"),
     ];
     for (event, result) in cases {
-        let document = valid(&EmfMeter::new("shop").line(&event, NOW).unwrap());
+        let document = valid(&EmfSink::new("shop").line(&event, NOW).unwrap());
         let metrics = document["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let names: Vec<&str> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
         assert_eq!(names, ["WebhooksReceived", result]);
@@ -148,13 +148,13 @@ fn a_dead_letter_is_counted_when_it_is_done_with_and_a_host_each_time_it_is_foun
     let letter = DeadLetter { id: "m".to_owned(), body: "{".to_owned(), sent_at: None, receives: None, source: None };
     let counted = |end| {
         let event = Event::DeadLetter { letter: &letter, message: Err("not_json"), age: None, end };
-        EmfMeter::new("shop").line(&event, NOW).map(|line| valid(&line)["DeadLetters"].clone())
+        EmfSink::new("shop").line(&event, NOW).map(|line| valid(&line)["DeadLetters"].clone())
     };
-    assert_eq!((counted(LetterEnd::Parked), counted(LetterEnd::Stays)), (Some(1.into()), None));
+    assert_eq!((counted(DeadLetterEnd::Parked), counted(DeadLetterEnd::Stays)), (Some(1.into()), None));
     let scope = ScopeId::from(LocationId::new("loc").unwrap());
     let counted = |to| {
         let event = Event::Host { api: Api::V2, scope: &scope, from: "probing", to };
-        EmfMeter::new("shop").line(&event, NOW).map(|line| valid(&line)["HostDown"].clone())
+        EmfSink::new("shop").line(&event, NOW).map(|line| valid(&line)["HostDown"].clone())
     };
     assert_eq!((counted("down"), counted("up")), (Some(1.into()), None));
 }

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{Meter, PortError};
+use ghl_sync_engine::ports::{EventSink, PortError};
 use ghl_sync_engine::usecase::{
-    BatchReport, Event, LetterEnd, NotRun, Received, ReconcileReport, RecordResult, TickReport,
+    BatchReport, DeadLetterEnd, Event, NotRun, Received, ReconcileReport, RecordResult, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::GhlId;
@@ -16,7 +16,7 @@ use ghl_sync_model::{
     Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
     RecordKey, ScopeId,
 };
-use ghl_sync_runtime::LogMeter;
+use ghl_sync_runtime::LogSink;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -41,7 +41,7 @@ fn line(event: &Event<'_>) -> Value {
     let lines = Lines::default();
     let writer = lines.clone();
     let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || writer.clone());
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(format), || LogMeter.note(event));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(format), || LogSink.emit(event));
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(text.lines().count(), 1, "{event:?}: {text}");
     serde_json::from_str(&text).unwrap()
@@ -128,8 +128,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Waiting { location, batch: Some(generation), record: Some(record), reason, wait: SECOND, attempt: 0 },
         Event::Breaker { scope, from: "closed", to: "open" },
         Event::Host { api: Api::V2, scope, from: "up", to: "down" },
-        Event::DeadLetter { letter: &letter, message: Ok(&batch), age: Some(SECOND), end: LetterEnd::Started },
-        Event::DeadLetter { letter: &letter, message: Err("not_json"), age: None, end: LetterEnd::Parked },
+        Event::DeadLetter { letter: &letter, message: Ok(&batch), age: Some(SECOND), end: DeadLetterEnd::Started },
+        Event::DeadLetter { letter: &letter, message: Err("not_json"), age: None, end: DeadLetterEnd::Parked },
         Event::TokensIssued { location, credentials: &CredentialsRef::Default, good_for: SECOND },
         Event::TokensDelayed { location, credentials: &CredentialsRef::Default, reason: "no answer" },
         Event::CredentialsRefused { location, credentials: &CredentialsRef::Default, reason: "connect it again" },

@@ -19,7 +19,7 @@ pub use self::fault::{Arrival, Fault, Seen};
 use self::fault::{name_of, subject_of};
 use self::location::{Location, Moment, StoredOpportunity};
 use super::quota::{Counting, Day, Usage};
-use super::{TestClock, TestDice, lock};
+use super::{TestClock, TestRandomness, lock};
 use crate::ports::{Clock, Crm};
 use ghl_sync_model::{
     Answer, Call, Cause, Contact, Endpoint, EpochMs, Failure, GhlId, LocationId, Opportunity, Pace, Quota, Reply,
@@ -60,7 +60,7 @@ pub struct SimulatedGhl(Arc<Shared>);
 
 struct Shared {
     clock: TestClock,
-    dice: TestDice,
+    randomness: TestRandomness,
     settings: GhlSettings,
     state: Mutex<State>,
 }
@@ -85,8 +85,8 @@ struct State {
 impl SimulatedGhl {
     /// A GHL whose locations are empty.
     #[must_use]
-    pub fn new(clock: TestClock, settings: GhlSettings, dice: TestDice) -> Self {
-        SimulatedGhl(Arc::new(Shared { clock, dice, settings, state: Mutex::default() }))
+    pub fn new(clock: TestClock, settings: GhlSettings, randomness: TestRandomness) -> Self {
+        SimulatedGhl(Arc::new(Shared { clock, randomness, settings, state: Mutex::default() }))
     }
 
     /// Asks `rule` what goes wrong with each call from now on. The first rule that has an answer decides.
@@ -269,7 +269,7 @@ impl Shared {
     }
 
     async fn take(&self, ms: &RangeInclusive<u64>) {
-        tokio::time::sleep(Duration::from_millis(self.dice.within(ms.clone()))).await;
+        tokio::time::sleep(Duration::from_millis(self.randomness.within(ms.clone()))).await;
     }
 
     /// Does `call`.

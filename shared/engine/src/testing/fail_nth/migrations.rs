@@ -50,12 +50,12 @@ impl<P: MigrationStore> MigrationStore for FailNth<P> {
         self.faults.pass(Op::MigrationPages, self.port.pages(id, kind, from, limit)).await
     }
 
-    async fn needing_look(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
-        self.faults.pass(Op::MigrationLook, self.port.needing_look(now, limit)).await
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+        self.faults.pass(Op::MigrationCheck, self.port.needing_check(now, limit)).await
     }
 
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
-        self.faults.pass(Op::MigrationLook, self.port.list(limit)).await
+        self.faults.pass(Op::MigrationCheck, self.port.list(limit)).await
     }
 
     async fn config(&self) -> Result<StoredMigrationConfig, PortError> {

@@ -239,7 +239,7 @@ impl Migrator {
             // Whoever makes a step just now sees the change when it writes, and goes by it.
             if migration.lease.as_ref().is_none_or(|lease| lease.until <= now) {
                 migration.generation += 1;
-                migration.look_at = is_active.then_some(now + LATE);
+                migration.next_check_at = is_active.then_some(now + LATE);
             }
             if let MigrationWritten::Conflict = self.store.replace(rev, &migration).await? {
                 continue;

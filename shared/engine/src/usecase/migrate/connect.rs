@@ -15,7 +15,7 @@ impl Step<'_> {
             }
         }
         let target = self.migration.target.clone();
-        let settings = self.engine.ports().directory.location(&target).await?;
+        let settings = self.engine.ports().registry.location(&target).await?;
         if settings.is_some_and(|settings| settings.dry_run) && !self.migration.dry_run {
             let reason = format!("location {target} is in dry run: nothing would reach it. Ask for a preview instead");
             return Ok(Next::fail(reason));
@@ -25,7 +25,7 @@ impl Step<'_> {
 
     async fn account(&self, side: Side) -> Result<Account, Interrupted> {
         let location = self.migration.location(side).clone();
-        let settings = self.engine.ports().directory.location(&location).await?;
+        let settings = self.engine.ports().registry.location(&location).await?;
         let api = settings.map(|settings| settings.api).unwrap_or_default();
         let engine = self.engine_of(side);
         let calls = self.calls(&engine, &location, side).await?;

@@ -21,12 +21,12 @@ struct Standing {
 }
 
 impl Step<'_> {
-    /// Looks at the pages that are under way, those that were put first before the others.
+    /// DueChecks at the pages that are under way, those that were put first before the others.
     pub(super) async fn look(&mut self, kind: Kind) -> Result<(), Interrupted> {
         let before = self.state_of(kind).open.clone();
         let mut looked_at = 0;
         for page in before.iter().take(PAGES) {
-            let standing = self.look_at(kind, page.number).await?;
+            let standing = self.next_check_at(kind, page.number).await?;
             looked_at += 1;
             let transfer = self.state_of(kind);
             if standing.open == 0 {
@@ -53,7 +53,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    async fn look_at(&self, kind: Kind, number: u32) -> Result<Standing, Interrupted> {
+    async fn next_check_at(&self, kind: Kind, number: u32) -> Result<Standing, Interrupted> {
         let Some(page) = self.transferred(kind, number).await? else {
             return Ok(Standing::default());
         };

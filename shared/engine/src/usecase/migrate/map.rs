@@ -77,7 +77,7 @@ impl Step<'_> {
     /// What a location may still do.
     async fn allowance(&self, location: &LocationId) -> Result<Allowance, Interrupted> {
         let ports = self.engine.ports();
-        let Some(settings) = ports.directory.location(location).await? else {
+        let Some(settings) = ports.registry.location(location).await? else {
             return Ok(Allowance { per_second: 10.0, daily: 200_000, left_today: 200_000 });
         };
         let rules = self.engine.config().rules(&settings);

@@ -67,7 +67,7 @@ impl Migrator {
             return Err(StartError::SameLocation);
         }
         for (field, location) in [("source", source), ("target", target)] {
-            let settings = self.ports().directory.location(location).await?;
+            let settings = self.ports().registry.location(location).await?;
             if settings.is_none_or(|settings| !settings.enabled) {
                 return Err(StartError::NotEnabled { field, location: location.clone() });
             }
@@ -97,7 +97,7 @@ impl Migrator {
             }
             migration.status = MigrationStatus::Running;
         }
-        migration.look_at = Some(migration.created_at + LATE);
+        migration.next_check_at = Some(migration.created_at + LATE);
         self.store.replace(u64::from(!dry_run), &migration).await?;
         self.send(&migration, Duration::ZERO).await?;
         Ok(migration)
@@ -124,7 +124,7 @@ impl Migrator {
 
     fn new_migration(&self, request: MigrationRequest, dry_run: bool) -> Result<Migration, InvalidId> {
         let now = self.ports().clock.now();
-        let chance = (self.ports().dice.roll() * f64::from(u32::MAX)) as u32;
+        let chance = (self.ports().randomness.roll() * f64::from(u32::MAX)) as u32;
         let id = MigrationId::new(format!("mig-{:x}-{chance:08x}", now.0))?;
         Ok(Migration::new(id, request, dry_run, now))
     }

@@ -92,11 +92,11 @@ impl Migrator {
     pub async fn revive(&self) -> Result<u32, PortError> {
         let now = self.ports().clock.now();
         let mut revived = 0;
-        for id in self.store.needing_look(now, 100).await? {
+        for id in self.store.needing_check(now, 100).await? {
             let Some(entry) = self.store.load(&id).await? else {
                 continue;
             };
-            if entry.migration.status.is_active() && entry.migration.look_at.is_some_and(|at| at <= now) {
+            if entry.migration.status.is_active() && entry.migration.next_check_at.is_some_and(|at| at <= now) {
                 self.send(&entry.migration, Duration::ZERO).await?;
                 revived += 1;
             }
@@ -112,13 +112,13 @@ impl Migrator {
     pub async fn send_again(&self) -> Result<u32, PortError> {
         let now = self.ports().clock.now();
         let mut sent = 0;
-        for id in self.store.needing_look(now + MAX_DELAY + LATE, 100).await? {
+        for id in self.store.needing_check(now + MAX_DELAY + LATE, 100).await? {
             let Some(MigrationEntry { migration, .. }) = self.store.load(&id).await? else {
                 continue;
             };
             let is_held = migration.lease.as_ref().is_some_and(|lease| lease.until > now);
-            if let Some(look_at) = migration.look_at.filter(|_| migration.status.is_active() && !is_held) {
-                self.send(&migration, now.until(look_at - LATE)).await?;
+            if let Some(next_check_at) = migration.next_check_at.filter(|_| migration.status.is_active() && !is_held) {
+                self.send(&migration, now.until(next_check_at - LATE)).await?;
                 sent += 1;
             }
         }
@@ -135,7 +135,7 @@ impl Step<'_> {
     async fn take_lease(&mut self, now: EpochMs) -> Result<(), Interrupted> {
         let until = self.invocation.deadline + SPARE + self.engine.config().late_arrival;
         self.migration.lease = Some(MigrationLease { holder: self.invocation.holder.clone(), until });
-        self.migration.look_at = Some(until);
+        self.migration.next_check_at = Some(until);
         self.migration.updated_at = now;
         match self.migrator.store.replace(self.rev, &self.migration).await? {
             MigrationWritten::Written { rev } => self.rev = rev,
@@ -206,7 +206,7 @@ impl Step<'_> {
 
     /// Says in the migration itself that a store fails, and comes back later each time.
     async fn store_failed(&mut self, error: &PortError) {
-        self.engine.ports().meter.note(&Event::PortFailed { scope: None, error });
+        self.engine.ports().sink.emit(&Event::PortFailed { scope: None, error });
         self.migration.store_trouble = self.migration.store_trouble.saturating_add(1);
         let (reason, next) = after_store_failed(error, self.migration.store_trouble);
         let delay = match next {
@@ -250,7 +250,7 @@ impl Step<'_> {
         let delay = delay.filter(|_| self.migration.status.is_active()).map(|delay| delay.min(MAX_DELAY));
         self.migration.generation += 1;
         self.migration.lease = None;
-        self.migration.look_at = delay.map(|delay| now + delay + LATE);
+        self.migration.next_check_at = delay.map(|delay| now + delay + LATE);
         if self.migration.status.is_over() {
             self.migration.finished_at.get_or_insert(now);
         }
@@ -297,10 +297,10 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Tells the meter how far it is.
+    /// Tells the sink how far it is.
     fn note(&self) {
         let progress = progress(&self.migration, self.now());
-        self.engine.ports().meter.note(&Event::Migrating { migration: &self.migration, progress: &progress });
+        self.engine.ports().sink.emit(&Event::Migrating { migration: &self.migration, progress: &progress });
     }
 
     /// Whether nobody has stopped it.

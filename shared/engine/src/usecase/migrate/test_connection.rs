@@ -33,7 +33,7 @@ impl Migrator {
         let until = ports.clock.now() + patience;
         let order = ConnectionTestOrder {
             id: test_id(source, target).map_err(|invalid| PortError::new("name a connection test", invalid))?,
-            nonce: (ports.dice.roll() * f64::from(u32::MAX)) as u64,
+            nonce: (ports.randomness.roll() * f64::from(u32::MAX)) as u64,
             source: source.clone(),
             target: target.clone(),
             until,
@@ -96,7 +96,7 @@ impl Migrator {
         invocation: &Invocation,
     ) -> Result<Connection, PortError> {
         let ports = self.ports();
-        let settings = ports.directory.location(location).await?;
+        let settings = ports.registry.location(location).await?;
         let mut connection = Connection {
             location: location.clone(),
             api: settings.as_ref().map(|settings| settings.api),

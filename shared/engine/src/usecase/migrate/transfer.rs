@@ -251,7 +251,7 @@ impl Step<'_> {
 
     /// How long to leave GHL to it.
     async fn pause_before_look(&mut self, kind: Kind) -> Result<Duration, Interrupted> {
-        let settings = self.engine.ports().directory.location(&self.migration.target).await?;
+        let settings = self.engine.ports().registry.location(&self.migration.target).await?;
         let rate = settings.map_or(10.0, |settings| settings.pace.rate());
         let transfer = self.state_of(kind);
         // Two calls a record, and half of them should be over by then.

@@ -49,7 +49,7 @@ fn a_persons_edit_after_a_migration_stays_unless_somebody_set_a_rule_for_the_loc
         ghl_sync_engine::testing::block_on_paused(async move {
             let scene = migrated().await;
             if let Some(rule) = rule {
-                scene.world.directory.change(&target(), |settings| {
+                scene.world.registry.change(&target(), |settings| {
                     settings.conflict = rule;
                     settings.conflict_is_set = true;
                 });
@@ -75,7 +75,7 @@ fn an_opt_out_after_a_migration_stays_also_when_the_source_is_migrated_again_or_
         scene.migrate().await;
         let (_, contact) = in_target(&scene, OPTED_OUT);
         assert_eq!((contact.first_name.as_deref(), contact.dnd), (Some("Opt"), Some(true)));
-        scene.world.directory.change(&target(), |settings| settings.conflict_is_set = true);
+        scene.world.registry.change(&target(), |settings| settings.conflict_is_set = true);
         scene.world.run_for(HOUR).await;
         edit(&scene, OPTED_OUT, |contact| contact.first_name = Some("Out".to_owned())).await;
         assert_eq!(reconcile(&scene).await.resent, 1);

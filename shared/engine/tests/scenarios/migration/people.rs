@@ -65,7 +65,7 @@ fn progress_is_told_for_each_stage_and_never_goes_back_within_one() {
         let scene = Scene::of(Size::SEED).await;
         scene.pipelines_in_target(Size::SEED);
         scene.migrate().await;
-        let told = scene.world.meter.pick(|_, noted| match noted {
+        let told = scene.world.sink.pick(|_, noted| match noted {
             Noted::Migrating(progress) => Some(progress.clone()),
             _ => None,
         });

@@ -49,9 +49,9 @@ fn a_step_that_is_told_to_end_gives_its_lease_back_and_the_next_process_goes_on_
             scene.migrator = scene.migrator.clone().with_engine(scene.world.host());
             let goes_on = u32::from(migration.status.is_active());
             assert_eq!(scene.migrator.send_again().await.unwrap(), goes_on, "after {ms} ms");
-            if let Some(look_at) = migration.look_at {
+            if let Some(next_check_at) = migration.next_check_at {
                 // A message that has not come in this time is lost.
-                let comes_at = look_at - MINUTE;
+                let comes_at = next_check_at - MINUTE;
                 scene.world.run_for(scene.world.clock.now().until(comes_at)).await;
                 assert_eq!(scene.queue.receive().map(|message| message.generation), Some(migration.generation));
                 assert_eq!(scene.migrator.send_again().await.unwrap(), 1);

@@ -1,4 +1,4 @@
-//! Room in a quota that others use, too: what the last answer said is left, less what was sent since, and more by what
+//! RemainingQuota in a quota that others use, too: what the last answer said is left, less what was sent since, and more by what
 //! has left the window since.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ const LOOKS: u32 = 8;
 
 /// Calls that GHL will still allow, as far as one batch knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Room {
+pub struct RemainingQuota {
     /// What the answer of the latest call said that has been answered.
     told: Option<Told>,
     /// When the calls after it were sent, or will be; ascending.
@@ -33,7 +33,7 @@ struct Told {
     look_every: Duration,
 }
 
-impl Room {
+impl RemainingQuota {
     /// The answer to the call of `sent_at` said that `remaining` calls were left in its `window`.
     /// Where windows slide, our calls leave the window at the times `leaving` (ascending, after now); where it begins
     /// anew as a whole, nobody knows when, and there are none.
@@ -84,15 +84,15 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn told(remaining: u32, leaving: &[EpochMs]) -> Room {
-        let mut room = Room::default();
+    fn told(remaining: u32, leaving: &[EpochMs]) -> RemainingQuota {
+        let mut room = RemainingQuota::default();
         room.tell(NOW, NOW - ms(300), remaining, W, leaving.to_vec());
         room
     }
 
     #[test]
     fn before_any_answer_there_is_room() {
-        assert_eq!(Room::default().admit(NOW), Ok(()));
+        assert_eq!(RemainingQuota::default().admit(NOW), Ok(()));
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_after_the_call_that_told_is_taken_off_and_nothing_else() {
-        let mut room = Room::default();
+        let mut room = RemainingQuota::default();
         [100, 200, 300].into_iter().for_each(|at| room.send(NOW + ms(at)));
         room.tell(NOW + ms(400), NOW + ms(200), 4, W, Vec::new());
         assert!(room.admit(NOW + ms(400)).is_err(), "the call of 300 is not in what was told at 200");

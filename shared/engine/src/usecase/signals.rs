@@ -37,31 +37,31 @@ pub(super) fn pause_until(
 }
 
 /// What the `reply` of `operation` (a hash of its record), which means `class` unless it is a success, teaches the gate.
-pub(super) fn lessons(
+pub(super) fn signals(
     reply: &Reply,
     class: Option<&Class>,
     pause_until: Option<EpochMs>,
     operation: u32,
     now: EpochMs,
 ) -> Vec<Signal> {
-    let mut lessons = Vec::new();
+    let mut signals = Vec::new();
     match class {
-        Some(class) if class.is_trouble() => lessons.push(Signal::Trouble { operation, at: now }),
+        Some(class) if class.is_trouble() => signals.push(Signal::Trouble { operation, at: now }),
         // Whatever it says, GHL is up.
-        _ if reply.status.is_some() => lessons.push(Signal::Answered),
+        _ if reply.status.is_some() => signals.push(Signal::Answered),
         _ => {}
     }
     match (class, pause_until) {
-        (Some(Class::Credentials), _) => lessons.push(Signal::Unauthorized { at: now }),
-        (Some(Class::CompanyRefused), _) => lessons.push(Signal::CompanyRefused { at: now }),
-        (Some(Class::OtherLocation), _) => lessons.push(Signal::OtherLocation { at: now }),
+        (Some(Class::Credentials), _) => signals.push(Signal::Unauthorized { at: now }),
+        (Some(Class::CompanyRefused), _) => signals.push(Signal::CompanyRefused { at: now }),
+        (Some(Class::OtherLocation), _) => signals.push(Signal::OtherLocation { at: now }),
         (Some(Class::Throttled), Some(until)) => {
-            lessons.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });
+            signals.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });
         }
-        (_, Some(until)) => lessons.push(Signal::AskedToWait { at: now, until }),
+        (_, Some(until)) => signals.push(Signal::AskedToWait { at: now, until }),
         _ => {}
     }
-    lessons
+    signals
 }
 
 /// Burst and daily exhaustion are answered alike; the header tells them apart.

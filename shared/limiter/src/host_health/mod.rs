@@ -17,7 +17,7 @@ use ghl_sync_model::EpochMs;
 
 /// What the locations of one API host know together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Fleet {
+pub struct HostHealth {
     /// Whether the host is up.
     #[serde(default)]
     pub host: Host,

@@ -99,8 +99,8 @@ impl Host {
             return HostAdmission::Probe;
         }
         // In a long outage there is no need for all of them to look each time.
-        let look_at = now + (now.since(since) / LOOK_PARTS).min(LOOK_MAX);
-        HostAdmission::WaitUntil(probe_at.max(look_at))
+        let next_check_at = now + (now.since(since) / LOOK_PARTS).min(LOOK_MAX);
+        HostAdmission::WaitUntil(probe_at.max(next_check_at))
     }
 
     /// All calls of `scope` (a hash) have begun to fail: its own breaker opened, or a record of it failed as often as it

@@ -36,7 +36,7 @@ impl Engine {
             let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
             return Some(RecordEnd { error: Some(error), ..end });
         }
-        let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.dice.roll());
+        let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.randomness.roll());
         let outcome = Outcome::Retry {
             due_at,
             error,
@@ -48,13 +48,13 @@ impl Engine {
             return None;
         }
         // It may have been written down all the same.
-        self.acquit(record).await;
+        self.clear_crash_mark(record).await;
         Some(not_written())
     }
 
     /// The invocation lives, and what came of `record` did not have to be written down: it is as it was before it was
     /// suspected.
-    pub(super) async fn acquit(&self, record: &Record) {
+    pub(super) async fn clear_crash_mark(&self, record: &Record) {
         let Some(due_at) = record.due_at else {
             return;
         };

@@ -12,20 +12,20 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Where a known state came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum WriteOrigin {
     /// It is what we wrote.
     OwnWrite,
     /// Somebody else changed the record in GHL since we wrote it.
     Elsewhere,
 }
 
-impl Origin {
+impl WriteOrigin {
     /// The origin as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Origin::OwnWrite => "own_write",
-            Origin::Elsewhere => "elsewhere",
+            WriteOrigin::OwnWrite => "own_write",
+            WriteOrigin::Elsewhere => "elsewhere",
         }
     }
 }
@@ -34,9 +34,9 @@ impl Origin {
 ///
 /// An event does not say who caused it. It is our own if it happened at the time of our write *and* says of each field
 /// that we sent what we sent. GHL rewrites some values (letters' case, blanks, the form of phone numbers), so those are
-/// compared loosely; fields that events do not show (gender, time zone) are not compared. Doubt is [`Origin::Elsewhere`].
+/// compared loosely; fields that events do not show (gender, time zone) are not compared. Doubt is [`WriteOrigin::Elsewhere`].
 #[must_use]
-pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> Origin {
+pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> WriteOrigin {
     let in_time = accepted_at - EARLY <= known.at && known.at <= accepted_at + LATE;
     let same = match (accepted, &known.content) {
         (Payload::Contact(ours), Some(RemoteContent::Contact(theirs))) => all_same(&comparison::contact(ours, theirs)),
@@ -45,7 +45,7 @@ pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> O
         }
         _ => false,
     };
-    if in_time && same { Origin::OwnWrite } else { Origin::Elsewhere }
+    if in_time && same { WriteOrigin::OwnWrite } else { WriteOrigin::Elsewhere }
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
 
     const WRITTEN: EpochMs = EpochMs(1_795_262_400_000);
 
-    fn origin_of(kind: Kind, ours: &str, theirs: &str, at: EpochMs) -> Origin {
+    fn origin_of(kind: Kind, ours: &str, theirs: &str, at: EpochMs) -> WriteOrigin {
         let ours = Payload::from_json(kind, ours).unwrap();
         let content = Some(RemoteContent::from_json(kind, theirs).unwrap());
         let known = KnownState { at, event_id: "e".parse().unwrap(), content, deleted_at: None };
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_event_at_the_time_of_our_write_that_shows_what_we_wrote_is_our_own() {
-        use Origin::{Elsewhere, OwnWrite};
+        use WriteOrigin::{Elsewhere, OwnWrite};
         let ours = r#"{"firstName":"Ann","email":"Ann@example.com","phone":"+1 (202) 555-0101","dateOfBirth":"1990-12-31",
                        "gender":"female","tags":["VIP"],"customFields":[{"id":"f1","value":5},{"key":"contact.x","value":1}]}"#;
         let theirs = r#"{"firstName":"ann ","email":"ann@example.com","phone":"+12025550101","city":"Here",
@@ -102,7 +102,7 @@ mod tests {
         let ours = r#"{"name":"Ann Lee","phone":"0660 5550123","source":"Fair"}"#;
         let theirs =
             r#"{"firstName":"ann","lastName":"lee","phone":"+436605550123","source":"Fair ghlsync0123456789abcdef"}"#;
-        assert_eq!(origin_of(Kind::Contact, ours, theirs, WRITTEN), Origin::OwnWrite);
+        assert_eq!(origin_of(Kind::Contact, ours, theirs, WRITTEN), WriteOrigin::OwnWrite);
     }
 
     #[test]
@@ -113,8 +113,8 @@ mod tests {
                 r#"{{"contactId":"c","pipelineId":"p","pipelineStageId":"s","name":"Roof","status":"won","monetaryValue":{value}}}"#
             )
         };
-        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("10.0"), WRITTEN), Origin::OwnWrite);
-        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("11"), WRITTEN), Origin::Elsewhere);
+        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("10.0"), WRITTEN), WriteOrigin::OwnWrite);
+        assert_eq!(origin_of(Kind::Opportunity, ours, &theirs("11"), WRITTEN), WriteOrigin::Elsewhere);
     }
 
     #[test]
@@ -122,6 +122,6 @@ mod tests {
         let ours = Payload::from_json(Kind::Contact, r#"{"email":"a@b.c"}"#).unwrap();
         let known =
             KnownState { at: WRITTEN, event_id: "e".parse().unwrap(), content: None, deleted_at: Some(WRITTEN) };
-        assert_eq!(origin(&ours, WRITTEN, &known), Origin::Elsewhere);
+        assert_eq!(origin(&ours, WRITTEN, &known), WriteOrigin::Elsewhere);
     }
 }

@@ -21,7 +21,7 @@ async fn world_with_suspect(put: PutRecord) -> Arc<World> {
 }
 
 /// Nothing stands against it.
-fn assert_acquitted(world: &World, key: &RecordKey) {
+fn assert_crash_mark_cleared(world: &World, key: &RecordKey) {
     let record = world.record(key);
     assert_eq!((record.attempts, record.errors()), (0, vec![]), "{key}");
 }
@@ -33,10 +33,10 @@ fn a_suspect_that_is_throttled_again_and_again_is_not_held_responsible_for_death
         world.ghl.on_call(|seen| (seen.elapsed < HOUR).then(|| Fault::retry_after(429, 7 * MINUTE)));
         world.run_for(50 * MINUTE).await;
         assert!(world.ghl.calls() >= 6, "{} calls", world.ghl.calls());
-        assert_acquitted(&world, &contact_key(0));
+        assert_crash_mark_cleared(&world, &contact_key(0));
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.ghl.contact_count()), (vec![], 1));
-        assert_acquitted(&world, &contact_key(0));
+        assert_crash_mark_cleared(&world, &contact_key(0));
     });
 }
 
@@ -45,7 +45,7 @@ fn a_suspect_that_waits_for_another_record_is_not_held_responsible_for_deaths_th
     block_on_paused(async {
         let world = world_with_suspect(deal(0)).await;
         world.run_for(HOUR).await;
-        assert_acquitted(&world, &deal_key(0));
+        assert_crash_mark_cleared(&world, &deal_key(0));
         assert_eq!(world.record(&deal_key(0)).waits_for, Some(contact_key(0)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
@@ -57,10 +57,10 @@ fn a_suspect_that_waits_for_another_record_is_not_held_responsible_for_deaths_th
 fn a_suspect_in_dry_run_is_acquitted() {
     block_on_paused(async {
         let world = world_with_suspect(contact(0)).await;
-        world.directory.change(&loc(), |settings| settings.dry_run = true);
+        world.registry.change(&loc(), |settings| settings.dry_run = true);
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert!(world.outbox.dry_run(&loc(), &contact_key(0)).is_some());
-        assert_acquitted(&world, &contact_key(0));
+        assert_crash_mark_cleared(&world, &contact_key(0));
     });
 }
 
@@ -77,7 +77,7 @@ fn a_suspicion_that_was_written_down_though_the_store_did_not_say_so_is_taken_ba
         assert_eq!(world.outbox.failed(), []);
         world.run_until_settled(2 * HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.ghl.contact_count()), (vec![], 1));
-        assert_acquitted(&world, &contact_key(0));
+        assert_crash_mark_cleared(&world, &contact_key(0));
     });
 }
 

@@ -84,7 +84,7 @@ impl Known {
 }
 
 impl Engine {
-    /// Looks for records of one of `members` that can go when the gate opens, or else for those that become due first.
+    /// DueChecks for records of one of `members` that can go when the gate opens, or else for those that become due first.
     /// `turn` says which member comes first.
     pub(super) async fn look(
         &self,
@@ -141,7 +141,7 @@ impl Engine {
     fn note_oldest(&self, location: &LocationId, due: &DueRecords) {
         let now = self.ports.clock.now();
         let oldest = due.first_at().map_or(Duration::ZERO, |first| now.since(first));
-        self.ports.meter.note(&Event::Looked { location, oldest });
+        self.ports.sink.emit(&Event::Looked { location, oldest });
     }
 }
 

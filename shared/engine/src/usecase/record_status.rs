@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, OperateError};
-use crate::policy::{Origin, not_sent, origin};
+use crate::policy::{WriteOrigin, not_sent, origin};
 use crate::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
@@ -101,7 +101,7 @@ pub struct LastKnown {
     pub told_by: ToldBy,
     /// Who left it so. `None` if nobody can say: GHL has not accepted the content that the record has now, so there is
     /// nothing to compare.
-    pub origin: Option<Origin>,
+    pub origin: Option<WriteOrigin>,
     /// The record's content in GHL; `None` once it was deleted there.
     pub content: Option<RemoteContent>,
 }
@@ -121,7 +121,7 @@ impl LastKnown {
 
 /// What there is to tell of one record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecordStory {
+pub struct RecordStatus {
     /// Whose record.
     pub location_id: LocationId,
     /// Which.
@@ -169,22 +169,22 @@ pub struct RecordStory {
     pub expected_at: Option<EpochMs>,
 }
 
-impl RecordStory {
+impl RecordStatus {
     /// A record that stands as failed; `None` if it no longer does.
-    pub(super) fn of_failed(location: &LocationId, loaded: Loaded) -> Option<RecordStory> {
-        Some(RecordStory::of(location, loaded)).filter(|story| story.state == RecordState::Failed)
+    pub(super) fn of_failed(location: &LocationId, loaded: Loaded) -> Option<RecordStatus> {
+        Some(RecordStatus::of(location, loaded)).filter(|story| story.state == RecordState::Failed)
     }
 
-    fn of(location: &LocationId, loaded: Loaded) -> RecordStory {
+    fn of(location: &LocationId, loaded: Loaded) -> RecordStatus {
         match loaded {
-            Loaded::Record(record) => RecordStory::of_record(*record),
-            Loaded::Damaged { key, reason } => RecordStory::of_damaged(location.clone(), key, reason),
+            Loaded::Record(record) => RecordStatus::of_record(*record),
+            Loaded::Damaged { key, reason } => RecordStatus::of_damaged(location.clone(), key, reason),
         }
     }
 
-    fn of_damaged(location_id: LocationId, key: RecordKey, reason: String) -> RecordStory {
+    fn of_damaged(location_id: LocationId, key: RecordKey, reason: String) -> RecordStatus {
         let error = LastError { code: ErrorCode::Internal, status: None, message: reason, at: EpochMs::default() };
-        RecordStory {
+        RecordStatus {
             location_id,
             key,
             state: RecordState::Failed,
@@ -210,9 +210,9 @@ impl RecordStory {
         }
     }
 
-    fn of_record(record: Record) -> RecordStory {
+    fn of_record(record: Record) -> RecordStatus {
         let state = state_of(&record);
-        RecordStory {
+        RecordStatus {
             state,
             errors: record.errors(),
             location_id: record.location_id,
@@ -256,11 +256,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the location is not known, or a store fails.
-    pub async fn record_story(
+    pub async fn record_status(
         &self,
         location: &LocationId,
         key: &RecordKey,
-    ) -> Result<Option<RecordStory>, OperateError> {
+    ) -> Result<Option<RecordStatus>, OperateError> {
         let settings = self.known(location).await?;
         let loaded = self.ports.outbox.load(location, std::slice::from_ref(key)).await?;
         let Some(loaded) = loaded.into_iter().next() else {
@@ -272,7 +272,7 @@ impl Engine {
             }
             Loaded::Damaged { .. } => (None, None, Vec::new()),
         };
-        let mut story = RecordStory { last_known, shares_ghl_id_with, ..RecordStory::of(location, loaded) };
+        let mut story = RecordStatus { last_known, shares_ghl_id_with, ..RecordStatus::of(location, loaded) };
         match (story.due_at, waits_for_record) {
             (Some(due_at), record) => self.tell_when(&mut story, due_at, record, &settings).await?,
             (None, Some(record)) if story.state == RecordState::Waiting => {
@@ -307,7 +307,7 @@ impl Engine {
     /// Says what a record that is due waits for, and about when it goes out.
     async fn tell_when(
         &self,
-        story: &mut RecordStory,
+        story: &mut RecordStatus,
         due_at: EpochMs,
         waits_for: Option<RecordKey>,
         settings: &LocationSettings,

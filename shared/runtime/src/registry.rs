@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::DynamoSettings;
-use ghl_sync_engine::ports::{Directory, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_engine::ports::{LocationRegistry, PortError, SettingsWritten, StoredSettings};
 use ghl_sync_model::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay};
 use tokio::time::Instant;
 
@@ -99,7 +99,7 @@ impl StoredLocations {
 }
 
 #[async_trait]
-impl Directory for StoredLocations {
+impl LocationRegistry for StoredLocations {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
         let overlay = self.overlay(location).await?;
         Ok(overlay.map(|overlay| overlay.over(self.environment.settings(location))))

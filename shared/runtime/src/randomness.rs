@@ -1,12 +1,12 @@
 //! Randomness for jitter. It need not be unpredictable, only spread.
 
-use ghl_sync_engine::ports::Dice;
+use ghl_sync_engine::ports::Randomness;
 
 /// A fast generator, seeded anew in each process.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct FastDice;
+pub struct FastRandomness;
 
-impl Dice for FastDice {
+impl Randomness for FastRandomness {
     fn roll(&self) -> f64 {
         fastrand::f64()
     }

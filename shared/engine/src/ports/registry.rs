@@ -7,7 +7,7 @@ use ghl_sync_model::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// Settings of locations: what an operator has set, over what the environment says.
 #[async_trait]
-pub trait Directory: Send + Sync {
+pub trait LocationRegistry: Send + Sync {
     /// The settings of one location; `None` if it is not known. They may be some seconds old.
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
 
@@ -24,7 +24,7 @@ pub trait Directory: Send + Sync {
     /// The scopes of all of these.
     async fn scopes(&self) -> Result<Vec<ScopeId>, PortError>;
 
-    /// Makes `location` known, for [`Directory::locations`]. Done before its first record is put; after that it costs
+    /// Makes `location` known, for [`LocationRegistry::locations`]. Done before its first record is put; after that it costs
     /// nothing.
     async fn register(&self, location: &LocationId) -> Result<(), PortError>;
 
@@ -60,7 +60,7 @@ impl StoredSettings {
     }
 }
 
-/// What [`Directory::store`] did.
+/// What [`LocationRegistry::store`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsWritten {
     /// They are stored, with this revision.

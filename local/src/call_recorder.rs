@@ -10,7 +10,7 @@ use ghl_sync_model::{Answer, Call, EpochMs, GhlId, LocationId, Reply};
 use ghl_sync_runtime::SystemClock;
 
 /// Stands before a CRM and takes notes.
-pub(crate) struct Witness {
+pub(crate) struct CallRecorder {
     crm: Arc<dyn Crm>,
     notes: Mutex<HashMap<LocationId, Notes>>,
 }
@@ -47,9 +47,9 @@ pub(crate) struct Seen {
     pub(crate) most_calls: u64,
 }
 
-impl Witness {
-    pub(crate) fn new(crm: Arc<dyn Crm>) -> Arc<Witness> {
-        Arc::new(Witness { crm, notes: Mutex::default() })
+impl CallRecorder {
+    pub(crate) fn new(crm: Arc<dyn Crm>) -> Arc<CallRecorder> {
+        Arc::new(CallRecorder { crm, notes: Mutex::default() })
     }
 
     /// What was seen so far; `window` is the quota's.
@@ -81,7 +81,7 @@ impl Witness {
 }
 
 #[async_trait]
-impl Crm for Witness {
+impl Crm for CallRecorder {
     async fn call(&self, location: &LocationId, call: &Call, timeout: Duration) -> Reply {
         self.note(location, |notes| {
             notes.sent.push(SystemClock.now());

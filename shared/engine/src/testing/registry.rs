@@ -6,23 +6,23 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use crate::ports::{Directory, Installations, PortError, SettingsWritten, StoredSettings};
+use crate::ports::{Installations, LocationRegistry, PortError, SettingsWritten, StoredSettings};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
-/// A [`Directory`] of the locations that it was given; they can be changed while the engine runs.
+/// A [`LocationRegistry`] of the locations that it was given; they can be changed while the engine runs.
 #[derive(Debug, Default)]
-pub struct FixedDirectory {
+pub struct FixedRegistry {
     locations: Mutex<BTreeMap<LocationId, StoredSettings>>,
     switched: Mutex<BTreeMap<LocationId, EpochMs>>,
 }
 
-impl FixedDirectory {
+impl FixedRegistry {
     /// A directory of `locations`.
     #[must_use]
     pub fn new(locations: BTreeMap<LocationId, LocationSettings>) -> Self {
         let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base };
         let locations = locations.into_iter().map(|(id, base)| (id, stored(base))).collect();
-        FixedDirectory { locations: Mutex::new(locations), switched: Mutex::default() }
+        FixedRegistry { locations: Mutex::new(locations), switched: Mutex::default() }
     }
 
     /// Changes what the environment says of `location`, if it is known.
@@ -34,7 +34,7 @@ impl FixedDirectory {
 }
 
 #[async_trait]
-impl Directory for FixedDirectory {
+impl LocationRegistry for FixedRegistry {
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError> {
         Ok(lock(&self.locations).get(location).map(StoredSettings::effective))
     }
@@ -85,7 +85,7 @@ impl Directory for FixedDirectory {
 }
 
 #[async_trait]
-impl Installations for FixedDirectory {
+impl Installations for FixedRegistry {
     async fn note(&self, location: &LocationId, _installed: bool, at: EpochMs) -> Result<bool, PortError> {
         let mut switched = lock(&self.switched);
         if switched.get(location).is_some_and(|last| *last > at) {

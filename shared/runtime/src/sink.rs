@@ -3,18 +3,18 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::Meter;
-use ghl_sync_engine::usecase::{Event, LetterEnd, Received, RecordResult};
+use ghl_sync_engine::ports::EventSink;
+use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Received, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};
 
 /// Writes each event as a log line.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LogMeter;
+pub struct LogSink;
 
-impl Meter for LogMeter {
-    fn note(&self, event: &Event<'_>) {
+impl EventSink for LogSink {
+    fn emit(&self, event: &Event<'_>) {
         match event {
             Event::Planned { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => note_batch(event),
             Event::Called { .. } | Event::Retrying { .. } | Event::Waiting { .. } => note_call(event),
@@ -219,7 +219,7 @@ fn webhook_refused(status: u16, reason: &str, error: &dyn Error) {
 }
 
 /// What died, and what became of it. Of a message that is none of ours, nothing that it says is told.
-fn dead_letter(letter: &DeadLetter, message: Result<&Message, &str>, age: Option<Duration>, end: LetterEnd) {
+fn dead_letter(letter: &DeadLetter, message: Result<&Message, &str>, age: Option<Duration>, end: DeadLetterEnd) {
     let location = message.ok().map(|message| tracing::field::display(message.location_id()));
     let (generation, records) = match message {
         Ok(Message::Batch(batch)) => (batch.generation.map(|generation| generation.0), Some(batch.keys.len())),

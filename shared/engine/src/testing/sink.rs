@@ -1,11 +1,11 @@
-//! A meter that remembers.
+//! A sink that remembers.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{TestClock, lock};
-use crate::ports::{Clock, Meter};
-use crate::usecase::{BatchReport, Event, LetterEnd, Measures, Received, ReconcileReport, RecordResult};
+use crate::ports::{Clock, EventSink};
+use crate::usecase::{BatchReport, DeadLetterEnd, Event, Measures, Received, ReconcileReport, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
 
@@ -44,7 +44,7 @@ pub enum Noted {
     /// [`Event::Reconciled`]
     Reconciled(ReconcileReport),
     /// [`Event::DeadLetter`]
-    DeadLetter { id: String, end: LetterEnd },
+    DeadLetter { id: String, end: DeadLetterEnd },
     /// [`Event::TokensIssued`]
     TokensIssued { location: LocationId },
     /// [`Event::CredentialsRefused`]
@@ -57,18 +57,18 @@ pub enum Noted {
     Migrating(Progress),
 }
 
-/// A [`Meter`] that remembers every event and its time.
+/// A [`EventSink`] that remembers every event and its time.
 #[derive(Debug)]
-pub struct RecordingMeter {
+pub struct RecordingSink {
     clock: TestClock,
     noted: Mutex<Vec<(EpochMs, Noted)>>,
 }
 
-impl RecordingMeter {
-    /// A meter that has noted nothing.
+impl RecordingSink {
+    /// A sink that has noted nothing.
     #[must_use]
     pub fn new(clock: TestClock) -> Self {
-        RecordingMeter { clock, noted: Mutex::default() }
+        RecordingSink { clock, noted: Mutex::default() }
     }
 
     /// Everything that was noted.
@@ -83,8 +83,8 @@ impl RecordingMeter {
     }
 }
 
-impl Meter for RecordingMeter {
-    fn note(&self, event: &Event<'_>) {
+impl EventSink for RecordingSink {
+    fn emit(&self, event: &Event<'_>) {
         let noted = match event {
             Event::Planned { location, records, delay, reason, .. } => {
                 Noted::Planned { location: (*location).clone(), records: *records, delay: *delay, reason: *reason }

@@ -4,32 +4,32 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ports::Dice;
+use crate::ports::Randomness;
 
-/// Dice whose rolls follow from their seed (SplitMix64), or that always show the same. Clones share their state.
+/// Randomness whose rolls follow from their seed (SplitMix64), or that always show the same. Clones share their state.
 #[derive(Debug, Clone)]
-pub struct TestDice {
+pub struct TestRandomness {
     state: Arc<AtomicU64>,
     fixed: Option<f64>,
 }
 
-impl TestDice {
-    /// Dice whose rolls follow from `seed`.
+impl TestRandomness {
+    /// Randomness whose rolls follow from `seed`.
     #[must_use]
-    pub fn seeded(seed: u64) -> TestDice {
-        TestDice { state: Arc::new(AtomicU64::new(seed)), fixed: None }
+    pub fn seeded(seed: u64) -> TestRandomness {
+        TestRandomness { state: Arc::new(AtomicU64::new(seed)), fixed: None }
     }
 
-    /// Dice that always roll `roll`.
+    /// Randomness that always roll `roll`.
     #[must_use]
-    pub fn fixed(roll: f64) -> TestDice {
-        TestDice { fixed: Some(roll), ..TestDice::seeded(0) }
+    pub fn fixed(roll: f64) -> TestRandomness {
+        TestRandomness { fixed: Some(roll), ..TestRandomness::seeded(0) }
     }
 
-    /// Other dice, whose rolls follow from the same seed.
+    /// Other randomness, whose rolls follow from the same seed.
     #[must_use]
-    pub fn fork(&self) -> TestDice {
-        TestDice::seeded(self.next())
+    pub fn fork(&self) -> TestRandomness {
+        TestRandomness::seeded(self.next())
     }
 
     /// A number in `range`.
@@ -48,7 +48,7 @@ impl TestDice {
     }
 }
 
-impl Dice for TestDice {
+impl Randomness for TestRandomness {
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     fn roll(&self) -> f64 {
         self.fixed.unwrap_or_else(|| (self.next() >> 11) as f64 / (1u64 << 53) as f64)
