@@ -1,4 +1,4 @@
-"""Checks the report of `cargo local sync --json FILE`: everything arrived, and GoHighLevel's limit was kept.
+"""Checks the report of `cargo ghl-sync demo --json FILE`: everything arrived, and GoHighLevel's limit was kept.
 
 The counts are looked for by name, wherever in the report they stand; one that is nowhere is an error, so that a report
 that changed its names cannot pass unseen.

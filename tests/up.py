@@ -1,4 +1,4 @@
-"""`cargo local up` for tests in Python: a stack of its own for each."""
+"""`cargo ghl-sync up` for tests in Python: a stack of its own for each."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAM = ROOT / "target/debug/ghl-sync-local"
+PROGRAM = ROOT / "target/debug/ghl-sync"
 # Seconds. On a busy machine a start takes some.
 START = 30
 # Characters of the log that are shown when the stack ends by itself.
@@ -28,11 +28,11 @@ def up(*options, **variables):
             deadline = time.monotonic() + START
             while not ready.exists():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"cargo local up does not come up:\n{log.read_text(errors='replace')}")
+                    sys.exit(f"cargo ghl-sync up does not come up:\n{log.read_text(errors='replace')}")
                 time.sleep(0.05)
             yield dict(line.split("=", 1) for line in ready.read_text(encoding="utf-8").splitlines())
         finally:
             if process.poll() is not None:
-                print(f"cargo local up ended, {process.returncode}:\n{log.read_text(errors='replace')[-LAST_WORDS:]}")
+                print(f"cargo ghl-sync up ended, {process.returncode}:\n{log.read_text(errors='replace')[-LAST_WORDS:]}")
             process.terminate()
             process.wait()

@@ -1,8 +1,8 @@
-"""Holds the HTTP API of `cargo local up` against its own documents: the OpenAPI document against a linter, the answers
+"""Holds the HTTP API of `cargo ghl-sync up` against its own documents: the OpenAPI document against a linter, the answers
 against the OpenAPI document (schemathesis), the metrics against Prometheus' linter; and reports how long a record that
 is put into an idle location takes to GoHighLevel.
 
-It needs `cargo build --package ghl-sync-local`, and on the path: schemathesis, promtool, spectral.
+It needs `cargo build --package ghl-sync-cli`, and on the path: schemathesis, promtool, spectral.
 """
 
 import json

@@ -1,4 +1,4 @@
-// A migration, from its start to its report, by the dashboard and the API of `cargo local up`.
+// A migration, from its start to its report, by the dashboard and the API of `cargo ghl-sync up`.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

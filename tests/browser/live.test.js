@@ -1,4 +1,4 @@
-// The dashboard of the real API: served by `cargo local sync --dashboard` while it syncs through an outage of GHL.
+// The dashboard of the real API: served by `cargo ghl-sync demo --dashboard` while it syncs through an outage of GHL.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,10 +1,10 @@
-// `cargo local`, or the built `ghl-sync-local` that LOCAL_STACK names.
+// `cargo ghl-sync`, or the built `ghl-sync` that LOCAL_STACK names.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 export const ROOT = new URL("../..", import.meta.url).pathname;
-const CARGO = ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-local", "--"];
+const CARGO = ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-cli", "--"];
 
 // Starts it; answers the process, and what `found` makes of the first line that it makes something of.
 export async function startLocal(args, found, env = {}) {

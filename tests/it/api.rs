@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_local::sandbox::SandboxOptions;
-use ghl_sync_local::stack::StackOptions;
+use ghl_sync_cli::sandbox::SandboxOptions;
+use ghl_sync_cli::stack::StackOptions;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn records_of_an_idle_location_reach_ghl_without_a_tick_whatever_the_form_
     let lines = caller.with_body(Method::POST, CONTACTS, "application/x-ndjson; charset=UTF-8", lines).await;
     assert_eq!((lines.status, &lines.json()["stored"]), (202, &json!(2)));
 
-    let pipeline = ghl_sync_local::sandbox::default_pipelines()[0].id.clone();
+    let pipeline = ghl_sync_cli::sandbox::default_pipelines()[0].id.clone();
     let deal = json!({ "contactRecord": "one", "pipelineId": pipeline, "name": "Deal", "monetaryValue": 12.5 });
     let deal = caller.post(OPPORTUNITIES, &json!({ "id": "deal", "priority": "high", "opportunity": deal })).await;
     assert_eq!(deal.status, 202, "{deal:?}");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_local::NewKey;
-use ghl_sync_local::stack::StackOptions;
+use ghl_sync_cli::NewKey;
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_runtime::ApiAccess;
 use reqwest::Method;
 use serde_json::{Value, json};

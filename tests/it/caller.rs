@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use ghl_sync_cli::ApiServer;
+use ghl_sync_cli::stack::Stack;
 use ghl_sync_engine::usecase::Migrator;
-use ghl_sync_local::ApiServer;
-use ghl_sync_local::stack::Stack;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ghl_sync_cli::sandbox::{FaultChange, SandboxOptions};
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_limiter::PauseReason;
-use ghl_sync_local::sandbox::{FaultChange, SandboxOptions};
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_runtime::{Config, LogSink, Runtime};
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use consumer::ConsumerError;
-use ghl_sync_local::stack::StackOptions;
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_model::{PutRecord, RecordKey};
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_engine::usecase::{Engine, EngineConfig};
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_model::{LocationId, Priority, PutRecord};
 use lambda_runtime::LambdaEvent;
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use ghl_sync_cli::sandbox::{FaultChange, SandboxOptions, default_pipelines};
+use ghl_sync_cli::stack::{Ghl, StackOptions};
 use ghl_sync_limiter::PauseReason;
-use ghl_sync_local::sandbox::{FaultChange, SandboxOptions, default_pipelines};
-use ghl_sync_local::stack::{Ghl, StackOptions};
 use ghl_sync_model::{ErrorCode, PutRecord};
 use serde_json::json;
 

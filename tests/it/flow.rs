@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ghl_sync_aws::{Purpose, tables};
-use ghl_sync_local::sandbox::{SandboxOptions, Stats, default_pipelines};
-use ghl_sync_local::stack::StackOptions;
+use ghl_sync_cli::sandbox::{SandboxOptions, Stats, default_pipelines};
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_model::{Api, ErrorCode, PutRecord};
 use serde_json::json;
 

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use ghl_sync_cli::sandbox::Unwritable;
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_local::sandbox::Unwritable;
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_model::{GhlId, Kind, MigrationStatus};
 use ghl_sync_runtime::SystemClock;
 use lambda_runtime::LambdaEvent;

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use ghl_sync_cli::sandbox::{Contents, Unwritable};
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_engine::usecase::{EngineConfig, Migrator};
-use ghl_sync_local::sandbox::{Contents, Unwritable};
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_model::{
     Api, LocationId, MappingOverrides, MigrationId, MigrationOverlay, MigrationReport, MigrationRequest,
     MigrationStatus,
@@ -205,7 +205,7 @@ async fn an_account_arrives_whole_by_both_apis() {
         assert_eq!((report.ghl.calls, report.readiness_percent), (stats.calls, 100), "{api:?}");
 
         // What is there is found, and not written again.
-        let writes = |stats: &ghl_sync_local::sandbox::Stats| (stats.contacts, stats.opportunities);
+        let writes = |stats: &ghl_sync_cli::sandbox::Stats| (stats.contacts, stats.opportunities);
         let again = migrator.start(request(TARGET), None).await.unwrap();
         let report = drive(&deployment, &migrator, &again.id).await;
         assert_complete(&deployment, &report, TARGET);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_cli::sandbox::Unwritable;
+use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports};
-use ghl_sync_local::sandbox::Unwritable;
-use ghl_sync_local::stack::StackOptions;
 use ghl_sync_model::{Answer, Api, Call, Conflict, Contact, EpochMs, GhlId, Kind, PutRecord, RemoteContent};
 use ghl_sync_runtime::SystemClock;
 use lambda_runtime::LambdaEvent;

@@ -1,7 +1,7 @@
 //! Records to put.
 
+use ghl_sync_cli::sandbox::default_pipelines;
 use ghl_sync_import::{ImportOptions, Outcome, plan};
-use ghl_sync_local::sandbox::default_pipelines;
 use ghl_sync_model::{Kind, LocationId, Payload, Priority, PutRecord};
 use serde_json::{Value, json};
 

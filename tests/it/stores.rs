@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_local::sandbox::SandboxOptions;
-use ghl_sync_local::stack::StackOptions;
+use ghl_sync_cli::sandbox::SandboxOptions;
+use ghl_sync_cli::stack::StackOptions;
 use lambda_runtime::LambdaEvent;
 use scheduler::SchedulerError;
 use serde_json::json;

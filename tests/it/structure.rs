@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Tokens, Unwritable};
 use ghl_sync_engine::ports::Crm;
 use ghl_sync_ghl::{Account, Accounts, ClientConfig, GhlClient, NoAccount};
-use ghl_sync_local::sandbox::{Sandbox, SandboxOptions, Tokens, Unwritable};
 use ghl_sync_model::{
     Answer, Api, Call, Cause, Failure, FieldType, GhlId, Kind, LocationId, NewField, NewPipeline, PageCursor, Secret,
 };

@@ -282,7 +282,7 @@ async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
     }
 }
 
-/// What `cargo local up` serves.
+/// What `cargo ghl-sync up` serves.
 #[tokio::test]
 async fn beside_the_local_api_webhooks_are_taken_in_by_the_same_rules() {
     let mut options = options();

@@ -1,4 +1,4 @@
-"""`cargo local up`: a fresh one for each test."""
+"""`cargo ghl-sync up`: a fresh one for each test."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Runs the functions as `sam local` runs them, in containers, against `cargo local up`.
+"""Runs the functions as `sam local` runs them, in containers, against `cargo ghl-sync up`.
 
 It takes what `sam build` built, and `cases.json`: events of `events/`, and what the function must answer to each. A new
 function needs an event and a case; what is asked of every function is asked of it as well.

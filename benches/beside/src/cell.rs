@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ghl_sync_model::LocationId;
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_local::sandbox::{SandboxOptions, Stats, WindowKind};
-use ghl_sync_local::stack::{Ghl, Stack, StackOptions};
+use ghl_sync_cli::sandbox::{SandboxOptions, Stats, WindowKind};
+use ghl_sync_cli::stack::{Ghl, Stack, StackOptions};
 use ghl_sync_runtime::SystemClock;
 use serde::Serialize;
 use tokio::task::JoinSet;

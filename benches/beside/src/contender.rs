@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ghl_sync_local::stack::Stack;
+use ghl_sync_cli::stack::Stack;
 use serde::Serialize;
 
 use crate::adaptive::Adaptive;

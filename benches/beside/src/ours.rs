@@ -1,17 +1,17 @@
-//! ghl-sync itself: the functions, the queue and the tables, as `cargo local sync` runs them.
+//! ghl-sync itself: the functions, the queue and the tables, as `cargo ghl-sync demo` runs them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_model::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
 use ghl_sync_engine::ports::Loaded;
-use ghl_sync_local::stack::Stack;
+use ghl_sync_cli::stack::Stack;
 use tokio::time::Instant;
 
 use crate::cell::{Ended, Failure, StoreUse};
 use crate::task::{LOCATION, Person};
 
-/// How often the schedule ticks, as in `cargo local sync`. In AWS it does so once a minute; a location that is under
+/// How often the schedule ticks, as in `cargo ghl-sync demo`. In AWS it does so once a minute; a location that is under
 /// way does not wait for it.
 const SCHEDULE: Duration = Duration::from_secs(5);
 /// How often we look whether all is done.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ghl_sync_local::sandbox::Stats;
+use ghl_sync_cli::sandbox::Stats;
 use serde::Serialize;
 
 use crate::cell::{Cell, Counting, Ended, StoreUse, WINDOW};

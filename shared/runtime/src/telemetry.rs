@@ -14,7 +14,7 @@ const OURS: [&str; 11] = [
     "ghl_sync_aws",
     "ghl_sync_engine",
     "ghl_sync_ghl",
-    "ghl_sync_local",
+    "ghl_sync_cli",
     "ghl_sync_runtime",
     "migrator",
     "redrive",

@@ -30,7 +30,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// `name:hash`, as `cargo local key` prints it.
+/// `name:hash`, as `cargo ghl-sync key` prints it.
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.name)?;
@@ -57,7 +57,7 @@ impl ApiAccess {
             (false, Some(keys)) => Some(ApiAccess::Keys(keys)),
             (false, None) => {
                 if has_auth {
-                    vars.fault("API_KEYS", "is missing; `cargo local key` makes one");
+                    vars.fault("API_KEYS", "is missing; `cargo ghl-sync key` makes one");
                 }
                 None
             }
@@ -97,7 +97,7 @@ impl FromStr for ApiKey {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<ApiKey, &'static str> {
-        let (name, hex) = text.split_once(':').ok_or("is not NAME:SHA256, as `cargo local key` prints it")?;
+        let (name, hex) = text.split_once(':').ok_or("is not NAME:SHA256, as `cargo ghl-sync key` prints it")?;
         ApiKey::check_name(name)?;
         let hash = hash(hex).ok_or("has a hash that is not 64 hex digits")?;
         Ok(ApiKey { name: name.to_owned(), hash })

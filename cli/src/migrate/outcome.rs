@@ -13,9 +13,9 @@ use super::examine::{Examined, examine};
 use super::{Begun, write};
 use crate::Failure;
 use crate::cli::MigrateArgs;
+use crate::demo::ghl_calls;
 use crate::report::GhlCalls;
 use crate::stack::Stack;
-use crate::sync::ghl_calls;
 
 /// Records on a page of GHL's lists, at most.
 const PAGE: u64 = 100;

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program with these arguments, and with nothing in its environment.
 fn local(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ghl-sync-local"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ghl-sync"));
     command.args(args).env_clear();
     command
 }

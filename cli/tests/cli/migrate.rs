@@ -1,4 +1,4 @@
-//! `cargo local migrate`.
+//! `cargo ghl-sync migrate`.
 
 use super::*;
 

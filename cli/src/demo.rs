@@ -1,4 +1,4 @@
-//! `cargo local sync`: a contact list through the scheduled function, the queue, the consumer and GHL.
+//! `cargo ghl-sync demo`: a contact list through the scheduled function, the queue, the consumer and GHL.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use ghl_sync_import::{ImportError, KnownIds};
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
 use ghl_sync_runtime::SystemClock;
 
-use crate::cli::{ApiArg, QuotaArgs, SyncArgs};
+use crate::cli::{ApiArg, DemoArgs, QuotaArgs};
 use crate::list::{self, ImportReport, ListArgs, RecordResult, Unread};
 use crate::progress::Progress;
 use crate::repeat::repeat;
@@ -47,7 +47,7 @@ const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 /// Nothing at all happening for this long means that nothing will.
 const STALLED: Duration = Duration::from_secs(180);
 
-pub(crate) async fn run(args: SyncArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.oauth && args.ghl.api == ApiArg::V1 {
         return Err("--oauth is of API v2: the legacy API knows keys only".into());
     }
@@ -155,7 +155,7 @@ fn tell_shared(shared: &[SharedIdentity]) {
 }
 
 /// A question is open: nothing is put, and the report says which.
-fn refused(args: &SyncArgs, report: &ImportReport, error: &ImportError) -> Result<ExitCode, Failure> {
+fn refused(args: &DemoArgs, report: &ImportReport, error: &ImportError) -> Result<ExitCode, Failure> {
     eprintln!("error: {error}");
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&serde_json::json!({ "import": report }))?;
@@ -168,7 +168,7 @@ fn refused(args: &SyncArgs, report: &ImportReport, error: &ImportError) -> Resul
 struct IdsFile(Option<PathBuf>);
 
 impl IdsFile {
-    fn of(args: &SyncArgs) -> IdsFile {
+    fn of(args: &DemoArgs) -> IdsFile {
         let folder = args.ghl.quota.data_dir.as_ref().filter(|_| args.locations == 1 && args.records.is_none());
         IdsFile(folder.map(|folder| folder.join(format!("known-ids-{}.txt", args.ghl.location))))
     }
@@ -294,7 +294,7 @@ fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -
 }
 
 /// The report's part on calls and time.
-fn calls(stack: &Stack, args: &SyncArgs) -> Report {
+fn calls(stack: &Stack, args: &DemoArgs) -> Report {
     let window = Duration::from_millis(args.ghl.quota.window_ms);
     let limit = args.ghl.quota.limit;
     let seen = stack.recorder.seen(window);

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::host::Requests;
 use super::{free_ghl, stack_with};
 use crate::Failure;
+use crate::demo::{SCHEDULE, locations, sync};
 use crate::list::made_up;
 use crate::sandbox::SandboxOptions;
 use crate::stack::{Ghl, StackOptions};
-use crate::sync::{SCHEDULE, locations, sync};
 
 /// One run.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

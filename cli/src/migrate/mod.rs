@@ -1,4 +1,4 @@
-//! `cargo local migrate`: one account into another, through the functions that do it in AWS.
+//! `cargo ghl-sync migrate`: one account into another, through the functions that do it in AWS.
 
 mod accounts;
 mod examine;
@@ -16,9 +16,9 @@ use ghl_sync_engine::usecase::{MigrationView, Migrator};
 use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
 
 use crate::cli::{MigrateArgs, PipelinesArg};
+use crate::demo::{CUT_SHORT, INTERRUPTED, SCHEDULE};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::stack::{self, Ghl, OwnAccess, Stack, StackOptions};
-use crate::sync::{CUT_SHORT, INTERRUPTED, SCHEDULE};
 use crate::{Failure, callers_vars, sandbox_options, signals};
 use outcome::Outcome;
 use progress::Bars;
@@ -26,7 +26,7 @@ use progress::Bars;
 /// How often it is looked how the migration goes on.
 const REFRESH: Duration = Duration::from_millis(200);
 /// Who asks, in the audit of a migration.
-const BY: Option<&str> = Some("cargo local");
+const BY: Option<&str> = Some("cargo ghl-sync");
 /// Migrations of a data directory among which the one to go on with is looked for.
 const LISTED: u32 = 100;
 

@@ -1,4 +1,4 @@
-//! Two rows of the table of `cargo local simulate --pacing`, for three minutes: the pace comes as near to what is possible
+//! Two rows of the table of `cargo ghl-sync simulate --pacing`, for three minutes: the pace comes as near to what is possible
 //! as we say, which is the limit per window, mean round trip and clock skew.
 
 #![allow(clippy::unwrap_used, reason = "tests")]

@@ -15,7 +15,7 @@ use crate::stack::LOOPBACK;
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
 /// sandbox (or another GHL).
 #[derive(Debug, Parser)]
-#[command(name = "cargo local", version, max_term_width = 110)]
+#[command(name = "ghl-sync", bin_name = "ghl-sync", version, max_term_width = 110)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -24,7 +24,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Put a contact list into the outbox and sync it, with progress and a report.
-    Sync(Box<SyncArgs>),
+    #[command(alias = "sync")]
+    Demo(Box<DemoArgs>),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
@@ -42,7 +43,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SyncArgs {
+pub(crate) struct DemoArgs {
     /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input); without it, a small one of the project's own.
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]

@@ -6,6 +6,7 @@ mod api;
 mod bench;
 mod call_recorder;
 mod cli;
+mod demo;
 mod door;
 mod embedded;
 pub mod functions;
@@ -20,7 +21,6 @@ pub mod sandbox;
 mod signals;
 mod simulate;
 pub mod stack;
-mod sync;
 mod tally;
 mod up;
 
@@ -39,7 +39,7 @@ use crate::stack::{Ghl, StackOptions};
 /// Does what the command line says. The exit status tells whether all went well.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
-        Command::Sync(args) => sync::run(*args).await,
+        Command::Demo(args) => demo::run(*args).await,
         Command::Migrate(args) => migrate::run(*args).await,
         Command::Up(args) => up::run(args).await,
         Command::Sandbox(args) => up::sandbox(args).await,
@@ -59,12 +59,12 @@ pub async fn run(cli: Cli) -> ExitCode {
     })
 }
 
-/// `cargo local simulate`. Each world has a runtime of its own, so they live outside of this one.
+/// `cargo ghl-sync simulate`. Each world has a runtime of its own, so they live outside of this one.
 async fn simulated(args: cli::SimulateArgs) -> Result<ExitCode, Failure> {
     tokio::task::spawn_blocking(move || simulate::run(&args)).await?
 }
 
-/// `cargo local key`: a new key, once, and what is kept of it.
+/// `cargo ghl-sync key`: a new key, once, and what is kept of it.
 fn key(args: &cli::KeyArgs) -> Result<ExitCode, Failure> {
     let key = NewKey::make()?;
     println!("key   {}", key.text());

@@ -1,4 +1,4 @@
-//! `cargo local simulate`: worlds in which everything goes wrong.
+//! `cargo ghl-sync simulate`: worlds in which everything goes wrong.
 
 use std::path::Path;
 use std::process::ExitCode;

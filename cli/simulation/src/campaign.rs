@@ -98,7 +98,7 @@ fn run_seed(seed: u64, report: &Mutex<CampaignReport>) {
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.add(&outcome.figures);
     if !outcome.broken.is_empty() {
-        let replay = format!("cargo local simulate --seed {seed}");
+        let replay = format!("cargo ghl-sync simulate --seed {seed}");
         report.broken.push(BrokenSeed { seed, broken: outcome.broken, replay, shrunk: None });
     }
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::host::{Effort, Host, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
+use crate::demo::locations;
 use crate::functions::Source;
 use crate::list::made_up;
-use crate::sync::locations;
 
 /// Batches of one size.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! `cargo local bench`: whole runs, measured, and what they would cost in AWS.
+//! `cargo ghl-sync bench`: whole runs, measured, and what they would cost in AWS.
 
 mod batch;
 mod cost;

@@ -1,4 +1,4 @@
-//! `cargo local up` and `cargo local sandbox`: everything stays up.
+//! `cargo ghl-sync up` and `cargo ghl-sync sandbox`: everything stays up.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,10 +10,10 @@ use ghl_sync_engine::usecase::Shutdown;
 
 use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
+use crate::demo::{SCHEDULE, read_records};
 use crate::private;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;
-use crate::sync::{SCHEDULE, read_records};
 use crate::{Failure, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.

@@ -1,4 +1,4 @@
-//! `cargo local pull`: the contacts that changed in GHL since a time.
+//! `cargo ghl-sync pull`: the contacts that changed in GHL since a time.
 
 use std::process::ExitCode;
 use std::time::Duration;

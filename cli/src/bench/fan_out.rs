@@ -12,10 +12,10 @@ use serde_json::json;
 use super::host::{Effort, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
+use crate::demo::locations;
 use crate::embedded::Tables;
 use crate::list::made_up;
 use crate::stack::{RECORDS_TABLE, STATE_TABLE};
-use crate::sync::locations;
 
 /// Items imported at once.
 const CHUNK: usize = 50_000;
