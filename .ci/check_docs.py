@@ -1,6 +1,6 @@
 """Checks that the documents agree with what they describe.
 
-Every relative link leads to a page and a heading that exist; CONFIGURATION.md names each parameter of the template with
+Every relative link leads to a page and a heading that exist, every path that is named to a file; CONFIGURATION.md names each parameter of the template with
 its default and its range; OPERATE.md has a row for each alarm, START.md one for each output; the index of decisions
 lists every page once; and the README stays short enough to be read.
 """
@@ -46,6 +46,23 @@ def links(pages):
                 yield f"{page.relative_to(ROOT)}: {target} does not exist"
             elif fragment and where.suffix == ".md" and fragment not in anchors(where):
                 yield f"{page.relative_to(ROOT)}: {target} has no such heading"
+
+
+def alternatives(path):
+    """The paths that a shell makes of one with braces."""
+    braces = re.search(r"{([^}]*)}", path)
+    if not braces:
+        return [path]
+    return [name for part in braces[1].split(",") for name in alternatives(path.replace(braces[0], part, 1))]
+
+
+def paths(pages):
+    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "." and path.name != "target")
+    for page in pages:
+        for path in re.findall(rf"`((?:{tops})/[\w./{{}},-]+)`", prose(read(page))):
+            for name in alternatives(path):
+                if not any((base / name).exists() for base in (ROOT, page.parent)):
+                    yield f"{page.relative_to(ROOT)}: {name} does not exist"
 
 
 def section(template, name):
@@ -133,7 +150,9 @@ def decisions():
 def problems():
     """What is wrong, one line each."""
     template = read(ROOT / "template.yaml")
-    yield from links([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("shared/*/README.md")]
+    yield from links(pages)
+    yield from paths(pages)
     yield from parameters(template)
     yield from alarms(template)
     yield from outputs(template)
