@@ -106,7 +106,24 @@ impl EventSink for Tally {
                 }
             }
             Event::PortFailed { .. } => counts.port_failures += 1,
-            _ => {}
+            Event::Migrating { .. }
+            | Event::Retrying { .. }
+            | Event::Host { .. }
+            | Event::LimitLowered { .. }
+            | Event::Operated { .. }
+            | Event::Looked { .. }
+            | Event::BatchStarted { .. }
+            | Event::SharesGhlId { .. }
+            | Event::NotABatch { .. }
+            | Event::DeadLetter { .. }
+            | Event::Ticked { .. }
+            | Event::Reconciled { .. }
+            | Event::Measured { .. }
+            | Event::Webhook { .. }
+            | Event::WebhookRefused { .. }
+            | Event::TokensIssued { .. }
+            | Event::CredentialsRefused { .. }
+            | Event::TokensDelayed { .. } => {}
         }
     }
 }

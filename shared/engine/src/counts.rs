@@ -2,28 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use strum::{EnumCount, IntoStaticStr};
 
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs};
 
 /// How the answer to a call began, or that there was none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
 pub enum StatusClass {
     /// 2xx
+    #[strum(serialize = "2xx")]
     Success,
     /// 429
+    #[strum(serialize = "429")]
     TooMany,
     /// Another 4xx, or what is no status at all.
+    #[strum(serialize = "4xx")]
     Refused,
     /// 5xx
+    #[strum(serialize = "5xx")]
     Error,
     /// No answer.
+    #[strum(serialize = "none")]
     None,
 }
 
 impl StatusClass {
     /// All of them.
-    pub const ALL: [StatusClass; 5] =
+    pub const ALL: [StatusClass; StatusClass::COUNT] =
         [StatusClass::Success, StatusClass::TooMany, StatusClass::Refused, StatusClass::Error, StatusClass::None];
 
     /// The class of a status.
@@ -41,18 +47,13 @@ impl StatusClass {
     /// The class as it is written in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            StatusClass::Success => "2xx",
-            StatusClass::TooMany => "429",
-            StatusClass::Refused => "4xx",
-            StatusClass::Error => "5xx",
-            StatusClass::None => "none",
-        }
+        self.into()
     }
 }
 
 /// What became of a record in a batch, or of a put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
+#[strum(serialize_all = "snake_case")]
 pub enum RecordCount {
     /// GHL has it.
     Succeeded,
@@ -76,7 +77,7 @@ pub enum RecordCount {
 
 impl RecordCount {
     /// All of them.
-    pub const ALL: [RecordCount; 9] = [
+    pub const ALL: [RecordCount; RecordCount::COUNT] = [
         RecordCount::Succeeded,
         RecordCount::Failed,
         RecordCount::Retrying,
@@ -91,22 +92,13 @@ impl RecordCount {
     /// The outcome as it is written in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            RecordCount::Succeeded => "succeeded",
-            RecordCount::Failed => "failed",
-            RecordCount::Retrying => "retrying",
-            RecordCount::Deferred => "deferred",
-            RecordCount::Waiting => "waiting",
-            RecordCount::Skipped => "skipped",
-            RecordCount::WouldSend => "would_send",
-            RecordCount::Stored => "stored",
-            RecordCount::Unchanged => "unchanged",
-        }
+        self.into()
     }
 }
 
 /// What reconciling did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReconcileCount {
     /// A changed contact was read, and compared with what is known of it.
     Compared,
@@ -122,7 +114,7 @@ pub enum ReconcileCount {
 
 impl ReconcileCount {
     /// All of them.
-    pub const ALL: [ReconcileCount; 5] = [
+    pub const ALL: [ReconcileCount; ReconcileCount::COUNT] = [
         ReconcileCount::Compared,
         ReconcileCount::StateRepaired,
         ReconcileCount::Resent,
@@ -133,13 +125,7 @@ impl ReconcileCount {
     /// The count as it is written in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            ReconcileCount::Compared => "compared",
-            ReconcileCount::StateRepaired => "state_repaired",
-            ReconcileCount::Resent => "resent",
-            ReconcileCount::Superseded => "superseded",
-            ReconcileCount::PutOff => "put_off",
-        }
+        self.into()
     }
 }
 

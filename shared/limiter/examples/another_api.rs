@@ -2,6 +2,8 @@
 //!
 //! `cargo run --package ghl-sync-limiter --example another_api`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it did")]
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;

@@ -1,6 +1,7 @@
 //! Waiting, as a value.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use ghl_sync_model::EpochMs;
 
@@ -78,8 +79,9 @@ pub struct Pause {
 }
 
 /// Why a scope is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum PauseReason {
     /// GHL answered 429.
     Throttled,
@@ -95,12 +97,7 @@ impl PauseReason {
     /// The reason as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            PauseReason::Throttled => "throttled",
-            PauseReason::Credentials => "credentials",
-            PauseReason::OtherLocation => "other_location",
-            PauseReason::Operator => "operator",
-        }
+        self.into()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::{
     Contact, CustomValue, EpochMs, FieldDefinition, GhlId, Marker, NewField, NewPipeline, Opportunity, Pipeline,
@@ -11,9 +12,10 @@ use super::{
 };
 
 /// Which of GHL's APIs a location is served by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Api {
     /// `services.leadconnectorhq.com`, `Version: 2021-07-28`.
     #[default]
@@ -26,10 +28,7 @@ impl Api {
     /// The API as it is written in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Api::V2 => "v2",
-            Api::V1 => "v1",
-        }
+        self.into()
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::EpochMs;
 
@@ -204,9 +205,10 @@ fn check_stored_line(text: &str) -> Result<(), &'static str> {
 }
 
 /// What a record is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// A person or company.
     Contact,
@@ -218,10 +220,7 @@ impl Kind {
     /// The kind as it is written in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Contact => "contact",
-            Kind::Opportunity => "opportunity",
-        }
+        self.into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
+use strum::IntoStaticStr;
 
 use super::clearing::given;
 use super::{CustomField, GhlId, RecordId};
@@ -49,9 +50,10 @@ pub struct Opportunity {
 }
 
 /// Status of an opportunity. (`all`, which the API's enum also lists, is a search filter.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum OpportunityStatus {
     /// In progress.
     Open,
@@ -67,11 +69,6 @@ impl OpportunityStatus {
     /// The status as GHL writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            OpportunityStatus::Open => "open",
-            OpportunityStatus::Won => "won",
-            OpportunityStatus::Lost => "lost",
-            OpportunityStatus::Abandoned => "abandoned",
-        }
+        self.into()
     }
 }

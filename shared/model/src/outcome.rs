@@ -3,13 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 use super::{ContentHash, EpochMs, GhlId, Provenance, RecordKey};
 
 /// The words in which a failure is reported to people and programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// GHL's quota is used up for now.
     RateLimited,
@@ -29,7 +31,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [ErrorCode; 7] = [
+    pub const ALL: [ErrorCode; ErrorCode::COUNT] = [
         ErrorCode::RateLimited,
         ErrorCode::CircuitOpen,
         ErrorCode::MaxRetriesExceeded,
@@ -42,15 +44,7 @@ impl ErrorCode {
     /// The code as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorCode::RateLimited => "RATE_LIMITED",
-            ErrorCode::CircuitOpen => "CIRCUIT_OPEN",
-            ErrorCode::MaxRetriesExceeded => "MAX_RETRIES_EXCEEDED",
-            ErrorCode::Rejected => "REJECTED",
-            ErrorCode::Unauthorized => "UNAUTHORIZED",
-            ErrorCode::Ambiguous => "AMBIGUOUS",
-            ErrorCode::Internal => "INTERNAL",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The outbox's item: something that must reach GHL.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 use super::outcome::REMEMBERED_ERRORS;
 use super::{
@@ -9,9 +10,12 @@ use super::{
 };
 
 /// In which order a location's due records go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, IntoStaticStr, EnumCount,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Priority {
     /// Before all others: a person waits for it.
     High,
@@ -24,16 +28,12 @@ pub enum Priority {
 
 impl Priority {
     /// All of them, most urgent first.
-    pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+    pub const ALL: [Priority; Priority::COUNT] = [Priority::High, Priority::Normal, Priority::Low];
 
     /// The priority as it is written in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Priority::High => "high",
-            Priority::Normal => "normal",
-            Priority::Low => "low",
-        }
+        self.into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value, json};
+use strum::IntoStaticStr;
 
 use super::{Contact, ContentHash, CustomField, EpochMs, EventId, GhlId, Kind, LocationId, lenient};
 
@@ -20,7 +21,8 @@ pub enum Webhook {
 }
 
 /// Why a webhook changes nothing here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum NotForUs {
     /// A type of event that is neither about contacts nor about opportunities nor about the app's installation.
     UnknownType,
@@ -38,13 +40,7 @@ impl NotForUs {
     /// The reason as it is written in logs and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            NotForUs::UnknownType => "unknown_type",
-            NotForUs::WholeAgency => "whole_agency",
-            NotForUs::OtherApp => "other_app",
-            NotForUs::AppNotNamed => "app_not_named",
-            NotForUs::UnknownLocation => "unknown_location",
-        }
+        self.into()
     }
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 use super::{Api, CredentialsRef, LocationId, Priority, ScopeId};
 
@@ -47,9 +48,10 @@ impl AdoptLimits {
 }
 
 /// What becomes of a record whose contact somebody else changed in GHL, when reconciling finds that the two differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr, EnumCount)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Conflict {
     /// Our record's content is sent again.
     #[default]
@@ -62,16 +64,12 @@ pub enum Conflict {
 
 impl Conflict {
     /// All of them.
-    pub const ALL: [Conflict; 3] = [Conflict::Ours, Conflict::Theirs, Conflict::Newest];
+    pub const ALL: [Conflict; Conflict::COUNT] = [Conflict::Ours, Conflict::Theirs, Conflict::Newest];
 
     /// The rule as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Conflict::Ours => "ours",
-            Conflict::Theirs => "theirs",
-            Conflict::Newest => "newest",
-        }
+        self.into()
     }
 }
 

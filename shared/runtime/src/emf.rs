@@ -50,7 +50,29 @@ impl EmfSink {
             Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
             Event::Host { to: "down", .. } => Line::default().with("HostDown", "Count", json!(1)),
-            _ => return None,
+            Event::Migrating { .. }
+            | Event::Planned { .. }
+            | Event::Called { .. }
+            | Event::Retrying { .. }
+            | Event::Waiting { .. }
+            | Event::Breaker { .. }
+            | Event::Host { .. }
+            | Event::LimitLowered { .. }
+            | Event::Operated { .. }
+            | Event::Looked { .. }
+            | Event::BatchStarted { .. }
+            | Event::Settled { .. }
+            | Event::NotStored { .. }
+            | Event::SharesGhlId { .. }
+            | Event::BatchEnded { .. }
+            | Event::Held { .. }
+            | Event::Rests { .. }
+            | Event::DeadLetter { .. }
+            | Event::Ticked { .. }
+            | Event::Reconciled { .. }
+            | Event::TokensIssued { .. }
+            | Event::TokensDelayed { .. }
+            | Event::PortFailed { .. } => return None,
         };
         (!line.metrics.is_empty()).then(|| line.into_json(&self.stack, now))
     }

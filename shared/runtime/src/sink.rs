@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::EventSink;
-use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Received, RecordResult};
+use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, Event, Received, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};
@@ -16,8 +16,32 @@ pub struct LogSink;
 impl EventSink for LogSink {
     fn emit(&self, event: &Event<'_>) {
         match event {
-            Event::Planned { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => note_batch(event),
-            Event::Called { .. } | Event::Retrying { .. } | Event::Waiting { .. } => note_call(event),
+            Event::Planned { location, generation, records, delay, reason } => info!(
+                event = "batch_planned", %location, batch = generation.0, records,
+                delay_ms = ms(*delay), reason = reason.map(|reason| reason.as_str()),
+            ),
+            Event::BatchStarted { location, batch, records } => {
+                info!(event = "batch_started", %location, batch = batch.0, records);
+            }
+            Event::BatchEnded { report, took } => batch_ended(report, *took),
+            Event::Called { location, batch, record, endpoint, attempt, status, class, took } => info!(
+                event = "call", %location, batch = batch.map(|batch| batch.0),
+                record = record.map(tracing::field::display), endpoint = endpoint.as_str(), attempt, status, class,
+                took_ms = ms(*took),
+            ),
+            Event::Retrying { location, batch, record, endpoint, attempt, reason, delay } => info!(
+                event = "retry", %location, batch = batch.map(|batch| batch.0),
+                record = record.map(tracing::field::display), endpoint = endpoint.as_str(), attempt,
+                reason = reason.as_str(), delay_ms = ms(*delay),
+            ),
+            Event::Waiting { location, batch, record, reason, wait, attempt } => waiting(&Waiting {
+                location: location.as_str(),
+                batch: batch.map(|batch| batch.0),
+                record: record.map(ToString::to_string),
+                reason: *reason,
+                wait: *wait,
+                attempt: *attempt,
+            }),
             Event::Settled { location, batch, record, result, latency } => settled(&Settled {
                 location: location.as_str(),
                 batch: batch.0,
@@ -31,78 +55,70 @@ impl EventSink for LogSink {
             Event::SharesGhlId { location, batch, record, with, .. } => warn!(
                 event = "shares_ghl_id", %location, batch = batch.0, %record, with = keys(with),
             ),
-            Event::TokensIssued { .. } | Event::TokensDelayed { .. } | Event::CredentialsRefused { .. } => {
-                note_tokens(event);
+            // What is said of credentials is where they are.
+            Event::TokensIssued { location, credentials, good_for } => {
+                info!(event = "tokens_issued", %location, %credentials, good_for_s = good_for.as_secs());
             }
-            Event::Migrating { migration, progress } => note_migration(migration, progress),
-            _ => note_scope(event),
+            Event::TokensDelayed { location, credentials, reason } => {
+                warn!(event = "tokens_delayed", %location, %credentials, reason);
+            }
+            Event::CredentialsRefused { location, credentials, reason } => {
+                error!(event = "credentials_refused", %location, %credentials, reason);
+            }
+            Event::Migrating { migration, progress } => migrating(migration, progress),
+            Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
+            Event::Host { api, scope, from, to } => warn!(event = "host", api = api.as_str(), %scope, from, to),
+            Event::Webhook { location, event_type, received } => webhook(*location, event_type, *received),
+            Event::WebhookRefused { status, reason, error } => webhook_refused(*status, reason, *error),
+            Event::LimitLowered { scope, quota, from, to, window } => {
+                warn!(event = "limit_lowered", %scope, quota, from, to, window_ms = ms(*window));
+            }
+            Event::Operated { location, scope, action } => info!(event = "operated", %location, %scope, action),
+            Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
+            Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
+            Event::Looked { location, oldest } => debug!(event = "looked", %location, oldest_due_ms = ms(*oldest)),
+            Event::Ticked { report } => info!(
+                event = "tick",
+                looked_at = report.looked_at,
+                started = report.started,
+                records = report.records,
+                failed = report.failed,
+                failed_shards = report.failed_shards,
+            ),
+            Event::Reconciled { location, report } => info!(
+                event = "reconciled", %location, contacts = report.contacts, states = report.states,
+                resent = report.resent, superseded = report.superseded, too_long = report.too_long,
+                ended = report.ended.as_str(),
+            ),
+            Event::NotABatch { message_id, error } => error!(
+                event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
+            ),
+            Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
+            Event::PortFailed { scope, error } => error!(
+                event = "port_failed",
+                scope = scope.map(tracing::field::display),
+                action = error.action,
+                error = causes(error),
+            ),
+            // It sums up what the others say, and is written as metrics.
+            Event::Measured { .. } => {}
         }
     }
 }
 
-/// Events of a batch as a whole.
-fn note_batch(event: &Event<'_>) {
-    match event {
-        Event::Planned { location, generation, records, delay, reason } => info!(
-            event = "batch_planned", %location, batch = generation.0, records,
-            delay_ms = ms(*delay), reason = reason.map(|reason| reason.as_str()),
-        ),
-        Event::BatchStarted { location, batch, records } => {
-            info!(event = "batch_started", %location, batch = batch.0, records);
-        }
-        Event::BatchEnded { report, took } => info!(
-            event = "batch_ended", location = %report.location_id, batch = report.generation.0,
-            processed = report.processed, succeeded = report.succeeded, failed = report.failed,
-            rate_limited = report.rate_limited, deferred = report.deferred, store_failed = report.store_failed,
-            skipped = report.skipped, would_send = report.would_send, took_ms = ms(*took),
-            not_run = report.not_run.map(tracing::field::debug),
-            stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
-        ),
-        _ => {}
-    }
-}
-
-/// Events of one call.
-fn note_call(event: &Event<'_>) {
-    match event {
-        Event::Called { location, batch, record, endpoint, attempt, status, class, took } => info!(
-            event = "call", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
-            endpoint = endpoint.as_str(), attempt, status, class, took_ms = ms(*took),
-        ),
-        Event::Retrying { location, batch, record, endpoint, attempt, reason, delay } => info!(
-            event = "retry", %location, batch = batch.map(|batch| batch.0), record = record.map(tracing::field::display),
-            endpoint = endpoint.as_str(), attempt, reason = reason.as_str(), delay_ms = ms(*delay),
-        ),
-        Event::Waiting { location, batch, record, reason, wait, attempt } => waiting(&Waiting {
-            location: location.as_str(),
-            batch: batch.map(|batch| batch.0),
-            record: record.map(ToString::to_string),
-            reason: *reason,
-            wait: *wait,
-            attempt: *attempt,
-        }),
-        _ => {}
-    }
-}
-
-/// Events of tokens. What they say of credentials is where they are.
-fn note_tokens(event: &Event<'_>) {
-    match event {
-        Event::TokensIssued { location, credentials, good_for } => {
-            info!(event = "tokens_issued", %location, %credentials, good_for_s = good_for.as_secs());
-        }
-        Event::TokensDelayed { location, credentials, reason } => {
-            warn!(event = "tokens_delayed", %location, %credentials, reason);
-        }
-        Event::CredentialsRefused { location, credentials, reason } => {
-            error!(event = "credentials_refused", %location, %credentials, reason);
-        }
-        _ => {}
-    }
+fn batch_ended(report: &BatchReport, took: Duration) {
+    info!(
+        event = "batch_ended", location = %report.location_id, batch = report.generation.0,
+        processed = report.processed, succeeded = report.succeeded, failed = report.failed,
+        rate_limited = report.rate_limited, deferred = report.deferred, store_failed = report.store_failed,
+        skipped = report.skipped, would_send = report.would_send, took_ms = ms(took),
+        not_run = report.not_run.map(tracing::field::debug),
+        stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
+    );
 }
 
 /// How far a migration is. Why it stands still may quote GHL, and is told by the API.
-fn note_migration(migration: &Migration, progress: &Progress) {
+fn migrating(migration: &Migration, progress: &Progress) {
     let (id, from, to) = (&migration.id, &migration.source, &migration.target);
     let (status, stage) = (progress.status.as_str(), progress.stage.as_str());
     let Progress { current, total, percentage, errors, .. } = progress;
@@ -110,47 +126,6 @@ fn note_migration(migration: &Migration, progress: &Progress) {
         warn!(event = "migration", migration = %id, %from, %to, status, stage, current, total, percentage, errors);
     } else {
         info!(event = "migration", migration = %id, %from, %to, status, stage, current, total, percentage, errors);
-    }
-}
-
-/// Events of a scope, a tick or a message.
-fn note_scope(event: &Event<'_>) {
-    match event {
-        Event::Breaker { scope, from, to } => warn!(event = "breaker", %scope, from, to),
-        Event::Host { api, scope, from, to } => warn!(event = "host", api = api.as_str(), %scope, from, to),
-        Event::Webhook { location, event_type, received } => webhook(*location, event_type, *received),
-        Event::WebhookRefused { status, reason, error } => webhook_refused(*status, reason, *error),
-        Event::LimitLowered { scope, quota, from, to, window } => {
-            warn!(event = "limit_lowered", %scope, quota, from, to, window_ms = ms(*window));
-        }
-        Event::Operated { location, scope, action } => info!(event = "operated", %location, %scope, action),
-        Event::Held { scope, until } => debug!(event = "held", %scope, until = until.0),
-        Event::Rests { scope, wake_at } => debug!(event = "rests", %scope, wake_at = wake_at.map(|time| time.0)),
-        Event::Looked { location, oldest } => debug!(event = "looked", %location, oldest_due_ms = ms(*oldest)),
-        Event::Ticked { report } => info!(
-            event = "tick",
-            looked_at = report.looked_at,
-            started = report.started,
-            records = report.records,
-            failed = report.failed,
-            failed_shards = report.failed_shards,
-        ),
-        Event::Reconciled { location, report } => info!(
-            event = "reconciled", %location, contacts = report.contacts, states = report.states,
-            resent = report.resent, superseded = report.superseded, too_long = report.too_long, ended = report.ended.as_str(),
-        ),
-        Event::NotABatch { message_id, error } => error!(
-            event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
-        ),
-        Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
-        Event::PortFailed { scope, error } => error!(
-            event = "port_failed",
-            scope = scope.map(tracing::field::display),
-            action = error.action,
-            error = causes(error),
-        ),
-        // `Measured` sums up what the others say, and is written as metrics.
-        _ => {}
     }
 }
 

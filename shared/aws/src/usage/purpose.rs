@@ -1,7 +1,9 @@
 //! What the adapters ask AWS for, and where each request goes.
 
+use strum::EnumCount;
+
 /// What a request was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount)]
 pub enum Purpose {
     /// Storing a record as due.
     OutboxPut,
@@ -119,7 +121,7 @@ pub enum Access {
 
 impl Purpose {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; 46] = [
+    pub const ALL: [Purpose; Purpose::COUNT] = [
         Purpose::OutboxPut,
         Purpose::OutboxDue,
         Purpose::OutboxLoad,

@@ -1,12 +1,14 @@
 //! Contacts that GHL may take for one another.
 
 use std::collections::BTreeMap;
+use strum::IntoStaticStr;
 
 use super::comparison::national_number;
 use ghl_sync_model::{LocationId, Payload, PutRecord, RecordKey};
 
 /// By what GHL may take two contacts for one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum SharedBy {
     /// Their e-mail address.
     Email,
@@ -18,10 +20,7 @@ impl SharedBy {
     /// The field as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            SharedBy::Email => "email",
-            SharedBy::Phone => "phone",
-        }
+        self.into()
     }
 }
 

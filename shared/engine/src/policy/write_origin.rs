@@ -1,6 +1,7 @@
 //! Whether what GHL tells of a record is only our own write coming back.
 
 use std::time::Duration;
+use strum::IntoStaticStr;
 
 use super::comparison::{self, all_same};
 use ghl_sync_model::{EpochMs, KnownState, Payload, RemoteContent};
@@ -11,7 +12,8 @@ const EARLY: Duration = Duration::from_secs(15);
 const LATE: Duration = Duration::from_secs(60);
 
 /// Where a known state came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum WriteOrigin {
     /// It is what we wrote.
     OwnWrite,
@@ -23,10 +25,7 @@ impl WriteOrigin {
     /// The origin as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            WriteOrigin::OwnWrite => "own_write",
-            WriteOrigin::Elsewhere => "elsewhere",
-        }
+        self.into()
     }
 }
 

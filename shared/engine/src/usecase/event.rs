@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
+use strum::EnumDiscriminants;
+use strum::EnumIter;
+
 use super::receive_webhook::Received;
 use super::reconcile::ReconcileReport;
 use super::redrive::DeadLetterEnd;
@@ -16,9 +19,10 @@ use ghl_sync_model::{
     Progress, RecordKey, ScopeId,
 };
 
-/// Something that happened.
-#[derive(Debug)]
-#[non_exhaustive]
+/// Something that happened. Its kind, without what it tells, is an [`EventKind`].
+#[derive(Debug, EnumDiscriminants)]
+#[strum_discriminants(name(EventKind), derive(EnumIter, PartialOrd, Ord))]
+#[strum_discriminants(allow(missing_docs))]
 pub enum Event<'a> {
     /// A migration came to another stage, or a step of it ended.
     Migrating {

@@ -46,7 +46,7 @@ use std::sync::Arc;
 pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
 pub use config::EngineConfig;
 pub use direct::DirectError;
-pub use event::Event;
+pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
 pub use locations::{LocationView, PutSettingsError};
 pub use migrate::{CommandError, FullReport, MigrationView, Migrator, StartError, StepReport};

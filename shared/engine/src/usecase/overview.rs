@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use strum::IntoStaticStr;
 
 use super::Engine;
 use crate::counts::{Counted, Counts, Minute};
@@ -39,7 +40,8 @@ pub struct Overview {
 }
 
 /// All in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Health {
     /// All is well.
     Ok,
@@ -53,11 +55,7 @@ impl Health {
     /// The word, as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Health::Ok => "ok",
-            Health::Degraded => "degraded",
-            Health::Failing => "failing",
-        }
+        self.into()
     }
 }
 
@@ -102,7 +100,8 @@ pub struct LocationOverview {
 }
 
 /// A location in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum LocationState {
     /// Nothing is due.
     Idle,
@@ -120,13 +119,7 @@ impl LocationState {
     /// The word, as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            LocationState::Idle => "idle",
-            LocationState::Syncing => "syncing",
-            LocationState::Waiting => "waiting",
-            LocationState::Paused => "paused",
-            LocationState::Stopped => "stopped",
-        }
+        self.into()
     }
 }
 

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use strum::IntoStaticStr;
 
 use super::direct::{DirectCalls, DirectError};
 use super::due_check::Known;
@@ -59,7 +60,8 @@ pub struct ReconcileReport {
 }
 
 /// Why reconciling a location ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReconcileEnd {
     /// All changes were read.
     #[default]
@@ -78,13 +80,7 @@ impl ReconcileEnd {
     /// The end as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            ReconcileEnd::CaughtUp => "caught_up",
-            ReconcileEnd::Busy => "busy",
-            ReconcileEnd::OutOfTime => "out_of_time",
-            ReconcileEnd::NotEnabled => "not_enabled",
-            ReconcileEnd::Failed => "failed",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What there is to tell of one record.
 
 use std::time::Duration;
+use strum::IntoStaticStr;
 
 use super::{Engine, OperateError};
 use crate::policy::{WriteOrigin, not_sent, origin};
@@ -15,7 +16,8 @@ use ghl_sync_model::{
 const AHEAD: u32 = 1000;
 
 /// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RecordState {
     /// It will be sent.
     Due,
@@ -35,14 +37,7 @@ impl RecordState {
     /// The state as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            RecordState::Due => "due",
-            RecordState::Waiting => "waiting",
-            RecordState::Accepted => "accepted",
-            RecordState::Failed => "failed",
-            RecordState::DryRun => "dry_run",
-            RecordState::Superseded => "superseded",
-        }
+        self.into()
     }
 }
 
@@ -73,7 +68,8 @@ impl WaitsFor {
 }
 
 /// How we learned what GHL has of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ToldBy {
     /// GHL told it by itself.
     Webhook,
@@ -85,10 +81,7 @@ impl ToldBy {
     /// The way as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            ToldBy::Webhook => "webhook",
-            ToldBy::Reconciling => "reconciling",
-        }
+        self.into()
     }
 }
 

@@ -5,12 +5,14 @@
 //! schedule.) One that is none of ours is parked for a person.
 
 use std::collections::BTreeMap;
+use strum::IntoStaticStr;
 
 use super::{Engine, Event, FannedOut};
 use ghl_sync_model::{DeadLetter, LocationId, Message, ScopeId};
 
 /// What became of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DeadLetterEnd {
     /// Its location had work and nobody on it: a batch was planned.
     Started,
@@ -32,15 +34,7 @@ impl DeadLetterEnd {
     /// The end as it is written in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            DeadLetterEnd::Started => "started",
-            DeadLetterEnd::Busy => "busy",
-            DeadLetterEnd::Idle => "idle",
-            DeadLetterEnd::NotEnabled => "not_enabled",
-            DeadLetterEnd::UnknownLocation => "unknown_location",
-            DeadLetterEnd::Parked => "parked",
-            DeadLetterEnd::Stays => "stays",
-        }
+        self.into()
     }
 
     /// Whether the letter need not come again.

@@ -80,7 +80,22 @@ impl Measures {
                 reconciled(report).into_iter().for_each(|(what, count)| counts.add(Counter::Reconciled(what), count));
             }
             Event::Ticked { report } => self.scopes_failed += u64::from(report.failed),
-            _ => {}
+            Event::Migrating { .. }
+            | Event::Planned { .. }
+            | Event::Breaker { .. }
+            | Event::Host { .. }
+            | Event::Operated { .. }
+            | Event::BatchStarted { .. }
+            | Event::Held { .. }
+            | Event::Rests { .. }
+            | Event::NotABatch { .. }
+            | Event::DeadLetter { .. }
+            | Event::Measured { .. }
+            | Event::Webhook { .. }
+            | Event::WebhookRefused { .. }
+            | Event::TokensIssued { .. }
+            | Event::CredentialsRefused { .. }
+            | Event::TokensDelayed { .. } => {}
         }
     }
 }

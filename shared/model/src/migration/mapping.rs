@@ -1,13 +1,17 @@
 //! What becomes of the source's structure in the target.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 use crate::{FieldType, GhlId};
 
 /// The kinds of things that are mapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Part {
     /// Custom fields.
     CustomFields,
@@ -25,20 +29,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 6] =
+    pub const ALL: [Part; Part::COUNT] =
         [Part::CustomFields, Part::CustomValues, Part::Tags, Part::Users, Part::Pipelines, Part::Stages];
 
     /// The kind as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Part::CustomFields => "custom_fields",
-            Part::CustomValues => "custom_values",
-            Part::Tags => "tags",
-            Part::Users => "users",
-            Part::Pipelines => "pipelines",
-            Part::Stages => "stages",
-        }
+        self.into()
     }
 }
 

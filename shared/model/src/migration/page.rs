@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 use super::{ConnectionTestAnswer, Finding, MappingReport, Part};
 use crate::{CustomValue, EpochMs, FieldDefinition, GhlId, Pipeline, Tag, User};
 
 /// What a page is about. The pages of a kind are numbered from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum PageKind {
     /// What the source is made of: [`PageContent::Structure`].
     SourceStructure,
@@ -43,7 +47,7 @@ pub enum PageKind {
 
 impl PageKind {
     /// All of them.
-    pub const ALL: [PageKind; 14] = [
+    pub const ALL: [PageKind; PageKind::COUNT] = [
         PageKind::SourceStructure,
         PageKind::TargetStructure,
         PageKind::SourceContacts,
@@ -63,22 +67,7 @@ impl PageKind {
     /// The kind as it is written in keys.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            PageKind::SourceStructure => "source_structure",
-            PageKind::TargetStructure => "target_structure",
-            PageKind::SourceContacts => "source_contacts",
-            PageKind::SourceDeals => "source_deals",
-            PageKind::TargetContacts => "target_contacts",
-            PageKind::TargetDeals => "target_deals",
-            PageKind::Mapping => "mapping",
-            PageKind::Journal => "journal",
-            PageKind::Contact => "contact",
-            PageKind::Opportunity => "opportunity",
-            PageKind::ContactSnapshot => "contact_snapshot",
-            PageKind::OpportunitySnapshot => "opportunity_snapshot",
-            PageKind::Findings => "findings",
-            PageKind::ConnectionTest => "connection_test",
-        }
+        self.into()
     }
 }
 

@@ -1,11 +1,15 @@
 //! Where a migration stands.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 /// What a migration does, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MigrationStage {
     /// Both accounts answer, and are two.
     Connect,
@@ -35,7 +39,7 @@ pub enum MigrationStage {
 
 impl MigrationStage {
     /// All of them, in their order.
-    pub const ALL: [MigrationStage; 12] = [
+    pub const ALL: [MigrationStage; MigrationStage::COUNT] = [
         MigrationStage::Connect,
         MigrationStage::Discover,
         MigrationStage::Map,
@@ -59,27 +63,15 @@ impl MigrationStage {
     /// The stage as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            MigrationStage::Connect => "connect",
-            MigrationStage::Discover => "discover",
-            MigrationStage::Map => "map",
-            MigrationStage::AwaitApproval => "await_approval",
-            MigrationStage::CustomFields => "custom_fields",
-            MigrationStage::CustomValues => "custom_values",
-            MigrationStage::Tags => "tags",
-            MigrationStage::Pipelines => "pipelines",
-            MigrationStage::Contacts => "contacts",
-            MigrationStage::Opportunities => "opportunities",
-            MigrationStage::Verify => "verify",
-            MigrationStage::Finish => "finish",
-        }
+        self.into()
     }
 }
 
 /// What is the matter with a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MigrationStatus {
     /// It goes on by itself.
     Running,
@@ -132,17 +124,6 @@ impl MigrationStatus {
     /// The status as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            MigrationStatus::Running => "running",
-            MigrationStatus::AwaitingApproval => "awaiting_approval",
-            MigrationStatus::NeedsInput => "needs_input",
-            MigrationStatus::Paused => "paused",
-            MigrationStatus::Cancelled => "cancelled",
-            MigrationStatus::Failed => "failed",
-            MigrationStatus::RollingBack => "rolling_back",
-            MigrationStatus::RolledBack => "rolled_back",
-            MigrationStatus::Incomplete => "incomplete",
-            MigrationStatus::Done => "done",
-        }
+        self.into()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::{
     CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationRequest, MigrationStage,
@@ -13,9 +14,10 @@ use crate::{
 };
 
 /// One of the two accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Side {
     /// The one that is read.
     Source,
@@ -27,10 +29,7 @@ impl Side {
     /// The side as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Side::Source => "source",
-            Side::Target => "target",
-        }
+        self.into()
     }
 }
 

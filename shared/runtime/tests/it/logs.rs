@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{EventSink, PortError};
 use ghl_sync_engine::usecase::{
-    BatchReport, DeadLetterEnd, Event, NotRun, Received, ReconcileReport, RecordResult, TickReport,
+    BatchReport, DeadLetterEnd, Event, EventKind, NotRun, Received, ReconcileReport, RecordResult, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::GhlId;
@@ -18,6 +18,7 @@ use ghl_sync_model::{
 };
 use ghl_sync_runtime::LogSink;
 use serde_json::Value;
+use strum::IntoEnumIterator;
 use tracing_subscriber::layer::SubscriberExt;
 
 const DOCS: &str = include_str!("../../../../docs/LOGS.md");
@@ -160,6 +161,10 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::PortFailed { scope: Some(scope), error: &failure },
         Event::NotABatch { message_id: Some("m"), error: &bad_message },
     ];
+    let told: BTreeSet<EventKind> = events.iter().map(EventKind::from).collect();
+    // It sums up what the others say, and is written as metrics.
+    let logged = EventKind::iter().filter(|kind| *kind != EventKind::Measured);
+    assert_eq!(told, logged.collect(), "an example of each");
     let mut found: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
     for event in events {
         let line = line(&event);
