@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod awaiting;
+mod check_access;
 mod config;
 mod deal_search;
 mod direct;
@@ -44,6 +45,7 @@ mod token_source;
 use std::sync::Arc;
 
 pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
+pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::DirectError;
 pub use event::{Event, EventKind};

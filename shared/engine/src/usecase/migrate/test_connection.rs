@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::Migrator;
 use crate::ports::PortError;
-use crate::usecase::direct::DirectCalls;
-use crate::usecase::{DirectError, Invocation};
+use crate::usecase::{Asked, Invocation, Question};
 use ghl_sync_model::fingerprint;
 use ghl_sync_model::{
-    Access, Answer, Call, Cause, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId,
-    LocationId, MigrationId, MigrationPage, PageContent, PageKind, Priority, Side,
+    Access, Answer, Call, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId, LocationId,
+    MigrationId, MigrationPage, PageContent, PageKind, Side,
 };
 
 /// How often whoever waits for a test looks for its answer.
@@ -95,43 +94,36 @@ impl Migrator {
         side: Side,
         invocation: &Invocation,
     ) -> Result<Connection, PortError> {
-        let ports = self.ports();
-        let settings = ports.registry.location(location).await?;
-        let mut connection = Connection {
-            location: location.clone(),
-            api: settings.as_ref().map(|settings| settings.api),
-            ok: false,
-            error: None,
-            account: None,
-            access: Vec::new(),
-            daily_left: None,
-            burst_limit: None,
+        let report = self.engine.check_access(location, questions(), invocation).await?;
+        let said = |asked: &Asked| asked.error().map(|error| format!("the {}: {error}", side.as_str()));
+        let error = match &report.not_asked {
+            Some(error) => Some(error.to_string()),
+            None => report.refused().and_then(said),
         };
-        let (engine, tally) = self.engine.tallied();
-        match engine.direct_calls(location, Priority::Normal, invocation).await {
-            Ok(calls) => {
-                ask(&calls, side, &mut connection).await;
-                calls.close().await?;
-                let refused = connection.access.iter().find(|access| access.required && !access.ok);
-                connection.error = refused.and_then(|access| access.error.clone());
-                connection.ok = refused.is_none();
-            }
-            Err(DirectError::Port(error)) => return Err(error),
-            Err(error) => connection.error = Some(error.to_string()),
-        }
-        engine.count("test_connection", location, tally.take(), None).await;
-        if let Some(settings) = settings {
-            let rules = engine.config().rules(&settings);
-            let gate = engine.gate(&settings.scope, &rules).await?.gate;
-            let now = ports.clock.now();
-            connection.daily_left = Some(gate.daily_left(now, &rules));
-            connection.burst_limit = Some(gate.allowed_pace(now, &rules).limit.get());
-        }
-        Ok(connection)
+        let access = report.asked.iter().map(|asked| Access {
+            what: asked.question.what.to_owned(),
+            required: asked.question.required || asked.is_about_token(),
+            ok: asked.answer.is_ok(),
+            error: said(asked),
+        });
+        let account = report.asked.iter().find_map(|asked| match &asked.answer {
+            Ok(Answer::Location(account)) => Some(account.clone()),
+            _ => None,
+        });
+        Ok(Connection {
+            location: location.clone(),
+            api: report.api,
+            ok: error.is_none(),
+            error,
+            account,
+            access: access.collect(),
+            daily_left: report.daily_left,
+            burst_limit: report.burst_limit,
+        })
     }
 }
 
-async fn ask(calls: &DirectCalls<'_>, side: Side, connection: &mut Connection) {
+fn questions() -> Vec<Question> {
     let questions = [
         ("location", false, Call::GetLocation),
         ("custom_fields", true, Call::ListCustomFields),
@@ -141,29 +133,7 @@ async fn ask(calls: &DirectCalls<'_>, side: Side, connection: &mut Connection) {
         ("tags", false, Call::ListTags),
         ("users", false, Call::ListUsers),
     ];
-    for (what, required, call) in questions {
-        let answer = calls.call(&call).await;
-        let error = match answer {
-            Ok(Answer::Location(account)) => {
-                connection.account = Some(account);
-                None
-            }
-            Ok(_) => None,
-            Err(DirectError::Failed(failure)) => Some((failure.cause.clone(), failure.to_string())),
-            Err(error) => Some((None, error.to_string())),
-        };
-        let is_token = matches!(&error, Some((Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation), _)));
-        let error = error.map(|(_, error)| format!("the {}: {error}", side.as_str()));
-        connection.access.push(Access {
-            what: what.to_owned(),
-            required: required || is_token,
-            ok: error.is_none(),
-            error,
-        });
-        if is_token {
-            return;
-        }
-    }
+    questions.into_iter().map(|(what, required, call)| Question { what, required, call }).collect()
 }
 
 /// What the answer to a test of these two is written under: each test in the place of the one before.

@@ -1,0 +1,117 @@
+//! What a location answers when it is asked for a little of everything.
+
+use super::direct::DirectCalls;
+use super::{DirectError, Engine, Invocation};
+use crate::ports::PortError;
+use ghl_sync_model::{Answer, Api, Call, Cause, LocationId, Priority};
+
+/// Something that a location is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// Its name, for people and programs.
+    pub what: &'static str,
+    /// Whether nothing goes without it.
+    pub required: bool,
+    /// The call. It must only read.
+    pub call: Call,
+}
+
+/// A question and what came of it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The question.
+    pub question: Question,
+    /// GHL's answer, or why there is none.
+    pub answer: Result<Answer, DirectError>,
+}
+
+impl Asked {
+    /// Whether the answer finds fault with the token itself: no other question would be answered either.
+    #[must_use]
+    pub fn is_about_token(&self) -> bool {
+        let Err(DirectError::Failed(failure)) = &self.answer else { return false };
+        matches!(failure.cause, Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation))
+    }
+
+    /// What to tell of a question that was refused.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        match &self.answer {
+            Ok(_) => None,
+            Err(DirectError::Failed(failure)) => Some(failure.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+/// What a location answered, and what is left of its quota.
+#[derive(Debug)]
+pub struct AccessReport {
+    /// The API that serves it; `None` if it is not known here.
+    pub api: Option<Api>,
+    /// The questions up to the one that found fault with the token.
+    pub asked: Vec<Asked>,
+    /// Why nothing was asked.
+    pub not_asked: Option<DirectError>,
+    /// Calls of today that are left.
+    pub daily_left: Option<u64>,
+    /// Calls that a window allows.
+    pub burst_limit: Option<u32>,
+}
+
+impl AccessReport {
+    /// The question that should have been answered and was not.
+    #[must_use]
+    pub fn refused(&self) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.answer.is_err() && (asked.question.required || asked.is_about_token()))
+    }
+}
+
+impl Engine {
+    /// Asks `location` the questions, one after the other, under its gate.
+    ///
+    /// # Errors
+    /// When a store fails. That the location does not answer is in the report.
+    pub async fn check_access(
+        &self,
+        location: &LocationId,
+        questions: Vec<Question>,
+        invocation: &Invocation,
+    ) -> Result<AccessReport, PortError> {
+        let settings = self.ports.registry.location(location).await?;
+        let api = settings.as_ref().map(|settings| settings.api);
+        let mut report = AccessReport { api, asked: Vec::new(), not_asked: None, daily_left: None, burst_limit: None };
+        let (engine, tally) = self.tallied();
+        match engine.direct_calls(location, Priority::Normal, invocation).await {
+            Ok(calls) => {
+                report.asked = ask(&calls, questions).await;
+                calls.close().await?;
+            }
+            Err(DirectError::Port(error)) => return Err(error),
+            Err(error) => report.not_asked = Some(error),
+        }
+        engine.count("test_connection", location, tally.take(), None).await;
+        if let Some(settings) = settings {
+            let rules = engine.config.rules(&settings);
+            let gate = engine.gate(&settings.scope, &rules).await?.gate;
+            let now = self.ports.clock.now();
+            report.daily_left = Some(gate.daily_left(now, &rules));
+            report.burst_limit = Some(gate.allowed_pace(now, &rules).limit.get());
+        }
+        Ok(report)
+    }
+}
+
+async fn ask(calls: &DirectCalls<'_>, questions: Vec<Question>) -> Vec<Asked> {
+    let mut all = Vec::with_capacity(questions.len());
+    for question in questions {
+        let answer = calls.call(&question.call).await;
+        let asked = Asked { question, answer };
+        let is_over = asked.is_about_token();
+        all.push(asked);
+        if is_over {
+            break;
+        }
+    }
+    all
+}
