@@ -35,7 +35,7 @@ pub use error::{ImportError, NotAList};
 pub use identity::KnownIds;
 pub use mapping::{CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
 pub use options::{DateOrder, DecimalMark, ImportOptions, SamePerson};
-pub use plan::{MappedColumn, Plan, plan};
+pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};
 pub use question::{LooksLike, Question};
 pub use records::{HeldBack, Outcome, Records, Tally};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::columns_seen::{Seen, notes, questions};
 use crate::consent::Channels;
 use crate::identity::Counter;
-use crate::mapping::{Columns, CustomFieldType, Field, Target};
+use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
 use crate::records::Records;
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
@@ -38,10 +38,24 @@ pub struct MappedColumn {
     pub column: String,
     /// The field that it goes into, as a mapping names it; `None` if it is not used.
     pub field: Option<String>,
+    /// Why it goes there; `None` if it is not used.
+    pub by: Option<MappedBy>,
     /// In how many rows it is filled.
     pub filled: u64,
     /// Its first cells. They may be personal data.
     pub samples: Vec<String>,
+}
+
+/// What a column's place goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappedBy {
+    /// The caller's word.
+    Told,
+    /// The column's name.
+    Name,
+    /// The name or key of one of the location's custom fields.
+    CustomField,
 }
 
 /// Looks at a list from its first row to its last. What it leaves open is among [`Plan::questions`].
@@ -137,10 +151,20 @@ impl Plan {
             .map(|(column, seen)| MappedColumn {
                 column: column.name.clone(),
                 field: target_name(&column.target),
+                by: self.mapped_by(column),
                 filled: seen.filled,
                 samples: seen.samples.clone(),
             })
             .collect()
+    }
+
+    fn mapped_by(&self, column: &Column) -> Option<MappedBy> {
+        match &column.target {
+            Target::Unknown | Target::NoPlace => None,
+            _ if self.options.mapping.names(&column.name) => Some(MappedBy::Told),
+            Target::Custom(_) => Some(MappedBy::CustomField),
+            _ => Some(MappedBy::Name),
+        }
     }
 
     /// The mapping as a file that imports this list the same way without a question about its columns.

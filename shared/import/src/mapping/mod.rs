@@ -7,7 +7,7 @@ mod field;
 mod file;
 
 pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
-pub(crate) use columns::{Columns, Custom, Target};
+pub(crate) use columns::{Column, Columns, Custom, Target};
 pub(crate) use field::Field;
 pub use file::{Mapping, MappingError};
 
