@@ -52,6 +52,11 @@ impl CallRecorder {
         Arc::new(CallRecorder { crm, notes: Mutex::default() })
     }
 
+    /// Forgets what was seen. No call may be under way.
+    pub(crate) fn start_over(&self) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What was seen so far; `window` is the quota's.
     pub(crate) fn seen(&self, window: Duration) -> Seen {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);

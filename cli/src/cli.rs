@@ -10,6 +10,7 @@ use ghl_sync_model::{Api, EpochMs, LocationId};
 
 use crate::door::{AccessKey, Listen};
 use crate::list::ListArgs;
+use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -23,9 +24,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Put a contact list into the outbox and sync it, with progress and a report.
+    /// Send a contact list to the sandbox through the whole system, with progress and a report.
     #[command(alias = "sync")]
     Demo(Box<DemoArgs>),
+    /// Ask a real location whether it can be reached, what its token reads, and what is left of its quota.
+    Check(CheckArgs),
+    /// Tell what an import would do, and write its mapping. Sends nothing.
+    Plan(Box<PlanArgs>),
+    /// Send a contact list to a real location.
+    Import(Box<ImportArgs>),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
@@ -40,6 +47,11 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Measure whole runs: what a record takes, what a tick takes, what is delivered in a second.
     Bench(BenchArgs),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -48,12 +60,8 @@ pub(crate) struct DemoArgs {
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs,
-    /// Write what became of each record to this file, as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) results: Option<PathBuf>,
-    /// Write the report to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// This many records: the list is repeated with distinct identities, or cut.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) records: Option<u32>,
@@ -76,6 +84,20 @@ pub(crate) struct DemoArgs {
     /// How long these tokens are good.
     #[arg(long, value_name = "SPAN", default_value = "24h", requires = "oauth", value_parser = lifetime)]
     pub(crate) token_lifetime: Duration,
+}
+
+/// What is told of a run, and where.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Write what became of each record to this file, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Write the report to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also tell what it took of AWS.
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,20 +1,27 @@
 //! The whole system in one process on one machine: embedded DynamoDB and SQS, the real functions, the GoHighLevel
 //! sandbox, progress and report.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
+
+#[macro_use]
+mod out;
 
 mod api;
+mod ask;
 mod bench;
 mod call_recorder;
 mod cli;
+mod deliver;
 mod demo;
 mod door;
 mod embedded;
+mod exit;
 pub mod functions;
+mod known_ids;
 mod list;
 mod migrate;
 mod private;
 mod progress;
 mod pull;
+mod real;
 mod repeat;
 mod report;
 pub mod sandbox;
@@ -29,9 +36,11 @@ use std::error::Error;
 use std::process::ExitCode;
 
 pub use api::{ApiServer, NewKey};
+use clap::CommandFactory;
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
 pub use door::Listen;
+use exit::Usage;
 
 use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
 use crate::stack::{Ghl, StackOptions};
@@ -40,6 +49,9 @@ use crate::stack::{Ghl, StackOptions};
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => demo::run(*args).await,
+        Command::Check(args) => real::check(args).await,
+        Command::Plan(args) => real::plan(*args).await,
+        Command::Import(args) => real::import(*args).await,
         Command::Migrate(args) => migrate::run(*args).await,
         Command::Up(args) => up::run(args).await,
         Command::Sandbox(args) => up::sandbox(args).await,
@@ -47,6 +59,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Key(args) => key(&args),
         Command::Simulate(args) => simulated(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Completions { shell } => Ok(completions(shell)),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
@@ -55,7 +68,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             eprintln!("  because: {source}");
             cause = source.source();
         }
-        ExitCode::FAILURE
+        exit::of_failure(&failure)
     })
 }
 
@@ -73,6 +86,13 @@ fn key(args: &cli::KeyArgs) -> Result<ExitCode, Failure> {
         "The key is for whoever calls, and is shown this once; the hash goes into API_KEYS, after a comma if there are others."
     );
     Ok(ExitCode::SUCCESS)
+}
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ghl-sync", &mut script);
+    print!("{}", String::from_utf8_lossy(&script));
+    ExitCode::SUCCESS
 }
 
 /// A failure, with all that caused it.

@@ -37,11 +37,15 @@ impl Progress {
     /// Shows how it stands.
     pub(crate) fn show(&mut self, done: u64, counts: &Counts) {
         let now = SystemClock.now();
-        let words = words(counts, now, self.started);
+        let mut words = words(counts, now, self.started);
+        let total = self.bar.length().unwrap_or_default();
+        if let Some(left) = left(done, total, now.since(self.started)) {
+            words += &format!(", about {} left", humantime::format_duration(left));
+        }
         self.bar.set_position(done);
         if self.plain && now.since(self.last_line) >= LINE_EVERY {
             self.last_line = now;
-            let (total, elapsed) = (self.bar.length().unwrap_or_default(), now.since(self.started).as_secs());
+            let elapsed = now.since(self.started).as_secs();
             println!("{elapsed:>4} s  {done}/{total}  {words}");
         }
         self.bar.set_message(words);
@@ -50,6 +54,15 @@ impl Progress {
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// How long the rest takes if it goes on as before, in whole seconds.
+fn left(done: u64, total: u64, elapsed: Duration) -> Option<Duration> {
+    if done == 0 || done >= total || elapsed.as_secs() == 0 {
+        return None;
+    }
+    let seconds = elapsed.as_secs_f64() / done as f64 * (total - done) as f64;
+    Duration::try_from_secs_f64(seconds.ceil()).ok()
 }
 
 /// Rate, retries, failures, breaker, and what is waited for.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -144,9 +145,14 @@ impl Report {
         self.ghl.max_in_any_window > u64::from(self.ghl.limit) || self.ghl.duplicates > 0
     }
 
-    /// Whether every record is in a final state.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.records.pending == 0
+    /// Whether every record was sent, and within the limits.
+    pub(crate) fn is_well(&self) -> bool {
+        self.records.pending == 0 && self.records.failed == 0 && !self.is_breach()
+    }
+
+    /// The report for people: what became of theirs first, what it took of AWS only if they want to know.
+    pub(crate) fn shown<'a>(&'a self, files: &'a Files<'a>, verbose: bool) -> impl fmt::Display + 'a {
+        Shown { report: self, files, verbose }
     }
 }
 
@@ -156,11 +162,48 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> u64 {
     sorted.get(index).map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-impl fmt::Display for Report {
+/// The files that a run wrote for people.
+pub(crate) struct Files<'a> {
+    pub(crate) rejects: Option<&'a Path>,
+    pub(crate) results: Option<&'a Path>,
+}
+
+impl fmt::Display for Files<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { records, ghl, dynamodb, sqs, lambda, .. } = self;
-        let Records { total, synced, skipped, failed, pending, already_synced } = records;
-        writeln!(f, "records    {synced} of {total} synced, {failed} failed, {pending} pending")?;
+        if let Some(file) = self.rejects {
+            writeln!(f, "file       {} (left out: correct it and import it)", file.display())?;
+        }
+        if let Some(file) = self.results {
+            writeln!(f, "file       {} (what became of each record)", file.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// A report as it is printed.
+struct Shown<'a> {
+    report: &'a Report,
+    files: &'a Files<'a>,
+    verbose: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.write_people(f)?;
+        write!(f, "{}", self.files)?;
+        self.report.write_calls(f)?;
+        if self.verbose {
+            self.report.write_aws(f)?;
+        }
+        self.report.write_troubles(f)
+    }
+}
+
+impl Report {
+    fn write_people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Records { total, synced, skipped, failed, pending, already_synced } = &self.records;
+        let left_out = self.import.as_ref().map_or(0, |import| import.left_out);
+        writeln!(f, "people     {synced} of {total} synced, {left_out} left out, {failed} failed, {pending} pending")?;
         if *skipped > 0 {
             writeln!(f, "           {skipped} would have been sent (dry run)")?;
         }
@@ -180,6 +223,11 @@ impl fmt::Display for Report {
                 writeln!(f, "           and {} more; --json FILE has all", self.not_stored.len() - SHOWN_RECORDS)?;
             }
         }
+        Ok(())
+    }
+
+    fn write_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ghl = &self.ghl;
         let GhlCalls { calls, ok, status_429, status_other, limit, max_concurrent, duplicates, .. } = ghl;
         let window = Duration::from_millis(ghl.window_ms).as_secs_f64();
         writeln!(
@@ -201,9 +249,13 @@ impl fmt::Display for Report {
             self.seconds,
             self.lower_bound_seconds,
             self.quota_used * 100.0
-        )?;
+        )
+    }
+
+    fn write_aws(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { records, dynamodb, sqs, lambda, .. } = self;
         writeln!(f, "latency    {} ms median, {} ms for 95 % (due to accepted)", self.p50_ms, self.p95_ms)?;
-        let per_record = |count: f64| count / (*total).max(1) as f64;
+        let per_record = |count: f64| count / records.total.max(1) as f64;
         writeln!(
             f,
             "DynamoDB   {:.2} write requests and {:.2} write units a record ({} gate writes), {:.2} read units",
@@ -215,11 +267,16 @@ impl fmt::Display for Report {
         writeln!(f, "SQS        {:.2} requests a record, {} messages", per_record(sqs.requests as f64), sqs.messages)?;
         writeln!(
             f,
-            "Lambda     {} invocations, {:.0} ms busy a record; breaker opened {} times",
+            "Lambda     {} invocations, {:.0} ms busy a record",
             lambda.invocations,
-            per_record(lambda.busy_ms as f64),
-            self.breaker.opens
-        )?;
+            per_record(lambda.busy_ms as f64)
+        )
+    }
+
+    fn write_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.breaker.opens > 0 {
+            writeln!(f, "breaker    opened {} times", self.breaker.opens)?;
+        }
         if let Some(TokenUse { refreshes, repeats, refusals, location_tokens, expired }) = &self.tokens {
             writeln!(
                 f,

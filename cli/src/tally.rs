@@ -48,6 +48,11 @@ pub(crate) struct Counts {
 }
 
 impl Tally {
+    /// Forgets what was counted.
+    pub(crate) fn start_over(&self) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Counts::default();
+    }
+
     /// What was counted so far.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Counts) -> T) -> T {
         read(&self.counts.lock().unwrap_or_else(PoisonError::into_inner))

@@ -10,7 +10,8 @@ use ghl_sync_engine::usecase::Shutdown;
 
 use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
-use crate::demo::{SCHEDULE, read_records};
+use crate::deliver::SCHEDULE;
+use crate::demo::read_records;
 use crate::private;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::host::Requests;
 use super::{free_ghl, stack_with};
 use crate::Failure;
-use crate::demo::{SCHEDULE, locations, sync};
+use crate::deliver::{SCHEDULE, wait};
+use crate::demo::locations;
 use crate::list::made_up;
 use crate::sandbox::SandboxOptions;
 use crate::stack::{Ghl, StackOptions};
@@ -57,7 +58,7 @@ pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<Throughput
     stack.engine.put(&records).await?;
     let loaded = stack.usage.snapshot();
     let functions = stack.functions.clone().start(SCHEDULE);
-    let stopped = sync(&stack, records.len() as u64).await;
+    let stopped = wait(&stack, records.len() as u64, None).await;
     stack.functions.drain(functions).await;
     if let Some(stopped) = stopped {
         return Err(stopped.into());

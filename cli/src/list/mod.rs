@@ -8,8 +8,8 @@ mod source;
 use std::path::Path;
 
 use ghl_sync_import::{
-    DateOrder, DecimalMark, ImportError, ImportOptions, ImportedContact, KnownIds, Mapping, Outcome, Plan, SamePerson,
-    plan,
+    DateOrder, DecimalMark, FieldCatalogue, ImportError, ImportOptions, ImportedContact, KnownIds, MappedColumn,
+    Mapping, Outcome, Plan, SamePerson, plan,
 };
 
 use crate::Failure;
@@ -24,8 +24,28 @@ const DEFAULT_CSV: &[u8] = include_bytes!("../../../events/contacts.csv");
 /// The country of the sandbox's locations.
 const SANDBOX_COUNTRY: &str = "US";
 
+/// What is known of the place that a list goes to.
+#[derive(Default)]
+pub(crate) struct Place {
+    /// ISO 3166 two letters.
+    pub(crate) country: Option<String>,
+    /// Its custom fields.
+    pub(crate) fields: FieldCatalogue,
+    /// The ids that contacts got in earlier imports.
+    pub(crate) ids: KnownIds,
+}
+
+impl Place {
+    pub(crate) fn in_sandbox(ids: KnownIds) -> Place {
+        Place { country: Some(SANDBOX_COUNTRY.to_owned()), ids, ..Place::default() }
+    }
+}
+
 /// A list that was read.
 pub(crate) struct List {
+    pub(crate) columns: Vec<MappedColumn>,
+    /// What reads this list the same way.
+    pub(crate) mapping: Mapping,
     pub(crate) contacts: Vec<ImportedContact>,
     pub(crate) report: ImportReport,
     /// The ids that its contacts have.
@@ -57,24 +77,24 @@ impl Unread {
 /// So many made-up contacts.
 pub(crate) fn made_up(count: u32) -> Result<Vec<ImportedContact>, Failure> {
     let args = ListArgs::default();
-    let list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, true, KnownIds::default())
+    let list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, Place::in_sandbox(KnownIds::default()))
         .map_err(Unread::into_failure)?;
     Ok(crate::repeat::repeat(&list.contacts, count as usize))
 }
 
 /// Reads the list of a file, of standard input (`-`), or the project's own, and says what was found in it.
-pub(crate) fn read(file: Option<&Path>, args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<List, Unread> {
+pub(crate) fn read(file: Option<&Path>, args: &ListArgs, place: Place) -> Result<List, Unread> {
     let source = match file {
         Some(file) => ListSource::of_path(file)?,
         None => ListSource::of_bytes(DEFAULT_CSV),
     };
-    let list = read_from(&source, args, in_sandbox, known)?;
+    let list = read_from(&source, args, place)?;
     println!("{}", Summary(&list.report));
     Ok(list)
 }
 
-fn read_from(source: &ListSource, args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<List, Unread> {
-    let options = options(args, in_sandbox, known)?;
+fn read_from(source: &ListSource, args: &ListArgs, place: Place) -> Result<List, Unread> {
+    let options = options(args, place)?;
     let plan = match plan(source, options) {
         Ok(plan) => plan,
         Err(ImportError::Open { questions }) => {
@@ -94,7 +114,7 @@ fn read_from(source: &ListSource, args: &ListArgs, in_sandbox: bool, known: Know
     };
     let (contacts, learned) = records(&plan, source, &mut report, rejects.as_mut())?;
     rejects.map(files::Rejects::finish).transpose()?;
-    Ok(List { contacts, report, learned })
+    Ok(List { columns: plan.mapping(), mapping: plan.mapping_file(), contacts, report, learned })
 }
 
 fn records(
@@ -131,7 +151,7 @@ fn records(
     Ok((contacts, learned))
 }
 
-fn options(args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<ImportOptions, Failure> {
+fn options(args: &ListArgs, place: Place) -> Result<ImportOptions, Failure> {
     let mut mapping = match &args.mapping {
         Some(file) => {
             let json = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -140,9 +160,8 @@ fn options(args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<ImportO
         None => Mapping::default(),
     };
     args.map.iter().try_for_each(|text| mapping.add(text))?;
-    let sandbox = in_sandbox.then(|| SANDBOX_COUNTRY.to_owned());
     Ok(ImportOptions {
-        country: args.country.clone().or(sandbox),
+        country: args.country.clone().or(place.country),
         encoding: args.encoding.clone(),
         date_order: match (args.day_first, args.month_first) {
             (true, _) => Some(DateOrder::DayFirst),
@@ -163,7 +182,8 @@ fn options(args: &ListArgs, in_sandbox: bool, known: KnownIds) -> Result<ImportO
             SamePersonArg::KeepApart => SamePerson::KeepApart,
         },
         today: Some(time::OffsetDateTime::now_utc().date()),
-        known,
+        fields: place.fields,
+        known: place.ids,
         ..ImportOptions::default()
     })
 }

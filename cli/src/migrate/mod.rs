@@ -7,7 +7,6 @@ mod progress;
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,10 +15,10 @@ use ghl_sync_engine::usecase::{MigrationView, Migrator};
 use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
 
 use crate::cli::{MigrateArgs, PipelinesArg};
-use crate::demo::{CUT_SHORT, INTERRUPTED, SCHEDULE};
+use crate::deliver::{CUT_SHORT, INTERRUPTED, SCHEDULE};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::stack::{self, Ghl, OwnAccess, Stack, StackOptions};
-use crate::{Failure, callers_vars, sandbox_options, signals};
+use crate::{Failure, ask, callers_vars, sandbox_options, signals};
 use outcome::Outcome;
 use progress::Bars;
 
@@ -242,13 +241,9 @@ fn agreed(args: &MigrateArgs) -> Result<bool, Failure> {
     if args.auto || args.ghl_url.is_none() {
         return Ok(true);
     }
-    if !std::io::stdin().is_terminal() {
+    let answer = ask::yes("Migrate like this?")?;
+    if answer.is_none() {
         println!("nobody is asked here; run it again with --auto to agree (and with the same --data-dir to go on)");
-        return Ok(false);
     }
-    print!("Migrate like this? [y/N] ");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(answer == Some(true))
 }

@@ -13,7 +13,7 @@ use super::examine::{Examined, examine};
 use super::{Begun, write};
 use crate::Failure;
 use crate::cli::MigrateArgs;
-use crate::demo::ghl_calls;
+use crate::deliver::ghl_calls;
 use crate::report::GhlCalls;
 use crate::stack::Stack;
 

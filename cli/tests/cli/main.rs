@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 mod migrate;
+mod real;
 
 /// Answers come at once, so that a test takes no longer than it must.
 const QUICK: &[&str] = &["--latency-ms", "1..5"];
@@ -154,7 +155,7 @@ fn records(report: &Value) -> [u64; 4] {
 fn the_sample_list_is_synced_within_its_budgets() {
     let (ended, report) = sync(&folder("sample"), &[]);
     assert_eq!(ended.status, Some(0), "{}", ended.err);
-    assert!(ended.out.contains("60 of 60 synced, 0 failed, 0 pending"), "{}", ended.out);
+    assert!(ended.out.contains("people     60 of 60 synced, 0 left out, 0 failed, 0 pending"), "{}", ended.out);
 
     let all = whole(&report, "/records/total");
     assert_eq!((all, records(&report)), (60, [60, 0, 0, 0]));
@@ -589,7 +590,7 @@ fn a_second_signal_ends_it_without_waiting_for_calls() {
     sync.signal("-TERM");
     let (out, status) = sync.ended();
     assert_eq!(status.code(), Some(143));
-    assert!(!out.contains("records    "), "no report: {out}");
+    assert!(!out.contains("people     "), "no report: {out}");
     assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
 }
 

@@ -1,0 +1,33 @@
+//! The ids that contacts got in earlier imports into a location: kept with its state.
+
+use std::path::{Path, PathBuf};
+
+use ghl_sync_import::KnownIds;
+use ghl_sync_model::LocationId;
+
+use crate::Failure;
+
+/// A file of known ids; nowhere, if nothing is kept.
+pub(crate) struct IdsFile(Option<PathBuf>);
+
+impl IdsFile {
+    pub(crate) fn of(folder: Option<&Path>, location: &LocationId) -> IdsFile {
+        IdsFile(folder.map(|folder| folder.join(format!("known-ids-{location}.txt"))))
+    }
+
+    pub(crate) fn read(&self) -> Result<KnownIds, Failure> {
+        let Some(path) = self.0.as_ref().filter(|path| path.exists()) else { return Ok(KnownIds::default()) };
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(KnownIds::from_text(&text))
+    }
+
+    /// Adds what was learned. An interrupted write leaves the old file.
+    pub(crate) fn write(&self, learned: KnownIds) -> Result<(), Failure> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let mut known = self.read()?;
+        known.merge(learned);
+        let new = path.with_extension("new");
+        let written = std::fs::write(&new, known.to_text()).and_then(|()| std::fs::rename(&new, path));
+        written.map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+}

@@ -1,0 +1,82 @@
+//! What the command line says of a real location.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ghl_sync_model::LocationId;
+
+use crate::cli::{ApiArg, OutputArgs, QuotaArgs};
+use crate::list::ListArgs;
+
+/// GHL's own API.
+pub(super) const GHL_URL: &str = "https://services.leadconnectorhq.com";
+/// GHL's legacy API.
+pub(super) const GHL_V1_URL: &str = "https://rest.gohighlevel.com/v1";
+
+/// A real location. It must be named: none is ever assumed.
+#[derive(Debug, Args)]
+pub(crate) struct RealArgs {
+    /// The location's id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// GHL's API that the location is served by.
+    #[arg(long, value_enum, default_value_t = ApiArg::V2)]
+    pub(crate) ghl_api: ApiArg,
+    /// Another GHL, such as `ghl-sync sandbox`. Plain http only on this machine.
+    #[arg(long, value_name = "URL", default_value = GHL_URL)]
+    pub(crate) ghl_url: String,
+    /// The location's token.
+    #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) token: String,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
+}
+
+/// `check`: whether a location can be reached, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) real: RealArgs,
+}
+
+/// `plan`: what an import would do.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) real: RealArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Write the mapping to this file, instead of that of --mapping or mapping.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_mapping: Option<PathBuf>,
+    /// Do not read the location's contacts, to tell new people from known ones.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// `import`: a list into a location.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) real: RealArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Send without asking. What the list leaves open is still asked.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Refused: sending through a deployed stack is not there yet.
+    #[arg(long, value_name = "URL", hide = true, value_parser = no_api)]
+    pub(crate) api: Option<String>,
+}
+
+fn no_api(_: &str) -> Result<String, String> {
+    Err("an import through a deployed stack is not there yet: leave it out to send from this machine, or put records \
+         through the HTTP API (docs/API.md)"
+        .to_owned())
+}

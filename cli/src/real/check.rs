@@ -1,0 +1,195 @@
+//! `ghl-sync check`: whether a location can be reached, what its token may read, and what is left of its quota.
+
+use std::fmt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{AccessReport, Asked, DirectError, Engine, EngineConfig, Invocation, Question};
+use ghl_sync_import::{CustomFieldType, FieldCatalogue, KnownField};
+use ghl_sync_limiter::{Backoff, PauseReason, WaitReason};
+use ghl_sync_model::{Answer, Call, Cause, FieldDefinition, Holder, Kind, LocationId, RemoteLocation};
+use ghl_sync_runtime::SystemClock;
+
+use super::args::{CheckArgs, RealArgs};
+use crate::Failure;
+use crate::stack::Stack;
+
+/// So long whoever asks for nothing else waits for the answers.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So long GHL may take for one of them.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// What a use of the gate keeps for its own end.
+const TO_FINISH: Duration = Duration::from_millis(1600);
+
+/// What is asked, with the scope that it takes.
+const ASKED: [(&str, bool, &str); 3] = [
+    ("location", false, "locations.readonly"),
+    ("contacts", true, "contacts.readonly"),
+    ("custom fields", false, "locations/customFields.readonly"),
+];
+
+pub(crate) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
+    let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?)?).await?;
+    print!("{}", check(&stack, &args.real).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A location that answered.
+pub(super) struct Checked {
+    location: LocationId,
+    account: Option<RemoteLocation>,
+    fields: Option<Vec<FieldDefinition>>,
+    /// What the token may not read, and GHL's words for it.
+    refused: Vec<(&'static str, &'static str, String)>,
+    /// Calls in a window that others leave.
+    pub(super) burst_limit: u32,
+    limit: u32,
+    window: Duration,
+    pub(super) daily_left: Option<u64>,
+    daily: u64,
+}
+
+/// Asks the location of `args` through `stack`. Each command that sends anything does so first.
+pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<Checked, Failure> {
+    let mut report = ask(stack, &args.location).await?;
+    if is_paused_for_token(&report) {
+        // By an earlier run. Perhaps it is another token by now: the answer will tell.
+        stack.engine.resume(&args.location).await?;
+        report = ask(stack, &args.location).await?;
+    }
+    if let Some(error) = &report.not_asked {
+        return Err(error.to_string().into());
+    }
+    let unanswered =
+        report.asked.iter().find(|asked| failure_of(asked).is_some_and(|failure| failure.status.is_none()));
+    if let Some(asked) = unanswered.or_else(|| report.refused()) {
+        return Err(refusal(asked, args).into());
+    }
+    let mut checked = Checked {
+        location: args.location.clone(),
+        account: None,
+        fields: None,
+        refused: Vec::new(),
+        burst_limit: report.burst_limit.unwrap_or(args.quota.limit),
+        limit: args.quota.limit,
+        window: Duration::from_millis(args.quota.window_ms),
+        daily_left: report.daily_left,
+        daily: args.quota.daily,
+    };
+    for asked in report.asked {
+        let error = asked.error();
+        match (asked.answer, error) {
+            (Ok(Answer::Location(account)), _) => checked.account = Some(account),
+            (Ok(Answer::CustomFields(fields)), _) => checked.fields = Some(fields),
+            (Err(_), Some(error)) => {
+                checked.refused.push((asked.question.what, scope_of(asked.question.what), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(checked)
+}
+
+async fn ask(stack: &Stack, location: &LocationId) -> Result<AccessReport, Failure> {
+    let config = stack.engine.config();
+    let config = EngineConfig {
+        backoff: Backoff { max_retries: 0, ..config.backoff },
+        request_timeout: ANSWER_WITHIN,
+        ..config.clone()
+    };
+    let engine = Engine::new(stack.engine.ports().clone(), config);
+    let invocation = Invocation {
+        holder: Holder::new(format!("check/{:016x}", fastrand::u64(..)))?,
+        deadline: SystemClock.now() + PATIENCE + TO_FINISH,
+    };
+    let calls = [Call::GetLocation, Call::ContactsPage { cursor: None, limit: 1 }, Call::ListCustomFields];
+    let questions = ASKED.into_iter().zip(calls).map(|((what, required, _), call)| Question { what, required, call });
+    Ok(engine.check_access(location, questions.collect(), &invocation).await?)
+}
+
+fn is_paused_for_token(report: &AccessReport) -> bool {
+    let answers = report.asked.iter().filter_map(|asked| asked.answer.as_ref().err());
+    answers.chain(&report.not_asked).any(|error| {
+        let DirectError::Wait(wait) = error else { return false };
+        matches!(wait.reason, WaitReason::Pause(PauseReason::Credentials | PauseReason::OtherLocation))
+    })
+}
+
+fn failure_of(asked: &Asked) -> Option<&ghl_sync_model::Failure> {
+    match &asked.answer {
+        Err(DirectError::Failed(failure)) => Some(failure),
+        _ => None,
+    }
+}
+
+fn scope_of(what: &str) -> &'static str {
+    ASKED.iter().find(|(asked, ..)| *asked == what).map_or("", |(_, _, scope)| scope)
+}
+
+/// GHL's own words, and what may be done about them.
+fn refusal(asked: &Asked, args: &RealArgs) -> String {
+    let said = asked.error().unwrap_or_default();
+    let Some(failure) = failure_of(asked) else { return said };
+    let RealArgs { location, ghl_url, .. } = args;
+    let advice = match &failure.cause {
+        _ if failure.status.is_none() => format!("is {ghl_url} right, and does this machine reach it?"),
+        Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) if failure.message.contains("scope") => {
+            format!("the token needs the scope {}; add it to the private integration", scope_of(asked.question.what))
+        }
+        Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) => {
+            format!("the token is wrong, has expired, or is not one of location {location}")
+        }
+        Some(Cause::OtherLocation) => format!("the token is one of another location than {location}"),
+        Some(Cause::Gateway) => format!("that is no answer of GHL's: is {ghl_url} right?"),
+        _ => return said,
+    };
+    format!("{said}\n  {advice}")
+}
+
+impl Checked {
+    /// Its name, or its id where GHL does not say.
+    pub(super) fn name(&self) -> &str {
+        self.account.as_ref().map_or(self.location.as_str(), |account| &account.name)
+    }
+
+    /// ISO 3166 two letters.
+    pub(super) fn country(&self) -> Option<String> {
+        self.account.as_ref().and_then(|account| account.country.clone())
+    }
+
+    /// The custom fields of its contacts.
+    pub(super) fn fields(&self) -> FieldCatalogue {
+        let fields = self.fields.iter().flatten().filter(|field| field.model == Kind::Contact);
+        let known = fields.map(|field| KnownField {
+            id: field.id.to_string(),
+            key: field.key.clone(),
+            name: field.name.clone(),
+            kind: CustomFieldType::of_api(field.data_type.as_str()),
+            options: field.options.clone(),
+        });
+        FieldCatalogue(known.collect())
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "location   {} ({})", self.name(), self.location)?;
+        if let Some(RemoteLocation { country, timezone, .. }) = &self.account {
+            country.iter().chain(timezone).try_for_each(|word| write!(f, ", {word}"))?;
+        }
+        let refused = |what: &str| self.refused.iter().any(|(refused, ..)| *refused == what);
+        let read: Vec<&str> = ASKED.iter().map(|(what, ..)| *what).filter(|what| !refused(what)).collect();
+        writeln!(f, "\ntoken      accepted; it reads: {}", read.join(", "))?;
+        for (what, scope, error) in &self.refused {
+            writeln!(f, "           it does not read: {what} (scope {scope}): {error}")?;
+        }
+        writeln!(f, "           whether it may write (contacts.write) shows when something is sent")?;
+        let (free, window) = (self.burst_limit, self.window.as_secs_f64());
+        write!(f, "quota      {free} of {} calls in {window} s are free", self.limit)?;
+        if let Some(left) = self.daily_left {
+            write!(f, "; {left} of {} left today", self.daily)?;
+        }
+        writeln!(f)
+    }
+}

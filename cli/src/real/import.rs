@@ -1,0 +1,51 @@
+//! `ghl-sync import`: a list into a location, from this machine.
+
+use std::process::ExitCode;
+
+use super::args::ImportArgs;
+use super::check::check;
+use super::data_dir;
+use super::plan::{Expected, MappingTable, place};
+use crate::deliver::{Job, deliver};
+use crate::known_ids::IdsFile;
+use crate::list::{self, Unread};
+use crate::stack::Stack;
+use crate::{Failure, Usage, ask, exit};
+
+pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
+    let real = &args.real;
+    let mut options = real.stack_options(None)?;
+    let dir = data_dir::claim(real)?;
+    let ids = IdsFile::of(Some(&dir), &real.location);
+    options.data_dir = Some(dir);
+    let stack = Stack::start(options).await?;
+    let checked = check(&stack, real).await?;
+    print!("{checked}\n");
+    let list = match list::read(Some(&args.file), &args.list, place(&checked, ids.read()?)) {
+        Ok(list) => list,
+        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
+        Err(Unread::Failed(failure)) => return Err(failure),
+    };
+    print!("\n{}\n{}", MappingTable(&list), Expected::of(&list, real, Some(&checked)));
+    if !args.yes && !list.contacts.is_empty() {
+        let question = format!("Send {} people to {} ({})?", list.contacts.len(), checked.name(), real.location);
+        match ask::yes(&question)? {
+            Some(true) => {}
+            Some(false) => {
+                println!("nothing was sent");
+                return Ok(ExitCode::FAILURE);
+            }
+            None => return Err(Usage("nobody can be asked here: --yes sends without a question".to_owned()).into()),
+        }
+    }
+    let job = Job {
+        locations: vec![real.location.clone()],
+        ids: &ids,
+        quota: &real.quota,
+        output: &args.output,
+        list: &args.list,
+        dashboard: false,
+        shows_tokens: false,
+    };
+    deliver(&stack, list, job).await
+}

@@ -1,0 +1,175 @@
+//! `ghl-sync plan`: what an import would do. It writes `mapping.json`, and sends nothing.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use ghl_sync_import::{KnownIds, MappedBy, MappedColumn};
+use ghl_sync_model::Payload;
+
+use super::args::{PlanArgs, RealArgs};
+use super::check::{Checked, check};
+use super::{compared, mapping_file};
+use crate::list::{self, ImportReport, List, Place, Unread};
+use crate::stack::Stack;
+use crate::{Failure, exit};
+
+const PAYLOADS_SHOWN: usize = 10;
+
+pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
+    let reached = if args.real.has_token() {
+        let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?)?).await?;
+        let checked = check(&stack, &args.real).await?;
+        print!("{checked}\n");
+        Some((stack, checked))
+    } else {
+        println!("no token: the location's custom fields and its country are not known (GHL_TOKEN)\n");
+        None
+    };
+    let checked = reached.as_ref().map(|(_, checked)| checked);
+    let place = checked.map(|checked| place(checked, KnownIds::default())).unwrap_or_default();
+    let list = match list::read(Some(&args.file), &args.list, place) {
+        Ok(list) => list,
+        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, None),
+        Err(Unread::Failed(failure)) => return Err(failure),
+    };
+    print!("\n{}", MappingTable(&list));
+    print!("\n{}", FirstPayloads(&list));
+    print!("\n{}", Expected::of(&list, &args.real, checked));
+    match &reached {
+        Some((stack, _)) if !args.offline => match compared::compare(stack, &args.real, &list.contacts).await? {
+            Ok(told) => {
+                let held_back = list.report.left_out;
+                println!(
+                    "in GHL     {} new, {} updated, {} unchanged, {held_back} held back",
+                    told.new, told.updated, told.unchanged
+                );
+            }
+            Err(error) => {
+                println!("in GHL     its contacts could not be read, so new and updated are not told apart: {error}")
+            }
+        },
+        _ => println!("in GHL     not read, so new and updated are not told apart"),
+    }
+    let file = mapping_file::write(&args, &list.mapping)?;
+    println!("mapping    {}; nothing was sent", file.display());
+    Ok(exit::of_rows(&list.report, &args.list))
+}
+
+/// What is known of a location that answered, for the reading of a list.
+pub(super) fn place(checked: &Checked, ids: KnownIds) -> Place {
+    Place { country: checked.country(), fields: checked.fields(), ids }
+}
+
+/// People, calls and time of an import.
+pub(super) struct Expected {
+    people: u64,
+    held_back: u64,
+    calls: u64,
+    limit: u64,
+    window_ms: u64,
+    daily_left: Option<u64>,
+}
+
+impl Expected {
+    pub(super) fn of(list: &List, args: &RealArgs, checked: Option<&Checked>) -> Expected {
+        let people = list.contacts.len() as u64;
+        // Tags go by a call of their own: an upsert would replace those that a contact has.
+        let tagged = list.contacts.iter().filter(|imported| !imported.contact.tags.is_empty()).count() as u64;
+        Expected {
+            people,
+            held_back: list.report.left_out,
+            calls: people + tagged,
+            limit: u64::from(checked.map_or(args.quota.limit, |checked| checked.burst_limit)).max(1),
+            window_ms: args.quota.window_ms,
+            daily_left: checked.and_then(|checked| checked.daily_left),
+        }
+    }
+
+    /// The first window's calls go at once, each further window waits for the one before.
+    fn seconds(&self) -> u64 {
+        (self.calls * self.window_ms).div_ceil(self.limit * 1000).max(1)
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Expected { people, held_back, calls, limit, window_ms, daily_left } = self;
+        let window = *window_ms as f64 / 1000.0;
+        writeln!(f, "plan       {people} people, {held_back} held back")?;
+        let time = humantime::format_duration(std::time::Duration::from_secs(self.seconds()));
+        write!(f, "calls      {calls} at most: about {time} at {limit} calls in {window} s")?;
+        match daily_left {
+            Some(left) if left < calls => {
+                writeln!(f, "; only {left} are left today, the rest goes out on the days that follow")
+            }
+            Some(left) => writeln!(f, "; {left} are left today"),
+            None => writeln!(f),
+        }
+    }
+}
+
+/// Where each column goes, why, and how well its cells could be read.
+pub(super) struct MappingTable<'a>(pub(super) &'a List);
+
+impl fmt::Display for MappingTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let List { columns, report, .. } = self.0;
+        let width = |of: fn(&MappedColumn) -> usize| columns.iter().map(of).max().unwrap_or_default().clamp(6, 40);
+        let (names, fields) = (
+            width(|it| it.column.chars().count()),
+            width(|it| it.field.as_deref().map_or(8, |field| field.chars().count())),
+        );
+        for column in columns {
+            let MappedColumn { column: name, field, filled, samples, .. } = column;
+            let field = field.as_deref().unwrap_or("not used");
+            let samples: Vec<String> = samples.iter().map(|sample| format!("{sample:?}")).collect();
+            writeln!(
+                f,
+                "{name:names$}  {field:fields$}  {:30}  {filled:>6} cells  {}",
+                confidence(column, lost(report, name)),
+                samples.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Cells of a column that did not go into a contact as they stand there.
+fn lost(report: &ImportReport, column: &str) -> u64 {
+    let is_lost = |problem: &&ghl_sync_import::Problem| problem.is_loss() && problem.column.as_deref() == Some(column);
+    report.problems.iter().filter(is_lost).count() as u64
+}
+
+/// How sure a column goes where it goes: by who said so, and by the cells that could be read as that.
+fn confidence(column: &MappedColumn, lost: u64) -> String {
+    let why = match column.by {
+        None => return String::new(),
+        Some(MappedBy::Told) => "you said so",
+        Some(MappedBy::Name) => "its name",
+        Some(MappedBy::CustomField) => "a custom field's name",
+    };
+    let sure = match lost {
+        0 => "certain",
+        lost if lost * 10 <= column.filled => "likely",
+        _ => "doubtful",
+    };
+    match lost {
+        0 => format!("{sure} ({why})"),
+        lost => format!("{sure} ({why}; {lost} not read)"),
+    }
+}
+
+/// What GHL would get for the first people.
+struct FirstPayloads<'a>(&'a List);
+
+impl fmt::Display for FirstPayloads<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for imported in self.0.contacts.iter().take(PAYLOADS_SHOWN) {
+            writeln!(f, "row {:<6} {}", imported.row, Payload::Contact(imported.contact.clone()).to_json())?;
+        }
+        if let more @ 1.. = self.0.contacts.len().saturating_sub(PAYLOADS_SHOWN) {
+            writeln!(f, "and {more} more")?;
+        }
+        Ok(())
+    }
+}
