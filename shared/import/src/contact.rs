@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::Problem;
 use crate::consent::Channels;
 use crate::draft::Draft;
-use crate::identity::{self, KnownIds};
+use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::{Field, Mapping};
 
 /// A contact, where it came from, and what of its rows did not go into it.
@@ -30,7 +30,8 @@ impl ImportedContact {
     /// A contact of no list, with the id that it would have there.
     #[must_use]
     pub fn of_contact(row: u64, contact: Contact) -> ImportedContact {
-        let id = record_id(None, &contact, &KnownIds::default());
+        let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
+        let id = record_id(keys, &contact, &KnownIds::default());
         ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new() }
     }
 
@@ -49,14 +50,16 @@ impl ImportedContact {
     }
 }
 
-/// Makes a checked contact of a draft. An error leaves its row out.
+/// Makes a checked contact of a draft with these keys. An error leaves its row out.
 pub(crate) fn of_draft(
-    draft: Draft,
+    mut draft: Draft,
+    keys: Keys,
     mapping: &Mapping,
     known: &KnownIds,
 ) -> Result<ImportedContact, Box<(Problem, Vec<String>)>> {
-    let contact = contact(&draft, mapping);
-    let payload = Payload::Contact(contact.clone());
+    let contact = contact(&mut draft, mapping);
+    let id = record_id(keys, &contact, known);
+    let payload = Payload::Contact(contact);
     if let Err(error) = payload.check().and_then(|()| payload.check_size()) {
         let (field, message) = match &error {
             PayloadError::Field { field: "email", .. } => {
@@ -68,19 +71,22 @@ pub(crate) fn of_draft(
         };
         return Err(Box::new((Problem { field, ..Problem::row(draft.row, message) }, draft.cells)));
     }
-    let id = record_id(draft.own_id.as_deref(), &contact, known);
+    let Payload::Contact(contact) = payload else {
+        return Err(Box::new((Problem::row(draft.row, "is no contact".to_owned()), draft.cells)));
+    };
     Ok(ImportedContact { row: draft.row, rows: draft.rows, id, contact, problems: draft.problems, cells: draft.cells })
 }
 
-/// What earlier imports may know a contact by.
-pub(crate) fn learn(known: &mut KnownIds, imported: &ImportedContact) {
-    let Contact { email, phone, .. } = &imported.contact;
-    let keys = identity::keys(None, email.as_deref(), phone.as_deref());
-    known.insert(keys, name_hash(&imported.contact), imported.id.as_str());
+/// What later imports will know a contact with these keys by.
+pub(crate) fn learn(known: &mut KnownIds, keys: Keys, imported: &ImportedContact) {
+    if let Some(id) = identity::hash_of_id(imported.id.as_str()) {
+        known.insert(keys, || name_hash(&imported.contact), id);
+    }
 }
 
-fn contact(draft: &Draft, mapping: &Mapping) -> Contact {
-    let field = |field| draft.field(field).map(str::to_owned);
+/// The contact of a draft, whose values it takes out.
+fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
+    let mut field = |field| draft.fields.remove(&field);
     Contact {
         first_name: field(Field::FirstName),
         last_name: field(Field::LastName),
@@ -100,15 +106,14 @@ fn contact(draft: &Draft, mapping: &Mapping) -> Contact {
         date_of_birth: field(Field::DateOfBirth),
         dnd: draft.closed.has(Channels::ALL).then_some(true),
         dnd_settings: settings(draft.closed),
-        tags: draft.tags.clone(),
+        tags: std::mem::take(&mut draft.tags),
         assigned_to: mapping.assigned_to.clone(),
-        custom_fields: draft
-            .custom
-            .iter()
+        custom_fields: std::mem::take(&mut draft.custom)
+            .into_iter()
             .map(|(custom, value)| CustomField {
-                id: custom.id.clone(),
-                key: if custom.id.is_some() { None } else { custom.key.clone() },
-                value: value.clone(),
+                key: if custom.id.is_some() { None } else { custom.key },
+                id: custom.id,
+                value,
             })
             .collect(),
     }
@@ -123,24 +128,16 @@ fn settings(closed: Channels) -> Option<Value> {
 
 /// The id of a contact in the outbox: by the list's own id, else the one that it has from an earlier import, else by the
 /// e-mail address, else by the phone number, else by all that is known. It is a hash, because ids appear in logs.
-fn record_id(own_id: Option<&str>, contact: &Contact, known: &KnownIds) -> RecordId {
-    let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
-    let known_id = if own_id.is_some() { None } else { known.id_of(keys, name_hash(contact)) };
-    if let Some(id) = known_id.and_then(|id| RecordId::new(id.to_owned()).ok()) {
-        return id;
-    }
-    let hash = match (own_id, &contact.email, &contact.phone) {
-        (Some(own), ..) => identity::hash("id", own),
-        (None, Some(email), _) => identity::hash("email", &email.to_lowercase()),
-        (None, None, Some(phone)) => identity::hash("phone", phone),
-        (None, None, None) => identity::hash("content", &Payload::Contact(contact.clone()).to_json()),
-    };
-    hashed_id(hash)
+fn record_id(keys: Keys, contact: &Contact, known: &KnownIds) -> RecordId {
+    let known_id = || known.id_of(keys, || name_hash(contact));
+    let content = || identity::hash("content", &Payload::Contact(contact.clone()).to_json());
+    let hash = keys.own.or_else(known_id).or(keys.email).or(keys.phone);
+    hashed_id(hash.unwrap_or_else(content))
 }
 
 #[expect(clippy::expect_used, reason = "20 letters, digits and `-` are a record id")]
 fn hashed_id(hash: u64) -> RecordId {
-    RecordId::new(format!("csv-{hash:016x}")).expect("a record id")
+    RecordId::new(identity::id_of_hash(hash)).expect("a record id")
 }
 
 fn name_hash(contact: &Contact) -> u64 {
@@ -159,7 +156,8 @@ mod tests {
         draft.fields.insert(Field::Name, "Ann".to_owned());
         email.map(|email| draft.fields.insert(Field::Email, email.to_owned()));
         phone.map(|phone| draft.fields.insert(Field::Phone, phone.to_owned()));
-        of_draft(draft, &Mapping::default(), &KnownIds::default()).unwrap().id.as_str().to_owned()
+        let keys = identity::keys(own, email, phone);
+        of_draft(draft, keys, &Mapping::default(), &KnownIds::default()).unwrap().id.as_str().to_owned()
     }
 
     #[test]
@@ -181,7 +179,7 @@ mod tests {
         let of = |closed| {
             let mut draft = Draft { closed, ..Draft::default() };
             draft.fields.insert(Field::Name, "Ann".to_owned());
-            let contact = contact(&draft, &Mapping::default());
+            let contact = contact(&mut draft, &Mapping::default());
             (contact.dnd, contact.dnd_settings)
         };
         assert_eq!(of(Channels::NONE), (None, None));

@@ -53,65 +53,139 @@ impl Counter {
     }
 }
 
+/// A record id of a hash.
+pub(crate) fn id_of_hash(hash: u64) -> String {
+    format!("{ID_START}{hash:016x}")
+}
+
+/// The hash that a record id was made of; nothing of an id that was made otherwise.
+pub(crate) fn hash_of_id(id: &str) -> Option<u64> {
+    u64::from_str_radix(id.strip_prefix(ID_START)?, 16).ok().filter(|hash| id_of_hash(*hash) == id)
+}
+
+const ID_START: &str = "csv-";
+
 /// Ids that contacts have from earlier imports. A contact that gains an e-mail address keeps its id as long as its phone
 /// number and its name are the same.
 ///
-/// It holds hashes and ids, and no personal data: [`to_text`](KnownIds::to_text) may be kept in a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KnownIds(HashMap<u64, Known>);
+/// It holds hashes and ids, and no personal data: [`to_text`](KnownIds::to_text) may be kept in a file. It takes eight
+/// bytes for an e-mail address that its contact's id was made of, and 24 for each phone number and any other address.
+#[derive(Debug, Clone, Default)]
+pub struct KnownIds {
+    /// Keys that are the hash of their contact's id.
+    own: Vec<u64>,
+    others: Vec<Known>,
+    /// Whether both are in order, each key once.
+    is_sorted: bool,
+}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Known {
-    id: String,
+    key: u64,
+    /// The hash of the names beside which a phone number stands for a contact.
     name: u64,
+    /// The hash of the id.
+    id: u64,
 }
 
 impl KnownIds {
     /// Reads what [`to_text`](KnownIds::to_text) wrote. A line that is damaged is not used.
     #[must_use]
     pub fn from_text(text: &str) -> KnownIds {
-        let line = |line: &str| {
+        let mut known = KnownIds::default();
+        for line in text.lines() {
             let mut words = line.split(' ');
-            let key = u64::from_str_radix(words.next()?, 16).ok()?;
-            let name = u64::from_str_radix(words.next()?, 16).ok()?;
-            Some((key, Known { id: words.next()?.to_owned(), name }))
-        };
-        KnownIds(text.lines().filter_map(line).collect())
+            let mut number = || words.next().and_then(|word| u64::from_str_radix(word, 16).ok());
+            match (number(), number(), words.next().map(hash_of_id)) {
+                (Some(key), Some(name), Some(Some(id))) => known.others.push(Known { key, name, id }),
+                (Some(key), None, None) if line.len() == 16 => known.own.push(key),
+                _ => {}
+            }
+        }
+        known.sorted()
     }
 
-    /// One line a key: the key's hash, the name's hash, the id.
+    /// One line a key: the key's hash, the name's hash, the id; or the key's hash alone where the id is made of it.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut lines: Vec<String> =
-            self.0.iter().map(|(key, known)| format!("{key:016x} {:016x} {}\n", known.name, known.id)).collect();
-        lines.sort_unstable();
-        lines.concat()
+        use std::fmt::Write as _;
+        let known = self.clone().sorted();
+        let mut text = String::with_capacity(known.own.len() * 17 + known.others.len() * 55);
+        for key in &known.own {
+            let _ = writeln!(text, "{key:016x}");
+        }
+        for Known { key, name, id } in &known.others {
+            let _ = writeln!(text, "{key:016x} {name:016x} {}", id_of_hash(*id));
+        }
+        text
     }
 
     /// Takes in what another import has learned. What is known already stays.
     pub fn merge(&mut self, other: KnownIds) {
-        for (key, known) in other.0 {
-            self.0.entry(key).or_insert(known);
-        }
+        *self = std::mem::take(self).sorted();
+        let is_new = |key: &u64| !self.knows(*key);
+        let (own, others): (Vec<u64>, Vec<Known>) = (
+            other.own.into_iter().filter(is_new).collect(),
+            other.others.into_iter().filter(|known| is_new(&known.key)).collect(),
+        );
+        self.own.extend(own);
+        self.others.extend(others);
+        *self = std::mem::take(self).sorted();
     }
 
     /// Whether it knows none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.own.is_empty() && self.others.is_empty()
     }
 
-    pub(crate) fn insert(&mut self, keys: Keys, name: u64, id: &str) {
-        for key in [keys.email, keys.phone].into_iter().flatten() {
-            self.0.entry(key).or_insert_with(|| Known { id: id.to_owned(), name });
+    /// Learns the id of a contact with these keys. Keys that it has been told before keep what they were told first.
+    pub(crate) fn insert(&mut self, keys: Keys, name: impl FnOnce() -> u64, id: u64) {
+        self.is_sorted = false;
+        let is_own = keys.email == Some(id);
+        if is_own {
+            self.own.push(id);
+        }
+        if keys.phone.is_some() || (keys.email.is_some() && !is_own) {
+            let name = name();
+            let others = [keys.email.filter(|_| !is_own), keys.phone].into_iter().flatten();
+            self.others.extend(others.map(|key| Known { key, name, id }));
         }
     }
 
-    /// The id of a contact with these keys and this name.
-    pub(crate) fn id_of(&self, keys: Keys, name: u64) -> Option<&str> {
-        let by_email = keys.email.and_then(|key| self.0.get(&key));
-        let by_phone = || keys.phone.and_then(|key| self.0.get(&key)).filter(|known| known.name == name);
-        by_email.or_else(by_phone).map(|known| known.id.as_str())
+    /// In order, so that [`id_of`](KnownIds::id_of) finds what it looks for.
+    pub(crate) fn sorted(mut self) -> KnownIds {
+        if !self.is_sorted {
+            self.own.sort_unstable();
+            self.own.dedup();
+            self.others.sort_by_key(|known| known.key);
+            self.others.dedup_by_key(|known| known.key);
+            self.is_sorted = true;
+        }
+        self
+    }
+
+    /// The hash of the id of a contact with these keys and this name. It must be [`sorted`](KnownIds::sorted).
+    pub(crate) fn id_of(&self, keys: Keys, name: impl FnOnce() -> u64) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
+        let by_email = |key: u64| self.other(key).map(|known| known.id).or_else(|| self.is_own(key).then_some(key));
+        let by_phone = || self.other(keys.phone?).filter(|known| known.name == name()).map(|known| known.id);
+        keys.email.and_then(by_email).or_else(by_phone)
+    }
+
+    fn knows(&self, key: u64) -> bool {
+        self.is_own(key) || self.other(key).is_some()
+    }
+
+    fn is_own(&self, key: u64) -> bool {
+        self.own.binary_search(&key).is_ok()
+    }
+
+    fn other(&self, key: u64) -> Option<Known> {
+        let at = self.others.binary_search_by_key(&key, |known| known.key).ok()?;
+        self.others.get(at).copied()
     }
 }
 
@@ -122,12 +196,40 @@ mod tests {
     #[test]
     fn a_contact_that_gains_an_email_keeps_its_id_and_another_at_the_same_phone_does_not_get_it() {
         let mut known = KnownIds::default();
-        known.insert(keys(None, None, Some("+1")), 7, "csv-1");
+        known.insert(keys(None, None, Some("+1")), || 7, 1);
         let known = KnownIds::from_text(&known.to_text());
         let with_email = keys(None, Some("A@b.co"), Some("+1"));
-        assert_eq!(known.id_of(with_email, 7), Some("csv-1"));
-        assert_eq!(known.id_of(with_email, 8), None);
-        assert_eq!(KnownIds::from_text("broken\n"), KnownIds::default());
+        assert_eq!(known.id_of(with_email, || 7), Some(1));
+        assert_eq!(known.id_of(with_email, || 8), None);
+        assert!(KnownIds::from_text("broken\n12 zz csv-1\n12 13 csv-1\n").is_empty());
+    }
+
+    #[test]
+    fn what_is_known_first_stays_known_and_survives_its_text() {
+        let (ann, ann_own) = (keys(None, Some("a@b.co"), Some("+1")), keys(None, Some("a@b.co"), None).email.unwrap());
+        let mut earlier = KnownIds::default();
+        earlier.insert(ann, || 7, 1);
+        let mut later = KnownIds::default();
+        later.insert(ann, || 7, ann_own);
+        later.insert(keys(None, Some("b@b.co"), None), || 7, keys(None, Some("b@b.co"), None).email.unwrap());
+        for (first, second, id) in [(&earlier, &later, 1), (&later, &earlier, ann_own)] {
+            let mut known = first.clone();
+            known.merge(second.clone());
+            let again = KnownIds::from_text(&known.to_text());
+            for known in [&known, &again] {
+                assert_eq!(known.id_of(ann, || 7), Some(id));
+                assert!(known.id_of(keys(None, Some("b@b.co"), Some("+2")), || 0).is_some());
+            }
+            assert_eq!(again.to_text(), known.to_text());
+        }
+    }
+
+    #[test]
+    fn ids_of_files_of_the_first_version_are_known() {
+        let ann = keys(None, Some("a@b.co"), None);
+        let key = ann.email.unwrap();
+        let known = KnownIds::from_text(&format!("{key:016x} {:016x} csv-{key:016x}\n", 7));
+        assert_eq!(known.id_of(ann, || 0), Some(key));
     }
 
     #[test]

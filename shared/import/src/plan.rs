@@ -62,7 +62,8 @@ pub enum MappedBy {
 ///
 /// # Errors
 /// [`ImportError`] where the file as a whole cannot be used, or its form cannot be proven (an encoding, a sheet).
-pub fn plan(source: &dyn Source, options: ImportOptions) -> Result<Plan, ImportError> {
+pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, ImportError> {
+    options.known = options.known.sorted();
     let layout = table::layout(source, &options)?;
     let columns = Columns::of_header(&layout.columns, &options.mapping, &options.fields)?;
     if !columns.says_who() {
@@ -81,8 +82,11 @@ pub fn plan(source: &dyn Source, options: ImportOptions) -> Result<Plan, ImportE
     let mut questions = questions(&columns, &pass.seen);
     let proofs = pass.proofs(&columns, &options, &mut questions);
     let repeated = pass.counter.repeated();
-    let mut closed = pass.closed;
-    closed.retain(|key, _| repeated.contains_key(key));
+    let mut closed: HashMap<u64, Channels> = HashMap::new();
+    for (key, channels) in pass.closed.into_iter().filter(|(key, _)| repeated.contains_key(key)) {
+        let known = closed.entry(key).or_default();
+        *known = known.and(channels);
+    }
     let notes = notes(&columns, &pass.seen, layout.header_row);
     let (seen, rows) = (pass.seen, pass.rows);
     Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
@@ -209,7 +213,7 @@ struct Pass {
     dates: Vec<(usize, date::Evidence)>,
     numbers: Vec<(usize, number::Evidence)>,
     counter: Counter,
-    closed: HashMap<u64, Channels>,
+    closed: Vec<(u64, Channels)>,
     rows: u64,
 }
 
@@ -233,7 +237,7 @@ impl Pass {
             dates: of(is_date).map(|index| (index, date::Evidence::default())).collect(),
             numbers: of(is_number).map(|index| (index, number::Evidence::default())).collect(),
             counter: Counter::default(),
-            closed: HashMap::new(),
+            closed: Vec::new(),
             rows: 0,
         }
     }
@@ -247,10 +251,7 @@ impl Pass {
         let (keys, closed) = reader.keys(row);
         self.counter.take(keys);
         if !closed.is_none() {
-            for key in keys.all() {
-                let known = self.closed.entry(key).or_default();
-                *known = known.and(closed);
-            }
+            self.closed.extend(keys.all().map(|key| (key, closed)));
         }
     }
 

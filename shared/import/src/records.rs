@@ -1,6 +1,6 @@
 //! The second pass: rows become records, or are told.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::contact::{self, ImportedContact};
 use crate::draft::Draft;
@@ -48,7 +48,7 @@ pub struct Tally {
     pub blank: u64,
 }
 
-/// The records of a list, as a stream in constant memory.
+/// The records of a list, as a stream. It keeps hashes of each contact, and no rows but those that wait to be merged.
 #[derive(Debug)]
 pub struct Records<'a> {
     plan: &'a Plan,
@@ -57,10 +57,12 @@ pub struct Records<'a> {
     ready: VecDeque<Outcome>,
     /// The row that a repeated key belongs to.
     owners: HashMap<u64, u64>,
-    /// Contacts that wait for the other rows of the same person.
-    waiting: Vec<Waiting>,
-    /// Ids of contacts that have no key, or got their id from an earlier import.
-    ids: HashSet<String>,
+    /// Contacts that wait for the other rows of the same person, by their first rows.
+    waiting: BTreeMap<u64, Waiting>,
+    /// Which contacts wait for a key.
+    waiting_for: HashMap<u64, BTreeSet<u64>>,
+    /// Hashes of the ids of contacts that have no key, or may have got their id from an earlier import.
+    ids: HashSet<u64>,
     learned: KnownIds,
     tally: Tally,
     is_over: bool,
@@ -69,8 +71,7 @@ pub struct Records<'a> {
 #[derive(Debug)]
 struct Waiting {
     draft: Draft,
-    keys: Vec<u64>,
-    /// Rows with one of its keys that are still to come.
+    /// Rows with each of its keys that are still to come.
     left: HashMap<u64, u32>,
 }
 
@@ -81,7 +82,8 @@ impl<'a> Records<'a> {
             rows,
             ready: VecDeque::new(),
             owners: HashMap::new(),
-            waiting: Vec::new(),
+            waiting: BTreeMap::new(),
+            waiting_for: HashMap::new(),
             ids: HashSet::new(),
             learned: KnownIds::default(),
             tally: Tally::default(),
@@ -126,7 +128,7 @@ impl<'a> Records<'a> {
             let repeated: Vec<u64> = keys.all().filter(|key| self.plan.repeated.contains_key(key)).collect();
             if !repeated.is_empty() {
                 let draft = reader.read(&row);
-                return self.merge(row, keys, repeated, draft);
+                return self.merge(row, keys, &repeated, draft);
             }
         }
         match reader.read(&row) {
@@ -149,7 +151,7 @@ impl<'a> Records<'a> {
             }
         }
         let number = row.number;
-        if self.emit(draft, row.cells) {
+        if self.emit(draft, keys, row.cells) {
             let repeated = keys.all().filter(|key| self.plan.repeated.contains_key(key));
             for key in repeated {
                 self.owners.entry(key).or_insert(number);
@@ -158,30 +160,29 @@ impl<'a> Records<'a> {
     }
 
     /// Rows of one person become one contact once all of them are there.
-    fn merge(&mut self, row: Row, keys: Keys, repeated: Vec<u64>, draft: Result<Draft, Problem>) {
+    fn merge(&mut self, row: Row, keys: Keys, repeated: &[u64], draft: Result<Draft, Problem>) {
         let last_wins = self.plan.options.same_person == SamePerson::MergeLast;
-        let at = self.waiting.iter().position(|waiting| waiting.keys.iter().any(|key| repeated.contains(key)));
+        let at = repeated.iter().filter_map(|key| self.waiting_for.get(key)?.first()).min().copied();
         match draft {
             Err(problem) => self.hold_back(row.cells, problem),
             Ok(mut draft) => {
                 self.close(&mut draft, keys);
-                match at.and_then(|at| self.waiting.get_mut(at)) {
+                let left = repeated.iter().filter_map(|key| Some((*key, *self.plan.repeated.get(key)?)));
+                match at.and_then(|at| self.waiting.get_mut(&at)) {
                     None => {
-                        let left =
-                            repeated.iter().filter_map(|key| Some((*key, *self.plan.repeated.get(key)?))).collect();
                         if draft.cells.is_empty() {
                             draft.cells = row.cells;
                         }
-                        self.waiting.push(Waiting { draft, keys: repeated.clone(), left });
+                        let first = draft.row;
+                        self.waiting.insert(first, Waiting { draft, left: left.collect() });
+                        self.wait_for(repeated, first);
                     }
                     Some(waiting) if is_one_person(&waiting.draft, &draft) => {
                         waiting.draft.merge(draft, last_wins);
-                        for key in &repeated {
-                            if !waiting.keys.contains(key) {
-                                waiting.keys.push(*key);
-                                waiting.left.insert(*key, self.plan.repeated.get(key).copied().unwrap_or_default());
-                            }
+                        for (key, rows) in left {
+                            waiting.left.entry(key).or_insert(rows);
                         }
+                        at.into_iter().for_each(|first| self.wait_for(repeated, first));
                     }
                     Some(waiting) => {
                         let owner = waiting.draft.row;
@@ -191,25 +192,45 @@ impl<'a> Records<'a> {
                 }
             }
         }
-        self.came(&repeated);
+        self.came(repeated);
+    }
+
+    fn wait_for(&mut self, keys: &[u64], first: u64) {
+        for key in keys {
+            self.waiting_for.entry(*key).or_default().insert(first);
+        }
     }
 
     /// A row with these keys has come: whoever waits for no other is ready.
     fn came(&mut self, keys: &[u64]) {
-        for waiting in &mut self.waiting {
-            for key in keys {
-                waiting.left.entry(*key).and_modify(|left| *left = left.saturating_sub(1));
+        let mut touched: BTreeSet<u64> = BTreeSet::new();
+        for key in keys {
+            for first in self.waiting_for.get(key).into_iter().flatten() {
+                touched.insert(*first);
+                let left = self.waiting.get_mut(first).and_then(|waiting| waiting.left.get_mut(key));
+                left.into_iter().for_each(|left| *left = left.saturating_sub(1));
             }
         }
-        let (done, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|waiting| waiting.left.values().all(|left| *left == 0));
-        self.waiting = waiting;
-        let done: Vec<Waiting> = done;
-        for Waiting { mut draft, .. } in done {
-            let cells = std::mem::take(&mut draft.cells);
-            self.emit(draft, cells);
+        for first in touched {
+            if self.waiting.get(&first).is_some_and(|waiting| waiting.left.values().all(|left| *left == 0)) {
+                self.merged(first);
+            }
         }
+    }
+
+    /// All rows of a contact have come.
+    fn merged(&mut self, first: u64) {
+        let Some(Waiting { mut draft, left }) = self.waiting.remove(&first) else { return };
+        for key in left.keys() {
+            if let Some(others) = self.waiting_for.get_mut(key) {
+                others.remove(&first);
+                if others.is_empty() {
+                    self.waiting_for.remove(key);
+                }
+            }
+        }
+        let (keys, cells) = (keys(&draft), std::mem::take(&mut draft.cells));
+        self.emit(draft, keys, cells);
     }
 
     /// What any row of the person has refused holds for all of them.
@@ -222,11 +243,11 @@ impl<'a> Records<'a> {
     }
 
     /// Makes a record of a draft. False if the check refuses it.
-    fn emit(&mut self, draft: Draft, cells: Vec<String>) -> bool {
-        let keys = keys(&draft);
+    fn emit(&mut self, draft: Draft, keys: Keys, cells: Vec<String>) -> bool {
         let row = draft.row;
         let count = draft.rows.len() as u64;
-        let made = contact::of_draft(Draft { cells, ..draft }, &self.plan.options.mapping, &self.plan.options.known);
+        let (mapping, known) = (&self.plan.options.mapping, &self.plan.options.known);
+        let made = contact::of_draft(Draft { cells, ..draft }, keys, mapping, known);
         let mut imported = match made {
             Ok(imported) => imported,
             Err(refused) => {
@@ -237,7 +258,8 @@ impl<'a> Records<'a> {
             }
         };
         let may_repeat = keys.all().next().is_none() || !self.plan.options.known.is_empty();
-        if may_repeat && !self.ids.insert(imported.id.as_str().to_owned()) {
+        let id = identity::hash_of_id(imported.id.as_str()).filter(|_| may_repeat);
+        if id.is_some_and(|id| !self.ids.insert(id)) {
             self.hold_back(
                 imported.cells,
                 Problem::row(
@@ -252,7 +274,7 @@ impl<'a> Records<'a> {
         }
         self.tally.accepted += count;
         self.tally.contacts += 1;
-        contact::learn(&mut self.learned, &imported);
+        contact::learn(&mut self.learned, keys, &imported);
         self.ready.push_back(Outcome::Record(Box::new(imported)));
         true
     }
@@ -267,9 +289,8 @@ impl<'a> Records<'a> {
             Some(row) => self.place(row),
             None => {
                 self.is_over = true;
-                for Waiting { mut draft, .. } in std::mem::take(&mut self.waiting) {
-                    let cells = std::mem::take(&mut draft.cells);
-                    self.emit(draft, cells);
+                while let Some(first) = self.waiting.keys().next().copied() {
+                    self.merged(first);
                 }
             }
         }

@@ -470,3 +470,12 @@ fn the_mapping_that_a_plan_writes_imports_the_list_the_same_way() {
         assert_eq!(first.contacts, again.contacts);
     }
 }
+
+#[test]
+fn a_list_in_which_everybody_is_twice_is_merged_in_time() {
+    let row = |person: usize| format!("p{person}@example.com,+1202{:07}\n", 2_000_000 + person);
+    let half: String = (0..3_000).map(row).collect();
+    let text = format!("Email,Phone\n{half}{half}");
+    let told = import(text.as_bytes(), ImportOptions { same_person: SamePerson::MergeFirst, ..us() }).unwrap();
+    assert_eq!((told.contacts.len(), told.held().len()), (3_000, 0));
+}

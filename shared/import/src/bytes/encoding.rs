@@ -49,8 +49,8 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// Looks at all bytes, of which `start` are the first.
-pub(crate) fn detect(start: &[u8], mut bytes: Box<dyn Read + '_>) -> io::Result<Detected> {
+/// Looks at all bytes, of which `start` are the first. It opens them a second time only if they are not UTF-8.
+pub(crate) fn detect<'s>(start: &[u8], open: impl Fn() -> io::Result<Box<dyn Read + 's>>) -> io::Result<Detected> {
     if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(start) {
         return Ok(Detected::Proven(Encoding(encoding)));
     }
@@ -61,15 +61,28 @@ pub(crate) fn detect(start: &[u8], mut bytes: Box<dyn Read + '_>) -> io::Result<
         return Ok(Detected::Binary);
     }
     let mut census = Census::default();
+    each_chunk(open()?, |chunk| census.take(chunk))?;
+    if census.is_utf8() {
+        return Ok(Detected::Proven(Encoding(encoding_rs::UTF_8)));
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    each_chunk(open()?, |chunk| {
+        detector.feed(chunk, false);
+    })?;
+    detector.feed(b"", true);
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    let (text, _) = guess.decode_without_bom_handling(&census.kept);
+    Ok(Detected::Guess { guess: guess.name().to_lowercase(), samples: samples(&text) })
+}
+
+fn each_chunk(mut bytes: Box<dyn Read + '_>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
     loop {
-        let length = super::read_full(&mut *bytes, &mut chunk)?;
-        if length == 0 {
-            break;
+        match super::read_full(&mut *bytes, &mut chunk)? {
+            0 => return Ok(()),
+            length => take(chunk.get(..length).unwrap_or_default()),
         }
-        census.take(chunk.get(..length).unwrap_or_default());
     }
-    Ok(census.verdict())
 }
 
 /// UTF-16 whose text is mostly of the Latin script, or at least has line ends and separators: every second byte of
@@ -102,6 +115,7 @@ fn is_binary(start: &[u8]) -> bool {
 }
 
 /// Counts what speaks for UTF-8 and what against.
+#[derive(Default)]
 struct Census {
     /// Bytes of a sequence that the chunk before has begun.
     rest: Vec<u8>,
@@ -109,21 +123,12 @@ struct Census {
     good: u64,
     /// Bytes that are not.
     bad: u64,
-    detector: EncodingDetector,
     /// Lines with other characters than ASCII.
     kept: Vec<u8>,
 }
 
-impl Default for Census {
-    fn default() -> Self {
-        let detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-        Self { rest: Vec::new(), good: 0, bad: 0, detector, kept: Vec::new() }
-    }
-}
-
 impl Census {
     fn take(&mut self, chunk: &[u8]) {
-        self.detector.feed(chunk, false);
         let joined;
         let mut bytes = if self.rest.is_empty() {
             chunk
@@ -162,16 +167,10 @@ impl Census {
         }
     }
 
-    fn verdict(mut self) -> Detected {
-        self.bad += u64::from(!self.rest.is_empty());
-        // A few bad bytes among many good sequences are damage. By chance no other encoding has so many good ones.
-        if self.bad == 0 || self.bad * 4 <= self.good {
-            return Detected::Proven(Encoding(encoding_rs::UTF_8));
-        }
-        self.detector.feed(b"", true);
-        let guess = self.detector.guess(None, Utf8Detection::Deny);
-        let (text, _) = guess.decode_without_bom_handling(&self.kept);
-        Detected::Guess { guess: guess.name().to_lowercase(), samples: samples(&text) }
+    /// A few bad bytes among many good sequences are damage. By chance no other encoding has so many good ones.
+    fn is_utf8(&self) -> bool {
+        let bad = self.bad + u64::from(!self.rest.is_empty());
+        bad == 0 || bad * 4 <= self.good
     }
 }
 
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     fn proven(bytes: &[u8]) -> Option<&'static str> {
-        match detect(bytes, Box::new(bytes)).unwrap() {
+        match detect(bytes, || Ok(Box::new(bytes))).unwrap() {
             Detected::Proven(encoding) => Some(encoding.0.name()),
             Detected::Guess { .. } | Detected::Binary => None,
         }

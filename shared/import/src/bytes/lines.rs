@@ -65,7 +65,7 @@ impl<'a> Lines<'a> {
                 self.after_return = false;
             }
             let rest = self.decoded.get(self.at..).unwrap_or_default();
-            if let Some(end) = rest.bytes().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            if let Some(end) = memchr::memchr2(b'\n', b'\r', rest.as_bytes()) {
                 append(&mut line, rest.get(..end).unwrap_or_default());
                 self.after_return = rest.as_bytes().get(end) == Some(&b'\r');
                 self.at += end + 1;

@@ -65,7 +65,7 @@ fn text(source: &dyn Source, options: &ImportOptions, start: &[u8]) -> Result<Fo
         let encoding = Encoding::of_label(label).ok_or_else(|| ImportError::UnknownEncoding(label.clone()))?;
         return Ok(Form::Text(encoding));
     }
-    match encoding::detect(start, unpacked(source)?)? {
+    match encoding::detect(start, || unpacked(source))? {
         encoding::Detected::Proven(encoding) => Ok(Form::Text(encoding)),
         encoding::Detected::Guess { guess, samples } => {
             Err(ImportError::Open { questions: vec![Question::Encoding { guess, samples }] })

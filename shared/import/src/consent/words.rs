@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
+
 use super::{Channels, ConsentColumn, Says};
 
 /// What a cell says.
@@ -58,16 +60,17 @@ static OUT: Words = Words::new(|| {
     )
 });
 /// What a longer text says that holds an opt-out, in lower case.
-static PHRASES: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    "unsubscrib|opted out|opted-out|opt out|opt-out|optout|do not call|do not contact|do not email|\
+#[expect(clippy::expect_used, reason = "some dozens of short phrases")]
+static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let phrases = "unsubscrib|opted out|opted-out|opt out|opt-out|optout|do not call|do not contact|do not email|\
     do not e-mail|do not mail|do not text|do not sms|do not disturb|don't call|don't contact|\
     don't email|don’t call|don’t contact|don’t email|dont call|dont contact|dont email|never call|\
     never contact|never email|no longer wants|wants no more|remove from list|remove from mailing|\
     stop contacting|stop emailing|stop calling|no marketing|bitte nicht anrufen|nicht anrufen|\
     nicht kontaktieren|keine werbung|abgemeldet|ne pas appeler|ne pas contacter|désabonn|désinscri|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
-        .split('|')
-        .collect()
+        .split('|');
+    AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
 });
 const CHANNELS: &[(Channels, &[&str])] = &[
     (
@@ -168,15 +171,7 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
 
 /// Whether a text holds words of an opt-out.
 pub(crate) fn says_opt_out(text: &str) -> bool {
-    // Of each phrase, one of these is a part.
-    let lower;
-    let text = if text.chars().any(char::is_uppercase) {
-        lower = text.to_lowercase();
-        &lower
-    } else {
-        text
-    };
-    PHRASES.iter().any(|phrase| text.contains(phrase))
+    if text.is_ascii() { PHRASES.is_match(text) } else { PHRASES.is_match(&text.to_lowercase()) }
 }
 
 /// The channels of a list like `SMS, Call` or `Emails & Texts`.

@@ -58,12 +58,8 @@ pub(crate) struct Split {
 
 /// Splits the text of a record. A quoted cell ends at a quote that a delimiter or the end follows.
 pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split {
-    if !text.contains('"') {
-        return Split {
-            cells: text.split(delimiter.0).map(str::to_owned).collect(),
-            is_open: false,
-            has_stray_quote: false,
-        };
+    if memchr::memchr(b'"', text.as_bytes()).is_none() {
+        return Split { cells: plain_cells(text, delimiter), is_open: false, has_stray_quote: false };
     }
     let mut split = Split { cells: Vec::new(), is_open: false, has_stray_quote: false };
     let mut rest = text;
@@ -81,6 +77,21 @@ pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split
             None => return split,
         }
     }
+}
+
+/// The cells of a text without quotes.
+fn plain_cells(text: &str, delimiter: Delimiter) -> Vec<String> {
+    let Some(sign) = u8::try_from(delimiter.0).ok().filter(u8::is_ascii) else {
+        return text.split(delimiter.0).map(str::to_owned).collect();
+    };
+    let mut start = 0;
+    let ends = memchr::memchr_iter(sign, text.as_bytes()).chain([text.len()]);
+    let cells = ends.map(|end| {
+        let cell = text.get(start..end).unwrap_or_default().to_owned();
+        start = end + 1;
+        cell
+    });
+    cells.collect()
 }
 
 /// What follows the quote that opens a cell, if one does.

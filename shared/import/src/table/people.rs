@@ -68,12 +68,16 @@ const FOOTERS: &[&str] = &[
 
 /// What the row is, if it is no person.
 pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> {
-    let filled: Vec<&str> = row.cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
     if is_header(row, columns) {
         return Some(NotAPerson::Header);
     }
-    if !filled.is_empty() && filled.iter().all(|cell| is_ruler(cell)) {
+    let cells = || row.cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty());
+    if cells().next().is_some() && cells().all(is_ruler) {
         return Some(NotAPerson::Ruler);
+    }
+    let filled: Vec<&str> = cells().take(4).collect();
+    if filled.len() > 3 {
+        return None;
     }
     // One cell of text and one or two numbers at most.
     let texts = filled.iter().filter(|cell| cell.chars().any(char::is_alphabetic)).count();
@@ -82,35 +86,33 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
             || cell.bytes().filter(u8::is_ascii_digit).count() >= 9
             || crate::values::looks_like_contact_data(cell)
     });
-    if texts <= 1
-        && filled.len() <= 3
-        && !has_contact
-        && filled.first().is_some_and(|cell| is_footer(cell, filled.len()))
-    {
-        return Some(NotAPerson::Footer);
-    }
-    None
+    let is_footer = || filled.first().is_some_and(|cell| is_footer(cell, filled.len()));
+    (texts <= 1 && !has_contact && is_footer()).then_some(NotAPerson::Footer)
 }
 
 /// The names of the columns, or all of them that are filled, at least two.
 fn is_header(row: &Row, columns: &[String]) -> bool {
     let key = |name: &str| crate::mapping::key(name);
     let same = row.cells.iter().zip(columns).filter(|(cell, _)| !cell.trim().is_empty());
-    let (mut equal, mut differing) = (0, 0);
+    let mut equal = 0;
+    let start = |name: &str| name.chars().find(|c| c.is_alphanumeric()).and_then(|c| c.to_lowercase().next());
     for (cell, column) in same {
+        if start(cell) != start(column) {
+            return false;
+        }
         let (cell, column) = (key(cell), key(column));
         // `Phone Number` for `Phone Number (mobile)`.
         if !cell.is_empty() && (cell == column || (column.starts_with(&cell) && cell.len() >= 4)) {
             equal += 1;
         } else {
-            differing += 1;
+            return false;
         }
     }
-    differing == 0 && (equal >= 2 || (equal == 1 && columns.len() == 1))
+    equal >= 2 || (equal == 1 && columns.len() == 1)
 }
 
 fn is_ruler(cell: &str) -> bool {
-    cell.chars().count() >= 3 && cell.chars().all(|c| "-=+_*#~|:.—–─".contains(c)) && cell != "..."
+    cell.chars().all(|c| "-=+_*#~|:.—–─".contains(c)) && cell.chars().count() >= 3 && cell != "..."
 }
 
 fn is_footer(cell: &str, filled: usize) -> bool {

@@ -144,6 +144,9 @@ fn day_of(year: i32, month: u32, day: u32) -> Reading {
 /// Without a time of day behind and the name of a day before.
 fn date_part(text: &str) -> &str {
     let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'.')) {
+        return text;
+    }
     let (day, rest) = text.split_once(", ").or_else(|| text.split_once(' ')).unwrap_or(("", text));
     let text = if is_weekday(day) && rest.contains(|c: char| c.is_ascii_digit()) { rest.trim() } else { text };
     let time_at = text.find('T').filter(|at| text.get(..*at).is_some_and(|date| iso(date).is_some()));
@@ -257,6 +260,9 @@ fn compact(text: &str) -> Option<Reading> {
 
 /// With the name of a month: `May 15, 1991`, `15-May-1991`, `15. Mai 1991`, `15 de mayo de 1991`.
 fn named(text: &str, today: Option<Date>) -> Option<Reading> {
+    if !text.contains(char::is_alphabetic) {
+        return None;
+    }
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| c.is_whitespace() || ",-./".contains(c))

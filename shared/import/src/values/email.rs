@@ -1,5 +1,7 @@
 //! E-mail addresses.
 
+use std::borrow::Cow;
+
 use super::text;
 
 const MAX_BYTES: usize = 254;
@@ -57,15 +59,19 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
 /// Without what surrounds an address in a list.
 fn plain(cell: &str) -> String {
     let narrow = text::narrow(cell);
-    let seen: String = narrow
-        .chars()
-        .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}'))
-        .map(|c| if c == '\u{a0}' { ' ' } else { c })
-        .collect();
+    let seen = if narrow.is_ascii() { narrow } else { Cow::Owned(without_unseen(&narrow)) };
     let seen = seen.trim();
     // A list of JSON or of Postgres.
     let inner = seen.strip_prefix(['[', '{']).and_then(|inner| inner.strip_suffix([']', '}']));
     inner.unwrap_or(seen).to_owned()
+}
+
+/// Without characters that nobody sees.
+fn without_unseen(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}'))
+        .map(|c| if c == '\u{a0}' { ' ' } else { c })
+        .collect()
 }
 
 /// One address, without `mailto:`, quotes, brackets and a full stop at its end.
@@ -81,8 +87,11 @@ fn address(text: &str) -> Option<String> {
 /// Whether it has the form of an address that mail can be sent to.
 pub(crate) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
-    let is_stray =
-        |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\"\\|“”„«»".contains(c) || c == '\u{fffd}';
+    let is_stray = |c: char| match c {
+        '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"' | '\\' | '|' => true,
+        '“' | '”' | '„' | '«' | '»' | '\u{fffd}' => true,
+        c => c.is_whitespace() || c.is_control(),
+    };
     let has_dots = |part: &str| part.starts_with('.') || part.ends_with('.') || part.contains("..");
     let is_label = |label: &str| {
         !label.is_empty()

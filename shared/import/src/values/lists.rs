@@ -17,6 +17,9 @@ pub(crate) fn list(cell: &str) -> Vec<String> {
 
 fn raw(cell: &str) -> Vec<String> {
     let cell = cell.trim();
+    if !cell.contains([',', ';', '|', '\n', '"', ':', '[', '{']) {
+        return vec![cell.to_owned()];
+    }
     if cell.starts_with('[')
         && let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(cell)
     {

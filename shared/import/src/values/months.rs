@@ -8,6 +8,9 @@ pub(crate) fn has_month_name(text: &str) -> bool {
 
 pub(super) fn month(word: &str) -> Option<u32> {
     let word = word.trim_end_matches('.');
+    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let at = MONTHS.iter().position(|names| names.split(' ').any(|name| name == word))?;
     u32::try_from(at + 1).ok()
 }

@@ -81,6 +81,10 @@ fn spreadsheet(cell: &str) -> Result<String, Refusal> {
 
 /// The numbers of a cell.
 fn parts(cell: &str) -> Vec<String> {
+    let is_simple = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'(' | b')' | b' ');
+    if cell.bytes().all(is_simple) && cell.contains(|c: char| c.is_ascii_digit()) {
+        return vec![cell.trim().to_owned()];
+    }
     let cell = cell.replace(":::", ";").replace(" or ", ";").replace(" und ", ";").replace(" and ", ";");
     let mut parts: Vec<String> = Vec::new();
     for part in cell

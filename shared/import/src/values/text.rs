@@ -1,6 +1,7 @@
 //! Text as people meant it: without the traces of spreadsheets, databases and web pages.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// Characters that nobody sees and that make two texts differ.
 fn is_invisible(c: char) -> bool {
@@ -19,8 +20,11 @@ pub(crate) fn is_blank(text: &str) -> bool {
 
 /// The text without blanks and marks at its ends and without invisible characters; hard spaces are spaces.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text.trim());
+    }
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c) || is_mark(c));
-    if trimmed.is_ascii() || !trimmed.contains(|c| is_invisible(c) || is_space(c)) {
+    if !trimmed.contains(|c| is_invisible(c) || is_space(c)) {
         return Cow::Borrowed(trimmed);
     }
     let seen = trimmed.chars().filter(|c| !is_invisible(*c)).map(|c| if is_space(c) { ' ' } else { c });
@@ -136,12 +140,24 @@ pub(crate) const NULL_WORDS: &[&str] = &[
     "[\"\"]",
 ];
 
+/// The words for nothing by their first byte. Hardly any cell begins like one.
+static NULLS_BY_START: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
+    let mut by_start = vec![Vec::new(); 256];
+    for word in NULL_WORDS {
+        let start = word.bytes().next().and_then(|byte| by_start.get_mut(usize::from(byte)));
+        start.into_iter().for_each(|words: &mut Vec<&str>| words.push(word));
+    }
+    by_start
+});
+
 /// Whether a cell's text stands for nothing.
 pub(crate) fn is_null(text: &str) -> bool {
-    text.len() <= 20 && {
-        let lower = text.to_lowercase();
-        NULL_WORDS.contains(&lower.as_str())
-    }
+    let like = |text: &str| {
+        let start = text.bytes().next().map(|byte| usize::from(byte.to_ascii_lowercase()));
+        let words = start.and_then(|start| NULLS_BY_START.get(start)).map_or(&[][..], Vec::as_slice);
+        words.iter().any(|word| word.eq_ignore_ascii_case(text))
+    };
+    text.len() <= 20 && if text.is_ascii() { like(text) } else { like(&text.to_lowercase()) }
 }
 
 /// Whether a text for nothing might as well be somebody's name: Mr Null, Na Li, Nan, Nat.
@@ -151,6 +167,9 @@ pub(crate) fn is_perhaps_a_name(text: &str) -> bool {
 
 /// Why a text cannot be sent as it is.
 pub(crate) fn damage(text: &str) -> Option<&'static str> {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return None;
+    }
     if text.contains('\u{fffd}') {
         return Some("has a character that could not be read: correct it in the list, or say the list's --encoding");
     }
