@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{AccessReport, Asked, DirectError, Engine, EngineConfig, Invocation, Question};
-use ghl_sync_import::{CustomFieldType, FieldCatalogue, KnownField};
+use ghl_sync_import::FieldCatalogue;
 use ghl_sync_limiter::{Backoff, PauseReason, WaitReason};
-use ghl_sync_model::{Answer, Call, Cause, FieldDefinition, Holder, Kind, LocationId, RemoteLocation};
+use ghl_sync_model::{Answer, Call, Cause, FieldDefinition, Holder, LocationId, RemoteLocation};
 use ghl_sync_runtime::SystemClock;
 
 use super::args::{CheckArgs, RealArgs};
@@ -160,15 +160,7 @@ impl Checked {
 
     /// The custom fields of its contacts.
     pub(super) fn fields(&self) -> FieldCatalogue {
-        let fields = self.fields.iter().flatten().filter(|field| field.model == Kind::Contact);
-        let known = fields.map(|field| KnownField {
-            id: field.id.to_string(),
-            key: field.key.clone(),
-            name: field.name.clone(),
-            kind: CustomFieldType::of_api(field.data_type.as_str()),
-            options: field.options.clone(),
-        });
-        FieldCatalogue(known.collect())
+        self.fields.clone().map(FieldCatalogue::of_location).unwrap_or_default()
     }
 }
 

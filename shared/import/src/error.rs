@@ -21,6 +21,9 @@ pub enum ImportError {
         "`{0}` is no known encoding: say utf-8, windows-1252, windows-1250, windows-1251, macintosh, shift_jis, gbk …"
     )]
     UnknownEncoding(String),
+    /// The location's country is told, and is none.
+    #[error("`{0}` is no known country: say its two-letter code, such as US")]
+    UnknownCountry(String),
     /// A compressed file unpacks to more than is sane.
     #[error("the workbook is larger than {max_bytes} bytes: save its sheet as CSV")]
     TooLarge {

@@ -7,8 +7,9 @@ use crate::mapping::{FieldCatalogue, Mapping};
 /// What the caller knows about a list and wants of it. The default proves everything from the data or asks.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// The location's country, ISO 3166 two letters. It reads national phone numbers of rows that name no country,
-    /// unless the row speaks against it.
+    /// The location's country: two letters as in `RemoteLocation::country`, or a name. It reads national phone numbers
+    /// of rows that name no country, unless the row speaks against it. Without it no such number is guessed: it is left
+    /// out and told.
     pub country: Option<String>,
     /// The text's encoding by its WHATWG label, where the bytes do not prove it.
     pub encoding: Option<String>,
@@ -20,7 +21,7 @@ pub struct ImportOptions {
     pub sheet: Option<String>,
     /// Columns mapped by the caller, and constants.
     pub mapping: Mapping,
-    /// The location's custom fields, as far as they are known.
+    /// The location's custom fields: [`FieldCatalogue::of_location`].
     pub fields: FieldCatalogue,
     /// What becomes of rows with one e-mail address or one phone number.
     pub same_person: SamePerson,

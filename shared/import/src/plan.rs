@@ -11,7 +11,7 @@ use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
 use crate::records::Records;
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
-use crate::values::{date, number};
+use crate::values::{country, date, number};
 use crate::{ImportError, ImportOptions, Problem, Question, Source};
 
 /// A list that was looked at from the first row to the last, and not imported yet.
@@ -64,6 +64,7 @@ pub enum MappedBy {
 /// [`ImportError`] where the file as a whole cannot be used, or its form cannot be proven (an encoding, a sheet).
 pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, ImportError> {
     options.known = options.known.sorted();
+    options.country = location_country(options.country)?;
     let layout = table::layout(source, &options)?;
     let columns = Columns::of_header(&layout.columns, &options.mapping, &options.fields)?;
     if !columns.says_who() {
@@ -90,6 +91,12 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     let notes = notes(&columns, &pass.seen, layout.header_row);
     let (seen, rows) = (pass.seen, pass.rows);
     Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
+}
+
+/// The two letters of a country that the caller names; of a blank, none.
+fn location_country(told: Option<String>) -> Result<Option<String>, ImportError> {
+    let told = told.filter(|told| !told.trim().is_empty());
+    told.map(|told| country::country(told.trim()).ok_or(ImportError::UnknownCountry(told))).transpose()
 }
 
 impl Plan {

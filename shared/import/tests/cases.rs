@@ -4,7 +4,9 @@
 mod common;
 
 use common::{import, list, questions, us};
-use ghl_sync_import::{DateOrder, ImportError, ImportOptions, LooksLike, Mapping, NotAList, Question, SamePerson};
+use ghl_sync_import::{
+    DateOrder, FieldCatalogue, ImportError, ImportOptions, LooksLike, Mapping, NotAList, Question, SamePerson,
+};
 use serde_json::json;
 
 fn phones(text: &str) -> Vec<Option<String>> {
@@ -469,6 +471,65 @@ fn the_mapping_that_a_plan_writes_imports_the_list_the_same_way() {
         let again = import(bytes, ImportOptions { mapping: Mapping::from_json(&json).unwrap(), ..us() }).unwrap();
         assert_eq!(first.contacts, again.contacts);
     }
+}
+
+#[test]
+fn without_the_locations_country_no_national_number_is_guessed() {
+    let text = "Email,Phone\na@example.com,202-555-0143\nb@example.com,+1 202 555 0144\nc@example.com,2025550145\n";
+    let phones = |country: Option<&str>| {
+        let country = country.map(str::to_owned);
+        import(text.as_bytes(), ImportOptions { country, ..us() }).map(|told| {
+            let phones: Vec<_> = told.contacts.into_iter().filter_map(|(_, contact)| contact.phone).collect();
+            (phones, told.problems.len())
+        })
+    };
+    for country in [None, Some(""), Some(" ")] {
+        assert_eq!(phones(country).unwrap(), (vec!["+12025550144".to_owned()], 2), "{country:?}");
+    }
+    for country in ["US", "us", "United States"] {
+        assert_eq!(phones(Some(country)).unwrap().0, ["+12025550143", "+12025550144", "+12025550145"], "{country}");
+    }
+    assert!(matches!(phones(Some("Atlantis")), Err(ImportError::UnknownCountry(_))));
+    let alone = import(b"Name,Phone\nAnn,202-555-0143\n", ImportOptions { country: None, ..us() }).unwrap();
+    assert_eq!((alone.rows(), alone.held()), (vec![], vec![2]));
+}
+
+#[test]
+fn custom_fields_of_the_location_take_columns_by_name_key_and_id_and_keep_their_types() {
+    let field = |id: &str, name: &str, model: &str, data_type: &str, options: &[&str]| {
+        let key = format!("{model}.{}", name.to_lowercase().replace(' ', "_"));
+        let definition =
+            json!({ "id": id, "key": key, "name": name, "model": model, "data_type": data_type, "options": options });
+        serde_json::from_value(definition).unwrap()
+    };
+    let fields = || {
+        FieldCatalogue::of_location([
+            field("cf1", "Shoe Size", "contact", "NUMERICAL", &[]),
+            field("cf2", "Colour", "contact", "SINGLE_OPTIONS", &["Red", "Blue"]),
+            field("cf3", "Budget", "opportunity", "MONETORY", &[]),
+            field("cf4", "Colours", "contact", "CHECKBOX", &["Red", "Blue"]),
+        ])
+    };
+    let text = "Email,Shoe Size,contact.colour,Budget,All\na@b.co,42,red,10,\"blue,red\"\nb@b.co,big,Green,10,\n";
+    let mut mapping = Mapping::default();
+    mapping.add("All=cf4").unwrap();
+    let told = import(text.as_bytes(), ImportOptions { fields: fields(), mapping, ..us() }).unwrap();
+    let values = |at: usize| {
+        let fields = told.contacts[at].1.custom_fields.iter();
+        fields.map(|field| (field.id.clone().unwrap(), field.value.clone())).collect::<Vec<_>>()
+    };
+    let expected = [("cf1", json!(42)), ("cf2", json!("Red")), ("cf4", json!(["Blue", "Red"]))];
+    assert_eq!(values(0), expected.map(|(id, value)| (id.to_owned(), value)));
+    assert_eq!((values(1), told.problems.len()), (vec![], 2));
+    assert!(told.notes.iter().any(|note| note.column.as_deref() == Some("Budget")));
+    // A location without custom fields has no place for any; of one that nobody has looked at, the key is believed.
+    let with = |fields| {
+        let mut mapping = Mapping::default();
+        mapping.add("Budget=contact.budget").unwrap();
+        import(text.as_bytes(), ImportOptions { fields, mapping, ..us() })
+    };
+    assert!(matches!(with(FieldCatalogue::of_location([])), Err(ImportError::Mapping(_))));
+    assert!(with(FieldCatalogue::default()).is_ok());
 }
 
 #[test]

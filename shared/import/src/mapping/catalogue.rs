@@ -1,5 +1,7 @@
 //! The custom fields that a location has.
 
+use ghl_sync_model::{FieldDefinition, FieldType, Kind};
+
 /// What a custom field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CustomFieldType {
@@ -22,19 +24,18 @@ pub enum CustomFieldType {
     Other,
 }
 
-impl CustomFieldType {
-    /// By the name that GHL's API gives it (`MONETORY` is GHL's spelling).
-    #[must_use]
-    pub fn of_api(name: &str) -> CustomFieldType {
-        match name {
-            "NUMERICAL" | "FLOAT" => CustomFieldType::Number,
-            "MONETORY" => CustomFieldType::Money,
-            "DATE" => CustomFieldType::Date,
-            "PHONE" => CustomFieldType::Phone,
-            "SINGLE_OPTIONS" | "RADIO" => CustomFieldType::OneOption,
-            "MULTIPLE_OPTIONS" | "CHECKBOX" => CustomFieldType::ManyOptions,
-            "FILE_UPLOAD" | "SIGNATURE" | "TEXTBOX_LIST" => CustomFieldType::Other,
-            _ => CustomFieldType::Text,
+impl From<&FieldType> for CustomFieldType {
+    /// A type that has no name here is text: GHL says what it makes of it.
+    fn from(data_type: &FieldType) -> CustomFieldType {
+        match data_type {
+            FieldType::Numerical | FieldType::Float => CustomFieldType::Number,
+            FieldType::Monetory => CustomFieldType::Money,
+            FieldType::Date => CustomFieldType::Date,
+            FieldType::Phone => CustomFieldType::Phone,
+            FieldType::SingleOptions | FieldType::Radio => CustomFieldType::OneOption,
+            FieldType::MultipleOptions | FieldType::Checkbox => CustomFieldType::ManyOptions,
+            FieldType::FileUpload | FieldType::Signature | FieldType::TextboxList => CustomFieldType::Other,
+            FieldType::Text | FieldType::LargeText | FieldType::Time | FieldType::Other(_) => CustomFieldType::Text,
         }
     }
 }
@@ -54,17 +55,48 @@ pub struct KnownField {
     pub options: Vec<String>,
 }
 
-/// The custom fields of a location, as far as the caller knows them.
+impl From<FieldDefinition> for KnownField {
+    fn from(field: FieldDefinition) -> KnownField {
+        let kind = CustomFieldType::from(&field.data_type);
+        KnownField { id: field.id.as_str().to_owned(), key: field.key, name: field.name, kind, options: field.options }
+    }
+}
+
+/// The custom fields of a location. The default knows none: a mapping may then name any key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FieldCatalogue(pub Vec<KnownField>);
+pub struct FieldCatalogue {
+    fields: Vec<KnownField>,
+    /// Whether these are all that there are.
+    is_whole: bool,
+}
 
 impl FieldCatalogue {
+    /// All custom fields of a location, as `GET /locations/{id}/customFields` tells them. Those of opportunities are left
+    /// out. A mapping that names another one is refused, also if the location has none at all.
+    #[must_use]
+    pub fn of_location(definitions: impl IntoIterator<Item = FieldDefinition>) -> FieldCatalogue {
+        let of_contacts = definitions.into_iter().filter(|field| field.model == Kind::Contact);
+        FieldCatalogue { fields: of_contacts.map(KnownField::from).collect(), is_whole: true }
+    }
+
+    /// The fields.
+    #[must_use]
+    pub fn fields(&self) -> &[KnownField] {
+        &self.fields
+    }
+
+    /// Whether a mapping may name a key that is not among the fields.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_whole
+    }
+
     /// The field of this id, key or name. `{{contact.x}}`, `contact.x` and `x` are the same key.
     pub(crate) fn find(&self, name: &str) -> Option<&KnownField> {
         let wanted = bare_key(name);
-        let by_id = self.0.iter().find(|field| field.id == name.trim());
-        let by_key = || self.0.iter().find(|field| field.key.as_deref().is_some_and(|key| bare_key(key) == wanted));
-        let mut named = self.0.iter().filter(|field| super::key(&field.name) == super::key(name));
+        let by_id = self.fields.iter().find(|field| field.id == name.trim());
+        let by_key =
+            || self.fields.iter().find(|field| field.key.as_deref().is_some_and(|key| bare_key(key) == wanted));
+        let mut named = self.fields.iter().filter(|field| super::key(&field.name) == super::key(name));
         by_id.or_else(by_key).or_else(|| named.next().filter(|_| named.next().is_none()))
     }
 

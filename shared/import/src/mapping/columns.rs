@@ -45,7 +45,7 @@ impl Target {
         if let Some(field) = fields.find(name) {
             return Ok(Target::Custom(Box::new(Custom::known(field))));
         }
-        if is_key && fields.0.is_empty() {
+        if is_key && fields.is_open() {
             let key = name.trim_matches(['{', '}', ' ']).to_owned();
             return Ok(Target::Custom(Box::new(Custom { id: None, key: Some(key), ..Custom::default() })));
         }
@@ -261,13 +261,10 @@ mod tests {
 
     #[test]
     fn custom_fields_are_found_by_name_key_and_id() {
-        let field = KnownField {
-            id: "cf1".into(),
-            key: Some("contact.shoe_size".into()),
-            name: "Shoe Size".into(),
-            ..KnownField::default()
-        };
-        let fields = FieldCatalogue(vec![field]);
+        let definition = serde_json::json!({
+            "id": "cf1", "key": "contact.shoe_size", "name": "Shoe Size", "model": "contact", "data_type": "TEXT"
+        });
+        let fields = FieldCatalogue::of_location([serde_json::from_value(definition).unwrap()]);
         for target in ["Shoe size", "contact.shoe_size", "{{contact.shoe_size}}", "shoe_size", "cf1"] {
             let found = Target::of_name("x", target, &fields).unwrap();
             assert!(matches!(&found, Target::Custom(custom) if custom.id.as_deref() == Some("cf1")), "{target}");
