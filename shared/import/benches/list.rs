@@ -80,7 +80,7 @@ fn write_row(text: &mut impl Write, row: u64) -> io::Result<()> {
         1..200 => write!(text, ","),
         _ => write!(text, "{}/{}/{},", 1 + dice % 12, 1 + dice % 28, 1940 + dice % 60),
     }?;
-    writeln!(text, "{},{}", one_of(TAGS, dice >> 12), if dice % 20 == 0 { "Yes" } else { "No" })
+    writeln!(text, "{},{}", one_of(TAGS, dice >> 12), if dice.is_multiple_of(20) { "Yes" } else { "No" })
 }
 
 fn main() {
