@@ -1,6 +1,6 @@
 //! What the cells of each column are like, seen over the whole list.
 
-use crate::consent::{is_opt_out_word, says_opt_out};
+use crate::consent::{is_about_contacting, is_opt_out_word, is_yes_or_no, says_opt_out};
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
 use crate::values::{email, phone, text};
@@ -17,7 +17,11 @@ pub(crate) struct Seen {
     pub(crate) samples: Vec<String>,
     emails: u64,
     phones: u64,
+    /// Digits that may be a phone number or an id.
+    bare_phones: u64,
     opt_outs: u64,
+    /// Cells that are a yes or a no.
+    answers: u64,
     /// Rows in which its value is not used, because another column of the same field is filled.
     second: u64,
 }
@@ -40,29 +44,46 @@ impl Seen {
                 _ => {}
             }
         }
+        let customs = columns.all().iter().enumerate().filter_map(|(index, column)| match &column.target {
+            Target::Custom(custom) => Some((index, custom.name())),
+            _ => None,
+        });
+        let mut by_name: Vec<(String, Vec<usize>)> = Vec::new();
+        for (index, name) in customs {
+            match by_name.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, indexes)) => indexes.push(index),
+                None => by_name.push((name, vec![index])),
+            }
+        }
+        for (_, indexes) in by_name.iter().filter(|(_, indexes)| indexes.len() > 1) {
+            count_second(seen, row, indexes);
+        }
         for field in Field::ALL {
             let [first @ .., _] = columns.of(field) else { continue };
             if !first.is_empty() && field != Field::Tags {
-                count_second(seen, row, columns, field);
+                count_second(seen, row, columns.of(field));
             }
         }
     }
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
+        self.answers += u64::from(is_yes_or_no(value));
         if says_opt_out(value) || is_opt_out_word(value) {
             self.opt_outs += 1;
         } else if also_contact_data && value.contains('@') && value.len() < 400 {
             self.emails += u64::from(email::emails(value).is_ok_and(|emails| !emails.has_rest));
         } else if also_contact_data && phone::looks_like_phone(value) {
             self.phones += 1;
+        } else if also_contact_data && phone::may_be_phone(value) {
+            self.bare_phones += 1;
         }
     }
 }
 
-/// Counts the cells of a field that are filled beside the one that is used.
-fn count_second(seen: &mut [Seen], row: &Row, columns: &Columns, field: Field) {
+/// Counts the cells of a field's columns that are filled beside the one that is used.
+fn count_second(seen: &mut [Seen], row: &Row, indexes: &[usize]) {
     let mut used: Option<String> = None;
-    for index in columns.of(field) {
+    for index in indexes {
         let value = text::value(row.cells.get(*index).map_or("", String::as_str));
         if value.is_empty() || text::is_null(&value) {
             continue;
@@ -83,10 +104,14 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         let most = |count: u64| count > 0 && count * 2 >= seen.filled;
         let looks_like = if seen.opt_outs > 0 {
             Some((LooksLike::Consent, seen.opt_outs))
+        } else if seen.answers > 0 && seen.answers * 5 >= seen.filled * 4 && is_about_contacting(&column.name) {
+            Some((LooksLike::Consent, seen.answers))
         } else if most(seen.emails) {
             Some((LooksLike::Email, seen.emails))
         } else if most(seen.phones) {
             Some((LooksLike::Phone, seen.phones))
+        } else if most(seen.phones + seen.bare_phones) && !is_of_ids(&column.name) {
+            Some((LooksLike::Phone, seen.phones + seen.bare_phones))
         } else {
             None
         };
@@ -95,6 +120,16 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// Whether a name speaks of the numbers of things.
+fn is_of_ids(name: &str) -> bool {
+    let key = crate::mapping::key(name);
+    let things = [
+        "id", "order", "card", "account", "invoice", "customer", "loyalty", "sku", "amount", "ticket", "serial",
+        "konto", "kunden", "rechnung",
+    ];
+    key.ends_with("nr") || key == "no" || things.iter().any(|thing| key.contains(thing))
 }
 
 /// Filled columns that are not used, and second values that are not.

@@ -1,6 +1,6 @@
 //! The first pass: what the columns are and prove, who is there twice, and what is left to ask.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -221,6 +221,7 @@ struct Pass {
     numbers: Vec<(usize, number::Evidence)>,
     counter: Counter,
     closed: Vec<(u64, Channels)>,
+    subscriptions: HashSet<usize>,
     rows: u64,
 }
 
@@ -245,6 +246,7 @@ impl Pass {
             numbers: of(is_number).map(|index| (index, number::Evidence::default())).collect(),
             counter: Counter::default(),
             closed: Vec::new(),
+            subscriptions: HashSet::new(),
             rows: 0,
         }
     }
@@ -255,6 +257,13 @@ impl Pass {
         let cell = |index: usize| crate::values::text::value(row.cells.get(index).map_or("", String::as_str));
         self.dates.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
         self.numbers.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
+        for (index, column) in reader.columns.all().iter().enumerate() {
+            if let Target::Consent(consent) = column.target
+                && row.cells.get(index).is_some_and(|cell| consent.is_of_subscription(cell))
+            {
+                self.subscriptions.insert(index);
+            }
+        }
         let (keys, closed) = reader.keys(row);
         self.counter.take(keys);
         if !closed.is_none() {
@@ -264,7 +273,7 @@ impl Pass {
 
     /// What is proven; what is not is asked.
     fn proofs(&self, columns: &Columns, options: &ImportOptions, questions: &mut Vec<Question>) -> Proofs {
-        let mut proofs = Proofs::default();
+        let mut proofs = Proofs { subscriptions: self.subscriptions.clone(), ..Proofs::default() };
         for (index, evidence) in &self.dates {
             match evidence.orders(options.date_order) {
                 Ok(orders) => drop(proofs.date_orders.insert(*index, orders)),

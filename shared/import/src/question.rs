@@ -84,15 +84,18 @@ impl fmt::Display for Question {
                  or for decimals: say --decimal-point or --decimal-comma"
             ),
             Question::UnusedColumn { column, looks_like, cells } => {
-                let (what, target) = match looks_like {
-                    LooksLike::Email => ("e-mail addresses", "email"),
-                    LooksLike::Phone => ("phone numbers", "phone"),
-                    LooksLike::Consent => ("opt-outs", "dnd"),
+                let (what, answers) = match looks_like {
+                    LooksLike::Email => ("e-mail addresses", format!("'{column}=email'")),
+                    LooksLike::Phone => ("phone numbers", format!("'{column}=phone'")),
+                    LooksLike::Consent => (
+                        "opt-outs or opt-ins",
+                        format!("'{column}=dnd' (a yes is a refusal), --map '{column}=optin' (a no is one)"),
+                    ),
                 };
                 write!(
                     f,
-                    "column `{column}` is not used, and {cells} of its cells look like {what}: say --map \
-                     '{column}={target}' or --map '{column}=ignore'"
+                    "column `{column}` is not used, and {cells} of its cells look like {what}: say --map {answers} or \
+                     --map '{column}=ignore'"
                 )
             }
             Question::Sheet { sheets } => {

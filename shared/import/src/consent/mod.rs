@@ -4,7 +4,7 @@ mod words;
 
 use crate::mapping::{key, without_brackets};
 
-pub(crate) use words::{Reading, is_opt_out_word, says_opt_out};
+pub(crate) use words::{Reading, is_no, is_opt_out_word, is_yes_or_no, says_opt_out};
 
 /// The channels on which a contact must not be disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -55,6 +55,8 @@ pub(crate) enum Says {
     OptIn,
     /// A word may be an opt-out; others are none of our business.
     Status,
+    /// A word is an opt-in or an opt-out, or nobody knows.
+    Subscription,
     /// A no or a word of an opt-out is one; others are none of our business.
     Wish,
     /// Anything at all is an opt-out, such as the reason for it.
@@ -78,6 +80,7 @@ impl ConsentColumn {
             "dnd" | "optout" | "opt_out" => Says::OptOut,
             "optin" | "opt_in" => Says::OptIn,
             "status" => Says::Status,
+            "subscription" => Says::Subscription,
             "wish" => Says::Wish,
             "dnd_if_filled" => Says::Detail,
             _ => return None,
@@ -95,9 +98,20 @@ impl ConsentColumn {
             Says::OptIn => "optin",
             Says::Wish => "wish",
             Says::Status => "status",
+            Says::Subscription => "subscription",
         };
         let channels: Vec<String> = self.channels.names().map(str::to_lowercase).collect();
         if self.channels.has(Channels::ALL) { kind.to_owned() } else { format!("{kind}.{}", channels.join("+")) }
+    }
+
+    /// Whether a cell of a status says that somebody has subscribed or unsubscribed: then the whole column is of that.
+    pub(crate) fn is_of_subscription(self, cell: &str) -> bool {
+        self.says == Says::Status && words::is_of_subscription(cell)
+    }
+
+    /// What a cell of a column says whose other cells are of a subscription.
+    pub(crate) fn read_among_subscriptions(self, cell: &str) -> Reading {
+        if self.says == Says::Status && words::is_undecided(cell) { Reading::Unreadable } else { self.read(cell) }
     }
 
     /// What a cell of it says. An empty one says nothing.
@@ -114,26 +128,62 @@ const OUT: &str = "optout optedout optouts unsub donotcall donotemail donotmail 
     nichtkontaktieren kontaktsperre desinscri désinscri désabonn desabonn nepascontacter nepasappeler opposition \
     nollamar nocontactar noenviar fechadebaja disiscri noncontattare nonchiamare uitgeschreven uitschrijf \
     afgemeld nietbellen nietmailen wypisan отписан отписк отказотрассыл незвонить naocontatar nãocontatar \
-    naoligar descadastr avregistrer avmeld frameld 配信停止 退订 hasoptedout";
+    naoligar descadastr avregistrer avmeld frameld 配信停止 退订 hasoptedout \
+    noconsent notconsent nonconsent withdraw withdrew revok widerruf consentdenied consentrefused consentdeclined \
+    consentexpir consentmissing consentpending optinpending unconfirm optindeclined notsubscrib neversubscrib \
+    notoptedin notoptin nooptin notallow notaccept notagree notreceive notpermit notbecontacted donotprocess \
+    donotmarket complain hardbounc bounced bouncereason bouncedate bouncetime cleantime cleancampaign \
+    deleterequest deletionrequest deleteme erasure tobeforgotten forgetme löschung deceased verstorben décédé \
+    fallecid decedut nichterlaubt nichteinverstanden keineanrufe keinemails keineemails keinenewsletter \
+    ohneeinwilligung noacepta nonaccetta naoaceita nãoaceita naccepte geenmail geentoestemming dadodebaja \
+    dadadebaja fechabaja solicitabaja";
 const IN: &str = "optin optedin consent acceptsmarketing acceptsemail acceptssms acceptssms acceptmarketing subscribed \
     permission gdpr dsgvo rgpd maycontact mayemail maycall cancontact canemail cancall oktocall oktoemail \
     oktotext oktocontact okaytocall agreedto agreesto agreemarketing einwilligung zustimmung consentement \
     consentimiento consentimento consenso toestemming zgoda согласие samtycke samtykke suscrito abonné abonniert \
     iscritto allowsmarketing allowemail allowsms allowcalls emailallowed smsallowed wantsnewsletter \
-    receivenewsletter newsletteroptin marketingallowed";
-const DETAILS: &[&str] = &["reason", "mode", "type", "campaigntitle", "campaignid", "campaign", "comment", "feedback"];
+    receivenewsletter newsletteroptin marketingallowed marketingok suscripto suscrita iscritta abonnée";
+/// Words of an assent, which with a word for what is assented to make an opt-in: `May we call you?`, `Acepta publicidad`.
+const ASSENT: &str = "canwe maywe mayi allow receive accept accett acepta aceita aceite agree permit souhaite autoriz autoris \
+    authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht";
+const ASSENTED: &str = "mail sms text call contact market news publi promo offer ofert offre offert angebot whatsapp werb communic \
+    comunic kommunik mensaj correo anruf telefon phone llama kontakt nieuws";
+/// Last words of names that speak of how, why and when, and not of whether.
+const DETAILS: &[&str] = &["reason", "mode", "type", "title", "campaign", "comment", "feedback"];
 const NO_STATEMENT: &[&str] =
-    &["link", "url", "ip", "message", "code", "source", "version", "text", "form", "by", "method", "basis", "token"];
+    &["link", "url", "ip", "message", "code", "source", "version", "form", "by", "method", "basis", "token"];
 const TIMES: &[&str] = &["time", "date", "timestamp", "at", "on"];
-const STATUS: &str = "status subscriptionstatus subscription emailmarketingstatus marketingstatus emailstatus contactstatus \
-    subscriberstatus memberstatus smsmarketingstatus smsstatus callstatus leadstatus disposition \
-    emailsubscriptionstatus smssubscriptionstatus mailingstatus abonnement statut статус marketingcontactstatus \
-    newsletterstatus personmarketingstatus contacttype preferences communicationpreferences contactpreference \
-    contactpreferences preferredcontact emailpreference emailpreferences bounced bouncestatus";
+const STATUS: &str = "status subscription contactstatus memberstatus leadstatus disposition abonnement statut статус \
+    stato estatus contacttype preferences communicationpreferences contactpreference contactpreferences \
+    preferredcontact preferredcontactmethod emailpreference emailpreferences bouncestatus";
+/// Parts of names of a status that says whether somebody may be contacted, and nothing else.
+const SUBSCRIPTION: &[&str] = &["subscri", "marketing", "newsletter", "mailing", "optin", "abonn", "suscri"];
 
 /// Names of what a contact may have said no to, with other words than yes and no in their cells.
-const SOFT: &[&str] =
-    &["newsletter", "marketing", "emailmarketing", "smsmarketing", "marketingemails", "contactable", "mailinglist"];
+const SOFT: &[&str] = &[
+    "newsletter",
+    "newsletters",
+    "nieuwsbrief",
+    "boletín",
+    "infolettre",
+    "marketing",
+    "emailmarketing",
+    "smsmarketing",
+    "marketingemails",
+    "marketingsms",
+    "marketingtexts",
+    "textmessages",
+    "smsmessages",
+    "textmessaging",
+    "promotions",
+    "promotionalemails",
+    "contactable",
+    "mailinglist",
+    "werbung",
+    "publicidad",
+    "publicité",
+    "pubblicità",
+];
 
 /// What a column's name says of consent: nothing (`None`), that the column has to do with it and states none
 /// (`Some(None)`), or which.
@@ -148,7 +198,11 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
         || full.ends_with("dnd")
         || full.ends_with("dnc")
         || full == "baja";
-    let ends = |parts: &[&str]| parts.iter().any(|part| short.ends_with(part));
+    let last = last_word(name);
+    let ends = |words: &[&str]| {
+        // Of a name in one word its end, where that is long enough to be no part of another word.
+        words.iter().any(|word| last == *word || (word.len() >= 4 && short.len() > word.len() && short.ends_with(word)))
+    };
     let channels = channels(&full);
     if channels.is_none() {
         // Fax and nothing else: GHL sends none.
@@ -161,16 +215,53 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
         let says = if ends(DETAILS) || has("campaign") { Says::Detail } else { Says::OptOut };
         return Some(Some(ConsentColumn { says, channels }));
     }
-    if has(IN) {
-        let is_detail = ends(NO_STATEMENT) || ends(DETAILS) || ends(TIMES);
+    let is_status = ["status", "state", "statut", "stato"].contains(&last.as_str());
+    let begins = ["status", "statut", "estado", "stato", "état"].iter().any(|word| full.starts_with(word));
+    if (is_status || begins) && (SUBSCRIPTION.iter().any(|part| full.contains(part)) || has(IN)) {
+        return Some(Some(ConsentColumn { says: Says::Subscription, channels }));
+    }
+    let is_assent = has(ASSENT) && has(ASSENTED) && !full.contains("received") && !full.contains("accepted");
+    if has(IN) || is_assent {
+        let is_detail = ends(NO_STATEMENT) || ends(DETAILS) || ends(TIMES) || full.ends_with("consenttext");
         return Some((!is_detail).then_some(ConsentColumn { says: Says::OptIn, channels }));
     }
     if SOFT.contains(&full.as_str()) || SOFT.contains(&short.as_str()) {
         return Some(Some(ConsentColumn { says: Says::Wish, channels }));
     }
-    let is_status = STATUS.split(' ').any(|status| status == full || status == short);
+    let is_status = (is_status && !channels.has(Channels::ALL))
+        || STATUS.split(' ').any(|status| status == full || status == short);
     is_status.then_some(Some(ConsentColumn { says: Says::Status, channels }))
 }
+
+/// The last word of a name outside of brackets, in lower case: `time` of `OPTIN_TIME` and of `optinTime`.
+fn last_word(name: &str) -> String {
+    let name = without_brackets(name);
+    let name = name.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let mut word: Vec<char> = Vec::new();
+    for sign in name.chars().rev() {
+        if !sign.is_alphanumeric() {
+            break;
+        }
+        // A capital begins a word of `camelCase`, where the word is in small letters.
+        let begins = sign.is_uppercase() && word.last().is_some_and(|c| c.is_lowercase());
+        word.push(sign);
+        if begins {
+            break;
+        }
+    }
+    word.iter().rev().flat_map(|c| c.to_lowercase()).collect()
+}
+
+/// Whether a name has to do with contacting somebody, whatever it says of it.
+pub(crate) fn is_about_contacting(name: &str) -> bool {
+    let key = key(name);
+    !NO_TOPICS.iter().any(|word| key.contains(word)) && TOPICS.split(' ').any(|topic| key.contains(topic))
+}
+
+const NO_TOPICS: &[&str] = &["fax", "verified", "valid", "opened", "clicked", "received", "sent"];
+const TOPICS: &str = "mail sms text call contact market news publi promo offer ofert offre angebot whatsapp werb communic comunic kommunik \
+    subscri suscri abonn consent optin optout optedin optedout dnd permission allow gdpr dsgvo rgpd privacy phone \
+    notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod";
 
 /// The channels that a name speaks of: all, where it names none. No channel at all is fax.
 fn channels(key: &str) -> Channels {
@@ -181,7 +272,10 @@ fn channels(key: &str) -> Channels {
             &["call", "phone", "voice", "telefon", "anruf", "appel", "llamar", "chiamare", "ligar", "bellen", "звон"][..],
             Channels::CALL,
         ),
-        (&["mail", "newsletter", "рассыл", "courriel", "correo", "bulk"][..], Channels::EMAIL),
+        (
+            &["mail", "newsletter", "рассыл", "courriel", "correo", "bulk", "bounc", "cleantime", "cleancampaign"][..],
+            Channels::EMAIL,
+        ),
     ];
     let found = named.iter().filter(|(words, _)| words.iter().any(|word| key.contains(word)));
     let channels = found.fold(Channels::NONE, |sum, (_, channel)| sum.and(*channel));
@@ -219,6 +313,20 @@ mod tests {
             ("UNSUB_REASON", Some(Some(ConsentColumn { says: Says::Detail, channels: Channels::ALL }))),
             ("Status", Some(Some(ConsentColumn { says: Says::Status, channels: Channels::ALL }))),
             ("Email", None),
+            ("Do Not Text", out(Channels::SMS)),
+            ("No consent", out(Channels::ALL)),
+            ("Consent withdrawn", out(Channels::ALL)),
+            ("Not subscribed", out(Channels::ALL)),
+            ("Email not allowed", out(Channels::EMAIL)),
+            ("GDPR deletion request", out(Channels::ALL)),
+            ("CLEAN_TIME", out(Channels::EMAIL)),
+            ("Email Bounced", out(Channels::EMAIL)),
+            ("Permission", opt_in(Channels::ALL)),
+            ("Consent to communication", opt_in(Channels::ALL)),
+            ("May we call you?", opt_in(Channels::CALL)),
+            ("Acepta publicidad", opt_in(Channels::ALL)),
+            ("optinTime", Some(None)),
+            ("Opt-in date", Some(None)),
             ("Company", None),
             ("Industry", None),
         ];

@@ -26,7 +26,7 @@ fn words(list: &'static str) -> HashSet<&'static str> {
 
 static YES: Words = Words::new(|| {
     words(
-        "1 true t yes y x on ✓ ✔ ☑ ✅ ja j oui o si sí s sim tak да wahr vrai verdadero vero 是 はい active enabled \
+        "1 true t yes y x on ✓ ✔ ☑ ✅ ja j oui o si sí sì s sim tak да wahr vrai verdadero vero 是 はい active enabled \
     checked set permanent evet kyllä ano v",
     )
 });
@@ -41,7 +41,7 @@ static IN: Words = Words::new(|| {
     words(
         "subscribed optedin optin doubleoptin singleoptin confirmedoptin explicit consented confirmed granted given \
     accepted agreed allow allowed permitted abonniert angemeldet abonné inscrit suscrito iscritto ingeschreven \
-    aangemeld подписан optedinemail active ok okay maycontact",
+    aangemeld подписан optedinemail active ok okay maycontact marketingcontact yesplease",
     )
 });
 /// Words of an opt-out, written without anything but letters.
@@ -56,18 +56,22 @@ static OUT: Words = Words::new(|| {
     keinkontakt désabonné desabonne désinscrit desinscrit nepascontacter baja debaja dadodebaja dadadebaja \
     nocontactar nollamar disiscritto disiscritta cancellato noncontattare uitgeschreven afgemeld nietbellen \
     wypisany wypisana отписан отписался отписана отписалась незвонить descadastrado naocontatar avregistrerad \
-    avmeldt frameldt bounced hardbounced hardbounce",
+    avmeldt frameldt bounced hardbounced hardbounce bounce undeliverable noconsent nonmarketingcontact \
+    nonmarketing transactional removed deceased nothanks nothankyou widerrufen zurückgezogen abgelehnt refusé \
+    refusée rechazado rifiutato geweigerd noemailing",
     )
 });
 /// What a longer text says that holds an opt-out, in lower case.
 #[expect(clippy::expect_used, reason = "some dozens of short phrases")]
 static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let phrases = "unsubscrib|opted out|opted-out|opt out|opt-out|optout|do not call|do not contact|do not email|\
-    do not e-mail|do not mail|do not text|do not sms|do not disturb|don't call|don't contact|\
+    let phrases = "unsubscrib|opted out|opt out|optout|do not call|do not contact|do not email|\
+    do not e mail|do not text|do not sms|do not disturb|don't call|don't contact|\
     don't email|don’t call|don’t contact|don’t email|dont call|dont contact|dont email|never call|\
     never contact|never email|no longer wants|wants no more|remove from list|remove from mailing|\
     stop contacting|stop emailing|stop calling|no marketing|bitte nicht anrufen|nicht anrufen|\
     nicht kontaktieren|keine werbung|abgemeldet|ne pas appeler|ne pas contacter|désabonn|désinscri|\
+    do not market|do not mail|don't text|don’t text|dont text|not be contacted|no emails|no calls|no texts|\
+    suppressed|gdpr delete|gdpr deletion|right to be forgotten|keine anrufe|keine mails|keine e mails|plus contacter|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
         .split('|');
     AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
@@ -117,20 +121,16 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     let is = |words: &Words| words.contains(text.as_str()) || words.contains(word.as_str());
     match column.says {
         Says::Detail => out,
-        Says::Status => {
-            if OUT.contains(word.as_str()) || says_opt_out(&text) {
-                out
-            } else {
-                Reading::Nothing
-            }
-        }
-        Says::Wish => {
-            if is(&NO) || word == "none" || is(&OUT) || says_opt_out(&text) {
-                out
-            } else {
-                Reading::Nothing
-            }
-        }
+        Says::Status if is_out(&text, &word) => out,
+        // Of a channel such as e-mail one who has not confirmed yet has not agreed.
+        Says::Status if is_undecided(&word) && !column.channels.has(Channels::ALL) => Reading::Unreadable,
+        Says::Status => Reading::Nothing,
+        Says::Subscription if is_out(&text, &word) || is(&NO) || word == "none" => out,
+        Says::Subscription if is(&YES) || is(&IN) || is_assent(&text) => Reading::Nothing,
+        Says::Subscription => Reading::Unreadable,
+        Says::Wish if is(&NO) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
+        Says::Wish if is_doubt || is_undecided(&word) => Reading::Unreadable,
+        Says::Wish => Reading::Nothing,
         Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
         Says::OptOut if is(&YES) || is(&OUT) || is_time(&text) => out,
         Says::OptOut if is(&IN) => Reading::Nothing,
@@ -142,9 +142,66 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         },
         Says::OptIn if is(&NO) || is(&OUT) || word == "none" => out,
         Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
-        Says::OptIn if says_opt_out(&text) => out,
+        Says::OptIn if says_opt_out(&text) || is_refusal(&text) => out,
+        Says::OptIn if is_assent(&text) => Reading::Nothing,
         Says::OptIn => Reading::Unreadable,
     }
+}
+
+fn is_out(text: &str, word: &str) -> bool {
+    OUT.contains(word) || says_opt_out(text)
+}
+
+/// One who has neither agreed nor refused.
+pub(super) fn is_undecided(cell: &str) -> bool {
+    let word = letters(cell);
+    [
+        "pending",
+        "unconfirmed",
+        "notconfirmed",
+        "awaitingconfirmation",
+        "pendingconfirmation",
+        "unknown",
+        "held",
+        "temphold",
+    ]
+    .contains(&word.as_str())
+}
+
+pub(super) fn is_of_subscription(cell: &str) -> bool {
+    let word = letters(cell);
+    ["subscribed", "unsubscribed", "nonsubscribed", "cleaned", "optedin", "optedout", "abonniert", "abgemeldet"]
+        .contains(&word.as_str())
+}
+
+/// `Yes, please`, `I agree to receive mails`: forms have such boxes. With a word of a negation it is none.
+fn is_assent(text: &str) -> bool {
+    let begins = ["yes,", "yes ", "yes!", "yes.", "ja,", "oui,", "sí,", "sì,", "i agree", "i consent", "i accept"];
+    begins.iter().any(|start| text.starts_with(start))
+        && !text.split(|c: char| !c.is_alphanumeric()).any(|word| {
+            ["not", "no", "but", "only", "except", "never", "t", "nicht", "kein", "keine", "nur", "aber", "pas", "sauf"]
+                .contains(&word)
+        })
+}
+
+/// `No, thanks`, `I do not agree`.
+fn is_refusal(text: &str) -> bool {
+    ["no,", "no ", "no.", "no!", "nein,", "non,", "i do not", "i don't", "i don’t", "i refuse", "i decline"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+/// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
+pub(crate) fn is_yes_or_no(cell: &str) -> bool {
+    let text = crate::values::text::clean(cell).to_lowercase();
+    let word = letters(&text);
+    [&YES, &NO, &IN, &OUT].iter().any(|words| words.contains(text.as_str()) || words.contains(word.as_str()))
+}
+
+/// Whether a cell is a no, such as the one in a column `SMS`.
+pub(crate) fn is_no(cell: &str) -> bool {
+    let text = crate::values::text::clean(cell).to_lowercase();
+    text.len() > 1 && (NO.contains(text.as_str()) || OUT.contains(letters(&text).as_str()))
 }
 
 /// Whether a word alone is an opt-out, such as a tag.
@@ -163,6 +220,18 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
         "baja",
         "gesperrt",
         "cancellato",
+        "removed",
+        "bounce",
+        "undeliverable",
+        "transactional",
+        "abgelehnt",
+        "refusé",
+        "refusée",
+        "rechazado",
+        "rifiutato",
+        "geweigerd",
+        "zurückgezogen",
+        "widerrufen",
         "confirmed",
     ]
     .contains(&word.as_str())
@@ -171,7 +240,11 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
 
 /// Whether a text holds words of an opt-out.
 pub(crate) fn says_opt_out(text: &str) -> bool {
-    if text.is_ascii() { PHRASES.is_match(text) } else { PHRASES.is_match(&text.to_lowercase()) }
+    // `do-not-call` and `opt_out` are the words with blanks.
+    if text.is_ascii() && !text.contains(['-', '_']) {
+        return PHRASES.is_match(text);
+    }
+    PHRASES.is_match(&text.to_lowercase().replace(['-', '_'], " "))
 }
 
 /// The channels of a list like `SMS, Call` or `Emails & Texts`.
@@ -265,10 +338,12 @@ mod tests {
 
     #[test]
     fn a_no_to_an_opt_in_is_an_opt_out() {
-        for cell in ["No", "0", "false", "opted out", "Unsubscribed", "withdrawn", "Nein"] {
+        for cell in
+            ["No", "0", "false", "opted out", "Unsubscribed", "withdrawn", "Nein", "No, thanks", "I do not agree"]
+        {
             assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Out(Channels::SMS), "{cell}");
         }
-        for cell in ["Yes", "1", "subscribed", "2024-05-01", ""] {
+        for cell in ["Yes", "1", "subscribed", "2024-05-01", "", "Yes, please", "I agree to receive mails", "Sì"] {
             assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Nothing, "{cell}");
         }
     }
@@ -278,6 +353,14 @@ mod tests {
         for cell in ["Unsubscribed", "Opted Out", "Do not call", "DNC", "Cleaned", "Unsubscribed (2024)"] {
             assert!(matches!(read_as(Says::Status, Channels::ALL, cell), Reading::Out(_)), "{cell}");
         }
+        for cell in ["subscribed", "Active", "Yes"] {
+            assert_eq!(read_as(Says::Subscription, Channels::EMAIL, cell), Reading::Nothing, "{cell}");
+        }
+        for cell in ["no_consent", "Non-marketing contact", "No", "none", "Transactional"] {
+            assert!(matches!(read_as(Says::Subscription, Channels::EMAIL, cell), Reading::Out(_)), "{cell}");
+        }
+        assert_eq!(read_as(Says::Subscription, Channels::EMAIL, "pending"), Reading::Unreadable);
+        assert_eq!(read_as(Says::Status, Channels::EMAIL, "pending"), Reading::Unreadable);
         for cell in ["New", "Active", "Customer", "Subscribed", "Inactive"] {
             assert_eq!(read_as(Says::Status, Channels::ALL, cell), Reading::Nothing, "{cell}");
         }
@@ -285,7 +368,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_guessed() {
-        for cell in ["maybe", "ask Bob", "2", "?"] {
+        for cell in ["maybe", "ask Bob", "2", "?", "pending", "yes, but not by phone"] {
             assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), Reading::Unreadable, "{cell}");
             assert_eq!(read_as(Says::OptIn, Channels::ALL, cell), Reading::Unreadable, "{cell}");
         }

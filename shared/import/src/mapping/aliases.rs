@@ -72,7 +72,7 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::LastName,
-        "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos \
+        "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos primerapellido apellidopaterno \
          cognome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
          prijmeni vezetéknév soyad soyadı 姓 姓氏",
     ),
@@ -80,7 +80,8 @@ const FIELDS: &[(Field, &str)] = &[
         Field::Name,
         "name fullname contactname displayname contact customername clientname leadname nomcomplet \
          nombrecompleto nomecompleto vollständigername ansprechpartner volledigenaam naam фио имяифамилия 氏名 姓名 \
-         お名前 fileas whatsyourname whatisyourname yourname navn namn",
+         お名前 fileas whatsyourname whatisyourname yourname navn namn contactperson kontaktperson personalname \
+         contactfullname fullnames",
     ),
     (
         Field::Email,
@@ -90,7 +91,7 @@ const FIELDS: &[(Field, &str)] = &[
          postaelettronica enderecodeemail endereçodeemail emailadres adresemail почта электроннаяпочта емейл \
          имейл epost epostadress epostadresse sähköposti eposta メールアドレス メール 邮箱 电子邮件 whatsyouremail \
          whatsyouremailaddress whatisyouremail whatisyouremailaddress emailwork emailhome emailother \
-         emailprimary emailaddresswork loginemail emaillogin subscriberemail paypalemail",
+         emailprimary emailaddresswork emailprivat emailgeschäftlich emailgeschaeftlich emailberuflich loginemail emaillogin subscriberemail paypalemail",
     ),
     (
         Field::Phone,
@@ -103,7 +104,9 @@ const FIELDS: &[(Field, &str)] = &[
          teléfonomóvil telefonomovil numerodetelefono númerodeteléfono cellulare telefone telemovel telemóvel \
          telefoon telefoonnummer mobiel numertelefonu komórka телефон номертелефона мобильный мобильныйтелефон \
          puhelin 電話番号 電話 电话 手机 手机号 whatsapp whatsappnumber sms smsphonenumber smsnumber phonevalue \
-         whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline",
+         telefonprivat telefongeschäftlich telefongeschaeftlich telefonberuflich telefonmobil telefonfestnetz \
+         telefonarbeit téléphonefixe telefonofijo teléfonofijo telefonofisso telefonocellulare telefoonmobiel \
+         telefonkomórkowy whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline",
     ),
     (
         Field::Company,
@@ -128,7 +131,7 @@ const FIELDS: &[(Field, &str)] = &[
     (
         Field::City,
         "city town citytown towncity suburb locality mailingcity businesscity homecity othercity addresscity \
-         stadt ort wohnort ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość \
+         stadt ort wohnort población poblacion ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość \
          город stad by postort kaupunki 市区町村 城市 město",
     ),
     (
@@ -176,13 +179,13 @@ const FIELDS: &[(Field, &str)] = &[
 const FURTHER: &[(Field, &str)] = &[
     (
         Field::Email,
-        "additionalemail additionalemails secondaryemail otheremail alternateemail alternativeemail \
+        "additionalemail additionalemails altemail secondaryemail otheremail alternateemail alternativeemail \
          emailsecondary secondemail emailalternate backupemail otheremails emails emailaddresses",
     ),
     (
         Field::Phone,
         "additionalphone additionalphones additionalphonenumber additionalphonenumbers secondaryphone \
-         alternatephone otherphone secondphone phonesecondary carphone companymainphone primarycontactphone \
+         alternatephone altphone otherphone secondphone phonesecondary carphone companymainphone primarycontactphone \
          alternativephone phones phonenumbers defaultaddressphone addressphone otherphones radiophone",
     ),
 ];

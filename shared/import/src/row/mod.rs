@@ -3,11 +3,11 @@
 mod place;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::consent::{Channels, Reading, is_opt_out_word, says_opt_out};
+use crate::consent::{Channels, Reading, is_no, is_opt_out_word, says_opt_out};
 use crate::draft::Draft;
 use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Custom, CustomFieldType, Field, Target};
@@ -18,11 +18,15 @@ use crate::{DecimalMark, Effect, ImportOptions, Problem};
 /// The longest cell that goes into a contact.
 const MAX_CELL_BYTES: usize = 64 << 10;
 
+const SAYS_NO: &str = "says that the person must not be contacted: put that into a column `DND`";
+
 /// What the columns of a list have proven.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proofs {
     pub(crate) date_orders: HashMap<usize, date::Orders>,
     pub(crate) decimal_marks: HashMap<usize, DecimalMark>,
+    /// Columns of a status of which some cell says that somebody has subscribed or unsubscribed.
+    pub(crate) subscriptions: HashSet<usize>,
 }
 
 /// Reads rows.
@@ -77,6 +81,7 @@ impl<'a> Cells<'a> {
 
     fn draft(&mut self) -> Result<Draft, Problem> {
         let closed = self.consent()?;
+        self.check_remarks()?;
         let place = self.place();
         let problems_before = self.problems.len();
         let email = self.email();
@@ -103,11 +108,11 @@ impl<'a> Cells<'a> {
         put(Field::City, self.of_address(Field::City, place.group.as_deref()));
         put(Field::State, self.of_address(Field::State, place.group.as_deref()));
         put(Field::PostalCode, self.postal_code(&place));
-        put(Field::Country, place.told);
+        put(Field::Country, place.told.clone());
         put(Field::Timezone, self.first(Field::Timezone, timezone));
         put(Field::DateOfBirth, self.date_of_birth());
         let own_id = self.own_id();
-        let custom = self.custom();
+        let custom = self.custom(place.code.as_deref());
         let tags = self.tags();
         let closed = closed.and(self.closed_by_tags());
         let row = self.row.number;
@@ -150,6 +155,11 @@ impl<'a> Cells<'a> {
         self.problems.push(problem);
     }
 
+    fn tell_cut(&mut self, index: usize, message: &str, sent: &str) {
+        let problem = self.problem(index, Effect::ValueCut, message);
+        self.problems.push(Problem { value_sent: Some(sent.to_owned()), ..problem });
+    }
+
     /// The first filled cell of a field that can be read. Those before it that cannot are told.
     fn first<T>(&mut self, field: Field, read: impl Fn(&str) -> Result<T, &'static str>) -> Option<T> {
         self.first_at(field, |_| true, |_, text| read(text)).map(|(_, value)| value)
@@ -185,8 +195,7 @@ impl<'a> Cells<'a> {
         for index in self.reader.columns.of(field) {
             let cell = self.row.cells.get(*index).map(|cell| text::value(cell)).unwrap_or_default();
             if says_opt_out(&cell) {
-                let message = "says that the person must not be contacted: put that into a column `DND`";
-                return Err(self.problem(*index, Effect::RowLeftOut, message));
+                return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
             }
             if text::is_perhaps_a_name(&cell) {
                 if self
@@ -213,8 +222,7 @@ impl<'a> Cells<'a> {
                 0 => "has more than an e-mail address: the address is used".to_owned(),
                 others => format!("has {} e-mail addresses: the first is used", others + 1),
             };
-            let problem = self.problem(index, Effect::ValueCut, message);
-            self.problems.push(Problem { value_sent: Some(emails.first.clone()), ..problem });
+            self.tell_cut(index, &message, &emails.first);
         }
         Some(emails.first)
     }
@@ -222,8 +230,7 @@ impl<'a> Cells<'a> {
     fn phone(&mut self, country: Option<&str>) -> Option<String> {
         let (index, phone) = self.first_at(Field::Phone, |_| true, |_, text| phone::phone(text, country))?;
         if let Some(left) = phone.left {
-            let problem = self.problem(index, Effect::ValueCut, left);
-            self.problems.push(Problem { value_sent: Some(phone.e164.clone()), ..problem });
+            self.tell_cut(index, left, &phone.e164);
         }
         Some(phone.e164)
     }
@@ -261,7 +268,9 @@ impl<'a> Cells<'a> {
     /// A tag such as `unsubscribed` closes all channels.
     fn closed_by_tags(&self) -> Channels {
         let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
-        let is_closed = cells.into_iter().any(|cell| lists::list(&cell).iter().any(|tag| is_opt_out_word(tag)));
+        let is_closed = cells
+            .into_iter()
+            .any(|cell| lists::list(&cell).iter().any(|tag| is_opt_out_word(tag) || says_opt_out(tag)));
         if is_closed { Channels::ALL } else { Channels::NONE }
     }
 
@@ -271,7 +280,8 @@ impl<'a> Cells<'a> {
         for (index, column) in self.reader.columns.all().iter().enumerate() {
             let Target::Consent(consent) = column.target else { continue };
             let cell = self.row.cells.get(index).map_or("", String::as_str);
-            match consent.read(cell) {
+            let is_of_subscription = self.reader.proofs.subscriptions.contains(&index);
+            match if is_of_subscription { consent.read_among_subscriptions(cell) } else { consent.read(cell) } {
                 Reading::Nothing => {}
                 Reading::Out(channels) => closed = closed.and(channels),
                 Reading::Unreadable => {
@@ -284,11 +294,22 @@ impl<'a> Cells<'a> {
         Ok(closed)
     }
 
+    /// `202-555-0143 (do not call)`, or a no where an address or a number is expected: the row is left out.
+    fn check_remarks(&self) -> Result<(), Problem> {
+        let columns = self.reader.columns;
+        for index in columns.of(Field::Email).iter().chain(columns.of(Field::Phone)) {
+            if self.value(*index).is_some_and(|value| says_opt_out(&value) || is_no(&value)) {
+                return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
+            }
+        }
+        Ok(())
+    }
+
     fn own_id(&self) -> Option<String> {
         self.reader.columns.id.and_then(|index| self.value(index)).map(Cow::into_owned)
     }
 
-    fn custom(&mut self) -> Vec<(Custom, Value)> {
+    fn custom(&mut self, country: Option<&str>) -> Vec<(Custom, Value)> {
         let mut values: Vec<(Custom, Value)> = Vec::new();
         for (index, column) in self.reader.columns.all().iter().enumerate() {
             let Target::Custom(custom) = &column.target else { continue };
@@ -298,7 +319,7 @@ impl<'a> Cells<'a> {
             }
             let read = match text::damage(&cell) {
                 Some(damage) => Err(damage),
-                None => self.custom_value(index, custom, &cell),
+                None => self.custom_value(index, custom, &cell, country),
             };
             match read {
                 Ok(Some(value)) => values.push(((**custom).clone(), value)),
@@ -309,18 +330,37 @@ impl<'a> Cells<'a> {
         values
     }
 
-    fn custom_value(&mut self, index: usize, custom: &Custom, cell: &str) -> Result<Option<Value>, &'static str> {
+    fn custom_value(
+        &mut self,
+        index: usize,
+        custom: &Custom,
+        cell: &str,
+        country: Option<&str>,
+    ) -> Result<Option<Value>, &'static str> {
         const NO_OPTION: &str = "is none of the field's options";
         let proofs = self.reader.proofs;
         Ok(match custom.kind {
-            CustomFieldType::Text => Some(Value::from(cell)),
+            CustomFieldType::Text => {
+                if says_opt_out(cell) {
+                    self.tell(
+                        index,
+                        Effect::Note,
+                        "speaks of an opt-out, and is sent as a text only: map the column to `dnd`",
+                    );
+                }
+                Some(Value::from(cell))
+            }
             CustomFieldType::Number | CustomFieldType::Money => {
                 Some(Value::Number(number::number(cell, proofs.decimal_marks.get(&index).copied())?))
             }
             CustomFieldType::Date => read_date(cell, proofs.date_orders.get(&index), self.reader.options.today)?
                 .map(|day| Value::from(day.to_string())),
             CustomFieldType::Phone => {
-                Some(Value::from(phone::phone(cell, self.reader.options.country.as_deref())?.e164))
+                let phone = phone::phone(cell, country)?;
+                if let Some(left) = phone.left {
+                    self.tell_cut(index, left, &phone.e164);
+                }
+                Some(Value::from(phone.e164))
             }
             CustomFieldType::OneOption => {
                 let (chosen, is_odd) = lists::options(cell, &custom.options);

@@ -47,6 +47,16 @@ impl Cells<'_> {
             return Place { told: None, code: elsewhere, group };
         }
         match country::country(&raw) {
+            Some(code) if self.may_be_state(cell, &raw, &code, state.as_deref(), group.as_deref()) => {
+                self.tell(
+                    cell,
+                    Effect::ValueLeftOut,
+                    "may be a state of the US: write the country's name, and the state into a column `State`",
+                );
+                // A number that both countries could have is nobody's.
+                let is_open = state.is_none() && code != "CA" && self.reads_phone(&code);
+                Place { told: None, code: elsewhere.filter(|_| !is_open), group }
+            }
             Some(code) => Place { told: Some(code.clone()), code: Some(code), group },
             None => {
                 self.tell(
@@ -61,9 +71,33 @@ impl Cells<'_> {
 
     /// Whether the row's phone number says that it is of this country. Without a number nobody knows.
     fn is_of(&self, code: &str) -> Option<bool> {
-        let cell = self.reader.columns.of(Field::Phone).iter().find_map(|index| self.value(*index))?;
+        let cell = self.first_phone()?;
         let prefix = if code == "NO" { "+47" } else { "+264" };
         Some(phone::phone(&cell, Some(code)).is_ok_and(|phone| phone.e164.starts_with(prefix)))
+    }
+
+    /// Whether a cell for a country such as `CA` or `DE` is rather a state, because the row speaks of the US.
+    fn may_be_state(&self, index: usize, raw: &str, code: &str, state: Option<&str>, group: Option<&str>) -> bool {
+        let name = crate::mapping::key(self.reader.columns.name(index));
+        let is_code = name.contains("code") || name.contains("iso") || name == "cc";
+        if is_code || self.reader.options.country.as_deref() != Some("US") || !country::may_be_state(raw) {
+            return false;
+        }
+        let state_of = |country| state.is_some_and(|state| country::is_state_of(state, country));
+        if state_of(code) || state_of("US") {
+            return !state_of(code);
+        }
+        let is_zip = |text: String| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_zip = code == "CA" && self.raw_of_address(Field::PostalCode, group).is_some_and(is_zip);
+        is_zip || self.first_phone().is_some_and(|cell| phone::is_american(&cell))
+    }
+
+    fn first_phone(&self) -> Option<Cow<'_, str>> {
+        self.reader.columns.of(Field::Phone).iter().find_map(|index| self.value(*index))
+    }
+
+    fn reads_phone(&self, code: &str) -> bool {
+        self.first_phone().is_some_and(|cell| phone::phone(&cell, Some(code)).is_ok())
     }
 
     fn filled(&self, index: usize) -> bool {
@@ -110,15 +144,16 @@ impl Cells<'_> {
         }
     }
 
-    /// A US ZIP code gets back the zeros that a spreadsheet has taken.
+    /// A code of five digits gets back the zeros that a spreadsheet has taken.
     pub(super) fn postal_code(&mut self, place: &Place) -> Option<String> {
         let code = self.of_address(Field::PostalCode, place.group.as_deref())?;
         let code = text::narrow(&code).into_owned();
         let code = code.strip_prefix("z:").unwrap_or(&code);
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let code = code.strip_suffix(".0").filter(|whole| digits(whole)).unwrap_or(code);
-        let is_short_zip =
-            place.code.as_deref().is_some_and(country::has_zip_codes) && matches!(code.len(), 3 | 4) && digits(code);
+        let is_of = |has: fn(&str) -> bool| place.code.as_deref().is_some_and(has);
+        let is_short_zip = digits(code)
+            && (code.len() == 4 && is_of(country::has_five_digits) || code.len() == 3 && is_of(country::has_zip_codes));
         Some(if is_short_zip { format!("{code:0>5}") } else { code.to_owned() })
     }
 }

@@ -107,6 +107,14 @@ impl<'a> Records<'a> {
     /// The cells in the dialect that gives as many as the header has.
     fn in_best_dialect(&self, text: &str, standard: Split) -> Vec<String> {
         let Some(width) = self.width else { return standard.cells };
+        // A row that is in quotes as a whole, as if it were one cell.
+        if let [whole] = standard.cells.as_slice()
+            && width > 1
+            && text.starts_with('"')
+        {
+            let inner = split(whole, self.delimiter, Dialect::Standard);
+            return if inner.cells.len() == width && !inner.is_open { inner.cells } else { standard.cells };
+        }
         let fits = |split: &Split| !split.is_open && split.cells.len() == width;
         let has_backslashes = text.contains("\\\"");
         let mut others = Vec::new();
@@ -161,6 +169,13 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(first_cells(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_row_in_quotes_is_its_cells() {
+        let rows = rows("\"a@b.co,A,x\"\n\"b@b.co,B,\"\"Oslo, NO\"\"\"\n");
+        assert_eq!(rows[0].cells, ["a@b.co", "A", "x"]);
+        assert_eq!(rows[1].cells, ["b@b.co", "B", "Oslo, NO"]);
     }
 
     #[test]

@@ -76,7 +76,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("MK", &["macedonia", "northmacedonia", "fyrom"]),
     ("CI", &["ivorycoast", "cotedivoire", "côtedivoire"]),
     ("CD", &["drcongo", "drc", "congokinshasa", "democraticrepublicofthecongo", "congodemocraticrepublicofthe"]),
-    ("CG", &["congo", "congobrazzaville", "republicofthecongo"]),
+    ("CG", &["congobrazzaville", "republicofthecongo"]),
     ("PS", &["palestine", "palestinianterritories", "stateofpalestine"]),
     ("XK", &["kosovo", "xk"]),
     ("SZ", &["swaziland", "eswatini"]),
@@ -129,6 +129,8 @@ static BY_NAME: LazyLock<HashMap<String, Option<String>>> = LazyLock::new(|| {
     for (code, own) in NAMES {
         own.iter().for_each(|name| drop(names.insert((*name).to_owned(), Some((*code).to_owned()))));
     }
+    // There are two of them.
+    names.insert("congo".to_owned(), None);
     names
 });
 
@@ -240,6 +242,22 @@ pub(crate) fn of_state(state: Option<&str>, location: Option<&str>) -> Option<St
 /// Whether the postal codes of a country are US ZIP codes.
 pub(crate) fn has_zip_codes(code: &str) -> bool {
     matches!(code, "US" | "PR" | "GU" | "VI" | "AS" | "MP")
+}
+
+/// Whether all postal codes of a country have five digits, and some begin with a zero.
+pub(crate) fn has_five_digits(code: &str) -> bool {
+    has_zip_codes(code) || matches!(code, "DE" | "FR" | "ES" | "IT" | "MX")
+}
+
+/// Whether a cell for a country may as well be a state of the US: CA, DE, GA, Georgia.
+pub(crate) fn may_be_state(text: &str) -> bool {
+    let name = key(text);
+    (name.len() == 2 || name == "georgia") && is_state_of(&name, "US")
+}
+
+/// Whether a country has a state of this name or code.
+pub(crate) fn is_state_of(state: &str, country: &str) -> bool {
+    STATES.get(&key(state)).is_some_and(|countries| countries.contains(&country))
 }
 
 #[cfg(test)]

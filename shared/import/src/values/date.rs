@@ -157,12 +157,17 @@ fn date_part(text: &str) -> &str {
     time_at.and_then(|at| text.get(..at)).unwrap_or(text).trim().trim_end_matches(',')
 }
 
-/// A time that is not midnight and that is told for a zone.
+/// A time that is not midnight and that is told for a zone: `1991-05-14T22:00:00Z`, `1991-05-14 22:00:00 UTC`, `… +0200`.
 fn has_shifted_day(text: &str) -> bool {
-    let Some((_, time)) = text.split_once('T').filter(|(date, _)| iso(date).is_some()) else { return false };
-    let has_zone = time.ends_with(['Z', 'z']) || time.contains('+') || time.matches('-').count() > 0;
-    let clock = time.split(['Z', 'z', '+', '-', '.']).next().unwrap_or_default();
-    let is_midnight = clock.bytes().all(|byte| matches!(byte, b'0' | b':'));
+    let Some(colon) = text.find(':') else { return false };
+    let (before, after) = text.split_at(colon);
+    let Some(hour_at) = before.rfind(['T', ' ', '\u{202f}']) else { return false };
+    let clock = after.split(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.'))).next().unwrap_or_default();
+    let zone = after.get(clock.len()..).unwrap_or_default().trim().to_lowercase();
+    let zone = zone.trim_start_matches("am").trim_start_matches("pm").trim();
+    let has_zone = zone.starts_with(['+', '-', 'z']) || (zone.len() >= 2 && zone.starts_with(char::is_alphabetic));
+    let hour = before.get(hour_at..).unwrap_or_default();
+    let is_midnight = hour.chars().chain(clock.chars()).all(|c| !c.is_ascii_digit() || c == '0');
     has_zone && !is_midnight
 }
 
@@ -383,6 +388,9 @@ mod tests {
             "99",
             "12/31",
             "1991-05-14T22:00:00Z",
+            "1991-05-14 22:00:00 UTC",
+            "1991-05-14 22:00:00+02:00",
+            "5/14/1991 10:00 PM PST",
         ] {
             assert_eq!(day(text, None), "refused", "{text}");
         }

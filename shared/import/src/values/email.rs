@@ -34,10 +34,18 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
             continue;
         }
         // `Per Noe <per@example.com>`: the name is no part of it.
-        let inner = part.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(inner, _)| inner);
+        let inner = part.rsplit_once('<').and_then(|(name, rest)| Some((name, rest.split_once('>')?.0)));
+        // `old@example.com <new@example.com>` has two.
+        let named = inner.and_then(|(name, _)| address(name));
+        let inner = inner.map(|(_, inner)| inner);
         match address(inner.unwrap_or(part)) {
-            Some(address) if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) => found.push(address),
-            Some(_) => {}
+            Some(address) => {
+                for address in [Some(address), named].into_iter().flatten() {
+                    if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+                        found.push(address);
+                    }
+                }
+            }
             None => {
                 let words: Vec<Option<String>> =
                     part.split([' ', '/']).filter(|word| !word.is_empty()).map(address).collect();
@@ -129,6 +137,7 @@ mod tests {
             ("max@example.com, max@example.org", "max@example.com", 1),
             ("sue@EXAMPLE.com / sue@example.org", "sue@EXAMPLE.com", 1),
             ("Per Noe <per@example.com>", "per@example.com", 0),
+            ("old@example.com <per@example.com>", "per@example.com", 1),
             ("\"Noe, Per\" <per@example.com>", "per@example.com", 0),
             ("mailto:uwe@example.com?subject=x", "uwe@example.com", 0),
             ("kim@example.com.", "kim@example.com", 0),

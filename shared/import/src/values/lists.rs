@@ -25,6 +25,12 @@ fn raw(cell: &str) -> Vec<String> {
     {
         return values.into_iter().map(|value| value.as_str().map_or_else(|| named(&value), str::to_owned)).collect();
     }
+    // A list as Python writes it.
+    let inner = cell.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    if let Some(inner) = inner.filter(|inner| inner.starts_with('\'') && inner.ends_with('\'')) {
+        let bare = inner.get(1..inner.len() - 1).unwrap_or_default();
+        return bare.split("', '").flat_map(|part| part.split("','")).map(str::to_owned).collect();
+    }
     if cell.contains(":::") {
         return cell.split(":::").map(str::to_owned).collect();
     }
@@ -114,11 +120,12 @@ mod tests {
 
     #[test]
     fn tags_are_read_in_the_forms_of_lists() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 10] = [
             ("vip, new lead;vip | ;hot|,", &["vip", "new lead", "hot"]),
             ("\"Newsletter\",\"Fair 2024\"", &["Newsletter", "Fair 2024"]),
             ("[\"a\", \"b, c\"]", &["a", "b, c"]),
             ("{a,\"b, c\"}", &["a", "b, c"]),
+            ("['a', 'b, c']", &["a", "b, c"]),
             ("* myContacts ::: Suppliers", &["* myContacts", "Suppliers"]),
             ("media (article, ad), x", &["media (article, ad)", "x"]),
             ("[{\"name\":\"vip\"}]", &["vip"]),

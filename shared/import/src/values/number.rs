@@ -44,15 +44,46 @@ enum Marks {
     Neither,
 }
 
-/// Without currency, blanks, apostrophes and the sign of percent.
+/// Without currency, the sign of percent, and the blanks and apostrophes between thousands. What has other blanks or letters
+/// (`1 2`, `1.5k`) keeps them, and is no number.
 fn bare(text: &str) -> String {
     let narrow = super::text::narrow(text);
-    let words = |c: &char| {
-        !(c.is_whitespace()
-            || matches!(c, '\u{a0}' | '\u{202f}' | '\'' | '’' | '%' | '€' | '$' | '£' | '¥' | '₹' | '₽' | '₩'))
-    };
-    let text: String = narrow.chars().filter(words).collect();
-    text.trim_matches(|c: char| c.is_ascii_alphabetic()).trim_end_matches(['.', ',']).trim_end_matches(",-").to_owned()
+    let is_currency = |c: char| matches!(c, '%' | '€' | '$' | '£' | '¥' | '₹' | '₽' | '₩');
+    let without: String = narrow.chars().filter(|c| !is_currency(*c)).collect();
+    let mut text = without.trim();
+    let before = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    if is_currency_word(text.strip_suffix(before).unwrap_or_default()) {
+        text = before.trim_start();
+    }
+    let after = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if is_currency_word(text.strip_prefix(after).unwrap_or_default()) {
+        text = after.trim_end();
+    }
+    let text = text.trim_end_matches(['.', ',']).trim_end_matches(",-");
+    let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{a0}' | '\u{202f}' | '\'' | '’');
+    let (sign, digits) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or_default());
+    let mut groups = digits.split(is_blank).skip(1).peekable();
+    let mut are_thousands = digits.split(is_blank).next().is_some_and(|first| first.len() <= 3);
+    while let Some(group) = groups.next() {
+        let whole = if groups.peek().is_none() { group.split(['.', ',', ')', '-']).next() } else { Some(group) };
+        are_thousands &=
+            whole.is_some_and(|whole| whole.len() == 3) || (groups.peek().is_none() && matches!(group, "" | "-" | ")"));
+    }
+    let sign: String = sign.chars().filter(|c| !is_blank(*c)).collect();
+    let digits: String =
+        if are_thousands { digits.chars().filter(|c| !is_blank(*c)).collect() } else { digits.to_owned() };
+    format!("{sign}{digits}")
+}
+
+/// `EUR`, `kr`, `Fr.`: three capitals of a currency, or a word for one. `k` and `M` are thousands and millions.
+fn is_currency_word(word: &str) -> bool {
+    let is_code = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_code
+        || [
+            "eur", "usd", "gbp", "chf", "euro", "euros", "dollars", "kr", "fr", "rs", "r", "zl", "kc", "us", "ca",
+            "au", "pounds",
+        ]
+        .contains(&word.to_lowercase().as_str())
 }
 
 fn marks(text: &str) -> Marks {
@@ -123,7 +154,16 @@ fn scientific(text: &str) -> Option<serde_json::Number> {
     if is_scientific { of_text(text) } else { None }
 }
 
+/// A number of JSON. One with more digits than fifteen would be another one where it is read.
 fn of_text(text: &str) -> Option<serde_json::Number> {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let has_point = mantissa.contains('.');
+    let digits = digits.trim_start_matches('0');
+    let digits = if has_point { digits.trim_end_matches('0') } else { digits };
+    if digits.len() > 15 {
+        return None;
+    }
     if let Ok(whole) = text.parse::<i64>() {
         return Some(whole.into());
     }
@@ -143,6 +183,11 @@ mod tests {
             ("1 234,5", None, "1234.5"),
             ("1'234.50", None, "1234.5"),
             ("$1,234", Some(Point), "1234"),
+            ("1 234 567,50 kr", None, "1234567.5"),
+            ("- 5", None, "-5"),
+            ("5 -", None, "-5"),
+            ("R$ 1.234,00", None, "1234.0"),
+            ("CHF 1’234.50", None, "1234.5"),
             ("1.234 €", Some(Comma), "1234"),
             ("1.234", Some(Point), "1.234"),
             ("-5", None, "-5"),
@@ -159,7 +204,22 @@ mod tests {
         for (text, mark, json) in cases {
             assert_eq!(number(text, mark).map(|number| number.to_string()), Ok(json.to_owned()), "{text}");
         }
-        for text in ["", "abc", "1.2.3", "1,2,3", "1.234", "12a4", "--"] {
+        for text in [
+            "1.5k",
+            "1 2",
+            "3M",
+            "12 34",
+            "1 2345",
+            "",
+            "abc",
+            "1.2.3",
+            "1,2,3",
+            "1.234",
+            "12a4",
+            "--",
+            "9007199254740993",
+            "0.1234567890123456",
+        ] {
             assert!(number(text, None).is_err(), "{text}");
         }
     }

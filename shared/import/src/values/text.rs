@@ -46,6 +46,11 @@ pub(crate) fn value(cell: &str) -> Cow<'_, str> {
 }
 
 fn without_formula(text: &str) -> Option<&str> {
+    if let Some(inner) = text.strip_prefix("=\"\"").and_then(|rest| rest.strip_suffix("\"\""))
+        && !inner.contains('"')
+    {
+        return Some(inner);
+    }
     let formula = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
     if let Some(inner) = formula.filter(|inner| !inner.contains('"')) {
         return Some(inner);
@@ -173,8 +178,20 @@ pub(crate) fn damage(text: &str) -> Option<&'static str> {
     if text.contains('\u{fffd}') {
         return Some("has a character that could not be read: correct it in the list, or say the list's --encoding");
     }
+    if is_formula(text) {
+        return Some("is a spreadsheet's formula: export its value");
+    }
     text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
         .then_some("has a control character (such as NUL): remove it")
+}
+
+/// `=A1&B1`, `=SUM(A1:A2)`, `+VLOOKUP(…)`.
+fn is_formula(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('=') else { return false };
+    let name = rest.trim_start_matches(['+', '-', '$', '@']);
+    let letters = name.chars().take_while(char::is_ascii_alphabetic).count();
+    let after = name.get(letters..).unwrap_or_default().trim_start_matches('$');
+    letters > 0 && (after.starts_with(['(', '!', '.']) || after.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Signs of the ASCII's full-width form, as East Asian keyboards write them, as ASCII.
@@ -214,6 +231,7 @@ mod tests {
     fn marks_that_keep_a_number_a_text_are_no_part_of_it() {
         let cases = [
             ("=\"07030\"", "07030"),
+            ("=\"\"07030\"\"", "07030"),
             ("'07030", "07030"),
             ("'+1202", "+1202"),
             ("'t Hooft", "'t Hooft"),
