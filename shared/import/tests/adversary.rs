@@ -4,7 +4,8 @@
 mod common;
 
 use common::{import, list, questions, us};
-use ghl_sync_import::{CustomFieldType, FieldCatalogue, ImportError, ImportOptions, KnownField};
+use ghl_sync_import::{FieldCatalogue, ImportError, ImportOptions};
+use serde_json::json;
 
 /// Whether the contact of a column with this name and cell may be contacted; `None` if its row is left out.
 fn is_open(name: &str, cell: &str) -> Option<bool> {
@@ -134,13 +135,12 @@ fn a_value_that_would_be_another_one_is_told() {
 
 #[test]
 fn custom_fields_get_what_they_can_hold_and_the_rest_is_told() {
-    let field =
-        |name: &str, kind| KnownField { id: name.to_lowercase(), name: name.to_owned(), kind, ..KnownField::default() };
-    let fields = FieldCatalogue(vec![
-        field("Size", CustomFieldType::Number),
-        field("Desk", CustomFieldType::Phone),
-        field("Remark", CustomFieldType::Text),
-    ]);
+    let field = |name: &str, data_type: &str| {
+        let definition = json!({ "id": name, "key": null, "name": name, "model": "contact", "data_type": data_type });
+        serde_json::from_value(definition).unwrap()
+    };
+    let fields =
+        FieldCatalogue::of_location([field("Size", "NUMERICAL"), field("Desk", "PHONE"), field("Remark", "TEXT")]);
     let options = ImportOptions { fields, ..us() };
     let told = import(
         b"Email,Country,Size,Desk,Remark\na@example.com,US,9007199254740993,202-555-0143 x5,x\n\

@@ -172,14 +172,14 @@ pub(crate) fn is_perhaps_a_name(text: &str) -> bool {
 
 /// Why a text cannot be sent as it is.
 pub(crate) fn damage(text: &str) -> Option<&'static str> {
+    if is_formula(text) {
+        return Some("is a spreadsheet's formula: export its value");
+    }
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return None;
     }
     if text.contains('\u{fffd}') {
         return Some("has a character that could not be read: correct it in the list, or say the list's --encoding");
-    }
-    if is_formula(text) {
-        return Some("is a spreadsheet's formula: export its value");
     }
     text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
         .then_some("has a control character (such as NUL): remove it")
