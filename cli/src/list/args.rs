@@ -58,6 +58,27 @@ pub(crate) enum SamePersonArg {
     KeepApart,
 }
 
+impl ListArgs {
+    /// The options that said what the list means and that no mapping holds, each after a blank.
+    pub(crate) fn answers(&self) -> String {
+        let said = [
+            ("--day-first", self.day_first),
+            ("--month-first", self.month_first),
+            ("--decimal-point", self.decimal_point),
+            ("--decimal-comma", self.decimal_comma),
+        ];
+        let same_person = self.same_person.to_possible_value().filter(|_| self.same_person != SamePersonArg::default());
+        let named = [
+            ("--encoding", self.encoding.clone()),
+            ("--country", self.country.clone()),
+            ("--sheet", self.sheet.as_ref().map(|sheet| format!("{sheet:?}"))),
+            ("--same-person", same_person.map(|value| value.get_name().to_owned())),
+        ];
+        let said = said.into_iter().filter(|(_, is_said)| *is_said).map(|(option, _)| format!(" {option}"));
+        said.chain(named.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)))).collect()
+    }
+}
+
 fn country(text: &str) -> Result<String, String> {
     let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_code { Ok(text.to_ascii_uppercase()) } else { Err("expected two letters, like US or GB".to_owned()) }

@@ -184,6 +184,5 @@ fn options(args: &ListArgs, place: Place) -> Result<ImportOptions, Failure> {
         today: Some(time::OffsetDateTime::now_utc().date()),
         fields: place.fields,
         known: place.ids,
-        ..ImportOptions::default()
     })
 }

@@ -133,11 +133,11 @@ fn refusal(asked: &Asked, args: &RealArgs) -> String {
     let Some(failure) = failure_of(asked) else { return said };
     let RealArgs { location, ghl_url, .. } = args;
     let advice = match &failure.cause {
-        _ if failure.status.is_none() => format!("is {ghl_url} right, and does this machine reach it?"),
+        None if failure.status.is_none() => format!("is {ghl_url} right, and does this machine reach it?"),
         Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) if failure.message.contains("scope") => {
             format!("the token needs the scope {}; add it to the private integration", scope_of(asked.question.what))
         }
-        Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) => {
+        Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) if failure.status.is_some() => {
             format!("the token is wrong, has expired, or is not one of location {location}")
         }
         Some(Cause::OtherLocation) => format!("the token is one of another location than {location}"),
@@ -183,5 +183,48 @@ impl fmt::Display for Checked {
             write!(f, "; {left} of {} left today", self.daily)?;
         }
         writeln!(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        real: RealArgs,
+    }
+
+    fn refused(status: Option<u16>, cause: Option<Cause>, message: &str) -> String {
+        let failure = ghl_sync_model::Failure { status, sent: status.is_some(), cause, message: message.to_owned() };
+        let question = Question { what: "contacts", required: true, call: Call::GetLocation };
+        let asked = Asked { question, answer: Err(DirectError::Failed(failure)) };
+        refusal(&asked, &Line::parse_from(["check", "--location", "loc1"]).real)
+    }
+
+    #[test]
+    fn a_refusal_has_ghls_words_first_and_then_what_may_be_done() {
+        let cases = [
+            (Some(401), Some(Cause::Credentials), "Invalid JWT", "wrong, has expired, or is not one of location loc1"),
+            (
+                Some(401),
+                Some(Cause::Credentials),
+                "The token is not authorized for this scope.",
+                "needs the scope contacts.readonly",
+            ),
+            (Some(403), Some(Cause::OtherLocation), "another", "of another location than loc1"),
+            (None, None, "connection refused", "is https://services.leadconnectorhq.com right"),
+            (Some(404), Some(Cause::Gateway), "not found", "no answer of GHL's"),
+        ];
+        for (status, cause, message, advice) in cases {
+            let said = refused(status, cause, message);
+            let (words, advised) = said.split_once('\n').unwrap();
+            assert!(words.ends_with(message) && advised.contains(advice), "{said}");
+        }
+        assert!(!refused(None, Some(Cause::Credentials), "the file has mode 644").contains("reach"));
+        assert!(!refused(Some(422), None, "what is that").contains('\n'));
     }
 }

@@ -92,3 +92,29 @@ fn user_data_dir(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     }
     absolute("XDG_DATA_HOME").or_else(|| Some(home()?.join(".local/share")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_named_after_the_location_and_another_ghl() {
+        assert_eq!(plain("abc123"), "abc123");
+        assert!(plain("abc@127.0.0.1:8787").starts_with("abc@127.0.0.1_8787-"));
+        assert_ne!(plain("a/b"), plain("a_b"), "no two share one");
+        assert_ne!(plain("a/b"), plain("a:b"));
+    }
+
+    #[test]
+    fn only_an_absolute_folder_of_users_data_counts() {
+        let of = |data: Option<&str>, home: Option<&str>| {
+            let (data, home) = (data.map(PathBuf::from), home.map(PathBuf::from));
+            user_data_dir(move |name| if name == "HOME" { home.clone() } else { data.clone() })
+        };
+        assert_eq!(of(None, None), None);
+        if cfg!(target_os = "linux") {
+            assert_eq!(of(Some("/data"), Some("/home/ann")), Some(PathBuf::from("/data")));
+            assert_eq!(of(Some("data"), Some("/home/ann")), Some(PathBuf::from("/home/ann/.local/share")));
+        }
+    }
+}

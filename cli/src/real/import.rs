@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use ghl_sync_model::Priority;
+
 use super::args::ImportArgs;
 use super::check::check;
 use super::data_dir;
@@ -11,6 +13,9 @@ use crate::known_ids::IdsFile;
 use crate::list::{self, Unread};
 use crate::stack::Stack;
 use crate::{Failure, Usage, ask, exit};
+
+/// More records than these nobody wants to know exactly.
+const MOST_COUNTED: u32 = 1_000_000;
 
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     let real = &args.real;
@@ -26,6 +31,10 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
+    let earlier = stack.engine.ports().outbox.count_due(&real.location, Priority::Normal, MOST_COUNTED).await?.tallied;
+    if earlier.count > 0 {
+        println!("earlier    {} records of an earlier import are still to be sent, and go out as well", earlier.count);
+    }
     print!("\n{}\n{}", MappingTable(&list), Expected::of(&list, real, Some(&checked)));
     if !args.yes && !list.contacts.is_empty() {
         let question = format!("Send {} people to {} ({})?", list.contacts.len(), checked.name(), real.location);

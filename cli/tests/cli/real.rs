@@ -87,6 +87,12 @@ fn nothing_is_sent_because_something_was_forgotten() {
     let api = run(&mut ghl.command("import", &[text(&list), "--api", "https://x.example"]));
     assert_eq!(api.status, Some(2));
     assert!(api.err.contains("deployed stack"), "{}", api.err);
+    // A yes is an answer to whether to send, and to no question of what the list means.
+    let open = ghl.list("open.csv", "Name,Email,Birthday\nAda,ada@example.com,03/04/1991\n");
+    let asked = run(&mut ghl.command("import", &[text(&open), "--yes", "--json", "report.json"]));
+    assert_eq!(asked.status, Some(2), "{}", asked.out);
+    assert!(asked.err.contains("--day-first"), "{}", asked.err);
+    assert_eq!(ghl.report().pointer("/import/questions/0/question"), Some(&Value::from("date_order")));
     // A token in the environment does not make a demo real.
     let demo = run(local(&["demo", text(&list)]).args(QUICK).env("GHL_TOKEN", TOKEN));
     assert_eq!(demo.status, Some(0), "{}", demo.err);
@@ -106,6 +112,7 @@ fn a_plan_sends_nothing_and_writes_a_mapping_that_an_import_takes() {
         "certain (its name)",
         r#"row 2      {"firstName":"Ada","email":"ada@example.com","city":"London","source":"7"}"#,
         "nothing was sent",
+        "--location loc_real --mapping mapping.json\n",
     ] {
         assert!(planned.out.contains(words), "{words}: {}", planned.out);
     }
@@ -179,6 +186,11 @@ fn an_interrupted_import_goes_on_where_it_was() {
     assert!(synced > 0 && pending > 0 && synced + pending == 60, "{out}");
 
     let ended = run(&mut ghl.command("import", &args));
+    assert!(
+        ended.out.contains(&format!("{pending} records of an earlier import are still to be sent")),
+        "{}",
+        ended.out
+    );
     assert_eq!((ended.status, records(&ghl.report())), (Some(0), [60, 0, 0, 0]), "{}{}", ended.out, ended.err);
     assert_eq!(whole(&ghl.report(), "/records/already_synced"), synced);
     let stats = ghl.stats();
