@@ -224,7 +224,7 @@ mod tests {
             let (words, advised) = said.split_once('\n').unwrap();
             assert!(words.ends_with(message) && advised.contains(advice), "{said}");
         }
-        assert!(!refused(None, Some(Cause::Credentials), "the file has mode 644").contains("reach"));
+        assert!(!refused(None, Some(Cause::Credentials), "the file has mode 644").contains('\n'));
         assert!(!refused(Some(422), None, "what is that").contains('\n'));
     }
 }
