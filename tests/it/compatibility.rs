@@ -158,7 +158,7 @@ async fn ac_19_backward_compatible_stored_records_are_read_sent_and_replayed() {
 }
 
 #[tokio::test]
-async fn ac_19_backward_compatible_stored_gates_and_fleets_keep_all_that_they_say() {
+async fn ac_19_backward_compatible_stored_gates_and_hosts_keep_all_that_they_say() {
     let deployment = left_behind().await;
     let ports = deployment.engine.ports();
     for item in tables()["state"].as_array().unwrap() {

@@ -22,9 +22,9 @@ const DEATHS_OF_A_SUSPECT: u64 = 5;
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// Which.
+    /// The rule, as a sentence.
     pub rule: &'static str,
-    /// How.
+    /// What was seen that breaks it.
     pub how: String,
 }
 

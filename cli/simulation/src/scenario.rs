@@ -45,7 +45,7 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Its name.
+    /// The id that its records are put under.
     pub name: LocationId,
     /// What it shares its quota with.
     pub scope: LocationId,
@@ -57,7 +57,7 @@ pub struct Place {
 pub struct Limit {
     /// Calls in a window.
     pub limit: NonZeroU32,
-    /// Its length.
+    /// How long a window lasts, in milliseconds.
     pub window_ms: u64,
 }
 

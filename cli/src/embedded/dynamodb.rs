@@ -35,17 +35,17 @@ pub enum DynamoDbError {
     /// Its file cannot be opened.
     #[error("the embedded DynamoDB cannot open {file}: {problem}")]
     File {
-        /// Which.
+        /// The path that was given.
         file: String,
-        /// Why.
+        /// The database's own words.
         problem: String,
     },
     /// Its address is taken.
     #[error("the embedded DynamoDB cannot listen on {addr}")]
     Listen {
-        /// Which.
+        /// The address that was asked for.
         addr: SocketAddr,
-        /// Why.
+        /// The system's own words.
         source: std::io::Error,
     },
 }

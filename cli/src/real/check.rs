@@ -85,7 +85,7 @@ pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<Checked, Fai
             (Err(_), Some(error)) => {
                 checked.refused.push((asked.question.what, scope_of(asked.question.what), error));
             }
-            _ => {}
+            (Ok(_), _) | (Err(_), None) => {}
         }
     }
     Ok(checked)

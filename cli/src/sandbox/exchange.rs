@@ -33,8 +33,8 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response,
     let Access { location, verdict: may_go_on } =
         access::examine(&world.tokens, &mut world.issuer(), world.clock.now(), request, &world.store());
     let (limits, verdict) = {
-        let mut sink = world.sink();
-        (sink.limits(), sink.arrive(&location, world.clock.now()))
+        let mut meter = world.meter();
+        (meter.limits(), meter.arrive(&location, world.clock.now()))
     };
     let mut headers = quota_headers(limits, verdict);
 
@@ -48,7 +48,7 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response,
     };
 
     let status = answered.as_ref().ok().map(|answer| answer.status);
-    world.sink().answer(&location, status, world.clock.now());
+    world.meter().answer(&location, status, world.clock.now());
     answered.map(|answer| (headers, answer).into_response())
 }
 

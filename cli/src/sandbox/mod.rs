@@ -2,7 +2,7 @@
 //! refuses whatever GHL would refuse.
 //!
 //! [`Sandbox::start`] serves API v2 at `/` and the legacy API at `/v1`. Each request takes one way through the modules:
-//! `server` accepts it, `exchange` counts it (`sink`, `limits`), decides what goes wrong (`faults`) and who
+//! `server` accepts it, `exchange` counts it (`meter`, `limits`), decides what goes wrong (`faults`) and who
 //! is calling (`access`), and `routes` hands it to the endpoint, which checks the body against GHL's field lists
 //! (`validate`, `dto`) and writes to the `store`.
 //!
@@ -23,6 +23,7 @@ mod faults;
 mod field_values;
 mod limits;
 mod locations;
+mod meter;
 mod oauth;
 mod opportunities;
 mod opportunity_search;
@@ -35,7 +36,6 @@ mod routes;
 mod scopes;
 mod seed;
 mod server;
-mod sink;
 mod stats;
 mod store;
 mod v1;

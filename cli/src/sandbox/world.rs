@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::clock::{Clock, millis};
 use super::faults::{FaultChange, Faults};
 use super::limits::Limits;
+use super::meter::Meter;
 use super::oauth::Issuer;
 use super::options::{SandboxOptions, Tokens};
-use super::sink::EventSink;
 use super::stats::{self, Stats};
 use super::store::Store;
 use super::visit::Rules;
@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) tokens: Tokens,
     pub(crate) missing_scopes: BTreeSet<(String, String)>,
     pub(crate) rules: Rules,
-    sink: Mutex<EventSink>,
+    meter: Mutex<Meter>,
     faults: Mutex<Faults>,
     store: Mutex<Store>,
     issuer: Mutex<Issuer>,
@@ -44,7 +44,7 @@ impl World {
         Ok(World {
             clock: Clock::start(),
             rules,
-            sink: Mutex::new(EventSink::new(limits)),
+            meter: Mutex::new(Meter::new(limits)),
             faults: Mutex::new(Faults::new(&options)),
             store: Mutex::new(Store::open(options.data_dir.as_deref(), options.search_lag)?),
             issuer: Mutex::new(Issuer::new(&options.tokens)),
@@ -53,8 +53,8 @@ impl World {
         })
     }
 
-    pub(crate) fn sink(&self) -> MutexGuard<'_, EventSink> {
-        lock(&self.sink)
+    pub(crate) fn meter(&self) -> MutexGuard<'_, Meter> {
+        lock(&self.meter)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -75,7 +75,7 @@ impl World {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let totals = self.issuer().add_to(self.sink().totals());
+        let totals = self.issuer().add_to(self.meter().totals());
         let store = self.store();
         Stats {
             duplicates: stats::duplicates(&store),
@@ -95,7 +95,7 @@ impl World {
     /// Forgets records, counts and windows.
     pub(crate) fn reset(&self) -> io::Result<()> {
         self.store().clear()?;
-        self.sink().clear();
+        self.meter().clear();
         self.faults().restart();
         Ok(())
     }

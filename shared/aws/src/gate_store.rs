@@ -77,7 +77,7 @@ impl GateStore for DynamoGateStore {
         if limit == 0 {
             return Ok(DueChecks::default());
         }
-        let shards = (0..state::LOOK_SHARDS).map(|shard| self.needing_check_in(shard, now, limit));
+        let shards = (0..state::CHECK_SHARDS).map(|shard| self.needing_check_in(shard, now, limit));
         let (mut looks, mut failed, mut told) = (Vec::new(), Vec::new(), 0);
         for shard in join_all(shards).await {
             match shard {
@@ -141,7 +141,7 @@ fn key_of(scope: &ScopeId) -> Item {
 
 /// The shard of the check index that the scope is in, always the same one.
 fn shard_of(scope: &ScopeId) -> u8 {
-    Sha256::digest(scope.as_str())[0] % state::LOOK_SHARDS
+    Sha256::digest(scope.as_str())[0] % state::CHECK_SHARDS
 }
 
 /// The gate in `item`. No item is a gate that does not exist yet; an item without a gate was only advanced so far.

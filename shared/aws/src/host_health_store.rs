@@ -15,7 +15,7 @@ use crate::table::{Item, Table, Updated};
 use crate::tables::state;
 use crate::usage::{Purpose, Usage};
 
-/// What a host_health's partition key starts with.
+/// What the partition key of a host's health starts with.
 const PREFIX: &str = "host_health#";
 
 /// The [`HostHealthStore`] in a table that is made like [`STATE`](crate::tables::STATE).
@@ -64,7 +64,7 @@ fn key_of(api: Api) -> Item {
     HashMap::from([(state::PK.to_owned(), text(format!("{PREFIX}{}", api.as_str())))])
 }
 
-/// No item is a host_health that never had any trouble.
+/// Without an item the host has never had any trouble.
 fn entry(item: Option<&Item>) -> Result<HostHealthEntry, Damage> {
     let Some(item) = item else { return Ok(HostHealthEntry::default()) };
     let fields = Fields(item);

@@ -31,7 +31,7 @@ const CONFIG_KEY: &str = "migration-config";
 /// The partition of the index of what is listed.
 const LISTED: &str = "migration";
 /// The shard of the check index that migrations are in: beyond those of the gates, which so do not see them.
-const CHECK_SHARD: u8 = state::LOOK_SHARDS;
+const CHECK_SHARD: u8 = state::CHECK_SHARDS;
 /// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
 const BATCH: u32 = 100;
 

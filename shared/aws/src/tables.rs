@@ -144,7 +144,7 @@ pub mod state {
     /// Index of the locations that are known, and of the migrations.
     pub const LOCATIONS_INDEX: &str = "locations";
     /// Shards of the check index that gates are in.
-    pub const LOOK_SHARDS: u8 = 16;
+    pub const CHECK_SHARDS: u8 = 16;
 }
 
 /// Attributes of migrations: items of the state table, too, with partition key `migration#id`; `migration#id#page#kind#n`

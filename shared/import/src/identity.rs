@@ -77,6 +77,7 @@ pub struct KnownIds {
     others: Vec<Known>,
     /// Whether both are in order, each key once.
     is_sorted: bool,
+    damaged: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ struct Known {
 }
 
 impl KnownIds {
-    /// Reads what [`to_text`](KnownIds::to_text) wrote. A line that is damaged is not used.
+    /// Reads what [`to_text`](KnownIds::to_text) wrote. A line that is damaged is not used, and counted.
     #[must_use]
     pub fn from_text(text: &str) -> KnownIds {
         let mut known = KnownIds::default();
@@ -99,10 +100,16 @@ impl KnownIds {
             match (number(), number(), words.next().map(hash_of_id)) {
                 (Some(key), Some(name), Some(Some(id))) => known.others.push(Known { key, name, id }),
                 (Some(key), None, None) if line.len() == 16 => known.own.push(key),
-                _ => {}
+                _ => known.damaged += 1,
             }
         }
         known.sorted()
+    }
+
+    /// Lines that [`from_text`](KnownIds::from_text) could not use: the contacts that they told of may get another id.
+    #[must_use]
+    pub fn damaged_lines(&self) -> u64 {
+        self.damaged
     }
 
     /// One line a key: the key's hash, the name's hash, the id; or the key's hash alone where the id is made of it.
@@ -201,7 +208,10 @@ mod tests {
         let with_email = keys(None, Some("A@b.co"), Some("+1"));
         assert_eq!(known.id_of(with_email, || 7), Some(1));
         assert_eq!(known.id_of(with_email, || 8), None);
-        assert!(KnownIds::from_text("broken\n12 zz csv-1\n12 13 csv-1\n").is_empty());
+        assert_eq!(known.damaged_lines(), 0);
+        let damaged = KnownIds::from_text("broken\n12 zz csv-1\n12 13 csv-1\n");
+        assert!(damaged.is_empty());
+        assert_eq!(damaged.damaged_lines(), 3);
     }
 
     #[test]

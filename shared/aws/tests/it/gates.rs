@@ -1,4 +1,4 @@
-//! Gates: compare and replace, work_seqs, and the check index.
+//! Gates: compare and replace, work sequences, and the check index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
@@ -85,7 +85,7 @@ async fn work_that_comes_between_load_and_replace_is_seen() {
         let replaced = tables.gates.replace(&scope("s"), standing.rev, &Gate::default()).await.unwrap();
         assert_eq!(replaced, Replaced::Written { rev: rev + 2 });
     }
-    assert_eq!(tables.gates.load(&scope("s")).await.unwrap().work_seq, 2, "a replace keeps the work_seqs");
+    assert_eq!(tables.gates.load(&scope("s")).await.unwrap().work_seq, 2, "a replace keeps the work sequence");
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ struct State {
 }
 
 impl Faults {
-    /// No faults yet. Each call takes twice a time in `way_ms`, as `randomness` will have it: it is an await before the port
+    /// No faults yet. Each call takes twice a time in `way_ms`, as chance will have it: it is an await before the port
     /// has done anything, and one after.
     #[must_use]
     pub fn new(way_ms: RangeInclusive<u64>, randomness: TestRandomness) -> Self {

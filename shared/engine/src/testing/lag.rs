@@ -28,7 +28,7 @@ impl Lag {
         Lag::within(&(lag..=lag), TestRandomness::seeded(0))
     }
 
-    /// Each change is seen so much later, as `randomness` will have it.
+    /// Each change is seen so much later, as chance will have it.
     #[must_use]
     pub fn within(range: &RangeInclusive<Duration>, randomness: TestRandomness) -> Lag {
         Lag { least_ms: milliseconds(*range.start()), most_ms: milliseconds(*range.end()), randomness }

@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use strum::EnumDiscriminants;
-use strum::EnumIter;
+use strum::{EnumDiscriminants, EnumIter};
 
 use super::receive_webhook::Received;
 use super::reconcile::ReconcileReport;

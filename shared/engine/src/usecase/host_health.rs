@@ -8,7 +8,7 @@ use ghl_sync_model::{Api, EpochMs, ScopeId};
 /// Tries before a report is given up: others report the same.
 const MAX_CONFLICTS: usize = 20;
 
-/// The host_health of one API host, read once and written when something goes wrong.
+/// The health of one API host, read once and written when something goes wrong.
 ///
 /// It never stands in the way: when it cannot be read all is taken to be well, and what cannot be written is not said.
 pub(super) struct HostHealthSession<'e> {
@@ -102,7 +102,7 @@ impl<'e> HostHealthSession<'e> {
         }
     }
 
-    /// Stores what `change` makes of the host_health as it is; again, if somebody else was faster. Returns whether there was
+    /// Stores what `change` makes of the host's health as it is; again, if somebody else was faster. Returns whether there was
     /// something to store, and it is stored.
     async fn change(&mut self, change: impl Fn(&mut HostHealth)) -> bool {
         for _ in 0..MAX_CONFLICTS {

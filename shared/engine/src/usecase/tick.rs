@@ -30,7 +30,7 @@ pub struct TickReport {
 
 impl Engine {
     /// DueChecks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
-    /// died between its put and its work_seq).
+    /// died between its put and the advance of the work sequence).
     ///
     /// # Errors
     /// When not even the list of scopes can be read. A scope whose look fails is counted, and spoils no other.

@@ -277,8 +277,13 @@ fn a_token_never_crosses_a_network_in_the_clear_unless_somebody_says_so() {
         for url in ["https://example.com", "http://127.0.0.1:4010", "http://[::1]:80/v1", "http://localhost/v1"] {
             assert!(Config::from_vars(with(&[(name, url)])).is_ok(), "{url}");
         }
-        for url in ["http://example.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "http://localhost.example"]
-        {
+        for url in [
+            "http://example.com",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example",
+            "http://127.0.0.1\\.example.com",
+        ] {
             let found = faults(&[(name, url)]);
             assert!(
                 matches!(&found[..], [fault] if fault.starts_with(name) && fault.contains("https://")),

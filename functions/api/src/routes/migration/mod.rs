@@ -3,7 +3,7 @@
 mod config;
 mod connection;
 mod control;
-mod due_check;
+mod read;
 mod report;
 
 use axum::http::StatusCode;
@@ -24,14 +24,14 @@ use crate::wire::MigrationDocument;
 /// All paths below `/api/v1/migration`.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(due_check::list))
+        .routes(routes!(read::list))
         .routes(routes!(config::config))
         .routes(routes!(config::update))
         .routes(routes!(config::environment))
         .routes(routes!(connection::test_connection))
-        .routes(routes!(due_check::summary))
-        .routes(routes!(due_check::status))
-        .routes(routes!(due_check::mapping))
+        .routes(routes!(read::summary))
+        .routes(routes!(read::status))
+        .routes(routes!(read::mapping))
         .routes(routes!(report::findings))
         .routes(routes!(report::report))
         .routes(routes!(control::start))

@@ -11,7 +11,7 @@ use super::stats::Stats;
 
 /// The traffic of all locations.
 #[derive(Debug)]
-pub(crate) struct EventSink {
+pub(crate) struct Meter {
     limits: Limits,
     locations: HashMap<String, Traffic>,
     totals: Stats,
@@ -24,9 +24,9 @@ struct Traffic {
     max_under_way: u64,
 }
 
-impl EventSink {
-    pub(crate) fn new(limits: Limits) -> EventSink {
-        EventSink { limits, locations: HashMap::new(), totals: Stats::default() }
+impl Meter {
+    pub(crate) fn new(limits: Limits) -> Meter {
+        Meter { limits, locations: HashMap::new(), totals: Stats::default() }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -78,6 +78,6 @@ impl EventSink {
 
     /// Begins anew. Answers that are still under way will count all the same.
     pub(crate) fn clear(&mut self) {
-        *self = EventSink::new(self.limits);
+        *self = Meter::new(self.limits);
     }
 }
