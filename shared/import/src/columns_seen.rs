@@ -58,12 +58,10 @@ impl Seen {
         for (_, indexes) in by_name.iter().filter(|(_, indexes)| indexes.len() > 1) {
             count_second(seen, row, indexes);
         }
-        for field in Field::ALL {
-            let [first @ .., _] = columns.of(field) else { continue };
-            if !first.is_empty() && field != Field::Tags {
-                count_second(seen, row, columns.of(field));
-            }
+        for field in Field::ALL.into_iter().filter(|field| !field.is_joined() && !field.is_of_address()) {
+            count_second(seen, row, columns.of(field));
         }
+        count_other_addresses(seen, row, columns);
     }
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
@@ -92,6 +90,26 @@ fn count_second(seen: &mut [Seen], row: &Row, indexes: &[usize]) {
             None => used = Some(value.into_owned()),
             Some(used) if *used == value => {}
             Some(_) => seen.get_mut(*index).into_iter().for_each(|seen| seen.second += 1),
+        }
+    }
+}
+
+/// Counts the cells of addresses that are not the row's.
+fn count_other_addresses(seen: &mut [Seen], row: &Row, columns: &Columns) {
+    let says = |index: usize| {
+        row.cells.get(index).map(|cell| text::value(cell)).filter(|it| !text::is_null(it) && !it.is_empty())
+    };
+    let group = columns.address_group(|index| says(index).is_some());
+    for field in Field::ALL.into_iter().filter(|field| field.is_of_address()) {
+        let used = columns.of_address(field, group);
+        if !field.is_joined() {
+            count_second(seen, row, &used);
+        }
+        for index in columns.of(field).iter().filter(|index| !used.contains(index)) {
+            let Some(value) = says(*index) else { continue };
+            if !used.iter().any(|used| says(*used).is_some_and(|used| used == value)) {
+                seen.get_mut(*index).into_iter().for_each(|seen| seen.second += 1);
+            }
         }
     }
 }
@@ -143,7 +161,12 @@ pub(crate) fn notes(columns: &Columns, seen: &[Seen], header_row: u64) -> Vec<Pr
                 seen.filled, column.name
             )
         } else if seen.second > 0 {
-            format!("is not used in {} rows, where another column of the same field is filled", seen.second)
+            match &column.target {
+                Target::Field(field) if field.is_of_address() => {
+                    format!("is not used in {} rows, which have another address before it", seen.second)
+                }
+                _ => format!("is not used in {} rows, where another column of the same field is filled", seen.second),
+            }
         } else {
             continue;
         };

@@ -174,3 +174,63 @@ fn columns_by_other_names_are_found() {
     let nothing = import(b"Foo\nbar\n", us());
     assert!(matches!(nothing, Err(ImportError::NoUsableColumn { .. })));
 }
+
+fn addresses(text: &str) -> Vec<String> {
+    list(text).contacts.into_iter().map(|(_, contact)| contact.address1.unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_house_number_of_its_own_joins_the_street() {
+    let cases = [
+        ("Straße,Hausnummer", "Hauptstr.,5", "Hauptstr. 5"),
+        ("Hausnummer,Straße", "5a,Hauptstr.", "Hauptstr. 5a"),
+        ("Straat,Huisnummer,Toevoeging", "Kerkstraat,12,bis", "Kerkstraat 12 bis"),
+        ("House Number,Street", "12,Main St", "12 Main St"),
+        ("Street,House number", "Main St,12", "12 Main St"),
+        ("Street,House number,Country", "Dam,12,Netherlands", "Dam 12"),
+        ("Numéro,Rue,Ville", ",rue de Metz,Lyon", "rue de Metz"),
+        ("Ville,Numéro,Rue", "Lyon,12,rue de Metz", "12 rue de Metz"),
+        ("Calle,Número,Piso,Puerta", "Gran Vía,8,3,B", "Gran Vía 8, Piso 3, B"),
+        ("Straße,Nr.", "Am Markt,7.0", "Am Markt 7"),
+        ("Straße,Nr", "Am Markt 7,7", "Am Markt 7"),
+        ("Via,N°,CAP", "Via Roma,8,00100", "Via Roma 8"),
+        ("Ulica,Nr domu,Nr mieszkania", "Polna,8,12", "Polna 8, m. 12"),
+        ("Rua,Número,Complemento", "Rua Azul,10,Bloco B", "Rua Azul 10, Bloco B"),
+        ("Billing Street,Billing House Number,Shipping Street", "Main St,12,", "12 Main St"),
+    ];
+    for (names, cells, address) in cases {
+        let told = list(&format!("Email,{names}\na@example.com,{cells}\n"));
+        assert_eq!(told.contact(2).address1.as_deref(), Some(address), "{names}");
+    }
+    // Elsewhere a number is one of anything.
+    let told = list("Nr,Street,Email\n1,Main St 4,a@example.com\n");
+    assert_eq!((told.contact(2).address1.as_deref(), told.notes.len()), (Some("Main St 4"), 1));
+}
+
+#[test]
+fn all_lines_of_an_address_arrive() {
+    let line_2 = [
+        ("Address 2", "Floor 2", "5 Pine St, Floor 2"),
+        ("Address Line 2", "Floor 2", "5 Pine St, Floor 2"),
+        ("Street Address Line 2", "Floor 2", "5 Pine St, Floor 2"),
+        ("Address 1,Address 2,Address 3", ",Floor 2,c/o Vik", "5 Pine St, Floor 2, c/o Vik"),
+        ("Apt,Floor", "4,2", "5 Pine St, Apt 4, Floor 2"),
+        ("Adresszeile 2", "2. OG", "5 Pine St, 2. OG"),
+        ("Complément d'adresse", "Bât. B", "5 Pine St, Bât. B"),
+        ("PO Box", "77", "5 Pine St, PO Box 77"),
+        ("Address 2 (Apt)", "#4", "5 Pine St, Apt 4"),
+        ("Unit", "5 Pine St", "5 Pine St"),
+    ];
+    for (names, cells, address) in line_2 {
+        let text = format!("Email,Street,{names}\na@example.com,5 Pine St,{cells}\n");
+        assert_eq!(addresses(&text), [address], "{names}");
+    }
+}
+
+#[test]
+fn what_another_address_of_the_row_says_is_told() {
+    let told = list("Email,Business Street,Home City,Home Street\na@example.com,5 Pine St,Lynn,9 Oak Ave\n");
+    assert_eq!((told.contact(2).address1.as_deref(), &told.contact(2).city), (Some("5 Pine St"), &None));
+    let noted: Vec<&str> = told.notes.iter().filter_map(|note| note.column.as_deref()).collect();
+    assert_eq!(noted, ["Home City", "Home Street"]);
+}

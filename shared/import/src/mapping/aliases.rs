@@ -45,7 +45,7 @@ fn numbered(key: &str) -> Option<Alias> {
     let alias = EXACT.get(rest).copied().or_else(|| without_prefix(rest))?;
     match alias {
         Alias::Field(Field::Address) if number > 1 && key.ends_with(|c: char| c.is_ascii_digit()) => {
-            Some(if number == 2 { Alias::Field(Field::AddressLine2) } else { Alias::NoPlace })
+            Some(Alias::Field(Field::AddressLine2))
         }
         Alias::Field(field) if number > 1 && !field.is_of_address() => Some(Alias::Further(field)),
         alias => Some(alias),
@@ -121,12 +121,29 @@ const FIELDS: &[(Field, &str)] = &[
          otherstreet businessaddress homeaddress mailingaddress addressstreet postaladdress adresse strasse \
          straße anschrift rue direccion dirección calle domicilio indirizzo via endereco endereço rua adres \
          straat straatnaam ulica адрес улица adress gatuadress osoite 住所 地址 strasseundhausnummer \
-         straßeundhausnummer strassehausnummer straßehausnummer streetname addressaddress",
+         straßeundhausnummer strassehausnummer straßehausnummer streetname addressaddress streetaddressline \
+         streetline addr adresszeile straßenname strassenname voie nomdelavoie nombredelacalle nombrecalle viapiazza \
+         logradouro morada ruaavenida adreslijn nazwaulicy ulicaaddress",
+    ),
+    (
+        Field::HouseNumber,
+        "housenumber houseno housenr housenum streetnumber streetno streetnr buildingnumber buildingno addressnumber \
+         addresshousenumber housenumberaddition housenumbersuffix hausnummer hausnr hnr hausnummerzusatz strassennummer \
+         straßennummer huisnummer huisnr huisnummertoevoeging toevoeging numérodevoie numerodevoie numérodelavoie \
+         numérovoie numérorue numéroderue numerocivico civico ncivico nrcivico númerocivico numeroexterior \
+         númeroexterior noexterior numext númerodelacalle numerodecasa númerodecasa númerodaporta numerodaporta \
+         nrdomu numerdomu nrbudynku numerbudynku дом номердома husnummer husnr",
     ),
     (
         Field::AddressLine2,
         "addressextendedaddress extendedaddress apartment apt suite unit aptsuite adresszusatz complementadresse \
-         complémentadresse complementdadresse interior complemento",
+         complémentadresse complementdadresse complémentdadresse interior complemento addresslinetwo \
+         secondaddressline addresscomplement careof floor flat etage étage stockwerk building bâtiment gebäude \
+         unitnumber unitno unitapt aptunit suiteunit aptnumber aptno apartmentnumber apartmentno suitenumber suiteno \
+         flatnumber flatno nrlokalu nrmieszkania numerlokalu numermieszkania lokal mieszkanie piso puerta escalera \
+         andar bloco numerointerior númerointerior nointerior numint complementodedireccion complementodirección \
+         complementodireccion complementodedirección complementoendereço complementodoendereço addresspobox pobox \
+         postfach casillapostal boîtepostale квартира корпус streetaddressapt addressapt",
     ),
     (
         Field::City,
@@ -203,7 +220,7 @@ const NO_PLACE: &str = "middlename middle mname middleinitial mi salutation pref
     createdon datecreated dateadded added updated updatedat modified lastmodified lastmodifieddate modifiedtime \
     lastactivity lastactivitydate lastchanged lastcontacted connectedon submittedat startdate submitdate \
     submissiondate timestamp optinip confirmip confirmtime latitude longitude lat lng lon gmtoff dstoff \
-    memberrating addressstring addressformatted formattedaddress fulladdress addresspobox pobox adid adname \
+    memberrating addressstring addressformatted formattedaddress fulladdress adid adname \
     adsetid adsetname campaignid campaignname formid formname isorganic platform networkid totalspent \
     totalorders taxexempt photo directoryserver county ipaddress ip";
 

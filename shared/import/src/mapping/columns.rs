@@ -114,6 +114,7 @@ impl Columns {
             let group = group(&name, &target);
             columns.all.push(Column { name, target, group, is_further });
         }
+        super::house_number::beside_streets(&mut columns.all);
         for field in Field::ALL {
             let mut indexes: Vec<usize> = columns.indexes(|column| column.target == Target::Field(field));
             indexes.sort_by_key(|index| columns.all.get(*index).is_some_and(|column| column.is_further));
@@ -139,6 +140,29 @@ impl Columns {
 
     pub(crate) fn name(&self, index: usize) -> &str {
         self.all.get(index).map_or("", |column| &column.name)
+    }
+
+    /// Which of several addresses a row has: that of the first filled column.
+    pub(crate) fn address_group(&self, is_filled: impl Fn(usize) -> bool) -> Option<&str> {
+        use Field::{Address, AddressLine2, City, Country, HouseNumber, PostalCode, State};
+        let first = |wanted: &[Field]| {
+            self.all.iter().enumerate().find(|(index, column)| {
+                matches!(column.target, Target::Field(field) if wanted.contains(&field)) && is_filled(*index)
+            })
+        };
+        let found = first(&[Address, City, PostalCode])
+            .or_else(|| first(&[State, Country]))
+            .or_else(|| first(&[HouseNumber, AddressLine2]));
+        found.map(|(_, column)| column.group.as_str())
+    }
+
+    /// The columns of a part of this address. `Country` beside `Business City` is of the same one.
+    pub(crate) fn of_address(&self, field: Field, group: Option<&str>) -> Vec<usize> {
+        let is_of_group = |index: &usize| {
+            let own = self.all.get(*index).map(|column| column.group.as_str());
+            own == Some("") || own == group
+        };
+        self.of(field).iter().copied().filter(is_of_group).collect()
     }
 
     /// Whether any column says who a contact is.
@@ -199,7 +223,12 @@ fn group(name: &str, target: &Target) -> String {
                 "address2",
                 "address3",
             ];
-            let prefix = prefixes.into_iter().find(|prefix| key.len() > prefix.len() && key.starts_with(prefix));
+            // `Address 2 (Apt)` is the second line of the one address that there is.
+            let is_line_2 = |rest: &str| *field == Field::AddressLine2 && !rest.contains("address") && rest != "pobox";
+            let prefix = prefixes.into_iter().find(|prefix| {
+                key.strip_prefix(prefix)
+                    .is_some_and(|rest| !(rest.is_empty() || prefix.starts_with("address") && is_line_2(rest)))
+            });
             prefix.unwrap_or_default().to_owned()
         }
         _ => String::new(),

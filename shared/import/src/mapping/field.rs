@@ -10,6 +10,8 @@ pub(crate) enum Field {
     Phone,
     Company,
     Address,
+    /// The house's number, where it is not in the street.
+    HouseNumber,
     /// Flat, floor, suite: what follows the street in an address of two lines.
     AddressLine2,
     City,
@@ -25,7 +27,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) const ALL: [Field; 18] = [
+    pub(crate) const ALL: [Field; 19] = [
         Field::FirstName,
         Field::LastName,
         Field::Name,
@@ -33,6 +35,7 @@ impl Field {
         Field::Phone,
         Field::Company,
         Field::Address,
+        Field::HouseNumber,
         Field::AddressLine2,
         Field::City,
         Field::State,
@@ -56,6 +59,7 @@ impl Field {
             Field::Phone => "phone",
             Field::Company => "companyName",
             Field::Address => "address1",
+            Field::HouseNumber => "houseNumber",
             Field::AddressLine2 => "address2",
             Field::City => "city",
             Field::State => "state",
@@ -78,7 +82,12 @@ impl Field {
 
     /// Whether it is part of an address, whose parts belong together.
     pub(crate) fn is_of_address(self) -> bool {
-        use Field::{Address, AddressLine2, City, Country, PostalCode, State};
-        matches!(self, Address | AddressLine2 | City | State | PostalCode | Country)
+        use Field::{Address, AddressLine2, City, Country, HouseNumber, PostalCode, State};
+        matches!(self, Address | HouseNumber | AddressLine2 | City | State | PostalCode | Country)
+    }
+
+    /// Whether all of its filled columns go into the contact, and not the first one only.
+    pub(crate) fn is_joined(self) -> bool {
+        matches!(self, Field::Tags | Field::HouseNumber | Field::AddressLine2)
     }
 }

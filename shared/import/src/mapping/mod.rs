@@ -5,11 +5,13 @@ mod catalogue;
 mod columns;
 mod field;
 mod file;
+mod house_number;
 
 pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
 pub(crate) use columns::{Column, Columns, Custom, Target};
 pub(crate) use field::Field;
 pub use file::{Mapping, MappingError};
+pub(crate) use house_number::{Side, side, unit};
 
 /// A name in lower case with nothing but letters and digits.
 pub(crate) fn key(name: &str) -> String {

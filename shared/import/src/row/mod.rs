@@ -104,7 +104,7 @@ impl<'a> Cells<'a> {
         for field in [Field::Company, Field::Website, Field::Gender, Field::Source] {
             put(field, self.text(field));
         }
-        put(Field::Address, self.address(place.group.as_deref()));
+        put(Field::Address, self.address(&place));
         put(Field::City, self.of_address(Field::City, place.group.as_deref()));
         put(Field::State, self.of_address(Field::State, place.group.as_deref()));
         put(Field::PostalCode, self.postal_code(&place));

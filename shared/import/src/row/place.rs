@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Cells;
 use crate::Effect;
-use crate::mapping::{Field, Target};
+use crate::mapping::{self, Field, Side};
 use crate::values::{country, phone, text};
 
 /// Where a row's contact is, for its phone number and postal code.
@@ -20,12 +20,16 @@ pub(super) struct Place {
 impl Cells<'_> {
     /// The row's address is that of the first group of columns with a filled cell; parts of two are never mixed.
     pub(super) fn place(&mut self) -> Place {
-        let group = self.address_group();
+        let group = self.reader.columns.address_group(|index| self.value(index).is_some()).map(str::to_owned);
         let state = self.raw_of_address(Field::State, group.as_deref());
         let location = self.reader.options.country.as_deref();
         let elsewhere = country::of_state(state.as_deref(), location);
-        let Some(cell) =
-            self.columns_of_address(Field::Country, group.as_deref()).into_iter().find(|index| self.filled(*index))
+        let Some(cell) = self
+            .reader
+            .columns
+            .of_address(Field::Country, group.as_deref())
+            .into_iter()
+            .find(|index| self.filled(*index))
         else {
             return Place { told: None, code: elsewhere, group };
         };
@@ -78,7 +82,7 @@ impl Cells<'_> {
 
     /// Whether a cell for a country such as `CA` or `DE` is rather a state, because the row speaks of the US.
     fn may_be_state(&self, index: usize, raw: &str, code: &str, state: Option<&str>, group: Option<&str>) -> bool {
-        let name = crate::mapping::key(self.reader.columns.name(index));
+        let name = mapping::key(self.reader.columns.name(index));
         let is_code = name.contains("code") || name.contains("iso") || name == "cc";
         if is_code || self.reader.options.country.as_deref() != Some("US") || !country::may_be_state(raw) {
             return false;
@@ -104,44 +108,62 @@ impl Cells<'_> {
         self.row.cells.get(index).is_some_and(|cell| !text::is_blank(cell))
     }
 
-    fn address_group(&self) -> Option<String> {
-        let columns = self.reader.columns.all();
-        let filled = |wanted: &[Field]| {
-            columns.iter().enumerate().find(|(index, column)| {
-                matches!(column.target, Target::Field(field) if wanted.contains(&field)) && self.value(*index).is_some()
-            })
-        };
-        let first = filled(&[Field::Address, Field::City, Field::PostalCode])
-            .or_else(|| filled(&[Field::State, Field::Country]));
-        first.map(|(_, column)| column.group.clone())
-    }
-
-    fn columns_of_address(&self, field: Field, group: Option<&str>) -> Vec<usize> {
-        let columns = self.reader.columns;
-        let is_of_group = |index: &usize| {
-            let own = columns.all().get(*index).map(|column| column.group.as_str());
-            // `Country` beside `Business City` is of the same address.
-            own == Some("") || own == group
-        };
-        columns.of(field).iter().copied().filter(is_of_group).collect()
-    }
-
     fn raw_of_address(&self, field: Field, group: Option<&str>) -> Option<String> {
-        self.columns_of_address(field, group).into_iter().find_map(|index| self.value(index)).map(Cow::into_owned)
+        self.reader
+            .columns
+            .of_address(field, group)
+            .into_iter()
+            .find_map(|index| self.value(index))
+            .map(Cow::into_owned)
     }
 
     pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
-        let wanted = self.columns_of_address(field, group);
+        let wanted = self.reader.columns.of_address(field, group);
         self.first_at(field, |index| wanted.contains(&index), |_, text| Ok(text.to_owned())).map(|(_, text)| text)
     }
 
-    pub(super) fn address(&mut self, group: Option<&str>) -> Option<String> {
-        let street = self.of_address(Field::Address, group);
-        let second = self.of_address(Field::AddressLine2, group);
-        match (street, second) {
-            (Some(street), Some(second)) if !street.contains(&second) => Some(format!("{street}, {second}")),
-            (street, second) => street.or(second),
+    /// The street with its number, and what further lines and columns of the address say.
+    pub(super) fn address(&mut self, place: &Place) -> Option<String> {
+        let group = place.group.as_deref();
+        let street = self.street(place);
+        let mut lines: Vec<String> = street.into_iter().collect();
+        for (index, text) in self.all_of_address(Field::AddressLine2, group) {
+            let unit = mapping::unit(self.reader.columns.name(index)).filter(|_| !text.contains(char::is_alphabetic));
+            let line = unit.map_or_else(|| text.clone(), |unit| format!("{unit} {}", text.trim_start_matches('#')));
+            if !lines.iter().any(|known| says(known, &text)) {
+                lines.push(line);
+            }
         }
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
+
+    fn street(&mut self, place: &Place) -> Option<String> {
+        let columns = self.reader.columns;
+        let group = place.group.as_deref();
+        let wanted = columns.of_address(Field::Address, group);
+        let street = self.first_at(Field::Address, |index| wanted.contains(&index), |_, text| Ok(text.to_owned()));
+        let numbers = self.all_of_address(Field::HouseNumber, group);
+        let texts: Vec<&str> = numbers.iter().map(|(_, text)| text.as_str()).collect();
+        let number = texts.join(" ");
+        let Some((at, street)) = street else { return (!number.is_empty()).then_some(number) };
+        let Some((first, _)) = numbers.first().filter(|_| !says(&street, &number)) else { return Some(street) };
+        Some(match mapping::side(columns.name(*first), place.code.as_deref(), *first < at) {
+            Side::Before => format!("{number} {street}"),
+            Side::After => format!("{street} {number}"),
+        })
+    }
+
+    /// All filled cells of a part of the address, and their columns.
+    fn all_of_address(&mut self, field: Field, group: Option<&str>) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        for index in self.reader.columns.of_address(field, group) {
+            let Some(value) = self.value(index) else { continue };
+            match text::damage(&value) {
+                Some(damage) => self.tell(index, Effect::ValueLeftOut, damage),
+                None => found.push((index, text::whole_number(&value).to_owned())),
+            }
+        }
+        found
     }
 
     /// A code of five digits gets back the zeros that a spreadsheet has taken.
@@ -150,10 +172,19 @@ impl Cells<'_> {
         let code = text::narrow(&code).into_owned();
         let code = code.strip_prefix("z:").unwrap_or(&code);
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let code = code.strip_suffix(".0").filter(|whole| digits(whole)).unwrap_or(code);
+        let code = text::whole_number(code);
         let is_of = |has: fn(&str) -> bool| place.code.as_deref().is_some_and(has);
         let is_short_zip = digits(code)
             && (code.len() == 4 && is_of(country::has_five_digits) || code.len() == 3 && is_of(country::has_zip_codes));
         Some(if is_short_zip { format!("{code:0>5}") } else { code.to_owned() })
     }
+}
+
+/// Whether an address says a part already, as words of its own: `Main St 5` says `5`, and `Main St 15` does not.
+fn says(address: &str, part: &str) -> bool {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    address.match_indices(part).any(|(at, _)| {
+        let (before, after) = (address.get(..at), address.get(at + part.len()..));
+        is_edge(before.and_then(|text| text.chars().next_back())) && is_edge(after.and_then(|text| text.chars().next()))
+    })
 }

@@ -194,6 +194,12 @@ fn is_formula(text: &str) -> bool {
     letters > 0 && (after.starts_with(['(', '!', '.']) || after.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// `7030.0` of a spreadsheet is `7030`.
+pub(crate) fn whole_number(text: &str) -> &str {
+    let is_whole = |whole: &&str| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+    text.strip_suffix(".0").filter(is_whole).unwrap_or(text)
+}
+
 /// Signs of the ASCII's full-width form, as East Asian keyboards write them, as ASCII.
 pub(crate) fn narrow(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.contains(|c| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{3000}')) {

@@ -1,0 +1,126 @@
+//! House numbers in a column of their own: which column that is, and on which side of the street they stand.
+
+use super::{Column, Field, Target, key};
+
+/// Names that say no more than "number". Beside a column of streets it is the house's.
+const NUMBERS: &[&str] =
+    &["nr", "no", "n", "nº", "num", "number", "numero", "número", "numéro", "nummer", "numer", "номер"];
+
+/// Countries that write the number before the street.
+const NUMBER_FIRST: &[&str] = &[
+    "US", "CA", "GB", "IE", "AU", "NZ", "FR", "LU", "MC", "ZA", "IN", "SG", "HK", "MY", "PH", "PK", "LK", "KE", "NG",
+    "GH", "IL", "EG", "MA", "DZ", "TN", "JM", "TT", "PR", "VN", "TH",
+];
+
+/// Beginnings of names in languages of countries that write it after the street.
+const AFTER: &[&str] = &[
+    "hausn",
+    "hnr",
+    "haus",
+    "straßenn",
+    "strassenn",
+    "huis",
+    "toev",
+    "nummer",
+    "numer",
+    "nrdomu",
+    "nrbud",
+    "номер",
+    "дом",
+    "hus",
+    "civic",
+    "ncivic",
+    "nrcivic",
+    "número",
+    "númer",
+    "noext",
+    "numext",
+];
+
+/// Where a house number stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
+/// Makes columns such as `Nr.` house numbers that stand beside a column of streets.
+pub(super) fn beside_streets(columns: &mut [Column]) {
+    let has = |columns: &[Column], at: Option<usize>, field| {
+        at.and_then(|at| columns.get(at)).is_some_and(|column| column.target == Target::Field(field))
+    };
+    for at in 0..columns.len() {
+        let Some(column) = columns.get(at) else { continue };
+        let is_number = column.target == Target::Unknown && NUMBERS.contains(&key(&column.name).as_str());
+        let follows = has(columns, at.checked_sub(1), Field::Address);
+        // A first column of this name counts the rows.
+        let precedes = at > 0 && has(columns, Some(at + 1), Field::Address);
+        let street = if follows { at - 1 } else { at + 1 };
+        let group = columns.get(street).map(|street| street.group.clone()).unwrap_or_default();
+        let has_one =
+            columns.iter().any(|other| other.target == Target::Field(Field::HouseNumber) && other.group == group);
+        if is_number
+            && (follows || precedes)
+            && !has_one
+            && let Some(column) = columns.get_mut(at)
+        {
+            column.target = Target::Field(Field::HouseNumber);
+            column.group = group;
+        }
+    }
+}
+
+/// Where the number of a column goes: its name tells by its language, else the row's country, else the columns' order.
+pub(crate) fn side(name: &str, country: Option<&str>, stands_before: bool) -> Side {
+    let key = key(name);
+    if AFTER.iter().any(|start| key.starts_with(start)) {
+        return Side::After;
+    }
+    let is_first = match country {
+        _ if key.starts_with("numéro") => true,
+        // A name of no language, such as `Nr.`: whoever made the list knew where it belongs.
+        _ if NUMBERS.contains(&key.as_str()) && key != "number" => stands_before,
+        Some(country) => NUMBER_FIRST.contains(&country),
+        None => stands_before,
+    };
+    if is_first { Side::Before } else { Side::After }
+}
+
+/// What a number alone is in a column with this name: the `5` of a column `Apt` is `Apt 5`.
+pub(crate) fn unit(name: &str) -> Option<&'static str> {
+    const UNITS: &[(&str, &str)] = &[
+        ("pobox", "PO Box"),
+        ("postfach", "Postfach"),
+        ("casillapostal", "Casilla"),
+        ("boîtepostale", "BP"),
+        ("aptsuite", ""),
+        ("suiteunit", ""),
+        ("aptunit", ""),
+        ("unitapt", ""),
+        ("apt", "Apt"),
+        ("apartment", "Apt"),
+        ("suite", "Suite"),
+        ("unit", "Unit"),
+        ("floor", "Floor"),
+        ("flat", "Flat"),
+        ("building", "Building"),
+        ("étage", "Étage"),
+        ("etage", "Etage"),
+        ("bâtiment", "Bâtiment"),
+        ("stockwerk", "Stockwerk"),
+        ("piso", "Piso"),
+        ("puerta", "Puerta"),
+        ("escalera", "Escalera"),
+        ("andar", "Andar"),
+        ("bloco", "Bloco"),
+        ("interior", "Int."),
+        ("numint", "Int."),
+        ("lokal", "lok."),
+        ("mieszkani", "m."),
+        ("квартира", "кв."),
+        ("корпус", "корп."),
+    ];
+    let key = key(name);
+    let unit = UNITS.iter().find(|(word, _)| key.contains(word)).map(|(_, unit)| *unit);
+    unit.filter(|unit| !unit.is_empty())
+}
