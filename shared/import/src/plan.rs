@@ -82,13 +82,15 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     }
     let mut questions = questions(&columns, &pass.seen);
     let proofs = pass.proofs(&columns, &options, &mut questions);
+    let proofs = Proofs { counts_from_1904: layout.counts_from_1904, ..proofs };
     let repeated = pass.counter.repeated();
     let mut closed: HashMap<u64, Channels> = HashMap::new();
     for (key, channels) in pass.closed.into_iter().filter(|(key, _)| repeated.contains_key(key)) {
         let known = closed.entry(key).or_default();
         *known = known.and(channels);
     }
-    let notes = notes(&columns, &pass.seen, layout.header_row);
+    let mut notes = notes(&columns, &pass.seen, layout.header_row);
+    notes.extend(layout.notes.iter().cloned());
     let (seen, rows) = (pass.seen, pass.rows);
     Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::io::Write;
 
+use common::workbook::{Workbook, inline};
 use common::{import, us};
 use ghl_sync_import::{DateOrder, ImportOptions, SamePerson};
 use proptest::prelude::*;
@@ -60,48 +61,9 @@ impl People {
 
     /// A workbook with one sheet of strings.
     fn workbook(&self) -> Vec<u8> {
-        let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let cell =
-            |text: &String| format!("<c t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>", escape(text));
         let rows = std::iter::once(Self::header().map(str::to_owned)).chain(self.rows());
-        let rows: String = rows.map(|row| format!("<row>{}</row>", row.iter().map(cell).collect::<String>())).collect();
-        let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-        let relations = "http://schemas.openxmlformats.org/package/2006/relationships";
-        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-        let files = [
-            (
-                "[Content_Types].xml",
-                "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
-            ),
-            (
-                "_rels/.rels",
-                format!(
-                    "<Relationships xmlns=\"{relations}\"><Relationship Id=\"r1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
-                ),
-            ),
-            (
-                "xl/workbook.xml",
-                format!(
-                    "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"People\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
-                ),
-            ),
-            (
-                "xl/_rels/workbook.xml.rels",
-                format!(
-                    "<Relationships xmlns=\"{relations}\"><Relationship Id=\"r1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>"
-                ),
-            ),
-            (
-                "xl/worksheets/sheet1.xml",
-                format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>"),
-            ),
-        ];
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, text) in files {
-            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-            zip.write_all(text.as_bytes()).unwrap();
-        }
-        zip.finish().unwrap().into_inner()
+        let rows: Vec<String> = rows.map(|row| row.iter().map(|text| inline(text)).collect()).collect();
+        Workbook::of(&rows).bytes()
     }
 
     /// The list says exactly what the table does.

@@ -113,6 +113,9 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     let text = crate::values::text::clean(cell);
     let text = text.trim().to_lowercase();
     let is_doubt = text.contains('?') || text == "tbd";
+    if crate::values::text::is_error(&text) {
+        return Reading::Unreadable;
+    }
     if text.is_empty() || (crate::values::text::is_null(&text) && text != "none" && !is_doubt) || is_zero_time(&text) {
         return Reading::Nothing;
     }

@@ -39,6 +39,12 @@ pub(crate) fn is_known(name: &str, mapping: &Mapping) -> bool {
     !key.is_empty() && (alias(name).is_some() || crate::consent::of_column(name).is_some() || mapping.names(name))
 }
 
+/// Whether a column of this name says who a contact is.
+pub(crate) fn says_who(name: &str, mapping: &Mapping) -> bool {
+    let is_who = |alias| matches!(alias, Alias::Field(field) | Alias::Further(field) if field.says_who());
+    mapping.names(name) || alias(name).is_some_and(is_who)
+}
+
 /// What a name means by itself.
 pub(crate) fn alias(name: &str) -> Option<aliases::Alias> {
     aliases::of(&key(name)).or_else(|| aliases::of(&key(&without_brackets(name))))

@@ -1,18 +1,17 @@
 //! From a row's cells to the contact that they describe.
 
+mod custom;
 mod place;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-
 use crate::consent::{Channels, Reading, is_no, is_opt_out_word, says_opt_out};
 use crate::draft::Draft;
 use crate::identity::{self, Keys};
-use crate::mapping::{Columns, Custom, CustomFieldType, Field, Target};
+use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
-use crate::values::{date, email, lists, number, phone, text, timezone};
+use crate::values::{date, email, lists, phone, text, timezone};
 use crate::{DecimalMark, Effect, ImportOptions, Problem};
 
 /// The longest cell that goes into a contact.
@@ -27,6 +26,8 @@ pub(crate) struct Proofs {
     pub(crate) decimal_marks: HashMap<usize, DecimalMark>,
     /// Columns of a status of which some cell says that somebody has subscribed or unsubscribed.
     pub(crate) subscriptions: HashSet<usize>,
+    /// Whether bare numbers for days count from 1904, and not from 1900.
+    pub(crate) counts_from_1904: bool,
 }
 
 /// Reads rows.
@@ -65,6 +66,22 @@ impl RowReader<'_> {
             draft.cells.clone_from(&row.cells);
         }
         Ok(draft)
+    }
+}
+
+impl RowReader<'_> {
+    /// A date of a column, by the order that the column proves.
+    fn date(&self, index: usize, text: &str) -> Result<Option<time::Date>, &'static str> {
+        let RowReader { proofs, options, .. } = self;
+        if proofs.counts_from_1904 && text.parse::<f64>().is_ok_and(|number| number < 100_000.0) {
+            return Err("is a number in a workbook whose days count from 1904: give the cell the format of a date");
+        }
+        match date::read(text, proofs.date_orders.get(&index).and_then(|orders| orders.of(text)), options.today) {
+            date::Reading::Day(day) => Ok(Some(day)),
+            date::Reading::None => Ok(None),
+            date::Reading::Refused(message) => Err(message),
+            date::Reading::Either { .. } => Err("may be two dates: say --day-first or --month-first"),
+        }
     }
 }
 
@@ -187,7 +204,7 @@ impl<'a> Cells<'a> {
     }
 
     fn text(&mut self, field: Field) -> Option<String> {
-        self.first(field, |text| Ok(text.to_owned()))
+        self.first(field, whole)
     }
 
     /// A name. Of a word for nothing that is a name as well (Nan, Na, Null) the row's other cells tell which it is.
@@ -236,9 +253,9 @@ impl<'a> Cells<'a> {
     }
 
     fn date_of_birth(&mut self) -> Option<String> {
-        let (orders, today) = (&self.reader.proofs.date_orders, self.reader.options.today);
+        let (reader, today) = (self.reader, self.reader.options.today);
         let read = |index, text: &str| {
-            let day = read_date(text, orders.get(&index), today)?;
+            let day = reader.date(index, text)?;
             match day {
                 Some(day) if today.is_some_and(|today| day > today) => Err("is a date of birth in the future"),
                 Some(day) if day.year() < 1900 => Err("is a date of birth before 1900"),
@@ -308,94 +325,12 @@ impl<'a> Cells<'a> {
     fn own_id(&self) -> Option<String> {
         self.reader.columns.id.and_then(|index| self.value(index)).map(Cow::into_owned)
     }
-
-    fn custom(&mut self, country: Option<&str>) -> Vec<(Custom, Value)> {
-        let mut values: Vec<(Custom, Value)> = Vec::new();
-        for (index, column) in self.reader.columns.all().iter().enumerate() {
-            let Target::Custom(custom) = &column.target else { continue };
-            let Some(cell) = self.value(index) else { continue };
-            if values.iter().any(|(known, _)| known.name() == custom.name()) {
-                continue;
-            }
-            let read = match text::damage(&cell) {
-                Some(damage) => Err(damage),
-                None => self.custom_value(index, custom, &cell, country),
-            };
-            match read {
-                Ok(Some(value)) => values.push(((**custom).clone(), value)),
-                Ok(None) => {}
-                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
-            }
-        }
-        values
-    }
-
-    fn custom_value(
-        &mut self,
-        index: usize,
-        custom: &Custom,
-        cell: &str,
-        country: Option<&str>,
-    ) -> Result<Option<Value>, &'static str> {
-        const NO_OPTION: &str = "is none of the field's options";
-        let proofs = self.reader.proofs;
-        Ok(match custom.kind {
-            CustomFieldType::Text => {
-                if says_opt_out(cell) {
-                    self.tell(
-                        index,
-                        Effect::Note,
-                        "speaks of an opt-out, and is sent as a text only: map the column to `dnd`",
-                    );
-                }
-                Some(Value::from(cell))
-            }
-            CustomFieldType::Number | CustomFieldType::Money => {
-                Some(Value::Number(number::number(cell, proofs.decimal_marks.get(&index).copied())?))
-            }
-            CustomFieldType::Date => read_date(cell, proofs.date_orders.get(&index), self.reader.options.today)?
-                .map(|day| Value::from(day.to_string())),
-            CustomFieldType::Phone => {
-                let phone = phone::phone(cell, country)?;
-                if let Some(left) = phone.left {
-                    self.tell_cut(index, left, &phone.e164);
-                }
-                Some(Value::from(phone.e164))
-            }
-            CustomFieldType::OneOption => {
-                let (chosen, is_odd) = lists::options(cell, &custom.options);
-                match chosen.as_slice() {
-                    [one] if !is_odd => Some(Value::from(one.as_str())),
-                    _ if custom.options.is_empty() => Some(Value::from(cell)),
-                    _ => return Err(NO_OPTION),
-                }
-            }
-            CustomFieldType::ManyOptions => {
-                let (chosen, is_odd) = lists::options(cell, &custom.options);
-                if chosen.is_empty() {
-                    return Err(NO_OPTION);
-                }
-                if is_odd {
-                    self.tell(index, Effect::ValueCut, "has something that is none of the field's options");
-                }
-                Some(Value::from(chosen))
-            }
-            CustomFieldType::Other => {
-                return Err("goes into a field that a list cannot fill (a file, a signature, text boxes)");
-            }
-        })
-    }
 }
 
-fn read_date(
-    text: &str,
-    orders: Option<&date::Orders>,
-    today: Option<time::Date>,
-) -> Result<Option<time::Date>, &'static str> {
-    match date::read(text, orders.and_then(|orders| orders.of(text)), today) {
-        date::Reading::Day(day) => Ok(Some(day)),
-        date::Reading::None => Ok(None),
-        date::Reading::Refused(message) => Err(message),
-        date::Reading::Either { .. } => Err("may be two dates: say --day-first or --month-first"),
+/// A text of which no spreadsheet has taken digits.
+fn whole(text: &str) -> Result<String, &'static str> {
+    match text::has_lost_digits(text) {
+        true => Err("is a number of which a spreadsheet has lost digits: export the column as text"),
+        false => Ok(text.to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Cells;
+use super::{Cells, whole};
 use crate::Effect;
 use crate::mapping::{self, Field, Side};
 use crate::values::{country, phone, text};
@@ -119,7 +119,7 @@ impl Cells<'_> {
 
     pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
         let wanted = self.reader.columns.of_address(field, group);
-        self.first_at(field, |index| wanted.contains(&index), |_, text| Ok(text.to_owned())).map(|(_, text)| text)
+        self.first_at(field, |index| wanted.contains(&index), |_, text| whole(text)).map(|(_, text)| text)
     }
 
     /// The street with its number, and what further lines and columns of the address say.
@@ -141,7 +141,7 @@ impl Cells<'_> {
         let columns = self.reader.columns;
         let group = place.group.as_deref();
         let wanted = columns.of_address(Field::Address, group);
-        let street = self.first_at(Field::Address, |index| wanted.contains(&index), |_, text| Ok(text.to_owned()));
+        let street = self.first_at(Field::Address, |index| wanted.contains(&index), |_, text| whole(text));
         let numbers = self.all_of_address(Field::HouseNumber, group);
         let texts: Vec<&str> = numbers.iter().map(|(_, text)| text.as_str()).collect();
         let number = texts.join(" ");

@@ -5,6 +5,7 @@ mod header;
 mod ndjson;
 mod people;
 mod records;
+mod sheet_cell;
 mod workbook;
 
 use std::fmt;
@@ -14,7 +15,7 @@ pub(crate) use cells::Delimiter;
 pub(crate) use people::NotAPerson;
 
 use crate::bytes::{self, Encoding, Form, Lines};
-use crate::{ImportError, ImportOptions, Source};
+use crate::{ImportError, ImportOptions, Problem, Source};
 use header::Found;
 use records::Records;
 
@@ -90,6 +91,10 @@ pub(crate) struct Layout {
     pub(crate) sheet: Option<String>,
     /// Rows above the header that may be people.
     pub(crate) above: Vec<Row>,
+    /// What of the file is not read.
+    pub(crate) notes: Vec<Problem>,
+    /// Whether a workbook's bare numbers for days count from 1904.
+    pub(crate) counts_from_1904: bool,
     /// All rows of a workbook.
     sheet_rows: Option<Rc<Vec<Row>>>,
     text: Option<Encoding>,
@@ -124,6 +129,8 @@ impl Layout {
             columns: found.columns,
             sheet: None,
             above: found.above,
+            notes: Vec::new(),
+            counts_from_1904: false,
             sheet_rows: None,
             text: None,
         }

@@ -1,62 +1,126 @@
 //! The sheets of an Excel workbook.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
 use std::rc::Rc;
 
-use calamine::{DataRef, Reader, Xlsx};
+use calamine::{DataRef, Reader, SheetVisible, Xlsx, XlsxError};
 
 use super::header::{self, Found};
-use super::{Layout, Row};
-use crate::{ImportError, ImportOptions, NotAList, Question};
+use super::{Layout, Row, sheet_cell};
+use crate::values::looks_like_contact_data;
+use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
+
+/// A sheet, and where its header is.
+struct Sheet {
+    name: String,
+    is_hidden: bool,
+    rows: Vec<Row>,
+    found: Option<Found>,
+}
+
+impl Sheet {
+    fn has_rows(&self) -> bool {
+        let Some(found) = &self.found else { return false };
+        self.rows.iter().any(|row| row.number > found.row && !row.is_blank())
+    }
+
+    fn says_who(&self, mapping: &crate::Mapping) -> bool {
+        let columns = self.found.iter().flat_map(|found| &found.columns);
+        columns.into_iter().any(|name| crate::mapping::says_who(name, mapping))
+    }
+
+    fn has_contact_data(&self) -> bool {
+        self.rows.iter().flat_map(|row| &row.cells).any(|cell| looks_like_contact_data(cell))
+    }
+}
 
 /// The layout of the sheet that holds people.
 pub(super) fn layout(bytes: Vec<u8>, options: &ImportOptions) -> Result<Layout, ImportError> {
     if !is_workbook(&bytes) {
         return Err(ImportError::NotAList(NotAList::Archive));
     }
-    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes))
-        .map_err(|error: calamine::XlsxError| ImportError::Workbook(error.to_string()))?;
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(failed)?;
     let names = book.sheet_names();
     if let Some(name) = options.sheet.as_ref().filter(|name| !names.contains(name)) {
         return Err(ImportError::NoSuchSheet { name: name.clone(), sheets: names });
     }
+    let hidden: Vec<String> = book
+        .sheets_metadata()
+        .iter()
+        .filter(|sheet| sheet.visible != SheetVisible::Visible)
+        .map(|sheet| sheet.name.clone())
+        .collect();
     let wanted = names.iter().filter(|name| options.sheet.as_ref().is_none_or(|sheet| sheet == *name));
-    let mut usable: Vec<(String, Found, Vec<Row>)> = Vec::new();
-    let mut first_row = Vec::new();
-    let mut is_empty = true;
+    let mut sheets = Vec::new();
     for name in wanted {
         let rows = rows(&mut book, name)?;
-        is_empty &= rows.is_empty();
-        if first_row.is_empty() {
-            first_row = rows.first().map(|row| row.cells.clone()).unwrap_or_default();
+        let found = header::of_rows(rows.get(..rows.len().min(200)).unwrap_or_default(), &options.mapping);
+        sheets.push(Sheet { name: name.clone(), is_hidden: hidden.contains(name), rows, found });
+    }
+    if sheets.iter().all(|sheet| sheet.rows.is_empty()) {
+        return Err(ImportError::Empty);
+    }
+    let Some(chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
+    let Some(found) = chosen.found else { return Err(none_usable(sheets)) };
+    let notes =
+        sheets.iter().filter(|sheet| sheet.has_rows() && sheet.says_who(&options.mapping) || sheet.has_contact_data());
+    let notes = notes.map(|sheet| unread(sheet, found.row)).collect();
+    Ok(Layout {
+        encoding: "xlsx".to_owned(),
+        sheet: Some(chosen.name),
+        sheet_rows: Some(Rc::new(chosen.rows)),
+        counts_from_1904: book.has_1904_epoch(),
+        notes,
+        ..Layout::of(found)
+    })
+}
+
+/// Takes the one sheet that holds people out of all of them. Hidden ones are taken only if there is no other.
+fn choose(sheets: &mut Vec<Sheet>, options: &ImportOptions) -> Result<Option<Sheet>, ImportError> {
+    let mut usable: Vec<usize> =
+        (0..sheets.len()).filter(|at| sheets.get(*at).is_some_and(|sheet| sheet.found.is_some())).collect();
+    let mut prefer = |is_better: &dyn Fn(&Sheet) -> bool| {
+        let better: Vec<usize> = usable.iter().copied().filter(|at| sheets.get(*at).is_some_and(is_better)).collect();
+        if !better.is_empty() {
+            usable = better;
         }
-        if let Some(found) = header::of_rows(rows.get(..rows.len().min(200)).unwrap_or_default(), &options.mapping) {
-            let has_rows = rows.iter().any(|row| row.number > found.row && !row.is_blank());
-            if has_rows || usable.is_empty() {
-                usable.push((name.clone(), found, rows));
-            }
+    };
+    prefer(&Sheet::has_rows);
+    prefer(&|sheet| sheet.says_who(&options.mapping));
+    prefer(&|sheet| !sheet.is_hidden);
+    match usable.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(sheets.remove(*only))),
+        [first, ..] if !usable.iter().any(|at| sheets.get(*at).is_some_and(Sheet::has_rows)) => {
+            Ok(Some(sheets.remove(*first)))
+        }
+        several => {
+            let names = several.iter().filter_map(|at| sheets.get(*at)).map(|sheet| sheet.name.clone());
+            Err(ImportError::Open { questions: vec![Question::Sheet { sheets: names.collect() }] })
         }
     }
-    if usable.len() > 1 {
-        usable.retain(|(_, found, rows)| rows.iter().any(|row| row.number > found.row && !row.is_blank()));
+}
+
+fn unread(sheet: &Sheet, header_row: u64) -> Problem {
+    let Sheet { name, is_hidden, .. } = sheet;
+    let why = if *is_hidden { "is hidden" } else { "has no header with known names" };
+    let message = format!(
+        "the sheet `{name}` seems to hold people, but it {why}: it is not read. --sheet '{name}' reads it alone"
+    );
+    Problem { effect: Effect::Note, ..Problem::row(header_row, message) }
+}
+
+fn none_usable(sheets: Vec<Sheet>) -> ImportError {
+    let first_row = sheets.into_iter().find_map(|sheet| sheet.rows.into_iter().next());
+    let columns = first_row.map(|row| row.cells).unwrap_or_default();
+    if columns.iter().any(|cell| looks_like_contact_data(cell)) {
+        return ImportError::NoHeader { columns: Vec::new() };
     }
-    if usable.len() > 1 {
-        let sheets = usable.into_iter().map(|(name, ..)| name).collect();
-        return Err(ImportError::Open { questions: vec![Question::Sheet { sheets }] });
-    }
-    match usable.pop() {
-        Some((name, found, rows)) => Ok(Layout {
-            encoding: "xlsx".to_owned(),
-            sheet: Some(name),
-            sheet_rows: Some(Rc::new(rows)),
-            ..Layout::of(found)
-        }),
-        None if is_empty => Err(ImportError::Empty),
-        None if first_row.iter().any(|cell| crate::values::looks_like_contact_data(cell)) => {
-            Err(ImportError::NoHeader { columns: Vec::new() })
-        }
-        None => Err(ImportError::NoUsableColumn { columns: first_row }),
-    }
+    ImportError::NoUsableColumn { columns }
+}
+
+fn failed(error: XlsxError) -> ImportError {
+    ImportError::Workbook(error.to_string())
 }
 
 /// Whether the archive's directory names a workbook. (It stands at the end; the names are not compressed.)
@@ -65,68 +129,72 @@ fn is_workbook(bytes: &[u8]) -> bool {
     bytes.windows(name.len()).any(|window| window == name)
 }
 
-fn rows<R: std::io::Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, ImportError> {
-    let failed = |error: calamine::XlsxError| ImportError::Workbook(error.to_string());
-    let Ok(mut cells) = book.worksheet_cells_reader(name) else {
-        // A sheet of charts has no cells.
-        return Ok(Vec::new());
-    };
+/// The rows of a sheet from the first that has a cell. A sheet of charts has none.
+fn rows<R: Read + Seek>(book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, ImportError> {
     let mut rows: Vec<Row> = Vec::new();
-    while let Some(cell) = cells.next_cell().map_err(failed)? {
-        let (row, column) = cell.get_position();
-        let text = text(cell.get_value());
-        let number = u64::from(row) + 1;
-        if rows.last().is_none_or(|last| last.number != number) {
-            rows.push(Row { number, ..Row::of(Vec::new()) });
+    let mut has_empty = false;
+    {
+        let Ok(mut cells) = book.worksheet_cells_reader(name) else { return Ok(rows) };
+        while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(failed)? {
+            let format = cells.styles().get(style).and_then(|style| style.number_format.as_ref());
+            let text = sheet_cell::text(cell.get_value(), format.map_or("General", |format| &format.format_code));
+            has_empty |= matches!(cell.get_value(), DataRef::Empty);
+            put(&mut rows, cell.get_position(), text);
         }
-        if let Some(last) = rows.last_mut()
-            && !text.is_empty()
-        {
-            let at = column as usize;
-            while last.cells.len() <= at {
-                last.cells.push(String::new());
-            }
-            if let Some(cell) = last.cells.get_mut(at) {
-                *cell = text;
+    }
+    if has_empty && let Ok(mut cells) = book.worksheet_cells_reader(name) {
+        // A formula whose value the writer of the file has not worked out stands for something.
+        while let Some(cell) = cells.next_cell_with_formula().map_err(failed)? {
+            if let (DataRef::Empty, Some(formula)) = (&cell.value, cell.formula) {
+                put(&mut rows, cell.pos, format!("={}", formula.trim_start_matches('=')));
             }
         }
     }
+    rows.sort_by_key(|row| row.number);
+    fill_merged(&mut rows, book, name);
     Ok(rows)
 }
 
-/// A cell as text: numbers without a decimal point where there are no decimals, dates as ISO 8601.
-fn text(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => float(*number),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(flag) => flag.to_string(),
-        DataRef::DateTime(time) if time.is_datetime() && time.as_f64() >= 1.0 => {
-            let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-            let date = format!("{year:04}-{month:02}-{day:02}");
-            if (hour, minute, second) == (0, 0, 0) { date } else { format!("{date} {hour:02}:{minute:02}:{second:02}") }
+fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {
+    let number = u64::from(row) + 1;
+    let at = match rows.last() {
+        Some(last) if last.number == number => Some(rows.len() - 1),
+        Some(last) if last.number > number => rows.iter().position(|row| row.number == number),
+        _ => None,
+    };
+    let at = at.unwrap_or_else(|| {
+        rows.push(Row { number, ..Row::of(Vec::new()) });
+        rows.len() - 1
+    });
+    if text.is_empty() {
+        return;
+    }
+    if let Some(row) = rows.get_mut(at) {
+        let column = column as usize;
+        while row.cells.len() <= column {
+            row.cells.push(String::new());
         }
-        DataRef::DateTime(time) => float(time.as_f64()),
-        DataRef::Error(error) => error.to_string(),
-        DataRef::Empty => String::new(),
+        row.cells.get_mut(column).into_iter().for_each(|cell| cell.clone_from(&text));
     }
 }
 
-fn float(number: f64) -> String {
-    // From here on a float has no room for all digits.
-    if number.abs() >= 1e15 { format!("{number:E}") } else { number.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_as_a_sheet_shows_them() {
-        assert_eq!(float(2_025_550_143.0), "2025550143");
-        assert_eq!(float(7030.0), "7030");
-        assert_eq!(float(12.5), "12.5");
-        assert!(float(1.234_567_890_123_456_7e17).contains('E'));
+/// What a cell says that is merged over several rows, each row says that says anything else.
+fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str) {
+    for region in book.merge_cells_by_sheet_name(name).unwrap_or_default() {
+        let ((first, column), (last, _)) = (region.start, region.end);
+        let of = |rows: &[Row], number: u32| rows.iter().position(|row| row.number == u64::from(number) + 1);
+        let Some(text) = of(rows, first).and_then(|at| rows.get(at)?.cells.get(column as usize).cloned()) else {
+            continue;
+        };
+        for number in first + 1..=last {
+            let Some(row) = of(rows, number).and_then(|at| rows.get_mut(at)) else { continue };
+            if row.is_blank() {
+                continue;
+            }
+            while row.cells.len() <= column as usize {
+                row.cells.push(String::new());
+            }
+            row.cells.get_mut(column as usize).into_iter().for_each(|cell| cell.clone_from(&text));
+        }
     }
 }

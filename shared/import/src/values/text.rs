@@ -114,6 +114,11 @@ pub(crate) const NULL_WORDS: &[&str] = &[
     "#name?",
     "#num!",
     "#getting_data",
+    "#data!",
+    "#unknown!",
+    "#blocked!",
+    "#connect!",
+    "#busy!",
     "#spill!",
     "#calc!",
     "#field!",
@@ -185,11 +190,31 @@ pub(crate) fn damage(text: &str) -> Option<&'static str> {
         .then_some("has a control character (such as NUL): remove it")
 }
 
-/// `=A1&B1`, `=SUM(A1:A2)`, `+VLOOKUP(…)`.
+/// An error of a spreadsheet's formula, which says nothing of what was meant.
+pub(crate) fn is_error(text: &str) -> bool {
+    text.starts_with('#') && is_null(text)
+}
+
+/// Whether a spreadsheet has lost digits of a number: `1.23457E+15`, `####`.
+pub(crate) fn has_lost_digits(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_scientific = || {
+        let (number, power) = text.split_once(['E', 'e'])?;
+        let (whole, decimals) = number.split_once(['.', ','])?;
+        let power = power.strip_prefix('+').unwrap_or(power);
+        Some(whole.len() == 1 && is_digits(whole) && is_digits(decimals) && power.len() == 2 && is_digits(power))
+    };
+    (text.len() > 2 && text.bytes().all(|byte| byte == b'#')) || is_scientific() == Some(true)
+}
+
+/// `=A1&B1`, `=SUM(A1:A2)`, `="Mr "&A1`.
 fn is_formula(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('=') else { return false };
+    if rest.starts_with('"') && rest.contains("\"&") {
+        return true;
+    }
     let name = rest.trim_start_matches(['+', '-', '$', '@']);
-    let letters = name.chars().take_while(char::is_ascii_alphabetic).count();
+    let letters = name.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '_').count();
     let after = name.get(letters..).unwrap_or_default().trim_start_matches('$');
     letters > 0 && (after.starts_with(['(', '!', '.']) || after.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod workbook;
+
 use ghl_sync_import::{Effect, ImportError, ImportOptions, KnownIds, Outcome, Plan, Problem, Source, Tally, plan};
 use ghl_sync_model::Contact;
 

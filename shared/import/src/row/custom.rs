@@ -1,0 +1,88 @@
+//! A row's values for the location's custom fields.
+
+use serde_json::Value;
+
+use super::{Cells, whole};
+use crate::Effect;
+use crate::consent::says_opt_out;
+use crate::mapping::{Custom, CustomFieldType, Target};
+use crate::values::{lists, number, phone, text};
+
+impl Cells<'_> {
+    pub(super) fn custom(&mut self, country: Option<&str>) -> Vec<(Custom, Value)> {
+        let mut values: Vec<(Custom, Value)> = Vec::new();
+        for (index, column) in self.reader.columns.all().iter().enumerate() {
+            let Target::Custom(custom) = &column.target else { continue };
+            let Some(cell) = self.value(index) else { continue };
+            if values.iter().any(|(known, _)| known.name() == custom.name()) {
+                continue;
+            }
+            let read = match text::damage(&cell) {
+                Some(damage) => Err(damage),
+                None => self.custom_value(index, custom, &cell, country),
+            };
+            match read {
+                Ok(Some(value)) => values.push(((**custom).clone(), value)),
+                Ok(None) => {}
+                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
+            }
+        }
+        values
+    }
+
+    fn custom_value(
+        &mut self,
+        index: usize,
+        custom: &Custom,
+        cell: &str,
+        country: Option<&str>,
+    ) -> Result<Option<Value>, &'static str> {
+        const NO_OPTION: &str = "is none of the field's options";
+        let proofs = self.reader.proofs;
+        Ok(match custom.kind {
+            CustomFieldType::Text => {
+                whole(cell)?;
+                if says_opt_out(cell) {
+                    self.tell(
+                        index,
+                        Effect::Note,
+                        "speaks of an opt-out, and is sent as a text only: map the column to `dnd`",
+                    );
+                }
+                Some(Value::from(cell))
+            }
+            CustomFieldType::Number | CustomFieldType::Money => {
+                Some(Value::Number(number::number(cell, proofs.decimal_marks.get(&index).copied())?))
+            }
+            CustomFieldType::Date => self.reader.date(index, cell)?.map(|day| Value::from(day.to_string())),
+            CustomFieldType::Phone => {
+                let phone = phone::phone(cell, country)?;
+                if let Some(left) = phone.left {
+                    self.tell_cut(index, left, &phone.e164);
+                }
+                Some(Value::from(phone.e164))
+            }
+            CustomFieldType::OneOption => {
+                let (chosen, is_odd) = lists::options(cell, &custom.options);
+                match chosen.as_slice() {
+                    [one] if !is_odd => Some(Value::from(one.as_str())),
+                    _ if custom.options.is_empty() => Some(Value::from(cell)),
+                    _ => return Err(NO_OPTION),
+                }
+            }
+            CustomFieldType::ManyOptions => {
+                let (chosen, is_odd) = lists::options(cell, &custom.options);
+                if chosen.is_empty() {
+                    return Err(NO_OPTION);
+                }
+                if is_odd {
+                    self.tell(index, Effect::ValueCut, "has something that is none of the field's options");
+                }
+                Some(Value::from(chosen))
+            }
+            CustomFieldType::Other => {
+                return Err("goes into a field that a list cannot fill (a file, a signature, text boxes)");
+            }
+        })
+    }
+}
