@@ -18,13 +18,13 @@ use aws_smithy_types::body::SdkBody;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, Usage};
 use ghl_sync_engine::ports::{GateStore, Loaded, Outbox};
-use ghl_sync_engine::testing::Setup;
 use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_limiter::{Gate, Run, Signal};
 use ghl_sync_model::{
     Contact, ContentHash, EpochMs, GhlId, Holder, Kind, LocationId, Outcome, Payload, Priority, Provenance, RecordId,
     RecordKey, ScopeId,
 };
+use ghl_sync_testkit::Setup;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 

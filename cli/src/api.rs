@@ -11,7 +11,7 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
-use ghl_sync_engine::usecase::Migrator;
+use ghl_sync_migrate::Migrator;
 use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;

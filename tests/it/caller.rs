@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ghl_sync_cli::ApiServer;
 use ghl_sync_cli::stack::Stack;
-use ghl_sync_engine::usecase::Migrator;
+use ghl_sync_migrate::Migrator;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_access::ports::TokenStore;
 use ghl_sync_aws::{DynamoKnownStates, DynamoTokenStore, Usage};
 use ghl_sync_engine::counts::{Counter, RecordCount};
-use ghl_sync_engine::ports::{KnownStates, RemoteKey, TokenStore};
+use ghl_sync_engine::ports::{KnownStates, RemoteKey};
 use ghl_sync_engine::usecase::Detail;
 use ghl_sync_model::{Api, EpochMs, ErrorCode, EventId, GhlId, Kind, Payload, Priority, PutRecord};
 use ghl_sync_runtime::Config;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use ghl_sync_cli::sandbox::{Contents, Unwritable};
 use ghl_sync_cli::stack::StackOptions;
-use ghl_sync_engine::usecase::{EngineConfig, Migrator};
+use ghl_sync_engine::usecase::EngineConfig;
+use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{
     Api, LocationId, MappingOverrides, MigrationId, MigrationOverlay, MigrationReport, MigrationRequest,
     MigrationStatus,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ghl_sync_engine::testing::World;
 use ghl_sync_model::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKey};
+use ghl_sync_testkit::World;
 use serde_json::{Map, Value};
 
 use crate::scenario::Scenario;
@@ -133,7 +133,7 @@ mod tests {
 
     use std::path::Path;
 
-    use ghl_sync_engine::testing::block_on_paused;
+    use ghl_sync_testkit::block_on_paused;
 
     use super::*;
     use crate::people::Watch;

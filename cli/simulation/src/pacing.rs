@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::testing::{Counting, Op, Setup, World, block_on_paused};
 use ghl_sync_model::{Contact, LocationId, Pace, Payload, Priority, PutRecord, RecordId};
+use ghl_sync_testkit::{Counting, Op, Setup, World, block_on_paused};
 use serde::{Deserialize, Serialize};
 
 use crate::stage::ms;

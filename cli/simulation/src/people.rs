@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{TestRandomness, World};
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_model::{Call, Contact, Holder, LocationId};
+use ghl_sync_testkit::{TestRandomness, World};
 use serde_json::json;
 
 use crate::scenario::{Scenario, Trouble, What};

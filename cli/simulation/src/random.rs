@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use ghl_sync_engine::testing::{Counting, Op, PortFault, TestRandomness};
 use ghl_sync_model::{LocationId, Priority};
+use ghl_sync_testkit::{Counting, Op, PortFault, TestRandomness};
 
 use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span, Trouble, What};
 

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Arrival, Noted, World};
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_limiter::{Breaker, Gate};
 use ghl_sync_model::{EpochMs, ErrorCode, LocationId, Payload, Record, RecordKey, ScopeId};
+use ghl_sync_testkit::{Arrival, Noted, World};
 use serde::Serialize;
 
 use crate::content::{differing, doubled, overwritten};

@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Op, World, block_on_paused};
 use ghl_sync_model::Record;
+use ghl_sync_testkit::{Op, World, block_on_paused};
 use serde::Serialize;
 
 use crate::content::silent_about_sharing;
@@ -139,7 +139,7 @@ pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
 }
 
 fn last_settled_s(world: &World) -> f64 {
-    use ghl_sync_engine::testing::Noted;
+    use ghl_sync_testkit::Noted;
     let now = ghl_sync_engine::ports::Clock::now(&world.clock);
     let last = world.sink.pick(|at, noted| matches!(noted, Noted::Settled { .. }).then_some(at)).pop();
     let since = last.map_or(Duration::ZERO, |last| now.since(last));

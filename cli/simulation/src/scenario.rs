@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Counting, Op, PortFault};
 use ghl_sync_model::{LocationId, Priority};
+use ghl_sync_testkit::{Counting, Op, PortFault};
 use serde::{Deserialize, Serialize};
 
 /// A span of milliseconds, both ends included.

@@ -4,12 +4,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::testing::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, World};
 use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_model::{
     Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationSettings, Opportunity,
     Pace, Payload, Priority, PutRecord, RecordId, RecordKey,
 };
+use ghl_sync_testkit::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, World};
 
 use serde_json::json;
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::{MigrationView, Migrator};
+use ghl_sync_migrate::{MigrationView, Migrator};
 use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
 
 use crate::cli::{MigrateArgs, PipelinesArg};

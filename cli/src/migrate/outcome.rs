@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use api::report::{Document, csv, html};
-use ghl_sync_engine::usecase::FullReport;
+use ghl_sync_migrate::FullReport;
 use ghl_sync_model::{Finding, MappingReport, MigrationReport, MigrationStatus, ReportVerify};
 use serde::Serialize;
 use serde_json::{Value, json};

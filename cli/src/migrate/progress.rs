@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use ghl_sync_engine::policy::progress;
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_migrate::MigrationView;
+use ghl_sync_migrate::policy::progress;
 use ghl_sync_model::{EpochMs, Migration, MigrationStage, Progress};
 use ghl_sync_runtime::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -6,7 +6,8 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::{Invocation, Migrator};
+use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{EpochMs, Holder, MigrationMessageError, MigratorMessage};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use ghl_sync_engine::ports::{
-    MigrationEntry, MigrationStore, MigrationWritten, PortError, StoredMigrationConfig, TargetClaim,
-};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_migrate::ports::{MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim};
 use ghl_sync_model::{
     AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
 };

@@ -9,7 +9,8 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 use futures::StreamExt;
-use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, MigrationQueue, PortError};
+use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
+use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
 
 use crate::usage::{Purpose, Usage};

@@ -18,7 +18,8 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
-use ghl_sync_engine::ports::{BoxError, Clock, PortError, SecretError, SecretStore};
+use ghl_sync_access::ports::{SecretError, SecretStore};
+use ghl_sync_engine::ports::{BoxError, Clock, PortError};
 use ghl_sync_model::{CredentialsRef, Secret};
 use serde_json::{Value, json};
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::policy::{AccessToken, TokenEntry, TokenLease, Trouble};
-use ghl_sync_engine::ports::{PortError, TokenReplaced, TokenStore};
+use ghl_sync_access::ports::{TokenReplaced, TokenStore};
+use ghl_sync_access::{AccessToken, TokenEntry, TokenLease, Trouble};
+use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{EpochMs, Holder, Secret};
 use serde::{Deserialize, Serialize};
 

@@ -7,6 +7,4 @@
 pub mod counts;
 pub mod policy;
 pub mod ports;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod usecase;

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::policy::TokenError;
-use ghl_sync_engine::ports::{IssuedTokens, TokenEndpoint};
+use ghl_sync_access::TokenError;
+use ghl_sync_access::ports::{IssuedTokens, TokenEndpoint};
 use ghl_sync_model::{Failure, LocationId, OAuthGrant, Secret};
 use reqwest::StatusCode;
 use serde_json::Value;

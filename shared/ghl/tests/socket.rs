@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::policy::TokenError;
-use ghl_sync_engine::ports::{Crm, TokenEndpoint};
+use ghl_sync_access::TokenError;
+use ghl_sync_access::ports::TokenEndpoint;
+use ghl_sync_engine::ports::Crm;
 use ghl_sync_ghl::{Account, Accounts, ClientConfig, ClientError, GhlClient, NoAccount, OAuthClient};
 use ghl_sync_model::{
     Answer, Api, Call, Cause, Contact, EpochMs, Failure, GhlId, LocationId, OAuthGrant, OAuthUser, Opportunity,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ghl_sync_engine::usecase::{AccessTokens, NoToken};
+use ghl_sync_access::{AccessTokens, NoToken};
 use ghl_sync_ghl::{Account, Accounts, NoAccount};
 use ghl_sync_model::{Api, Holder, LocationId, Secret};
 

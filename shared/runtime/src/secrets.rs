@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ghl_sync_access::ports::{SecretError, SecretStore};
 use ghl_sync_aws::AwsSecrets;
-use ghl_sync_engine::ports::{SecretError, SecretStore};
 use ghl_sync_model::{CredentialsRef, Secret};
 
 use crate::StoredLocations;

@@ -4,14 +4,16 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ghl_sync_access::{AccessTokens, TokenPorts};
 use ghl_sync_aws::{
     AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoHostHealthStore, DynamoKnownStates,
     DynamoMigrationStore, DynamoOutbox, DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters,
     SqsMigrationQueue, Usage,
 };
 use ghl_sync_engine::ports::{Crm, EventSink};
-use ghl_sync_engine::usecase::{AccessTokens, Engine, Migrator, Ports, TokenPorts};
+use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
+use ghl_sync_migrate::Migrator;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Records that wait for another one without being due, in DynamoDB and in the model in memory.
 
 use ghl_sync_engine::ports::{Loaded, MAX_AWAITED_BY, Outbox, Settled};
-use ghl_sync_engine::testing::{Lag, MemoryOutbox, TestClock, block_on_paused};
 use ghl_sync_model::{EpochMs, Kind, Outcome, Payload, PutRecord, Record};
+use ghl_sync_testkit::{Lag, MemoryOutbox, TestClock, block_on_paused};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, key, location};
 

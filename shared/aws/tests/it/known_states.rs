@@ -3,8 +3,8 @@
 use ghl_sync_aws::{DynamoKnownStates, Purpose};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, RemoteKey, Replacement};
-use ghl_sync_engine::testing::MemoryKnownStates;
 use ghl_sync_model::{Contact, EpochMs, EventId, GhlId, Kind, KnownState, RemoteChange, RemoteContent, RemoteEvent};
+use ghl_sync_testkit::MemoryKnownStates;
 
 use crate::fixtures::{STATE, Tables, ghl_id, location};
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::tables::state;
 use ghl_sync_aws::{AwsConfig, DynamoMigrationStore, Purpose};
-use ghl_sync_engine::ports::{
-    GateStore, MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
-};
+use ghl_sync_engine::ports::GateStore;
+use ghl_sync_migrate::ports::{MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim};
 use ghl_sync_model::{
     AuditEntry, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay,
     MigrationPage, MigrationRequest, PageContent, PageKind, Part, Transferred,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::Client;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::{AwsConfig, Purpose, SqsBatchQueue, SqsMigrationQueue, Usage};
-use ghl_sync_engine::ports::{BatchQueue, MigrationQueue};
+use ghl_sync_engine::ports::BatchQueue;
+use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Batch, Generation, LocationId, Message, MigrationId, MigrationMessage};
 
 use crate::fixtures::{key, location};

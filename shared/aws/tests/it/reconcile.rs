@@ -2,8 +2,8 @@
 
 use ghl_sync_aws::{DynamoBookmarks, Purpose};
 use ghl_sync_engine::ports::{Bookmarks, Loaded, Outbox, Put};
-use ghl_sync_engine::testing::{Lag, MemoryOutbox, TestClock, block_on_paused};
 use ghl_sync_model::{Bookmark, ContentHash, EpochMs, PageCursor, Priority, PutRecord, Record, Resolution};
+use ghl_sync_testkit::{Lag, MemoryOutbox, TestClock, block_on_paused};
 
 use crate::fixtures::{RECORDS, STATE, Tables, accepted, contact, failed, ghl_id, key, location};
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ghl_sync_access::ports::{SecretError, SecretStore};
 use ghl_sync_aws::{AwsConfig, AwsSecrets};
-use ghl_sync_engine::ports::{Clock, SecretError, SecretStore};
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{CredentialsRef, EpochMs, Secret};
 use tokio::io::AsyncWriteExt;
 

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
+use ghl_sync_access::ports::{TokenReplaced, TokenStore};
+use ghl_sync_access::{AccessToken, TokenEntry, TokenLease, Trouble};
 use ghl_sync_aws::{AwsConfig, DynamoTokenStore, Usage};
-use ghl_sync_engine::policy::{AccessToken, TokenEntry, TokenLease, Trouble};
-use ghl_sync_engine::ports::{TokenReplaced, TokenStore};
 use ghl_sync_model::{EpochMs, Holder, Secret};
 
 use crate::fixtures::{STATE, Tables};

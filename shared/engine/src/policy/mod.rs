@@ -2,8 +2,6 @@
 
 mod comparison;
 mod consent;
-mod credentials;
-mod migration;
 mod not_stored;
 mod precedence;
 mod reconcile;
@@ -12,12 +10,6 @@ mod shared_identity;
 mod write_origin;
 
 pub use consent::{needs_known_consent, not_sent, payload_to_send};
-pub use credentials::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
-pub use migration::{
-    Allowance, Carried, IdMap, MappingRules, Survey, carry_contact, carry_deal, contact_snapshot, deal_snapshot,
-    differences, expected_contact, expected_deal, fits, forecast, likeness, map_pipelines, map_structure, name_hash,
-    normalised, progress, summarise,
-};
 pub use not_stored::NotStored;
 pub use precedence::Precedence;
 pub(crate) use reconcile::SOON;

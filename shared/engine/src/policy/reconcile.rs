@@ -171,7 +171,7 @@ pub(super) mod tests {
 
     #[test]
     fn who_put_a_record_says_who_wins_once_it_is_accepted_unless_the_location_s_rule_was_set() {
-        let (_, default) = crate::testing::Setup::settings("loc").unwrap();
+        let (_, default) = ghl_sync_testkit::Setup::settings("loc").unwrap();
         let set = LocationSettings { conflict_is_set: true, ..default.clone() };
         let migrated = Record { conflict: Some(Conflict::Theirs), ..ann() };
         let on_its_way = Record { accepted_version: None, ..migrated.clone() };

@@ -3,11 +3,9 @@
 
 mod gates;
 mod known;
-mod migration;
 mod outbox;
 mod queue;
 mod registry;
-mod tokens;
 
 use std::time::Duration;
 
@@ -19,13 +17,9 @@ use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 pub use crate::usecase::Event;
 pub use gates::{DueChecks, GateEntry, GateStore, HostHealthEntry, HostHealthReplaced, HostHealthStore, Replaced};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
-pub use migration::{
-    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
-};
 pub use outbox::{Backlog, Due, FailedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied};
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
 pub use registry::{LocationRegistry, SettingsWritten, StoredSettings};
-pub use tokens::{IssuedTokens, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -34,7 +34,7 @@ pub enum DirectError {
 
 /// Calls of one location by one invocation, one after the other, beside whatever batch is under way there. What they
 /// did not use of their permits is given back by [`close`](DirectCalls::close).
-pub(super) struct DirectCalls<'e> {
+pub struct DirectCalls<'e> {
     engine: &'e Engine,
     run: Run,
     priority: Priority,
@@ -45,7 +45,7 @@ pub(super) struct DirectCalls<'e> {
 
 impl Engine {
     /// Begins calls of `location`, as urgent as `priority`. The engine should be a [`tallied`](Engine::tallied) one.
-    pub(super) async fn direct_calls<'e>(
+    pub async fn direct_calls<'e>(
         &'e self,
         location: &'e LocationId,
         priority: Priority,
@@ -84,7 +84,7 @@ impl Engine {
 impl DirectCalls<'_> {
     /// Reads a page of at most `limit` records. A page that is longer than we take is asked for again with half as many
     /// records, down to one; `limit` is then what fits, for the pages that follow.
-    pub(super) async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
+    pub async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
         loop {
             match self.call(&call(*limit)).await {
                 Err(DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. })) if *limit > 1 => *limit /= 2,
@@ -94,7 +94,7 @@ impl DirectCalls<'_> {
     }
 
     /// Makes `call`, with retries as long as the wait for them is short, and leaves them time before the deadline.
-    pub(super) async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
+    pub async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
         let backoff = &self.engine.config.backoff;
         let mut attempt = 0;
         loop {
@@ -134,7 +134,7 @@ impl DirectCalls<'_> {
     }
 
     /// Gives back the permits that were not used.
-    pub(super) async fn close(self) -> Result<(), PortError> {
+    pub async fn close(self) -> Result<(), PortError> {
         let DirectCalls { engine, run, permits, .. } = self;
         let ((mut session, _), unused, _) = permits.close();
         let (now, rules) = (engine.ports.clock.now(), session.rules().clone());

@@ -61,7 +61,10 @@ pub(super) enum Verdict<T> {
 
 impl Engine {
     /// The gate of `scope`, to be looked at only.
-    pub(super) async fn gate(&self, scope: &ScopeId, rules: &Rules) -> Result<GateEntry, PortError> {
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn gate(&self, scope: &ScopeId, rules: &Rules) -> Result<GateEntry, PortError> {
         let mut entry = self.ports.gates.load(scope).await?;
         entry.gate.correct_times(self.ports.clock.now(), rules);
         Ok(entry)

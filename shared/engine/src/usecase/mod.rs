@@ -1,6 +1,5 @@
 //! What the functions do, in terms of the ports.
 
-mod access_tokens;
 mod awaiting;
 mod check_access;
 mod config;
@@ -15,7 +14,6 @@ mod host_health;
 mod locations;
 mod long_contact;
 mod lost_messages;
-mod migrate;
 mod operate;
 mod operation;
 mod overview;
@@ -40,18 +38,15 @@ mod sync_batch;
 mod sync_record;
 mod tally;
 mod tick;
-mod token_source;
 
 use std::sync::Arc;
 
-pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
 pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
-pub use direct::DirectError;
+pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
 pub use locations::{LocationView, PutSettingsError};
-pub use migrate::{CommandError, FullReport, MigrationView, Migrator, StartError, StepReport};
 pub use operate::OperateError;
 pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
@@ -67,7 +62,7 @@ pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed}
 pub use report::{BatchReport, NotRun, RecordResult};
 pub use shutdown::Shutdown;
 pub use sync_batch::Invocation;
-pub use tally::Measures;
+pub use tally::{Measures, Tally};
 pub use tick::TickReport;
 
 use crate::ports::{

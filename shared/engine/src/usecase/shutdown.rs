@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Waits for `time`. Returns false if the shutdown came first.
-    pub(super) async fn sleep_until(&self, time: EpochMs) -> bool {
+    pub async fn sleep_until(&self, time: EpochMs) -> bool {
         let asked = pin!(self.shutdown.asked());
         matches!(select(self.ports.clock.sleep_until(time), asked).await, Either::Left(_))
     }

@@ -29,13 +29,14 @@ pub struct Measures {
 }
 
 /// A sink that sums up what it passes on.
-pub(super) struct Tally {
+pub struct Tally {
     sink: Arc<dyn EventSink>,
     measures: Mutex<Measures>,
 }
 
 impl Tally {
-    pub(super) fn take(&self) -> Measures {
+    /// What has happened since the last time.
+    pub fn take(&self) -> Measures {
         std::mem::take(&mut *self.measures.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -134,7 +135,7 @@ fn ms(span: Duration) -> u64 {
 
 impl Engine {
     /// This engine with a sink that sums up, for one piece of work.
-    pub(super) fn tallied(&self) -> (Engine, Arc<Tally>) {
+    pub fn tallied(&self) -> (Engine, Arc<Tally>) {
         let tally = Arc::new(Tally { sink: self.ports.sink.clone(), measures: Mutex::default() });
         let ports = Ports { sink: tally.clone(), ..self.ports.clone() };
         (Engine { ports, ..self.clone() }, tally)
@@ -142,13 +143,7 @@ impl Engine {
 
     /// The end of a piece of work for `location`: what was measured goes to the sink and, in one write, to the
     /// counters. Should that fail, they are lost, and nothing else.
-    pub(super) async fn count(
-        &self,
-        work: &'static str,
-        location: &LocationId,
-        measures: Measures,
-        allowed: Option<u64>,
-    ) {
+    pub async fn count(&self, work: &'static str, location: &LocationId, measures: Measures, allowed: Option<u64>) {
         self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
         if measures.counts.is_empty() {
             return;

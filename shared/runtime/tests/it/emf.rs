@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ghl_sync_engine::counts::{Counter, ReconcileCount};
-use ghl_sync_engine::testing::{Fault, Noted, Setup, World, block_on_paused};
 use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_runtime::EmfSink;
+use ghl_sync_testkit::{Fault, Noted, Setup, World, block_on_paused};
 use serde_json::Value;
 
 /// After the schema in "Specification: Embedded metric format", Amazon CloudWatch User Guide,

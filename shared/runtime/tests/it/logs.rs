@@ -98,7 +98,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         overrides: MappingOverrides::default(),
     };
     let migration = Migration::new(MigrationId::new("mig-1").unwrap(), request, false, EpochMs(0));
-    let progress = ghl_sync_engine::policy::progress(&migration, EpochMs(1));
+    let progress = ghl_sync_migrate::policy::progress(&migration, EpochMs(1));
     let failed = Progress { status: MigrationStatus::Failed, ..progress.clone() };
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let fields = ["phone".to_owned()];

@@ -8,7 +8,7 @@ mod report;
 
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use ghl_sync_engine::usecase::{CommandError, MigrationView, StartError};
+use ghl_sync_migrate::{CommandError, MigrationView, StartError};
 use ghl_sync_model::{Migration, MigrationId, MigrationReport, OverrideError, SettingsError};
 use serde::Deserialize;
 use utoipa::IntoParams;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use ghl_sync_engine::usecase::FullReport;
+use ghl_sync_migrate::FullReport;
 use ghl_sync_model::MigrationId;
 use serde::Deserialize;
 use utoipa::IntoParams;

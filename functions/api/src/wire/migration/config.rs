@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_engine::ports::StoredMigrationConfig;
+use ghl_sync_migrate::ports::StoredMigrationConfig;
 use ghl_sync_model::{MigrationOverlay, MigrationSettings};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -8,7 +8,7 @@ pub(crate) use config::{MigrationConfigDocument, Variables};
 pub(crate) use report::{Findings, MigrationReportDocument};
 pub(crate) use summary::MigrationSummary;
 
-use ghl_sync_engine::usecase::MigrationView;
+use ghl_sync_migrate::MigrationView;
 use ghl_sync_model::{
     AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress,
 };

@@ -1,0 +1,284 @@
+//! What people ask of migrations that are under way: approve, pause, resume, cancel, roll back; and their settings.
+
+use std::time::Duration;
+
+use super::Migrator;
+use super::step::LATE;
+use crate::policy::{MappingRules, map_structure};
+use crate::ports::{MigrationEntry, MigrationWritten, StoredMigrationConfig};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::{
+    AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationStage,
+    MigrationStatus, OverrideError, PageKind, SettingsError,
+};
+
+/// Entries of an audit that are kept.
+const AUDIT: usize = 50;
+
+/// Why a command was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such migration.
+    #[error("migration {0} is unknown")]
+    Unknown(MigrationId),
+    /// It makes no sense as the migration stands.
+    #[error("migration {id} is {}: it cannot be {command}", .status.as_str())]
+    NotNow {
+        /// Which.
+        id: MigrationId,
+        /// How it stands.
+        status: MigrationStatus,
+        /// What was asked for: `approved`, `paused`, …
+        command: &'static str,
+    },
+    /// It was asked for more than a year ago: what it wrote down is not kept much longer.
+    #[error("migration {0} was asked for more than a year ago; start a new one")]
+    TooOld(MigrationId),
+    /// Its target is the target of another migration by now.
+    #[error("location {target} is the target of migration {by}, which is not over; finish or cancel that first")]
+    TargetIsBusy {
+        /// The target.
+        target: LocationId,
+        /// The other migration.
+        by: MigrationId,
+    },
+    /// A setting makes no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Decisions about the mapping cannot be followed.
+    #[error("the decisions about the mapping cannot be followed: {}", causes(.0))]
+    Overrides(Vec<OverrideError>),
+    /// Somebody else changed the same at the same time, again and again.
+    #[error("somebody else changes migration {0} just now; try again")]
+    Busy(MigrationId),
+    /// A store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl Migrator {
+    /// Agrees with the mapping, with these `overrides` over those that were given before, and goes on. A migration that
+    /// needs input takes its answers so, too. What they name must have been there when both sides were read.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn approve(
+        &self,
+        id: &MigrationId,
+        overrides: MappingOverrides,
+        by: Option<&str>,
+    ) -> Result<Migration, CommandError> {
+        use MigrationStatus::{AwaitingApproval, Failed, NeedsInput};
+        self.check_overrides(id, &overrides).await?;
+        self.keep_target(id).await?;
+        self.command(id, "approved", by, &[AwaitingApproval, NeedsInput, Failed], |migration| {
+            migration.approved = true;
+            migration.overrides.extend(overrides.clone());
+            go_on(migration);
+        })
+        .await
+    }
+
+    /// Stops a migration for a while. What is in the outbox already still goes out.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn pause(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
+        self.command(id, "paused", by, &[MigrationStatus::Running], |migration| {
+            migration.status = MigrationStatus::Paused;
+        })
+        .await
+    }
+
+    /// Goes on with a migration that was paused, that failed, or whose questions were answered in GHL itself.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn resume(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
+        use MigrationStatus::{Failed, NeedsInput, Paused};
+        self.keep_target(id).await?;
+        self.command(id, "resumed", by, &[Paused, Failed, NeedsInput], go_on).await
+    }
+
+    /// Stops a migration for good. What it wrote stays, and what is in the outbox already still goes out.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn cancel(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
+        use MigrationStatus::{AwaitingApproval, Failed, NeedsInput, Paused, Running};
+        let may = [AwaitingApproval, Failed, NeedsInput, Paused, Running];
+        let migration = self
+            .command(id, "cancelled", by, &may, |migration| {
+                migration.status = MigrationStatus::Cancelled;
+                migration.finished_at = Some(migration.updated_at);
+            })
+            .await?;
+        self.store.release_target(&migration.target, id, false).await?;
+        Ok(migration)
+    }
+
+    /// Deletes what a migration created in its target, and only that.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn rollback(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
+        use MigrationStatus::{Cancelled, Done, Failed, Incomplete, NeedsInput, Paused, Running};
+        let may = [Cancelled, Done, Incomplete, Failed, NeedsInput, Paused, Running];
+        let entry = self.known(id).await?;
+        let MigrationEntry { migration, .. } = entry;
+        let refused = CommandError::NotNow { id: id.clone(), status: migration.status, command: "rolled back" };
+        if migration.dry_run || !may.contains(&migration.status) {
+            return Err(refused);
+        }
+        self.check_age(&migration)?;
+        if let Err(by) = self.claim(&migration.target, id).await? {
+            return Err(CommandError::TargetIsBusy { target: migration.target, by });
+        }
+        self.command(id, "rolled back", by, &may, |migration| {
+            migration.status = MigrationStatus::RollingBack;
+            migration.finished_at = None;
+            migration.reason = None;
+            migration.stage_since = migration.updated_at;
+        })
+        .await
+    }
+
+    /// The settings of all migrations.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn config(&self) -> Result<(StoredMigrationConfig, MigrationOverlay), PortError> {
+        let stored = self.store.config().await?;
+        let effective = stored.overlay.over(&self.defaults);
+        Ok((stored, effective))
+    }
+
+    /// Sets what `overlay` says for all migrations, also for those under way, from their next step on.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn set_config(
+        &self,
+        overlay: &MigrationOverlay,
+        by: Option<&str>,
+    ) -> Result<StoredMigrationConfig, CommandError> {
+        overlay.check()?;
+        let now = self.ports().clock.now();
+        loop {
+            let mut config = self.store.config().await?;
+            config.overlay = overlay.over(&config.overlay);
+            let action = serde_json::to_string(overlay).unwrap_or_default();
+            audit(&mut config.audit, now, by, &action);
+            match self.store.store_config(&config).await? {
+                MigrationWritten::Written { rev } => return Ok(StoredMigrationConfig { rev, ..config }),
+                MigrationWritten::Conflict => {}
+            }
+        }
+    }
+
+    /// A migration goes on only if its target is its own. It is since it was started, unless its start was cut off.
+    async fn keep_target(&self, id: &MigrationId) -> Result<(), CommandError> {
+        let migration = self.known(id).await?.migration;
+        self.check_age(&migration)?;
+        if migration.dry_run || !migration.status.is_waiting() {
+            return Ok(());
+        }
+        match self.claim(&migration.target, id).await? {
+            Ok(_) => Ok(()),
+            Err(by) => Err(CommandError::TargetIsBusy { target: migration.target, by }),
+        }
+    }
+
+    /// Whether `overrides` can be followed, as far as both sides have been read.
+    async fn check_overrides(&self, id: &MigrationId, overrides: &MappingOverrides) -> Result<(), CommandError> {
+        let migration = self.known(id).await?.migration;
+        if *overrides == MappingOverrides::default() || migration.source_structure.min(migration.target_structure) == 0
+        {
+            return Ok(());
+        }
+        let mut all = migration.overrides.clone();
+        all.extend(overrides.clone());
+        let source = self.structure_of(id, PageKind::SourceStructure, migration.source_structure).await?;
+        let target = self.structure_of(id, PageKind::TargetStructure, migration.target_structure).await?;
+        let rules = MappingRules::from(&self.settings_of(&migration).await?);
+        let errors = map_structure(&source, &target, &all, rules).err().unwrap_or_default();
+        let of_these: Vec<OverrideError> =
+            errors.into_iter().filter(|error| overrides.of(error.part).contains_key(&error.entry)).collect();
+        if of_these.is_empty() { Ok(()) } else { Err(CommandError::Overrides(of_these)) }
+    }
+
+    fn check_age(&self, migration: &Migration) -> Result<(), CommandError> {
+        match migration.is_too_old(self.ports().clock.now()) {
+            true => Err(CommandError::TooOld(migration.id.clone())),
+            false => Ok(()),
+        }
+    }
+
+    async fn known(&self, id: &MigrationId) -> Result<MigrationEntry, CommandError> {
+        self.store.load(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))
+    }
+
+    /// Changes a migration that is in one of these states, and sends its message if it is active.
+    async fn command(
+        &self,
+        id: &MigrationId,
+        command: &'static str,
+        by: Option<&str>,
+        may: &[MigrationStatus],
+        change: impl Fn(&mut Migration) + Send,
+    ) -> Result<Migration, CommandError> {
+        for _ in 0..20 {
+            let MigrationEntry { rev, mut migration } = self.known(id).await?;
+            if !may.contains(&migration.status) {
+                return Err(CommandError::NotNow { id: id.clone(), status: migration.status, command });
+            }
+            let now = self.ports().clock.now();
+            migration.updated_at = now;
+            change(&mut migration);
+            audit(&mut migration.audit, now, by, command);
+            let is_active = migration.status.is_active();
+            // Whoever makes a step just now sees the change when it writes, and goes by it.
+            if migration.lease.as_ref().is_none_or(|lease| lease.until <= now) {
+                migration.generation += 1;
+                migration.next_check_at = is_active.then_some(now + LATE);
+            }
+            if let MigrationWritten::Conflict = self.store.replace(rev, &migration).await? {
+                continue;
+            }
+            if is_active {
+                self.send(&migration, Duration::ZERO).await?;
+            }
+            return Ok(migration);
+        }
+        Err(CommandError::Busy(id.clone()))
+    }
+}
+
+fn causes(errors: &[OverrideError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Goes on where it stopped. Before anything was written, what the target is made of is read anew: somebody may have
+/// mended it.
+fn go_on(migration: &mut Migration) {
+    let was_asking = migration.status == MigrationStatus::NeedsInput;
+    migration.status = MigrationStatus::Running;
+    migration.reason = None;
+    migration.trouble = 0;
+    migration.store_trouble = 0;
+    migration.stage_since = migration.updated_at;
+    match migration.stage {
+        MigrationStage::Map | MigrationStage::AwaitApproval if was_asking => {
+            migration.target_structure = 0;
+            migration.stage = MigrationStage::Discover;
+        }
+        MigrationStage::AwaitApproval => migration.stage = MigrationStage::Map,
+        _ => {}
+    }
+}
+
+pub(super) fn audit(entries: &mut Vec<AuditEntry>, at: EpochMs, by: Option<&str>, action: &str) {
+    entries.push(AuditEntry { at, by: by.map(str::to_owned), action: action.to_owned() });
+    let surplus = entries.len().saturating_sub(AUDIT);
+    entries.drain(..surplus);
+}

@@ -1,0 +1,255 @@
+//! What both sides are made of, and whom they know.
+
+use super::step::Step;
+use super::trouble::{Interrupted, Next};
+use crate::policy::name_hash;
+use ghl_sync_engine::usecase::DirectCalls;
+use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_model::{
+    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
+    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
+};
+
+/// Records on a page; the most that both of GHL's APIs allow.
+const PAGE: u32 = 100;
+
+impl Step<'_> {
+    pub(super) async fn discover(&mut self) -> Result<Next, Interrupted> {
+        if self.migration.target_structure == 0 {
+            let structure = self.read_structure(Side::Target).await?;
+            self.migration.target_structure = self.put_structure(PageKind::TargetStructure, structure).await?;
+        } else if self.migration.source_structure == 0 {
+            let structure = self.read_structure(Side::Source).await?;
+            self.migration.source_structure = self.put_structure(PageKind::SourceStructure, structure).await?;
+        } else if !self.migration.target_contacts.done {
+            self.survey_contacts(Side::Target).await?;
+        } else if !self.migration.source_contacts.done {
+            self.survey_contacts(Side::Source).await?;
+        } else if !self.migration.target_deals.done {
+            self.survey_deals(Side::Target).await?;
+        } else if !self.migration.source_deals.done {
+            self.survey_deals(Side::Source).await?;
+        } else {
+            return Ok(Next::Advance);
+        }
+        self.save().await?;
+        Ok(Next::Again)
+    }
+
+    async fn read_structure(&self, side: Side) -> Result<Structure, Interrupted> {
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
+        let calls = self.calls(&engine, &location, side).await?;
+        let structure = structure(&calls).await;
+        calls.close().await?;
+        structure.map_err(|error| Interrupted::Call { side, error })
+    }
+
+    async fn survey_contacts(&mut self, side: Side) -> Result<(), Interrupted> {
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
+        let calls = self.calls(&engine, &location, side).await?;
+        let surveyed = self.survey_contact_pages(side, &calls).await;
+        calls.close().await?;
+        surveyed
+    }
+
+    async fn survey_contact_pages(&mut self, side: Side, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
+        loop {
+            let mut walk = self.contact_survey(side).clone();
+            if walk.done || !self.is_running() {
+                return Ok(());
+            }
+            let page = next_contacts(&mut walk, calls, side).await?;
+            let (kind, content) = match side {
+                Side::Source => {
+                    (PageKind::SourceContacts, PageContent::SourceContacts(page.iter().map(in_short).collect()))
+                }
+                Side::Target => {
+                    (PageKind::TargetContacts, PageContent::ExistingContacts(page.iter().map(known).collect()))
+                }
+            };
+            self.put_page(kind, walk.pages - 1, content).await?;
+            *self.contact_survey(side) = walk;
+            self.save().await?;
+        }
+    }
+
+    fn contact_survey(&mut self, side: Side) -> &mut Walk {
+        match side {
+            Side::Source => &mut self.migration.source_contacts,
+            Side::Target => &mut self.migration.target_contacts,
+        }
+    }
+
+    async fn survey_deals(&mut self, side: Side) -> Result<(), Interrupted> {
+        let lists = self.deal_lists(side).await?;
+        let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
+        let calls = self.calls(&engine, &location, side).await?;
+        let surveyed = self.survey_deal_pages(side, &lists, &calls).await;
+        calls.close().await?;
+        surveyed
+    }
+
+    async fn survey_deal_pages(
+        &mut self,
+        side: Side,
+        lists: &[Option<GhlId>],
+        calls: &DirectCalls<'_>,
+    ) -> Result<(), Interrupted> {
+        loop {
+            let mut walk = self.deal_survey(side).clone();
+            if walk.done || !self.is_running() {
+                return Ok(());
+            }
+            let page = next_deals(&mut walk, lists, calls, side).await?;
+            let deals = PageContent::Deals(page.iter().map(deal_in_short).collect());
+            let kind = if side == Side::Source { PageKind::SourceDeals } else { PageKind::TargetDeals };
+            self.put_page(kind, walk.pages - 1, deals).await?;
+            *self.deal_survey(side) = walk;
+            self.save().await?;
+        }
+    }
+
+    fn deal_survey(&mut self, side: Side) -> &mut Walk {
+        match side {
+            Side::Source => &mut self.migration.source_deals,
+            Side::Target => &mut self.migration.target_deals,
+        }
+    }
+
+    /// The lists of opportunities that there are: one of all, or with API v1 one a pipeline.
+    pub(super) async fn deal_lists(&self, side: Side) -> Result<Vec<Option<GhlId>>, Interrupted> {
+        let (account, structure) = match side {
+            Side::Source => (&self.migration.source_account, self.source_structure().await?),
+            Side::Target => (&self.migration.target_account, self.target_structure().await?),
+        };
+        let of_target = if side == Side::Target { self.made_pipelines().await? } else { Vec::new() };
+        Ok(match account.as_ref().map(|account| account.api) {
+            Some(Api::V1) => {
+                let known = structure.pipelines.into_iter().map(|pipeline| pipeline.id);
+                known.chain(of_target).map(Some).collect()
+            }
+            _ => vec![None],
+        })
+    }
+
+    async fn made_pipelines(&self) -> Result<Vec<GhlId>, Interrupted> {
+        let made = self.journal().await?.into_iter().filter(|created| created.part == Part::Pipelines);
+        Ok(made.filter_map(|created| created.id).collect())
+    }
+}
+
+/// Records of the next page: as many as GHL allows, unless so many were longer than we take.
+fn page_size(walk: &Walk) -> u32 {
+    if walk.limit == 0 { PAGE } else { walk.limit.min(PAGE) }
+}
+
+/// The next page of a walk over all contacts.
+pub(super) async fn next_contacts(
+    walk: &mut Walk,
+    calls: &DirectCalls<'_>,
+    side: Side,
+) -> Result<Vec<RemoteContact>, Interrupted> {
+    let (cursor, mut limit) = (walk.cursor.clone(), page_size(walk));
+    let call = |limit| Call::ContactsPage { cursor: cursor.clone(), limit };
+    let answer = calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?;
+    walk.limit = limit;
+    let ContactPage { contacts, next, total } = match answer {
+        Answer::Contacts(page) => page,
+        _ => ContactPage::default(),
+    };
+    walk.pages += 1;
+    walk.seen += contacts.len() as u64;
+    walk.done = next.is_none();
+    walk.total = if walk.done { Some(walk.seen) } else { total.or(walk.total) };
+    walk.cursor = next;
+    Ok(contacts)
+}
+
+/// The next page of a walk over all opportunities in these `lists`.
+pub(super) async fn next_deals(
+    walk: &mut Walk,
+    lists: &[Option<GhlId>],
+    calls: &DirectCalls<'_>,
+    side: Side,
+) -> Result<Vec<RemoteDeal>, Interrupted> {
+    let mut page = OpportunityPage::default();
+    if let Some(pipeline) = lists.get(walk.pipeline as usize) {
+        let (pipeline, cursor) = (pipeline.clone(), walk.cursor.clone());
+        let mut limit = page_size(walk);
+        let call = |limit| Call::OpportunitiesPage { pipeline: pipeline.clone(), cursor: cursor.clone(), limit };
+        if let Answer::OpportunityPage(answer) =
+            calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?
+        {
+            page = answer;
+        }
+        walk.limit = limit;
+    }
+    walk.pages += 1;
+    walk.seen += page.opportunities.len() as u64;
+    walk.cursor = page.next;
+    walk.pipeline += u32::from(walk.cursor.is_none());
+    walk.done = walk.pipeline as usize >= lists.len();
+    if walk.done {
+        walk.total = Some(walk.seen);
+    } else if lists.len() == 1 {
+        walk.total = page.total.or(walk.total);
+    }
+    Ok(page.opportunities)
+}
+
+/// All that a location is made of. What is not needed to carry records over may be out of reach.
+async fn structure(calls: &DirectCalls<'_>) -> Result<Structure, DirectError> {
+    let mut structure = Structure::default();
+    if let Answer::CustomFields(fields) = calls.call(&Call::ListCustomFields).await? {
+        structure.custom_fields = fields;
+    }
+    if let Answer::Pipelines(pipelines) = calls.call(&Call::ListPipelines).await? {
+        structure.pipelines = pipelines;
+    }
+    let optional =
+        [(Part::CustomValues, Call::ListCustomValues), (Part::Tags, Call::ListTags), (Part::Users, Call::ListUsers)];
+    for (part, call) in optional {
+        match calls.call(&call).await {
+            Ok(Answer::CustomValues(values)) => structure.custom_values = values,
+            Ok(Answer::Tags(tags)) => structure.tags = tags,
+            Ok(Answer::Users(users)) => structure.users = users,
+            Ok(_) => {}
+            Err(DirectError::Failed(failure))
+                if matches!(failure.cause, Some(Cause::Forbidden | Cause::Unsupported)) =>
+            {
+                structure.unread.push((part, failure.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(structure)
+}
+
+fn in_short(contact: &RemoteContact) -> SourceContact {
+    let (email, phone) = natural_keys(&contact.content);
+    let is_nobody = email.is_none() && phone.is_none() && Payload::Contact(contact.content.clone()).check().is_err();
+    SourceContact { id: contact.id.clone(), email, phone, is_tagged: !contact.content.tags.is_empty(), is_nobody }
+}
+
+fn known(contact: &RemoteContact) -> ExistingContact {
+    let (email, phone) = natural_keys(&contact.content);
+    ExistingContact { id: contact.id.clone(), email, phone }
+}
+
+/// Hashes of what GHL recognises a contact by.
+fn natural_keys(contact: &Contact) -> (Option<u64>, Option<u64>) {
+    let email = contact.email.as_deref().map(|email| email.trim().to_lowercase());
+    let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
+    let phone = contact.phone.as_deref().map(digits).filter(|digits| !digits.is_empty());
+    (email.as_deref().map(name_hash), phone.as_deref().map(name_hash))
+}
+
+fn deal_in_short(deal: &RemoteDeal) -> ExistingDeal {
+    let id = |id: &Option<String>| id.as_deref().and_then(|id| GhlId::new(id).ok());
+    ExistingDeal {
+        id: deal.id.clone(),
+        contact_id: id(&deal.content.contact_id),
+        pipeline_id: id(&deal.content.pipeline_id),
+        name: name_hash(deal.content.name.as_deref().unwrap_or_default().trim()),
+    }
+}

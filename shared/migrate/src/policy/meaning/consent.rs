@@ -1,0 +1,148 @@
+//! Names that say whether a person may be contacted, or what they agreed to.
+
+use super::words::split;
+
+/// Beginnings of words, without accents.
+const BEGINNINGS: &[&str] = &[
+    // English
+    "dnd",
+    "dnc",
+    "opt",
+    "consent",
+    "subscri",
+    "unsubscri",
+    "gdpr",
+    "ccpa",
+    "tcpa",
+    "casl",
+    "permission",
+    "permit",
+    "marketing",
+    "newsletter",
+    "privacy",
+    "contactable",
+    "suppress",
+    "blacklist",
+    "blocklist",
+    "donot",
+    "dont",
+    "authori",
+    "unauthori",
+    "disclosure",
+    "preference",
+    "solicit",
+    "promotion",
+    "allow",
+    "agree",
+    "terms",
+    "waiver",
+    // German
+    "dsgvo",
+    "einwillig",
+    "zustimm",
+    "widerspr",
+    "widerruf",
+    "werbung",
+    "werbe",
+    "abmeld",
+    "abgemeld",
+    "anmeld",
+    "angemeld",
+    "abonn",
+    "abbestell",
+    "erlaub",
+    "datenschutz",
+    "einverst",
+    "rundbrief",
+    // French, Spanish, Italian, Portuguese
+    "rgpd",
+    "consenti",
+    "consens",
+    "desabonn",
+    "desinscri",
+    "inscri",
+    "suscri",
+    "desuscri",
+    "dessuscri",
+    "iscri",
+    "disiscri",
+    "assin",
+    "cancela",
+    "autoris",
+    "autoriz",
+    "boletin",
+    "infolettre",
+    "publicid",
+    "publicit",
+    "permis",
+    "permes",
+    "acept",
+    "accett",
+    "privac",
+    "privaci",
+    // Dutch, Nordic, Polish
+    "toestemm",
+    "afmeld",
+    "aanmeld",
+    "uitschrijv",
+    "inschrijv",
+    "nieuwsbrief",
+    "reclame",
+    "samtyck",
+    "samtykk",
+    "tillat",
+    "tillad",
+    "tilmeld",
+    "frameld",
+    "nyhetsbrev",
+    "nyhedsbrev",
+    "zgod",
+    "rodo",
+    "subskry",
+    "wypis",
+    // Russian, Turkish
+    "соглас",
+    "подпис",
+    "отпис",
+    "рассылк",
+    "разреш",
+    "реклам",
+    "izin",
+    "onay",
+    "abone",
+];
+
+/// Parts of names in scripts that do not divide words.
+const PARTS: &[&str] =
+    &["同意", "订阅", "退订", "訂閱", "購読", "配信", "停止", "許可", "允许", "营销", "동의", "수신", "구독", "마케팅"];
+
+/// Sequences of two words.
+const PAIRS: &[(&str, &str)] = &[
+    ("do", "not"),
+    ("no", "contact"),
+    ("no", "call"),
+    ("no", "email"),
+    ("no", "sms"),
+    ("no", "calls"),
+    ("no", "emails"),
+    ("ok", "to"),
+    ("okay", "to"),
+    ("may", "we"),
+    ("can", "we"),
+    ("nicht", "anrufen"),
+    ("nicht", "kontaktieren"),
+    ("keine", "werbung"),
+    ("ne", "pas"),
+    ("no", "llamar"),
+    ("no", "contactar"),
+    ("non", "contattare"),
+    ("nao", "contatar"),
+];
+
+/// Whether `name` is about consent: such a thing is only the same as one of an equal name.
+pub(in crate::policy) fn is_about_consent(name: &str) -> bool {
+    let words = split(name);
+    let begins = |word: &String| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
+    let is_pair = |pair: &[String]| PAIRS.iter().any(|(first, second)| pair[0] == *first && pair[1] == *second);
+    words.iter().any(begins) || words.windows(2).any(is_pair) || PARTS.iter().any(|part| name.contains(part))
+}

@@ -1,0 +1,216 @@
+//! Deleting what this migration created in the target, and only that: opportunities, contacts, then pipelines,
+//! tags, values and fields. What was there before stays, as it is now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::rollback_pipelines::Fate;
+use super::step::Step;
+use super::structure::is_unknown;
+use super::transfer::page_kind;
+use super::trouble::{Interrupted, Next};
+use ghl_sync_engine::usecase::DirectCalls;
+use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_model::{
+    Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload,
+    Provenance, Record, Side, Transferred,
+};
+
+impl Step<'_> {
+    pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {
+        for kind in [Kind::Contact, Kind::Opportunity] {
+            self.take_up_begun_pages(kind).await?;
+            self.look(kind).await?;
+        }
+        let under_way = self.migration.contacts.under_way() + self.migration.opportunities.under_way();
+        if under_way > 0 {
+            // What is in the outbox goes out first: it would be made anew after it was deleted.
+            self.save().await?;
+            return Ok(Next::Later(Duration::from_secs(10)));
+        }
+        let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
+        let calls = self.calls(&engine, &target, Side::Target).await?;
+        let deleted = self.delete_all(&calls).await;
+        calls.close().await?;
+        if let Some(wait) = deleted? {
+            self.save().await?;
+            return Ok(Next::Later(wait));
+        }
+        self.migrator.store.release_target(&self.migration.target, &self.migration.id, true).await?;
+        Ok(Next::Stop(MigrationStatus::RolledBack, None))
+    }
+
+    /// Pages that were begun count, too: the migration was stopped in their middle, or all of it was to be put again.
+    async fn take_up_begun_pages(&mut self, kind: Kind) -> Result<(), Interrupted> {
+        loop {
+            let number = self.state_of(kind).walk.pages;
+            let Some(page) = self.transferred(kind, number).await? else {
+                return Ok(());
+            };
+            let transfer = self.state_of(kind);
+            transfer.walk.pages += 1;
+            transfer.offset = 0;
+            let open = u32::try_from(page.put.len()).unwrap_or(u32::MAX);
+            transfer.open.push(OpenPage { number, open, accepted: 0 });
+        }
+    }
+
+    /// Returns how long to wait before it goes on, if it is not done.
+    async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<Option<Duration>, Interrupted> {
+        let before = self.ids_before(PageKind::TargetDeals, self.migration.target_deals.pages).await?;
+        while self.migration.reverted.deals < self.migration.opportunities.walk.pages {
+            self.delete_page(Kind::Opportunity, self.migration.reverted.deals, &before, calls).await?;
+            self.migration.reverted.deals += 1;
+            self.save().await?;
+        }
+        let before = self.ids_before(PageKind::TargetContacts, self.migration.target_contacts.pages).await?;
+        while self.migration.reverted.contacts < self.migration.contacts.walk.pages {
+            self.delete_page(Kind::Contact, self.migration.reverted.contacts, &before, calls).await?;
+            self.migration.reverted.contacts += 1;
+            self.save().await?;
+        }
+        self.delete_structure(calls).await
+    }
+
+    /// What the target had before.
+    async fn ids_before(&self, kind: PageKind, pages: u32) -> Result<BTreeSet<GhlId>, Interrupted> {
+        let mut ids = BTreeSet::new();
+        for page in self.migrator.read_pages(&self.migration.id, kind, pages).await? {
+            match page.content {
+                PageContent::ExistingContacts(contacts) => ids.extend(contacts.into_iter().map(|contact| contact.id)),
+                PageContent::Deals(deals) => ids.extend(deals.into_iter().map(|deal| deal.id)),
+                _ => {}
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn delete_page(
+        &mut self,
+        kind: Kind,
+        number: u32,
+        before: &BTreeSet<GhlId>,
+        calls: &DirectCalls<'_>,
+    ) -> Result<(), Interrupted> {
+        let Some(page) = self.transferred(kind, number).await?.filter(|page| !page.reverted) else {
+            return Ok(());
+        };
+        let records = self.records(kind, &page).await?;
+        for record in records.into_values().skip(self.migration.reverted.offset as usize) {
+            if let Some(id) = record.ghl_id.clone() {
+                let provenance = match before.contains(&id) {
+                    true => Provenance::Found,
+                    false => self.provenance(&record, &id, calls).await?,
+                };
+                let is_ours = provenance == Provenance::Created;
+                let is_deleted = is_ours && delete(&deletion(&record, id), calls).await?;
+                let done = &mut self.migration.reverted.done;
+                match (provenance, kind) {
+                    (Provenance::Found, _) => done.kept += 1,
+                    (Provenance::Unknown, _) => done.unproven += 1,
+                    _ if !is_deleted => done.failed += 1,
+                    (_, Kind::Contact) => done.contacts += 1,
+                    (_, Kind::Opportunity) => done.opportunities += 1,
+                }
+            }
+            // Should the time be up at the next one, this is written with the step's end.
+            self.migration.reverted.offset += 1;
+        }
+        let page = Transferred { reverted: true, ..page };
+        self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
+        self.migration.reverted.offset = 0;
+        Ok(())
+    }
+
+    /// Who created it. GHL has said so, unless its API (v1) does not tell: then a contact is ours that was put once and
+    /// that GHL created during the very call that it accepted. Of anything else nobody knows.
+    async fn provenance(
+        &self,
+        record: &Record,
+        id: &GhlId,
+        calls: &DirectCalls<'_>,
+    ) -> Result<Provenance, Interrupted> {
+        let once_at = record.accepted_at.filter(|_| record.version == 1);
+        let accepted_at = match (record.provenance, once_at) {
+            (Provenance::Unknown, Some(at)) if record.key.kind == Kind::Contact => at,
+            (known, _) => return Ok(known),
+        };
+        let answer = calls.call(&Call::GetContact(id.clone())).await;
+        let created_at = match answer.map_err(|error| Interrupted::Call { side: Side::Target, error })? {
+            Answer::Contact(Some(contact)) => contact.created_at,
+            // It is gone already.
+            _ => return Ok(Provenance::Created),
+        };
+        let (skew, longest) = (self.engine.config().clock_skew, self.engine.config().request_timeout);
+        let is_of_call = |at: EpochMs| at + longest + skew >= accepted_at && at <= accepted_at + skew;
+        Ok(if created_at.is_some_and(is_of_call) { Provenance::Created } else { Provenance::Unknown })
+    }
+
+    /// The last that was made goes first.
+    async fn delete_structure(&mut self, calls: &DirectCalls<'_>) -> Result<Option<Duration>, Interrupted> {
+        let mut journal = self.journal().await?;
+        let source = self.source_structure().await?;
+        for part in [Part::CustomFields, Part::CustomValues, Part::Tags, Part::Pipelines] {
+            if journal.iter().any(|made| made.part == part && is_unknown(made)) {
+                self.adopt(part, &mut journal, &source, calls).await?;
+            }
+        }
+        if journal.iter().any(|made| made.part == Part::Pipelines && made.id.is_some() && !made.deleted) {
+            let wait = self.until_records_are_gone().await?;
+            if wait.is_some() {
+                return Ok(wait);
+            }
+        }
+        for number in (0..journal.len()).rev().filter(|number| !journal[*number].deleted).collect::<Vec<_>>() {
+            let Some(id) = journal[number].id.clone() else {
+                continue;
+            };
+            let made = &journal[number];
+            let fate = match deletion_of(made, id) {
+                _ if made.found => Fate::Unproven,
+                None => self.delete_pipeline(made, &source, calls).await?,
+                Some(call) if delete(&call, calls).await? => Fate::Deleted,
+                Some(_) => Fate::Refused,
+            };
+            let done = &mut self.migration.reverted.done;
+            match fate {
+                Fate::Deleted => done.structure += 1,
+                Fate::Kept => done.kept += 1,
+                Fate::Unproven => done.unproven += 1,
+                Fate::Refused => done.failed += 1,
+                Fate::Wait(wait) => return Ok(Some(wait)),
+            }
+            journal[number].deleted = true;
+            self.write_down(number, &journal).await?;
+            self.save().await?;
+        }
+        Ok(None)
+    }
+}
+
+/// Deletes one thing. Returns whether GHL let us.
+pub(super) async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
+    match calls.call(call).await {
+        Ok(_) => Ok(true),
+        Err(DirectError::Failed(failure)) if !super::trouble::is_passing(&failure) && failure.status != Some(401) => {
+            Ok(false)
+        }
+        Err(error) => Err(Interrupted::Call { side: Side::Target, error }),
+    }
+}
+
+fn deletion(record: &Record, id: GhlId) -> Call {
+    match &record.payload {
+        Payload::Contact(_) => Call::DeleteContact(id),
+        Payload::Opportunity(deal) => Call::DeleteOpportunity { id, pipeline_id: deal.pipeline_id.clone() },
+    }
+}
+
+fn deletion_of(made: &Created, id: GhlId) -> Option<Call> {
+    match made.part {
+        Part::CustomFields => Some(Call::DeleteCustomField(id)),
+        Part::CustomValues => Some(Call::DeleteCustomValue(id)),
+        Part::Tags => Some(Call::DeleteTag(id)),
+        Part::Users | Part::Pipelines | Part::Stages => None,
+    }
+}

@@ -1,0 +1,102 @@
+//! Deleting a pipeline that this migration made. GHL deletes all opportunities in it along, so it is deleted only if
+//! nothing else is in it.
+
+use std::time::Duration;
+
+use super::pipelines::{paired_stages, pipeline_of};
+use super::rollback::delete;
+use super::step::Step;
+use super::trouble::Interrupted;
+use ghl_sync_engine::usecase::DirectCalls;
+use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_model::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Structure};
+
+/// So long after GHL's search should show no deleted opportunity any more, one that it shows is somebody else's.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// What becomes of a thing that was made.
+pub(super) enum Fate {
+    Deleted,
+    /// Somebody else uses it by now.
+    Kept,
+    /// Nobody can tell whether it was made by this migration.
+    Unproven,
+    /// GHL does not let us.
+    Refused,
+    /// It shows in a while.
+    Wait(Duration),
+}
+
+impl Step<'_> {
+    /// How long GHL's search may still show opportunities that were just deleted, and may not show those that others
+    /// just made.
+    pub(super) async fn until_records_are_gone(&mut self) -> Result<Option<Duration>, Interrupted> {
+        let now = self.now();
+        if self.migration.reverted.records_done_at.is_none() {
+            self.migration.reverted.records_done_at = Some(now);
+            self.save().await?;
+        }
+        let since = self.migration.reverted.records_done_at.unwrap_or(now);
+        let wait = now.until(since + self.engine.config().search_lag);
+        Ok((wait > Duration::ZERO).then_some(wait))
+    }
+
+    pub(super) async fn delete_pipeline(
+        &self,
+        made: &Created,
+        source: &Structure,
+        calls: &DirectCalls<'_>,
+    ) -> Result<Fate, Interrupted> {
+        let Some(id) = made.id.clone() else {
+            return Ok(Fate::Unproven);
+        };
+        match self.read_pipeline(&id, calls).await? {
+            None => return Ok(Fate::Deleted),
+            Some(shown) if !is_as_made(made, &shown, source) => return Ok(Fate::Kept),
+            Some(_) => {}
+        }
+        if self.holds_opportunities(&id, calls).await? {
+            let now = self.now();
+            let since = self.migration.reverted.records_done_at.unwrap_or(now);
+            let is_late = now >= since + self.engine.config().search_lag + PATIENCE;
+            return Ok(if is_late { Fate::Kept } else { Fate::Wait(PAUSE) });
+        }
+        match delete(&Call::DeletePipeline(id), calls).await {
+            Ok(true) => Ok(Fate::Deleted),
+            Ok(false) => Ok(Fate::Refused),
+            // Without the scope for it the rest is deleted all the same.
+            Err(Interrupted::Call { error: DirectError::Failed(failure), .. })
+                if failure.cause == Some(Cause::Forbidden) =>
+            {
+                Ok(Fate::Refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether any opportunity is in it, whatever its status.
+    async fn holds_opportunities(&self, id: &GhlId, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
+        let mut limit = 1;
+        let call = |limit| Call::OpportunitiesPage { pipeline: Some(id.clone()), cursor: None, limit };
+        let answer = calls.page(&mut limit, call).await;
+        match answer.map_err(|error| Interrupted::Call { side: Side::Target, error })? {
+            Answer::OpportunityPage(page) => {
+                Ok(!page.opportunities.is_empty() || page.total.is_some_and(|all| all > 0))
+            }
+            _ => Ok(true),
+        }
+    }
+}
+
+/// Whether nobody has renamed it or added a stage: then somebody else uses it.
+fn is_as_made(made: &Created, shown: &Pipeline, source: &Structure) -> bool {
+    let name = |name: &str| name.trim().to_lowercase();
+    let stages =
+        pipeline_of(source, &made.source_id).map(|pipeline| paired_stages(pipeline, shown)).unwrap_or_default();
+    let is_ours = |id: &GhlId| made.stages.is_empty() || made.stages.values().any(|stage| stage == id);
+    name(&shown.name) == name(&made.name)
+        && stages.len() == shown.stages.len()
+        && shown.stages.iter().all(|stage| is_ours(&stage.id))
+}

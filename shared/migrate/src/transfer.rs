@@ -1,0 +1,270 @@
+//! Carrying records over: a page of the source at a time into the target's outbox, and never far ahead of what GHL has
+//! taken, so that a migration that is stopped stops soon.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::discover::{next_contacts, next_deals};
+use super::step::Step;
+use super::trouble::{Interrupted, Next};
+use crate::policy::{IdMap, carry_contact, carry_deal};
+use ghl_sync_engine::ports::Loaded;
+use ghl_sync_engine::usecase::DirectCalls;
+use ghl_sync_model::{
+    Conflict, GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
+    RemoteContact, RemoteDeal, Side, Transfer, Transferred,
+};
+
+/// Records that may be under way, at least; more for large groups.
+const UNDER_WAY: u64 = 500;
+/// If so many have failed and none was accepted, it is no matter of single records.
+const MANY: u64 = 10;
+
+/// What becomes of the records of a page.
+#[derive(Default)]
+struct Prepared {
+    puts: Vec<PutRecord>,
+    page: Transferred,
+}
+
+impl Prepared {
+    /// What may not be put is named, and stops nothing else.
+    fn add(&mut self, source_id: GhlId, put: PutRecord) {
+        match put.check() {
+            Ok(()) => {
+                self.puts.push(put);
+                self.page.put.push(source_id);
+            }
+            Err(error) => self.page.not_put.push((source_id, error.to_string())),
+        }
+    }
+}
+
+impl Step<'_> {
+    pub(super) async fn contacts(&mut self) -> Result<Next, Interrupted> {
+        self.transfer(Kind::Contact).await
+    }
+
+    pub(super) async fn opportunities(&mut self) -> Result<Next, Interrupted> {
+        let settings = self.migrator.settings_of(&self.migration).await?;
+        if settings.skip_opportunities {
+            self.migration.opportunities.skipped = self.migration.source_deals.seen;
+            return Ok(Next::Advance);
+        }
+        self.transfer(Kind::Opportunity).await
+    }
+
+    async fn transfer(&mut self, kind: Kind) -> Result<Next, Interrupted> {
+        self.look(kind).await?;
+        if let Some(reason) = self.all_refused(kind).await? {
+            // Once that is mended, they are put again, from the first one on.
+            *self.state_of(kind) = Transfer::default();
+            return Ok(Next::fail(reason));
+        }
+        let settings = self.migrator.settings_of(&self.migration).await?;
+        let room = UNDER_WAY.max(u64::from(settings.batch_size) * 10);
+        let transfer = self.state_of(kind);
+        if transfer.is_done() {
+            return Ok(Next::Advance);
+        }
+        if !transfer.walk.done && transfer.under_way() < room {
+            let ids = self.id_map().await?;
+            let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
+            let (engine, source) = (self.engine_of(Side::Source), self.migration.source.clone());
+            let calls = self.calls(&engine, &source, Side::Source).await?;
+            let carried = self.carry_pages(kind, &settings, room, &ids, &lists, &calls).await;
+            calls.close().await?;
+            carried?;
+        }
+        self.save().await?;
+        if self.state_of(kind).offset > 0 {
+            return Ok(Next::Later(settings.delay()));
+        }
+        Ok(Next::Later(self.pause_before_look(kind).await?))
+    }
+
+    /// Why GHL takes none of them: a scope that is missing, say. It would be the same of all that follow.
+    async fn all_refused(&mut self, kind: Kind) -> Result<Option<String>, Interrupted> {
+        let transfer = self.state_of(kind);
+        let failed = transfer.failed;
+        if failed < MANY || transfer.accepted_so_far() > 0 {
+            return Ok(None);
+        }
+        let page = self.transferred(kind, 0).await?.unwrap_or_default();
+        let records = self.records(kind, &page).await?;
+        let error = records.values().find_map(|record| record.last_error.as_ref());
+        let error = error.map(|error| format!(" ({}: {})", error.code, error.message)).unwrap_or_default();
+        let them = match kind {
+            Kind::Contact => "contacts",
+            Kind::Opportunity => "opportunities",
+        };
+        Ok(Some(format!("GHL took none of the first {failed} {them}{error}. Mend that, then resume")))
+    }
+
+    pub(super) fn state_of(&mut self, kind: Kind) -> &mut Transfer {
+        match kind {
+            Kind::Contact => &mut self.migration.contacts,
+            Kind::Opportunity => &mut self.migration.opportunities,
+        }
+    }
+
+    /// Reads pages and puts their records, as long as there is room.
+    async fn carry_pages(
+        &mut self,
+        kind: Kind,
+        settings: &MigrationSettings,
+        room: u64,
+        ids: &IdMap,
+        lists: &[Option<GhlId>],
+        calls: &DirectCalls<'_>,
+    ) -> Result<(), Interrupted> {
+        while self.is_running() {
+            let transfer = self.state_of(kind);
+            if transfer.walk.done || transfer.under_way() >= room {
+                return Ok(());
+            }
+            let mut walk = transfer.walk.clone();
+            let prepared = match kind {
+                Kind::Contact => self.prepare_contacts(next_contacts(&mut walk, calls, Side::Source).await?, ids),
+                Kind::Opportunity => {
+                    let deals = next_deals(&mut walk, lists, calls, Side::Source).await?;
+                    self.prepare_deals(deals, ids).await?
+                }
+            };
+            let number = walk.pages - 1;
+            let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
+            let page = Transferred { is_final: put == 0, ..prepared.page };
+            self.begin_page(kind, number, page).await?;
+            if !self.put_in_groups(kind, &prepared.puts, settings).await? {
+                return Ok(());
+            }
+            let transfer = self.state_of(kind);
+            transfer.walk = walk;
+            transfer.offset = 0;
+            transfer.skipped += not_put as u64;
+            if put > 0 {
+                transfer.open.push(OpenPage { number, open: u32::try_from(put).unwrap_or(u32::MAX), accepted: 0 });
+            }
+            transfer.idle = 0;
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which records are going to be put: a rollback finds them, wherever this ends. A step that goes on in
+    /// the middle of a page begins it anew if the source shows it otherwise by now.
+    async fn begin_page(&mut self, kind: Kind, number: u32, page: Transferred) -> Result<(), Interrupted> {
+        let offset = self.state_of(kind).offset as usize;
+        if offset > 0 {
+            let begun = self.transferred(kind, number).await?;
+            let is_same = begun.is_some_and(|begun| begun.put.get(..offset) == page.put.get(..offset));
+            if is_same {
+                return Ok(());
+            }
+            self.state_of(kind).offset = 0;
+        }
+        self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await
+    }
+
+    fn prepare_contacts(&self, contacts: Vec<RemoteContact>, ids: &IdMap) -> Prepared {
+        let mut prepared = Prepared::default();
+        for contact in contacts {
+            let id = self.migration.record_id(&contact.id);
+            match (carry_contact(&contact.content, ids), id) {
+                (Ok(carried), Some(id)) => prepared.add(contact.id, self.put_of(id, Payload::Contact(carried.content))),
+                (Ok(_), None) => prepared.page.not_put.push((contact.id, "its id is too long".to_owned())),
+                (Err(reason), _) => prepared.page.not_put.push((contact.id, reason)),
+            }
+        }
+        prepared
+    }
+
+    /// An opportunity goes with its contact's record, and waits for it.
+    async fn prepare_deals(&self, deals: Vec<RemoteDeal>, ids: &IdMap) -> Result<Prepared, Interrupted> {
+        let contact_of = |deal: &RemoteDeal| {
+            let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
+            self.migration.key(Kind::Contact, &contact)
+        };
+        let known = self.known(deals.iter().filter_map(contact_of).collect()).await?;
+        let mut prepared = Prepared::default();
+        for deal in deals {
+            let contact = contact_of(&deal).filter(|key| known.contains(key));
+            let carried = match (contact, self.migration.record_id(&deal.id)) {
+                (Some(contact), Some(id)) => {
+                    carry_deal(&deal.content, contact.id, ids).map(|carried| (id, carried.content))
+                }
+                _ => Err("its contact is not among those that were carried over".to_owned()),
+            };
+            match carried {
+                Ok((id, content)) => prepared.add(deal.id, self.put_of(id, Payload::Opportunity(content))),
+                Err(reason) => prepared.page.not_put.push((deal.id, reason)),
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Which of these records there are.
+    async fn known(&self, keys: BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, Interrupted> {
+        let keys: Vec<RecordKey> = keys.into_iter().collect();
+        let loaded = self.engine.ports().outbox.load(&self.migration.target, &keys).await?;
+        let key = |loaded: Loaded| match loaded {
+            Loaded::Record(record) => record.key,
+            Loaded::Damaged { key, .. } => key,
+        };
+        Ok(loaded.into_iter().map(key).collect())
+    }
+
+    fn put_of(&self, id: ghl_sync_model::RecordId, payload: Payload) -> PutRecord {
+        let location_id = self.migration.target.clone();
+        let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
+        // What people change in the target afterwards stands.
+        let conflict = Some(Conflict::Theirs);
+        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new, conflict }
+    }
+
+    /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is
+    /// up, and the next step goes on behind those that were put.
+    async fn put_in_groups(
+        &mut self,
+        kind: Kind,
+        puts: &[PutRecord],
+        settings: &MigrationSettings,
+    ) -> Result<bool, Interrupted> {
+        let clock = self.engine.ports().clock.clone();
+        let groups = puts.get(self.state_of(kind).offset as usize..).unwrap_or_default();
+        for (number, group) in groups.chunks(settings.batch_size.max(1) as usize).enumerate() {
+            if number > 0 {
+                let at = clock.now() + settings.delay();
+                let is_late = at + self.engine.config().request_timeout > self.invocation.deadline;
+                if is_late || !self.is_running() || !self.engine.sleep_until(at).await {
+                    return Ok(false);
+                }
+            }
+            let put = self.engine.put_and_start(group).await;
+            if let Some(error) = put.items.into_iter().find_map(Result::err) {
+                return Err(Interrupted::Port(error));
+            }
+            self.state_of(kind).offset += u32::try_from(group.len()).unwrap_or(u32::MAX);
+        }
+        Ok(true)
+    }
+
+    /// How long to leave GHL to it.
+    async fn pause_before_look(&mut self, kind: Kind) -> Result<Duration, Interrupted> {
+        let settings = self.engine.ports().registry.location(&self.migration.target).await?;
+        let rate = settings.map_or(10.0, |settings| settings.pace.rate());
+        let transfer = self.state_of(kind);
+        // Two calls a record, and half of them should be over by then.
+        let seconds = (transfer.under_way() as f64 / rate).clamp(2.0, 15.0);
+        // What rests after a failure rests longer each time.
+        let patience = 1u32 << transfer.idle.min(6);
+        Ok(Duration::from_secs_f64(seconds).saturating_mul(patience).min(Duration::from_secs(120)))
+    }
+}
+
+pub(super) fn page_kind(kind: Kind) -> PageKind {
+    match kind {
+        Kind::Contact => PageKind::Contact,
+        Kind::Opportunity => PageKind::Opportunity,
+    }
+}

@@ -1,0 +1,131 @@
+//! Gates in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lag::LaggingIndex;
+use super::{Lag, TestClock, lock};
+use ghl_sync_engine::ports::{Clock, DueChecks, GateEntry, GateStore, PortError, Replaced};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{EpochMs, ScopeId};
+
+/// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
+/// the JSON that the real store keeps.
+pub struct MemoryGateStore {
+    clock: TestClock,
+    state: Mutex<State>,
+}
+
+/// Sees each write: the time, the scope, the gate before and the gate after.
+type CallRecorder = Box<dyn FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send>;
+
+struct State {
+    gates: BTreeMap<ScopeId, Item>,
+    look: LaggingIndex<ScopeId, EpochMs>,
+    recorder: Option<CallRecorder>,
+    /// Scopes in parts of the index that do not answer.
+    silent: BTreeSet<ScopeId>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Item {
+    rev: u64,
+    work_seq: u64,
+    work_advanced_at: Option<EpochMs>,
+    gate: Option<String>,
+}
+
+impl MemoryGateStore {
+    /// No gates yet.
+    #[must_use]
+    pub fn new(clock: TestClock, lag: Lag) -> Self {
+        let state =
+            State { gates: BTreeMap::new(), look: LaggingIndex::new(lag), recorder: None, silent: BTreeSet::new() };
+        MemoryGateStore { clock, state: Mutex::new(state) }
+    }
+
+    /// From now on, `recorder` sees each gate that is written: the true time, the scope, the gate before and after.
+    pub fn watch(&self, recorder: impl FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send + 'static) {
+        lock(&self.state).recorder = Some(Box::new(recorder));
+    }
+
+    /// From now on, the parts of the index that these scopes are in do not answer, one part each.
+    pub fn silence(&self, scopes: impl IntoIterator<Item = ScopeId>) {
+        lock(&self.state).silent = scopes.into_iter().collect();
+    }
+
+    /// The gate as it is stored.
+    #[must_use]
+    pub fn entry(&self, scope: &ScopeId) -> GateEntry {
+        lock(&self.state).gates.get(scope).and_then(|item| read(item).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MemoryGateStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&lock(&self.state).gates).finish()
+    }
+}
+
+fn read(item: &Item) -> Result<GateEntry, PortError> {
+    let Item { rev, work_seq, work_advanced_at, gate } = item;
+    let gate = match gate {
+        Some(json) => serde_json::from_str(json).map_err(|error| PortError::new("reading a gate", error))?,
+        None => Gate::default(),
+    };
+    Ok(GateEntry { rev: *rev, work_seq: *work_seq, work_advanced_at: *work_advanced_at, gate })
+}
+
+#[async_trait]
+impl GateStore for MemoryGateStore {
+    async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError> {
+        lock(&self.state).gates.get(scope).map_or_else(|| Ok(GateEntry::default()), read)
+    }
+
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+        let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
+        let mut state = lock(&self.state);
+        let State { gates, look, recorder, .. } = &mut *state;
+        let item = gates.entry(scope.clone()).or_default();
+        if item.rev != rev {
+            return read(item).map(|entry| Replaced::Conflict(Box::new(entry)));
+        }
+        if let Some(recorder) = recorder {
+            recorder(self.clock.now(), scope, &read(item)?.gate, gate);
+        }
+        item.rev += 1;
+        item.gate = Some(json);
+        look.set(self.clock.now(), scope, gate.next_check_at());
+        Ok(Replaced::Written { rev: rev + 1 })
+    }
+
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
+        let mut state = lock(&self.state);
+        let item = state.gates.entry(scope.clone()).or_default();
+        item.rev += 1;
+        item.work_seq += 1;
+        item.work_advanced_at = Some(now);
+        let work_seq = item.work_seq;
+        state.look.set(self.clock.now(), scope, Some(now));
+        Ok(work_seq)
+    }
+
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError> {
+        let mut state = lock(&self.state);
+        let silent = state.silent.clone();
+        let mut looks: Vec<(EpochMs, ScopeId)> = state
+            .look
+            .visible(self.clock.now())
+            .filter(|(scope, next_check_at)| **next_check_at <= now && !silent.contains(*scope))
+            .map(|(scope, next_check_at)| (*next_check_at, scope.clone()))
+            .collect();
+        looks.sort();
+        looks.truncate(limit as usize);
+        let failed =
+            silent.iter().map(|_| PortError::new("gates.needing_check", "a part of the index does not answer"));
+        Ok(DueChecks { scopes: looks.into_iter().map(|(_, scope)| scope).collect(), failed: failed.collect() })
+    }
+}

@@ -1,0 +1,64 @@
+//! The world in memory: stateful ports, a simulated GHL, faults, and a driver that runs an engine in them as Lambda
+//! does, all on tokio's paused clock and all decided by seeds.
+//!
+//! ```
+//! use crate::{Setup, block_on_paused};
+//!
+//! block_on_paused(async {
+//!     let world = Setup::default().start();
+//!     world.run_until_settled(std::time::Duration::from_secs(60)).await.unwrap();
+//! });
+//! ```
+
+mod bookmarks;
+mod clock;
+mod counters;
+mod crm;
+mod dead_letters;
+mod fail_nth;
+mod gate_store;
+mod host_health_store;
+mod known_states;
+mod lag;
+mod migration_store;
+mod mortal;
+mod oauth;
+mod outbox;
+mod queue;
+mod quota;
+mod randomness;
+mod registry;
+mod secrets;
+mod sink;
+mod token_store;
+mod world;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use bookmarks::MemoryBookmarks;
+pub use clock::{TestClock, block_on_paused};
+pub use counters::MemoryCounters;
+pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};
+pub use dead_letters::MemoryDeadLetters;
+pub use fail_nth::{FailNth, Faults, Op, PortFault};
+pub use gate_store::MemoryGateStore;
+pub use host_health_store::MemoryHostHealthStore;
+pub use known_states::MemoryKnownStates;
+pub use lag::Lag;
+pub use migration_store::{MemoryMigrationQueue, MemoryMigrationStore};
+pub use mortal::dying_at_await;
+pub use oauth::{OAuthFault, OAuthSettings, SimulatedOAuth};
+pub use outbox::MemoryOutbox;
+pub use queue::{Delivery, Fate, MemoryQueue};
+pub use quota::Counting;
+pub use randomness::TestRandomness;
+pub use registry::FixedRegistry;
+pub use secrets::MemorySecrets;
+pub use sink::{Noted, RecordingSink};
+pub use token_store::MemoryTokenStore;
+pub use world::{Crash, Setup, Unsettled, World};
+
+/// Locks `mutex`. A test that panics on purpose poisons nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

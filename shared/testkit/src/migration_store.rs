@@ -1,0 +1,212 @@
+//! The migrations in memory, with the meaning that `shared/aws` gives them in DynamoDB, and the queue of their steps.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{TestClock, lock};
+use ghl_sync_engine::ports::{Clock, MAX_DELAY, PortError};
+use ghl_sync_migrate::ports::{
+    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
+};
+use ghl_sync_model::{
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, MigratorMessage,
+    PageKind,
+};
+
+/// DynamoDB takes no larger item; keys and names count, too.
+const MOST: usize = 400 * 1024 - 512;
+
+/// A [`MigrationStore`] in memory. What is stored goes through JSON, as it does in DynamoDB.
+#[derive(Debug, Default)]
+pub struct MemoryMigrationStore(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    migrations: BTreeMap<MigrationId, (u64, String)>,
+    pages: BTreeMap<(MigrationId, PageKind, u32), String>,
+    targets: BTreeMap<LocationId, (Option<MigrationId>, u32)>,
+    config: StoredMigrationConfig,
+    largest: usize,
+}
+
+impl MemoryMigrationStore {
+    /// The largest item that was ever stored, in bytes.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        lock(&self.0).largest
+    }
+}
+
+impl State {
+    fn weigh<T: serde::Serialize>(&mut self, item: &T) -> Result<String, PortError> {
+        let json = serde_json::to_string(item).map_err(|error| PortError::new("writing a migration", error))?;
+        self.largest = self.largest.max(json.len());
+        if json.len() > MOST {
+            return Err(PortError::new("writing a migration", "the item is larger than 400 KB"));
+        }
+        Ok(json)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, PortError> {
+    serde_json::from_str(json).map_err(|error| PortError::new("reading a migration", error))
+}
+
+#[async_trait]
+impl MigrationStore for MemoryMigrationStore {
+    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
+        let state = lock(&self.0);
+        let Some((rev, json)) = state.migrations.get(id) else {
+            return Ok(None);
+        };
+        Ok(Some(MigrationEntry { rev: *rev, migration: read(json)? }))
+    }
+
+    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
+        let mut state = lock(&self.0);
+        if state.migrations.get(&migration.id).map_or(0, |(rev, _)| *rev) != rev {
+            return Ok(MigrationWritten::Conflict);
+        }
+        let json = state.weigh(migration)?;
+        state.migrations.insert(migration.id.clone(), (rev + 1, json));
+        Ok(MigrationWritten::Written { rev: rev + 1 })
+    }
+
+    async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
+        let mut state = lock(&self.0);
+        let (holder, round) = state.targets.entry(target.clone()).or_default();
+        match holder {
+            Some(other) if other != id => Ok(TargetClaim::HeldBy(other.clone())),
+            _ => {
+                *holder = Some(id.clone());
+                Ok(TargetClaim::Claimed { round: *round })
+            }
+        }
+    }
+
+    async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError> {
+        if let Some((holder, round)) = lock(&self.0).targets.get_mut(target)
+            && holder.as_ref() == Some(id)
+        {
+            *holder = None;
+            *round += u32::from(next_round);
+        }
+        Ok(())
+    }
+
+    async fn put_page(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        page: &MigrationPage,
+        _: EpochMs,
+    ) -> Result<(), PortError> {
+        let mut state = lock(&self.0);
+        let json = state.weigh(page)?;
+        state.pages.insert((id.clone(), kind, page.number), json);
+        Ok(())
+    }
+
+    async fn pages(
+        &self,
+        id: &MigrationId,
+        kind: PageKind,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<MigrationPage>, PortError> {
+        let state = lock(&self.0);
+        let pages = state.pages.range((id.clone(), kind, from)..=(id.clone(), kind, u32::MAX));
+        pages.take(limit as usize).map(|(_, json)| read(json)).collect()
+    }
+
+    async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError> {
+        let all = self.list(u32::MAX).await?;
+        let due = all.into_iter().filter(|migration| migration.next_check_at.is_some_and(|at| at <= now));
+        Ok(due.take(limit as usize).map(|migration| migration.id).collect())
+    }
+
+    async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
+        let state = lock(&self.0);
+        let mut all: Vec<Migration> =
+            state.migrations.values().map(|(_, json)| read(json)).collect::<Result<_, _>>()?;
+        all.sort_by_key(|migration| std::cmp::Reverse(migration.created_at));
+        all.truncate(limit as usize);
+        Ok(all)
+    }
+
+    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
+        Ok(lock(&self.0).config.clone())
+    }
+
+    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
+        let mut state = lock(&self.0);
+        if state.config.rev != config.rev {
+            return Ok(MigrationWritten::Conflict);
+        }
+        state.config = StoredMigrationConfig { rev: config.rev + 1, ..config.clone() };
+        Ok(MigrationWritten::Written { rev: config.rev + 1 })
+    }
+}
+
+/// A [`MigrationQueue`] in memory, with the side that receives. A message is received once.
+pub struct MemoryMigrationQueue {
+    clock: TestClock,
+    waiting: Mutex<Vec<(EpochMs, String)>>,
+}
+
+impl MemoryMigrationQueue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(clock: TestClock) -> Self {
+        MemoryMigrationQueue { clock, waiting: Mutex::default() }
+    }
+
+    /// The next message that is there now, if it is a step.
+    #[must_use]
+    pub fn receive(&self) -> Option<MigrationMessage> {
+        match self.receive_any()? {
+            MigratorMessage::Step(message) => Some(message),
+            MigratorMessage::TestConnection(_) => None,
+        }
+    }
+
+    /// The same, whatever it asks for.
+    #[must_use]
+    pub fn receive_any(&self) -> Option<MigratorMessage> {
+        let now = self.clock.now();
+        let mut waiting = lock(&self.waiting);
+        let first =
+            (0..waiting.len()).filter(|place| waiting[*place].0 <= now).min_by_key(|place| waiting[*place].0)?;
+        MigratorMessage::from_json(&waiting.remove(first).1).ok()
+    }
+
+    /// All messages that wait are lost. Returns how many there were.
+    pub fn lose_all(&self) -> usize {
+        std::mem::take(&mut *lock(&self.waiting)).len()
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        lock(&self.waiting).len()
+    }
+}
+
+#[async_trait]
+impl MigrationQueue for MemoryMigrationQueue {
+    /// Sends `message`; as with SQS, a part of a second is cut off the delay.
+    async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
+        let at = self.clock.now() + Duration::from_secs(delay.min(MAX_DELAY).as_secs());
+        lock(&self.waiting).push((at, message.to_json()));
+        Ok(())
+    }
+
+    async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
+        let message = MigratorMessage::TestConnection(order.clone());
+        lock(&self.waiting).push((self.clock.now(), message.to_json()));
+        Ok(())
+    }
+}

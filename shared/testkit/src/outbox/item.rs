@@ -1,0 +1,339 @@
+//! An item of the outbox in memory: what each write makes of it.
+
+use std::collections::BTreeSet;
+
+use super::Key;
+use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
+use ghl_sync_model::{
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
+    Record, RecordKey, Resolution,
+};
+
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) payload: Payload,
+    pub(super) version: u64,
+    pub(super) priority: Priority,
+    /// Whether the index has it; its due time stands beside it and may outlive it.
+    pub(super) in_due_index: bool,
+    pub(super) due_at: Option<EpochMs>,
+    pub(super) put_at: EpochMs,
+    pub(super) not_before: Option<EpochMs>,
+    pub(super) attempts: u32,
+    pub(super) last_error: Option<LastError>,
+    pub(super) earlier_errors: Vec<LastError>,
+    pub(super) ghl_id: Option<GhlId>,
+    pub(super) accepted: Option<(u64, ContentHash)>,
+    pub(super) accepted_at: Option<EpochMs>,
+    pub(super) not_stored: Vec<String>,
+    pub(super) waits_for: Option<RecordKey>,
+    pub(super) awaited_by: BTreeSet<RecordKey>,
+    pub(super) overruled: Option<ContentHash>,
+    pub(super) superseded_at: Option<EpochMs>,
+    pub(super) failed_at: Option<EpochMs>,
+    pub(super) dry_run: Option<String>,
+    pub(super) conflict: Option<Conflict>,
+    pub(super) is_new: bool,
+    pub(super) former: Vec<CreationKey>,
+    pub(super) provenance: Provenance,
+    pub(super) damage: Option<String>,
+}
+
+/// The item of `key` as a record.
+pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
+    Record {
+        location_id: location_id.clone(),
+        key: key.clone(),
+        payload: item.payload.clone(),
+        version: item.version,
+        priority: item.priority,
+        due_at: item.due_at.filter(|_| item.in_due_index),
+        put_at: Some(item.put_at),
+        not_before: item.not_before,
+        attempts: item.attempts,
+        last_error: item.last_error.clone(),
+        earlier_errors: item.earlier_errors.clone(),
+        ghl_id: item.ghl_id.clone(),
+        accepted_version: item.accepted.map(|(version, _)| version),
+        accepted_hash: item.accepted.map(|(_, hash)| hash),
+        accepted_at: item.accepted_at,
+        not_stored: item.not_stored.clone(),
+        failed_at: item.failed_at,
+        dry_run: item.dry_run.clone(),
+        waits_for: item.waits_for.clone(),
+        awaited_by: item.awaited_by.iter().cloned().collect(),
+        overruled: item.overruled,
+        superseded_at: item.superseded_at,
+        conflict: item.conflict,
+        is_new: item.is_new,
+        former: item.former.clone(),
+        provenance: item.provenance,
+    }
+}
+
+/// What DynamoDB takes as one item, in bytes.
+const MAX_ITEM: usize = 400 * 1024;
+/// What all attributes of a bounded length need at most, their names included.
+const SMALL_ATTRIBUTES: usize = 4 * 1024;
+
+impl Item {
+    /// Whether DynamoDB would take it.
+    pub(super) fn fits(&self) -> bool {
+        let json = |errors: &[LastError]| serde_json::to_string(errors).map_or(0, |json| json.len());
+        let dry_run = self.dry_run.as_ref().map_or(0, String::len);
+        let errors = json(self.last_error.as_slice()) + json(&self.earlier_errors);
+        let awaited_by: usize = self.awaited_by.iter().map(|key| key.to_string().len()).sum();
+        self.payload.to_json().len() + dry_run + errors + awaited_by + SMALL_ATTRIBUTES <= MAX_ITEM
+    }
+
+    /// Changes it, unless DynamoDB would not take what comes of that.
+    pub(super) fn within_bounds<T>(
+        &mut self,
+        action: &'static str,
+        change: impl FnOnce(&mut Item) -> T,
+    ) -> Result<T, PortError> {
+        let before = self.clone();
+        let answer = change(self);
+        if self.fits() {
+            return Ok(answer);
+        }
+        *self = before;
+        Err(PortError::new(action, "ValidationException: Item size has exceeded the maximum allowed size"))
+    }
+
+    pub(super) fn new(put: &PutRecord, now: EpochMs) -> Item {
+        Item {
+            payload: put.payload.clone(),
+            version: 1,
+            priority: put.priority,
+            in_due_index: true,
+            due_at: Some(now),
+            put_at: now,
+            not_before: None,
+            attempts: 0,
+            last_error: None,
+            earlier_errors: Vec::new(),
+            ghl_id: put.ghl_id.clone(),
+            accepted: None,
+            accepted_at: None,
+            not_stored: Vec::new(),
+            waits_for: None,
+            awaited_by: BTreeSet::new(),
+            overruled: None,
+            superseded_at: None,
+            conflict: put.conflict,
+            is_new: put.is_new,
+            former: Vec::new(),
+            provenance: Provenance::Unknown,
+            failed_at: None,
+            dry_run: None,
+            damage: None,
+        }
+    }
+
+    /// Whether GHL has accepted this content as the record's last version, or has superseded it.
+    /// A put that names another id of GHL's is news.
+    pub(super) fn has_settled(&self, put: &PutRecord) -> bool {
+        let payload = &put.payload;
+        if put.ghl_id.is_some() && put.ghl_id != self.ghl_id {
+            return false;
+        }
+        let is_superseded = self.superseded_at.is_some() && self.payload == *payload;
+        is_superseded || self.accepted == Some((self.version, payload.hash()))
+    }
+
+    pub(super) fn put(&mut self, put: &PutRecord, now: EpochMs) {
+        self.remember_key(put);
+        self.version += 1;
+        self.payload = put.payload.clone();
+        self.priority = put.priority;
+        self.in_due_index = true;
+        self.due_at = Some(now);
+        self.put_at = now;
+        self.attempts = 0;
+        self.failed_at = None;
+        self.dry_run = None;
+        self.damage = None;
+        self.overruled = None;
+        self.superseded_at = None;
+        if put.ghl_id.is_some() {
+            self.provenance = Provenance::Unknown;
+        }
+        self.conflict = put.conflict;
+        self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
+    }
+
+    /// GHL may have created it under a key that the new content does not have.
+    fn remember_key(&mut self, put: &PutRecord) {
+        let former = CreationKey::of(&self.payload).filter(|key| CreationKey::of(&put.payload).as_ref() != Some(key));
+        if let Some(key) = former.filter(|_| self.ghl_id.is_none()) {
+            self.former = key.after(std::mem::take(&mut self.former));
+        }
+    }
+
+    /// Writes down how it ended with the version that was sent. An acceptance always counts, anything else only while
+    /// the record is due (or when it was written already). Returns whether it counted.
+    pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
+                self.learn_id(sent, Some(ghl_id), *provenance);
+                self.accepted = Some((sent.version, *hash));
+                self.accepted_at = Some(now);
+                self.awaited_by.clear();
+                self.not_stored.clone_from(not_stored);
+                self.leave_due_index();
+                self.attempts = 0;
+                self.not_before = None;
+                self.last_error = None;
+                self.earlier_errors = sent.errors_when_accepted();
+                self.failed_at = None;
+                self.dry_run = None;
+                self.superseded_at = None;
+            }
+            Outcome::Failed { error, ghl_id, provenance } if self.in_due_index || self.failed_at == Some(now) => {
+                self.fail(error, now);
+                self.earlier_errors = sent.errors();
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
+            }
+            Outcome::Retry { due_at, error, not_before, ghl_id, provenance } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.attempts = sent.attempts.saturating_add(1);
+                self.last_error = Some(error.clone());
+                self.earlier_errors = sent.errors();
+                self.not_before = *not_before;
+                self.waits_for = None;
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
+            }
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } if self.in_due_index => {
+                self.due_at = Some(*due_at);
+                self.waits_for.clone_from(waits_for);
+                self.not_before = not_before.or(self.not_before);
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
+                self.keep_errors(sent);
+            }
+            Outcome::Await { record } if self.is_due_as(sent) || self.sleeps_for(record) => {
+                self.leave_due_index();
+                self.waits_for = Some(record.clone());
+                self.keep_errors(sent);
+            }
+            Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
+                self.dry_run = Some(request.clone());
+                self.keep_errors(sent);
+            }
+            Outcome::WouldSend { request, stays_due: false }
+                if self.in_due_index || self.dry_run.as_ref() == Some(request) =>
+            {
+                self.dry_run = Some(request.clone());
+                self.keep_errors(sent);
+                self.leave_due_index();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What does not count: attempts and errors are as they were.
+    fn keep_errors(&mut self, sent: &Record) {
+        self.attempts = sent.attempts;
+        self.last_error.clone_from(&sent.last_error);
+        self.earlier_errors.clone_from(&sent.earlier_errors);
+    }
+
+    pub(super) fn resolve(&mut self, resolution: &Resolution, now: EpochMs) {
+        match resolution {
+            Resolution::Resend { overruled } => {
+                self.in_due_index = true;
+                self.due_at = Some(now);
+                self.priority = Priority::Low;
+                self.attempts = 0;
+                self.overruled = Some(*overruled);
+                self.superseded_at = None;
+            }
+            Resolution::Supersede { changed_at } => {
+                self.leave_due_index();
+                self.superseded_at = Some(*changed_at);
+                self.overruled = None;
+            }
+            Resolution::Agree => {
+                self.overruled = None;
+                self.superseded_at = None;
+            }
+        }
+    }
+
+    /// Writes down what GHL told of an older version: it is true of the record all the same.
+    pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
+        match outcome {
+            Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
+                if self.accepted.is_none_or(|(version, _)| version < sent.version) {
+                    self.learn_id(sent, Some(ghl_id), *provenance);
+                    self.accepted = Some((sent.version, *hash));
+                    self.accepted_at = Some(now);
+                    self.not_stored.clone_from(not_stored);
+                }
+            }
+            Outcome::Failed { ghl_id, provenance, .. } => self.learn_id(sent, ghl_id.as_ref(), *provenance),
+            Outcome::Retry { not_before, ghl_id, provenance, .. }
+            | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
+                self.learn_id(sent, ghl_id.as_ref(), *provenance);
+                if not_before.is_some() {
+                    self.not_before = *not_before;
+                    self.due_at = *not_before;
+                }
+            }
+            Outcome::Await { .. } | Outcome::WouldSend { .. } => {}
+        }
+    }
+
+    fn learn_id(&mut self, sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance) {
+        if let Some(id) = ghl_id {
+            self.provenance = sent.provenance_of(id, provenance);
+            self.ghl_id = Some(id.clone());
+            self.former.clear();
+        }
+    }
+
+    /// Whether an acceptance would forget a record that waits, and of which the sender did not know.
+    pub(super) fn is_awaited_by_more_than(&self, sent: &Record, outcome: &Outcome) -> bool {
+        let is_accepted = matches!(outcome, Outcome::Accepted { .. }) && self.version == sent.version;
+        is_accepted && self.awaited_by.iter().any(|key| !sent.awaited_by.contains(key))
+    }
+
+    pub(super) fn await_id(&mut self, waiting: &RecordKey) -> bool {
+        let has_room = self.awaited_by.len() < MAX_AWAITED_BY || self.awaited_by.contains(waiting);
+        let takes = self.ghl_id.is_none() && !self.in_due_index && has_room;
+        if takes {
+            self.awaited_by.insert(waiting.clone());
+        }
+        takes
+    }
+
+    pub(super) fn wake(&mut self, awaited: &RecordKey, due_at: EpochMs) {
+        if self.in_due_index || self.sleeps_for(awaited) {
+            self.in_due_index = true;
+            self.due_at = Some(due_at);
+            self.waits_for = None;
+        }
+    }
+
+    fn is_due_as(&self, seen: &Record) -> bool {
+        self.in_due_index && self.due_at == seen.due_at
+    }
+
+    fn sleeps_for(&self, awaited: &RecordKey) -> bool {
+        !self.in_due_index && self.waits_for.as_ref() == Some(awaited)
+    }
+
+    pub(super) fn fail(&mut self, error: &LastError, now: EpochMs) {
+        self.failed_at = Some(now);
+        self.last_error = Some(error.clone());
+        self.leave_due_index();
+    }
+
+    fn leave_due_index(&mut self) {
+        self.in_due_index = false;
+        self.due_at = None;
+        self.waits_for = None;
+    }
+}

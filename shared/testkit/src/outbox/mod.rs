@@ -1,0 +1,314 @@
+//! The outbox in memory, with the meaning that `shared/aws` gives it in DynamoDB.
+
+mod item;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use self::item::{Item, record};
+use super::lag::LaggingIndex;
+use super::{Lag, TestClock, lock};
+use ghl_sync_engine::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_model::{
+    EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
+    Resolution,
+};
+
+/// An [`Outbox`] in memory, whose indexes of due records and of GHL's ids may lag.
+#[derive(Debug)]
+pub struct MemoryOutbox {
+    clock: TestClock,
+    state: Mutex<State>,
+}
+
+type Key = (LocationId, RecordKey);
+
+#[derive(Debug)]
+struct State {
+    items: BTreeMap<Key, Item>,
+    lag: Lag,
+    due: BTreeMap<LocationId, LaggingIndex<RecordKey, (Priority, EpochMs)>>,
+    ghl: BTreeMap<LocationId, LaggingIndex<RecordKey, GhlId>>,
+    is_confused: bool,
+}
+
+impl MemoryOutbox {
+    /// An outbox without records.
+    #[must_use]
+    pub fn new(clock: TestClock, lag: Lag) -> Self {
+        let (items, due, ghl) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let state = State { items, lag, due, ghl, is_confused: false };
+        MemoryOutbox { clock, state: Mutex::new(state) }
+    }
+
+    /// From now on it is broken: of several records with one of GHL's ids it hides the one that GHL accepted last, and it
+    /// forgets what was overruled. Whoever says that records never flip must notice.
+    pub fn confuse(&self) {
+        lock(&self.state).is_confused = true;
+    }
+
+    /// The record as it is now.
+    #[must_use]
+    pub fn record(&self, location: &LocationId, key: &RecordKey) -> Option<Record> {
+        let key = (location.clone(), key.clone());
+        lock(&self.state).items.get(&key).map(|item| record(&key, item))
+    }
+
+    /// All records as they are now.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        lock(&self.state).items.iter().map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// The records that are due now or later.
+    #[must_use]
+    pub fn open(&self) -> Vec<Record> {
+        let state = lock(&self.state);
+        let open = state.items.iter().filter(|(_, item)| item.in_due_index);
+        open.map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// How many records are due now or later.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        lock(&self.state).items.values().filter(|item| item.in_due_index).count()
+    }
+
+    /// The records that failed for good.
+    #[must_use]
+    pub fn failed(&self) -> Vec<Record> {
+        let state = lock(&self.state);
+        let failed = state.items.iter().filter(|(_, item)| item.failed_at.is_some());
+        failed.map(|(key, item)| record(key, item)).collect()
+    }
+
+    /// When and which records of `location` failed, in the index's order.
+    fn failed_in(&self, location: &LocationId) -> Vec<(EpochMs, RecordKey)> {
+        let state = lock(&self.state);
+        let failed = state.items.iter().filter(|((of, _), _)| of == location);
+        let mut failed: Vec<_> = failed.filter_map(|((_, key), item)| Some((item.failed_at?, key.clone()))).collect();
+        failed.sort();
+        failed
+    }
+
+    /// The request that a dry run left at the record.
+    #[must_use]
+    pub fn dry_run(&self, location: &LocationId, key: &RecordKey) -> Option<String> {
+        lock(&self.state).items.get(&(location.clone(), key.clone()))?.dry_run.clone()
+    }
+
+    /// Makes the record unreadable; a put mends it.
+    pub fn damage(&self, location: &LocationId, key: &RecordKey, reason: &str) {
+        if let Some(item) = lock(&self.state).items.get_mut(&(location.clone(), key.clone())) {
+            item.damage = Some(reason.to_owned());
+        }
+    }
+
+    /// Deletes the record, as a person with a console does.
+    pub fn delete(&self, location: &LocationId, key: &RecordKey) {
+        let key = (location.clone(), key.clone());
+        let mut state = lock(&self.state);
+        state.items.remove(&key);
+        state.index(self.clock.now(), &key);
+    }
+
+    /// Changes the item of `key`, and then its entry in the index.
+    fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, Item>) -> T) -> T {
+        let mut state = lock(&self.state);
+        let answer = change(&mut state.items);
+        state.index(self.clock.now(), key);
+        answer
+    }
+}
+
+impl State {
+    /// Brings the indexes up to the item of `key`.
+    fn index(&mut self, now: EpochMs, key: &Key) {
+        let entry = self.items.get(key).filter(|item| item.in_due_index);
+        let entry = entry.and_then(|item| Some((item.priority, item.due_at?)));
+        let due = self.due.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
+        due.set(now, &key.1, entry);
+        let ghl_id = self.items.get(key).and_then(|item| item.ghl_id.clone());
+        let ghl = self.ghl.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
+        ghl.set(now, &key.1, ghl_id);
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryOutbox {
+    async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+        let key = (put.location_id.clone(), put.key());
+        self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.has_settled(put) && !item.in_due_index => Ok(Put::Unchanged),
+            Some(item) => item.within_bounds("outbox.put", |item| item.put(put, now)).map(|()| Put::Stored),
+            None => {
+                let mut item = Item::new(put, now);
+                item.within_bounds("outbox.put", |_| ())?;
+                items.insert(key.clone(), item);
+                Ok(Put::Stored)
+            }
+        })
+    }
+
+    async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
+        let mut state = lock(&self.state);
+        let Some(index) = state.due.get_mut(location) else {
+            return Ok(Vec::new());
+        };
+        let mut due: Vec<Due> = index
+            .visible(self.clock.now())
+            .filter(|(_, (of, _))| *of == priority)
+            .map(|(key, (_, due_at))| Due { key: key.clone(), due_at: *due_at })
+            .collect();
+        due.sort_by(|a, b| (a.due_at, &a.key).cmp(&(b.due_at, &b.key)));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError> {
+        let state = lock(&self.state);
+        let mut seen = BTreeSet::new();
+        let keys = keys.iter().filter(|key| seen.insert(*key)).map(|key| (location.clone(), key.clone()));
+        Ok(keys
+            .filter_map(|key| {
+                let item = state.items.get(&key)?;
+                Some(match &item.damage {
+                    Some(reason) => Loaded::Damaged { key: key.1, reason: reason.clone() },
+                    None => Loaded::Record(Box::new(record(&key, item))),
+                })
+            })
+            .collect())
+    }
+
+    async fn settle(&self, sent: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
+        let key = (sent.location_id.clone(), sent.key.clone());
+        self.change(&key, |items| {
+            let Some(item) = items.get_mut(&key) else {
+                return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
+            };
+            if item.is_awaited_by_more_than(sent, outcome) {
+                return Ok(Settled::AwaitedByMore);
+            }
+            item.within_bounds("outbox.settle", |item| {
+                if item.version == sent.version && item.settle(sent, outcome, now) {
+                    return Settled::Done;
+                }
+                item.learn(sent, outcome, now);
+                Settled::ChangedMeanwhile
+            })
+        })
+    }
+
+    async fn quarantine(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        reason: &str,
+        now: EpochMs,
+    ) -> Result<(), PortError> {
+        let key = (location.clone(), key.clone());
+        self.change(&key, |items| {
+            if let Some(item) = items.get_mut(&key).filter(|item| item.damage.is_some()) {
+                let message = reason.to_owned();
+                item.fail(&LastError { code: ErrorCode::Internal, status: None, message, at: now }, now);
+            }
+        });
+        Ok(())
+    }
+
+    async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
+        let due = self.due(location, priority, u32::MAX).await?;
+        Ok(Backlog { tallied: tallied(due.len(), cap), oldest_at: due.first().map(|due| due.due_at) })
+    }
+
+    async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+        Ok(tallied(self.failed_in(location).len(), cap))
+    }
+
+    async fn failed(
+        &self,
+        location: &LocationId,
+        after: Option<&FailedCursor>,
+        limit: u32,
+    ) -> Result<FailedPage, PortError> {
+        let after = after.map(|cursor| (cursor.failed_at, cursor.key.clone()));
+        let failed =
+            self.failed_in(location).into_iter().filter(|place| after.as_ref().is_none_or(|after| place > after));
+        let mut page: Vec<_> = failed.take(limit as usize + 1).collect();
+        let more = page.len() > limit as usize;
+        page.truncate(limit as usize);
+        let next = page.last().filter(|_| more);
+        let next = next.map(|(failed_at, key)| FailedCursor { failed_at: *failed_at, key: key.clone() });
+        Ok(FailedPage { keys: page.into_iter().map(|(_, key)| key).collect(), next })
+    }
+
+    async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.failed_at.is_some() && item.version == record.version => {
+                item.failed_at = None;
+                item.in_due_index = true;
+                item.due_at = Some(now);
+                item.attempts = 0;
+                true
+            }
+            _ => false,
+        }))
+    }
+
+    async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
+        let key = (waiting.location_id.clone(), awaited.clone());
+        Ok(self.change(&key, |items| items.get_mut(&key).is_some_and(|item| item.await_id(&waiting.key))))
+    }
+
+    async fn wake(&self, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
+        let key = (waiting.location_id.clone(), waiting.key.clone());
+        if let Some(due_at) = waiting.woken_at(awaited, now) {
+            self.change(&key, |items| {
+                if let Some(item) = items.get_mut(&key) {
+                    item.wake(awaited, due_at);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
+        let now = self.clock.now();
+        let mut state = lock(&self.state);
+        let Some(index) = state.ghl.get_mut(location) else { return Ok(Vec::new()) };
+        let mut keys: Vec<RecordKey> =
+            index.visible(now).filter(|(_, id)| *id == ghl_id).map(|(key, _)| key.clone()).collect();
+        if state.is_confused && keys.len() > 1 {
+            keys.sort_by_key(|key| state.items.get(&(location.clone(), key.clone())).and_then(|item| item.accepted_at));
+            keys.pop();
+        }
+        Ok(keys)
+    }
+
+    async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        let is_confused = lock(&self.state).is_confused;
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.version == record.version && item.failed_at.is_none() && is_as_due_as(item, record) => {
+                item.resolve(resolution, now);
+                item.overruled = item.overruled.filter(|_| !is_confused);
+                true
+            }
+            _ => false,
+        }))
+    }
+}
+
+/// Whether it is, or is not, due as `seen`.
+fn is_as_due_as(item: &Item, seen: &Record) -> bool {
+    item.due_at.filter(|_| item.in_due_index) == seen.due_at
+}
+
+fn tallied(found: usize, cap: u32) -> Tallied {
+    Tallied { count: found.min(cap as usize) as u64, capped: found > cap as usize }
+}

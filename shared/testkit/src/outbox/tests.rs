@@ -1,0 +1,201 @@
+//! The meaning that the tests of `shared/aws` (`put.rs`, `settle.rs`) give to the table.
+
+use std::time::Duration;
+
+use super::*;
+use crate::block_on_paused;
+use ghl_sync_model::{Contact, Payload, Provenance, RecordId};
+
+const NOW: EpochMs = EpochMs(10);
+const LATER: EpochMs = EpochMs(90);
+
+fn put(name: &str) -> PutRecord {
+    let payload = Payload::Contact(Contact { first_name: Some(name.to_owned()), ..Contact::default() });
+    PutRecord {
+        location_id: LocationId::new("loc").unwrap(),
+        id: RecordId::new("a").unwrap(),
+        payload,
+        priority: Priority::Normal,
+        ghl_id: None,
+        is_new: false,
+        conflict: None,
+    }
+}
+
+fn id(text: &str) -> Option<GhlId> {
+    Some(GhlId::new(text).unwrap())
+}
+
+fn accepted(put: &PutRecord) -> Outcome {
+    Outcome::Accepted {
+        ghl_id: id("G1").unwrap(),
+        hash: put.payload.hash(),
+        provenance: Provenance::Created,
+        not_stored: Vec::new(),
+    }
+}
+
+fn error() -> LastError {
+    LastError { code: ErrorCode::Rejected, status: Some(422), message: "no".to_owned(), at: NOW }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed { error: error(), ghl_id: id("G1"), provenance: Provenance::Unknown }
+}
+
+fn retry(not_before: Option<EpochMs>) -> Outcome {
+    Outcome::Retry { due_at: LATER, error: error(), not_before, ghl_id: id("G1"), provenance: Provenance::Unknown }
+}
+
+fn wait() -> Outcome {
+    Outcome::Wait { due_at: LATER, waits_for: None, not_before: None, ghl_id: None, provenance: Provenance::Unknown }
+}
+
+/// An outbox that holds Ada, and Ada as she was loaded.
+async fn with_ada() -> (MemoryOutbox, Record) {
+    let outbox = MemoryOutbox::new(TestClock::start(), Lag::none());
+    outbox.put(&put("Ada"), NOW).await.unwrap();
+    let record = outbox.records().remove(0);
+    (outbox, record)
+}
+
+fn now(outbox: &MemoryOutbox) -> Record {
+    outbox.records().remove(0)
+}
+
+#[test]
+fn accepted_content_of_a_record_that_is_not_due_is_a_no_op_and_anything_else_is_stored() {
+    block_on_paused(async {
+        let (outbox, ada) = with_ada().await;
+        assert_eq!(outbox.put(&put("Ada"), NOW).await.unwrap(), Put::Stored, "due: every put counts");
+        outbox.settle(&now(&outbox), &accepted(&put("Ada")), NOW).await.unwrap();
+        assert_eq!(outbox.put(&put("Ada"), NOW).await.unwrap(), Put::Unchanged);
+        assert_eq!(outbox.put(&put("Eve"), NOW).await.unwrap(), Put::Stored);
+        outbox.settle(&now(&outbox), &failed(), NOW).await.unwrap();
+        assert_eq!(outbox.put(&put("Ada"), NOW).await.unwrap(), Put::Stored, "GHL may have taken the newer one");
+        assert_eq!((ada.version, now(&outbox).version), (1, 4));
+    });
+}
+
+#[test]
+fn a_record_put_again_meanwhile_stays_due_and_learns_what_ghl_told() {
+    for outcome in [accepted(&put("Ada")), failed(), retry(None)] {
+        block_on_paused(async move {
+            let (outbox, ada) = with_ada().await;
+            outbox.put(&put("Eve"), EpochMs(11)).await.unwrap();
+            assert_eq!(outbox.settle(&ada, &outcome, NOW).await.unwrap(), Settled::ChangedMeanwhile);
+            let record = now(&outbox);
+            assert_eq!((record.version, record.due_at, record.attempts), (2, Some(EpochMs(11)), 0));
+            assert_eq!(record.ghl_id, id("G1"));
+            let accepted = matches!(outcome, Outcome::Accepted { .. }).then_some(1);
+            assert_eq!(record.accepted_version, accepted);
+        });
+    }
+}
+
+#[test]
+fn a_call_that_may_still_arrive_holds_back_the_newer_version_too() {
+    block_on_paused(async {
+        let (outbox, ada) = with_ada().await;
+        outbox.put(&put("Eve"), NOW).await.unwrap();
+        outbox.settle(&ada, &retry(Some(EpochMs(80))), NOW).await.unwrap();
+        assert_eq!((now(&outbox).not_before, now(&outbox).due_at), (Some(EpochMs(80)), Some(EpochMs(80))));
+        outbox.put(&put("Zoe"), EpochMs(20)).await.unwrap();
+        assert_eq!(now(&outbox).not_before, Some(EpochMs(80)), "a put does not lift it");
+    });
+}
+
+#[test]
+fn a_late_failure_does_not_undo_an_acceptance_and_a_late_acceptance_undoes_a_failure() {
+    for late in [failed(), retry(None), wait()] {
+        block_on_paused(async move {
+            let (outbox, ada) = with_ada().await;
+            outbox.settle(&ada, &accepted(&put("Ada")), NOW).await.unwrap();
+            assert_eq!(outbox.settle(&ada, &late, LATER).await.unwrap(), Settled::ChangedMeanwhile);
+            assert_eq!((now(&outbox).due_at, outbox.failed().len()), (None, 0));
+        });
+    }
+    block_on_paused(async {
+        let (outbox, ada) = with_ada().await;
+        outbox.settle(&ada, &failed(), NOW).await.unwrap();
+        assert_eq!(outbox.settle(&ada, &accepted(&put("Ada")), LATER).await.unwrap(), Settled::Done);
+        assert_eq!(outbox.failed(), []);
+    });
+}
+
+#[test]
+fn a_retry_counts_the_attempt_and_a_wait_does_not() {
+    block_on_paused(async {
+        let (outbox, ada) = with_ada().await;
+        outbox.settle(&ada, &retry(None), NOW).await.unwrap();
+        assert_eq!((now(&outbox).attempts, now(&outbox).due_at), (1, Some(LATER)));
+        outbox.settle(&now(&outbox), &wait(), NOW).await.unwrap();
+        assert_eq!(now(&outbox).attempts, 1);
+    });
+}
+
+#[test]
+fn what_was_deleted_is_not_brought_back() {
+    block_on_paused(async {
+        let (outbox, ada) = with_ada().await;
+        outbox.delete(&ada.location_id, &ada.key);
+        assert_eq!(outbox.settle(&ada, &failed(), NOW).await.unwrap(), Settled::ChangedMeanwhile);
+        assert_eq!(outbox.records(), []);
+    });
+}
+
+#[test]
+fn the_due_index_lags_behind_what_load_tells() {
+    block_on_paused(async {
+        let outbox = MemoryOutbox::new(TestClock::start(), Lag::of(Duration::from_secs(5)));
+        let ada = put("Ada");
+        outbox.put(&ada, NOW).await.unwrap();
+        let due = async || outbox.due(&ada.location_id, Priority::Normal, 9).await.unwrap().len();
+        assert_eq!((due().await, outbox.load(&ada.location_id, &[ada.key()]).await.unwrap().len()), (0, 1));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(due().await, 1);
+        outbox.settle(&now(&outbox), &accepted(&ada), NOW).await.unwrap();
+        assert_eq!(due().await, 1, "it still shows what is settled");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(due().await, 0);
+    });
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// The outbox refuses an item that DynamoDB would refuse.
+    #[test]
+    fn whatever_may_be_put_can_be_settled_however_long_its_errors_and_requests_are(
+        length in 0_usize..=100_000,
+        what in 0_usize..4,
+        request in 0_usize..500_000,
+        message in "[\\x01é🙂\"]{0,3000}",
+    ) {
+        let text = ["x", "🙂", "\u{1}", "\""][what];
+        let value = text.repeat(length / [1, 4, 6, 2][what]).into();
+        let mut put = put("Ada");
+        if let Payload::Contact(contact) = &mut put.payload {
+            let field = ghl_sync_model::CustomField { id: Some("f".to_owned()), key: None, value };
+            contact.custom_fields = vec![field];
+        }
+        if put.check().is_ok() {
+            block_on_paused(async move {
+                let outbox = MemoryOutbox::new(TestClock::start(), Lag::none());
+                outbox.put(&put, NOW).await.unwrap();
+                let error = LastError { message: message.clone(), ..error() };
+                let shows = |stays_due| Outcome::WouldSend { request: text.repeat(request / text.len()), stays_due };
+                for _ in 0..6 {
+                    let mut retry = retry(None);
+                    if let Outcome::Retry { error: last, .. } = &mut retry {
+                        *last = error.clone();
+                    }
+                    outbox.settle(&now(&outbox), &retry.in_bounds(), NOW).await.unwrap();
+                    outbox.settle(&now(&outbox), &shows(true).in_bounds(), NOW).await.unwrap();
+                }
+                assert_eq!(now(&outbox).errors().len(), 5);
+                assert_eq!(outbox.settle(&now(&outbox), &shows(false).in_bounds(), NOW).await.unwrap(), Settled::Done);
+            });
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! The system in memory, run as Lambda and its triggers run it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::mortal::Mortal;
+use super::{
+    Counting, Delivery, FailNth, Fate, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
+    MemoryDeadLetters, MemoryGateStore, MemoryHostHealthStore, MemoryKnownStates, MemoryOutbox, MemoryQueue,
+    RecordingSink, SimulatedGhl, TestClock, TestRandomness, lock,
+};
+use ghl_sync_engine::ports::{Clock, PortError};
+use ghl_sync_engine::usecase::{
+    BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown, WebhookPorts, WebhookReceiver,
+    WebhookRules,
+};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{
+    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
+    Record, ScopeId,
+};
+
+/// How often the schedule ticks.
+const TICK: Duration = Duration::from_secs(60);
+/// One tick in so many is a sweep.
+const SWEEP: u64 = 15;
+/// How often [`World::run_until_settled`] looks.
+const LOOK: Duration = Duration::from_millis(200);
+/// GHL's limit, and what we are told to keep to.
+const PACE: Pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) };
+
+/// What a world is made of. Everything random in it follows from `seed`.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// The engine's settings; without jitter, unless said.
+    pub config: EngineConfig,
+    /// Which webhooks are taken; installations are those of the app `app`.
+    pub webhooks: WebhookRules,
+    /// The locations; one, `loc`, unless said.
+    pub locations: BTreeMap<LocationId, LocationSettings>,
+    /// How GHL behaves.
+    pub ghl: GhlSettings,
+    /// How late the due index and the index of gates show a change.
+    pub index_lag: RangeInclusive<Duration>,
+    /// What the way to a store takes, and the way back, in milliseconds.
+    pub store_ms: RangeInclusive<u64>,
+    /// A function is killed after this long.
+    pub function_timeout: Duration,
+    /// A message whose invocation died comes again after this.
+    pub visibility: Duration,
+    /// Each host's clock is wrong by up to this much.
+    pub clock_skew: Duration,
+    /// After so many invocations something runs in circles, and the queue's trigger stops.
+    pub storm: u64,
+    /// Whether the schedule and the queue's trigger run; without them, a test makes each step itself.
+    pub triggers: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let mut config = EngineConfig::default();
+        config.backoff.jitter = Duration::ZERO;
+        Setup {
+            seed: 1,
+            config,
+            webhooks: WebhookRules { app_id: Some("app".to_owned()), ..WebhookRules::default() },
+            locations: Setup::settings("loc").into_iter().collect(),
+            ghl: GhlSettings {
+                pace: PACE,
+                counting: Counting::Sliding,
+                shared_quota: false,
+                shared_day: false,
+                daily_limit: None,
+                quota_headers: true,
+                retry_after: None,
+                network_ms: 10..=40,
+                work_ms: 50..=200,
+                search_lag: Duration::from_secs(10),
+                allow_duplicate_opportunities: true,
+            },
+            index_lag: Duration::ZERO..=Duration::ZERO,
+            store_ms: 1..=4,
+            function_timeout: Duration::from_secs(60),
+            visibility: Duration::from_secs(360),
+            clock_skew: Duration::ZERO,
+            storm: 5_000,
+            triggers: true,
+        }
+    }
+}
+
+impl Setup {
+    /// The location `name`, enabled, with GHL's usual quota and a scope of its own; `None` if that is no name.
+    #[must_use]
+    pub fn settings(name: &str) -> Option<(LocationId, LocationSettings)> {
+        let location = LocationId::new(name).ok()?;
+        let scope = location.clone().into();
+        let settings = LocationSettings {
+            scope,
+            day_scope: None,
+            enabled: true,
+            dry_run: false,
+            pace: PACE,
+            daily_limit: 200_000,
+            daily_reserve: 0,
+            default_priority: Priority::Normal,
+            conflict: Conflict::Ours,
+            conflict_is_set: false,
+            api: Api::V2,
+            credentials: CredentialsRef::Default,
+        };
+        Some((location, settings))
+    }
+
+    /// Builds the world, and starts its triggers.
+    #[must_use]
+    pub fn start(self) -> Arc<World> {
+        let clock = TestClock::start();
+        let hosts_clock = clock.that_can_be_set();
+        let randomness = TestRandomness::seeded(self.seed);
+        let lag = || Lag::within(&self.index_lag, randomness.fork());
+        let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
+        let gates = Arc::new(MemoryGateStore::new(clock, lag()));
+        let host_health = Arc::new(MemoryHostHealthStore::default());
+        let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
+        let faults = Arc::new(Faults::new(self.store_ms.clone(), randomness.fork()));
+        let ghl = SimulatedGhl::new(clock, self.ghl.clone(), randomness.fork());
+        let registry = Arc::new(FixedRegistry::new(self.locations.clone()));
+        let counters = Arc::new(MemoryCounters::default());
+        let dead_letters = Arc::new(MemoryDeadLetters::new(clock));
+        let sink = Arc::new(RecordingSink::new(clock));
+        let known = Arc::new(MemoryKnownStates::default());
+        let ports = Ports {
+            clock: Arc::new(hosts_clock),
+            randomness: Arc::new(randomness.fork()),
+            crm: Arc::new(ghl.clone()),
+            outbox: Arc::new(FailNth::new(outbox.clone(), faults.clone())),
+            gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
+            host_health: Arc::new(FailNth::new(host_health.clone(), faults.clone())),
+            queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
+            registry: Arc::new(FailNth::new(registry.clone(), faults.clone())),
+            counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
+            known: Arc::new(FailNth::new(known.clone(), faults.clone())),
+            bookmarks: Arc::new(FailNth::new(Arc::new(MemoryBookmarks::default()), faults.clone())),
+            dead_letters: Arc::new(FailNth::new(dead_letters.clone(), faults.clone())),
+            sink: sink.clone(),
+        };
+        let engine = Engine::new(ports, self.config.clone());
+        let receiver = WebhookPorts {
+            clock: Arc::new(hosts_clock),
+            known: Arc::new(FailNth::new(known.clone(), faults.clone())),
+            installations: Arc::new(FailNth::new(registry.clone(), faults.clone())),
+            registry: registry.clone(),
+            sink: sink.clone(),
+        };
+        let receiver = WebhookReceiver::new(receiver, self.webhooks.clone());
+        let triggers = self.triggers;
+        let state = Mutex::default();
+        let world = Arc::new(World {
+            clock,
+            hosts_clock,
+            randomness,
+            engine,
+            receiver,
+            ghl,
+            known,
+            outbox,
+            gates,
+            host_health,
+            queue,
+            registry,
+            counters,
+            dead_letters,
+            sink,
+            faults,
+            setup: self,
+            state,
+        });
+        if triggers {
+            world.keep(tokio::spawn(consume(world.clone())).abort_handle());
+            world.keep(tokio::spawn(schedule(world.clone())).abort_handle());
+        }
+        world
+    }
+}
+
+/// When an invocation dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    /// At its await of this number (from 1).
+    AtAwait(u64),
+    /// After this long.
+    After(Duration),
+}
+
+/// The system in memory: an engine, its ports, and its triggers.
+pub struct World {
+    /// The true time.
+    pub clock: TestClock,
+    /// The clock of all hosts, which may be set.
+    pub hosts_clock: TestClock,
+    /// Chance, for tests that want some.
+    pub randomness: TestRandomness,
+    /// An engine on a host whose clock is right.
+    pub engine: Engine,
+    /// What takes in webhooks.
+    pub receiver: WebhookReceiver,
+    /// What webhooks told.
+    pub known: Arc<MemoryKnownStates>,
+    /// GHL.
+    pub ghl: SimulatedGhl,
+    /// The records.
+    pub outbox: Arc<MemoryOutbox>,
+    /// The gates.
+    pub gates: Arc<MemoryGateStore>,
+    /// What the locations know together.
+    pub host_health: Arc<MemoryHostHealthStore>,
+    /// The queue.
+    pub queue: Arc<MemoryQueue>,
+    /// The locations' settings.
+    pub registry: Arc<FixedRegistry>,
+    /// What was counted.
+    pub counters: Arc<MemoryCounters>,
+    /// The dead-letter queue.
+    pub dead_letters: Arc<MemoryDeadLetters>,
+    /// Everything that happened.
+    pub sink: Arc<RecordingSink>,
+    /// What goes wrong with outbox, gates and queue.
+    pub faults: Arc<Faults>,
+    setup: Setup,
+    state: Mutex<State>,
+}
+
+type Crashes = Box<dyn Fn(u64) -> Option<Crash> + Send>;
+
+#[derive(Default)]
+struct State {
+    invocations: u64,
+    live: BTreeMap<u64, AbortHandle>,
+    died: u64,
+    reports: Vec<BatchReport>,
+    crashes: Option<Crashes>,
+    tasks: Vec<AbortHandle>,
+    shutdown: Shutdown,
+}
+
+/// What was still due when the time was up.
+#[derive(Clone)]
+pub struct Unsettled {
+    open: Vec<Record>,
+    now: EpochMs,
+    gates: Vec<Gate>,
+    queue: String,
+}
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} records are still due at {}", self.open.len(), self.now)?;
+        for record in self.open.iter().take(10) {
+            let Record { key, version, due_at, not_before, attempts, last_error, ghl_id, .. } = record;
+            writeln!(f, "  {key} v{version} due {due_at:?} not before {not_before:?} attempts {attempts}")?;
+            writeln!(f, "    id {ghl_id:?} last error {last_error:?}")?;
+        }
+        self.gates.iter().try_for_each(|gate| writeln!(f, "gate {gate:?}"))?;
+        writeln!(f, "queue {}", self.queue)
+    }
+}
+
+impl World {
+    /// Puts `records`, as a producer does, and starts their scopes, as the API does.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
+        let report = self.put_only(records).await?;
+        for scope in self.scopes() {
+            self.engine.fan_out(&scope).await?;
+        }
+        Ok(report)
+    }
+
+    /// Puts `records` and leaves them to the next tick.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn put_only(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
+        self.engine.put(records).await
+    }
+
+    /// The gate of `location`'s scope.
+    #[must_use]
+    pub fn gate(&self, location: &LocationId) -> Gate {
+        let scope = self.setup.locations.get(location).map(|settings| settings.scope.clone());
+        self.gates.entry(&scope.unwrap_or_else(|| location.clone().into())).gate
+    }
+
+    /// From now on, `crashes` says when the invocation of a number (from 1) dies.
+    pub fn crash(&self, crashes: impl Fn(u64) -> Option<Crash> + Send + 'static) {
+        lock(&self.state).crashes = Some(Box::new(crashes));
+    }
+
+    /// All invocations that are under way die now.
+    pub fn crash_all_now(&self) {
+        let mut state = lock(&self.state);
+        for (_, invocation) in std::mem::take(&mut state.live) {
+            invocation.abort();
+            state.died += 1;
+        }
+    }
+
+    /// How many invocations were begun.
+    #[must_use]
+    pub fn invocations(&self) -> u64 {
+        lock(&self.state).invocations
+    }
+
+    /// How many invocations died.
+    #[must_use]
+    pub fn died(&self) -> u64 {
+        lock(&self.state).died
+    }
+
+    /// How many invocations are under way.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        lock(&self.state).live.len()
+    }
+
+    /// What the invocations reported, in the order in which they ended.
+    #[must_use]
+    pub fn reports(&self) -> Vec<BatchReport> {
+        lock(&self.state).reports.clone()
+    }
+
+    /// Lets the time pass.
+    pub async fn run_for(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+
+    /// Runs until no record is due any more and nobody is at work. Returns how long that took.
+    ///
+    /// # Errors
+    /// What is still due after `limit`.
+    pub async fn run_until_settled(&self, limit: Duration) -> Result<Duration, Unsettled> {
+        let began = self.clock.now();
+        loop {
+            let open = self.outbox.open();
+            let took = self.clock.now().since(began);
+            if open.is_empty() && self.live() == 0 {
+                return Ok(took);
+            }
+            if took >= limit {
+                let gates = self.scopes().iter().map(|scope| self.gates.entry(scope).gate).collect();
+                let queue = format!("{:?}", self.queue);
+                return Err(Unsettled { open, now: self.clock.now(), gates, queue });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Runs `batch` in an invocation of its own, on a host of its own, to its end or death (`None`).
+    pub async fn invoke(&self, batch: &Batch) -> Option<BatchReport> {
+        let (number, crash) = self.begin();
+        self.run(number, crash, batch).await
+    }
+
+    /// Runs `delivery` as the trigger does: in a task, and the message is deleted if the invocation lives.
+    fn handle(self: &Arc<Self>, delivery: Delivery) {
+        let world = self.clone();
+        let (number, crash) = self.begin();
+        let task = tokio::spawn(async move {
+            match world.run(number, crash, &delivery.batch).await {
+                Some(report) => {
+                    world.queue.delete(delivery.id);
+                    lock(&world.state).reports.push(report);
+                }
+                None => lock(&world.state).died += 1,
+            }
+            lock(&world.state).live.remove(&number);
+        });
+        lock(&self.state).live.insert(number, task.abort_handle());
+    }
+
+    fn begin(&self) -> (u64, Option<Crash>) {
+        let mut state = lock(&self.state);
+        state.invocations += 1;
+        let number = state.invocations;
+        (number, state.crashes.as_ref().and_then(|crashes| crashes(number)))
+    }
+
+    async fn run(&self, number: u64, crash: Option<Crash>, batch: &Batch) -> Option<BatchReport> {
+        let holder = Holder::new(format!("invocation-{number}")).ok()?;
+        let host = self.host();
+        let timeout = self.setup.function_timeout;
+        let invocation = Invocation { holder, deadline: host.ports().clock.now() + timeout };
+        let (dies_at, dies_after) = match crash {
+            Some(Crash::AtAwait(number)) => (number, timeout),
+            Some(Crash::After(span)) => (u64::MAX, timeout.min(span)),
+            None => (u64::MAX, timeout),
+        };
+        let sync = Mortal::new(host.sync_batch(batch, &invocation), dies_at);
+        tokio::time::timeout(dies_after, sync).await.ok().flatten()
+    }
+
+    /// The engine on another host, whose clock is wrong by its own amount.
+    #[must_use]
+    pub fn host(&self) -> Engine {
+        let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
+        let ahead = i64::try_from(self.randomness.within(0..=2 * most.unsigned_abs())).unwrap_or(0) - most;
+        let ports = Ports { clock: Arc::new(self.hosts_clock.skewed(ahead)), ..self.engine.ports().clone() };
+        Engine::new(ports, self.engine.config().clone()).until(lock(&self.state).shutdown.clone())
+    }
+
+    /// All hosts are to end. What is sent to the queue from now on is lost with them.
+    pub fn shut_down(&self) {
+        self.queue.decide(|_, _| Fate::Lost);
+        lock(&self.state).shutdown.ask();
+    }
+
+    /// Starts hosts anew, beside an empty queue, as a process does that keeps its stores only. The tick comes at once.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub async fn restart(&self) -> Result<(), PortError> {
+        lock(&self.state).shutdown = Shutdown::default();
+        self.queue.lose_all();
+        self.queue.decide(|_, _| Fate::Arrives);
+        let host = self.host();
+        host.give_up_plans().await?;
+        host.tick(true).await.map(drop)
+    }
+
+    fn scopes(&self) -> Vec<ScopeId> {
+        let mut scopes: Vec<ScopeId> = self.setup.locations.values().map(|settings| settings.scope.clone()).collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+
+    fn keep(&self, task: AbortHandle) {
+        lock(&self.state).tasks.push(task);
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("setup", &self.setup).field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
+/// The queue's trigger.
+async fn consume(world: Arc<World>) {
+    while world.invocations() < world.setup.storm {
+        let delivery = world.queue.receive().await;
+        world.handle(delivery);
+    }
+}
+
+/// The schedule.
+async fn schedule(world: Arc<World>) {
+    for tick in 1.. {
+        world.run_for(TICK).await;
+        // A tick that fails or hangs is followed by another; what went wrong is with the sink.
+        let host = world.host();
+        let _ = tokio::time::timeout(world.setup.function_timeout, host.tick(tick % SWEEP == 0)).await;
+    }
+}

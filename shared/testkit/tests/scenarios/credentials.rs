@@ -1,0 +1,502 @@
+//! Tokens that expire: many processes, one refresh; crashes, lost answers, leases that end too early.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use ghl_sync_access::{AccessTokens, NoToken, TokenPorts};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_model::{CredentialsRef, Holder, LocationId, Secret};
+use ghl_sync_testkit::{
+    FailNth, Faults, MemorySecrets, MemoryTokenStore, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingSink,
+    SimulatedOAuth, TestClock, TestRandomness, block_on_paused, dying_at_await,
+};
+
+use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed, loc};
+
+/// GHL, the stores, and as many processes as a test wants.
+struct Tokens {
+    clock: TestClock,
+    oauth: SimulatedOAuth,
+    secrets: Arc<MemorySecrets>,
+    store: Arc<MemoryTokenStore>,
+    faults: Arc<Faults>,
+    sink: Arc<RecordingSink>,
+}
+
+fn reference() -> CredentialsRef {
+    "ssm:/ghl-sync/app".parse().unwrap()
+}
+
+fn location_grant(refresh_token: &str) -> String {
+    format!(r#"{{"client_id":"app","client_secret":"hush","refresh_token":"{refresh_token}","user_type":"Location"}}"#)
+}
+
+fn agency_grant() -> String {
+    let of_company = r#""user_type":"Company","company_id":"agency"}"#;
+    location_grant("refresh-0").replace(r#""user_type":"Location"}"#, of_company)
+}
+
+fn agency() -> OAuthSettings {
+    OAuthSettings { user_type: "Company", ..OAuthSettings::default() }
+}
+
+impl Tokens {
+    fn start(settings: OAuthSettings, secret: &str, seed: u64) -> Tokens {
+        let clock = TestClock::start();
+        let secrets = Arc::new(MemorySecrets::default());
+        secrets.put(&reference(), secret);
+        Tokens {
+            clock,
+            oauth: SimulatedOAuth::new(clock, settings, "refresh-0"),
+            secrets,
+            store: Arc::default(),
+            faults: Arc::new(Faults::new(1..=4, TestRandomness::seeded(seed))),
+            sink: Arc::new(RecordingSink::new(clock)),
+        }
+    }
+
+    fn of_location(lifetime: Duration, seed: u64) -> Tokens {
+        let settings = OAuthSettings { lifetime, ..OAuthSettings::default() };
+        Tokens::start(settings, &location_grant("refresh-0"), seed)
+    }
+
+    /// A process of this name, whose clock is ahead by so much.
+    fn process_ahead(&self, name: &str, ahead_ms: i64) -> Process {
+        let ports = TokenPorts {
+            clock: Arc::new(self.clock.skewed(ahead_ms)),
+            secrets: self.secrets.clone(),
+            tokens: Arc::new(FailNth::new(self.store.clone(), self.faults.clone())),
+            endpoint: Arc::new(self.oauth.clone()),
+            sink: self.sink.clone(),
+        };
+        let tokens = AccessTokens::new(ports, Holder::new(name).unwrap(), Duration::from_millis(50));
+        Process { tokens, oauth: self.oauth.clone() }
+    }
+
+    fn process(&self, name: &str) -> Process {
+        self.process_ahead(name, 0)
+    }
+
+    fn processes(&self, count: usize) -> Vec<Process> {
+        (0..count).map(|number| self.process(&format!("process-{number}"))).collect()
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.sink.pick(|_, noted| match noted {
+            Noted::CredentialsRefused { reason, .. } => Some(reason.clone()),
+            _ => None,
+        })
+    }
+}
+
+struct Process {
+    tokens: AccessTokens,
+    oauth: SimulatedOAuth,
+}
+
+impl Process {
+    async fn token(&self) -> Result<Secret, NoToken> {
+        self.tokens.of(&loc(), &reference()).await
+    }
+
+    /// A call as the engine makes it: with a token, and once more if GHL does not accept it and there is another one.
+    async fn call(&self, location: &LocationId) -> Result<(), String> {
+        for attempt in 1..=2 {
+            let token = self.tokens.of(location, &reference()).await.map_err(|none| none.to_string())?;
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            let accepted = self.oauth.accepts(&token, location);
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            if accepted {
+                return Ok(());
+            }
+            if attempt == 2 || !self.tokens.refused(location, &reference(), &token).await {
+                break;
+            }
+        }
+        Err("401".to_owned())
+    }
+
+    /// A batch: five workers, so many calls each. Returns how many failed.
+    async fn batch(&self, location: &LocationId, calls: usize) -> usize {
+        let worker = async || {
+            let mut failed = 0;
+            for _ in 0..calls {
+                failed += usize::from(self.call(location).await.is_err());
+            }
+            failed
+        };
+        join_all((0..5).map(|_| worker())).await.into_iter().sum()
+    }
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_of_a_batch_of_8_invocations_is_refreshed_exactly_once() {
+    each_seed(4, |seed| async move {
+        let (world, location) = (Tokens::of_location(2 * MINUTE, seed), loc());
+        world.process("first").token().await.unwrap();
+        tokio::time::sleep(100 * SECOND).await;
+        let processes = world.processes(8);
+        // 40 workers × 300 calls of 80 ms: from 20 s before its end, past its renewal, to 4 s after its end.
+        let failed: usize = join_all(processes.iter().map(|process| process.batch(&location, 300))).await.iter().sum();
+        assert_eq!(failed, 0);
+        assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (2, 0, 0));
+    });
+}
+
+#[test]
+fn a_token_that_ghl_stops_accepting_in_the_middle_of_a_batch_of_8_invocations_is_refreshed_exactly_once() {
+    each_seed(4, |seed| async move {
+        let (world, location) = (Tokens::of_location(24 * HOUR, seed), loc());
+        let processes = world.processes(8);
+        join_all(processes.iter().map(|process| process.call(&location))).await;
+        tokio::time::sleep(HOUR).await;
+        let revoke = async {
+            tokio::time::sleep(5 * SECOND).await;
+            world.oauth.expire_access_tokens();
+        };
+        let batches = join_all(processes.iter().map(|process| process.batch(&location, 150)));
+        let (failed, ()) = futures::future::join(batches, revoke).await;
+        assert_eq!(failed.iter().sum::<usize>(), 0);
+        assert_eq!((world.oauth.refreshes(), world.oauth.repeats()), (2, 0));
+    });
+}
+
+#[test]
+fn eight_invocations_of_eight_locations_share_one_refresh_of_their_agencys_token() {
+    each_seed(10, |seed| async move {
+        let world = Tokens::start(agency(), &agency_grant(), seed);
+        let processes = world.processes(8);
+        let locations: Vec<_> = (0..8).map(|number| LocationId::new(format!("loc-{number}")).unwrap()).collect();
+        let batches = processes.iter().zip(&locations).map(|(process, location)| process.batch(location, 20));
+        assert_eq!(join_all(batches).await.iter().sum::<usize>(), 0);
+        assert_eq!((world.oauth.refreshes(), world.oauth.location_tokens()), (1, 8));
+        // Any process finds any location's token in the store.
+        let others = join_all(locations.iter().rev().zip(&processes).map(|(location, process)| process.call(location)));
+        assert!(others.await.iter().all(Result::is_ok));
+        assert_eq!((world.oauth.refreshes(), world.oauth.location_tokens()), (1, 8));
+    });
+}
+
+#[test]
+fn a_location_token_that_the_agencys_token_cannot_get_any_more_is_got_with_a_new_one() {
+    block_on_paused(async {
+        let world = Tokens::start(agency(), &agency_grant(), 1);
+        let process = world.process("one");
+        process.call(&loc()).await.unwrap();
+        tokio::time::sleep(HOUR).await;
+        world.oauth.expire_access_tokens();
+        let mut failed = 0;
+        for _ in 0..10 {
+            failed += u32::from(process.call(&loc()).await.is_err());
+            tokio::time::sleep(SECOND).await;
+        }
+        assert_eq!((failed, world.oauth.refreshes(), world.oauth.location_tokens()), (0, 2, 2));
+    });
+}
+
+#[test]
+fn a_process_that_dies_at_any_await_of_a_refresh_locks_nobody_out() {
+    // Loading, the lease, the request out and back, writing down: all of its awaits.
+    each_seed(40, |awaits| async move {
+        let world = Tokens::of_location(24 * HOUR, awaits);
+        let (dying, others) = (world.process("dying"), world.processes(3));
+        let (died, answers) =
+            futures::future::join(dying_at_await(awaits, dying.token()), join_all(others.iter().map(Process::token)))
+                .await;
+        assert!(died.is_none_or(|token| token.is_ok()));
+        let tokens: Vec<Secret> = answers.into_iter().map(Result::unwrap).collect();
+        assert!(tokens.iter().all(|token| world.oauth.accepts(token, &loc())));
+        assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 0), "one rotation, or its repetition");
+        // The chain goes on from the token that was written down.
+        tokio::time::sleep(23 * HOUR).await;
+        assert!(world.process("tomorrow").call(&loc()).await.is_ok());
+        assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (2, 0));
+    });
+}
+
+#[test]
+fn a_call_that_is_given_up_in_the_middle_of_a_refresh_leaves_it_to_the_next_one_of_its_process() {
+    each_seed(40, |awaits| async move {
+        let world = Tokens::of_location(24 * HOUR, awaits);
+        let process = world.process("one");
+        let _given_up = dying_at_await(awaits, process.token()).await;
+        let began = world.clock.elapsed();
+        process.token().await.unwrap();
+        assert!(world.clock.elapsed() - began < 5 * SECOND, "it waits for no lease but its own");
+        assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 0));
+    });
+}
+
+#[test]
+fn a_refresh_whose_answer_is_lost_is_repeated_while_ghl_repeats_its_answer() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        world.oauth.on_request(|number| (number <= 3).then_some(OAuthFault::AnswerLost));
+        let token = world.process("one").token().await.unwrap();
+        assert!(world.oauth.accepts(&token, &loc()));
+        assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (1, 3, 0));
+    });
+}
+
+#[test]
+fn a_refresh_whose_answer_is_lost_for_longer_stops_the_location_only_when_its_token_expires() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let process = world.process("one");
+        process.token().await.unwrap();
+        tokio::time::sleep(22 * HOUR).await;
+        world.oauth.on_request(|number| (number <= 20).then_some(OAuthFault::AnswerLost));
+        for _ in 0..60 {
+            process.call(&loc()).await.unwrap();
+            tokio::time::sleep(MINUTE).await;
+        }
+        let reasons = world.reasons();
+        assert!(reasons[0].contains("invalid_grant") && reasons[0].contains("may have been lost"), "{reasons:?}");
+        tokio::time::sleep(2 * HOUR).await;
+        assert!(matches!(process.token().await, Err(NoToken::Refused(_))));
+    });
+}
+
+#[test]
+fn of_two_holders_the_one_whose_lease_has_ended_takes_nothing_from_the_other() {
+    // The first one's answer comes only when the second one has long written its own down.
+    each_seed(10, |seed| async move {
+        let settings = OAuthSettings { timeout: MINUTE, ..OAuthSettings::default() };
+        let world = Tokens::start(settings, &location_grant("refresh-0"), seed);
+        world.oauth.on_request(|number| (number == 1).then_some(OAuthFault::Late(25 * SECOND)));
+        let (slow, fast) = (world.process("slow"), world.process("fast"));
+        let (first, second) = futures::future::join(slow.token(), fast.token()).await;
+        assert_eq!(first.unwrap(), second.unwrap());
+        assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (1, 1, 0));
+        let stored = world.store.entries();
+        assert_eq!((stored.len(), stored[0].fence, &stored[0].lease), (1, 3, &None), "lease, lease, tokens");
+    });
+}
+
+#[test]
+fn a_holder_that_is_refused_when_its_lease_has_ended_stops_nobody() {
+    block_on_paused(async {
+        let settings = OAuthSettings { timeout: 2 * MINUTE, ..OAuthSettings::default() };
+        let world = Tokens::start(settings, &location_grant("refresh-0"), 1);
+        world.oauth.on_request(|number| (number == 1).then_some(OAuthFault::Unanswered));
+        let (slow, fast) = (world.process("slow"), world.process("fast"));
+        // The first one gives up after the window, and tries again with a token that is used up.
+        let (first, second) = futures::future::join(slow.token(), fast.token()).await;
+        assert_eq!(first.unwrap(), second.unwrap());
+        assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 1));
+        assert_eq!(world.store.entries()[0].trouble, None);
+    });
+}
+
+#[test]
+fn new_tokens_that_cannot_be_written_down_are_not_used_and_not_lost() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let process = world.process("one");
+        // The lease is written; the tokens are not, for longer than GHL would repeat them.
+        world.faults.fail(Op::TokenReplace, 2..=u64::MAX, PortFault::Refused);
+        for _ in 0..12 {
+            assert!(matches!(process.token().await, Err(NoToken::Unavailable(_))));
+            tokio::time::sleep(4 * SECOND).await;
+        }
+        world.faults.heal();
+        let token = process.token().await.unwrap();
+        assert!(world.oauth.accepts(&token, &loc()));
+        assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (1, 0, 0));
+    });
+}
+
+#[test]
+fn new_tokens_that_were_written_down_too_late_still_count_more_than_somebody_elses_refusal() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let (one, other) = (world.process("one"), world.process("other"));
+        world.faults.fail(Op::TokenReplace, 2..=4, PortFault::Refused);
+        assert!(matches!(one.token().await, Err(NoToken::Unavailable(_))));
+        tokio::time::sleep(MINUTE).await;
+        assert!(matches!(other.token().await, Err(NoToken::Refused(_))));
+        let token = one.token().await.unwrap();
+        assert_eq!(other.token().await.unwrap(), token);
+        assert!(world.oauth.accepts(&token, &loc()));
+    });
+}
+
+#[test]
+fn stores_that_fail_in_every_way_at_every_write_lose_no_refresh_token() {
+    each_seed(60, |seed| async move {
+        let (world, location) = (Tokens::of_location(2 * HOUR, seed), loc());
+        let randomness = TestRandomness::seeded(seed);
+        for op in [Op::TokenLoad, Op::TokenReplace] {
+            for _ in 0..4 {
+                let call = randomness.within(1..=12);
+                let fault = [PortFault::Refused, PortFault::Unanswered][usize::from(randomness.within(0..=1) == 1)];
+                world.faults.fail(op, call..=call, fault);
+            }
+        }
+        let processes = world.processes(3);
+        for _ in 0..48 {
+            // What fails for a moment is asked for again, as the engine does.
+            join_all(processes.iter().map(|process| process.call(&location))).await;
+            tokio::time::sleep(15 * MINUTE).await;
+        }
+        world.faults.heal();
+        assert!(processes[0].call(&loc()).await.is_ok());
+        assert_eq!((world.oauth.refused(), world.reasons()), (0, vec![]));
+    });
+}
+
+#[test]
+fn clocks_that_differ_by_two_seconds_cost_no_more_than_a_repetition() {
+    block_on_paused(async {
+        let world = Tokens::of_location(10 * MINUTE, 1);
+        let (ahead, behind) = (world.process_ahead("ahead", 2_000), world.process_ahead("behind", -2_000));
+        for _ in 0..600 {
+            let (one, other) = futures::future::join(ahead.call(&loc()), behind.call(&loc())).await;
+            assert_eq!((one, other), (Ok(()), Ok(())));
+            tokio::time::sleep(6 * SECOND).await;
+        }
+        assert_eq!(world.oauth.refused(), 0);
+    });
+}
+
+#[test]
+fn a_dead_refresh_token_stops_the_location_says_what_to_do_and_is_mended_by_new_credentials() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let process = world.process("one");
+        process.token().await.unwrap();
+        world.oauth.disconnect();
+        tokio::time::sleep(25 * HOUR).await;
+        let Err(NoToken::Refused(reason)) = process.token().await else { panic!("there is a token") };
+        assert_eq!(
+            reason,
+            "GHL refuses it: invalid_grant; connect the app anew (install it again for loc or its agency) and store \
+             the new `refresh_token` at ssm:/ghl-sync/app"
+        );
+        assert_eq!(world.reasons(), [reason]);
+        // Nobody hammers GHL with it.
+        for _ in 0..60 {
+            assert!(matches!(process.token().await, Err(NoToken::Refused(_))));
+            tokio::time::sleep(MINUTE).await;
+        }
+        assert!(world.oauth.refused() <= 6, "{} refused", world.oauth.refused());
+        world.oauth.connect("refresh-new");
+        world.secrets.put(&reference(), location_grant("refresh-new"));
+        tokio::time::sleep(6 * MINUTE).await;
+        assert!(process.call(&loc()).await.is_ok());
+    });
+}
+
+#[test]
+fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_once_it_is() {
+    for (settings, grant) in [(OAuthSettings::default(), location_grant("refresh-0")), (agency(), agency_grant())] {
+        block_on_paused(async move {
+            let world = Tokens::start(settings, &grant, 1);
+            let process = world.process("one");
+            process.call(&loc()).await.unwrap();
+            tokio::time::sleep(25 * HOUR).await;
+            world.oauth.set_inactive(true);
+            // A day, and a call a minute: nobody waits, nobody hammers GHL, and nobody is told to connect the app anew.
+            for minute in 0..24 * 60 {
+                let began = world.clock.elapsed();
+                let none = process.token().await.unwrap_err();
+                assert!(
+                    matches!(&none, NoToken::Inactive(said) if said.contains("Location is not active")),
+                    "{none:?}"
+                );
+                assert!(world.clock.elapsed() - began < 5 * SECOND, "minute {minute}");
+                tokio::time::sleep(MINUTE).await;
+            }
+            assert!((90..=100).contains(&world.oauth.inactive_answers()), "{}", world.oauth.inactive_answers());
+            assert_eq!((world.reasons(), world.oauth.refused()), (vec![], 0));
+            world.oauth.set_inactive(false);
+            tokio::time::sleep(16 * MINUTE).await;
+            process.call(&loc()).await.unwrap();
+            assert_eq!(world.oauth.refused(), 0);
+        });
+    }
+}
+
+#[test]
+fn tokens_of_the_wrong_kind_stop_the_location_and_the_mended_credentials_go_on_from_the_newest_ones() {
+    block_on_paused(async {
+        let world = Tokens::start(agency(), &location_grant("refresh-0"), 1);
+        let process = world.process("one");
+        let Err(NoToken::Refused(reason)) = process.token().await else { panic!("there is a token") };
+        assert!(reason.contains("`user_type` is Location, but the tokens are those of a Company"), "{reason}");
+        world.secrets.put(&reference(), agency_grant());
+        tokio::time::sleep(6 * MINUTE).await;
+        assert!(process.call(&loc()).await.is_ok());
+        assert_eq!(world.oauth.refused(), 0);
+    });
+}
+
+#[test]
+fn a_token_endpoint_that_is_busy_is_asked_ever_more_rarely_and_nobody_is_stopped() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        world.oauth.on_request(|number| (number <= 6).then_some(OAuthFault::NotDone));
+        let token = world.process("one").token().await.unwrap();
+        assert!(world.oauth.accepts(&token, &loc()));
+        assert_eq!(world.reasons(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn an_access_token_that_came_with_the_credentials_is_used_before_anything_is_refreshed() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let expires_at = world.clock.now() + HOUR;
+        let secret = location_grant("refresh-0")
+            .replace('}', &format!(r#","access_token":"access-seed","expires_at":{}}}"#, expires_at.0));
+        world.secrets.put(&reference(), secret);
+        let process = world.process("one");
+        assert_eq!(process.token().await.unwrap().expose(), "access-seed");
+        tokio::time::sleep(51 * MINUTE).await;
+        assert_eq!(process.token().await.unwrap().expose(), "access-1");
+    });
+}
+
+#[test]
+fn a_private_integration_token_is_read_again_when_ghl_stops_accepting_it() {
+    block_on_paused(async {
+        let world = Tokens::start(OAuthSettings::default(), "pit-old\n", 1);
+        let process = world.process("one");
+        let old = process.token().await.unwrap();
+        assert_eq!(old.expose(), "pit-old");
+        assert!(!process.tokens.refused(&loc(), &reference(), &old).await, "there is no other one");
+        world.secrets.put(&reference(), "pit-new");
+        assert_eq!(process.token().await.unwrap(), old, "as it was read");
+        assert!(process.tokens.refused(&loc(), &reference(), &old).await);
+        assert_eq!(process.token().await.unwrap().expose(), "pit-new");
+        let reads = world.secrets.reads();
+        assert!(process.tokens.refused(&loc(), &reference(), &old).await, "a late answer to a call before");
+        assert_eq!(world.secrets.reads(), reads);
+        tokio::time::sleep(4 * MINUTE).await;
+        world.secrets.set_down(true);
+        tokio::time::sleep(4 * MINUTE).await;
+        assert_eq!(process.token().await.unwrap().expose(), "pit-new", "a store that is down stops nobody");
+    });
+}
+
+#[test]
+fn credentials_that_cannot_be_used_stop_the_location_and_say_where_they_are_and_what_is_wrong() {
+    let cases = [
+        (None, "there is no such secret"),
+        (Some(""), "is empty"),
+        (Some("two words"), "is neither a token"),
+        (Some("{\"client_id\": 5}"), "field `user_type` is missing"),
+    ];
+    for (secret, problem) in cases {
+        block_on_paused(async move {
+            let world = Tokens::start(OAuthSettings::default(), secret.unwrap_or("x"), 1);
+            let elsewhere = "secretsmanager:none".parse().unwrap();
+            let at = if secret.is_some() { reference() } else { elsewhere };
+            let none = world.process("one").tokens.of(&loc(), &at).await.unwrap_err();
+            let NoToken::Refused(reason) = none else { panic!("{none:?}") };
+            assert!(reason.contains(problem) && reason.contains(&at.to_string()), "{reason}");
+            assert_eq!(world.reasons(), [reason]);
+        });
+    }
+}

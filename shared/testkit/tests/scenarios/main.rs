@@ -1,0 +1,42 @@
+//! The engine in the world of `ghl_sync_testkit`: what it promises, whatever happens. Paused time, everything
+//! random from seeds; one crate, so that it is linked once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod breaker;
+mod consent;
+mod contacts;
+mod counters;
+mod crash;
+mod crash_anywhere;
+mod credentials;
+mod deadline;
+mod doors;
+mod dry_run;
+mod far_times;
+mod fixtures;
+mod handover;
+mod host;
+mod in_between;
+mod migration;
+mod not_stored;
+mod operate;
+mod opportunities;
+mod order;
+mod own_deals;
+mod poison_records;
+mod put_and_start;
+mod quota;
+mod reconcile;
+mod redrive;
+mod refusal;
+mod retry;
+mod safety;
+mod scope;
+mod shared_contacts;
+mod shutdown;
+mod silence;
+mod stores;
+mod throttle;
+mod waits;
+mod webhooks;

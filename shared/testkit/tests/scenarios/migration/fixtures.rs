@@ -1,0 +1,259 @@
+//! A source, a target, and what drives a migration between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_migrate::Migrator;
+use ghl_sync_model::{
+    Contact, CustomField, FieldDefinition, FieldType, GhlId, Holder, Kind, LocationId, MappingOverrides, Migration,
+    MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
+    Opportunity, OpportunityStatus, Pipeline, User,
+};
+use ghl_sync_testkit::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
+use serde_json::{Number, json};
+
+use crate::fixtures::{MINUTE, SECOND};
+
+pub(crate) fn source() -> LocationId {
+    LocationId::new("source").unwrap()
+}
+
+pub(crate) fn target() -> LocationId {
+    LocationId::new("target").unwrap()
+}
+
+/// What a source is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) contacts: usize,
+    pub(crate) fields: usize,
+    pub(crate) stages: [usize; 2],
+    pub(crate) deals: usize,
+}
+
+impl Size {
+    /// The account that the second seed reports of.
+    pub(crate) const SEED: Size = Size { contacts: 198, fields: 35, stages: [10, 9], deals: 60 };
+    pub(crate) const SMALL: Size = Size { contacts: 12, fields: 6, stages: [3, 2], deals: 5 };
+}
+
+pub(crate) struct Scene {
+    pub(crate) world: Arc<World>,
+    pub(crate) store: Arc<MemoryMigrationStore>,
+    pub(crate) queue: Arc<MemoryMigrationQueue>,
+    pub(crate) migrator: Migrator,
+}
+
+/// Two locations.
+pub(crate) fn setup() -> Setup {
+    let locations = ["source", "target"].into_iter().filter_map(Setup::settings).collect();
+    Setup { locations, storm: 100_000, ..Setup::default() }
+}
+
+impl Scene {
+    /// A source of this size, and an empty target.
+    pub(crate) async fn of(size: Size) -> Scene {
+        let scene = Scene::empty(setup());
+        scene.fill_source(size);
+        scene.world.run_for(20 * SECOND).await; // GHL's lists show it by now.
+        scene
+    }
+
+    pub(crate) fn empty(setup: Setup) -> Scene {
+        let world = setup.start();
+        let store = Arc::new(MemoryMigrationStore::default());
+        let queue = Arc::new(MemoryMigrationQueue::new(world.clock));
+        let faulty_store = Arc::new(FailNth::new(store.clone(), world.faults.clone()));
+        let faulty_queue = Arc::new(FailNth::new(queue.clone(), world.faults.clone()));
+        let migrator = Migrator::new(world.engine.clone(), faulty_store, faulty_queue, MigrationOverlay::default());
+        Scene { world, store, queue, migrator }
+    }
+
+    pub(crate) fn fill_source(&self, size: Size) {
+        let ghl = &self.world.ghl;
+        let fields: Vec<FieldDefinition> = (0..size.fields).map(|n| self.field(&source(), n)).collect();
+        for tag in ["vip", "lead", "never used"] {
+            ghl.add_tag(&source(), tag).unwrap();
+        }
+        ghl.add_custom_value(&source(), "Office hours", "9 to 5").unwrap();
+        for location in [source(), target()] {
+            let id = GhlId::new(format!("u-{location}")).unwrap();
+            ghl.add_user(&location, User { id, name: "Ann Owner".into(), email: Some("ann@example.test".into()) });
+        }
+        let pipelines: Vec<Pipeline> = (0..2).map(|n| self.pipeline(&source(), n, size.stages[n])).collect();
+        let contacts: Vec<GhlId> = (0..size.contacts).map(|n| self.contact(n, &fields)).collect();
+        for n in 0..size.deals {
+            let deal = deal(n, &pipelines[n % 2], &fields);
+            ghl.add_opportunity(&source(), &contacts[n % contacts.len()], deal).unwrap();
+        }
+    }
+
+    /// The target has the source's pipelines, as GHL's API cannot make them.
+    pub(crate) fn pipelines_in_target(&self, size: Size) {
+        for n in 0..2 {
+            self.pipeline(&target(), n, size.stages[n]);
+        }
+    }
+
+    pub(crate) fn field(&self, location: &LocationId, n: usize) -> FieldDefinition {
+        let model = if n % 6 == 5 { Kind::Opportunity } else { Kind::Contact };
+        let types = [
+            FieldType::Text,
+            FieldType::Numerical,
+            FieldType::MultipleOptions,
+            FieldType::Date,
+            FieldType::SingleOptions,
+            FieldType::Text,
+        ];
+        let field = new_field(&format!("Field number {n}"), model, types[n % 6].clone());
+        self.world.ghl.add_custom_field(location, field).unwrap()
+    }
+
+    fn pipeline(&self, location: &LocationId, n: usize, stages: usize) -> Pipeline {
+        let name = ["Sales 🏠", "Service"][n].to_owned();
+        let stages = (0..stages).map(|stage| format!("Stage {n}-{stage}")).collect();
+        self.world.ghl.add_pipeline(location, &NewPipeline { name, stages }).unwrap()
+    }
+
+    /// Everything is in the target, once.
+    pub(crate) async fn assert_complete(&self, id: &MigrationId, size: Size) {
+        let report = self.migrator.report(id).await.unwrap().unwrap();
+        assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
+        let (contacts, deals) = (size.contacts as u64, size.deals as u64);
+        assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, deals), "{report:#?}");
+        let verify = report.verify.unwrap();
+        let findings = self.migrator.findings(id, 0).await.unwrap();
+        assert_eq!(
+            (verify.ok, verify.missing, verify.different, verify.merged),
+            (contacts + deals, 0, 0, 0),
+            "{findings:#?}"
+        );
+        assert_eq!(verify.target_total, contacts + deals);
+        assert_eq!(report.custom_fields.migrated, size.fields as u64);
+        assert!(self.world.ghl.doubles().is_empty(), "{:?}", self.world.ghl.doubles());
+        assert_eq!(self.world.ghl.over_quota(), 0);
+    }
+
+    fn contact(&self, n: usize, fields: &[FieldDefinition]) -> GhlId {
+        let of_contacts = fields.iter().filter(|field| field.model == Kind::Contact);
+        let contact = Contact {
+            first_name: Some(format!("Zoë {n}")),
+            last_name: Some("O'Neil-Müller".into()),
+            email: Some(format!("Person{n}@Example.test")),
+            phone: n.is_multiple_of(3).then(|| format!("+1555{n:07}")),
+            city: Some("São Paulo 🌆".into()),
+            company_name: n.is_multiple_of(4).then(|| "Roof & Co".into()),
+            assigned_to: n.is_multiple_of(2).then(|| "u-source".into()),
+            custom_fields: of_contacts.map(|field| value_of(field, n)).collect(),
+            ..Contact::default()
+        };
+        let tags: &[&str] = if n.is_multiple_of(2) { &["vip", "lead"] } else { &["lead"] };
+        self.world.ghl.add_contact(&source(), contact, tags).unwrap()
+    }
+
+    pub(crate) fn request(&self) -> MigrationRequest {
+        MigrationRequest {
+            source: source(),
+            target: target(),
+            auto_approve: true,
+            settings: MigrationOverlay::default(),
+            overrides: MappingOverrides::default(),
+        }
+    }
+
+    /// Starts the migration and drives it until it waits for a person or is over.
+    pub(crate) async fn migrate(&self) -> (Migration, MigrationReport) {
+        let started = self.migrator.start(self.request(), Some("test")).await.unwrap();
+        self.drive(&started.id, 24 * 60 * MINUTE).await
+    }
+
+    /// Drives a migration until it waits for a person or is over.
+    pub(crate) async fn drive(&self, id: &MigrationId, limit: Duration) -> (Migration, MigrationReport) {
+        self.drive_dying(id, limit, |_| None).await
+    }
+
+    /// The same, where step number `n` (from 1) dies at its await of the number that `dies` says.
+    pub(crate) async fn drive_dying(
+        &self,
+        id: &MigrationId,
+        limit: Duration,
+        mut dies: impl FnMut(u64) -> Option<u64>,
+    ) -> (Migration, MigrationReport) {
+        let began = self.world.clock.now();
+        let mut steps = 0;
+        loop {
+            let Ok(Some(view)) = self.migrator.status(id).await else {
+                continue;
+            };
+            let migration = view.migration;
+            if !migration.status.is_active() {
+                self.world.faults.heal();
+                let report = self.migrator.report(id).await.unwrap().unwrap();
+                return (migration, report);
+            }
+            assert!(self.world.clock.now().since(began) < limit, "still under way: {migration:#?}");
+            match self.queue.receive() {
+                Some(message) => {
+                    steps += 1;
+                    let invocation = self.invocation(steps);
+                    let step = self.migrator.step(&message, &invocation);
+                    // What a store does not do is done with the next message, or by the schedule.
+                    let _ = dying_at_await(dies(steps).unwrap_or(u64::MAX), step).await;
+                }
+                None => self.world.run_for(SECOND).await,
+            }
+            if self.queue.waiting() == 0 {
+                let _ = self.migrator.revive().await;
+            }
+        }
+    }
+
+    pub(crate) fn invocation(&self, number: u64) -> Invocation {
+        let now = self.world.clock.now();
+        Invocation { holder: Holder::new(format!("step-{number}-{now}")).unwrap(), deadline: now + MINUTE }
+    }
+}
+
+pub(crate) fn new_field(name: &str, model: Kind, data_type: FieldType) -> NewField {
+    let options = if data_type.has_options() { vec!["Red".to_owned(), "Green".into()] } else { Vec::new() };
+    NewField {
+        name: name.to_owned(),
+        model,
+        data_type,
+        options,
+        placeholder: None,
+        position: None,
+        accepted_formats: Vec::new(),
+        multiple_files: None,
+        max_files: None,
+    }
+}
+
+fn value_of(field: &FieldDefinition, n: usize) -> CustomField {
+    let value = match field.data_type {
+        FieldType::Numerical => json!(n),
+        FieldType::MultipleOptions => json!(["Green", "Red"]),
+        FieldType::Date => json!("2026-10-15"),
+        FieldType::SingleOptions => json!("Red"),
+        _ => json!(format!("täxt {n} ✨")),
+    };
+    CustomField { id: Some(field.id.to_string()), key: None, value }
+}
+
+fn deal(n: usize, pipeline: &Pipeline, fields: &[FieldDefinition]) -> Opportunity {
+    let of_deals = fields.iter().filter(|field| field.model == Kind::Opportunity);
+    let stages = &pipeline.stages;
+    Opportunity {
+        contact_record: None,
+        contact_id: Some(GhlId::new("whose").unwrap()),
+        pipeline_id: pipeline.id.clone(),
+        name: format!("Deal {n} 💰"),
+        status: Some([OpportunityStatus::Open, OpportunityStatus::Won, OpportunityStatus::Lost][n % 3]),
+        pipeline_stage_id: Some(stages[n % stages.len()].id.clone()),
+        monetary_value: Some(Number::from(n * 100)),
+        assigned_to: Some("u-source".into()),
+        custom_fields: of_deals.map(|field| value_of(field, n)).collect(),
+    }
+}
