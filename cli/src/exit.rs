@@ -11,8 +11,8 @@ use crate::report::Report;
 
 /// The command line is wrong, or leaves a question open.
 pub(crate) const USAGE: u8 = 2;
-/// Everything was sent but rows or cells that were left out.
-const ROWS_LEFT_OUT: u8 = 3;
+/// Everything was sent but rows or cells that were left out, or everything read but contacts that cannot be.
+pub(crate) const LEFT_OUT: u8 = 3;
 
 /// A command line that cannot be done as it stands.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub(crate) fn asks(report: &ImportReport, error: &ImportError, json: Option<&Pat
 
 /// The status of a list that was read, and of which nothing failed since.
 pub(crate) fn of_rows(report: &ImportReport, args: &ListArgs) -> ExitCode {
-    if report.has_losses() && !args.allow_rejects { ExitCode::from(ROWS_LEFT_OUT) } else { ExitCode::SUCCESS }
+    if report.has_losses() && !args.allow_rejects { ExitCode::from(LEFT_OUT) } else { ExitCode::SUCCESS }
 }
 
 /// The status of a list that was sent.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
-use ghl_sync_model::Holder;
+use ghl_sync_model::{GhlId, Holder, LongRecord};
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{PullArgs, Since};
 use crate::sandbox::SandboxOptions;
 use crate::stack::Stack;
-use crate::{Failure, stack_options};
+use crate::{Failure, exit, stack_options};
 
 /// Nobody stops this command but its user.
 const TIME: Duration = Duration::from_secs(24 * 3600);
@@ -25,10 +25,21 @@ pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
     };
     let holder = Holder::new(format!("pull/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: now + TIME };
+    let mut passed_over = 0;
     let pull = stack.engine.contacts_changed_since(&args.ghl.location, since, &invocation, |page| {
-        page.iter().for_each(|contact| println!("{}", contact.raw));
+        page.contacts.iter().for_each(|contact| println!("{}", contact.raw));
+        for LongRecord { id, updated_at } in page.too_long {
+            passed_over += 1;
+            let id = id.as_ref().map_or("whose id cannot be read", GhlId::as_str);
+            let changed = updated_at.map(|at| format!(", changed at {at}")).unwrap_or_default();
+            eprintln!("passed over: contact {id}{changed}, is longer than 1 MB");
+        }
     });
     let count = pull.await?;
     eprintln!("{count} contacts changed since {since}");
-    Ok(ExitCode::SUCCESS)
+    if passed_over == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("{passed_over} more were passed over");
+    Ok(ExitCode::from(exit::LEFT_OUT))
 }

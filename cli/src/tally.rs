@@ -119,6 +119,7 @@ impl EventSink for Tally {
             | Event::Looked { .. }
             | Event::BatchStarted { .. }
             | Event::SharesGhlId { .. }
+            | Event::PassedOver { .. }
             | Event::NotABatch { .. }
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }

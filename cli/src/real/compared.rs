@@ -23,6 +23,8 @@ pub(super) struct Compared {
     pub(super) new: u64,
     pub(super) updated: u64,
     pub(super) unchanged: u64,
+    /// Contacts of the location that are too long to be read: nobody knows whom of the list they are.
+    pub(super) unread: u64,
 }
 
 /// Reads all contacts of the location, on quota that nothing else needs, and compares.
@@ -33,11 +35,13 @@ pub(super) async fn compare(
 ) -> Result<Result<Compared, DirectError>, Failure> {
     let holder = Holder::new(format!("plan/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: SystemClock.now() + TIME };
-    let mut known = Known::wanted(contacts);
+    let (mut known, mut unread) = (Known::wanted(contacts), 0);
     let read = stack.engine.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
-        page.into_iter().for_each(|contact| known.take(contact));
+        unread += page.too_long.len() as u64;
+        page.contacts.into_iter().for_each(|contact| known.take(contact));
     });
-    Ok(read.await.map(|_| known.compare(contacts)))
+    let read = read.await;
+    Ok(read.map(|_| Compared { unread, ..known.compare(contacts) }))
 }
 
 /// The location's contacts whom the list names.
@@ -126,6 +130,6 @@ mod tests {
             });
         }
         assert_eq!(known.found.len(), 3, "nobody else is kept");
-        assert_eq!(known.compare(&list), Compared { new: 1, updated: 1, unchanged: 2 });
+        assert_eq!(known.compare(&list), Compared { new: 1, updated: 1, unchanged: 2, unread: 0 });
     }
 }

@@ -43,6 +43,12 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
                     "in GHL     {} new, {} updated, {} unchanged, {held_back} held back",
                     told.new, told.updated, told.unchanged
                 );
+                if told.unread > 0 {
+                    println!(
+                        "           {} of its contacts are longer than 1 MB each and were passed over",
+                        told.unread
+                    );
+                }
             }
             Err(error) => {
                 println!("in GHL     its contacts could not be read, so new and updated are not told apart: {error}")

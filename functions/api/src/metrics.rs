@@ -94,6 +94,11 @@ fn work(totals: &Counts) -> Vec<Family> {
             "Records that GHL took for a contact or opportunity that another record has.",
             Counter::SharedGhlIds,
         ),
+        single(
+            "ghl_sync_passed_over_total",
+            "Times that a record of GHL was passed over: it is longer than 1 MB.",
+            Counter::PassedOver,
+        ),
         single("ghl_sync_port_failures_total", "Times that a store or a queue failed.", Counter::PortFailures),
     ]
 }

@@ -161,6 +161,8 @@ pub enum Counter {
     NotStored,
     /// Records that GHL took for a contact or an opportunity that another record has already.
     SharedGhlIds,
+    /// Times that a record was passed over, because GHL's answer with it alone is longer than 1 MB.
+    PassedOver,
     /// Records and puts.
     Records(RecordCount),
     /// Contacts, records and locations in reconciling.
@@ -184,6 +186,7 @@ impl Counter {
             Counter::CallsSaved,
             Counter::NotStored,
             Counter::SharedGhlIds,
+            Counter::PassedOver,
         ];
         calls
             .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
@@ -212,6 +215,7 @@ impl Counter {
             Counter::CallsSaved => "calls_saved".to_owned(),
             Counter::NotStored => "not_stored".to_owned(),
             Counter::SharedGhlIds => "shared_ghl_ids".to_owned(),
+            Counter::PassedOver => "passed_over".to_owned(),
             Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
             Counter::Reconciled(what) => format!("reconcile_{}", what.as_str()),
         }

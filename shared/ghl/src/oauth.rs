@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::client::{ClientConfig, ClientError};
 use crate::request::Request;
 use crate::text::one_line;
-use crate::transport::{Body, Host, HttpAnswer, Transport};
+use crate::transport::{Body, Host, HttpAnswer, MAX_ANSWER, Transport};
 
 /// How long a request may take. Two of them are less than a call's timeout.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -39,7 +39,7 @@ impl OAuthClient {
     }
 
     async fn ask(&self, token: Option<&Secret>, request: &Request) -> Result<HttpAnswer, TokenError> {
-        let answer = self.transport.exchange(&self.v2, token, request, Instant::now() + TIMEOUT).await;
+        let answer = self.transport.exchange(&self.v2, token, request, MAX_ANSWER, Instant::now() + TIMEOUT).await;
         answer.map_err(|Failure { sent, message, .. }| match sent {
             true => TokenError::Unanswered(message),
             false => TokenError::NotDone(message),

@@ -22,7 +22,10 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Most bytes of a success that are read: a page of 100 contacts with many custom fields has less.
-const MAX_ANSWER: usize = 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Most bytes of a page of one record that are read: enough to tell which record is too long.
+pub(crate) const MAX_PAGE_OF_ONE: usize = 16 * 1024 * 1024;
 
 /// Most bytes of an error that are read.
 const MAX_ERROR: usize = 64 * 1024;
@@ -45,7 +48,7 @@ pub(crate) struct HttpAnswer {
 pub(crate) enum Body {
     /// All of it; of an error, at most the first 64 KB.
     Read(Vec<u8>),
-    /// A success longer than 1 MB.
+    /// A success longer than what was to be read.
     TooLong,
     /// The connection failed or the time was up before the end; and how.
     Broken(String),
@@ -89,12 +92,13 @@ impl Transport {
     }
 
     /// Sends `request` to `host` in the name of `token`'s owner (without one: in nobody's), and reads the answer until
-    /// `deadline`.
+    /// `deadline`, `most` bytes of it if it is a success.
     pub(crate) async fn exchange(
         &self,
         host: &Host,
         token: Option<&Secret>,
         request: &Request,
+        most: usize,
         deadline: Instant,
     ) -> Result<HttpAnswer, Failure> {
         let mut builder = self
@@ -120,7 +124,7 @@ impl Transport {
             Ok(Err(error)) => return Err(unanswered(error)),
             Err(_) => return Err(no_answer("the time was up".to_owned(), true)),
         };
-        let body = match timeout_at(deadline, read_body(&mut response)).await {
+        let body = match timeout_at(deadline, read_body(&mut response, most)).await {
             Ok(Ok(body)) => body,
             Ok(Err(error)) => Body::Broken(describe(error)),
             Err(_) => Body::Broken("the time was up while reading the answer".to_owned()),
@@ -158,9 +162,9 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
 }
 
 /// The body, as far as it is worth reading.
-async fn read_body(response: &mut Response) -> reqwest::Result<Body> {
+async fn read_body(response: &mut Response, most: usize) -> reqwest::Result<Body> {
     let success = response.status().is_success();
-    let most = if success { MAX_ANSWER } else { MAX_ERROR };
+    let most = if success { most } else { MAX_ERROR };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = most - body.len();
@@ -215,7 +219,8 @@ mod tests {
         let host = Host { base, version: None };
         let request = Request::get("/", Vec::new());
         let deadline = Instant::now() + Duration::from_secs(30);
-        let failure = transport.exchange(&host, Some(&Secret::new("t")), &request, deadline).await.unwrap_err();
+        let failure =
+            transport.exchange(&host, Some(&Secret::new("t")), &request, MAX_ANSWER, deadline).await.unwrap_err();
 
         assert!(!failure.sent, "{failure:?}");
         assert_eq!(failure.status, None);

@@ -338,6 +338,22 @@ async fn a_success_that_cannot_be_read_is_unreadable_and_shows_nothing_of_the_co
 }
 
 #[tokio::test]
+async fn a_contact_that_is_too_long_by_itself_is_named_and_a_page_of_several_is_refused() {
+    let body = format!(
+        r#"{{"contacts":[{{"email":"ann@example.com{}","id":"c1","searchAfter":[1,"c1"]}}]}}"#,
+        "x".repeat(3 * 1024 * 1024)
+    );
+    let server = Server::start(vec![vec![answer("200 OK", "", &body)], vec![answer("200 OK", "", &body)]]).await;
+    let client = client_at(&server.url, Api::V2);
+    let one = call(&client, &Call::ContactsPage { cursor: None, limit: 1 }).await;
+    let Ok(Answer::Contacts(page)) = one.answer else { panic!("{one:?}") };
+    assert_eq!(page.too_long.iter().map(|long| long.id.as_deref()).collect::<Vec<_>>(), [Some("c1")]);
+    assert!(page.contacts.is_empty() && page.next.is_some());
+    let several = failure(call(&client, &Call::ContactsPage { cursor: None, limit: 100 }).await);
+    assert_eq!(several.cause, Some(Cause::TooLong));
+}
+
+#[tokio::test]
 async fn what_is_gone_already_is_deleted_and_what_may_not_be_deleted_is_not() {
     let gone = r#"{"message":"Contact not found for id:c1","error":"Bad Request","statusCode":400}"#;
     let answers = [

@@ -6,8 +6,8 @@ use crate::policy::name_hash;
 use ghl_sync_engine::usecase::DirectCalls;
 use ghl_sync_engine::usecase::DirectError;
 use ghl_sync_model::{
-    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
-    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
+    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, LongRecord, OpportunityPage,
+    PageContent, PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
 };
 
 /// Records on a page; the most that both of GHL's APIs allow.
@@ -61,10 +61,13 @@ impl Step<'_> {
             let page = next_contacts(&mut walk, calls, side).await?;
             let (kind, content) = match side {
                 Side::Source => {
-                    (PageKind::SourceContacts, PageContent::SourceContacts(page.iter().map(in_short).collect()))
+                    let all = page.records.iter().map(in_short).chain(page.too_long.into_iter().map(unread));
+                    (PageKind::SourceContacts, PageContent::SourceContacts(all.collect()))
                 }
                 Side::Target => {
-                    (PageKind::TargetContacts, PageContent::ExistingContacts(page.iter().map(known).collect()))
+                    let unread = |id| ExistingContact { id, email: None, phone: None };
+                    let all = page.records.iter().map(known).chain(page.too_long.into_iter().map(unread));
+                    (PageKind::TargetContacts, PageContent::ExistingContacts(all.collect()))
                 }
             };
             self.put_page(kind, walk.pages - 1, content).await?;
@@ -101,7 +104,8 @@ impl Step<'_> {
                 return Ok(());
             }
             let page = next_deals(&mut walk, lists, calls, side).await?;
-            let deals = PageContent::Deals(page.iter().map(deal_in_short).collect());
+            let all = page.records.iter().map(deal_in_short).chain(page.too_long.into_iter().map(unread_deal));
+            let deals = PageContent::Deals(all.collect());
             let kind = if side == Side::Source { PageKind::SourceDeals } else { PageKind::TargetDeals };
             self.put_page(kind, walk.pages - 1, deals).await?;
             *self.deal_survey(side) = walk;
@@ -143,26 +147,41 @@ fn page_size(walk: &Walk) -> u32 {
     if walk.limit == 0 { PAGE } else { walk.limit.min(PAGE) }
 }
 
+/// A page of a walk over all records.
+pub(super) struct PageOf<T> {
+    pub(super) records: Vec<T>,
+    /// GHL's ids of those that are too long to be read.
+    pub(super) too_long: Vec<GhlId>,
+}
+
+/// Why a record is not carried over.
+pub(super) const TOO_LONG: &str = "it is longer than 1 MB by itself, so it was passed over";
+
+fn ids_of(too_long: Vec<LongRecord>) -> Vec<GhlId> {
+    too_long.into_iter().filter_map(|long| long.id).collect()
+}
+
 /// The next page of a walk over all contacts.
 pub(super) async fn next_contacts(
     walk: &mut Walk,
     calls: &DirectCalls<'_>,
     side: Side,
-) -> Result<Vec<RemoteContact>, Interrupted> {
+) -> Result<PageOf<RemoteContact>, Interrupted> {
     let (cursor, mut limit) = (walk.cursor.clone(), page_size(walk));
     let call = |limit| Call::ContactsPage { cursor: cursor.clone(), limit };
     let answer = calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?;
-    walk.limit = limit;
-    let ContactPage { contacts, next, total } = match answer {
+    let ContactPage { contacts, too_long, next, total } = match answer {
         Answer::Contacts(page) => page,
         _ => ContactPage::default(),
     };
+    // That one record is long says nothing of those behind it.
+    walk.limit = if too_long.is_empty() { limit } else { PAGE };
     walk.pages += 1;
-    walk.seen += contacts.len() as u64;
+    walk.seen += (contacts.len() + too_long.len()) as u64;
     walk.done = next.is_none();
     walk.total = if walk.done { Some(walk.seen) } else { total.or(walk.total) };
     walk.cursor = next;
-    Ok(contacts)
+    Ok(PageOf { records: contacts, too_long: ids_of(too_long) })
 }
 
 /// The next page of a walk over all opportunities in these `lists`.
@@ -171,7 +190,7 @@ pub(super) async fn next_deals(
     lists: &[Option<GhlId>],
     calls: &DirectCalls<'_>,
     side: Side,
-) -> Result<Vec<RemoteDeal>, Interrupted> {
+) -> Result<PageOf<RemoteDeal>, Interrupted> {
     let mut page = OpportunityPage::default();
     if let Some(pipeline) = lists.get(walk.pipeline as usize) {
         let (pipeline, cursor) = (pipeline.clone(), walk.cursor.clone());
@@ -182,10 +201,10 @@ pub(super) async fn next_deals(
         {
             page = answer;
         }
-        walk.limit = limit;
+        walk.limit = if page.too_long.is_empty() { limit } else { PAGE };
     }
     walk.pages += 1;
-    walk.seen += page.opportunities.len() as u64;
+    walk.seen += (page.opportunities.len() + page.too_long.len()) as u64;
     walk.cursor = page.next;
     walk.pipeline += u32::from(walk.cursor.is_none());
     walk.done = walk.pipeline as usize >= lists.len();
@@ -194,7 +213,16 @@ pub(super) async fn next_deals(
     } else if lists.len() == 1 {
         walk.total = page.total.or(walk.total);
     }
-    Ok(page.opportunities)
+    Ok(PageOf { records: page.opportunities, too_long: ids_of(page.too_long) })
+}
+
+/// A contact of the source of which only the id is known: it is not carried over.
+fn unread(id: GhlId) -> SourceContact {
+    SourceContact { id, email: None, phone: None, is_tagged: false, is_nobody: true }
+}
+
+fn unread_deal(id: GhlId) -> ExistingDeal {
+    ExistingDeal { id, contact_id: None, pipeline_id: None, name: name_hash("") }
 }
 
 /// All that a location is made of. What is not needed to carry records over may be out of reach.

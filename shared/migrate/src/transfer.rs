@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::discover::{next_contacts, next_deals};
+use super::discover::{PageOf, TOO_LONG, next_contacts, next_deals};
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::policy::{IdMap, carry_contact, carry_deal};
@@ -28,6 +28,11 @@ struct Prepared {
 }
 
 impl Prepared {
+    fn without(too_long: Vec<GhlId>) -> Prepared {
+        let not_put = too_long.into_iter().map(|id| (id, TOO_LONG.to_owned())).collect();
+        Prepared { puts: Vec::new(), page: Transferred { not_put, ..Transferred::default() } }
+    }
+
     /// What may not be put is named, and stops nothing else.
     fn add(&mut self, source_id: GhlId, put: PutRecord) {
         match put.check() {
@@ -166,9 +171,9 @@ impl Step<'_> {
         self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await
     }
 
-    fn prepare_contacts(&self, contacts: Vec<RemoteContact>, ids: &IdMap) -> Prepared {
-        let mut prepared = Prepared::default();
-        for contact in contacts {
+    fn prepare_contacts(&self, contacts: PageOf<RemoteContact>, ids: &IdMap) -> Prepared {
+        let mut prepared = Prepared::without(contacts.too_long);
+        for contact in contacts.records {
             let id = self.migration.record_id(&contact.id);
             match (carry_contact(&contact.content, ids), id) {
                 (Ok(carried), Some(id)) => prepared.add(contact.id, self.put_of(id, Payload::Contact(carried.content))),
@@ -180,14 +185,14 @@ impl Step<'_> {
     }
 
     /// An opportunity goes with its contact's record, and waits for it.
-    async fn prepare_deals(&self, deals: Vec<RemoteDeal>, ids: &IdMap) -> Result<Prepared, Interrupted> {
+    async fn prepare_deals(&self, deals: PageOf<RemoteDeal>, ids: &IdMap) -> Result<Prepared, Interrupted> {
         let contact_of = |deal: &RemoteDeal| {
             let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
             self.migration.key(Kind::Contact, &contact)
         };
-        let known = self.known(deals.iter().filter_map(contact_of).collect()).await?;
-        let mut prepared = Prepared::default();
-        for deal in deals {
+        let known = self.known(deals.records.iter().filter_map(contact_of).collect()).await?;
+        let mut prepared = Prepared::without(deals.too_long);
+        for deal in deals.records {
             let contact = contact_of(&deal).filter(|key| known.contains(key));
             let carried = match (contact, self.migration.record_id(&deal.id)) {
                 (Some(contact), Some(id)) => {

@@ -82,8 +82,8 @@ fn after_failure(side: &str, failure: &Failure, in_a_row: u32) -> Next {
             Next::fail(format!("the token of the {side} lacks a scope: {failure}. Add it, then resume"))
         }
         Some(Cause::TooLong) => Next::fail(format!(
-            "a single record of the {side}, or one of its lists, is longer than can be read: {failure}. Shorten or delete it, \
-             then resume"
+            "a record of the {side} is so long that not even its id can be read, or one of its lists is longer than 1 MB. \
+             Shorten or delete it, then resume"
         )),
         _ if is_passing(failure) && in_a_row < PATIENCE => Next::Later(backoff(in_a_row)),
         _ => Next::fail(format!("the {side} refused a call: {failure}. Resume to try again")),

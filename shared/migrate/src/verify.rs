@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::discover::{next_contacts, next_deals};
+use super::discover::{PageOf, TOO_LONG, next_contacts, next_deals};
 use super::snapshots::Snapshots;
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
@@ -29,6 +29,13 @@ struct Expected {
     by_choice: bool,
     /// What it should say in the target, and what could not be said; or why nothing could.
     fields: Result<Carried<BTreeMap<String, String>>, String>,
+}
+
+impl Expected {
+    fn unread(kind: Kind, source_id: GhlId) -> Expected {
+        let (extra, fields) = (NotCarried::default(), Err(TOO_LONG.to_owned()));
+        Expected { kind, source_id, created_at: None, extra, by_choice: false, fields }
+    }
 }
 
 impl Step<'_> {
@@ -78,7 +85,7 @@ impl Step<'_> {
                 let fields = contact_snapshot(&contact.content);
                 Snapshot { id: contact.id, fields }
             };
-            let snapshots = contacts.into_iter().map(snapshot).collect();
+            let snapshots = contacts.records.into_iter().map(snapshot).collect();
             let from = self.migration.verify.contact_snapshots;
             let behind = self.put_snapshots(PageKind::ContactSnapshot, from, snapshots).await?;
             self.migration.verify.contact_snapshots = behind;
@@ -89,7 +96,7 @@ impl Step<'_> {
             let mut walk = self.migration.verify.target_deals.clone();
             let deals = next_deals(&mut walk, lists, calls, Side::Target).await?;
             let snapshot = |deal: RemoteDeal| Snapshot { id: deal.id, fields: deal_snapshot(&deal.content) };
-            let snapshots = deals.into_iter().map(snapshot).collect();
+            let snapshots = deals.records.into_iter().map(snapshot).collect();
             let from = self.migration.verify.deal_snapshots;
             self.migration.verify.deal_snapshots =
                 self.put_snapshots(PageKind::OpportunitySnapshot, from, snapshots).await?;
@@ -166,7 +173,13 @@ impl Step<'_> {
             let expected = match kind {
                 Kind::Contact => {
                     let contacts = next_contacts(&mut walk, of_source, Side::Source).await?;
-                    contacts.into_iter().map(|contact| expected_of_contact(contact, ids)).collect()
+                    let unread = contacts.too_long.into_iter().map(|id| Expected::unread(Kind::Contact, id));
+                    contacts
+                        .records
+                        .into_iter()
+                        .map(|contact| expected_of_contact(contact, ids))
+                        .chain(unread)
+                        .collect()
                 }
                 Kind::Opportunity => {
                     let deals = next_deals(&mut walk, lists, of_source, Side::Source).await?;
@@ -189,7 +202,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    async fn expected_of_deals(&self, deals: Vec<RemoteDeal>, ids: &IdMap) -> Result<Vec<Expected>, Interrupted> {
+    async fn expected_of_deals(&self, deals: PageOf<RemoteDeal>, ids: &IdMap) -> Result<Vec<Expected>, Interrupted> {
+        let PageOf { records: deals, too_long } = deals;
         let contact_of = |deal: &RemoteDeal| {
             let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
             self.migration.key(Kind::Contact, &contact)
@@ -209,7 +223,8 @@ impl Step<'_> {
             let RemoteDeal { id, created_at, not_carried, .. } = deal;
             Expected { kind: Kind::Opportunity, source_id: id, created_at, extra: not_carried, by_choice, fields }
         };
-        Ok(deals.into_iter().map(expected).collect())
+        let unread = too_long.into_iter().map(|id| Expected::unread(Kind::Opportunity, id));
+        Ok(deals.into_iter().map(expected).chain(unread).collect())
     }
 
     /// What was found in all, and what of this page.
@@ -282,10 +297,13 @@ impl Step<'_> {
         // GHL's lists lag; the contact itself does not.
         if !is_same(&found) && expected.kind == Kind::Contact && self.migration.verify.looked_at < LOOKS {
             self.migration.verify.looked_at += 1;
-            let answer = of_target.call(&Call::GetContact(id.clone())).await;
-            let answer = answer.map_err(|error| Interrupted::Call { side: Side::Target, error })?;
-            if let Answer::Contact(contact) = answer {
-                found = contact.map(|contact| contact_snapshot(&contact.content));
+            match of_target.call(&Call::GetContact(id.clone())).await {
+                Ok(Answer::Contact(contact)) => found = contact.map(|contact| contact_snapshot(&contact.content)),
+                Ok(_) => {}
+                Err(error) if error.is_too_long() => {
+                    return missing("in the target it is longer than 1 MB, so it could not be read back".to_owned());
+                }
+                Err(error) => return Err(Interrupted::Call { side: Side::Target, error }),
             }
         }
         Ok(match found {

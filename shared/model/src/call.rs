@@ -185,6 +185,17 @@ impl Call {
         )
     }
 
+    /// Whether it asks for a page of one record.
+    #[must_use]
+    pub fn is_page_of_one(&self) -> bool {
+        matches!(
+            self,
+            Call::ContactsChanged { limit: 1, .. }
+                | Call::ContactsPage { limit: 1, .. }
+                | Call::OpportunitiesPage { limit: 1, .. }
+        )
+    }
+
     /// Whether it changes anything in GHL.
     #[must_use]
     pub fn is_write(&self) -> bool {
@@ -335,11 +346,22 @@ impl NotCarried {
     }
 }
 
+/// A record that is longer, by itself, than what we take of an answer. Nothing but its name was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LongRecord {
+    /// GHL's id of it; `None` if not even that could be read.
+    pub id: Option<GhlId>,
+    /// When it was changed last.
+    pub updated_at: Option<EpochMs>,
+}
+
 /// One page of contacts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ContactPage {
     /// The contacts.
     pub contacts: Vec<RemoteContact>,
+    /// Those that are too long to be read, which only a page of one shows.
+    pub too_long: Vec<LongRecord>,
     /// Where to go on; `None` on the last page.
     pub next: Option<PageCursor>,
     /// How many there are on all pages, if GHL said so.
@@ -366,6 +388,8 @@ pub struct RemoteDeal {
 pub struct OpportunityPage {
     /// The opportunities.
     pub opportunities: Vec<RemoteDeal>,
+    /// Those that are too long to be read, which only a page of one shows.
+    pub too_long: Vec<LongRecord>,
     /// Where to go on; `None` on the last page.
     pub next: Option<PageCursor>,
     /// How many there are on all pages, if GHL said so.

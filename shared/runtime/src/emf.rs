@@ -64,6 +64,7 @@ impl EmfSink {
             | Event::Settled { .. }
             | Event::NotStored { .. }
             | Event::SharesGhlId { .. }
+            | Event::PassedOver { .. }
             | Event::BatchEnded { .. }
             | Event::Held { .. }
             | Event::Rests { .. }
@@ -111,6 +112,7 @@ impl Line {
             ("CallsSaved", counts.get(Counter::CallsSaved)),
             ("RecordsNotStored", counts.get(Counter::NotStored)),
             ("SharedGhlIds", counts.get(Counter::SharedGhlIds)),
+            ("RecordsPassedOver", counts.get(Counter::PassedOver)),
             ("ReconcileCompared", counts.reconciled(ReconcileCount::Compared)),
             ("ReconcileStatesRepaired", counts.reconciled(ReconcileCount::StateRepaired)),
             ("ReconcileResent", counts.reconciled(ReconcileCount::Resent)),
@@ -123,7 +125,7 @@ impl Line {
             // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
             let is_told = match work {
                 "batch" => {
-                    !matches!(name, "TickLocationsFailed" | "CallsSaved" | "RecordsNotStored")
+                    !matches!(name, "TickLocationsFailed" | "CallsSaved" | "RecordsNotStored" | "RecordsPassedOver")
                         && !name.starts_with("Reconcile")
                 }
                 "tick" => name == "TickLocationsFailed" || name == "PortFailures",

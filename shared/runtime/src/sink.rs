@@ -55,6 +55,9 @@ impl EventSink for LogSink {
             Event::SharesGhlId { location, batch, record, with, .. } => warn!(
                 event = "shares_ghl_id", %location, batch = batch.0, %record, with = keys(with),
             ),
+            Event::PassedOver { location, kind, ghl_id } => warn!(
+                event = "passed_over", %location, kind = kind.as_str(), ghl_id = ghl_id.map(tracing::field::display),
+            ),
             // What is said of credentials is where they are.
             Event::TokensIssued { location, credentials, good_for } => {
                 info!(event = "tokens_issued", %location, %credentials, good_for_s = good_for.as_secs());

@@ -115,6 +115,7 @@ impl EventSink for RecordingSink {
             // Say nothing that the gate or another event does not show.
             Event::Held { .. }
             | Event::SharesGhlId { .. }
+            | Event::PassedOver { .. }
             | Event::Looked { .. }
             | Event::BatchStarted { .. }
             | Event::Ticked { .. }

@@ -6,11 +6,11 @@ use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::permits::{For, Permits, Retry};
 use super::sync_batch::TIME_TO_FINISH;
-use super::{Engine, Invocation};
+use super::{Engine, Event, Invocation};
 use crate::policy::Class;
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
-use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, LocationId, Priority};
+use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, LongRecord, Priority};
 
 /// Such calls of a location are one operation to the breaker, whatever they do.
 const DIRECT: u32 = 0;
@@ -32,10 +32,19 @@ pub enum DirectError {
     Port(#[from] PortError),
 }
 
+impl DirectError {
+    /// Whether GHL's answer was longer than what we take.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. }))
+    }
+}
+
 /// Calls of one location by one invocation, one after the other, beside whatever batch is under way there. What they
 /// did not use of their permits is given back by [`close`](DirectCalls::close).
 pub struct DirectCalls<'e> {
     engine: &'e Engine,
+    location: &'e LocationId,
     run: Run,
     priority: Priority,
     permits: Permits<'e>,
@@ -77,20 +86,40 @@ impl Engine {
         let sessions = (session, host_health);
         let deadline = invocation.deadline - TIME_TO_FINISH;
         let permits = Permits::new(self, location, None, run.clone(), deadline, sessions, VecDeque::new());
-        Ok(DirectCalls { engine: self, run, priority, permits, deadline })
+        Ok(DirectCalls { engine: self, location, run, priority, permits, deadline })
     }
 }
 
 impl DirectCalls<'_> {
     /// Reads a page of at most `limit` records. A page that is longer than we take is asked for again with half as many
-    /// records, down to one; `limit` is then what fits, for the pages that follow.
+    /// records, down to one; `limit` is then what fits, for the pages that follow. A record that is too long by itself is
+    /// named on a page of its own, and counted: it is passed over.
     pub async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
         loop {
             match self.call(&call(*limit)).await {
                 Err(DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. })) if *limit > 1 => *limit /= 2,
-                answered => return answered,
+                Ok(answer) => {
+                    match &answer {
+                        Answer::Contacts(page) => self.note_passed_over(Kind::Contact, &page.too_long),
+                        Answer::OpportunityPage(page) => self.note_passed_over(Kind::Opportunity, &page.too_long),
+                        _ => {}
+                    }
+                    return Ok(answer);
+                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Tells of records that are too long to be read.
+    pub(super) fn note_passed_over(&self, kind: Kind, too_long: &[LongRecord]) {
+        for LongRecord { id, .. } in too_long {
+            self.engine.ports.sink.emit(&Event::PassedOver { location: self.location, kind, ghl_id: id.as_ref() });
+        }
+    }
+
+    pub(super) fn now(&self) -> EpochMs {
+        self.engine.ports.clock.now()
     }
 
     /// Makes `call`, with retries as long as the wait for them is short, and leaves them time before the deadline.

@@ -14,8 +14,8 @@ use super::tick::TickReport;
 use crate::ports::PortError;
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, LocationId, Message, Migration,
-    Progress, RecordKey, ScopeId,
+    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId, Message,
+    Migration, Progress, RecordKey, ScopeId,
 };
 
 /// Something that happened. Its kind, without what it tells, is an [`EventKind`].
@@ -188,6 +188,15 @@ pub enum Event<'a> {
         ghl_id: &'a GhlId,
         /// Records that have this id as well.
         with: &'a [RecordKey],
+    },
+    /// A record of GHL is longer, by itself, than what we take of an answer: reading a list went on behind it.
+    PassedOver {
+        /// Whose record.
+        location: &'a LocationId,
+        /// What it is.
+        kind: Kind,
+        /// GHL's id of it; `None` if not even that could be read.
+        ghl_id: Option<&'a GhlId>,
     },
     /// A batch is over.
     BatchEnded {

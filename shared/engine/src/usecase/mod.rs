@@ -1,6 +1,7 @@
 //! What the functions do, in terms of the ports.
 
 mod awaiting;
+mod changes;
 mod check_access;
 mod config;
 mod deal_search;
@@ -12,7 +13,6 @@ mod gate_session;
 mod holders;
 mod host_health;
 mod locations;
-mod long_contact;
 mod lost_messages;
 mod operate;
 mod operation;

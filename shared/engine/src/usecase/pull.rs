@@ -2,14 +2,11 @@
 
 use super::direct::{DirectCalls, DirectError};
 use super::{Engine, Invocation};
-use ghl_sync_model::{Answer, Call, EpochMs, LocationId, Priority, RemoteContact};
-
-/// Contacts per page; the most that both of GHL's APIs allow.
-const PAGE: u32 = 100;
+use ghl_sync_model::{Bookmark, ContactPage, EpochMs, LocationId, Priority};
 
 impl Engine {
     /// Reads all contacts of `location` that changed since `since`, page by page, oldest change first, and hands each
-    /// page to `page`. Returns how many there were.
+    /// page to `page`. Returns how many there were that could be read; a page names those that are too long for that.
     ///
     /// # Errors
     /// [`DirectError`]; what was handed over until then stays good.
@@ -18,7 +15,7 @@ impl Engine {
         location: &LocationId,
         since: EpochMs,
         invocation: &Invocation,
-        mut page: impl FnMut(Vec<RemoteContact>) + Send,
+        mut page: impl FnMut(ContactPage) + Send,
     ) -> Result<u64, DirectError> {
         let (engine, tally) = self.tallied();
         let calls = engine.direct_calls(location, Priority::Low, invocation).await?;
@@ -33,19 +30,16 @@ impl Engine {
 async fn pages(
     calls: &DirectCalls<'_>,
     since: EpochMs,
-    page: &mut (impl FnMut(Vec<RemoteContact>) + Send),
+    page: &mut (impl FnMut(ContactPage) + Send),
 ) -> Result<u64, DirectError> {
-    let (mut cursor, mut limit) = (None, PAGE);
+    let mut bookmark = Bookmark { since, page: None, limit: None };
     let mut count = 0;
     loop {
-        let call = |limit| Call::ContactsChanged { since, cursor: cursor.clone(), limit };
-        let Answer::Contacts(answer) = calls.page(&mut limit, call).await? else {
-            return Ok(count);
-        };
-        count += answer.contacts.len() as u64;
-        page(answer.contacts);
-        match answer.next {
-            Some(next) => cursor = Some(next),
+        let changes = calls.changes(&bookmark).await?;
+        count += changes.page.contacts.len() as u64;
+        page(changes.page);
+        match changes.next {
+            Some(next) => bookmark = next,
             None => return Ok(count),
         }
     }

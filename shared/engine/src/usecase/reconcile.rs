@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use strum::IntoStaticStr;
 
+use super::changes::{Changes, PAGE};
 use super::direct::{DirectCalls, DirectError};
 use super::due_check::Known;
-use super::long_contact::is_too_long;
 use super::{Engine, Event, Invocation};
 use crate::policy::{Precedence, SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
 use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
@@ -23,8 +23,6 @@ use ghl_sync_model::{
     Record, RemoteContact, RemoteContent, Resolution,
 };
 
-/// Contacts per page; the most that both of GHL's APIs allow.
-const PAGE: u32 = 100;
 /// Contacts looked up at once.
 const AT_ONCE: usize = 8;
 /// A location that was never read is read from so far back.
@@ -229,11 +227,11 @@ fn can_be_reconciled(settings: &LocationSettings) -> bool {
 }
 
 /// One invocation's reading of a location's changes.
-pub(super) struct Reading<'e, 'c> {
-    pub(super) engine: &'e Engine,
+struct Reading<'e, 'c> {
+    engine: &'e Engine,
     location: &'e LocationId,
     settings: &'e LocationSettings,
-    pub(super) calls: &'c DirectCalls<'e>,
+    calls: &'c DirectCalls<'e>,
     /// Nothing is begun after this time.
     last_start: EpochMs,
 }
@@ -253,21 +251,8 @@ impl Reading<'_, '_> {
         let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
         loop {
             let asked_at = ports.clock.now();
-            let (since, cursor) = (bookmark.since, bookmark.page.take());
-            let mut limit = bookmark.limit.unwrap_or(PAGE).clamp(1, PAGE);
-            let call = |limit| Call::ContactsChanged { since, cursor: cursor.clone(), limit };
-            let page = match self.calls.page(&mut limit, call).await {
-                Ok(Answer::Contacts(page)) => page,
-                Ok(_) => return Ok(ReconcileEnd::Failed),
-                Err(error) if is_too_long(&error) => {
-                    bookmark = Bookmark { since: self.behind_long_contact(since).await?, page: None, limit: None };
-                    ports.bookmarks.keep(self.location, &bookmark).await?;
-                    report.too_long += 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            bookmark.limit = (limit < PAGE).then_some(limit);
+            let Changes { page, next, limit } = self.calls.changes(&bookmark).await?;
+            report.too_long += page.too_long.len() as u64;
             let mut resent = Known::default();
             let resent_before = report.resent;
             let whole = self.page(&page.contacts, &mut resent, report).await;
@@ -278,24 +263,18 @@ impl Reading<'_, '_> {
             match whole? {
                 PageEnd::OutOfTime => return Ok(ReconcileEnd::OutOfTime),
                 // The last page's changes are read again anyway; behind any other, nobody would come back to them.
-                PageEnd::TooYoung if page.next.is_some() => return Ok(ReconcileEnd::Busy),
+                PageEnd::TooYoung if next.is_some() => return Ok(ReconcileEnd::Busy),
                 PageEnd::TooYoung | PageEnd::Whole => {}
             }
-            bookmark = match page.next {
-                // The time of the last one that was read: whatever cannot be read comes after it.
-                Some(next) => {
-                    let read_until = page.contacts.last().and_then(|contact| contact.updated_at);
-                    Bookmark { since: read_until.map_or(since, |at| at.max(since)), page: Some(next), ..bookmark }
-                }
-                // What the search did not show yet is read the next time, and more of it at once again.
-                None => Bookmark {
-                    since: asked_at - 2 * self.engine.config.search_lag,
-                    page: None,
-                    limit: bookmark.limit.map(|limit| limit * 2).filter(|limit| *limit < PAGE),
-                },
-            };
+            let is_last = next.is_none();
+            // What the search did not show yet is read the next time, and more of it at once again.
+            bookmark = next.unwrap_or_else(|| Bookmark {
+                since: asked_at - 2 * self.engine.config.search_lag,
+                page: None,
+                limit: limit.map(|limit| limit * 2).filter(|limit| *limit < PAGE),
+            });
             ports.bookmarks.keep(self.location, &bookmark).await?;
-            if bookmark.page.is_none() {
+            if is_last {
                 return Ok(ReconcileEnd::CaughtUp);
             }
             if has_resent || self.engine.spare_quota(self.settings).await? != Some(work_seq) {

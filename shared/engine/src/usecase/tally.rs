@@ -71,6 +71,7 @@ impl Measures {
             Event::Settled { result, .. } => counts.add(Counter::Records(outcome(*result)), 1),
             Event::NotStored { .. } => counts.add(Counter::NotStored, 1),
             Event::SharesGhlId { .. } => counts.add(Counter::SharedGhlIds, 1),
+            Event::PassedOver { .. } => counts.add(Counter::PassedOver, 1),
             // Records that were unknown have no end of their own.
             Event::BatchEnded { report, .. } => {
                 let seen = counts.records(RecordCount::Skipped);

@@ -1,5 +1,6 @@
 //! Reading the bodies of successes. GHL has no common envelope; each call has its own.
 
+mod long;
 mod page;
 mod structure;
 mod whose;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use crate::iso8601;
 use crate::request::MAX_PAGE;
 use crate::shown::{self, Fields};
+use crate::transport::MAX_ANSWER;
 
 /// Why a success is none.
 #[derive(Debug, PartialEq)]
@@ -26,59 +28,69 @@ fn unreadable(problem: impl Into<String>) -> Misread {
     Misread { cause: Cause::Unreadable, problem: problem.into() }
 }
 
+/// What is said of an answer that is longer than we take.
+pub(crate) const TOO_LONG: &str = "the answer is longer than 1 MB";
+
 /// What `body` answers to `call` of `location`.
 pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
+    if body.len() > MAX_ANSWER {
+        return long::read(api, location, call, body);
+    }
     let body: Value = match serde_json::from_slice(body) {
         Ok(body) => body,
         // A success is one, whatever it says: `succeded`, what was deleted, or nothing at all.
         Err(_) if call.is_deletion() => Value::Null,
         Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
     };
-    whose::check(location, call, &body)?;
+    read_json(api, location, call, &body)
+}
+
+fn read_json(api: Api, location: &LocationId, call: &Call, body: &Value) -> Result<Answer, Misread> {
+    whose::check(location, call, body)?;
     match call {
-        Call::UpsertContact(_) => Ok(contact_written(api, &body, written(api, &body, "contact")?, of_upsert(&body))),
+        Call::UpsertContact(_) => Ok(contact_written(api, body, written(api, body, "contact")?, of_upsert(body))),
         Call::CreateContact(_) => {
             // v1's creation may be an update.
             let provenance = if api == Api::V2 { Provenance::Created } else { Provenance::Unknown };
-            Ok(contact_written(api, &body, written(api, &body, "contact")?, provenance))
+            Ok(contact_written(api, body, written(api, body, "contact")?, provenance))
         }
         Call::UpdateContact { id, .. } => {
-            let id = updated(api, &body, "contact", id)?;
-            Ok(contact_written(api, &body, id, Provenance::Unknown))
+            let id = updated(api, body, "contact", id)?;
+            Ok(contact_written(api, body, id, Provenance::Unknown))
         }
-        Call::AddTags { .. } => tags_added(api, &body),
-        Call::GetContact(_) => contact(&body),
-        Call::FindMarked(marker) => marked(&body, marker),
-        Call::FindContact { .. } if api == Api::V1 => looked_up(&body),
-        Call::FindContact { .. } => contact(&body),
-        Call::ContactsChanged { limit, .. } => page::contacts(api, &body, *limit),
-        Call::FindOpportunities(of) => opportunities(api, &body, of),
-        Call::CreateOpportunity { .. } => Ok(opportunity_written(api, &body, written(api, &body, "opportunity")?)),
+        Call::AddTags { .. } => tags_added(api, body),
+        Call::GetContact(_) => contact(body),
+        Call::FindMarked(marker) => marked(body, marker),
+        Call::FindContact { .. } if api == Api::V1 => looked_up(body),
+        Call::FindContact { .. } => contact(body),
+        Call::ContactsChanged { limit, .. } => page::contacts(api, body, *limit),
+        Call::FindOpportunities(of) => opportunities(api, body, of),
+        Call::CreateOpportunity { .. } => Ok(opportunity_written(api, body, written(api, body, "opportunity")?)),
         Call::UpdateOpportunity { id, .. } => {
-            Ok(opportunity_written(api, &body, updated(api, &body, "opportunity", id)?))
+            Ok(opportunity_written(api, body, updated(api, body, "opportunity", id)?))
         }
-        Call::ContactsPage { limit, .. } => page::contacts(api, &body, *limit),
-        Call::OpportunitiesPage { limit, .. } => page::opportunities(&body, *limit),
+        Call::ContactsPage { limit, .. } => page::contacts(api, body, *limit),
+        Call::OpportunitiesPage { limit, .. } => page::opportunities(body, *limit),
         Call::DeleteContact(_)
         | Call::DeleteOpportunity { .. }
         | Call::DeleteCustomField(_)
         | Call::DeleteCustomValue(_)
         | Call::DeleteTag(_)
         | Call::DeletePipeline(_) => Ok(Answer::Deleted),
-        Call::GetLocation => structure::one(&body, "location", structure::location).map(Answer::Location),
-        Call::ListCustomFields => structure::all(&body, "customFields", structure::field).map(Answer::CustomFields),
-        Call::CreateCustomField(_) => custom_field(api, &body),
+        Call::GetLocation => structure::one(body, "location", structure::location).map(Answer::Location),
+        Call::ListCustomFields => structure::all(body, "customFields", structure::field).map(Answer::CustomFields),
+        Call::CreateCustomField(_) => custom_field(api, body),
         Call::ListCustomValues => {
-            structure::all(&body, "customValues", structure::custom_value).map(Answer::CustomValues)
+            structure::all(body, "customValues", structure::custom_value).map(Answer::CustomValues)
         }
         Call::CreateCustomValue { .. } => {
-            structure::one(&body, "customValue", structure::custom_value).map(Answer::CustomValue)
+            structure::one(body, "customValue", structure::custom_value).map(Answer::CustomValue)
         }
-        Call::ListTags => structure::all(&body, "tags", structure::tag).map(Answer::Tags),
-        Call::CreateTag(_) => structure::one(&body, "tag", structure::tag).map(Answer::Tag),
-        Call::ListUsers => structure::all(&body, "users", structure::user).map(Answer::Users),
-        Call::ListPipelines => structure::all(&body, "pipelines", structure::pipeline).map(Answer::Pipelines),
-        Call::GetPipeline(_) | Call::CreatePipeline(_) => structure::one_pipeline(&body).map(Answer::Pipeline),
+        Call::ListTags => structure::all(body, "tags", structure::tag).map(Answer::Tags),
+        Call::CreateTag(_) => structure::one(body, "tag", structure::tag).map(Answer::Tag),
+        Call::ListUsers => structure::all(body, "users", structure::user).map(Answer::Users),
+        Call::ListPipelines => structure::all(body, "pipelines", structure::pipeline).map(Answer::Pipelines),
+        Call::GetPipeline(_) | Call::CreatePipeline(_) => structure::one_pipeline(body).map(Answer::Pipeline),
     }
 }
 

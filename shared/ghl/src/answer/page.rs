@@ -16,7 +16,7 @@ pub(super) fn contacts(api: Api, body: &Value, limit: u32) -> Result<Answer, Mis
     }
     // The last page has a cursor like all others: what ends the list is a page that is not full.
     let next = if records.len() < asked_for(limit) { None } else { cursor(api, body, records) };
-    Ok(Answer::Contacts(ContactPage { contacts, next, total: total(body) }))
+    Ok(Answer::Contacts(ContactPage { contacts, next, total: total(body), ..ContactPage::default() }))
 }
 
 /// v2's contact search says it beside the contacts, all other lists in `meta`.
@@ -51,7 +51,12 @@ pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread>
         return Err(unreadable("no opportunity with an id"));
     }
     let next = next_of_opportunities(body, records, limit);
-    Ok(Answer::OpportunityPage(OpportunityPage { opportunities, next, total: total(body) }))
+    Ok(Answer::OpportunityPage(OpportunityPage {
+        opportunities,
+        next,
+        total: total(body),
+        ..OpportunityPage::default()
+    }))
 }
 
 /// Where a list of opportunities goes on.
@@ -70,7 +75,7 @@ fn asked_for(limit: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_model::{Call, Contact, EpochMs, NotCarried};
+    use ghl_sync_model::{Call, Cause, Contact, EpochMs, GhlId, LongRecord, NotCarried};
 
     use super::*;
     use crate::answer::read;
@@ -96,6 +101,42 @@ mod tests {
         let v1 = r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":1603870249758,"startAfterId":"a","nextPage":2}}"#;
         assert_eq!(next(Api::V1, 1, v1), Some(r#"[1603870249758,"a"]"#.to_owned()));
         assert_eq!(next(Api::V1, 1, r#"{"contacts":[{"id":"a"}],"meta":{"startAfter":null}}"#), None);
+    }
+
+    #[test]
+    fn of_a_page_with_one_record_that_is_too_long_its_id_and_the_next_page_are_read() {
+        let long = "x".repeat(1024 * 1024);
+        let v2 = format!(
+            r#"{{"contacts":[{{"notes":"{long}","id":"a","dateUpdated":7,"tags":["{long}"],"searchAfter":[1,"a"]}}],"total":3}}"#
+        );
+        let record = |at| LongRecord { id: Some(GhlId::new("a").unwrap()), updated_at: at };
+        let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(1), &v2) else { panic!() };
+        let next = Some(PageCursor(r#"[1,"a"]"#.to_owned()));
+        let too_long = vec![record(Some(EpochMs(7)))];
+        assert_eq!(page, ContactPage { contacts: Vec::new(), too_long, next, total: Some(3) });
+
+        let deals = format!(
+            r#"{{"opportunities":[{{"id":"a","name":"{long}"}}],"meta":{{"startAfter":1,"startAfterId":"a","total":2}}}}"#
+        );
+        let one = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
+        let Ok(Answer::OpportunityPage(page)) = answer(Api::V2, &one, &deals) else { panic!() };
+        assert_eq!((page.opportunities, page.too_long), (Vec::new(), vec![record(None)]));
+        assert!(page.next.is_some());
+    }
+
+    #[test]
+    fn which_record_of_several_is_too_long_is_not_guessed_and_no_list_ends_there() {
+        let long = "x".repeat(1024 * 1024);
+        let two = format!(r#"{{"contacts":[{{"id":"a","notes":"{long}"}},{{"id":"b"}}]}}"#);
+        let none = format!(r#"{{"contacts":[],"notes":"{long}"}}"#);
+        let nameless = format!(r#"{{"contacts":[{{"notes":"{long}"}}]}}"#);
+        let one = format!(r#"{{"contacts":[{{"id":"a","notes":"{long}"}}]}}"#);
+        for (call, body) in [(changed(1), &two), (changed(1), &none), (changed(1), &nameless), (changed(2), &one)] {
+            let misread = answer(Api::V2, &call, body).unwrap_err();
+            assert_ne!(misread.cause, Cause::OtherLocation);
+        }
+        let foreign = format!(r#"{{"contacts":[{{"notes":"{long}","id":"a","locationId":"somebody"}}]}}"#);
+        assert_eq!(answer(Api::V2, &changed(1), &foreign).unwrap_err().cause, Cause::OtherLocation);
     }
 
     #[test]

@@ -152,6 +152,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
             ghl_id: &GhlId::new("G1").unwrap(),
             with: std::slice::from_ref(record),
         },
+        Event::PassedOver { location, kind: Kind::Contact, ghl_id: Some(&GhlId::new("G1").unwrap()) },
         Event::BatchEnded { report: &report, took: SECOND },
         Event::Migrating { migration: &migration, progress: &progress },
         Event::Migrating { migration: &migration, progress: &failed },

@@ -7,8 +7,8 @@ use super::structure::Structure;
 use super::{missing, refused};
 use ghl_sync_model::{
     Answer, Call, Cause, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, FoundPage,
-    GhlId, LocationId, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact,
-    RemoteDeal, RemoteOpportunity, View,
+    GhlId, LocationId, LongRecord, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance,
+    RemoteContact, RemoteDeal, RemoteOpportunity, View,
 };
 
 /// Opportunities on a page of a search.
@@ -66,13 +66,21 @@ impl Moment<'_> {
 /// The most bytes of an answer that a client takes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// The page, unless it is longer than a client takes.
-fn readable(page: ContactPage) -> Result<Answer, Failure> {
+/// The most bytes of a page of one record of which a client takes the id; fewer than the real one does, to be quick.
+const MAX_PAGE_OF_ONE: usize = 4 * MAX_ANSWER;
+
+/// The page as a client takes it: if it is too long, only the name of its one contact, or nothing.
+fn readable(call: &Call, mut page: ContactPage) -> Result<Answer, Failure> {
     let size = |contact: &RemoteContact| serde_json::to_string(&contact.content).map_or(0, |json| json.len());
-    if page.contacts.iter().map(size).sum::<usize>() > MAX_ANSWER {
-        return Err(Failure { status: Some(200), ..refused(200, Some(Cause::TooLong)) });
+    match page.contacts.iter().map(size).sum::<usize>() {
+        0..=MAX_ANSWER => Ok(Answer::Contacts(page)),
+        size if size <= MAX_PAGE_OF_ONE && call.is_page_of_one() => {
+            let contacts = page.contacts.drain(..);
+            page.too_long = contacts.map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at }).collect();
+            Ok(Answer::Contacts(page))
+        }
+        _ => Err(Failure { status: Some(200), ..refused(200, Some(Cause::TooLong)) }),
     }
-    Ok(Answer::Contacts(page))
 }
 
 impl Location {
@@ -115,7 +123,11 @@ impl Location {
                 Ok(Answer::Deleted)
             }
             Call::AddTags { id, tags } => self.add_tags(id, tags, &moment),
-            Call::GetContact(id) => Ok(Answer::Contact(self.show(id).map(Box::new))),
+            Call::GetContact(id) => {
+                let page = ContactPage { contacts: self.show(id).into_iter().collect(), ..ContactPage::default() };
+                let Answer::Contacts(page) = readable(call, page)? else { return Err(missing()) };
+                Ok(Answer::Contact(page.contacts.into_iter().next().map(Box::new)))
+            }
             Call::FindMarked(marker) => Ok(Answer::Contact(self.find_marked(marker, &moment).map(Box::new))),
             Call::FindContact { email, phone } => {
                 let found = self.find(email.as_deref(), phone.as_deref());
@@ -123,11 +135,11 @@ impl Location {
             }
             Call::ContactsChanged { since, cursor, limit } => {
                 let changed = |stored: &StoredContact| (stored.changed_at >= *since).then_some(stored.changed_at);
-                readable(self.contact_page(changed, cursor.as_ref(), *limit))
+                readable(call, self.contact_page(changed, cursor.as_ref(), *limit))
             }
             Call::ContactsPage { cursor, limit } => {
                 let shown = |stored: &StoredContact| moment.shows(stored.created_at).then_some(stored.created_at);
-                readable(self.contact_page(shown, cursor.as_ref(), *limit))
+                readable(call, self.contact_page(shown, cursor.as_ref(), *limit))
             }
             Call::FindOpportunities(wanted) => Ok(Answer::Opportunities(self.find_opportunities(wanted, &moment))),
             Call::OpportunitiesPage { pipeline, cursor, limit } => {
@@ -295,7 +307,8 @@ impl Location {
     ) -> ContactPage {
         let places = self.contacts.iter().filter_map(|(id, stored)| Some((place(stored)?, id))).collect();
         let (ids, next, total) = cut(places, cursor, limit);
-        ContactPage { contacts: ids.into_iter().filter_map(|id| self.show(id)).collect(), next, total: Some(total) }
+        let contacts = ids.into_iter().filter_map(|id| self.show(id)).collect();
+        ContactPage { contacts, next, total: Some(total), ..ContactPage::default() }
     }
 
     /// The opportunity that stands in the way of another one of the contact in the pipeline.
@@ -335,7 +348,7 @@ impl Location {
         });
         let (ids, next, total) = cut(shown.map(|(id, stored)| (stored.created_at, id)).collect(), cursor, limit);
         let opportunities = ids.into_iter().filter_map(|id| Some(self.opportunities.get(id)?.show(id))).collect();
-        OpportunityPage { opportunities, next, total: Some(total) }
+        OpportunityPage { opportunities, next, total: Some(total), ..OpportunityPage::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::counts::ReconcileCount;
+use ghl_sync_engine::counts::{Counter, ReconcileCount};
 use ghl_sync_engine::policy::WriteOrigin;
 use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
 use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStatus, ToldBy};
@@ -408,7 +408,9 @@ fn a_contact_that_is_too_long_to_be_read_is_passed_over_and_no_other_one() {
             rename(&world, n, "Bob");
             if [0, 60, 129].contains(&n) {
                 let id = ghl_id(&world, n);
-                world.ghl.edit_contact(&loc(), &id, |contact| contact.source = Some("x".repeat(1_100_000)));
+                // Of the last one not even the id can be read.
+                let length = if n == 129 { 5_000_000 } else { 1_100_000 };
+                world.ghl.edit_contact(&loc(), &id, |contact| contact.source = Some("x".repeat(length)));
             }
         }
         world.run_for(MINUTE).await;
@@ -424,6 +426,8 @@ fn a_contact_that_is_too_long_to_be_read_is_passed_over_and_no_other_one() {
         }
         let unread = (0..130).filter(|n| name_in_ghl(&world, *n).as_deref() == Some("Bob")).collect::<Vec<_>>();
         assert_eq!((unread, too_long), (vec![0, 60, 129], 3));
+        let counted = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
+        assert_eq!(counted.get(Counter::PassedOver), 3);
         // What is too long does not make later readings slow for ever.
         rename(&world, 5, "Eve");
         world.run_for(10 * MINUTE).await;

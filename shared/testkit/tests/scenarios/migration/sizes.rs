@@ -1,13 +1,18 @@
 //! Large records: no page outgrows an item of the store, and none that GHL shows stops anything.
 
+use std::collections::BTreeSet;
+
+use ghl_sync_engine::counts::Counter;
+use ghl_sync_engine::ports::{Clock, Counters};
 use ghl_sync_engine::usecase::ReconcileEnd;
 use ghl_sync_model::{
-    Contact, CustomField, Endpoint, EpochMs, FieldDefinition, FieldType, Kind, MigrationStage, MigrationStatus,
+    Contact, CustomField, Endpoint, EpochMs, FieldDefinition, FieldType, GhlId, Kind, MigrationStage, MigrationStatus,
+    Problem,
 };
 use ghl_sync_testkit::block_on_paused;
 use serde_json::json;
 
-use super::fixtures::{Scene, Size, new_field, setup, source};
+use super::fixtures::{Scene, Size, new_field, setup, source, target};
 use crate::fixtures::{HOUR, SECOND};
 
 /// A source of `count` contacts whose notes have so many bytes each.
@@ -89,8 +94,72 @@ fn reconciling_reads_changes_of_contacts_of_any_size_and_remembers_what_fits() {
         assert!(before <= 4, "{before}: a page that is too long is asked for once");
         let mut pulled = 0;
         let (since, location, invocation) = (EpochMs(0), source(), scene.invocation(99));
-        let count =
-            scene.world.engine.contacts_changed_since(&location, since, &invocation, |page| pulled += page.len());
+        let count = scene
+            .world
+            .engine
+            .contacts_changed_since(&location, since, &invocation, |page| pulled += page.contacts.len());
         assert_eq!((count.await.unwrap(), pulled), (111, 111));
+    });
+}
+
+/// 130 small contacts and, at these places among them, some that are too long to be read. Returns their ids.
+async fn long_among_others(places: &[usize]) -> (Scene, Vec<GhlId>) {
+    let scene = scene_of_large_contacts(0, 0).await;
+    let mut long = Vec::new();
+    for n in 0..130 {
+        let contact = Contact { email: Some(format!("p{n}@example.test")), ..Contact::default() };
+        let source_text = places.contains(&n).then(|| "x".repeat(1_100_000));
+        let is_long = source_text.is_some();
+        let id = scene.world.ghl.add_contact(&source(), Contact { source: source_text, ..contact }, &[]).unwrap();
+        long.extend(is_long.then_some(id));
+        scene.world.run_for(SECOND).await;
+    }
+    scene.world.run_for(20 * SECOND).await;
+    (scene, long)
+}
+
+#[test]
+fn pulling_passes_over_contacts_that_are_too_long_names_them_and_reads_all_others() {
+    block_on_paused(async {
+        let (scene, long) = long_among_others(&[0, 60, 61, 129]).await;
+        let (mut emails, mut passed_over) = (BTreeSet::new(), Vec::new());
+        let (location, invocation) = (source(), scene.invocation(0));
+        let count = scene.world.engine.contacts_changed_since(&location, EpochMs(0), &invocation, |page| {
+            passed_over.extend(page.too_long.into_iter().filter_map(|one| one.id));
+            emails.extend(page.contacts.into_iter().filter_map(|contact| contact.content.email));
+        });
+        // One is there from the beginning.
+        assert_eq!(count.await.unwrap(), 127);
+        assert_eq!((passed_over, emails.iter().filter(|email| email.starts_with('p')).count()), (long, 126));
+        let calls = scene.world.ghl.arrivals_at(Endpoint::ContactsChanged).len();
+        assert!(calls < 60, "{calls}: the page grows again behind a contact that is too long");
+    });
+}
+
+#[test]
+fn a_contact_that_is_too_long_stops_no_migration_and_is_named_in_its_findings() {
+    block_on_paused(async {
+        let (scene, long) = long_among_others(&[0, 60, 129]).await;
+        let target_long = Contact { source: Some("y".repeat(1_100_000)), ..Contact::default() };
+        scene.world.ghl.add_contact(&target(), target_long, &[]).unwrap();
+        scene.world.run_for(20 * SECOND).await;
+        let (migration, report) = scene.migrate().await;
+        let verify = report.verify.unwrap();
+        assert_eq!((verify.ok, verify.missing, verify.different), (128, 3, 0), "{:?}", report.reason);
+        assert_eq!(report.status, MigrationStatus::Incomplete);
+        let mut findings = Vec::new();
+        for page in 0..migration.verify.findings {
+            findings.extend(scene.migrator.findings(&migration.id, page).await.unwrap());
+        }
+        let named: Vec<_> = findings
+            .iter()
+            .filter(|it| matches!(&it.problem, Problem::Missing { reason } if reason.contains("1 MB")))
+            .map(|it| it.source_id.clone())
+            .collect();
+        assert_eq!(named, long);
+        assert!(!serde_json::to_string(&findings).unwrap().contains("xxx"));
+        let counted = scene.world.counters.of(&source(), scene.world.clock.now()).await.unwrap().total;
+        let passed_over = counted.get(Counter::PassedOver);
+        assert!(passed_over >= 3, "{passed_over}");
     });
 }

@@ -1,0 +1,76 @@
+//! Pages of the contacts that changed in GHL, oldest change first. A contact that is longer, by itself, than what we take
+//! of an answer is passed over: nobody can read it, and what changed after it must be read all the same.
+
+use std::time::Duration;
+
+use super::direct::{DirectCalls, DirectError};
+use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, LongRecord};
+
+/// Contacts per page; the most that both of GHL's APIs allow.
+pub(super) const PAGE: u32 = 100;
+/// GHL shows times in milliseconds.
+const FINEST: Duration = Duration::from_millis(1);
+
+/// A page of changes.
+pub(super) struct Changes {
+    pub(super) page: ContactPage,
+    /// Where to go on; `None` behind the last page.
+    pub(super) next: Option<Bookmark>,
+    /// As many contacts fit on a page, if fewer than GHL allows.
+    pub(super) limit: Option<u32>,
+}
+
+impl DirectCalls<'_> {
+    /// The page at `from`.
+    pub(super) async fn changes(&self, from: &Bookmark) -> Result<Changes, DirectError> {
+        let since = from.since;
+        let mut limit = from.limit.unwrap_or(PAGE).clamp(1, PAGE);
+        let call = |limit| Call::ContactsChanged { since, cursor: from.page.clone(), limit };
+        let page = match self.page(&mut limit, call).await {
+            Ok(Answer::Contacts(page)) => page,
+            Ok(_) => return Err(DirectError::Failed(no_page())),
+            Err(error) if error.is_too_long() => return self.behind_long_contact(since).await,
+            Err(error) => return Err(error),
+        };
+        // That one record is long says nothing of those behind it.
+        let limit = (limit < PAGE && page.too_long.is_empty()).then_some(limit);
+        // The time of the last one that was read: whatever cannot be read comes after it.
+        let last = page.contacts.last().map(|contact| contact.updated_at);
+        let read_until = last.or_else(|| page.too_long.last().map(|long| long.updated_at)).flatten();
+        let since = read_until.map_or(since, |at| at.max(since));
+        let next = page.next.clone().map(|cursor| Bookmark { since, page: Some(cursor), limit });
+        Ok(Changes { page, next, limit })
+    }
+
+    /// Passes over the first contact that changed from `since` on, whose answer is so long that not even its id can be
+    /// read. The times after `since` are halved until the millisecond from which on the changes can be read again is
+    /// found: some 27 calls for a day.
+    async fn behind_long_contact(&self, since: EpochMs) -> Result<Changes, DirectError> {
+        let (mut too_early, mut readable) = (since, self.now().max(since + FINEST));
+        while too_early.until(readable) > FINEST {
+            let middle = EpochMs(too_early.0.midpoint(readable.0));
+            if self.begins_with_long_contact(middle).await? {
+                too_early = middle;
+            } else {
+                readable = middle;
+            }
+        }
+        let too_long = vec![LongRecord { id: None, updated_at: Some(too_early) }];
+        self.note_passed_over(Kind::Contact, &too_long);
+        let next = Some(Bookmark { since: readable, page: None, limit: None });
+        Ok(Changes { page: ContactPage { too_long, ..ContactPage::default() }, next, limit: None })
+    }
+
+    async fn begins_with_long_contact(&self, since: EpochMs) -> Result<bool, DirectError> {
+        match self.call(&Call::ContactsChanged { since, cursor: None, limit: 1 }).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.is_too_long() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn no_page() -> Failure {
+    let message = "GHL's answer was no page of contacts".to_owned();
+    Failure { status: None, sent: true, cause: Some(Cause::Unreadable), message }
+}
