@@ -14,7 +14,7 @@ use crate::accounts::{Account, Accounts, NoAccount};
 use crate::oauth::OAuthClient;
 use crate::request::{Request, Unsupported};
 use crate::text::one_line;
-use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, MAX_ANSWER, MAX_PAGE_OF_ONE, SetupError, Transport};
+use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, MAX_ANSWER, MAX_OF_ONE, SetupError, Transport};
 use crate::{answer, error, headers, v1, v2};
 
 /// Longest time that a call may take, whatever its timeout says.
@@ -112,7 +112,7 @@ impl GhlClient {
         let request = request(account.api, location, call)
             .map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
         let host = self.host(account.api);
-        let most = if call.is_page_of_one() { MAX_PAGE_OF_ONE } else { MAX_ANSWER };
+        let most = if call.shows_one_record() { MAX_OF_ONE } else { MAX_ANSWER };
         let answer = self.transport.exchange(host, Some(&account.token), &request, most, deadline).await?;
         let mut reply = read(&account, location, call, answer);
         if let Err(failure) = &mut reply.answer

@@ -24,8 +24,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Most bytes of a success that are read: a page of 100 contacts with many custom fields has less.
 pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Most bytes of a page of one record that are read: enough to tell which record is too long.
-pub(crate) const MAX_PAGE_OF_ONE: usize = 16 * 1024 * 1024;
+/// Most bytes that are read where an answer shows one record: enough to tell which record is too long.
+pub(crate) const MAX_OF_ONE: usize = 16 * 1024 * 1024;
 
 /// Most bytes of an error that are read.
 const MAX_ERROR: usize = 64 * 1024;

@@ -327,7 +327,7 @@ async fn an_answer_cut_off_is_no_answer_unless_its_status_says_it_all() {
 #[tokio::test]
 async fn a_success_that_cannot_be_read_is_unreadable_and_shows_nothing_of_the_contact() {
     let half = r#"{"contact":{"email":"ann@example.com","#;
-    let long = format!(r#"{{"contact":{{"id":"c1","email":"ann@example.com{}"}}}}"#, "x".repeat(1024 * 1024));
+    let long = format!(r#"{{"contact":{{"email":"ann@example.com{}"}}}}"#, "x".repeat(1024 * 1024));
     for (body, cause) in [(half, Cause::Unreadable), (long.as_str(), Cause::TooLong), ("", Cause::Unreadable)] {
         let server = Server::start(vec![vec![answer("200 OK", "", body)]]).await;
         let failure = failure(call(&client_at(&server.url, Api::V2), &upsert()).await);
@@ -338,7 +338,7 @@ async fn a_success_that_cannot_be_read_is_unreadable_and_shows_nothing_of_the_co
 }
 
 #[tokio::test]
-async fn a_contact_that_is_too_long_by_itself_is_named_and_a_page_of_several_is_refused() {
+async fn a_contact_that_is_too_long_by_itself_is_named_whether_listed_or_written_and_a_page_of_several_is_refused() {
     let body = format!(
         r#"{{"contacts":[{{"email":"ann@example.com{}","id":"c1","searchAfter":[1,"c1"]}}]}}"#,
         "x".repeat(3 * 1024 * 1024)
@@ -347,8 +347,13 @@ async fn a_contact_that_is_too_long_by_itself_is_named_and_a_page_of_several_is_
     let client = client_at(&server.url, Api::V2);
     let one = call(&client, &Call::ContactsPage { cursor: None, limit: 1 }).await;
     let Ok(Answer::Contacts(page)) = one.answer else { panic!("{one:?}") };
-    assert_eq!(page.too_long.iter().map(|long| long.id.as_deref()).collect::<Vec<_>>(), [Some("c1")]);
+    assert_eq!(page.too_long.iter().map(|long| long.id.as_ref().map(GhlId::as_str)).collect::<Vec<_>>(), [Some("c1")]);
     assert!(page.contacts.is_empty() && page.next.is_some());
+    let written = r#"{"new":false,"contact":{"notes":"LONG","id":"c1"}}"#.replace("LONG", &"x".repeat(3 << 20));
+    let server = Server::start(vec![vec![answer("200 OK", "", &written)]]).await;
+    let reply = call(&client_at(&server.url, Api::V2), &upsert()).await;
+    let id = GhlId::new("c1").unwrap();
+    assert_eq!(reply.answer, Ok(Answer::ContactWritten { id, provenance: Provenance::Found, view: None }));
     let several = failure(call(&client, &Call::ContactsPage { cursor: None, limit: 100 }).await);
     assert_eq!(several.cause, Some(Cause::TooLong));
 }

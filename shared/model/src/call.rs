@@ -185,14 +185,19 @@ impl Call {
         )
     }
 
-    /// Whether it asks for a page of one record.
+    /// Whether its answer shows one record: a page of one, or what was written.
     #[must_use]
-    pub fn is_page_of_one(&self) -> bool {
+    pub fn shows_one_record(&self) -> bool {
         matches!(
             self,
             Call::ContactsChanged { limit: 1, .. }
                 | Call::ContactsPage { limit: 1, .. }
                 | Call::OpportunitiesPage { limit: 1, .. }
+                | Call::UpsertContact(_)
+                | Call::CreateContact(_)
+                | Call::UpdateContact { .. }
+                | Call::CreateOpportunity { .. }
+                | Call::UpdateOpportunity { .. }
         )
     }
 

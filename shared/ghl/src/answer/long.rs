@@ -1,4 +1,5 @@
-//! A page of one record that is longer than we take: only what names the record is read, so that it can be passed over.
+//! An answer with one record that is longer than we take: only what names the record is read. On a page it is passed over;
+//! what was written is written.
 
 use ghl_sync_model::{Answer, Api, Call, Cause, ContactPage, LocationId, LongRecord, OpportunityPage};
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use super::{Misread, TOO_LONG, read_json};
 
-/// A page without what its records say; that is skipped while it is read, and takes no memory.
+/// An answer without what its records say; that is skipped while it is read, and takes no memory.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outline {
@@ -15,6 +16,14 @@ struct Outline {
     contacts: Vec<RecordOutline>,
     #[serde(default)]
     opportunities: Vec<RecordOutline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<RecordOutline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opportunity: Option<RecordOutline>,
+    /// Of a record that API v1 shows bare.
+    id: Option<Value>,
+    /// Whether an upsert created the contact.
+    new: Option<Value>,
     total: Option<Value>,
     meta: Option<Value>,
 }
@@ -32,16 +41,21 @@ struct RecordOutline {
     search_after: Option<Value>,
 }
 
-/// The page that `body` is, with its one record as [`LongRecord`].
+/// What `body` answers, without what its one record says.
 pub(super) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
     let too_long = || Misread { cause: Cause::TooLong, problem: TOO_LONG.to_owned() };
     let outline: Outline = serde_json::from_slice(body).map_err(|_| too_long())?;
     // Of several records nobody knows which one is too long.
-    if !call.is_page_of_one() || outline.contacts.len() + outline.opportunities.len() != 1 {
+    let on_page = outline.contacts.len() + outline.opportunities.len();
+    if !call.shows_one_record() || on_page != usize::from(!call.is_write()) {
         return Err(too_long());
     }
     let outline = serde_json::to_value(outline).map_err(|_| too_long())?;
-    match read_json(api, location, call, &outline)? {
+    let answer = read_json(api, location, call, &outline).map_err(|misread| match misread.cause {
+        Cause::Unreadable => too_long(),
+        _ => misread,
+    });
+    match answer? {
         Answer::Contacts(page) if page.contacts.len() == 1 => {
             let long = page.contacts.into_iter().map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at });
             Ok(Answer::Contacts(ContactPage { contacts: Vec::new(), too_long: long.collect(), ..page }))
@@ -51,6 +65,9 @@ pub(super) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
             let too_long = deals.map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at }).collect();
             Ok(Answer::OpportunityPage(OpportunityPage { opportunities: Vec::new(), too_long, ..page }))
         }
+        // What GHL stored of it cannot be told.
+        Answer::ContactWritten { id, provenance, .. } => Ok(Answer::ContactWritten { id, provenance, view: None }),
+        Answer::OpportunityWritten { id, .. } => Ok(Answer::OpportunityWritten { id, view: None }),
         _ => Err(too_long()),
     }
 }

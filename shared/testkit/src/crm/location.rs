@@ -74,7 +74,7 @@ fn readable(call: &Call, mut page: ContactPage) -> Result<Answer, Failure> {
     let size = |contact: &RemoteContact| serde_json::to_string(&contact.content).map_or(0, |json| json.len());
     match page.contacts.iter().map(size).sum::<usize>() {
         0..=MAX_ANSWER => Ok(Answer::Contacts(page)),
-        size if size <= MAX_PAGE_OF_ONE && call.is_page_of_one() => {
+        size if size <= MAX_PAGE_OF_ONE && call.shows_one_record() => {
             let contacts = page.contacts.drain(..);
             page.too_long = contacts.map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at }).collect();
             Ok(Answer::Contacts(page))
