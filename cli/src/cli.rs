@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ghl_sync_model::{Api, EpochMs, LocationId};
+use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
 
 use crate::door::{AccessKey, Listen};
 use crate::list::ListArgs;
@@ -115,7 +115,7 @@ pub(crate) struct GhlArgs {
     pub(crate) ghl_url: Option<String>,
     /// Token for --ghl-url.
     #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) token: String,
+    pub(crate) token: Secret,
 }
 
 /// What GHL allows, and where the state is kept.
@@ -185,9 +185,9 @@ pub(crate) struct MigrateArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) ghl_url: Option<String>,
     #[arg(long, env = "SOURCE_GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) source_token: String,
+    pub(crate) source_token: Secret,
     #[arg(long, env = "TARGET_GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) target_token: String,
+    pub(crate) target_token: Secret,
     /// Only look: map and forecast, and write nothing to GHL.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -287,8 +287,8 @@ pub(crate) struct UpArgs {
     /// Access key of the embedded DynamoDB and SQS, instead of one that is made for this run.
     #[arg(long, env = "LOCAL_ACCESS_KEY_ID", hide = true, requires = "local_secret_access_key", value_parser = not_empty)]
     pub(crate) local_access_key_id: Option<String>,
-    #[arg(long, env = "LOCAL_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, requires = "local_access_key_id", value_parser = not_empty)]
-    pub(crate) local_secret_access_key: Option<String>,
+    #[arg(long, env = "LOCAL_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, requires = "local_access_key_id", value_parser = not_empty_secret)]
+    pub(crate) local_secret_access_key: Option<Secret>,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
     #[command(flatten)]
@@ -446,6 +446,10 @@ fn host(text: &str) -> Result<String, String> {
 
 fn not_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn not_empty_secret(text: &str) -> Result<Secret, String> {
+    not_empty(text).map(Secret::new)
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {

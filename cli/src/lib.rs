@@ -25,6 +25,7 @@ mod real;
 mod repeat;
 mod report;
 pub mod sandbox;
+mod secrets;
 mod signals;
 mod simulate;
 pub mod stack;

@@ -12,7 +12,7 @@ use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{Api, CredentialsRef, LocationId};
+use ghl_sync_model::{Api, CredentialsRef, LocationId, Secret};
 use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
 use serde_json::{Value, json};
 
@@ -40,8 +40,8 @@ const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
 
-/// How a stack is set up.
-#[derive(Debug, Clone)]
+/// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
+#[derive(Clone)]
 pub struct StackOptions {
     /// The locations that are synced.
     pub locations: Vec<LocationId>,
@@ -83,7 +83,7 @@ pub struct OwnAccess {
     /// Its API.
     pub api: Api,
     /// Its token; in the sandbox it gets one of its own.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
 }
 
 /// Which GHL is called.
@@ -96,7 +96,7 @@ pub enum Ghl {
         /// Its base URL.
         url: String,
         /// The token for it.
-        token: String,
+        token: Secret,
     },
 }
 
@@ -360,15 +360,22 @@ fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
         [only] => Installed::Location(only.to_string()),
         _ => Installed::Company("agency".to_owned()),
     };
-    let refresh_token = format!("refresh-{:032x}", fastrand::u128(..));
-    OAuthOptions { client_id: "app".to_owned(), client_secret: "local".to_owned(), refresh_token, installed, lifetime }
+    let refresh_token = Secret::new(format!("refresh-{:032x}", fastrand::u128(..)));
+    OAuthOptions {
+        client_id: "app".to_owned(),
+        client_secret: Secret::new("local"),
+        refresh_token,
+        installed,
+        lifetime,
+    }
 }
 
 /// What somebody who installed the app stores as its credentials.
 fn credentials(app: &OAuthOptions) -> String {
     let OAuthOptions { client_id, client_secret, refresh_token, installed, .. } = app;
-    let mut credentials =
-        json!({ "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token });
+    let mut credentials = json!({
+        "client_id": client_id, "client_secret": client_secret.expose(), "refresh_token": refresh_token.expose(),
+    });
     match installed {
         Installed::Location(_) => credentials["user_type"] = json!("Location"),
         Installed::Company(company) => {
@@ -409,9 +416,9 @@ fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
 }
 
 /// The token of `location`, if it has one of its own.
-fn own_token(options: &StackOptions, location: &LocationId) -> Option<String> {
+fn own_token(options: &StackOptions, location: &LocationId) -> Option<Secret> {
     match (&options.ghl, options.own.get(location).and_then(|own| own.token.as_ref())) {
-        (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(own_key(location)),
+        (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(Secret::new(own_key(location))),
         (Ghl::Url { .. }, Some(token)) => Some(token.clone()),
         // On API v1 a token is one location's. That of the only one is its own.
         (Ghl::Url { token, .. }, None) if options.api == Api::V1 && options.locations.len() == 1 => Some(token.clone()),
@@ -434,7 +441,7 @@ fn vars(
     Aws { access_key, dynamodb, sqs }: &Aws,
 ) -> BTreeMap<String, String> {
     let (url, token) = match (&options.ghl, sandbox) {
-        (Ghl::Url { url, token }, _) => (url.clone(), token.clone()),
+        (Ghl::Url { url, token }, _) => (url.clone(), token.expose().to_owned()),
         (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
         (Ghl::Sandbox(_), None) => (String::new(), String::new()),
     };
@@ -448,14 +455,14 @@ fn vars(
     };
     let locations: BTreeMap<&str, Value> =
         options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
-    let tokens: BTreeMap<&str, String> =
-        options.locations.iter().filter_map(|id| Some((id.as_str(), own_token(options, id)?))).collect();
+    let token_of = |id| Some((LocationId::as_str(id), own_token(options, id)?.expose().to_owned()));
+    let tokens: BTreeMap<&str, String> = options.locations.iter().filter_map(token_of).collect();
     let mut vars = options.vars.clone();
     vars.extend(
         [
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", access_key.id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", access_key.secret.clone()),
+            ("AWS_SECRET_ACCESS_KEY", access_key.secret.expose().to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
             // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of

@@ -105,17 +105,17 @@ fn write_env_file(file: &Path, lines: &str) -> Result<(), Failure> {
 }
 
 pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
-    let token = if args.ghl.token.is_empty() { "pit-local".to_owned() } else { args.ghl.token.clone() };
+    let token = if args.ghl.token.is_empty() { "pit-local" } else { args.ghl.token.expose() };
     let options = SandboxOptions {
         limit: args.ghl.quota.limit,
         window: Duration::from_millis(args.ghl.quota.window_ms),
         daily_limit: args.ghl.quota.daily,
         data_dir: args.ghl.quota.data_dir.clone(),
-        tokens: Tokens::Any(token.clone()),
+        tokens: Tokens::Any(token.to_owned()),
         ..sandbox_options(&args.faults)
     };
     let sandbox = Sandbox::start(options, args.listen.at(args.port)).await?;
-    let shown = if args.ghl.token.is_empty() { token.as_str() } else { "as in GHL_TOKEN" };
+    let shown = if args.ghl.token.is_empty() { token } else { "as in GHL_TOKEN" };
     println!("GHL sandbox   {}   token {shown}   stats {0}/_sandbox/stats", sandbox.url());
     println!("up; stop it with Ctrl-C");
     let shutdown = Shutdown::default();

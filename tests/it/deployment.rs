@@ -17,7 +17,7 @@ use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
 use ghl_sync_limiter::Gate;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey};
+use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, Secret};
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
@@ -92,6 +92,7 @@ impl Deployment {
             Listen { addr: SocketAddr::from(([127, 0, 0, 1], 0)), allowed_hosts: vec!["127.0.0.1".to_owned()] };
         let remote = Sandbox::start(options, listen).await.unwrap();
         let url = intermediary::start(remote.addr(), acts).await;
+        let token = Secret::new(token);
         let deployment = Deployment::with(StackOptions { ghl: Ghl::Url { url, token }, ..self::options() }).await;
         Deployment { remote: Some(remote), ..deployment }
     }

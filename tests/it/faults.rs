@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ghl_sync_cli::sandbox::{FaultChange, SandboxOptions, default_pipelines};
 use ghl_sync_cli::stack::{Ghl, StackOptions};
 use ghl_sync_limiter::PauseReason;
-use ghl_sync_model::{ErrorCode, PutRecord};
+use ghl_sync_model::{ErrorCode, PutRecord, Secret};
 use serde_json::json;
 
 use crate::deployment::{Deployment, LOCATION, by_hand, failed_messages, options, sandbox};
@@ -179,7 +179,7 @@ async fn a_contact_that_was_deleted_in_ghl_is_made_anew() {
 #[tokio::test]
 async fn a_token_that_is_refused_stops_the_location_and_loses_nothing() {
     let remote = Deployment::start().await;
-    let ghl = Ghl::Url { url: remote.sandbox().url(), token: "pit-revoked".to_owned() };
+    let ghl = Ghl::Url { url: remote.sandbox().url(), token: Secret::new("pit-revoked") };
     let deployment = Deployment::with(StackOptions { ghl, ..options() }).await;
     deployment.put(&contacts(20)).await;
     deployment.tick(json!({})).await.unwrap();

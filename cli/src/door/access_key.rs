@@ -1,11 +1,11 @@
 //! The key of the AWS services that are embedded here.
 
-use std::fmt::{self, Debug, Formatter, Write};
+use std::fmt::Write;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{EpochMs, Secret};
 use rustack_auth::{AuthError, CredentialProvider, hash_payload, verify_sigv4};
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -26,12 +26,12 @@ pub(crate) enum NotSigned {
 }
 
 /// An access key of AWS's kind. Requests are signed with it, as they are to AWS.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct AccessKey {
     /// Its id, which requests show.
     pub id: String,
     /// Its secret, with which they are signed.
-    pub secret: String,
+    pub secret: Secret,
 }
 
 impl AccessKey {
@@ -47,7 +47,7 @@ impl AccessKey {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02X}");
         }
-        let secret = text.split_off(16);
+        let secret = Secret::new(text.split_off(16));
         Ok(AccessKey { id: format!("LKIA{text}"), secret })
     }
 
@@ -70,15 +70,9 @@ fn signed_at(request: &Parts) -> Option<EpochMs> {
 impl CredentialProvider for AccessKey {
     fn get_secret_key(&self, access_key_id: &str) -> Result<String, AuthError> {
         if access_key_id == self.id {
-            Ok(self.secret.clone())
+            Ok(self.secret.expose().to_owned())
         } else {
             Err(AuthError::AccessKeyNotFound(access_key_id.to_owned()))
         }
-    }
-}
-
-impl Debug for AccessKey {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use ghl_sync_engine::ports::Clock as _;
-use ghl_sync_model::{EpochMs, LocationId};
+use ghl_sync_model::{EpochMs, LocationId, Secret};
 use ghl_sync_runtime::{Config, SystemClock};
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -176,7 +176,7 @@ async fn a_signature_counts_for_a_quarter_of_an_hour() {
     let house = House::open(&[]).await;
     let key = AccessKey {
         id: house.var("AWS_ACCESS_KEY_ID").to_owned(),
-        secret: house.var("AWS_SECRET_ACCESS_KEY").to_owned(),
+        secret: Secret::new(house.var("AWS_SECRET_ACCESS_KEY")),
     };
     // What the SDK sends, as it came in.
     let (come_in, mut came_in) = tokio::sync::mpsc::unbounded_channel();

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ghl_sync_migrate::{MigrationView, Migrator};
-use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus};
+use ghl_sync_model::{MappingOverrides, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, Secret};
 
 use crate::cli::{MigrateArgs, PipelinesArg};
 use crate::deliver::{CUT_SHORT, INTERRUPTED, SCHEDULE};
@@ -73,13 +73,13 @@ fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {
         Some(_) if tokens.iter().any(|token| token.is_empty()) => {
             return Err("--ghl-url needs tokens in SOURCE_GHL_TOKEN and TARGET_GHL_TOKEN".into());
         }
-        Some(url) => Ghl::Url { url: url.clone(), token: String::new() },
+        Some(url) => Ghl::Url { url: url.clone(), token: Secret::default() },
         None => Ghl::Sandbox(Box::new(SandboxOptions {
             missing_scopes: missing_scopes(args),
             ..sandbox_options(&args.faults)
         })),
     };
-    let access = |api: crate::cli::ApiArg, token: &String| OwnAccess { api: api.into(), token: Some(token.clone()) };
+    let access = |api: crate::cli::ApiArg, token: &Secret| OwnAccess { api: api.into(), token: Some(token.clone()) };
     let own = BTreeMap::from([
         (args.source.clone(), access(args.source_api, &args.source_token)),
         (args.target.clone(), access(args.target_api, &args.target_token)),

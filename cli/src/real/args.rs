@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ghl_sync_model::LocationId;
+use ghl_sync_model::{LocationId, Secret};
 
 use crate::cli::{ApiArg, OutputArgs, QuotaArgs};
 use crate::list::ListArgs;
@@ -27,7 +27,7 @@ pub(crate) struct RealArgs {
     pub(crate) ghl_url: String,
     /// The location's token.
     #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) token: String,
+    pub(crate) token: Secret,
     #[command(flatten)]
     pub(crate) quota: QuotaArgs,
 }

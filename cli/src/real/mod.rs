@@ -67,7 +67,7 @@ impl RealArgs {
     /// Where a command that sends nothing keeps its state: nowhere, unless its credentials may be exchanged for new
     /// ones, which must not be lost.
     fn data_dir_of_reader(&self) -> Result<Option<PathBuf>, Failure> {
-        let is_exchanged = reference().is_some() || self.token.trim_start().starts_with('{');
+        let is_exchanged = reference().is_some() || self.token.expose().trim_start().starts_with('{');
         is_exchanged.then(|| data_dir::claim(self)).transpose()
     }
 }

@@ -43,7 +43,7 @@ impl Issuer {
             Tokens::OAuth(app) => Some(app.clone()),
             Tokens::Any(_) | Tokens::PerLocation(_) => None,
         };
-        let refresh_tokens = app.iter().map(|app| (app.refresh_token.clone(), None)).collect();
+        let refresh_tokens = app.iter().map(|app| (app.refresh_token.expose().to_owned(), None)).collect();
         Issuer { app, refresh_tokens, access_tokens: HashMap::new(), inactive: false, stats: Stats::default() }
     }
 
@@ -89,7 +89,7 @@ impl Issuer {
         if grant_type != "refresh_token" {
             return Err(Answer::unprocessable(["the sandbox plays grant_type refresh_token only"]));
         }
-        if (client_id, client_secret) != (&app.client_id, &app.client_secret) {
+        if (client_id, client_secret) != (app.client_id.as_str(), app.client_secret.expose()) {
             self.stats.token_refusals += 1;
             return Err(refused(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid client credentials!"));
         }

@@ -1,9 +1,12 @@
 //! How a sandbox is set up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ghl_sync_model::Secret;
 
 /// The settings of a sandbox. The default is a healthy production location: GHL's documented limits, no faults.
 #[derive(Debug, Clone)]
@@ -99,7 +102,7 @@ pub enum RetryAfterMode {
 }
 
 /// The bearer tokens that are accepted, and whose they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Tokens {
     /// One token for every location; requests say which one they mean, or name a record of it. Requests of the legacy
     /// API, which never name a location, all belong to the location `v1`.
@@ -110,15 +113,26 @@ pub enum Tokens {
     OAuth(OAuthOptions),
 }
 
+impl fmt::Debug for Tokens {
+    /// Whose they are, never the tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tokens::Any(_) => f.write_str("Any([redacted])"),
+            Tokens::PerLocation(tokens) => f.debug_tuple("PerLocation").field(&tokens.values()).finish(),
+            Tokens::OAuth(app) => f.debug_tuple("OAuth").field(app).finish(),
+        }
+    }
+}
+
 /// An app that is installed, and how long its tokens are good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthOptions {
     /// The app.
     pub client_id: String,
     /// Its key.
-    pub client_secret: String,
+    pub client_secret: Secret,
     /// The refresh token that the installation gave.
-    pub refresh_token: String,
+    pub refresh_token: Secret,
     /// Where it is installed.
     pub installed: Installed,
     /// How long access tokens are good, in whole seconds.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{EpochMs, LocationId};
 
 /// A token or a key. It can be neither printed nor logged by accident.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
 impl Secret {
@@ -27,6 +27,12 @@ impl Secret {
         &self.0
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `text` without the secret, should it be in there.
     #[must_use]
     pub fn redact(&self, text: String) -> String {
@@ -34,6 +40,12 @@ impl Secret {
             return text;
         }
         text.replace(&self.0, "[token]")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Secret(text)
     }
 }
 

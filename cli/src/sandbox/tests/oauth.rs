@@ -1,13 +1,15 @@
 //! Tokens: one refresh each, its answer repeated for a while, and what they are good for.
 
+use ghl_sync_model::Secret;
+
 use super::*;
 use crate::sandbox::{FaultChange, Installed, OAuthOptions};
 
 fn app(installed: Installed, lifetime: Duration) -> SandboxOptions {
     let tokens = Tokens::OAuth(OAuthOptions {
         client_id: "app".into(),
-        client_secret: "hush".into(),
-        refresh_token: "r-0".into(),
+        client_secret: Secret::new("hush"),
+        refresh_token: Secret::new("r-0"),
         installed,
         lifetime,
     });
