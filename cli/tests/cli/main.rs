@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 mod migrate;
+mod pull;
 mod real;
 
 /// Answers come at once, so that a test takes no longer than it must.
