@@ -6,6 +6,7 @@
 
 mod campaign;
 mod content;
+mod ends;
 mod pacing;
 mod people;
 mod random;

@@ -39,6 +39,10 @@ impl Scenario {
         if chance_of_people.in_ten(3) {
             troubles.push(opt_outs(&chance_of_people, locations.len()));
         }
+        let chance_of_ends = Chance(TestRandomness::seeded(seed ^ 0x51_97e4_3d0e));
+        if chance_of_ends.in_ten(3) {
+            (0..chance_of_ends.within(1, 3)).for_each(|_| troubles.push(end_in_order(&chance_of_ends)));
+        }
         Scenario {
             reconcile_every_ms,
             about: String::new(),
@@ -150,6 +154,14 @@ fn opt_outs(chance: &Chance, locations: usize) -> Trouble {
         per_mille: 1000,
         what: What::OptOuts { location, every_ms: chance.within(500, 20_000) },
     }
+}
+
+fn end_in_order(chance: &Chance) -> Trouble {
+    let from_ms = chance.within(0, BUSY_MS);
+    let down_ms = chance.one_of(&[0, 0, 0, 2000, 90_000]);
+    // Longer than it takes to drain.
+    let until_ms = from_ms + 16_000 + down_ms;
+    Trouble { from_ms, until_ms, per_mille: 1000, what: What::EndsInOrder { down_ms } }
 }
 
 fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> Trouble {

@@ -9,6 +9,7 @@ use ghl_sync_testkit::{Op, World, block_on_paused};
 use serde::Serialize;
 
 use crate::content::silent_about_sharing;
+use crate::ends::Ends;
 use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end};
 use crate::scenario::Scenario;
@@ -74,6 +75,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let world = scenario.start_watched(&people);
     sabotage(&world);
     let watch = GateWatch::of(&world, scenario);
+    let ends = Ends::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
     let mut drained = drain(&world, PATIENCE + days).await;
@@ -95,6 +97,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
         tokio::time::sleep(SILENCE).await;
     }
     let mut broken = watch.broken(scenario, &world.ghl.arrivals());
+    broken.extend(ends.broken(scenario, &world.ghl.arrivals()));
     broken.extend(broken_at_end(scenario, &world, drained));
     let turned_back = people.turned_back(&world);
     if !turned_back.is_empty() {

@@ -250,6 +250,11 @@ pub enum What {
     DiesAtAwait(u64),
     /// All invocations that are under way die when it begins.
     AllDie,
+    /// The process is told to end when it begins: it drains, is gone for so long, and is started again.
+    EndsInOrder {
+        /// How long it is gone.
+        down_ms: u64,
+    },
 }
 
 /// Ranges in which figures of the run must lie.

@@ -52,6 +52,8 @@ struct State {
     reconciles: Vec<(LocationId, Duration)>,
     last_id: u64,
     fates: Option<Fates>,
+    /// Nobody takes what is sent.
+    is_gone: bool,
 }
 
 struct Message {
@@ -72,9 +74,16 @@ impl MemoryQueue {
         lock(&self.state).fates = Some(Box::new(fates));
     }
 
-    /// All messages that wait, or were received and not deleted, are lost.
-    pub fn lose_all(&self) {
-        lock(&self.state).messages.clear();
+    /// The queue ends with its process: whatever is sent from now on is lost.
+    pub fn end(&self) {
+        lock(&self.state).is_gone = true;
+    }
+
+    /// It begins anew, empty: all messages that waited, or were received and not deleted, are lost.
+    pub fn begin_anew(&self) {
+        let mut state = lock(&self.state);
+        state.messages.clear();
+        state.is_gone = false;
     }
 
     /// All messages that were sent: when, what, and with which delay.
@@ -138,6 +147,7 @@ impl MemoryQueue {
         state.sent.push((now, batch.clone(), delay));
         let number = state.sent.len() as u64;
         let fate = state.fates.as_ref().map_or(Fate::Arrives, |fates| fates(number, batch));
+        let fate = if state.is_gone { Fate::Lost } else { fate };
         let due = now + Duration::from_secs(delay.min(MAX_DELAY).as_secs());
         let arrivals = match fate {
             Fate::Arrives => vec![due],

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Counting, Delivery, FailNth, Fate, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
+    Counting, Delivery, FailNth, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
     MemoryDeadLetters, MemoryGateStore, MemoryHostHealthStore, MemoryKnownStates, MemoryOutbox, MemoryQueue,
     RecordingSink, SimulatedGhl, TestClock, TestRandomness, lock,
 };
@@ -421,8 +421,13 @@ impl World {
 
     /// All hosts are to end. What is sent to the queue from now on is lost with them.
     pub fn shut_down(&self) {
-        self.queue.decide(|_, _| Fate::Lost);
+        self.queue.end();
         lock(&self.state).shutdown.ask();
+    }
+
+    /// Whether all hosts are to end, or have ended.
+    fn is_shut_down(&self) -> bool {
+        lock(&self.state).shutdown.is_asked()
     }
 
     /// Starts hosts anew, beside an empty queue, as a process does that keeps its stores only. The tick comes at once.
@@ -431,8 +436,7 @@ impl World {
     /// When a store fails.
     pub async fn restart(&self) -> Result<(), PortError> {
         lock(&self.state).shutdown = Shutdown::default();
-        self.queue.lose_all();
-        self.queue.decide(|_, _| Fate::Arrives);
+        self.queue.begin_anew();
         let host = self.host();
         host.give_up_plans().await?;
         host.tick(true).await.map(drop)
@@ -460,7 +464,10 @@ impl fmt::Debug for World {
 async fn consume(world: Arc<World>) {
     while world.invocations() < world.setup.storm {
         let delivery = world.queue.receive().await;
-        world.handle(delivery);
+        // A process that is to end takes no message any more.
+        if !world.is_shut_down() {
+            world.handle(delivery);
+        }
     }
 }
 
@@ -468,6 +475,9 @@ async fn consume(world: Arc<World>) {
 async fn schedule(world: Arc<World>) {
     for tick in 1.. {
         world.run_for(TICK).await;
+        if world.is_shut_down() {
+            continue;
+        }
         // A tick that fails or hangs is followed by another; what went wrong is with the sink.
         let host = world.host();
         let _ = tokio::time::timeout(world.setup.function_timeout, host.tick(tick % SWEEP == 0)).await;

@@ -1,0 +1,153 @@
+//! Ends in order: the process is told to end, drains, gives back what it holds, and is started again beside an empty
+//! queue.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_testkit::{Arrival, World};
+use ghl_sync_model::EpochMs;
+
+use crate::rules::Broken;
+use crate::scenario::{Scenario, Trouble, What};
+use crate::stage::ms;
+
+/// What an end may take beside the longest request.
+const TIME_TO_WRITE: Duration = Duration::from_secs(5);
+/// How often it is looked whether all has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// A start that fails, or hangs for so long, is tried again.
+const START: Duration = Duration::from_secs(20);
+const START_AGAIN: Duration = Duration::from_secs(2);
+
+/// The ends of a world's process, and what was seen of them.
+#[derive(Clone, Default)]
+pub(crate) struct Ends(Arc<Mutex<Vec<End>>>);
+
+struct End {
+    told_at: EpochMs,
+    /// When the next process was started; `None` before.
+    started_at: Option<EpochMs>,
+    /// Whether everything had ended in time.
+    in_time: bool,
+    /// What was still held then, by someone who is gone.
+    held: Vec<String>,
+}
+
+impl Ends {
+    /// Ends the process of `world` at each time that `scenario` says, one end after the other.
+    pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Ends {
+        let ends = Ends::default();
+        let mut times: Vec<(u64, u64)> = scenario.troubles.iter().filter_map(time_of).collect();
+        times.sort_unstable();
+        if !times.is_empty() {
+            let (world, scenario, watch) = (world.clone(), scenario.clone(), ends.clone());
+            tokio::spawn(async move {
+                for (from_ms, down_ms) in times {
+                    tokio::time::sleep(ms(from_ms).saturating_sub(world.clock.elapsed())).await;
+                    watch.end(&world, &scenario, ms(down_ms)).await;
+                }
+            });
+        }
+        ends
+    }
+
+    async fn end(&self, world: &World, scenario: &Scenario, down: Duration) {
+        let died = world.died();
+        let told_at = world.clock.now();
+        self.lock().push(End { told_at, started_at: None, in_time: true, held: Vec::new() });
+        world.shut_down();
+        let limit = world.engine.config().request_timeout + TIME_TO_WRITE;
+        while world.live() > 0 && world.clock.now().since(told_at) < limit {
+            tokio::time::sleep(LOOK).await;
+        }
+        let in_time = world.live() == 0;
+        // What has not ended by then ends with its process.
+        world.crash_all_now();
+        // A run of somebody who died stays until its lease ends, and so does what a store did not take back.
+        let held = if world.died() == died { held(world, scenario) } else { Vec::new() };
+        if let Some(end) = self.lock().last_mut() {
+            (end.in_time, end.held) = (in_time, held);
+        }
+        tokio::time::sleep(down).await;
+        let started_at = world.clock.now();
+        if let Some(end) = self.lock().last_mut() {
+            end.started_at = Some(started_at);
+        }
+        while !tokio::time::timeout(START, world.restart()).await.is_ok_and(|started| started.is_ok()) {
+            tokio::time::sleep(START_AGAIN).await;
+        }
+    }
+
+    /// What was broken by an end.
+    pub(crate) fn broken(&self, scenario: &Scenario, arrivals: &[Arrival]) -> Vec<Broken> {
+        let mut broken = Vec::new();
+        for end in self.lock().iter() {
+            let is_down = |at: EpochMs| at > end.told_at && end.started_at.is_none_or(|started_at| at < started_at);
+            if let Some(arrival) = arrivals.iter().find(|arrival| is_down(arrival.sent_at)) {
+                broken.push(Broken { rule: "no call begins after an end was asked for", how: format!("{arrival:?}") });
+            }
+            // A store that does not answer holds up the end.
+            if scenario.has(|what| matches!(what, What::Store { .. })) {
+                continue;
+            }
+            if !end.in_time {
+                let how = format!("told at {}", end.told_at);
+                broken.push(Broken { rule: "an end in order takes no longer than a request and 5 s", how });
+            }
+            if !end.held.is_empty() {
+                let how = format!("told at {}: {}", end.told_at, end.held.join("; "));
+                broken.push(Broken { rule: "an end in order gives back what it holds", how });
+            }
+        }
+        broken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<End>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn time_of(trouble: &Trouble) -> Option<(u64, u64)> {
+    match trouble.what {
+        What::EndsInOrder { down_ms } => Some((trouble.from_ms, down_ms)),
+        _ => None,
+    }
+}
+
+/// Runs of invocations that are over. In a world where somebody died before, they may be the dead ones'.
+fn held(world: &World, scenario: &Scenario) -> Vec<String> {
+    if world.died() > 0 {
+        return Vec::new();
+    }
+    let now = world.clock.now();
+    let runs = scenario.locations.iter().filter_map(|place| {
+        let gate = world.gate(&place.name);
+        gate.live_run(now).map(|run| format!("{}: {run:?}", place.name))
+    });
+    runs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use crate::run::run;
+    use crate::scenario::Scenario;
+
+    fn ended() -> Scenario {
+        serde_json::from_str(include_str!("../scenarios/ends_in_order.json")).unwrap()
+    }
+
+    #[test]
+    fn ends_in_order_cost_no_call_and_no_time() {
+        let ended = ended();
+        let mut never = ended.clone();
+        never.troubles.clear();
+        never.expect = crate::scenario::Expect::default();
+        let (ended, never) = (run(&ended), run(&never));
+        assert_eq!((ended.broken, never.broken), (Vec::new(), Vec::new()));
+        assert_eq!((ended.figures.calls, ended.figures.died), (never.figures.calls, 0));
+        assert!(ended.figures.drained_s < never.figures.drained_s + 60.0);
+    }
+}
