@@ -228,7 +228,7 @@ fn what_may_mean_something_else_is_a_question_and_never_a_match() {
         ("consent", "Contact consent", Text),
         ("mother", "Mother's Phone", Text),
         ("budget", "Budget", Numerical),
-        ("story", "RecordStatus", Text),
+        ("story", "Story", Text),
         ("label", "Kitchen wishes", Text),
     ]);
     let target = fields(&[

@@ -19,7 +19,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("formally", "formerly"),
     ("hopping", "hoping"),
     ("intestate", "interstate"),
-    ("lessen", "signal"),
+    ("lessen", "lesson"),
     ("lighting", "lightning"),
     ("manger", "manager"),
     ("marital", "martial"),
