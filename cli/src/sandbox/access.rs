@@ -22,7 +22,7 @@ pub(crate) struct Access {
     pub(crate) verdict: Result<(), Answer>,
 }
 
-/// DueChecks at the token, the `Version` and the location of `request`.
+/// Looks at the token, the `Version` and the location of `request`.
 pub(crate) fn examine(tokens: &Tokens, issuer: &mut Issuer, now: Duration, request: &Request, store: &Store) -> Access {
     let token = request.bearer().unwrap_or_default();
     let (location, verdict) = match tokens {

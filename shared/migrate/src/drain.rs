@@ -21,7 +21,7 @@ struct Standing {
 }
 
 impl Step<'_> {
-    /// DueChecks at the pages that are under way, those that were put first before the others.
+    /// Looks at the pages that are under way, those that were put first before the others.
     pub(super) async fn look(&mut self, kind: Kind) -> Result<(), Interrupted> {
         let before = self.state_of(kind).open.clone();
         let mut looked_at = 0;

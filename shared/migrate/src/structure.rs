@@ -152,7 +152,7 @@ impl Step<'_> {
         }
     }
 
-    /// DueChecks for what may have been made by a call that was not answered.
+    /// Looks for what may have been made by a call that was not answered.
     pub(super) async fn adopt(
         &self,
         part: Part,

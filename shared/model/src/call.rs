@@ -56,9 +56,9 @@ pub enum Call {
     },
     /// Reads a contact.
     GetContact(GhlId),
-    /// DueChecks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
+    /// Looks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
     FindMarked(Marker),
-    /// DueChecks for a contact by e-mail or phone.
+    /// Looks for a contact by e-mail or phone.
     FindContact {
         /// E-mail address.
         email: Option<String>,
@@ -74,7 +74,7 @@ pub enum Call {
         /// Contacts per page, at most 100.
         limit: u32,
     },
-    /// DueChecks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
+    /// Looks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
     /// some seconds behind its writes.
     FindOpportunities(ContactRef),
     /// Creates an opportunity. Repeating it may make a second one.
@@ -183,6 +183,17 @@ impl Call {
                 | Call::CreateTag(_)
                 | Call::CreatePipeline(_)
         )
+    }
+
+    /// Of a page: where it begins (`None` is the beginning), and most records on it.
+    #[must_use]
+    pub fn as_page(&self) -> Option<(Option<&PageCursor>, u32)> {
+        match self {
+            Call::ContactsChanged { cursor, limit, .. }
+            | Call::ContactsPage { cursor, limit }
+            | Call::OpportunitiesPage { cursor, limit, .. } => Some((cursor.as_ref(), *limit)),
+            _ => None,
+        }
     }
 
     /// Whether its answer shows one record: a page of one, or what was written.

@@ -17,7 +17,7 @@ const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
 const WAKE_ROUNDS: u32 = 3;
 
 impl Engine {
-    /// DueChecks again after half as long as the record has waited already, within bounds.
+    /// Looks again after half as long as the record has waited already, within bounds.
     pub(super) async fn wait_for(&self, record: &Record, contact: RecordKey) -> RecordEnd {
         let now = self.ports.clock.now();
         let waited = record.put_at.map_or(Duration::ZERO, |put_at| now.since(put_at));

@@ -42,7 +42,7 @@ impl DealSearch {
         DealSearch { places, ..DealSearch::default() }
     }
 
-    /// DueChecks in this place, too, after all others.
+    /// Looks in this place, too, after all others.
     pub(super) fn again(&mut self, at: ContactRef, name: ContentHash) {
         self.places = VecDeque::from([Place { at, names: vec![name] }]);
         (self.page, self.pages) = (FoundPage::default(), 0);

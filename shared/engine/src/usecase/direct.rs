@@ -90,13 +90,37 @@ impl Engine {
     }
 }
 
+/// Whether the page that answers `call` leads on to the rest of its list, if there is any. It does not if the next page
+/// begins where this one did, or if the first page is full and names no next one, although there are more records.
+fn goes_on(call: &Call, answer: &Answer) -> bool {
+    let Some((cursor, limit)) = call.as_page() else { return true };
+    let (shown, next, total) = match answer {
+        Answer::Contacts(page) => (page.contacts.len() + page.too_long.len(), &page.next, page.total),
+        Answer::OpportunityPage(page) => (page.opportunities.len() + page.too_long.len(), &page.next, page.total),
+        _ => return true,
+    };
+    let shown = shown as u64;
+    let is_cut = next.is_none() && shown >= u64::from(limit) && total.is_some_and(|total| total > shown);
+    let is_stuck = next.is_some() && next.as_ref() == cursor;
+    !is_stuck && !(cursor.is_none() && is_cut)
+}
+
+fn no_rest() -> Failure {
+    let message = "GHL shows only a part of the list, and no way to the rest".to_owned();
+    Failure { status: Some(200), sent: true, cause: Some(Cause::Unreadable), message }
+}
+
 impl DirectCalls<'_> {
     /// Reads a page of at most `limit` records. A page that is longer than we take is asked for again with half as many
     /// records, down to one; `limit` is then what fits, for the pages that follow. A record that is too long by itself is
     /// named on a page of its own, and counted: it is passed over.
+    ///
+    /// # Errors
+    /// Also when GHL shows a list of which the rest cannot be reached: nobody would know that it is not all.
     pub async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
         loop {
-            match self.call(&call(*limit)).await {
+            let asked = call(*limit);
+            match self.call(&asked).await {
                 Err(DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. })) if *limit > 1 => *limit /= 2,
                 Ok(answer) => {
                     match &answer {
@@ -104,7 +128,7 @@ impl DirectCalls<'_> {
                         Answer::OpportunityPage(page) => self.note_passed_over(Kind::Opportunity, &page.too_long),
                         _ => {}
                     }
-                    return Ok(answer);
+                    return if goes_on(&asked, &answer) { Ok(answer) } else { Err(DirectError::Failed(no_rest())) };
                 }
                 Err(error) => return Err(error),
             }
@@ -174,5 +198,36 @@ impl DirectCalls<'_> {
             })
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ghl_sync_model::{ContactPage, LongRecord, PageCursor};
+
+    #[test]
+    fn a_list_whose_rest_is_out_of_reach_is_no_list() {
+        let cursor = |text: &str| Some(PageCursor(text.to_owned()));
+        let long = LongRecord { id: None, updated_at: None };
+        let page = |shown: usize, next, total| {
+            Answer::Contacts(ContactPage { too_long: vec![long.clone(); shown], next, total, ..ContactPage::default() })
+        };
+        let cases = [
+            (None, page(2, cursor("a"), Some(5)), true),
+            (None, page(2, None, Some(2)), true),
+            (None, page(2, None, None), true),
+            (None, page(1, None, Some(5)), true),
+            (cursor("a"), page(2, cursor("b"), Some(5)), true),
+            (cursor("a"), page(2, None, Some(4)), true),
+            // The cursor is ignored: the first page comes again and again.
+            (cursor("a"), page(2, cursor("a"), Some(5)), false),
+            // There are more, and no way to them.
+            (None, page(2, None, Some(5)), false),
+        ];
+        for (cursor, answer, expected) in cases {
+            let call = Call::ContactsPage { cursor, limit: 2 };
+            assert_eq!(goes_on(&call, &answer), expected, "{call:?} {answer:?}");
+        }
     }
 }

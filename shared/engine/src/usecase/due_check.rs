@@ -84,7 +84,7 @@ impl Known {
 }
 
 impl Engine {
-    /// DueChecks for records of one of `members` that can go when the gate opens, or else for those that become due first.
+    /// Looks for records of one of `members` that can go when the gate opens, or else for those that become due first.
     /// `turn` says which member comes first.
     pub(super) async fn look(
         &self,

@@ -29,7 +29,7 @@ pub struct TickReport {
 }
 
 impl Engine {
-    /// DueChecks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
+    /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
     /// died between its put and the advance of the work sequence).
     ///
     /// # Errors

@@ -299,7 +299,7 @@ pub struct Transfer {
     pub skipped: u64,
     /// Records of the next page that are put already.
     pub offset: u32,
-    /// DueChecks in a row that found nothing new.
+    /// Looks in a row that found nothing new.
     pub idle: u32,
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn start(
     accepted(&api, migration).await
 }
 
-/// DueChecks what a migration would do.
+/// Looks what a migration would do.
 ///
 /// It reads both locations, maps, and forecasts, and ends there: GHL is not written to.
 #[utoipa::path(
