@@ -132,8 +132,10 @@ fn held(world: &World, scenario: &Scenario) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use ghl_sync_engine::testing::block_on_paused;
+
+    use super::*;
     use crate::run::run;
-    use crate::scenario::Scenario;
 
     fn ended() -> Scenario {
         serde_json::from_str(include_str!("../scenarios/ends_in_order.json")).unwrap()
@@ -149,5 +151,22 @@ mod tests {
         assert_eq!((ended.broken, never.broken), (Vec::new(), Vec::new()));
         assert_eq!((ended.figures.calls, ended.figures.died), (never.figures.calls, 0));
         assert!(ended.figures.drained_s < never.figures.drained_s + 60.0);
+    }
+
+    #[test]
+    fn an_end_that_goes_on_calling_or_keeps_what_it_holds_breaks_the_rules() {
+        let scenario = ended();
+        let calling = Scenario { troubles: Vec::new(), ..scenario.clone() };
+        let arrivals = block_on_paused(async {
+            let world = calling.start();
+            calling.produce(&world).await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            world.ghl.arrivals()
+        });
+        let told_at = arrivals[0].sent_at;
+        let end = End { told_at, started_at: None, in_time: false, held: vec!["a run".to_owned()] };
+        let broken = Ends(Arc::new(Mutex::new(vec![end]))).broken(&scenario, &arrivals);
+        let rules: Vec<&str> = broken.iter().map(|broken| broken.rule).collect();
+        assert_eq!(rules.len(), 3, "{rules:?}");
     }
 }
