@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_testkit::{Arrival, World};
 use ghl_sync_model::EpochMs;
+use ghl_sync_testkit::{Arrival, World};
 
 use crate::rules::Broken;
 use crate::scenario::{Scenario, Trouble, What};
@@ -132,7 +132,7 @@ fn held(world: &World, scenario: &Scenario) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use ghl_sync_engine::testing::block_on_paused;
+    use ghl_sync_testkit::block_on_paused;
 
     use super::*;
     use crate::run::run;
