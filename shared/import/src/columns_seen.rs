@@ -126,7 +126,7 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
             Some((LooksLike::Consent, seen.answers))
         } else if most(seen.emails) {
             Some((LooksLike::Email, seen.emails))
-        } else if most(seen.phones) {
+        } else if most(seen.phones) && !is_of_peoples_ids(&column.name) {
             Some((LooksLike::Phone, seen.phones))
         } else if most(seen.phones + seen.bare_phones) && !is_of_ids(&column.name) {
             Some((LooksLike::Phone, seen.phones + seen.bare_phones))
@@ -147,7 +147,30 @@ fn is_of_ids(name: &str) -> bool {
         "id", "order", "card", "account", "invoice", "customer", "loyalty", "sku", "amount", "ticket", "serial",
         "konto", "kunden", "rechnung",
     ];
-    key.ends_with("nr") || key == "no" || things.iter().any(|thing| key.contains(thing))
+    key.ends_with("nr") || key == "no" || is_of_peoples_ids(name) || things.iter().any(|thing| key.contains(thing))
+}
+
+/// Whether a name speaks of numbers that states and banks give to people.
+fn is_of_peoples_ids(name: &str) -> bool {
+    let key = crate::mapping::key(name);
+    let whole = ["rg", "nif", "nie", "dni", "rfc", "ssn", "bsn", "nss", "niss", "pesel", "nip", "regon"];
+    let parts = [
+        "cpf",
+        "cnpj",
+        "curp",
+        "siret",
+        "siren",
+        "iban",
+        "passport",
+        "fiscal",
+        "steuer",
+        "vatnumber",
+        "vatid",
+        "taxid",
+        "partitaiva",
+        "socialsecurity",
+    ];
+    whole.contains(&key.as_str()) || parts.iter().any(|part| key.contains(part))
 }
 
 /// Filled columns that are not used, and second values that are not.

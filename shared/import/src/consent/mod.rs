@@ -4,7 +4,7 @@ mod words;
 
 use crate::mapping::{key, without_brackets};
 
-pub(crate) use words::{Reading, is_no, is_opt_out_word, is_yes_or_no, says_opt_out};
+pub(crate) use words::{Reading, is_no, is_opt_out_word, is_yes_or_no, says_opt_out, speaks_of_subscription};
 
 /// The channels on which a contact must not be disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -136,16 +136,20 @@ const OUT: &str = "optout optedout optouts unsub donotcall donotemail donotmail 
     deleterequest deletionrequest deleteme erasure tobeforgotten forgetme löschung deceased verstorben décédé \
     fallecid decedut nichterlaubt nichteinverstanden keineanrufe keinemails keineemails keinenewsletter \
     ohneeinwilligung noacepta nonaccetta naoaceita nãoaceita naccepte geenmail geentoestemming dadodebaja \
-    dadadebaja fechabaja solicitabaja";
+    dadadebaja fechabaja solicitabaja robinson abmelde belmeniet belmijniet nomolestar nãoperturb naoperturb nãoincomod \
+    opposizion listerouge bloctel refusprospect refusdémarch refusdemarch refuspub refuscommunic refusemail refussms \
+    refusdecontact refusdemail refusdesms nepasderang nepasdérang nepassollic nepasdémarch nepasdemarch litigator quarantin werbewiderspruch \
+    nichtbewerben mailsperre mailingsperre niewysyla niedzwoni sprzeciw rezygnac cancelouinscri nãodesej naodesej nodesea \
+    nonvuole mailinglistoptout";
 const IN: &str = "optin optedin consent acceptsmarketing acceptsemail acceptssms acceptssms acceptmarketing subscribed \
     permission gdpr dsgvo rgpd maycontact mayemail maycall cancontact canemail cancall oktocall oktoemail \
     oktotext oktocontact okaytocall agreedto agreesto agreemarketing einwilligung zustimmung consentement \
     consentimiento consentimento consenso toestemming zgoda согласие samtycke samtykke suscrito abonné abonniert \
     iscritto allowsmarketing allowemail allowsms allowcalls emailallowed smsallowed wantsnewsletter \
-    receivenewsletter newsletteroptin marketingallowed marketingok suscripto suscrita iscritta abonnée";
+    souhlas súhlas suostumus hozzájárul privola soglasje acorddemarketing съгласие kvkk メルマガ 配信希望 配信許可 receivenewsletter newsletteroptin marketingallowed marketingok suscripto suscrita iscritta abonnée";
 /// Words of an assent, which with a word for what is assented to make an opt-in: `May we call you?`, `Acepta publicidad`.
 const ASSENT: &str = "canwe maywe mayi allow receive accept accett acepta aceita aceite agree permit souhaite autoriz autoris \
-    authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht";
+    authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht akzeptiert";
 const ASSENTED: &str = "mail sms text call contact market news publi promo offer ofert offre offert angebot whatsapp werb communic \
     comunic kommunik mensaj correo anruf telefon phone llama kontakt nieuws";
 /// Last words of names that speak of how, why and when, and not of whether.
@@ -183,6 +187,15 @@ const SOFT: &[&str] = &[
     "publicidad",
     "publicité",
     "pubblicità",
+    "nyhetsbrev",
+    "nyhedsbrev",
+    "uutiskirje",
+    "hírlevél",
+    "zpravodaj",
+    "bülten",
+    "izin",
+    "onay",
+    "рассылка",
 ];
 
 /// What a column's name says of consent: nothing (`None`), that the column has to do with it and states none
@@ -216,7 +229,8 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
         return Some(Some(ConsentColumn { says, channels }));
     }
     let is_status = ["status", "state", "statut", "stato"].contains(&last.as_str());
-    let begins = ["status", "statut", "estado", "stato", "état"].iter().any(|word| full.starts_with(word));
+    let begins = ["status", "statut", "estado", "stato", "état"].iter().any(|word| full.starts_with(word))
+        || ["statusde", "estadode", "statutde", "statodi"].iter().any(|word| full.contains(word));
     if (is_status || begins) && (SUBSCRIPTION.iter().any(|part| full.contains(part)) || has(IN)) {
         return Some(Some(ConsentColumn { says: Says::Subscription, channels }));
     }

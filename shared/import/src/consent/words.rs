@@ -39,9 +39,9 @@ static NO: Words = Words::new(|| {
 /// Words of an opt-in, written without anything but letters.
 static IN: Words = Words::new(|| {
     words(
-        "subscribed optedin optin doubleoptin singleoptin confirmedoptin explicit consented confirmed granted given \
+        "subscribed optedin optin doubleoptin singleoptin confirmedoptin explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
     accepted agreed allow allowed permitted abonniert angemeldet abonné inscrit suscrito iscritto ingeschreven \
-    aangemeld подписан optedinemail active ok okay maycontact marketingcontact yesplease",
+    aangemeld подписан express expressed implied 希望する 希望 可 受け取る 許可 同意する 同意 配信中 optedinemail active ok okay maycontact marketingcontact yesplease",
     )
 });
 /// Words of an opt-out, written without anything but letters.
@@ -58,7 +58,17 @@ static OUT: Words = Words::new(|| {
     wypisany wypisana отписан отписался отписана отписалась незвонить descadastrado naocontatar avregistrerad \
     avmeldt frameldt bounced hardbounced hardbounce bounce undeliverable noconsent nonmarketingcontact \
     nonmarketing transactional removed deceased nothanks nothankyou widerrufen zurückgezogen abgelehnt refusé \
-    refusée rechazado rifiutato geweigerd noemailing",
+    refusée rechazado rifiutato geweigerd noemailing nichtabonniert nichtangemeldet nosuscrito nosuscrita \
+    nonabonné nonabonne nonabonnée noninscrit noninscrite noniscritto noniscritta noinscrito nãoinscrito naoinscrito \
+    nietingeschreven nietaangemeld niezapisany niesubskrybuje nichtmarketingkontakt keinmarketingkontakt",
+    )
+});
+/// Words of a consent that is none, or no longer one. Of other things than consent they say something else.
+static NONE_GIVEN: Words = Words::new(|| {
+    words(
+        "expired lapsed brak brakzgody notgranted notgiven notagreed negato negata negado retirado retirada revocato \
+    revocata revogado revoqué retiré retirée ritirato ingetrokken wycofana wycofano wycofał 希望しない 不可 不要 拒否 停止 \
+    配信停止 同意しない",
     )
 });
 /// What a longer text says that holds an opt-out, in lower case.
@@ -71,7 +81,8 @@ static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     stop contacting|stop emailing|stop calling|no marketing|bitte nicht anrufen|nicht anrufen|\
     nicht kontaktieren|keine werbung|abgemeldet|ne pas appeler|ne pas contacter|désabonn|désinscri|\
     do not market|do not mail|don't text|don’t text|dont text|not be contacted|no emails|no calls|no texts|\
-    suppressed|gdpr delete|gdpr deletion|right to be forgotten|keine anrufe|keine mails|keine e mails|plus contacter|\
+    suppressed|gdpr delete|gdpr deletion|right to be forgotten|removed from list|removed from mailing|removed from our|be removed from|take me off|\
+    no further contact|no more emails|no more calls|no further emails|keine anrufe|keine mails|keine e mails|plus contacter|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
         .split('|');
     AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
@@ -111,7 +122,7 @@ pub(super) fn channel(word: &str) -> Option<Channels> {
 
 pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     let text = crate::values::text::clean(cell);
-    let text = text.trim().to_lowercase();
+    let text = crate::values::text::whole_number(text.trim()).to_lowercase();
     let is_doubt = text.contains('?') || text == "tbd";
     if crate::values::text::is_error(&text) {
         return Reading::Unreadable;
@@ -121,6 +132,11 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     }
     let word = letters(&text);
     let out = Reading::Out(column.channels);
+    if !matches!(column.says, Says::OptOut | Says::Detail)
+        && let Some(others) = others_than_only(&text)
+    {
+        return Reading::Out(others);
+    }
     let is = |words: &Words| words.contains(text.as_str()) || words.contains(word.as_str());
     match column.says {
         Says::Detail => out,
@@ -128,10 +144,10 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         // Of a channel such as e-mail one who has not confirmed yet has not agreed.
         Says::Status if is_undecided(&word) && !column.channels.has(Channels::ALL) => Reading::Unreadable,
         Says::Status => Reading::Nothing,
-        Says::Subscription if is_out(&text, &word) || is(&NO) || word == "none" => out,
+        Says::Subscription if is_out(&text, &word) || is(&NO) || is(&NONE_GIVEN) || word == "none" => out,
         Says::Subscription if is(&YES) || is(&IN) || is_assent(&text) => Reading::Nothing,
         Says::Subscription => Reading::Unreadable,
-        Says::Wish if is(&NO) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
+        Says::Wish if is(&NO) || is(&NONE_GIVEN) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
         Says::Wish if is_doubt || is_undecided(&word) => Reading::Unreadable,
         Says::Wish => Reading::Nothing,
         Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
@@ -143,7 +159,7 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
             None if says_opt_out(&text) => out,
             None => Reading::Unreadable,
         },
-        Says::OptIn if is(&NO) || is(&OUT) || word == "none" => out,
+        Says::OptIn if is(&NO) || is(&OUT) || is(&NONE_GIVEN) || word == "none" => out,
         Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
         Says::OptIn if says_opt_out(&text) || is_refusal(&text) => out,
         Says::OptIn if is_assent(&text) => Reading::Nothing,
@@ -171,10 +187,36 @@ pub(super) fn is_undecided(cell: &str) -> bool {
     .contains(&word.as_str())
 }
 
+/// Whether a text says that somebody has subscribed or unsubscribed, or is undecided about it.
+pub(crate) fn speaks_of_subscription(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    is_of_subscription(&lower) || is_opt_out_word(&lower) || says_opt_out(&lower)
+}
+
 pub(super) fn is_of_subscription(cell: &str) -> bool {
     let word = letters(cell);
-    ["subscribed", "unsubscribed", "nonsubscribed", "cleaned", "optedin", "optedout", "abonniert", "abgemeldet"]
-        .contains(&word.as_str())
+    [
+        "subscribed",
+        "unsubscribed",
+        "nonsubscribed",
+        "cleaned",
+        "optedin",
+        "optedout",
+        "abonniert",
+        "abgemeldet",
+        "nichtabonniert",
+        "suscrito",
+        "nosuscrito",
+        "dadodebaja",
+        "abonné",
+        "désabonné",
+        "nonabonné",
+        "inscrito",
+        "iscritto",
+        "disiscritto",
+        "descadastrado",
+    ]
+    .contains(&word.as_str())
 }
 
 /// `Yes, please`, `I agree to receive mails`: forms have such boxes. With a word of a negation it is none.
@@ -182,8 +224,11 @@ fn is_assent(text: &str) -> bool {
     let begins = ["yes,", "yes ", "yes!", "yes.", "ja,", "oui,", "sí,", "sì,", "i agree", "i consent", "i accept"];
     begins.iter().any(|start| text.starts_with(start))
         && !text.split(|c: char| !c.is_alphanumeric()).any(|word| {
-            ["not", "no", "but", "only", "except", "never", "t", "nicht", "kein", "keine", "nur", "aber", "pas", "sauf"]
-                .contains(&word)
+            [
+                "not", "no", "but", "until", "till", "bis", "expired", "expires", "only", "except", "never", "t",
+                "nicht", "kein", "keine", "nur", "aber", "pas", "sauf",
+            ]
+            .contains(&word)
         })
 }
 
@@ -257,6 +302,26 @@ fn listed(text: &str) -> Option<Channels> {
         text.split([',', ';', '/', '|', '&', '+', '\n']).map(str::trim).filter(|word| !word.is_empty()).collect();
     let channels: Option<Vec<Channels>> = words.iter().map(|word| channel(word)).collect();
     channels.filter(|channels| !channels.is_empty()).map(|all| all.into_iter().fold(Channels::NONE, Channels::and))
+}
+
+/// The channels that `Email only` closes.
+fn others_than_only(text: &str) -> Option<Channels> {
+    const ONLY: &[&str] =
+        &["only", "nur", "solo", "sólo", "seulement", "uniquement", "alleen", "tylko", "apenas", "somente"];
+    let is_only = |word: &&str| ONLY.contains(word);
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty()).collect();
+    if !words.iter().any(|word| is_only(word)) {
+        return None;
+    }
+    let open: Option<Vec<Channels>> = words
+        .iter()
+        .filter(|word| !is_only(word) && !["and", "und", "or", "by", "via", "per"].contains(word))
+        .map(|word| channel(word))
+        .collect();
+    let open = open.filter(|open| !open.is_empty() && !open.contains(&Channels::ALL))?;
+    let all = [Channels::EMAIL, Channels::SMS, Channels::CALL, Channels::WHATSAPP];
+    Some(all.into_iter().filter(|channel| !open.contains(channel)).fold(Channels::NONE, Channels::and))
 }
 
 /// A date or a time, such as that of an unsubscription.

@@ -28,12 +28,27 @@ pub(crate) fn of(key: &str) -> Option<Alias> {
     if is_kind {
         return Some(Alias::NoPlace);
     }
-    without_prefix(key).or_else(|| numbered(key))
+    without_prefix(key).or_else(|| without_suffix(key)).or_else(|| numbered(key))
+}
+
+/// `City - Home`, `Straße geschäftlich`: a part of an address, or a way to reach somebody.
+fn without_suffix(key: &str) -> Option<Alias> {
+    let rest = super::groups::SUFFIXES.iter().filter_map(|suffix| key.strip_suffix(suffix));
+    let alias = rest.into_iter().find_map(|rest| EXACT.get(rest).copied())?;
+    match alias {
+        Alias::Field(field) | Alias::Further(field)
+            if field.is_of_address() || matches!(field, Field::Email | Field::Phone | Field::Website) =>
+        {
+            Some(alias)
+        }
+        _ => None,
+    }
 }
 
 fn without_prefix(key: &str) -> Option<Alias> {
     let rest = PREFIXES.split(' ').filter_map(|prefix| key.strip_prefix(prefix));
-    rest.into_iter().find_map(|rest| EXACT.get(rest).copied().or_else(|| numbered(rest)))
+    rest.into_iter()
+        .find_map(|rest| EXACT.get(rest).copied().or_else(|| without_suffix(rest)).or_else(|| numbered(rest)))
 }
 
 /// `email2`, `phone3value`, `streetaddress2`: a further value, or the second line of an address.
@@ -41,8 +56,8 @@ fn numbered(key: &str) -> Option<Alias> {
     let digits: String = key.chars().filter(char::is_ascii_digit).collect();
     let number: u32 = digits.parse().ok().filter(|number| (1..=20).contains(number))?;
     let rest: String = key.chars().filter(|c| !c.is_ascii_digit()).collect();
-    let rest = rest.strip_suffix("value").unwrap_or(&rest);
-    let alias = EXACT.get(rest).copied().or_else(|| without_prefix(rest))?;
+    let rest = VALUES.iter().find_map(|value| rest.strip_suffix(value)).unwrap_or(&rest);
+    let alias = EXACT.get(rest).copied().or_else(|| without_prefix(rest)).or_else(|| without_suffix(rest))?;
     match alias {
         Alias::Field(Field::Address) if number > 1 && key.ends_with(|c: char| c.is_ascii_digit()) => {
             Some(Alias::Field(Field::AddressLine2))
@@ -52,10 +67,15 @@ fn numbered(key: &str) -> Option<Alias> {
     }
 }
 
+/// What Google calls a value.
+const VALUES: &[&str] = &["value", "wert", "valeur", "valor", "valore", "waarde"];
+
 const PREFIXES: &str = "person contact lead customer client subscriber member primary main your guest patient student attendee \
     billing shipping mailing business work home other defaultaddress default address1 address2 address3 \
     organization1 properties fields data buyer recipient personal permanent private office participant donor \
-    owner1";
+    owner1 invitee registrant applicant candidate delegate tenant \
+    pessoa persona personne contacto contato contatto kontakt standardadresse postanschrift adresse1 andyour \
+    whatsyour whatisyour";
 
 static EXACT: LazyLock<HashMap<&'static str, Alias>> = LazyLock::new(|| {
     let fields = FIELDS.iter().flat_map(|(field, names)| names.split(' ').map(|name| (name, Alias::Field(*field))));
@@ -73,8 +93,17 @@ const FIELDS: &[(Field, &str)] = &[
     (
         Field::LastName,
         "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos primerapellido apellidopaterno \
-         cognome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
+         cognome primersobrenome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
          prijmeni vezetéknév soyad soyadı 姓 姓氏",
+    ),
+    (
+        Field::LastNamePrefix,
+        "tussenvoegsel tussenvoegsels voorvoegsel voorvoegsels lastnameprefix surnameprefix infix namenszusatz \
+         namensvorsatz vorsatzwort",
+    ),
+    (
+        Field::SecondLastName,
+        "segundoapellido apellidomaterno secondlastname secondsurname segundosobrenome maternallastname",
     ),
     (
         Field::Name,
@@ -91,7 +120,9 @@ const FIELDS: &[(Field, &str)] = &[
          postaelettronica enderecodeemail endereçodeemail emailadres adresemail почта электроннаяпочта емейл \
          имейл epost epostadress epostadresse sähköposti eposta メールアドレス メール 邮箱 电子邮件 whatsyouremail \
          whatsyouremailaddress whatisyouremail whatisyouremailaddress emailwork emailhome emailother \
-         emailprimary emailaddresswork emailprivat emailgeschäftlich emailgeschaeftlich emailberuflich loginemail emaillogin subscriberemail paypalemail",
+         emailprimary emailaddresswork emailprivat emailgeschäftlich emailgeschaeftlich emailberuflich loginemail emaillogin subscriberemail paypalemail \
+         correioeletrónico correioeletrônico correioeletronico adressedemessagerie direccióndecorreoelectrónico direcciondecorreoelectronico direccióndecorreo \
+         direcciondecorreo endereçodecorreioeletrónico",
     ),
     (
         Field::Phone,
@@ -106,14 +137,20 @@ const FIELDS: &[(Field, &str)] = &[
          puhelin 電話番号 電話 电话 手机 手机号 whatsapp whatsappnumber sms smsphonenumber smsnumber phonevalue \
          telefonprivat telefongeschäftlich telefongeschaeftlich telefonberuflich telefonmobil telefonfestnetz \
          telefonarbeit téléphonefixe telefonofijo teléfonofijo telefonofisso telefonocellulare telefoonmobiel \
-         telefonkomórkowy whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline",
+         telefonkomórkowy whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline \
+         télfixe télportable télmobile telfixe telportable telmobile telmobil telprivat telgeschäftlich telfixo telfijo \
+         telfisso telvast telmovil telmóvil telkomórkowy mobiltelefonnummer textremindernumber \
+         whatsappphonenumber whatsappphone celularwhatsapp whatsthebestnumbertoreachyou bestphone bestnumber",
     ),
     (
         Field::Company,
         "companybusinessname businessname companyname company business organisation organization \
          organisationname organizationname account accountname associatedcompany customeraccount employer firma \
          firmenname unternehmen société societe entreprise empresa compañía azienda società bedrijf bedrijfsnaam \
-         компания организация företag firmanavn yritys 会社名 会社 公司 org personorganization addresscompany",
+         компания организация företag firmanavn yritys 会社名 会社 公司 org personorganization addresscompany \
+         ragionesociale razónsocial razonsocial razaosocial razãosocial raisonsociale nazwafirmy denominazione nomedaempresa \
+         nombredelaempresa nomdelentreprise namedesunternehmens unternehmensname nomdelasociété nomducompte organização \
+         organizacao organización organizacion kontoname",
     ),
     (
         Field::Address,
@@ -122,8 +159,8 @@ const FIELDS: &[(Field, &str)] = &[
          straße anschrift rue direccion dirección calle domicilio indirizzo via endereco endereço rua adres \
          straat straatnaam ulica адрес улица adress gatuadress osoite 住所 地址 strasseundhausnummer \
          straßeundhausnummer strassehausnummer straßehausnummer streetname addressaddress streetaddressline \
-         streetline addr adresszeile straßenname strassenname voie nomdelavoie nombredelacalle nombrecalle viapiazza \
-         logradouro morada ruaavenida adreslijn nazwaulicy ulicaaddress",
+         streetline addr adresszeile straßenname strassenname voie nomdelavoie nombredelacalle nombrecalle viapiazza ulice utca sokak \
+         calleynúmero calleynumero rueetnuméro ruaenúmero ruaenumero logradouro morada ruaavenida adreslijn nazwaulicy ulicaaddress",
     ),
     (
         Field::HouseNumber,
@@ -136,7 +173,7 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::AddressLine2,
-        "addressextendedaddress extendedaddress apartment apt suite unit aptsuite adresszusatz complementadresse \
+        "addressextendedaddress extendedaddress apartment apt suite unit aptsuite adresszusatz complementadresse complément complement \
          complémentadresse complementdadresse complémentdadresse interior complemento addresslinetwo \
          secondaddressline addresscomplement careof floor flat etage étage stockwerk building bâtiment gebäude \
          unitnumber unitno unitapt aptunit suiteunit aptnumber aptno apartmentnumber apartmentno suitenumber suiteno \
@@ -148,15 +185,15 @@ const FIELDS: &[(Field, &str)] = &[
     (
         Field::City,
         "city town citytown towncity suburb locality mailingcity businesscity homecity othercity addresscity \
-         stadt ort wohnort población poblacion ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość \
-         город stad by postort kaupunki 市区町村 城市 město",
+         stadt ort wohnort población poblacion ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość localidade município municipio sehir şehir město obec \
+         город stad by postort kaupunki 市区町村 城市",
     ),
     (
         Field::State,
         "state province stateprovince stateregion provincestate region stateprovincecode statecode provincecode \
          addressregion addressstate mailingstate businessstate homestate otherstate mailingstateprovince \
          bundesland kanton région departement département provincia estado regione provincie województwo область \
-         регион 都道府県 省",
+         регион 都道府県 省 bundeslandregion administrativearea uf estadoprovincia provinciaestado régionétat",
     ),
     (
         Field::PostalCode,
@@ -169,7 +206,7 @@ const FIELDS: &[(Field, &str)] = &[
         Field::Country,
         "country countrycode countryregion countryname mailingcountry businesscountry addresscountry homecountry \
          businesscountryregion homecountryregion othercountryregion addresscountrycode cc land pays país pais \
-         paese nazione kraj страна maa 国 国家 ülke stát",
+         paese nazione kraj страна maa 国 国家 ülke stát landregion paysrégion paísregión paisregion paeseregione",
     ),
     (
         Field::Website,
@@ -184,7 +221,7 @@ const FIELDS: &[(Field, &str)] = &[
         Field::DateOfBirth,
         "dateofbirth dob birthday birthdate bday birthdatedob geburtsdatum geburtstag datedenaissance \
          fechadenacimiento fechanacimiento datadinascita datadenascimento geboortedatum dataurodzenia \
-         датарождения деньрождения födelsedatum fødselsdato 生年月日 出生日期 birth doby",
+         датарождения деньрождения födelsedatum fødselsdato 生年月日 出生日期 birth doby fechanac fechadenac fnacimiento datanasc datadenasc doğumtarihi datumnarození syntymäaika születésidátum gebdatum geburtsdat néle néele datenaissance dataur",
     ),
     (
         Field::Tags,
@@ -194,6 +231,11 @@ const FIELDS: &[(Field, &str)] = &[
 ];
 
 const FURTHER: &[(Field, &str)] = &[
+    (
+        Field::Country,
+        "dialcode dialingcode diallingcode phonecountrycode countrydialcode countrydialingcode ländervorwahl landesvorwahl \
+         indicatifpays indicatifdupays ddi isdcode callingcode countrycallingcode mobilecountrycode",
+    ),
     (
         Field::Email,
         "additionalemail additionalemails altemail secondaryemail otheremail alternateemail alternativeemail \

@@ -2,7 +2,7 @@
 
 use super::catalogue::{CustomFieldType, FieldCatalogue, KnownField};
 use super::file::{Mapping, MappingError, is_same};
-use super::{Alias, Field, alias, key};
+use super::{Alias, Field, alias};
 use crate::consent::{self, ConsentColumn};
 
 /// Where a column goes.
@@ -111,10 +111,11 @@ impl Columns {
             if target == Target::Id && columns.id.is_none() {
                 columns.id = Some(columns.all.len());
             }
-            let group = group(&name, &target);
+            let group = super::groups::of_column(&name, &target);
             columns.all.push(Column { name, target, group, is_further });
         }
         super::house_number::beside_streets(&mut columns.all);
+        super::house_number::before_phones(&mut columns.all);
         for field in Field::ALL {
             let mut indexes: Vec<usize> = columns.indexes(|column| column.target == Target::Field(field));
             indexes.sort_by_key(|index| columns.all.get(*index).is_some_and(|column| column.is_further));
@@ -165,6 +166,12 @@ impl Columns {
         self.of(field).iter().copied().filter(is_of_group).collect()
     }
 
+    /// The column of area codes that stands before one of phone numbers.
+    pub(crate) fn area_code_of(&self, phone: usize) -> Option<usize> {
+        let before = phone.checked_sub(1)?;
+        (self.all.get(before)?.target == Target::Field(Field::AreaCode)).then_some(before)
+    }
+
     /// Whether any column says who a contact is.
     pub(crate) fn says_who(&self) -> bool {
         self.by_field.iter().any(|(field, _)| field.says_who())
@@ -181,6 +188,12 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
     // What a list of rejects says of its rows is none of the people.
     if ["_row", "_column", "_problem"].contains(&name) {
         return Ok((Target::Ignored, false));
+    }
+    // `Mailing State` is no state of a mailing.
+    if let Some(Alias::Field(field)) =
+        alias(name).filter(|alias| matches!(alias, Alias::Field(field) if field.is_of_address()))
+    {
+        return Ok((Target::Field(field), false));
     }
     // Consent before all else: `Email Opt Out` is no e-mail address.
     if let Some(consent) = consent::of_column(name) {
@@ -203,35 +216,6 @@ fn check_names(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError
     match named.into_iter().find(|name| !columns.iter().any(|column| is_same(column, name))) {
         Some(name) => Err(MappingError::UnknownColumn { column: name.clone(), columns: columns.to_vec() }),
         None => Ok(()),
-    }
-}
-
-/// What a column of an address says before the part's name: `business` of `Business City`.
-fn group(name: &str, target: &Target) -> String {
-    match target {
-        Target::Field(field) if field.is_of_address() => {
-            let key = key(name);
-            let prefixes = [
-                "business",
-                "home",
-                "other",
-                "mailing",
-                "billing",
-                "shipping",
-                "defaultaddress",
-                "work",
-                "address2",
-                "address3",
-            ];
-            // `Address 2 (Apt)` is the second line of the one address that there is.
-            let is_line_2 = |rest: &str| *field == Field::AddressLine2 && !rest.contains("address") && rest != "pobox";
-            let prefix = prefixes.into_iter().find(|prefix| {
-                key.strip_prefix(prefix)
-                    .is_some_and(|rest| !(rest.is_empty() || prefix.starts_with("address") && is_line_2(rest)))
-            });
-            prefix.unwrap_or_default().to_owned()
-        }
-        _ => String::new(),
     }
 }
 

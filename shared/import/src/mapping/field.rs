@@ -5,9 +5,15 @@
 pub(crate) enum Field {
     FirstName,
     LastName,
+    /// What stands before a last name: `van der`.
+    LastNamePrefix,
+    /// The mother's name, as Spanish and Portuguese names have it.
+    SecondLastName,
     Name,
     Email,
     Phone,
+    /// The first digits of the number in the column behind it.
+    AreaCode,
     Company,
     Address,
     /// The house's number, where it is not in the street.
@@ -27,12 +33,15 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) const ALL: [Field; 19] = [
+    pub(crate) const ALL: [Field; 22] = [
         Field::FirstName,
         Field::LastName,
+        Field::LastNamePrefix,
+        Field::SecondLastName,
         Field::Name,
         Field::Email,
         Field::Phone,
+        Field::AreaCode,
         Field::Company,
         Field::Address,
         Field::HouseNumber,
@@ -54,9 +63,12 @@ impl Field {
         match self {
             Field::FirstName => "firstName",
             Field::LastName => "lastName",
+            Field::LastNamePrefix => "lastNamePrefix",
+            Field::SecondLastName => "secondLastName",
             Field::Name => "name",
             Field::Email => "email",
             Field::Phone => "phone",
+            Field::AreaCode => "areaCode",
             Field::Company => "companyName",
             Field::Address => "address1",
             Field::HouseNumber => "houseNumber",

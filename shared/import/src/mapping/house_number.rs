@@ -1,4 +1,5 @@
-//! House numbers in a column of their own: which column that is, and on which side of the street they stand.
+//! Columns that are what they are by their neighbours: house numbers beside streets, and on which side of them they stand;
+//! area codes before phone numbers.
 
 use super::{Column, Field, Target, key};
 
@@ -66,6 +67,41 @@ pub(super) fn beside_streets(columns: &mut [Column]) {
         {
             column.target = Target::Field(Field::HouseNumber);
             column.group = group;
+        }
+    }
+}
+
+/// Names of area codes, which are none elsewhere.
+const AREA_CODES: &[&str] = &[
+    "areacode",
+    "phoneareacode",
+    "vorwahl",
+    "ortsvorwahl",
+    "telefonvorwahl",
+    "ddd",
+    "indicatif",
+    "prefijo",
+    "lada",
+    "prefisso",
+    "prefixo",
+    "netnummer",
+    "kengetal",
+    "numerkierunkowy",
+    "kierunkowy",
+    "stdcode",
+    "codearea",
+    "códigodearea",
+    "codigodearea",
+];
+
+/// Makes columns such as `Vorwahl` area codes that stand before a column of phone numbers.
+pub(super) fn before_phones(columns: &mut [Column]) {
+    for at in 1..columns.len() {
+        let is_phone = columns.get(at).is_some_and(|column| column.target == Target::Field(Field::Phone));
+        if let Some(column) = columns.get_mut(at - 1).filter(|column| {
+            is_phone && column.target == Target::Unknown && AREA_CODES.contains(&key(&column.name).as_str())
+        }) {
+            column.target = Target::Field(Field::AreaCode);
         }
     }
 }

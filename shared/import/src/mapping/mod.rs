@@ -5,6 +5,7 @@ mod catalogue;
 mod columns;
 mod field;
 mod file;
+mod groups;
 mod house_number;
 
 pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
@@ -15,7 +16,7 @@ pub(crate) use house_number::{Side, side, unit};
 
 /// A name in lower case with nothing but letters and digits.
 pub(crate) fn key(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// A name without what stands in brackets: `Phone Number (mobile)`, `Email [required]`.

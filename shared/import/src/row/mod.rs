@@ -6,12 +6,12 @@ mod place;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::consent::{Channels, Reading, is_no, is_opt_out_word, says_opt_out};
+use crate::consent::{Channels, Reading, is_no, is_opt_out_word, says_opt_out, speaks_of_subscription};
 use crate::draft::Draft;
 use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
-use crate::values::{date, email, lists, phone, text, timezone};
+use crate::values::{date, email, lists, looks_like_contact_data, phone, text, timezone};
 use crate::{DecimalMark, Effect, ImportOptions, Problem};
 
 /// The longest cell that goes into a contact.
@@ -99,6 +99,7 @@ impl<'a> Cells<'a> {
     fn draft(&mut self) -> Result<Draft, Problem> {
         let closed = self.consent()?;
         self.check_remarks()?;
+        self.check_shifted()?;
         let place = self.place();
         let problems_before = self.problems.len();
         let email = self.email();
@@ -115,9 +116,14 @@ impl<'a> Cells<'a> {
         let mut put = |field, value: Option<String>| drop(value.map(|value| fields.insert(field, value)));
         put(Field::Email, email);
         put(Field::Phone, phone);
-        for field in [Field::FirstName, Field::LastName, Field::Name] {
-            put(field, self.name(field)?);
-        }
+        let (first, last, name) = (self.name(Field::FirstName)?, self.last_name()?, self.name(Field::Name)?);
+        let has_last_names = !self.reader.columns.of(Field::LastName).is_empty();
+        // Of `Vorname` and `Name` the second is the last name.
+        let is_last = first.as_deref().zip(name.as_deref()).is_some_and(|(first, name)| !name.contains(first));
+        let (last, name) = if is_last && !has_last_names { (name, None) } else { (last, name) };
+        put(Field::FirstName, first);
+        put(Field::LastName, last);
+        put(Field::Name, name);
         for field in [Field::Company, Field::Website, Field::Gender, Field::Source] {
             put(field, self.text(field));
         }
@@ -132,8 +138,23 @@ impl<'a> Cells<'a> {
         let custom = self.custom(place.code.as_deref());
         let tags = self.tags();
         let closed = closed.and(self.closed_by_tags());
+        self.tell_misread();
         let row = self.row.number;
         Ok(Draft { row, rows: vec![row], fields, tags, custom, closed, own_id, ..Draft::default() })
+    }
+
+    /// `JosÃ©` was José, before a program that knows nothing of UTF-8 had it. It is sent as it stands.
+    fn tell_misread(&mut self) {
+        for (index, cell) in self.row.cells.iter().enumerate() {
+            let target = self.reader.columns.all().get(index).map(|column| &column.target);
+            let is_used = matches!(target, Some(Target::Field(_) | Target::Custom(_)));
+            if is_used && let Some(meant) = text::misread(cell) {
+                let message =
+                    format!("was read in a wrong encoding before it came into the list: `{meant}` was probably meant");
+                let problem = self.problem(index, Effect::Note, message);
+                self.problems.push(problem);
+            }
+        }
     }
 
     fn check_lengths(&self) -> Result<(), Problem> {
@@ -203,6 +224,28 @@ impl<'a> Cells<'a> {
         None
     }
 
+    /// An e-mail address in a column of names or towns, in a row that has none where it belongs: its cells are shifted.
+    fn check_shifted(&self) -> Result<(), Problem> {
+        if self.has_any(Field::Email) {
+            return Ok(());
+        }
+        for field in
+            [Field::FirstName, Field::LastName, Field::Name, Field::Company, Field::Address, Field::City, Field::State]
+        {
+            for index in self.reader.columns.of(field) {
+                if self.value(*index).is_some_and(|value| value.contains('@') && looks_like_contact_data(&value)) {
+                    let message = "holds an e-mail address, and the row has none in a column of them: put it there";
+                    return Err(self.problem(*index, Effect::RowLeftOut, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_any(&self, field: Field) -> bool {
+        self.reader.columns.of(field).iter().any(|index| self.value(*index).is_some())
+    }
+
     fn text(&mut self, field: Field) -> Option<String> {
         self.first(field, whole)
     }
@@ -232,6 +275,16 @@ impl<'a> Cells<'a> {
         Ok(self.text(field))
     }
 
+    /// The last name with what stands before and behind it in columns of its own.
+    fn last_name(&mut self) -> Result<Option<String>, Problem> {
+        let name = self.name(Field::LastName)?;
+        let (prefix, second) = (self.text(Field::LastNamePrefix), self.text(Field::SecondLastName));
+        let is_new = |part: &String| name.as_ref().is_none_or(|name| !name.contains(part.as_str()));
+        let parts = [prefix.filter(is_new), name.clone(), second.filter(is_new)];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        Ok((!parts.is_empty()).then(|| parts.join(" ")))
+    }
+
     fn email(&mut self) -> Option<String> {
         let (index, emails) = self.first_at(Field::Email, |_| true, |_, text| email::emails(text))?;
         if emails.others > 0 || emails.has_rest {
@@ -245,7 +298,13 @@ impl<'a> Cells<'a> {
     }
 
     fn phone(&mut self, country: Option<&str>) -> Option<String> {
-        let (index, phone) = self.first_at(Field::Phone, |_| true, |_, text| phone::phone(text, country))?;
+        let (reader, row) = (self.reader, self.row);
+        let area = |index| Some(text::value(row.cells.get(reader.columns.area_code_of(index)?)?));
+        let read = |index, text: &str| match area(index).filter(|area: &Cow<'_, str>| !text::is_null(area)) {
+            Some(area) => phone::phone(&phone::with_area_code(&area, text), country),
+            None => phone::phone(text, country),
+        };
+        let (index, phone) = self.first_at(Field::Phone, |_| true, read)?;
         if let Some(left) = phone.left {
             self.tell_cut(index, left, &phone.e164);
         }
@@ -319,6 +378,14 @@ impl<'a> Cells<'a> {
                 return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
             }
         }
+        // Spanish has one word for a state and a status.
+        for index in columns.of(Field::State) {
+            if self.value(*index).is_some_and(|value| speaks_of_subscription(&value)) {
+                let message =
+                    "speaks of a subscription, and is no state: map the column to `subscription.email` or `ignore`";
+                return Err(self.problem(*index, Effect::RowLeftOut, message));
+            }
+        }
         Ok(())
     }
 
@@ -327,10 +394,13 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// A text of which no spreadsheet has taken digits.
+/// A text of which no spreadsheet has taken digits, and which no program has to read.
 fn whole(text: &str) -> Result<String, &'static str> {
-    match text::has_lost_digits(text) {
-        true => Err("is a number of which a spreadsheet has lost digits: export the column as text"),
-        false => Ok(text.to_owned()),
+    if text::has_lost_digits(text) {
+        return Err("is a number of which a spreadsheet has lost digits: export the column as text");
     }
+    if text.starts_with('{') && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok() {
+        return Err("is a JSON object: export its parts as columns");
+    }
+    Ok(text.to_owned())
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Cells, whole};
 use crate::Effect;
 use crate::mapping::{self, Field, Side};
-use crate::values::{country, phone, text};
+use crate::values::{country, looks_like_contact_data, phone, text};
 
 /// Where a row's contact is, for its phone number and postal code.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,10 @@ impl Cells<'_> {
         }
         if text::is_null(&raw) {
             return Place { told: None, code: elsewhere, group };
+        }
+        if let Some(code) = phone::country_of_dial_code(text::whole_number(&raw)) {
+            self.tell(cell, Effect::Note, "is a dialling code: phone numbers are read by it, and no country is sent");
+            return Place { told: None, code: Some(code), group };
         }
         match country::country(&raw) {
             Some(code) if self.may_be_state(cell, &raw, &code, state.as_deref(), group.as_deref()) => {
@@ -119,7 +123,13 @@ impl Cells<'_> {
 
     pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
         let wanted = self.reader.columns.of_address(field, group);
-        self.first_at(field, |index| wanted.contains(&index), |_, text| whole(text)).map(|(_, text)| text)
+        let read = |_, text: &str| match field {
+            Field::City | Field::State if looks_like_contact_data(text) => {
+                Err("is an e-mail address or a phone number: put it into a column of them")
+            }
+            _ => whole(text),
+        };
+        self.first_at(field, |index| wanted.contains(&index), read).map(|(_, text)| text)
     }
 
     /// The street with its number, and what further lines and columns of the address say.

@@ -190,7 +190,12 @@ impl Rows<'_> {
                 row
             }
         };
+        let is_quoted = |text: &str| text.len() > 1 && text.starts_with('\'') && text.ends_with('\'');
+        let in_single_quotes = self.columns.len() > 1 && self.columns.iter().all(|name| is_quoted(name.trim()));
         Ok(row.map(|mut row| {
+            for cell in row.cells.iter_mut().filter(|cell| in_single_quotes && is_quoted(cell.trim())) {
+                *cell = cell.trim().get(1..cell.trim().len() - 1).unwrap_or_default().to_owned();
+            }
             // Spreadsheets leave out empty cells at the end.
             while row.cells.len() < self.columns.len() {
                 row.cells.push(String::new());

@@ -57,6 +57,14 @@ const FOOTERS: &[&str] = &[
     "generated",
     "exported",
     "report generated",
+    "report run",
+    "report by",
+    "run by",
+    "prepared by",
+    "created by",
+    "exportiert",
+    "erstellt am",
+    "erstellt von",
     "confidential",
     "copyright",
     "©",
@@ -81,11 +89,14 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
     }
     // One cell of text and one or two numbers at most.
     let texts = filled.iter().filter(|cell| cell.chars().any(char::is_alphabetic)).count();
-    let has_contact = filled.iter().any(|cell| {
-        cell.contains('@')
-            || cell.bytes().filter(u8::is_ascii_digit).count() >= 9
-            || crate::values::looks_like_contact_data(cell)
-    });
+    // `Report run by sam@example.com` is a line of text.
+    let is_line = filled.len() == 1 && filled.iter().all(|cell| cell.split_whitespace().count() >= 3);
+    let has_contact = !is_line
+        && filled.iter().any(|cell| {
+            cell.contains('@')
+                || cell.bytes().filter(u8::is_ascii_digit).count() >= 9
+                || crate::values::looks_like_contact_data(cell)
+        });
     let is_footer = || filled.first().is_some_and(|cell| is_footer(cell, filled.len()));
     (texts <= 1 && !has_contact && is_footer()).then_some(NotAPerson::Footer)
 }

@@ -55,6 +55,8 @@ fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
     if !is_readable || (zeros < 2 && !has_plus) {
         return None;
     }
+    // `D-01067`: the letters and what joins them are no part of the code.
+    let has_letters = signs.iter().any(|sign| matches!(sign, Sign::Literal(c) if c.is_alphabetic()));
     let mut left = digits.chars().rev();
     let mut shown: Vec<char> = Vec::new();
     let mut places = signs.iter().filter(is_place).count();
@@ -69,7 +71,7 @@ fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
             if places == 0 {
                 shown.extend(left.by_ref());
             }
-        } else {
+        } else if !has_letters {
             shown.extend(sign.shown());
         }
     }
@@ -138,7 +140,7 @@ mod tests {
             (7030.0, "00000", "07030"),
             (70_301_234.0, "00000\\-0000", "07030-1234"),
             (1067.0, "[$-407]00000", "01067"),
-            (1067.0, "\"D-\"00000", "-01067"),
+            (1067.0, "\"D-\"00000", "01067"),
             (4_915_123_456_789.0, "\\+0", "+4915123456789"),
             (4_915_123_456_789.0, "\"+\"#", "+4915123456789"),
             (2_025_550_143.0, "[<=9999999]###\\-####;\\(###\\)\\ ###\\-####", "2025550143"),

@@ -3,6 +3,7 @@
 pub(crate) mod country;
 pub(crate) mod date;
 pub(crate) mod email;
+pub(crate) mod entities;
 pub(crate) mod lists;
 pub(crate) mod months;
 pub(crate) mod number;

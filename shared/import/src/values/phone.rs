@@ -38,6 +38,19 @@ pub(crate) fn phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal>
     Ok(first)
 }
 
+/// A number with the area code that stands in a column of its own, unless the number has it already.
+pub(crate) fn with_area_code(area: &str, number: &str) -> String {
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let (area_digits, number_digits) = (digits(area), digits(number));
+    let (bare, number_bare) = (area_digits.trim_start_matches('0'), number_digits.trim_start_matches('0'));
+    let has_it =
+        number.trim_start().starts_with('+') || number_digits.starts_with('0') || number_bare.starts_with(bare);
+    let is_area = !bare.is_empty() && area_digits.len() <= 6;
+    // A number that only happens to begin with the same digits is shorter.
+    let has_it = has_it && (number_digits.len() >= 8 || !number_bare.starts_with(bare));
+    if !is_area || has_it { number.to_owned() } else { format!("{} {number}", area.trim()) }
+}
+
 /// Takes off labels such as `Mobile:`, `tel:`, `p:` (Facebook's) and a remark in brackets such as `(home)`.
 fn without_remark(cell: &str) -> (&str, bool) {
     let cell = cell.trim();
@@ -183,10 +196,15 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     const NO_SUCH: &str = "is not a phone number that exists: check its digits";
     let international = international(number);
     let is_international = international.is_some();
-    let text = international.as_deref().unwrap_or(number);
+    // The 1 that mobile numbers of Mexico had until 2019, as WhatsApp still writes it.
+    let mexican = international.as_deref().and_then(without_mexicos_one);
+    let text = mexican.as_deref().or(international.as_deref()).unwrap_or(number);
     let region = country.and_then(|code| code.parse::<Region>().ok());
     if !is_international && region.is_none() {
         return Err(NO_COUNTRY);
+    }
+    if !is_international && may_lack_area_code(number, country) {
+        return Err("may lack its area code: write it whole, with its first 0 or with `+`");
     }
     let parsed =
         PHONE_NUMBER_UTIL.parse(text, if is_international { None } else { region }).map_err(|_| NOT_A_PHONE)?;
@@ -203,6 +221,27 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
         });
     }
     Ok(e164)
+}
+
+fn without_mexicos_one(number: &str) -> Option<String> {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.strip_prefix("521").filter(|rest| rest.len() == 10).map(|rest| format!("+52{rest}"))
+}
+
+/// A short number of Germany or Austria that does not begin with a 0 may be one of any town.
+fn may_lack_area_code(number: &str, country: Option<&str>) -> bool {
+    let first = number.chars().find(char::is_ascii_digit);
+    matches!(country, Some("DE" | "AT")) && first != Some('0') && digits(number) < 9
+}
+
+/// The country of a dialling code: `+49`, `0049`, `49`. Of one that several countries have, the largest.
+pub(crate) fn country_of_dial_code(text: &str) -> Option<String> {
+    let code = text.strip_prefix('+').or_else(|| text.strip_prefix("00")).unwrap_or(text);
+    let code: i32 = Some(code).filter(|code| code.len() <= 3)?.parse().ok()?;
+    PHONE_NUMBER_UTIL
+        .get_region_for_country_code(code)
+        .map(|region| format!("{region:?}"))
+        .filter(|code| code.len() == 2)
 }
 
 fn is_possible(number: &rlibphonenumber::PhoneNumber) -> bool {

@@ -38,11 +38,24 @@ fn is_space(c: char) -> bool {
 /// What a cell says, without the marks with which spreadsheets keep a number a text: `="07030"`, `'07030`.
 pub(crate) fn value(cell: &str) -> Cow<'_, str> {
     let text = clean(cell);
-    let bare = without_formula(&text).map(str::to_owned);
-    match bare {
+    let text = match without_formula(&text).map(str::to_owned) {
         Some(bare) => Cow::Owned(clean(&bare).into_owned()),
         None => text,
+    };
+    match super::entities::decoded(&text) {
+        Some(decoded) => Cow::Owned(clean(&decoded).into_owned()),
+        None => text,
     }
+}
+
+/// What a text was before UTF-8 was read as Windows-1252, if it was.
+pub(crate) fn misread(text: &str) -> Option<String> {
+    if text.is_ascii() || !text.contains(['Ã', 'Â', 'â', 'Å', 'Ä', 'Ð', 'Ñ', 'Î', 'Ø', 'Ù', 'ã']) {
+        return None;
+    }
+    let (bytes, _, has_other) = encoding_rs::WINDOWS_1252.encode(text);
+    let meant = String::from_utf8(bytes.into_owned()).ok().filter(|_| !has_other)?;
+    (meant.chars().count() < text.chars().count()).then_some(meant)
 }
 
 fn without_formula(text: &str) -> Option<&str> {

@@ -1,0 +1,67 @@
+//! Lists of many sources and languages, and what comes of each: whatever does not arrive is told.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use common::{import, us};
+use ghl_sync_import::{ImportError, ImportOptions, Question};
+
+/// All that a list leads to: its contacts, rows that are held back, cells that are told, columns that are not used.
+fn outcome(country: &str, maps: &[&str], list: &str) -> String {
+    let mut options = ImportOptions { country: Some(country.to_owned()), ..us() };
+    for map in maps {
+        options.mapping.add(map).unwrap();
+    }
+    let mut lines = String::new();
+    let told = match import(list.as_bytes(), options) {
+        Ok(told) => told,
+        Err(ImportError::Open { questions }) => {
+            let asked = questions.iter().filter_map(|question| match question {
+                Question::UnusedColumn { column, looks_like, .. } => {
+                    Some(format!("asked: {column} ({looks_like:?})\n"))
+                }
+                _ => None,
+            });
+            return asked.collect();
+        }
+        Err(error) => return format!("refused: {error}\n"),
+    };
+    for (row, contact) in &told.contacts {
+        writeln!(lines, "{row} {}", serde_json::to_string(contact).unwrap()).unwrap();
+    }
+    for problem in told.held_back.iter().chain(&told.problems) {
+        let column = problem.column.as_deref().unwrap_or("-");
+        writeln!(lines, "{}: {} ({})", problem.row, column, problem.effect).unwrap();
+    }
+    let columns = |list: &[String]| list.join(" | ");
+    let noted: Vec<String> = told.notes.iter().filter_map(|note| note.column.clone()).collect();
+    let not_people: Vec<String> = told.not_people.iter().map(u64::to_string).collect();
+    for (what, list) in [("not used", noted), ("no people", not_people)] {
+        if !list.is_empty() {
+            writeln!(lines, "{what}: {}", columns(&list)).unwrap();
+        }
+    }
+    lines
+}
+
+/// Each list of the file begins with `===`, its name, the location's country and what columns are mapped to; what comes of
+/// it stands below `>>>`. (It takes three seconds, because phone numbers of some twenty countries are read.)
+#[test]
+fn whatever_of_a_list_does_not_arrive_is_told() {
+    let lists = include_str!("data/lists.txt");
+    let mut wrong = String::new();
+    for section in lists.split("=== ").skip(1) {
+        let (head, rest) = section.split_once('\n').unwrap();
+        let (list, expected) = rest.split_once(">>>\n").unwrap();
+        let (_, about) = head.split_once(' ').unwrap();
+        let (country, maps) = about.split_once(' ').unwrap_or((about, ""));
+        let maps: Vec<&str> = maps.split(';').filter(|map| !map.is_empty()).collect();
+        let found = outcome(country, &maps, list);
+        if found != expected {
+            write!(wrong, "=== {head}\n{found}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "other outcomes than the file says:\n{wrong}=== end");
+}
