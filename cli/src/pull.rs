@@ -30,8 +30,9 @@ pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
     let holder = Holder::new(format!("pull/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: now + TIME };
     let mut printer = Printer { shutdown: shutdown.clone(), since, printed: 0, passed_over: 0, failed: None };
+    let reconciler = stack.reconciler();
     let pull =
-        stack.engine.contacts_changed_since(&args.ghl.location, since, &invocation, |page| printer.print_page(page));
+        reconciler.contacts_changed_since(&args.ghl.location, since, &invocation, |page| printer.print_page(page));
     let pulled = pull.await;
     let Printer { since: until, printed, passed_over, failed, .. } = printer;
     let ended = match (failed, pulled) {

@@ -11,8 +11,10 @@ use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, Visibility
 use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Api, CredentialsRef, LocationId, Secret};
+use ghl_sync_operate::Operator;
 use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
 use serde_json::{Value, json};
 
@@ -199,6 +201,18 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// What operates it.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.engine.clone())
+    }
+
+    /// What reads what GHL has changed.
+    #[must_use]
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(self.engine.clone())
+    }
+
     /// Starts everything but the functions.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ async fn a_dead_refresh_token_stops_the_location_and_a_new_one_in_its_place_star
 
     std::fs::write(&file, good).unwrap();
     // The pause of five minutes is lifted by an operator.
-    deployment.engine.resume(&location(LOCATION)).await.unwrap();
+    deployment.operator().resume(&location(LOCATION)).await.unwrap();
     invoke(engine()).await;
     std::fs::remove_file(file).unwrap();
     let stats = deployment.stats();
@@ -128,7 +128,7 @@ async fn a_private_integration_token_may_be_kept_in_a_file_of_mode_600_and_in_no
     consumer::handle(&preview(environment()), event()).await.unwrap();
     assert_eq!(deployment.stats().calls, 0);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    deployment.engine.resume(&location(LOCATION)).await.unwrap();
+    deployment.operator().resume(&location(LOCATION)).await.unwrap();
     consumer::handle(&preview(environment()), event()).await.unwrap();
     std::fs::remove_file(file).unwrap();
     assert_eq!(deployment.stats().contacts, 2);

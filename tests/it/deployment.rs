@@ -18,6 +18,7 @@ use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickRepor
 use ghl_sync_limiter::Gate;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, Secret};
+use ghl_sync_operate::Operator;
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
@@ -95,6 +96,11 @@ impl Deployment {
         let token = Secret::new(token);
         let deployment = Deployment::with(StackOptions { ghl: Ghl::Url { url, token }, ..self::options() }).await;
         Deployment { remote: Some(remote), ..deployment }
+    }
+
+    /// What operates it.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::new(self.engine.clone())
     }
 
     /// An engine of the same deployment, some of whose environment is different.

@@ -138,8 +138,9 @@ async fn a_last_known_state_that_cannot_be_read_is_replaced_and_hides_neither_it
     let update = update.key("pk", AttributeValue::S(damaged)).update_expression("SET content = :nonsense");
     update.expression_attribute_values(":nonsense", AttributeValue::S("{".to_owned())).send().await.unwrap();
 
-    let record_status =
-        async |put: &PutRecord| deployment.engine.record_status(&put.location_id, &put.key()).await.unwrap().unwrap();
+    let record_status = async |put: &PutRecord| {
+        deployment.operator().record_status(&put.location_id, &put.key()).await.unwrap().unwrap()
+    };
     assert_eq!(record_status(&both[0]).await.last_known, None);
     for put in &both {
         change_city(&deployment, put, "Ulm").await;

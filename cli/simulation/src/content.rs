@@ -43,7 +43,7 @@ pub(crate) async fn silent_about_sharing(scenario: &Scenario, world: &World) -> 
                 && other.key != record.key
         };
         let others: BTreeSet<&RecordKey> = records.iter().filter(is_other).map(|other| &other.key).collect();
-        let story = world.engine.record_status(&record.location_id, &record.key).await;
+        let story = world.operator().record_status(&record.location_id, &record.key).await;
         let told = story.map(|story| story.map(|story| story.shares_ghl_id_with));
         let is_so = matches!(&told, Ok(Some(told)) if told.iter().collect::<BTreeSet<_>>() == others);
         if !is_so {

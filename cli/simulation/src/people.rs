@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{Call, Contact, Holder, LocationId};
 use ghl_sync_testkit::{TestRandomness, World};
 use serde_json::json;
@@ -147,7 +148,9 @@ async fn reconcile(scenario: Scenario, every: Duration, world: Arc<World>, watch
             let host = world.host();
             let Ok(holder) = Holder::new(format!("reconcile-{round}")) else { return };
             let invocation = Invocation { holder, deadline: host.ports().clock.now() + timeout };
-            if let Ok(report) = tokio::time::timeout(timeout, host.reconcile(&place.name, &invocation)).await {
+            if let Ok(report) =
+                tokio::time::timeout(timeout, Reconciler::new(host.clone()).reconcile(&place.name, &invocation)).await
+            {
                 watch.0.resent.fetch_add(report.resent, Ordering::Relaxed);
             }
         }

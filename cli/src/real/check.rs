@@ -55,7 +55,7 @@ pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<Checked, Fai
     let mut report = ask(stack, &args.location).await?;
     if is_paused_for_token(&report) {
         // By an earlier run. Perhaps it is another token by now: the answer will tell.
-        stack.engine.resume(&args.location).await?;
+        stack.operator().resume(&args.location).await?;
         report = ask(stack, &args.location).await?;
     }
     if let Some(error) = &report.not_asked {

@@ -36,7 +36,8 @@ pub(super) async fn compare(
     let holder = Holder::new(format!("plan/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: SystemClock.now() + TIME };
     let (mut known, mut unread) = (Known::wanted(contacts), 0);
-    let read = stack.engine.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
+    let reconciler = stack.reconciler();
+    let read = reconciler.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
         unread += page.too_long.len() as u64;
         page.contacts.into_iter().for_each(|contact| known.take(contact));
     });

@@ -26,6 +26,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
@@ -42,6 +43,12 @@ struct Api {
     access: Arc<ApiAccess>,
     environment: Arc<BTreeMap<&'static str, bool>>,
     pulse: Arc<pulse::LastPulse>,
+}
+
+impl Api {
+    fn operator(&self) -> Operator {
+        Operator::new(self.engine.clone())
+    }
 }
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.

@@ -1,9 +1,9 @@
 //! The metrics. Labels are endpoints, classes, reasons, outcomes and the locations that there are: all bounded.
 
 use ghl_sync_engine::counts::{Counter, Counts, DURATION_BUCKETS_MS, ReconcileCount, RecordCount, StatusClass};
-use ghl_sync_engine::usecase::{Health, LocationOverview, Overview};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs};
+use ghl_sync_operate::{Health, LocationOverview, Overview};
 
 use crate::exposition::{Family, Format, MetricKind, write};
 

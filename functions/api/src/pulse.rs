@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::lock::Mutex;
-use ghl_sync_engine::usecase::{Engine, Health, Pulse};
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_operate::Operator;
+use ghl_sync_operate::{Health, Pulse};
 use tracing::error;
 
 /// What was read is repeated for so long, good or bad.
@@ -27,7 +29,7 @@ impl LastPulse {
             error!(event = "port_failed", action = "pulse", error = %error);
             Pulse { time: engine.ports().clock.now(), health: Health::Failing }
         };
-        let pulse = match tokio::time::timeout(PATIENCE, engine.pulse()).await {
+        let pulse = match tokio::time::timeout(PATIENCE, Operator::new(engine.clone()).pulse()).await {
             Ok(Ok(pulse)) => pulse,
             Ok(Err(failed)) => failing(&ghl_sync_runtime::causes(&failed)),
             Err(_) => failing(&"the stores took too long"),

@@ -6,6 +6,7 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{BatchError, EpochMs, Holder, Message};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};
@@ -67,7 +68,7 @@ async fn handle_message(
         Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
     match message {
         Message::Batch(batch) => drop(engine.sync_batch(&batch, &invocation).await),
-        Message::Reconcile(location) => drop(engine.reconcile(&location, &invocation).await),
+        Message::Reconcile(location) => drop(Reconciler::new(engine.clone()).reconcile(&location, &invocation).await),
     }
     Ok(())
 }

@@ -8,8 +8,10 @@ mod order;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::{Engine, RedriveReport};
+use ghl_sync_engine::usecase::Engine;
 use ghl_sync_model::{DeadLetter, EpochMs};
+use ghl_sync_operate::Operator;
+use ghl_sync_operate::RedriveReport;
 use ghl_sync_runtime::{NotFromSqs, dead_letter, sqs_messages};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
@@ -54,7 +56,9 @@ pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<Answer
     let span = info_span!("redrive", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     let handled = async {
         match order::read(&payload)? {
-            Some(order) => Ok(Answer::Report(engine.redrive_by_hand(&order, EpochMs(context.deadline)).await?)),
+            Some(order) => Ok(Answer::Report(
+                Operator::new(engine.clone()).redrive_by_hand(&order, EpochMs(context.deadline)).await?,
+            )),
             None => Ok(Answer::Messages(letters(engine, payload).await?)),
         }
     };

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-use ghl_sync_engine::usecase::RedriveOrder;
 use ghl_sync_model::LocationId;
 use ghl_sync_model::json::Objects;
+use ghl_sync_operate::RedriveOrder;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::LocationId;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,9 @@ async fn tick(engine: &Engine, event: Value) -> Result<Done, SchedulerError> {
             }
         }
         What::Location(location) => start(engine, location).await.map(Done::Ticked),
-        What::Reconcile(None) => Ok(Done::Asked { asked_to_reconcile: engine.ask_to_reconcile_all().await? }),
+        What::Reconcile(None) => {
+            Ok(Done::Asked { asked_to_reconcile: Reconciler::new(engine.clone()).ask_to_reconcile_all().await? })
+        }
         What::Reconcile(Some(location)) => {
             engine.ports().queue.ask_to_reconcile(&location, Duration::ZERO).await?;
             Ok(Done::Asked { asked_to_reconcile: 1 })

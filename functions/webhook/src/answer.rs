@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::{Event, ReceiveError, Received};
+use ghl_sync_engine::usecase::{Event, Received};
 use ghl_sync_ghl::webhook::{SignatureError, Signatures, WebhookError, read};
+use ghl_sync_inbound::ReceiveError;
 use ghl_sync_model::Webhook;
 use ghl_sync_runtime::Webhooks;
 use http::{HeaderMap, StatusCode};

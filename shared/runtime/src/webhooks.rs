@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ghl_sync_aws::{DynamoInstallations, DynamoKnownStates, DynamoSettings, Usage};
 use ghl_sync_engine::ports::EventSink;
-use ghl_sync_engine::usecase::{WebhookPorts, WebhookReceiver};
 use ghl_sync_ghl::webhook::WebhookKeys;
+use ghl_sync_inbound::{WebhookPorts, WebhookReceiver};
 
 use crate::config::Config;
 use crate::start::{StartError, logging};

@@ -16,15 +16,15 @@ use super::{
     RecordingSink, SimulatedGhl, TestClock, TestRandomness, lock,
 };
 use ghl_sync_engine::ports::{Clock, PortError};
-use ghl_sync_engine::usecase::{
-    BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown, WebhookPorts, WebhookReceiver,
-    WebhookRules,
-};
+use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown};
+use ghl_sync_inbound::Reconciler;
+use ghl_sync_inbound::{WebhookPorts, WebhookReceiver, WebhookRules};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
     Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
     Record, ScopeId,
 };
+use ghl_sync_operate::Operator;
 
 /// How often the schedule ticks.
 const TICK: Duration = Duration::from_secs(60);
@@ -408,6 +408,18 @@ impl World {
         };
         let sync = Mortal::new(host.sync_batch(batch, &invocation), dies_at);
         tokio::time::timeout(dies_after, sync).await.ok().flatten()
+    }
+
+    /// What operates it.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.engine.clone())
+    }
+
+    /// What reads what GHL has changed.
+    #[must_use]
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(self.engine.clone())
     }
 
     /// The engine on another host, whose clock is wrong by its own amount.

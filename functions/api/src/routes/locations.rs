@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use ghl_sync_engine::usecase::{LocationView, OperateError, PutSettingsError};
 use ghl_sync_model::EpochMs;
+use ghl_sync_operate::{LocationView, OperateError, PutSettingsError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -31,7 +31,7 @@ const MAX_NOTE_CHARS: usize = 200;
     ))),
 )]
 pub(crate) async fn location(State(api): State<Api>, location: KnownLocation) -> Result<impl IntoResponse, Problem> {
-    let view = api.engine.location(&location.id).await?.ok_or_else(unknown_location)?;
+    let view = api.operator().location(&location.id).await?.ok_or_else(unknown_location)?;
     Ok(document(view))
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn set_location(
     JsonBody(overrides): JsonBody<Overrides>,
 ) -> Result<impl IntoResponse, Problem> {
     let expected = expected(&headers)?;
-    let view = api.engine.put_settings(&location_id, expected, &overrides.into()).await?;
+    let view = api.operator().put_settings(&location_id, expected, &overrides.into()).await?;
     Ok(document(view))
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn pause(
         let detail = format!("is longer than {MAX_NOTE_CHARS} characters");
         return Err(Problem::field(ProblemKind::Invalid, "note", detail));
     }
-    api.engine.pause(&location_id, until, pause.note).await?;
+    api.operator().pause(&location_id, until, pause.note).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn resume(
     State(api): State<Api>,
     InPath(LocationPath { location_id }): InPath<LocationPath>,
 ) -> Result<StatusCode, Problem> {
-    api.engine.resume(&location_id).await?;
+    api.operator().resume(&location_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,7 +148,7 @@ pub(crate) async fn reset_breaker(
     State(api): State<Api>,
     InPath(LocationPath { location_id }): InPath<LocationPath>,
 ) -> Result<StatusCode, Problem> {
-    api.engine.reset_breaker(&location_id).await?;
+    api.operator().reset_breaker(&location_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_engine::usecase::{FailedRecords, ReplayError, Replayed as What};
 use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
+use ghl_sync_operate::{FailedRecords, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -54,7 +54,7 @@ pub(crate) async fn record_status(
 }
 
 async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<RecordDocument, Problem> {
-    let story = api.engine.record_status(location, &RecordKey { kind, id }).await?;
+    let story = api.operator().record_status(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
     Ok(story.ok_or_else(unknown)?.into())
 }
@@ -125,7 +125,7 @@ pub(crate) async fn failed(
         return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
     }
     let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
-    let FailedRecords { records, next } = api.engine.failed_records(&location.id, after.as_ref(), limit).await?;
+    let FailedRecords { records, next } = api.operator().failed_records(&location.id, after.as_ref(), limit).await?;
     let records = records.into_iter().map(RecordDocument::from).collect();
     Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
@@ -157,7 +157,7 @@ pub(crate) async fn replay(
     let enough = clock.now() + REPLAY_TIME;
     let mut sum = Replayed::default();
     loop {
-        let report = api.engine.replay(&location_id, &what, after.as_ref()).await?;
+        let report = api.operator().replay(&location_id, &what, after.as_ref()).await?;
         sum.replayed += report.replayed;
         sum.skipped += report.skipped;
         sum.not_written += report.not_written;

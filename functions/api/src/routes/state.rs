@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use ghl_sync_engine::usecase::Detail;
+use ghl_sync_operate::Detail;
 use tracing::error;
 
 use crate::Api;
@@ -30,7 +30,7 @@ use crate::wire::{Health, Overview, Status};
 )]
 pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
     let health = match caller {
-        Some(_) => match api.engine.overview(Detail::State).await {
+        Some(_) => match api.operator().overview(Detail::State).await {
             Ok(overview) => Health::in_full(overview),
             Err(failed) => {
                 error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
@@ -56,7 +56,7 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
     responses((status = 200, description = "How everything is", body = Overview)),
 )]
 pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Problem> {
-    Ok(Json(api.engine.overview(Detail::Counters).await?.into()))
+    Ok(Json(api.operator().overview(Detail::Counters).await?.into()))
 }
 
 /// The same in numbers, for Prometheus.
@@ -74,6 +74,6 @@ pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, P
 pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept);
-    let overview = api.engine.overview(Detail::Counters).await?;
+    let overview = api.operator().overview(Detail::Counters).await?;
     Ok(([(header::CONTENT_TYPE, format.content_type())], metrics::text(format, &overview)))
 }

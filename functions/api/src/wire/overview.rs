@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ghl_sync_engine::counts::{self, Counter, Counts, ReconcileCount, RecordCount};
 use ghl_sync_engine::ports::{Backlog, Tallied};
-use ghl_sync_engine::usecase::{self, LocationState as State};
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::EpochMs;
+use ghl_sync_operate::LocationState as State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -325,12 +325,12 @@ pub(crate) struct Minute {
     pub(crate) wait_ms: u64,
 }
 
-impl From<usecase::Health> for Status {
-    fn from(health: usecase::Health) -> Status {
+impl From<ghl_sync_operate::Health> for Status {
+    fn from(health: ghl_sync_operate::Health) -> Status {
         match health {
-            usecase::Health::Ok => Status::Ok,
-            usecase::Health::Degraded => Status::Degraded,
-            usecase::Health::Failing => Status::Failing,
+            ghl_sync_operate::Health::Ok => Status::Ok,
+            ghl_sync_operate::Health::Degraded => Status::Degraded,
+            ghl_sync_operate::Health::Failing => Status::Failing,
         }
     }
 }
@@ -356,7 +356,7 @@ impl Health {
     }
 
     /// What those with a key may know.
-    pub(crate) fn in_full(overview: usecase::Overview) -> Health {
+    pub(crate) fn in_full(overview: ghl_sync_operate::Overview) -> Health {
         let now = overview.time;
         Health {
             reasons: Some(overview.reasons),
@@ -368,8 +368,8 @@ impl Health {
     }
 }
 
-impl From<usecase::Overview> for Overview {
-    fn from(overview: usecase::Overview) -> Overview {
+impl From<ghl_sync_operate::Overview> for Overview {
+    fn from(overview: ghl_sync_operate::Overview) -> Overview {
         let now = overview.time;
         Overview {
             time: Time(now),
@@ -398,8 +398,8 @@ impl LastTick {
 }
 
 impl Location {
-    fn of(location: usecase::LocationOverview, now: EpochMs) -> Location {
-        let usecase::LocationOverview { settings, burst, daily, .. } = location;
+    fn of(location: ghl_sync_operate::LocationOverview, now: EpochMs) -> Location {
+        let ghl_sync_operate::LocationOverview { settings, burst, daily, .. } = location;
         Location {
             id: location.location_id.into(),
             scope: settings.scope.clone().into(),

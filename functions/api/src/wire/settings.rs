@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::LocationView;
 use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay};
+use ghl_sync_operate::LocationView;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;

@@ -11,25 +11,27 @@ const DAY_MS: u64 = 24 * 3_600_000;
 
 /// A field that a record names, beside what GHL shows in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Compared {
+pub struct Compared {
     /// GHL's name of the field; of a custom field `customFields.ID`.
     pub(super) field: String,
     /// Whether both say the same.
     pub(super) is_same: bool,
     /// Whether GHL shows anything in it.
-    pub(super) is_shown: bool,
+    pub is_shown: bool,
     /// What GHL shows, in a form that is the same however GHL writes it.
-    pub(super) shown: String,
+    pub shown: String,
 }
 
 /// Whether nothing differs.
-pub(super) fn all_same(compared: &[Compared]) -> bool {
+#[must_use]
+pub fn all_same(compared: &[Compared]) -> bool {
     compared.iter().all(|compared| compared.is_same)
 }
 
 /// Compares the fields of a contact that every view of GHL shows: not gender, time zone and `dndSettings`, and no
 /// custom field that is named by key, since GHL shows ids only.
-pub(super) fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
+#[must_use]
+pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     // Taken apart without `..`, so that a new field cannot be forgotten here.
     let Contact {
         first_name,

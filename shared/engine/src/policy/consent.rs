@@ -20,7 +20,7 @@ pub(super) fn is_resend(record: &Record) -> bool {
 
 /// `contact` without its consent.
 #[must_use]
-pub(super) fn without_consent(contact: &Contact) -> Contact {
+pub fn without_consent(contact: &Contact) -> Contact {
     Contact { dnd: None, dnd_settings: None, ..contact.clone() }
 }
 
@@ -57,7 +57,7 @@ pub fn not_sent(payload: &Payload) -> Vec<&'static str> {
 
 /// Whether `record` opts the contact out of something that `shown` does not forbid, and GHL has not been told yet.
 #[must_use]
-pub(super) fn has_unsent_opt_out(record: &Record, shown: &Contact) -> bool {
+pub fn has_unsent_opt_out(record: &Record, shown: &Contact) -> bool {
     let Payload::Contact(ours) = &record.payload else { return false };
     if record.due_at.is_none() || is_resend(record) {
         return false;
@@ -117,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::policy::reconcile::tests::ann;
+    use ghl_sync_model::{Kind, put_once};
 
     fn contact(value: &Value) -> Contact {
         serde_json::from_value(value.clone()).unwrap()
@@ -132,6 +132,11 @@ mod tests {
             Payload::Contact(contact) => contact,
             Payload::Opportunity(_) => panic!("a contact"),
         }
+    }
+
+    fn ann() -> Record {
+        let payload = Payload::from_json(Kind::Contact, r#"{"firstName":"Ann","email":"ann@example.com"}"#).unwrap();
+        Record { accepted_version: Some(1), accepted_hash: Some(payload.hash()), ..put_once("contact#a", payload) }
     }
 
     #[test]

@@ -91,6 +91,20 @@ pub struct Backlog {
     pub oldest_at: Option<EpochMs>,
 }
 
+impl Backlog {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Backlog) -> Backlog {
+        Backlog {
+            tallied: Tallied {
+                count: self.tallied.count + other.tallied.count,
+                capped: self.tallied.capped || other.tallied.capped,
+            },
+            oldest_at: [self.oldest_at, other.oldest_at].into_iter().flatten().min(),
+        }
+    }
+}
+
 /// Some of the failed records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FailedPage {

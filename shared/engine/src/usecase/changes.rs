@@ -7,22 +7,23 @@ use super::direct::{DirectCalls, DirectError};
 use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, LongRecord};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
-pub(super) const PAGE: u32 = 100;
+pub const PAGE: u32 = 100;
 /// GHL shows times in milliseconds.
 const FINEST: Duration = Duration::from_millis(1);
 
 /// A page of changes.
-pub(super) struct Changes {
-    pub(super) page: ContactPage,
+pub struct Changes {
+    /// What was read.
+    pub page: ContactPage,
     /// Where to go on; `None` behind the last page.
-    pub(super) next: Option<Bookmark>,
+    pub next: Option<Bookmark>,
     /// As many contacts fit on a page, if fewer than GHL allows.
-    pub(super) limit: Option<u32>,
+    pub limit: Option<u32>,
 }
 
 impl DirectCalls<'_> {
     /// The page at `from`.
-    pub(super) async fn changes(&self, from: &Bookmark) -> Result<Changes, DirectError> {
+    pub async fn changes(&self, from: &Bookmark) -> Result<Changes, DirectError> {
         let since = from.since;
         let mut limit = from.limit.unwrap_or(PAGE).clamp(1, PAGE);
         let call = |limit| Call::ContactsChanged { since, cursor: from.page.clone(), limit };

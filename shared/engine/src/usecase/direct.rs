@@ -102,7 +102,7 @@ fn goes_on(call: &Call, answer: &Answer) -> bool {
     let shown = shown as u64;
     let is_cut = next.is_none() && shown >= u64::from(limit) && total.is_some_and(|total| total > shown);
     let is_stuck = next.is_some() && next.as_ref() == cursor;
-    !is_stuck && !(cursor.is_none() && is_cut)
+    !(is_stuck || cursor.is_none() && is_cut)
 }
 
 fn no_rest() -> Failure {

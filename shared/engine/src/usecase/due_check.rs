@@ -22,24 +22,24 @@ pub(super) enum Found {
 
 /// What is known better than by the index, which lags: how a batch has just ended, or what was just put.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub struct Known {
     /// When each record is due, if it is.
     records: BTreeMap<LocationId, BTreeMap<RecordKey, Option<(Priority, EpochMs)>>>,
 }
 
 impl Known {
     /// This record is not due any more.
-    pub(super) fn is_done(&mut self, location: &LocationId, key: RecordKey) {
+    pub fn is_done(&mut self, location: &LocationId, key: RecordKey) {
         self.of(location).insert(key, None);
     }
 
     /// This record is due as the index says.
-    pub(super) fn is_as_indexed(&mut self, location: &LocationId, key: &RecordKey) {
+    pub fn is_as_indexed(&mut self, location: &LocationId, key: &RecordKey) {
         self.of(location).remove(key);
     }
 
     /// This record is due at this time.
-    pub(super) fn is_due(&mut self, location: &LocationId, key: RecordKey, priority: Priority, due_at: EpochMs) {
+    pub fn is_due(&mut self, location: &LocationId, key: RecordKey, priority: Priority, due_at: EpochMs) {
         self.of(location).insert(key, Some((priority, due_at)));
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use strum::{EnumDiscriminants, EnumIter};
 
-use super::receive_webhook::Received;
-use super::reconcile::ReconcileReport;
 use super::redrive::DeadLetterEnd;
 use super::report::{BatchReport, RecordResult};
 use super::tally::Measures;
 use super::tick::TickReport;
 use crate::ports::PortError;
+use crate::usecase::report::Received;
+use crate::usecase::report::ReconcileReport;
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId, Message,

@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// The same, by somebody who knows more than the due index: `known` are the records of the put number `work_seq`.
-    pub(super) async fn fan_out_knowing(
+    pub async fn fan_out_knowing(
         &self,
         scope: &ScopeId,
         known: &Known,
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// The enabled locations of a scope, and the rules they share; `None` without any.
-    pub(super) async fn enabled_members(&self, scope: &ScopeId) -> Result<Option<(Vec<LocationId>, Rules)>, PortError> {
+    pub async fn enabled_members(&self, scope: &ScopeId) -> Result<Option<(Vec<LocationId>, Rules)>, PortError> {
         let mut enabled = Vec::new();
         let mut rules = None;
         for location in self.ports.registry.members(scope).await? {

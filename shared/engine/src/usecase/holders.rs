@@ -121,7 +121,7 @@ impl Holders {
 
 impl Engine {
     /// The other records of the same kind that have this GHL id, as far as the index shows them.
-    pub(super) async fn other_holders(
+    pub async fn other_holders(
         &self,
         location: &LocationId,
         record: &RecordKey,

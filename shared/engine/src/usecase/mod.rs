@@ -4,6 +4,7 @@ mod awaiting;
 mod changes;
 mod check_access;
 mod config;
+mod control;
 mod deal_search;
 mod direct;
 mod due_check;
@@ -12,24 +13,14 @@ mod fan_out;
 mod gate_session;
 mod holders;
 mod host_health;
-mod locations;
 mod lost_messages;
-mod operate;
 mod operation;
-mod overview;
 mod own_or_others;
 mod permits;
 mod poison_records;
-mod pull;
-mod pulse;
 mod put;
-mod receive_webhook;
-mod reconcile;
 mod record_end;
-mod record_status;
 mod redrive;
-mod redrive_by_hand;
-mod replay;
 mod report;
 mod send_records;
 mod shutdown;
@@ -41,25 +32,16 @@ mod tick;
 
 use std::sync::Arc;
 
+pub use changes::{Changes, PAGE as CHANGES_PER_PAGE};
 pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
+pub use due_check::Known;
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
-pub use locations::{LocationView, PutSettingsError};
-pub use operate::OperateError;
-pub use overview::{
-    BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
-};
-pub use pulse::Pulse;
 pub use put::{PutItems, PutReport};
-pub use receive_webhook::{REPEATED, ReceiveError, Received, WebhookPorts, WebhookReceiver, WebhookRules};
-pub use reconcile::{ReconcileEnd, ReconcileReport};
-pub use record_status::{LastKnown, RecordState, RecordStatus, ToldBy, WaitsFor};
 pub use redrive::DeadLetterEnd;
-pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
-pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
-pub use report::{BatchReport, NotRun, RecordResult};
+pub use report::{BatchReport, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult};
 pub use shutdown::Shutdown;
 pub use sync_batch::Invocation;
 pub use tally::{Measures, Tally};
@@ -130,7 +112,7 @@ impl Engine {
     }
 
     /// Takes note that a store or a queue failed.
-    fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
+    pub fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
         self.ports.sink.emit(&Event::PortFailed { scope: Some(&scope.into()), error });
     }
 }

@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// The scope to wake for a letter of `location`, or how the letter ends without.
-    pub(super) async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, DeadLetterEnd> {
+    pub async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, DeadLetterEnd> {
         match self.ports.registry.location(location).await {
             Ok(Some(settings)) if settings.enabled => Ok(settings.scope),
             Ok(Some(_)) => Err(DeadLetterEnd::NotEnabled),
@@ -102,7 +102,8 @@ impl Engine {
         }
     }
 
-    pub(super) async fn wake_scope(&self, scope: &ScopeId) -> DeadLetterEnd {
+    /// Starts `scope`, whose message was lost.
+    pub async fn wake_scope(&self, scope: &ScopeId) -> DeadLetterEnd {
         match self.fan_out(scope).await {
             Ok(fanned_out) => fanned_out.into(),
             Err(error) => {
@@ -122,7 +123,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: DeadLetterEnd) {
+    /// Tells the sink what became of a dead letter.
+    pub fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: DeadLetterEnd) {
         let age = letter.sent_at.map(|sent_at| self.ports.clock.now().since(sent_at));
         self.ports.sink.emit(&Event::DeadLetter { letter, message, age, end });
     }

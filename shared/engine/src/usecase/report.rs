@@ -1,7 +1,8 @@
-//! What became of a batch.
+//! What became of a batch, of reconciling a location, of a webhook.
 
 use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
-use ghl_sync_model::{ErrorCode, Generation, LastError, LocationId, Pace, RecordKey};
+use ghl_sync_model::{ErrorCode, Generation, LastError, LocationId, NotForUs, Pace, RecordKey};
+use strum::IntoStaticStr;
 
 /// How a batch ended for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,5 +138,82 @@ impl BatchReport {
             RecordResult::WouldSend => &mut self.would_send,
         };
         *counter += 1;
+    }
+}
+
+/// What a location's reconciling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReconcileReport {
+    /// Changed contacts that were read.
+    pub contacts: u64,
+    /// Last known states that were behind.
+    pub states: u64,
+    /// Records that are due again.
+    pub resent: u64,
+    /// Records that GHL's content has superseded.
+    pub superseded: u64,
+    /// Changed contacts that are too long to be read, each longer than 1 MB by itself.
+    pub too_long: u64,
+    /// Why it ended.
+    pub ended: ReconcileEnd,
+}
+
+/// Why reconciling a location ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ReconcileEnd {
+    /// All changes were read.
+    #[default]
+    CaughtUp,
+    /// Something else needs the quota, or too little of it is left.
+    Busy,
+    /// The function's time is over.
+    OutOfTime,
+    /// The location is unknown, not enabled, or in dry run.
+    NotEnabled,
+    /// GHL or a store failed.
+    Failed,
+}
+
+impl ReconcileEnd {
+    /// The end as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What became of a webhook. All of these are done: GHL need not send it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Received {
+    /// It told something new, and that is stored.
+    Stored,
+    /// It told what another event had told already, as GHL tells of one change in several events.
+    Collapsed,
+    /// The event was taken in before.
+    Duplicate,
+    /// A later event had told of a newer state.
+    Stale,
+    /// The location was switched on: the app was installed.
+    Enabled,
+    /// The location was switched off: the app was removed.
+    Stopped,
+    /// We make nothing of it, and nothing was stored.
+    Ignored(NotForUs),
+}
+
+impl Received {
+    /// The result as it is written in logs and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Received::Stored => "stored",
+            Received::Collapsed => "collapsed",
+            Received::Duplicate => "duplicate",
+            Received::Stale => "stale",
+            Received::Enabled => "enabled",
+            Received::Stopped => "stopped",
+            Received::Ignored(_) => "ignored",
+        }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::reconcile::{ReconcileEnd, ReconcileReport};
 use super::report::RecordResult;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::ports::EventSink;
+use crate::usecase::report::{ReconcileEnd, ReconcileReport};
 use ghl_sync_model::LocationId;
 
 /// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.

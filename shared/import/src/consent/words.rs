@@ -311,7 +311,7 @@ fn others_than_only(text: &str) -> Option<Channels> {
     let is_only = |word: &&str| ONLY.contains(word);
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty()).collect();
-    if !words.iter().any(|word| is_only(word)) {
+    if !words.iter().any(is_only) {
         return None;
     }
     let open: Option<Vec<Channels>> = words

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::{AwsConfig, DeadLetterQueueUrls};
-use ghl_sync_engine::usecase::{EngineConfig, WebhookRules};
+use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_ghl::ClientConfig;
 use ghl_sync_ghl::webhook::WebhookKeys;
+use ghl_sync_inbound::WebhookRules;
 use ghl_sync_limiter::{Backoff, BreakerRules};
 use ghl_sync_model::{AdoptLimits, Api, CredentialsRef, LocationId, Pace, Secret};
 use serde_json::error::Category;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::usecase::{Invocation, ReconcileReport, RecordState, Replayed};
+use ghl_sync_engine::usecase::{Invocation, ReconcileReport};
 use ghl_sync_model::{
     Conflict, Contact, Endpoint, GhlId, Holder, Payload, PutRecord, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
+use ghl_sync_operate::{RecordState, Replayed};
 use ghl_sync_testkit::{Fault, World, block_on_paused};
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ async fn edit(world: &World, fields: &Value) {
 async fn reconcile(world: &World) -> ReconcileReport {
     let now = world.clock.now();
     let invocation = Invocation { holder: Holder::new(format!("reconcile-{now}")).unwrap(), deadline: now + MINUTE };
-    world.engine.reconcile(&loc(), &invocation).await
+    world.reconciler().reconcile(&loc(), &invocation).await
 }
 
 fn channels(states: &[(&str, &str)]) -> Value {
@@ -110,7 +111,7 @@ fn a_resend_that_failed_and_is_replayed_is_still_without_consent() {
         world.run_until_settled(MINUTE).await.unwrap();
         assert!(world.record(&contact_key(0)).failed_at.is_some());
         world.ghl.heal();
-        world.engine.replay(&loc(), &Replayed::All, None).await.unwrap();
+        world.operator().replay(&loc(), &Replayed::All, None).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let (_, contact) = in_ghl(&world);
         assert_eq!((contact.city.as_deref(), contact.dnd), (Some("Ulm"), Some(false)));
@@ -126,7 +127,7 @@ fn a_put_of_other_fields_or_of_consent_itself_lifts_no_opt_out_and_its_record_sa
             accepted(&world, &json!({"city": "Bonn", "dnd": false})).await;
             let (_, contact) = in_ghl(&world);
             assert_eq!((contact.city.as_deref(), contact.dnd), (Some("Bonn"), Some(true)), "{was}");
-            let story = world.engine.record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
             assert_eq!((story.state, story.not_sent), (RecordState::Accepted, vec!["dnd"]), "{was}");
         });
     }

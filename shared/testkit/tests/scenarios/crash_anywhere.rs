@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::usecase::{Invocation, Replayed};
+use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RecordKey, SettingsOverlay};
+use ghl_sync_operate::Replayed;
 use ghl_sync_testkit::{Crash, Fault, Setup, World, dying_at_await};
 
 use crate::fixtures::{
@@ -45,7 +47,7 @@ fn of_shared_contacts() -> Vec<PutRecord> {
 }
 
 async fn shares_with(world: &World, key: &RecordKey) -> Vec<String> {
-    let story = world.engine.record_status(&loc(), key).await.unwrap().unwrap();
+    let story = world.operator().record_status(&loc(), key).await.unwrap().unwrap();
     story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
@@ -143,11 +145,11 @@ fn reconciling_dies_at_any_of_its_awaits_and_the_next_reading_decides_each_confl
         let awaits = each_await(|awaits| async move {
             let world = renamed(rule, awaits).await;
             let first = reader(&world, 0);
-            let lived = dying_at_await(awaits, world.engine.reconcile(&loc(), &first)).await.is_some();
+            let lived = dying_at_await(awaits, world.reconciler().reconcile(&loc(), &first)).await.is_some();
             for hour in 1..=3 {
                 world.run_until_settled(20 * MINUTE).await.unwrap();
                 world.run_for(HOUR).await;
-                world.host().reconcile(&loc(), &reader(&world, hour)).await;
+                Reconciler::new(world.host()).reconcile(&loc(), &reader(&world, hour)).await;
             }
             world.run_until_settled(20 * MINUTE).await.unwrap();
             let name = |n| world.ghl.contact(&loc(), &email(n)).unwrap().1.first_name.unwrap();
@@ -168,7 +170,7 @@ fn reconciling_dies_at_any_of_its_awaits_and_the_next_reading_decides_each_confl
 fn a_change_of_settings_dies_at_any_of_its_awaits_and_holds_once_it_was_made_again() {
     let disabled = SettingsOverlay { enabled: Some(false), ..SettingsOverlay::default() };
     let change = async |world: &World, overlay: &SettingsOverlay| {
-        world.engine.put_settings(&loc(), None, overlay).await.unwrap();
+        world.operator().put_settings(&loc(), None, overlay).await.unwrap();
     };
     for back in [false, true] {
         let awaits = each_await(|awaits| {
@@ -206,9 +208,9 @@ fn a_change_of_settings_dies_at_any_of_its_awaits_and_holds_once_it_was_made_aga
 fn a_pause_a_resume_and_a_reset_die_at_any_of_their_awaits_and_hold_once_they_were_made_again() {
     for command in ["pause", "resume", "reset"] {
         let run = async |world: &World, command: &str| match command {
-            "pause" => world.engine.pause(&loc(), None, None).await.unwrap(),
-            "resume" => drop(world.engine.resume(&loc()).await.unwrap()),
-            _ => drop(world.engine.reset_breaker(&loc()).await.unwrap()),
+            "pause" => world.operator().pause(&loc(), None, None).await.unwrap(),
+            "resume" => drop(world.operator().resume(&loc()).await.unwrap()),
+            _ => drop(world.operator().reset_breaker(&loc()).await.unwrap()),
         };
         let awaits = each_await(|awaits| async move {
             let world = setup(awaits).start();
@@ -239,9 +241,9 @@ fn a_replay_dies_at_any_of_its_awaits_and_another_one_makes_the_rest_due() {
         world.run_for(HOUR).await;
         assert_eq!(world.outbox.failed().len(), 6);
         let all = Replayed::All;
-        let lived = dying_at_await(awaits, world.engine.replay(&loc(), &all, None)).await.is_some();
+        let lived = dying_at_await(awaits, world.operator().replay(&loc(), &all, None)).await.is_some();
         world.run_for(2 * SECOND).await;
-        world.engine.replay(&loc(), &all, None).await.unwrap();
+        world.operator().replay(&loc(), &all, None).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.doubles().len(), world.outbox.failed().len()), (6, 0, 0));
         !lived

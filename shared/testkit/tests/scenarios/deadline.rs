@@ -68,7 +68,8 @@ fn reads_that_belong_to_no_record_leave_time_to_give_their_permits_back() {
             let deadline = now + Duration::from_millis(timeout_ms);
             let invocation = Invocation { holder: Holder::new("pull").unwrap(), deadline };
             let location = loc();
-            let read = world.engine.contacts_changed_since(&location, now - HOUR, &invocation, |_| {});
+            let reconciler = world.reconciler();
+            let read = reconciler.contacts_changed_since(&location, now - HOUR, &invocation, |_| {});
             read.await.unwrap_err();
             assert!(world.clock.now() + Duration::from_millis(1_400) <= deadline, "{timeout_ms} ms");
             assert_eq!(world.gate(&loc()).ledger().out(), 0, "{timeout_ms} ms");

@@ -29,7 +29,7 @@ async fn settled(world: &World, puts: &[PutRecord]) -> Vec<Endpoint> {
 }
 
 async fn told(world: &World, id: &str) -> Vec<String> {
-    world.engine.record_status(&loc(), &key(id)).await.unwrap().unwrap().not_stored
+    world.operator().record_status(&loc(), &key(id)).await.unwrap().unwrap().not_stored
 }
 
 /// Somebody made this contact in GHL.
@@ -101,7 +101,7 @@ fn the_first_address_that_an_upsert_by_an_additional_one_replaced_is_told() {
         world.run_for(HOUR).await;
         let holder = Holder::new("reconcile").unwrap();
         let invocation = Invocation { holder, deadline: world.clock.now() + MINUTE };
-        world.engine.reconcile(&loc(), &invocation).await;
+        world.reconciler().reconcile(&loc(), &invocation).await;
         let second = Contact { email: Some("second@example.test".to_owned()), ..Contact::default() };
         assert_eq!(settled(&world, &[of("a", second)]).await, [Endpoint::UpsertContact]);
         assert_eq!(world.record(&key("a")).ghl_id, Some(id));

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::{
+use ghl_sync_limiter::{PauseReason, WaitReason};
+use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay};
+use ghl_sync_operate::{
     Detail, Health, LocationOverview, LocationState, OperateError, PutSettingsError, RecordState, ReplayError,
     Replayed, WaitsFor,
 };
-use ghl_sync_limiter::{PauseReason, WaitReason};
-use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
@@ -15,11 +15,11 @@ use crate::fixtures::{
 };
 
 async fn view(world: &World) -> LocationOverview {
-    world.engine.location_overview(&loc(), Detail::Counters).await.unwrap().unwrap()
+    world.operator().location_overview(&loc(), Detail::Counters).await.unwrap().unwrap()
 }
 
 async fn waits_for(world: &World, n: usize) -> Option<WaitsFor> {
-    world.engine.record_status(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|(what, _)| what)
+    world.operator().record_status(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|(what, _)| what)
 }
 
 #[test]
@@ -28,8 +28,8 @@ fn a_pause_stops_a_batch_under_way_within_seconds_and_a_resume_goes_on_at_once_w
         let world = Setup { seed, ..Setup::default() }.start();
         world.put(&contacts(300)).await.unwrap();
         world.run_for(Duration::from_millis(700 * seed)).await;
-        world.engine.pause(&loc(), None, Some("new pipeline".to_owned())).await.unwrap();
-        world.engine.pause(&loc(), None, Some("new pipeline".to_owned())).await.unwrap();
+        world.operator().pause(&loc(), None, Some("new pipeline".to_owned())).await.unwrap();
+        world.operator().pause(&loc(), None, Some("new pipeline".to_owned())).await.unwrap();
         world.run_for(5 * SECOND).await;
         let calls = world.ghl.calls();
         let invocations = world.invocations();
@@ -44,7 +44,7 @@ fn a_pause_stops_a_batch_under_way_within_seconds_and_a_resume_goes_on_at_once_w
         );
         assert_eq!((paused.state, paused.forecast), (LocationState::Paused, None));
         assert_eq!(waits_for(&world, 299).await, Some(WaitsFor::Gate(WaitReason::Pause(PauseReason::Operator))));
-        world.engine.resume(&loc()).await.unwrap();
+        world.operator().resume(&loc()).await.unwrap();
         world.run_for(SECOND).await;
         assert!(world.ghl.calls() > calls, "at once");
         world.run_until_settled(5 * MINUTE).await.unwrap();
@@ -58,16 +58,16 @@ fn a_pause_with_an_end_ends_by_itself() {
     block_on_paused(async {
         let world = exact().start();
         let until = world.engine.ports().clock.now() + 10 * MINUTE;
-        world.engine.pause(&loc(), Some(until), None).await.unwrap();
+        world.operator().pause(&loc(), Some(until), None).await.unwrap();
         world.put(&contacts(3)).await.unwrap();
         world.run_for(9 * MINUTE).await;
         assert_eq!(world.ghl.calls(), 0);
         assert_eq!(view(&world).await.waits_for.map(|wait| wait.at), Some(until));
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
         assert!(took < MINUTE + 5 * SECOND, "{took:?}");
-        let past = world.engine.pause(&loc(), Some(until), None).await;
+        let past = world.operator().pause(&loc(), Some(until), None).await;
         assert!(matches!(past, Err(OperateError::UntilIsPast)));
-        let unknown = world.engine.pause(&"nobody".parse().unwrap(), None, None).await;
+        let unknown = world.operator().pause(&"nobody".parse().unwrap(), None, None).await;
         assert!(matches!(unknown, Err(OperateError::Unknown(_))));
     });
 }
@@ -80,14 +80,14 @@ fn whichever_write_of_a_pause_or_resume_fails_doing_it_again_makes_it_good() {
                 let world = exact().start();
                 world.put_only(&contacts(5)).await.unwrap();
                 world.faults.fail(op, 1..=1, fault);
-                if world.engine.pause(&loc(), None, None).await.is_err() {
-                    world.engine.pause(&loc(), None, None).await.unwrap();
+                if world.operator().pause(&loc(), None, None).await.is_err() {
+                    world.operator().pause(&loc(), None, None).await.unwrap();
                 }
                 world.run_for(3 * MINUTE).await;
                 assert_eq!(world.ghl.calls(), 0, "{op:?} {fault:?}");
                 world.faults.fail(op, 1..=1, fault);
-                if world.engine.resume(&loc()).await.is_err() {
-                    world.engine.resume(&loc()).await.unwrap();
+                if world.operator().resume(&loc()).await.is_err() {
+                    world.operator().resume(&loc()).await.unwrap();
                 }
                 let took = world.run_until_settled(10 * MINUTE).await.unwrap();
                 assert!(took < 2 * MINUTE + 10 * SECOND, "{op:?} {fault:?}: {took:?}");
@@ -107,7 +107,7 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
             world.run_for(SECOND / 10).await;
         }
         world.run_for(2 * SECOND).await;
-        let overview = world.engine.overview(Detail::Counters).await.unwrap();
+        let overview = world.operator().overview(Detail::Counters).await.unwrap();
         assert_eq!(overview.health, Health::Failing);
         assert_eq!(overview.reasons, ["breaker of loc is open"]);
         let open = &overview.locations[0];
@@ -116,13 +116,13 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
         assert_eq!(waits_for(&world, 59).await, Some(WaitsFor::Gate(WaitReason::Breaker)));
         world.ghl.heal();
         let invocations = world.reports().len();
-        world.engine.reset_breaker(&loc()).await.unwrap();
-        world.engine.reset_breaker(&loc()).await.unwrap();
+        world.operator().reset_breaker(&loc()).await.unwrap();
+        world.operator().reset_breaker(&loc()).await.unwrap();
         world.run_for(3 * SECOND).await;
         let after = &world.reports()[invocations..];
         assert!(after[0].succeeded > 0 && after[0].processed <= 5, "{:?}", after[0]);
         world.run_until_settled(20 * MINUTE).await.unwrap();
-        let overview = world.engine.overview(Detail::State).await.unwrap();
+        let overview = world.operator().overview(Detail::State).await.unwrap();
         assert_eq!((overview.health, overview.reasons), (Health::Ok, vec![]));
     });
 }
@@ -132,17 +132,17 @@ fn settings_lie_over_those_of_the_environment_and_two_who_change_them_do_not_ove
     block_on_paused(async {
         let world = exact().start();
         let off = SettingsOverlay { enabled: Some(false), ..SettingsOverlay::default() };
-        let view = world.engine.put_settings(&loc(), Some(0), &off).await.unwrap();
+        let view = world.operator().put_settings(&loc(), Some(0), &off).await.unwrap();
         assert_eq!((view.rev, view.settings.enabled, view.settings.daily_limit), (1, false, 200_000));
-        let late = world.engine.put_settings(&loc(), Some(0), &off).await;
+        let late = world.operator().put_settings(&loc(), Some(0), &off).await;
         assert!(matches!(late, Err(PutSettingsError::Changed { current: 1 })));
         let bad = SettingsOverlay { daily_reserve: Some(200_000), ..SettingsOverlay::default() };
-        let bad = world.engine.put_settings(&loc(), None, &bad).await;
+        let bad = world.operator().put_settings(&loc(), None, &bad).await;
         assert!(matches!(bad, Err(PutSettingsError::Settings(error)) if error.field == "daily_reserve"));
         world.engine.put_and_start(&contacts(2)).await;
         world.run_for(MINUTE).await;
         assert_eq!((world.ghl.calls(), waits_for(&world, 0).await), (0, Some(WaitsFor::Disabled)));
-        world.engine.put_settings(&loc(), Some(1), &SettingsOverlay::default()).await.unwrap();
+        world.operator().put_settings(&loc(), Some(1), &SettingsOverlay::default()).await.unwrap();
         world.run_for(SECOND).await;
         assert_eq!(world.ghl.calls(), 2, "enabled is started");
     });
@@ -190,7 +190,7 @@ fn failed_records_are_listed_page_by_page_each_once_with_ghls_words() {
         let world = with_failures().await;
         let (mut keys, mut cursor, mut pages) = (Vec::new(), None, 0);
         loop {
-            let page = world.engine.failed_records(&loc(), cursor.as_ref(), 3).await.unwrap();
+            let page = world.operator().failed_records(&loc(), cursor.as_ref(), 3).await.unwrap();
             assert!(page.records.iter().all(|story| story.state == RecordState::Failed && story.failed_at.is_some()));
             assert!(page.records.iter().all(|story| story.last_error.as_ref().is_some_and(|e| e.status == Some(400))));
             keys.extend(page.records.into_iter().map(|story| story.key));
@@ -218,12 +218,12 @@ fn a_replay_makes_failed_records_due_with_their_attempts_anew_and_starts_the_loc
     ] {
         block_on_paused(async move {
             let world = with_failures().await;
-            let report = world.engine.replay(&loc(), &what, None).await.unwrap();
+            let report = world.operator().replay(&loc(), &what, None).await.unwrap();
             assert_eq!((report.replayed, report.not_written, report.next), (replayed, 0, None), "{what:?}");
             world.run_for(2 * SECOND).await;
             assert_eq!(world.ghl.contact_count() as u64, replayed, "{what:?}");
             assert_eq!(world.outbox.failed().len() as u64, 7 - replayed);
-            let again = world.engine.replay(&loc(), &what, None).await.unwrap();
+            let again = world.operator().replay(&loc(), &what, None).await.unwrap();
             assert_eq!(again.replayed, 0);
         });
     }
@@ -235,9 +235,9 @@ fn a_replay_whose_writes_fail_says_so_and_can_be_repeated() {
         block_on_paused(async move {
             let world = with_failures().await;
             world.faults.fail(Op::OutboxReplay, 2..=4, fault);
-            let report = world.engine.replay(&loc(), &Replayed::All, None).await.unwrap();
+            let report = world.operator().replay(&loc(), &Replayed::All, None).await.unwrap();
             assert_eq!((report.replayed, report.not_written), (4, 3));
-            world.engine.replay(&loc(), &Replayed::All, None).await.unwrap();
+            world.operator().replay(&loc(), &Replayed::All, None).await.unwrap();
             world.run_until_settled(20 * MINUTE).await.unwrap();
             assert_eq!((world.ghl.contact_count(), world.outbox.failed().len()), (7, 0));
         });
@@ -245,8 +245,8 @@ fn a_replay_whose_writes_fail_says_so_and_can_be_repeated() {
     block_on_paused(async {
         let world = with_failures().await;
         let many = Replayed::Records((0..501).map(contact_key).collect());
-        assert!(matches!(world.engine.replay(&loc(), &many, None).await, Err(ReplayError::TooMany(501))));
-        let unknown = world.engine.replay(&"nobody".parse().unwrap(), &Replayed::All, None).await;
+        assert!(matches!(world.operator().replay(&loc(), &many, None).await, Err(ReplayError::TooMany(501))));
+        let unknown = world.operator().replay(&"nobody".parse().unwrap(), &Replayed::All, None).await;
         assert!(matches!(unknown, Err(ReplayError::Unknown(_))));
     });
 }
@@ -259,7 +259,7 @@ fn a_records_story_says_where_it_stands_and_what_it_waits_for() {
         let world = setup.start();
         let record_status = |key| {
             let world = world.clone();
-            async move { world.engine.record_status(&loc(), &key).await.unwrap() }
+            async move { world.operator().record_status(&loc(), &key).await.unwrap() }
         };
         assert_eq!(record_status(contact_key(0)).await, None);
         world.put_only(&[contact(0)]).await.unwrap();

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::{Clock, Settled};
-use ghl_sync_engine::usecase::{RecordState, Replayed, WaitsFor};
 use ghl_sync_model::{Endpoint, GhlId, Outcome, Payload, Provenance};
+use ghl_sync_operate::{RecordState, Replayed, WaitsFor};
 use ghl_sync_testkit::{Fault, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{
@@ -78,7 +78,7 @@ fn the_opportunity_of_a_failed_contact_says_what_it_waits_for_and_nobody_looks_m
         let world = with_a_sleeping_opportunity().await;
         let record = world.record(&deal_key(0));
         assert_eq!((record.due_at, record.waits_for, record.attempts), (None, Some(contact_key(0)), 0));
-        let story = world.engine.record_status(&loc(), &deal_key(0)).await.unwrap().unwrap();
+        let story = world.operator().record_status(&loc(), &deal_key(0)).await.unwrap().unwrap();
         assert_eq!(story.state, RecordState::Waiting);
         assert_eq!(story.waits_for, Some((WaitsFor::Record(contact_key(0)), None)));
         let looked = world.faults.calls(Op::OutboxLoad);
@@ -93,7 +93,7 @@ fn an_opportunity_that_sleeps_follows_its_contact_within_seconds_whoever_mended_
         block_on_paused(async move {
             let world = with_a_sleeping_opportunity().await;
             if by_replay {
-                world.engine.replay(&loc(), &Replayed::Records(vec![contact_key(0)]), None).await.unwrap();
+                world.operator().replay(&loc(), &Replayed::Records(vec![contact_key(0)]), None).await.unwrap();
             } else {
                 world.put(&[contact(0)]).await.unwrap();
             }

@@ -207,7 +207,7 @@ fn reading_for_backfills_leaves_the_last_tenth_of_the_day_to_the_others() {
         let now = world.clock.now();
         let read = || async {
             let invocation = Invocation { holder: Holder::new("pull").unwrap(), deadline: world.clock.now() + MINUTE };
-            world.engine.contacts_changed_since(&loc(), now - HOUR, &invocation, |_| {}).await
+            world.reconciler().contacts_changed_since(&loc(), now - HOUR, &invocation, |_| {}).await
         };
         assert_eq!(read().await.unwrap(), 89);
         let refused = read().await.unwrap_err();

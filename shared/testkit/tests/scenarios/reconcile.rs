@@ -6,11 +6,12 @@ use std::time::Duration;
 use ghl_sync_engine::counts::{Counter, ReconcileCount};
 use ghl_sync_engine::policy::WriteOrigin;
 use ghl_sync_engine::ports::{Clock, Counters, KnownStates, Put, RemoteKey};
-use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport, RecordState, RecordStatus, ToldBy};
+use ghl_sync_engine::usecase::{Invocation, ReconcileEnd, ReconcileReport};
 use ghl_sync_model::{
     Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, Payload, Priority, RemoteChange,
     RemoteContent, RemoteEvent, Webhook,
 };
+use ghl_sync_operate::{RecordState, RecordStatus, ToldBy};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, named_contact};
@@ -28,7 +29,7 @@ async fn synced(count: usize, conflict: Conflict) -> Arc<World> {
 async fn reconcile(world: &World) -> ReconcileReport {
     let holder = Holder::new(format!("reconcile-{}", world.clock.now())).unwrap();
     let invocation = Invocation { holder, deadline: world.clock.now() + MINUTE };
-    world.engine.reconcile(&loc(), &invocation).await
+    world.reconciler().reconcile(&loc(), &invocation).await
 }
 
 /// A user of GHL calls the contact of record `n` by this first name.
@@ -63,7 +64,7 @@ async fn state(world: &World, n: usize) -> RecordState {
 }
 
 async fn record_status(world: &World, n: usize) -> RecordStatus {
-    world.engine.record_status(&loc(), &contact_key(n)).await.unwrap().unwrap()
+    world.operator().record_status(&loc(), &contact_key(n)).await.unwrap().unwrap()
 }
 
 #[test]
@@ -271,9 +272,9 @@ fn nothing_is_read_while_something_else_needs_the_quota() {
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
         world.registry.change(&loc(), |settings| settings.daily_limit = 200_000);
         // The location is paused, or not ours to touch.
-        world.engine.pause(&loc(), None, None).await.unwrap();
+        world.operator().pause(&loc(), None, None).await.unwrap();
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
-        world.engine.resume(&loc()).await.unwrap();
+        world.operator().resume(&loc()).await.unwrap();
         world.run_for(MINUTE).await;
         world.registry.change(&loc(), |settings| settings.dry_run = true);
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::NotEnabled);
@@ -484,7 +485,7 @@ fn all_enabled_locations_are_asked_to_reconcile_spread_over_time() {
         }
         let world = setup.start();
         world.registry.change(&"off".parse().unwrap(), |settings| settings.enabled = false);
-        assert_eq!(world.engine.ask_to_reconcile_all().await.unwrap(), 3);
+        assert_eq!(world.reconciler().ask_to_reconcile_all().await.unwrap(), 3);
         let asked = world.queue.reconciles();
         assert_eq!(asked.iter().map(|(location, _)| location.as_str()).collect::<Vec<_>>(), ["a", "b", "loc"]);
         assert!(asked.iter().all(|(_, delay)| *delay <= 8 * SECOND), "{asked:?}");
@@ -498,12 +499,12 @@ fn five_thousand_locations_are_asked_within_a_minute_and_who_was_cut_off_goes_on
         setup.locations = (0..5_000).filter_map(|n| Setup::settings(&format!("l{n:04}"))).collect();
         let world = setup.start();
         world.faults.fail(Op::QueueSend, 3..=3, PortFault::Hangs);
-        let cut_off = tokio::time::timeout(MINUTE, world.engine.ask_to_reconcile_all()).await;
+        let cut_off = tokio::time::timeout(MINUTE, world.reconciler().ask_to_reconcile_all()).await;
         assert!(cut_off.is_err());
         assert_eq!(world.queue.reconciles().len(), 800);
         world.faults.heal();
         let began = world.clock.now();
-        assert_eq!(world.engine.ask_to_reconcile_all().await.unwrap(), 5_000);
+        assert_eq!(world.reconciler().ask_to_reconcile_all().await.unwrap(), 5_000);
         assert!(world.clock.now().since(began) < MINUTE);
         let asked = world.queue.reconciles().split_off(800);
         let names: Vec<&str> = asked.iter().map(|(location, _)| location.as_str()).collect();

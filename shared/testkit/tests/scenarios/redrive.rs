@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::ports::DeadLetterQueue::{Dead, Parked};
-use ghl_sync_engine::usecase::{DeadLetterEnd, RedriveEnd, RedriveOrder, RedriveReport};
+use ghl_sync_engine::usecase::DeadLetterEnd;
 use ghl_sync_model::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
+use ghl_sync_operate::{RedriveEnd, RedriveOrder, RedriveReport};
 use ghl_sync_testkit::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{MINUTE, SECOND, batch, contact, contact_key, contacts, exact, letter, loc};
@@ -29,7 +30,7 @@ fn world_of(locations: &[LocationId]) -> std::sync::Arc<World> {
 
 async fn by_hand(world: &World, order: &RedriveOrder) -> RedriveReport {
     let deadline = world.engine.ports().clock.now() + MINUTE;
-    world.engine.redrive_by_hand(order, deadline).await.unwrap()
+    world.operator().redrive_by_hand(order, deadline).await.unwrap()
 }
 
 fn order(dry_run: bool) -> RedriveOrder {
@@ -222,7 +223,7 @@ fn by_hand_an_invocation_ends_in_time_and_the_next_one_goes_on() {
         let slowly = RedriveOrder { max_per_second: NonZeroU32::MIN, ..order(false) };
         let began = world.clock.now();
         let deadline = began + 20 * SECOND;
-        let report = world.engine.redrive_by_hand(&slowly, deadline).await.unwrap();
+        let report = world.operator().redrive_by_hand(&slowly, deadline).await.unwrap();
         assert_eq!(report.ended, RedriveEnd::Time);
         assert!(world.clock.now() <= deadline && report.woken >= 14, "{report:?}");
         assert_eq!(report.deleted, report.woken);
@@ -253,7 +254,7 @@ fn what_was_taken_by_an_invocation_that_failed_comes_back_by_itself() {
             world.dead_letters.add(Parked, letter("m2", "{"));
             world.faults.fail(op, 1..=1, PortFault::Refused);
             let deadline = world.engine.ports().clock.now() + MINUTE;
-            world.engine.redrive_by_hand(&order(false), deadline).await.unwrap_err();
+            world.operator().redrive_by_hand(&order(false), deadline).await.unwrap_err();
             world.run_for(2 * MINUTE).await;
             by_hand(&world, &order(false)).await;
             assert!(world.dead_letters.visible(Dead).is_empty(), "{op:?}");

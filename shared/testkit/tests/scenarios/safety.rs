@@ -23,8 +23,8 @@ fn once_a_safer_setting_or_a_pause_is_answered_no_call_begins_that_does_not_go_b
                     ..SettingsOverlay::default()
                 };
                 match change {
-                    "paused" => world.engine.pause(&loc(), None, None).await.unwrap(),
-                    _ => drop(world.engine.put_settings(&loc(), None, &safer).await.unwrap()),
+                    "paused" => world.operator().pause(&loc(), None, None).await.unwrap(),
+                    _ => drop(world.operator().put_settings(&loc(), None, &safer).await.unwrap()),
                 }
                 let answered = world.clock.now();
                 world.run_for(3 * MINUTE).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ghl_sync_engine::counts::Counter;
 use ghl_sync_engine::ports::{Clock, Counters};
 use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{Conflict, Contact, Endpoint, Holder, Payload, PutRecord};
 use ghl_sync_testkit::{Setup, World, block_on_paused};
 
@@ -28,7 +29,7 @@ async fn shared(world: &World) -> u64 {
 }
 
 async fn shares_with(world: &World, put: &PutRecord) -> Vec<String> {
-    let story = world.engine.record_status(&loc(), &put.key()).await.unwrap().unwrap();
+    let story = world.operator().record_status(&loc(), &put.key()).await.unwrap().unwrap();
     story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
@@ -48,7 +49,7 @@ fn records_of_one_contact_are_never_resent_against_each_other_whatever_the_rule_
                         let holder = Holder::new(format!("reconcile-{hour}")).unwrap();
                         let invocation = Invocation { holder, deadline: world.clock.now() + MINUTE };
                         // Each reading is of a host of its own: nothing is kept in memory.
-                        let report = world.host().reconcile(&loc(), &invocation).await;
+                        let report = Reconciler::new(world.host()).reconcile(&loc(), &invocation).await;
                         (resent, superseded) = (resent + report.resent, superseded + report.superseded);
                         world.run_until_settled(MINUTE).await.unwrap();
                     }

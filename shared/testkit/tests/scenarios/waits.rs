@@ -91,7 +91,7 @@ impl Wait {
             }
             Wait::PausedByAnOperator => {
                 let until = world.clock.now() + span;
-                world.engine.pause(&loc(), Some(until), None).await.unwrap();
+                world.operator().pause(&loc(), Some(until), None).await.unwrap();
             }
             Wait::DyingInvocations => {
                 world.crash(move |number| (number <= 3).then_some(Crash::After(Duration::from_millis(150))));

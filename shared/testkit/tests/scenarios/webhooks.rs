@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use ghl_sync_engine::policy::WriteOrigin;
 use ghl_sync_engine::ports::{Clock, KnownStates, LocationRegistry, RemoteKey};
-use ghl_sync_engine::usecase::{REPEATED, ReceiveError, Received, ToldBy, WebhookRules};
+use ghl_sync_engine::usecase::Received;
+use ghl_sync_inbound::{REPEATED, ReceiveError, WebhookRules};
 use ghl_sync_model::{
     Contact, EpochMs, GhlId, Kind, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
+use ghl_sync_operate::ToldBy;
 use ghl_sync_testkit::{Noted, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, exact, loc, named_contact};
@@ -194,7 +196,7 @@ fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
             change(id, world.clock.now(), RemoteChange::Written { ghl_id: ours.clone(), content })
         };
         let last_known = async || {
-            let story = world.engine.record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
             story.last_known
         };
         assert_eq!(last_known().await, None, "GHL has shown nothing yet");

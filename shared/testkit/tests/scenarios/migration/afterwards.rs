@@ -13,7 +13,7 @@ const OPTED_OUT: &str = "optout@example.test";
 async fn reconcile(scene: &Scene) -> ReconcileReport {
     let now = scene.world.clock.now();
     let invocation = Invocation { holder: Holder::new(format!("reconcile-{now}")).unwrap(), deadline: now + MINUTE };
-    let report = scene.world.engine.reconcile(&target(), &invocation).await;
+    let report = scene.world.reconciler().reconcile(&target(), &invocation).await;
     scene.world.run_until_settled(10 * MINUTE).await.unwrap();
     report
 }

@@ -79,14 +79,14 @@ fn a_thing_that_no_item_can_hold_stops_the_migration_with_the_reason() {
 fn reconciling_reads_changes_of_contacts_of_any_size_and_remembers_what_fits() {
     block_on_paused(async {
         let scene = scene_of_large_contacts(110, 12_000).await;
-        let mut report = scene.world.engine.reconcile(&source(), &scene.invocation(0)).await;
+        let mut report = scene.world.reconciler().reconcile(&source(), &scene.invocation(0)).await;
         let mut contacts = report.contacts;
         for n in 1..20 {
             if report.ended == ReconcileEnd::CaughtUp {
                 break;
             }
             scene.world.run_for(60 * SECOND).await;
-            report = scene.world.engine.reconcile(&source(), &scene.invocation(n)).await;
+            report = scene.world.reconciler().reconcile(&source(), &scene.invocation(n)).await;
             contacts += report.contacts;
         }
         assert_eq!((report.ended, contacts), (ReconcileEnd::CaughtUp, 111));
@@ -94,10 +94,9 @@ fn reconciling_reads_changes_of_contacts_of_any_size_and_remembers_what_fits() {
         assert!(before <= 4, "{before}: a page that is too long is asked for once");
         let mut pulled = 0;
         let (since, location, invocation) = (EpochMs(0), source(), scene.invocation(99));
-        let count = scene
-            .world
-            .engine
-            .contacts_changed_since(&location, since, &invocation, |page| pulled += page.contacts.len());
+        let reconciler = scene.world.reconciler();
+        let count =
+            reconciler.contacts_changed_since(&location, since, &invocation, |page| pulled += page.contacts.len());
         assert_eq!((count.await.unwrap(), pulled), (111, 111));
     });
 }
@@ -124,7 +123,8 @@ fn pulling_passes_over_contacts_that_are_too_long_names_them_and_reads_all_other
         let (scene, long) = long_among_others(&[0, 60, 61, 129]).await;
         let (mut emails, mut passed_over) = (BTreeSet::new(), Vec::new());
         let (location, invocation) = (source(), scene.invocation(0));
-        let count = scene.world.engine.contacts_changed_since(&location, EpochMs(0), &invocation, |page| {
+        let reconciler = scene.world.reconciler();
+        let count = reconciler.contacts_changed_since(&location, EpochMs(0), &invocation, |page| {
             passed_over.extend(page.too_long.into_iter().filter_map(|one| one.id));
             emails.extend(page.contacts.into_iter().filter_map(|contact| contact.content.email));
         });

@@ -9,14 +9,15 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use strum::IntoStaticStr;
 
-use super::changes::{Changes, PAGE};
-use super::direct::{DirectCalls, DirectError};
-use super::due_check::Known;
-use super::{Engine, Event, Invocation};
-use crate::policy::{Precedence, SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
-use crate::ports::{Loaded, PortError, RemoteKey, Replacement};
+use crate::Reconciler;
+use crate::conflict::{SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
+use ghl_sync_engine::policy::Precedence;
+use ghl_sync_engine::ports::{Loaded, PortError, RemoteKey, Replacement};
+use ghl_sync_engine::usecase::Known;
+use ghl_sync_engine::usecase::{CHANGES_PER_PAGE as PAGE, Changes};
+use ghl_sync_engine::usecase::{DirectCalls, DirectError, ReconcileEnd, ReconcileReport};
+use ghl_sync_engine::usecase::{Event, Invocation};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
@@ -40,48 +41,6 @@ const SPREAD_EACH: Duration = Duration::from_secs(2);
 /// And over so long a time at most.
 const SPREAD: Duration = Duration::from_secs(600);
 
-/// What a location's reconciling did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReconcileReport {
-    /// Changed contacts that were read.
-    pub contacts: u64,
-    /// Last known states that were behind.
-    pub states: u64,
-    /// Records that are due again.
-    pub resent: u64,
-    /// Records that GHL's content has superseded.
-    pub superseded: u64,
-    /// Changed contacts that are too long to be read, each longer than 1 MB by itself.
-    pub too_long: u64,
-    /// Why it ended.
-    pub ended: ReconcileEnd,
-}
-
-/// Why reconciling a location ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum ReconcileEnd {
-    /// All changes were read.
-    #[default]
-    CaughtUp,
-    /// Something else needs the quota, or too little of it is left.
-    Busy,
-    /// The function's time is over.
-    OutOfTime,
-    /// The location is unknown, not enabled, or in dry run.
-    NotEnabled,
-    /// GHL or a store failed.
-    Failed,
-}
-
-impl ReconcileEnd {
-    /// The end as it is written in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// A changed contact, and the record of ours that it is.
 struct Looked<'p> {
     contact: &'p RemoteContact,
@@ -92,7 +51,7 @@ struct Looked<'p> {
     repaired: bool,
 }
 
-impl Engine {
+impl Reconciler {
     /// Asks for all enabled locations to be reconciled, spread over some minutes. Returns how many were asked.
     ///
     /// It begins behind the location that was asked last: should the function's time not be enough for all, it is not
@@ -101,9 +60,9 @@ impl Engine {
     /// # Errors
     /// When the locations cannot be listed; or, after all others were asked, when some could not be.
     pub async fn ask_to_reconcile_all(&self) -> Result<u32, PortError> {
-        let mut locations = self.ports.registry.locations().await?;
-        let last_asked = self.ports.bookmarks.last_asked().await.unwrap_or_else(|error| {
-            self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
+        let mut locations = self.ports().registry.locations().await?;
+        let last_asked = self.ports().bookmarks.last_asked().await.unwrap_or_else(|error| {
+            self.ports().sink.emit(&Event::PortFailed { scope: None, error: &error });
             None
         });
         if let Some(last) = last_asked {
@@ -117,7 +76,7 @@ impl Engine {
             match self.ask_to_reconcile_group(group, spread).await {
                 Ok(count) => asked += count,
                 Err(error) => {
-                    self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
+                    self.ports().sink.emit(&Event::PortFailed { scope: None, error: &error });
                     first_error.get_or_insert(error);
                 }
             }
@@ -127,21 +86,21 @@ impl Engine {
 
     /// Asks those of `group` that can be reconciled, and keeps how far that got. Returns how many were asked.
     async fn ask_to_reconcile_group(&self, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
-        let reads: Vec<_> = group.iter().map(|location| self.ports.registry.location(location)).collect();
+        let reads: Vec<_> = group.iter().map(|location| self.ports().registry.location(location)).collect();
         let settings: Vec<_> = futures::stream::iter(reads).buffered(READ_AT_ONCE).collect().await;
         let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
         for (location, settings) in group.iter().zip(settings) {
             match settings {
                 Ok(settings) if settings.as_ref().is_some_and(can_be_reconciled) => {
-                    asks.push((location.clone(), spread.mul_f64(self.ports.randomness.roll())));
+                    asks.push((location.clone(), spread.mul_f64(self.ports().randomness.roll())));
                 }
                 Ok(_) => {}
                 Err(error) => unread = Some(error),
             }
         }
-        let refused = if asks.is_empty() { Vec::new() } else { self.ports.queue.ask_all_to_reconcile(&asks).await? };
+        let refused = if asks.is_empty() { Vec::new() } else { self.ports().queue.ask_all_to_reconcile(&asks).await? };
         if let Some(last) = group.last() {
-            self.ports.bookmarks.keep_last_asked(last).await?;
+            self.ports().bookmarks.keep_last_asked(last).await?;
         }
         match (unread, refused.len()) {
             (Some(error), _) => Err(error),
@@ -157,9 +116,9 @@ impl Engine {
     ///
     /// Never fails: what was not read is read the next time, and the report says why.
     pub async fn reconcile(&self, location: &LocationId, invocation: &Invocation) -> ReconcileReport {
-        let (engine, tally) = self.tallied();
+        let (engine, tally) = self.engine.tallied();
         let mut report = ReconcileReport::default();
-        report.ended = match engine.read_changes(location, invocation, &mut report).await {
+        report.ended = match Reconciler::new(engine.clone()).read_changes(location, invocation, &mut report).await {
             Ok(ended) => ended,
             Err(DirectError::Wait(wait)) if wait.reason == WaitReason::Deadline => ReconcileEnd::OutOfTime,
             Err(DirectError::Wait(_)) => ReconcileEnd::Busy,
@@ -171,7 +130,7 @@ impl Engine {
                 ReconcileEnd::Failed
             }
         };
-        engine.ports.sink.emit(&Event::Reconciled { location, report: &report });
+        engine.ports().sink.emit(&Event::Reconciled { location, report: &report });
         engine.count("reconcile", location, tally.take(), None).await;
         report
     }
@@ -182,7 +141,7 @@ impl Engine {
         invocation: &Invocation,
         report: &mut ReconcileReport,
     ) -> Result<ReconcileEnd, DirectError> {
-        let settings = self.ports.registry.location(location).await?;
+        let settings = self.ports().registry.location(location).await?;
         let Some(settings) = settings.filter(can_be_reconciled) else {
             return Ok(ReconcileEnd::NotEnabled);
         };
@@ -191,8 +150,8 @@ impl Engine {
         };
         let last_start = invocation.deadline - TIME_TO_FINISH;
         let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
-        let calls = self.direct_calls(location, Priority::Low, &invocation).await?;
-        let reading = Reading { engine: self, location, settings: &settings, calls: &calls, last_start };
+        let calls = self.engine.direct_calls(location, Priority::Low, &invocation).await?;
+        let reading = Reading { reconciler: self, location, settings: &settings, calls: &calls, last_start };
         let read = reading.pages(work_seq, report).await;
         let closed = calls.close().await;
         let ended = read?;
@@ -202,17 +161,19 @@ impl Engine {
 
     /// The number of the last put, if nothing needs the quota of the location's scope now.
     async fn spare_quota(&self, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
-        let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
+        let Some((members, rules)) = self.engine.enabled_members(&settings.scope).await? else {
             return Ok(None);
         };
-        let entry = self.gate(&settings.scope, &rules).await?;
-        let now = self.ports.clock.now();
-        if !has_quota_to_spare(&entry.gate, now, &rules) || entry.hidden_since(now, self.config.index_lag).is_some() {
+        let entry = self.engine.gate(&settings.scope, &rules).await?;
+        let now = self.ports().clock.now();
+        if !has_quota_to_spare(&entry.gate, now, &rules)
+            || entry.hidden_since(now, self.engine.config().index_lag).is_some()
+        {
             return Ok(None);
         }
         for member in &members {
             for priority in Priority::ALL {
-                let first = self.ports.outbox.due(member, priority, 1).await?;
+                let first = self.ports().outbox.due(member, priority, 1).await?;
                 if first.iter().any(|due| due.due_at <= now + SOON) {
                     return Ok(None);
                 }
@@ -228,7 +189,7 @@ fn can_be_reconciled(settings: &LocationSettings) -> bool {
 
 /// One invocation's reading of a location's changes.
 struct Reading<'e, 'c> {
-    engine: &'e Engine,
+    reconciler: &'e Reconciler,
     location: &'e LocationId,
     settings: &'e LocationSettings,
     calls: &'c DirectCalls<'e>,
@@ -246,7 +207,7 @@ enum PageEnd {
 
 impl Reading<'_, '_> {
     async fn pages(&self, work_seq: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
-        let ports = &self.engine.ports;
+        let ports = &self.reconciler.engine.ports();
         let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None, limit: None };
         let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
         loop {
@@ -269,7 +230,7 @@ impl Reading<'_, '_> {
             let is_last = next.is_none();
             // What the search did not show yet is read the next time, and more of it at once again.
             bookmark = next.unwrap_or_else(|| Bookmark {
-                since: asked_at - 2 * self.engine.config.search_lag,
+                since: asked_at - 2 * self.reconciler.engine.config().search_lag,
                 page: None,
                 limit: limit.map(|limit| limit * 2).filter(|limit| *limit < PAGE),
             });
@@ -277,7 +238,7 @@ impl Reading<'_, '_> {
             if is_last {
                 return Ok(ReconcileEnd::CaughtUp);
             }
-            if has_resent || self.engine.spare_quota(self.settings).await? != Some(work_seq) {
+            if has_resent || self.reconciler.spare_quota(self.settings).await? != Some(work_seq) {
                 return Ok(ReconcileEnd::Busy);
             }
         }
@@ -304,7 +265,7 @@ impl Reading<'_, '_> {
             report.contacts += 1;
             report.states += u64::from(looked.repaired);
             if let Some(record) = &looked.record {
-                if self.engine.ports.clock.now() > self.last_start {
+                if self.reconciler.engine.ports().clock.now() > self.last_start {
                     return Ok(PageEnd::OutOfTime);
                 }
                 if !self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await? {
@@ -318,7 +279,7 @@ impl Reading<'_, '_> {
     /// Brings the contact's last known state up to date, and finds our records of it.
     async fn look_up<'p>(&self, contact: &'p RemoteContact, changed_at: EpochMs) -> Result<Looked<'p>, PortError> {
         let repaired = self.repair_known_state(contact, changed_at).await?;
-        let outbox = &self.engine.ports.outbox;
+        let outbox = &self.reconciler.engine.ports().outbox;
         let keys = outbox.of_ghl_id(self.location, &contact.id).await?;
         let loaded = if keys.is_empty() { Vec::new() } else { outbox.load(self.location, &keys).await? };
         let readable = |loaded| match loaded {
@@ -331,7 +292,7 @@ impl Reading<'_, '_> {
 
     /// Stores what GHL shows, unless an event has told as much or more. Returns whether it did.
     async fn repair_known_state(&self, contact: &RemoteContact, at: EpochMs) -> Result<bool, PortError> {
-        let known = &self.engine.ports.known;
+        let known = &self.reconciler.engine.ports().known;
         let key = RemoteKey { location: self.location, kind: Kind::Contact, ghl_id: &contact.id };
         let event_id = EventId::of_reading(at);
         let precedence = Precedence::of_reading(at, event_id.clone());
@@ -340,11 +301,11 @@ impl Reading<'_, '_> {
             Ok(Some(known)) if !precedence.over(&known) => return Ok(false),
             Ok(_) => {}
             // One that cannot be read is replaced; while the store is down, that fails as well.
-            Err(error) => self.engine.port_failed(self.location.clone(), &error),
+            Err(error) => self.reconciler.engine.port_failed(self.location.clone(), &error),
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
         let state = KnownState { at, event_id, content, deleted_at: None };
-        let replacement = known.replace(key, &state, &precedence, self.engine.ports.clock.now()).await?;
+        let replacement = known.replace(key, &state, &precedence, self.reconciler.engine.ports().clock.now()).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
     }
 
@@ -366,14 +327,14 @@ impl Reading<'_, '_> {
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
                 let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(true) };
                 // It may be our own write of another record, which the index does not show yet.
-                if changed_at + self.engine.config.index_lag > self.engine.ports.clock.now() {
+                if changed_at + self.reconciler.engine.config().index_lag > self.reconciler.engine.ports().clock.now() {
                     return Ok(false);
                 }
                 resolution
             }
         };
-        let now = self.engine.ports.clock.now();
-        if !self.engine.ports.outbox.resolve(record, &resolution, now).await? {
+        let now = self.reconciler.engine.ports().clock.now();
+        if !self.reconciler.engine.ports().outbox.resolve(record, &resolution, now).await? {
             return Ok(true); // Something has happened to it since: that counts.
         }
         match resolution {
@@ -399,7 +360,13 @@ impl Reading<'_, '_> {
     /// Sends what is due again.
     async fn start(&self, resent: &Known) -> Result<(), PortError> {
         let scope = &self.settings.scope;
-        let work_seq = self.engine.ports.gates.advance_work_seq(scope, self.engine.ports.clock.now()).await?;
-        self.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
+        let work_seq = self
+            .reconciler
+            .engine
+            .ports()
+            .gates
+            .advance_work_seq(scope, self.reconciler.engine.ports().clock.now())
+            .await?;
+        self.reconciler.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
     }
 }

@@ -1,8 +1,8 @@
 //! Whether records flow at all: what anybody may ask, as often as he likes.
 
-use super::Engine;
-use super::overview::{Health, TICK_OVERDUE};
-use crate::ports::PortError;
+use crate::Operator;
+use crate::overview::{Health, TICK_OVERDUE};
+use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{Api, EpochMs};
 
 /// All in one word, and when it was so.
@@ -14,18 +14,18 @@ pub struct Pulse {
     pub health: Health,
 }
 
-impl Engine {
+impl Operator {
     /// Whether the scheduler runs, no API host is down and no breaker open: three reads, however many locations there
     /// are. What only a person should look at ([`Health::Degraded`]) is for the overview.
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
     pub async fn pulse(&self) -> Result<Pulse, PortError> {
-        let time = self.ports.clock.now();
+        let time = self.ports().clock.now();
         let (last_tick, v1, v2) = futures::try_join!(
-            self.ports.counters.last_tick(),
-            self.ports.host_health.load(Api::V1),
-            self.ports.host_health.load(Api::V2),
+            self.ports().counters.last_tick(),
+            self.ports().host_health.load(Api::V1),
+            self.ports().host_health.load(Api::V2),
         )?;
         let is_overdue = last_tick.is_some_and(|tick| time.since(tick) > TICK_OVERDUE);
         let is_stuck = [v1, v2].iter().any(|entry| {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::comparison::{self, all_same};
-use super::consent::{has_unsent_opt_out, without_consent};
+use ghl_sync_engine::policy::comparison::{self, all_same};
+use ghl_sync_engine::policy::{has_unsent_opt_out, without_consent};
 use ghl_sync_limiter::{Gate, Rules, WaitReason};
 use ghl_sync_model::{
     Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution,
@@ -89,7 +89,7 @@ fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use ghl_sync_model::{Kind, put_once};
 
@@ -107,7 +107,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn ann() -> Record {
+    fn ann() -> Record {
         record(r#"{"firstName":"Ann","email":"ann@example.com"}"#)
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 use strum::IntoStaticStr;
 
-use super::{Engine, OperateError};
-use crate::policy::{WriteOrigin, not_sent, origin};
-use crate::ports::{GateEntry, Loaded, RemoteKey};
+use crate::OperateError;
+use crate::Operator;
+use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
+use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     EpochMs, ErrorCode, GhlId, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordKey,
@@ -244,7 +245,7 @@ fn state_of(record: &Record) -> RecordState {
     }
 }
 
-impl Engine {
+impl Operator {
     /// What there is to tell of a record; `None` if it was never put.
     ///
     /// # Errors
@@ -255,7 +256,7 @@ impl Engine {
         key: &RecordKey,
     ) -> Result<Option<RecordStatus>, OperateError> {
         let settings = self.known(location).await?;
-        let loaded = self.ports.outbox.load(location, std::slice::from_ref(key)).await?;
+        let loaded = self.ports().outbox.load(location, std::slice::from_ref(key)).await?;
         let Some(loaded) = loaded.into_iter().next() else {
             return Ok(None);
         };
@@ -279,10 +280,10 @@ impl Engine {
     /// What cannot be read is logged, and does not hide the rest of the story.
     async fn last_known(&self, record: &Record) -> Option<LastKnown> {
         let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id: record.ghl_id.as_ref()? };
-        match self.ports.known.load(key).await {
+        match self.ports().known.load(key).await {
             Ok(known) => known.map(|known| LastKnown::of(record, known)),
             Err(error) => {
-                self.port_failed(record.location_id.clone(), &error);
+                self.engine.port_failed(record.location_id.clone(), &error);
                 None
             }
         }
@@ -291,8 +292,8 @@ impl Engine {
     /// Likewise.
     async fn shares_with(&self, record: &Record) -> Vec<RecordKey> {
         let Some(id) = &record.ghl_id else { return Vec::new() };
-        self.other_holders(&record.location_id, &record.key, id).await.unwrap_or_else(|error| {
-            self.port_failed(record.location_id.clone(), &error);
+        self.engine.other_holders(&record.location_id, &record.key, id).await.unwrap_or_else(|error| {
+            self.engine.port_failed(record.location_id.clone(), &error);
             Vec::new()
         })
     }
@@ -305,13 +306,13 @@ impl Engine {
         waits_for: Option<RecordKey>,
         settings: &LocationSettings,
     ) -> Result<(), OperateError> {
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         if !settings.enabled {
             story.waits_for = Some((WaitsFor::Disabled, None));
             return Ok(());
         }
-        let rules = self.config.rules(settings);
-        let entry = self.gate(&settings.scope, &rules).await?;
+        let rules = self.engine.config().rules(settings);
+        let entry = self.engine.gate(&settings.scope, &rules).await?;
         let opening = entry.gate.opening(now.max(due_at), &rules);
         let kept_back_until = opening.kept_back_until(story.priority);
         story.waits_for = match waits_for {
@@ -332,7 +333,7 @@ impl Engine {
         if starts_at != EpochMs::NEVER {
             let mut ahead = 0;
             for priority in Priority::ALL.into_iter().filter(|priority| *priority <= story.priority) {
-                ahead += self.ports.outbox.count_due(&story.location_id, priority, AHEAD).await?.tallied.count;
+                ahead += self.ports().outbox.count_due(&story.location_id, priority, AHEAD).await?.tallied.count;
             }
             let pace = entry.gate.pacing().pace(now, rules.pace);
             let wait = Duration::from_secs_f64(ahead.saturating_sub(1) as f64 / pace.rate());

@@ -2,11 +2,12 @@
 
 use futures::StreamExt;
 
-use super::due_check::Known;
-use super::operate::OperateError;
-use super::record_status::RecordStatus;
-use super::{Engine, Event};
-use crate::ports::{FailedPage, Loaded, PortError};
+use crate::Operator;
+use crate::operate::OperateError;
+use crate::record_status::RecordStatus;
+use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
+use ghl_sync_engine::usecase::Event;
+use ghl_sync_engine::usecase::Known;
 use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
 
 /// Records that one call replays at most; the rest is for the next one.
@@ -61,7 +62,7 @@ pub struct FailedRecords {
     pub next: Option<FailedCursor>,
 }
 
-impl Engine {
+impl Operator {
     /// Up to `limit` records of `location` that stand as failed, from `after` on. A page may hold fewer, and still not
     /// be the last.
     ///
@@ -73,8 +74,8 @@ impl Engine {
         after: Option<&FailedCursor>,
         limit: u32,
     ) -> Result<FailedRecords, PortError> {
-        let FailedPage { keys, next } = self.ports.outbox.failed(location, after, limit.max(1)).await?;
-        let loaded = self.ports.outbox.load(location, &keys).await?;
+        let FailedPage { keys, next } = self.ports().outbox.failed(location, after, limit.max(1)).await?;
+        let loaded = self.ports().outbox.load(location, &keys).await?;
         let records = loaded.into_iter().filter_map(|loaded| RecordStatus::of_failed(location, loaded)).collect();
         Ok(FailedRecords { records, next })
     }
@@ -95,30 +96,30 @@ impl Engine {
             OperateError::Unknown(_) | OperateError::UntilIsPast => ReplayError::Unknown(location.clone()),
         })?;
         let FailedPage { keys, next } = match what {
-            Replayed::All | Replayed::Code(_) => self.ports.outbox.failed(location, after, MAX_REPLAY).await?,
+            Replayed::All | Replayed::Code(_) => self.ports().outbox.failed(location, after, MAX_REPLAY).await?,
             Replayed::Records(keys) if keys.len() > MAX_REPLAY as usize => {
                 return Err(ReplayError::TooMany(keys.len()));
             }
             Replayed::Records(keys) => FailedPage { keys: keys.clone(), next: None },
         };
-        let loaded = self.ports.outbox.load(location, &keys).await?;
+        let loaded = self.ports().outbox.load(location, &keys).await?;
         let wanted: Vec<Record> = loaded.into_iter().filter_map(|loaded| wanted(loaded, what)).collect();
         let mut report = ReplayReport { skipped: (keys.len() - wanted.len()) as u64, next, ..ReplayReport::default() };
         let known = self.make_due(wanted, &mut report).await;
         if report.replayed > 0 {
             let scope = &settings.scope;
-            self.ports.sink.emit(&Event::Operated { location, scope, action: "replay" });
-            let work_seq = self.ports.gates.advance_work_seq(scope, self.ports.clock.now()).await?;
-            self.fan_out_knowing(scope, &known, Some(work_seq)).await?;
+            self.ports().sink.emit(&Event::Operated { location, scope, action: "replay" });
+            let work_seq = self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
+            self.engine.fan_out_knowing(scope, &known, Some(work_seq)).await?;
         }
         Ok(report)
     }
 
     async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) -> Known {
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         let mut known = Known::default();
         let mut replays = futures::stream::iter(records)
-            .map(|record| async move { (self.ports.outbox.replay(&record, now).await, record) })
+            .map(|record| async move { (self.ports().outbox.replay(&record, now).await, record) })
             .buffer_unordered(AT_ONCE);
         while let Some((replayed, record)) = replays.next().await {
             match replayed {
@@ -129,7 +130,7 @@ impl Engine {
                 Ok(false) => report.skipped += 1,
                 Err(error) => {
                     report.not_written += 1;
-                    self.port_failed(record.location_id, &error);
+                    self.engine.port_failed(record.location_id, &error);
                 }
             }
         }

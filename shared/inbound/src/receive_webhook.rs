@@ -9,12 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Event;
-use crate::policy::Precedence;
-use crate::ports::{
+use ghl_sync_engine::policy::Precedence;
+use ghl_sync_engine::ports::{
     Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replacement, SettingsWritten,
     StoredSettings,
 };
+use ghl_sync_engine::usecase::{Event, Received};
 use ghl_sync_model::{
     EpochMs, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
 };
@@ -68,41 +68,6 @@ pub struct WebhookPorts {
 pub struct WebhookReceiver {
     ports: WebhookPorts,
     rules: WebhookRules,
-}
-
-/// What became of a webhook. All of these are done: GHL need not send it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Received {
-    /// It told something new, and that is stored.
-    Stored,
-    /// It told what another event had told already, as GHL tells of one change in several events.
-    Collapsed,
-    /// The event was taken in before.
-    Duplicate,
-    /// A later event had told of a newer state.
-    Stale,
-    /// The location was switched on: the app was installed.
-    Enabled,
-    /// The location was switched off: the app was removed.
-    Stopped,
-    /// We make nothing of it, and nothing was stored.
-    Ignored(NotForUs),
-}
-
-impl Received {
-    /// The result as it is written in logs and answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Received::Stored => "stored",
-            Received::Collapsed => "collapsed",
-            Received::Duplicate => "duplicate",
-            Received::Stale => "stale",
-            Received::Enabled => "enabled",
-            Received::Stopped => "stopped",
-            Received::Ignored(_) => "ignored",
-        }
-    }
 }
 
 /// Why a webhook was not taken in.

@@ -2,13 +2,9 @@
 //!
 //! All of it is done to the gate of the location's rate scope, which locations may share. Each may be done twice.
 
-use std::time::Duration;
-
-use super::gate_session::{GateSession, Verdict};
-use super::host_health::HostHealthSession;
-use super::permits::SIGHT;
-use super::{Engine, Event, FannedOut};
-use crate::ports::PortError;
+use crate::Operator;
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::usecase::{Event, FannedOut};
 use ghl_sync_limiter::{Gate, Hold};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId};
 
@@ -26,7 +22,7 @@ pub enum OperateError {
     Port(#[from] PortError),
 }
 
-impl Engine {
+impl Operator {
     /// Pauses the scope of `location`, until somebody resumes it or `until` has come. When this returns, no call begins any
     /// more; a batch under way ends, and what it has not sent stays due.
     ///
@@ -38,34 +34,22 @@ impl Engine {
         until: Option<EpochMs>,
         note: Option<String>,
     ) -> Result<(), OperateError> {
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         if until.is_some_and(|until| until <= now) {
             return Err(OperateError::UntilIsPast);
         }
         let hold = Hold { since: now, until, note };
         self.change_gate(location, "pause", |gate| gate.hold(now, hold.clone())).await?;
-        self.until_all_know().await;
+        self.engine.until_all_know().await;
         Ok(())
     }
 
-    /// A location of `scope` was made safer: whoever is at work there ends before its next call. When this returns, no
-    /// call begins any more that does not go by the new settings.
-    pub(super) async fn stop(&self, scope: &ScopeId, settings: &LocationSettings) -> Result<(), PortError> {
-        let mut session = GateSession::open(self, scope.clone(), self.config.rules(settings)).await?;
-        session
-            .change(|_, gate| {
-                gate.stop();
-                Verdict::Store(())
-            })
-            .await?;
-        self.until_all_know().await;
+    /// A location was made safer by `settings`: whoever is at work in its scope ends before the next call. When this
+    /// returns, no call begins any more that does not go by the new settings.
+    pub(super) async fn stop(&self, settings: &LocationSettings) -> Result<(), PortError> {
+        self.engine.change_gate(settings, Gate::stop).await?;
+        self.engine.until_all_know().await;
         Ok(())
-    }
-
-    /// Who is at work looks at the gate at least so often.
-    async fn until_all_know(&self) {
-        let clock = &self.ports.clock;
-        clock.sleep_until(clock.now() + SIGHT + Duration::from_millis(1)).await;
     }
 
     /// Lifts the pause of the scope of `location` (an operator's, and the one for a token that GHL did not accept), and
@@ -74,9 +58,9 @@ impl Engine {
     /// # Errors
     /// [`OperateError`].
     pub async fn resume(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         let scope = self.change_gate(location, "resume", |gate| gate.resume(now)).await?;
-        Ok(self.start(&scope).await?)
+        Ok(self.engine.start(&scope).await?)
     }
 
     /// Closes the circuit breaker of the scope of `location`, and starts it with a small batch.
@@ -84,21 +68,14 @@ impl Engine {
     /// # Errors
     /// [`OperateError`].
     pub async fn reset_breaker(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
-        let api = self.known(location).await?.api;
-        HostHealthSession::open(self, api, scope.clone()).await.breaker_changed(true, now).await;
-        Ok(self.start(&scope).await?)
-    }
-
-    /// Starts `scope`, should it be idle; a batch that is just ending looks once more.
-    pub(super) async fn start(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
-        self.ports.gates.advance_work_seq(scope, self.ports.clock.now()).await?;
-        self.fan_out(scope).await
+        self.engine.tell_breaker_was_reset(&self.known(location).await?).await;
+        Ok(self.engine.start(&scope).await?)
     }
 
     pub(super) async fn known(&self, location: &LocationId) -> Result<LocationSettings, OperateError> {
-        let settings = self.ports.registry.location(location).await?;
+        let settings = self.ports().registry.location(location).await?;
         settings.ok_or_else(|| OperateError::Unknown(location.clone()))
     }
 
@@ -110,19 +87,19 @@ impl Engine {
     ) -> Result<ScopeId, OperateError> {
         let settings = self.known(location).await?;
         // So that what was paused before it had any record is seen in the overview.
-        self.ports.registry.register(location).await?;
-        let scope = settings.scope.clone();
-        let mut session = GateSession::open(self, scope.clone(), self.config.rules(&settings)).await?;
-        let (from, to) = session
-            .change(|_, gate| {
+        self.ports().registry.register(location).await?;
+        let (from, to) = self
+            .engine
+            .change_gate(&settings, |gate| {
                 let from = gate.breaker().as_str();
                 change(gate);
-                Verdict::Store((from, gate.breaker().as_str()))
+                (from, gate.breaker().as_str())
             })
             .await?;
-        self.ports.sink.emit(&Event::Operated { location, scope: &scope, action });
+        let scope = settings.scope;
+        self.ports().sink.emit(&Event::Operated { location, scope: &scope, action });
         if from != to {
-            self.ports.sink.emit(&Event::Breaker { scope: &scope, from, to });
+            self.ports().sink.emit(&Event::Breaker { scope: &scope, from, to });
         }
         Ok(scope)
     }

@@ -1,7 +1,8 @@
 //! Settings of locations, as an operator sees and changes them.
 
-use super::{Engine, Event};
-use crate::ports::{PortError, SettingsWritten, StoredSettings};
+use crate::Operator;
+use ghl_sync_engine::ports::{PortError, SettingsWritten, StoredSettings};
+use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{LocationId, LocationSettings, SettingsError, SettingsOverlay};
 
 /// How a location is treated, and what of that an operator has set.
@@ -37,13 +38,13 @@ pub enum PutSettingsError {
     Port(#[from] PortError),
 }
 
-impl Engine {
+impl Operator {
     /// How `location` is treated; `None` if it is not known.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn location(&self, location: &LocationId) -> Result<Option<LocationView>, PortError> {
-        let stored = self.ports.registry.stored(location).await?;
+        let stored = self.ports().registry.stored(location).await?;
         Ok(stored.map(|stored| view(location, stored)))
     }
 
@@ -59,7 +60,7 @@ impl Engine {
         expected: Option<u64>,
         overlay: &SettingsOverlay,
     ) -> Result<LocationView, PutSettingsError> {
-        let stored = self.ports.registry.stored(location).await?;
+        let stored = self.ports().registry.stored(location).await?;
         let stored = stored.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
         if expected.is_some_and(|expected| expected != stored.rev) {
             return Err(PutSettingsError::Changed { current: stored.rev });
@@ -68,12 +69,12 @@ impl Engine {
         let effective = changed.effective();
         effective.check()?;
         effective.check_key(location)?;
-        match self.ports.registry.store(location, changed.rev, overlay).await? {
+        match self.ports().registry.store(location, changed.rev, overlay).await? {
             SettingsWritten::Written { rev } => {
                 let view = view(location, StoredSettings { rev, ..changed });
                 // Also when nothing has changed: the last try may have got no further than the store.
                 if view.settings.dry_run || !view.settings.enabled {
-                    self.stop(&view.settings.scope, &view.settings).await?;
+                    self.stop(&view.settings).await?;
                 }
                 self.settings_changed(&view).await;
                 Ok(view)
@@ -83,19 +84,19 @@ impl Engine {
     }
 
     async fn changed_meanwhile(&self, location: &LocationId) -> Result<PutSettingsError, PortError> {
-        let current = self.ports.registry.stored(location).await?.map_or(0, |stored| stored.rev);
+        let current = self.ports().registry.stored(location).await?.map_or(0, |stored| stored.rev);
         Ok(PutSettingsError::Changed { current })
     }
 
     /// What waited because the location was disabled, or slower, goes on. Should that fail, the sweep makes it good.
     async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView) {
         let scope = &settings.scope;
-        self.ports.sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
+        self.ports().sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
         if !settings.enabled {
             return;
         }
-        if let Err(error) = self.start(scope).await {
-            self.port_failed(scope.clone(), &error);
+        if let Err(error) = self.engine.start(scope).await {
+            self.engine.port_failed(scope.clone(), &error);
         }
     }
 }

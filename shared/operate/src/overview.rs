@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use strum::IntoStaticStr;
 
-use super::Engine;
-use crate::counts::{Counted, Counts, Minute};
-use crate::ports::{Backlog, PortError, Tallied};
+use crate::Operator;
+use ghl_sync_engine::counts::{Counted, Counts, Minute};
+use ghl_sync_engine::ports::{Backlog, PortError, Tallied};
 use ghl_sync_limiter::{Gate, Opening, PauseReason, Rules, WaitReason, WaitUntil};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Pace, Priority};
 
@@ -184,20 +184,20 @@ pub struct Forecast {
     pub at_least: bool,
 }
 
-impl Engine {
+impl Operator {
     /// How it stands with everything that is known of.
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
     pub async fn overview(&self, detail: Detail) -> Result<Overview, PortError> {
-        let time = self.ports.clock.now();
-        let ids = self.ports.registry.locations().await?;
+        let time = self.ports().clock.now();
+        let ids = self.ports().registry.locations().await?;
         let overviews = futures::stream::iter(ids)
             .map(|location| async move { self.location_overview(&location, detail).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<_>>();
         let (last_tick, dead_letters, locations) =
-            futures::try_join!(self.ports.counters.last_tick(), self.ports.dead_letters.depth(), overviews)?;
+            futures::try_join!(self.ports().counters.last_tick(), self.ports().dead_letters.depth(), overviews)?;
         let mut locations: Vec<LocationOverview> = locations.into_iter().flatten().collect();
         locations.sort_by(|a, b| a.location_id.cmp(&b.location_id));
         let mut totals = Counts::default();
@@ -215,17 +215,17 @@ impl Engine {
         location: &LocationId,
         detail: Detail,
     ) -> Result<Option<LocationOverview>, PortError> {
-        let Some(settings) = self.ports.registry.location(location).await? else {
+        let Some(settings) = self.ports().registry.location(location).await? else {
             return Ok(None);
         };
-        let rules = self.config.rules(&settings);
+        let rules = self.engine.config().rules(&settings);
         let (entry, due, failed, counted) = futures::try_join!(
-            self.gate(&settings.scope, &rules),
+            self.engine.gate(&settings.scope, &rules),
             self.backlog(location),
-            self.ports.outbox.count_failed(location, CAP),
+            self.ports().outbox.count_failed(location, CAP),
             self.counted(location, detail),
         )?;
-        let now = self.ports.clock.now();
+        let now = self.ports().clock.now();
         let view = GateView { gate: &entry.gate, opening: entry.gate.opening(now, &rules), rules: &rules, now };
         let due_total = due.iter().fold(Backlog::default(), |sum, (_, backlog)| sum.and(*backlog));
         let most_urgent = due.iter().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| *priority);
@@ -249,7 +249,7 @@ impl Engine {
     /// What is due, by priority.
     async fn backlog(&self, location: &LocationId) -> Result<[(Priority, Backlog); 3], PortError> {
         let count = |priority| async move {
-            Ok::<_, PortError>((priority, self.ports.outbox.count_due(location, priority, CAP).await?))
+            Ok::<_, PortError>((priority, self.ports().outbox.count_due(location, priority, CAP).await?))
         };
         let [high, normal, low] = Priority::ALL;
         let (high, normal, low) = futures::try_join!(count(high), count(normal), count(low))?;
@@ -259,7 +259,7 @@ impl Engine {
     async fn counted(&self, location: &LocationId, detail: Detail) -> Result<Counted, PortError> {
         match detail {
             Detail::State => Ok(Counted::default()),
-            Detail::Counters => self.ports.counters.of(location, self.ports.clock.now()).await,
+            Detail::Counters => self.ports().counters.of(location, self.ports().clock.now()).await,
         }
     }
 
@@ -272,7 +272,7 @@ impl Engine {
         due: Backlog,
         counters: &Counts,
     ) -> Option<Forecast> {
-        use crate::counts::RecordCount::{Failed, Succeeded};
+        use ghl_sync_engine::counts::RecordCount::{Failed, Succeeded};
         let records = due.tallied.count;
         let opens_at = view.opening.at;
         if records == 0 || !settings.enabled || opens_at == EpochMs::NEVER {
@@ -281,7 +281,7 @@ impl Engine {
         let sent = counters.records(Succeeded) + counters.records(Failed);
         let calls_per_record = if sent == 0 { 1.0 } else { (counters.calls() as f64 / sent as f64).max(1.0) };
         let call = counters.average_call().unwrap_or(TYPICAL_CALL).as_secs_f64().max(0.001);
-        let rate = view.burst().pace.rate().min(f64::from(self.config.concurrency) / call);
+        let rate = view.burst().pace.rate().min(f64::from(self.engine.config().concurrency) / call);
         let calls = records as f64 * calls_per_record;
         let today = view.gate.daily_left(opens_at, view.rules) as f64;
         let empty_at = if calls <= today {
@@ -378,20 +378,6 @@ impl PauseView {
                     (Health::Degraded, format!("{id} is paused{until}: GHL asked to wait (429 or Retry-After)"))
                 })
             }
-        }
-    }
-}
-
-impl Backlog {
-    /// Both together.
-    #[must_use]
-    fn and(self, other: Backlog) -> Backlog {
-        Backlog {
-            tallied: Tallied {
-                count: self.tallied.count + other.tallied.count,
-                capped: self.tallied.capped || other.tallied.capped,
-            },
-            oldest_at: [self.oldest_at, other.oldest_at].into_iter().flatten().min(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Reading what changed in GHL.
 
-use super::direct::{DirectCalls, DirectError};
-use super::{Engine, Invocation};
+use crate::Reconciler;
+use ghl_sync_engine::usecase::Invocation;
+use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{Bookmark, ContactPage, EpochMs, LocationId, Priority};
 
-impl Engine {
+impl Reconciler {
     /// Reads all contacts of `location` that changed since `since`, page by page, oldest change first, and hands each
     /// page to `page`. Returns how many there were that could be read; a page names those that are too long for that.
     ///
@@ -17,7 +18,7 @@ impl Engine {
         invocation: &Invocation,
         mut page: impl FnMut(ContactPage) + Send,
     ) -> Result<u64, DirectError> {
-        let (engine, tally) = self.tallied();
+        let (engine, tally) = self.engine.tallied();
         let calls = engine.direct_calls(location, Priority::Low, invocation).await?;
         let pulled = pages(&calls, since, &mut page).await;
         let closed = calls.close().await;

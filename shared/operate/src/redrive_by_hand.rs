@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::redrive::DeadLetterEnd;
-use super::{Engine, Event};
-use crate::ports::{DeadLetterQueue, PortError, Receipt, TakenDeadLetter};
+use crate::Operator;
+use ghl_sync_engine::ports::{DeadLetterQueue, PortError, Receipt, TakenDeadLetter};
+use ghl_sync_engine::usecase::DeadLetterEnd;
+use ghl_sync_engine::usecase::{Engine, Event};
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
 /// Letters taken at once.
@@ -68,19 +69,19 @@ pub enum RedriveEnd {
     Time,
 }
 
-impl Engine {
+impl Operator {
     /// Goes through the dead letters until `deadline` at the latest. Those of ours wake their location, no more than
     /// [`max_per_second`](RedriveOrder::max_per_second), and are deleted. Whatever else there is stays.
     ///
     /// # Errors
     /// When the letters cannot be read, deleted or put back. Whatever was taken and not deleted comes back by itself.
     pub async fn redrive_by_hand(&self, order: &RedriveOrder, deadline: EpochMs) -> Result<RedriveReport, PortError> {
-        let (engine, tally) = self.tallied();
+        let (engine, tally) = self.engine.tallied();
         let mut round = Round::new(&engine, order, deadline);
         let gone_through = round.go_through().await;
         let put_back = round.put_back().await;
         let report = round.report;
-        self.ports.sink.emit(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
+        self.ports().sink.emit(&Event::Measured { work: "redrive", location: None, measures: &tally.take() });
         gone_through.and(put_back).map(|()| report)
     }
 }
@@ -111,14 +112,14 @@ impl<'e> Round<'e> {
             failed: 0,
             ended: RedriveEnd::Empty,
         };
-        let next_wake = engine.ports.clock.now();
+        let next_wake = engine.ports().clock.now();
         Round { engine, order, until: deadline - RESERVE, next_wake, woken: BTreeMap::new(), kept: Vec::new(), report }
     }
 
     async fn go_through(&mut self) -> Result<(), PortError> {
         for queue in [DeadLetterQueue::Dead, DeadLetterQueue::Parked] {
             loop {
-                let now = self.engine.ports.clock.now();
+                let now = self.engine.ports().clock.now();
                 let left = self.order.limit.saturating_sub(self.report.seen);
                 if left == 0 || now >= self.until {
                     self.report.ended = if left == 0 { RedriveEnd::Limit } else { RedriveEnd::Time };
@@ -126,7 +127,7 @@ impl<'e> Round<'e> {
                 }
                 // Nobody, not even this going through, sees a letter again before it is over.
                 let hidden_for = now.until(self.until) + 2 * RESERVE;
-                let taken = self.engine.ports.dead_letters.take(queue, left.min(TAKE), hidden_for).await?;
+                let taken = self.engine.ports().dead_letters.take(queue, left.min(TAKE), hidden_for).await?;
                 if taken.is_empty() {
                     break;
                 }
@@ -165,7 +166,7 @@ impl<'e> Round<'e> {
         self.engine.note_letter(&letter, Ok(&message), end);
         if end.is_done() {
             self.report.deleted += 1;
-            return self.engine.ports.dead_letters.delete(&receipt).await;
+            return self.engine.ports().dead_letters.delete(&receipt).await;
         }
         self.report.failed += 1;
         self.keep(receipt)
@@ -189,12 +190,12 @@ impl<'e> Round<'e> {
         }
         if self.next_wake >= self.until {
             // It begins nothing more.
-            self.until = engine.ports.clock.now();
+            self.until = engine.ports().clock.now();
             return None;
         }
-        engine.ports.clock.sleep_until(self.next_wake).await;
+        engine.ports().clock.sleep_until(self.next_wake).await;
         let end = engine.wake_scope(&scope).await;
-        self.next_wake = engine.ports.clock.now() + Duration::from_secs(1) / self.order.max_per_second.get();
+        self.next_wake = engine.ports().clock.now() + Duration::from_secs(1) / self.order.max_per_second.get();
         self.report.woken += u32::from(end.is_done());
         self.woken.insert(scope, end);
         Some(end)
@@ -202,7 +203,7 @@ impl<'e> Round<'e> {
 
     /// All that is kept is there for everybody again.
     async fn put_back(&mut self) -> Result<(), PortError> {
-        let dead_letters = &self.engine.ports.dead_letters;
+        let dead_letters = &self.engine.ports().dead_letters;
         let put_back: Vec<_> = futures::stream::iter(std::mem::take(&mut self.kept))
             .map(|receipt| async move { dead_letters.put_back(&receipt).await })
             .buffer_unordered(AT_ONCE)

@@ -1,0 +1,41 @@
+//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay.
+//!
+//! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
+
+mod locations;
+mod operate;
+mod overview;
+mod pulse;
+mod record_status;
+mod redrive_by_hand;
+mod replay;
+
+pub use locations::{LocationView, PutSettingsError};
+pub use operate::OperateError;
+pub use overview::{
+    BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
+};
+pub use pulse::Pulse;
+pub use record_status::{LastKnown, RecordState, RecordStatus, ToldBy, WaitsFor};
+pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
+pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
+
+use ghl_sync_engine::usecase::{Engine, Ports};
+
+/// Answers for a sync, and operates it. Cheap to clone.
+#[derive(Clone)]
+pub struct Operator {
+    engine: Engine,
+}
+
+impl Operator {
+    /// Over `engine` and its ports.
+    #[must_use]
+    pub fn new(engine: Engine) -> Operator {
+        Operator { engine }
+    }
+
+    fn ports(&self) -> &Ports {
+        self.engine.ports()
+    }
+}
