@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ghl_sync_import::{Answers, DateOrder, DecimalMark, SamePerson};
 
 /// How a contact list is read (docs/IMPORT.md).
 #[derive(Debug, Clone, Default, Args)]
@@ -10,7 +11,7 @@ pub(crate) struct ListArgs {
     /// Where a column goes: a field, a custom field (contact.key), dnd, id, or ignore. May be given again.
     #[arg(long, value_name = "COLUMN=FIELD")]
     pub(crate) map: Vec<String>,
-    /// Where columns go, tags and constants, as JSON.
+    /// Where columns go, tags, constants, and answers given before, as JSON: what `plan` has written.
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
     /// The text's encoding, such as windows-1252, if the file does not prove it.
@@ -34,9 +35,9 @@ pub(crate) struct ListArgs {
     /// The sheet of a workbook.
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
-    /// What becomes of rows that have an e-mail address or a phone number in common.
-    #[arg(long, value_enum, default_value_t = SamePersonArg::HoldBack)]
-    pub(crate) same_person: SamePersonArg,
+    /// What becomes of rows that have an e-mail address or a phone number in common. By default: hold-back.
+    #[arg(long, value_enum)]
+    pub(crate) same_person: Option<SamePersonArg>,
     /// Write the rows that were left out, or lost a cell, to this file, with the reason: to be corrected and read again.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
@@ -45,10 +46,9 @@ pub(crate) struct ListArgs {
     pub(crate) allow_rejects: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SamePersonArg {
     /// The first row is imported, the others are left out.
-    #[default]
     HoldBack,
     /// They become one contact; where two disagree, the first row wins.
     MergeFirst,
@@ -59,23 +59,33 @@ pub(crate) enum SamePersonArg {
 }
 
 impl ListArgs {
-    /// The options that said what the list means and that no mapping holds, each after a blank.
-    pub(crate) fn answers(&self) -> String {
-        let said = [
-            ("--day-first", self.day_first),
-            ("--month-first", self.month_first),
-            ("--decimal-point", self.decimal_point),
-            ("--decimal-comma", self.decimal_comma),
-        ];
-        let same_person = self.same_person.to_possible_value().filter(|_| self.same_person != SamePersonArg::default());
-        let named = [
-            ("--encoding", self.encoding.clone()),
-            ("--country", self.country.clone()),
-            ("--sheet", self.sheet.as_ref().map(|sheet| format!("{sheet:?}"))),
-            ("--same-person", same_person.map(|value| value.get_name().to_owned())),
-        ];
-        let said = said.into_iter().filter(|(_, is_said)| *is_said).map(|(option, _)| format!(" {option}"));
-        said.chain(named.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)))).collect()
+    /// What the command line says of the list's meaning, into what the mapping says of it.
+    pub(crate) fn answer(&self, answers: &mut Answers) {
+        let date_order = [(self.day_first, DateOrder::DayFirst), (self.month_first, DateOrder::MonthFirst)];
+        let decimal_mark = [(self.decimal_point, DecimalMark::Point), (self.decimal_comma, DecimalMark::Comma)];
+        *answers = Answers {
+            encoding: self.encoding.clone().or(answers.encoding.take()),
+            date_order: told(date_order).or(answers.date_order),
+            decimal_mark: told(decimal_mark).or(answers.decimal_mark),
+            sheet: self.sheet.clone().or(answers.sheet.take()),
+            country: self.country.clone().or(answers.country.take()),
+            same_person: self.same_person.map(SamePerson::from).or(answers.same_person),
+        };
+    }
+}
+
+fn told<T: Copy, const N: usize>(options: [(bool, T); N]) -> Option<T> {
+    options.into_iter().find(|(is_told, _)| *is_told).map(|(_, value)| value)
+}
+
+impl From<SamePersonArg> for SamePerson {
+    fn from(arg: SamePersonArg) -> SamePerson {
+        match arg {
+            SamePersonArg::HoldBack => SamePerson::HoldBack,
+            SamePersonArg::MergeFirst => SamePerson::MergeFirst,
+            SamePersonArg::MergeLast => SamePerson::MergeLast,
+            SamePersonArg::KeepApart => SamePerson::KeepApart,
+        }
     }
 }
 

@@ -8,12 +8,11 @@ mod source;
 use std::path::Path;
 
 use ghl_sync_import::{
-    DateOrder, DecimalMark, FieldCatalogue, ImportError, ImportOptions, ImportedContact, KnownIds, MappedColumn,
-    Mapping, Outcome, Plan, SamePerson, plan,
+    FieldCatalogue, ImportError, ImportOptions, ImportedContact, KnownIds, MappedColumn, Mapping, Outcome, Plan, plan,
 };
 
 use crate::Failure;
-pub(crate) use args::{ListArgs, SamePersonArg};
+pub(crate) use args::ListArgs;
 pub(crate) use files::{RecordResult, write_results};
 pub(crate) use report::ImportReport;
 use report::Summary;
@@ -160,29 +159,13 @@ fn options(args: &ListArgs, place: Place) -> Result<ImportOptions, Failure> {
         None => Mapping::default(),
     };
     args.map.iter().try_for_each(|text| mapping.add(text))?;
+    args.answer(&mut mapping.answers);
     Ok(ImportOptions {
-        country: args.country.clone().or(place.country),
-        encoding: args.encoding.clone(),
-        date_order: match (args.day_first, args.month_first) {
-            (true, _) => Some(DateOrder::DayFirst),
-            (_, true) => Some(DateOrder::MonthFirst),
-            _ => None,
-        },
-        decimal_mark: match (args.decimal_point, args.decimal_comma) {
-            (true, _) => Some(DecimalMark::Point),
-            (_, true) => Some(DecimalMark::Comma),
-            _ => None,
-        },
-        sheet: args.sheet.clone(),
+        country: place.country,
         mapping,
-        same_person: match args.same_person {
-            SamePersonArg::HoldBack => SamePerson::HoldBack,
-            SamePersonArg::MergeFirst => SamePerson::MergeFirst,
-            SamePersonArg::MergeLast => SamePerson::MergeLast,
-            SamePersonArg::KeepApart => SamePerson::KeepApart,
-        },
         today: Some(time::OffsetDateTime::now_utc().date()),
         fields: place.fields,
         known: place.ids,
+        ..ImportOptions::default()
     })
 }

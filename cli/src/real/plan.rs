@@ -59,8 +59,7 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let file = mapping_file::write(&args, &list.mapping)?;
     println!("mapping    {}; nothing was sent", file.display());
     let (list_file, mapping) = (args.file.display(), file.display());
-    let answers = args.list.answers();
-    println!("next       ghl-sync import {list_file} --location {} --mapping {mapping}{answers}", args.real.location);
+    println!("next       ghl-sync import {list_file} --location {} --mapping {mapping}", args.real.location);
     Ok(exit::of_rows(&list.report, &args.list))
 }
 

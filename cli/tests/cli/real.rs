@@ -75,6 +75,52 @@ fn check_names_the_location_and_what_is_left_or_fails_with_ghls_own_words() {
 }
 
 #[test]
+fn a_mapping_that_plan_has_written_holds_all_answers() {
+    let ghl = Ghl::start("answers");
+    let list = ghl.list(
+        "list.csv",
+        "Vorname;E-Mail;Telefon;Geburtstag;Werbung?\nAda;ada@example.com;0351 4960123;03.04.1991;nein\n\
+         Ada;ada@example.com;;;\n",
+    );
+    std::fs::write(&list, [std::fs::read(&list).unwrap().as_slice(), b"J\xf6rg;joerg@example.com;;;ja\n"].concat())
+        .unwrap();
+    let answers = [
+        "--encoding",
+        "windows-1252",
+        "--day-first",
+        "--country",
+        "DE",
+        "--same-person",
+        "merge-first",
+        "--map",
+        "Werbung?=optin.email",
+        "--offline",
+    ];
+    let planned = run(ghl.command("plan", &[text(&list)]).args(answers));
+    assert_eq!(planned.status, Some(0), "{}{}", planned.out, planned.err);
+    let file = ghl.folder.join("mapping.json");
+    let mapping: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "encoding": "windows-1252", "date_order": "day_first", "country": "DE", "same_person": "merge_first"
+    });
+    assert_eq!((&mapping["answers"], &mapping["columns"]["Werbung?"]), (&expected, &"optin.email".into()));
+    let args = [text(&list), "--yes", "--mapping", "mapping.json", "--results", "results.csv"];
+    let imported = run(&mut ghl.command("import", &args));
+    assert_eq!(imported.status, Some(0), "{}{}", imported.out, imported.err);
+    assert!(imported.out.contains("people     2 of 2 synced"), "{}", imported.out);
+    for (json, words) in [
+        (r#"{"version":1,"answers":{"dayfirst":true}}"#, "unknown field `dayfirst`"),
+        (r#"{"version":2,"new":{}}"#, "version 2"),
+        (r#"{"colums":{}}"#, "unknown field `colums`"),
+    ] {
+        std::fs::write(&file, json).unwrap();
+        let refused = run(&mut ghl.command("import", &args));
+        assert_eq!(refused.status, Some(1), "{}", refused.out);
+        assert!(refused.err.contains(words), "{words}: {}", refused.err);
+    }
+}
+
+#[test]
 fn nothing_is_sent_because_something_was_forgotten() {
     let ghl = Ghl::start("forgotten");
     let list = ghl.list("list.csv", LIST);

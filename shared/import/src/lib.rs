@@ -34,7 +34,7 @@ mod values;
 pub use contact::ImportedContact;
 pub use error::{ImportError, NotAList};
 pub use identity::KnownIds;
-pub use mapping::{CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
+pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
 pub use options::{DateOrder, DecimalMark, ImportOptions, SamePerson};
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};

@@ -12,7 +12,7 @@ use crate::records::Records;
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
 use crate::values::{country, date, number};
-use crate::{ImportError, ImportOptions, Problem, Question, Source};
+use crate::{ImportError, ImportOptions, Problem, Question, SamePerson, Source};
 
 /// A list that was looked at from the first row to the last, and not imported yet.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ pub enum MappedBy {
 /// [`ImportError`] where the file as a whole cannot be used, or its form cannot be proven (an encoding, a sheet).
 pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, ImportError> {
     options.known = options.known.sorted();
+    answer(&mut options);
     options.country = location_country(options.country)?;
     let layout = table::layout(source, &options)?;
     let columns = Columns::of_header(&layout.columns, &options.mapping, &options.fields)?;
@@ -93,6 +94,27 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     notes.extend(layout.notes.iter().cloned());
     let (seen, rows) = (pass.seen, pass.rows);
     Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
+}
+
+/// Takes over what the mapping answers, and keeps all answers in it.
+fn answer(options: &mut ImportOptions) {
+    let answers = &mut options.mapping.answers;
+    if let Some(same_person) = answers.same_person {
+        options.same_person = same_person;
+    }
+    options.country = answers.country.clone().or_else(|| options.country.take());
+    options.encoding = options.encoding.take().or_else(|| answers.encoding.clone());
+    options.date_order = options.date_order.or(answers.date_order);
+    options.decimal_mark = options.decimal_mark.or(answers.decimal_mark);
+    options.sheet = options.sheet.take().or_else(|| answers.sheet.clone());
+    *answers = crate::Answers {
+        encoding: options.encoding.clone(),
+        date_order: options.date_order,
+        decimal_mark: options.decimal_mark,
+        sheet: options.sheet.clone(),
+        country: answers.country.take(),
+        same_person: Some(options.same_person).filter(|same_person| *same_person != SamePerson::default()),
+    };
 }
 
 /// The two letters of a country that the caller names; of a blank, none.
@@ -180,7 +202,7 @@ impl Plan {
         }
     }
 
-    /// The mapping as a file that imports this list the same way without a question about its columns.
+    /// The mapping as a file that imports this list the same way without a question and without further options.
     #[must_use]
     pub fn mapping_file(&self) -> crate::Mapping {
         let mut mapping = self.options.mapping.clone();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Target;
 use super::key;
+use crate::{DateOrder, DecimalMark, SamePerson};
 
 const VERSION: u32 = 1;
 
@@ -13,7 +14,7 @@ const VERSION: u32 = 1;
 ///
 /// ```json
 /// {"version": 1, "columns": {"Budget": "contact.budget", "Fax": "ignore"}, "id_column": "Member No",
-///  "tags": ["import-2026"], "source": "Trade fair"}
+///  "tags": ["import-2026"], "source": "Trade fair", "answers": {"date_order": "day_first", "country": "DE"}}
 /// ```
 ///
 /// A column goes into a field of a contact (`email`, `firstName` …), a custom field (`contact.key`, its id or its name),
@@ -38,6 +39,40 @@ pub struct Mapping {
     /// GHL's id of the user whom contacts are assigned to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
+    /// What the list means where it does not prove it.
+    #[serde(skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
+}
+
+/// Answers to what a list leaves open. They count less than the same options given beside the mapping, except for the
+/// country and for people who are there twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Answers {
+    /// [`ImportOptions::encoding`](crate::ImportOptions::encoding).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// [`ImportOptions::date_order`](crate::ImportOptions::date_order).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
+    /// [`ImportOptions::decimal_mark`](crate::ImportOptions::decimal_mark).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal_mark: Option<DecimalMark>,
+    /// [`ImportOptions::sheet`](crate::ImportOptions::sheet).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// The country of the list, where it is not the location's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// [`ImportOptions::same_person`](crate::ImportOptions::same_person).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_person: Option<SamePerson>,
+}
+
+impl Answers {
+    fn is_empty(&self) -> bool {
+        *self == Answers::default()
+    }
 }
 
 impl Default for Mapping {
@@ -49,7 +84,20 @@ impl Default for Mapping {
             tags: Vec::new(),
             source: None,
             assigned_to: None,
+            answers: Answers::default(),
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Versioned {
+    version: u32,
+}
+
+impl Default for Versioned {
+    fn default() -> Self {
+        Self { version: VERSION }
     }
 }
 
@@ -95,11 +143,12 @@ impl Mapping {
     /// # Errors
     /// [`MappingError`] says what is wrong with it.
     pub fn from_json(json: &[u8]) -> Result<Mapping, MappingError> {
-        let mapping: Mapping = serde_json::from_slice(json)?;
-        if mapping.version != VERSION {
-            return Err(MappingError::Version { found: mapping.version });
+        // Another version may have other fields: that it is another one is what must be said.
+        let Versioned { version } = serde_json::from_slice(json)?;
+        if version != VERSION {
+            return Err(MappingError::Version { found: version });
         }
-        Ok(mapping)
+        Ok(serde_json::from_slice(json)?)
     }
 
     /// Adds a `Column=field` of the command line, which counts more than the file. The field follows the last `=`.

@@ -11,7 +11,7 @@ mod house_number;
 pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
 pub(crate) use columns::{Column, Columns, Custom, Target};
 pub(crate) use field::Field;
-pub use file::{Mapping, MappingError};
+pub use file::{Answers, Mapping, MappingError};
 pub(crate) use house_number::{Side, side, unit};
 
 /// A name in lower case with nothing but letters and digits.
