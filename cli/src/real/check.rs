@@ -8,7 +8,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{AccessReport, Asked, DirectError, Engine, EngineConfig, Invocation, Question};
 use ghl_sync_import::FieldCatalogue;
 use ghl_sync_limiter::{Backoff, PauseReason, WaitReason};
-use ghl_sync_model::{Answer, Call, Cause, FieldDefinition, Holder, LocationId, RemoteLocation};
+use ghl_sync_model::{Answer, Call, Cause, EpochMs, FieldDefinition, Holder, LocationId, RemoteLocation};
 use ghl_sync_runtime::SystemClock;
 
 use super::args::{CheckArgs, RealArgs};
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// What a use of the gate keeps for its own end.
 const TO_FINISH: Duration = Duration::from_millis(1600);
+
+/// What a killed process held of the quota is free again within this.
+const HELD_BY_KILLED: Duration = Duration::from_secs(90);
 
 /// What is asked, with the scope that it takes.
 const ASKED: [(&str, bool, &str); 3] = [
@@ -50,9 +53,38 @@ pub(super) struct Checked {
     daily: u64,
 }
 
-/// Asks the location of `args` through `stack`. Each command that sends anything does so first.
+/// Asks the location of `args` through `stack`.
 pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<Checked, Failure> {
+    let report = ask(stack, &args.location).await?;
+    judge(stack, args, report).await
+}
+
+/// The same for a command that has time: it waits until what a killed process held of the quota is free again.
+pub(super) async fn check_once_free(stack: &Stack, args: &RealArgs) -> Result<Checked, Failure> {
+    let last = SystemClock.now() + HELD_BY_KILLED;
     let mut report = ask(stack, &args.location).await?;
+    while let Some(at) = held_until(&report).filter(|at| *at <= last) {
+        let wait = SystemClock.now().until(at) + Duration::from_millis(100);
+        println!("waiting    {} s, until what an interrupted run held of the quota is free again", wait.as_secs());
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stack.engine.shutdown().asked() => break,
+        }
+        report = ask(stack, &args.location).await?;
+    }
+    judge(stack, args, report).await
+}
+
+/// When something can be asked that cannot be now, though nothing is paused.
+fn held_until(report: &AccessReport) -> Option<EpochMs> {
+    let answers = report.asked.iter().filter_map(|asked| asked.answer.as_ref().err());
+    answers.chain(&report.not_asked).find_map(|error| match error {
+        DirectError::Wait(wait) if !matches!(wait.reason, WaitReason::Pause(_)) => Some(wait.at),
+        _ => None,
+    })
+}
+
+async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Result<Checked, Failure> {
     if is_paused_for_token(&report) {
         // By an earlier run. Perhaps it is another token by now: the answer will tell.
         stack.operator().resume(&args.location).await?;

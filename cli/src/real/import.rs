@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ghl_sync_model::Priority;
 
 use super::args::ImportArgs;
-use super::check::check;
+use super::check::check_once_free;
 use super::data_dir;
 use super::plan::{Expected, MappingTable, place};
 use crate::deliver::{Job, deliver};
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     let ids = IdsFile::of(Some(&dir), &real.location);
     options.data_dir = Some(dir);
     let stack = Stack::start(options).await?;
-    let checked = check(&stack, real).await?;
+    let checked = check_once_free(&stack, real).await?;
     print!("{checked}\n");
     let list = match list::read(Some(&args.file), &args.list, place(&checked, ids.read()?)) {
         Ok(list) => list,

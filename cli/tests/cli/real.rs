@@ -244,6 +244,31 @@ fn an_interrupted_import_goes_on_where_it_was() {
 }
 
 #[test]
+#[ignore = "waits a minute for what the killed process held; .ci/run runs it"]
+fn an_import_that_is_killed_goes_on_where_it_was_and_sends_nothing_twice() {
+    let ghl = Ghl::start("killed");
+    let rows: String = (0..60).map(|number| format!("P{number},p{number}@example.com\n")).collect();
+    let list = ghl.list("list.csv", &format!("First Name,Email\n{rows}"));
+    let args = [text(&list), "--yes", "--limit", "10", "--window-ms", "1000", "--json", "report.json"];
+    let mut killed = Running::start(&mut ghl.command("import", &args));
+    killed.until("60 records put");
+    std::thread::sleep(Duration::from_millis(2500));
+    killed.signal("-KILL");
+    let (_, status) = killed.ended();
+    assert_eq!(status.code(), None);
+
+    let ended = run(&mut ghl.command("import", &args));
+    let report = ghl.report();
+    assert_eq!((ended.status, records(&report)), (Some(0), [60, 0, 0, 0]), "{}{}", ended.out, ended.err);
+    let synced = whole(&report, "/records/already_synced");
+    assert!(synced > 0 && synced < 60, "{}", ended.out);
+    // What was written down as sent is not sent again. (GHL answers within 5 ms: hardly a call is under way at the end.)
+    assert_eq!(whole(&report, "/ghl/calls"), 60 - synced, "{report}");
+    let stats = ghl.stats();
+    assert_eq!((whole(&stats, "/contacts"), whole(&stats, "/duplicates")), (60, 0));
+}
+
+#[test]
 fn what_was_sent_to_one_ghl_is_not_held_to_be_known_by_another() {
     let (one, other) = (Ghl::start("one-ghl"), Ghl::start("other-ghl"));
     let list = one.list("list.csv", LIST);

@@ -182,7 +182,7 @@ fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {
 fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str) {
     for region in book.merge_cells_by_sheet_name(name).unwrap_or_default() {
         let ((first, column), (last, _)) = (region.start, region.end);
-        let of = |rows: &[Row], number: u32| rows.iter().position(|row| row.number == u64::from(number) + 1);
+        let of = |rows: &[Row], number: u32| rows.binary_search_by_key(&(u64::from(number) + 1), |row| row.number).ok();
         let Some(text) = of(rows, first).and_then(|at| rows.get(at)?.cells.get(column as usize).cloned()) else {
             continue;
         };
