@@ -98,24 +98,43 @@ pub(crate) fn differing(scenario: &Scenario, world: &World, record: &Record) -> 
     (dropped, others)
 }
 
-/// What other records of the contact say that may have been written after `record`.
+/// What other records of the contact say, or said, that may have been written after `record`.
 fn written_later(scenario: &Scenario, world: &World, record: &Record) -> Vec<Map<String, Value>> {
     let near = NEAR + ms(scenario.hosts.clock_skew_ms);
     let is_later = |other: &Record| match (other.accepted_at, record.accepted_at) {
         (Some(theirs), Some(ours)) => theirs + near >= ours,
         _ => true,
     };
-    world
-        .outbox
-        .records()
-        .iter()
-        .filter(|other| other.location_id == record.location_id && other.key != record.key)
-        .filter(|other| other.ghl_id == record.ghl_id && other.ghl_id.is_some() && is_later(other))
-        .filter_map(|other| match &other.payload {
-            Payload::Contact(contact) => Some(fields(contact)),
-            Payload::Opportunity(_) => None,
-        })
-        .collect()
+    let mut written = Vec::new();
+    for other in world.outbox.records() {
+        if other.location_id != record.location_id || other.key == record.key || !is_later(&other) {
+            continue;
+        }
+        let is_one_contact = match &other.ghl_id {
+            Some(id) => record.ghl_id.as_ref() == Some(id),
+            None => email_of(&other.payload) == email_of(&record.payload),
+        };
+        if is_one_contact && other.accepted_version == Some(other.version) {
+            written.extend(contact_of(&other.payload).map(fields));
+        } else if is_one_contact {
+            // Its last content failed: what GHL has of it is what it said before.
+            let puts = scenario.puts.iter().flat_map(|puts| scenario.records(puts));
+            let of_other = puts.filter(|put| put.location_id == other.location_id && put.key() == other.key);
+            written.extend(of_other.filter_map(|put| contact_of(&put.payload).map(fields)));
+        }
+    }
+    written
+}
+
+fn contact_of(payload: &Payload) -> Option<&Contact> {
+    match payload {
+        Payload::Contact(contact) => Some(contact),
+        Payload::Opportunity(_) => None,
+    }
+}
+
+fn email_of(payload: &Payload) -> Option<&str> {
+    contact_of(payload)?.email.as_deref()
 }
 
 /// What `contact` says, but for its consent: what allows is never sent.

@@ -27,3 +27,12 @@ fn the_same_seed_is_the_same_world() {
         assert_eq!(run(&scenario).figures, run(&scenario).figures);
     }
 }
+
+/// A record that GHL refused (404) when it was put again had left its earlier content in the contact of another record.
+#[test]
+fn worlds_that_broke_a_rule_once_keep_it() {
+    for seed in [200_069, 200_400] {
+        let broken: Vec<String> = run(&Scenario::of_seed(seed)).broken.iter().map(ToString::to_string).collect();
+        assert!(broken.is_empty(), "{seed}: {}", broken.join("; "));
+    }
+}
