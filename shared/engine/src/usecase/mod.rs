@@ -20,6 +20,7 @@ mod permits;
 mod poison_records;
 mod put;
 mod record_end;
+mod record_progress;
 mod redrive;
 mod report;
 mod send_records;

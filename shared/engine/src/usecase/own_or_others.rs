@@ -2,7 +2,7 @@
 
 use super::Event;
 use super::holders::Unknown;
-use super::sync_record::{After, Ended, Progress, RecordSync};
+use super::record_progress::{After, Ended, Progress, RecordSync};
 use crate::policy::Class;
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Provenance, Record, RecordKey};

@@ -6,9 +6,8 @@
 
 use super::Engine;
 use super::permits::Permits;
-use super::record_end::{RecordEnd, Then};
+use super::record_end::{RecordEnd, Then, not_written};
 use super::report::RecordResult;
-use super::send_records::not_written;
 use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.

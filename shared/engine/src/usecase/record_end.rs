@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Engine;
 use super::due_check::Known;
+use super::record_progress::{Ended, Progress, RecordSync};
 use super::report::RecordResult;
-use super::sync_record::{Ended, Progress, RecordSync};
 use crate::ports::{RemoteKey, Settled};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Priority, Record, RecordKey};
@@ -160,4 +160,9 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
         not_stored: Vec::new(),
         woken: Vec::new(),
     }
+}
+
+/// A store failed: the record is due as it was.
+pub(super) fn not_written() -> RecordEnd {
+    without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
 }

@@ -9,9 +9,9 @@ use super::due_check::Known;
 use super::holders::Holders;
 use super::operation::Former;
 use super::permits::Permits;
-use super::record_end::{RecordEnd, Then};
+use super::record_end::{RecordEnd, Then, not_written};
+use super::record_progress::{DryRun, RecordSync};
 use super::report::{BatchReport, NotRun, RecordResult};
-use super::sync_record::{DryRun, RecordSync};
 use super::{Engine, Event, poison_records};
 use crate::ports::{Loaded, PortError, Settled};
 use ghl_sync_limiter::WaitReason;
@@ -358,11 +358,6 @@ impl Engine {
         self.port_failed(record.location_id.clone(), error);
         not_written()
     }
-}
-
-/// A store failed: the record is due as it was.
-pub(super) fn not_written() -> RecordEnd {
-    without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
 }
 
 fn without_call(result: RecordResult, then: Then) -> RecordEnd {

@@ -7,6 +7,7 @@ use super::holders::Holders;
 use super::operation::{Former, Operation, Presence};
 use super::permits::{For, Permits, Retry};
 use super::record_end::RecordEnd;
+use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
 use crate::policy::{Class, needs_known_consent, payload_to_send};
 use crate::ports::{PortError, RemoteKey};
 use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
@@ -14,75 +15,6 @@ use ghl_sync_model::{
     Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, Kind, LastError, LocationId, Marker, Outcome, Payload,
     Provenance, Record, RecordKey, RemoteContent,
 };
-
-/// What one record's sync needs to know of its batch.
-pub(super) struct RecordSync<'b, 'e> {
-    pub(super) engine: &'b Engine,
-    pub(super) location: &'b LocationId,
-    /// The API that serves it.
-    pub(super) api: Api,
-    pub(super) batch: Generation,
-    pub(super) permits: &'b Permits<'e>,
-    /// Who holds which GHL id.
-    pub(super) holders: &'b Holders,
-    pub(super) dry_run: Option<DryRun>,
-    /// The function's deadline, less what is needed to write everything down.
-    pub(super) deadline: EpochMs,
-}
-
-/// Whose dry run it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DryRun {
-    /// The location's: the record is done with.
-    OfLocation,
-    /// This batch's only: the record stays due.
-    OfBatch,
-}
-
-/// How the calls of a record ended.
-pub(super) enum Ended {
-    /// GHL has it.
-    Accepted,
-    /// There will be a next time, and nothing has to be written down for it.
-    Deferred(WaitReason),
-    /// This is to be written down.
-    Outcome(Outcome),
-}
-
-/// What follows a call.
-pub(super) enum After {
-    /// Wait, and try again.
-    Retry(WaitUntil),
-    /// Go on at once: to the next call, or on another road.
-    GoOn,
-    End(Ended),
-}
-
-/// A record on its way through its calls.
-pub(super) struct Progress {
-    pub(super) operation: Operation,
-    /// Retries after errors, so far.
-    retries: u32,
-    /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.
-    throttled: u32,
-    /// Whether a call was made again with another token.
-    changed_token: bool,
-    /// Whether it was, or may have been, created without an id that is written down.
-    pub(super) created: bool,
-    pub(super) called: bool,
-    /// Records of this batch that have its id as well.
-    pub(super) shares_with: Vec<RecordKey>,
-    /// A call without an answer may arrive until then.
-    not_before: Option<EpochMs>,
-    pub(super) error: Option<LastError>,
-}
-
-impl Progress {
-    /// 0 for the first try.
-    fn attempt(&self) -> u32 {
-        self.retries + self.throttled
-    }
-}
 
 impl RecordSync<'_, '_> {
     /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`, and which GHL may have created under what
