@@ -1,5 +1,7 @@
 //! Who may come in: by an API key, or by whoever API Gateway let in.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -11,7 +13,6 @@ use lambda_http::request::RequestContext;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 
 /// Who calls, for the log: the name of a key or of an AWS principal. Absent while nobody has shown who they are.
@@ -19,8 +20,8 @@ use crate::problem::{Problem, ProblemKind};
 pub(crate) struct Caller(pub(crate) String);
 
 /// Lets nobody pass who may not.
-pub(crate) async fn required(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    match caller(&api.access, &request).and_then(|caller| caller.ok_or_else(nobody)) {
+pub(crate) async fn required(State(access): State<Arc<ApiAccess>>, mut request: Request, next: Next) -> Response {
+    match caller(&access, &request).and_then(|caller| caller.ok_or_else(nobody)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let mut response = next.run(request).await;
@@ -32,8 +33,8 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
 }
 
 /// Lets everybody pass, and finds out who they are; a key that is shown must be right.
-pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    match caller(&api.access, &request) {
+pub(crate) async fn optional(State(access): State<Arc<ApiAccess>>, mut request: Request, next: Next) -> Response {
+    match caller(&access, &request) {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

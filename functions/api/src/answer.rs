@@ -11,9 +11,9 @@ use futures::FutureExt;
 use lambda_http::request::RequestContext;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::Api;
 use crate::access::Caller;
 use crate::problem::{Problem, ProblemKind};
+use crate::service::Api;
 
 /// The header that bears the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

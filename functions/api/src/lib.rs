@@ -15,6 +15,7 @@ mod pulse;
 mod query;
 pub mod report;
 mod routes;
+mod service;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -24,9 +25,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
@@ -34,22 +33,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{locations, migration, page, put, records, state};
-
-/// What the handlers work with.
-#[derive(Clone)]
-struct Api {
-    engine: Engine,
-    migrator: Migrator,
-    access: Arc<ApiAccess>,
-    environment: Arc<BTreeMap<&'static str, bool>>,
-    pulse: Arc<pulse::LastPulse>,
-}
-
-impl Api {
-    fn operator(&self) -> Operator {
-        Operator::new(self.engine.clone())
-    }
-}
+use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
 pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {

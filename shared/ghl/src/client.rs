@@ -11,61 +11,15 @@ use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
 use crate::accounts::{Account, Accounts, NoAccount};
+use crate::config::{ClientConfig, ClientError};
 use crate::oauth::OAuthClient;
 use crate::request::{Request, Unsupported};
 use crate::text::one_line;
-use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, MAX_ANSWER, MAX_OF_ONE, SetupError, Transport};
+use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, MAX_ANSWER, MAX_OF_ONE, Transport};
 use crate::{answer, error, headers, v1, v2};
 
 /// Longest time that a call may take, whatever its timeout says.
 const LONGEST_CALL: Duration = Duration::from_secs(3600);
-
-/// Where GHL is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientConfig {
-    /// Base URL of API v2.
-    pub v2_base_url: String,
-    /// Base URL of API v1, with its path.
-    pub v1_base_url: String,
-}
-
-impl Default for ClientConfig {
-    /// GHL's own hosts.
-    fn default() -> Self {
-        ClientConfig {
-            v2_base_url: "https://services.leadconnectorhq.com".to_owned(),
-            v1_base_url: "https://rest.gohighlevel.com/v1".to_owned(),
-        }
-    }
-}
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// A base URL is none.
-    #[error("`{url}` is not a base URL: {problem}")]
-    BaseUrl {
-        /// What was configured.
-        url: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// TLS cannot be set up; mostly because the system has no root certificates.
-    #[error("TLS cannot be set up")]
-    Tls(#[source] rustls::Error),
-    /// The HTTP client cannot be set up.
-    #[error("the HTTP client cannot be set up")]
-    Http(#[source] reqwest::Error),
-}
-
-impl From<SetupError> for ClientError {
-    fn from(error: SetupError) -> Self {
-        match error {
-            SetupError::Tls(error) => ClientError::Tls(error),
-            SetupError::Http(error) => ClientError::Http(error),
-        }
-    }
-}
 
 /// GHL over HTTP. One per process: it holds the connections.
 pub struct GhlClient {

@@ -15,6 +15,7 @@
 mod accounts;
 mod answer;
 mod client;
+mod config;
 mod error;
 mod fields;
 #[cfg(fuzzing)]
@@ -31,5 +32,6 @@ mod v2;
 pub mod webhook;
 
 pub use accounts::{Account, Accounts, NoAccount};
-pub use client::{ClientConfig, ClientError, GhlClient};
+pub use client::GhlClient;
+pub use config::{ClientConfig, ClientError};
 pub use oauth::OAuthClient;

@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::client::{ClientConfig, ClientError};
+use crate::config::{ClientConfig, ClientError};
 use crate::request::Request;
 use crate::text::one_line;
 use crate::transport::{Body, Host, HttpAnswer, MAX_ANSWER, Transport};

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::BreakerRules;
+use super::rules::{BreakerRules, REOPEN_MAX};
 use ghl_sync_model::EpochMs;
 
 /// Each time it opens anew without having closed, it stays open this much longer…
 const REOPEN_STEP: Duration = Duration::from_secs(1);
-/// …up to this much. More would delay recovery beyond what the operator's reset time promises.
-pub(super) const REOPEN_MAX: Duration = Duration::from_secs(5);
 /// After it closed, so many records go in the first batch; each batch that follows may have twice as many.
 const RAMP_START: u32 = 5;
 

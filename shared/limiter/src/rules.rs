@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::breaker::REOPEN_MAX;
 use ghl_sync_model::{AdoptLimits, Pace, ScopeId};
+
+/// A breaker that opens again stays open a little longer each time, up to so much. More would delay recovery beyond what
+/// the operator's reset time promises.
+pub(super) const REOPEN_MAX: Duration = Duration::from_secs(5);
 
 /// The rules of one scope.
 #[derive(Debug, Clone, PartialEq)]

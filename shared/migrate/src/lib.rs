@@ -7,6 +7,7 @@
 
 mod commands;
 mod connect;
+mod deletion;
 mod discover;
 mod drain;
 mod finish;

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::rollback_pipelines::Fate;
+use super::deletion::{Fate, delete};
 use super::step::Step;
 use super::structure::is_unknown;
 use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
 use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::DirectError;
 use ghl_sync_model::{
     Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload,
     Provenance, Record, Side, Transferred,
@@ -185,17 +184,6 @@ impl Step<'_> {
             self.save().await?;
         }
         Ok(None)
-    }
-}
-
-/// Deletes one thing. Returns whether GHL let us.
-pub(super) async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
-    match calls.call(call).await {
-        Ok(_) => Ok(true),
-        Err(DirectError::Failed(failure)) if !super::trouble::is_passing(&failure) && failure.status != Some(401) => {
-            Ok(false)
-        }
-        Err(error) => Err(Interrupted::Call { side: Side::Target, error }),
     }
 }
 

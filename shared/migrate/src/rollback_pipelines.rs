@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::deletion::{Fate, delete};
 use super::pipelines::{paired_stages, pipeline_of};
-use super::rollback::delete;
 use super::step::Step;
 use super::trouble::Interrupted;
 use ghl_sync_engine::usecase::DirectCalls;
@@ -15,19 +15,6 @@ use ghl_sync_model::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Struct
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(10);
-
-/// What becomes of a thing that was made.
-pub(super) enum Fate {
-    Deleted,
-    /// Somebody else uses it by now.
-    Kept,
-    /// Nobody can tell whether it was made by this migration.
-    Unproven,
-    /// GHL does not let us.
-    Refused,
-    /// It shows in a while.
-    Wait(Duration),
-}
 
 impl Step<'_> {
     /// How long GHL's search may still show opportunities that were just deleted, and may not show those that others

@@ -5,6 +5,7 @@ mod ascii_json;
 mod batch;
 mod call;
 mod clearing;
+mod conflict;
 mod contact;
 mod creation_key;
 mod credentials;
@@ -32,6 +33,7 @@ pub use call::{
     Quota, Reply, View,
 };
 pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter};
+pub use conflict::Conflict;
 pub use contact::{Contact, CustomField};
 pub use creation_key::{CreationKey, DealKey};
 pub use credentials::fingerprint;
@@ -56,14 +58,14 @@ pub use migration::{
     TypeConflict, VerifyState, Walk,
 };
 pub use opportunity::{Opportunity, OpportunityStatus};
-pub use outcome::{ErrorCode, LastError, Outcome};
+pub use outcome::{ErrorCode, LastError, Outcome, Provenance};
 pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
 #[cfg(any(test, feature = "testing"))]
 pub use record::put_once;
-pub use record::{FailedCursor, InvalidCursor, Priority, Provenance, PutRecord, Record};
+pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
-pub use settings::{AdoptLimits, Conflict, LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use settings::{AdoptLimits, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::EpochMs;

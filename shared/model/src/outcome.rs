@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
 
-use super::{ContentHash, EpochMs, GhlId, Provenance, RecordKey};
+use super::{ContentHash, EpochMs, GhlId, RecordKey};
 
 /// The words in which a failure is reported to people and programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount)]
@@ -185,4 +185,16 @@ fn cut(mut text: String, bytes: usize) -> String {
         text.truncate(end);
     }
     text
+}
+
+/// Who created a record of GHL. Only what is [`Created`](Provenance::Created) may ever be deleted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// GHL did not say, or its answer got lost.
+    #[default]
+    Unknown,
+    /// GHL said that our call created it.
+    Created,
+    /// GHL said that it was there before our call.
+    Found,
 }

@@ -6,7 +6,7 @@ use strum::{EnumCount, IntoStaticStr};
 use super::outcome::REMEMBERED_ERRORS;
 use super::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Opportunity, Payload, PayloadError,
-    RecordId, RecordKey,
+    Provenance, RecordId, RecordKey,
 };
 
 /// In which order a location's due records go out.
@@ -186,18 +186,6 @@ pub struct Record {
     pub former: Vec<CreationKey>,
     /// Who created what stands under `ghl_id` in GHL.
     pub provenance: Provenance,
-}
-
-/// Who created a record of GHL. Only what is [`Created`](Provenance::Created) may ever be deleted again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Provenance {
-    /// GHL did not say, or its answer got lost.
-    #[default]
-    Unknown,
-    /// GHL said that our call created it.
-    Created,
-    /// GHL said that it was there before our call.
-    Found,
 }
 
 impl Record {

@@ -4,9 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use strum::{EnumCount, IntoStaticStr};
 
-use super::{Api, CredentialsRef, LocationId, Priority, ScopeId};
+use super::{Api, Conflict, CredentialsRef, LocationId, Priority, ScopeId};
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,32 +44,6 @@ pub enum AdoptLimits {
 impl AdoptLimits {
     /// Each setting, with its name.
     pub const ALL: [(&'static str, AdoptLimits); 2] = [("lower", AdoptLimits::Lower), ("told", AdoptLimits::Told)];
-}
-
-/// What becomes of a record whose contact somebody else changed in GHL, when reconciling finds that the two differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr, EnumCount)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Conflict {
-    /// Our record's content is sent again.
-    #[default]
-    Ours,
-    /// GHL's content stands: the record is superseded, and nothing is sent.
-    Theirs,
-    /// What was changed last stands.
-    Newest,
-}
-
-impl Conflict {
-    /// All of them.
-    pub const ALL: [Conflict; Conflict::COUNT] = [Conflict::Ours, Conflict::Theirs, Conflict::Newest];
-
-    /// The rule as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 /// How one location is treated.

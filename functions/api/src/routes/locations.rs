@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
-use crate::Api;
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
+use crate::service::Api;
 use crate::wire::{LocationDocument, Overrides, Pause};
 
 /// Most characters of an operator's note.

@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use utoipa::IntoParams;
 
-use crate::Api;
 use crate::body::JsonFault;
 use crate::problem::{Problem, ProblemKind};
+use crate::service::Api;
 
 /// The path of a location.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -8,9 +8,9 @@ use ghl_sync_engine::ports::Put as Stored;
 use ghl_sync_engine::usecase::PutItems;
 
 use super::{KnownLocation, LocationPath};
-use crate::Api;
 use crate::items::{ContactItem, Item, Items, OneOrMore, OpportunityItem, Sorted};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
+use crate::service::Api;
 use crate::wire::{Put, PutItem, PutResult, Shared};
 
 /// Puts contacts in.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
-use crate::Api;
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
+use crate::service::Api;
 use crate::wire::{FailedList, RecordDocument, Replay, Replayed};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.

@@ -7,11 +7,11 @@ use axum::{Extension, Json};
 use ghl_sync_operate::Detail;
 use tracing::error;
 
-use crate::Api;
 use crate::access::Caller;
 use crate::exposition::Format;
 use crate::metrics;
 use crate::problem::Problem;
+use crate::service::Api;
 use crate::wire::{Health, Overview, Status};
 
 /// Says whether all is well.

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use strum::{EnumDiscriminants, EnumIter};
 
-use super::redrive::DeadLetterEnd;
-use super::report::{BatchReport, RecordResult};
-use super::tally::Measures;
-use super::tick::TickReport;
+use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
 use crate::ports::PortError;
 use crate::usecase::report::Received;
 use crate::usecase::report::ReconcileReport;

@@ -41,12 +41,12 @@ pub use due_check::Known;
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
 pub use put::{PutItems, PutReport};
-pub use redrive::DeadLetterEnd;
-pub use report::{BatchReport, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult};
+pub use report::{
+    BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,
+};
 pub use shutdown::Shutdown;
 pub use sync_batch::Invocation;
-pub use tally::{Measures, Tally};
-pub use tick::TickReport;
+pub use tally::Tally;
 
 use crate::ports::{
     BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, HostHealthStore, KnownStates,

@@ -166,3 +166,16 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
 pub(super) fn not_written() -> RecordEnd {
     without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
 }
+
+pub(super) fn without_call(result: RecordResult, then: Then) -> RecordEnd {
+    RecordEnd {
+        result,
+        then,
+        error: None,
+        called: false,
+        ghl_id: None,
+        latency: None,
+        not_stored: Vec::new(),
+        woken: Vec::new(),
+    }
+}

@@ -5,44 +5,10 @@
 //! schedule.) One that is none of ours is parked for a person.
 
 use std::collections::BTreeMap;
-use strum::IntoStaticStr;
 
+use super::report::DeadLetterEnd;
 use super::{Engine, Event, FannedOut};
 use ghl_sync_model::{DeadLetter, LocationId, Message, ScopeId};
-
-/// What became of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum DeadLetterEnd {
-    /// Its location had work and nobody on it: a batch was planned.
-    Started,
-    /// Somebody is on its location, and will see what is due.
-    Busy,
-    /// Its location has nothing to send now.
-    Idle,
-    /// Its location is not enabled. What is due there stays due.
-    NotEnabled,
-    /// Nobody knows its location.
-    UnknownLocation,
-    /// It is none of ours, and is parked now.
-    Parked,
-    /// A store or a queue failed: it stays where it is, and comes again.
-    Stays,
-}
-
-impl DeadLetterEnd {
-    /// The end as it is written in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Whether the letter need not come again.
-    #[must_use]
-    pub fn is_done(self) -> bool {
-        self != DeadLetterEnd::Stays
-    }
-}
 
 impl From<FannedOut> for DeadLetterEnd {
     fn from(fanned_out: FannedOut) -> Self {

@@ -1,5 +1,8 @@
 //! What became of a batch, of reconciling a location, of a webhook.
 
+use std::time::Duration;
+
+use crate::counts::Counts;
 use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
 use ghl_sync_model::{ErrorCode, Generation, LastError, LocationId, NotForUs, Pace, RecordKey};
 use strum::IntoStaticStr;
@@ -215,5 +218,69 @@ impl Received {
             Received::Stopped => "stopped",
             Received::Ignored(_) => "ignored",
         }
+    }
+}
+
+/// What was measured in one piece of work.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measures {
+    /// The sums.
+    pub counts: Counts,
+    /// Durations of calls, in milliseconds: all of them, or 100.
+    pub call_ms: Vec<u64>,
+    /// Waits before a call was made again after a failure, in milliseconds: all of them, or 100.
+    pub backoff_ms: Vec<u64>,
+    /// For how long the oldest due record has been due, if anybody looked.
+    pub oldest_due: Option<Duration>,
+    /// Scopes whose look failed, in a tick.
+    pub scopes_failed: u64,
+}
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct TickReport {
+    /// Scopes that were looked at.
+    pub looked_at: u32,
+    /// Batches that were started.
+    pub started: u32,
+    /// Records in them.
+    pub records: u64,
+    /// Scopes whose look failed; the next tick tries again.
+    pub failed: u32,
+    /// Parts of the store that did not tell which of their scopes need a look; the next tick asks again.
+    pub failed_shards: u32,
+}
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum DeadLetterEnd {
+    /// Its location had work and nobody on it: a batch was planned.
+    Started,
+    /// Somebody is on its location, and will see what is due.
+    Busy,
+    /// Its location has nothing to send now.
+    Idle,
+    /// Its location is not enabled. What is due there stays due.
+    NotEnabled,
+    /// Nobody knows its location.
+    UnknownLocation,
+    /// It is none of ours, and is parked now.
+    Parked,
+    /// A store or a queue failed: it stays where it is, and comes again.
+    Stays,
+}
+
+impl DeadLetterEnd {
+    /// The end as it is written in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether the letter need not come again.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self != DeadLetterEnd::Stays
     }
 }

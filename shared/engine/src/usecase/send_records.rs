@@ -9,7 +9,7 @@ use super::due_check::Known;
 use super::holders::Holders;
 use super::operation::Former;
 use super::permits::Permits;
-use super::record_end::{RecordEnd, Then, not_written};
+use super::record_end::{RecordEnd, Then, not_written, without_call};
 use super::record_progress::{DryRun, RecordSync};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::{Engine, Event, poison_records};
@@ -357,18 +357,5 @@ impl Engine {
     pub(super) fn store_failed(&self, record: &Record, error: &PortError) -> RecordEnd {
         self.port_failed(record.location_id.clone(), error);
         not_written()
-    }
-}
-
-fn without_call(result: RecordResult, then: Then) -> RecordEnd {
-    RecordEnd {
-        result,
-        then,
-        error: None,
-        called: false,
-        ghl_id: None,
-        latency: None,
-        not_stored: Vec::new(),
-        woken: Vec::new(),
     }
 }

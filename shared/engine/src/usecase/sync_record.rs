@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use super::Engine;
-use super::holders::Holders;
 use super::operation::{Former, Operation, Presence};
-use super::permits::{For, Permits, Retry};
+use super::permits::{For, Retry};
 use super::record_end::RecordEnd;
 use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
 use crate::policy::{Class, needs_known_consent, payload_to_send};
 use crate::ports::{PortError, RemoteKey};
 use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
 use ghl_sync_model::{
-    Api, Call, EpochMs, ErrorCode, Failure, Generation, GhlId, Kind, LastError, LocationId, Marker, Outcome, Payload,
-    Provenance, Record, RecordKey, RemoteContent,
+    Api, Call, EpochMs, ErrorCode, Failure, GhlId, Kind, LastError, Marker, Outcome, Payload, Provenance, Record,
+    RemoteContent,
 };
 
 impl RecordSync<'_, '_> {

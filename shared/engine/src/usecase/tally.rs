@@ -3,30 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::report::RecordResult;
+use super::report::{Measures, RecordResult};
 use super::{Engine, Event, Ports};
-use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
+use crate::counts::{Counter, ReconcileCount, RecordCount};
 use crate::ports::EventSink;
 use crate::usecase::report::{ReconcileEnd, ReconcileReport};
 use ghl_sync_model::LocationId;
 
 /// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.
 const SAMPLES: usize = 100;
-
-/// What was measured in one piece of work.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Measures {
-    /// The sums.
-    pub counts: Counts,
-    /// Durations of calls, in milliseconds: all of them, or 100.
-    pub call_ms: Vec<u64>,
-    /// Waits before a call was made again after a failure, in milliseconds: all of them, or 100.
-    pub backoff_ms: Vec<u64>,
-    /// For how long the oldest due record has been due, if anybody looked.
-    pub oldest_due: Option<Duration>,
-    /// Scopes whose look failed, in a tick.
-    pub scopes_failed: u64,
-}
 
 /// A sink that sums up what it passes on.
 pub struct Tally {

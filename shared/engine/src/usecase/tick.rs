@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 
+use super::report::TickReport;
 use super::{Engine, Event, FannedOut};
 use crate::ports::{DueChecks, PortError};
 use ghl_sync_model::ScopeId;
@@ -12,21 +13,6 @@ use ghl_sync_model::ScopeId;
 const MAX_SCOPES: u32 = 10_000;
 /// Scopes looked at at once.
 const AT_ONCE: usize = 16;
-
-/// What a tick did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct TickReport {
-    /// Scopes that were looked at.
-    pub looked_at: u32,
-    /// Batches that were started.
-    pub started: u32,
-    /// Records in them.
-    pub records: u64,
-    /// Scopes whose look failed; the next tick tries again.
-    pub failed: u32,
-    /// Parts of the store that did not tell which of their scopes need a look; the next tick asks again.
-    pub failed_shards: u32,
-}
 
 impl Engine {
     /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that

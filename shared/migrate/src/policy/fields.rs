@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::mapping::{Decisions, described, explained, question};
+use super::decisions::{Decisions, described, explained, question};
 use super::meaning::are_equal;
 use super::names::normalised;
 use super::pairing::{Pairing, Thing, bare_key};

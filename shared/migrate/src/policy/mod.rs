@@ -2,6 +2,7 @@
 
 mod carry;
 mod compare;
+mod decisions;
 mod fields;
 mod forecast;
 mod id_map;
@@ -19,10 +20,11 @@ mod tests;
 
 pub use carry::{Carried, carry_contact, carry_deal};
 pub use compare::{contact_snapshot, deal_snapshot, differences, expected_contact, expected_deal};
+pub use decisions::MappingRules;
 pub use fields::fits;
 pub use forecast::{Allowance, Survey, forecast};
 pub use id_map::IdMap;
-pub use mapping::{MappingRules, map_structure};
+pub use mapping::map_structure;
 pub use names::{likeness, name_hash, normalised};
 pub use pipelines::map_pipelines;
 pub use progress::progress;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mapping::Decisions;
+use super::decisions::Decisions;
 use super::names::normalised;
 use super::pairing::{Thing, bare_key};
 use ghl_sync_model::{Choice, MappedTo, OverrideError, Part};

@@ -1,6 +1,6 @@
 //! Which tags and which users are the same on both sides.
 
-use super::mapping::paired;
+use super::decisions::paired;
 use super::names::normalised;
 use super::overrides::{Allowed, decide};
 use super::pairing::Thing;

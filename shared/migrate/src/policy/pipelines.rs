@@ -1,6 +1,6 @@
 //! Which pipelines and stages are the same on both sides.
 
-use super::mapping::{Decisions, MappingRules, paired};
+use super::decisions::{Decisions, MappingRules, paired};
 use super::overrides::{Allowed, decide};
 use super::pairing::Thing;
 use ghl_sync_model::{

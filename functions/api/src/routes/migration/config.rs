@@ -5,10 +5,10 @@ use axum::{Extension, Json};
 use ghl_sync_model::MigrationOverlay;
 
 use super::name;
-use crate::Api;
 use crate::access::Caller;
 use crate::body::JsonBody;
 use crate::problem::Problem;
+use crate::service::Api;
 use crate::wire::{MigrationConfigDocument, Variables};
 
 /// Reads the settings of all migrations.

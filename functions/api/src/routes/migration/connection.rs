@@ -8,9 +8,9 @@ use ghl_sync_model::{ConnectionTest, LocationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
+use crate::service::Api;
 
 /// Longest that a request waits for the test: API Gateway stops waiting after 30 s.
 const PATIENCE: Duration = Duration::from_secs(25);

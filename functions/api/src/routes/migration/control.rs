@@ -5,11 +5,11 @@ use axum::extract::State;
 use ghl_sync_model::{MappingOverrides, MigrationRequest};
 
 use super::{Accepted, MigrationInPath, MigrationPath, accepted, name};
-use crate::Api;
 use crate::access::Caller;
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::InPath;
+use crate::service::Api;
 use crate::wire::{Approval, MigrationDocument};
 
 /// Most bytes of what people decide about a mapping at once: a migration is one item of DynamoDB, with all of it.

@@ -16,9 +16,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::InPath;
-use crate::Api;
 use crate::access::Caller;
 use crate::problem::{FieldProblem, Problem, ProblemKind};
+use crate::service::Api;
 use crate::wire::MigrationDocument;
 
 /// All paths below `/api/v1/migration`.

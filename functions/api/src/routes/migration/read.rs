@@ -7,10 +7,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{MigrationInPath, MigrationPath, document, report_of, view_of};
-use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
 use crate::routes::InPath;
+use crate::service::Api;
 use crate::wire::{MigrationDocument, MigrationSummary, Migrations};
 
 const DEFAULT_LIST: u32 = 20;

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{MigrationInPath, MigrationPath, report_of, unknown_migration, view_of};
-use crate::Api;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
 use crate::report::{Document, csv, html};
 use crate::routes::InPath;
+use crate::service::Api;
 use crate::wire::{Findings, MigrationReportDocument};
 
 /// Largest file as a text in JSON, which Lambda makes of it: it takes an answer of 6 MB, headers included.
