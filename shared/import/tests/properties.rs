@@ -23,11 +23,18 @@ fn people() -> impl Strategy<Value = People> {
         trimmed == text
             && !trimmed.starts_with(['\'', '"', '='])
             && !trimmed.chars().all(|c| "-.?/'\"".contains(c) || c.is_whitespace())
+            && !looks_misread(trimmed)
             && !["null", "none", "nan", "na", "nil", "nat", "tbd", "nd"].contains(&trimmed.to_lowercase().as_str())
     };
     let cell = prop_oneof![text.prop_filter("plain", is_plain), "[A-Z][a-z]{2,8}".prop_filter("plain", is_plain)];
     prop::collection::vec((cell.clone(), cell.clone(), cell), 1..8)
         .prop_map(|rows| People(rows.into_iter().map(|(a, b, c)| [a, b, c]).collect()))
+}
+
+/// Whether two signs in a row are what one letter of UTF-8 looks like in Windows-1252: of that, a reader is told.
+fn looks_misread(text: &str) -> bool {
+    let signs: Vec<char> = text.chars().collect();
+    signs.windows(2).any(|pair| ('À'..='ô').contains(&pair[0]) && "’ŒœŠšŸŽž".contains(pair[1]))
 }
 
 impl People {

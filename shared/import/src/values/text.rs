@@ -55,7 +55,8 @@ pub(crate) fn misread(text: &str) -> Option<String> {
     }
     let (bytes, _, has_other) = encoding_rs::WINDOWS_1252.encode(text);
     let meant = String::from_utf8(bytes.into_owned()).ok().filter(|_| !has_other)?;
-    (meant.chars().count() < text.chars().count()).then_some(meant)
+    let is_text = !meant.chars().any(char::is_control);
+    (is_text && meant.chars().count() < text.chars().count()).then_some(meant)
 }
 
 fn without_formula(text: &str) -> Option<&str> {
