@@ -2,7 +2,7 @@
 //! does, all on tokio's paused clock and all decided by seeds.
 //!
 //! ```
-//! use crate::{Setup, block_on_paused};
+//! use ghl_sync_testkit::{Setup, block_on_paused};
 //!
 //! block_on_paused(async {
 //!     let world = Setup::default().start();
