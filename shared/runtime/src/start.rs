@@ -56,30 +56,22 @@ impl Runtime {
     /// # Errors
     /// When the GHL client cannot be made.
     pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Result<Runtime, StartError> {
+        Runtime::wire(config, sink, ghl)
+    }
+
+    /// The way to GHL is what `crm` makes. A function that does not call GHL names no client, and is linked without one.
+    fn wire(
+        config: Config,
+        sink: Arc<dyn EventSink>,
+        crm: impl FnOnce(Wiring<'_>) -> Result<Arc<dyn Crm>, StartError>,
+    ) -> Result<Runtime, StartError> {
         let usage = Usage::new();
-        let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table);
+        let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table.clone());
         let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
-        let locations = Arc::new(StoredLocations::new(config.locations, settings));
+        let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings));
+        let tokens = DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone());
+        let crm = crm(Wiring { config: &config, locations: &locations, tokens, sink: &sink })?;
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
-        let crm: Arc<dyn Crm> = match &config.ghl {
-            Some(ghl) => {
-                let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
-                let secrets = Secrets::new(locations.clone(), aws, config.reads_files);
-                let tokens = DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone());
-                let oauth = Arc::new(OAuthClient::new(ghl)?);
-                let ports = TokenPorts {
-                    clock: Arc::new(SystemClock),
-                    secrets: Arc::new(secrets),
-                    tokens: Arc::new(tokens),
-                    endpoint: oauth.clone(),
-                    sink: sink.clone(),
-                };
-                let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
-                let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
-                Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?)
-            }
-            None => Arc::new(NoCalls),
-        };
         let known = DynamoKnownStates::new(dynamodb.clone(), state.clone(), usage.clone());
         let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone(), usage.clone());
@@ -121,12 +113,18 @@ impl Runtime {
         Runtime::new(config, Arc::new(sink))
     }
 
+    fn start_without_calls(config: Result<Config, ConfigError>) -> Result<Runtime, StartError> {
+        let config = logging(config)?;
+        let sink = FunctionSink::new(config.stack_name.clone());
+        Runtime::wire(config, Arc::new(sink), |_| Ok(Arc::new(NoCalls)))
+    }
+
     /// The same, for the scheduled function, which does not call GHL.
     ///
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_scheduler_from_env() -> Result<Runtime, StartError> {
-        Runtime::start(Config::for_scheduler(Config::environment()))
+        Runtime::start_without_calls(Config::for_scheduler(Config::environment()))
     }
 
     /// The same, for the redrive, which must know both queues of dead letters.
@@ -134,7 +132,7 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_redrive_from_env() -> Result<Runtime, StartError> {
-        Runtime::start(Config::for_redrive(Config::environment()))
+        Runtime::start_without_calls(Config::for_redrive(Config::environment()))
     }
 
     /// The same, for the function of migrations, which must know the queue of their steps.
@@ -158,11 +156,38 @@ impl Runtime {
     /// # Errors
     /// Lists every fault of the environment.
     pub fn of_api_from_env() -> Result<(Migrator, ApiAccess), StartError> {
-        let runtime = Runtime::start(Config::for_api(Config::environment()))?;
+        let runtime = Runtime::start_without_calls(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
         Ok((runtime.migrations()?, access))
     }
+}
+
+/// What the way to GHL is made of.
+struct Wiring<'a> {
+    config: &'a Config,
+    locations: &'a Arc<StoredLocations>,
+    tokens: DynamoTokenStore,
+    sink: &'a Arc<dyn EventSink>,
+}
+
+/// GHL itself, with the tokens of its locations, where the configuration says where it is.
+fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
+    let Wiring { config, locations, tokens, sink } = wiring;
+    let Some(ghl) = &config.ghl else { return Ok(Arc::new(NoCalls)) };
+    let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
+    let secrets = Secrets::new(locations.clone(), aws, config.reads_files);
+    let oauth = Arc::new(OAuthClient::new(ghl)?);
+    let ports = TokenPorts {
+        clock: Arc::new(SystemClock),
+        secrets: Arc::new(secrets),
+        tokens: Arc::new(tokens),
+        endpoint: oauth.clone(),
+        sink: sink.clone(),
+    };
+    let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
+    let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
+    Ok(Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?))
 }
 
 /// Begins to log, as `config` says or, if it has faults, so that they can be told.
