@@ -272,7 +272,7 @@ def emulator(command, *options, listens_at=None):
         finally:
             # As Ctrl-C does: it takes its containers down.
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=60)
+            server.wait(timeout=180)
 
 
 def call_lambda(function, event):
