@@ -105,7 +105,7 @@ pub trait MigrationStore: Send + Sync {
 /// The queue of migrations' steps, and of other orders to whoever makes them.
 #[async_trait]
 pub trait MigrationQueue: Send + Sync {
-    /// Sends `message`, to be received after `delay` (at most [`MAX_DELAY`](super::MAX_DELAY), in whole seconds).
+    /// Sends `message`, to be received after `delay` (at most [`MAX_DELAY`](ghl_sync_engine::ports::MAX_DELAY), in whole seconds).
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError>;
 
     /// Sends `order`, to be received at once.
