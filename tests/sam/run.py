@@ -259,7 +259,9 @@ def emulator(command, *options, listens_at=None):
     """One of SAM's servers, for as long as it is needed."""
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
-            ["sam", "local", command, *options, "--skip-pull-image"], cwd=ROOT, stdout=log, stderr=log
+            ["sam", "local", command, *options, "--skip-pull-image"], cwd=ROOT, stdout=log, stderr=log,
+            # A shell's background job ignores SIGINT, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             deadline = time.monotonic() + EMULATOR_START
