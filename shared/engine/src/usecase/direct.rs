@@ -10,7 +10,7 @@ use super::{Engine, Event, Invocation};
 use crate::policy::Class;
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
-use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, LongRecord, Priority};
+use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, LongRecord, PageCursor, Priority};
 
 /// Such calls of a location are one operation to the breaker, whatever they do.
 const DIRECT: u32 = 0;
@@ -90,18 +90,36 @@ impl Engine {
     }
 }
 
+/// What a page says of the list that it is a part of.
+struct Shown<'a> {
+    kind: Kind,
+    records: usize,
+    too_long: &'a [LongRecord],
+    next: Option<&'a PageCursor>,
+    total: Option<u64>,
+}
+
+impl Shown<'_> {
+    fn by(answer: &Answer) -> Option<Shown<'_>> {
+        let (kind, readable, too_long, next, total) = match answer {
+            Answer::Contacts(page) => (Kind::Contact, page.contacts.len(), &page.too_long, &page.next, page.total),
+            Answer::OpportunityPage(page) => {
+                (Kind::Opportunity, page.opportunities.len(), &page.too_long, &page.next, page.total)
+            }
+            _ => return None,
+        };
+        Some(Shown { kind, records: readable + too_long.len(), too_long, next: next.as_ref(), total })
+    }
+}
+
 /// Whether the page that answers `call` leads on to the rest of its list, if there is any. It does not if the next page
 /// begins where this one did, or if the first page is full and names no next one, although there are more records.
 fn goes_on(call: &Call, answer: &Answer) -> bool {
-    let Some((cursor, limit)) = call.as_page() else { return true };
-    let (shown, next, total) = match answer {
-        Answer::Contacts(page) => (page.contacts.len() + page.too_long.len(), &page.next, page.total),
-        Answer::OpportunityPage(page) => (page.opportunities.len() + page.too_long.len(), &page.next, page.total),
-        _ => return true,
-    };
-    let shown = shown as u64;
-    let is_cut = next.is_none() && shown >= u64::from(limit) && total.is_some_and(|total| total > shown);
-    let is_stuck = next.is_some() && next.as_ref() == cursor;
+    let (Some((cursor, limit)), Some(shown)) = (call.as_page(), Shown::by(answer)) else { return true };
+    let records = shown.records as u64;
+    let is_cut =
+        shown.next.is_none() && records >= u64::from(limit) && shown.total.is_some_and(|total| total > records);
+    let is_stuck = shown.next.is_some() && shown.next == cursor;
     !(is_stuck || cursor.is_none() && is_cut)
 }
 
@@ -120,18 +138,17 @@ impl DirectCalls<'_> {
     pub async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
         loop {
             let asked = call(*limit);
-            match self.call(&asked).await {
-                Err(DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. })) if *limit > 1 => *limit /= 2,
-                Ok(answer) => {
-                    match &answer {
-                        Answer::Contacts(page) => self.note_passed_over(Kind::Contact, &page.too_long),
-                        Answer::OpportunityPage(page) => self.note_passed_over(Kind::Opportunity, &page.too_long),
-                        _ => {}
-                    }
-                    return if goes_on(&asked, &answer) { Ok(answer) } else { Err(DirectError::Failed(no_rest())) };
+            let answer = match self.call(&asked).await {
+                Err(error) if error.is_too_long() && *limit > 1 => {
+                    *limit /= 2;
+                    continue;
                 }
-                Err(error) => return Err(error),
+                answered => answered?,
+            };
+            if let Some(shown) = Shown::by(&answer) {
+                self.note_passed_over(shown.kind, shown.too_long);
             }
+            return if goes_on(&asked, &answer) { Ok(answer) } else { Err(DirectError::Failed(no_rest())) };
         }
     }
 
@@ -204,7 +221,7 @@ impl DirectCalls<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ghl_sync_model::{ContactPage, LongRecord, PageCursor};
+    use ghl_sync_model::ContactPage;
 
     #[test]
     fn a_list_whose_rest_is_out_of_reach_is_no_list() {
