@@ -1,8 +1,7 @@
 //! Reading what changed in GHL.
 
 use crate::Reconciler;
-use ghl_sync_engine::usecase::Invocation;
-use ghl_sync_engine::usecase::{DirectCalls, DirectError};
+use ghl_sync_engine::usecase::{DirectCalls, DirectError, Invocation};
 use ghl_sync_model::{Bookmark, ContactPage, EpochMs, LocationId, Priority};
 
 impl Reconciler {

@@ -14,10 +14,10 @@ use crate::Reconciler;
 use crate::conflict::{SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{Loaded, PortError, RemoteKey, Replacement};
-use ghl_sync_engine::usecase::Known;
-use ghl_sync_engine::usecase::{CHANGES_PER_PAGE as PAGE, Changes};
-use ghl_sync_engine::usecase::{DirectCalls, DirectError, ReconcileEnd, ReconcileReport};
-use ghl_sync_engine::usecase::{Event, Invocation};
+use ghl_sync_engine::usecase::{
+    CHANGES_PER_PAGE, Changes, DirectCalls, DirectError, Engine, Event, Invocation, Known, ReconcileEnd,
+    ReconcileReport,
+};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
@@ -145,42 +145,40 @@ impl Reconciler {
         let Some(settings) = settings.filter(can_be_reconciled) else {
             return Ok(ReconcileEnd::NotEnabled);
         };
-        let Some(work_seq) = self.spare_quota(&settings).await? else {
+        let Some(work_seq) = spare_quota(&self.engine, &settings).await? else {
             return Ok(ReconcileEnd::Busy);
         };
         let last_start = invocation.deadline - TIME_TO_FINISH;
         let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
         let calls = self.engine.direct_calls(location, Priority::Low, &invocation).await?;
-        let reading = Reading { reconciler: self, location, settings: &settings, calls: &calls, last_start };
+        let reading = Reading { engine: &self.engine, location, settings: &settings, calls: &calls, last_start };
         let read = reading.pages(work_seq, report).await;
         let closed = calls.close().await;
         let ended = read?;
         closed?;
         Ok(ended)
     }
+}
 
-    /// The number of the last put, if nothing needs the quota of the location's scope now.
-    async fn spare_quota(&self, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
-        let Some((members, rules)) = self.engine.enabled_members(&settings.scope).await? else {
-            return Ok(None);
-        };
-        let entry = self.engine.gate(&settings.scope, &rules).await?;
-        let now = self.ports().clock.now();
-        if !has_quota_to_spare(&entry.gate, now, &rules)
-            || entry.hidden_since(now, self.engine.config().index_lag).is_some()
-        {
-            return Ok(None);
-        }
-        for member in &members {
-            for priority in Priority::ALL {
-                let first = self.ports().outbox.due(member, priority, 1).await?;
-                if first.iter().any(|due| due.due_at <= now + SOON) {
-                    return Ok(None);
-                }
+/// The number of the last put, if nothing needs the quota of the location's scope now.
+async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
+    let Some((members, rules)) = engine.enabled_members(&settings.scope).await? else {
+        return Ok(None);
+    };
+    let entry = engine.gate(&settings.scope, &rules).await?;
+    let now = engine.ports().clock.now();
+    if !has_quota_to_spare(&entry.gate, now, &rules) || entry.hidden_since(now, engine.config().index_lag).is_some() {
+        return Ok(None);
+    }
+    for member in &members {
+        for priority in Priority::ALL {
+            let first = engine.ports().outbox.due(member, priority, 1).await?;
+            if first.iter().any(|due| due.due_at <= now + SOON) {
+                return Ok(None);
             }
         }
-        Ok(Some(entry.work_seq))
     }
+    Ok(Some(entry.work_seq))
 }
 
 fn can_be_reconciled(settings: &LocationSettings) -> bool {
@@ -189,7 +187,7 @@ fn can_be_reconciled(settings: &LocationSettings) -> bool {
 
 /// One invocation's reading of a location's changes.
 struct Reading<'e, 'c> {
-    reconciler: &'e Reconciler,
+    engine: &'e Engine,
     location: &'e LocationId,
     settings: &'e LocationSettings,
     calls: &'c DirectCalls<'e>,
@@ -207,7 +205,7 @@ enum PageEnd {
 
 impl Reading<'_, '_> {
     async fn pages(&self, work_seq: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
-        let ports = &self.reconciler.engine.ports();
+        let ports = self.engine.ports();
         let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None, limit: None };
         let mut bookmark = ports.bookmarks.find(self.location).await?.unwrap_or_else(first_time);
         loop {
@@ -230,15 +228,15 @@ impl Reading<'_, '_> {
             let is_last = next.is_none();
             // What the search did not show yet is read the next time, and more of it at once again.
             bookmark = next.unwrap_or_else(|| Bookmark {
-                since: asked_at - 2 * self.reconciler.engine.config().search_lag,
+                since: asked_at - 2 * self.engine.config().search_lag,
                 page: None,
-                limit: limit.map(|limit| limit * 2).filter(|limit| *limit < PAGE),
+                limit: limit.map(|limit| limit * 2).filter(|limit| *limit < CHANGES_PER_PAGE),
             });
             ports.bookmarks.keep(self.location, &bookmark).await?;
             if is_last {
                 return Ok(ReconcileEnd::CaughtUp);
             }
-            if has_resent || self.reconciler.spare_quota(self.settings).await? != Some(work_seq) {
+            if has_resent || spare_quota(self.engine, self.settings).await? != Some(work_seq) {
                 return Ok(ReconcileEnd::Busy);
             }
         }
@@ -265,7 +263,7 @@ impl Reading<'_, '_> {
             report.contacts += 1;
             report.states += u64::from(looked.repaired);
             if let Some(record) = &looked.record {
-                if self.reconciler.engine.ports().clock.now() > self.last_start {
+                if self.engine.ports().clock.now() > self.last_start {
                     return Ok(PageEnd::OutOfTime);
                 }
                 if !self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await? {
@@ -279,7 +277,7 @@ impl Reading<'_, '_> {
     /// Brings the contact's last known state up to date, and finds our records of it.
     async fn look_up<'p>(&self, contact: &'p RemoteContact, changed_at: EpochMs) -> Result<Looked<'p>, PortError> {
         let repaired = self.repair_known_state(contact, changed_at).await?;
-        let outbox = &self.reconciler.engine.ports().outbox;
+        let outbox = &self.engine.ports().outbox;
         let keys = outbox.of_ghl_id(self.location, &contact.id).await?;
         let loaded = if keys.is_empty() { Vec::new() } else { outbox.load(self.location, &keys).await? };
         let readable = |loaded| match loaded {
@@ -292,7 +290,7 @@ impl Reading<'_, '_> {
 
     /// Stores what GHL shows, unless an event has told as much or more. Returns whether it did.
     async fn repair_known_state(&self, contact: &RemoteContact, at: EpochMs) -> Result<bool, PortError> {
-        let known = &self.reconciler.engine.ports().known;
+        let known = &self.engine.ports().known;
         let key = RemoteKey { location: self.location, kind: Kind::Contact, ghl_id: &contact.id };
         let event_id = EventId::of_reading(at);
         let precedence = Precedence::of_reading(at, event_id.clone());
@@ -301,11 +299,11 @@ impl Reading<'_, '_> {
             Ok(Some(known)) if !precedence.over(&known) => return Ok(false),
             Ok(_) => {}
             // One that cannot be read is replaced; while the store is down, that fails as well.
-            Err(error) => self.reconciler.engine.port_failed(self.location.clone(), &error),
+            Err(error) => self.engine.port_failed(self.location.clone(), &error),
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
         let state = KnownState { at, event_id, content, deleted_at: None };
-        let replacement = known.replace(key, &state, &precedence, self.reconciler.engine.ports().clock.now()).await?;
+        let replacement = known.replace(key, &state, &precedence, self.engine.ports().clock.now()).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
     }
 
@@ -327,14 +325,14 @@ impl Reading<'_, '_> {
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
                 let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(true) };
                 // It may be our own write of another record, which the index does not show yet.
-                if changed_at + self.reconciler.engine.config().index_lag > self.reconciler.engine.ports().clock.now() {
+                if changed_at + self.engine.config().index_lag > self.engine.ports().clock.now() {
                     return Ok(false);
                 }
                 resolution
             }
         };
-        let now = self.reconciler.engine.ports().clock.now();
-        if !self.reconciler.engine.ports().outbox.resolve(record, &resolution, now).await? {
+        let now = self.engine.ports().clock.now();
+        if !self.engine.ports().outbox.resolve(record, &resolution, now).await? {
             return Ok(true); // Something has happened to it since: that counts.
         }
         match resolution {
@@ -360,13 +358,7 @@ impl Reading<'_, '_> {
     /// Sends what is due again.
     async fn start(&self, resent: &Known) -> Result<(), PortError> {
         let scope = &self.settings.scope;
-        let work_seq = self
-            .reconciler
-            .engine
-            .ports()
-            .gates
-            .advance_work_seq(scope, self.reconciler.engine.ports().clock.now())
-            .await?;
-        self.reconciler.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
+        let work_seq = self.engine.ports().gates.advance_work_seq(scope, self.engine.ports().clock.now()).await?;
+        self.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
     }
 }

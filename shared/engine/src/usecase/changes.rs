@@ -7,7 +7,7 @@ use super::direct::{DirectCalls, DirectError};
 use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, LongRecord};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
-pub const PAGE: u32 = 100;
+pub const CHANGES_PER_PAGE: u32 = 100;
 /// GHL shows times in milliseconds.
 const FINEST: Duration = Duration::from_millis(1);
 
@@ -25,7 +25,7 @@ impl DirectCalls<'_> {
     /// The page at `from`.
     pub async fn changes(&self, from: &Bookmark) -> Result<Changes, DirectError> {
         let since = from.since;
-        let mut limit = from.limit.unwrap_or(PAGE).clamp(1, PAGE);
+        let mut limit = from.limit.unwrap_or(CHANGES_PER_PAGE).clamp(1, CHANGES_PER_PAGE);
         let call = |limit| Call::ContactsChanged { since, cursor: from.page.clone(), limit };
         let page = match self.page(&mut limit, call).await {
             Ok(Answer::Contacts(page)) => page,
@@ -34,7 +34,7 @@ impl DirectCalls<'_> {
             Err(error) => return Err(error),
         };
         // That one record is long says nothing of those behind it.
-        let limit = (limit < PAGE && page.too_long.is_empty()).then_some(limit);
+        let limit = (limit < CHANGES_PER_PAGE && page.too_long.is_empty()).then_some(limit);
         // The time of the last one that was read: whatever cannot be read comes after it.
         let last = page.contacts.last().map(|contact| contact.updated_at);
         let read_until = last.or_else(|| page.too_long.last().map(|long| long.updated_at)).flatten();

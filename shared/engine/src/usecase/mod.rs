@@ -33,7 +33,7 @@ mod tick;
 
 use std::sync::Arc;
 
-pub use changes::{Changes, PAGE as CHANGES_PER_PAGE};
+pub use changes::{CHANGES_PER_PAGE, Changes};
 pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
