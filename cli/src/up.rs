@@ -12,10 +12,9 @@ use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
 use crate::deliver::SCHEDULE;
 use crate::demo::read_records;
-use crate::private;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
 use crate::stack::Stack;
-use crate::{Failure, sandbox_options, signals, stack_options};
+use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
 const ENV_FILE: [&str; 20] = [

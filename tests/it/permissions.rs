@@ -16,12 +16,10 @@ use tokio::net::TcpListener;
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
 use crate::events::sample;
-use crate::migrator;
-use crate::reconcile;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
-use crate::webhooks;
 use crate::wiretap::{Asked, Wiretap};
+use crate::{migrator, reconcile, webhooks};
 
 /// What Lambda's event source mapping does with a queue, by the function's role.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use futures::lock::Mutex;
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_operate::Operator;
-use ghl_sync_operate::{Health, Pulse};
+use ghl_sync_operate::{Health, Operator, Pulse};
 use tracing::error;
 
 /// What was read is repeated for so long, good or bad.

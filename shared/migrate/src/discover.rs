@@ -3,8 +3,7 @@
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::policy::name_hash;
-use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
     Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, LongRecord, OpportunityPage,
     PageContent, PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,

@@ -8,8 +8,7 @@ use super::step::Step;
 use super::structure::{Made, is_unknown};
 use super::trouble::{Interrupted, Next, is_passing};
 use crate::policy::{MappingRules, map_pipelines, normalised, summarise};
-use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
     Answer, Call, Cause, Created, GhlId, How, Mapped, MappedTo, MappingReport, NewPipeline, Part, Pipeline,
     PipelineStage, Side, Structure,

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{
-    AuditEntry, ConnectionTestOrder, Migration, MigrationMessage, MigrationOverlay, MigrationPage, PageKind,
+    AuditEntry, ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationOverlay,
+    MigrationPage, PageKind,
 };
-use ghl_sync_model::{EpochMs, LocationId, MigrationId};
 
 /// A migration as it is stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,7 @@ use super::deletion::{Fate, delete};
 use super::pipelines::{paired_stages, pipeline_of};
 use super::step::Step;
 use super::trouble::Interrupted;
-use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Structure};
 
 /// So long after GHL's search should show no deleted opportunity any more, one that it shows is somebody else's.

@@ -8,9 +8,7 @@ use super::trouble::{Interrupted, Next, after_failed_call, after_store_failed};
 use crate::policy::progress;
 use crate::ports::{MigrationEntry, MigrationWritten};
 use ghl_sync_engine::ports::{MAX_DELAY, PortError};
-use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::Tally;
-use ghl_sync_engine::usecase::{DirectError, Engine, Event, Invocation};
+use ghl_sync_engine::usecase::{DirectCalls, DirectError, Engine, Event, Invocation, Tally};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     CallCount, EpochMs, LocationId, Migration, MigrationLease, MigrationMessage, MigrationStage, MigrationStatus,

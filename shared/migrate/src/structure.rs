@@ -3,8 +3,7 @@
 
 use super::step::Step;
 use super::trouble::{Interrupted, Next, is_passing};
-use ghl_sync_engine::usecase::DirectCalls;
-use ghl_sync_engine::usecase::DirectError;
+use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
     Answer, Call, Cause, Created, GhlId, Mapped, MappedTo, NewField, PageContent, PageKind, Part, Side, Structure,
 };

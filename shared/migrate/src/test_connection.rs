@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::Migrator;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Asked, Invocation, Question};
-use ghl_sync_model::fingerprint;
 use ghl_sync_model::{
     Access, Answer, Call, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId, LocationId,
-    MigrationId, MigrationPage, PageContent, PageKind, Side,
+    MigrationId, MigrationPage, PageContent, PageKind, Side, fingerprint,
 };
 
 /// How often whoever waits for a test looks for its answer.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 use strum::IntoStaticStr;
 
-use crate::OperateError;
-use crate::Operator;
+use crate::{OperateError, Operator};
 use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;

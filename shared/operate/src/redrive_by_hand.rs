@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use crate::Operator;
 use ghl_sync_engine::ports::{DeadLetterQueue, PortError, Receipt, TakenDeadLetter};
-use ghl_sync_engine::usecase::DeadLetterEnd;
-use ghl_sync_engine::usecase::{Engine, Event};
+use ghl_sync_engine::usecase::{DeadLetterEnd, Engine, Event};
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
 /// Letters taken at once.

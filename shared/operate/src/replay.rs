@@ -6,8 +6,7 @@ use crate::Operator;
 use crate::operate::OperateError;
 use crate::record_status::RecordStatus;
 use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
-use ghl_sync_engine::usecase::Event;
-use ghl_sync_engine::usecase::Known;
+use ghl_sync_engine::usecase::{Event, Known};
 use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
 
 /// Records that one call replays at most; the rest is for the next one.

@@ -17,8 +17,7 @@ use super::{
 };
 use ghl_sync_engine::ports::{Clock, PortError};
 use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown};
-use ghl_sync_inbound::Reconciler;
-use ghl_sync_inbound::{WebhookPorts, WebhookReceiver, WebhookRules};
+use ghl_sync_inbound::{Reconciler, WebhookPorts, WebhookReceiver, WebhookRules};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
     Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,

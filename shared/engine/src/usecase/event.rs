@@ -7,8 +7,7 @@ use strum::{EnumDiscriminants, EnumIter};
 
 use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
 use crate::ports::PortError;
-use crate::usecase::report::Received;
-use crate::usecase::report::ReconcileReport;
+use crate::usecase::report::{Received, ReconcileReport};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId, Message,

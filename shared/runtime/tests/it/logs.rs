@@ -11,11 +11,10 @@ use ghl_sync_engine::usecase::{
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{
-    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, LocationId, MappingOverrides,
-    Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs, Progress,
-    RecordKey, ScopeId,
+    Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, GhlId, Kind, LocationId,
+    MappingOverrides, Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs,
+    Progress, RecordKey, ScopeId,
 };
-use ghl_sync_model::{GhlId, Kind};
 use ghl_sync_runtime::LogSink;
 use serde_json::Value;
 use strum::IntoEnumIterator;

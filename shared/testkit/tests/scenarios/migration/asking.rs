@@ -1,8 +1,8 @@
 //! What only a person can decide.
 
-use ghl_sync_model::FieldType;
 use ghl_sync_model::{
-    Contact, CustomField, Endpoint, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus, NewPipeline,
+    Contact, CustomField, Endpoint, FieldType, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus,
+    NewPipeline,
 };
 use ghl_sync_testkit::block_on_paused;
 
