@@ -90,7 +90,10 @@ impl EventSink for Tally {
                     RecordResult::Succeeded | RecordResult::Failed(_) | RecordResult::WouldSend => {
                         counts.ended.insert(key, *result);
                     }
-                    _ => {}
+                    RecordResult::Retrying(_)
+                    | RecordResult::Deferred(_)
+                    | RecordResult::Waiting
+                    | RecordResult::Skipped => {}
                 }
             }
             Event::NotStored { location, record, fields, .. } => {

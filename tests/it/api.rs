@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_cli::sandbox::SandboxOptions;
 use ghl_sync_cli::stack::StackOptions;
+use ghl_sync_engine::counts::catalogue;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -252,10 +253,17 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
 async fn the_metrics_are_there_in_both_formats() {
     let (deployment, caller) = start().await;
     let _running = deployment.stack.functions.clone().start(NEVER);
+    deployment.tick(json!({})).await.unwrap();
     caller.post(CONTACTS, &contact("a")).await;
     accepted(&caller, "a").await;
     let is_counted = |answer: &Answer| answer.text.contains("\nsync_success_rate 1\n");
     let text = caller.until("/metrics", is_counted).await;
+    let told = text.text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let declared = catalogue::ALL.into_iter().filter_map(|metric| {
+        let kind: &str = metric.kind.into();
+        Some(format!("{} {kind}", metric.prometheus?))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), declared.collect::<Vec<_>>(), "the whole catalogue, and nothing else");
     assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     let expected = [
         "ghl_rate_limit_hits 0",

@@ -22,6 +22,7 @@ mod flow;
 mod intermediary;
 mod large_pages;
 mod logs;
+mod metrics;
 mod migrator;
 mod permissions;
 mod poison;

@@ -1,14 +1,10 @@
 //! `template.yaml` says what the code takes for granted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
-use ghl_sync_engine::counts::Counter;
-use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
-use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs};
-use ghl_sync_runtime::{Config, EmfSink};
+use ghl_sync_runtime::Config;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -308,53 +304,6 @@ fn every_alarm_reaches_the_operator() {
     // CloudWatch may not publish to a topic with the key of AWS.
     let (_, topic) = template.target(&json!({ "Ref": "AlarmTopic" }));
     assert_eq!(topic["KmsMasterKeyId"], Value::Null);
-}
-
-#[test]
-fn every_metric_of_ours_that_an_alarm_or_the_dashboard_reads_is_written() {
-    let template = Template::read();
-    let alarms = template.resources("AWS::CloudWatch::Alarm").into_values();
-    let ours = alarms.filter(|alarm| alarm["Namespace"] == "GhlSync");
-    let mut read: BTreeSet<String> = ours.map(|alarm| alarm["MetricName"].as_str().unwrap().to_owned()).collect();
-    let (_, dashboard) = template.target(&json!({ "Ref": "OperatorDashboard" }));
-    let body: Value = serde_json::from_str(dashboard["DashboardBody"]["Fn::Sub"].as_str().unwrap()).unwrap();
-    for widget in body["widgets"].as_array().unwrap() {
-        let metrics = widget["properties"]["metrics"].as_array().unwrap().iter();
-        read.extend(metrics.filter(|it| it[0] == "GhlSync").map(|it| it[1].as_str().unwrap().to_owned()));
-    }
-    let written = written_metrics();
-    let unwritten: Vec<&String> = read.iter().filter(|metric| !written.contains(*metric)).collect();
-    assert!(unwritten.is_empty() && !read.is_empty(), "{unwritten:?}");
-}
-
-/// The names of the metrics that are written when all that they can tell of has happened.
-fn written_metrics() -> BTreeSet<String> {
-    let mut measures = Measures { scopes_failed: 1, oldest_due: Some(Duration::from_secs(1)), ..Measures::default() };
-    Counter::all().for_each(|counter| measures.counts.add(counter, 1));
-    measures.call_ms.push(1);
-    measures.backoff_ms.push(1);
-    let no_batch = Batch::from_json("").unwrap_err();
-    let works =
-        ["batch", "tick", "reconcile"].map(|work| Event::Measured { work, location: None, measures: &measures });
-    let letter = DeadLetter { id: "m".to_owned(), body: String::new(), sent_at: None, receives: None, source: None };
-    let scope = "scope".parse().unwrap();
-    let events = works.into_iter().chain([
-        Event::NotABatch { message_id: None, error: &no_batch },
-        Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: DeadLetterEnd::Parked },
-        Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Stored },
-        Event::Webhook { location: None, event_type: "ContactUpdate", received: Received::Duplicate },
-        Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
-        Event::WebhookRefused { status: 503, reason: "not_stored", error: &no_batch },
-        Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
-    ]);
-    let lines = events.filter_map(|event| EmfSink::new("stack").line(&event, EpochMs(0)));
-    lines
-        .flat_map(|line| {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().clone()
-        })
-        .map(|metric| metric["Name"].as_str().unwrap().to_owned())
-        .collect()
 }
 
 #[test]

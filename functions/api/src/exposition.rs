@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use ghl_sync_engine::counts::catalogue::{Metric, MetricKind};
+
 /// A format that a scraper can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -29,20 +31,10 @@ impl Format {
     }
 }
 
-/// What a family's numbers mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MetricKind {
-    Counter,
-    Gauge,
-    Histogram,
-}
-
-/// Metrics of one name.
+/// The numbers of a metric.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
-    name: &'static str,
-    help: &'static str,
-    kind: MetricKind,
+    metric: &'static Metric,
     samples: Vec<Sample>,
 }
 
@@ -56,66 +48,55 @@ struct Sample {
 }
 
 impl Family {
-    pub(crate) fn new(kind: MetricKind, name: &'static str, help: &'static str) -> Family {
-        Family { name, help, kind, samples: Vec::new() }
+    pub(crate) fn of(metric: &'static Metric) -> Family {
+        Family { metric, samples: Vec::new() }
     }
 
-    /// Adds a number.
-    pub(crate) fn sample(mut self, labels: &[(&'static str, &str)], value: f64) -> Family {
-        self.samples.push(Sample { suffix: "", labels: owned(labels), value });
+    /// Adds a number: the metric's only one, or that of these values of its labels.
+    pub(crate) fn sample<S: AsRef<str>>(mut self, labels: impl IntoIterator<Item = S>, value: f64) -> Family {
+        let values = labels.into_iter().map(|value| value.as_ref().to_owned());
+        let labels = self.metric.labels.iter().copied().zip(values).collect();
+        self.samples.push(Sample { suffix: "", labels, value });
         self
+    }
+
+    /// Adds a number that has no labels, if there is one.
+    pub(crate) fn single(self, value: impl Into<Option<f64>>) -> Family {
+        value.into().into_iter().fold(self, |family, value| family.sample([""; 0], value))
     }
 
     /// Adds a histogram: how many observations were at most each bound (counting up), and their sum.
-    pub(crate) fn histogram(
-        mut self,
-        labels: &[(&'static str, &str)],
-        buckets: &[(f64, u64)],
-        count: u64,
-        sum: f64,
-    ) -> Family {
-        for (bound, at_most) in buckets {
-            self.bucket(labels, number(*bound), *at_most);
+    pub(crate) fn histogram(mut self, buckets: &[(f64, u64)], count: u64, sum: f64) -> Family {
+        let bounds = buckets.iter().map(|(bound, at_most)| (number(*bound), *at_most));
+        for (bound, at_most) in bounds.chain([("+Inf".to_owned(), count)]) {
+            self.samples.push(Sample { suffix: "_bucket", labels: vec![("le", bound)], value: at_most as f64 });
         }
-        self.bucket(labels, "+Inf".to_owned(), count);
-        self.samples.push(Sample { suffix: "_sum", labels: owned(labels), value: sum });
-        self.samples.push(Sample { suffix: "_count", labels: owned(labels), value: count as f64 });
+        self.samples.push(Sample { suffix: "_sum", labels: Vec::new(), value: sum });
+        self.samples.push(Sample { suffix: "_count", labels: Vec::new(), value: count as f64 });
         self
     }
 
-    fn bucket(&mut self, labels: &[(&'static str, &str)], bound: String, at_most: u64) {
-        let mut labels = owned(labels);
-        labels.push(("le", bound));
-        self.samples.push(Sample { suffix: "_bucket", labels, value: at_most as f64 });
-    }
-
     /// OpenMetrics names a counter without its `_total`; one that is not called so is of unknown kind there.
-    fn declared(&self, format: Format) -> (&'static str, &'static str) {
-        match (format, self.kind, self.name.strip_suffix("_total")) {
+    fn declared(&self, format: Format, name: &'static str) -> (&'static str, &'static str) {
+        match (format, self.metric.kind, name.strip_suffix("_total")) {
             (Format::OpenMetrics, MetricKind::Counter, Some(name)) => (name, "counter"),
-            (Format::OpenMetrics, MetricKind::Counter, None) => (self.name, "unknown"),
-            (Format::Prometheus, MetricKind::Counter, _) => (self.name, "counter"),
-            (_, MetricKind::Gauge, _) => (self.name, "gauge"),
-            (_, MetricKind::Histogram, _) => (self.name, "histogram"),
+            (Format::OpenMetrics, MetricKind::Counter, None) => (name, "unknown"),
+            (_, kind, _) => (name, kind.into()),
         }
     }
 }
 
-fn owned(labels: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
-    labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
-}
-
-/// The families as text. A family without a number is left out.
+/// The families as text. A family without a number, or that Prometheus is not told of, is left out.
 pub(crate) fn write(format: Format, families: &[Family]) -> String {
     let mut text = String::new();
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
-        let (name, kind) = family.declared(format);
+        let Some(full_name) = family.metric.prometheus else { continue };
+        let (name, kind) = family.declared(format, full_name);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "# HELP {name} {}", escaped(family.help, false));
+        let _ = writeln!(text, "# HELP {name} {}", escaped(family.metric.help, false));
         let _ = writeln!(text, "# TYPE {name} {kind}");
         for sample in &family.samples {
-            let _ =
-                writeln!(text, "{}{}{} {}", family.name, sample.suffix, braces(&sample.labels), number(sample.value));
+            let _ = writeln!(text, "{full_name}{}{} {}", sample.suffix, braces(&sample.labels), number(sample.value));
         }
     }
     if format == Format::OpenMetrics {
@@ -151,16 +132,33 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ghl_sync_engine::counts::catalogue::Unit;
+
     use super::*;
 
+    const fn metric(
+        kind: MetricKind,
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Metric {
+        Metric::new(kind, Unit::None, help).prometheus(name, labels)
+    }
+
     fn families() -> Vec<Family> {
+        static CALLS: Metric = metric(MetricKind::Counter, "calls_total", &["endpoint", "status"], "Calls.\nAll.");
+        static RETRIES: Metric = metric(MetricKind::Counter, "ghl_retry_attempts", &[], "Retries.");
+        static RATIO: Metric = metric(MetricKind::Gauge, "ratio", &["location"], "Share.");
+        static NOTHING: Metric = metric(MetricKind::Gauge, "nothing", &[], "Is left out.");
+        static UNTOLD: Metric = Metric::new(MetricKind::Gauge, Unit::None, "Is left out.");
+        static TOOK: Metric = metric(MetricKind::Histogram, "took_seconds", &[], "Time.");
         vec![
-            Family::new(MetricKind::Counter, "calls_total", "Calls.\nAll.")
-                .sample(&[("endpoint", "a\"b\\c\nd"), ("status", "200")], 3.0),
-            Family::new(MetricKind::Counter, "ghl_retry_attempts", "Retries.").sample(&[], 0.0),
-            Family::new(MetricKind::Gauge, "ratio", "Share.").sample(&[("location", "l")], 0.25),
-            Family::new(MetricKind::Gauge, "nothing", "Is left out."),
-            Family::new(MetricKind::Histogram, "took_seconds", "Time.").histogram(&[], &[(0.1, 2), (1.0, 5)], 6, 4.5),
+            Family::of(&CALLS).sample(["a\"b\\c\nd", "200"], 3.0),
+            Family::of(&RETRIES).single(0.0),
+            Family::of(&RATIO).sample(["l"], 0.25),
+            Family::of(&NOTHING).single(None),
+            Family::of(&UNTOLD).single(1.0),
+            Family::of(&TOOK).histogram(&[(0.1, 2), (1.0, 5)], 6, 4.5),
         ]
     }
 

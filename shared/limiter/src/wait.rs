@@ -1,7 +1,7 @@
 //! Waiting, as a value.
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{EnumCount, IntoStaticStr};
 
 use ghl_sync_model::EpochMs;
 
@@ -15,7 +15,7 @@ pub struct WaitUntil {
 }
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumCount)]
 pub enum WaitReason {
     /// The burst quota: the next permit.
     Pace,
@@ -34,8 +34,8 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    /// All of them.
-    pub const ALL: [WaitReason; 10] = [
+    /// All of them: one for each reason of a pause, and the others.
+    pub const ALL: [WaitReason; WaitReason::COUNT - 1 + PauseReason::COUNT] = [
         WaitReason::Pace,
         WaitReason::Pause(PauseReason::Throttled),
         WaitReason::Pause(PauseReason::Credentials),
@@ -79,7 +79,9 @@ pub struct Pause {
 }
 
 /// Why a scope is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PauseReason {

@@ -1,9 +1,9 @@
 //! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each batch, tick and webhook,
-//! which Lambda hands to CloudWatch. The names are those of the alarms in `template.yaml`.
+//! which Lambda hands to CloudWatch. What they are called is in the [`catalogue`].
 
 use std::io::Write;
 
-use ghl_sync_engine::counts::{Counter, ReconcileCount, RecordCount};
+use ghl_sync_engine::counts::catalogue::{self, Metric, Source};
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::{Event, Measures, Received};
 use ghl_sync_model::{EpochMs, LocationId};
@@ -36,12 +36,12 @@ impl EmfSink {
             Event::Measured { work, location, measures } => Line::of(work, *location, measures),
             // A refresh that is refused while the old token is still good fails no call: nothing else tells of it.
             Event::CredentialsRefused { location, .. } => {
-                Line::default().with("CredentialsRefused", "Count", json!(1)).of_location(location)
+                Line::of_one(&catalogue::CREDENTIALS_REFUSED).of_location(location)
             }
-            Event::NotABatch { .. } => Line::default().with("NotABatch", "Count", json!(1)),
+            Event::NotABatch { .. } => Line::of_one(&catalogue::NOT_A_BATCH),
             // One that stays is counted when it is done with.
             Event::DeadLetter { message, end, .. } if end.is_done() => {
-                let line = Line::default().with("DeadLetters", "Count", json!(1));
+                let line = Line::of_one(&catalogue::DEAD_LETTERS);
                 match message {
                     Ok(message) => line.of_location(message.location_id()),
                     Err(_) => line,
@@ -49,7 +49,7 @@ impl EmfSink {
             }
             Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
-            Event::Host { to: "down", .. } => Line::default().with("HostDown", "Count", json!(1)),
+            Event::Host { to: "down", .. } => Line::of_one(&catalogue::HOST_DOWN),
             Event::Migrating { .. }
             | Event::Planned { .. }
             | Event::Called { .. }
@@ -98,53 +98,22 @@ struct Line {
 impl Line {
     fn of(work: &str, location: Option<&LocationId>, measures: &Measures) -> Line {
         let Measures { counts, call_ms, backoff_ms, oldest_due, scopes_failed } = measures;
-        let sums = [
-            ("CallsMade", counts.calls()),
-            ("RateLimitHits", counts.rate_limit_hits()),
-            ("RetryAttempts", counts.get(Counter::Retries)),
-            ("CircuitBreakerOpens", counts.get(Counter::BreakerOpens)),
-            ("RecordsSucceeded", counts.records(RecordCount::Succeeded)),
-            ("RecordsFailed", counts.records(RecordCount::Failed)),
-            ("RecordsDeferred", counts.records(RecordCount::Deferred)),
-            ("LimitLowered", counts.get(Counter::LimitsLowered)),
-            ("CredentialsRefused", counts.get(Counter::CredentialsRefused)),
-            ("PortFailures", counts.get(Counter::PortFailures)),
-            ("CallsSaved", counts.get(Counter::CallsSaved)),
-            ("RecordsNotStored", counts.get(Counter::NotStored)),
-            ("SharedGhlIds", counts.get(Counter::SharedGhlIds)),
-            ("RecordsPassedOver", counts.get(Counter::PassedOver)),
-            ("ReconcileCompared", counts.reconciled(ReconcileCount::Compared)),
-            ("ReconcileStatesRepaired", counts.reconciled(ReconcileCount::StateRepaired)),
-            ("ReconcileResent", counts.reconciled(ReconcileCount::Resent)),
-            ("ReconcileSuperseded", counts.reconciled(ReconcileCount::Superseded)),
-            ("ReconcilePutOff", counts.reconciled(ReconcileCount::PutOff)),
-            ("TickLocationsFailed", *scopes_failed),
-        ];
         let mut line = Line::default();
-        for (name, sum) in sums {
-            // A batch tells of all that it could have met, a tick of what it looks at; others only of what was.
-            let is_told = match work {
-                "batch" => {
-                    !matches!(name, "TickLocationsFailed" | "CallsSaved" | "RecordsNotStored" | "RecordsPassedOver")
-                        && !name.starts_with("Reconcile")
-                }
-                "tick" => name == "TickLocationsFailed" || name == "PortFailures",
-                _ => false,
+        for metric in catalogue::ALL {
+            line = match metric.source {
+                Source::Sum(of) => line.with_sum(work, metric, counts.sum(of)),
+                Source::Ratio(of) => of(counts).into_iter().fold(line, |line, ratio| line.with(metric, json!(ratio))),
+                Source::CallDurations | Source::Elsewhere => line,
             };
-            if is_told || sum > 0 {
-                line = line.with(name, "Count", json!(sum));
-            }
         }
-        if let Some(rate) = counts.sync_success_rate() {
-            line = line.with("SyncSuccessRate", "None", json!(rate));
-        }
-        for (name, samples) in [("CallLatency", call_ms), ("BackoffDelay", backoff_ms)] {
+        line = line.with_sum(work, &catalogue::TICK_LOCATIONS_FAILED, *scopes_failed);
+        for (metric, samples) in [(&catalogue::CALL_LATENCY, call_ms), (&catalogue::BACKOFF_DELAY, backoff_ms)] {
             if !samples.is_empty() {
-                line = line.with(name, "Milliseconds", json!(samples));
+                line = line.with(metric, json!(samples));
             }
         }
         if let Some(oldest) = oldest_due {
-            line = line.with("OldestDueAge", "Seconds", json!(oldest.as_secs_f64()));
+            line = line.with(&catalogue::OLDEST_DUE_AGE, json!(oldest.as_secs_f64()));
         }
         line.members.insert("work".to_owned(), json!(work));
         match location {
@@ -153,14 +122,18 @@ impl Line {
         }
     }
 
+    fn of_one(metric: &Metric) -> Line {
+        Line::default().with(metric, json!(1))
+    }
+
     fn of_webhook(location: Option<&LocationId>, received: Received) -> Line {
         let result = match received {
-            Received::Stored | Received::Enabled | Received::Stopped => "WebhooksStored",
-            Received::Duplicate | Received::Collapsed => "WebhooksDuplicate",
-            Received::Stale => "WebhooksStale",
-            Received::Ignored(_) => "WebhooksIgnored",
+            Received::Stored | Received::Enabled | Received::Stopped => &catalogue::WEBHOOKS_STORED,
+            Received::Duplicate | Received::Collapsed => &catalogue::WEBHOOKS_DUPLICATE,
+            Received::Stale => &catalogue::WEBHOOKS_STALE,
+            Received::Ignored(_) => &catalogue::WEBHOOKS_IGNORED,
         };
-        let line = Line::default().with("WebhooksReceived", "Count", json!(1)).with(result, "Count", json!(1));
+        let line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
         match location {
             Some(location) => line.of_location(location),
             None => line,
@@ -168,8 +141,9 @@ impl Line {
     }
 
     fn of_refused_webhook(reason: &str) -> Line {
-        let result = if reason == "not_stored" { "WebhooksNotStored" } else { "WebhooksRefused" };
-        let mut line = Line::default().with("WebhooksReceived", "Count", json!(1)).with(result, "Count", json!(1));
+        let result =
+            if reason == "not_stored" { &catalogue::WEBHOOKS_NOT_STORED } else { &catalogue::WEBHOOKS_REFUSED };
+        let mut line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
         line.members.insert("reason".to_owned(), json!(reason));
         line
     }
@@ -179,9 +153,17 @@ impl Line {
         self
     }
 
-    fn with(mut self, name: &str, unit: &str, value: Value) -> Line {
-        self.metrics.push(json!({ "Name": name, "Unit": unit }));
-        self.members.insert(name.to_owned(), value);
+    /// A sum that is not zero, or that this work tells of anyway.
+    fn with_sum(self, work: &str, metric: &Metric, sum: u64) -> Line {
+        if sum > 0 || metric.zero_told_by.contains(&work) { self.with(metric, json!(sum)) } else { self }
+    }
+
+    fn with(mut self, metric: &Metric, value: Value) -> Line {
+        if let Some(name) = metric.cloudwatch {
+            let unit: &str = metric.unit.into();
+            self.metrics.push(json!({ "Name": name, "Unit": unit }));
+            self.members.insert(name.to_owned(), value);
+        }
         self
     }
 

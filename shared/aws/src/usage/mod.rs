@@ -2,6 +2,7 @@
 
 mod purpose;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,8 +11,8 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-
 pub use purpose::{Access, Purpose, Store};
+use strum::IntoEnumIterator;
 
 /// Running counts, shared by the adapters of a process.
 ///
@@ -19,12 +20,12 @@ pub use purpose::{Access, Purpose, Store};
 /// DynamoDB reported: it reports none for a request whose condition did not hold, though it charges for it.
 #[derive(Debug)]
 pub struct Usage {
-    counters: [(Purpose, Counter); Purpose::ALL.len()],
+    counters: BTreeMap<Purpose, Counter>,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Usage { counters: Purpose::ALL.map(|purpose| (purpose, Counter::default())) }
+        Usage { counters: Purpose::iter().map(|purpose| (purpose, Counter::default())).collect() }
     }
 }
 
@@ -45,12 +46,11 @@ impl Usage {
     /// The counts as they are now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            counts: self.counters.each_ref().map(|(purpose, counter)| {
-                let requests = counter.requests.load(Ordering::Relaxed);
-                (*purpose, Count { requests, milli_units: counter.milli_units.load(Ordering::Relaxed) })
-            }),
-        }
+        let counts = self.counters.iter().map(|(purpose, counter)| {
+            let requests = counter.requests.load(Ordering::Relaxed);
+            (*purpose, Count { requests, milli_units: counter.milli_units.load(Ordering::Relaxed) })
+        });
+        Snapshot { counts: counts.collect() }
     }
 
     /// Goes into a request, and counts each of its attempts.
@@ -60,13 +60,9 @@ impl Usage {
 
     /// Adds what DynamoDB reported as consumed.
     pub(crate) fn add_units(&self, purpose: Purpose, units: f64) {
-        if let Some(counter) = self.counter(purpose) {
+        if let Some(counter) = self.counters.get(&purpose) {
             counter.milli_units.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
         }
-    }
-
-    fn counter(&self, purpose: Purpose) -> Option<&Counter> {
-        self.counters.iter().find(|(of, _)| *of == purpose).map(|(_, counter)| counter)
     }
 }
 
@@ -88,7 +84,7 @@ impl Intercept for CountAttempts {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(counter) = self.usage.counter(self.purpose) {
+        if let Some(counter) = self.usage.counters.get(&self.purpose) {
             counter.requests.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -96,15 +92,9 @@ impl Intercept for CountAttempts {
 }
 
 /// Counts at one moment, or between two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    counts: [(Purpose, Count); Purpose::ALL.len()],
-}
-
-impl Default for Snapshot {
-    fn default() -> Self {
-        Snapshot { counts: Purpose::ALL.map(|purpose| (purpose, Count::default())) }
-    }
+    counts: BTreeMap<Purpose, Count>,
 }
 
 /// Requests and their capacity units.
@@ -127,34 +117,30 @@ impl Snapshot {
     /// What was used between `earlier` and this.
     #[must_use]
     pub fn since(&self, earlier: &Snapshot) -> Snapshot {
-        Snapshot {
-            counts: Purpose::ALL.map(|purpose| {
-                let (now, then) = (self.of(purpose), earlier.of(purpose));
-                let used = Count {
-                    requests: now.requests.saturating_sub(then.requests),
-                    milli_units: now.milli_units.saturating_sub(then.milli_units),
-                };
-                (purpose, used)
-            }),
-        }
+        let counts = self.counts.iter().map(|(purpose, now)| {
+            let then = earlier.of(*purpose);
+            let used = Count {
+                requests: now.requests.saturating_sub(then.requests),
+                milli_units: now.milli_units.saturating_sub(then.milli_units),
+            };
+            (*purpose, used)
+        });
+        Snapshot { counts: counts.collect() }
     }
 
     /// What was used for one purpose.
     #[must_use]
     pub fn of(&self, purpose: Purpose) -> Count {
-        self.counts.iter().find(|(of, _)| *of == purpose).map(|(_, count)| *count).unwrap_or_default()
+        self.counts.get(&purpose).copied().unwrap_or_default()
     }
 
     /// What was used for all purposes that `pick` picks.
     #[must_use]
     pub fn total(&self, pick: impl Fn(Purpose) -> bool) -> Count {
-        Purpose::ALL.into_iter().filter(|purpose| pick(*purpose)).map(|purpose| self.of(purpose)).fold(
-            Count::default(),
-            |sum, count| Count {
-                requests: sum.requests + count.requests,
-                milli_units: sum.milli_units + count.milli_units,
-            },
-        )
+        self.counts.iter().filter(|(purpose, _)| pick(**purpose)).fold(Count::default(), |sum, (_, count)| Count {
+            requests: sum.requests + count.requests,
+            milli_units: sum.milli_units + count.milli_units,
+        })
     }
 
     /// DynamoDB requests that read, and the read units that they consumed.
@@ -189,7 +175,7 @@ mod tests {
     #[test]
     fn every_purpose_has_a_counter_of_its_own() {
         let usage = Usage::new();
-        for purpose in Purpose::ALL {
+        for purpose in Purpose::iter() {
             let before = usage.snapshot();
             usage.add_units(purpose, 1.5);
             let used = usage.snapshot().since(&before);

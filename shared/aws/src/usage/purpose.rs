@@ -1,9 +1,9 @@
 //! What the adapters ask AWS for, and where each request goes.
 
-use strum::EnumCount;
+use strum::EnumIter;
 
 /// What a request was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter)]
 pub enum Purpose {
     /// Storing a record as due.
     OutboxPut,
@@ -120,56 +120,6 @@ pub enum Access {
 }
 
 impl Purpose {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Purpose; Purpose::COUNT] = [
-        Purpose::OutboxPut,
-        Purpose::OutboxDue,
-        Purpose::OutboxLoad,
-        Purpose::OutboxSettle,
-        Purpose::OutboxQuarantine,
-        Purpose::GateLoad,
-        Purpose::GateReplace,
-        Purpose::GateAdvance,
-        Purpose::GateCheck,
-        Purpose::HostHealthLoad,
-        Purpose::HostHealthReplace,
-        Purpose::QueueSend,
-        Purpose::OutboxCount,
-        Purpose::OutboxFailed,
-        Purpose::OutboxReplay,
-        Purpose::OutboxOfGhlId,
-        Purpose::OutboxResolve,
-        Purpose::OutboxAwaitId,
-        Purpose::OutboxWake,
-        Purpose::SettingsLoad,
-        Purpose::SettingsStore,
-        Purpose::SettingsRegister,
-        Purpose::SettingsList,
-        Purpose::CountersAdd,
-        Purpose::CountersRead,
-        Purpose::Tick,
-        Purpose::DeadLetters,
-        Purpose::DeadLettersPark,
-        Purpose::DeadLettersTake,
-        Purpose::DeadLettersDelete,
-        Purpose::DeadLettersPutBack,
-        Purpose::KnownReplace,
-        Purpose::KnownLoad,
-        Purpose::BookmarkFind,
-        Purpose::BookmarkKeep,
-        Purpose::WebhookRemember,
-        Purpose::InstallationNote,
-        Purpose::TokenLoad,
-        Purpose::TokenReplace,
-        Purpose::MigrationLoad,
-        Purpose::MigrationWrite,
-        Purpose::MigrationPut,
-        Purpose::MigrationPages,
-        Purpose::MigrationCheck,
-        Purpose::MigrationList,
-        Purpose::MigrationSend,
-    ];
-
     /// The purpose as it is written in reports and errors.
     #[must_use]
     pub fn as_str(self) -> &'static str {

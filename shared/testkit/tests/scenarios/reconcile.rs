@@ -299,7 +299,8 @@ fn what_reconciling_did_is_counted_and_so_is_that_it_was_put_off() {
         world.run_for(HOUR).await;
         reconcile(&world).await;
         let totals = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
-        let counted = ReconcileCount::ALL.map(|what| (what.as_str(), totals.reconciled(what)));
+        let counted =
+            ReconcileCount::ALL.iter().map(|what| (what.as_str(), totals.reconciled(*what))).collect::<Vec<_>>();
         // Read the first time were all three, later the second contact and what came after it.
         let expected = [("compared", 5), ("state_repaired", 5), ("resent", 1), ("superseded", 1), ("put_off", 1)];
         assert_eq!(counted, expected);

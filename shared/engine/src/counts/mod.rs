@@ -1,14 +1,17 @@
 //! What is counted: sums that people and programs look at. Nothing is decided by them.
 
+pub mod catalogue;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
-use strum::{EnumCount, IntoStaticStr};
 
+pub use catalogue::Counter;
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs};
+use strum::{IntoStaticStr, VariantArray};
 
 /// How the answer to a call began, or that there was none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 pub enum StatusClass {
     /// 2xx
     #[strum(serialize = "2xx")]
@@ -29,8 +32,7 @@ pub enum StatusClass {
 
 impl StatusClass {
     /// All of them.
-    pub const ALL: [StatusClass; StatusClass::COUNT] =
-        [StatusClass::Success, StatusClass::TooMany, StatusClass::Refused, StatusClass::Error, StatusClass::None];
+    pub const ALL: &[StatusClass] = StatusClass::VARIANTS;
 
     /// The class of a status.
     #[must_use]
@@ -52,7 +54,7 @@ impl StatusClass {
 }
 
 /// What became of a record in a batch, or of a put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum RecordCount {
     /// GHL has it.
@@ -77,17 +79,7 @@ pub enum RecordCount {
 
 impl RecordCount {
     /// All of them.
-    pub const ALL: [RecordCount; RecordCount::COUNT] = [
-        RecordCount::Succeeded,
-        RecordCount::Failed,
-        RecordCount::Retrying,
-        RecordCount::Deferred,
-        RecordCount::Waiting,
-        RecordCount::Skipped,
-        RecordCount::WouldSend,
-        RecordCount::Stored,
-        RecordCount::Unchanged,
-    ];
+    pub const ALL: &[RecordCount] = RecordCount::VARIANTS;
 
     /// The outcome as it is written in metrics.
     #[must_use]
@@ -97,7 +89,7 @@ impl RecordCount {
 }
 
 /// What reconciling did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ReconcileCount {
     /// A changed contact was read, and compared with what is known of it.
@@ -114,13 +106,7 @@ pub enum ReconcileCount {
 
 impl ReconcileCount {
     /// All of them.
-    pub const ALL: [ReconcileCount; ReconcileCount::COUNT] = [
-        ReconcileCount::Compared,
-        ReconcileCount::StateRepaired,
-        ReconcileCount::Resent,
-        ReconcileCount::Superseded,
-        ReconcileCount::PutOff,
-    ];
+    pub const ALL: &[ReconcileCount] = ReconcileCount::VARIANTS;
 
     /// The count as it is written in metrics.
     #[must_use]
@@ -131,96 +117,6 @@ impl ReconcileCount {
 
 /// Upper bounds of the buckets of the calls' durations, in milliseconds; one more bucket has no bound.
 pub const DURATION_BUCKETS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800];
-
-/// One thing that is counted. There are about 100 of them, whatever happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Counter {
-    /// Calls, by endpoint and answer.
-    Calls(Endpoint, StatusClass),
-    /// Calls whose duration fell into this bucket of [`DURATION_BUCKETS_MS`] (not cumulative).
-    CallDuration(usize),
-    /// The duration of all calls together, in milliseconds.
-    CallMs,
-    /// Waits within batches.
-    Waits(WaitReason),
-    /// Their length together, in milliseconds.
-    WaitMs(WaitReason),
-    /// Calls that were made again after a failure.
-    Retries,
-    /// The breaker opened, or opened again.
-    BreakerOpens,
-    /// GHL told a limit that is lower than the one before.
-    LimitsLowered,
-    /// GHL did not accept the token.
-    CredentialsRefused,
-    /// A store or a queue failed.
-    PortFailures,
-    /// Calls that were not made, because GHL had already what was put: quota saved.
-    CallsSaved,
-    /// Records that GHL accepted and did not store all of.
-    NotStored,
-    /// Records that GHL took for a contact or an opportunity that another record has already.
-    SharedGhlIds,
-    /// Times that a record was passed over, because GHL's answer with it alone is longer than 1 MB.
-    PassedOver,
-    /// Records and puts.
-    Records(RecordCount),
-    /// Contacts, records and locations in reconciling.
-    Reconciled(ReconcileCount),
-}
-
-impl Counter {
-    /// All of them.
-    pub fn all() -> impl Iterator<Item = Counter> {
-        let calls = Endpoint::ALL
-            .into_iter()
-            .flat_map(|endpoint| StatusClass::ALL.into_iter().map(move |status| Counter::Calls(endpoint, status)));
-        let waits = WaitReason::ALL.into_iter().flat_map(|reason| [Counter::Waits(reason), Counter::WaitMs(reason)]);
-        let others = [
-            Counter::CallMs,
-            Counter::Retries,
-            Counter::BreakerOpens,
-            Counter::LimitsLowered,
-            Counter::CredentialsRefused,
-            Counter::PortFailures,
-            Counter::CallsSaved,
-            Counter::NotStored,
-            Counter::SharedGhlIds,
-            Counter::PassedOver,
-        ];
-        calls
-            .chain((0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration))
-            .chain(waits)
-            .chain(others)
-            .chain(RecordCount::ALL.into_iter().map(Counter::Records))
-            .chain(ReconcileCount::ALL.into_iter().map(Counter::Reconciled))
-    }
-
-    /// The counter's name, as it is stored: letters, digits and `_`.
-    #[must_use]
-    pub fn name(self) -> String {
-        match self {
-            Counter::Calls(endpoint, status) => {
-                format!("calls_{}_{}", endpoint.as_str().replace('.', "_"), status.as_str())
-            }
-            Counter::CallDuration(bucket) => format!("call_duration_{bucket}"),
-            Counter::CallMs => "call_ms".to_owned(),
-            Counter::Waits(reason) => format!("waits_{}", reason.as_str()),
-            Counter::WaitMs(reason) => format!("wait_ms_{}", reason.as_str()),
-            Counter::Retries => "retries".to_owned(),
-            Counter::BreakerOpens => "breaker_opens".to_owned(),
-            Counter::LimitsLowered => "limits_lowered".to_owned(),
-            Counter::CredentialsRefused => "credentials_refused".to_owned(),
-            Counter::PortFailures => "port_failures".to_owned(),
-            Counter::CallsSaved => "calls_saved".to_owned(),
-            Counter::NotStored => "not_stored".to_owned(),
-            Counter::SharedGhlIds => "shared_ghl_ids".to_owned(),
-            Counter::PassedOver => "passed_over".to_owned(),
-            Counter::Records(outcome) => format!("records_{}", outcome.as_str()),
-            Counter::Reconciled(what) => format!("reconcile_{}", what.as_str()),
-        }
-    }
-}
 
 /// Sums.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -265,7 +161,9 @@ impl Counts {
         self.0.is_empty()
     }
 
-    fn sum(&self, pick: impl Fn(Counter) -> bool) -> u64 {
+    /// The counters that `pick` picks, together.
+    #[must_use]
+    pub fn sum(&self, pick: impl Fn(Counter) -> bool) -> u64 {
         self.iter().filter(|(counter, _)| pick(*counter)).map(|(_, count)| count).sum()
     }
 
@@ -405,19 +303,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn every_counter_has_a_name_of_its_own_and_there_are_not_many() {
-        let names: BTreeSet<String> = Counter::all().map(Counter::name).collect();
-        assert_eq!(names.len(), Counter::all().count());
-        // An item holds those that are not zero, and a location that is not migrated makes calls to ten endpoints.
-        assert!(names.len() < 250, "{}", names.len());
-        let is_plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        assert!(names.iter().all(is_plain), "{names:?}");
-    }
 
     #[test]
     fn calls_are_counted_by_answer_and_duration_and_summed() {

@@ -1,0 +1,371 @@
+//! The catalogue of metrics: how each is called, what it is, and which counters it adds up.
+//!
+//! CloudWatch's lines and Prometheus' text are made of it; `docs/METRICS.md` and the dashboards are tested against it.
+//! A new metric is a row here, the place that counts it, and a row of that page.
+
+use strum::{EnumDiscriminants, EnumIter, IntoEnumIterator, IntoStaticStr};
+
+use super::{Counts, DURATION_BUCKETS_MS, ReconcileCount, RecordCount, StatusClass};
+use ghl_sync_limiter::WaitReason;
+use ghl_sync_model::Endpoint;
+
+/// One thing that is counted. There are about 200 of them, whatever happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumDiscriminants)]
+#[strum_discriminants(name(CounterKind), vis(), derive(EnumIter, IntoStaticStr), strum(serialize_all = "snake_case"))]
+pub enum Counter {
+    /// Calls, by endpoint and answer.
+    Calls(Endpoint, StatusClass),
+    /// Calls whose duration fell into this bucket of [`DURATION_BUCKETS_MS`] (not cumulative).
+    CallDuration(usize),
+    /// The duration of all calls together, in milliseconds.
+    CallMs,
+    /// Waits within batches.
+    Waits(WaitReason),
+    /// Their length together, in milliseconds.
+    WaitMs(WaitReason),
+    /// Calls that were made again after a failure.
+    Retries,
+    /// The breaker opened, or opened again.
+    BreakerOpens,
+    /// GHL told a limit that is lower than the one before.
+    LimitsLowered,
+    /// GHL did not accept the token.
+    CredentialsRefused,
+    /// A store or a queue failed.
+    PortFailures,
+    /// Calls that were not made, because GHL had already what was put: quota saved.
+    CallsSaved,
+    /// Records that GHL accepted and did not store all of.
+    NotStored,
+    /// Records that GHL took for a contact or an opportunity that another record has already.
+    SharedGhlIds,
+    /// Times that a record was passed over, because GHL's answer with it alone is longer than 1 MB.
+    PassedOver,
+    /// Records and puts.
+    Records(RecordCount),
+    /// Contacts, records and locations in reconciling.
+    #[strum_discriminants(strum(serialize = "reconcile"))]
+    Reconciled(ReconcileCount),
+}
+
+impl CounterKind {
+    /// Its counters: one for each combination of what tells them apart.
+    fn counters(self) -> Vec<Counter> {
+        match self {
+            CounterKind::Calls => {
+                let of = |endpoint| StatusClass::ALL.iter().map(move |status| Counter::Calls(endpoint, *status));
+                Endpoint::ALL.into_iter().flat_map(of).collect()
+            }
+            CounterKind::CallDuration => (0..=DURATION_BUCKETS_MS.len()).map(Counter::CallDuration).collect(),
+            CounterKind::Waits => WaitReason::ALL.map(Counter::Waits).to_vec(),
+            CounterKind::WaitMs => WaitReason::ALL.map(Counter::WaitMs).to_vec(),
+            CounterKind::Records => RecordCount::ALL.iter().copied().map(Counter::Records).collect(),
+            CounterKind::Reconciled => ReconcileCount::ALL.iter().copied().map(Counter::Reconciled).collect(),
+            CounterKind::CallMs => vec![Counter::CallMs],
+            CounterKind::Retries => vec![Counter::Retries],
+            CounterKind::BreakerOpens => vec![Counter::BreakerOpens],
+            CounterKind::LimitsLowered => vec![Counter::LimitsLowered],
+            CounterKind::CredentialsRefused => vec![Counter::CredentialsRefused],
+            CounterKind::PortFailures => vec![Counter::PortFailures],
+            CounterKind::CallsSaved => vec![Counter::CallsSaved],
+            CounterKind::NotStored => vec![Counter::NotStored],
+            CounterKind::SharedGhlIds => vec![Counter::SharedGhlIds],
+            CounterKind::PassedOver => vec![Counter::PassedOver],
+        }
+    }
+}
+
+impl Counter {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Counter> {
+        CounterKind::iter().flat_map(CounterKind::counters)
+    }
+
+    /// What tells it from others of its kind: the values of its metric's labels. Empty if there are no others.
+    #[must_use]
+    pub fn labels(self) -> Vec<String> {
+        match self {
+            Counter::Calls(endpoint, status) => vec![endpoint.as_str().to_owned(), status.as_str().to_owned()],
+            Counter::CallDuration(bucket) => vec![bucket.to_string()],
+            Counter::Waits(reason) | Counter::WaitMs(reason) => vec![reason.as_str().to_owned()],
+            Counter::Records(outcome) => vec![outcome.as_str().to_owned()],
+            Counter::Reconciled(what) => vec![what.as_str().to_owned()],
+            // Whoever has labels and is forgotten here has no name of its own: a test sees it.
+            _ => Vec::new(),
+        }
+    }
+
+    /// The counter's name, as it is stored: letters, digits and `_`.
+    #[must_use]
+    pub fn name(self) -> String {
+        let kind: &str = CounterKind::from(self).into();
+        std::iter::once(kind.to_owned()).chain(self.labels()).collect::<Vec<_>>().join("_").replace('.', "_")
+    }
+}
+
+/// What a metric's numbers mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum MetricKind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// Many durations: how many of them were how long.
+    Histogram,
+}
+
+/// A metric's unit, by CloudWatch's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A share, or a state.
+    None,
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+/// Where a metric's number comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// The sum of these counters; of a metric with labels, each counter is a number of its own. Counters of durations
+    /// are in milliseconds, whatever the unit.
+    Sum(fn(Counter) -> bool),
+    /// All counters together; `None` while they say nothing.
+    Ratio(fn(&Counts) -> Option<f64>),
+    /// The buckets of [`Counter::CallDuration`].
+    CallDurations,
+    /// Not counters: whoever tells it knows it.
+    Elsewhere,
+}
+
+/// A metric, as CloudWatch, Prometheus or both know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name in CloudWatch; `None` if it is not told there. Locations are no dimension there: each would cost.
+    pub cloudwatch: Option<&'static str>,
+    /// The kinds of work that tell CloudWatch also of none.
+    pub zero_told_by: &'static [&'static str],
+    /// Its name in Prometheus; `None` if it is not told there.
+    pub prometheus: Option<&'static str>,
+    /// What its numbers mean.
+    pub kind: MetricKind,
+    /// Their unit.
+    pub unit: Unit,
+    /// Its labels in Prometheus.
+    pub labels: &'static [&'static str],
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// Where its number comes from.
+    pub source: Source,
+}
+
+impl Metric {
+    /// A metric that nobody is told of yet.
+    #[must_use]
+    pub const fn new(kind: MetricKind, unit: Unit, help: &'static str) -> Metric {
+        let (zero_told_by, labels): (&[&str], &[&str]) = (&[], &[]);
+        Metric { cloudwatch: None, zero_told_by, prometheus: None, kind, unit, labels, help, source: Source::Elsewhere }
+    }
+
+    const fn cloudwatch(self, name: &'static str) -> Metric {
+        Metric { cloudwatch: Some(name), ..self }
+    }
+
+    const fn zero_told_by(self, works: &'static [&'static str]) -> Metric {
+        Metric { zero_told_by: works, ..self }
+    }
+
+    /// Told to Prometheus under this name and with these labels.
+    #[must_use]
+    pub const fn prometheus(self, name: &'static str, labels: &'static [&'static str]) -> Metric {
+        Metric { prometheus: Some(name), labels, ..self }
+    }
+
+    const fn sum(self, of: fn(Counter) -> bool) -> Metric {
+        Metric { source: Source::Sum(of), ..self }
+    }
+
+    const fn source(self, source: Source) -> Metric {
+        Metric { source, ..self }
+    }
+}
+
+const fn counter(help: &'static str) -> Metric {
+    Metric::new(MetricKind::Counter, Unit::Count, help)
+}
+
+const fn gauge(unit: Unit, help: &'static str) -> Metric {
+    Metric::new(MetricKind::Gauge, unit, help)
+}
+
+const fn durations(unit: Unit, help: &'static str) -> Metric {
+    Metric::new(MetricKind::Histogram, unit, help)
+}
+
+/// Declares the metrics, so that none can be missing from the list.
+macro_rules! catalogue {
+    ($($name:ident = $metric:expr;)*) => {
+        $(
+            #[doc = concat!("See [`ALL`]: `", stringify!($name), "`.")]
+            pub static $name: Metric = $metric;
+        )*
+
+        /// All metrics, in the order in which they are told.
+        pub static ALL: [&Metric; [$(stringify!($name)),*].len()] = [$(&$name),*];
+    };
+}
+
+use Counter as C;
+use ReconcileCount as R;
+
+const BATCH: &[&str] = &["batch"];
+const TICK: &[&str] = &["tick"];
+const BATCH_AND_TICK: &[&str] = &["batch", "tick"];
+
+catalogue! {
+    // The specification gives these five their names in Prometheus, which break its rules for names.
+    RATE_LIMIT_HITS = counter("Calls that GHL answered with 429.")
+        .cloudwatch("RateLimitHits").zero_told_by(BATCH).prometheus("ghl_rate_limit_hits", &[])
+        .sum(|it| matches!(it, C::Calls(_, StatusClass::TooMany)));
+    RETRY_ATTEMPTS = counter("Calls that were made again after a failure.")
+        .cloudwatch("RetryAttempts").zero_told_by(BATCH).prometheus("ghl_retry_attempts", &[])
+        .sum(|it| it == C::Retries);
+    CIRCUIT_BREAKER_OPENS = counter("Times that a breaker opened.")
+        .cloudwatch("CircuitBreakerOpens").zero_told_by(BATCH).prometheus("ghl_circuit_breaker_opens", &[])
+        .sum(|it| it == C::BreakerOpens);
+    SYNC_SUCCESS_RATE = gauge(Unit::None, "Of the records that came to an end, the share that GHL has.")
+        .cloudwatch("SyncSuccessRate").prometheus("sync_success_rate", &[])
+        .source(Source::Ratio(Counts::sync_success_rate));
+    AVERAGE_BACKOFF_DELAY = gauge(Unit::Milliseconds, "Mean wait before a call was made again, in milliseconds.")
+        .prometheus("average_backoff_delay_ms", &[])
+        .source(Source::Ratio(|counts| Some(counts.average_backoff_delay_ms())));
+
+    CALLS = counter("Calls to GHL, by endpoint and answer.")
+        .cloudwatch("CallsMade").zero_told_by(BATCH).prometheus("ghl_sync_calls_total", &["endpoint", "status"])
+        .sum(|it| matches!(it, C::Calls(..)));
+    CALL_DURATION = durations(Unit::Seconds, "How long GHL took to answer.")
+        .prometheus("ghl_sync_call_duration_seconds", &[]).source(Source::CallDurations);
+    CALL_LATENCY = durations(Unit::Milliseconds, "How long GHL took to answer: up to 100 calls of a batch.")
+        .cloudwatch("CallLatency");
+    BACKOFF_DELAY = durations(Unit::Milliseconds, "Waits before a call was made again: up to 100 of a batch.")
+        .cloudwatch("BackoffDelay");
+    WAITS = counter("Waits within batches, by what was waited for.")
+        .prometheus("ghl_sync_waits_total", &["reason"]).sum(|it| matches!(it, C::Waits(_)));
+    WAIT_SECONDS = Metric::new(MetricKind::Counter, Unit::Seconds, "Their length together, in seconds.")
+        .prometheus("ghl_sync_wait_seconds_total", &["reason"]).sum(|it| matches!(it, C::WaitMs(_)));
+
+    RECORDS = counter("What became of records, in batches and when they were put.")
+        .prometheus("ghl_sync_records_total", &["outcome"]).sum(|it| matches!(it, C::Records(_)));
+    RECORDS_SUCCEEDED = counter("Records that GHL accepted.")
+        .cloudwatch("RecordsSucceeded").zero_told_by(BATCH).sum(|it| it == C::Records(RecordCount::Succeeded));
+    RECORDS_FAILED = counter("Records that failed for good.")
+        .cloudwatch("RecordsFailed").zero_told_by(BATCH).sum(|it| it == C::Records(RecordCount::Failed));
+    RECORDS_DEFERRED = counter("Records that were left for a later batch.")
+        .cloudwatch("RecordsDeferred").zero_told_by(BATCH).sum(|it| it == C::Records(RecordCount::Deferred));
+    CALLS_SAVED = counter("Calls not made: GHL had already what was put.")
+        .cloudwatch("CallsSaved").prometheus("ghl_sync_calls_saved_total", &[]).sum(|it| it == C::CallsSaved);
+    NOT_STORED = counter("Records that GHL accepted and did not store all of.")
+        .cloudwatch("RecordsNotStored").prometheus("ghl_sync_not_stored_total", &[]).sum(|it| it == C::NotStored);
+    LIMITS_LOWERED = counter("Times that GHL told a lower limit.")
+        .cloudwatch("LimitLowered").zero_told_by(BATCH).prometheus("ghl_sync_limits_lowered_total", &[])
+        .sum(|it| it == C::LimitsLowered);
+    CREDENTIALS_REFUSED = counter("Times that GHL did not accept a token.")
+        .cloudwatch("CredentialsRefused").zero_told_by(BATCH).prometheus("ghl_sync_credentials_refused_total", &[])
+        .sum(|it| it == C::CredentialsRefused);
+    SHARED_GHL_IDS = counter("Records that GHL took for a contact or opportunity that another record has.")
+        .cloudwatch("SharedGhlIds").zero_told_by(BATCH).prometheus("ghl_sync_shared_ghl_ids_total", &[])
+        .sum(|it| it == C::SharedGhlIds);
+    PASSED_OVER = counter("Times that a record of GHL was passed over: it is longer than 1 MB.")
+        .cloudwatch("RecordsPassedOver").prometheus("ghl_sync_passed_over_total", &[]).sum(|it| it == C::PassedOver);
+    PORT_FAILURES = counter("Times that a store or a queue failed.")
+        .cloudwatch("PortFailures").zero_told_by(BATCH_AND_TICK).prometheus("ghl_sync_port_failures_total", &[])
+        .sum(|it| it == C::PortFailures);
+
+    RECONCILE_COMPARED = counter("Changed contacts that reconciling read and compared.")
+        .cloudwatch("ReconcileCompared").prometheus("ghl_sync_reconcile_compared_total", &[])
+        .sum(|it| it == C::Reconciled(R::Compared));
+    RECONCILE_REPAIRS = counter("What reconciling put right, by what it was.")
+        .prometheus("ghl_sync_reconcile_repairs_total", &["what"])
+        .sum(|it| matches!(it, C::Reconciled(R::StateRepaired | R::Resent | R::Superseded)));
+    RECONCILE_STATES_REPAIRED = counter("Last known states that reconciling found behind.")
+        .cloudwatch("ReconcileStatesRepaired").sum(|it| it == C::Reconciled(R::StateRepaired));
+    RECONCILE_RESENT = counter("Records that reconciling made due again.")
+        .cloudwatch("ReconcileResent").sum(|it| it == C::Reconciled(R::Resent));
+    RECONCILE_SUPERSEDED = counter("Records that GHL's content superseded.")
+        .cloudwatch("ReconcileSuperseded").sum(|it| it == C::Reconciled(R::Superseded));
+    RECONCILE_PUT_OFF = counter("Times that reconciling was put off: something needed the quota.")
+        .cloudwatch("ReconcilePutOff").prometheus("ghl_sync_reconcile_put_off_total", &[])
+        .sum(|it| it == C::Reconciled(R::PutOff));
+
+    TICK_LOCATIONS_FAILED = counter("Scopes whose look failed in a tick.")
+        .cloudwatch("TickLocationsFailed").zero_told_by(TICK);
+    NOT_A_BATCH = counter("Messages of the queue that are no batch.").cloudwatch("NotABatch");
+    DEAD_LETTERS = counter("Dead letters that were done with.").cloudwatch("DeadLetters");
+    HOST_DOWN = counter("Times that a host of GHL's API was found down.").cloudwatch("HostDown");
+    WEBHOOKS_RECEIVED = counter("Webhooks, whatever became of them.").cloudwatch("WebhooksReceived");
+    WEBHOOKS_STORED = counter("Webhooks whose event was stored.").cloudwatch("WebhooksStored");
+    WEBHOOKS_DUPLICATE = counter("Webhooks that told nothing new.").cloudwatch("WebhooksDuplicate");
+    WEBHOOKS_STALE = counter("Webhooks older than what is known.").cloudwatch("WebhooksStale");
+    WEBHOOKS_IGNORED = counter("Webhooks that are not for us.").cloudwatch("WebhooksIgnored");
+    WEBHOOKS_REFUSED = counter("Webhooks that are not genuine, or cannot be read.").cloudwatch("WebhooksRefused");
+    WEBHOOKS_NOT_STORED = counter("Webhooks that the store did not take; GHL repeats them.")
+        .cloudwatch("WebhooksNotStored");
+
+    HEALTH = gauge(Unit::None, "1 for the state that it is in.").prometheus("ghl_sync_health", &["state"]);
+    LAST_TICK_AGE = gauge(Unit::Seconds, "Time since the scheduler ran last.")
+        .prometheus("ghl_sync_last_tick_age_seconds", &[]);
+    DEAD_LETTERS_LYING = gauge(Unit::Count, "Messages in the dead-letter queue and the parking queue.")
+        .prometheus("ghl_sync_dead_letters", &[]);
+    QUOTA_USED = gauge(Unit::None, "Share of GHL's quota that is used.")
+        .prometheus("ghl_sync_quota_used_ratio", &["location", "window"]);
+    BREAKER_STATE = gauge(Unit::None, "Circuit breaker: 0 closed, 1 half-open, 2 open.")
+        .prometheus("ghl_sync_breaker_state", &["location"]);
+    PAUSED = gauge(Unit::None, "1 while a pause holds the location.").prometheus("ghl_sync_paused", &["location"]);
+    DUE_RECORDS = gauge(Unit::Count, "Records that are due, counted up to a cap.")
+        .prometheus("ghl_sync_due_records", &["location"]);
+    FAILED_RECORDS = gauge(Unit::Count, "Records that stand as failed, counted up to a cap.")
+        .prometheus("ghl_sync_failed_records", &["location"]);
+    OLDEST_DUE_AGE = gauge(Unit::Seconds, "For how long the oldest record has been due.")
+        .cloudwatch("OldestDueAge").prometheus("ghl_sync_oldest_due_age_seconds", &["location"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_has_a_name_of_its_own_and_there_are_not_many() {
+        let names: BTreeSet<String> = Counter::all().map(Counter::name).collect();
+        assert_eq!(names.len(), Counter::all().count());
+        // An item holds those that are not zero, and a location that is not migrated makes calls to ten endpoints.
+        assert!(names.len() < 250, "{}", names.len());
+        let is_plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        assert!(names.iter().all(is_plain), "{names:?}");
+    }
+
+    #[test]
+    fn every_counter_is_told_and_has_a_value_for_each_label_of_its_metric() {
+        for counter in Counter::all() {
+            let sums = ALL.iter().filter(|metric| matches!(metric.source, Source::Sum(of) if of(counter)));
+            let labels: Vec<usize> = sums.map(|metric| metric.labels.len()).collect();
+            let is_duration = matches!(counter, Counter::CallDuration(_) | Counter::CallMs);
+            assert!(is_duration != labels.iter().any(|_| true), "{counter:?} is in {} metrics", labels.len());
+            assert!(labels.iter().all(|count| [0, counter.labels().len()].contains(count)), "{counter:?}: {labels:?}");
+        }
+    }
+
+    #[test]
+    fn every_metric_is_told_to_somebody_under_a_name_of_its_own() {
+        assert!(ALL.iter().all(|metric| metric.cloudwatch.is_some() || metric.prometheus.is_some()));
+        for name_of in [|metric: &Metric| metric.cloudwatch, |metric: &Metric| metric.prometheus] {
+            let names: Vec<&str> = ALL.iter().filter_map(|metric| name_of(metric)).collect();
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+        }
+    }
+}
