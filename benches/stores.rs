@@ -59,7 +59,7 @@ fn record_items(criterion: &mut Criterion) {
     let keys: Vec<RecordKey> = (0..BATCH_SIZE).map(key).collect();
     let entry = |key: &RecordKey| {
         json!({"location_id": {"S": location.as_str()}, "record": {"S": key.to_string()},
-               "due_pk": {"S": format!("{location}#normal")}, "due_at": {"N": T0.0.to_string()}})
+               "due": {"S": format!("1#{:020}", T0.0)}})
     };
     let entries: Vec<Value> = keys.iter().map(entry).collect();
     let items: Vec<Value> = keys.iter().map(item).collect();
@@ -160,7 +160,7 @@ fn item(key: &RecordKey) -> Value {
     json!({
         "location_id": {"S": location().as_str()}, "record": {"S": key.to_string()}, "payload": {"S": text},
         "version": {"N": "2"}, "priority": {"S": "normal"}, "attempts": {"N": "0"},
-        "due_pk": {"S": format!("{}#normal", location())}, "due_at": {"N": now},
+        "due": {"S": format!("1#{:020}", T0.0)},
         "created_at": {"N": now}, "updated_at": {"N": now}, "accepted_at": {"N": now}, "accepted_version": {"N": "1"},
         "accepted_hash": {"S": ContentHash::of(b"before").to_string()}, "ghl_id": {"S": "ocQHyuzHvysMo5N5VsXc"},
     })

@@ -236,8 +236,8 @@ impl Deployment {
     /// The records that the index of failures lists for the sample location.
     pub(crate) async fn failed(&self) -> Vec<String> {
         let (dynamodb, table) = self.records_table();
-        let query = dynamodb.query().table_name(table).index_name(record::FAILED_INDEX);
-        let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", record::FAILED_PK);
+        let query = dynamodb.query().table_name(table).index_name(record::FAILED_INDEX.name);
+        let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", record::LOCATION_ID);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(LOCATION.to_owned()));
         let found = query.send().await.unwrap().items.unwrap_or_default();
         found.iter().map(|item| item[record::RECORD].as_s().unwrap().clone()).collect()

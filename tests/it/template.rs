@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use ghl_sync_aws::tables::{self, Attribute, Key, TableSpec, state};
+use ghl_sync_aws::tables::{self, Attribute, Key, Reach, TableSpec, state};
 use ghl_sync_runtime::Config;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -201,7 +201,9 @@ fn the_tables_are_those_that_the_adapters_use() {
     for (name, spec) in specs {
         let table = deployed[name];
         assert_eq!(table["KeySchema"], key_schema(spec.key), "{name}");
-        assert_eq!(table["GlobalSecondaryIndexes"], indexes(&spec), "{name}");
+        let is_local = |index: &tables::IndexSpec| matches!(index.reach, Reach::Local(_));
+        assert_eq!(table["LocalSecondaryIndexes"], indexes(&spec, is_local), "{name}");
+        assert_eq!(table["GlobalSecondaryIndexes"], indexes(&spec, |index| !is_local(index)), "{name}");
         assert_eq!(definitions(table), attributes(&spec), "{name}");
         let ttl = spec.ttl.map_or(Value::Null, |ttl| json!({ "AttributeName": ttl, "Enabled": true }));
         assert_eq!(table["TimeToLiveSpecification"], ttl, "{name}");
@@ -228,20 +230,22 @@ fn key_schema(key: Key) -> Value {
     std::iter::once(element(key.partition, "HASH")).chain(key.sort.map(|sort| element(sort, "RANGE"))).collect()
 }
 
-fn indexes(spec: &TableSpec) -> Value {
+/// `null` if there are none.
+fn indexes(spec: &TableSpec, pick: impl Fn(&tables::IndexSpec) -> bool) -> Value {
     let index = |index: &tables::IndexSpec| {
         json!({
             "IndexName": index.name,
-            "KeySchema": key_schema(index.key),
+            "KeySchema": key_schema(spec.key_of(index)),
             "Projection": { "ProjectionType": "KEYS_ONLY" },
         })
     };
-    spec.indexes.iter().map(index).collect()
+    let indexes: Vec<Value> = spec.indexes.iter().filter(|index| pick(index)).map(index).collect();
+    if indexes.is_empty() { Value::Null } else { Value::Array(indexes) }
 }
 
 /// The attributes of all keys, with their types.
 fn attributes(spec: &TableSpec) -> BTreeMap<&'static str, &'static str> {
-    let keys = std::iter::once(spec.key).chain(spec.indexes.iter().map(|index| index.key));
+    let keys = std::iter::once(spec.key).chain(spec.indexes.iter().map(|index| spec.key_of(index)));
     let attributes = keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort));
     attributes
         .map(|attribute| match attribute {

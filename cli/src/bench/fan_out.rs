@@ -136,11 +136,8 @@ impl Models {
         let mut item = self.record.clone();
         item.insert(record::LOCATION_ID.to_owned(), text(location.as_str()));
         item.insert(record::RECORD.to_owned(), text(&format!("contact#crm-{number:08}")));
-        if is_due {
-            item.insert(record::DUE_PK.to_owned(), text(&format!("{location}#{}", Priority::Normal.as_str())));
-        } else {
-            item.remove(record::DUE_PK);
-            item.remove(record::DUE_AT);
+        if !is_due {
+            item.remove(record::DUE);
         }
         item
     }

@@ -10,10 +10,10 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
     ReturnValuesOnConditionCheckFailure,
 };
-use ghl_sync_engine::ports::{PortError, Tallied};
+use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
 use crate::expression::{Update, names_in, text};
-use crate::tables::state;
+use crate::tables::{IndexSpec, state};
 use crate::usage::{Purpose, Usage};
 
 /// How often the keys that DynamoDB did not get to are asked for again.
@@ -45,7 +45,7 @@ pub(crate) enum Updated {
 /// A query of an index, ascending.
 #[derive(Debug)]
 pub(crate) struct IndexQuery {
-    pub(crate) index: &'static str,
+    pub(crate) index: IndexSpec,
     pub(crate) condition: &'static str,
     pub(crate) values: HashMap<String, AttributeValue>,
     /// Which attributes are wanted; all that the index has, unless said.
@@ -54,6 +54,16 @@ pub(crate) struct IndexQuery {
     pub(crate) limit: u32,
     /// Where the page before ended.
     pub(crate) start: Option<Item>,
+}
+
+/// A partition of a table with local indexes holds no more. The records table is the only one that has them.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the location's records and their index entries fill the 10 GB that DynamoDB takes of one location: delete items from \
+     the records table that are no longer needed, then do it again"
+)]
+struct LocationIsFull {
+    source: BoxError,
 }
 
 /// One page of an index.
@@ -116,6 +126,9 @@ impl Table {
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => Ok(Err(refusal.item().cloned())),
+                Some(UpdateItemError::ItemCollectionSizeLimitExceededException(_)) => {
+                    Err(PortError::new(purpose.as_str(), LocationIsFull { source: error.into() }))
+                }
                 _ => Err(PortError::new(purpose.as_str(), error)),
             },
         }
@@ -208,7 +221,7 @@ impl Table {
         }
     }
 
-    /// One page of an index (eventually consistent).
+    /// One page of an index: of a local one as it is now, of a global one as it was a moment ago.
     pub(crate) async fn query(&self, purpose: Purpose, query: IndexQuery) -> Result<Page, PortError> {
         let mut names = names_in(query.condition);
         names.extend(query.projection.map(names_in).unwrap_or_default());
@@ -216,7 +229,8 @@ impl Table {
             .client
             .query()
             .table_name(&self.name)
-            .index_name(query.index)
+            .index_name(query.index.name)
+            .consistent_read(query.index.is_consistent())
             .key_condition_expression(query.condition)
             .set_projection_expression(query.projection.map(str::to_owned))
             .set_expression_attribute_names(Some(names))

@@ -6,13 +6,15 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use ghl_sync_engine::ports::PortError;
 
 /// Attributes of the records table. Times are milliseconds since the Unix epoch.
 pub mod record {
+    use super::{Attribute, IndexSpec, Reach};
+
     /// Partition key: whose record.
     pub const LOCATION_ID: &str = "location_id";
     /// Sort key: `kind#id`.
@@ -23,10 +25,9 @@ pub mod record {
     pub const VERSION: &str = "version";
     /// `high`, `normal` or `low`.
     pub const PRIORITY: &str = "priority";
-    /// `location#priority`, exactly while the record is due.
-    pub const DUE_PK: &str = "due_pk";
-    /// When the record is due, exactly while it is.
-    pub const DUE_AT: &str = "due_at";
+    /// With which priority and when the record is due, exactly while it is: `0#` (high), `1#` (normal) or `2#` (low), and
+    /// the time in 20 digits, so that texts sort as what they say.
+    pub const DUE: &str = "due";
     /// Nothing is written to GHL before.
     pub const NOT_BEFORE: &str = "not_before";
     /// Batches in which the record failed in a way that counts.
@@ -47,8 +48,6 @@ pub mod record {
     pub const ACCEPTED_HASH: &str = "accepted_hash";
     /// When GHL accepted it last.
     pub const ACCEPTED_AT: &str = "accepted_at";
-    /// The location, exactly while the record stands as failed.
-    pub const FAILED_PK: &str = "failed_pk";
     /// When the record failed for good, exactly while it stands as failed.
     pub const FAILED_AT: &str = "failed_at";
     /// The request that a dry run would have sent.
@@ -73,12 +72,12 @@ pub mod record {
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.
     pub const UPDATED_AT: &str = "updated_at";
-    /// Index of the due records of a location and priority, soonest first.
-    pub const DUE_INDEX: &str = "due";
-    /// Index of the failed records of a location, oldest failure first.
-    pub const FAILED_INDEX: &str = "failed";
-    /// Index of the records that GHL knows, by location and GHL's id.
-    pub const GHL_INDEX: &str = "ghl";
+    /// The due records of a location, by priority and then soonest first.
+    pub const DUE_INDEX: IndexSpec = IndexSpec { name: "due", reach: Reach::Local(Attribute::Text(DUE)) };
+    /// The failed records of a location, oldest failure first.
+    pub const FAILED_INDEX: IndexSpec = IndexSpec { name: "failed", reach: Reach::Local(Attribute::Number(FAILED_AT)) };
+    /// The records of a location that GHL knows, by GHL's id.
+    pub const GHL_INDEX: IndexSpec = IndexSpec { name: "ghl", reach: Reach::Local(Attribute::Text(GHL_ID)) };
 }
 
 /// Attributes of what GHL told last of its records: items of the state table, with partition key
@@ -100,6 +99,8 @@ pub mod known {
 
 /// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
 pub mod state {
+    use super::{Attribute, IndexSpec, Key, Reach};
+
     /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
     /// `known#location#kind#GHL id` of what GHL told last (see [`known`](super::known)), `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
     pub const PK: &str = "pk";
@@ -139,10 +140,19 @@ pub mod state {
     pub const BOOKMARK: &str = "bookmark";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
-    /// Index of the gates (or migrations) of a shard by the time to look at them.
-    pub const CHECK_INDEX: &str = "check";
-    /// Index of the locations that are known, and of the migrations.
-    pub const LOCATIONS_INDEX: &str = "locations";
+    /// The gates (or migrations) of a shard by the time to look at them.
+    pub const CHECK_INDEX: IndexSpec = IndexSpec {
+        name: "check",
+        reach: Reach::Global(Key {
+            partition: Attribute::Number(CHECK_SHARD),
+            sort: Some(Attribute::Number(NEXT_CHECK_AT)),
+        }),
+    };
+    /// The locations that are known, and the migrations.
+    pub const LOCATIONS_INDEX: IndexSpec = IndexSpec {
+        name: "locations",
+        reach: Reach::Global(Key { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),
+    };
     /// Shards of the check index that gates are in.
     pub const CHECK_SHARDS: u8 = 16;
 }
@@ -165,42 +175,14 @@ pub mod migration {
 /// The outbox: one item a record.
 pub const RECORDS: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::RECORD)) },
-    indexes: &[
-        IndexSpec {
-            name: record::DUE_INDEX,
-            key: Key { partition: Attribute::Text(record::DUE_PK), sort: Some(Attribute::Number(record::DUE_AT)) },
-        },
-        IndexSpec {
-            name: record::FAILED_INDEX,
-            key: Key {
-                partition: Attribute::Text(record::FAILED_PK),
-                sort: Some(Attribute::Number(record::FAILED_AT)),
-            },
-        },
-        IndexSpec {
-            name: record::GHL_INDEX,
-            key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::GHL_ID)) },
-        },
-    ],
+    indexes: &[record::DUE_INDEX, record::FAILED_INDEX, record::GHL_INDEX],
     ttl: None,
 };
 
 /// Gates, one item a rate scope; and beside them what is set and counted for each location.
 pub const STATE: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(state::PK), sort: None },
-    indexes: &[
-        IndexSpec {
-            name: state::CHECK_INDEX,
-            key: Key {
-                partition: Attribute::Number(state::CHECK_SHARD),
-                sort: Some(Attribute::Number(state::NEXT_CHECK_AT)),
-            },
-        },
-        IndexSpec {
-            name: state::LOCATIONS_INDEX,
-            key: Key { partition: Attribute::Text(state::LISTED), sort: Some(Attribute::Text(state::PK)) },
-        },
-    ],
+    indexes: &[state::CHECK_INDEX, state::LOCATIONS_INDEX],
     ttl: Some(state::TTL),
 };
 
@@ -209,19 +191,29 @@ pub const STATE: TableSpec = TableSpec {
 pub struct TableSpec {
     /// Its key.
     pub key: Key,
-    /// Its global secondary indexes.
+    /// Its secondary indexes.
     pub indexes: &'static [IndexSpec],
     /// The attribute by which items expire.
     pub ttl: Option<&'static str>,
 }
 
-/// A global secondary index. It holds keys only, and only items that have all of its attributes.
+/// A secondary index. It holds keys only, and only items that have all of its attributes.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexSpec {
     /// Its name.
     pub name: &'static str,
-    /// Its key.
-    pub key: Key,
+    /// What it brings together.
+    pub reach: Reach,
+}
+
+/// What a secondary index brings together.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// The items of one partition of the table, sorted by this attribute. It is written with the item, and always read as it
+    /// is now; in return, DynamoDB keeps a partition with its entries in one place: 10 GB and 1,000 write units a second.
+    Local(Attribute),
+    /// Items of the whole table, under a key of their own. It follows the table, and lags behind.
+    Global(Key),
 }
 
 /// A key of one or two attributes.
@@ -271,16 +263,28 @@ impl TableSpec {
         }
         for index in self.indexes {
             let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
-            let schema = Some(index.key.schema()?);
-            input = input.global_secondary_indexes(
-                GlobalSecondaryIndex::builder()
-                    .index_name(index.name)
-                    .set_key_schema(schema)
-                    .projection(projection)
-                    .build()?,
-            );
+            let schema = Some(self.key_of(index).schema()?);
+            input = match index.reach {
+                Reach::Local(_) => {
+                    let local = LocalSecondaryIndex::builder().index_name(index.name).set_key_schema(schema);
+                    input.local_secondary_indexes(local.projection(projection).build()?)
+                }
+                Reach::Global(_) => {
+                    let global = GlobalSecondaryIndex::builder().index_name(index.name).set_key_schema(schema);
+                    input.global_secondary_indexes(global.projection(projection).build()?)
+                }
+            };
         }
         Ok(input)
+    }
+
+    /// The key of one of its indexes.
+    #[must_use]
+    pub fn key_of(&self, index: &IndexSpec) -> Key {
+        match index.reach {
+            Reach::Local(sort) => Key { partition: self.key.partition, sort: Some(sort) },
+            Reach::Global(key) => key,
+        }
     }
 
     async fn enable_ttl(&self, client: &Client, name: &str) -> Result<(), PortError> {
@@ -293,10 +297,17 @@ impl TableSpec {
 
     /// The attributes of the table's key and of its indexes' keys.
     fn key_attributes(&self) -> impl Iterator<Item = Attribute> {
-        let keys = std::iter::once(self.key).chain(self.indexes.iter().map(|index| index.key));
+        let keys = std::iter::once(self.key).chain(self.indexes.iter().map(|index| self.key_of(index)));
         let mut seen = HashSet::new();
         let attributes = keys.flat_map(|key| std::iter::once(key.partition).chain(key.sort));
         attributes.filter(move |attribute| seen.insert(attribute.name()))
+    }
+}
+
+impl IndexSpec {
+    /// Whether a read of it shows all that was written before.
+    pub(crate) fn is_consistent(&self) -> bool {
+        matches!(self.reach, Reach::Local(_))
     }
 }
 

@@ -3,7 +3,8 @@
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{EpochMs, Record, RecordKey};
 
-use super::{due_partition, key_of};
+use super::due_key::DueKey;
+use super::{Raced, TRIES, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Table, Updated};
 use crate::tables::record;
@@ -13,7 +14,7 @@ pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKe
     let member = waiting.key.to_string();
     let update = Update::new()
         .add_to_set(record::AWAITED_BY, member.clone())
-        .only_if("attribute_exists(#location_id) AND attribute_not_exists(#ghl_id) AND attribute_not_exists(#due_pk)")
+        .only_if("attribute_exists(#location_id) AND attribute_not_exists(#ghl_id) AND attribute_not_exists(#due)")
         .only_if("attribute_not_exists(#awaited_by) OR size(#awaited_by) < :most OR contains(#awaited_by, :member)")
         .with(":most", number(MAX_AWAITED_BY as u64))
         .with(":member", text(member));
@@ -21,14 +22,33 @@ pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKe
     Ok(matches!(written, Updated::Written))
 }
 
+/// Not before nobody has changed in between when the record is due: the time must differ from one that others have seen.
 pub(super) async fn wake(table: &Table, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
-    let Some(due_at) = waiting.woken_at(awaited, now) else { return Ok(()) };
+    let mut standing: Option<Record> = None;
+    for _ in 0..TRIES {
+        let seen = standing.as_ref().unwrap_or(waiting);
+        let Some(due_at) = seen.woken_at(awaited, now) else { return Ok(()) };
+        let key = key_of(&waiting.location_id, &waiting.key);
+        match table.update(Purpose::OutboxWake, key, wake_update(seen, awaited, due_at)).await? {
+            Updated::Written | Updated::Refused(None) => return Ok(()),
+            Updated::Refused(Some(now_stands)) => match item::read(&waiting.location_id, &waiting.key, &now_stands) {
+                Ok(record) => standing = Some(record),
+                // Whoever meets it sets it aside.
+                Err(_) => return Ok(()),
+            },
+        }
+    }
+    Err(PortError::new(Purpose::OutboxWake.as_str(), Raced))
+}
+
+fn wake_update(seen: &Record, awaited: &RecordKey, due_at: EpochMs) -> Update {
     let update = Update::new()
-        // A put that came in between has made it due as it says.
-        .set_once(record::DUE_PK, due_partition(&waiting.location_id, waiting.priority))
-        .set(record::DUE_AT, number(due_at.0))
-        .remove([record::WAITS_FOR])
-        .only_if("attribute_exists(#due_pk) OR #waits_for = :awaited")
-        .with(":awaited", text(awaited.to_string()));
-    table.update(Purpose::OutboxWake, key_of(&waiting.location_id, &waiting.key), update).await.map(drop)
+        .set(record::DUE, DueKey { priority: seen.priority, due_at }.as_stored())
+        .remove([record::WAITS_FOR]);
+    match DueKey::of(seen) {
+        Some(due) => update.only_if("#due = :seen_due").with(":seen_due", due.as_stored()),
+        None => update
+            .only_if("attribute_not_exists(#due) AND #waits_for = :awaited")
+            .with(":awaited", text(awaited.to_string())),
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
 use ghl_sync_model::{EpochMs, FailedCursor, LocationId, Record, RecordKey};
 
-use super::{due_partition, key_of};
+use super::due_key::DueKey;
+use super::key_of;
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table};
@@ -33,11 +34,10 @@ pub(super) async fn page(
 /// Due now with its attempts counted anew, if the record still stands as failed in this version.
 pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
     Update::new()
-        .set(record::DUE_PK, due_partition(&sent.location_id, sent.priority))
-        .set(record::DUE_AT, number(now.0))
+        .set(record::DUE, DueKey { priority: sent.priority, due_at: now }.as_stored())
         .set(record::ATTEMPTS, number(0))
-        .remove([record::FAILED_PK, record::FAILED_AT])
-        .only_if("attribute_exists(#failed_pk)")
+        .remove([record::FAILED_AT])
+        .only_if("attribute_exists(#failed_at)")
         .only_if("#version = :failed")
         .with(":failed", number(sent.version))
 }
@@ -45,7 +45,7 @@ pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
 fn all(location: &LocationId, limit: u32) -> IndexQuery {
     IndexQuery {
         index: record::FAILED_INDEX,
-        condition: "#failed_pk = :location",
+        condition: "#location_id = :location",
         values: HashMap::from([(":location".to_owned(), text(location.as_str()))]),
         projection: None,
         limit,
@@ -55,7 +55,6 @@ fn all(location: &LocationId, limit: u32) -> IndexQuery {
 
 fn entry_of(location: &LocationId, cursor: &FailedCursor) -> Item {
     let mut entry = key_of(location, &cursor.key);
-    entry.insert(record::FAILED_PK.to_owned(), text(location.as_str()));
     entry.insert(record::FAILED_AT.to_owned(), number(cursor.failed_at.0));
     entry
 }

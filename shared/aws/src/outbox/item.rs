@@ -6,6 +6,7 @@ use ghl_sync_model::{
     RecordKey,
 };
 
+use super::due_key::DueKey;
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -15,14 +16,16 @@ use crate::tables::record;
 pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Result<Record, Damage> {
     let fields = Fields(item);
     let time = |attribute| Ok(fields.optional_number(attribute)?.map(EpochMs));
+    let priority = priority(fields.text(record::PRIORITY)?)?;
+    let due = DueKey::read(item)?;
     Ok(Record {
         location_id: location.clone(),
         key: key.clone(),
         payload: payload(key, fields.text(record::PAYLOAD)?)?,
         version: fields.number(record::VERSION)?,
-        priority: priority(fields.text(record::PRIORITY)?)?,
-        // Both attributes make it due: a late settlement may leave a due time behind on a record that is not.
-        due_at: if item.contains_key(record::DUE_PK) { time(record::DUE_AT)? } else { None },
+        // What it is due by rules while it is: so `DueKey::of` the record is what stands.
+        priority: due.map_or(priority, |due| due.priority),
+        due_at: due.map(|due| due.due_at),
         not_before: time(record::NOT_BEFORE)?,
         put_at: time(record::UPDATED_AT)?,
         attempts: fields.optional_number(record::ATTEMPTS)?.unwrap_or_default(),
@@ -33,7 +36,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         accepted_hash: fields.optional_parsed(record::ACCEPTED_HASH)?,
         accepted_at: time(record::ACCEPTED_AT)?,
         not_stored: read_names(fields.optional_text(record::NOT_STORED)?),
-        failed_at: if item.contains_key(record::FAILED_PK) { time(record::FAILED_AT)? } else { None },
+        failed_at: time(record::FAILED_AT)?,
         dry_run: fields.optional_text(record::DRY_RUN)?.map(str::to_owned),
         overruled: fields.optional_parsed(record::OVERRULED)?,
         superseded_at: time(record::SUPERSEDED_AT)?,

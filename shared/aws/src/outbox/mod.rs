@@ -1,6 +1,7 @@
 //! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
 
 mod awaiting;
+mod due_key;
 mod failed;
 mod item;
 mod load;
@@ -13,18 +14,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 use ghl_sync_model::{
     EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
     Resolution,
 };
 
+use self::due_key::DueKey;
 use crate::expression::{Update, number, text};
-use crate::fields::{Damage, Fields};
+use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table, Updated};
 use crate::tables::record;
 use crate::usage::{Purpose, Usage};
+
+/// Writes that one change of a record makes, at most, if others write in between.
+const TRIES: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+#[error("others changed the record in between, {TRIES} times in a row; do it again")]
+struct Raced;
 
 /// The [`Outbox`] in a table that is made like [`RECORDS`](crate::tables::RECORDS).
 ///
@@ -55,14 +63,7 @@ impl Outbox for DynamoOutbox {
         let mut start = None;
         // More than one page only if entries are unreadable, or the page grows beyond 1 MB.
         while let Some(missing) = missing(limit, due.len()) {
-            let query = IndexQuery {
-                index: record::DUE_INDEX,
-                condition: "#due_pk = :due_pk",
-                values: HashMap::from([(":due_pk".to_owned(), due_partition(location, priority))]),
-                projection: None,
-                limit: missing,
-                start,
-            };
+            let query = IndexQuery { start, ..all_due(location, priority, missing) };
             let page = self.table.query(Purpose::OutboxDue, query).await?;
             due.extend(page.items.iter().filter_map(due_entry));
             start = page.end;
@@ -78,22 +79,7 @@ impl Outbox for DynamoOutbox {
     }
 
     async fn settle(&self, record: &Record, outcome: &Outcome, now: EpochMs) -> Result<Settled, PortError> {
-        let key = key_of(&record.location_id, &record.key);
-        let settled = settlement::of_sent_version(record, outcome, now);
-        match self.table.update(Purpose::OutboxSettle, key.clone(), settled).await? {
-            Updated::Written => return Ok(Settled::Done),
-            // Deleted by hand: what is gone is not brought back.
-            Updated::Refused(None) => {}
-            Updated::Refused(Some(standing)) if settlement::is_awaited_by_more(record, outcome, &standing) => {
-                return Ok(Settled::AwaitedByMore);
-            }
-            Updated::Refused(Some(_)) => {
-                if let Some(facts) = settlement::facts(record, outcome, now) {
-                    self.table.update(Purpose::OutboxSettle, key, facts).await?;
-                }
-            }
-        }
-        Ok(Settled::ChangedMeanwhile)
+        settlement::settle(&self.table, record, outcome, now).await
     }
 
     /// Takes the record out if it still is what could not be read: one that a put has repaired stays due.
@@ -105,22 +91,15 @@ impl Outbox for DynamoOutbox {
         now: EpochMs,
     ) -> Result<(), PortError> {
         let Some(damaged) = load::item_if_damaged(&self.table, location, key).await? else { return Ok(()) };
-        let update = quarantine_update(location, &damaged, reason, now);
+        let update = quarantine_update(&damaged, reason, now);
         // Refused: a put has replaced the content. If the record is still damaged, the next batch meets it again.
         self.table.update(Purpose::OutboxQuarantine, key_of(location, key), update).await.map(drop)
     }
 
     async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
-        let query = IndexQuery {
-            index: record::DUE_INDEX,
-            condition: "#due_pk = :due_pk",
-            values: HashMap::from([(":due_pk".to_owned(), due_partition(location, priority))]),
-            projection: Some("#due_at"),
-            limit: cap.saturating_add(1),
-            start: None,
-        };
+        let query = IndexQuery { projection: Some("#due"), ..all_due(location, priority, cap.saturating_add(1)) };
         let page = self.table.query(Purpose::OutboxCount, query).await?;
-        let oldest_at = page.items.first().and_then(|entry| Fields(entry).number(record::DUE_AT).ok()).map(EpochMs);
+        let oldest_at = page.items.iter().find_map(due_at);
         Ok(Backlog { tallied: page.tallied(cap), oldest_at })
     }
 
@@ -164,13 +143,12 @@ impl Outbox for DynamoOutbox {
 }
 
 /// Out of the due index and into the failed one, if the record is still the version that was found damaged.
-fn quarantine_update(location: &LocationId, damaged: &Item, reason: &str, now: EpochMs) -> Update {
+fn quarantine_update(damaged: &Item, reason: &str, now: EpochMs) -> Update {
     let error = LastError { code: ErrorCode::Internal, status: None, message: reason.to_owned(), at: now };
     let update = Update::new()
-        .set(record::FAILED_PK, text(location.as_str()))
         .set(record::FAILED_AT, number(now.0))
         .set(record::LAST_ERROR, item::last_error(&error))
-        .remove([record::DUE_PK, record::DUE_AT])
+        .remove([record::DUE])
         .only_if("attribute_exists(#location_id)");
     match damaged.get(record::VERSION) {
         Some(version) => update.only_if("#version = :damaged").with(":damaged", version.clone()),
@@ -185,8 +163,19 @@ fn key_of(location: &LocationId, key: &RecordKey) -> Item {
     ])
 }
 
-fn due_partition(location: &LocationId, priority: Priority) -> AttributeValue {
-    text(format!("{location}#{}", priority.as_str()))
+/// The due records of a priority.
+fn all_due(location: &LocationId, priority: Priority, limit: u32) -> IndexQuery {
+    IndexQuery {
+        index: record::DUE_INDEX,
+        condition: "#location_id = :location AND begins_with(#due, :priority)",
+        values: HashMap::from([
+            (":location".to_owned(), text(location.as_str())),
+            (":priority".to_owned(), DueKey::beginning(priority)),
+        ]),
+        projection: None,
+        limit,
+        start: None,
+    }
 }
 
 /// How many of `limit` entries are missing; `None` when none is.
@@ -196,8 +185,9 @@ fn missing(limit: u32, found: usize) -> Option<u32> {
 
 /// An entry of the due index. One whose key is none of ours was put there by hand, and is passed over.
 fn due_entry(entry: &Item) -> Option<Due> {
-    match read_due_entry(Fields(entry)) {
-        Ok(due) => Some(due),
+    match Fields(entry).parsed(record::RECORD) {
+        // Due at once if nobody can read when: whoever loads it sets it aside.
+        Ok(key) => Some(Due { key, due_at: due_at(entry).unwrap_or_default() }),
         Err(damage) => {
             tracing::warn!(%damage, "an entry of the due index is not a record of ours");
             None
@@ -205,6 +195,6 @@ fn due_entry(entry: &Item) -> Option<Due> {
     }
 }
 
-fn read_due_entry(entry: Fields<'_>) -> Result<Due, Damage> {
-    Ok(Due { key: entry.parsed(record::RECORD)?, due_at: EpochMs(entry.number(record::DUE_AT)?) })
+fn due_at(entry: &Item) -> Option<EpochMs> {
+    DueKey::read(entry).ok().flatten().map(|due| due.due_at)
 }

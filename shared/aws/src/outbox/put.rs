@@ -4,21 +4,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Put};
 use ghl_sync_model::{CreationKey, EpochMs, PutRecord};
 
-use super::{due_partition, item, key_of};
+use super::due_key::DueKey;
+use super::{Raced, TRIES, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
 use crate::usage::Purpose;
 
-/// Writes that one put makes, at most: the second only if the record is put under another key before GHL's id of it is
-/// known, further ones only if somebody else writes in between.
-const TRIES: u32 = 5;
-
-#[derive(Debug, thiserror::Error)]
-#[error("others changed the record in between, {TRIES} times in a row; put it again")]
-struct Raced;
-
+/// One write: a second one only if the record is put under another key before GHL's id of it is known, further ones only
+/// if somebody else writes in between.
 pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
     let failed = |damage: Damage| PortError::new("put a record", damage);
     let mut update = update_of_same_key(put, now);
@@ -61,7 +56,7 @@ fn is_settled(put: &PutRecord, standing: &Item) -> bool {
     }
     let is_accepted = has(record::ACCEPTED_HASH, text(put.payload.hash().to_string()))
         && standing.get(record::ACCEPTED_VERSION) == standing.get(record::VERSION)
-        && !standing.contains_key(record::DUE_PK);
+        && !standing.contains_key(record::DUE);
     is_accepted || standing.contains_key(record::SUPERSEDED_AT) && has(record::PAYLOAD, text(put.payload.to_json()))
 }
 
@@ -97,12 +92,12 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
     // A put that corrects GHL's id is news, whatever its content.
     let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
         (
-            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk))",
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due))",
             "NOT (attribute_exists(#superseded_at) AND #payload = :payload)",
         )
     } else {
         (
-            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due_pk) \
+            "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due) \
              AND #ghl_id = :ghl_id)",
             "NOT (attribute_exists(#superseded_at) AND #payload = :payload AND #ghl_id = :ghl_id)",
         )
@@ -112,8 +107,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
         .increment(record::VERSION)
         .set(record::PAYLOAD, text(put.payload.to_json()))
         .set(record::PRIORITY, text(put.priority.as_str()))
-        .set(record::DUE_PK, due_partition(&put.location_id, put.priority))
-        .set(record::DUE_AT, number(now.0))
+        .set(record::DUE, DueKey { priority: put.priority, due_at: now }.as_stored())
         .set(record::ATTEMPTS, number(0))
         .set(record::UPDATED_AT, number(now.0))
         .set_once(record::CREATED_AT, number(now.0))
@@ -122,7 +116,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
         // Who created what a producer names is not known.
         .remove(put.ghl_id.is_some().then_some(record::MADE))
         .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
-        .remove([record::FAILED_PK, record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
+        .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
         .only_if(not_accepted)
         .only_if(not_superseded)
         .with(":hash", text(put.payload.hash().to_string()))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{EpochMs, GhlId, LocationId, Priority, Record, RecordKey, Resolution};
 
-use super::due_partition;
+use super::due_key::DueKey;
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Table};
@@ -38,29 +38,28 @@ pub(super) async fn of_ghl_id(
 /// Holds only for the record as it was seen, or as a first try of the same write has left it.
 pub(super) fn update(seen: &Record, resolution: &Resolution, now: EpochMs) -> Update {
     let update = Update::new()
-        .only_if("#version = :seen AND attribute_not_exists(#failed_pk)")
+        .only_if("#version = :seen AND attribute_not_exists(#failed_at)")
         .with(":seen", number(seen.version));
     match resolution {
         Resolution::Resend { overruled } => update
-            .only_if("attribute_not_exists(#due_pk) OR #due_at = :due_at")
-            .set(record::DUE_PK, due_partition(&seen.location_id, Priority::Low))
-            .set(record::DUE_AT, number(now.0))
+            .only_if("attribute_not_exists(#due) OR #due = :due")
+            .set(record::DUE, DueKey { priority: Priority::Low, due_at: now }.as_stored())
             .set(record::PRIORITY, text(Priority::Low.as_str()))
             .set(record::ATTEMPTS, number(0))
             .set(record::OVERRULED, text(overruled.to_string()))
             .remove([record::SUPERSEDED_AT]),
         Resolution::Supersede { changed_at } => as_due_as(update, seen)
             .set(record::SUPERSEDED_AT, number(changed_at.0))
-            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR, record::OVERRULED]),
+            .remove([record::DUE, record::WAITS_FOR, record::OVERRULED]),
         Resolution::Agree => update.remove([record::OVERRULED, record::SUPERSEDED_AT]),
     }
 }
 
 fn as_due_as(update: Update, seen: &Record) -> Update {
-    match seen.due_at {
-        Some(due_at) => {
-            update.only_if("#due_at = :seen_due OR #superseded_at = :superseded_at").with(":seen_due", number(due_at.0))
+    match DueKey::of(seen) {
+        Some(due) => {
+            update.only_if("#due = :seen_due OR #superseded_at = :superseded_at").with(":seen_due", due.as_stored())
         }
-        None => update.only_if("attribute_not_exists(#due_pk)"),
+        None => update.only_if("attribute_not_exists(#due)"),
     }
 }

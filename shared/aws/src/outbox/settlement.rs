@@ -1,22 +1,68 @@
 //! What is written about a record when its batch has ended.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
 
-use super::item;
+use super::due_key::DueKey;
+use super::{Raced, TRIES, item, key_of};
 use crate::expression::{Update, number, text};
-use crate::table::Item;
+use crate::table::{Item, Table, Updated};
 use crate::tables::record;
+use crate::usage::Purpose;
 
 /// What has been deleted by hand is not brought back.
 const EXISTS: &str = "attribute_exists(#location_id)";
+
+/// While it is due with the priority that it was sent with.
+const STILL_DUE: &str = "begins_with(#due, :sent_priority)";
+
+pub(super) async fn settle(
+    table: &Table,
+    sent: &Record,
+    outcome: &Outcome,
+    now: EpochMs,
+) -> Result<Settled, PortError> {
+    let key = key_of(&sent.location_id, &sent.key);
+    match table.update(Purpose::OutboxSettle, key, of_sent_version(sent, outcome, now)).await? {
+        Updated::Written => return Ok(Settled::Done),
+        // Deleted by hand: what is gone is not brought back.
+        Updated::Refused(None) => {}
+        Updated::Refused(Some(standing)) if is_awaited_by_more(sent, outcome, &standing) => {
+            return Ok(Settled::AwaitedByMore);
+        }
+        Updated::Refused(Some(standing)) => record_facts(table, sent, outcome, standing, now).await?,
+    }
+    Ok(Settled::ChangedMeanwhile)
+}
+
+/// Writes what GHL told at the record as it stands; again, if that has changed in between.
+async fn record_facts(
+    table: &Table,
+    sent: &Record,
+    outcome: &Outcome,
+    mut standing: Item,
+    now: EpochMs,
+) -> Result<(), PortError> {
+    for _ in 0..TRIES {
+        let Some(facts) = facts(sent, outcome, &standing, now) else { return Ok(()) };
+        let key = key_of(&sent.location_id, &sent.key);
+        match table.update(Purpose::OutboxSettle, key, facts).await? {
+            Updated::Written | Updated::Refused(None) => return Ok(()),
+            // A newer version was accepted.
+            Updated::Refused(Some(_)) if matches!(outcome, Outcome::Accepted { .. }) => return Ok(()),
+            Updated::Refused(Some(now_stands)) => standing = now_stands,
+        }
+    }
+    Err(PortError::new(Purpose::OutboxSettle.as_str(), Raced))
+}
 
 /// The whole outcome, if the record is still the version that was sent.
 ///
 /// An acceptance counts whoever else has settled that version. Anything else counts only while the record is due: a
 /// late failure must not undo what somebody else achieved. All of it may be written twice, since the SDK repeats a
 /// request whose reply was lost; so attempts are set and not counted up, and a failure that finds itself is at home.
-pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
+fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     match outcome {
         Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
@@ -25,26 +71,17 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
                 .set_or_remove(record::NOT_STORED, item::not_stored(not_stored))
                 .set(record::ATTEMPTS, number(0))
                 .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
-                .remove([record::DUE_PK, record::DUE_AT, record::NOT_BEFORE, record::WAITS_FOR])
-                .remove([
-                    record::LAST_ERROR,
-                    record::FAILED_PK,
-                    record::FAILED_AT,
-                    record::DRY_RUN,
-                    record::SUPERSEDED_AT,
-                ])
+                .remove([record::DUE, record::NOT_BEFORE, record::WAITS_FOR])
+                .remove([record::LAST_ERROR, record::FAILED_AT, record::DRY_RUN, record::SUPERSEDED_AT])
         }
         Outcome::Failed { error, ghl_id, provenance } => learn_id(update, sent, ghl_id.as_ref(), *provenance)
-            .only_if("attribute_exists(#due_pk) OR #failed_at = :failed_at")
-            .set(record::FAILED_PK, text(sent.location_id.as_str()))
+            .only_if("attribute_exists(#due) OR #failed_at = :failed_at")
             .set(record::FAILED_AT, number(now.0))
             .set(record::LAST_ERROR, item::last_error(error))
             .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
-            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
+            .remove([record::DUE, record::WAITS_FOR]),
         Outcome::Retry { due_at, error, not_before, ghl_id, provenance } => {
-            learn_id(update, sent, ghl_id.as_ref(), *provenance)
-                .only_if("attribute_exists(#due_pk)")
-                .set(record::DUE_AT, number(due_at.0))
+            learn_id(due_later(update, sent, *due_at), sent, ghl_id.as_ref(), *provenance)
                 .set(record::ATTEMPTS, number(u64::from(sent.attempts.saturating_add(1))))
                 .set(record::LAST_ERROR, item::last_error(error))
                 .set_known(record::EARLIER_ERRORS, item::errors(&sent.errors()))
@@ -52,44 +89,49 @@ pub(super) fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) ->
                 .remove([record::WAITS_FOR])
         }
         Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } => {
-            learn_id(keep_errors(update, sent), sent, ghl_id.as_ref(), *provenance)
-                .only_if("attribute_exists(#due_pk)")
-                .set(record::DUE_AT, number(due_at.0))
+            let update = due_later(keep_errors(update, sent), sent, *due_at);
+            learn_id(update, sent, ghl_id.as_ref(), *provenance)
                 .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
                 .set_known(record::NOT_BEFORE, time(*not_before))
         }
         Outcome::Await { record: awaited } => keep_errors(update, sent)
-            .only_if(
-                "(attribute_exists(#due_pk) AND #due_at = :seen_due) OR \
-                 (attribute_not_exists(#due_pk) AND #waits_for = :waits_for)",
-            )
-            .with(":seen_due", number(sent.due_at.unwrap_or_default().0))
+            .only_if("#due = :seen_due OR (attribute_not_exists(#due) AND #waits_for = :waits_for)")
+            .with(":seen_due", due_key(sent, sent.due_at.unwrap_or_default()))
             .set(record::WAITS_FOR, text(awaited.to_string()))
-            .remove([record::DUE_PK, record::DUE_AT]),
+            .remove([record::DUE]),
         Outcome::WouldSend { request, stays_due: true } => {
-            keep_errors(update, sent).only_if("attribute_exists(#due_pk)").set(record::DRY_RUN, text(request))
+            keep_errors(update, sent).only_if("attribute_exists(#due)").set(record::DRY_RUN, text(request))
         }
         Outcome::WouldSend { request, stays_due: false } => keep_errors(update, sent)
-            .only_if("attribute_exists(#due_pk) OR #dry_run = :dry_run")
+            .only_if("attribute_exists(#due) OR #dry_run = :dry_run")
             .set(record::DRY_RUN, text(request))
-            .remove([record::DUE_PK, record::DUE_AT, record::WAITS_FOR]),
+            .remove([record::DUE, record::WAITS_FOR]),
     }
 }
 
 /// What GHL told, which is true of the record whatever version it has now; `None` if that is nothing.
 ///
 /// An acceptance that comes after a newer one says nothing new, and is refused.
-pub(super) fn facts(sent: &Record, outcome: &Outcome, now: EpochMs) -> Option<Update> {
+fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Option<Update> {
     match outcome {
         Outcome::Accepted { ghl_id, hash, provenance, not_stored } => Some(
             accept(Update::new().only_if(EXISTS), sent, (ghl_id, *provenance), *hash, now)
                 .set_or_remove(record::NOT_STORED, item::not_stored(not_stored))
                 .only_if("attribute_not_exists(#accepted_version) OR #accepted_version < :accepted_version"),
         ),
-        Outcome::Failed { ghl_id, provenance, .. } => learn(sent, ghl_id.as_ref(), *provenance, None),
+        Outcome::Failed { ghl_id, provenance, .. } => {
+            ghl_id.as_ref().map(|ghl_id| learn_id(Update::new().only_if(EXISTS), sent, Some(ghl_id), *provenance))
+        }
         Outcome::Retry { not_before, ghl_id, provenance, .. }
         | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
-            learn(sent, ghl_id.as_ref(), *provenance, *not_before)
+            if ghl_id.is_none() && not_before.is_none() {
+                return None;
+            }
+            let update = learn_id(Update::new().only_if(EXISTS), sent, ghl_id.as_ref(), *provenance);
+            Some(match not_before {
+                Some(not_before) => hold_back(update, standing, *not_before),
+                None => update,
+            })
         }
         Outcome::Await { .. } | Outcome::WouldSend { .. } => None,
     }
@@ -106,7 +148,7 @@ fn only_if_all_were_woken(update: Update, sent: &Record) -> Update {
 }
 
 /// Whether `standing`, the record as it was sent, refused an acceptance because of somebody who waits for it.
-pub(super) fn is_awaited_by_more(sent: &Record, outcome: &Outcome, standing: &Item) -> bool {
+fn is_awaited_by_more(sent: &Record, outcome: &Outcome, standing: &Item) -> bool {
     matches!(outcome, Outcome::Accepted { .. })
         && standing.get(record::VERSION) == Some(&number(sent.version))
         && standing.contains_key(record::AWAITED_BY)
@@ -135,15 +177,31 @@ fn accept(
         .remove([record::FORMER])
 }
 
-/// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before.
-fn learn(sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance, not_before: Option<EpochMs>) -> Option<Update> {
-    if ghl_id.is_none() && not_before.is_none() {
-        return None;
+/// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before. Whether it is
+/// due, and with which priority, only what stands says.
+fn hold_back(update: Update, standing: &Item, not_before: EpochMs) -> Update {
+    let update = update.set(record::NOT_BEFORE, number(not_before.0));
+    let Some(seen_due) = standing.get(record::DUE) else {
+        return update.only_if("attribute_not_exists(#due)");
+    };
+    let update = update.only_if("#due = :seen_due").with(":seen_due", seen_due.clone());
+    match DueKey::read(standing) {
+        Ok(Some(due)) => update.set(record::DUE, DueKey { due_at: not_before, ..due }.as_stored()),
+        // One that cannot be read stays as it is: whoever loads it sets the record aside.
+        _ => update,
     }
-    let update = learn_id(Update::new().only_if(EXISTS), sent, ghl_id, provenance)
-        .set_known(record::NOT_BEFORE, time(not_before))
-        .set_known(record::DUE_AT, time(not_before));
-    Some(update)
+}
+
+/// If it is due as it was, it is due at `due_at`.
+fn due_later(update: Update, sent: &Record, due_at: EpochMs) -> Update {
+    update
+        .only_if(STILL_DUE)
+        .with(":sent_priority", DueKey::beginning(sent.priority))
+        .set(record::DUE, due_key(sent, due_at))
+}
+
+fn due_key(sent: &Record, due_at: EpochMs) -> AttributeValue {
+    DueKey { priority: sent.priority, due_at }.as_stored()
 }
 
 /// GHL's id of it, where one was learned, and who created what has that id.

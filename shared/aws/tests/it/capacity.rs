@@ -57,7 +57,7 @@ async fn requests_cost_what_the_plan_of_the_tables_says() {
     let record = tables.record(&put.key()).await;
     assert_eq!(meter.read(Purpose::OutboxLoad), (1, 1.0));
     tables.outbox.due(&location(), put.priority, 25).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxDue), (1, 0.5));
+    assert_eq!(meter.read(Purpose::OutboxDue), (1, 1.0));
     tables.outbox.settle(&record, &retry(50, None, None), EpochMs(3)).await.unwrap();
     assert_eq!(meter.read(Purpose::OutboxSettle), (1, 3.0), "the entry moves");
     tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(4)).await.unwrap();
@@ -75,7 +75,7 @@ async fn requests_cost_what_the_plan_of_the_tables_says() {
     assert_eq!(meter.read(Purpose::GateCheck), (16, 8.0), "every shard is asked");
 
     let total = tables.usage.snapshot();
-    assert_eq!((total.reads().requests, total.reads().units()), (19, 10.5));
+    assert_eq!((total.reads().requests, total.reads().units()), (19, 11.0));
     assert_eq!((total.writes().requests, total.writes().units()), (7, 15.0));
     assert_eq!((total.gate_writes().requests, total.gate_writes().units()), (2, 4.0));
     assert_eq!(total.sends(), 0);

@@ -96,8 +96,7 @@ impl Tables {
         let request = self.client.put_item().table_name(RECORDS);
         let request = request.item("location_id", AttributeValue::S(location().to_string()));
         let request = request.item("record", AttributeValue::S(sort_key.to_owned()));
-        let request = request.item("due_pk", AttributeValue::S(format!("{}#normal", location())));
-        request.item("due_at", AttributeValue::N(due_at.to_string())).send().await.unwrap();
+        request.item("due", AttributeValue::S(format!("1#{due_at:020}"))).send().await.unwrap();
     }
 
     /// Deletes a record by hand, as in the console.

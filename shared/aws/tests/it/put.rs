@@ -125,8 +125,7 @@ async fn accepted_content_is_sent_again_if_somebody_made_it_due_by_hand() {
     let put = contact("a", "Ada");
     let record = tables.put_and_load(&put, 1).await;
     tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
-    tables.edit(&put.key(), "due_pk", AttributeValue::S(format!("{}#normal", location()))).await;
-    tables.edit(&put.key(), "due_at", AttributeValue::N("3".to_owned())).await;
+    tables.edit(&put.key(), "due", AttributeValue::S(format!("1#{:020}", 3))).await;
     assert_eq!(tables.outbox.put(&put, EpochMs(4)).await.unwrap(), Put::Stored);
     assert_eq!(tables.record(&put.key()).await.version, 2);
 }

@@ -92,7 +92,7 @@ async fn a_resolution_may_be_written_twice() {
 }
 
 #[tokio::test]
-async fn records_are_found_by_ghl_s_id_for_half_a_read_unit() {
+async fn records_are_found_by_ghl_s_id_for_a_read_unit() {
     let tables = Tables::new().await;
     with_ada(&tables.outbox).await;
     for id in ["b", "c"] {
@@ -107,7 +107,7 @@ async fn records_are_found_by_ghl_s_id_for_half_a_read_unit() {
     assert_eq!(found("G2").await, [key("contact#b"), key("contact#c")]);
     assert_eq!(found("G3").await, []);
     let used = tables.usage.snapshot().since(&before).of(Purpose::OutboxOfGhlId);
-    assert_eq!((used.requests, used.units()), (3, 1.5));
+    assert_eq!((used.requests, used.units()), (3, 3.0));
 }
 
 #[tokio::test]
