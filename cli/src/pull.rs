@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{Invocation, Shutdown};
-use ghl_sync_model::{ContactPage, EpochMs, GhlId, Holder, LongRecord};
+use ghl_sync_model::{ContactPage, EpochMs, GhlId, Holder, UnreadRecord};
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{PullArgs, Since};
@@ -81,11 +81,11 @@ impl Printer {
             self.since = contact.updated_at.map_or(self.since, |at| at.max(self.since));
         }
         drop(out);
-        for LongRecord { id, updated_at } in page.too_long {
+        for UnreadRecord { id, updated_at, why } in page.unread {
             self.passed_over += 1;
             let id = id.as_ref().map_or("whose id cannot be read", GhlId::as_str);
             let changed = updated_at.map(|at| format!(", changed at {}", shown(at))).unwrap_or_default();
-            eprintln!("passed over: contact {id}{changed}, is longer than 1 MB");
+            eprintln!("passed over: contact {id}{changed}, {why}");
             self.since = updated_at.map_or(self.since, |at| at.max(self.since));
         }
     }

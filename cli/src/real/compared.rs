@@ -38,7 +38,7 @@ pub(super) async fn compare(
     let (mut known, mut unread) = (Known::wanted(contacts), 0);
     let reconciler = stack.reconciler();
     let read = reconciler.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
-        unread += page.too_long.len() as u64;
+        unread += page.unread.len() as u64;
         page.contacts.into_iter().for_each(|contact| known.take(contact));
     });
     let read = read.await;

@@ -347,7 +347,7 @@ async fn a_contact_that_is_too_long_by_itself_is_named_whether_listed_or_written
     let client = client_at(&server.url, Api::V2);
     let one = call(&client, &Call::ContactsPage { cursor: None, limit: 1 }).await;
     let Ok(Answer::Contacts(page)) = one.answer else { panic!("{one:?}") };
-    assert_eq!(page.too_long.iter().map(|long| long.id.as_ref().map(GhlId::as_str)).collect::<Vec<_>>(), [Some("c1")]);
+    assert_eq!(page.unread.iter().map(|long| long.id.as_ref().map(GhlId::as_str)).collect::<Vec<_>>(), [Some("c1")]);
     assert!(page.contacts.is_empty() && page.next.is_some());
     let written = r#"{"new":false,"contact":{"notes":"LONG","id":"c1"}}"#.replace("LONG", &"x".repeat(3 << 20));
     let server = Server::start(vec![vec![answer("200 OK", "", &written)]]).await;

@@ -211,7 +211,7 @@ impl Reading<'_, '_> {
         loop {
             let asked_at = ports.clock.now();
             let Changes { page, next, limit } = self.calls.changes(&bookmark).await?;
-            report.too_long += page.too_long.len() as u64;
+            report.unread += page.unread.len() as u64;
             let mut resent = Known::default();
             let resent_before = report.resent;
             let whole = self.page(&page.contacts, &mut resent, report).await;

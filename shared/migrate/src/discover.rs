@@ -5,8 +5,8 @@ use super::trouble::{Interrupted, Next};
 use crate::policy::name_hash;
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
-    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, LongRecord, OpportunityPage,
-    PageContent, PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, Walk,
+    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
+    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, UnreadRecord, Walk,
 };
 
 /// Records on a page; the most that both of GHL's APIs allow.
@@ -60,12 +60,13 @@ impl Step<'_> {
             let page = next_contacts(&mut walk, calls, side).await?;
             let (kind, content) = match side {
                 Side::Source => {
-                    let all = page.records.iter().map(in_short).chain(page.too_long.into_iter().map(unread));
+                    let all =
+                        page.records.iter().map(in_short).chain(page.unread.into_iter().map(|(id, _)| unread(id)));
                     (PageKind::SourceContacts, PageContent::SourceContacts(all.collect()))
                 }
                 Side::Target => {
                     let unread = |id| ExistingContact { id, email: None, phone: None };
-                    let all = page.records.iter().map(known).chain(page.too_long.into_iter().map(unread));
+                    let all = page.records.iter().map(known).chain(page.unread.into_iter().map(|(id, _)| unread(id)));
                     (PageKind::TargetContacts, PageContent::ExistingContacts(all.collect()))
                 }
             };
@@ -103,7 +104,8 @@ impl Step<'_> {
                 return Ok(());
             }
             let page = next_deals(&mut walk, lists, calls, side).await?;
-            let all = page.records.iter().map(deal_in_short).chain(page.too_long.into_iter().map(unread_deal));
+            let all =
+                page.records.iter().map(deal_in_short).chain(page.unread.into_iter().map(|(id, _)| unread_deal(id)));
             let deals = PageContent::Deals(all.collect());
             let kind = if side == Side::Source { PageKind::SourceDeals } else { PageKind::TargetDeals };
             self.put_page(kind, walk.pages - 1, deals).await?;
@@ -149,15 +151,13 @@ fn page_size(walk: &Walk) -> u32 {
 /// A page of a walk over all records.
 pub(super) struct PageOf<T> {
     pub(super) records: Vec<T>,
-    /// GHL's ids of those that are too long to be read.
-    pub(super) too_long: Vec<GhlId>,
+    /// Those that cannot be read, by GHL's ids, and why.
+    pub(super) unread: Vec<(GhlId, String)>,
 }
 
-/// Why a record is not carried over.
-pub(super) const TOO_LONG: &str = "it is longer than 1 MB by itself, so it was passed over";
-
-fn ids_of(too_long: Vec<LongRecord>) -> Vec<GhlId> {
-    too_long.into_iter().filter_map(|long| long.id).collect()
+/// A finding names its record by GHL's id: those without one are told by an event and a metric only.
+fn by_id(unread: Vec<UnreadRecord>) -> Vec<(GhlId, String)> {
+    unread.into_iter().filter_map(|one| Some((one.id?, format!("it {}, so it was passed over", one.why)))).collect()
 }
 
 /// The next page of a walk over all contacts.
@@ -169,18 +169,18 @@ pub(super) async fn next_contacts(
     let (cursor, mut limit) = (walk.cursor.clone(), page_size(walk));
     let call = |limit| Call::ContactsPage { cursor: cursor.clone(), limit };
     let answer = calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?;
-    let ContactPage { contacts, too_long, next, total } = match answer {
+    let ContactPage { contacts, unread, next, total } = match answer {
         Answer::Contacts(page) => page,
         _ => ContactPage::default(),
     };
     // That one record is long says nothing of those behind it.
-    walk.limit = if too_long.is_empty() { limit } else { PAGE };
+    walk.limit = if unread.is_empty() { limit } else { PAGE };
     walk.pages += 1;
-    walk.seen += (contacts.len() + too_long.len()) as u64;
+    walk.seen += (contacts.len() + unread.len()) as u64;
     walk.done = next.is_none();
     walk.total = if walk.done { Some(walk.seen) } else { total.or(walk.total) };
     walk.cursor = next;
-    Ok(PageOf { records: contacts, too_long: ids_of(too_long) })
+    Ok(PageOf { records: contacts, unread: by_id(unread) })
 }
 
 /// The next page of a walk over all opportunities in these `lists`.
@@ -200,10 +200,10 @@ pub(super) async fn next_deals(
         {
             page = answer;
         }
-        walk.limit = if page.too_long.is_empty() { limit } else { PAGE };
+        walk.limit = if page.unread.is_empty() { limit } else { PAGE };
     }
     walk.pages += 1;
-    walk.seen += (page.opportunities.len() + page.too_long.len()) as u64;
+    walk.seen += (page.opportunities.len() + page.unread.len()) as u64;
     walk.cursor = page.next;
     walk.pipeline += u32::from(walk.cursor.is_none());
     walk.done = walk.pipeline as usize >= lists.len();
@@ -212,7 +212,7 @@ pub(super) async fn next_deals(
     } else if lists.len() == 1 {
         walk.total = page.total.or(walk.total);
     }
-    Ok(PageOf { records: page.opportunities, too_long: ids_of(page.too_long) })
+    Ok(PageOf { records: page.opportunities, unread: by_id(page.unread) })
 }
 
 /// A contact of the source of which only the id is known: it is not carried over.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::discover::{PageOf, TOO_LONG, next_contacts, next_deals};
+use super::discover::{PageOf, next_contacts, next_deals};
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
 use crate::policy::{IdMap, carry_contact, carry_deal};
@@ -28,8 +28,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn without(too_long: Vec<GhlId>) -> Prepared {
-        let not_put = too_long.into_iter().map(|id| (id, TOO_LONG.to_owned())).collect();
+    fn without(not_put: Vec<(GhlId, String)>) -> Prepared {
         Prepared { puts: Vec::new(), page: Transferred { not_put, ..Transferred::default() } }
     }
 
@@ -172,7 +171,7 @@ impl Step<'_> {
     }
 
     fn prepare_contacts(&self, contacts: PageOf<RemoteContact>, ids: &IdMap) -> Prepared {
-        let mut prepared = Prepared::without(contacts.too_long);
+        let mut prepared = Prepared::without(contacts.unread);
         for contact in contacts.records {
             let id = self.migration.record_id(&contact.id);
             match (carry_contact(&contact.content, ids), id) {
@@ -191,7 +190,7 @@ impl Step<'_> {
             self.migration.key(Kind::Contact, &contact)
         };
         let known = self.known(deals.records.iter().filter_map(contact_of).collect()).await?;
-        let mut prepared = Prepared::without(deals.too_long);
+        let mut prepared = Prepared::without(deals.unread);
         for deal in deals.records {
             let contact = contact_of(&deal).filter(|key| known.contains(key));
             let carried = match (contact, self.migration.record_id(&deal.id)) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::discover::{PageOf, TOO_LONG, next_contacts, next_deals};
+use super::discover::{PageOf, next_contacts, next_deals};
 use super::snapshots::Snapshots;
 use super::step::Step;
 use super::trouble::{Interrupted, Next};
@@ -32,8 +32,8 @@ struct Expected {
 }
 
 impl Expected {
-    fn unread(kind: Kind, source_id: GhlId) -> Expected {
-        let (extra, fields) = (NotCarried::default(), Err(TOO_LONG.to_owned()));
+    fn unread(kind: Kind, (source_id, why): (GhlId, String)) -> Expected {
+        let (extra, fields) = (NotCarried::default(), Err(why));
         Expected { kind, source_id, created_at: None, extra, by_choice: false, fields }
     }
 }
@@ -173,7 +173,7 @@ impl Step<'_> {
             let expected = match kind {
                 Kind::Contact => {
                     let contacts = next_contacts(&mut walk, of_source, Side::Source).await?;
-                    let unread = contacts.too_long.into_iter().map(|id| Expected::unread(Kind::Contact, id));
+                    let unread = contacts.unread.into_iter().map(|one| Expected::unread(Kind::Contact, one));
                     contacts
                         .records
                         .into_iter()
@@ -203,7 +203,7 @@ impl Step<'_> {
     }
 
     async fn expected_of_deals(&self, deals: PageOf<RemoteDeal>, ids: &IdMap) -> Result<Vec<Expected>, Interrupted> {
-        let PageOf { records: deals, too_long } = deals;
+        let PageOf { records: deals, unread } = deals;
         let contact_of = |deal: &RemoteDeal| {
             let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
             self.migration.key(Kind::Contact, &contact)
@@ -223,7 +223,7 @@ impl Step<'_> {
             let RemoteDeal { id, created_at, not_carried, .. } = deal;
             Expected { kind: Kind::Opportunity, source_id: id, created_at, extra: not_carried, by_choice, fields }
         };
-        let unread = too_long.into_iter().map(|id| Expected::unread(Kind::Opportunity, id));
+        let unread = unread.into_iter().map(|one| Expected::unread(Kind::Opportunity, one));
         Ok(deals.into_iter().map(expected).chain(unread).collect())
     }
 

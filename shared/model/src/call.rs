@@ -362,13 +362,26 @@ impl NotCarried {
     }
 }
 
-/// A record that is longer, by itself, than what we take of an answer. Nothing but its name was read.
+/// A record of a list that cannot be read. It is passed over, and told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LongRecord {
+pub struct UnreadRecord {
     /// GHL's id of it; `None` if not even that could be read.
     pub id: Option<GhlId>,
     /// When it was changed last.
     pub updated_at: Option<EpochMs>,
+    /// Why it cannot be read.
+    pub why: Unread,
+}
+
+/// Why a record of a list cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display)]
+pub enum Unread {
+    /// It is longer, by itself, than what we take of an answer. Only a page of one shows that.
+    #[strum(serialize = "is longer than 1 MB")]
+    TooLong,
+    /// GHL shows it without an id that one could call it by.
+    #[strum(serialize = "has no id")]
+    NoId,
 }
 
 /// One page of contacts.
@@ -376,8 +389,8 @@ pub struct LongRecord {
 pub struct ContactPage {
     /// The contacts.
     pub contacts: Vec<RemoteContact>,
-    /// Those that are too long to be read, which only a page of one shows.
-    pub too_long: Vec<LongRecord>,
+    /// Those that cannot be read.
+    pub unread: Vec<UnreadRecord>,
     /// Where to go on; `None` on the last page.
     pub next: Option<PageCursor>,
     /// How many there are on all pages, if GHL said so.
@@ -404,8 +417,8 @@ pub struct RemoteDeal {
 pub struct OpportunityPage {
     /// The opportunities.
     pub opportunities: Vec<RemoteDeal>,
-    /// Those that are too long to be read, which only a page of one shows.
-    pub too_long: Vec<LongRecord>,
+    /// Those that cannot be read.
+    pub unread: Vec<UnreadRecord>,
     /// Where to go on; `None` on the last page.
     pub next: Option<PageCursor>,
     /// How many there are on all pages, if GHL said so.

@@ -29,10 +29,10 @@ mod time;
 
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use call::{
-    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, LongRecord, NotCarried,
-    Quota, Reply, View,
+    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
+    View,
 };
-pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter};
+pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter, Unread, UnreadRecord};
 pub use conflict::Conflict;
 pub use contact::{Contact, CustomField};
 pub use creation_key::{CreationKey, DealKey};

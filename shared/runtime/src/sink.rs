@@ -90,7 +90,7 @@ impl EventSink for LogSink {
             ),
             Event::Reconciled { location, report } => info!(
                 event = "reconciled", %location, contacts = report.contacts, states = report.states,
-                resent = report.resent, superseded = report.superseded, too_long = report.too_long,
+                resent = report.resent, superseded = report.superseded, unread = report.unread,
                 ended = report.ended.as_str(),
             ),
             Event::NotABatch { message_id, error } => error!(

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::direct::{DirectCalls, DirectError};
-use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, LongRecord};
+use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, Unread, UnreadRecord};
 
 /// Contacts per page; the most that both of GHL's APIs allow.
 pub const CHANGES_PER_PAGE: u32 = 100;
@@ -34,10 +34,10 @@ impl DirectCalls<'_> {
             Err(error) => return Err(error),
         };
         // That one record is long says nothing of those behind it.
-        let limit = (limit < CHANGES_PER_PAGE && page.too_long.is_empty()).then_some(limit);
+        let limit = (limit < CHANGES_PER_PAGE && page.unread.is_empty()).then_some(limit);
         // The time of the last one that was read: whatever cannot be read comes after it.
         let last = page.contacts.last().map(|contact| contact.updated_at);
-        let read_until = last.or_else(|| page.too_long.last().map(|long| long.updated_at)).flatten();
+        let read_until = last.or_else(|| page.unread.last().map(|long| long.updated_at)).flatten();
         let since = read_until.map_or(since, |at| at.max(since));
         let next = page.next.clone().map(|cursor| Bookmark { since, page: Some(cursor), limit });
         Ok(Changes { page, next, limit })
@@ -56,10 +56,10 @@ impl DirectCalls<'_> {
                 readable = middle;
             }
         }
-        let too_long = vec![LongRecord { id: None, updated_at: Some(too_early) }];
-        self.note_passed_over(Kind::Contact, &too_long);
+        let unread = vec![UnreadRecord { id: None, updated_at: Some(too_early), why: Unread::TooLong }];
+        self.note_passed_over(Kind::Contact, &unread);
         let next = Some(Bookmark { since: readable, page: None, limit: None });
-        Ok(Changes { page: ContactPage { too_long, ..ContactPage::default() }, next, limit: None })
+        Ok(Changes { page: ContactPage { unread, ..ContactPage::default() }, next, limit: None })
     }
 
     async fn begins_with_long_contact(&self, since: EpochMs) -> Result<bool, DirectError> {

@@ -10,7 +10,9 @@ use super::{Engine, Event, Invocation};
 use crate::policy::Class;
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
-use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, LongRecord, PageCursor, Priority};
+use ghl_sync_model::{
+    Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, PageCursor, Priority, Unread, UnreadRecord,
+};
 
 /// Such calls of a location are one operation to the breaker, whatever they do.
 const DIRECT: u32 = 0;
@@ -94,21 +96,21 @@ impl Engine {
 struct Shown<'a> {
     kind: Kind,
     records: usize,
-    too_long: &'a [LongRecord],
+    unread: &'a [UnreadRecord],
     next: Option<&'a PageCursor>,
     total: Option<u64>,
 }
 
 impl Shown<'_> {
     fn by(answer: &Answer) -> Option<Shown<'_>> {
-        let (kind, readable, too_long, next, total) = match answer {
-            Answer::Contacts(page) => (Kind::Contact, page.contacts.len(), &page.too_long, &page.next, page.total),
+        let (kind, readable, unread, next, total) = match answer {
+            Answer::Contacts(page) => (Kind::Contact, page.contacts.len(), &page.unread, &page.next, page.total),
             Answer::OpportunityPage(page) => {
-                (Kind::Opportunity, page.opportunities.len(), &page.too_long, &page.next, page.total)
+                (Kind::Opportunity, page.opportunities.len(), &page.unread, &page.next, page.total)
             }
             _ => return None,
         };
-        Some(Shown { kind, records: readable + too_long.len(), too_long, next: next.as_ref(), total })
+        Some(Shown { kind, records: readable + unread.len(), unread, next: next.as_ref(), total })
     }
 }
 
@@ -146,15 +148,15 @@ impl DirectCalls<'_> {
                 answered => answered?,
             };
             if let Some(shown) = Shown::by(&answer) {
-                self.note_passed_over(shown.kind, shown.too_long);
+                self.note_passed_over(shown.kind, shown.unread);
             }
             return if goes_on(&asked, &answer) { Ok(answer) } else { Err(DirectError::Failed(no_rest())) };
         }
     }
 
-    /// Tells of records that are too long to be read.
-    pub(super) fn note_passed_over(&self, kind: Kind, too_long: &[LongRecord]) {
-        for LongRecord { id, .. } in too_long {
+    /// Tells of records that cannot be read.
+    pub(super) fn note_passed_over(&self, kind: Kind, unread: &[UnreadRecord]) {
+        for UnreadRecord { id, .. } in unread {
             self.engine.ports.sink.emit(&Event::PassedOver { location: self.location, kind, ghl_id: id.as_ref() });
         }
     }
@@ -226,9 +228,9 @@ mod tests {
     #[test]
     fn a_list_whose_rest_is_out_of_reach_is_no_list() {
         let cursor = |text: &str| Some(PageCursor(text.to_owned()));
-        let long = LongRecord { id: None, updated_at: None };
+        let long = UnreadRecord { id: None, updated_at: None, why: Unread::TooLong };
         let page = |shown: usize, next, total| {
-            Answer::Contacts(ContactPage { too_long: vec![long.clone(); shown], next, total, ..ContactPage::default() })
+            Answer::Contacts(ContactPage { unread: vec![long.clone(); shown], next, total, ..ContactPage::default() })
         };
         let cases = [
             (None, page(2, cursor("a"), Some(5)), true),

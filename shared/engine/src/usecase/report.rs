@@ -156,7 +156,7 @@ pub struct ReconcileReport {
     /// Records that GHL's content has superseded.
     pub superseded: u64,
     /// Changed contacts that are too long to be read, each longer than 1 MB by itself.
-    pub too_long: u64,
+    pub unread: u64,
     /// Why it ended.
     pub ended: ReconcileEnd,
 }

@@ -1,7 +1,9 @@
 //! An answer with one record that is longer than we take: only what names the record is read. On a page it is passed over;
 //! what was written is written.
 
-use ghl_sync_model::{Answer, Api, Call, Cause, ContactPage, LocationId, LongRecord, OpportunityPage};
+use ghl_sync_model::{
+    Answer, Api, Call, Cause, ContactPage, EpochMs, GhlId, LocationId, OpportunityPage, Unread, UnreadRecord,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,17 +59,21 @@ pub(super) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
     });
     match answer? {
         Answer::Contacts(page) if page.contacts.len() == 1 => {
-            let long = page.contacts.into_iter().map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at });
-            Ok(Answer::Contacts(ContactPage { contacts: Vec::new(), too_long: long.collect(), ..page }))
+            let unread = page.contacts.into_iter().map(|one| unread(one.id, one.updated_at));
+            Ok(Answer::Contacts(ContactPage { contacts: Vec::new(), unread: unread.collect(), ..page }))
         }
         Answer::OpportunityPage(page) if page.opportunities.len() == 1 => {
             let deals = page.opportunities.into_iter();
-            let too_long = deals.map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at }).collect();
-            Ok(Answer::OpportunityPage(OpportunityPage { opportunities: Vec::new(), too_long, ..page }))
+            let unread = deals.map(|one| unread(one.id, one.updated_at)).collect();
+            Ok(Answer::OpportunityPage(OpportunityPage { opportunities: Vec::new(), unread, ..page }))
         }
         // What GHL stored of it cannot be told.
         Answer::ContactWritten { id, provenance, .. } => Ok(Answer::ContactWritten { id, provenance, view: None }),
         Answer::OpportunityWritten { id, .. } => Ok(Answer::OpportunityWritten { id, view: None }),
         _ => Err(too_long()),
     }
+}
+
+fn unread(id: GhlId, updated_at: Option<EpochMs>) -> UnreadRecord {
+    UnreadRecord { id: Some(id), updated_at, why: Unread::TooLong }
 }

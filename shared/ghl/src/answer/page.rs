@@ -1,22 +1,34 @@
 //! Reading pages of lists that go on.
 
-use ghl_sync_model::{Answer, Api, ContactPage, OpportunityPage, PageCursor, RemoteContact, RemoteDeal};
+use ghl_sync_model::{Answer, Api, ContactPage, OpportunityPage, PageCursor, Unread, UnreadRecord};
 use serde_json::{Value, json};
 
-use super::{Misread, list, remote_contact, remote_deal, unreadable};
+use super::{Misread, list, remote_contact, remote_deal, time, unreadable};
 use crate::request::MAX_PAGE;
 
 /// A page of contacts.
 pub(super) fn contacts(api: Api, body: &Value, limit: u32) -> Result<Answer, Misread> {
     let records = list(body, "contacts")?;
+    let (contacts, unread) = readable(records, remote_contact, "dateUpdated");
     // One odd record does not cost the rest of the page, but a page of them is no page of contacts.
-    let contacts: Vec<RemoteContact> = records.iter().filter_map(remote_contact).collect();
     if contacts.is_empty() && !records.is_empty() {
         return Err(unreadable("no contact with an id"));
     }
     // The last page has a cursor like all others: what ends the list is a page that is not full.
     let next = if records.len() < asked_for(limit) { None } else { cursor(api, body, records) };
-    Ok(Answer::Contacts(ContactPage { contacts, next, total: total(body), ..ContactPage::default() }))
+    Ok(Answer::Contacts(ContactPage { contacts, unread, next, total: total(body) }))
+}
+
+/// The `records` that `read` reads, and the others.
+fn readable<T>(records: &[Value], read: fn(&Value) -> Option<T>, changed: &str) -> (Vec<T>, Vec<UnreadRecord>) {
+    let (mut all, mut unread) = (Vec::with_capacity(records.len()), Vec::new());
+    for record in records {
+        match read(record) {
+            Some(one) => all.push(one),
+            None => unread.push(UnreadRecord { id: None, updated_at: time(&record[changed]), why: Unread::NoId }),
+        }
+    }
+    (all, unread)
 }
 
 /// v2's contact search says it beside the contacts, all other lists in `meta`.
@@ -46,17 +58,12 @@ fn cursor_in_meta(body: &Value) -> Option<PageCursor> {
 /// A page of opportunities. Both APIs say in `meta` where the page ends. As with contacts, a page that is not full is the last one.
 pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread> {
     let records = list(body, "opportunities")?;
-    let opportunities: Vec<RemoteDeal> = records.iter().filter_map(remote_deal).collect();
+    let (opportunities, unread) = readable(records, remote_deal, "updatedAt");
     if opportunities.is_empty() && !records.is_empty() {
         return Err(unreadable("no opportunity with an id"));
     }
     let next = next_of_opportunities(body, records, limit);
-    Ok(Answer::OpportunityPage(OpportunityPage {
-        opportunities,
-        next,
-        total: total(body),
-        ..OpportunityPage::default()
-    }))
+    Ok(Answer::OpportunityPage(OpportunityPage { opportunities, unread, next, total: total(body) }))
 }
 
 /// Where a list of opportunities goes on.
@@ -75,7 +82,7 @@ fn asked_for(limit: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_model::{Call, Cause, Contact, EpochMs, GhlId, LongRecord, NotCarried};
+    use ghl_sync_model::{Call, Cause, Contact, EpochMs, GhlId, NotCarried, Unread, UnreadRecord};
 
     use super::*;
     use crate::answer::read;
@@ -109,18 +116,18 @@ mod tests {
         let v2 = format!(
             r#"{{"contacts":[{{"notes":"{long}","id":"a","dateUpdated":7,"tags":["{long}"],"searchAfter":[1,"a"]}}],"total":3}}"#
         );
-        let record = |at| LongRecord { id: Some(GhlId::new("a").unwrap()), updated_at: at };
+        let record = |at| UnreadRecord { id: Some(GhlId::new("a").unwrap()), updated_at: at, why: Unread::TooLong };
         let Ok(Answer::Contacts(page)) = answer(Api::V2, &changed(1), &v2) else { panic!() };
         let next = Some(PageCursor(r#"[1,"a"]"#.to_owned()));
-        let too_long = vec![record(Some(EpochMs(7)))];
-        assert_eq!(page, ContactPage { contacts: Vec::new(), too_long, next, total: Some(3) });
+        let unread = vec![record(Some(EpochMs(7)))];
+        assert_eq!(page, ContactPage { contacts: Vec::new(), unread, next, total: Some(3) });
 
         let deals = format!(
             r#"{{"opportunities":[{{"id":"a","name":"{long}"}}],"meta":{{"startAfter":1,"startAfterId":"a","total":2}}}}"#
         );
         let one = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
         let Ok(Answer::OpportunityPage(page)) = answer(Api::V2, &one, &deals) else { panic!() };
-        assert_eq!((page.opportunities, page.too_long), (Vec::new(), vec![record(None)]));
+        assert_eq!((page.opportunities, page.unread), (Vec::new(), vec![record(None)]));
         assert!(page.next.is_some());
     }
 
@@ -208,7 +215,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!(page.contacts.len(), 1);
+        assert_eq!((page.contacts.len(), page.unread.len()), (1, 1));
         assert_eq!(answer(Api::V2, &changed(2), r#"{"contacts":[{}]}"#), Err(unreadable("no contact with an id")));
     }
 }

@@ -7,8 +7,8 @@ use super::structure::Structure;
 use super::{missing, refused};
 use ghl_sync_model::{
     Answer, Call, Cause, Contact, ContactPage, ContactRef, CustomField, EpochMs, Failure, FoundOpportunity, FoundPage,
-    GhlId, LocationId, LongRecord, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance,
-    RemoteContact, RemoteDeal, RemoteOpportunity, View,
+    GhlId, LocationId, Marker, NotCarried, Opportunity, OpportunityPage, PageCursor, Provenance, RemoteContact,
+    RemoteDeal, RemoteOpportunity, Unread, UnreadRecord, View,
 };
 
 /// Opportunities on a page of a search.
@@ -76,7 +76,9 @@ fn readable(call: &Call, mut page: ContactPage) -> Result<Answer, Failure> {
         0..=MAX_ANSWER => Ok(Answer::Contacts(page)),
         size if size <= MAX_PAGE_OF_ONE && call.shows_one_record() => {
             let contacts = page.contacts.drain(..);
-            page.too_long = contacts.map(|one| LongRecord { id: Some(one.id), updated_at: one.updated_at }).collect();
+            page.unread = contacts
+                .map(|one| UnreadRecord { id: Some(one.id), updated_at: one.updated_at, why: Unread::TooLong })
+                .collect();
             Ok(Answer::Contacts(page))
         }
         _ => Err(Failure { status: Some(200), ..refused(200, Some(Cause::TooLong)) }),

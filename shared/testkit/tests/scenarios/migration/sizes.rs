@@ -125,7 +125,7 @@ fn pulling_passes_over_contacts_that_are_too_long_names_them_and_reads_all_other
         let (location, invocation) = (source(), scene.invocation(0));
         let reconciler = scene.world.reconciler();
         let count = reconciler.contacts_changed_since(&location, EpochMs(0), &invocation, |page| {
-            passed_over.extend(page.too_long.into_iter().filter_map(|one| one.id));
+            passed_over.extend(page.unread.into_iter().filter_map(|one| one.id));
             emails.extend(page.contacts.into_iter().filter_map(|contact| contact.content.email));
         });
         // One is there from the beginning.
