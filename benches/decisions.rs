@@ -73,7 +73,7 @@ impl Busy {
         gate.learn(&told(T0 + PACE.window), &rules);
         gate.finish(T0 + PACE.window, &run.holder, &rules);
         let now = T0 + PACE.window + STEP * (BATCH_SIZE + 1);
-        let generation = gate.plan(now, now, None, &rules);
+        let generation = gate.plan(now, now, &rules);
         let run = Run { holder: holder(2), until: now + Duration::from_secs(65) };
         Busy { rules, now, planned: gate, generation, run }
     }
@@ -94,7 +94,7 @@ fn gate(criterion: &mut Criterion) {
     let leased = busy.leased();
     let mut group = criterion.benchmark_group("gate");
     group.bench_function("opening", |b| b.iter(|| black_box(planned).opening(now, rules)));
-    group.bench_function("plan", |b| changing(b, planned, |gate| gate.plan(now, now, None, rules)));
+    group.bench_function("plan", |b| changing(b, planned, |gate| gate.plan(now, now, rules)));
     group.bench_function("take_run", |b| {
         changing(b, planned, |gate| gate.take_run(now, Some(*generation), run.clone(), rules));
     });

@@ -40,7 +40,7 @@ fn gate_item(criterion: &mut Criterion) {
     let scope: ScopeId = location().into();
     let gate = busy_gate();
     let item = json!({"Item": {
-        "pk": {"S": format!("gate#{scope}")}, "rev": {"N": "4711"}, "work_seq": {"N": "12"}, "work_advanced_at": {"N": T0.0.to_string()},
+        "pk": {"S": format!("gate#{scope}")}, "rev": {"N": "4711"}, "work_seq": {"N": "12"},
         "gate": {"S": serde_json::to_string(&gate).unwrap()}, "token": {"S": "00f067aa0ba902b7"},
         "check_shard": {"N": "7"}, "next_check_at": {"N": T0.0.to_string()},
     }});

@@ -47,7 +47,7 @@ fn minutes_ago(engine: &Engine) -> Engine {
 
 /// The same engine, over indexes that show everything at once.
 fn prompt(engine: &Engine) -> Engine {
-    let config = EngineConfig { index_lag: Duration::ZERO, ..engine.config().clone() };
+    let config = EngineConfig { settle_lag: Duration::ZERO, ..engine.config().clone() };
     Engine::new(engine.ports().clone(), config)
 }
 

@@ -63,7 +63,6 @@ impl GateStore for DynamoGateStore {
         let update = Update::new()
             .increment(state::WORK_SEQ)
             .increment(state::REV)
-            .set(state::WORK_ADVANCED_AT, number(now.0))
             .set(state::CHECK_SHARD, number(shard_of(scope).into()))
             .set(state::NEXT_CHECK_AT, number(now.0));
         let advanced =
@@ -157,7 +156,6 @@ fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     Ok(GateEntry {
         rev: fields.optional_number(state::REV)?.unwrap_or_default(),
         work_seq: fields.optional_number(state::WORK_SEQ)?.unwrap_or_default(),
-        work_advanced_at: fields.optional_number(state::WORK_ADVANCED_AT)?.map(EpochMs),
         gate,
     })
 }

@@ -110,8 +110,6 @@ pub mod state {
     pub const REV: &str = "rev";
     /// Advances with every put into one of the scope's locations.
     pub const WORK_SEQ: &str = "work_seq";
-    /// When the last put was.
-    pub const WORK_ADVANCED_AT: &str = "work_advanced_at";
     /// The gate, as JSON.
     pub const GATE: &str = "gate";
     /// What the locations of an API host know together, as JSON (partition key `host_health#api`).

@@ -15,8 +15,7 @@ use crate::conflict::{SOON, has_quota_to_spare, last_accepted, resolve, rule_for
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{Loaded, PortError, RemoteKey, Replacement};
 use ghl_sync_engine::usecase::{
-    CHANGES_PER_PAGE, Changes, DirectCalls, DirectError, Engine, Event, Invocation, Known, ReconcileEnd,
-    ReconcileReport,
+    CHANGES_PER_PAGE, Changes, DirectCalls, DirectError, Engine, Event, Invocation, ReconcileEnd, ReconcileReport,
 };
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
@@ -167,7 +166,7 @@ async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Opt
     };
     let entry = engine.gate(&settings.scope, &rules).await?;
     let now = engine.ports().clock.now();
-    if !has_quota_to_spare(&entry.gate, now, &rules) || entry.hidden_since(now, engine.config().index_lag).is_some() {
+    if !has_quota_to_spare(&entry.gate, now, &rules) {
         return Ok(None);
     }
     for member in &members {
@@ -212,12 +211,11 @@ impl Reading<'_, '_> {
             let asked_at = ports.clock.now();
             let Changes { page, next, limit } = self.calls.changes(&bookmark).await?;
             report.unread += page.unread.len() as u64;
-            let mut resent = Known::default();
             let resent_before = report.resent;
-            let whole = self.page(&page.contacts, &mut resent, report).await;
+            let whole = self.page(&page.contacts, report).await;
             let has_resent = report.resent > resent_before;
             if has_resent {
-                self.start(&resent).await?;
+                self.start().await?;
             }
             match whole? {
                 PageEnd::OutOfTime => return Ok(ReconcileEnd::OutOfTime),
@@ -243,12 +241,7 @@ impl Reading<'_, '_> {
     }
 
     /// Deals with the contacts of a page.
-    async fn page(
-        &self,
-        contacts: &[RemoteContact],
-        resent: &mut Known,
-        report: &mut ReconcileReport,
-    ) -> Result<PageEnd, DirectError> {
+    async fn page(&self, contacts: &[RemoteContact], report: &mut ReconcileReport) -> Result<PageEnd, DirectError> {
         let mut end = PageEnd::Whole;
         let mut looks = Vec::with_capacity(contacts.len());
         for contact in contacts {
@@ -266,7 +259,7 @@ impl Reading<'_, '_> {
                 if self.engine.ports().clock.now() > self.last_start {
                     return Ok(PageEnd::OutOfTime);
                 }
-                if !self.reconcile_record(record, looked.contact, looked.changed_at, resent, report).await? {
+                if !self.reconcile_record(record, looked.contact, looked.changed_at, report).await? {
                     end = PageEnd::TooYoung;
                 }
             }
@@ -313,7 +306,6 @@ impl Reading<'_, '_> {
         record: &Record,
         shown: &RemoteContact,
         changed_at: EpochMs,
-        resent: &mut Known,
         report: &mut ReconcileReport,
     ) -> Result<bool, DirectError> {
         let rule = rule_for(self.settings, record);
@@ -324,8 +316,8 @@ impl Reading<'_, '_> {
                 let Some(contact) = self.read(shown).await? else { return Ok(true) };
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
                 let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(true) };
-                // It may be our own write of another record, which the index does not show yet.
-                if changed_at + self.engine.config().index_lag > self.engine.ports().clock.now() {
+                // It may be our own write of another record, which is not written down yet.
+                if changed_at + self.engine.config().settle_lag > self.engine.ports().clock.now() {
                     return Ok(false);
                 }
                 resolution
@@ -336,10 +328,7 @@ impl Reading<'_, '_> {
             return Ok(true); // Something has happened to it since: that counts.
         }
         match resolution {
-            Resolution::Resend { .. } => {
-                resent.is_due(self.location, record.key.clone(), Priority::Low, now);
-                report.resent += 1;
-            }
+            Resolution::Resend { .. } => report.resent += 1,
             Resolution::Supersede { .. } => report.superseded += 1,
             Resolution::Agree => {}
         }
@@ -356,9 +345,9 @@ impl Reading<'_, '_> {
     }
 
     /// Sends what is due again.
-    async fn start(&self, resent: &Known) -> Result<(), PortError> {
+    async fn start(&self) -> Result<(), PortError> {
         let scope = &self.settings.scope;
-        let work_seq = self.engine.ports().gates.advance_work_seq(scope, self.engine.ports().clock.now()).await?;
-        self.engine.fan_out_knowing(scope, resent, Some(work_seq)).await.map(drop)
+        self.engine.ports().gates.advance_work_seq(scope, self.engine.ports().clock.now()).await?;
+        self.engine.fan_out(scope).await.map(drop)
     }
 }

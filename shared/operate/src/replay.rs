@@ -6,7 +6,7 @@ use crate::Operator;
 use crate::operate::OperateError;
 use crate::record_status::RecordStatus;
 use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
-use ghl_sync_engine::usecase::{Event, Known};
+use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
 
 /// Records that one call replays at most; the rest is for the next one.
@@ -104,28 +104,24 @@ impl Operator {
         let loaded = self.ports().outbox.load(location, &keys).await?;
         let wanted: Vec<Record> = loaded.into_iter().filter_map(|loaded| wanted(loaded, what)).collect();
         let mut report = ReplayReport { skipped: (keys.len() - wanted.len()) as u64, next, ..ReplayReport::default() };
-        let known = self.make_due(wanted, &mut report).await;
+        self.make_due(wanted, &mut report).await;
         if report.replayed > 0 {
             let scope = &settings.scope;
             self.ports().sink.emit(&Event::Operated { location, scope, action: "replay" });
-            let work_seq = self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
-            self.engine.fan_out_knowing(scope, &known, Some(work_seq)).await?;
+            self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
+            self.engine.fan_out(scope).await?;
         }
         Ok(report)
     }
 
-    async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) -> Known {
+    async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) {
         let now = self.ports().clock.now();
-        let mut known = Known::default();
         let mut replays = futures::stream::iter(records)
             .map(|record| async move { (self.ports().outbox.replay(&record, now).await, record) })
             .buffer_unordered(AT_ONCE);
         while let Some((replayed, record)) = replays.next().await {
             match replayed {
-                Ok(true) => {
-                    report.replayed += 1;
-                    known.is_due(&record.location_id, record.key, record.priority, now);
-                }
+                Ok(true) => report.replayed += 1,
                 Ok(false) => report.skipped += 1,
                 Err(error) => {
                     report.not_written += 1;
@@ -133,7 +129,6 @@ impl Operator {
                 }
             }
         }
-        known
     }
 }
 

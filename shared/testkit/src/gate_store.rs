@@ -34,7 +34,6 @@ struct State {
 struct Item {
     rev: u64,
     work_seq: u64,
-    work_advanced_at: Option<EpochMs>,
     gate: Option<String>,
 }
 
@@ -71,12 +70,12 @@ impl fmt::Debug for MemoryGateStore {
 }
 
 fn read(item: &Item) -> Result<GateEntry, PortError> {
-    let Item { rev, work_seq, work_advanced_at, gate } = item;
+    let Item { rev, work_seq, gate } = item;
     let gate = match gate {
         Some(json) => serde_json::from_str(json).map_err(|error| PortError::new("reading a gate", error))?,
         None => Gate::default(),
     };
-    Ok(GateEntry { rev: *rev, work_seq: *work_seq, work_advanced_at: *work_advanced_at, gate })
+    Ok(GateEntry { rev: *rev, work_seq: *work_seq, gate })
 }
 
 #[async_trait]
@@ -107,7 +106,6 @@ impl GateStore for MemoryGateStore {
         let item = state.gates.entry(scope.clone()).or_default();
         item.rev += 1;
         item.work_seq += 1;
-        item.work_advanced_at = Some(now);
         let work_seq = item.work_seq;
         state.look.set(self.clock.now(), scope, Some(now));
         Ok(work_seq)

@@ -125,9 +125,9 @@ impl Setup {
         let clock = TestClock::start();
         let hosts_clock = clock.that_can_be_set();
         let randomness = TestRandomness::seeded(self.seed);
-        let lag = || Lag::within(&self.index_lag, randomness.fork());
-        let outbox = Arc::new(MemoryOutbox::new(clock, lag()));
-        let gates = Arc::new(MemoryGateStore::new(clock, lag()));
+        let outbox = Arc::new(MemoryOutbox::default());
+        let lag = Lag::within(&self.index_lag, randomness.fork());
+        let gates = Arc::new(MemoryGateStore::new(clock, lag));
         let host_health = Arc::new(MemoryHostHealthStore::default());
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
         let faults = Arc::new(Faults::new(self.store_ms.clone(), randomness.fork()));

@@ -95,7 +95,7 @@ impl Protocol {
             return;
         }
         let opening = gate.opening(now, &self.rules);
-        let generation = gate.plan(now, opening.at, None, &self.rules);
+        let generation = gate.plan(now, opening.at, &self.rules);
         if sent == Sent::Yes {
             world.messages.push(generation.0);
         }
@@ -122,7 +122,7 @@ impl Protocol {
             Leased::Wait(wait) => {
                 // It came too early, and is planned for later.
                 let mut gate = world.stored.gate.clone();
-                let generation = gate.plan(now, wait.at, None, &self.rules);
+                let generation = gate.plan(now, wait.at, &self.rules);
                 world.messages.push(generation.0);
                 world.store(gate);
                 return;

@@ -2,7 +2,7 @@
 
 use ghl_sync_engine::ports::{Loaded, MAX_AWAITED_BY, Outbox, Settled};
 use ghl_sync_model::{EpochMs, Kind, Outcome, Payload, PutRecord, Record};
-use ghl_sync_testkit::{Lag, MemoryOutbox, TestClock, block_on_paused};
+use ghl_sync_testkit::{MemoryOutbox, block_on_paused};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, key, location};
 
@@ -64,9 +64,7 @@ async fn history(outbox: &dyn Outbox) -> Vec<Record> {
 async fn who_waits_and_is_woken_is_the_same_in_dynamodb_and_in_memory() {
     let tables = Tables::new().await;
     let stored = history(&tables.outbox).await;
-    let in_memory = tokio::task::spawn_blocking(|| {
-        block_on_paused(async { history(&MemoryOutbox::new(TestClock::start(), Lag::none())).await })
-    });
+    let in_memory = tokio::task::spawn_blocking(|| block_on_paused(async { history(&MemoryOutbox::default()).await }));
     assert_eq!(stored, in_memory.await.unwrap());
     let dues: Vec<_> = stored.iter().map(|record| record.due_at.map(|due_at| due_at.0)).collect();
     assert_eq!(dues, [None, None, None, Some(5), Some(2), None]);

@@ -3,7 +3,7 @@
 use ghl_sync_aws::{DynamoBookmarks, Purpose};
 use ghl_sync_engine::ports::{Bookmarks, Loaded, Outbox, Put};
 use ghl_sync_model::{Bookmark, ContentHash, EpochMs, PageCursor, Priority, PutRecord, Record, Resolution};
-use ghl_sync_testkit::{Lag, MemoryOutbox, TestClock, block_on_paused};
+use ghl_sync_testkit::{MemoryOutbox, block_on_paused};
 
 use crate::fixtures::{RECORDS, STATE, Tables, accepted, contact, failed, ghl_id, key, location};
 
@@ -68,9 +68,7 @@ async fn history(outbox: &dyn Outbox) -> Vec<Record> {
 async fn what_reconciling_decides_is_written_as_in_the_model() {
     let tables = Tables::new().await;
     let states = history(&tables.outbox).await;
-    let model = tokio::task::spawn_blocking(|| {
-        block_on_paused(async { history(&MemoryOutbox::new(TestClock::start(), Lag::none())).await })
-    });
+    let model = tokio::task::spawn_blocking(|| block_on_paused(async { history(&MemoryOutbox::default()).await }));
     assert_eq!(states, model.await.unwrap());
     assert_eq!((states[0].priority, states[0].due_at), (Priority::Low, Some(EpochMs(10))));
     assert_eq!(tables.due(Priority::Low).await, [""; 0]);

@@ -1,7 +1,5 @@
 //! The gates, and what all locations of an API host know together: items that are compared and advanced.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use super::PortError;
@@ -42,33 +40,8 @@ pub struct GateEntry {
     pub rev: u64,
     /// Advances with every put into one of the scope's locations.
     pub work_seq: u64,
-    /// When the last put was.
-    pub work_advanced_at: Option<EpochMs>,
     /// The gate.
     pub gate: Gate,
-}
-
-impl GateEntry {
-    /// When the last put was, if the due index may still hide something of it.
-    #[must_use]
-    pub fn hidden_since(&self, now: EpochMs, index_lag: Duration) -> Option<EpochMs> {
-        let unseen = self.work_seq > self.gate.seen_work_seq();
-        self.work_advanced_at
-            .filter(|put_at| unseen && *put_at + index_lag > now && !is_of_a_wrong_clock(*put_at, now, index_lag))
-    }
-
-    /// The number of the last put, if all of it must be in the due index by now.
-    #[must_use]
-    pub fn indexed_work_seq(&self, now: EpochMs, index_lag: Duration) -> Option<u64> {
-        let is_indexed = |put_at: EpochMs| put_at + index_lag <= now || is_of_a_wrong_clock(put_at, now, index_lag);
-        self.work_advanced_at.is_none_or(is_indexed).then_some(self.work_seq)
-    }
-}
-
-/// Whether a put was told by a clock that was ahead, or before ours was set back: then its time says nothing of what the
-/// index shows, and looking for it until that time has come would be looking for nothing.
-fn is_of_a_wrong_clock(put_at: EpochMs, now: EpochMs, index_lag: Duration) -> bool {
-    put_at > now + index_lag
 }
 
 /// What [`GateStore::replace`] did.

@@ -17,7 +17,7 @@ pub trait Outbox: Send + Sync {
     async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError>;
 
     /// The `limit` records of `location` and `priority` that are due first, soonest first, those due later included.
-    /// Eventually consistent: it may lag some seconds behind `put` and `settle`.
+    /// Strongly consistent: it shows every `put` and `settle` that has returned.
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError>;
 
     /// The records of these keys as they are now (strongly consistent); unknown keys are left out. A record that

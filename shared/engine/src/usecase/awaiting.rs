@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::record_end::{RecordEnd, Then};
+use super::record_end::RecordEnd;
 use super::report::RecordResult;
 use crate::ports::{Loaded, PortError, Settled};
-use ghl_sync_model::{Outcome, Priority, Record, RecordKey};
+use ghl_sync_model::{Outcome, Record, RecordKey};
 
 /// An opportunity whose contact has no GHL id yet looks again after this, at first…
 const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ impl Engine {
         match self.ports.outbox.await_id(record, &contact).await {
             Ok(true) => {
                 let outcome = Outcome::Await { record: contact };
-                self.write(record, &outcome, RecordResult::Waiting, Then::Done).await
+                self.write(record, &outcome, RecordResult::Waiting).await
             }
             Ok(false) => self.wait_for(record, contact).await,
             Err(error) => self.store_failed(record, &error),
@@ -42,52 +42,40 @@ impl Engine {
     }
 
     /// Writes the outcome of `record` down, whose GHL id is known. The records that wait for that id are made due
-    /// before: if the process dies in between, `record` is sent again, and they are woken again. Returns those that did not
-    /// look by themselves; `None` if it could not be written down.
-    pub(super) async fn settle_and_wake(
-        &self,
-        record: &Record,
-        outcome: &Outcome,
-    ) -> Option<(Settled, Vec<(RecordKey, Priority)>)> {
-        let mut woken = Vec::new();
+    /// before: if the process dies in between, `record` is sent again, and they are woken again. `None` if it could not be
+    /// written down.
+    pub(super) async fn settle_and_wake(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
         let mut newest: Option<Record> = None;
         for _ in 0..WAKE_ROUNDS {
             let record = newest.as_ref().unwrap_or(record);
-            match self.wake_those_waiting_for(record).await {
-                Ok(more) => woken.extend(more),
-                Err(error) => {
-                    self.port_failed(record.location_id.clone(), &error);
-                    return None;
-                }
+            if let Err(error) = self.wake_those_waiting_for(record).await {
+                self.port_failed(record.location_id.clone(), &error);
+                return None;
             }
             match self.settle(record, outcome).await? {
                 Settled::AwaitedByMore => {
                     let awaited_by = self.awaited_by(record).await?;
                     newest = Some(Record { awaited_by, ..record.clone() });
                 }
-                settled => return Some((settled, woken)),
+                settled => return Some(settled),
             }
         }
         None
     }
 
-    async fn wake_those_waiting_for(&self, record: &Record) -> Result<Vec<(RecordKey, Priority)>, PortError> {
+    async fn wake_those_waiting_for(&self, record: &Record) -> Result<(), PortError> {
         if record.awaited_by.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let now = self.ports.clock.now();
-        let mut woken = Vec::new();
         for loaded in self.ports.outbox.load(&record.location_id, &record.awaited_by).await? {
             // One that cannot be read does not wait: a put makes it due.
             let Loaded::Record(waiting) = loaded else { continue };
             if waiting.woken_at(&record.key, now).is_some() {
                 self.ports.outbox.wake(&waiting, &record.key, now).await?;
             }
-            if waiting.due_at.is_none() && waiting.waits_for.as_ref() == Some(&record.key) {
-                woken.push((waiting.key, waiting.priority));
-            }
         }
-        Ok(woken)
+        Ok(())
     }
 
     /// Who waits for `record` by now.

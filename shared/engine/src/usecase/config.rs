@@ -28,8 +28,8 @@ pub struct EngineConfig {
     pub late_arrival: Duration,
     /// How long GHL's search may not show what was written.
     pub search_lag: Duration,
-    /// How long the due index may not show a put or an outcome.
-    pub index_lag: Duration,
+    /// How long a write of ours may stand in GHL before the outbox says that it was ours.
+    pub settle_lag: Duration,
     /// Most permits leased by one gate write.
     pub lease_size: u32,
     /// Permits are leased that become usable within this time.
@@ -59,7 +59,7 @@ impl Default for EngineConfig {
             clock_skew: Duration::from_millis(50),
             late_arrival: Duration::from_secs(5),
             search_lag: Duration::from_secs(30),
-            index_lag: Duration::from_secs(10),
+            settle_lag: Duration::from_secs(10),
             lease_size: 50,
             lease_ahead: Duration::from_millis(8000),
             patience: Duration::from_millis(2500),

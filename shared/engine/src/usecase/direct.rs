@@ -10,9 +10,7 @@ use super::{Engine, Event, Invocation};
 use crate::policy::Class;
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
-use ghl_sync_model::{
-    Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, PageCursor, Priority, Unread, UnreadRecord,
-};
+use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, PageCursor, Priority, UnreadRecord};
 
 /// Such calls of a location are one operation to the breaker, whatever they do.
 const DIRECT: u32 = 0;
@@ -223,7 +221,7 @@ impl DirectCalls<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ghl_sync_model::ContactPage;
+    use ghl_sync_model::{ContactPage, Unread};
 
     #[test]
     fn a_list_whose_rest_is_out_of_reach_is_no_list() {

@@ -1,6 +1,5 @@
 //! Looking for what is due.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Engine, Event};
@@ -20,86 +19,17 @@ pub(super) enum Found {
     Nothing { next_due: Option<EpochMs> },
 }
 
-/// What is known better than by the index, which lags: how a batch has just ended, or what was just put.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// When each record is due, if it is.
-    records: BTreeMap<LocationId, BTreeMap<RecordKey, Option<(Priority, EpochMs)>>>,
-}
-
-impl Known {
-    /// This record is not due any more.
-    pub fn is_done(&mut self, location: &LocationId, key: RecordKey) {
-        self.of(location).insert(key, None);
-    }
-
-    /// This record is due as the index says.
-    pub fn is_as_indexed(&mut self, location: &LocationId, key: &RecordKey) {
-        self.of(location).remove(key);
-    }
-
-    /// This record is due at this time.
-    pub fn is_due(&mut self, location: &LocationId, key: RecordKey, priority: Priority, due_at: EpochMs) {
-        self.of(location).insert(key, Some((priority, due_at)));
-    }
-
-    /// Adds what else is known.
-    pub(super) fn merge(&mut self, other: Known) {
-        for (location, records) in other.records {
-            self.records.entry(location).or_default().extend(records);
-        }
-    }
-
-    /// Whether all that is known to be due stands in `keys` of `location`.
-    pub(super) fn is_covered_by(&self, location: &LocationId, keys: &[RecordKey]) -> bool {
-        let keys: BTreeSet<&RecordKey> = keys.iter().collect();
-        self.records.iter().all(|(of, records)| {
-            records.iter().all(|(key, due)| due.is_none() || (of == location && keys.contains(key)))
-        })
-    }
-
-    fn of(&mut self, location: &LocationId) -> &mut BTreeMap<RecordKey, Option<(Priority, EpochMs)>> {
-        self.records.entry(location.clone()).or_default()
-    }
-
-    /// How many records of `location` the index may show among those that are due at `at` though they are not.
-    fn hidden(&self, location: &LocationId, at: EpochMs) -> u32 {
-        let records = self.records.get(location).into_iter().flat_map(BTreeMap::values);
-        let hidden = records.filter(|due| due.is_none_or(|(_, due_at)| due_at > at)).count();
-        u32::try_from(hidden).unwrap_or(u32::MAX)
-    }
-
-    /// Puts right what the index says of the due records of `location` and `priority`.
-    fn correct(&self, location: &LocationId, priority: Priority, due: &mut Vec<Due>) {
-        let Some(records) = self.records.get(location) else {
-            return;
-        };
-        due.retain(|due| !records.contains_key(&due.key));
-        due.extend(records.iter().filter_map(|(key, known)| match known {
-            Some((own, due_at)) if *own == priority => Some(Due { key: key.clone(), due_at: *due_at }),
-            _ => None,
-        }));
-        due.sort_by_key(|due| due.due_at);
-    }
-}
-
 impl Engine {
     /// Looks for records of one of `members` that can go when the gate opens, or else for those that become due first.
     /// `turn` says which member comes first.
-    pub(super) async fn look(
-        &self,
-        members: &[LocationId],
-        turn: u64,
-        opening: &Opening,
-        known: &Known,
-    ) -> Result<Found, PortError> {
+    pub(super) async fn look(&self, members: &[LocationId], turn: u64, opening: &Opening) -> Result<Found, PortError> {
         let (want, at) = (opening.records, opening.at);
         let mut next: Option<(EpochMs, &LocationId, DueRecords)> = None;
         let mut kept_back = false;
         for step in 0..members.len() as u64 {
             let index = usize::try_from((turn + step) % members.len() as u64).unwrap_or(0);
             let location = &members[index];
-            let mut due = self.due(location, opening, known).await?;
+            let mut due = self.due(location, opening).await?;
             self.note_oldest(location, &due);
             kept_back |= due.keep_to(opening);
             match due.first_at() {
@@ -125,14 +55,8 @@ impl Engine {
         })
     }
 
-    async fn due(&self, location: &LocationId, opening: &Opening, known: &Known) -> Result<DueRecords, PortError> {
-        // As many more as the index may still show though they are settled.
-        let limit = opening.records.saturating_add(known.hidden(location, opening.at));
-        let query = |priority| async move {
-            let mut due = self.ports.outbox.due(location, priority, limit).await?;
-            known.correct(location, priority, &mut due);
-            Ok::<_, PortError>(due)
-        };
+    async fn due(&self, location: &LocationId, opening: &Opening) -> Result<DueRecords, PortError> {
+        let query = |priority| self.ports.outbox.due(location, priority, opening.records);
         let [high, normal, low] = Priority::ALL;
         let (high, normal, low) = futures::try_join!(query(high), query(normal), query(low))?;
         Ok(DueRecords { high, normal, low })
@@ -220,23 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_has_just_ended_knows_better_than_a_lagging_index() {
-        let location = LocationId::new("l").unwrap();
-        let mut ended = Known::default();
-        let later = NOW + std::time::Duration::from_secs(30);
-        ended.is_done(&location, "contact#n0".parse().unwrap());
-        ended.is_due(&location, "contact#n1".parse().unwrap(), Priority::Normal, later);
-        let mut due = list("n", 3);
-        ended.correct(&location, Priority::Normal, &mut due);
-        let due: Vec<(String, EpochMs)> = due.into_iter().map(|due| (due.key.to_string(), due.due_at)).collect();
-        assert_eq!(due, [("contact#n2".to_owned(), NOW), ("contact#n1".to_owned(), later)]);
-        // It knows nothing of another location, whose records may have the same keys.
-        let mut other = list("n", 3);
-        ended.correct(&LocationId::new("other").unwrap(), Priority::Normal, &mut other);
-        assert_eq!(other.len(), 3);
-    }
-
-    #[test]
     fn of_the_reserve_nothing_goes_to_normal_and_low() {
         let counts = |common| {
             let due = DueRecords { high: list("h", 5), normal: list("n", 50), low: list("l", 50) };
@@ -248,23 +155,6 @@ mod tests {
         assert_eq!(counts(1), (5, 1));
         assert_eq!(counts(7), (5, 7));
         assert_eq!(counts(100), (5, 15));
-    }
-
-    #[test]
-    fn what_was_just_put_is_found_though_the_index_does_not_show_it_and_never_twice() {
-        let location = LocationId::new("l").unwrap();
-        let mut put = Known::default();
-        put.is_due(&location, "contact#n1".parse().unwrap(), Priority::High, NOW);
-        put.is_due(&location, "contact#new".parse().unwrap(), Priority::Normal, NOW);
-        let keys = |priority| {
-            let mut due = list("n", 2);
-            put.correct(&location, priority, &mut due);
-            due.into_iter().map(|due| due.key.to_string()).collect::<Vec<_>>()
-        };
-        assert_eq!(keys(Priority::Normal), ["contact#n0", "contact#new"], "n1 has become more urgent");
-        assert!(keys(Priority::High).contains(&"contact#n1".to_owned()));
-        let both: Vec<RecordKey> = ["contact#n1", "contact#new"].map(|key| key.parse().unwrap()).to_vec();
-        assert!(put.is_covered_by(&location, &both) && !put.is_covered_by(&location, &both[..1]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::due_check::{Found, Known};
+use super::due_check::Found;
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::{Engine, Event};
@@ -10,11 +10,8 @@ use crate::ports::{MAX_DELAY, PortError};
 use ghl_sync_limiter::{Gate, Opening, Rules, WaitReason};
 use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 
-/// A plan that starts within this time is not worth being superseded by an earlier one. It is shorter than
-/// [`LOOK_AGAIN`], so that no put waits for a batch that only looks.
+/// A plan that starts within this time is not worth being superseded by an earlier one.
 const SOON: Duration = Duration::from_millis(200);
-/// What was put a moment ago is looked for again after this long, at first.
-const LOOK_AGAIN: Duration = Duration::from_millis(1000);
 /// DueChecks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
 
@@ -43,18 +40,8 @@ pub enum FannedOut {
 
 /// The batch that comes next, if any.
 pub(super) enum Next {
-    Batch {
-        location: LocationId,
-        keys: Vec<RecordKey>,
-        starts_at: EpochMs,
-        reason: Option<WaitReason>,
-        dry_run: bool,
-        /// What was put a moment ago, and is not in the index yet, may go before it.
-        wake_at: Option<EpochMs>,
-    },
-    Rest {
-        wake_at: Option<EpochMs>,
-    },
+    Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason>, dry_run: bool },
+    Rest { wake_at: Option<EpochMs> },
 }
 
 /// What came of an attempt to write down what comes next.
@@ -73,16 +60,6 @@ impl Engine {
     /// # Errors
     /// When a store or the queue fails. Whatever was written, the next tick makes good.
     pub async fn fan_out(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
-        self.fan_out_knowing(scope, &Known::default(), None).await
-    }
-
-    /// The same, by somebody who knows more than the due index: `known` are the records of the put number `work_seq`.
-    pub async fn fan_out_knowing(
-        &self,
-        scope: &ScopeId,
-        known: &Known,
-        own_work_seq: Option<u64>,
-    ) -> Result<FannedOut, PortError> {
         let Some((members, rules)) = self.enabled_members(scope).await? else {
             return Ok(FannedOut::NotEnabled);
         };
@@ -106,12 +83,9 @@ impl Engine {
             let mut after = gate.clone();
             after.reap_expired_run(now, session.rules());
             let opening = after.opening(now, session.rules());
-            let work_seq = session.advance_work_seq();
-            let found = self.look(&members, after.turn(), &opening, known).await?;
-            let next = self.next(found, opening, now, now, session.hidden_since(now));
-            // A batch that was planned since the put will look for what is hidden, or has.
-            let look_again_for = session.hidden_since(now).filter(|_| work_seq > after.planned_work_seq());
-            let next = next.or_look_again(&members, &opening, now, look_again_for);
+            let work_seq = session.work_seq();
+            let found = self.look(&members, after.turn(), &opening).await?;
+            let next = self.next(found, opening, now, now);
             if let Some(plan) = planned {
                 match &next {
                     Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
@@ -119,8 +93,6 @@ impl Engine {
                 }
             }
             let rules = session.rules().clone();
-            let index_lag = self.config.index_lag;
-            let covered = own_work_seq.filter(|_| next.covers(known));
             let planning = session
                 .change(|entry, gate| {
                     if gate.generation() != generation || gate.live_run(now).is_some() {
@@ -128,16 +100,6 @@ impl Engine {
                     }
                     if entry.work_seq != work_seq && look < LOOKS {
                         return Verdict::Keep(Planning::CheckAgain);
-                    }
-                    if let Some(indexed) = entry.indexed_work_seq(now, index_lag) {
-                        gate.indexed_work_seq(indexed);
-                    }
-                    if let Some(own_work_seq) = covered {
-                        gate.saw_work_seq(own_work_seq);
-                    }
-                    // What a superseded plan was to look for is left to the end of the batch that takes its place.
-                    if planned.is_none() {
-                        gate.planned_after(entry.work_seq);
                     }
                     let planning = Planning::Planned(next.write(gate, now, &rules));
                     // Nobody has put anything since it was written, so the time to look at it stands, too. Most looks
@@ -183,26 +145,17 @@ impl Engine {
         Ok(rules.map(|rules| (enabled, rules)))
     }
 
-    /// What to do about what was found. A batch's message does not arrive before `earliest`. What was put at
-    /// `hidden_since` may not be in the index yet.
-    pub(super) fn next(
-        &self,
-        found: Found,
-        opening: Opening,
-        now: EpochMs,
-        earliest: EpochMs,
-        hidden_since: Option<EpochMs>,
-    ) -> Next {
-        let indexed_by = hidden_since.map(|put_at| put_at + self.config.index_lag);
+    /// What to do about what was found. A batch's message does not arrive before `earliest`.
+    pub(super) fn next(&self, found: Found, opening: Opening, now: EpochMs, earliest: EpochMs) -> Next {
         match found {
             Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
                 // Its message must not arrive before `earliest`, either.
                 let starts_at = if earliest > now { at.max(earliest + self.early(reason)) } else { at };
-                Next::Batch { location, keys, starts_at, reason, dry_run: false, wake_at: indexed_by }
+                Next::Batch { location, keys, starts_at, reason, dry_run: false }
             }
-            Found::Work { at, .. } => Next::Rest { wake_at: [Some(at), indexed_by].into_iter().flatten().min() },
-            Found::Nothing { next_due } => Next::Rest { wake_at: [next_due, indexed_by].into_iter().flatten().min() },
+            Found::Work { at, .. } => Next::Rest { wake_at: Some(at) },
+            Found::Nothing { next_due } => Next::Rest { wake_at: next_due },
         }
     }
 
@@ -242,43 +195,10 @@ impl Engine {
 }
 
 impl Next {
-    /// What was put at `hidden_since` may have to be looked for again: when nothing else starts soon, an empty batch
-    /// does that, whose end looks. It comes after as much time as has passed since the put, a second at least, so that
-    /// one put is followed by five of them at most.
-    pub(super) fn or_look_again(
-        self,
-        members: &[LocationId],
-        opening: &Opening,
-        now: EpochMs,
-        hidden_since: Option<EpochMs>,
-    ) -> Next {
-        let Some(put_at) = hidden_since else {
-            return self;
-        };
-        let next_check_at = now + now.since(put_at).max(LOOK_AGAIN);
-        let starts_by_then = matches!(&self, Next::Batch { starts_at, .. } if *starts_at <= next_check_at);
-        match members.first() {
-            Some(location) if !starts_by_then && opening.at <= next_check_at => Next::Batch {
-                location: location.clone(),
-                keys: Vec::new(),
-                starts_at: next_check_at,
-                reason: None,
-                dry_run: false,
-                wake_at: None,
-            },
-            _ => self,
-        }
-    }
-
-    /// Whether everything that is `known` to be due is part of it.
-    fn covers(&self, known: &Known) -> bool {
-        matches!(self, Next::Batch { location, keys, .. } if known.is_covered_by(location, keys))
-    }
-
     /// Writes it into the gate.
     pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, rules: &Rules) -> Option<Generation> {
         match self {
-            Next::Batch { starts_at, wake_at, .. } => Some(gate.plan(now, *starts_at, *wake_at, rules)),
+            Next::Batch { starts_at, .. } => Some(gate.plan(now, *starts_at, rules)),
             Next::Rest { wake_at } => {
                 gate.rest(now, *wake_at, rules);
                 None

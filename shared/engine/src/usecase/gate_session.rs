@@ -119,13 +119,8 @@ impl<'e> GateSession<'e> {
     }
 
     /// How often records had been put when the gate was read or written last.
-    pub(super) fn advance_work_seq(&self) -> u64 {
+    pub(super) fn work_seq(&self) -> u64 {
         self.entry.work_seq
-    }
-
-    /// When records were put of which the due index may hide some.
-    pub(super) fn hidden_since(&self, now: EpochMs) -> Option<EpochMs> {
-        self.entry.hidden_since(now, self.engine.config.index_lag)
     }
 
     /// Takes note of what a call taught; it is stored with the next write. Returns whether it changed whether calls

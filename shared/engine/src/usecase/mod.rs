@@ -37,7 +37,6 @@ pub use changes::{CHANGES_PER_PAGE, Changes};
 pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
-pub use due_check::Known;
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
 pub use put::{PutItems, PutReport};

@@ -1,15 +1,20 @@
 //! Whose a thing is that GHL shows: this record's, or another one's, which is left alone.
 
 use super::Event;
-use super::holders::Unknown;
 use super::record_progress::{After, Ended, Progress, RecordSync};
 use crate::policy::Class;
+use crate::ports::PortError;
 use ghl_sync_limiter::WaitReason;
-use ghl_sync_model::{Answer, EpochMs, ErrorCode, GhlId, Kind, LastError, Outcome, Provenance, Record, RecordKey};
+use ghl_sync_model::{Answer, EpochMs, ErrorCode, GhlId, LastError, Outcome, Provenance, Record, RecordKey};
 
 impl RecordSync<'_, '_> {
     /// Takes an answer. What a search found is this record's only if no other one holds it.
-    pub(super) async fn taken(&self, record: &Record, progress: &mut Progress, answer: Answer) -> Result<(), Unknown> {
+    pub(super) async fn taken(
+        &self,
+        record: &Record,
+        progress: &mut Progress,
+        answer: Answer,
+    ) -> Result<(), PortError> {
         let operation = &mut progress.operation;
         match answer {
             Answer::Opportunities(_) => {
@@ -30,9 +35,6 @@ impl RecordSync<'_, '_> {
         }
         if let Some(id) = operation.ghl_id().filter(|id| record.ghl_id.as_ref() != Some(*id)) {
             progress.shares_with.extend(self.holders.note(&record.key, id).await);
-            if record.key.kind == Kind::Opportunity {
-                self.permits.named(self.engine.ports.clock.now()).await;
-            }
         }
         Ok(())
     }
@@ -57,19 +59,14 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    async fn other_holder(&self, record: &Record, id: &GhlId) -> Result<Option<RecordKey>, Unknown> {
-        self.holders.other_holder(self.engine, record, id, self.deadline).await
+    async fn other_holder(&self, record: &Record, id: &GhlId) -> Result<Option<RecordKey>, PortError> {
+        self.holders.other_holder(self.engine, record, id).await
     }
 
     /// Nothing is taken that may be another record's: it is tried again.
-    pub(super) fn holder_unknown(&self, record: &Record, progress: &Progress, unknown: Unknown) -> Ended {
-        match unknown {
-            Unknown::IndexLags(until) => Ended::Outcome(self.wait(progress, until)),
-            Unknown::Store(error) => {
-                self.engine.port_failed(record.location_id.clone(), &error);
-                Ended::Deferred(WaitReason::Store)
-            }
-        }
+    pub(super) fn holder_unknown(&self, record: &Record, error: &PortError) -> Ended {
+        self.engine.port_failed(record.location_id.clone(), error);
+        Ended::Deferred(WaitReason::Store)
     }
 
     /// GHL has an opportunity of this contact in this pipeline, and allows no second one. It is this record's only if a
@@ -85,7 +82,7 @@ impl RecordSync<'_, '_> {
             return After::GoOn;
         }
         let ended = match self.other_holder(record, id).await {
-            Err(unknown) => self.holder_unknown(record, progress, unknown),
+            Err(error) => self.holder_unknown(record, &error),
             Ok(Some(holder)) => {
                 let message =
                     format!("GHL allows no second opportunity here: the one that exists ({id}) is that of {holder}");

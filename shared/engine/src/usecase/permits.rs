@@ -163,16 +163,6 @@ impl<'e> Permits<'e> {
         self.shared.lock().await.session.learn(Signal::InDoubt { until });
     }
 
-    /// An opportunity got its GHL id.
-    pub(super) async fn named(&self, at: EpochMs) {
-        self.shared.lock().await.session.learn(Signal::Named { at });
-    }
-
-    /// When an opportunity of the scope last got its GHL id.
-    pub(super) async fn named_at(&self) -> Option<EpochMs> {
-        self.shared.lock().await.session.view().named_at()
-    }
-
     /// Waits until one call may be sent.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use super::Engine;
 use super::permits::Permits;
-use super::record_end::{RecordEnd, Then, not_written};
+use super::record_end::{RecordEnd, not_written};
 use super::report::RecordResult;
 use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
 
@@ -32,7 +32,7 @@ impl Engine {
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
         if deaths(record) >= MAX_DEATHS {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
-            let end = self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await;
+            let end = self.write(record, &outcome, RecordResult::Failed(error.code)).await;
             return Some(RecordEnd { error: Some(error), ..end });
         }
         let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.randomness.roll());

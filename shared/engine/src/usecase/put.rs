@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
-use super::due_check::Known;
 use super::operation::Operation;
 use super::{Engine, Measures};
 use crate::counts::{Counter, Counts, RecordCount};
@@ -50,15 +49,6 @@ impl PutItems {
     }
 }
 
-/// A scope that was told of a put.
-struct Advanced {
-    scope: ScopeId,
-    /// The put's number.
-    work_seq: u64,
-    /// What was stored, as due.
-    known: Known,
-}
-
 impl Engine {
     /// Stores `records` as due now, and then tells their gates, once for each.
     ///
@@ -78,10 +68,10 @@ impl Engine {
     ///
     /// Of several records with the same key the last one stands.
     pub async fn put_and_start(&self, records: &[PutRecord]) -> PutItems {
-        let (mut put, advanced) = self.put_and_advance(records).await;
-        let starts: Vec<_> = futures::stream::iter(advanced)
-            .map(|Advanced { scope, work_seq, known }| async move {
-                let started = self.fan_out_knowing(&scope, &known, Some(work_seq)).await;
+        let (mut put, scopes) = self.put_and_advance(records).await;
+        let starts: Vec<_> = futures::stream::iter(scopes)
+            .map(|scope| async move {
+                let started = self.fan_out(&scope).await;
                 (scope, started)
             })
             .buffer_unordered(AT_ONCE)
@@ -96,16 +86,13 @@ impl Engine {
         put
     }
 
-    async fn put_and_advance(&self, records: &[PutRecord]) -> (PutItems, Vec<Advanced>) {
+    async fn put_and_advance(&self, records: &[PutRecord]) -> (PutItems, Vec<ScopeId>) {
         self.register(records.iter().map(|record| &record.location_id).collect()).await;
         let now = self.ports.clock.now();
         let items = self.store(records, now).await;
         self.count_puts(records, &items).await;
-        let mut stored: BTreeMap<&LocationId, Known> = BTreeMap::new();
-        for (record, _) in records.iter().zip(&items).filter(|(_, item)| matches!(item, Ok(Put::Stored))) {
-            let known = stored.entry(&record.location_id).or_default();
-            known.is_due(&record.location_id, record.key(), record.priority, now);
-        }
+        let stored = records.iter().zip(&items).filter(|(_, item)| matches!(item, Ok(Put::Stored)));
+        let stored = stored.map(|(record, _)| &record.location_id).collect();
         let (advanced, not_started) = self.advance_work_seq(stored).await;
         (PutItems { items, not_started, shared: shared_identities(records) }, advanced)
     }
@@ -175,30 +162,26 @@ impl Engine {
         }
     }
 
-    /// Tells the scopes of these locations that there is work, once each.
-    async fn advance_work_seq(
-        &self,
-        stored: BTreeMap<&LocationId, Known>,
-    ) -> (Vec<Advanced>, Vec<(ScopeId, PortError)>) {
-        let mut scopes: BTreeMap<ScopeId, Known> = BTreeMap::new();
-        let mut failed = Vec::new();
-        for (location, known) in stored {
+    /// Tells the scopes of these locations that there is work, once each. Returns those that were told.
+    async fn advance_work_seq(&self, locations: BTreeSet<&LocationId>) -> (Vec<ScopeId>, Vec<(ScopeId, PortError)>) {
+        let (mut scopes, mut failed) = (BTreeSet::new(), Vec::new());
+        for location in locations {
             match self.ports.registry.location(location).await {
-                Ok(Some(settings)) => scopes.entry(settings.scope).or_default().merge(known),
+                Ok(Some(settings)) => _ = scopes.insert(settings.scope),
                 Ok(None) => {}
                 Err(error) => failed.push((location.clone().into(), error)),
             }
         }
         let now = self.ports.clock.now();
-        let work_seqs: Vec<_> = futures::stream::iter(scopes)
-            .map(|(scope, known)| async move { (self.ports.gates.advance_work_seq(&scope, now).await, scope, known) })
+        let advances: Vec<_> = futures::stream::iter(scopes)
+            .map(|scope| async move { (self.ports.gates.advance_work_seq(&scope, now).await, scope) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         let mut advanced = Vec::new();
-        for (work_seq, scope, known) in work_seqs {
+        for (work_seq, scope) in advances {
             match work_seq {
-                Ok(work_seq) => advanced.push(Advanced { scope, work_seq, known }),
+                Ok(_) => advanced.push(scope),
                 Err(error) => failed.push((scope, error)),
             }
         }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::due_check::Known;
 use super::record_progress::{Ended, Progress, RecordSync};
 use super::report::RecordResult;
 use crate::ports::{RemoteKey, Settled};
 use ghl_sync_limiter::WaitReason;
-use ghl_sync_model::{EpochMs, ErrorCode, GhlId, LastError, Outcome, Priority, Record, RecordKey};
+use ghl_sync_model::{ErrorCode, GhlId, LastError, Outcome, Record};
 
 /// Tries to write an outcome down before it is left to be found out again.
 const SETTLE_TRIES: u32 = 3;
@@ -17,7 +16,8 @@ const SETTLE_TRIES: u32 = 3;
 #[derive(Debug)]
 pub(super) struct RecordEnd {
     pub(super) result: RecordResult,
-    pub(super) then: Then,
+    /// Whether it is due as it was, or anew.
+    pub(super) still_due: bool,
     pub(super) error: Option<LastError>,
     /// Whether any call was made.
     pub(super) called: bool,
@@ -25,30 +25,6 @@ pub(super) struct RecordEnd {
     pub(super) latency: Option<Duration>,
     /// The fields that GHL did not store of an accepted record.
     pub(super) not_stored: Vec<String>,
-    /// Records that waited for its GHL id without being due, and are due now.
-    pub(super) woken: Vec<(RecordKey, Priority)>,
-}
-
-/// What follows for a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
-    /// It is done with.
-    Done,
-    /// It is due as it was, or anew.
-    StillDue,
-    /// It comes back at this time.
-    ComesBack(EpochMs),
-}
-
-impl Then {
-    /// Tells `known` what the due index may not show yet.
-    pub(super) fn note_in(self, known: &mut Known, Record { location_id, key, priority, .. }: &Record) {
-        match self {
-            Then::Done => {}
-            Then::StillDue => known.is_as_indexed(location_id, key),
-            Then::ComesBack(due_at) => known.is_due(location_id, key.clone(), *priority, due_at),
-        }
-    }
 }
 
 impl RecordSync<'_, '_> {
@@ -71,9 +47,9 @@ impl RecordSync<'_, '_> {
         };
         let settled = match progress.operation.ghl_id() {
             Some(_) => self.engine.settle_and_wake(record, &outcome).await,
-            None => self.engine.settle(record, &outcome).await.map(|settled| (settled, Vec::new())),
+            None => self.engine.settle(record, &outcome).await,
         };
-        let Some((settled, woken)) = settled else {
+        let Some(settled) = settled else {
             if progress.created {
                 let config = &self.engine.config;
                 let visible_by = self.engine.ports.clock.now() + config.late_arrival + config.search_lag;
@@ -85,28 +61,26 @@ impl RecordSync<'_, '_> {
             self.tell_shares(record, &progress, ghl_id).await;
         }
         let now = self.engine.ports.clock.now();
-        let (result, then) = match &outcome {
-            Outcome::Accepted { .. } => (RecordResult::Succeeded, Then::Done),
-            Outcome::Failed { error, .. } => (RecordResult::Failed(error.code), Then::Done),
-            Outcome::Retry { error, due_at, .. } => (RecordResult::Retrying(error.code), Then::ComesBack(*due_at)),
-            Outcome::Wait { due_at, .. } => (RecordResult::Waiting, Then::ComesBack(*due_at)),
-            Outcome::Await { .. } => (RecordResult::Waiting, Then::Done),
-            Outcome::WouldSend { stays_due: true, .. } => (RecordResult::WouldSend, Then::StillDue),
-            Outcome::WouldSend { stays_due: false, .. } => (RecordResult::WouldSend, Then::Done),
+        let result = match &outcome {
+            Outcome::Accepted { .. } => RecordResult::Succeeded,
+            Outcome::Failed { error, .. } => RecordResult::Failed(error.code),
+            Outcome::Retry { error, .. } => RecordResult::Retrying(error.code),
+            Outcome::Wait { .. } | Outcome::Await { .. } => RecordResult::Waiting,
+            Outcome::WouldSend { .. } => RecordResult::WouldSend,
         };
+        let stays_due = matches!(outcome, Outcome::WouldSend { stays_due: true, .. });
         if record.attempts == 0 && result == RecordResult::Retrying(ErrorCode::MaxRetriesExceeded) {
             self.permits.in_trouble().await;
         }
         let accepted = result == RecordResult::Succeeded;
         RecordEnd {
             result,
-            then: if settled == Settled::ChangedMeanwhile { Then::StillDue } else { then },
+            still_due: stays_due || settled == Settled::ChangedMeanwhile,
             error: progress.error.filter(|_| !accepted),
             called: progress.called,
             ghl_id: progress.operation.ghl_id().cloned(),
             latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
             not_stored: if accepted { not_stored } else { Vec::new() },
-            woken,
         }
     }
 
@@ -152,30 +126,33 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
     let error = progress.error.map(|error| LastError { code: result.code().unwrap_or(error.code), ..error });
     RecordEnd {
         result,
-        then: Then::StillDue,
+        still_due: true,
         error,
         called: progress.called,
         ghl_id: record.ghl_id.clone(),
         latency: None,
         not_stored: Vec::new(),
-        woken: Vec::new(),
     }
 }
 
 /// A store failed: the record is due as it was.
 pub(super) fn not_written() -> RecordEnd {
-    without_call(RecordResult::Deferred(WaitReason::Store), Then::StillDue)
+    still_due(RecordResult::Deferred(WaitReason::Store))
 }
 
-pub(super) fn without_call(result: RecordResult, then: Then) -> RecordEnd {
+/// Nothing was called, and the record is due as it was.
+pub(super) fn still_due(result: RecordResult) -> RecordEnd {
+    RecordEnd { still_due: true, ..without_call(result) }
+}
+
+pub(super) fn without_call(result: RecordResult) -> RecordEnd {
     RecordEnd {
         result,
-        then,
+        still_due: false,
         error: None,
         called: false,
         ghl_id: None,
         latency: None,
         not_stored: Vec::new(),
-        woken: Vec::new(),
     }
 }

@@ -5,11 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt, StreamExt};
 
-use super::due_check::Known;
 use super::holders::Holders;
 use super::operation::Former;
 use super::permits::Permits;
-use super::record_end::{RecordEnd, Then, not_written, without_call};
+use super::record_end::{RecordEnd, not_written, still_due, without_call};
 use super::record_progress::{DryRun, RecordSync};
 use super::report::{BatchReport, NotRun, RecordResult};
 use super::{Engine, Event, poison_records};
@@ -33,8 +32,7 @@ enum Contact {
 }
 
 impl Engine {
-    /// Sends the records of `batch` that are due: contacts first, so that opportunities find their ids. Returns what
-    /// the due index may not show yet.
+    /// Sends the records of `batch` that are due: contacts first, so that opportunities find their ids.
     pub(super) async fn send_records(
         &self,
         batch: &Batch,
@@ -43,25 +41,22 @@ impl Engine {
         permits: &Permits<'_>,
         deadline: EpochMs,
         report: &mut BatchReport,
-    ) -> Known {
-        let mut ended = Known::default();
+    ) {
         let loaded = match self.ports.outbox.load(&batch.location_id, &batch.keys).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.port_failed(settings.scope.clone(), &error);
                 report.not_run = Some(NotRun::StoreFailed);
-                return ended;
+                return;
             }
         };
-        batch.keys.iter().for_each(|key| ended.is_done(&batch.location_id, key.clone()));
-        let due = self.sort_out(batch, generation, loaded, &mut ended, report).await;
+        let due = self.sort_out(batch, generation, loaded, report).await;
         let suspect = poison_records::among(&due, permits).await;
         if let Some(suspect) = suspect
             && let Some(end) = self.suspect(suspect).await
         {
             self.tell(&batch.location_id, generation, suspect, &end, report);
-            end.then.note_in(&mut ended, suspect);
-            return ended;
+            return;
         }
         let is_suspect = suspect.is_some();
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
@@ -70,7 +65,7 @@ impl Engine {
             (false, true) => Some(DryRun::OfBatch),
             (false, false) => None,
         };
-        let holders = Holders::of_batch(self, permits, &due).await;
+        let holders = Holders::of_batch(&due);
         let sync = RecordSync {
             engine: self,
             holders: &holders,
@@ -86,19 +81,14 @@ impl Engine {
         let mut contact_ids = HashMap::new();
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
-                if is_suspect && end.then == Then::StillDue {
+                if is_suspect && end.still_due {
                     self.clear_crash_mark(&record).await;
-                }
-                end.then.note_in(&mut ended, &record);
-                for (key, priority) in end.woken.into_iter().filter(|(key, _)| !batch.keys.contains(key)) {
-                    ended.is_due(&batch.location_id, key, priority, self.ports.clock.now());
                 }
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
                     contact_ids.insert(record.key, id);
                 }
             }
         }
-        ended
     }
 
     /// Of what was loaded, the records that are due; damaged ones are put aside.
@@ -107,7 +97,6 @@ impl Engine {
         batch: &Batch,
         generation: Generation,
         loaded: Vec<Loaded>,
-        ended: &mut Known,
         report: &mut BatchReport,
     ) -> Vec<Record> {
         // The message may have come a moment early.
@@ -118,12 +107,7 @@ impl Engine {
         for loaded in loaded {
             match loaded {
                 Loaded::Record(record) if record.due_at.is_some_and(|due_at| due_at <= soon) => due.push(*record),
-                Loaded::Record(record) => {
-                    if let Some(due_at) = record.due_at {
-                        ended.is_due(&batch.location_id, record.key, record.priority, due_at);
-                    }
-                    report.count(RecordResult::Skipped);
-                }
+                Loaded::Record(_) => report.count(RecordResult::Skipped),
                 Loaded::Damaged { key, reason } => self.put_aside(batch, generation, key, reason, report).await,
             }
         }
@@ -211,7 +195,7 @@ impl Engine {
         contact_ids: &HashMap<RecordKey, GhlId>,
     ) -> RecordEnd {
         if let Some(stop) = sync.permits.stopped().await {
-            return without_call(RecordResult::Deferred(stop.reason), Then::StillDue);
+            return still_due(RecordResult::Deferred(stop.reason));
         }
         let now = self.ports.clock.now();
         // A call without an answer may still arrive, though the record was put again meanwhile.
@@ -220,7 +204,7 @@ impl Engine {
             return self.wait(record, earliest, None, record.not_before).await;
         }
         if !self.sleep_until(earliest).await {
-            return without_call(RecordResult::Deferred(WaitReason::Deadline), Then::StillDue);
+            return still_due(RecordResult::Deferred(WaitReason::Deadline));
         }
         match self.contact_of(record, contact_ids).await {
             Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
@@ -313,7 +297,7 @@ impl Engine {
         not_before: Option<EpochMs>,
     ) -> RecordEnd {
         let outcome = Outcome::Wait { due_at, waits_for, not_before, ghl_id: None, provenance: Provenance::Unknown };
-        self.write(record, &outcome, RecordResult::Waiting, Then::ComesBack(due_at)).await
+        self.write(record, &outcome, RecordResult::Waiting).await
     }
 
     async fn panicked(&self, record: &Record) -> RecordEnd {
@@ -323,7 +307,7 @@ impl Engine {
         let rounds = record.attempts.saturating_add(1);
         let end = if rounds >= self.config.max_rounds {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
-            self.write(record, &outcome, RecordResult::Failed(error.code), Then::Done).await
+            self.write(record, &outcome, RecordResult::Failed(error.code)).await
         } else {
             // A call may have been under way when it happened, and GHL's search may not show what it created.
             let not_before = now + self.config.request_timeout + self.config.late_arrival + self.config.search_lag;
@@ -335,21 +319,15 @@ impl Engine {
                 ghl_id: None,
                 provenance: Provenance::Unknown,
             };
-            self.write(record, &outcome, RecordResult::Retrying(error.code), Then::ComesBack(due_at)).await
+            self.write(record, &outcome, RecordResult::Retrying(error.code)).await
         };
         RecordEnd { error: Some(error), called: true, ..end }
     }
 
-    pub(super) async fn write(
-        &self,
-        record: &Record,
-        outcome: &Outcome,
-        result: RecordResult,
-        then: Then,
-    ) -> RecordEnd {
+    pub(super) async fn write(&self, record: &Record, outcome: &Outcome, result: RecordResult) -> RecordEnd {
         match self.settle(record, outcome).await {
-            Some(Settled::Done) => without_call(result, then),
-            Some(Settled::ChangedMeanwhile | Settled::AwaitedByMore) => without_call(result, Then::StillDue),
+            Some(Settled::Done) => without_call(result),
+            Some(Settled::ChangedMeanwhile | Settled::AwaitedByMore) => still_due(result),
             None => not_written(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::due_check::{Found, Known};
+use super::due_check::Found;
 use super::fan_out::{LOOKS, Next, Planning};
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
@@ -16,7 +16,7 @@ use ghl_sync_model::{Batch, EpochMs, Generation, Holder, LocationId, Priority, S
 
 /// What is kept of the function's time to write everything down.
 pub(super) const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
-/// A batch that found nothing to do is not followed by another before this has passed: the index may lag.
+/// A batch that found nothing to do is not followed by another before this has passed.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
 /// After a batch in which a store failed, or no call could be made, the next one waits this long.
 const STORE_DELAY: Duration = Duration::from_secs(5);
@@ -125,14 +125,12 @@ impl Engine {
         let sessions = (session, host_health);
         let permits =
             Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, sessions, permits);
-        let ended = self.send_records(batch, &settings, generation, &permits, deadline, report).await;
+        self.send_records(batch, &settings, generation, &permits, deadline, report).await;
         let ((session, host_health), unused, stopped) = permits.close();
         host_health.close().await;
         report.stopped = stopped;
         report.pace = Some(session.view().allowed_pace(self.ports.clock.now(), session.rules()));
-        let looks_only = batch.keys.is_empty();
-        let rest = if looks_only { Duration::ZERO } else { rest_after(report) };
-        let after = Finished { members: &members, holder: &run.holder, unused, ended: &ended, rest, looks_only };
+        let after = Finished { members: &members, holder: &run.holder, unused, rest: rest_after(report) };
         self.finish(session, &settings.scope, after).await
     }
 
@@ -213,7 +211,7 @@ impl Engine {
         let (location, keys) = (batch.location_id.clone(), batch.keys.clone());
         let found = Found::Work { location, keys, at: wait.at };
         let opening = Opening::only_at(wait.at, wait.reason);
-        let mut next = self.next(found, opening, now, now, None);
+        let mut next = self.next(found, opening, now, now);
         if let Next::Batch { dry_run, .. } = &mut next {
             *dry_run = batch.dry_run;
         }
@@ -237,27 +235,23 @@ impl Engine {
         &self,
         mut session: GateSession<'_>,
         scope: &ScopeId,
-        Finished { members, holder, unused, ended, rest, looks_only }: Finished<'_>,
+        Finished { members, holder, unused, rest }: Finished<'_>,
     ) -> Result<(), PortError> {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
-            let (work_seq, hidden_since) = (session.advance_work_seq(), session.hidden_since(now));
+            let work_seq = session.work_seq();
             let mut after = session.view().clone();
             after.give_back(now, holder, unused, &rules);
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
-            let found = self.look(members, after.turn(), &opening, ended).await;
+            let found = self.look(members, after.turn(), &opening).await;
             // Without the index, the run ends all the same, and the tick looks again.
             let found = found.unwrap_or_else(|error| {
                 self.port_failed(scope.clone(), &error);
                 Found::Nothing { next_due: Some(now + STORE_DELAY) }
             });
-            let next = self.next(found, opening, now, now + rest, hidden_since);
-            let left_to_us = looks_only || work_seq > after.planned_work_seq();
-            let look_again_for = hidden_since.filter(|_| left_to_us && rest < STORE_DELAY);
-            let next = next.or_look_again(members, &opening, now, look_again_for);
-            let index_lag = self.config.index_lag;
+            let next = self.next(found, opening, now, now + rest);
             let planning = session
                 .change(|entry, gate| {
                     if !gate.is_run_of(holder) {
@@ -266,12 +260,8 @@ impl Engine {
                     if entry.work_seq != work_seq && look < LOOKS {
                         return Verdict::Keep(Planning::CheckAgain);
                     }
-                    if let Some(indexed) = entry.indexed_work_seq(now, index_lag) {
-                        gate.indexed_work_seq(indexed);
-                    }
                     gate.give_back(now, holder, unused, &rules);
                     gate.finish(now, holder, &rules);
-                    gate.planned_after(entry.work_seq);
                     Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
                 })
                 .await?;
@@ -297,7 +287,7 @@ fn rest_after(report: &BatchReport) -> Duration {
         _ if store_failed => STORE_DELAY,
         // Such as a function whose time is too short for a single call.
         Some(_) if nothing_done => STORE_DELAY,
-        // Nothing but what the index still showed: it lags.
+        // Nothing but what had been settled by somebody else.
         None if nothing_done => IDLE_DELAY,
         _ => Duration::ZERO,
     }
@@ -310,10 +300,6 @@ struct Finished<'a> {
     holder: &'a Holder,
     /// Permits that were not used.
     unused: u32,
-    /// What the due index may not show yet.
-    ended: &'a Known,
     /// The next batch waits at least this long.
     rest: Duration,
-    /// It had no records of its own.
-    looks_only: bool,
 }

@@ -154,7 +154,7 @@ impl RecordSync<'_, '_> {
         match called.answer {
             Ok(answer) => match self.taken(record, progress, answer).await {
                 Ok(()) => After::GoOn,
-                Err(unknown) => After::End(self.holder_unknown(record, progress, unknown)),
+                Err(error) => After::End(self.holder_unknown(record, &error)),
             },
             Err((failure, class)) => {
                 let class = doubted(record, call, &failure, class);

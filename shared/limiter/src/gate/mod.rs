@@ -43,25 +43,15 @@ pub struct Gate {
     plan: Option<Plan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
-    /// When to look again, without a run: for what a plan does not know of, or instead of one.
+    /// When to look again, with neither plan nor run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake_at: Option<EpochMs>,
-    /// The last put of which a batch was planned that has all of its records: nothing of it, or of those before, can be
-    /// hidden by a lagging index.
-    #[serde(default)]
-    seen_work_seq: u64,
-    /// The last put that there had been when the last batch was planned.
-    #[serde(default)]
-    planned_work_seq: u64,
     /// Runs in a row that ended by expiry.
     #[serde(default)]
     crashes: u32,
     /// A crashed run may have created things that GHL's search does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_doubt_until: Option<EpochMs>,
-    /// When an opportunity last got its GHL id: the index by that id may lag behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    named_at: Option<EpochMs>,
     /// When GHL last refused `companyName` in an update here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     company_refused_at: Option<EpochMs>,
@@ -230,7 +220,6 @@ impl Gate {
         if let Some(run) = self.run.take_if(|run| run.until <= now) {
             self.crashes = self.crashes.saturating_add(1);
             self.in_doubt_until = Some(run.until + rules.search_lag);
-            self.named_at = self.named_at.max(Some(run.until));
         }
     }
 
@@ -241,13 +230,13 @@ impl Gate {
     }
 
     /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
-    /// generation. `wake_at` is when there may be something to send that goes before it.
-    pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) -> Generation {
+    /// generation.
+    pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, rules: &Rules) -> Generation {
         self.reap_expired_run(now, rules);
         self.generation = self.generation.next();
         self.turn = self.turn.wrapping_add(1);
         self.plan = Some(Plan { starts_at, expires_at: starts_at.max(now) + PLAN_GRACE });
-        self.wake_at = wake_at.filter(|wake_at| *wake_at < starts_at);
+        self.wake_at = None;
         self.generation
     }
 
@@ -402,7 +391,7 @@ impl Gate {
     pub fn next_check_at(&self) -> Option<EpochMs> {
         match (&self.run, self.plan) {
             (Some(run), _) => Some(run.until),
-            (None, Some(plan)) => Some(self.wake_at.map_or(plan.expires_at, |wake_at| wake_at.min(plan.expires_at))),
+            (None, Some(plan)) => Some(plan.expires_at),
             (None, None) => self.wake_at,
         }
     }
@@ -411,36 +400,6 @@ impl Gate {
     #[must_use]
     pub fn crashes(&self) -> u32 {
         self.crashes
-    }
-
-    /// When the last batch was planned, `work_seq` puts had been told.
-    pub fn planned_after(&mut self, work_seq: u64) {
-        self.planned_work_seq = work_seq;
-    }
-
-    /// How many puts had been told when the last batch was planned. Who told of a later one found the scope at work,
-    /// and left it to that batch's end.
-    #[must_use]
-    pub fn planned_work_seq(&self) -> u64 {
-        self.planned_work_seq
-    }
-
-    /// All records of the put number `work_seq` stand in the batch that was just planned.
-    pub fn saw_work_seq(&mut self, work_seq: u64) {
-        if self.seen_work_seq + 1 == work_seq {
-            self.seen_work_seq = work_seq;
-        }
-    }
-
-    /// Every put up to `work_seq` is in the due index by now.
-    pub fn indexed_work_seq(&mut self, work_seq: u64) {
-        self.seen_work_seq = self.seen_work_seq.max(work_seq);
-    }
-
-    /// The last put of which nothing can be hidden by a lagging index.
-    #[must_use]
-    pub fn seen_work_seq(&self) -> u64 {
-        self.seen_work_seq
     }
 
     /// How many batches were planned: whose turn it is among the locations of the scope.
@@ -490,12 +449,6 @@ impl Gate {
     #[must_use]
     pub fn in_doubt_until(&self) -> Option<EpochMs> {
         self.in_doubt_until
-    }
-
-    /// When an opportunity of the scope last got its GHL id, or may have got it in a run that died.
-    #[must_use]
-    pub fn named_at(&self) -> Option<EpochMs> {
-        self.named_at
     }
 
     /// Whether GHL refused `companyName` in an update not long ago.

@@ -48,11 +48,6 @@ pub enum Signal {
         /// Until then.
         until: EpochMs,
     },
-    /// An opportunity got its GHL id: the index by that id may not show it yet.
-    Named {
-        /// When.
-        at: EpochMs,
-    },
     /// GHL refused `companyName` in an update.
     CompanyRefused {
         /// When.
@@ -108,7 +103,6 @@ impl Gate {
             Signal::InDoubt { until } => {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
-            Signal::Named { at } => self.named_at = self.named_at.max(Some(*at)),
             Signal::CompanyRefused { at } => self.company_refused_at = self.company_refused_at.max(Some(*at)),
             Signal::Unauthorized { at } => {
                 self.pause_until(*at, *at + PauseReason::Credentials.longest(), PauseReason::Credentials);

@@ -42,7 +42,7 @@ pub(super) fn run(name: &str, now: EpochMs) -> Run {
 
 fn taken() -> (Gate, Run) {
     let mut gate = Gate::default();
-    let generation = gate.plan(T0, T0, None, &rules());
+    let generation = gate.plan(T0, T0, &rules());
     let run = run("a", T0);
     gate.take_run(T0, Some(generation), run.clone(), &rules()).unwrap();
     (gate, run)
@@ -71,7 +71,7 @@ pub(super) fn finished(run: &Run, at: EpochMs) -> Signal {
 #[test]
 fn a_message_runs_once_and_is_stale_ever_after() {
     let mut gate = Gate::default();
-    let generation = gate.plan(T0, T0, None, &rules());
+    let generation = gate.plan(T0, T0, &rules());
     gate.take_run(T0, Some(generation), run("a", T0), &rules()).unwrap();
     let twin = gate.take_run(T0, Some(generation), run("b", T0), &rules());
     assert_eq!(twin, Err(TakeRefused::RunLive { until: T0 + s(65) }));
@@ -83,8 +83,8 @@ fn a_message_runs_once_and_is_stale_ever_after() {
 #[test]
 fn a_newer_plan_makes_the_older_message_stale() {
     let mut gate = Gate::default();
-    let old = gate.plan(T0, T0 + s(600), None, &rules());
-    let new = gate.plan(T0, T0, None, &rules());
+    let old = gate.plan(T0, T0 + s(600), &rules());
+    let new = gate.plan(T0, T0, &rules());
     assert_eq!(gate.take_run(T0, Some(old), run("a", T0), &rules()), Err(TakeRefused::Stale { current: new }));
     gate.take_run(T0, Some(new), run("a", T0), &rules()).unwrap();
 }
@@ -94,7 +94,7 @@ fn a_message_sent_by_hand_runs_if_nobody_else_does() {
     let (mut gate, _) = taken();
     assert!(gate.take_run(T0, None, run("b", T0), &rules()).is_err());
     gate.finish(T0, &Holder::new("a").unwrap(), &rules());
-    let planned = gate.plan(T0, T0, None, &rules());
+    let planned = gate.plan(T0, T0, &rules());
     gate.take_run(T0, None, run("b", T0), &rules()).unwrap();
     assert!(gate.take_run(T0 + s(70), Some(planned), run("c", T0), &rules()).is_err(), "the plan was overtaken");
 }
@@ -106,7 +106,7 @@ fn a_run_that_expired_is_taken_over_with_half_the_batch_and_its_creates_in_doubt
     assert_eq!(gate.next_check_at(), Some(dead));
     for (crashes, records) in [(1, 25), (2, 12), (3, 6), (4, 3), (5, 1), (6, 1)] {
         let now = dead + s(100 * crashes);
-        let generation = gate.plan(now, now, None, &rules());
+        let generation = gate.plan(now, now, &rules());
         assert_eq!(gate.opening(now, &rules()).records, records);
         assert!(gate.in_doubt_until().unwrap() > now - s(100));
         gate.take_run(now, Some(generation), run("next", now), &rules()).unwrap();
@@ -272,7 +272,7 @@ proptest! {
             match step {
                 Step::Plan => {
                     if gate.live_run(now).is_none() {
-                        message = Some(gate.plan(now, now, None, &rules));
+                        message = Some(gate.plan(now, now, &rules));
                     }
                 }
                 Step::Take { by, stale, by_hand } => {
@@ -342,12 +342,12 @@ proptest! {
 #[test]
 fn a_lost_plan_is_looked_at_at_once_and_a_run_is_left_alone() {
     let mut gate = Gate::default();
-    let generation = gate.plan(T0, T0 + s(600), None, &rules());
+    let generation = gate.plan(T0, T0 + s(600), &rules());
     assert!(gate.lose_plan(T0 + s(1)));
     assert_eq!((gate.live_plan(T0 + s(1)), gate.next_check_at()), (None, Some(T0 + s(1))));
     // Its message comes all the same: it runs, if nothing was planned instead.
     assert_eq!(gate.clone().take_run(T0 + s(2), Some(generation), run("a", T0 + s(2)), &rules()), Ok(()));
-    let newer = gate.plan(T0 + s(2), T0 + s(2), None, &rules());
+    let newer = gate.plan(T0 + s(2), T0 + s(2), &rules());
     let refused = gate.take_run(T0 + s(3), Some(generation), run("a", T0 + s(3)), &rules());
     assert_eq!(refused, Err(TakeRefused::Stale { current: newer }));
 

@@ -47,7 +47,6 @@ impl Gate {
             run.until = run.until.min(latest(in_flight));
         }
         self.in_doubt_until = self.in_doubt_until.map(|time| time.min(latest(in_flight + rules.search_lag)));
-        self.named_at = self.named_at.map(|at| at.min(latest(Duration::ZERO)));
         self.pause = self.pause.map(|pause| pause.corrected(now, rules.clock_skew));
         if let Some(hold) = &mut self.hold {
             hold.since = hold.since.min(latest(Duration::ZERO));
@@ -118,7 +117,7 @@ mod tests {
     /// A gate with something of everything, at T0.
     fn busy() -> Gate {
         let mut gate = Gate::default();
-        let generation = gate.plan(T0, T0, Some(T0 + s(5)), &rules());
+        let generation = gate.plan(T0, T0, &rules());
         let run = run("a", T0);
         gate.take_run(T0, Some(generation), run.clone(), &rules()).unwrap();
         permits(gate.lease(T0, &run, 100, Priority::High, &rules()));
@@ -274,7 +273,7 @@ mod tests {
                     longest = longest.max(DAY);
                 }
                 Happens::Planned(seconds) => {
-                    gate.plan(T0, T0 + s(*seconds), None, &rules());
+                    gate.plan(T0, T0 + s(*seconds), &rules());
                 }
                 Happens::Taken => {
                     let _refused = gate.take_run(T0, None, run, &rules());

@@ -4,47 +4,75 @@ mod item;
 #[cfg(test)]
 mod tests;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 
 use self::item::{Item, record};
-use super::lag::LaggingIndex;
-use super::{Lag, TestClock, lock};
-use ghl_sync_engine::ports::{Backlog, Clock, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use super::lock;
+use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 use ghl_sync_model::{
     EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
     Resolution,
 };
 
-/// An [`Outbox`] in memory, whose indexes of due records and of GHL's ids may lag.
-#[derive(Debug)]
+/// An [`Outbox`] in memory.
+#[derive(Debug, Default)]
 pub struct MemoryOutbox {
-    clock: TestClock,
     state: Mutex<State>,
 }
 
 type Key = (LocationId, RecordKey);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     items: BTreeMap<Key, Item>,
-    lag: Lag,
-    due: BTreeMap<LocationId, LaggingIndex<RecordKey, (Priority, EpochMs)>>,
-    ghl: BTreeMap<LocationId, LaggingIndex<RecordKey, GhlId>>,
+    due: Index<(Priority, EpochMs)>,
+    ghl: Index<GhlId>,
     is_confused: bool,
 }
 
-impl MemoryOutbox {
-    /// An outbox without records.
-    #[must_use]
-    pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let (items, due, ghl) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let state = State { items, lag, due, ghl, is_confused: false };
-        MemoryOutbox { clock, state: Mutex::new(state) }
+/// The records of each location in the order of what they are indexed by.
+#[derive(Debug)]
+struct Index<E> {
+    entries: BTreeMap<Key, E>,
+    order: BTreeMap<(LocationId, E), BTreeSet<RecordKey>>,
+}
+
+impl<E> Default for Index<E> {
+    fn default() -> Self {
+        Index { entries: BTreeMap::new(), order: BTreeMap::new() }
+    }
+}
+
+impl<E: Ord + Clone> Index<E> {
+    fn set(&mut self, key: &Key, entry: Option<E>) {
+        if self.entries.get(key) == entry.as_ref() {
+            return;
+        }
+        if let Some(before) = self.entries.remove(key)
+            && let Entry::Occupied(mut place) = self.order.entry((key.0.clone(), before))
+        {
+            place.get_mut().remove(&key.1);
+            if place.get().is_empty() {
+                place.remove();
+            }
+        }
+        if let Some(entry) = entry {
+            self.order.entry((key.0.clone(), entry.clone())).or_default().insert(key.1.clone());
+            self.entries.insert(key.clone(), entry);
+        }
     }
 
+    fn within(&self, location: &LocationId, from: E, to: E) -> impl Iterator<Item = (&E, &RecordKey)> {
+        let entries = self.order.range((location.clone(), from)..=(location.clone(), to));
+        entries.flat_map(|((_, entry), keys)| keys.iter().map(move |key| (entry, key)))
+    }
+}
+
+impl MemoryOutbox {
     /// From now on it is broken: of several records with one of GHL's ids it hides the one that GHL accepted last, and it
     /// forgets what was overruled. Whoever says that records never flip must notice.
     pub fn confuse(&self) {
@@ -113,28 +141,26 @@ impl MemoryOutbox {
         let key = (location.clone(), key.clone());
         let mut state = lock(&self.state);
         state.items.remove(&key);
-        state.index(self.clock.now(), &key);
+        state.index(&key);
     }
 
     /// Changes the item of `key`, and then its entry in the index.
     fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, Item>) -> T) -> T {
         let mut state = lock(&self.state);
         let answer = change(&mut state.items);
-        state.index(self.clock.now(), key);
+        state.index(key);
         answer
     }
 }
 
 impl State {
     /// Brings the indexes up to the item of `key`.
-    fn index(&mut self, now: EpochMs, key: &Key) {
+    fn index(&mut self, key: &Key) {
         let entry = self.items.get(key).filter(|item| item.in_due_index);
         let entry = entry.and_then(|item| Some((item.priority, item.due_at?)));
-        let due = self.due.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
-        due.set(now, &key.1, entry);
+        self.due.set(key, entry);
         let ghl_id = self.items.get(key).and_then(|item| item.ghl_id.clone());
-        let ghl = self.ghl.entry(key.0.clone()).or_insert_with(|| LaggingIndex::new(self.lag.clone()));
-        ghl.set(now, &key.1, ghl_id);
+        self.ghl.set(key, ghl_id);
     }
 }
 
@@ -155,18 +181,9 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
-        let mut state = lock(&self.state);
-        let Some(index) = state.due.get_mut(location) else {
-            return Ok(Vec::new());
-        };
-        let mut due: Vec<Due> = index
-            .visible(self.clock.now())
-            .filter(|(_, (of, _))| *of == priority)
-            .map(|(key, (_, due_at))| Due { key: key.clone(), due_at: *due_at })
-            .collect();
-        due.sort_by(|a, b| (a.due_at, &a.key).cmp(&(b.due_at, &b.key)));
-        due.truncate(limit as usize);
-        Ok(due)
+        let state = lock(&self.state);
+        let due = state.due.within(location, (priority, EpochMs(0)), (priority, EpochMs::NEVER));
+        Ok(due.take(limit as usize).map(|((_, due_at), key)| Due { key: key.clone(), due_at: *due_at }).collect())
     }
 
     async fn load(&self, location: &LocationId, keys: &[RecordKey]) -> Result<Vec<Loaded>, PortError> {
@@ -278,11 +295,9 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
-        let now = self.clock.now();
-        let mut state = lock(&self.state);
-        let Some(index) = state.ghl.get_mut(location) else { return Ok(Vec::new()) };
+        let state = lock(&self.state);
         let mut keys: Vec<RecordKey> =
-            index.visible(now).filter(|(_, id)| *id == ghl_id).map(|(key, _)| key.clone()).collect();
+            state.ghl.within(location, ghl_id.clone(), ghl_id.clone()).map(|(_, key)| key.clone()).collect();
         if state.is_confused && keys.len() > 1 {
             keys.sort_by_key(|key| state.items.get(&(location.clone(), key.clone())).and_then(|item| item.accepted_at));
             keys.pop();

@@ -1,6 +1,5 @@
 //! Messages that come twice, late, or not at all, and puts in the very moment in which a batch ends.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -258,25 +257,6 @@ fn content_that_ghl_has_is_not_sent_again() {
         world.run_for(3 * MINUTE).await;
         assert_eq!(world.ghl.calls(), 3);
     });
-}
-
-#[test]
-fn batches_that_find_only_what_the_lagging_index_still_shows_follow_each_other_a_second_apart() {
-    for limit in [100, 5] {
-        block_on_paused(async move {
-            let mut setup = Setup { index_lag: 9 * SECOND..=9 * SECOND, ..exact() };
-            setup.config.batch_size = 1;
-            for settings in setup.locations.values_mut() {
-                settings.pace.limit = NonZeroU32::new(limit).unwrap();
-            }
-            let world = setup.start();
-            world.put_only(&contacts(8)).await.unwrap();
-            world.run_until_settled(5 * MINUTE).await.unwrap();
-            world.run_for(MINUTE).await;
-            assert_each_sent_once(&world, 8);
-            assert!(world.invocations() <= 8 * 10, "{} invocations for 8 records", world.invocations());
-        });
-    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn lagging() -> Setup {
 }
 
 #[test]
-fn a_record_put_into_an_idle_location_is_with_ghl_within_a_second_though_the_index_lags() {
+fn a_record_put_into_an_idle_location_is_with_ghl_within_a_second_though_the_index_of_checks_lags() {
     block_on_paused(async {
         let world = lagging().start();
         let put = world.engine.put_and_start(&[contact(0)]).await;
@@ -26,12 +26,12 @@ fn a_record_put_into_an_idle_location_is_with_ghl_within_a_second_though_the_ind
         assert!(world.ghl.contact(&loc(), &email(0)).is_some());
         world.run_for(2 * MINUTE).await;
         assert_eq!(world.ghl.calls(), 1, "once");
-        assert!(world.invocations() <= 2, "nothing hidden is looked for: {}", world.invocations());
+        assert!(world.invocations() <= 2, "{} invocations", world.invocations());
     });
 }
 
 #[test]
-fn puts_into_a_location_at_work_go_out_soon_after_though_the_index_lags() {
+fn puts_into_a_location_at_work_go_out_soon_after_though_the_index_of_checks_lags() {
     block_on_paused(async {
         let world = lagging().start();
         for n in 0..8 {
@@ -39,14 +39,14 @@ fn puts_into_a_location_at_work_go_out_soon_after_though_the_index_lags() {
             world.run_for(Duration::from_millis(60)).await;
         }
         let took = world.run_until_settled(MINUTE).await.unwrap();
-        assert!(took < LAG + 4 * SECOND, "no tick is waited for: {took:?}");
+        assert!(took < 4 * SECOND, "no tick is waited for: {took:?}");
         assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (8, 8));
         assert!(world.invocations() <= 12, "{} invocations", world.invocations());
     });
 }
 
 #[test]
-fn a_put_does_not_wait_for_the_look_at_what_an_earlier_one_left_hidden() {
+fn a_put_does_not_wait_for_an_earlier_one() {
     block_on_paused(async {
         let world = lagging().start();
         world.engine.put_and_start(&[contact(0)]).await;
@@ -59,19 +59,9 @@ fn a_put_does_not_wait_for_the_look_at_what_an_earlier_one_left_hidden() {
             assert!(world.ghl.contact(&loc(), &email(n)).is_some(), "put {n} waits");
         }
         let took = world.run_until_settled(MINUTE).await.unwrap();
-        assert!(took < LAG + 4 * SECOND, "no tick is waited for: {took:?}");
+        assert!(took < 4 * SECOND, "no tick is waited for: {took:?}");
         assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (8, 8));
         assert!(world.invocations() < 20, "{} invocations", world.invocations());
-    });
-}
-
-#[test]
-fn a_look_for_what_the_index_hides_is_repeated_five_times_at_most() {
-    block_on_paused(async {
-        let world = Setup { index_lag: MINUTE..=MINUTE, ..exact() }.start();
-        world.put(&[contact(0)]).await.unwrap();
-        world.run_for(59 * SECOND).await;
-        assert_eq!((world.ghl.calls(), world.invocations()), (0, 5));
     });
 }
 
