@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
-use super::permits::{For, Permits, Retry};
+use super::permits::{PermitRequest, Permits, Retry};
 use super::sync_batch::TIME_TO_FINISH;
 use super::{Engine, Event, Invocation};
 use crate::policy::Class;
@@ -168,9 +168,10 @@ impl DirectCalls<'_> {
         let backoff = &self.engine.config.backoff;
         let mut attempt = 0;
         loop {
-            let wanted = For { record: None, priority: self.priority, attempt, starts: false, patience: backoff.max };
-            self.permits.acquire(wanted).await.map_err(DirectError::Wait)?;
-            let called = self.permits.call(call, DIRECT, wanted).await;
+            let request =
+                PermitRequest { record: None, priority: self.priority, attempt, starts: false, patience: backoff.max };
+            self.permits.acquire(request).await.map_err(DirectError::Wait)?;
+            let called = self.permits.call(call, DIRECT, request).await;
             let (failure, class) = match called.answer {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
@@ -195,7 +196,7 @@ impl DirectCalls<'_> {
             match wait {
                 Some(wait) if attempt < backoff.max_retries && in_time(&wait) => {
                     self.permits.note_retry(&Retry { endpoint: call.endpoint(), attempt: attempt + 1, wait }, None);
-                    self.permits.sleep_until(wait, wanted).await;
+                    self.permits.sleep_until(wait, request).await;
                 }
                 _ => return Err(DirectError::Failed(failure)),
             }

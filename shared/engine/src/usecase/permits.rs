@@ -7,7 +7,7 @@ use futures::lock::Mutex;
 
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
-use super::signals::{pause_until, signals};
+use super::signals::{COMPANY_REFUSED, pause_until, signals};
 use super::{Engine, Event, Ports};
 use crate::policy::{Class, classify};
 use crate::ports::PortError;
@@ -35,16 +35,16 @@ struct Shared<'e> {
     /// Leased and not used yet.
     pool: VecDeque<Permit>,
     /// What is left of a quota that others use, too.
-    room: RemainingQuota,
+    remaining: RemainingQuota,
     /// Records that have not made their first call.
     to_start: u32,
     /// What ended the batch, if anything did.
     stopped: Option<WaitUntil>,
 }
 
-/// For whom a permit is wanted.
+/// For whom a permit is asked.
 #[derive(Clone, Copy)]
-pub(super) struct For<'a> {
+pub(super) struct PermitRequest<'a> {
     pub(super) record: Option<&'a RecordKey>,
     /// The last calls of a day are for what is more urgent.
     pub(super) priority: Priority,
@@ -112,7 +112,8 @@ impl<'e> Permits<'e> {
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
         let stops = session.view().stops();
-        let shared = Shared { session, host_health, pool, room: RemainingQuota::default(), to_start: 0, stopped: None };
+        let shared =
+            Shared { session, host_health, pool, remaining: RemainingQuota::default(), to_start: 0, stopped: None };
         Permits { engine, location, batch, run, deadline, stops, shared: Mutex::new(shared) }
     }
 
@@ -137,7 +138,7 @@ impl<'e> Permits<'e> {
 
     /// Whether GHL is known to refuse `companyName` in updates here.
     pub(super) async fn updates_refuse_company(&self) -> bool {
-        self.shared.lock().await.session.view().updates_refuse_company(self.engine.ports.clock.now())
+        self.shared.lock().await.session.view().remembers(COMPANY_REFUSED, self.engine.ports.clock.now())
     }
 
     /// Runs of this scope in a row, before this one, that ended by the death of their invocation.
@@ -167,12 +168,12 @@ impl<'e> Permits<'e> {
     ///
     /// # Errors
     /// When that takes longer than it is worth: the batch is over, and this is when to go on.
-    pub(super) async fn acquire(&self, wanted: For<'_>) -> Result<(), WaitUntil> {
+    pub(super) async fn acquire(&self, request: PermitRequest<'_>) -> Result<(), WaitUntil> {
         loop {
-            let wait = match self.step(wanted.priority).await {
+            let wait = match self.step(request.priority).await {
                 Step::Use(permit) => {
-                    self.sleep_until(WaitUntil { at: permit.at, reason: WaitReason::Pace }, wanted).await;
-                    if self.still_stands(permit, wanted).await {
+                    self.sleep_until(WaitUntil { at: permit.at, reason: WaitReason::Pace }, request).await;
+                    if self.still_stands(permit, request).await {
                         return Ok(());
                     }
                     continue;
@@ -183,19 +184,19 @@ impl<'e> Permits<'e> {
             let patience = match wait.reason {
                 // An operator who pauses wants it to stop.
                 WaitReason::Pause(PauseReason::Operator) => Duration::ZERO,
-                WaitReason::Pause(_) | WaitReason::Pace => wanted.patience,
+                WaitReason::Pause(_) | WaitReason::Pace => request.patience,
                 _ => self.engine.config.patience,
             };
             let too_long = self.engine.ports.clock.now().until(wait.at) > patience;
             if too_long || !self.can_end(wait.at) {
                 let wait = if too_long { wait } else { WaitUntil { reason: WaitReason::Deadline, ..wait } };
                 // What the day keeps for more urgent records, they may still use.
-                if wait.reason != WaitReason::DailyQuota || wanted.priority == Priority::High {
+                if wait.reason != WaitReason::DailyQuota || request.priority == Priority::High {
                     self.shared.lock().await.stopped.get_or_insert(wait);
                 }
                 return Err(wait);
             }
-            self.sleep_until(wait, wanted).await;
+            self.sleep_until(wait, request).await;
         }
     }
 
@@ -242,7 +243,7 @@ impl<'e> Permits<'e> {
         if let Err(wait) = gate.day_admits(now, priority, unused, shared.session.rules()) {
             return Step::Wait(wait);
         }
-        if let Err(at) = shared.admit_by_room(now) {
+        if let Err(at) = shared.admit_by_remaining(now) {
             return Step::Wait(WaitUntil { at, reason: WaitReason::Pace });
         }
         if !from_pool || shared.pool.is_empty() {
@@ -262,7 +263,7 @@ impl<'e> Permits<'e> {
                 Step::Wait(self.out_of_time())
             }
             Some(permit) => {
-                shared.room.send(permit.at.max(now));
+                shared.remaining.send(permit.at.max(now));
                 Step::Use(permit)
             }
             None => Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace }),
@@ -270,7 +271,7 @@ impl<'e> Permits<'e> {
     }
 
     /// Whether nothing has happened, while its time came, that stops `permit`. If so it stays good for later.
-    async fn still_stands(&self, permit: Permit, wanted: For<'_>) -> bool {
+    async fn still_stands(&self, permit: Permit, request: PermitRequest<'_>) -> bool {
         let mut shared = self.shared.lock().await;
         let now = self.engine.ports.clock.now();
         let gate = shared.session.view();
@@ -281,7 +282,7 @@ impl<'e> Permits<'e> {
             shared.pool.push_front(permit);
             return false;
         }
-        shared.to_start -= u32::from(wanted.starts && shared.to_start > 0);
+        shared.to_start -= u32::from(request.starts && shared.to_start > 0);
         true
     }
 
@@ -311,9 +312,9 @@ impl<'e> Permits<'e> {
             .await
     }
 
-    /// Makes the call that `wanted` has a permit for, and takes that back with what the reply teaches. `operation` is
+    /// Makes the call that `request` has a permit for, and takes that back with what the reply teaches. `operation` is
     /// what the breaker knows it by.
-    pub(super) async fn call(&self, call: &Call, operation: u32, wanted: For<'_>) -> Called {
+    pub(super) async fn call(&self, call: &Call, operation: u32, request: PermitRequest<'_>) -> Called {
         let Ports { clock, crm, sink, randomness, .. } = &self.engine.ports;
         let config = &self.engine.config;
         let sent_at = clock.now();
@@ -324,15 +325,15 @@ impl<'e> Permits<'e> {
             sink.emit(&Event::Called {
                 location: self.location,
                 batch: self.batch,
-                record: wanted.record,
+                record: request.record,
                 endpoint: call.endpoint(),
-                attempt: wanted.attempt,
+                attempt: request.attempt,
                 status: reply.status,
                 class: class.as_ref().map_or("ok", Class::as_str),
                 took: now.since(sent_at),
             });
         }
-        let backoff = config.backoff.delay(wanted.attempt, randomness.roll());
+        let backoff = config.backoff.delay(request.attempt, randomness.roll());
         let told = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
         let pause = class.as_ref().and_then(|class| pause_until(config, &told, class, backoff, now));
         let signals = signals(&reply, class.as_ref(), pause, operation, now);
@@ -367,7 +368,7 @@ impl<'e> Permits<'e> {
             let ours = least..=ledger.counted_since(sent_at - window).saturating_sub(unused);
             if let Some(remaining) = reply.quota.remaining {
                 let leaving = if pacing.slides(now) { ledger.leaving(now, window) } else { Vec::new() };
-                shared.room.tell(now, sent_at, remaining, window, leaving);
+                shared.remaining.tell(now, sent_at, remaining, window, leaving);
             }
             tell_all = shared.session.learn(Signal::Told { at: now, quota: reply.quota, ours });
         }
@@ -430,7 +431,7 @@ impl<'e> Permits<'e> {
     }
 
     /// Sleeps until `wait` is over, and says so if it is worth a word. Returns false if the process is to end first.
-    pub(super) async fn sleep_until(&self, wait: WaitUntil, wanted: For<'_>) -> bool {
+    pub(super) async fn sleep_until(&self, wait: WaitUntil, request: PermitRequest<'_>) -> bool {
         let span = self.engine.ports.clock.now().until(wait.at);
         if span.is_zero() {
             return true;
@@ -438,10 +439,10 @@ impl<'e> Permits<'e> {
         self.engine.ports.sink.emit(&Event::Waiting {
             location: self.location,
             batch: self.batch,
-            record: wanted.record,
+            record: request.record,
             reason: wait.reason,
             wait: span,
-            attempt: wanted.attempt,
+            attempt: request.attempt,
         });
         self.engine.sleep_until(wait.at).await
     }
@@ -454,16 +455,16 @@ impl<'e> Permits<'e> {
 }
 
 impl Shared<'_> {
-    /// Where others use the quota, too, room comes back bit by bit: the interval says nothing about how long to wait.
+    /// Where others use the quota, too, quota comes back bit by bit: the interval says nothing about how long to wait.
     fn without_interval_if_shared(&self, quota: Quota, now: EpochMs) -> Quota {
         let is_shared = self.session.view().is_shared(now, self.session.rules());
         Quota { interval: quota.interval.filter(|_| !is_shared), ..quota }
     }
 
-    /// Whether there is room for one call, where others use the quota, too.
-    fn admit_by_room(&mut self, now: EpochMs) -> Result<(), EpochMs> {
+    /// Whether quota is left for one call, where others use the quota, too.
+    fn admit_by_remaining(&mut self, now: EpochMs) -> Result<(), EpochMs> {
         let is_shared = self.session.view().is_shared(now, self.session.rules());
-        if is_shared { self.room.admit(now) } else { Ok(()) }
+        if is_shared { self.remaining.admit(now) } else { Ok(()) }
     }
 }
 

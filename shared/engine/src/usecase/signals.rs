@@ -7,6 +7,11 @@ use crate::policy::Class;
 use ghl_sync_limiter::Signal;
 use ghl_sync_model::{EpochMs, Quota, Reply};
 
+/// The gate's memo that GHL refuses `companyName` in updates here.
+pub(super) const COMPANY_REFUSED: &str = "company_refused";
+/// An update with a `companyName` that GHL refused is tried again after this long: GHL is changing there.
+const COMPANY_REFUSED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Until when the whole scope shall wait: what a 429 asks for, or a `Retry-After` that is too long to sleep through.
 /// `backoff` is what an operation would wait by itself.
 pub(super) fn pause_until(
@@ -53,7 +58,9 @@ pub(super) fn signals(
     }
     match (class, pause_until) {
         (Some(Class::Credentials), _) => signals.push(Signal::Unauthorized { at: now }),
-        (Some(Class::CompanyRefused), _) => signals.push(Signal::CompanyRefused { at: now }),
+        (Some(Class::CompanyRefused), _) => {
+            signals.push(Signal::Remember { name: COMPANY_REFUSED, until: now + COMPANY_REFUSED_FOR })
+        }
         (Some(Class::OtherLocation), _) => signals.push(Signal::OtherLocation { at: now }),
         (Some(Class::Throttled), Some(until)) => {
             signals.push(Signal::Throttled { at: now, until, daily: is_day_used_up(&reply.quota) });

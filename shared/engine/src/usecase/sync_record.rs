@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::operation::{Former, Operation, Presence};
-use super::permits::{For, Retry};
+use super::permits::{PermitRequest, Retry};
 use super::record_end::RecordEnd;
 use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
 use crate::policy::{Class, needs_known_consent, payload_to_send};
@@ -102,23 +102,23 @@ impl RecordSync<'_, '_> {
             if let Some(in_doubt_until) = self.in_doubt(&call).await {
                 return Ended::Outcome(self.wait(progress, in_doubt_until));
             }
-            let wanted = For {
+            let request = PermitRequest {
                 record: Some(&record.key),
                 priority: record.priority,
                 attempt: progress.attempt(),
                 starts: !progress.called,
                 patience: self.patience(progress),
             };
-            if let Err(stop) = self.permits.acquire(wanted).await {
+            if let Err(stop) = self.permits.acquire(request).await {
                 return self.stopped(progress, stop);
             }
             progress.called = true;
-            match self.call(record, progress, &call, wanted).await {
+            match self.call(record, progress, &call, request).await {
                 After::Retry(wait) => {
                     let retry = Retry { endpoint: call.endpoint(), attempt: progress.attempt(), wait };
                     self.permits.note_retry(&retry, Some(&record.key));
-                    let wanted = For { attempt: progress.attempt(), starts: false, ..wanted };
-                    if !self.permits.sleep_until(wait, wanted).await {
+                    let request = PermitRequest { attempt: progress.attempt(), starts: false, ..request };
+                    if !self.permits.sleep_until(wait, request).await {
                         return self.stopped(progress, wait);
                     }
                 }
@@ -147,10 +147,10 @@ impl RecordSync<'_, '_> {
     }
 
     /// Makes one call, and judges what came back.
-    async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, wanted: For<'_>) -> After {
+    async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, request: PermitRequest<'_>) -> After {
         // An update, too, hides it from GHL's search for a while.
         progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_));
-        let called = self.permits.call(call, operation_hash(record), wanted).await;
+        let called = self.permits.call(call, operation_hash(record), request).await;
         match called.answer {
             Ok(answer) => match self.taken(record, progress, answer).await {
                 Ok(()) => After::GoOn,

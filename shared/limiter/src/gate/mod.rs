@@ -14,6 +14,7 @@ mod quota;
 mod signal;
 mod times;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -29,8 +30,6 @@ const PLAN_GRACE: Duration = Duration::from_secs(60);
 const ALLOT_AGAIN: Duration = Duration::from_secs(5);
 /// A batch is not planned to go on longer than this, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
-/// An update with a `companyName` that GHL refused is tried again after this long: GHL is changing there.
-const COMPANY_REFUSED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The gate of one rate scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,9 +51,9 @@ pub struct Gate {
     /// A crashed run may have created things that GHL's search does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_doubt_until: Option<EpochMs>,
-    /// When GHL last refused `companyName` in an update here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    company_refused_at: Option<EpochMs>,
+    /// What callers remember with the scope, by a name of theirs: until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    memos: BTreeMap<String, EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -451,10 +450,10 @@ impl Gate {
         self.in_doubt_until
     }
 
-    /// Whether GHL refused `companyName` in an update not long ago.
+    /// Whether the memo of this `name` still holds.
     #[must_use]
-    pub fn updates_refuse_company(&self, now: EpochMs) -> bool {
-        self.company_refused_at.is_some_and(|at| now < at + COMPANY_REFUSED_FOR)
+    pub fn remembers(&self, name: &str, now: EpochMs) -> bool {
+        self.memos.get(name).is_some_and(|until| now < *until)
     }
 }
 

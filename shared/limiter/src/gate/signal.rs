@@ -48,10 +48,12 @@ pub enum Signal {
         /// Until then.
         until: EpochMs,
     },
-    /// GHL refused `companyName` in an update.
-    CompanyRefused {
-        /// When.
-        at: EpochMs,
+    /// Something that the caller wants every holder of the scope to know for a while.
+    Remember {
+        /// The caller's name of it.
+        name: &'static str,
+        /// Until then.
+        until: EpochMs,
     },
     /// GHL does not accept the token.
     Unauthorized {
@@ -103,7 +105,10 @@ impl Gate {
             Signal::InDoubt { until } => {
                 self.in_doubt_until = self.in_doubt_until.max(Some(*until));
             }
-            Signal::CompanyRefused { at } => self.company_refused_at = self.company_refused_at.max(Some(*at)),
+            Signal::Remember { name, until } => {
+                let memo = self.memos.entry((*name).to_owned()).or_insert(*until);
+                *memo = (*memo).max(*until);
+            }
             Signal::Unauthorized { at } => {
                 self.pause_until(*at, *at + PauseReason::Credentials.longest(), PauseReason::Credentials);
             }
