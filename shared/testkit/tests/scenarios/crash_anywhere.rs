@@ -108,7 +108,8 @@ fn the_put_of_records_that_share_a_contact_dies_at_any_of_its_awaits() {
         let world = setup(awaits).start();
         let records = of_shared_contacts();
         let lived = dying_at_await(awaits, world.engine.put_and_start(&records)).await.is_some();
-        world.run_until_settled(20 * MINUTE).await.unwrap();
+        world.run_for(20 * MINUTE).await;
+        assert!(world.outbox.open().iter().all(|record| record.waits_for.is_some()), "its contact was not stored");
         // Whoever sent them sends them again.
         world.put(&records).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
