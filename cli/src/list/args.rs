@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ghl_sync_import::{Answers, DateOrder, DecimalMark, SamePerson};
+use ghl_sync_import::{Answers, DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 /// How a contact list is read (docs/IMPORT.md).
 #[derive(Debug, Clone, Default, Args)]
@@ -35,6 +35,9 @@ pub(crate) struct ListArgs {
     /// The sheet of a workbook.
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
+    /// What becomes of rows that the sheet hides, by hand or by a filter.
+    #[arg(long, value_enum)]
+    pub(crate) hidden_rows: Option<HiddenRowsArg>,
     /// What becomes of rows that have an e-mail address or a phone number in common. By default: hold-back.
     #[arg(long, value_enum)]
     pub(crate) same_person: Option<SamePersonArg>,
@@ -58,6 +61,14 @@ pub(crate) enum SamePersonArg {
     KeepApart,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HiddenRowsArg {
+    /// They are rows like others.
+    Import,
+    /// They are not imported.
+    LeaveOut,
+}
+
 impl ListArgs {
     /// What the command line says of the list's meaning, into what the mapping says of it.
     pub(crate) fn answer(&self, answers: &mut Answers) {
@@ -68,6 +79,7 @@ impl ListArgs {
             date_order: told(date_order).or(answers.date_order),
             decimal_mark: told(decimal_mark).or(answers.decimal_mark),
             sheet: self.sheet.clone().or(answers.sheet.take()),
+            hidden_rows: self.hidden_rows.map(HiddenRows::from).or(answers.hidden_rows),
             country: self.country.clone().or(answers.country.take()),
             same_person: self.same_person.map(SamePerson::from).or(answers.same_person),
         };
@@ -76,6 +88,15 @@ impl ListArgs {
 
 fn told<T: Copy, const N: usize>(options: [(bool, T); N]) -> Option<T> {
     options.into_iter().find(|(is_told, _)| *is_told).map(|(_, value)| value)
+}
+
+impl From<HiddenRowsArg> for HiddenRows {
+    fn from(arg: HiddenRowsArg) -> HiddenRows {
+        match arg {
+            HiddenRowsArg::Import => HiddenRows::Import,
+            HiddenRowsArg::LeaveOut => HiddenRows::LeaveOut,
+        }
+    }
 }
 
 impl From<SamePersonArg> for SamePerson {

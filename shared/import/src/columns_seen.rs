@@ -1,7 +1,7 @@
 //! What the cells of each column are like, seen over the whole list.
 
-use crate::consent::{is_about_contacting, is_opt_out_word, is_yes_or_no, says_opt_out};
-use crate::mapping::{Columns, Field, Target};
+use crate::consent::{is_about_contacting, is_foreign_yes_or_no, is_opt_out_word, is_yes_or_no, says_opt_out};
+use crate::mapping::{Column, Columns, Field, Target};
 use crate::table::Row;
 use crate::values::{email, phone, text};
 use crate::{Effect, LooksLike, Problem, Question};
@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     opt_outs: u64,
     /// Cells that are a yes or a no.
     answers: u64,
+    /// Those in a language of which few names of columns are known.
+    foreign_answers: u64,
     /// Rows in which its value is not used, because another column of the same field is filled.
     second: u64,
 }
@@ -58,14 +60,17 @@ impl Seen {
         for (_, indexes) in by_name.iter().filter(|(_, indexes)| indexes.len() > 1) {
             count_second(seen, row, indexes);
         }
-        for field in Field::ALL.into_iter().filter(|field| !field.is_joined() && !field.is_of_address()) {
-            count_second(seen, row, columns.of(field));
+        for (field, indexes) in columns.by_field() {
+            if !field.is_joined() && !field.is_of_address() {
+                count_second(seen, row, indexes);
+            }
         }
         count_other_addresses(seen, row, columns);
     }
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
         self.answers += u64::from(is_yes_or_no(value));
+        self.foreign_answers += u64::from(is_foreign_yes_or_no(value));
         if says_opt_out(value) || is_opt_out_word(value) {
             self.opt_outs += 1;
         } else if also_contact_data && value.contains('@') && value.len() < 400 {
@@ -80,6 +85,9 @@ impl Seen {
 
 /// Counts the cells of a field's columns that are filled beside the one that is used.
 fn count_second(seen: &mut [Seen], row: &Row, indexes: &[usize]) {
+    if indexes.len() < 2 {
+        return;
+    }
     let mut used: Option<String> = None;
     for index in indexes {
         let value = text::value(row.cells.get(*index).map_or("", String::as_str));
@@ -101,6 +109,9 @@ fn count_other_addresses(seen: &mut [Seen], row: &Row, columns: &Columns) {
     };
     let group = columns.address_group(|index| says(index).is_some());
     for field in Field::ALL.into_iter().filter(|field| field.is_of_address()) {
+        if columns.of(field).len() < 2 && !columns.has_several_addresses() {
+            continue;
+        }
         let used = columns.of_address(field, group);
         if !field.is_joined() {
             count_second(seen, row, &used);
@@ -122,7 +133,7 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         let most = |count: u64| count > 0 && count * 2 >= seen.filled;
         let looks_like = if seen.opt_outs > 0 {
             Some((LooksLike::Consent, seen.opt_outs))
-        } else if seen.answers > 0 && seen.answers * 5 >= seen.filled * 4 && is_about_contacting(&column.name) {
+        } else if are_answers(seen) && (is_about_contacting(&column.name) || is_in_other_words(column, seen)) {
             Some((LooksLike::Consent, seen.answers))
         } else if most(seen.emails) {
             Some((LooksLike::Email, seen.emails))
@@ -138,6 +149,19 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// Whether a column's cells are a yes or a no, nearly all of them.
+fn are_answers(seen: &Seen) -> bool {
+    seen.answers > 0 && seen.answers * 5 >= seen.filled * 4
+}
+
+/// Whether a name may well speak of contacting in a language of which few names are known: nobody else can tell that it
+/// does not.
+fn is_in_other_words(column: &Column, seen: &Seen) -> bool {
+    let is_latin = |c: char| matches!(c, '\u{0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
+    column.target == Target::Unknown
+        && (seen.foreign_answers * 2 >= seen.answers || column.name.chars().any(|c| c.is_alphabetic() && !is_latin(c)))
 }
 
 /// Whether a name speaks of the numbers of things.

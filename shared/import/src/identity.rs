@@ -1,6 +1,8 @@
 //! What makes two rows the same person, and the ids that records keep.
 
 use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{BuildHasher, BuildHasherDefault};
 
 use sha2::{Digest, Sha256};
 
@@ -21,13 +23,28 @@ impl Keys {
     }
 }
 
-/// The keys of a row.
+/// The keys of a row by which later imports know it.
 pub(crate) fn keys(own: Option<&str>, email: Option<&str>, phone: Option<&str>) -> Keys {
+    keys_by(hash, own, email, phone)
+}
+
+/// The keys of a row among those of its list, and nowhere else: they take a tenth of the time.
+pub(crate) fn keys_in_list(own: Option<&str>, email: Option<&str>, phone: Option<&str>) -> Keys {
+    let quick = |kind: &str, text: &str| BuildHasherDefault::<DefaultHasher>::default().hash_one((kind, text));
+    keys_by(quick, own, email, phone)
+}
+
+fn keys_by(hash: impl Fn(&str, &str) -> u64, own: Option<&str>, email: Option<&str>, phone: Option<&str>) -> Keys {
     Keys {
         own: own.map(|own| hash("id", own)),
-        email: email.map(|email| hash("email", &email.to_lowercase())),
+        email: email.map(|email| hash("email", &lower(email))),
         phone: phone.map(|phone| hash("phone", phone)),
     }
+}
+
+/// The text in lower case.
+pub(crate) fn lower(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
 }
 
 /// A hash of a text of some kind, the same for ever: ids of earlier imports are found by it.
@@ -60,7 +77,9 @@ pub(crate) fn id_of_hash(hash: u64) -> String {
 
 /// The hash that a record id was made of; nothing of an id that was made otherwise.
 pub(crate) fn hash_of_id(id: &str) -> Option<u64> {
-    u64::from_str_radix(id.strip_prefix(ID_START)?, 16).ok().filter(|hash| id_of_hash(*hash) == id)
+    let hex = id.strip_prefix(ID_START)?;
+    let is_written_so = hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    u64::from_str_radix(hex, 16).ok().filter(|_| is_written_so)
 }
 
 const ID_START: &str = "csv-";

@@ -35,7 +35,7 @@ pub use contact::ImportedContact;
 pub use error::{ImportError, NotAList};
 pub use identity::KnownIds;
 pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
-pub use options::{DateOrder, DecimalMark, ImportOptions, SamePerson};
+pub use options::{DateOrder, DecimalMark, HiddenRows, ImportOptions, SamePerson};
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};
 pub use question::{LooksLike, Question};

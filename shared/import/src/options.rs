@@ -19,6 +19,8 @@ pub struct ImportOptions {
     pub decimal_mark: Option<DecimalMark>,
     /// The sheet of a workbook.
     pub sheet: Option<String>,
+    /// What becomes of rows that a workbook's sheet hides.
+    pub hidden_rows: Option<HiddenRows>,
     /// Columns mapped by the caller, and constants.
     pub mapping: Mapping,
     /// The location's custom fields: [`FieldCatalogue::of_location`].
@@ -49,6 +51,16 @@ pub enum DecimalMark {
     Point,
     /// 1.234,56
     Comma,
+}
+
+/// What becomes of rows that a sheet hides, by hand or by a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HiddenRows {
+    /// They are rows like others.
+    Import,
+    /// They are no people. What they refuse holds for other rows of the same person all the same.
+    LeaveOut,
 }
 
 /// What becomes of rows that have an e-mail address or a phone number in common.

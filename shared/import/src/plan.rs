@@ -8,7 +8,7 @@ use crate::columns_seen::{Seen, notes, questions};
 use crate::consent::Channels;
 use crate::identity::Counter;
 use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
-use crate::records::Records;
+use crate::records::{Parts, Records};
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
 use crate::values::{country, date, number};
@@ -72,16 +72,22 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
         let columns = columns.all().iter().map(|column| column.name.clone()).collect();
         return Err(ImportError::NoUsableColumn { columns });
     }
-    let mut pass = Pass::new(&columns);
+    let mut pass = Pass::new(&columns, layout.refused_by);
     let no_proofs = Proofs::default();
     let reader = RowReader { columns: &columns, options: &options, proofs: &no_proofs };
     let mut rows = layout.rows(source)?;
     while let Some(row) = rows.next()? {
         if row.fault.is_none() && !row.is_blank() && table::not_a_person(&row, &layout.columns).is_none() {
-            pass.take(&row, &reader);
+            let is_refused = pass.parts.refusal(&row).is_some();
+            pass.take(&row, &reader, is_refused);
         }
+        rows.recycle(row.cells);
     }
     let mut questions = questions(&columns, &pass.seen);
+    let hidden = layout.hidden_rows();
+    if hidden > 0 && options.hidden_rows.is_none() {
+        questions.push(Question::HiddenRows { rows: hidden });
+    }
     let proofs = pass.proofs(&columns, &options, &mut questions);
     let proofs = Proofs { counts_from_1904: layout.counts_from_1904, ..proofs };
     let repeated = pass.counter.repeated();
@@ -107,11 +113,13 @@ fn answer(options: &mut ImportOptions) {
     options.date_order = options.date_order.or(answers.date_order);
     options.decimal_mark = options.decimal_mark.or(answers.decimal_mark);
     options.sheet = options.sheet.take().or_else(|| answers.sheet.clone());
+    options.hidden_rows = options.hidden_rows.or(answers.hidden_rows);
     *answers = crate::Answers {
         encoding: options.encoding.clone(),
         date_order: options.date_order,
         decimal_mark: options.decimal_mark,
         sheet: options.sheet.clone(),
+        hidden_rows: options.hidden_rows,
         country: answers.country.take(),
         same_person: Some(options.same_person).filter(|same_person| *same_person != SamePerson::default()),
     };
@@ -246,11 +254,12 @@ struct Pass {
     counter: Counter,
     closed: Vec<(u64, Channels)>,
     subscriptions: HashSet<usize>,
+    parts: Parts,
     rows: u64,
 }
 
 impl Pass {
-    fn new(columns: &Columns) -> Self {
+    fn new(columns: &Columns, refused_by: Option<u64>) -> Self {
         let kinds = columns.all().iter().enumerate();
         let of = |is_wanted: fn(&Target) -> bool| {
             kinds.clone().filter(move |(_, column)| is_wanted(&column.target)).map(|(index, _)| index)
@@ -271,11 +280,12 @@ impl Pass {
             counter: Counter::default(),
             closed: Vec::new(),
             subscriptions: HashSet::new(),
+            parts: Parts::below(refused_by),
             rows: 0,
         }
     }
 
-    fn take(&mut self, row: &table::Row, reader: &RowReader<'_>) {
+    fn take(&mut self, row: &table::Row, reader: &RowReader<'_>, is_refused: bool) {
         self.rows += 1;
         Seen::take_row(&mut self.seen, row, reader.columns);
         let cell = |index: usize| crate::values::text::value(row.cells.get(index).map_or("", String::as_str));
@@ -289,6 +299,7 @@ impl Pass {
             }
         }
         let (keys, closed) = reader.keys(row);
+        let closed = if is_refused { Channels::ALL } else { closed };
         self.counter.take(keys);
         if !closed.is_none() {
             self.closed.extend(keys.all().map(|key| (key, closed)));

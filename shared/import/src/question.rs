@@ -41,6 +41,11 @@ pub enum Question {
         /// Those.
         sheets: Vec<String>,
     },
+    /// The sheet hides rows, by hand or by a filter, that say something.
+    HiddenRows {
+        /// How many.
+        rows: u64,
+    },
 }
 
 /// What the cells of an unused column look like.
@@ -101,6 +106,10 @@ impl fmt::Display for Question {
             Question::Sheet { sheets } => {
                 write!(f, "more than one sheet holds people: say --sheet with one of {}", sheets.join(", "))
             }
+            Question::HiddenRows { rows } => write!(
+                f,
+                "the sheet hides {rows} rows, by hand or by a filter: say --hidden-rows import or --hidden-rows leave-out"
+            ),
         }
     }
 }

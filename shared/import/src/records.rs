@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use crate::consent;
 use crate::contact::{self, ImportedContact};
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::Field;
 use crate::plan::Plan;
 use crate::row::RowReader;
-use crate::table::{self, Row, Rows};
-use crate::{ImportError, Problem, SamePerson};
+use crate::table::{self, NotAPerson, Row, Rows};
+use crate::{HiddenRows, ImportError, Problem, SamePerson};
 
 /// What became of a row. Blank rows are nothing at all, and only counted.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,8 +65,34 @@ pub struct Records<'a> {
     /// Hashes of the ids of contacts that have no key, or may have got their id from an earlier import.
     ids: HashSet<u64>,
     learned: KnownIds,
+    parts: Parts,
     tally: Tally,
     is_over: bool,
+}
+
+/// The parts of a list that has headings between its rows.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// The row of a heading that says that those below it must not be contacted.
+    refused_by: Option<u64>,
+}
+
+impl Parts {
+    /// The parts below a title that may refuse contact.
+    pub(crate) fn below(refused_by: Option<u64>) -> Parts {
+        Parts { refused_by }
+    }
+
+    /// The heading above that refuses contact with this row. It holds to the end: a later row with one cell may be another
+    /// heading as well as somebody whose name is all that is known.
+    pub(crate) fn refusal(&mut self, row: &Row) -> Option<u64> {
+        let is_refusal = |cell: &String| consent::says_opt_out(cell) || consent::is_opt_out_word(cell);
+        let refused_by = self.refused_by;
+        if refused_by.is_none() && table::is_heading(row) && row.cells.iter().any(is_refusal) {
+            self.refused_by = Some(row.number);
+        }
+        refused_by
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +113,7 @@ impl<'a> Records<'a> {
             waiting_for: HashMap::new(),
             ids: HashSet::new(),
             learned: KnownIds::default(),
+            parts: Parts::below(plan.layout.refused_by),
             tally: Tally::default(),
             is_over: false,
         };
@@ -107,6 +135,12 @@ impl<'a> Records<'a> {
         &self.learned
     }
 
+    /// The ids that all contacts have, for a later import.
+    #[must_use]
+    pub fn into_learned(self) -> KnownIds {
+        self.learned
+    }
+
     fn place(&mut self, row: Row) {
         if row.fault.is_none() && row.is_blank() {
             self.tally.blank += 1;
@@ -116,10 +150,19 @@ impl<'a> Records<'a> {
         if let Some(fault) = row.fault {
             return self.hold_back(row.cells, Problem::row(row.number, fault.message()));
         }
-        if let Some(what) = table::not_a_person(&row, &self.plan.layout.columns) {
+        let is_left_out = row.is_hidden && self.plan.options.hidden_rows == Some(HiddenRows::LeaveOut);
+        let what = is_left_out.then_some(NotAPerson::Hidden);
+        if let Some(what) = what.or_else(|| table::not_a_person(&row, &self.plan.layout.columns)) {
             self.tally.not_people += 1;
             let problem = Problem { effect: crate::Effect::Note, ..Problem::row(row.number, what.message()) };
             return self.ready.push_back(Outcome::NotAPerson(HeldBack { cells: row.cells, problem }));
+        }
+        if let Some(heading) = self.parts.refusal(&row) {
+            let message = format!(
+                "stands below row {heading}, which says that people must not be contacted: put that into a column `DND`"
+            );
+            let problem = Problem::row(row.number, message);
+            return self.hold_back(row.cells, problem);
         }
         let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
@@ -151,7 +194,7 @@ impl<'a> Records<'a> {
             }
         }
         let number = row.number;
-        if self.emit(draft, keys, row.cells) {
+        if self.emit(draft, row.cells) {
             let repeated = keys.all().filter(|key| self.plan.repeated.contains_key(key));
             for key in repeated {
                 self.owners.entry(key).or_insert(number);
@@ -229,8 +272,8 @@ impl<'a> Records<'a> {
                 }
             }
         }
-        let (keys, cells) = (keys(&draft), std::mem::take(&mut draft.cells));
-        self.emit(draft, keys, cells);
+        let cells = std::mem::take(&mut draft.cells);
+        self.emit(draft, cells);
     }
 
     /// What any row of the person has refused holds for all of them.
@@ -243,7 +286,8 @@ impl<'a> Records<'a> {
     }
 
     /// Makes a record of a draft. False if the check refuses it.
-    fn emit(&mut self, draft: Draft, keys: Keys, cells: Vec<String>) -> bool {
+    fn emit(&mut self, draft: Draft, cells: Vec<String>) -> bool {
+        let keys = keys_by(identity::keys, &draft);
         let row = draft.row;
         let count = draft.rows.len() as u64;
         let (mapping, known) = (&self.plan.options.mapping, &self.plan.options.known);
@@ -258,7 +302,7 @@ impl<'a> Records<'a> {
             }
         };
         let may_repeat = keys.all().next().is_none() || !self.plan.options.known.is_empty();
-        let id = identity::hash_of_id(imported.id.as_str()).filter(|_| may_repeat);
+        let id = if may_repeat { identity::hash_of_id(imported.id.as_str()) } else { None };
         if id.is_some_and(|id| !self.ids.insert(id)) {
             self.hold_back(
                 imported.cells,
@@ -270,7 +314,7 @@ impl<'a> Records<'a> {
             return false;
         }
         if imported.problems.is_empty() {
-            imported.cells = Vec::new();
+            self.rows.recycle(std::mem::take(&mut imported.cells));
         }
         self.tally.accepted += count;
         self.tally.contacts += 1;
@@ -318,7 +362,11 @@ impl Iterator for Records<'_> {
 }
 
 fn keys(draft: &Draft) -> Keys {
-    identity::keys(draft.own_id.as_deref(), draft.field(Field::Email), draft.field(Field::Phone))
+    keys_by(identity::keys_in_list, draft)
+}
+
+fn keys_by(keys: fn(Option<&str>, Option<&str>, Option<&str>) -> Keys, draft: &Draft) -> Keys {
+    keys(draft.own_id.as_deref(), draft.field(Field::Email), draft.field(Field::Phone))
 }
 
 fn is_one_person(a: &Draft, b: &Draft) -> bool {

@@ -200,7 +200,7 @@ fn words_for_nothing_are_nothing() {
     let json = serde_json::to_value(told.contact(3)).unwrap();
     assert_eq!(json, json!({ "lastName": "Noe", "email": "per@example.com" }));
     assert_eq!(told.contact(4).first_name.as_deref(), Some("Nan"));
-    assert_eq!((told.contact(5).last_name.as_deref(), told.cells()), (None, vec![(5, "Last Name")]));
+    assert_eq!((told.contact(5).last_name.as_deref(), told.cells()), (None, vec![(3, "Source"), (5, "Last Name")]));
 }
 
 #[test]

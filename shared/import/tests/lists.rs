@@ -47,7 +47,7 @@ fn outcome(country: &str, maps: &[&str], list: &str) -> String {
 }
 
 /// Each list of the file begins with `===`, its name, the location's country and what columns are mapped to; what comes of
-/// it stands below `>>>`. (It takes three seconds, because phone numbers of some twenty countries are read.)
+/// it stands below `>>>`. (It takes four seconds, because phone numbers of some twenty countries are read.)
 #[test]
 fn whatever_of_a_list_does_not_arrive_is_told() {
     let lists = include_str!("data/lists.txt");

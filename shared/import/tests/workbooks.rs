@@ -4,8 +4,8 @@
 mod common;
 
 use common::workbook::{Workbook, inline, number, typed};
-use common::{Told, import, us};
-use ghl_sync_import::{FieldCatalogue, ImportError, ImportOptions};
+use common::{Told, import, questions, us};
+use ghl_sync_import::{FieldCatalogue, HiddenRows, ImportError, ImportOptions};
 use serde_json::json;
 
 fn header(names: &[&str]) -> String {
@@ -94,10 +94,18 @@ fn leading_zeros_of_a_format_are_a_part_of_the_code() {
 }
 
 #[test]
-fn errors_say_nothing_and_hold_a_row_back_where_consent_is_asked() {
-    for error in ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"] {
+fn errors_are_told_and_hold_a_row_back_where_consent_is_asked() {
+    for (error, cells) in [
+        ("#N/A", vec![]),
+        ("#NULL!", vec![]),
+        ("#REF!", vec![(2, "City")]),
+        ("#VALUE!", vec![(2, "City")]),
+        ("#DIV/0!", vec![(2, "City")]),
+        ("#NAME?", vec![(2, "City")]),
+        ("#NUM!", vec![(2, "City")]),
+    ] {
         let told = one("City", typed("e", error), &[]);
-        assert_eq!((told.contact(2).city.as_deref(), told.rows()), (None, vec![2]), "{error}");
+        assert_eq!((told.contact(2).city.as_deref(), told.rows(), told.cells()), (None, vec![2], cells), "{error}");
         assert_eq!(one("Unsubscribed", typed("e", error), &[]).held(), [2], "{error}");
         assert_eq!(one("Email opt-in", typed("e", error), &[]).held(), [2], "{error}");
     }
@@ -105,6 +113,56 @@ fn errors_say_nothing_and_hold_a_row_back_where_consent_is_asked() {
     assert_eq!(one("Unsubscribed", typed("b", "0"), &[]).contact(2).dnd, None);
     assert!(one("Email opt-in", typed("b", "0"), &[]).contact(2).dnd_settings.is_some());
     assert_eq!(one("Unsubscribed", number("1", 0), &[]).contact(2).dnd, Some(true));
+}
+
+/// Two people with such a cell between others, whose cells say where they stand.
+fn with_strange_error(column: &str, error: &str) -> Workbook {
+    let cell = |place: &str, text: &str| inline(text).replacen("<c ", &format!("<c r=\"{place}\" "), 1);
+    let strange = format!("<c r=\"B2\" t=\"e\"><f>X()</f><v>{error}</v></c>");
+    let rows = [
+        cell("A1", "Email") + &cell("B1", column) + &cell("C1", "First Name"),
+        cell("A2", "a@example.com") + &strange + &cell("C2", "Ann"),
+        cell("A3", "b@example.com") + &cell("B3", "no") + &cell("C3", "Bo"),
+    ];
+    Workbook::of(&rows)
+}
+
+#[test]
+fn an_error_of_a_newer_function_damages_its_own_cell_only() {
+    for error in ["#SPILL!", "#CALC!", "#FIELD!", "#BUSY!", "#PYTHON!", "#GETTING_DATA"] {
+        let told = read(&with_strange_error("City", error));
+        assert_eq!((told.rows(), told.cells()), (vec![2, 3], vec![(2, "City")]), "{error}");
+        assert_eq!((told.contact(2).first_name.as_deref(), told.contact(3).city.as_deref()), (Some("Ann"), Some("no")));
+        let told = read(&with_strange_error("Unsubscribed", error));
+        assert_eq!((told.rows(), told.held()), (vec![3], vec![2]), "{error}");
+    }
+}
+
+#[test]
+fn hidden_rows_are_asked_about_and_left_out_or_imported_as_told() {
+    let person = |name: &str, dnd: &str| inline(name) + &inline(&format!("{name}@example.com")) + &inline(dnd);
+    let rows = [
+        format!("<row r=\"1\">{}</row>", header(&["First Name", "Email", "DND"])),
+        format!("<row r=\"2\">{}</row>", person("ann", "")),
+        format!("<row r=\"3\" hidden=\"1\">{}</row>", person("bo", "")),
+        format!("<row r=\"4\" hidden=\"true\">{}</row>", person("ann", "yes")),
+        "<row r=\"5\" hidden=\"1\"/>".to_owned(),
+    ];
+    let book = Workbook { sheets: vec![("People", "visible", rows.concat(), String::new())], ..Workbook::default() };
+    let asked = questions(&book.bytes(), us());
+    assert!(asked.contains("hides 2 rows") && asked.contains("--hidden-rows"), "{asked}");
+    let told = |hidden_rows| import(&book.bytes(), ImportOptions { hidden_rows: Some(hidden_rows), ..us() }).unwrap();
+    let all = told(HiddenRows::Import);
+    assert_eq!((all.rows(), all.held()), (vec![2, 3], vec![4]));
+    let shown = told(HiddenRows::LeaveOut);
+    assert_eq!((shown.rows(), shown.not_people.clone()), (vec![2], vec![3, 4]));
+    assert_eq!(
+        (all.contact(2).dnd, shown.contact(2).dnd),
+        (Some(true), Some(true)),
+        "a refusal counts, also a hidden one"
+    );
+    let shown_only = Workbook::of(&[header(&["Email"]), inline("a@example.com")]);
+    assert_eq!(read(&shown_only).rows(), [2]);
 }
 
 #[test]

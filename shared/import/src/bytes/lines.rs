@@ -29,6 +29,8 @@ pub(crate) struct Lines<'a> {
     after_return: bool,
     is_over: bool,
     waiting: VecDeque<Line>,
+    /// The text of a line that nobody needs any more.
+    spare: String,
 }
 
 impl<'a> Lines<'a> {
@@ -42,6 +44,7 @@ impl<'a> Lines<'a> {
             after_return: false,
             is_over: false,
             waiting: VecDeque::new(),
+            spare: String::new(),
         }
     }
 
@@ -50,12 +53,18 @@ impl<'a> Lines<'a> {
         lines.rev().for_each(|line| self.waiting.push_front(line));
     }
 
+    /// Takes a line back that nobody needs any more, so that the next one needs no memory of its own.
+    pub(crate) fn recycle(&mut self, line: Line) {
+        self.spare = line.text;
+        self.spare.clear();
+    }
+
     /// The next line.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.waiting.pop_front() {
             return Ok(Some(line));
         }
-        let mut line = Line { text: String::new(), cut: false };
+        let mut line = Line { text: std::mem::take(&mut self.spare), cut: false };
         loop {
             if self.after_return && self.rest().starts_with('\n') {
                 self.at += 1;

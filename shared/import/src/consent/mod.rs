@@ -4,7 +4,10 @@ mod words;
 
 use crate::mapping::{key, without_brackets};
 
-pub(crate) use words::{Reading, is_no, is_opt_out_word, is_yes_or_no, says_opt_out, speaks_of_subscription};
+pub(crate) use words::{
+    Reading, is_foreign_yes_or_no, is_marked, is_no, is_opt_out_word, is_yes_or_no, says_opt_out,
+    speaks_of_subscription,
+};
 
 /// The channels on which a contact must not be disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -111,7 +114,11 @@ impl ConsentColumn {
 
     /// What a cell of a column says whose other cells are of a subscription.
     pub(crate) fn read_among_subscriptions(self, cell: &str) -> Reading {
-        if self.says == Says::Status && words::is_undecided(cell) { Reading::Unreadable } else { self.read(cell) }
+        match self.says {
+            Says::Status if words::is_undecided(cell) => Reading::Unreadable,
+            Says::Status if words::is_over(cell) => Reading::Out(self.channels),
+            _ => self.read(cell),
+        }
     }
 
     /// What a cell of it says. An empty one says nothing.
@@ -140,13 +147,21 @@ const OUT: &str = "optout optedout optouts unsub donotcall donotemail donotmail 
     opposizion listerouge bloctel refusprospect refusdémarch refusdemarch refuspub refuscommunic refusemail refussms \
     refusdecontact refusdemail refusdesms nepasderang nepasdérang nepassollic nepasdémarch nepasdemarch litigator quarantin werbewiderspruch \
     nichtbewerben mailsperre mailingsperre niewysyla niedzwoni sprzeciw rezygnac cancelouinscri nãodesej naodesej nodesea \
-    nonvuole mailinglistoptout";
+    nonvuole mailinglistoptout \
+    leiratk nemkér tiltólist markkinointikielto suoramarkkinointikielto kieltänyt διαγραφ απεγγραφ δενεπιθυμ 수신거부 거부 退訂 \
+    取消订阅 取消訂閱 拒收 不接收 不接受 勿扰 勿擾 黑名单 黑名單 配信拒否 受信拒否 停止希望 إلغاءالاشتراك الغاءالاشتراك عدمالتواصل \
+    عدمالاتصال لاتتصل محظور הסר הסרה ביטולמנוי לאליצורקשר לאלהתקשר dezabon frabedt reservert reservasjon відпис відмов ยกเลิก \
+    hủyđăngký khôngliênhệ berhentiberlangganan jangandihubungi odhlášen odhlásen odjavljen odjava avböj loobun \
+    abonelikiptal aranmasın odmítá nesúhlas nesouhlas";
 const IN: &str = "optin optedin consent acceptsmarketing acceptsemail acceptssms acceptssms acceptmarketing subscribed \
     permission gdpr dsgvo rgpd maycontact mayemail maycall cancontact canemail cancall oktocall oktoemail \
     oktotext oktocontact okaytocall agreedto agreesto agreemarketing einwilligung zustimmung consentement \
     consentimiento consentimento consenso toestemming zgoda согласие samtycke samtykke suscrito abonné abonniert \
     iscritto allowsmarketing allowemail allowsms allowcalls emailallowed smsallowed wantsnewsletter \
-    souhlas súhlas suostumus hozzájárul privola soglasje acorddemarketing съгласие kvkk メルマガ 配信希望 配信許可 receivenewsletter newsletteroptin marketingallowed marketingok suscripto suscrita iscritta abonnée";
+    souhlas súhlas suostumus hozzájárul privola soglasje acorddemarketing acordmarketing съгласие kvkk メルマガ 配信希望 配信許可 receivenewsletter newsletteroptin marketingallowed marketingok suscripto suscrita iscritta abonnée \
+    feliratk markkinointilupa suoramarkkinointilupa συγκατάθεσ συγκαταθεσ αποδοχ 수신동의 동의 接受营销 接受行銷 接收营销 同意 订阅 訂閱 موافق \
+    אישורדיוור דיוור מאשר tilmeldt måkontaktes kankontaktes згода підписк підписан ยินยอม đồngý setuju persetujuan rızası açıkrıza \
+    reachable mailable emailable sendable marketable textable callable tcpa casl canspam lopd lgpd agreedtomarketing sendmarketing";
 /// Words of an assent, which with a word for what is assented to make an opt-in: `May we call you?`, `Acepta publicidad`.
 const ASSENT: &str = "canwe maywe mayi allow receive accept accett acepta aceita aceite agree permit souhaite autoriz autoris \
     authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht akzeptiert";
@@ -159,7 +174,7 @@ const NO_STATEMENT: &[&str] =
 const TIMES: &[&str] = &["time", "date", "timestamp", "at", "on"];
 const STATUS: &str = "status subscription contactstatus memberstatus leadstatus disposition abonnement statut статус \
     stato estatus contacttype preferences communicationpreferences contactpreference contactpreferences \
-    preferredcontact preferredcontactmethod emailpreference emailpreferences bouncestatus";
+    preferredcontact preferredcontactmethod preferredmethodofcontact emailpreference emailpreferences bouncestatus";
 /// Parts of names of a status that says whether somebody may be contacted, and nothing else.
 const SUBSCRIPTION: &[&str] = &["subscri", "marketing", "newsletter", "mailing", "optin", "abonn", "suscri"];
 
@@ -167,6 +182,8 @@ const SUBSCRIPTION: &[&str] = &["subscri", "marketing", "newsletter", "mailing",
 const SOFT: &[&str] = &[
     "newsletter",
     "newsletters",
+    "communicationlevel",
+    "contactlevel",
     "nieuwsbrief",
     "boletín",
     "infolettre",
@@ -274,7 +291,8 @@ pub(crate) fn is_about_contacting(name: &str) -> bool {
 
 const NO_TOPICS: &[&str] = &["fax", "verified", "valid", "opened", "clicked", "received", "sent"];
 const TOPICS: &str = "mail sms text call contact market news publi promo offer ofert offre angebot whatsapp werb communic comunic kommunik \
-    subscri suscri abonn consent optin optout optedin optedout dnd permission allow gdpr dsgvo rgpd privacy phone \
+    subscri suscri abonn contatt contat bellen appel sollicit démarch demarch relance joindre chiama ricev envio envío llam \
+    aviso ligar ligação utskick opkald utsend sdělení megkeres értesít zusend anschreib ansprach reklam yhteydenot permis consent optin optout optedin optedout dnd permission allow gdpr dsgvo rgpd privacy phone \
     notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod";
 
 /// The channels that a name speaks of: all, where it names none. No channel at all is fax.

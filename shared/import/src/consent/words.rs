@@ -27,21 +27,21 @@ fn words(list: &'static str) -> HashSet<&'static str> {
 static YES: Words = Words::new(|| {
     words(
         "1 true t yes y x on ✓ ✔ ☑ ✅ ja j oui o si sí sì s sim tak да wahr vrai verdadero vero 是 はい active enabled \
-    checked set permanent evet kyllä ano v",
+    checked set permanent j evet kyllä ano v igen da ναι 예 네 نعم כן так ใช่ ใช có ya áno taip jā jah 👍 ✔️ ✅️ ☑️",
     )
 });
 static NO: Words = Words::new(|| {
     words(
         "0 false f no n off nein non nee nie нет não nao falsch faux falso 否 いいえ inactive disabled unchecked notset \
-    hayır ei ne nej nei ☐ ✗ ✘ ❌",
+    hayır ei ne nej nei ☐ ✗ ✘ ❌ nem όχι οχι 아니오 아니요 لا לא nu ні ไม่ ไม không tidak nē ✖ ✖️ ✕ 👎 🚫 ⛔ ☐️",
     )
 });
 /// Words of an opt-in, written without anything but letters.
 static IN: Words = Words::new(|| {
     words(
-        "subscribed optedin optin doubleoptin singleoptin confirmedoptin explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
+        "subscribed optedin optin send doubleoptin singleoptin confirmedoptin erteilt liegtvor vorhanden eingewilligt zugestimmt einverstanden explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
     accepted agreed allow allowed permitted abonniert angemeldet abonné inscrit suscrito iscritto ingeschreven \
-    aangemeld подписан express expressed implied 希望する 希望 可 受け取る 許可 同意する 同意 配信中 optedinemail active ok okay maycontact marketingcontact yesplease",
+    aangemeld подписан express expressed implied 동의 동의함 수신동의 موافق setuju đồngý ยินยอม згоден згодна 希望する 希望 可 受け取る 許可 同意する 同意 配信中 optedinemail active ok okay maycontact marketingcontact yesplease",
     )
 });
 /// Words of an opt-out, written without anything but letters.
@@ -49,7 +49,7 @@ static OUT: Words = Words::new(|| {
     words(
         "unsubscribed unsubscribe unsub unsubbed optedout optout optedoutofemail donotcontact donotcall donotemail \
     donotmail donottext donotsms donotdisturb donotallow dontcontact dontcall dontemail notallowed dnc dnd stop \
-    stopped stopall suppressed globallysuppressed complained complaint spamcomplaint spam markedasspam \
+    stopped stopall suppressed globallysuppressed complained complaint spamcomplaint spam reportedasspam markedasspam \
     reportedspam cleaned blacklisted blocklisted nocontact nocalls noemail noemails nosms nomarketing \
     neversubscribed notsubscribed nonsubscribed optedoutofsms withdrawn revoked declined refused denied removeme \
     removefromlist abgemeldet abbestellt ausgetragen gesperrt nichtkontaktieren nichtanrufen keinewerbung \
@@ -67,7 +67,8 @@ static OUT: Words = Words::new(|| {
 static NONE_GIVEN: Words = Words::new(|| {
     words(
         "expired lapsed brak brakzgody notgranted notgiven notagreed negato negata negado retirado retirada revocato \
-    revocata revogado revoqué retiré retirée ritirato ingetrokken wycofana wycofano wycofał 希望しない 不可 不要 拒否 停止 \
+    revocata revogado revoqué retiré retirée ritirato ingetrokken wycofana wycofano wycofał 미동의 거부 동의안함 동의하지않음 비동의 liegtnichtvor nichterteilt nichtvorhanden fehlt keine nichteinverstanden 不同意 拒绝 拒絕 \
+    donotsend donotagree notallow junk 希望しない 不可 不要 拒否 停止 \
     配信停止 同意しない",
     )
 });
@@ -83,10 +84,17 @@ static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     do not market|do not mail|don't text|don’t text|dont text|not be contacted|no emails|no calls|no texts|\
     suppressed|gdpr delete|gdpr deletion|right to be forgotten|removed from list|removed from mailing|removed from our|be removed from|take me off|\
     no further contact|no more emails|no more calls|no further emails|keine anrufe|keine mails|keine e mails|plus contacter|\
+    do not send|taken off|off the list|off our list|off the mailing|own request|does not want|doesn't want|doesn’t want|don't want|\
+    wants no|no consent|without consent|consent withdrawn|withdrew consent|revoked|erasure request|gdpr erasure|data erasure|\
+    objected to|cease and desist|cease contact|stop mailing|stop texting|stop sending|stop marketing|remove me|delete my data|widerruf|newsletter off|email off|emails off|sms off|marketing off|subscribed = no|subscribed=no|subscribed: no|subscribed = false|subscribed=false|subscribed: false|\
+    opted in = no|opted in: no|opt in: no|opt in = no|consent: no|consent = no|\
+    removed at|wünscht keine|möchte keine|keinen kontakt|ne souhaite pas|no desea|non desidera|wil geen|nie życzy|nincs hozzájárul|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
         .split('|');
     AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
 });
+/// The bytes of `opt out`, of which `opt-out` is another form, and `no calls`.
+const SHORTEST_PHRASE: usize = 6;
 const CHANNELS: &[(Channels, &[&str])] = &[
     (
         Channels::ALL,
@@ -122,11 +130,19 @@ pub(super) fn channel(word: &str) -> Option<Channels> {
 
 pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     let text = crate::values::text::clean(cell);
-    let text = crate::values::text::whole_number(text.trim()).to_lowercase();
-    let is_doubt = text.contains('?') || text == "tbd";
+    if text.is_empty() {
+        return Reading::Nothing;
+    }
+    match (column.says, plain_answer(&text)) {
+        (Says::OptOut, Some(true)) | (Says::OptIn, Some(false)) => return Reading::Out(column.channels),
+        (Says::OptOut, Some(false)) | (Says::OptIn, Some(true)) => return Reading::Nothing,
+        _ => {}
+    }
     if crate::values::text::is_error(&text) {
         return Reading::Unreadable;
     }
+    let text = crate::values::text::whole_number(text.trim()).to_lowercase();
+    let is_doubt = text.contains('?') || text == "tbd";
     if text.is_empty() || (crate::values::text::is_null(&text) && text != "none" && !is_doubt) || is_zero_time(&text) {
         return Reading::Nothing;
     }
@@ -150,6 +166,8 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         Says::Wish if is(&NO) || is(&NONE_GIVEN) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
         Says::Wish if is_doubt || is_undecided(&word) => Reading::Unreadable,
         Says::Wish => Reading::Nothing,
+        // Beside an opt-out a cross may be a tick.
+        Says::OptOut if text.chars().any(|c| "✗✘❌✖✕🚫⛔👎👍".contains(c)) => Reading::Unreadable,
         Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
         Says::OptOut if is(&YES) || is(&OUT) || is_time(&text) => out,
         Says::OptOut if is(&IN) => Reading::Nothing,
@@ -165,6 +183,15 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         Says::OptIn if is_assent(&text) => Reading::Nothing,
         Says::OptIn => Reading::Unreadable,
     }
+}
+
+/// The answers that most columns hold, which stand among [`YES`] and [`NO`] as well.
+fn plain_answer(text: &str) -> Option<bool> {
+    let is = |words: [&str; 3]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(["no", "false", "0"]) {
+        return Some(false);
+    }
+    is(["yes", "true", "1"]).then_some(true)
 }
 
 fn is_out(text: &str, word: &str) -> bool {
@@ -215,8 +242,29 @@ pub(super) fn is_of_subscription(cell: &str) -> bool {
         "iscritto",
         "disiscritto",
         "descadastrado",
+        "bounced",
+        "complained",
     ]
     .contains(&word.as_str())
+}
+
+/// One whose subscription is over, said among other words of subscriptions.
+pub(super) fn is_over(cell: &str) -> bool {
+    let word = letters(cell);
+    [
+        "cancelled",
+        "canceled",
+        "inactive",
+        "archived",
+        "deleted",
+        "blocked",
+        "disabled",
+        "expired",
+        "lapsed",
+        "ended",
+        "junk",
+    ]
+    .contains(&word.to_lowercase().as_str())
 }
 
 /// `Yes, please`, `I agree to receive mails`: forms have such boxes. With a word of a negation it is none.
@@ -239,6 +287,14 @@ fn is_refusal(text: &str) -> bool {
         .any(|start| text.starts_with(start))
 }
 
+/// Whether a cell is a yes or a no in a language of which few names of columns are known.
+pub(crate) fn is_foreign_yes_or_no(cell: &str) -> bool {
+    const WORDS: &str = "igen nem ναι όχι οχι 예 네 아니오 아니요 نعم لا כן לא kyllä nu так ні ใช่ ไม่ có không ya tidak evet hayır áno \
+        taip jā jah はい いいえ 是 否";
+    let text = crate::values::text::clean(cell).to_lowercase();
+    !text.is_empty() && WORDS.split(' ').any(|word| word == text)
+}
+
 /// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
 pub(crate) fn is_yes_or_no(cell: &str) -> bool {
     let text = crate::values::text::clean(cell).to_lowercase();
@@ -248,6 +304,10 @@ pub(crate) fn is_yes_or_no(cell: &str) -> bool {
 
 /// Whether a cell is a no, such as the one in a column `SMS`.
 pub(crate) fn is_no(cell: &str) -> bool {
+    // An address or a number without a remark is no word.
+    if cell.contains('@') || !cell.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii()) {
+        return false;
+    }
     let text = crate::values::text::clean(cell).to_lowercase();
     text.len() > 1 && (NO.contains(text.as_str()) || OUT.contains(letters(&text).as_str()))
 }
@@ -288,11 +348,33 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
 
 /// Whether a text holds words of an opt-out.
 pub(crate) fn says_opt_out(text: &str) -> bool {
+    // Numbers and short names are most of what is asked about.
+    if text.len() < SHORTEST_PHRASE || text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
+        return false;
+    }
+    let mut blanks = [0_u8; 80];
+    if text.is_ascii()
+        && let Some(blanks) = blanks.get_mut(..text.len())
+    {
+        blanks.iter_mut().zip(text.bytes()).for_each(|(blank, byte)| {
+            *blank = if matches!(byte, b'-' | b'_') { b' ' } else { byte };
+        });
+        return PHRASES.is_match(&*blanks);
+    }
     // `do-not-call` and `opt_out` are the words with blanks.
     if text.is_ascii() && !text.contains(['-', '_']) {
         return PHRASES.is_match(text);
     }
     PHRASES.is_match(&text.to_lowercase().replace(['-', '_'], " "))
+}
+
+/// Whether a name has a mark of an opt-out: `Bo (DNC)`, `Di - deceased`.
+pub(crate) fn is_marked(name: &str) -> bool {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'\'')) {
+        return false;
+    }
+    let signs = |c: char| "()[]{}-–—:/,;*|".contains(c);
+    name.contains(signs) && name.split(signs).any(is_opt_out_word)
 }
 
 /// The channels of a list like `SMS, Call` or `Emails & Texts`.

@@ -88,13 +88,17 @@ const FIELDS: &[(Field, &str)] = &[
     (
         Field::FirstName,
         "firstname first fname givenname forename prenom prénom vorname nombre nombres nome primeironome \
-         voornaam imie imię имя fornavn förnamn etunimi jméno jmeno keresztnév ad adı 名 名字 isim",
+         voornaam imie imię имя fornavn förnamn etunimi jméno jmeno keresztnév ad adı 名 名字 isim \
+         utónév όνομα prenume іmя імя имяклиента שםפרטי الاسمالأول ชือ tên fornavnogmellomnavn vārds \
+         vardas eesnimi ime",
     ),
     (
         Field::LastName,
         "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos primerapellido apellidopaterno \
          cognome primersobrenome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
-         prijmeni vezetéknév soyad soyadı 姓 姓氏",
+         prijmeni vezetéknév soyad soyadı 姓 姓氏 \
+         családnév επώνυμο επίθετο прізвище שםמשפחה اسمالعائلة اللقب นามสกุล họ priezvisko prezime \
+         perekonnanimi pavardė uzvārds фамилияклиента",
     ),
     (
         Field::LastNamePrefix,
@@ -110,7 +114,10 @@ const FIELDS: &[(Field, &str)] = &[
         "name fullname contactname displayname contact customername clientname leadname nomcomplet \
          nombrecompleto nomecompleto vollständigername ansprechpartner volledigenaam naam фио имяифамилия 氏名 姓名 \
          お名前 fileas whatsyourname whatisyourname yourname navn namn contactperson kontaktperson personalname \
-         contactfullname fullnames",
+         contactfullname fullnames \
+         teljesnév név nume ονοματεπώνυμο імяпрізвище піб שם שםמלא الاسم الاسمالكامل 이름 성명 성함 họtên họvàtên \
+         nama namalengkap ชือนามสกุล 客户姓名 联系人 联系人姓名 担当者名 meno numecomplet numeșiprenume numesiprenume \
+         nimi",
     ),
     (
         Field::Email,
@@ -122,7 +129,13 @@ const FIELDS: &[(Field, &str)] = &[
          whatsyouremailaddress whatisyouremail whatisyouremailaddress emailwork emailhome emailother \
          emailprimary emailaddresswork emailprivat emailgeschäftlich emailgeschaeftlich emailberuflich loginemail emaillogin subscriberemail paypalemail \
          correioeletrónico correioeletrônico correioeletronico adressedemessagerie direccióndecorreoelectrónico direcciondecorreoelectronico direccióndecorreo \
-         direcciondecorreo endereçodecorreioeletrónico",
+         direcciondecorreo endereçodecorreioeletrónico \
+         emailcím emailcim sähköpostiosoite ηλεκτρονικόταχυδρομείο ιμέιλ 이메일 이메일주소 메일 메일주소 电子邮箱 邮箱地址 电邮 \
+         電郵 電子郵件 電子郵件地址 البريدالإلكتروني البريدالالكتروني بريدإلكتروني الإيميل ايميل דואל אימייל \
+         דואראלקטרוני כתובתאימייל כתובתמייל электронныйадрес адресэлектроннойпочты електроннапошта \
+         елпошта електроннаадреса อีเมล địachỉemail thưđiệntử alamatemail surel emailová emailováadresa \
+         emailadresa adresadeemail adresăemail adresădeemail имейладрес epostiaadress elpaštas epasts \
+         elektroninispaštas epostaadresi netfang",
     ),
     (
         Field::Phone,
@@ -140,7 +153,16 @@ const FIELDS: &[(Field, &str)] = &[
          telefonkomórkowy whatsyourphonenumber whatisyourphonenumber dayphone eveningphone landline \
          télfixe télportable télmobile telfixe telportable telmobile telmobil telprivat telgeschäftlich telfixo telfijo \
          telfisso telvast telmovil telmóvil telkomórkowy mobiltelefonnummer textremindernumber \
-         whatsappphonenumber whatsappphone celularwhatsapp whatsthebestnumbertoreachyou bestphone bestnumber",
+         whatsappphonenumber whatsappphone celularwhatsapp whatsthebestnumbertoreachyou bestphone bestnumber \
+         telefonszám telefonszam mobiltelefonszám mobiltelefonszam mobilszám mobilszam puhelinnumero \
+         matkapuhelin matkapuhelinnumero gsm gsmnumber gsmnummer gsmno κινητό κινητότηλέφωνο τηλέφωνο \
+         σταθερό 전화 전화번호 휴대폰 휴대폰번호 핸드폰 핸드폰번호 휴대전화 연락처 手机号码 手机號碼 電話號碼 联系电话 联系方式 行動電話 手機 手機號碼 携帯電話 携帯番号 \
+         携帯電話番号 携帯 الهاتف رقمالهاتف الجوال رقمالجوال الموبايل رقمالموبايل טלפון טלפוןנייד נייד מספרטלפון \
+         פלאפון мобільний мобільнийтелефон номертелефону сотовый โทรศัพท โทรศัพทมือถือ เบอรโทร \
+         เบอรโทรศัพท sốđiệnthoại điệnthoại sđt dienthoai nohp nomorhp nohandphone nomortelepon \
+         nomorhandphone telepon mobilnr mobiltelefonnr telefonnr mobilos telefónnečíslo mobilnítelefon \
+         telefonníčíslo telefónnečislo telefonskaštevilka telefonskabroj brojtelefona mobitel \
+         telefonunumarası telefonnumarası ceptelefonu telefonas tālrunis",
     ),
     (
         Field::Company,
@@ -150,7 +172,10 @@ const FIELDS: &[(Field, &str)] = &[
          компания организация företag firmanavn yritys 会社名 会社 公司 org personorganization addresscompany \
          ragionesociale razónsocial razonsocial razaosocial razãosocial raisonsociale nazwafirmy denominazione nomedaempresa \
          nombredelaempresa nomdelentreprise namedesunternehmens unternehmensname nomdelasociété nomducompte organização \
-         organizacao organización organizacion kontoname",
+         organizacao organización organizacion kontoname \
+         cégnév cég εταιρεία επωνυμία компанія підприємство 회사 회사명 公司名称 公司名稱 الشركة اسمالشركة חברה \
+         שםחברה côngty perusahaan namaperusahaan şirket şirketadı spoločnosť společnost companie firmă \
+         yritysnimi บริษัท",
     ),
     (
         Field::Address,
@@ -160,7 +185,9 @@ const FIELDS: &[(Field, &str)] = &[
          straat straatnaam ulica адрес улица adress gatuadress osoite 住所 地址 strasseundhausnummer \
          straßeundhausnummer strassehausnummer straßehausnummer streetname addressaddress streetaddressline \
          streetline addr adresszeile straßenname strassenname voie nomdelavoie nombredelacalle nombrecalle viapiazza ulice utca sokak \
-         calleynúmero calleynumero rueetnuméro ruaenúmero ruaenumero logradouro morada ruaavenida adreslijn nazwaulicy ulicaaddress",
+         calleynúmero calleynumero rueetnuméro ruaenúmero ruaenumero logradouro morada ruaavenida adreslijn nazwaulicy ulicaaddress \
+         cím lakcím διεύθυνση οδός адреса 주소 地址行 العنوان כתובת รทีอยู địachỉ alamat katuosoite \
+         lähiosoite adresă stradă stradaşinumăr",
     ),
     (
         Field::HouseNumber,
@@ -186,7 +213,9 @@ const FIELDS: &[(Field, &str)] = &[
         Field::City,
         "city town citytown towncity suburb locality mailingcity businesscity homecity othercity addresscity \
          stadt ort wohnort población poblacion ville ciudad localidad città citta comune cidade plaats woonplaats miasto miejscowość localidade município municipio sehir şehir město obec \
-         город stad by postort kaupunki 市区町村 城市",
+         город stad by postort kaupunki 市区町村 城市 \
+         település város helység πόλη місто населенийпункт 도시 시 المدينة עיר ישוב จังหวัด thànhphố kota \
+         localitate oraș oras postitoimipaikka poststed bynavn grad mesto pilsēta miestas",
     ),
     (
         Field::State,
@@ -197,16 +226,21 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::PostalCode,
-        "postalcode zip zipcode postcode zippostalcode postalzipcode postalcodezip zippostcode \
+        "postalcode zip zippostal postalzip zipcode postcode zippostalcode postalzipcode postalcodezip zippostcode \
          mailingzippostalcode mailingzip businesspostalcode homepostalcode otherpostalcode addresspostalcode \
          addresszip pincode pin plz postleitzahl codepostal cp códigopostal codigopostal cap cep codicepostale \
-         kodpocztowy индекс postnummer postnr postinumero 郵便番号 邮编 psč",
+         kodpocztowy индекс postnummer postnr postinumero 郵便番号 邮编 psč \
+         irányítószám iranyitoszam τκ ταχυδρομικόςκώδικας поштовийіндекс індекс 우편번호 邮政编码 邮政编码zip 郵遞區號 \
+         الرمزالبريدي מיקוד รหัสไปรษณีย mãbưuđiện kodepos codpoștal codpostal codpoştal irsz postakodu \
+         poštanskibroj poštovnísměrovacíčíslo",
     ),
     (
         Field::Country,
         "country countrycode countryregion countryname mailingcountry businesscountry addresscountry homecountry \
          businesscountryregion homecountryregion othercountryregion addresscountrycode cc land pays país pais \
-         paese nazione kraj страна maa 国 国家 ülke stát landregion paysrégion paísregión paisregion paeseregione",
+         paese nazione kraj страна maa 国 国家 ülke stát landregion paysrégion paísregión paisregion paeseregione \
+         ország χώρα країна 국가 나라 الدولة البلد מדינה ประเทศ quốcgia negara țară tara krajina država \
+         valsts šalis",
     ),
     (
         Field::Website,
@@ -221,12 +255,16 @@ const FIELDS: &[(Field, &str)] = &[
         Field::DateOfBirth,
         "dateofbirth dob birthday birthdate bday birthdatedob geburtsdatum geburtstag datedenaissance \
          fechadenacimiento fechanacimiento datadinascita datadenascimento geboortedatum dataurodzenia \
-         датарождения деньрождения födelsedatum fødselsdato 生年月日 出生日期 birth doby fechanac fechadenac fnacimiento datanasc datadenasc doğumtarihi datumnarození syntymäaika születésidátum gebdatum geburtsdat néle néele datenaissance dataur",
+         датарождения деньрождения födelsedatum fødselsdato 生年月日 出生日期 birth doby fechanac fechadenac fnacimiento datanasc datadenasc doğumtarihi datumnarození syntymäaika születésidátum gebdatum geburtsdat néle néele datenaissance dataur \
+         szüldátum szulido születésiidő ημερομηνίαγέννησης датанародження деньнародження 생일 생년월일 出生年月 生日 \
+         تاريخالميلاد תאריךלידה วันเกิด ngàysinh tanggallahir tgllahir datanașterii datanasterii \
+         dátumnarodenia fødselsdag datumrođenja rojstnidatum",
     ),
     (
         Field::Tags,
         "tags tag labels label groupmembership groups categories schlagworte schlagwörter étiquettes etiquettes \
-         etiquetas tagsadded метки теги kategorien contacttags taglist tagnames",
+         etiquetas tagsadded метки теги kategorien contacttags taglist tagnames \
+         címkék ετικέτες 태그 标签 標籤 الوسوم תגיות thẻ oznake štítky avainsanat",
     ),
 ];
 
@@ -238,7 +276,7 @@ const FURTHER: &[(Field, &str)] = &[
     ),
     (
         Field::Email,
-        "additionalemail additionalemails altemail secondaryemail otheremail alternateemail alternativeemail \
+        "additionalemail additionalemails altemail alternateemails secondaryemail otheremail alternateemail alternativeemail \
          emailsecondary secondemail emailalternate backupemail otheremails emails emailaddresses",
     ),
     (

@@ -1,5 +1,7 @@
 //! The columns of a list and where they go.
 
+use std::borrow::Cow;
+
 use super::catalogue::{CustomFieldType, FieldCatalogue, KnownField};
 use super::file::{Mapping, MappingError, is_same};
 use super::{Alias, Field, alias};
@@ -93,6 +95,7 @@ pub(crate) struct Columns {
     all: Vec<Column>,
     /// For each field, its columns, in the order in which the first filled one is taken.
     by_field: Vec<(Field, Vec<usize>)>,
+    has_several_addresses: bool,
     pub(crate) id: Option<usize>,
 }
 
@@ -123,6 +126,10 @@ impl Columns {
                 columns.by_field.push((field, indexes));
             }
         }
+        let is_of_address = |column: &Column| matches!(column.target, Target::Field(field) if field.is_of_address());
+        let mut groups = columns.all.iter().filter(|column| is_of_address(column)).map(|column| &column.group);
+        let first = groups.next().cloned();
+        columns.has_several_addresses = groups.any(|group| Some(group) != first.as_ref());
         Ok(columns)
     }
 
@@ -137,6 +144,11 @@ impl Columns {
     /// The columns of a field, in the order in which the first filled one is taken.
     pub(crate) fn of(&self, field: Field) -> &[usize] {
         self.by_field.iter().find(|(known, _)| *known == field).map_or(&[], |(_, indexes)| indexes)
+    }
+
+    /// The fields that have columns, with these.
+    pub(crate) fn by_field(&self) -> impl Iterator<Item = (Field, &[usize])> {
+        self.by_field.iter().map(|(field, indexes)| (*field, indexes.as_slice()))
     }
 
     pub(crate) fn name(&self, index: usize) -> &str {
@@ -158,18 +170,27 @@ impl Columns {
     }
 
     /// The columns of a part of this address. `Country` beside `Business City` is of the same one.
-    pub(crate) fn of_address(&self, field: Field, group: Option<&str>) -> Vec<usize> {
+    pub(crate) fn of_address(&self, field: Field, group: Option<&str>) -> Cow<'_, [usize]> {
+        let all = self.of(field);
         let is_of_group = |index: &usize| {
             let own = self.all.get(*index).map(|column| column.group.as_str());
             own == Some("") || own == group
         };
-        self.of(field).iter().copied().filter(is_of_group).collect()
+        if all.iter().all(is_of_group) {
+            return Cow::Borrowed(all);
+        }
+        Cow::Owned(all.iter().copied().filter(is_of_group).collect())
     }
 
     /// The column of area codes that stands before one of phone numbers.
     pub(crate) fn area_code_of(&self, phone: usize) -> Option<usize> {
         let before = phone.checked_sub(1)?;
         (self.all.get(before)?.target == Target::Field(Field::AreaCode)).then_some(before)
+    }
+
+    /// Whether its columns speak of more than one address.
+    pub(crate) fn has_several_addresses(&self) -> bool {
+        self.has_several_addresses
     }
 
     /// Whether any column says who a contact is.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Target;
 use super::key;
-use crate::{DateOrder, DecimalMark, SamePerson};
+use crate::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 const VERSION: u32 = 1;
 
@@ -61,6 +61,9 @@ pub struct Answers {
     /// [`ImportOptions::sheet`](crate::ImportOptions::sheet).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
+    /// [`ImportOptions::hidden_rows`](crate::ImportOptions::hidden_rows).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_rows: Option<HiddenRows>,
     /// The country of the list, where it is not the location's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,

@@ -6,12 +6,12 @@ mod place;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::consent::{Channels, Reading, is_no, is_opt_out_word, says_opt_out, speaks_of_subscription};
+use crate::consent::{Channels, Reading, is_marked, is_no, is_opt_out_word, says_opt_out, speaks_of_subscription};
 use crate::draft::Draft;
 use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
-use crate::values::{date, email, lists, looks_like_contact_data, phone, text, timezone};
+use crate::values::{date, email, lists, phone, text, timezone};
 use crate::{DecimalMark, Effect, ImportOptions, Problem};
 
 /// The longest cell that goes into a contact.
@@ -45,7 +45,7 @@ impl RowReader<'_> {
         let email = cells.email();
         let phone = cells.phone(place.code.as_deref());
         let closed = cells.consent().unwrap_or(Channels::ALL).and(cells.closed_by_tags());
-        (identity::keys(cells.own_id().as_deref(), email.as_deref(), phone.as_deref()), closed)
+        (identity::keys_in_list(cells.own_id().as_deref(), email.as_deref(), phone.as_deref()), closed)
     }
 
     /// The contact that a row describes. An error leaves the row out.
@@ -139,13 +139,14 @@ impl<'a> Cells<'a> {
         let tags = self.tags();
         let closed = closed.and(self.closed_by_tags());
         self.tell_misread();
+        self.tell_lone_name();
         let row = self.row.number;
         Ok(Draft { row, rows: vec![row], fields, tags, custom, closed, own_id, ..Draft::default() })
     }
 
     /// `JosÃ©` was José, before a program that knows nothing of UTF-8 had it. It is sent as it stands.
     fn tell_misread(&mut self) {
-        for (index, cell) in self.row.cells.iter().enumerate() {
+        for (index, cell) in self.row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_ascii()) {
             let target = self.reader.columns.all().get(index).map(|column| &column.target);
             let is_used = matches!(target, Some(Target::Field(_) | Target::Custom(_)));
             if is_used && let Some(meant) = text::misread(cell) {
@@ -154,6 +155,20 @@ impl<'a> Cells<'a> {
                 let problem = self.problem(index, Effect::Note, message);
                 self.problems.push(problem);
             }
+        }
+    }
+
+    /// A row with nothing but one name may be the heading of those below it.
+    fn tell_lone_name(&mut self) {
+        let columns = self.reader.columns;
+        let mut filled = (0..self.row.cells.len()).filter(|index| self.value(*index).is_some());
+        let Some(only) = filled.next().filter(|_| filled.next().is_none()) else { return };
+        let is_name = matches!(
+            columns.all().get(only).map(|column| &column.target),
+            Some(Target::Field(Field::Name | Field::FirstName | Field::LastName | Field::Company))
+        );
+        if is_name && columns.all().len() > 2 {
+            self.tell(only, Effect::Note, "is all that the row says: if it is a heading, remove the row");
         }
     }
 
@@ -233,7 +248,7 @@ impl<'a> Cells<'a> {
             [Field::FirstName, Field::LastName, Field::Name, Field::Company, Field::Address, Field::City, Field::State]
         {
             for index in self.reader.columns.of(field) {
-                if self.value(*index).is_some_and(|value| value.contains('@') && looks_like_contact_data(&value)) {
+                if self.value(*index).is_some_and(|value| value.contains('@') && email::emails(&value).is_ok()) {
                     let message = "holds an e-mail address, and the row has none in a column of them: put it there";
                     return Err(self.problem(*index, Effect::RowLeftOut, message));
                 }
@@ -254,7 +269,7 @@ impl<'a> Cells<'a> {
     fn name(&mut self, field: Field) -> Result<Option<String>, Problem> {
         for index in self.reader.columns.of(field) {
             let cell = self.row.cells.get(*index).map(|cell| text::value(cell)).unwrap_or_default();
-            if says_opt_out(&cell) {
+            if says_opt_out(&cell) || is_marked(&cell) {
                 return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
             }
             if text::is_perhaps_a_name(&cell) {
@@ -344,9 +359,9 @@ impl<'a> Cells<'a> {
     /// A tag such as `unsubscribed` closes all channels.
     fn closed_by_tags(&self) -> Channels {
         let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
-        let is_closed = cells
-            .into_iter()
-            .any(|cell| lists::list(&cell).iter().any(|tag| is_opt_out_word(tag) || says_opt_out(tag)));
+        let is_closed = cells.into_iter().any(|cell| {
+            lists::list(&cell).iter().any(|tag| is_opt_out_word(tag) || says_opt_out(tag) || is_marked(tag))
+        });
         if is_closed { Channels::ALL } else { Channels::NONE }
     }
 

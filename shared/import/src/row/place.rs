@@ -28,7 +28,8 @@ impl Cells<'_> {
             .reader
             .columns
             .of_address(Field::Country, group.as_deref())
-            .into_iter()
+            .iter()
+            .copied()
             .find(|index| self.filled(*index))
         else {
             return Place { told: None, code: elsewhere, group };
@@ -113,12 +114,7 @@ impl Cells<'_> {
     }
 
     fn raw_of_address(&self, field: Field, group: Option<&str>) -> Option<String> {
-        self.reader
-            .columns
-            .of_address(field, group)
-            .into_iter()
-            .find_map(|index| self.value(index))
-            .map(Cow::into_owned)
+        self.reader.columns.of_address(field, group).iter().find_map(|index| self.value(*index)).map(Cow::into_owned)
     }
 
     pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
@@ -166,7 +162,7 @@ impl Cells<'_> {
     /// All filled cells of a part of the address, and their columns.
     fn all_of_address(&mut self, field: Field, group: Option<&str>) -> Vec<(usize, String)> {
         let mut found = Vec::new();
-        for index in self.reader.columns.of_address(field, group) {
+        for index in self.reader.columns.of_address(field, group).iter().copied() {
             let Some(value) = self.value(index) else { continue };
             match text::damage(&value) {
                 Some(damage) => self.tell(index, Effect::ValueLeftOut, damage),

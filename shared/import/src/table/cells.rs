@@ -58,8 +58,8 @@ pub(crate) struct Split {
 
 /// Splits the text of a record. A quoted cell ends at a quote that a delimiter or the end follows.
 pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split {
-    if memchr::memchr(b'"', text.as_bytes()).is_none() {
-        return Split { cells: plain_cells(text, delimiter), is_open: false, has_stray_quote: false };
+    if is_plain(text) {
+        return plain(text, delimiter, Vec::new());
     }
     let mut split = Split { cells: Vec::new(), is_open: false, has_stray_quote: false };
     let mut rest = text;
@@ -79,19 +79,36 @@ pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split
     }
 }
 
-/// The cells of a text without quotes.
-fn plain_cells(text: &str, delimiter: Delimiter) -> Vec<String> {
-    let Some(sign) = u8::try_from(delimiter.0).ok().filter(u8::is_ascii) else {
-        return text.split(delimiter.0).map(str::to_owned).collect();
+/// Whether a text has no quote: [`plain`] splits it.
+pub(super) fn is_plain(text: &str) -> bool {
+    memchr::memchr(b'"', text.as_bytes()).is_none()
+}
+
+/// Splits a text without quotes, into cells that are there already as far as there are any.
+pub(super) fn plain(text: &str, delimiter: Delimiter, mut cells: Vec<String>) -> Split {
+    let mut count = 0;
+    let mut put = |cell: &str| {
+        match cells.get_mut(count) {
+            Some(known) => {
+                known.clear();
+                known.push_str(cell);
+            }
+            None => cells.push(cell.to_owned()),
+        }
+        count += 1;
     };
-    let mut start = 0;
-    let ends = memchr::memchr_iter(sign, text.as_bytes()).chain([text.len()]);
-    let cells = ends.map(|end| {
-        let cell = text.get(start..end).unwrap_or_default().to_owned();
-        start = end + 1;
-        cell
-    });
-    cells.collect()
+    match u8::try_from(delimiter.0).ok().filter(u8::is_ascii) {
+        None => text.split(delimiter.0).for_each(put),
+        Some(sign) => {
+            let mut start = 0;
+            for end in memchr::memchr_iter(sign, text.as_bytes()).chain([text.len()]) {
+                put(text.get(start..end).unwrap_or_default());
+                start = end + 1;
+            }
+        }
+    }
+    cells.truncate(count);
+    Split { cells, is_open: false, has_stray_quote: false }
 }
 
 /// What follows the quote that opens a cell, if one does.

@@ -17,6 +17,8 @@ pub(super) struct Found {
     pub(super) columns: Vec<String>,
     /// Rows above it that may be people.
     pub(super) above: Vec<Row>,
+    /// A row above it that says that the people below must not be contacted.
+    pub(super) refused_by: Option<u64>,
 }
 
 /// The delimiter and the header of a text that begins with these lines.
@@ -104,6 +106,9 @@ fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize,
 }
 
 fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
+    let titles = rows.get(skipped..at).unwrap_or_default().iter();
+    let refused_by = titles.filter(|row| row.cells.iter().any(|cell| crate::consent::says_opt_out(cell)));
+    let refused_by = refused_by.map(|row| row.number).next();
     let mut rows = rows.into_iter().enumerate();
     let above = rows
         .by_ref()
@@ -113,7 +118,7 @@ fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
         .collect();
     let header = rows.next().map(|(_, row)| row);
     let (row, columns) = header.map_or((0, Vec::new()), |header| (header.number, header.cells));
-    Found { row, columns: trimmed(columns), above }
+    Found { row, columns: trimmed(columns), above, refused_by }
 }
 
 /// Without empty names at the end, as spreadsheets write them. (A cell below one is then one too many, and told.)

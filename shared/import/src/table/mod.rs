@@ -6,13 +6,14 @@ mod ndjson;
 mod people;
 mod records;
 mod sheet_cell;
+mod sheet_xml;
 mod workbook;
 
 use std::fmt;
 use std::rc::Rc;
 
 pub(crate) use cells::Delimiter;
-pub(crate) use people::NotAPerson;
+pub(crate) use people::{NotAPerson, is_heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
 use crate::{ImportError, ImportOptions, Problem, Source};
@@ -33,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<String>,
     /// Why it cannot be a person as it stands.
     pub(crate) fault: Option<Fault>,
+    /// Whether its sheet does not show it.
+    pub(crate) is_hidden: bool,
 }
 
 /// What is wrong with a row as a whole.
@@ -63,7 +66,7 @@ impl Fault {
 
 impl Row {
     fn of(cells: Vec<String>) -> Row {
-        Row { number: 0, lines: 1, cells, fault: None }
+        Row { number: 0, lines: 1, cells, fault: None, is_hidden: false }
     }
 
     fn faulty(cells: Vec<String>, fault: Fault) -> Row {
@@ -91,6 +94,8 @@ pub(crate) struct Layout {
     pub(crate) sheet: Option<String>,
     /// Rows above the header that may be people.
     pub(crate) above: Vec<Row>,
+    /// A row above the header that says that the people below must not be contacted.
+    pub(crate) refused_by: Option<u64>,
     /// What of the file is not read.
     pub(crate) notes: Vec<Problem>,
     /// Whether a workbook's bare numbers for days count from 1904.
@@ -103,7 +108,7 @@ pub(crate) struct Layout {
 /// Finds out how a file is laid out.
 pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Layout, ImportError> {
     match bytes::form(source, options)? {
-        Form::Workbook(bytes) => workbook::layout(bytes, options),
+        Form::Workbook(bytes) => workbook::layout(&bytes, options),
         Form::Text(encoding) => {
             let sample = sample(source, encoding)?;
             if is_ndjson(&sample) {
@@ -129,11 +134,18 @@ impl Layout {
             columns: found.columns,
             sheet: None,
             above: found.above,
+            refused_by: found.refused_by,
             notes: Vec::new(),
             counts_from_1904: false,
             sheet_rows: None,
             text: None,
         }
+    }
+
+    /// Rows below the header that the sheet does not show, and that say something.
+    pub(crate) fn hidden_rows(&self) -> u64 {
+        let rows = self.sheet_rows.iter().flat_map(|rows| rows.iter());
+        rows.filter(|row| row.is_hidden && !row.is_blank()).count() as u64
     }
 
     /// The rows below the header, from the first.
@@ -176,6 +188,13 @@ impl fmt::Debug for Rows<'_> {
 }
 
 impl Rows<'_> {
+    /// Takes cells back that nobody needs any more.
+    pub(crate) fn recycle(&mut self, cells: Vec<String>) {
+        if let RowsForm::Text(records) = &mut self.form {
+            records.recycle(cells);
+        }
+    }
+
     /// The next row, with as many cells as there are columns, or more where it has too many.
     pub(crate) fn next(&mut self) -> Result<Option<Row>, ImportError> {
         let row = match &mut self.form {
@@ -242,7 +261,7 @@ fn ndjson_layout(source: &dyn Source, encoding: Encoding) -> Result<Layout, Impo
     Ok(Layout {
         encoding: encoding.to_string(),
         text: Some(encoding),
-        ..Layout::of(Found { row: 0, columns, above: Vec::new() })
+        ..Layout::of(Found { row: 0, columns, above: Vec::new(), refused_by: None })
     })
 }
 

@@ -11,6 +11,8 @@ pub(crate) enum NotAPerson {
     Footer,
     /// Nothing but signs that make a line.
     Ruler,
+    /// A row that its sheet does not show, where such rows shall be left out.
+    Hidden,
 }
 
 impl NotAPerson {
@@ -19,6 +21,7 @@ impl NotAPerson {
             NotAPerson::Header => "is the header again, not a person",
             NotAPerson::Footer => "is a total or a footer, not a person",
             NotAPerson::Ruler => "is a line of signs, not a person",
+            NotAPerson::Hidden => "is hidden in its sheet, and left out as you said",
         }
     }
 }
@@ -99,6 +102,18 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
         });
     let is_footer = || filled.first().is_some_and(|cell| is_footer(cell, filled.len()));
     (texts <= 1 && !has_contact && is_footer()).then_some(NotAPerson::Footer)
+}
+
+/// Whether a row is one line of text across the table, such as the heading of a part of it.
+pub(crate) fn is_heading(row: &Row) -> bool {
+    let mut filled = row.cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty());
+    let only = filled.next().filter(|_| filled.next().is_none());
+    row.cells.len() > 2
+        && only.is_some_and(|cell| {
+            cell.chars().any(char::is_alphabetic)
+                && !crate::values::looks_like_contact_data(cell)
+                && !cell.contains('@')
+        })
 }
 
 /// The names of the columns, or all of them that are filled, at least two.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::cells::{Delimiter, Dialect, Split, split};
+use super::cells::{Delimiter, Dialect, Split, is_plain, plain, split};
 use super::{Fault, Row};
 use crate::bytes::{Line, Lines};
 use crate::values::looks_like_contact_data;
@@ -19,11 +19,13 @@ pub(crate) struct Records<'a> {
     width: Option<usize>,
     /// The number of the last record that was read.
     number: u64,
+    /// Cells of a record that nobody needs any more.
+    spare: Vec<String>,
 }
 
 impl<'a> Records<'a> {
     pub(crate) fn new(lines: Lines<'a>, delimiter: Delimiter) -> Self {
-        Self { lines, delimiter, width: None, number: 0 }
+        Self { lines, delimiter, width: None, number: 0, spare: Vec::new() }
     }
 
     /// Below a header with so many cells.
@@ -39,7 +41,18 @@ impl<'a> Records<'a> {
         Ok(Some(Row { number: self.number, ..row }))
     }
 
+    /// Takes cells back that nobody needs any more, so that the next ones need no memory of their own.
+    pub(crate) fn recycle(&mut self, cells: Vec<String>) {
+        self.spare = cells;
+    }
+
     fn record(&mut self, first: Line) -> io::Result<Row> {
+        if is_plain(&first.text) && !first.cut {
+            let whole = plain(&first.text, self.delimiter, std::mem::take(&mut self.spare));
+            let row = Row::of(self.in_best_dialect(&first.text, whole));
+            self.lines.recycle(first);
+            return Ok(row);
+        }
         let whole = split(&first.text, self.delimiter, Dialect::Standard);
         if first.cut {
             return Ok(Row::faulty(whole.cells, Fault::TooLong));

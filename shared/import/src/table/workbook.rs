@@ -6,6 +6,7 @@ use std::rc::Rc;
 use calamine::{DataRef, Reader, SheetVisible, Xlsx, XlsxError};
 
 use super::header::{self, Found};
+use super::sheet_xml::{self, SheetXml};
 use super::{Layout, Row, sheet_cell};
 use crate::values::looks_like_contact_data;
 use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
@@ -35,8 +36,8 @@ impl Sheet {
 }
 
 /// The layout of the sheet that holds people.
-pub(super) fn layout(bytes: Vec<u8>, options: &ImportOptions) -> Result<Layout, ImportError> {
-    if !is_workbook(&bytes) {
+pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, ImportError> {
+    if !is_workbook(bytes) {
         return Err(ImportError::NotAList(NotAList::Archive));
     }
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(failed)?;
@@ -53,15 +54,19 @@ pub(super) fn layout(bytes: Vec<u8>, options: &ImportOptions) -> Result<Layout, 
     let wanted = names.iter().filter(|name| options.sheet.as_ref().is_none_or(|sheet| sheet == *name));
     let mut sheets = Vec::new();
     for name in wanted {
-        let rows = rows(&mut book, name)?;
+        let rows = rows(bytes, &mut book, name)?;
         let found = header::of_rows(rows.get(..rows.len().min(200)).unwrap_or_default(), &options.mapping);
         sheets.push(Sheet { name: name.clone(), is_hidden: hidden.contains(name), rows, found });
     }
     if sheets.iter().all(|sheet| sheet.rows.is_empty()) {
         return Err(ImportError::Empty);
     }
-    let Some(chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
+    let Some(mut chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
     let Some(found) = chosen.found else { return Err(none_usable(sheets)) };
+    let hidden = sheet_xml::read(bytes, &chosen.name).unwrap_or_default().hidden;
+    for row in chosen.rows.iter_mut().filter(|row| row.number > found.row) {
+        row.is_hidden = hidden.binary_search(&row.number).is_ok();
+    }
     let notes =
         sheets.iter().filter(|sheet| sheet.has_rows() && sheet.says_who(&options.mapping) || sheet.has_contact_data());
     let notes = notes.map(|sheet| unread(sheet, found.row)).collect();
@@ -130,12 +135,22 @@ fn is_workbook(bytes: &[u8]) -> bool {
 }
 
 /// The rows of a sheet from the first that has a cell. A sheet of charts has none.
-fn rows<R: Read + Seek>(book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, ImportError> {
+fn rows<R: Read + Seek>(bytes: &[u8], book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, ImportError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut has_empty = false;
+    let mut errors = StrangeErrors::new(bytes, name);
     {
         let Ok(mut cells) = book.worksheet_cells_reader(name) else { return Ok(rows) };
-        while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(failed)? {
+        loop {
+            let (cell, style) = match cells.next_cell_with_style_id() {
+                Ok(Some(cell)) => cell,
+                Ok(None) => break,
+                Err(error) => {
+                    let (word, place) = errors.next(error)?;
+                    put(&mut rows, place, word);
+                    continue;
+                }
+            };
             let format = cells.styles().get(style).and_then(|style| style.number_format.as_ref());
             let text = sheet_cell::text(cell.get_value(), format.map_or("General", |format| &format.format_code));
             has_empty |= matches!(cell.get_value(), DataRef::Empty);
@@ -144,15 +159,51 @@ fn rows<R: Read + Seek>(book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, Impo
     }
     if has_empty && let Ok(mut cells) = book.worksheet_cells_reader(name) {
         // A formula whose value the writer of the file has not worked out stands for something.
-        while let Some(cell) = cells.next_cell_with_formula().map_err(failed)? {
-            if let (DataRef::Empty, Some(formula)) = (&cell.value, cell.formula) {
-                put(&mut rows, cell.pos, format!("={}", formula.trim_start_matches('=')));
+        loop {
+            match cells.next_cell_with_formula() {
+                Ok(Some(cell)) => {
+                    if let (DataRef::Empty, Some(formula)) = (&cell.value, cell.formula) {
+                        put(&mut rows, cell.pos, format!("={}", formula.trim_start_matches('=')));
+                    }
+                }
+                Ok(None) => break,
+                Err(XlsxError::CellError(_)) => {}
+                Err(error) => return Err(failed(error)),
             }
         }
     }
     rows.sort_by_key(|row| row.number);
     fill_merged(&mut rows, book, name);
     Ok(rows)
+}
+
+/// Errors in cells that `calamine` does not know, such as those that newer functions of Excel give. Each damages its own
+/// cell only.
+struct StrangeErrors<'a> {
+    bytes: &'a [u8],
+    name: &'a str,
+    places: Option<std::vec::IntoIter<(u32, u32)>>,
+}
+
+impl<'a> StrangeErrors<'a> {
+    fn new(bytes: &'a [u8], name: &'a str) -> StrangeErrors<'a> {
+        StrangeErrors { bytes, name, places: None }
+    }
+
+    /// The error's word, and where it stands.
+    fn next(&mut self, error: XlsxError) -> Result<(String, (u32, u32)), ImportError> {
+        let XlsxError::CellError(word) = error else { return Err(failed(error)) };
+        let places = self.places.get_or_insert_with(|| {
+            let SheetXml { strange_errors, has_unplaced, .. } =
+                sheet_xml::read(self.bytes, self.name).unwrap_or_default();
+            // Where cells do not say where they stand, those behind the error would be taken for others.
+            if has_unplaced { Vec::new() } else { strange_errors }.into_iter()
+        });
+        match places.next() {
+            Some(place) => Ok((word, place)),
+            None => Err(failed(XlsxError::CellError(word))),
+        }
+    }
 }
 
 fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {

@@ -20,6 +20,9 @@ pub(crate) struct Emails {
 /// The addresses of a cell: one, several, with names and angle brackets, `mailto:`.
 pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
     const NONE: &str = "is not an e-mail address";
+    if is_plain(cell) && is_address(cell) {
+        return Ok(Emails { first: cell.to_owned(), others: 0, has_rest: false });
+    }
     let whole = plain(cell);
     if let Some(address) = address(&whole) {
         return Ok(Emails { first: address, others: 0, has_rest: false });
@@ -62,6 +65,11 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
     let mut found = found.into_iter();
     let first = found.next().ok_or(NONE)?;
     Ok(Emails { first, others: found.count(), has_rest })
+}
+
+/// Whether a cell has no sign that may stand around an address, as nearly all have none.
+fn is_plain(cell: &str) -> bool {
+    cell.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'@'))
 }
 
 /// Without what surrounds an address in a list.
@@ -108,15 +116,14 @@ pub(crate) fn is_address(text: &str) -> bool {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-' || (!c.is_ascii() && !c.is_whitespace()))
     };
-    let labels: Vec<&str> = domain.split('.').collect();
-    let top = labels.last().copied().unwrap_or_default();
+    let top = domain.rsplit('.').next().unwrap_or_default();
     !local.is_empty()
         && local.len() <= 64
         && text.len() <= MAX_BYTES
         && !text.contains(is_stray)
         && !has_dots(local)
-        && labels.len() >= 2
-        && labels.iter().all(|label| is_label(label))
+        && top.len() < domain.len()
+        && domain.split('.').all(is_label)
         && top.chars().count() >= 2
         && !top.chars().all(|c| c.is_ascii_digit())
 }

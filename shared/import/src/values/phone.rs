@@ -23,6 +23,46 @@ const NO_COUNTRY: &str = "is a national number and its country is not known: wri
 
 /// Reads the first number of a cell. A national one is of `country` (two letters); without one it is refused.
 pub(crate) fn phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal> {
+    match plain_north_american(cell, country) {
+        Some(e164) => Ok(Phone { e164, left: None }),
+        None => any_phone(cell, country),
+    }
+}
+
+/// A number of +1 that is written as most are. All of these have one form, so that the library need not be asked; it is
+/// what takes most of a list's time.
+fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
+    let cell = cell.trim();
+    let (rest, is_international) = match cell.strip_prefix('+') {
+        Some(rest) => (rest, true),
+        None => (cell, false),
+    };
+    let is_of_region = is_international || matches!(country, Some("US" | "CA"));
+    // `2025550145.0` is a spreadsheet's, and behind ` - ` may stand an extension.
+    if !is_of_region || rest.contains(" - ") || rest.ends_with(".0") || rest.ends_with(".00") {
+        return None;
+    }
+    let mut digits = [0_u8; 11];
+    let mut count = 0;
+    for byte in rest.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                *digits.get_mut(count)? = byte;
+                count += 1;
+            }
+            b' ' | b'-' | b'.' | b'(' | b')' => {}
+            _ => return None,
+        }
+    }
+    let ten = match digits.get(..count)? {
+        [b'1', ten @ ..] if ten.len() == 10 => ten,
+        ten if ten.len() == 10 && !is_international => ten,
+        _ => return None,
+    };
+    has_north_american_form(ten).then(|| ['+', '1'].into_iter().chain(ten.iter().copied().map(char::from)).collect())
+}
+
+fn any_phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal> {
     let narrow = text::narrow(cell);
     let (cell, has_remark) = without_remark(&narrow);
     let number = spreadsheet(cell)?;
@@ -209,6 +249,11 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     let parsed =
         PHONE_NUMBER_UTIL.parse(text, if is_international { None } else { region }).map_err(|_| NOT_A_PHONE)?;
     let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
+    if !is_international && may_have_lost_its_plus(number, &e164, parsed.country_code) {
+        return Err(
+            "begins with its country's own prefix: write it with `+`, or with the first 0 of a national number",
+        );
+    }
     // Numbers that begin with 0 in E.164 do not exist: the 0 is a country's own prefix. Italy's are no exception here,
     // because the library knows them.
     let is_plausible = parsed.is_valid()
@@ -221,6 +266,14 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
         });
     }
     Ok(e164)
+}
+
+/// `4915123456789` in Germany: a national number, as it stands, but rather `+4915123456789`.
+fn may_have_lost_its_plus(number: &str, e164: &str, country_code: i32) -> bool {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.starts_with(&country_code.to_string())
+        && e164.strip_prefix('+').is_some_and(|whole| whole == format!("{country_code}{digits}"))
+        && PHONE_NUMBER_UTIL.parse(&format!("+{digits}"), None).is_ok_and(|whole| whole.is_valid())
 }
 
 fn without_mexicos_one(number: &str) -> Option<String> {
@@ -251,7 +304,13 @@ fn is_possible(number: &rlibphonenumber::PhoneNumber) -> bool {
 /// Whether a number of +1 has the form that all of them have; of another country's nothing.
 fn is_north_american(e164: &str) -> Option<bool> {
     let ten = e164.strip_prefix("+1")?;
-    Some(matches!(ten.as_bytes(), [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _]))
+    Some(has_north_american_form(ten.as_bytes()))
+}
+
+fn has_north_american_form(ten: &[u8]) -> bool {
+    // Of one digit ten times nobody has a telephone.
+    ten.iter().any(|digit| Some(digit) != ten.first())
+        && matches!(ten, [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _])
 }
 
 fn e164_has_zero(e164: &str, number: &rlibphonenumber::PhoneNumber) -> bool {
@@ -326,6 +385,19 @@ mod tests {
         phone(cell, country).ok().map(|phone| (phone.e164, phone.left.is_some()))
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_plain_number_of_north_america_is_what_the_library_makes_of_it(
+            start in "\\+?1?[ (.-]?", cell in "[0-9]{2,4}[) .-]{0,3}[0-9]{2,4}[ .-]{0,3}[0-9]{3,5}(\\.0)?",
+            country in proptest::sample::select(vec![Some("US"), Some("CA"), Some("DE"), None]),
+        ) {
+            let cell = start + &cell;
+            if let Some(e164) = plain_north_american(&cell, country) {
+                proptest::prop_assert_eq!(any_phone(&cell, country), Ok(Phone { e164, left: None }));
+            }
+        }
+    }
+
     #[test]
     fn a_number_becomes_e164() {
         let cases = [
@@ -386,11 +458,15 @@ mod tests {
             "0000000000",
             "+11234567890",
             "504-621-8927 or later",
+            "(555) 555-5555",
+            "9999999999",
             "504+6218927",
         ];
         for cell in us {
             assert_eq!(read(cell, Some("US")), None, "{cell}");
         }
+        assert_eq!(read("4915123456789", Some("DE")), None, "it may have lost its plus");
+        assert_eq!(read("442079460018", Some("GB")), Some(("+442079460018".to_owned(), false)));
         for cell in ["504-621-8927", "98765 43210", "412 345 678"] {
             assert_eq!(phone(cell, None), Err(NO_COUNTRY), "{cell}");
         }

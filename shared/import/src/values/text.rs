@@ -21,7 +21,9 @@ pub(crate) fn is_blank(text: &str) -> bool {
 /// The text without blanks and marks at its ends and without invisible characters; hard spaces are spaces.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return Cow::Borrowed(text.trim());
+        let is_trim = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
+        let bytes = text.as_bytes();
+        return Cow::Borrowed(if is_trim(bytes.first()) && is_trim(bytes.last()) { text } else { text.trim() });
     }
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c) || is_mark(c));
     if !trimmed.contains(|c| is_invisible(c) || is_space(c)) {
@@ -38,6 +40,12 @@ fn is_space(c: char) -> bool {
 /// What a cell says, without the marks with which spreadsheets keep a number a text: `="07030"`, `'07030`.
 pub(crate) fn value(cell: &str) -> Cow<'_, str> {
     let text = clean(cell);
+    // Nearly all cells begin with something else, and have no sign of a web page.
+    let is_plain = !matches!(text.as_bytes().first(), Some(b'=' | b'"' | b'\''))
+        && memchr::memchr(b'&', text.as_bytes()).is_none();
+    if is_plain {
+        return text;
+    }
     let text = match without_formula(&text).map(str::to_owned) {
         Some(bare) => Cow::Owned(clean(&bare).into_owned()),
         None => text,
@@ -122,25 +130,11 @@ pub(crate) const NULL_WORDS: &[&str] = &[
     "s/o",
     "nicht verfügbar",
     "#null!",
-    "#div/0!",
-    "#value!",
-    "#ref!",
-    "#name?",
-    "#num!",
-    "#getting_data",
-    "#data!",
-    "#unknown!",
-    "#blocked!",
-    "#connect!",
-    "#busy!",
-    "#spill!",
-    "#calc!",
-    "#field!",
-    "#wert!",
-    "#bezug!",
+    "#nul!",
     "#nv",
-    "#error!",
-    "#error",
+    "#n/d",
+    "#n/d!",
+    "#н/д",
     "nat",
     "tbd",
     "-",
@@ -194,6 +188,9 @@ pub(crate) fn damage(text: &str) -> Option<&'static str> {
     if is_formula(text) {
         return Some("is a spreadsheet's formula: export its value");
     }
+    if is_error(text) {
+        return Some("is an error of a spreadsheet's formula, whose value is lost: mend the formula");
+    }
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return None;
     }
@@ -204,13 +201,21 @@ pub(crate) fn damage(text: &str) -> Option<&'static str> {
         .then_some("has a control character (such as NUL): remove it")
 }
 
-/// An error of a spreadsheet's formula, which says nothing of what was meant.
+/// An error of a spreadsheet's formula, which says nothing of what was meant: `#REF!`, `#NOM?`, `#¡VALOR!`, and what Google
+/// shows until a cell is worked out. That of a look-up that finds nothing (`#N/A`) is a word for nothing as well.
 pub(crate) fn is_error(text: &str) -> bool {
-    text.starts_with('#') && is_null(text)
+    let Some(rest) = text.strip_prefix('#') else { return text == "Loading..." };
+    let word = rest.trim_start_matches(['¡', '¿']).strip_suffix(['!', '?']);
+    let is_sign = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, '/' | '_');
+    let is_word = |word: &str| word.chars().count() >= 3 && word.chars().all(is_sign);
+    is_null(text) || word.is_some_and(is_word) || matches!(rest, "GETTING_DATA" | "ERROR" | "ERR" | "UNKNOWN")
 }
 
 /// Whether a spreadsheet has lost digits of a number: `1.23457E+15`, `####`.
 pub(crate) fn has_lost_digits(text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '#') {
+        return false;
+    }
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_scientific = || {
         let (number, power) = text.split_once(['E', 'e'])?;
@@ -290,8 +295,19 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_formulas_are_no_values_in_any_language() {
+        for text in ["#REF!", "#NAME?", "#DIV/0!", "#SPILL!", "#PYTHON!", "#¡VALOR!", "#ССЫЛКА!", "#NOM?", "Loading..."]
+        {
+            assert!(damage(text).is_some() && is_error(text) && !is_null(text), "{text}");
+        }
+        for text in ["#1", "#winning", "# 5!", "#5", "C#!"] {
+            assert!(damage(text).is_none() && !is_error(text), "{text}");
+        }
+    }
+
+    #[test]
     fn words_for_nothing_are_nothing() {
-        for word in ["NULL", "n/a", "#N/A", "\\N", "-", "None", "NaN", "(blank)", "#REF!"] {
+        for word in ["NULL", "n/a", "#N/A", "\\N", "-", "None", "NaN", "(blank)", "#N/D"] {
             assert!(is_null(word), "{word}");
         }
         for word in ["Nora", "0", "No", "Unknown", "N", "Ana"] {
