@@ -1,6 +1,8 @@
 //! What the client itself sees of its calls: the only count there is when GHL is not our sandbox.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +26,23 @@ struct Notes {
     ok: u64,
     status_429: u64,
     status_other: u64,
-    /// GHL's ids of what was written under the same e-mail or phone: more than one is a double.
-    ids: HashMap<String, BTreeSet<GhlId>>,
+    /// By the hash of an e-mail address or phone number, that of the id under which GHL wrote it first.
+    ids: HashMap<u64, u64>,
+    /// Other ids of the same: each is a double.
+    doubles: HashSet<(u64, u64)>,
+}
+
+impl Notes {
+    fn written(&mut self, identity: &str, id: &GhlId) {
+        let (identity, id) = (hash(identity), hash(id.as_str()));
+        if *self.ids.entry(identity).or_insert(id) != id {
+            self.doubles.insert((identity, id));
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 
 /// What was seen of one location, or of all.
@@ -69,7 +86,7 @@ impl CallRecorder {
             all.status_other += notes.status_other;
             all.max_in_any_window = all.max_in_any_window.max(busiest(&notes.sent, window));
             all.max_concurrent = all.max_concurrent.max(notes.max_in_flight);
-            all.duplicates += notes.ids.values().map(|ids| ids.len() as u64 - 1).sum::<u64>();
+            all.duplicates += notes.doubles.len() as u64;
             all.first_sent = notes.sent.first().map_or(all.first_sent, |first| all.first_sent.min(*first));
             all.last_sent = notes.sent.last().map_or(all.last_sent, |last| all.last_sent.max(*last));
             all.last_answer = all.last_answer.max(notes.last_answer);
@@ -103,7 +120,7 @@ impl Crm for CallRecorder {
                 (Err(_), _) => notes.status_other += 1,
             }
             if let (Some(identity), Ok(Answer::ContactWritten { id, .. })) = (identity(call), &reply.answer) {
-                notes.ids.entry(identity).or_default().insert(id.clone());
+                notes.written(&identity, id);
             }
         });
         reply

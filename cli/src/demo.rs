@@ -9,7 +9,7 @@ use ghl_sync_model::{LocationId, Priority, PutRecord};
 use crate::cli::{ApiArg, DemoArgs};
 use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
-use crate::list::{self, ListArgs, Place, Unread};
+use crate::list::{self, Contacts, ListArgs, Place, Unread};
 use crate::repeat::repeat;
 use crate::stack::Stack;
 use crate::{Failure, Usage, exit, real, sandbox_options, stack_options};
@@ -26,16 +26,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
         Some(_) => Place { ids: ids.read()?, ..Place::default() },
         None => Place::in_sandbox(ids.read()?),
     };
-    let mut list = match list::read(args.csv.as_deref(), &args.list, place) {
+    let mut list = match list::read(args.csv.as_deref(), &args.list, place, args.output.json.as_deref()) {
         Ok(list) => list,
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
     if let Some(records) = args.records {
-        list.contacts = repeat(&list.contacts, records as usize);
+        list.contacts = Contacts::of(repeat(&list.contacts.all()?, records as usize))?;
     }
     let locations = locations(&args.ghl.location, args.locations)?;
-    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
+    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults)).await?;
     options.locations.clone_from(&locations);
     options.dry_run = args.dry_run;
     options.oauth = args.oauth.then_some(args.token_lifetime);
@@ -54,9 +54,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
 
 /// Reads a list as records of one location.
 pub(crate) fn read_records(csv: &Path, location: &LocationId) -> Result<Vec<PutRecord>, Failure> {
-    let list = list::read(Some(csv), &ListArgs::default(), Place::in_sandbox(KnownIds::default()))
+    let mut list = list::read(Some(csv), &ListArgs::default(), Place::in_sandbox(KnownIds::default()), None)
         .map_err(Unread::into_failure)?;
-    let contacts = list.contacts.into_iter();
+    let contacts = list.contacts.all()?.into_iter();
     Ok(contacts.map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
 }
 

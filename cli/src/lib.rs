@@ -4,6 +4,7 @@
 #[macro_use]
 mod out;
 
+mod accounts;
 mod api;
 mod ask;
 mod bench;
@@ -122,10 +123,10 @@ fn sandbox_options(faults: &FaultArgs) -> SandboxOptions {
 }
 
 /// The stack that the arguments describe.
-fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOptions, Failure> {
+async fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOptions, Failure> {
+    let mut vars = callers_vars();
     let ghl_is = match &ghl.ghl_url {
-        Some(_) if ghl.token.is_empty() => return Err("--ghl-url needs a token in GHL_TOKEN".into()),
-        Some(url) => Ghl::Url { url: url.clone(), token: ghl.token.clone() },
+        Some(url) => Ghl::Url { url: url.clone(), token: accounts::token(&ghl.token, &mut vars).await? },
         None => Ghl::Sandbox(Box::new(sandbox)),
     };
     Ok(StackOptions {
@@ -144,8 +145,14 @@ fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOpt
         access_key: None,
         port: None,
         oauth: None,
-        vars: callers_vars(),
+        vars,
     })
+}
+
+/// What the caller's environment says about AWS.
+#[expect(clippy::disallowed_methods, reason = "what is kept in AWS is read for the functions' environment")]
+fn aws_vars() -> BTreeMap<String, String> {
+    std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect()
 }
 
 /// What the caller's environment says about the engine: `GHL_…`, `MIGRATION_…` and `LOG_LEVEL` (off, unless set: logs

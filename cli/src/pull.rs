@@ -18,7 +18,7 @@ use crate::{Failure, exit, signals, stack_options};
 const TIME: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
-    let stack = Stack::start(stack_options(&args.ghl, SandboxOptions::default())?).await?;
+    let stack = Stack::start(stack_options(&args.ghl, SandboxOptions::default()).await?).await?;
     let shutdown = stack.engine.shutdown().clone();
     // What it says goes to standard error: standard output is for contacts.
     signals::end(&shutdown, None)?;

@@ -1,6 +1,8 @@
 //! What the engine tells of a run, counted for the progress bar and the report.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +21,8 @@ pub(crate) struct Tally {
 /// What was counted so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    /// Records in a final state, and which.
-    pub(crate) ended: HashMap<(LocationId, RecordKey), RecordResult>,
+    /// Records in a final state by their [`mark`]s, and which.
+    pub(crate) ended: HashMap<u64, RecordResult>,
     /// The fields that GHL did not store of records that it accepted.
     pub(crate) not_stored: BTreeMap<(LocationId, RecordKey), Vec<String>>,
     /// From due to accepted, for each record that was.
@@ -45,6 +47,13 @@ pub(crate) struct Counts {
     pub(crate) errors: HashMap<String, u64>,
     /// The last time anything happened.
     pub(crate) last_event: EpochMs,
+}
+
+/// What stands for a record where millions are counted.
+pub(crate) fn mark(location: &LocationId, record: &RecordKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (location, record).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Tally {
@@ -88,7 +97,7 @@ impl EventSink for Tally {
                 counts.not_stored.remove(&key);
                 match result {
                     RecordResult::Succeeded | RecordResult::Failed(_) | RecordResult::WouldSend => {
-                        counts.ended.insert(key, *result);
+                        counts.ended.insert(mark(location, record), *result);
                     }
                     RecordResult::Retrying(_)
                     | RecordResult::Deferred(_)

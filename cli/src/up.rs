@@ -43,7 +43,7 @@ const ENV_FILE: [&str; 20] = [
 const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
-    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults))?;
+    let mut options = stack_options(&args.ghl, sandbox_options(&args.faults)).await?;
     options.bind = args.listen.bind;
     options.allowed_hosts.clone_from(&args.listen.allow_host);
     options.access_key = args.access_key();

@@ -2,43 +2,60 @@
 
 use std::collections::HashMap;
 
-use ghl_sync_engine::ports::{Loaded, PortError};
-use ghl_sync_model::{LocationId, PutRecord, RecordKey};
+use ghl_sync_engine::ports::Loaded;
+use ghl_sync_import::ImportedContact;
+use ghl_sync_model::{LocationId, Priority, RecordKey};
 
-use crate::list::RecordResult;
+use super::Job;
+use crate::Failure;
+use crate::list::{Contacts, RecordResult, Results};
 use crate::report::Records;
 use crate::stack::Stack;
 
-/// How the records stand in the outbox, in all and each for itself: the store's word, not what the functions said.
-pub(super) async fn take(
-    stack: &Stack,
-    records: &[PutRecord],
-    rows: &[u64],
-) -> Result<(Records, Vec<RecordResult>), PortError> {
-    let mut by_location: HashMap<&LocationId, HashMap<RecordKey, u64>> = HashMap::new();
-    for (record, row) in records.iter().zip(rows) {
-        by_location.entry(&record.location_id).or_default().insert(record.key(), *row);
-    }
-    let mut census = Records { total: records.len() as u64, ..Records::default() };
-    let mut results = Vec::with_capacity(records.len());
-    for (location, rows) in by_location {
-        let keys: Vec<RecordKey> = rows.keys().cloned().collect();
-        for loaded in stack.engine.ports().outbox.load(location, &keys).await? {
-            let (counter, state) = match &loaded {
-                Loaded::Record(record) if record.due_at.is_some() => (&mut census.pending, "pending"),
-                Loaded::Record(record) if record.accepted_version == Some(record.version) => {
-                    (&mut census.synced, "synced")
-                }
-                Loaded::Record(record) if record.last_error.is_none() => (&mut census.skipped, "skipped"),
-                Loaded::Record(_) | Loaded::Damaged { .. } => (&mut census.failed, "failed"),
-            };
-            *counter += 1;
-            results.push(result(loaded, state, &rows));
+/// How the records stand in the outbox: the store's word, not what the functions said. What became of each goes into the
+/// file of results.
+pub(super) async fn take(stack: &Stack, contacts: &mut Contacts, job: &Job<'_>) -> Result<Records, Failure> {
+    let mut census = Records { total: contacts.len(), ..Records::default() };
+    let mut file = job.output.results.as_deref().map(Results::create).transpose()?;
+    let mut places = job.locations.iter().cycle();
+    for chunk in contacts.chunks()? {
+        let mut results = Vec::new();
+        for (location, rows) in by_location(chunk?.into_iter().zip(places.by_ref())) {
+            let keys: Vec<RecordKey> = rows.keys().cloned().collect();
+            for loaded in stack.engine.ports().outbox.load(location, &keys).await? {
+                let (counter, state) = match &loaded {
+                    Loaded::Record(record) if record.due_at.is_some() => (&mut census.pending, "pending"),
+                    Loaded::Record(record) if record.accepted_version == Some(record.version) => {
+                        (&mut census.synced, "synced")
+                    }
+                    Loaded::Record(record) if record.last_error.is_none() => (&mut census.skipped, "skipped"),
+                    Loaded::Record(_) | Loaded::Damaged { .. } => (&mut census.failed, "failed"),
+                };
+                *counter += 1;
+                results.push(result(loaded, state, &rows));
+            }
+        }
+        results.sort_by_key(|result| result.row);
+        if let Some(file) = &mut file {
+            results.iter().try_for_each(|result| file.write(result))?;
         }
     }
+    file.map(Results::finish).transpose()?;
     census.pending += census.total - census.synced - census.skipped - census.failed - census.pending;
-    results.sort_by_key(|result| result.row);
-    Ok((census, results))
+    Ok(census)
+}
+
+/// The keys of contacts in each location, with their rows.
+fn by_location<'l>(
+    contacts: impl Iterator<Item = (ImportedContact, &'l LocationId)>,
+) -> HashMap<&'l LocationId, HashMap<RecordKey, u64>> {
+    let mut by_location: HashMap<&LocationId, HashMap<RecordKey, u64>> = HashMap::new();
+    for (contact, location) in contacts {
+        let row = contact.row;
+        let key = contact.into_put(location.clone(), Priority::Normal).key();
+        by_location.entry(location).or_default().insert(key, row);
+    }
+    by_location
 }
 
 fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -> RecordResult {

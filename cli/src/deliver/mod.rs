@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use ghl_sync_engine::policy::SharedIdentity;
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord, RecordKey};
+use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
 use ghl_sync_runtime::SystemClock;
 
 use crate::cli::{OutputArgs, QuotaArgs};
 use crate::known_ids::IdsFile;
-use crate::list::{self, ImportReport, List, ListArgs};
+use crate::list::{Contacts, ImportReport, List, ListArgs};
 use crate::progress::Progress;
 use crate::report::{DynamoDbUse, Files, LoadUse, Records, SqsUse, StoreUse};
 use crate::stack::{LOOPBACK, Stack};
-use crate::tally::Counts;
+use crate::tally::{Counts, mark};
 use crate::{Failure, exit, signals};
 
 pub(crate) use calls::{Asked, ghl_calls};
@@ -59,34 +59,27 @@ pub(crate) struct Job<'a> {
 
 /// Puts the list, sends it and reports.
 pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<ExitCode, Failure> {
-    let rows: Vec<u64> = list.contacts.iter().map(|contact| contact.row).collect();
-    let records: Vec<PutRecord> = list
-        .contacts
-        .into_iter()
-        .zip(job.locations.iter().cycle())
-        .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
-        .collect();
+    let List { mut contacts, report: import, learned, .. } = list;
     // Whoever has checked the location, and asked whether to send, is no part of the run.
     stack.tally.start_over();
     stack.recorder.start_over();
     let before = stack.usage.snapshot();
-    let put = stack.engine.put(&records).await?;
+    let put = put_all(stack, &mut contacts, &job.locations).await?;
     let loaded = stack.usage.snapshot();
     let load = loaded.since(&before).writes();
-    job.ids.write(list.learned)?;
-    println!("{} records put into the outbox, {} need no call", records.len(), put.unchanged);
+    job.ids.write(learned)?;
+    println!("{} records put into the outbox, {} need no call", contacts.len(), put.unchanged);
     tell_shared(&put.shared);
 
     let api = if job.dashboard { Some(stack.serve_api(DASHBOARD).await?) } else { None };
     if let Some(api) = &api {
         println!("dashboard: {}", api.dashboard(&stack.api_key));
     }
-    let due = records.len() as u64 - put.unchanged;
+    let due = contacts.len() - put.unchanged;
     // With a dashboard they run on: what is replayed there is sent.
     let mut functions = (due > 0 || api.is_some()).then(|| stack.functions.clone().start(SCHEDULE));
     signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
-    let ours = records.iter().map(|record| (record.location_id.clone(), record.key())).collect();
-    let mut stopped = if due > 0 { wait(stack, due, Some(&ours)).await } else { None };
+    let mut stopped = if due > 0 { wait(stack, due, Some(&put.marks)).await } else { None };
     let interrupted = stack.engine.shutdown().is_asked();
     if let Some(running) = functions.take_if(|_| interrupted || api.is_none()) {
         let all_ended = stack.functions.drain(running).await;
@@ -99,13 +92,10 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
     }
 
     let used = stack.usage.snapshot().since(&loaded);
-    let (census, results) = census::take(stack, &records, &rows).await?;
-    if let Some(file) = &job.output.results {
-        list::write_results(file, &results)?;
-    }
+    let census = census::take(stack, &mut contacts, &job).await?;
     let asked = Asked { quota: job.quota, locations: job.locations.len(), shows_tokens: job.shows_tokens };
     let mut report = calls::report(stack, &asked);
-    report.import = Some(list.report);
+    report.import = Some(import);
     report.records = Records { already_synced: put.unchanged, ..census };
     report.dynamodb = DynamoDbUse {
         load: LoadUse { write_requests: load.requests, write_units: load.units() },
@@ -135,6 +125,32 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
     Ok(exit::of_run(&report, job.list))
 }
 
+/// What became of a list that was put.
+struct PutList {
+    unchanged: u64,
+    shared: Vec<SharedIdentity>,
+    marks: HashSet<u64>,
+}
+
+/// Puts the contacts into the outbox, some thousands at a time. Those that share an address or a number are told among
+/// these; of a whole list the import knows them already.
+async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId]) -> Result<PutList, Failure> {
+    let mut list = PutList { unchanged: 0, shared: Vec::new(), marks: HashSet::new() };
+    let mut places = locations.iter().cycle();
+    for chunk in contacts.chunks()? {
+        let records: Vec<PutRecord> = chunk?
+            .into_iter()
+            .zip(places.by_ref())
+            .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
+            .collect();
+        let put = stack.engine.put(&records).await?;
+        list.unchanged += put.unchanged;
+        list.shared.extend(put.shared);
+        list.marks.extend(records.iter().map(|record| mark(&record.location_id, &record.key())));
+    }
+    Ok(list)
+}
+
 /// Names the first of the contacts that GHL may take for one another.
 fn tell_shared(shared: &[SharedIdentity]) {
     for SharedIdentity { by, records, .. } in shared.iter().take(SHARED_SHOWN) {
@@ -147,8 +163,8 @@ fn tell_shared(shared: &[SharedIdentity]) {
 }
 
 /// Waits until `due` records have ended, those among `ours` if others may be under way as well. Returns why it stopped
-/// before, if it did.
-pub(crate) async fn wait(stack: &Stack, due: u64, ours: Option<&HashSet<(LocationId, RecordKey)>>) -> Option<String> {
+/// before, if it did. They are known by their marks.
+pub(crate) async fn wait(stack: &Stack, due: u64, ours: Option<&HashSet<u64>>) -> Option<String> {
     let mut progress = Progress::start(due);
     let mut refresh = tokio::time::interval(REFRESH);
     let stopped = loop {
@@ -173,7 +189,7 @@ pub(crate) async fn wait(stack: &Stack, due: u64, ours: Option<&HashSet<(Locatio
 }
 
 /// Records that have ended. Whose they are is looked at only when there are enough of them.
-fn ended(counts: &Counts, due: u64, ours: Option<&HashSet<(LocationId, RecordKey)>>) -> u64 {
+fn ended(counts: &Counts, due: u64, ours: Option<&HashSet<u64>>) -> u64 {
     let all = counts.ended.len() as u64;
     match ours {
         Some(ours) if all >= due => counts.ended.keys().filter(|key| ours.contains(*key)).count() as u64,

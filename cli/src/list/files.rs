@@ -59,15 +59,31 @@ pub(crate) struct RecordResult {
     pub(crate) not_stored: Vec<String>,
 }
 
-/// Writes one line a record.
-pub(crate) fn write_results(path: &Path, results: &[RecordResult]) -> Result<(), Failure> {
-    let named = |error: csv::Error| format!("{}: {error}", path.display());
-    let mut writer = csv::Writer::from_path(path).map_err(named)?;
-    writer.write_record(["_row", "record", "state", "ghl_id", "error", "fields_not_stored"]).map_err(named)?;
-    for RecordResult { row, record, state, ghl_id, error, not_stored } in results {
-        writer
-            .write_record([&row.to_string(), record.as_str(), state, ghl_id, error, &not_stored.join("; ")])
-            .map_err(named)?;
+/// `results.csv`: one line a record.
+pub(crate) struct Results {
+    name: String,
+    writer: csv::Writer<File>,
+}
+
+impl Results {
+    pub(crate) fn create(path: &Path) -> Result<Results, Failure> {
+        let name = path.display().to_string();
+        let writer = csv::Writer::from_path(path).map_err(|error| format!("{name}: {error}"))?;
+        let mut results = Results { name, writer };
+        results.put(["_row", "record", "state", "ghl_id", "error", "fields_not_stored"])?;
+        Ok(results)
     }
-    writer.flush().map_err(|error| format!("{}: {error}", path.display()).into())
+
+    pub(crate) fn write(&mut self, result: &RecordResult) -> Result<(), Failure> {
+        let RecordResult { row, record, state, ghl_id, error, not_stored } = result;
+        self.put([&row.to_string(), record.as_str(), state, ghl_id, error, &not_stored.join("; ")])
+    }
+
+    fn put(&mut self, line: [&str; 6]) -> Result<(), Failure> {
+        self.writer.write_record(line).map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| format!("{}: {error}", self.name).into())
+    }
 }

@@ -1,7 +1,9 @@
 //! A contact list of the command line: read by `ghl-sync-import`, told to people, and written to files.
 
 mod args;
+mod contacts;
 mod files;
+mod problems;
 mod report;
 mod source;
 
@@ -13,13 +15,16 @@ use ghl_sync_import::{
 
 use crate::Failure;
 pub(crate) use args::ListArgs;
-pub(crate) use files::{RecordResult, write_results};
+pub(crate) use contacts::{Contacts, Lines};
+pub(crate) use files::{RecordResult, Results};
 pub(crate) use report::ImportReport;
 use report::Summary;
 use source::ListSource;
 
 /// The contact list that is read when none is named.
 const DEFAULT_CSV: &[u8] = include_bytes!("../../../events/contacts.csv");
+/// So many contacts are shown.
+const FIRST: usize = 10;
 /// The country of the sandbox's locations.
 const SANDBOX_COUNTRY: &str = "US";
 
@@ -45,7 +50,11 @@ pub(crate) struct List {
     pub(crate) columns: Vec<MappedColumn>,
     /// What reads this list the same way.
     pub(crate) mapping: Mapping,
-    pub(crate) contacts: Vec<ImportedContact>,
+    pub(crate) contacts: Contacts,
+    /// How many contacts have tags.
+    pub(crate) tagged: u64,
+    /// The first of them.
+    pub(crate) first: Vec<ImportedContact>,
     pub(crate) report: ImportReport,
     /// The ids that its contacts have.
     pub(crate) learned: KnownIds,
@@ -76,23 +85,24 @@ impl Unread {
 /// So many made-up contacts.
 pub(crate) fn made_up(count: u32) -> Result<Vec<ImportedContact>, Failure> {
     let args = ListArgs::default();
-    let list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, Place::in_sandbox(KnownIds::default()))
+    let mut list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, Place::in_sandbox(KnownIds::default()), false)
         .map_err(Unread::into_failure)?;
-    Ok(crate::repeat::repeat(&list.contacts, count as usize))
+    Ok(crate::repeat::repeat(&list.contacts.all()?, count as usize))
 }
 
-/// Reads the list of a file, of standard input (`-`), or the project's own, and says what was found in it.
-pub(crate) fn read(file: Option<&Path>, args: &ListArgs, place: Place) -> Result<List, Unread> {
+/// Reads the list of a file, of standard input (`-`), or the project's own, and says what was found in it. All problems are
+/// kept for `json` only.
+pub(crate) fn read(file: Option<&Path>, args: &ListArgs, place: Place, json: Option<&Path>) -> Result<List, Unread> {
     let source = match file {
         Some(file) => ListSource::of_path(file)?,
         None => ListSource::of_bytes(DEFAULT_CSV),
     };
-    let list = read_from(&source, args, place)?;
+    let list = read_from(&source, args, place, json.is_some())?;
     println!("{}", Summary(&list.report));
     Ok(list)
 }
 
-fn read_from(source: &ListSource, args: &ListArgs, place: Place) -> Result<List, Unread> {
+fn read_from(source: &ListSource, args: &ListArgs, place: Place, keeps_problems: bool) -> Result<List, Unread> {
     let options = options(args, place)?;
     let plan = match plan(source, options) {
         Ok(plan) => plan,
@@ -102,7 +112,7 @@ fn read_from(source: &ListSource, args: &ListArgs, place: Place) -> Result<List,
         }
         Err(error) => return Err(source.named(error).into()),
     };
-    let mut report = ImportReport::of_plan(&plan);
+    let report = ImportReport::of_plan(&plan, keeps_problems);
     if !plan.questions().is_empty() {
         let error = ImportError::Open { questions: plan.questions().to_vec() };
         return Err(Unread::Open(report.into(), error));
@@ -111,43 +121,62 @@ fn read_from(source: &ListSource, args: &ListArgs, place: Place) -> Result<List,
         Some(file) => Some(files::Rejects::create(file, plan.header())?),
         None => None,
     };
-    let (contacts, learned) = records(&plan, source, &mut report, rejects.as_mut())?;
+    let mut list = List {
+        columns: plan.mapping(),
+        mapping: plan.mapping_file(),
+        contacts: Contacts::none(),
+        tagged: 0,
+        first: Vec::new(),
+        report,
+        learned: KnownIds::default(),
+    };
+    list.take_records(&plan, source, rejects.as_mut())?;
     rejects.map(files::Rejects::finish).transpose()?;
-    Ok(List { columns: plan.mapping(), mapping: plan.mapping_file(), contacts, report, learned })
+    Ok(list)
 }
 
-fn records(
-    plan: &Plan,
-    source: &ListSource,
-    report: &mut ImportReport,
-    mut rejects: Option<&mut files::Rejects>,
-) -> Result<(Vec<ImportedContact>, KnownIds), Failure> {
-    let mut contacts = Vec::new();
-    let mut records = plan.records(source)?;
-    for outcome in records.by_ref() {
-        match outcome? {
-            Outcome::Record(mut contact) => {
-                let problems = std::mem::take(&mut contact.problems);
-                if let Some(rejects) = rejects.as_deref_mut() {
-                    rejects.write(&contact.cells, &problems)?;
+impl List {
+    fn take_records(
+        &mut self,
+        plan: &Plan,
+        source: &ListSource,
+        mut rejects: Option<&mut files::Rejects>,
+    ) -> Result<(), Failure> {
+        let mut records = plan.records(source)?;
+        for outcome in records.by_ref() {
+            match outcome? {
+                Outcome::Record(mut contact) => {
+                    let problems = std::mem::take(&mut contact.problems);
+                    if let Some(rejects) = rejects.as_deref_mut() {
+                        rejects.write(&contact.cells, &problems)?;
+                    }
+                    self.report.problems.extend(problems);
+                    self.take_contact(*contact)?;
                 }
-                report.problems.extend(problems);
-                contact.cells = Vec::new();
-                contacts.push(*contact);
-            }
-            Outcome::HeldBack(row) => {
-                if let Some(rejects) = rejects.as_deref_mut() {
-                    rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
+                Outcome::HeldBack(row) => {
+                    if let Some(rejects) = rejects.as_deref_mut() {
+                        rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
+                    }
+                    self.report.problems.extend([row.problem]);
                 }
-                report.problems.push(row.problem);
+                Outcome::NotAPerson(row) => self.report.problems.extend([row.problem]),
             }
-            Outcome::NotAPerson(row) => report.problems.push(row.problem),
         }
+        self.report.take(records.tally());
+        self.report.problems.sort();
+        self.learned = records.into_learned();
+        Ok(())
     }
-    report.take(records.tally());
-    let learned = records.learned().clone();
-    report.problems.sort_by_key(|problem| problem.row);
-    Ok((contacts, learned))
+
+    fn take_contact(&mut self, mut contact: ImportedContact) -> Result<(), Failure> {
+        contact.cells = Vec::new();
+        // Tags go by a call of their own: an upsert would replace those that a contact has.
+        self.tagged += u64::from(!contact.contact.tags.is_empty());
+        if self.first.len() < FIRST {
+            self.first.push(contact.clone());
+        }
+        self.contacts.push(contact).map_err(|error| format!("the contacts cannot be kept in a file: {error}").into())
+    }
 }
 
 fn options(args: &ListArgs, place: Place) -> Result<ImportOptions, Failure> {

@@ -1,12 +1,11 @@
 //! What came of a list: as JSON, and for people.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use ghl_sync_import::{Effect, Plan, Problem, Question, Tally};
+use ghl_sync_import::{Plan, Question, Tally};
 use serde::Serialize;
 
-const PROBLEMS_SHOWN: usize = 10;
+use super::problems::{Problems, SHOWN};
 
 /// What came of a list.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -21,7 +20,7 @@ pub(crate) struct ImportReport {
     pub(crate) not_people: u64,
     pub(crate) blank_rows: u64,
     pub(crate) contacts: u64,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Problems,
     pub(crate) mapping: Vec<Mapped>,
     pub(crate) encoding: String,
     pub(crate) delimiter: Option<String>,
@@ -43,10 +42,13 @@ pub(crate) struct Mapped {
 }
 
 impl ImportReport {
-    pub(super) fn of_plan(plan: &Plan) -> ImportReport {
+    /// `keeps_problems` is for whoever writes all of them as JSON.
+    pub(super) fn of_plan(plan: &Plan, keeps_problems: bool) -> ImportReport {
         let mapping = plan.mapping().into_iter();
+        let mut problems = Problems::new(keeps_problems);
+        problems.extend(plan.notes().iter().cloned());
         ImportReport {
-            problems: plan.notes().to_vec(),
+            problems,
             mapping: mapping
                 .map(|mapped| Mapped { column: mapped.column, field: mapped.field, filled: mapped.filled })
                 .collect(),
@@ -70,7 +72,7 @@ impl ImportReport {
 
     /// Whether a row or a part of one is not in the contacts.
     pub(crate) fn has_losses(&self) -> bool {
-        self.problems.iter().any(Problem::is_loss)
+        self.problems.has_losses()
     }
 }
 
@@ -112,44 +114,29 @@ impl fmt::Display for Summary<'_> {
 
 impl Summary<'_> {
     fn write_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lost: Vec<&Problem> = self.0.problems.iter().filter(|problem| problem.is_loss()).collect();
-        if lost.is_empty() {
+        let Problems { losses, notes, kinds, .. } = &self.0.problems;
+        if losses.count == 0 {
             f.write_str("\nproblems:        none")?;
         } else {
-            write!(f, "\nproblems:        {}", lost.len())?;
-            for problem in lost.iter().take(PROBLEMS_SHOWN) {
-                write!(f, "\n  {problem}")?;
-            }
-            if lost.len() > PROBLEMS_SHOWN {
-                write!(f, "\n  and {} more; by kind:", lost.len() - PROBLEMS_SHOWN)?;
-                let mut kinds: BTreeMap<(&str, Effect), usize> = BTreeMap::new();
-                for problem in &lost {
-                    *kinds.entry((kind(&problem.message), problem.effect)).or_default() += 1;
-                }
-                let mut kinds: Vec<_> = kinds.into_iter().collect();
-                kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-                for ((kind, effect), count) in kinds.into_iter().take(PROBLEMS_SHOWN) {
+            write!(f, "\nproblems:        {}", losses.count)?;
+            losses.first.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
+            if let more @ 1.. = losses.more() {
+                write!(f, "\n  and {more} more; by kind:")?;
+                let mut kinds: Vec<_> = kinds.iter().collect();
+                kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+                for ((kind, effect), count) in kinds.into_iter().take(SHOWN) {
                     write!(f, "\n  {count} × {kind} ({effect})")?;
                 }
                 f.write_str("\n  --rejects FILE writes all of them with their rows, --json FILE without")?;
             }
         }
-        let notes: Vec<&Problem> = self.0.problems.iter().filter(|problem| !problem.is_loss()).collect();
-        if !notes.is_empty() {
-            write!(f, "\nnotes:           {}", notes.len())?;
+        if notes.count > 0 {
+            write!(f, "\nnotes:           {}", notes.count)?;
         }
-        for note in notes.iter().take(PROBLEMS_SHOWN) {
-            write!(f, "\n  {note}")?;
+        notes.first.iter().try_for_each(|note| write!(f, "\n  {note}"))?;
+        match notes.more() {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
         }
-        if notes.len() > PROBLEMS_SHOWN {
-            write!(f, "\n  and {} more", notes.len() - PROBLEMS_SHOWN)?;
-        }
-        Ok(())
     }
-}
-
-/// A message without what differs from row to row.
-fn kind(message: &str) -> &str {
-    let end = message.find(" of row ").or_else(|| message.find(':')).unwrap_or(message.len());
-    message.get(..end).unwrap_or(message)
 }

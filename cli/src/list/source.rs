@@ -1,18 +1,24 @@
 //! Where a list of the command line is: a file, standard input, or memory.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ghl_sync_import::{ImportError, Source};
+use tempfile::NamedTempFile;
 
 use crate::Failure;
+
+/// Standard input is kept in memory up to this length, and in a file beyond it.
+const IN_MEMORY: u64 = 16 << 20;
 
 /// A list that can be opened more than once.
 pub(super) enum ListSource {
     File(PathBuf),
-    /// Standard input, which can be read once only, is kept in memory.
+    /// Standard input, which can be read once only.
     Memory(Vec<u8>),
+    /// The same, if it is long.
+    Temporary(NamedTempFile),
 }
 
 impl ListSource {
@@ -23,9 +29,7 @@ impl ListSource {
     /// `-` is standard input.
     pub(super) fn of_path(path: &Path) -> Result<ListSource, Failure> {
         if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            io::stdin().lock().read_to_end(&mut bytes).map_err(|error| format!("standard input: {error}"))?;
-            return Ok(ListSource::Memory(bytes));
+            return kept(io::stdin().lock()).map_err(|error| format!("standard input: {error}").into());
         }
         File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(ListSource::File(path.to_owned()))
@@ -35,7 +39,7 @@ impl ListSource {
     pub(super) fn named(&self, error: ImportError) -> Failure {
         match self {
             ListSource::File(path) => format!("{}: {error}", path.display()).into(),
-            ListSource::Memory(_) => error.into(),
+            ListSource::Memory(_) | ListSource::Temporary(_) => error.into(),
         }
     }
 }
@@ -45,6 +49,34 @@ impl Source for ListSource {
         match self {
             ListSource::File(path) => Ok(Box::new(File::open(path)?)),
             ListSource::Memory(bytes) => bytes.open(),
+            ListSource::Temporary(file) => Ok(Box::new(file.reopen()?)),
+        }
+    }
+}
+
+fn kept(mut bytes: impl Read) -> io::Result<ListSource> {
+    let mut start = Vec::new();
+    bytes.by_ref().take(IN_MEMORY).read_to_end(&mut start)?;
+    if (start.len() as u64) < IN_MEMORY {
+        return Ok(ListSource::Memory(start));
+    }
+    let mut file = NamedTempFile::new()?;
+    file.write_all(&start)?;
+    io::copy(&mut bytes, &mut file)?;
+    Ok(ListSource::Temporary(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_input_of_any_length_can_be_read_again() {
+        for length in [0, 3, IN_MEMORY - 1, IN_MEMORY, IN_MEMORY + 70_000] {
+            let source = kept(io::repeat(b'x').take(length)).unwrap();
+            for _ in 0..2 {
+                assert_eq!(io::copy(&mut source.open().unwrap(), &mut io::sink()).unwrap(), length);
+            }
         }
     }
 }

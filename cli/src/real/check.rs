@@ -33,7 +33,7 @@ const ASKED: [(&str, bool, &str); 3] = [
 ];
 
 pub(crate) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
-    let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?)?).await?;
+    let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?).await?).await?;
     print!("{}", check(&stack, &args.real).await?);
     Ok(ExitCode::SUCCESS)
 }

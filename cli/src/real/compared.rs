@@ -1,6 +1,9 @@
 //! How the people of a list stand to the contacts that a location has.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault};
+use std::io;
 use std::time::Duration;
 
 use ghl_sync_engine::policy::NotStored;
@@ -12,6 +15,7 @@ use ghl_sync_runtime::SystemClock;
 
 use super::RealArgs;
 use crate::Failure;
+use crate::list::{Contacts, Lines};
 use crate::stack::Stack;
 
 /// Nobody stops this but its user.
@@ -31,64 +35,91 @@ pub(super) struct Compared {
 pub(super) async fn compare(
     stack: &Stack,
     args: &RealArgs,
-    contacts: &[ImportedContact],
+    contacts: &mut Contacts,
 ) -> Result<Result<Compared, DirectError>, Failure> {
     let holder = Holder::new(format!("plan/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: SystemClock.now() + TIME };
-    let (mut known, mut unread) = (Known::wanted(contacts), 0);
+    let (mut known, mut unread, mut failed) = (Known::wanted(contacts)?, 0, None);
     let reconciler = stack.reconciler();
     let read = reconciler.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
         unread += page.unread.len() as u64;
-        page.contacts.into_iter().for_each(|contact| known.take(contact));
+        for contact in page.contacts {
+            failed = known.take(contact).err().or(failed.take());
+        }
     });
     let read = read.await;
-    Ok(read.map(|_| Compared { unread, ..known.compare(contacts) }))
+    match (failed, read) {
+        (Some(error), _) => Err(error.into()),
+        (None, Err(error)) => Ok(Err(error)),
+        (None, Ok(_)) => Ok(Ok(Compared { unread, ..known.compare(contacts)? })),
+    }
 }
 
 /// The location's contacts whom the list names.
 struct Known {
-    wanted: HashSet<String>,
-    found: HashMap<String, Contact>,
+    /// Hashes of what the list's contacts are found by.
+    wanted: HashSet<u64>,
+    /// Where each that was found stands among the contents.
+    found: HashMap<u64, u64>,
+    contents: Lines<Contact>,
 }
 
 impl Known {
-    fn wanted(contacts: &[ImportedContact]) -> Known {
-        let wanted = contacts.iter().flat_map(|imported| keys(&imported.contact)).collect();
-        Known { wanted, found: HashMap::new() }
+    fn wanted(contacts: &mut Contacts) -> io::Result<Known> {
+        let mut wanted = HashSet::new();
+        for chunk in contacts.chunks()? {
+            wanted.extend(chunk?.iter().flat_map(|imported| keys(&imported.contact)));
+        }
+        Ok(Known { wanted, found: HashMap::new(), contents: Lines::none() })
     }
 
-    fn take(&mut self, contact: RemoteContact) {
-        let further = contact.not_carried.additional_emails.iter().map(|email| email_key(email));
-        for key in keys(&contact.content).chain(further.collect::<Vec<_>>()) {
-            if self.wanted.contains(&key) {
-                self.found.entry(key).or_insert_with(|| contact.content.clone());
+    fn take(&mut self, contact: RemoteContact) -> io::Result<()> {
+        let further = contact.not_carried.additional_emails.iter().map(|email| email_key(email)).collect();
+        self.take_content(contact.content, further)
+    }
+
+    fn take_content(&mut self, content: Contact, further: Vec<u64>) -> io::Result<()> {
+        let keys: Vec<u64> = keys(&content).chain(further).filter(|key| self.wanted.contains(key)).collect();
+        if keys.iter().all(|key| self.found.contains_key(key)) {
+            return Ok(());
+        }
+        let at = self.contents.push(&content)?;
+        for key in keys {
+            self.found.entry(key).or_insert(at);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, contacts: &mut Contacts) -> io::Result<Compared> {
+        let mut compared = Compared::default();
+        for chunk in contacts.chunks()? {
+            for ImportedContact { contact, .. } in chunk? {
+                let found = keys(&contact).find_map(|key| self.found.get(&key));
+                let counter = match found.map(|at| self.contents.at(*at)).transpose()? {
+                    None => &mut compared.new,
+                    Some(theirs) if is_same(&contact, &theirs) => &mut compared.unchanged,
+                    Some(_) => &mut compared.updated,
+                };
+                *counter += 1;
             }
         }
-    }
-
-    fn compare(&self, contacts: &[ImportedContact]) -> Compared {
-        let mut compared = Compared::default();
-        for ImportedContact { contact, .. } in contacts {
-            let counter = match keys(contact).find_map(|key| self.found.get(&key)) {
-                None => &mut compared.new,
-                Some(theirs) if is_same(contact, theirs) => &mut compared.unchanged,
-                Some(_) => &mut compared.updated,
-            };
-            *counter += 1;
-        }
-        compared
+        Ok(compared)
     }
 }
 
-/// What GHL finds a contact by: its e-mail address first.
-fn keys(contact: &Contact) -> impl Iterator<Item = String> {
+/// Hashes of what GHL finds a contact by: its e-mail address first.
+fn keys(contact: &Contact) -> impl Iterator<Item = u64> + use<> {
     let email = contact.email.as_deref().map(email_key);
-    let phone = contact.phone.as_deref().map(|phone| format!("phone {phone}"));
+    let phone = contact.phone.as_deref().map(|phone| key("phone", phone));
     email.into_iter().chain(phone)
 }
 
-fn email_key(email: &str) -> String {
-    format!("email {}", email.to_lowercase())
+fn email_key(email: &str) -> u64 {
+    key("email", &email.to_lowercase())
+}
+
+fn key(kind: &str, text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((kind, text))
 }
 
 /// Whether GHL shows everything that would be sent.
@@ -116,21 +147,17 @@ mod tests {
             contact("", "+12025550100", "Bonn"),
             contact("new@example.com", "", ""),
         ];
-        let list = list.map(|contact| ImportedContact::of_contact(2, contact));
-        let mut known = Known::wanted(&list);
+        let mut list = Contacts::of(list.map(|contact| ImportedContact::of_contact(2, contact))).unwrap();
+        let mut known = Known::wanted(&mut list).unwrap();
         for theirs in [
             contact("ANN@example.com", "+12025550199", "Paris"),
             contact("bob@example.com", "", "Oslo"),
             contact("carl@example.com", "+12025550100", "Bonn"),
             contact("zoe@example.com", "", ""),
         ] {
-            keys(&theirs).for_each(|key| {
-                if known.wanted.contains(&key) {
-                    known.found.insert(key, theirs.clone());
-                }
-            });
+            known.take_content(theirs, Vec::new()).unwrap();
         }
         assert_eq!(known.found.len(), 3, "nobody else is kept");
-        assert_eq!(known.compare(&list), Compared { new: 1, updated: 1, unchanged: 2, unread: 0 });
+        assert_eq!(known.compare(&mut list).unwrap(), Compared { new: 1, updated: 1, unchanged: 2, unread: 0 });
     }
 }

@@ -19,16 +19,17 @@ const MOST_COUNTED: u32 = 1_000_000;
 
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     let real = &args.real;
-    let mut options = real.stack_options(None)?;
+    let mut options = real.stack_options(None).await?;
     let dir = data_dir::claim(real)?;
     let ids = IdsFile::of(Some(&dir), &real.location);
     options.data_dir = Some(dir);
     let stack = Stack::start(options).await?;
     let checked = check_once_free(&stack, real).await?;
     print!("{checked}\n");
-    let list = match list::read(Some(&args.file), &args.list, place(&checked, ids.read()?)) {
+    let json = args.output.json.as_deref();
+    let list = match list::read(Some(&args.file), &args.list, place(&checked, ids.read()?), json) {
         Ok(list) => list,
-        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
+        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
     let earlier = stack.engine.ports().outbox.count_due(&real.location, Priority::Normal, MOST_COUNTED).await?.tallied;
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
         println!("earlier    {} records of an earlier import are still to be sent, and go out as well", earlier.count);
     }
     print!("\n{}\n{}", MappingTable(&list), Expected::of(&list, real, Some(&checked)));
-    if !args.yes && !list.contacts.is_empty() {
+    if !args.yes && list.contacts.len() > 0 {
         let question = format!("Send {} people to {} ({})?", list.contacts.len(), checked.name(), real.location);
         match ask::yes(&question)? {
             Some(true) => {}

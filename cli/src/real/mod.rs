@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use crate::cli::ApiArg;
 use crate::stack::{Ghl, StackOptions};
-use crate::{Failure, Usage, callers_vars};
+use crate::{Failure, Usage, accounts, callers_vars};
 
 pub(crate) use args::{CheckArgs, ImportArgs, PlanArgs, RealArgs};
 pub(crate) use check::run as check;
@@ -20,33 +20,19 @@ pub(crate) use data_dir::refuse as refuse_data_of_imports;
 pub(crate) use import::run as import;
 pub(crate) use plan::run as plan;
 
-const NO_TOKEN: &str =
-    "no token: export GHL_TOKEN (a private integration token of the location), or GHL_CREDENTIALS=file:/PATH";
-
 impl RealArgs {
     /// Whether there is anything to call GHL with.
     fn has_token(&self) -> bool {
-        !self.token.is_empty() || reference().is_some()
+        !self.token.is_empty() || accounts::reference(&callers_vars()).is_some()
     }
 
     /// A stack for the location, with its state in `data_dir` if there is one.
-    fn stack_options(&self, data_dir: Option<PathBuf>) -> Result<StackOptions, Failure> {
-        match (self.token.is_empty(), reference()) {
-            (true, None) => return Err(Usage(NO_TOKEN.to_owned()).into()),
-            (false, Some(_)) => {
-                return Err(Usage("GHL_TOKEN and GHL_CREDENTIALS are both set: unset one".to_owned()).into());
-            }
-            (true, Some(reference)) if !reference.starts_with("file:") => {
-                let said = "GHL_CREDENTIALS is no file:/PATH, which is all that can be read from here: export GHL_TOKEN \
-                            instead, for example with `aws ssm get-parameter --with-decryption`";
-                return Err(Usage(said.to_owned()).into());
-            }
-            (true, Some(_)) if self.ghl_api == ApiArg::V1 => {
-                return Err(Usage("--ghl-api v1 takes the location's key from GHL_TOKEN".to_owned()).into());
-            }
-            _ => {}
-        }
+    async fn stack_options(&self, data_dir: Option<PathBuf>) -> Result<StackOptions, Failure> {
         let mut vars = callers_vars();
+        let token = accounts::token(&self.token, &mut vars).await?;
+        if token.is_empty() && self.ghl_api == ApiArg::V1 {
+            return Err(Usage("--ghl-api v1 takes the location's key from GHL_TOKEN".to_owned()).into());
+        }
         if self.ghl_url == args::GHL_URL {
             vars.entry("GHL_V1_BASE_URL".to_owned()).or_insert_with(|| args::GHL_V1_URL.to_owned());
         }
@@ -58,7 +44,7 @@ impl RealArgs {
             daily: self.quota.daily,
             dry_run: vars.get("GHL_DRY_RUN").is_some_and(|value| value.eq_ignore_ascii_case("true")),
             data_dir,
-            ghl: Ghl::Url { url: self.ghl_url.clone(), token: self.token.clone() },
+            ghl: Ghl::Url { url: self.ghl_url.clone(), token },
             vars,
             ..StackOptions::default()
         })
@@ -67,12 +53,9 @@ impl RealArgs {
     /// Where a command that sends nothing keeps its state: nowhere, unless its credentials may be exchanged for new
     /// ones, which must not be lost.
     fn data_dir_of_reader(&self) -> Result<Option<PathBuf>, Failure> {
-        let is_exchanged = reference().is_some() || self.token.expose().trim_start().starts_with('{');
+        let vars = callers_vars();
+        let is_file = accounts::reference(&vars).is_some_and(|reference| reference.starts_with("file:"));
+        let is_exchanged = is_file || self.token.expose().trim_start().starts_with('{');
         is_exchanged.then(|| data_dir::claim(self)).transpose()
     }
-}
-
-/// What GHL_CREDENTIALS says.
-fn reference() -> Option<String> {
-    callers_vars().remove("GHL_CREDENTIALS").filter(|reference| !reference.trim().is_empty())
 }

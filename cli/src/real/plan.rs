@@ -9,15 +9,13 @@ use ghl_sync_model::Payload;
 use super::args::{PlanArgs, RealArgs};
 use super::check::{Checked, check};
 use super::{compared, mapping_file};
-use crate::list::{self, ImportReport, List, Place, Unread};
+use crate::list::{self, List, Place, Unread};
 use crate::stack::Stack;
 use crate::{Failure, exit};
 
-const PAYLOADS_SHOWN: usize = 10;
-
 pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let reached = if args.real.has_token() {
-        let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?)?).await?;
+        let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?).await?).await?;
         let checked = check(&stack, &args.real).await?;
         print!("{checked}\n");
         Some((stack, checked))
@@ -27,7 +25,7 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     };
     let checked = reached.as_ref().map(|(_, checked)| checked);
     let place = checked.map(|checked| place(checked, KnownIds::default())).unwrap_or_default();
-    let list = match list::read(Some(&args.file), &args.list, place) {
+    let mut list = match list::read(Some(&args.file), &args.list, place, None) {
         Ok(list) => list,
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, None),
         Err(Unread::Failed(failure)) => return Err(failure),
@@ -36,7 +34,7 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     print!("\n{}", FirstPayloads(&list));
     print!("\n{}", Expected::of(&list, &args.real, checked));
     match &reached {
-        Some((stack, _)) if !args.offline => match compared::compare(stack, &args.real, &list.contacts).await? {
+        Some((stack, _)) if !args.offline => match compared::compare(stack, &args.real, &mut list.contacts).await? {
             Ok(told) => {
                 let held_back = list.report.left_out;
                 println!(
@@ -80,13 +78,11 @@ pub(super) struct Expected {
 
 impl Expected {
     pub(super) fn of(list: &List, args: &RealArgs, checked: Option<&Checked>) -> Expected {
-        let people = list.contacts.len() as u64;
-        // Tags go by a call of their own: an upsert would replace those that a contact has.
-        let tagged = list.contacts.iter().filter(|imported| !imported.contact.tags.is_empty()).count() as u64;
+        let people = list.contacts.len();
         Expected {
             people,
             held_back: list.report.left_out,
-            calls: people + tagged,
+            calls: people + list.tagged,
             limit: u64::from(checked.map_or(args.quota.limit, |checked| checked.burst_limit)).max(1),
             window_ms: args.quota.window_ms,
             daily_left: checked.and_then(|checked| checked.daily_left),
@@ -134,18 +130,12 @@ impl fmt::Display for MappingTable<'_> {
             writeln!(
                 f,
                 "{name:names$}  {field:fields$}  {:30}  {filled:>6} cells  {}",
-                confidence(column, lost(report, name)),
+                confidence(column, report.problems.lost_of(name)),
                 samples.join(", ")
             )?;
         }
         Ok(())
     }
-}
-
-/// Cells of a column that did not go into a contact as they stand there.
-fn lost(report: &ImportReport, column: &str) -> u64 {
-    let is_lost = |problem: &&ghl_sync_import::Problem| problem.is_loss() && problem.column.as_deref() == Some(column);
-    report.problems.iter().filter(is_lost).count() as u64
 }
 
 /// How sure a column goes where it goes: by who said so, and by the cells that could be read as that.
@@ -172,10 +162,10 @@ struct FirstPayloads<'a>(&'a List);
 
 impl fmt::Display for FirstPayloads<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for imported in self.0.contacts.iter().take(PAYLOADS_SHOWN) {
+        for imported in &self.0.first {
             writeln!(f, "row {:<6} {}", imported.row, Payload::Contact(imported.contact.clone()).to_json())?;
         }
-        if let more @ 1.. = self.0.contacts.len().saturating_sub(PAYLOADS_SHOWN) {
+        if let more @ 1.. = self.0.contacts.len().saturating_sub(self.0.first.len() as u64) {
             writeln!(f, "and {more} more")?;
         }
         Ok(())

@@ -457,7 +457,7 @@ fn another_ghl_gets_the_records_when_it_is_named() {
 #[test]
 fn another_ghl_needs_a_token() {
     let ended = run(&mut local(&["sync", "--ghl-url", "http://127.0.0.1:1"]));
-    assert_eq!(ended.status, Some(1));
+    assert_eq!(ended.status, Some(2));
     assert!(ended.err.contains("GHL_TOKEN"), "{}", ended.err);
 }
 

@@ -74,6 +74,49 @@ fn check_names_the_location_and_what_is_left_or_fails_with_ghls_own_words() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
+/// A Parameter Store with one parameter, for one question.
+fn parameter_store(value: &str) -> String {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = serde_json::json!({ "Parameter": { "Value": value } }).to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap());
+        let (mut line, mut length) = (String::new(), 0);
+        while request.read_line(&mut line).unwrap() > 2 {
+            if let Some(told) = line.to_lowercase().strip_prefix("content-length:") {
+                length = told.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        request.read_exact(&mut vec![0; length]).unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn a_token_in_parameter_store_is_read_once_and_a_refresh_token_is_left_there() {
+    let ghl = Ghl::start("ssm");
+    let check = |value: &str| {
+        let mut command = ghl.command("check", &[]);
+        command.env_remove("GHL_TOKEN").env("GHL_CREDENTIALS", "ssm:/ghl/token");
+        command.env("AWS_REGION", "us-east-1").env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "hush");
+        run(command.env("AWS_ENDPOINT_URL_SSM", parameter_store(value)))
+    };
+    let good = check(TOKEN);
+    assert_eq!(good.status, Some(0), "{}{}", good.out, good.err);
+    assert!(good.out.contains("token      accepted"), "{}", good.out);
+    let app = check(r#"{"client_id":"a","client_secret":"b","refresh_token":"c","user_type":"Location"}"#);
+    assert_eq!(app.status, Some(1), "{}", app.out);
+    assert!(app.err.contains("refresh token") && app.err.contains("file:/PATH"), "{}", app.err);
+    let mut command = ghl.command("check", &[]);
+    command.env_remove("GHL_TOKEN").env("GHL_CREDENTIALS", "ssm:/ghl/token").env_remove("AWS_ACCESS_KEY_ID");
+    let unset = run(&mut command);
+    assert!(unset.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", unset.err);
+}
+
 #[test]
 fn a_mapping_that_plan_has_written_holds_all_answers() {
     let ghl = Ghl::start("answers");

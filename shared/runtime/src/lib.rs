@@ -24,6 +24,7 @@ pub use emf::{EmfSink, FunctionSink};
 pub use locations::{Location, Locations};
 pub use randomness::FastRandomness;
 pub use registry::StoredLocations;
+pub use secrets::{AwsSecretError, read_from_aws};
 pub use sink::{LogSink, causes};
 pub use sqs_event::{NotFromSqs, dead_letter, sqs_messages};
 pub use start::{Runtime, StartError, serve};

@@ -1,15 +1,17 @@
 //! Where credentials are read: the environment, a file, or a service of AWS.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws_credential_types::Credentials;
 use ghl_sync_access::ports::{SecretError, SecretStore};
-use ghl_sync_aws::AwsSecrets;
+use ghl_sync_aws::{AwsConfig, AwsSecrets};
 use ghl_sync_model::{CredentialsRef, Secret};
 
-use crate::StoredLocations;
+use crate::{StoredLocations, SystemClock};
 
 /// Longer than any credentials.
 const LONGEST: u64 = 64 * 1024;
@@ -17,6 +19,44 @@ const LONGEST: u64 = 64 * 1024;
 /// What is said of a file where there is none.
 pub(crate) const NO_FILES: &str = "a deployed function reads no files; keep the token in Parameter Store (`ssm:/PATH/NAME`) or Secrets Manager \
      (`secretsmanager:NAME_OR_ARN`)";
+
+/// Why credentials that are kept in AWS cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsSecretError {
+    /// A variable is missing by which AWS knows the caller.
+    #[error(
+        "{0} is not set: AWS is asked with AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (of a \
+         profile: `eval \"$(aws configure export-credentials --format env)\"`)"
+    )]
+    Unset(&'static str),
+    /// AWS refuses, or does not answer.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// Reads credentials in AWS for a program that has nothing else there, by its own `AWS_…` variables.
+///
+/// # Errors
+/// [`AwsSecretError`] says what is missing.
+pub async fn read_from_aws(
+    reference: &CredentialsRef,
+    vars: &BTreeMap<String, String>,
+) -> Result<Secret, AwsSecretError> {
+    let var = |name: &str| vars.get(name).filter(|value| !value.trim().is_empty()).cloned();
+    let required = |name: &'static str| var(name).ok_or(AwsSecretError::Unset(name));
+    let (key, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+    let config = AwsConfig {
+        region: var("AWS_DEFAULT_REGION")
+            .map_or_else(|| required("AWS_REGION"), |other| Ok(var("AWS_REGION").unwrap_or(other)))?,
+        credentials: Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment"),
+        dynamodb_endpoint: None,
+        sqs_endpoint: None,
+        ssm_endpoint: var("AWS_ENDPOINT_URL_SSM"),
+        secrets_manager_endpoint: var("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+        retries: true,
+    };
+    Ok(AwsSecrets::new(&config, Arc::new(SystemClock)).read(reference).await?)
+}
 
 /// All places of credentials.
 #[derive(Debug)]
