@@ -4,7 +4,7 @@
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source, Unit};
 use ghl_sync_engine::counts::{Counter, Counts, DURATION_BUCKETS_MS};
 use ghl_sync_model::EpochMs;
-use ghl_sync_operate::{Health, LocationOverview, Overview};
+use ghl_sync_operate::{Health, LocationOverview, LocationStatus, Overview};
 
 use crate::exposition::{Family, Format, write};
 
@@ -13,7 +13,7 @@ pub(crate) fn text(format: Format, overview: &Overview) -> String {
     let mut families: Vec<Family> =
         catalogue::ALL.into_iter().filter_map(|metric| counted(metric, &overview.totals)).collect();
     families.extend(state(overview));
-    families.extend(locations(&overview.locations, overview.time));
+    families.extend(locations(&overview.locations, overview.time.0));
     write(format, &families)
 }
 
@@ -58,7 +58,7 @@ fn state(overview: &Overview) -> [Family; 3] {
         .fold(Family::of(&catalogue::HEALTH), |family, state| {
             family.sample([state.as_str()], f64::from(u8::from(overview.health == state)))
         });
-    let tick_age = overview.last_tick.map(|at| overview.time.since(at).as_secs_f64());
+    let tick_age = overview.last_tick.map(|tick| tick.age_s);
     let dead_letters = overview.dead_letters.map(|depth| depth as f64);
     [
         health,
@@ -67,27 +67,26 @@ fn state(overview: &Overview) -> [Family; 3] {
     ]
 }
 
-fn locations(locations: &[LocationOverview], now: EpochMs) -> Vec<Family> {
-    let quota = locations.iter().fold(Family::of(&catalogue::QUOTA_USED), |family, location| {
-        let (id, burst, daily) = (location.location_id.as_str(), &location.burst, &location.daily);
-        let limit = f64::from(burst.pace.limit.get());
+fn locations(overviews: &[LocationOverview], now: EpochMs) -> Vec<Family> {
+    let locations = || overviews.iter().map(|overview| &overview.location);
+    let quota = locations().fold(Family::of(&catalogue::QUOTA_USED), |family, location| {
+        let (id, quota) = (location.id.as_str(), &location.quota);
+        let (burst, daily) = (&quota.burst, &quota.daily);
         family
-            .sample([id, "burst"], (limit - f64::from(burst.left)).max(0.0) / limit)
+            .sample([id, "burst"], burst.limit.saturating_sub(burst.left) as f64 / burst.limit as f64)
             .sample([id, "daily"], daily.used as f64 / daily.limit.max(1) as f64)
     });
-    let of_each = |metric, value: &dyn Fn(&LocationOverview) -> f64| {
-        locations.iter().fold(Family::of(metric), |family, location| {
-            family.sample([location.location_id.as_str()], value(location))
-        })
+    let of_each = |metric, value: &dyn Fn(&LocationStatus) -> f64| {
+        locations().fold(Family::of(metric), |family, location| family.sample([location.id.as_str()], value(location)))
     };
     vec![
         quota,
         of_each(&catalogue::BREAKER_STATE, &|location| breaker_state(location.breaker.state)),
         of_each(&catalogue::PAUSED, &|location| f64::from(u8::from(location.pause.is_some()))),
-        of_each(&catalogue::DUE_RECORDS, &|location| location.due.tallied.count as f64),
+        of_each(&catalogue::DUE_RECORDS, &|location| location.due.count as f64),
         of_each(&catalogue::FAILED_RECORDS, &|location| location.failed.count as f64),
         of_each(&catalogue::OLDEST_DUE_AGE, &|location| {
-            location.due.oldest_at.map_or(0.0, |at| now.since(at).as_secs_f64())
+            location.due.oldest_at.map_or(0.0, |at| now.since(at.0).as_secs_f64())
         }),
     ]
 }

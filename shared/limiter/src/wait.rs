@@ -1,6 +1,6 @@
 //! Waiting, as a value.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use strum::{EnumCount, IntoStaticStr};
 
 use ghl_sync_model::EpochMs;
@@ -63,6 +63,12 @@ impl WaitReason {
             WaitReason::Deadline => "deadline",
             WaitReason::Store => "store",
         }
+    }
+}
+
+impl Serialize for WaitReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -68,4 +68,4 @@ pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent,
 pub use settings::{AdoptLimits, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
-pub use time::EpochMs;
+pub use time::{EpochMs, Time};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A point in time: milliseconds since the Unix epoch, as some host's clock reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -38,6 +38,45 @@ impl EpochMs {
     }
 }
 
+/// A time, RFC 3339 in UTC with milliseconds.
+// As the HTTP API writes it. What is later than `LAST_DATED` is that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, format = DateTime, example = "2026-11-22T02:30:00.000Z")
+)]
+pub struct Time(pub EpochMs);
+
+impl Time {
+    /// A time that may be missing, or be [`EpochMs::NEVER`].
+    #[must_use]
+    pub fn maybe(time: Option<EpochMs>) -> Option<Time> {
+        time.filter(|time| *time != EpochMs::NEVER).map(Time)
+    }
+
+    /// For fields that are no [`Time`]: writes them as one.
+    ///
+    /// # Errors
+    /// When the serializer does.
+    pub fn serialize_at<S: Serializer>(at: &EpochMs, serializer: S) -> Result<S::Ok, S::Error> {
+        Time(*at).serialize(serializer)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since_epoch = Duration::from_millis(self.0.min(EpochMs::LAST_DATED).0);
+        write!(f, "{}", humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch))
+    }
+}
+
 impl Add<Duration> for EpochMs {
     type Output = EpochMs;
 
@@ -57,5 +96,18 @@ impl Sub<Duration> for EpochMs {
 impl fmt::Display for EpochMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc_with_milliseconds() {
+        let json = |ms| serde_json::to_string(&Time(EpochMs(ms))).unwrap();
+        assert_eq!(json(0), r#""1970-01-01T00:00:00.000Z""#);
+        assert_eq!(json(1_795_314_600_007), r#""2026-11-22T02:30:00.007Z""#);
+        assert_eq!(json(u64::MAX), r#""9999-12-31T23:59:59.999Z""#);
     }
 }

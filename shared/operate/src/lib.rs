@@ -2,6 +2,7 @@
 //!
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
+mod counters;
 mod locations;
 mod operate;
 mod overview;
@@ -10,10 +11,12 @@ mod record_status;
 mod redrive_by_hand;
 mod replay;
 
+pub use counters::{CountersView, Reconciling, Waits};
 pub use locations::{LocationView, PutSettingsError};
 pub use operate::OperateError;
 pub use overview::{
-    BreakerView, BurstQuota, DailyQuota, Detail, Forecast, Health, LocationOverview, LocationState, Overview, PauseView,
+    BreakerView, BurstQuota, DailyQuota, Detail, DueView, Forecast, Health, LastTick, LocationOverview, LocationState,
+    LocationStatus, Overview, PauseView, QuotaView, WaitView,
 };
 pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordState, RecordStatus, ToldBy, WaitsFor};

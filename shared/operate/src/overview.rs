@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use serde::Serialize;
 use strum::IntoStaticStr;
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
 
-use crate::Operator;
+use crate::{CountersView, Operator};
 use ghl_sync_engine::counts::{Counted, Counts, Minute};
 use ghl_sync_engine::ports::{Backlog, PortError, Tallied};
-use ghl_sync_limiter::{Gate, Opening, PauseReason, Rules, WaitReason, WaitUntil};
-use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Pace, Priority};
+use ghl_sync_limiter::{Gate, Opening, PauseReason, Rules, WaitReason};
+use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Pace, Priority, ScopeId, Time};
 
 /// Records that are counted of each priority, and of the failed: more are "at least so many".
 const CAP: u32 = 1000;
@@ -20,34 +23,43 @@ const LONG_PAUSE: Duration = Duration::from_secs(3600);
 /// A tick that is older than this has been missed several times.
 pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
 
-/// How it stands with everything.
-#[derive(Debug, Clone, PartialEq)]
+/// Everything that a dashboard shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Overview {
-    /// When it was so.
-    pub time: EpochMs,
-    /// All in one word.
+    /// When this was found out.
+    pub time: Time,
+    /// How it is.
+    #[serde(rename = "status")]
     pub health: Health,
-    /// Why it is not [`Health::Ok`], one sentence each, without secrets.
+    /// Why it is not `ok`.
+    // One sentence each, without secrets.
+    #[cfg_attr(feature = "openapi", schema(example = json!(["breaker of loc_demo is open"])))]
     pub reasons: Vec<String>,
-    /// When the scheduler ran last, if it ever did.
-    pub last_tick: Option<EpochMs>,
-    /// Messages that could not be handled, if it is known which queue holds them.
+    /// The last tick of the scheduler; null before the first.
+    pub last_tick: Option<LastTick>,
+    /// Messages in the dead-letter queue and the parking queue; null if it cannot be asked.
     pub dead_letters: Option<u64>,
     /// The counters of all locations together.
+    #[serde(serialize_with = "CountersView::serialize_of")]
+    #[cfg_attr(feature = "openapi", schema(value_type = CountersView))]
     pub totals: Counts,
-    /// The locations, by id.
+    /// The locations.
+    // By id.
     pub locations: Vec<LocationOverview>,
 }
 
-/// All in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+/// How it is, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Status))]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Health {
     /// All is well.
     Ok,
-    /// Somebody should look, but records flow, or somebody wants them not to.
+    /// It runs, and something wants to be looked at.
     Degraded,
-    /// Records do not flow.
+    /// Something stands still.
     Failing,
 }
 
@@ -59,6 +71,16 @@ impl Health {
     }
 }
 
+/// When the scheduler ran last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct LastTick {
+    /// When.
+    pub at: Time,
+    /// How long ago, in seconds.
+    pub age_s: f64,
+}
+
 /// How much is asked of the overview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
@@ -68,50 +90,69 @@ pub enum Detail {
     Counters,
 }
 
-/// How it stands with one location.
-#[derive(Debug, Clone, PartialEq)]
+/// A location, with its counters.
+// Both are empty if they were not asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LocationOverview {
-    /// Which.
-    pub location_id: LocationId,
-    /// Its settings. Breaker, pause and quota are those of its scope, which it may share.
-    pub settings: LocationSettings,
-    /// In one word.
-    pub state: LocationState,
-    /// The circuit breaker.
-    pub breaker: BreakerView,
-    /// A pause of the scope.
-    pub pause: Option<PauseView>,
-    /// What stands in the way of the next call; `until` may be [`EpochMs::NEVER`].
-    pub waits_for: Option<WaitUntil>,
-    /// The burst quota.
-    pub burst: BurstQuota,
-    /// The daily quota.
-    pub daily: DailyQuota,
-    /// What is due, now or later.
-    pub due: Backlog,
-    /// What stands as failed.
-    pub failed: Tallied,
-    /// When all that is due should be sent; `None` without anything due, or if nobody can say.
-    pub forecast: Option<Forecast>,
-    /// What was counted, if it was asked for.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    #[expect(missing_docs, reason = "the document would show it beside the description of LocationStatus")]
+    pub location: LocationStatus,
+    /// Its counters since the beginning.
+    #[serde(serialize_with = "CountersView::serialize_of")]
+    #[cfg_attr(feature = "openapi", schema(value_type = CountersView))]
     pub counters: Counts,
-    /// The last minutes, if they were asked for.
+    /// The last 60 minutes in which anything happened, oldest first.
     pub minutes: Vec<Minute>,
 }
 
-/// A location in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+/// How a location is.
+// Breaker, pause and quota are those of its scope, which it may share.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Location))]
+pub struct LocationStatus {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
+    pub id: LocationId,
+    /// The rate scope that its calls count toward.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
+    pub scope: ScopeId,
+    /// Whether it is synced at all.
+    pub enabled: bool,
+    /// What it does now.
+    pub state: LocationState,
+    /// Its circuit breaker.
+    pub breaker: BreakerView,
+    /// Why nobody calls; null if somebody may.
+    pub pause: Option<PauseView>,
+    /// What keeps the next call from going out now; null if nothing does.
+    pub waits_for: Option<WaitView>,
+    /// What is left of GHL's quota.
+    pub quota: QuotaView,
+    /// What is due.
+    pub due: DueView,
+    /// What failed for good.
+    pub failed: Tallied,
+    /// When all that is due will be sent, at this pace; null if nothing is due, or nobody knows.
+    pub forecast: Option<Forecast>,
+}
+
+/// What a location does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum LocationState {
     /// Nothing is due.
     Idle,
-    /// A batch is under way.
+    /// Records go out.
     Syncing,
-    /// Records are due, and wait for something.
+    /// Records are due, and wait for something that passes by itself.
     Waiting,
     /// An operator has paused it.
     Paused,
-    /// It is not enabled, or its token is not accepted.
+    /// It is not enabled, or GHL does not accept its token.
     Stopped,
 }
 
@@ -123,64 +164,114 @@ impl LocationState {
     }
 }
 
-/// The circuit breaker of a scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Breaker))]
 pub struct BreakerView {
-    /// `closed`, `open` or `half_open`.
+    /// Its state: `closed` (calls go out), `open` (no calls) or `half_open` (one call finds out whether GHL is up again).
+    #[cfg_attr(feature = "openapi", schema(example = "closed"))]
     pub state: &'static str,
-    /// When the next call may find out whether GHL is up.
-    pub retry_at: Option<EpochMs>,
+    /// When the next call may try whether GHL is up; null while it is closed.
+    pub retry_at: Option<Time>,
 }
 
-/// A pause of a scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = PauseState))]
 pub struct PauseView {
-    /// Why.
+    /// Why: `operator`, `throttled` or `credentials`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "operator"))]
     pub reason: PauseReason,
-    /// Its end; `None` if it has to be lifted.
-    pub until: Option<EpochMs>,
-    /// The operator's own words.
+    /// Its end; null if it lasts until it is lifted.
+    pub until: Option<Time>,
+    /// The operator's words.
     pub note: Option<String>,
 }
 
-/// The burst quota of a scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BurstQuota {
-    /// What is kept to now.
-    pub pace: Pace,
-    /// What is configured.
-    pub configured: Pace,
-    /// What GHL told last, be it less or more.
-    pub told: Option<Pace>,
-    /// Calls left in the window that ends now.
-    pub left: u32,
+/// A wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Wait))]
+pub struct WaitView {
+    /// What for: `pace`, `operator`, `throttled`, `credentials`, `breaker`, `daily_quota`, `backoff`, …
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "pace"))]
+    pub reason: WaitReason,
+    /// Until when; null if nobody knows.
+    pub until: Option<Time>,
 }
 
-/// The daily quota of a scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyQuota {
-    /// What is kept to now: the configured limit or GHL's own, whichever is less, or as `GHL_RATE_LIMIT_ADOPT` says.
+/// GHL's quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Quota))]
+pub struct QuotaView {
+    /// The short window.
+    pub burst: BurstQuota,
+    /// The day.
+    pub daily: DailyQuota,
+}
+
+/// The quota of the short window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct BurstQuota {
+    /// Calls per window.
     pub limit: u64,
-    /// What is configured.
+    /// Length of the window, in milliseconds.
+    pub window_ms: u64,
+    /// Calls per window as it is configured; `limit` is less while GHL says or shows that it allows less.
     pub configured: u64,
-    /// What GHL told last, be it less or more.
-    pub told: Option<u64>,
+    /// Calls per window as GHL's headers told last, be it less or more; null before they told any.
+    pub told_limit: Option<u64>,
+    /// Length of that window, in milliseconds.
+    pub told_window_ms: Option<u64>,
+    /// Calls left in the window that ends now.
+    pub left: u64,
+}
+
+/// The quota of the day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct DailyQuota {
+    /// Calls per day.
+    // The configured limit or GHL's own, whichever is less, or as `GHL_RATE_LIMIT_ADOPT` says.
+    pub limit: u64,
+    /// The scope whose day it is: that of the location's calls, or one that other scopes share.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
+    pub scope: ScopeId,
+    /// Calls per day as they are configured; `limit` is less while GHL allows less.
+    pub configured: u64,
+    /// Calls per day as GHL's headers told last, be it less or more; null before they told any.
+    pub told_daily_limit: Option<u64>,
     /// Calls made since the last reset.
     pub used: u64,
     /// Calls left.
     pub left: u64,
-    /// Of these, kept for high priority.
+    /// Of these, so many are kept for records of high priority.
     pub reserve: u64,
-    /// When the count starts anew.
-    pub resets_at: EpochMs,
+    /// The next reset.
+    pub resets_at: Option<Time>,
 }
 
-/// When all that is due should be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Due))]
+pub struct DueView {
+    /// How many records.
+    pub count: u64,
+    /// There are more; they were not counted.
+    pub capped: bool,
+    /// Since when the oldest is due; null if none is.
+    pub oldest_at: Option<Time>,
+}
+
+/// When a backlog will be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Forecast {
-    /// At about this time.
-    pub empty_at: EpochMs,
-    /// There is more than was counted: it takes longer.
+    /// When.
+    pub empty_at: Time,
+    /// In so many seconds.
+    pub seconds: f64,
+    /// More is due than was counted: it takes longer.
     pub at_least: bool,
 }
 
@@ -199,11 +290,12 @@ impl Operator {
         let (last_tick, dead_letters, locations) =
             futures::try_join!(self.ports().counters.last_tick(), self.ports().dead_letters.depth(), overviews)?;
         let mut locations: Vec<LocationOverview> = locations.into_iter().flatten().collect();
-        locations.sort_by(|a, b| a.location_id.cmp(&b.location_id));
+        locations.sort_by(|a, b| a.location.id.cmp(&b.location.id));
         let mut totals = Counts::default();
         locations.iter().for_each(|location| totals.merge(&location.counters));
         let (health, reasons) = judge(time, last_tick, dead_letters, &locations);
-        Ok(Overview { time, health, reasons, last_tick, dead_letters, totals, locations })
+        let last_tick = last_tick.map(|at| LastTick { at: Time(at), age_s: seconds(time.since(at)) });
+        Ok(Overview { time: Time(time), health, reasons, last_tick, dead_letters, totals, locations })
     }
 
     /// How it stands with `location`; `None` if it is not known.
@@ -229,21 +321,23 @@ impl Operator {
         let view = GateView { gate: &entry.gate, opening: entry.gate.opening(now, &rules), rules: &rules, now };
         let due_total = due.iter().fold(Backlog::default(), |sum, (_, backlog)| sum.and(*backlog));
         let most_urgent = due.iter().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| *priority);
-        Ok(Some(LocationOverview {
-            location_id: location.clone(),
+        let location = LocationStatus {
+            id: location.clone(),
+            enabled: settings.enabled,
             state: view.state(settings.enabled, due_total.tallied.count),
-            breaker: BreakerView { state: entry.gate.breaker().as_str(), retry_at: entry.gate.breaker().retry_at() },
+            breaker: BreakerView {
+                state: entry.gate.breaker().as_str(),
+                retry_at: Time::maybe(entry.gate.breaker().retry_at()),
+            },
             pause: view.pause(),
             waits_for: view.waits_for(most_urgent),
-            burst: view.burst(),
-            daily: view.daily(),
-            due: due_total,
+            quota: QuotaView { burst: view.burst(), daily: view.daily(&settings) },
+            due: due_total.into(),
             failed,
             forecast: self.forecast(&settings, &view, due_total, &counted.total),
-            settings,
-            counters: counted.total,
-            minutes: counted.minutes,
-        }))
+            scope: settings.scope,
+        };
+        Ok(Some(LocationOverview { location, counters: counted.total, minutes: counted.minutes }))
     }
 
     /// What is due, by priority.
@@ -281,19 +375,20 @@ impl Operator {
         let sent = counters.records(Succeeded) + counters.records(Failed);
         let calls_per_record = if sent == 0 { 1.0 } else { (counters.calls() as f64 / sent as f64).max(1.0) };
         let call = counters.average_call().unwrap_or(TYPICAL_CALL).as_secs_f64().max(0.001);
-        let rate = view.burst().pace.rate().min(f64::from(self.engine.config().concurrency) / call);
+        let rate = view.pace().rate().min(f64::from(self.engine.config().concurrency) / call);
         let calls = records as f64 * calls_per_record;
         let today = view.gate.daily_left(opens_at, view.rules) as f64;
         let empty_at = if calls <= today {
             opens_at + Duration::from_secs_f64(calls / rate)
         } else {
-            let limit = view.daily().limit.max(1) as f64;
+            let limit = view.gate.daily_limit(view.rules).max(1) as f64;
             let days = ((calls - today) / limit).floor();
             let rest = (calls - today) - days * limit;
             view.gate.day_resets_at(opens_at, view.rules)
                 + Duration::from_secs_f64((days * DAY_S + rest / rate).min(MAX_S))
         };
-        Some(Forecast { empty_at, at_least: due.tallied.capped })
+        let seconds = seconds(view.now.until(empty_at));
+        Some(Forecast { empty_at: Time(empty_at), seconds, at_least: due.tallied.capped })
     }
 }
 
@@ -325,46 +420,77 @@ impl GateView<'_> {
 
     fn pause(&self) -> Option<PauseView> {
         if let Some(hold) = self.gate.held(self.now) {
-            return Some(PauseView { reason: PauseReason::Operator, until: hold.until, note: hold.note.clone() });
+            return Some(PauseView {
+                reason: PauseReason::Operator,
+                until: Time::maybe(hold.until),
+                note: hold.note.clone(),
+            });
         }
         let pause = self.gate.pause().filter(|pause| pause.until > self.now)?;
-        Some(PauseView { reason: pause.reason, until: Some(pause.until), note: None })
+        Some(PauseView { reason: pause.reason, until: Time::maybe(Some(pause.until)), note: None })
     }
 
-    fn waits_for(&self, most_urgent: Option<Priority>) -> Option<WaitUntil> {
+    fn waits_for(&self, most_urgent: Option<Priority>) -> Option<WaitView> {
         let kept_back = most_urgent.and_then(|priority| self.opening.kept_back_until(priority));
-        match (self.opening.reason, kept_back) {
-            (None | Some(WaitReason::Pace), Some(at)) => Some(WaitUntil { at, reason: WaitReason::DailyQuota }),
-            (reason, _) => reason.map(|reason| WaitUntil { at: self.opening.at, reason }),
-        }
+        let (at, reason) = match (self.opening.reason, kept_back) {
+            (None | Some(WaitReason::Pace), Some(at)) => (at, WaitReason::DailyQuota),
+            (reason, _) => (self.opening.at, reason?),
+        };
+        Some(WaitView { reason, until: Time::maybe(Some(at)) })
+    }
+
+    /// What is kept to now.
+    fn pace(&self) -> Pace {
+        self.gate.allowed_pace(self.now, self.rules)
     }
 
     fn burst(&self) -> BurstQuota {
-        let configured = self.rules.pace;
-        let pace = self.gate.allowed_pace(self.now, self.rules);
+        let (pace, told) = (self.pace(), self.gate.pacing().told());
         let counted = self.gate.ledger().counted_since(self.now - pace.window);
-        let left = pace.limit.get().saturating_sub(counted);
-        BurstQuota { pace, configured, told: self.gate.pacing().told(), left }
+        BurstQuota {
+            limit: pace.limit.get().into(),
+            window_ms: milliseconds(pace.window),
+            configured: self.rules.pace.limit.get().into(),
+            told_limit: told.map(|told| told.limit.get().into()),
+            told_window_ms: told.map(|told| milliseconds(told.window)),
+            left: pace.limit.get().saturating_sub(counted).into(),
+        }
     }
 
-    fn daily(&self) -> DailyQuota {
+    fn daily(&self, settings: &LocationSettings) -> DailyQuota {
         let daily = self.gate.daily();
         DailyQuota {
             limit: self.gate.daily_limit(self.rules),
+            scope: settings.day_scope.as_ref().unwrap_or(&settings.scope).clone(),
             configured: self.rules.daily_limit,
-            told: daily.told_limit(),
+            told_daily_limit: daily.told_limit(),
             used: daily.used(self.now),
             left: self.gate.daily_left(self.now, self.rules),
             reserve: self.rules.daily_reserve,
-            resets_at: self.gate.day_resets_at(self.now, self.rules),
+            resets_at: Time::maybe(Some(self.gate.day_resets_at(self.now, self.rules))),
         }
     }
+}
+
+impl From<Backlog> for DueView {
+    fn from(Backlog { tallied: Tallied { count, capped }, oldest_at }: Backlog) -> DueView {
+        DueView { count, capped, oldest_at: Time::maybe(oldest_at) }
+    }
+}
+
+/// Seconds of a duration, to the millisecond.
+fn seconds(span: Duration) -> f64 {
+    span.as_millis() as f64 / 1000.0
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl PauseView {
     /// Why somebody should look at it; `None` if it is short, and nobody's fault.
     fn wants_a_look(&self, id: &LocationId, now: EpochMs) -> Option<(Health, String)> {
-        let until = self.until.map_or_else(String::new, |until| format!(" until {}", until.to_rfc3339()));
+        let until = self.until.map_or_else(String::new, |until| format!(" until {}", until.0.to_rfc3339()));
         match self.reason {
             PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator"))),
             PauseReason::Credentials => Some((Health::Degraded, format!("the token of {id} is not accepted"))),
@@ -373,7 +499,7 @@ impl PauseView {
                 format!("GHL answered for another location than {id}: its token may be of somebody else's account"),
             )),
             PauseReason::Throttled => {
-                let is_long = self.until.is_some_and(|until| now.until(until) > LONG_PAUSE);
+                let is_long = self.until.is_none_or(|until| now.until(until.0) > LONG_PAUSE);
                 is_long.then(|| {
                     (Health::Degraded, format!("{id} is paused{until}: GHL asked to wait (429 or Retry-After)"))
                 })
@@ -395,8 +521,8 @@ fn judge(
     if let Some(count) = dead_letters.filter(|count| *count > 0) {
         found.push((Health::Degraded, format!("{count} messages in the dead-letter queue and the parking queue")));
     }
-    for location in locations.iter().filter(|location| location.settings.enabled) {
-        let id = &location.location_id;
+    for location in locations.iter().map(|overview| &overview.location).filter(|location| location.enabled) {
+        let id = &location.id;
         if location.breaker.state != "closed" {
             found.push((Health::Failing, format!("breaker of {id} is {}", location.breaker.state)));
         }

@@ -1,10 +1,8 @@
 //! What both forms of the report tell, in the same words.
 
 use ghl_sync_model::{
-    Finding, How, KindReport, Mapped, MappedTo, MigrationReport, MigrationStatus, Part, PartReport, Problem,
+    Finding, How, KindReport, Mapped, MappedTo, MigrationReport, MigrationStatus, Part, PartReport, Problem, Time,
 };
-
-use crate::wire::Time;
 
 /// How many there are of something, and what became of them.
 pub(super) struct Count {

@@ -1,11 +1,10 @@
 //! The report as one HTML page: nothing is loaded, nothing is run.
 
-use ghl_sync_model::{Finding, Mapped, MappingReport, MigrationReport, Part, Problem};
+use ghl_sync_model::{Finding, Mapped, MappingReport, MigrationReport, Part, Problem, Time};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use super::Document;
 use super::facts::{CREATED_AT, Fact, becomes, counts, facts, needing_attention, part_words, standing, why};
-use crate::wire::Time;
 
 const STYLE: &str = include_str!("page.css");
 /// Nothing in the page may load or run anything, whatever a record says.

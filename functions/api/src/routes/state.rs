@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use ghl_sync_operate::Detail;
+use ghl_sync_operate::{Detail, Health as Status, Overview};
 use tracing::error;
 
 use crate::access::Caller;
@@ -12,7 +12,7 @@ use crate::exposition::Format;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::service::Api;
-use crate::wire::{Health, Overview, Status};
+use crate::wire::Health;
 
 /// Says whether all is well.
 ///
@@ -39,7 +39,7 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
         },
         None => {
             let pulse = api.pulse.of(&api.engine).await;
-            Health::in_short(pulse.health.into(), pulse.time)
+            Health::in_short(pulse.health, pulse.time)
         }
     };
     let status = if health.status == Status::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
@@ -56,7 +56,7 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
     responses((status = 200, description = "How everything is", body = Overview)),
 )]
 pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Problem> {
-    Ok(Json(api.operator().overview(Detail::Counters).await?.into()))
+    Ok(Json(api.operator().overview(Detail::Counters).await?))
 }
 
 /// The same in numbers, for Prometheus.

@@ -1,12 +1,11 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
 use ghl_sync_engine::policy::{SharedIdentity, WriteOrigin};
-use ghl_sync_model::{ErrorCode, LastError, RecordKey, RemoteContent};
+use ghl_sync_model::{ErrorCode, LastError, RecordKey, RemoteContent, Time};
 use ghl_sync_operate::{LastKnown, RecordStatus, WaitsFor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Time;
 use crate::problem::FieldProblem;
 
 /// What became of the items of a put.

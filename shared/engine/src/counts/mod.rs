@@ -7,7 +7,8 @@ use std::time::Duration;
 
 pub use catalogue::Counter;
 use ghl_sync_limiter::WaitReason;
-use ghl_sync_model::{Endpoint, EpochMs};
+use ghl_sync_model::{Endpoint, EpochMs, Time};
+use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
 /// How the answer to a call began, or that there was none.
@@ -229,18 +230,22 @@ impl FromIterator<(Counter, u64)> for Counts {
     }
 }
 
-/// One minute of a location.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What was counted in one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Minute {
     /// When it began.
+    #[serde(serialize_with = "Time::serialize_at")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Time))]
     pub at: EpochMs,
-    /// Calls made.
+    /// Calls to GHL.
     pub calls: u64,
-    /// Calls that its pace allowed, as it was last in that minute.
+    /// Calls that the pace allowed.
+    // As it was last in that minute.
     pub allowed: u64,
-    /// 429s.
+    /// Calls that GHL answered with 429.
     pub rate_limit_hits: u64,
-    /// Records that GHL has now.
+    /// Records that GHL has accepted.
     pub succeeded: u64,
     /// Records that failed for good.
     pub failed: u64,

@@ -1,6 +1,7 @@
 //! The records, and when they are due.
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::PortError;
 use ghl_sync_model::{
@@ -73,12 +74,13 @@ pub trait Outbox: Send + Sync {
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError>;
 }
 
-/// A number that was counted up to a cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// A number of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tally))]
 pub struct Tallied {
-    /// So many were seen.
+    /// How many.
     pub count: u64,
-    /// There are more.
+    /// There are more; they were not counted.
     pub capped: bool,
 }
 

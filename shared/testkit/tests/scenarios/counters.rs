@@ -96,9 +96,9 @@ fn a_limit_in_the_headers_below_the_configured_one_is_kept_at_once_and_told_once
         assert_eq!(world.ghl.over_quota(), 0, "adopted before the burst could overrun it");
         assert_eq!(totals(&world).await.get(Counter::LimitsLowered), 2);
         let overview = world.operator().overview(Detail::State).await.unwrap();
-        let burst = overview.locations[0].burst;
-        assert_eq!((burst.pace.limit.get(), burst.configured.limit.get()), (40, 100));
-        assert_eq!(overview.locations[0].daily.limit, 5000);
+        let quota = &overview.locations[0].location.quota;
+        assert_eq!((quota.burst.limit, quota.burst.configured), (40, 100));
+        assert_eq!(quota.daily.limit, 5000);
     });
 }
 

@@ -55,7 +55,7 @@ fn a_pause_of_more_than_an_hour_is_told_with_its_reason_and_its_end_and_is_lifte
         assert_eq!(overview.health, Health::Degraded);
         let [reason] = overview.reasons.as_slice() else { panic!("{:?}", overview.reasons) };
         assert!(reason.starts_with("loc is paused until 2026-11-18T") && reason.contains("Retry-After"), "{reason}");
-        let pause = overview.locations[0].pause.clone().unwrap();
+        let pause = overview.locations[0].location.pause.clone().unwrap();
         assert_eq!(pause.reason, PauseReason::Throttled);
         world.operator().resume(&loc()).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();

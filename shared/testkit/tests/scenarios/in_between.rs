@@ -42,7 +42,7 @@ fn an_answer_for_another_location_is_no_acceptance_and_stops_the_location_with_t
         assert_eq!(world.record(&contact_key(0)).accepted_version, None);
         assert_eq!(world.gate(&loc()).pause().unwrap().reason, PauseReason::OtherLocation);
         let overview = world.operator().overview(Detail::State).await.unwrap();
-        assert_eq!(overview.locations[0].state, LocationState::Stopped);
+        assert_eq!(overview.locations[0].location.state, LocationState::Stopped);
         assert!(overview.reasons.iter().any(|reason| reason.contains("another location")), "{:?}", overview.reasons);
         world.run_for(mended).await;
         assert!(world.ghl.calls() <= 80, "once an hour: {} calls", world.ghl.calls());

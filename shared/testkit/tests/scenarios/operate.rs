@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ghl_sync_limiter::{PauseReason, WaitReason};
-use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay};
+use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay, Time};
 use ghl_sync_operate::{
-    Detail, Health, LocationOverview, LocationState, OperateError, PutSettingsError, RecordState, ReplayError,
-    Replayed, WaitsFor,
+    Detail, Health, LocationState, LocationStatus, OperateError, PutSettingsError, RecordState, ReplayError, Replayed,
+    WaitsFor,
 };
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
@@ -14,8 +14,8 @@ use crate::fixtures::{
     HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc,
 };
 
-async fn view(world: &World) -> LocationOverview {
-    world.operator().location_overview(&loc(), Detail::Counters).await.unwrap().unwrap()
+async fn view(world: &World) -> LocationStatus {
+    world.operator().location_overview(&loc(), Detail::Counters).await.unwrap().unwrap().location
 }
 
 async fn waits_for(world: &World, n: usize) -> Option<WaitsFor> {
@@ -62,7 +62,7 @@ fn a_pause_with_an_end_ends_by_itself() {
         world.put(&contacts(3)).await.unwrap();
         world.run_for(9 * MINUTE).await;
         assert_eq!(world.ghl.calls(), 0);
-        assert_eq!(view(&world).await.waits_for.map(|wait| wait.at), Some(until));
+        assert_eq!(view(&world).await.waits_for.unwrap().until, Some(Time(until)));
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
         assert!(took < MINUTE + 5 * SECOND, "{took:?}");
         let past = world.operator().pause(&loc(), Some(until), None).await;
@@ -110,7 +110,7 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
         let overview = world.operator().overview(Detail::Counters).await.unwrap();
         assert_eq!(overview.health, Health::Failing);
         assert_eq!(overview.reasons, ["breaker of loc is open"]);
-        let open = &overview.locations[0];
+        let open = &overview.locations[0].location;
         assert!(open.breaker.retry_at.is_some() && open.waits_for.unwrap().reason == WaitReason::Breaker);
         assert_eq!(overview.totals.get(ghl_sync_engine::counts::Counter::BreakerOpens), 1);
         assert_eq!(waits_for(&world, 59).await, Some(WaitsFor::Gate(WaitReason::Breaker)));
@@ -161,8 +161,11 @@ fn what_is_kept_of_the_day_goes_to_the_urgent_only() {
         world.run_for(HOUR).await;
         assert_eq!(world.ghl.calls(), 15);
         let waiting = view(&world).await;
-        assert_eq!((waiting.daily.left, waiting.waits_for.map(|wait| wait.reason)), (5, Some(WaitReason::DailyQuota)));
-        assert!(waiting.forecast.unwrap().empty_at >= waiting.daily.resets_at, "honest about the day");
+        assert_eq!(
+            (waiting.quota.daily.left, waiting.waits_for.map(|wait| wait.reason)),
+            (5, Some(WaitReason::DailyQuota))
+        );
+        assert!(Some(waiting.forecast.unwrap().empty_at) >= waiting.quota.daily.resets_at, "honest about the day");
         let urgent = PutRecord { priority: Priority::High, ..contact(99) };
         world.engine.put_and_start(&[urgent]).await;
         world.run_for(2 * SECOND).await;

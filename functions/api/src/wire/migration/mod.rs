@@ -10,12 +10,10 @@ pub(crate) use summary::MigrationSummary;
 
 use ghl_sync_migrate::MigrationView;
 use ghl_sync_model::{
-    AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress,
+    AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress, Time,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use super::Time;
 
 /// How a migration stands.
 #[derive(Debug, Serialize, ToSchema)]

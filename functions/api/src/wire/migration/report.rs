@@ -2,12 +2,11 @@
 
 use ghl_sync_model::{
     CallCount, FieldDifference, Finding, Kind, KindReport, MappingSummary, MigrationReport, MigrationStage,
-    MigrationStatus, NotCarried, PartReport, Problem, ReportVerify, RolledBack,
+    MigrationStatus, NotCarried, PartReport, Problem, ReportVerify, RolledBack, Time,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::Time;
 use super::ForecastDocument;
 
 /// What a migration came to, or has come to so far.

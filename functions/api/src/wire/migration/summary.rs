@@ -2,11 +2,10 @@
 
 use ghl_sync_model::{
     CallCount, KindReport, MappingSummary, MigrationReport, MigrationStage, MigrationStatus, PartReport, ReportVerify,
+    Time,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use super::super::Time;
 
 /// A migration in numbers.
 #[derive(Debug, Serialize, ToSchema)]
