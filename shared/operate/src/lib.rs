@@ -19,7 +19,7 @@ pub use overview::{
     LocationStatus, Overview, PauseView, QuotaView, WaitView,
 };
 pub use pulse::Pulse;
-pub use record_status::{LastKnown, RecordState, RecordStatus, ToldBy, WaitsFor};
+pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
 

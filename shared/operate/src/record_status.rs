@@ -1,22 +1,27 @@
 //! What there is to tell of one record.
 
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 use strum::IntoStaticStr;
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
 
 use crate::{OperateError, Operator};
 use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    EpochMs, ErrorCode, GhlId, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordKey,
-    RemoteContent,
+    EpochMs, ErrorCode, GhlId, Kind, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordId,
+    RecordKey, RemoteContent, Time,
 };
 
 /// Records that are counted to say when one goes out.
 const AHEAD: u32 = 1000;
 
 /// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RecordState {
     /// It will be sent.
@@ -67,8 +72,61 @@ impl WaitsFor {
     }
 }
 
+impl Serialize for WaitsFor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What a record waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct RecordWait {
+    /// What for: `batch`, `record`, `disabled`, `backoff`, `pace`, `breaker`, `daily_quota`, `operator`, …
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "backoff"))]
+    pub reason: WaitsFor,
+    /// The other record that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, nullable = false))]
+    pub record: Option<RecordKey>,
+    /// Until when; null if nobody knows.
+    pub until: Option<Time>,
+}
+
+impl From<(WaitsFor, Option<EpochMs>)> for RecordWait {
+    fn from((reason, until): (WaitsFor, Option<EpochMs>)) -> RecordWait {
+        let record = match &reason {
+            WaitsFor::Record(key) => Some(key.clone()),
+            WaitsFor::Disabled | WaitsFor::Batch | WaitsFor::Gate(_) => None,
+        };
+        RecordWait { reason, record, until: Time::maybe(until) }
+    }
+}
+
+/// What went wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct RecordError {
+    /// In one word.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED"))]
+    pub code: ErrorCode,
+    /// The HTTP status, if GHL answered.
+    pub status: Option<u16>,
+    /// In GHL's own words.
+    pub message: String,
+    /// When.
+    pub at: Time,
+}
+
+impl From<LastError> for RecordError {
+    fn from(LastError { code, status, message, at }: LastError) -> RecordError {
+        RecordError { code, status, message, at: Time(at) }
+    }
+}
+
 /// How we learned what GHL has of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ToldBy {
     /// GHL told it by itself.
@@ -85,17 +143,23 @@ impl ToldBy {
     }
 }
 
-/// What GHL showed last of a record.
-#[derive(Debug, Clone, PartialEq)]
+/// What GHL showed of a record last.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Shown))]
 pub struct LastKnown {
     /// When somebody left it so, by GHL's clock.
+    #[serde(serialize_with = "Time::serialize_at")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Time))]
     pub at: EpochMs,
-    /// How we learned of it.
+    /// How we learned of it: `webhook` or `reconciling`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "webhook"))]
     pub told_by: ToldBy,
-    /// Who left it so. `None` if nobody can say: GHL has not accepted the content that the record has now, so there is
-    /// nothing to compare.
+    /// Who left it so: `own_write` (what we wrote came back) or `elsewhere` (it was changed in GHL since, or deleted);
+    /// null if nobody can say, because GHL has not accepted what the record says now.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "own_write"))]
     pub origin: Option<WriteOrigin>,
-    /// The record's content in GHL; `None` once it was deleted there.
+    /// The content that it has in GHL, as far as GHL shows it; null once it was deleted there.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub content: Option<RemoteContent>,
 }
 
@@ -112,54 +176,73 @@ impl LastKnown {
     }
 }
 
-/// What there is to tell of one record.
-#[derive(Debug, Clone, PartialEq)]
+/// A record, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = RecordDocument))]
 pub struct RecordStatus {
     /// Whose record.
+    #[serde(skip)]
     pub location_id: LocationId,
-    /// Which.
+    /// Which record, as the log and a replay name it.
+    #[serde(rename = "record")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
     pub key: RecordKey,
-    /// Where it stands.
+    /// What it is.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub kind: Kind,
+    /// Your own id of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: RecordId,
+    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "due"))]
     pub state: RecordState,
-    /// Grows with every put that changed something; 0 if it cannot be read.
+    /// Grows with every put that changed something; 0 if the record cannot be read.
     pub version: u64,
     /// The version that GHL accepted last.
     pub accepted_version: Option<u64>,
     /// When that was.
-    pub accepted_at: Option<EpochMs>,
-    /// The fields of that version that GHL did not store, by its names.
+    pub accepted_at: Option<Time>,
+    /// The fields of that version that GHL did not store although it accepted it, by GHL's names (a custom field as
+    /// `customFields.ID`).
+    #[cfg_attr(feature = "openapi", schema(max_items = 50, example = json!(["phone"])))]
     pub not_stored: Vec<String>,
     /// GHL's id of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ghl_id: Option<GhlId>,
-    /// Other records that GHL has as the same contact or opportunity, if that was looked up: what is accepted of one
-    /// overwrites the others.
+    /// Other records that GHL has as the same contact or opportunity: what is accepted of one overwrites the others.
+    /// Empty in lists.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub shares_ghl_id_with: Vec<RecordKey>,
-    /// What GHL showed of it last, if that was looked up and can be read, and GHL has shown anything.
+    /// What GHL showed of it last; null if GHL has shown nothing, if that cannot be read (the log says so), and in lists.
     pub last_known: Option<LastKnown>,
     /// How urgent.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "normal"))]
     pub priority: Priority,
     /// When it was put last.
-    pub put_at: Option<EpochMs>,
-    /// When it is due.
-    pub due_at: Option<EpochMs>,
-    /// When it failed for good.
-    pub failed_at: Option<EpochMs>,
-    /// When the content was changed in GHL that superseded it.
-    pub superseded_at: Option<EpochMs>,
-    /// Fields of its content that are never sent: they would allow a contact that GHL may forbid.
+    pub put_at: Option<Time>,
+    /// When it is due; null when it is not.
+    pub due_at: Option<Time>,
+    /// When it failed for good; null when it has not.
+    pub failed_at: Option<Time>,
+    /// When the content was changed in GHL that superseded it; null while none has.
+    pub superseded_at: Option<Time>,
+    /// Fields of its content that are never sent: consent (`dnd`, `dndSettings`) that would allow what GHL may forbid. Only
+    /// a person in GHL lifts an opt-out.
+    #[cfg_attr(feature = "openapi", schema(example = json!([])))]
     pub not_sent: Vec<&'static str>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
-    /// What went wrong last, in GHL's own words.
-    pub last_error: Option<LastError>,
-    /// The last errors, newest first, in short; also those that an acceptance has ended.
-    pub errors: Vec<LastError>,
+    /// What went wrong last.
+    pub last_error: Option<RecordError>,
+    /// Its last errors, the newest first, also those from before GHL accepted it; their messages are cut.
+    #[cfg_attr(feature = "openapi", schema(max_items = 5))]
+    pub errors: Vec<RecordError>,
     /// The request that a dry run would have sent.
     pub dry_run: Option<String>,
-    /// What it waits for, and until when if that is known.
-    pub waits_for: Option<(WaitsFor, Option<EpochMs>)>,
-    /// About when it should go out; `None` if nobody can say.
-    pub expected_at: Option<EpochMs>,
+    /// What it waits for now, also while it sleeps until its contact has its id; null if nothing stands in its way.
+    pub waits_for: Option<RecordWait>,
+    /// About when it should go out; null if nobody can say.
+    pub expected_at: Option<Time>,
 }
 
 impl RecordStatus {
@@ -179,6 +262,8 @@ impl RecordStatus {
         let error = LastError { code: ErrorCode::Internal, status: None, message: reason, at: EpochMs::default() };
         RecordStatus {
             location_id,
+            kind: key.kind,
+            id: key.id.clone(),
             key,
             state: RecordState::Failed,
             version: 0,
@@ -195,8 +280,8 @@ impl RecordStatus {
             superseded_at: None,
             not_sent: Vec::new(),
             attempts: 0,
-            errors: vec![error.in_short()],
-            last_error: Some(error),
+            errors: vec![error.in_short().into()],
+            last_error: Some(error.into()),
             dry_run: None,
             waits_for: None,
             expected_at: None,
@@ -207,24 +292,26 @@ impl RecordStatus {
         let state = state_of(&record);
         RecordStatus {
             state,
-            errors: record.errors(),
+            errors: record.errors().into_iter().map(RecordError::from).collect(),
             location_id: record.location_id,
+            kind: record.key.kind,
+            id: record.key.id.clone(),
             key: record.key,
             version: record.version,
             accepted_version: record.accepted_version,
-            accepted_at: record.accepted_at,
+            accepted_at: Time::maybe(record.accepted_at),
             not_stored: record.not_stored,
             ghl_id: record.ghl_id,
             shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: record.priority,
-            put_at: record.put_at,
-            due_at: record.due_at,
-            failed_at: record.failed_at,
-            superseded_at: record.superseded_at,
+            put_at: Time::maybe(record.put_at),
+            due_at: Time::maybe(record.due_at),
+            failed_at: Time::maybe(record.failed_at),
+            superseded_at: Time::maybe(record.superseded_at),
             not_sent: not_sent(&record.payload),
             attempts: record.attempts,
-            last_error: record.last_error,
+            last_error: record.last_error.map(RecordError::from),
             dry_run: record.dry_run,
             waits_for: None,
             expected_at: None,
@@ -259,17 +346,18 @@ impl Operator {
         let Some(loaded) = loaded.into_iter().next() else {
             return Ok(None);
         };
-        let (waits_for_record, last_known, shares_ghl_id_with) = match &loaded {
+        let (due_at, waits_for_record, last_known, shares_ghl_id_with) = match &loaded {
             Loaded::Record(record) => {
-                (record.waits_for.clone(), self.last_known(record).await, self.shares_with(record).await)
+                let last_known = self.last_known(record).await;
+                (record.due_at, record.waits_for.clone(), last_known, self.shares_with(record).await)
             }
-            Loaded::Damaged { .. } => (None, None, Vec::new()),
+            Loaded::Damaged { .. } => (None, None, None, Vec::new()),
         };
         let mut story = RecordStatus { last_known, shares_ghl_id_with, ..RecordStatus::of(location, loaded) };
-        match (story.due_at, waits_for_record) {
+        match (due_at, waits_for_record) {
             (Some(due_at), record) => self.tell_when(&mut story, due_at, record, &settings).await?,
             (None, Some(record)) if story.state == RecordState::Waiting => {
-                story.waits_for = Some((WaitsFor::Record(record), None));
+                story.waits_for = Some(RecordWait::from((WaitsFor::Record(record), None)));
             }
             (None, _) => {}
         }
@@ -307,14 +395,14 @@ impl Operator {
     ) -> Result<(), OperateError> {
         let now = self.ports().clock.now();
         if !settings.enabled {
-            story.waits_for = Some((WaitsFor::Disabled, None));
+            story.waits_for = Some(RecordWait::from((WaitsFor::Disabled, None)));
             return Ok(());
         }
         let rules = self.engine.config().rules(settings);
         let entry = self.engine.gate(&settings.scope, &rules).await?;
         let opening = entry.gate.opening(now.max(due_at), &rules);
         let kept_back_until = opening.kept_back_until(story.priority);
-        story.waits_for = match waits_for {
+        let waits_for = match waits_for {
             Some(key) => Some((WaitsFor::Record(key), Some(due_at))),
             None if due_at > now => Some((WaitsFor::Gate(WaitReason::Backoff), Some(due_at))),
             None => match (opening.reason, kept_back_until) {
@@ -323,11 +411,10 @@ impl Operator {
                 }
                 (Some(WaitReason::Pace) | None, None) => batch_of(&entry, now)
                     .or_else(|| opening.reason.map(|reason| (WaitsFor::Gate(reason), Some(opening.at)))),
-                (Some(reason), _) => {
-                    Some((WaitsFor::Gate(reason), Some(opening.at).filter(|at| *at != EpochMs::NEVER)))
-                }
+                (Some(reason), _) => Some((WaitsFor::Gate(reason), Some(opening.at))),
             },
         };
+        story.waits_for = waits_for.map(RecordWait::from);
         let starts_at = kept_back_until.unwrap_or(opening.at);
         if starts_at != EpochMs::NEVER {
             let mut ahead = 0;
@@ -336,7 +423,7 @@ impl Operator {
             }
             let pace = entry.gate.pacing().pace(now, rules.pace);
             let wait = Duration::from_secs_f64(ahead.saturating_sub(1) as f64 / pace.rate());
-            story.expected_at = Some(starts_at + wait);
+            story.expected_at = Some(Time(starts_at + wait));
         }
         Ok(())
     }

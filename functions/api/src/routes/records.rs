@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
-use ghl_sync_operate::{FailedRecords, ReplayError, Replayed as What};
+use ghl_sync_operate::{FailedRecords, RecordStatus, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +14,7 @@ use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
 use crate::service::Api;
-use crate::wire::{FailedList, RecordDocument, Replay, Replayed};
+use crate::wire::{FailedList, Replay, Replayed};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.
 const REPLAY_TIME: Duration = Duration::from_secs(15);
@@ -44,19 +44,19 @@ pub(crate) struct RecordPath {
     path = "/v1/locations/{location_id}/records/{kind}/{*record_id}",
     tag = "records",
     params(RecordPath),
-    responses((status = 200, description = "Its story", body = RecordDocument)),
+    responses((status = 200, description = "Its story", body = RecordStatus)),
 )]
 pub(crate) async fn record_status(
     State(api): State<Api>,
     InPath(RecordPath { location_id, kind, record_id }): InPath<RecordPath>,
-) -> Result<Json<RecordDocument>, Problem> {
+) -> Result<Json<RecordStatus>, Problem> {
     status_of(&api, &location_id, kind, record_id).await.map(Json)
 }
 
-async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<RecordDocument, Problem> {
+async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<Problem> {
     let story = api.operator().record_status(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
-    Ok(story.ok_or_else(unknown)?.into())
+    story.ok_or_else(unknown)
 }
 
 /// Which records to list.
@@ -126,7 +126,6 @@ pub(crate) async fn failed(
     }
     let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
     let FailedRecords { records, next } = api.operator().failed_records(&location.id, after.as_ref(), limit).await?;
-    let records = records.into_iter().map(RecordDocument::from).collect();
     Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 

@@ -12,7 +12,7 @@ pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,
 };
-pub(crate) use record::{FailedList, Put, PutItem, PutResult, RecordDocument, Replay, Replayed, Shared};
+pub(crate) use record::{FailedList, Put, PutItem, PutResult, Replay, Replayed, Shared};
 pub(crate) use settings::{LocationDocument, Overrides, Pause};
 
 fn milliseconds(span: Duration) -> u64 {

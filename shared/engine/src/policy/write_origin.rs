@@ -1,5 +1,6 @@
 //! Whether what GHL tells of a record is only our own write coming back.
 
+use serde::Serialize;
 use std::time::Duration;
 use strum::IntoStaticStr;
 
@@ -12,7 +13,8 @@ const EARLY: Duration = Duration::from_secs(15);
 const LATE: Duration = Duration::from_secs(60);
 
 /// Where a known state came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum WriteOrigin {
     /// It is what we wrote.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ghl_sync_limiter::{PauseReason, WaitReason};
 use ghl_sync_model::{ErrorCode, Priority, PutRecord, SettingsOverlay, Time};
 use ghl_sync_operate::{
-    Detail, Health, LocationState, LocationStatus, OperateError, PutSettingsError, RecordState, ReplayError, Replayed,
-    WaitsFor,
+    Detail, Health, LocationState, LocationStatus, OperateError, PutSettingsError, RecordState, RecordWait,
+    ReplayError, Replayed, WaitsFor,
 };
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
@@ -19,7 +19,7 @@ async fn view(world: &World) -> LocationStatus {
 }
 
 async fn waits_for(world: &World, n: usize) -> Option<WaitsFor> {
-    world.operator().record_status(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|(what, _)| what)
+    world.operator().record_status(&loc(), &contact_key(n)).await.unwrap().unwrap().waits_for.map(|wait| wait.reason)
 }
 
 #[test]
@@ -274,12 +274,15 @@ fn a_records_story_says_where_it_stands_and_what_it_waits_for() {
         world.run_for(SECOND).await;
         let backing_off = record_status(contact_key(0)).await.unwrap();
         assert_eq!((backing_off.attempts, backing_off.last_error.unwrap().status), (1, Some(503)));
-        assert_eq!(backing_off.waits_for, Some((WaitsFor::Gate(WaitReason::Backoff), backing_off.due_at)));
+        assert_eq!(
+            backing_off.waits_for,
+            Some(RecordWait { reason: WaitsFor::Gate(WaitReason::Backoff), record: None, until: backing_off.due_at })
+        );
         world.put(&[deal(0)]).await.unwrap();
         world.run_for(SECOND).await;
         let waiting = record_status(deal_key(0)).await.unwrap();
         assert_eq!(
-            (waiting.state, waiting.waits_for.unwrap().0),
+            (waiting.state, waiting.waits_for.unwrap().reason),
             (RecordState::Waiting, WaitsFor::Record(contact_key(0)))
         );
         world.ghl.heal();

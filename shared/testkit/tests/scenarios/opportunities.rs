@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::{Clock, Settled};
 use ghl_sync_model::{Endpoint, GhlId, Outcome, Payload, Provenance};
-use ghl_sync_operate::{RecordState, Replayed, WaitsFor};
+use ghl_sync_operate::{RecordState, RecordWait, Replayed, WaitsFor};
 use ghl_sync_testkit::{Fault, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{
@@ -80,7 +80,7 @@ fn the_opportunity_of_a_failed_contact_says_what_it_waits_for_and_nobody_looks_m
         assert_eq!((record.due_at, record.waits_for, record.attempts), (None, Some(contact_key(0)), 0));
         let story = world.operator().record_status(&loc(), &deal_key(0)).await.unwrap().unwrap();
         assert_eq!(story.state, RecordState::Waiting);
-        assert_eq!(story.waits_for, Some((WaitsFor::Record(contact_key(0)), None)));
+        assert_eq!(story.waits_for, Some(RecordWait::from((WaitsFor::Record(contact_key(0)), None))));
         let looked = world.faults.calls(Op::OutboxLoad);
         world.run_for(24 * 60 * MINUTE).await;
         assert_eq!(world.faults.calls(Op::OutboxLoad), looked);

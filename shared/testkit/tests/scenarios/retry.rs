@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_model::ErrorCode;
-use ghl_sync_operate::RecordState;
+use ghl_sync_operate::{RecordError, RecordState};
 use ghl_sync_testkit::{Fault, Noted, Setup, block_on_paused};
 
 use crate::fixtures::{
@@ -173,7 +173,10 @@ fn a_record_s_last_five_errors_outlive_its_acceptance_and_go_with_one_that_met_n
         let statuses: Vec<_> = record.errors().iter().filter_map(|error| error.status).collect();
         assert_eq!((statuses, record.last_error.as_ref()), (vec![506, 505, 504, 503, 502], None));
         let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
-        assert_eq!((story.errors, story.state), (record.errors(), RecordState::Accepted));
+        assert_eq!(
+            (story.errors, story.state),
+            (record.errors().into_iter().map(RecordError::from).collect::<Vec<_>>(), RecordState::Accepted)
+        );
 
         world.ghl.heal();
         let mut again = contact(0);
