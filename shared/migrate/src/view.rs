@@ -6,7 +6,7 @@ use crate::ports::MigrationEntry;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{
     EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationPage, MigrationReport,
-    MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Transfer,
+    MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Time, Transfer,
 };
 
 /// A migration, and how far it is.
@@ -56,8 +56,8 @@ impl Migrator {
             migration_id: migration.id,
             source: migration.source,
             target: migration.target,
-            created_at: migration.created_at,
-            finished_at: migration.finished_at,
+            created_at: Time(migration.created_at),
+            finished_at: Time::maybe(migration.finished_at),
         };
         Ok(self.store.list(limit).await?.into_iter().map(line).collect())
     }

@@ -5,8 +5,6 @@ mod migration;
 mod record;
 mod settings;
 
-use std::time::Duration;
-
 pub(crate) use health::Health;
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
@@ -14,7 +12,3 @@ pub(crate) use migration::{
 };
 pub(crate) use record::{FailedList, Put, PutItem, PutResult, Replay, Replayed, Shared};
 pub(crate) use settings::{LocationDocument, Overrides, Pause};
-
-fn milliseconds(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}

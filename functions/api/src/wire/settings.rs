@@ -9,8 +9,6 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::milliseconds;
-
 /// How a location is treated.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LocationDocument {
@@ -22,23 +20,22 @@ pub(crate) struct LocationDocument {
     /// What holds.
     settings: Settings,
     /// What of it was set here; the rest is as the environment says.
-    overrides: Overrides,
+    #[schema(value_type = Overrides)]
+    overrides: SettingsOverlay,
 }
 
 /// What is set for a location. What is absent or null is as the environment says.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "pace": { "limit": 80, "window_ms": 10000 }, "default_priority": "low" }))]
 pub(crate) struct Overrides {
     /// Whether it is synced at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     enabled: Option<bool>,
     /// GHL's API that serves it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     api: Option<Api>,
     /// Where its credentials are, never what they are: `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/` and a location, `ssm:` and
     /// the name of a parameter, or `secretsmanager:` and that of a secret.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "no_file")]
+    #[serde(deserialize_with = "no_file")]
     #[schema(
         value_type = Option<String>,
         example = "ssm:/ghl-sync/app",
@@ -46,29 +43,22 @@ pub(crate) struct Overrides {
     )]
     credentials: Option<CredentialsRef>,
     /// The burst quota.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pace: Option<Pace>,
     /// Calls per day.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1_000_000_000_u64)]
     daily_limit: Option<u64>,
     /// The scope whose day its calls count toward, if that is not its rate scope: private integrations of one location
     /// share the day. Locations with the same one share one count.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "ve9EPM428h8vShlRW1KT")]
     day_scope: Option<ScopeId>,
     /// So many calls of the day are kept for records of high priority; less than the daily limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 999_999_999)]
     daily_reserve: Option<u64>,
     /// Do everything but the call to GHL.
-    #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<bool>,
     /// The priority of records that are put without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     default_priority: Option<Priority>,
     /// Who wins where somebody changed a contact in GHL and its record says otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
     conflict: Option<Conflict>,
 }
 
@@ -96,7 +86,8 @@ struct Settings {
     #[schema(example = "env:GHL_TOKEN")]
     credentials: String,
     /// The burst quota.
-    pace: Pace,
+    #[schema(value_type = Pace)]
+    pace: ghl_sync_model::Pace,
     /// Calls per day.
     daily_limit: u64,
     /// So many calls of the day are kept for records of high priority.
@@ -111,7 +102,7 @@ struct Settings {
 }
 
 /// A quota of calls.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Pace {
     /// Calls per window.
@@ -125,12 +116,6 @@ struct Pace {
 impl From<Pace> for ghl_sync_model::Pace {
     fn from(Pace { limit, window_ms }: Pace) -> ghl_sync_model::Pace {
         ghl_sync_model::Pace { limit, window: Duration::from_millis(window_ms) }
-    }
-}
-
-impl From<ghl_sync_model::Pace> for Pace {
-    fn from(ghl_sync_model::Pace { limit, window }: ghl_sync_model::Pace) -> Pace {
-        Pace { limit, window_ms: milliseconds(window) }
     }
 }
 
@@ -151,26 +136,9 @@ impl From<Overrides> for SettingsOverlay {
     }
 }
 
-impl From<SettingsOverlay> for Overrides {
-    fn from(overlay: SettingsOverlay) -> Overrides {
-        Overrides {
-            enabled: overlay.enabled,
-            api: overlay.api,
-            credentials: overlay.credentials,
-            pace: overlay.pace.map(Pace::from),
-            daily_limit: overlay.daily_limit,
-            day_scope: overlay.day_scope,
-            daily_reserve: overlay.daily_reserve,
-            dry_run: overlay.dry_run,
-            default_priority: overlay.default_priority,
-            conflict: overlay.conflict,
-        }
-    }
-}
-
 impl From<LocationView> for LocationDocument {
     fn from(LocationView { location_id, rev, settings, overlay }: LocationView) -> LocationDocument {
-        LocationDocument { id: location_id.into(), revision: rev, settings: settings.into(), overrides: overlay.into() }
+        LocationDocument { id: location_id.into(), revision: rev, settings: settings.into(), overrides: overlay }
     }
 }
 
@@ -182,7 +150,7 @@ impl From<LocationSettings> for Settings {
             enabled: settings.enabled,
             api: settings.api,
             credentials: settings.credentials.to_string(),
-            pace: settings.pace.into(),
+            pace: settings.pace,
             daily_limit: settings.daily_limit,
             daily_reserve: settings.daily_reserve,
             dry_run: settings.dry_run,

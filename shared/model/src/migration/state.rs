@@ -10,7 +10,7 @@ use super::{
     MigrationStatus, PartReports, Progress, ReportVerify, RolledBack,
 };
 use crate::{
-    Api, EpochMs, GhlId, Holder, Kind, LocationId, MigrationId, PageCursor, RecordId, RecordKey, RemoteLocation,
+    Api, EpochMs, GhlId, Holder, Kind, LocationId, MigrationId, PageCursor, RecordId, RecordKey, RemoteLocation, Time,
 };
 
 /// One of the two accounts.
@@ -355,24 +355,26 @@ pub struct Reverted {
     pub done: RolledBack,
 }
 
-/// A migration in a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+/// A migration in the list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MigrationLine))]
 pub struct MigrationSummaryLine {
     /// Which.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub migration_id: MigrationId,
     /// The location that is read.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub source: LocationId,
     /// The location that is written to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub target: LocationId,
-    /// When it was asked for.
-    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
-    pub created_at: EpochMs,
-    /// When it ended.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
-    pub finished_at: Option<EpochMs>,
     /// How far it is.
+    #[serde(flatten)]
     pub progress: Progress,
+    /// When it was asked for.
+    pub created_at: Time,
+    /// When it ended.
+    pub finished_at: Option<Time>,
 }
 
 impl Transfer {

@@ -46,7 +46,7 @@ pub(super) async fn list(
         let detail = format!("must be a whole number from 1 to {LONGEST_LIST}");
         return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
     }
-    let migrations = api.migrator.list(limit).await?.into_iter().map(Into::into).collect();
+    let migrations = api.migrator.list(limit).await?;
     Ok(Json(Migrations { migrations }))
 }
 

@@ -97,39 +97,7 @@ impl From<AuditEntry> for Audit {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Migrations {
     /// The newest first.
-    pub(crate) migrations: Vec<MigrationLine>,
-}
-
-/// A migration in the list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MigrationLine {
-    /// Which.
-    migration_id: String,
-    /// The location that is read.
-    source: String,
-    /// The location that is written to.
-    target: String,
-    /// How far it is.
-    #[serde(flatten)]
-    progress: Progress,
-    /// When it was asked for.
-    created_at: Time,
-    /// When it ended.
-    finished_at: Option<Time>,
-}
-
-impl From<MigrationSummaryLine> for MigrationLine {
-    fn from(line: MigrationSummaryLine) -> MigrationLine {
-        let MigrationSummaryLine { migration_id, source, target, created_at, finished_at, progress } = line;
-        MigrationLine {
-            migration_id: migration_id.into(),
-            source: source.into(),
-            target: target.into(),
-            progress,
-            created_at: Time(created_at),
-            finished_at: Time::maybe(finished_at),
-        }
-    }
+    pub(crate) migrations: Vec<MigrationSummaryLine>,
 }
 
 /// What a migration will do and cost, as far as it can be known before.
