@@ -6,7 +6,7 @@ use ghl_sync_engine::ports::{GateStore, Outbox};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{Contact, EpochMs, Payload, PutRecord};
 
-use crate::fixtures::{Tables, accepted, contact, location, retry, scope};
+use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, location, retry, scope};
 
 /// A contact as they usually are: about 450 bytes of JSON.
 fn typical() -> PutRecord {
@@ -79,6 +79,31 @@ async fn requests_cost_what_the_plan_of_the_tables_says() {
     assert_eq!((total.writes().requests, total.writes().units()), (7, 15.0));
     assert_eq!((total.gate_writes().requests, total.gate_writes().units()), (2, 4.0));
     assert_eq!(total.sends(), 0);
+}
+
+#[tokio::test]
+async fn an_outcome_costs_a_unit_for_the_item_and_one_for_each_entry_and_a_page_of_an_index_one_unit() {
+    let tables = Tables::new().await;
+    let put = typical();
+    let id = ghl_id("ocQHyuzHvysMo5N5VsXc");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, id.as_str()), EpochMs(2)).await.unwrap();
+    let record = tables.put_and_load(&changed(&put), 3).await;
+    let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
+    tables.outbox.settle(&record, &accepted(&put, id.as_str()), EpochMs(4)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 2.0), "the entry goes, and the one under GHL's id stays");
+    tables.outbox.put(&put, EpochMs(5)).await.unwrap();
+    let record = tables.record(&put.key()).await;
+    meter.last = tables.usage.snapshot();
+    tables.outbox.settle(&record, &failed(None), EpochMs(6)).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 3.0), "the entry goes, and one of a failure comes");
+    tables.outbox.failed(&location(), None, 25).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxFailed), (1, 1.0));
+    tables.outbox.count_failed(&location(), 25).await.unwrap();
+    tables.outbox.count_due(&location(), put.priority, 25).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxCount), (2, 2.0));
+    tables.outbox.of_ghl_id(&location(), &id).await.unwrap();
+    assert_eq!(meter.read(Purpose::OutboxOfGhlId), (1, 1.0));
 }
 
 /// Reads what was used since it was read last.

@@ -55,6 +55,7 @@ async fn a_damaged_item_is_named_with_its_attribute_and_without_its_content() {
         ("payload", text(r#"{"email":["secret"]}"#), "payload"),
         ("payload", text(r#"{"email":"secret"}"#), "email"),
         ("payload", AttributeValue::N("1".to_owned()), "payload"),
+        ("due", text("1#secret"), "due"),
         ("version", text("secret"), "version"),
         ("version", AttributeValue::N("1.5".to_owned()), "version"),
         ("priority", text("secret"), "priority"),

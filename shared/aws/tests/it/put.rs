@@ -1,7 +1,7 @@
 //! Putting records, and the due index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::ports::{Outbox, Put};
+use ghl_sync_engine::ports::{Due, Outbox, Put};
 use ghl_sync_model::{Conflict, CreationKey, EpochMs, Kind, Payload, Priority, PutRecord};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, key, location, retry};
@@ -194,6 +194,43 @@ async fn an_entry_with_a_foreign_key_does_not_hide_those_behind_it() {
     let due = tables.outbox.due(&location(), Priority::Normal, 2).await.unwrap();
     let keys: Vec<_> = due.into_iter().map(|due| due.key.to_string()).collect();
     assert_eq!(keys, ["contact#a", "contact#b"]);
+}
+
+#[tokio::test]
+async fn each_priority_is_paged_by_itself_and_what_was_just_written_shows() {
+    let tables = Tables::new().await;
+    for n in 0..7 {
+        for (name, priority) in [("h", Priority::High), ("n", Priority::Normal), ("l", Priority::Low)] {
+            let put = PutRecord { priority, ..contact(&format!("{name}{n}"), "Ada") };
+            // Three of each at the same time: their keys tell them apart.
+            tables.outbox.put(&put, EpochMs(10 + n / 3)).await.unwrap();
+        }
+    }
+    // The page that these fill is followed by another.
+    tables.put_foreign_item("by hand", 0).await;
+    tables.put_foreign_item("by hand, too", 0).await;
+    for (name, priority) in [("h", Priority::High), ("n", Priority::Normal), ("l", Priority::Low)] {
+        let expected: Vec<_> = (0..7).map(|n| format!("contact#{name}{n}")).collect();
+        assert_eq!(tables.due(priority).await, expected);
+        let first = tables.outbox.due(&location(), priority, 4).await.unwrap();
+        assert_eq!(first.iter().map(|due| due.key.to_string()).collect::<Vec<_>>(), expected[..4]);
+    }
+}
+
+#[tokio::test]
+async fn a_due_time_that_nobody_can_read_is_loaded_as_damage_and_a_put_mends_it() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    tables.edit(&put.key(), "due", AttributeValue::S("1#soon".to_owned())).await;
+    let due = tables.outbox.due(&location(), Priority::Normal, 5).await.unwrap();
+    assert_eq!(due, [Due { key: put.key(), due_at: EpochMs(0) }]);
+    assert_eq!(tables.outbox.count_due(&location(), Priority::Normal, 5).await.unwrap().oldest_at, None);
+    tables.outbox.quarantine(&location(), &put.key(), "attribute `due`", EpochMs(2)).await.unwrap();
+    assert!(tables.due(Priority::Normal).await.is_empty());
+    assert_eq!(tables.record(&put.key()).await.failed_at, Some(EpochMs(2)));
+    tables.outbox.put(&put, EpochMs(3)).await.unwrap();
+    assert_eq!(tables.record(&put.key()).await.due_at, Some(EpochMs(3)));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Embedded DynamoDB and SQS on ports of their own, and a proxy that loses replies.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
 use ghl_sync_aws::AwsConfig;
@@ -13,6 +13,7 @@ use rustack_sqs_core::provider::RustackSqs;
 use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A client configuration for embedded servers: any credentials, no retries that could hide an error.
@@ -53,11 +54,16 @@ pub(crate) async fn sqs() -> String {
 
 /// A server that takes one request, answers it with `body`, and hands it over.
 pub(crate) async fn one_request(body: &'static str) -> (String, JoinHandle<String>) {
+    one_answer("200 OK", body).await
+}
+
+/// The same, with a status.
+pub(crate) async fn one_answer(status: &'static str, body: &'static str) -> (String, JoinHandle<String>) {
     let (listener, address) = listen().await;
     let request = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = message(&mut stream).await.unwrap();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all((head + body).as_bytes()).await.unwrap();
         String::from_utf8(request).unwrap()
     });
@@ -65,22 +71,27 @@ pub(crate) async fn one_request(body: &'static str) -> (String, JoinHandle<Strin
 }
 
 /// Stands before a server, and on demand loses a reply: the server has done what was asked, and the client does not
-/// learn of it.
+/// learn of it. Or it holds a request back until something else has happened.
 pub(crate) struct LossyProxy {
     pub(crate) address: String,
     lose_next: Arc<AtomicBool>,
+    held: Held,
 }
+
+/// How many requests pass before one is held back, whom to tell of it, and what it waits for.
+type Held = Arc<Mutex<Option<(usize, oneshot::Sender<()>, oneshot::Receiver<()>)>>>;
 
 impl LossyProxy {
     pub(crate) async fn before(server: String) -> LossyProxy {
         let (listener, address) = listen().await;
         let lose_next = Arc::new(AtomicBool::new(false));
-        let proxy = LossyProxy { address, lose_next: Arc::clone(&lose_next) };
+        let held = Held::default();
+        let proxy = LossyProxy { address, lose_next: Arc::clone(&lose_next), held: Arc::clone(&held) };
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let server = TcpStream::connect(&server).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&lose_next)));
+                tokio::spawn(relay(client, server, Arc::clone(&lose_next), Arc::clone(&held)));
             }
         });
         proxy
@@ -90,17 +101,46 @@ impl LossyProxy {
     pub(crate) fn lose_next_reply(&self) {
         self.lose_next.store(true, Ordering::SeqCst);
     }
+
+    /// After `passing` more requests, holds the next one back until `between` is done.
+    pub(crate) fn before_next(&self, passing: usize, between: impl Future<Output = ()>) -> impl Future<Output = ()> {
+        let (tell, reached) = oneshot::channel();
+        let (go, wait) = oneshot::channel();
+        *self.held.lock().unwrap() = Some((passing, tell, wait));
+        async move {
+            reached.await.unwrap();
+            between.await;
+            go.send(()).unwrap();
+        }
+    }
 }
 
 /// Request by request, until either side hangs up or a reply is to be lost.
-async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBool>) {
+async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBool>, held: Held) {
     while let Some(request) = message(&mut client).await {
+        if let Some((tell, wait)) = next_held(&held) {
+            tell.send(()).unwrap();
+            wait.await.unwrap();
+        }
         server.write_all(&request).await.unwrap();
         let Some(reply) = message(&mut server).await else { return };
         if lose.swap(false, Ordering::SeqCst) {
             return;
         }
         client.write_all(&reply).await.unwrap();
+    }
+}
+
+/// Counts a request down; the one that is held back takes its channels.
+fn next_held(held: &Held) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
+    let mut held = held.lock().unwrap();
+    match held.take() {
+        Some((0, tell, wait)) => Some((tell, wait)),
+        Some((passing, tell, wait)) => {
+            *held = Some((passing - 1, tell, wait));
+            None
+        }
+        None => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settling records: what is written when, and what is not.
 
 use ghl_sync_engine::ports::{Outbox, Settled};
-use ghl_sync_model::{EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record};
+use ghl_sync_model::{ContentHash, EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record, Resolution};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, error, failed, ghl_id, key, retry};
 
@@ -238,6 +238,21 @@ async fn a_late_failure_does_not_undo_an_acceptance_of_the_same_version() {
         assert_eq!((record.due_at, record.accepted_version), (None, Some(1)), "{outcome:?}");
         assert_eq!((tables.index_size(RECORDS, "due").await, tables.index_size(RECORDS, "failed").await), (0, 0));
     }
+}
+
+#[tokio::test]
+async fn a_late_retry_does_not_put_off_what_reconciling_has_made_due_of_the_same_version() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let sent = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&sent, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    let resend = Resolution::Resend { overruled: ContentHash::of(b"what GHL said") };
+    assert!(tables.outbox.resolve(&tables.record(&put.key()).await, &resend, EpochMs(3)).await.unwrap());
+    let settled = tables.outbox.settle(&sent, &retry(90, None, None), EpochMs(4)).await.unwrap();
+    assert_eq!(settled, Settled::ChangedMeanwhile);
+    let record = tables.record(&put.key()).await;
+    assert_eq!((record.priority, record.due_at), (Priority::Low, Some(EpochMs(3))));
+    assert_eq!(tables.due(Priority::Low).await, ["contact#a"]);
 }
 
 #[tokio::test]
