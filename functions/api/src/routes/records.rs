@@ -53,7 +53,7 @@ pub(crate) async fn record_status(
     status_of(&api, &location_id, kind, record_id).await.map(Json)
 }
 
-async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<Problem> {
+async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<RecordStatus, Problem> {
     let story = api.operator().record_status(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
     story.ok_or_else(unknown)

@@ -102,7 +102,7 @@ struct Settings {
 }
 
 /// A quota of calls.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Pace {
     /// Calls per window.
