@@ -1,13 +1,14 @@
 //! What an earlier version wrote, and what its callers rely on, is understood: `fixtures/v1`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_access::ports::TokenStore;
-use ghl_sync_aws::{DynamoKnownStates, DynamoTokenStore, Usage};
+use ghl_sync_access::TokenEntry;
+use ghl_sync_aws::{DynamoItems, DynamoKnownStates, Usage};
 use ghl_sync_engine::counts::{Counter, RecordCount};
-use ghl_sync_engine::ports::{KnownStates, RemoteKey};
+use ghl_sync_engine::ports::{Entry, KnownStates, RemoteKey, Versioned};
 use ghl_sync_model::{Api, EpochMs, ErrorCode, EventId, GhlId, Kind, Payload, Priority, PutRecord};
 use ghl_sync_operate::Detail;
 use ghl_sync_runtime::Config;
@@ -172,8 +173,8 @@ async fn ac_19_backward_compatible_stored_gates_and_hosts_keep_all_that_they_say
             );
             (serde_json::to_value(entry.gate).unwrap(), &item["gate"])
         } else if let Some(api) = pk.strip_prefix("host_health#") {
-            let entry = ports.host_health.load(if api == "v1" { Api::V1 } else { Api::V2 }).await.unwrap();
-            (serde_json::to_value(entry.host_health).unwrap(), &item["host_health"])
+            let entry = ports.host_health.load(if api == "v1" { &Api::V1 } else { &Api::V2 }).await.unwrap().unwrap();
+            (serde_json::to_value(entry.value).unwrap(), &item["host_health"])
         } else {
             continue;
         };
@@ -207,10 +208,11 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
     assert_eq!(deployment.engine.ports().counters.last_tick().await.unwrap(), Some(EpochMs(1_795_329_847_637)));
     assert!(deployment.operator().overview(Detail::Counters).await.unwrap().totals.calls() >= 101);
 
-    let tokens = DynamoTokenStore::new(client.clone(), &state, Usage::new());
-    let entry = tokens.load("3dce162b97b42d9ce2ca69518f461c63").await.unwrap();
+    let items = Arc::new(DynamoItems::new(client.clone(), &state, Usage::new()));
+    let tokens = Versioned::<TokenEntry>::new(items);
+    let Entry { rev, value: entry } = tokens.load("3dce162b97b42d9ce2ca69518f461c63").await.unwrap().unwrap();
     let access = entry.access.unwrap();
-    assert_eq!((entry.fence, access.token.expose(), access.expires_at.0), (2, "access-secret", 1_795_416_248_523));
+    assert_eq!((rev, access.token.expose(), access.expires_at.0), (2, "access-secret", 1_795_416_248_523));
     assert_eq!(
         (entry.refresh.unwrap().expose(), entry.spent_since),
         ("refresh-secret", Some(EpochMs(1_795_329_848_000)))

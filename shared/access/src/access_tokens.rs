@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::lock::Mutex;
 
-use crate::ports::{IssuedTokens, SecretError, SecretStore, TokenEndpoint, TokenReplaced, TokenStore};
+use crate::ports::{IssuedTokens, SecretError, SecretStore, TokenEndpoint};
 use crate::token_source::{Source, Subject};
 use crate::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
-use ghl_sync_engine::ports::{Clock, EventSink, PortError};
+use ghl_sync_engine::ports::{Clock, Entry, EventSink, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, Secret};
 
@@ -33,7 +33,7 @@ pub struct TokenPorts {
     /// Where credentials are kept.
     pub secrets: Arc<dyn SecretStore>,
     /// Where issued tokens are kept.
-    pub tokens: Arc<dyn TokenStore>,
+    pub tokens: Versioned<TokenEntry>,
     /// Where GHL issues them.
     pub endpoint: Arc<dyn TokenEndpoint>,
     /// Logs and metrics.
@@ -80,7 +80,7 @@ struct ReadSecret {
 #[derive(Default)]
 struct Held {
     /// The entry as it was stored when it was seen last.
-    seen: Option<TokenEntry>,
+    seen: Option<Entry<TokenEntry>>,
     /// New tokens that are not written down yet. Nobody uses them before.
     unsaved: Option<Unsaved>,
     /// An access token that GHL did not accept.
@@ -130,7 +130,7 @@ impl AccessTokens {
     async fn refuse(&self, source: &Source<'_>, subject: Subject<'_>, token: &Secret) -> bool {
         let held = shelved(&self.tokens, source.key(subject.location));
         let mut held = held.lock().await;
-        let Some(access) = held.seen.as_ref().and_then(|entry| entry.access.as_ref()) else { return true };
+        let Some(access) = held.seen.as_ref().and_then(|entry| entry.value.access.as_ref()) else { return true };
         let is_newest = access.token == *token;
         if is_newest && (access.is_young(self.ports.clock.now()) || held.refused.as_ref() == Some(token)) {
             return false;
@@ -177,17 +177,19 @@ impl AccessTokens {
             return held.good(self.ports.clock.now()).ok_or(none);
         }
         // Of what is known here, only a good token is sure to be no older than what is stored.
-        if let Some(TokenStep::Use(token)) = held.seen.as_ref().map(|entry| self.step(source, entry, &held)) {
+        if let Some(TokenStep::Use(token)) = held.seen.as_ref().map(|entry| self.step(source, &entry.value, &held)) {
             return Ok(token);
         }
         loop {
-            match self.ports.tokens.load(&key).await {
-                Ok(entry) => held.seen = Some(source.seeded(entry)),
+            let stored = match self.ports.tokens.load(&key).await {
+                Ok(stored) => stored.unwrap_or_else(|| source.seed()),
                 // A token that is still good waits for no store.
                 Err(error) => return held.good(self.ports.clock.now()).ok_or_else(|| unavailable(&error)),
-            }
-            let entry = held.seen.clone().unwrap_or_default();
-            match self.step(source, &entry, &held) {
+            };
+            let step = self.step(source, &stored.value, &held);
+            let rev = stored.rev;
+            held.seen = Some(stored);
+            match step {
                 TokenStep::Use(token) => return Ok(token),
                 TokenStep::Refused(reason) => return Err(NoToken::Refused(source.mend(subject, &reason))),
                 TokenStep::Inactive(reason) => return Err(NoToken::Inactive(format!("{reason}; {WAITS}"))),
@@ -195,7 +197,8 @@ impl AccessTokens {
                     self.ports.clock.sleep_until(at.min(self.ports.clock.now() + POLL)).await;
                 }
                 TokenStep::Renew(leased) => {
-                    if let Err(none) = self.renew(source, subject, &key, &mut held, leased).await {
+                    if let Err(none) = self.renew(source, subject, &key, &mut held, Entry { rev, value: leased }).await
+                    {
                         return held.good(self.ports.clock.now()).ok_or(none);
                     }
                 }
@@ -210,25 +213,25 @@ impl AccessTokens {
         entry.step(self.ports.clock.now(), &asking)
     }
 
-    /// Takes the lease, has new tokens issued, and writes down what came of it.
+    /// Takes the lease, in place of the entry of that revision, has new tokens issued, and writes down what came of it.
     async fn renew(
         &self,
         source: &Source<'_>,
         subject: Subject<'_>,
         key: &str,
         held: &mut Held,
-        leased: TokenEntry,
+        Entry { rev, value: leased }: Entry<TokenEntry>,
     ) -> Result<(), NoToken> {
         let agency = match source {
             Source::Grant(_) => None,
             Source::OfAgency { grant, .. } => Some(Box::pin(self.token(&Source::Grant(grant), subject)).await?),
         };
-        match self.ports.tokens.replace(key, &leased).await {
-            Ok(TokenReplaced::Written) => {}
+        let rev = match self.ports.tokens.replace(key, rev, &leased).await {
+            Ok(Replaced::Written { rev }) => rev,
             // Somebody else was faster.
-            Ok(TokenReplaced::Conflict(_)) => return Ok(()),
+            Ok(Replaced::Conflict(_)) => return Ok(()),
             Err(error) => return Err(unavailable(&error)),
-        }
+        };
         let asked_at = self.ports.clock.now();
         let issued = self.obtain(source, subject, &leased, agency).await;
         let now = self.ports.clock.now();
@@ -238,7 +241,7 @@ impl AccessTokens {
         };
         self.note(source, subject, &entry, now);
         // From here to its writing down it must not be lost, even if this very future is dropped.
-        held.unsaved = Some(Unsaved { entry, showed: leased.refresh });
+        held.unsaved = Some(Unsaved { over: rev, entry, showed: leased.refresh });
         self.save(key, held).await
     }
 
@@ -277,15 +280,17 @@ impl AccessTokens {
     async fn save(&self, key: &str, held: &mut Held) -> Result<(), NoToken> {
         let mut tries = 1;
         while let Some(unsaved) = &mut held.unsaved {
-            match self.ports.tokens.replace(key, &unsaved.entry).await {
-                Ok(TokenReplaced::Written) => {
-                    held.seen = Some(unsaved.entry.clone());
-                    held.unsaved = None;
+            match self.ports.tokens.replace(key, unsaved.over, &unsaved.entry).await {
+                Ok(Replaced::Written { rev }) => {
+                    held.seen = held.unsaved.take().map(|unsaved| Entry { rev, value: unsaved.entry });
                 }
-                Ok(TokenReplaced::Conflict(standing)) => match unsaved.over(&standing) {
-                    Some(rebased) => unsaved.entry = rebased,
-                    None => held.unsaved = None,
-                },
+                Ok(Replaced::Conflict(standing)) => {
+                    let standing = standing.unwrap_or_default();
+                    match unsaved.is_better_than(&standing.value) {
+                        true => unsaved.over = standing.rev,
+                        false => held.unsaved = None,
+                    }
+                }
                 Err(error) if tries == STORE_TRIES => return Err(unavailable(&error)),
                 Err(_) => {
                     tries += 1;
@@ -323,25 +328,26 @@ impl AccessTokens {
 
 /// New tokens, or why there are none, that are not written down yet.
 struct Unsaved {
+    /// The revision that it replaces.
+    over: u64,
     entry: TokenEntry,
     /// The refresh token that was shown for it, as [`TokenEntry::refresh`] has it.
     showed: Option<Secret>,
 }
 
 impl Unsaved {
-    /// This over an entry that somebody else wrote meanwhile. New tokens are lost only to newer ones: as long as the
-    /// refresh token that they were had for still stands there, nobody has better ones.
-    fn over(&self, standing: &TokenEntry) -> Option<TokenEntry> {
+    /// Whether it goes over an entry that somebody else wrote meanwhile. New tokens are lost only to newer ones: as long
+    /// as the refresh token that they were had for still stands there, nobody has better ones.
+    fn is_better_than(&self, standing: &TokenEntry) -> bool {
         let is_new = self.entry.trouble.is_none() && self.entry.refresh != self.showed;
-        let entry = TokenEntry { fence: standing.fence + 1, ..self.entry.clone() };
-        (is_new && standing.refresh == self.showed).then_some(entry)
+        is_new && standing.refresh == self.showed
     }
 }
 
 impl Held {
     /// A token that is good, whether or not it should be renewed.
     fn good(&self, now: EpochMs) -> Option<AccessToken> {
-        let access = self.seen.as_ref()?.access.as_ref()?;
+        let access = self.seen.as_ref()?.value.access.as_ref()?;
         (access.is_good(now) && self.refused.as_ref() != Some(&access.token)).then(|| access.clone())
     }
 }

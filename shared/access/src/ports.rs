@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{TokenEntry, TokenError};
+use crate::TokenError;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{CredentialsRef, LocationId, OAuthGrant, Secret};
 
@@ -24,25 +24,6 @@ pub enum SecretError {
     /// The store did not answer.
     #[error(transparent)]
     Port(#[from] PortError),
-}
-
-/// The tokens that were issued, one entry a grant or location of a grant.
-#[async_trait]
-pub trait TokenStore: Send + Sync {
-    /// The entry as it is now (strongly consistent); the default if there is none.
-    async fn load(&self, key: &str) -> Result<TokenEntry, PortError>;
-
-    /// Stores `entry` if the stored fence is still the one before its own.
-    async fn replace(&self, key: &str, entry: &TokenEntry) -> Result<TokenReplaced, PortError>;
-}
-
-/// What [`TokenStore::replace`] did.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TokenReplaced {
-    /// The entry is stored.
-    Written,
-    /// Somebody else wrote first; this is what stands there now.
-    Conflict(Box<TokenEntry>),
 }
 
 /// Where GHL issues tokens, one request at a time. These requests do not count toward a location's quota.

@@ -2,7 +2,7 @@
 //!
 //! A refresh token is good for one refresh. Two invocations that renew at once would lock the customer out, so there is
 //! a lease: whoever writes it first renews, and all others use the old token as long as it is good, or wait. Every write
-//! compares the entry's `fence` and advances it: a holder that slept through its lease finds that somebody else went on,
+//! compares the entry's revision and advances it: a holder that slept through its lease finds that somebody else went on,
 //! and its own result is dropped.
 //!
 //! GHL repeats its answer to a refresh for [`REPEAT_WINDOW`]. The lease is shorter than that by enough, so that whoever
@@ -10,7 +10,8 @@
 
 use std::time::Duration;
 
-use ghl_sync_model::{EpochMs, Holder, Secret};
+use ghl_sync_model::{EpochMs, Holder, Item, ItemKind, Secret};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// For so long after the first refresh with a token, the same refresh gets the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(30);
@@ -33,13 +34,17 @@ const FAILED_REST: Duration = Duration::from_secs(1);
 const FAILED_REST_MAX: Duration = Duration::from_secs(60);
 /// A token that is refused so soon after it was issued is not renewed once more: its age is not what is wrong with it.
 const YOUNG: Duration = Duration::from_secs(60);
+/// A refresh token that nobody has used for a year is good no more; its item may go some time later.
+const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
 /// A token for calls, and until when it is good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     /// The token.
+    #[serde(serialize_with = "in_the_clear")]
     pub token: Secret,
     /// When it was issued, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<EpochMs>,
     /// From when on GHL refuses it.
     pub expires_at: EpochMs,
@@ -66,25 +71,29 @@ impl AccessToken {
     }
 }
 
-/// What is stored of one token. It begins as nothing at all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What is stored of one token. It begins as nothing at all. As JSON it shows its secrets: it goes to the store only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TokenEntry {
-    /// Advances with every write; 0 is an entry that does not exist yet.
-    pub fence: u64,
     /// The newest access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessToken>,
     /// The newest refresh token; `None` as long as it is that of the credentials.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "all_in_the_clear")]
     pub refresh: Option<Secret>,
     /// Who renews it at the moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<TokenLease>,
     /// Since when the refresh token may be used up, with its answer lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub spent_since: Option<EpochMs>,
     /// Why it could not be renewed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
 }
 
 /// Leave to renew a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenLease {
     /// Whose.
     pub holder: Holder,
@@ -93,18 +102,55 @@ pub struct TokenLease {
 }
 
 /// Why a token could not be renewed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// How often in a row.
     pub count: u32,
     /// When to try again.
     pub retry_at: EpochMs,
     /// The hash of what GHL refused; none if it failed in passing. Other credentials are tried at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// GHL says that the location is not active. The grant is good, and works again once the location is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inactive: bool,
     /// In GHL's words, or the transport's; without tokens.
     pub reason: String,
+}
+
+impl Item for TokenEntry {
+    const KIND: ItemKind = ItemKind {
+        name: "tokens",
+        load: "tokens.load",
+        replace: "tokens.replace",
+        attribute: "tokens",
+        listed: None,
+        checked: false,
+        may_be_stale: false,
+    };
+    /// A grant, or a location of a grant.
+    type Key = str;
+
+    fn item_key(grant: &str) -> String {
+        format!("token#{grant}")
+    }
+
+    fn keep_until(&self) -> Option<EpochMs> {
+        let times = [
+            self.access.as_ref().map(|access| access.expires_at),
+            self.lease.as_ref().map(|lease| lease.until),
+            self.trouble.as_ref().map(|trouble| trouble.retry_at),
+        ];
+        Some(times.into_iter().flatten().max().unwrap_or_default() + KEPT)
+    }
+}
+
+fn in_the_clear<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.expose())
+}
+
+fn all_in_the_clear<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(to)
 }
 
 /// Why there are no new tokens.
@@ -187,7 +233,6 @@ impl TokenEntry {
 
     fn leased(&self, now: EpochMs, holder: &Holder) -> TokenEntry {
         TokenEntry {
-            fence: self.fence + 1,
             lease: Some(TokenLease { holder: holder.clone(), until: now + LEASE }),
             spent_since: self.spent_since.or(Some(now)),
             ..self.clone()
@@ -198,7 +243,7 @@ impl TokenEntry {
     #[must_use]
     pub fn renewed(&self, access: AccessToken, refresh: Option<Secret>) -> TokenEntry {
         let refresh = refresh.or_else(|| self.refresh.clone());
-        TokenEntry { fence: self.fence + 1, access: Some(access), refresh, ..TokenEntry::default() }
+        TokenEntry { access: Some(access), refresh, ..TokenEntry::default() }
     }
 
     /// The entry after a refresh that showed `shows` has failed.
@@ -223,7 +268,7 @@ impl TokenEntry {
             None => error.to_string(),
         };
         let trouble = Some(Trouble { count, retry_at: now + rest, refused, inactive, reason });
-        TokenEntry { fence: self.fence + 1, lease: None, spent_since, trouble, ..self.clone() }
+        TokenEntry { lease: None, spent_since, trouble, ..self.clone() }
     }
 }
 
@@ -255,7 +300,7 @@ mod tests {
     }
 
     fn entry(access: Option<AccessToken>) -> TokenEntry {
-        TokenEntry { fence: 7, access, ..TokenEntry::default() }
+        TokenEntry { access, ..TokenEntry::default() }
     }
 
     fn leased_by(other: &str, until: EpochMs, entry: TokenEntry) -> TokenEntry {
@@ -385,10 +430,9 @@ mod tests {
     fn new_tokens_end_lease_and_trouble_and_keep_the_refresh_token_if_none_came() {
         let failed = entry(None).failed(NOW, &TokenError::Unanswered(String::new()), "r0");
         let leased = leased_by("me", NOW + S, TokenEntry { refresh: Some(Secret::new("r1")), ..failed });
-        let fence = leased.fence;
         let renewed = leased.renewed(token_of_age(S), None);
         assert_eq!(renewed.refresh, Some(Secret::new("r1")));
-        assert_eq!((renewed.fence, renewed.lease, renewed.trouble, renewed.spent_since), (fence + 1, None, None, None));
+        assert_eq!((renewed.lease, renewed.trouble, renewed.spent_since), (None, None, None));
         assert_eq!(leased.renewed(token_of_age(S), Some(Secret::new("r2"))).refresh, Some(Secret::new("r2")));
     }
 
@@ -414,7 +458,7 @@ mod tests {
             }
             match entry.step(NOW, &asking(&me())) {
                 TokenStep::Use(token) => prop_assert!(token.is_good(NOW)),
-                TokenStep::Renew(leased) => prop_assert_eq!(leased.fence, entry.fence + 1),
+                TokenStep::Renew(leased) => prop_assert_eq!(leased.lease.unwrap().holder, me()),
                 TokenStep::WaitUntil(at) => prop_assert!(at > NOW && !access.is_good(NOW)),
                 TokenStep::Refused(_) => prop_assert!(kind == 0 && !access.is_good(NOW)),
                 TokenStep::Inactive(_) => prop_assert!(kind == 1 && !access.is_good(NOW)),

@@ -2,6 +2,7 @@
 
 use crate::ports::IssuedTokens;
 use crate::{AccessToken, TokenEntry, TokenError};
+use ghl_sync_engine::ports::Entry;
 use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OAuthGrant, OAuthUser, fingerprint};
 
 /// Where a token comes from.
@@ -47,15 +48,15 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// An entry that does not exist yet begins with the access token that the credentials have.
-    pub(super) fn seeded(&self, entry: TokenEntry) -> TokenEntry {
-        match self {
-            Source::Grant(OAuthGrant { access_token: Some((token, expires_at)), .. }) if entry.fence == 0 => {
-                let access = AccessToken { token: token.clone(), issued_at: None, expires_at: *expires_at };
-                TokenEntry { access: Some(access), ..entry }
+    /// What an entry that does not exist yet begins with: the access token that the credentials have.
+    pub(super) fn seed(&self) -> Entry<TokenEntry> {
+        let access = match self {
+            Source::Grant(OAuthGrant { access_token: Some((token, expires_at)), .. }) => {
+                Some(AccessToken { token: token.clone(), issued_at: None, expires_at: *expires_at })
             }
-            _ => entry,
-        }
+            _ => None,
+        };
+        Entry { rev: 0, value: TokenEntry { access, ..TokenEntry::default() } }
     }
 
     /// `leased` with what was issued. The refresh token is kept even if the access token is for somebody else.
@@ -71,8 +72,7 @@ impl<'a> Source<'a> {
         let entry = leased.renewed(access, issued.refresh);
         let Some(problem) = self.wrong_user(issued.user_type.as_deref()) else { return entry };
         let shows = self.shows(&entry);
-        let failed = TokenEntry { access: None, ..entry }.failed(now, &TokenError::Refused(problem), &shows);
-        TokenEntry { fence: leased.fence + 1, ..failed }
+        TokenEntry { access: None, ..entry }.failed(now, &TokenError::Refused(problem), &shows)
     }
 
     fn wrong_user(&self, told: Option<&str>) -> Option<String> {

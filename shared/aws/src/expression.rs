@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_model::EpochMs;
 
 pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -14,6 +15,11 @@ pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// A time as DynamoDB's TTL wants it.
+pub(crate) fn seconds(time: EpochMs) -> AttributeValue {
+    number(time.0.div_ceil(1000))
 }
 
 /// The `#name`s in `expression`, each with the attribute that it stands for.

@@ -45,18 +45,13 @@ impl GateStore for DynamoGateStore {
         entry(item.as_ref()).map_err(|damage| PortError::new(Purpose::GateLoad.as_str(), damage))
     }
 
-    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError> {
         let failed = |source: Damage| PortError::new(Purpose::GateReplace.as_str(), source);
-        let token = format!("{:016x}", fastrand::u64(..));
-        let update = replace_update(scope, rev, gate, &token).map_err(failed)?;
-        let standing = match self.table.update(Purpose::GateReplace, key_of(scope), update).await? {
-            Updated::Written => return Ok(Replaced::Written { rev: rev + 1 }),
-            Updated::Refused(standing) => standing,
-        };
-        if standing.as_ref().is_some_and(|item| Fields(item).text(state::TOKEN).is_ok_and(|found| found == token)) {
-            return Ok(Replaced::Written { rev: rev + 1 });
-        }
-        Ok(Replaced::Conflict(Box::new(entry(standing.as_ref()).map_err(failed)?)))
+        let update = replace_update(scope, gate).map_err(failed)?;
+        Ok(match self.table.swap(Purpose::GateReplace, key_of(scope), rev, update).await? {
+            Updated::Written => Replaced::Written { rev: rev + 1 },
+            Updated::Refused(standing) => Replaced::Conflict(entry(standing.as_ref()).map_err(failed)?),
+        })
     }
 
     async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
@@ -119,19 +114,13 @@ impl DynamoGateStore {
     }
 }
 
-fn replace_update(scope: &ScopeId, rev: u64, gate: &Gate, token: &str) -> Result<Update, Damage> {
+fn replace_update(scope: &ScopeId, gate: &Gate) -> Result<Update, Damage> {
     let json = serde_json::to_string(gate).map_err(|error| Damage::new(state::GATE, error.to_string()))?;
     let next_check_at = gate.next_check_at();
-    let update = Update::new()
-        .set(state::REV, number(rev + 1))
+    Ok(Update::new()
         .set(state::GATE, text(json))
-        .set(state::TOKEN, text(token))
         .set_or_remove(state::CHECK_SHARD, next_check_at.map(|_| number(shard_of(scope).into())))
-        .set_or_remove(state::NEXT_CHECK_AT, next_check_at.map(|time| number(time.0)));
-    Ok(match rev {
-        0 => update.only_if("attribute_not_exists(#rev)"),
-        _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
-    })
+        .set_or_remove(state::NEXT_CHECK_AT, next_check_at.map(|time| number(time.0))))
 }
 
 fn key_of(scope: &ScopeId) -> Item {

@@ -1,7 +1,7 @@
 //! DynamoDB and SQS adapters for the engine's ports.
 //!
-//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoHostHealthStore`] what all
-//! locations know together; [`SqsBatchQueue`] sends the batches; [`DynamoSettings`] keeps what operators set,
+//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoItems`] what else is compared
+//! and advanced; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] knows which locations there are,
 //! [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what GHL told of its records. Each port call is one request
 //! where AWS allows it: what must be atomic is one conditional `UpdateItem`, never a read followed by a write. [`Usage`]
 //! counts what the adapters asked of AWS and what DynamoDB charged.
@@ -16,17 +16,16 @@ mod dead_letters;
 mod expression;
 mod fields;
 mod gate_store;
-mod host_health_store;
 mod installations;
+mod items;
 mod known_states;
+mod locations;
 mod migrations;
 mod outbox;
 mod queue;
 mod secrets;
-mod settings;
 mod table;
 pub mod tables;
-mod token_store;
 mod usage;
 
 pub use bookmarks::DynamoBookmarks;
@@ -34,13 +33,12 @@ pub use client::AwsConfig;
 pub use counters::DynamoCounters;
 pub use dead_letters::{DeadLetterQueueUrls, SqsDeadLetters, dead_letter};
 pub use gate_store::DynamoGateStore;
-pub use host_health_store::DynamoHostHealthStore;
 pub use installations::DynamoInstallations;
+pub use items::DynamoItems;
 pub use known_states::DynamoKnownStates;
+pub use locations::DynamoLocations;
 pub use migrations::DynamoMigrationStore;
 pub use outbox::DynamoOutbox;
 pub use queue::{SqsBatchQueue, SqsMigrationQueue};
 pub use secrets::AwsSecrets;
-pub use settings::DynamoSettings;
-pub use token_store::DynamoTokenStore;
 pub use usage::{Access, Count, Purpose, Snapshot, Store, Usage};

@@ -1,5 +1,5 @@
-//! Migrations in the state table: one item each, an item for each page that they write down, one for each target that
-//! is claimed, and one for the settings of all.
+//! What is kept of migrations in the state table besides themselves: an item for each page that they write down, and one
+//! for each target that is claimed. And what finds them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,16 +8,14 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_migrate::ports::{MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim};
-use ghl_sync_model::{
-    AuditEntry, EpochMs, LocationId, Migration, MigrationId, MigrationOverlay, MigrationPage, PageKind,
-};
+use ghl_sync_migrate::ports::{MigrationStore, TargetClaim};
+use ghl_sync_model::{EpochMs, Item as _, LocationId, Migration, MigrationId, MigrationPage, PageKind};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::expression::{Update, number, text};
+use crate::expression::{Update, number, seconds, text};
 use crate::fields::{Damage, Fields};
-use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::table::{IndexQuery, Item, Table};
 use crate::tables::{migration, state};
 use crate::usage::{Purpose, Usage};
 
@@ -25,19 +23,14 @@ use crate::usage::{Purpose, Usage};
 const PREFIX: &str = "migration#";
 /// What the partition key of a claim starts with.
 const TARGET_PREFIX: &str = "migration-target#";
-/// The partition key of the settings of all migrations.
-const CONFIG_KEY: &str = "migration-config";
 /// The partition of the index of what is listed.
 const LISTED: &str = "migration";
-/// The shard of the check index that migrations are in: beyond those of the gates, which so do not see them.
-const CHECK_SHARD: u8 = state::CHECK_SHARDS;
 /// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
 const BATCH: u32 = 100;
 
 /// The [`MigrationStore`] in a table that is made like [`STATE`](crate::tables::STATE).
 ///
-/// A write whose reply was lost and that the SDK repeats finds its own token, or the very thing that it writes, and is
-/// a success.
+/// A write whose reply was lost and that the SDK repeats finds the very thing that it writes, and is a success.
 #[derive(Debug, Clone)]
 pub struct DynamoMigrationStore {
     table: Table,
@@ -50,23 +43,6 @@ impl DynamoMigrationStore {
         DynamoMigrationStore { table: Table::new(client, table, usage) }
     }
 
-    /// Compares the revision of the item `key` and advances it with `update`.
-    async fn replace_item(&self, key: String, rev: u64, update: Update) -> Result<MigrationWritten, PortError> {
-        let token = format!("{:016x}", fastrand::u64(..));
-        let update = update.set(state::REV, number(rev + 1)).set(state::TOKEN, text(token.clone()));
-        let update = match rev {
-            0 => update.only_if("attribute_not_exists(#rev)"),
-            _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
-        };
-        Ok(match self.table.update(Purpose::MigrationWrite, key_of(key), update).await? {
-            Updated::Written => MigrationWritten::Written { rev: rev + 1 },
-            Updated::Refused(Some(item)) if Fields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
-                MigrationWritten::Written { rev: rev + 1 }
-            }
-            Updated::Refused(_) => MigrationWritten::Conflict,
-        })
-    }
-
     /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
     async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
         let items = self.table.listed(Purpose::MigrationList, LISTED).await?;
@@ -76,23 +52,6 @@ impl DynamoMigrationStore {
 
 #[async_trait]
 impl MigrationStore for DynamoMigrationStore {
-    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
-        let item = self.table.get(Purpose::MigrationLoad, key_of(migration_key(id))).await?;
-        let read = item.map(|item| entry(&item)).transpose();
-        read.map_err(|damage| PortError::new(Purpose::MigrationLoad.as_str(), damage))
-    }
-
-    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
-        let next_check_at = migration.next_check_at;
-        let update = Update::new()
-            .set(migration::MIGRATION, json_of(Purpose::MigrationWrite, migration)?)
-            .set(state::LISTED, text(LISTED))
-            .set(state::TTL, seconds(migration.keep_until()))
-            .set_or_remove(state::CHECK_SHARD, next_check_at.map(|_| number(CHECK_SHARD.into())))
-            .set_or_remove(state::NEXT_CHECK_AT, next_check_at.map(|time| number(time.0)));
-        self.replace_item(migration_key(&migration.id), rev, update).await
-    }
-
     async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
         let claim = Update::new()
             .set(migration::HOLDER, text(id.as_str()))
@@ -163,7 +122,7 @@ impl MigrationStore for DynamoMigrationStore {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let shard = (":shard".to_owned(), number(CHECK_SHARD.into()));
+        let shard = (":shard".to_owned(), number(state::ITEMS_CHECK_SHARD.into()));
         let query = IndexQuery {
             index: state::CHECK_INDEX,
             condition: "#check_shard = :shard AND #next_check_at <= :now",
@@ -182,44 +141,19 @@ impl MigrationStore for DynamoMigrationStore {
         let newest = &ids[ids.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX))..];
         let mut migrations = Vec::new();
         for ids in newest.chunks(BATCH as usize) {
-            let keys = ids.iter().map(|id| key_of(migration_key(id))).collect();
+            let keys = ids.iter().map(|id| key_of(Migration::item_key(id))).collect();
             for item in self.table.get_all(Purpose::MigrationList, keys).await? {
-                let read = read_json::<Migration>(Fields(&item), migration::MIGRATION);
+                let read = read_json::<Migration>(Fields(&item), Migration::KIND.attribute);
                 migrations.push(read.map_err(|damage| PortError::new(Purpose::MigrationList.as_str(), damage))?);
             }
         }
         migrations.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         Ok(migrations)
     }
-
-    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
-        let item = self.table.get(Purpose::MigrationLoad, key_of(CONFIG_KEY)).await?;
-        let Some(item) = item else { return Ok(StoredMigrationConfig::default()) };
-        let failed = |damage| PortError::new(Purpose::MigrationLoad.as_str(), damage);
-        let Config { overlay, audit } = read_json(Fields(&item), migration::CONFIG).map_err(failed)?;
-        Ok(StoredMigrationConfig { rev: Fields(&item).number(state::REV).map_err(failed)?, overlay, audit })
-    }
-
-    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
-        let stored = Config { overlay: config.overlay.clone(), audit: config.audit.clone() };
-        let update = Update::new().set(migration::CONFIG, json_of(Purpose::MigrationWrite, &stored)?);
-        self.replace_item(CONFIG_KEY.to_owned(), config.rev, update).await
-    }
-}
-
-/// The settings of all migrations, without their revision.
-#[derive(Serialize, Deserialize)]
-struct Config {
-    overlay: MigrationOverlay,
-    audit: Vec<AuditEntry>,
 }
 
 fn key_of(key: impl Into<String>) -> Item {
     HashMap::from([(state::PK.to_owned(), text(key))])
-}
-
-fn migration_key(id: &MigrationId) -> String {
-    format!("{PREFIX}{id}")
 }
 
 fn page_key(id: &MigrationId, kind: PageKind, number: u32) -> String {
@@ -233,16 +167,6 @@ fn target_key(target: &LocationId) -> Item {
 /// The migration that an entry of an index is of. One whose key is no migration's was put there by hand.
 fn id_in(entry: &Item) -> Option<MigrationId> {
     Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
-}
-
-fn entry(item: &Item) -> Result<MigrationEntry, Damage> {
-    let item = Fields(item);
-    Ok(MigrationEntry { rev: item.number(state::REV)?, migration: read_json(item, migration::MIGRATION)? })
-}
-
-/// A time as DynamoDB's TTL wants it.
-fn seconds(time: EpochMs) -> AttributeValue {
-    number(time.0.div_ceil(1000))
 }
 
 fn json_of(purpose: Purpose, value: &impl Serialize) -> Result<AttributeValue, PortError> {

@@ -12,7 +12,8 @@ use aws_sdk_dynamodb::types::{
 };
 use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
-use crate::expression::{Update, names_in, text};
+use crate::expression::{Update, names_in, number, text};
+use crate::fields::Fields;
 use crate::tables::{IndexSpec, state};
 use crate::usage::{Purpose, Usage};
 
@@ -99,6 +100,29 @@ impl Table {
         Ok(match self.update_returning(purpose, key, update, ReturnValue::None).await? {
             Ok(_) => Updated::Written,
             Err(standing) => Updated::Refused(standing),
+        })
+    }
+
+    /// Compares the revision of the item (0: it has none yet) and advances it with `update`. A write whose reply was lost
+    /// and that the SDK repeats finds its own token, and is done.
+    pub(crate) async fn swap(
+        &self,
+        purpose: Purpose,
+        key: Item,
+        rev: u64,
+        update: Update,
+    ) -> Result<Updated, PortError> {
+        let token = format!("{:016x}", fastrand::u64(..));
+        let update = update.set(state::REV, number(rev + 1)).set(state::TOKEN, text(&token));
+        let update = match rev {
+            0 => update.only_if("attribute_not_exists(#rev)"),
+            _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
+        };
+        Ok(match self.update(purpose, key, update).await? {
+            Updated::Refused(Some(item)) if Fields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
+                Updated::Written
+            }
+            updated => updated,
         })
     }
 

@@ -101,22 +101,20 @@ pub mod known {
 pub mod state {
     use super::{Attribute, IndexSpec, Key, Reach};
 
-    /// Partition key: `gate#scope`, `location#id`, `counters#location`, `minutes#location`, `token#grant`, `tick`,
-    /// `known#location#kind#GHL id` of what GHL told last (see [`known`](super::known)), `webhook#id` of a webhook that was seen, `installation#location`, or `reconcile#location`.
+    /// Partition key: `gate#scope`, `counters#location`, `minutes#location`, `tick`, `known#location#kind#GHL id` of what
+    /// GHL told last (see [`known`](super::known)), `webhook#id` of a webhook that was seen, `installation#location`,
+    /// `reconcile#location`; those of a [`migration`](super::migration); and the keys of what is an
+    /// [`Item`](ghl_sync_model::Item), each of which names the attribute that holds it.
     pub const PK: &str = "pk";
     /// The location that was asked last to reconcile (partition key `reconcile asked`).
     pub const LAST_ASKED: &str = "last_asked";
-    /// Advances with every write of a gate.
+    /// Advances with every write of a gate, and of what else is compared and advanced.
     pub const REV: &str = "rev";
     /// Advances with every put into one of the scope's locations.
     pub const WORK_SEQ: &str = "work_seq";
     /// The gate, as JSON.
     pub const GATE: &str = "gate";
-    /// What the locations of an API host know together, as JSON (partition key `host_health#api`).
-    pub const HOST_HEALTH: &str = "host_health";
-    /// Issued tokens, as JSON. They are secrets: only the consumer and the migrator may read items that have them.
-    pub const TOKENS: &str = "tokens";
-    /// Who wrote the gate last: a number of that write alone.
+    /// Who wrote last what has a revision: a number of that write alone.
     pub const TOKEN: &str = "token";
     /// 0 to 15 of a gate, 16 of a migration, exactly while there is something to look at.
     pub const CHECK_SHARD: &str = "check_shard";
@@ -124,8 +122,6 @@ pub mod state {
     pub const NEXT_CHECK_AT: &str = "next_check_at";
     /// `location`, on every location that is known; `migration`, on every migration.
     pub const LISTED: &str = "listed";
-    /// What an operator has set for a location, as JSON.
-    pub const SETTINGS: &str = "settings";
     /// When a location was changed, or the scheduler ran, last.
     pub const AT: &str = "at";
     /// The minute that a location's `m_…` counters are of: its number since the Unix epoch.
@@ -153,21 +149,19 @@ pub mod state {
     };
     /// Shards of the check index that gates are in.
     pub const CHECK_SHARDS: u8 = 16;
+    /// The shard of the check index that all else is in: beyond those of the gates, which so do not see it.
+    pub const ITEMS_CHECK_SHARD: u8 = CHECK_SHARDS;
 }
 
-/// Attributes of migrations: items of the state table, too, with partition key `migration#id`; `migration#id#page#kind#n`
-/// for what they write down; `migration-target#location` for a target that is claimed, and `migration-config`.
+/// Attributes of what is kept beside a migration: items of the state table, too, with partition key
+/// `migration#id#page#kind#n` for what it writes down, and `migration-target#location` for a target that is claimed.
 pub mod migration {
-    /// The migration, as JSON.
-    pub const MIGRATION: &str = "migration";
     /// A page of what a migration writes down, as JSON.
     pub const PAGE: &str = "page";
     /// The migration that a target is claimed by, while it is.
     pub const HOLDER: &str = "holder";
     /// How often what was migrated into a target was rolled back.
     pub const ROUND: &str = "round";
-    /// The settings of all migrations and who set them, as JSON.
-    pub const CONFIG: &str = "config";
 }
 
 /// The outbox: one item a record.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
-    Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replacement, SettingsWritten,
+    Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replaced, Replacement,
     StoredSettings,
 };
 use ghl_sync_engine::usecase::{Event, Received};
@@ -216,7 +216,7 @@ impl WebhookReceiver {
                 return Ok(Received::Duplicate);
             }
             let overlay = SettingsOverlay { enabled: Some(installed), ..overlay };
-            if let SettingsWritten::Written { .. } = self.ports.registry.store(location, rev, &overlay).await? {
+            if let Replaced::Written { .. } = self.ports.registry.store(location, rev, &overlay).await? {
                 return Ok(if installed { Received::Enabled } else { Received::Stopped });
             }
         }

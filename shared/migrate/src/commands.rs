@@ -5,11 +5,10 @@ use std::time::Duration;
 use super::Migrator;
 use super::step::LATE;
 use crate::policy::{MappingRules, map_structure};
-use crate::ports::{MigrationEntry, MigrationWritten, StoredMigrationConfig};
-use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::ports::{Entry, PortError, Replaced};
 use ghl_sync_model::{
-    AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationStage,
-    MigrationStatus, OverrideError, PageKind, SettingsError,
+    AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationConfig, MigrationId, MigrationOverlay,
+    MigrationStage, MigrationStatus, OverrideError, PageKind, SettingsError,
 };
 
 /// Entries of an audit that are kept.
@@ -124,8 +123,7 @@ impl Migrator {
     pub async fn rollback(&self, id: &MigrationId, by: Option<&str>) -> Result<Migration, CommandError> {
         use MigrationStatus::{Cancelled, Done, Failed, Incomplete, NeedsInput, Paused, Running};
         let may = [Cancelled, Done, Incomplete, Failed, NeedsInput, Paused, Running];
-        let entry = self.known(id).await?;
-        let MigrationEntry { migration, .. } = entry;
+        let migration = self.known(id).await?.value;
         let refused = CommandError::NotNow { id: id.clone(), status: migration.status, command: "rolled back" };
         if migration.dry_run || !may.contains(&migration.status) {
             return Err(refused);
@@ -147,9 +145,9 @@ impl Migrator {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn config(&self) -> Result<(StoredMigrationConfig, MigrationOverlay), PortError> {
-        let stored = self.store.config().await?;
-        let effective = stored.overlay.over(&self.defaults);
+    pub async fn config(&self) -> Result<(Entry<MigrationConfig>, MigrationOverlay), PortError> {
+        let stored = self.config.load(&()).await?.unwrap_or_default();
+        let effective = stored.value.overlay.over(&self.defaults);
         Ok((stored, effective))
     }
 
@@ -161,24 +159,23 @@ impl Migrator {
         &self,
         overlay: &MigrationOverlay,
         by: Option<&str>,
-    ) -> Result<StoredMigrationConfig, CommandError> {
+    ) -> Result<Entry<MigrationConfig>, CommandError> {
         overlay.check()?;
         let now = self.ports().clock.now();
         loop {
-            let mut config = self.store.config().await?;
+            let Entry { rev, value: mut config } = self.config.load(&()).await?.unwrap_or_default();
             config.overlay = overlay.over(&config.overlay);
             let action = serde_json::to_string(overlay).unwrap_or_default();
             audit(&mut config.audit, now, by, &action);
-            match self.store.store_config(&config).await? {
-                MigrationWritten::Written { rev } => return Ok(StoredMigrationConfig { rev, ..config }),
-                MigrationWritten::Conflict => {}
+            if let Replaced::Written { rev } = self.config.replace(&(), rev, &config).await? {
+                return Ok(Entry { rev, value: config });
             }
         }
     }
 
     /// A migration goes on only if its target is its own. It is since it was started, unless its start was cut off.
     async fn keep_target(&self, id: &MigrationId) -> Result<(), CommandError> {
-        let migration = self.known(id).await?.migration;
+        let migration = self.known(id).await?.value;
         self.check_age(&migration)?;
         if migration.dry_run || !migration.status.is_waiting() {
             return Ok(());
@@ -191,7 +188,7 @@ impl Migrator {
 
     /// Whether `overrides` can be followed, as far as both sides have been read.
     async fn check_overrides(&self, id: &MigrationId, overrides: &MappingOverrides) -> Result<(), CommandError> {
-        let migration = self.known(id).await?.migration;
+        let migration = self.known(id).await?.value;
         if *overrides == MappingOverrides::default() || migration.source_structure.min(migration.target_structure) == 0
         {
             return Ok(());
@@ -214,8 +211,8 @@ impl Migrator {
         }
     }
 
-    async fn known(&self, id: &MigrationId) -> Result<MigrationEntry, CommandError> {
-        self.store.load(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))
+    async fn known(&self, id: &MigrationId) -> Result<Entry<Migration>, CommandError> {
+        self.migrations.load(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))
     }
 
     /// Changes a migration that is in one of these states, and sends its message if it is active.
@@ -228,7 +225,7 @@ impl Migrator {
         change: impl Fn(&mut Migration) + Send,
     ) -> Result<Migration, CommandError> {
         for _ in 0..20 {
-            let MigrationEntry { rev, mut migration } = self.known(id).await?;
+            let Entry { rev, value: mut migration } = self.known(id).await?;
             if !may.contains(&migration.status) {
                 return Err(CommandError::NotNow { id: id.clone(), status: migration.status, command });
             }
@@ -242,7 +239,7 @@ impl Migrator {
                 migration.generation += 1;
                 migration.next_check_at = is_active.then_some(now + LATE);
             }
-            if let MigrationWritten::Conflict = self.store.replace(rev, &migration).await? {
+            if let Replaced::Conflict(_) = self.migrations.replace(id, rev, &migration).await? {
                 continue;
             }
             if is_active {

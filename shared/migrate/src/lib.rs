@@ -36,14 +36,16 @@ pub use step::StepReport;
 pub use view::{FullReport, MigrationView};
 
 use crate::ports::{MigrationQueue, MigrationStore};
-use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::ports::{ItemStore, PortError, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
-use ghl_sync_model::{Migration, MigrationOverlay, MigrationSettings};
+use ghl_sync_model::{Migration, MigrationConfig, MigrationOverlay, MigrationSettings};
 
 /// Migrates locations. Cheap to clone.
 #[derive(Clone)]
 pub struct Migrator {
     engine: Engine,
+    migrations: Versioned<Migration>,
+    config: Versioned<MigrationConfig>,
     store: Arc<dyn MigrationStore>,
     queue: Arc<dyn MigrationQueue>,
     /// What the environment says.
@@ -51,15 +53,18 @@ pub struct Migrator {
 }
 
 impl Migrator {
-    /// Migrates with `engine`; `defaults` is what the environment says.
+    /// Migrates with `engine`; `items` keeps the migrations and their settings, `store` what else is kept of them, and
+    /// `defaults` is what the environment says.
     #[must_use]
     pub fn new(
         engine: Engine,
+        items: &Arc<dyn ItemStore>,
         store: Arc<dyn MigrationStore>,
         queue: Arc<dyn MigrationQueue>,
         defaults: MigrationOverlay,
     ) -> Migrator {
-        Migrator { engine, store, queue, defaults }
+        let (migrations, config) = (Versioned::new(items.clone()), Versioned::new(items.clone()));
+        Migrator { engine, migrations, config, store, queue, defaults }
     }
 
     /// The same with another engine, over the same stores.
@@ -83,7 +88,7 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn settings_of(&self, migration: &Migration) -> Result<MigrationSettings, PortError> {
-        let common = self.store.config().await?.overlay;
+        let common = self.config.load(&()).await?.unwrap_or_default().value.overlay;
         let overlay = migration.settings.over(&common).over(&self.defaults);
         Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.walk.total)))
     }

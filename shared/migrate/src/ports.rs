@@ -6,30 +6,8 @@ use async_trait::async_trait;
 
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{
-    AuditEntry, ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationOverlay,
-    MigrationPage, PageKind,
+    ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
 };
-
-/// A migration as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MigrationEntry {
-    /// Advances with every write; 0 is one that does not exist yet.
-    pub rev: u64,
-    /// The migration.
-    pub migration: Migration,
-}
-
-/// What [`MigrationStore::replace`] and [`MigrationStore::store_config`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MigrationWritten {
-    /// It is stored, with this revision.
-    Written {
-        /// The new revision.
-        rev: u64,
-    },
-    /// Somebody else wrote first.
-    Conflict,
-}
 
 /// What [`MigrationStore::claim_target`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,27 +21,9 @@ pub enum TargetClaim {
     HeldBy(MigrationId),
 }
 
-/// Settings of all migrations, as they are stored.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct StoredMigrationConfig {
-    /// Advances with every change; 0 when nothing was ever set.
-    pub rev: u64,
-    /// What was set.
-    pub overlay: MigrationOverlay,
-    /// Who set what, the oldest first; the last 50 entries.
-    pub audit: Vec<AuditEntry>,
-}
-
-/// The migrations: one item each, pages beside it, one claim a target.
+/// What is kept of migrations besides themselves: pages, and one claim a target. And what finds them.
 #[async_trait]
 pub trait MigrationStore: Send + Sync {
-    /// The migration as it is now (strongly consistent).
-    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError>;
-
-    /// Stores `migration` under its own id, if the stored revision is still `rev` (0: there is none yet). The time to
-    /// look at it next is [`Migration::next_check_at`]; nobody needs it after [`Migration::keep_until`]. A write that is repeated after a lost reply finds that it was done.
-    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError>;
-
     /// Makes `target` the target of migration `id`, if it is no other one's.
     async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError>;
 
@@ -89,17 +49,11 @@ pub trait MigrationStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<MigrationPage>, PortError>;
 
-    /// Migrations whose time to look at has come, at most `limit`. Eventually consistent.
+    /// Migrations whose time to look at ([`Migration::next_check_at`]) has come, at most `limit`. Eventually consistent.
     async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError>;
 
     /// The migrations, the newest first, at most `limit`. Eventually consistent.
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError>;
-
-    /// The settings of all migrations (strongly consistent).
-    async fn config(&self) -> Result<StoredMigrationConfig, PortError>;
-
-    /// Stores `config` if the stored revision is still `config.rev`.
-    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError>;
 }
 
 /// The queue of migrations' steps, and of other orders to whoever makes them.

@@ -85,21 +85,21 @@ impl Migrator {
         if !dry_run {
             // So that whoever meets the claim finds whose it is, it is there before the claim, and does nothing yet.
             migration.status = MigrationStatus::Paused;
-            self.store.replace(0, &migration).await?;
+            self.migrations.replace(&migration.id, 0, &migration).await?;
             match self.claim(&migration.target, &migration.id).await? {
                 Ok(round) => migration.round = round,
                 Err(by) => {
                     migration.status = MigrationStatus::Cancelled;
                     migration.reason = Some(format!("the target is that of migration {by}"));
                     migration.finished_at = Some(migration.created_at);
-                    self.store.replace(1, &migration).await?;
+                    self.migrations.replace(&migration.id, 1, &migration).await?;
                     return Err(StartError::TargetIsBusy { target: migration.target, by });
                 }
             }
             migration.status = MigrationStatus::Running;
         }
         migration.next_check_at = Some(migration.created_at + LATE);
-        self.store.replace(u64::from(!dry_run), &migration).await?;
+        self.migrations.replace(&migration.id, u64::from(!dry_run), &migration).await?;
         self.send(&migration, Duration::ZERO).await?;
         Ok(migration)
     }
@@ -115,8 +115,8 @@ impl Migrator {
                 TargetClaim::Claimed { round } => return Ok(Ok(round)),
                 TargetClaim::HeldBy(by) => by,
             };
-            let other = self.store.load(&by).await?;
-            if other.is_some_and(|other| !other.migration.status.is_over()) {
+            let other = self.migrations.load(&by).await?;
+            if other.is_some_and(|other| !other.value.status.is_over()) {
                 return Ok(Err(by));
             }
             self.store.release_target(target, &by, false).await?;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::Migrator;
 use super::trouble::{Interrupted, Next, after_failed_call, after_store_failed};
 use crate::policy::progress;
-use crate::ports::{MigrationEntry, MigrationWritten};
-use ghl_sync_engine::ports::{MAX_DELAY, PortError};
+use ghl_sync_engine::ports::{Entry, MAX_DELAY, PortError, Replaced};
 use ghl_sync_engine::usecase::{DirectCalls, DirectError, Engine, Event, Invocation, Tally};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
@@ -57,12 +56,12 @@ impl Migrator {
     /// # Errors
     /// When a store or the queue fails: the message should be delivered again. Nothing is lost if it is not.
     pub async fn step(&self, message: &MigrationMessage, invocation: &Invocation) -> Result<StepReport, PortError> {
-        let Some(entry) = self.store.load(&message.migration_id).await? else {
+        let Some(entry) = self.migrations.load(&message.migration_id).await? else {
             return Ok(StepReport::Unknown);
         };
         let now = self.ports().clock.now();
-        let is_held = entry.migration.lease.as_ref().is_some_and(|lease| lease.until > now);
-        if is_held || entry.migration.generation != message.generation || !entry.migration.status.is_active() {
+        let is_held = entry.value.lease.as_ref().is_some_and(|lease| lease.until > now);
+        if is_held || entry.value.generation != message.generation || !entry.value.status.is_active() {
             return Ok(StepReport::Stale);
         }
         let ((source_engine, of_source), (engine, of_target)) = (self.engine.tallied(), self.engine.tallied());
@@ -73,7 +72,7 @@ impl Migrator {
             tallies: [of_source, of_target],
             invocation: Invocation { deadline: invocation.deadline - SPARE, ..invocation.clone() },
             rev: entry.rev,
-            migration: entry.migration,
+            migration: entry.value,
         };
         let report = match step.take_lease(now).await {
             Ok(()) => step.run().await,
@@ -92,11 +91,11 @@ impl Migrator {
         let now = self.ports().clock.now();
         let mut revived = 0;
         for id in self.store.needing_check(now, 100).await? {
-            let Some(entry) = self.store.load(&id).await? else {
+            let Some(entry) = self.migrations.load(&id).await? else {
                 continue;
             };
-            if entry.migration.status.is_active() && entry.migration.next_check_at.is_some_and(|at| at <= now) {
-                self.send(&entry.migration, Duration::ZERO).await?;
+            if entry.value.status.is_active() && entry.value.next_check_at.is_some_and(|at| at <= now) {
+                self.send(&entry.value, Duration::ZERO).await?;
                 revived += 1;
             }
         }
@@ -112,7 +111,7 @@ impl Migrator {
         let now = self.ports().clock.now();
         let mut sent = 0;
         for id in self.store.needing_check(now + MAX_DELAY + LATE, 100).await? {
-            let Some(MigrationEntry { migration, .. }) = self.store.load(&id).await? else {
+            let Some(Entry { value: migration, .. }) = self.migrations.load(&id).await? else {
                 continue;
             };
             let is_held = migration.lease.as_ref().is_some_and(|lease| lease.until > now);
@@ -136,9 +135,9 @@ impl Step<'_> {
         self.migration.lease = Some(MigrationLease { holder: self.invocation.holder.clone(), until });
         self.migration.next_check_at = Some(until);
         self.migration.updated_at = now;
-        match self.migrator.store.replace(self.rev, &self.migration).await? {
-            MigrationWritten::Written { rev } => self.rev = rev,
-            MigrationWritten::Conflict => return Err(Interrupted::Lost),
+        match self.migrator.migrations.replace(&self.migration.id, self.rev, &self.migration).await? {
+            Replaced::Written { rev } => self.rev = rev,
+            Replaced::Conflict(_) => return Err(Interrupted::Lost),
         }
         Ok(())
     }
@@ -272,24 +271,24 @@ impl Step<'_> {
     pub(super) async fn save(&mut self) -> Result<(), Interrupted> {
         self.migration.updated_at = self.now();
         loop {
-            match self.migrator.store.replace(self.rev, &self.migration).await? {
-                MigrationWritten::Written { rev } => {
+            match self.migrator.migrations.replace(&self.migration.id, self.rev, &self.migration).await? {
+                Replaced::Written { rev } => {
                     self.rev = rev;
                     return Ok(());
                 }
-                MigrationWritten::Conflict => self.take_over().await?,
+                Replaced::Conflict(_) => self.take_over().await?,
             }
         }
     }
 
     async fn take_over(&mut self) -> Result<(), Interrupted> {
-        let stored = self.migrator.store.load(&self.migration.id).await?.ok_or(Interrupted::Lost)?;
-        let holder = stored.migration.lease.as_ref().map(|lease| &lease.holder);
+        let stored = self.migrator.migrations.load(&self.migration.id).await?.ok_or(Interrupted::Lost)?;
+        let holder = stored.value.lease.as_ref().map(|lease| &lease.holder);
         if holder != Some(&self.invocation.holder) {
             return Err(Interrupted::Lost);
         }
         self.rev = stored.rev;
-        let Migration { status, reason, approved, overrides, settings, audit, finished_at, .. } = stored.migration;
+        let Migration { status, reason, approved, overrides, settings, audit, finished_at, .. } = stored.value;
         let mine = &mut self.migration;
         (mine.status, mine.reason, mine.approved, mine.finished_at) = (status, reason, approved, finished_at);
         (mine.overrides, mine.settings, mine.audit) = (overrides, settings, audit);

@@ -2,8 +2,7 @@
 
 use super::Migrator;
 use crate::policy::progress;
-use crate::ports::MigrationEntry;
-use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_model::{
     EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationPage, MigrationReport,
     MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Time, Transfer,
@@ -35,7 +34,7 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn status(&self, id: &MigrationId) -> Result<Option<MigrationView>, PortError> {
-        Ok(self.store.load(id).await?.map(|entry| self.view(entry.migration)))
+        Ok(self.migrations.load(id).await?.map(|entry| self.view(entry.value)))
     }
 
     /// The same of a migration that was just changed.
@@ -68,7 +67,7 @@ impl Migrator {
     /// When the store fails.
     pub async fn report(&self, id: &MigrationId) -> Result<Option<MigrationReport>, PortError> {
         let now = self.ports().clock.now();
-        Ok(self.store.load(id).await?.map(|entry| report(entry.migration, now)))
+        Ok(self.migrations.load(id).await?.map(|entry| report(entry.value, now)))
     }
 
     /// The same with the mapping and all findings; `None` if it is unknown.
@@ -76,7 +75,7 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn full_report(&self, id: &MigrationId) -> Result<Option<FullReport>, PortError> {
-        let Some(MigrationEntry { migration, .. }) = self.store.load(id).await? else {
+        let Some(Entry { value: migration, .. }) = self.migrations.load(id).await? else {
             return Ok(None);
         };
         let mapping = self.mapping_so_far(&migration).await?;
@@ -90,8 +89,8 @@ impl Migrator {
     /// # Errors
     /// When the store fails.
     pub async fn mapping(&self, id: &MigrationId) -> Result<Option<MappingReport>, PortError> {
-        match self.store.load(id).await? {
-            Some(entry) => self.mapping_so_far(&entry.migration).await,
+        match self.migrations.load(id).await? {
+            Some(entry) => self.mapping_so_far(&entry.value).await,
             None => Ok(None),
         }
     }

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use super::{EpochMs, LocationId};
 
 /// A token or a key. It can be neither printed nor logged by accident.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {

@@ -12,6 +12,7 @@ mod credentials;
 mod dead_letter;
 mod endpoint;
 mod ids;
+mod item;
 pub mod json;
 mod lenient;
 mod marker;
@@ -45,17 +46,18 @@ pub use endpoint::Endpoint;
 pub use ids::{
     EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
 };
+pub use item::{Item, ItemKind};
 pub use marker::Marker;
 pub use message::Message;
 pub use migration::{
     Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
     ConnectionTestOrder, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast, How, KindForecast,
     KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary, Migration,
-    MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage, MigrationReport,
-    MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine, MigratorMessage,
-    OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem, Progress,
-    ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer, Transferred,
-    TypeConflict, VerifyState, Walk,
+    MigrationConfig, MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage,
+    MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine,
+    MigratorMessage, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem,
+    Progress, ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer,
+    Transferred, TypeConflict, VerifyState, Walk,
 };
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome, Provenance};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Conflict, CredentialsRef, LocationId, Priority, ScopeId};
+use super::{Api, Conflict, CredentialsRef, Item, ItemKind, LocationId, Priority, ScopeId};
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,28 @@ pub struct SettingsError {
     pub field: &'static str,
     /// What is wrong with it, and what would be right.
     pub reason: String,
+}
+
+/// One that nobody has set anything for is known all the same, once it is listed.
+impl Item for SettingsOverlay {
+    const KIND: ItemKind = ItemKind {
+        name: "settings",
+        load: "settings.load",
+        replace: "settings.store",
+        attribute: "settings",
+        listed: Some("location"),
+        checked: false,
+        may_be_stale: false,
+    };
+    type Key = LocationId;
+
+    fn item_key(location: &LocationId) -> String {
+        format!("location#{location}")
+    }
+
+    fn unset() -> Option<SettingsOverlay> {
+        Some(SettingsOverlay::default())
+    }
 }
 
 impl SettingsOverlay {

@@ -1,7 +1,7 @@
 //! Settings of locations, as an operator sees and changes them.
 
 use crate::Operator;
-use ghl_sync_engine::ports::{PortError, SettingsWritten, StoredSettings};
+use ghl_sync_engine::ports::{PortError, Replaced, StoredSettings};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{LocationId, LocationSettings, SettingsError, SettingsOverlay};
 
@@ -70,7 +70,7 @@ impl Operator {
         effective.check()?;
         effective.check_key(location)?;
         match self.ports().registry.store(location, changed.rev, overlay).await? {
-            SettingsWritten::Written { rev } => {
+            Replaced::Written { rev } => {
                 let view = view(location, StoredSettings { rev, ..changed });
                 // Also when nothing has changed: the last try may have got no further than the store.
                 if view.settings.dry_run || !view.settings.enabled {
@@ -79,13 +79,10 @@ impl Operator {
                 self.settings_changed(&view).await;
                 Ok(view)
             }
-            SettingsWritten::Conflict => Err(self.changed_meanwhile(location).await?),
+            Replaced::Conflict(standing) => {
+                Err(PutSettingsError::Changed { current: standing.map_or(0, |standing| standing.rev) })
+            }
         }
-    }
-
-    async fn changed_meanwhile(&self, location: &LocationId) -> Result<PutSettingsError, PortError> {
-        let current = self.ports().registry.stored(location).await?.map_or(0, |stored| stored.rev);
-        Ok(PutSettingsError::Changed { current })
     }
 
     /// What waited because the location was disabled, or slower, goes on. Should that fail, the sweep makes it good.

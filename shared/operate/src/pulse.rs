@@ -24,13 +24,13 @@ impl Operator {
         let time = self.ports().clock.now();
         let (last_tick, v1, v2) = futures::try_join!(
             self.ports().counters.last_tick(),
-            self.ports().host_health.load(Api::V1),
-            self.ports().host_health.load(Api::V2),
+            self.ports().host_health.load(&Api::V1),
+            self.ports().host_health.load(&Api::V2),
         )?;
         let is_overdue = last_tick.is_some_and(|tick| time.since(tick) > TICK_OVERDUE);
-        let is_stuck = [v1, v2].iter().any(|entry| {
-            let is_up = entry.host_health.host.as_str() == "up";
-            !is_up || entry.host_health.open.are_any(time)
+        let is_stuck = [v1, v2].into_iter().flatten().any(|entry| {
+            let is_up = entry.value.host.as_str() == "up";
+            !is_up || entry.value.open.are_any(time)
         });
         let health = if is_overdue || is_stuck { Health::Failing } else { Health::Ok };
         Ok(Pulse { time, health })

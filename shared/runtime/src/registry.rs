@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_aws::DynamoSettings;
-use ghl_sync_engine::ports::{LocationRegistry, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_aws::DynamoLocations;
+use ghl_sync_engine::ports::{Entry, LocationRegistry, PortError, Replaced, StoredSettings, Versioned};
 use ghl_sync_model::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay};
 use tokio::time::Instant;
 
@@ -22,7 +22,8 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug)]
 pub struct StoredLocations {
     environment: Locations,
-    settings: DynamoSettings,
+    settings: Versioned<SettingsOverlay>,
+    registered: DynamoLocations,
     known: Mutex<Known>,
 }
 
@@ -34,10 +35,14 @@ struct Known {
 }
 
 impl StoredLocations {
-    /// `settings` over `environment`.
+    /// `settings` over `environment`; those that are `registered` are known.
     #[must_use]
-    pub fn new(environment: Locations, settings: DynamoSettings) -> StoredLocations {
-        StoredLocations { environment, settings, known: Mutex::default() }
+    pub fn new(
+        environment: Locations,
+        settings: Versioned<SettingsOverlay>,
+        registered: DynamoLocations,
+    ) -> StoredLocations {
+        StoredLocations { environment, settings, registered, known: Mutex::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -91,7 +96,7 @@ impl StoredLocations {
     }
 
     async fn read(&self, location: &LocationId) -> Result<Option<SettingsOverlay>, PortError> {
-        let overlay = self.settings.load(location).await?.map(|(_, overlay)| overlay);
+        let overlay = self.settings.load(location).await?.map(|stored| stored.value);
         let overlay = overlay.or_else(|| self.environment.names(location).then(SettingsOverlay::default));
         self.remember(location, overlay.clone());
         Ok(overlay)
@@ -116,7 +121,7 @@ impl LocationRegistry for StoredLocations {
 
     async fn locations(&self) -> Result<Vec<LocationId>, PortError> {
         let mut locations: BTreeSet<LocationId> = self.environment.named().cloned().collect();
-        locations.extend(self.settings.list().await?);
+        locations.extend(self.registered.list().await?);
         Ok(locations.into_iter().collect())
     }
 
@@ -130,7 +135,7 @@ impl LocationRegistry for StoredLocations {
         if self.known().registered.contains(location) {
             return Ok(());
         }
-        self.settings.register(location).await?;
+        self.registered.register(location).await?;
         let mut known = self.known();
         known.overlays.remove(location);
         if known.registered.len() < REMEMBERED {
@@ -142,7 +147,7 @@ impl LocationRegistry for StoredLocations {
     async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
         let stored = self.settings.load(location).await?;
         let is_known = stored.is_some() || self.environment.names(location);
-        let (rev, overlay) = stored.unwrap_or_default();
+        let Entry { rev, value: overlay } = stored.unwrap_or_default();
         self.remember(location, is_known.then(|| overlay.clone()));
         Ok(Some(StoredSettings { rev, overlay, base: self.environment.settings(location) }))
     }
@@ -152,11 +157,11 @@ impl LocationRegistry for StoredLocations {
         location: &LocationId,
         rev: u64,
         overlay: &SettingsOverlay,
-    ) -> Result<SettingsWritten, PortError> {
-        let written = self.settings.store(location, rev, overlay).await?;
-        if let SettingsWritten::Written { .. } = written {
+    ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError> {
+        let replaced = self.settings.replace(location, rev, overlay).await?;
+        if let Replaced::Written { .. } = replaced {
             self.remember(location, Some(overlay.clone()));
         }
-        Ok(written)
+        Ok(replaced)
     }
 }

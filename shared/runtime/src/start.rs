@@ -4,13 +4,12 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ghl_sync_access::{AccessTokens, TokenPorts};
+use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
-    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoHostHealthStore, DynamoKnownStates,
-    DynamoMigrationStore, DynamoOutbox, DynamoSettings, DynamoTokenStore, SqsBatchQueue, SqsDeadLetters,
-    SqsMigrationQueue, Usage,
+    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates, DynamoLocations,
+    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue, Usage,
 };
-use ghl_sync_engine::ports::{Crm, EventSink};
+use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use ghl_sync_migrate::Migrator;
@@ -67,9 +66,11 @@ impl Runtime {
     ) -> Result<Runtime, StartError> {
         let usage = Usage::new();
         let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table.clone());
-        let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
-        let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings));
-        let tokens = DynamoTokenStore::new(dynamodb.clone(), state.clone(), usage.clone());
+        let items: Arc<dyn ItemStore> = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone(), usage.clone()));
+        let registered = DynamoLocations::new(dynamodb.clone(), state.clone(), usage.clone());
+        let settings = Versioned::new(items.clone());
+        let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings, registered));
+        let tokens = Versioned::new(items.clone());
         let crm = crm(Wiring { config: &config, locations: &locations, tokens, sink: &sink })?;
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
         let known = DynamoKnownStates::new(dynamodb.clone(), state.clone(), usage.clone());
@@ -82,7 +83,7 @@ impl Runtime {
             crm,
             outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
             gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
-            host_health: Arc::new(DynamoHostHealthStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            host_health: Versioned::new(items.clone()),
             queue: Arc::new(queue),
             registry: locations,
             counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
@@ -94,7 +95,7 @@ impl Runtime {
         let engine = Engine::new(ports, config.engine);
         let migrator = steps.map(|steps| {
             let steps = Arc::new(steps.traced(trace::current));
-            Migrator::new(engine.clone(), Arc::new(migrations), steps, config.migration.overlay)
+            Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
         Ok(Runtime { engine, migrator, usage, api_access: config.api_access })
     }
@@ -167,7 +168,7 @@ impl Runtime {
 struct Wiring<'a> {
     config: &'a Config,
     locations: &'a Arc<StoredLocations>,
-    tokens: DynamoTokenStore,
+    tokens: Versioned<TokenEntry>,
     sink: &'a Arc<dyn EventSink>,
 }
 
@@ -181,7 +182,7 @@ fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
     let ports = TokenPorts {
         clock: Arc::new(SystemClock),
         secrets: Arc::new(secrets),
-        tokens: Arc::new(tokens),
+        tokens,
         endpoint: oauth.clone(),
         sink: sink.clone(),
     };

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ghl_sync_aws::{DynamoInstallations, DynamoKnownStates, DynamoSettings, Usage};
-use ghl_sync_engine::ports::EventSink;
+use ghl_sync_aws::{DynamoInstallations, DynamoItems, DynamoKnownStates, DynamoLocations, Usage};
+use ghl_sync_engine::ports::{EventSink, Versioned};
 use ghl_sync_ghl::webhook::WebhookKeys;
 use ghl_sync_inbound::{WebhookPorts, WebhookReceiver};
 
@@ -32,12 +32,13 @@ impl Webhooks {
         let usage = Usage::new();
         let dynamodb = config.aws.dynamodb();
         let state = config.state_table;
-        let settings = DynamoSettings::new(dynamodb.clone(), state.clone(), usage.clone());
+        let items = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone(), usage.clone()));
+        let registered = DynamoLocations::new(dynamodb.clone(), state.clone(), usage.clone());
         let ports = WebhookPorts {
             clock: Arc::new(SystemClock),
             installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
             known: Arc::new(DynamoKnownStates::new(dynamodb, state, usage.clone())),
-            registry: Arc::new(StoredLocations::new(config.locations, settings)),
+            registry: Arc::new(StoredLocations::new(config.locations, Versioned::new(items), registered)),
             sink: sink.clone(),
         };
         let receiver = WebhookReceiver::new(ports, config.webhooks);

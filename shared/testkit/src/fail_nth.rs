@@ -13,20 +13,17 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{TestRandomness, lock};
-use ghl_sync_access::TokenEntry;
-use ghl_sync_access::ports::{TokenReplaced, TokenStore};
 use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
-    Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, FailedPage, GateEntry,
-    GateStore, HostHealthEntry, HostHealthReplaced, HostHealthStore, Installations, KnownStates, Loaded,
-    LocationRegistry, Outbox, PortError, Put, Receipt, RemoteKey, Replaced, Replacement, SettingsWritten, Settled,
-    StoredSettings, TakenDeadLetter, Tallied,
+    Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, Entry, FailedPage,
+    GateEntry, GateStore, Installations, ItemStore, KnownStates, Loaded, LocationRegistry, NewItem, Outbox, PortError,
+    Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings, TakenDeadLetter, Tallied,
 };
-use ghl_sync_limiter::{Gate, HostHealth};
+use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
-    Api, Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, KnownState, LocationId, LocationSettings,
-    Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
+    Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, ItemKind, KnownState, LocationId,
+    LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
 };
 
 /// An operation of a port.
@@ -80,6 +77,19 @@ pub enum Op {
     MigrationCheck,
     MigrationConfig,
     MigrationSend,
+}
+
+impl Op {
+    /// Reading an item of this kind, and replacing it.
+    fn of_items(kind: &ItemKind) -> (Op, Op) {
+        match kind.name {
+            "tokens" => (Op::TokenLoad, Op::TokenReplace),
+            "settings" => (Op::SettingsRead, Op::SettingsStore),
+            "migration" => (Op::MigrationLoad, Op::MigrationReplace),
+            "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
+            _ => (Op::HostHealthLoad, Op::HostHealthReplace),
+        }
+    }
 }
 
 /// How a call of a port fails.
@@ -275,7 +285,7 @@ impl<P: GateStore> GateStore for FailNth<P> {
         self.faults.pass(Op::GateLoad, self.port.load(scope)).await
     }
 
-    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError> {
         self.faults.pass(Op::GateReplace, self.port.replace(scope, rev, gate)).await
     }
 
@@ -323,19 +333,25 @@ impl<P: LocationRegistry> LocationRegistry for FailNth<P> {
         location: &LocationId,
         rev: u64,
         overlay: &SettingsOverlay,
-    ) -> Result<SettingsWritten, PortError> {
+    ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError> {
         self.faults.pass(Op::SettingsStore, self.port.store(location, rev, overlay)).await
     }
 }
 
 #[async_trait]
-impl<P: HostHealthStore> HostHealthStore for FailNth<P> {
-    async fn load(&self, api: Api) -> Result<HostHealthEntry, PortError> {
-        self.faults.pass(Op::HostHealthLoad, self.port.load(api)).await
+impl<P: ItemStore> ItemStore for FailNth<P> {
+    async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError> {
+        self.faults.pass(Op::of_items(kind).0, self.port.load(kind, key)).await
     }
 
-    async fn replace(&self, api: Api, rev: u64, host_health: &HostHealth) -> Result<HostHealthReplaced, PortError> {
-        self.faults.pass(Op::HostHealthReplace, self.port.replace(api, rev, host_health)).await
+    async fn replace(
+        &self,
+        kind: &'static ItemKind,
+        key: &str,
+        rev: u64,
+        item: NewItem,
+    ) -> Result<Replaced<Option<StoredItem>>, PortError> {
+        self.faults.pass(Op::of_items(kind).1, self.port.replace(kind, key, rev, item)).await
     }
 }
 
@@ -451,16 +467,5 @@ impl<P: KnownStates> KnownStates for FailNth<P> {
 impl<P: Installations> Installations for FailNth<P> {
     async fn note(&self, location: &LocationId, installed: bool, at: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::InstallationsNote, self.port.note(location, installed, at)).await
-    }
-}
-
-#[async_trait]
-impl<P: TokenStore> TokenStore for FailNth<P> {
-    async fn load(&self, key: &str) -> Result<TokenEntry, PortError> {
-        self.faults.pass(Op::TokenLoad, self.port.load(key)).await
-    }
-
-    async fn replace(&self, key: &str, entry: &TokenEntry) -> Result<TokenReplaced, PortError> {
-        self.faults.pass(Op::TokenReplace, self.port.replace(key, entry)).await
     }
 }

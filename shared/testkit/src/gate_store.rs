@@ -84,13 +84,13 @@ impl GateStore for MemoryGateStore {
         lock(&self.state).gates.get(scope).map_or_else(|| Ok(GateEntry::default()), read)
     }
 
-    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError> {
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError> {
         let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
         let mut state = lock(&self.state);
         let State { gates, look, recorder, .. } = &mut *state;
         let item = gates.entry(scope.clone()).or_default();
         if item.rev != rev {
-            return read(item).map(|entry| Replaced::Conflict(Box::new(entry)));
+            return read(item).map(Replaced::Conflict);
         }
         if let Some(recorder) = recorder {
             recorder(self.clock.now(), scope, &read(item)?.gate, gate);

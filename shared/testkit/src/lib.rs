@@ -17,7 +17,7 @@ mod crm;
 mod dead_letters;
 mod fail_nth;
 mod gate_store;
-mod host_health_store;
+mod items;
 mod known_states;
 mod lag;
 mod migration_store;
@@ -30,7 +30,6 @@ mod randomness;
 mod registry;
 mod secrets;
 mod sink;
-mod token_store;
 mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +41,7 @@ pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl};
 pub use dead_letters::MemoryDeadLetters;
 pub use fail_nth::{FailNth, Faults, Op, PortFault};
 pub use gate_store::MemoryGateStore;
-pub use host_health_store::MemoryHostHealthStore;
+pub use items::MemoryItems;
 pub use known_states::MemoryKnownStates;
 pub use lag::Lag;
 pub use migration_store::{MemoryMigrationQueue, MemoryMigrationStore};
@@ -55,7 +54,6 @@ pub use randomness::TestRandomness;
 pub use registry::FixedRegistry;
 pub use secrets::MemorySecrets;
 pub use sink::{Noted, RecordingSink};
-pub use token_store::MemoryTokenStore;
 pub use world::{Crash, Setup, Unsettled, World};
 
 /// Locks `mutex`. A test that panics on purpose poisons nothing.

@@ -1,42 +1,46 @@
-//! The migrations in memory, with the meaning that `shared/aws` gives them in DynamoDB, and the queue of their steps.
+//! What is kept of migrations besides themselves, in memory, with the meaning that `shared/aws` gives it in DynamoDB; and
+//! the queue of their steps.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{TestClock, lock};
+use super::items::MOST;
+use super::{MemoryItems, TestClock, lock};
 use ghl_sync_engine::ports::{Clock, MAX_DELAY, PortError};
-use ghl_sync_migrate::ports::{
-    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
-};
+use ghl_sync_migrate::ports::{MigrationQueue, MigrationStore, TargetClaim};
 use ghl_sync_model::{
     ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, MigratorMessage,
     PageKind,
 };
 
-/// DynamoDB takes no larger item; keys and names count, too.
-const MOST: usize = 400 * 1024 - 512;
-
 /// A [`MigrationStore`] in memory. What is stored goes through JSON, as it does in DynamoDB.
-#[derive(Debug, Default)]
-pub struct MemoryMigrationStore(Mutex<State>);
+#[derive(Debug)]
+pub struct MemoryMigrationStore {
+    items: Arc<MemoryItems>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    migrations: BTreeMap<MigrationId, (u64, String)>,
     pages: BTreeMap<(MigrationId, PageKind, u32), String>,
     targets: BTreeMap<LocationId, (Option<MigrationId>, u32)>,
-    config: StoredMigrationConfig,
     largest: usize,
 }
 
 impl MemoryMigrationStore {
-    /// The largest item that was ever stored, in bytes.
+    /// Finds the migrations that are in `items`.
+    #[must_use]
+    pub fn new(items: Arc<MemoryItems>) -> Self {
+        MemoryMigrationStore { items, state: Mutex::default() }
+    }
+
+    /// The largest page that was ever stored, in bytes.
     #[must_use]
     pub fn largest(&self) -> usize {
-        lock(&self.0).largest
+        lock(&self.state).largest
     }
 }
 
@@ -57,26 +61,8 @@ fn read<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, PortError> {
 
 #[async_trait]
 impl MigrationStore for MemoryMigrationStore {
-    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
-        let state = lock(&self.0);
-        let Some((rev, json)) = state.migrations.get(id) else {
-            return Ok(None);
-        };
-        Ok(Some(MigrationEntry { rev: *rev, migration: read(json)? }))
-    }
-
-    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
-        let mut state = lock(&self.0);
-        if state.migrations.get(&migration.id).map_or(0, |(rev, _)| *rev) != rev {
-            return Ok(MigrationWritten::Conflict);
-        }
-        let json = state.weigh(migration)?;
-        state.migrations.insert(migration.id.clone(), (rev + 1, json));
-        Ok(MigrationWritten::Written { rev: rev + 1 })
-    }
-
     async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let (holder, round) = state.targets.entry(target.clone()).or_default();
         match holder {
             Some(other) if other != id => Ok(TargetClaim::HeldBy(other.clone())),
@@ -88,7 +74,7 @@ impl MigrationStore for MemoryMigrationStore {
     }
 
     async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError> {
-        if let Some((holder, round)) = lock(&self.0).targets.get_mut(target)
+        if let Some((holder, round)) = lock(&self.state).targets.get_mut(target)
             && holder.as_ref() == Some(id)
         {
             *holder = None;
@@ -104,7 +90,7 @@ impl MigrationStore for MemoryMigrationStore {
         page: &MigrationPage,
         _: EpochMs,
     ) -> Result<(), PortError> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let json = state.weigh(page)?;
         state.pages.insert((id.clone(), kind, page.number), json);
         Ok(())
@@ -117,7 +103,7 @@ impl MigrationStore for MemoryMigrationStore {
         from: u32,
         limit: u32,
     ) -> Result<Vec<MigrationPage>, PortError> {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         let pages = state.pages.range((id.clone(), kind, from)..=(id.clone(), kind, u32::MAX));
         pages.take(limit as usize).map(|(_, json)| read(json)).collect()
     }
@@ -129,25 +115,10 @@ impl MigrationStore for MemoryMigrationStore {
     }
 
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
-        let state = lock(&self.0);
-        let mut all: Vec<Migration> =
-            state.migrations.values().map(|(_, json)| read(json)).collect::<Result<_, _>>()?;
+        let mut all: Vec<Migration> = self.items.entries().into_iter().map(|entry| entry.value).collect();
         all.sort_by_key(|migration| std::cmp::Reverse(migration.created_at));
         all.truncate(limit as usize);
         Ok(all)
-    }
-
-    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
-        Ok(lock(&self.0).config.clone())
-    }
-
-    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
-        let mut state = lock(&self.0);
-        if state.config.rev != config.rev {
-            return Ok(MigrationWritten::Conflict);
-        }
-        state.config = StoredMigrationConfig { rev: config.rev + 1, ..config.clone() };
-        Ok(MigrationWritten::Written { rev: config.rev + 1 })
     }
 }
 

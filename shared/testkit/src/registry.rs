@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use ghl_sync_engine::ports::{Installations, LocationRegistry, PortError, SettingsWritten, StoredSettings};
+use ghl_sync_engine::ports::{Entry, Installations, LocationRegistry, PortError, Replaced, StoredSettings};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// A [`LocationRegistry`] of the locations that it was given; they can be changed while the engine runs.
@@ -72,14 +72,17 @@ impl LocationRegistry for FixedRegistry {
         location: &LocationId,
         rev: u64,
         overlay: &SettingsOverlay,
-    ) -> Result<SettingsWritten, PortError> {
+    ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError> {
         match lock(&self.locations).get_mut(location) {
             Some(stored) if stored.rev == rev => {
                 stored.rev += 1;
                 stored.overlay = overlay.clone();
-                Ok(SettingsWritten::Written { rev: stored.rev })
+                Ok(Replaced::Written { rev: stored.rev })
             }
-            _ => Ok(SettingsWritten::Conflict),
+            standing => {
+                let entry = |stored: &mut StoredSettings| Entry { rev: stored.rev, value: stored.overlay.clone() };
+                Ok(Replaced::Conflict(standing.map(entry)))
+            }
         }
     }
 }

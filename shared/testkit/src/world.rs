@@ -12,10 +12,10 @@ use tokio::task::AbortHandle;
 use super::mortal::Mortal;
 use super::{
     Counting, Delivery, FailNth, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
-    MemoryDeadLetters, MemoryGateStore, MemoryHostHealthStore, MemoryKnownStates, MemoryOutbox, MemoryQueue,
-    RecordingSink, SimulatedGhl, TestClock, TestRandomness, lock,
+    MemoryDeadLetters, MemoryGateStore, MemoryItems, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingSink,
+    SimulatedGhl, TestClock, TestRandomness, lock,
 };
-use ghl_sync_engine::ports::{Clock, PortError};
+use ghl_sync_engine::ports::{Clock, PortError, Versioned};
 use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown};
 use ghl_sync_inbound::{Reconciler, WebhookPorts, WebhookReceiver, WebhookRules};
 use ghl_sync_limiter::Gate;
@@ -128,7 +128,7 @@ impl Setup {
         let outbox = Arc::new(MemoryOutbox::default());
         let lag = Lag::within(&self.index_lag, randomness.fork());
         let gates = Arc::new(MemoryGateStore::new(clock, lag));
-        let host_health = Arc::new(MemoryHostHealthStore::default());
+        let items = Arc::new(MemoryItems::default());
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
         let faults = Arc::new(Faults::new(self.store_ms.clone(), randomness.fork()));
         let ghl = SimulatedGhl::new(clock, self.ghl.clone(), randomness.fork());
@@ -143,7 +143,7 @@ impl Setup {
             crm: Arc::new(ghl.clone()),
             outbox: Arc::new(FailNth::new(outbox.clone(), faults.clone())),
             gates: Arc::new(FailNth::new(gates.clone(), faults.clone())),
-            host_health: Arc::new(FailNth::new(host_health.clone(), faults.clone())),
+            host_health: Versioned::new(Arc::new(FailNth::new(items.clone(), faults.clone()))),
             queue: Arc::new(FailNth::new(queue.clone(), faults.clone())),
             registry: Arc::new(FailNth::new(registry.clone(), faults.clone())),
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
@@ -173,7 +173,7 @@ impl Setup {
             known,
             outbox,
             gates,
-            host_health,
+            items,
             queue,
             registry,
             counters,
@@ -220,8 +220,8 @@ pub struct World {
     pub outbox: Arc<MemoryOutbox>,
     /// The gates.
     pub gates: Arc<MemoryGateStore>,
-    /// What the locations know together.
-    pub host_health: Arc<MemoryHostHealthStore>,
+    /// What is compared and advanced besides the gates.
+    pub items: Arc<MemoryItems>,
     /// The queue.
     pub queue: Arc<MemoryQueue>,
     /// The locations' settings.

@@ -5,8 +5,8 @@ use ghl_sync_engine::ports::{GateStore, Outbox, Put, Replaced, Settled};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{EpochMs, Priority, PutRecord};
 
-use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, retry, scope};
-use crate::servers::{self, LossyProxy};
+use crate::fixtures::{RECORDS, accepted, behind_proxy, contact, failed, retry, scope};
+use crate::servers;
 
 #[tokio::test]
 async fn a_repeated_replace_finds_its_own_token_and_is_a_success() {
@@ -130,10 +130,4 @@ async fn a_put_into_a_location_that_is_full_says_what_to_do() {
     let text = error.source.to_string();
     assert!(text.contains("10 GB") && text.contains("delete items"), "{text}");
     assert!(error.source.source().is_some(), "DynamoDB's own words stay");
-}
-
-async fn behind_proxy(retries: bool) -> (Tables, LossyProxy) {
-    let proxy = LossyProxy::before(servers::dynamodb().await).await;
-    let dynamodb_endpoint = Some(format!("http://{}", proxy.address));
-    (Tables::with(AwsConfig { dynamodb_endpoint, retries, ..servers::config() }).await, proxy)
 }

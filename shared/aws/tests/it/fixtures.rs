@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::{
-    AwsConfig, DynamoCounters, DynamoGateStore, DynamoHostHealthStore, DynamoOutbox, DynamoSettings, Usage, tables,
+    AwsConfig, DynamoCounters, DynamoGateStore, DynamoItems, DynamoLocations, DynamoOutbox, Usage, tables,
 };
-use ghl_sync_engine::ports::{Loaded, Outbox};
+use ghl_sync_engine::ports::{Loaded, Outbox, Versioned};
 use ghl_sync_model::{
-    Contact, EpochMs, ErrorCode, GhlId, LastError, LocationId, Outcome, Payload, Priority, Provenance, PutRecord,
+    Contact, EpochMs, ErrorCode, GhlId, Item, LastError, LocationId, Outcome, Payload, Priority, Provenance, PutRecord,
     Record, RecordId, RecordKey, ScopeId,
 };
 
-use crate::servers;
+use crate::servers::{self, LossyProxy};
 
 pub(crate) const RECORDS: &str = "records";
 pub(crate) const STATE: &str = "state";
@@ -23,13 +23,24 @@ pub(crate) struct Tables {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) outbox: DynamoOutbox,
     pub(crate) gates: DynamoGateStore,
-    pub(crate) host_health: DynamoHostHealthStore,
-    pub(crate) settings: DynamoSettings,
+    pub(crate) locations: DynamoLocations,
     pub(crate) counters: DynamoCounters,
     pub(crate) usage: Arc<Usage>,
 }
 
+/// The same, behind a proxy that can lose replies.
+pub(crate) async fn behind_proxy(retries: bool) -> (Tables, LossyProxy) {
+    let proxy = LossyProxy::before(servers::dynamodb().await).await;
+    let dynamodb_endpoint = Some(format!("http://{}", proxy.address));
+    (Tables::with(AwsConfig { dynamodb_endpoint, retries, ..servers::config() }).await, proxy)
+}
+
 impl Tables {
+    /// What is compared and advanced, of one type.
+    pub(crate) fn versioned<T: Item>(&self) -> Versioned<T> {
+        Versioned::new(Arc::new(DynamoItems::new(self.client.clone(), STATE, Arc::clone(&self.usage))))
+    }
+
     pub(crate) async fn new() -> Tables {
         let address = servers::dynamodb().await;
         Tables::with(AwsConfig { dynamodb_endpoint: Some(format!("http://{address}")), ..servers::config() }).await
@@ -43,8 +54,7 @@ impl Tables {
         Tables {
             outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
             gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
-            host_health: DynamoHostHealthStore::new(client.clone(), STATE, Arc::clone(&usage)),
-            settings: DynamoSettings::new(client.clone(), STATE, Arc::clone(&usage)),
+            locations: DynamoLocations::new(client.clone(), STATE, Arc::clone(&usage)),
             counters: DynamoCounters::new(client.clone(), STATE, Arc::clone(&usage)),
             usage,
             client,

@@ -35,7 +35,7 @@ async fn whoever_writes_second_gets_what_the_first_wrote() {
         tables.gates.replace(&scope("s"), rev, &first).await.unwrap();
         let conflict = tables.gates.replace(&scope("s"), rev, &second).await.unwrap();
         let standing = GateEntry { rev: rev + 1, gate: first.clone(), ..GateEntry::default() };
-        assert_eq!(conflict, Replaced::Conflict(Box::new(standing)));
+        assert_eq!(conflict, Replaced::Conflict(standing));
     }
 }
 
@@ -43,7 +43,7 @@ async fn whoever_writes_second_gets_what_the_first_wrote() {
 async fn a_gate_deleted_meanwhile_is_a_conflict_with_the_default() {
     let tables = Tables::new().await;
     let conflict = tables.gates.replace(&scope("s"), 7, &Gate::default()).await.unwrap();
-    assert_eq!(conflict, Replaced::Conflict(Box::default()));
+    assert_eq!(conflict, Replaced::Conflict(GateEntry::default()));
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn eight_writers_of_25_increments_each_leave_exactly_200() {
             while let Replaced::Conflict(newer) =
                 tables.gates.replace(&scope("s"), entry.rev, &gate_waking_at(wake_at(&entry) + 1)).await.unwrap()
             {
-                entry = *newer;
+                entry = newer;
             }
         }
     };

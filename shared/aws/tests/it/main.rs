@@ -17,11 +17,13 @@ mod fixtures;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
-mod host_health;
+mod items;
 #[cfg(test)]
 mod known_states;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod locations;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
@@ -34,8 +36,6 @@ mod reconcile;
 mod secrets;
 #[cfg(test)]
 mod servers;
-#[cfg(test)]
-mod settings;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]

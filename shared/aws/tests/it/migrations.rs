@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::tables::state;
-use ghl_sync_aws::{AwsConfig, DynamoMigrationStore, Purpose};
-use ghl_sync_engine::ports::GateStore;
-use ghl_sync_migrate::ports::{MigrationEntry, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim};
+use ghl_sync_aws::{DynamoMigrationStore, Purpose};
+use ghl_sync_engine::ports::{GateStore, Replaced};
+use ghl_sync_migrate::ports::{MigrationStore, TargetClaim};
 use ghl_sync_model::{
-    AuditEntry, Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay,
-    MigrationPage, MigrationRequest, PageContent, PageKind, Part, Transferred,
+    Created, EpochMs, GhlId, LocationId, MappingOverrides, Migration, MigrationId, MigrationOverlay, MigrationPage,
+    MigrationRequest, PageContent, PageKind, Part, Transferred,
 };
 
-use crate::fixtures::{STATE, Tables, scope};
-use crate::servers::{self, LossyProxy};
+use crate::fixtures::{STATE, Tables, behind_proxy, scope};
 
 /// Longer than any test takes.
 const LATER: EpochMs = EpochMs(4_102_444_800_000);
@@ -22,7 +21,7 @@ const LATER: EpochMs = EpochMs(4_102_444_800_000);
 async fn a_migration_and_its_pages_expire_and_the_claim_of_its_target_does_not() {
     let (tables, store) = empty().await;
     let migration = migration("mig-1", 1_795_000_000_000);
-    store.replace(0, &migration).await.unwrap();
+    write(&tables, 0, &migration).await;
     store.put_page(&migration.id, PageKind::Journal, &journal(0, None), migration.keep_pages_until()).await.unwrap();
     store.claim_target(&migration.target, &migration.id).await.unwrap();
     let items = tables.client.scan().table_name(STATE).send().await.unwrap().items.unwrap();
@@ -43,34 +42,14 @@ async fn a_migration_and_its_pages_expire_and_the_claim_of_its_target_does_not()
 }
 
 #[tokio::test]
-async fn a_migration_is_loaded_as_it_was_written_and_only_its_last_revision_can_be_replaced() {
-    let (_, store) = empty().await;
-    let mut migration = migration("mig-1", 5);
-    assert_eq!(store.load(&migration.id).await.unwrap(), None);
-    for rev in 0..3 {
-        migration.generation = rev;
-        assert_eq!(store.replace(rev, &migration).await.unwrap(), MigrationWritten::Written { rev: rev + 1 });
-        assert_eq!(store.replace(rev, &migration).await.unwrap(), MigrationWritten::Conflict);
-    }
-    let stored = store.load(&migration.id).await.unwrap();
-    assert_eq!(stored, Some(MigrationEntry { rev: 3, migration }));
-    assert_eq!(store.replace(7, &self::migration("mig-2", 5)).await.unwrap(), MigrationWritten::Conflict);
-}
-
-#[tokio::test]
 async fn a_write_that_the_sdk_repeats_after_a_lost_reply_is_a_success_and_done_once() {
-    let proxy = LossyProxy::before(servers::dynamodb().await).await;
-    let dynamodb_endpoint = Some(format!("http://{}", proxy.address));
-    let tables = Tables::with(AwsConfig { dynamodb_endpoint, retries: true, ..servers::config() }).await;
+    let (tables, proxy) = behind_proxy(true).await;
     let store = store(&tables);
     let (target, id) = (location("t"), id("mig-1"));
 
     proxy.lose_next_reply();
-    let written = store.replace(0, &migration("mig-1", 5)).await.unwrap();
-    assert_eq!(written, MigrationWritten::Written { rev: 1 });
-    assert_eq!(tables.usage.snapshot().of(Purpose::MigrationWrite).requests, 2, "each attempt is counted");
-    proxy.lose_next_reply();
     assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 0 });
+    assert_eq!(tables.usage.snapshot().of(Purpose::MigrationWrite).requests, 2, "each attempt is counted");
     proxy.lose_next_reply();
     store.release_target(&target, &id, true).await.unwrap();
     assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 1 });
@@ -130,22 +109,22 @@ async fn a_migration_needs_a_look_when_its_time_has_come_and_no_gate_is_taken_fo
     tables.gates.advance_work_seq(&scope("s"), EpochMs(1)).await.unwrap();
     for (name, next_check_at) in [("mig-c", Some(30)), ("mig-a", Some(20)), ("mig-b", None), ("mig-d", Some(10))] {
         let next_check_at = next_check_at.map(EpochMs);
-        store.replace(0, &Migration { next_check_at, ..migration(name, 5) }).await.unwrap();
+        write(&tables, 0, &Migration { next_check_at, ..migration(name, 5) }).await;
     }
     assert_eq!(store.needing_check(EpochMs(25), 10).await.unwrap(), [id("mig-d"), id("mig-a")]);
     assert_eq!(store.needing_check(EpochMs(99), 1).await.unwrap(), [id("mig-d")]);
     assert_eq!(store.needing_check(EpochMs(99), 0).await.unwrap(), []);
     assert_eq!(tables.gates.needing_check(EpochMs(99), 10).await.unwrap().scopes, [scope("s")]);
-    store.replace(1, &migration("mig-d", 5)).await.unwrap();
+    write(&tables, 1, &migration("mig-d", 5)).await;
     assert_eq!(store.needing_check(EpochMs(25), 10).await.unwrap(), [id("mig-a")]);
 }
 
 #[tokio::test]
 async fn the_newest_migrations_are_listed_first_and_no_location_is_taken_for_one() {
     let (tables, store) = empty().await;
-    tables.settings.register(&location("loc")).await.unwrap();
+    tables.locations.register(&location("loc")).await.unwrap();
     for at in 1..=5 {
-        store.replace(0, &migration(&format!("mig-{at}"), at)).await.unwrap();
+        write(&tables, 0, &migration(&format!("mig-{at}"), at)).await;
         store.put_page(&id(&format!("mig-{at}")), PageKind::Journal, &journal(0, None), LATER).await.unwrap();
     }
     let names = async |limit| {
@@ -155,34 +134,27 @@ async fn the_newest_migrations_are_listed_first_and_no_location_is_taken_for_one
     assert_eq!(names(3).await, ["mig-5", "mig-4", "mig-3"]);
     assert_eq!(names(u32::MAX).await.len(), 5);
     assert_eq!(names(0).await, [""; 0]);
-    assert_eq!(tables.settings.list().await.unwrap(), [location("loc")]);
-}
-
-#[tokio::test]
-async fn settings_of_all_migrations_are_compared_and_replaced() {
-    let (_, store) = empty().await;
-    assert_eq!(store.config().await.unwrap(), StoredMigrationConfig::default());
-    let overlay: MigrationOverlay = serde_json::from_str(r#"{"batch_size":50}"#).unwrap();
-    let entry = AuditEntry { at: EpochMs(3), by: Some("ops".to_owned()), action: "batch_size = 50".to_owned() };
-    let config = StoredMigrationConfig { rev: 0, overlay, audit: vec![entry] };
-    assert_eq!(store.store_config(&config).await.unwrap(), MigrationWritten::Written { rev: 1 });
-    assert_eq!(store.store_config(&config).await.unwrap(), MigrationWritten::Conflict);
-    assert_eq!(store.config().await.unwrap(), StoredMigrationConfig { rev: 1, ..config });
+    assert_eq!(tables.locations.list().await.unwrap(), [location("loc")]);
 }
 
 #[tokio::test]
 async fn a_migration_that_cannot_be_read_is_an_error_that_shows_nothing_of_it() {
-    let (tables, store) = empty().await;
-    store.replace(0, &migration("mig-1", 5)).await.unwrap();
+    let tables = Tables::new().await;
+    write(&tables, 0, &migration("mig-1", 5)).await;
     let request = tables.client.update_item().table_name(STATE);
     let request = request.key("pk", AttributeValue::S("migration#mig-1".to_owned()));
     let damaged = AttributeValue::S(r#"{"id":"ann@example.com"}"#.to_owned());
     let request = request.update_expression("SET migration = :m").expression_attribute_values(":m", damaged);
     request.send().await.unwrap();
-    let error = store.load(&id("mig-1")).await.unwrap_err();
+    let error = tables.versioned::<Migration>().load(&id("mig-1")).await.unwrap_err();
     assert_eq!(error.to_string(), "migrations.load failed");
     assert!(error.source.to_string().starts_with("attribute `migration` cannot be read at line 1"), "{error:?}");
     assert!(!format!("{error:?}").contains("ann@"), "{error:?}");
+}
+
+async fn write(tables: &Tables, rev: u64, migration: &Migration) {
+    let replaced = tables.versioned().replace(&migration.id, rev, migration).await.unwrap();
+    assert_eq!(replaced, Replaced::Written { rev: rev + 1 });
 }
 
 async fn empty() -> (Tables, DynamoMigrationStore) {

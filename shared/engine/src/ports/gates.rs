@@ -1,10 +1,10 @@
-//! The gates, and what all locations of an API host know together: items that are compared and advanced.
+//! The gates: items that are compared and advanced, and that whoever puts records advances without reading them.
 
 use async_trait::async_trait;
 
-use super::PortError;
-use ghl_sync_limiter::{Gate, HostHealth};
-use ghl_sync_model::{Api, EpochMs, ScopeId};
+use super::{PortError, Replaced};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{EpochMs, ScopeId};
 
 /// The gates, one item a scope, each write compared and advanced.
 #[async_trait]
@@ -14,7 +14,7 @@ pub trait GateStore: Send + Sync {
 
     /// Stores `gate` if the stored revision is still `rev`. The time to look at the gate next is
     /// [`Gate::next_check_at`].
-    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced, PortError>;
+    async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError>;
 
     /// Says that records were put: `work_seq + 1`, look at the gate now. Returns the put's number.
     async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
@@ -42,48 +42,4 @@ pub struct GateEntry {
     pub work_seq: u64,
     /// The gate.
     pub gate: Gate,
-}
-
-/// What [`GateStore::replace`] did.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Replaced {
-    /// The gate is stored, with this `rev`.
-    Written {
-        /// The new revision.
-        rev: u64,
-    },
-    /// Somebody else wrote first; this is what stands there now.
-    Conflict(Box<GateEntry>),
-}
-
-/// What all locations of an API host know together: one item a host, read once a batch, written only when something
-/// goes wrong and when that is over.
-#[async_trait]
-pub trait HostHealthStore: Send + Sync {
-    /// What is known. Eventually consistent.
-    async fn load(&self, api: Api) -> Result<HostHealthEntry, PortError>;
-
-    /// Stores `host_health` if the stored revision is still `rev`.
-    async fn replace(&self, api: Api, rev: u64, host_health: &HostHealth) -> Result<HostHealthReplaced, PortError>;
-}
-
-/// What the locations of one API host know together, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HostHealthEntry {
-    /// Advances with every write; 0 is one that does not exist yet.
-    pub rev: u64,
-    /// What they know.
-    pub host_health: HostHealth,
-}
-
-/// What [`HostHealthStore::replace`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostHealthReplaced {
-    /// It is stored, with this `rev`.
-    Written {
-        /// The new revision.
-        rev: u64,
-    },
-    /// Somebody else wrote first; this is what stands there now.
-    Conflict(Box<HostHealthEntry>),
 }

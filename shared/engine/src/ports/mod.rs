@@ -6,6 +6,7 @@ mod known;
 mod outbox;
 mod queue;
 mod registry;
+mod versioned;
 
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use crate::counts::{Counted, Counts};
 use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 
 pub use crate::usecase::Event;
-pub use gates::{DueChecks, GateEntry, GateStore, HostHealthEntry, HostHealthReplaced, HostHealthStore, Replaced};
+pub use gates::{DueChecks, GateEntry, GateStore};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
 pub use outbox::{Backlog, Due, FailedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied};
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
-pub use registry::{LocationRegistry, SettingsWritten, StoredSettings};
+pub use registry::{LocationRegistry, StoredSettings};
+pub use versioned::{Entry, ItemStore, NewItem, Replaced, StoredItem, Versioned};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::PortError;
+use super::{Entry, PortError, Replaced};
 use ghl_sync_model::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// Settings of locations: what an operator has set, over what the environment says.
@@ -38,7 +38,7 @@ pub trait LocationRegistry: Send + Sync {
         location: &LocationId,
         rev: u64,
         overlay: &SettingsOverlay,
-    ) -> Result<SettingsWritten, PortError>;
+    ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError>;
 }
 
 /// The settings of a location, and what of them an operator has set.
@@ -58,16 +58,4 @@ impl StoredSettings {
     pub fn effective(&self) -> LocationSettings {
         self.overlay.over(self.base.clone())
     }
-}
-
-/// What [`LocationRegistry::store`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingsWritten {
-    /// They are stored, with this revision.
-    Written {
-        /// The new revision.
-        rev: u64,
-    },
-    /// Somebody else wrote first.
-    Conflict,
 }

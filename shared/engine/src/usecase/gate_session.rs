@@ -170,7 +170,7 @@ impl<'e> GateSession<'e> {
             let replaced =
                 if day == entry.gate { None } else { Some(gates.replace(&day_scope, entry.rev, &day).await?) };
             match replaced {
-                Some(Replaced::Conflict(newer)) => entry = *newer,
+                Some(Replaced::Conflict(newer)) => entry = newer,
                 Some(Replaced::Written { .. }) | None => {
                     self.learn(Signal::Allotted { at: now, allotment });
                     return Ok(());
@@ -202,7 +202,7 @@ impl<'e> GateSession<'e> {
                     return Ok(answer);
                 }
                 Ok(Replaced::Conflict(entry)) => {
-                    self.entry = *entry;
+                    self.entry = entry;
                     self.seen_at = seen_at;
                     self.catch_up();
                 }

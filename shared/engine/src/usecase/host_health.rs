@@ -1,7 +1,7 @@
 //! What one invocation knows of all locations of its API host, and tells them.
 
 use super::{Engine, Event};
-use crate::ports::{HostHealthEntry, HostHealthReplaced, PortError};
+use crate::ports::{Entry, PortError, Replaced};
 use ghl_sync_limiter::{HostAdmission, HostHealth};
 use ghl_sync_model::{Api, EpochMs, ScopeId};
 
@@ -15,32 +15,32 @@ pub(super) struct HostHealthSession<'e> {
     engine: &'e Engine,
     api: Api,
     scope: ScopeId,
-    entry: HostHealthEntry,
+    entry: Entry<HostHealth>,
     /// Whether the host's probe is ours.
     probing: bool,
 }
 
 impl<'e> HostHealthSession<'e> {
     pub(super) async fn open(engine: &'e Engine, api: Api, scope: ScopeId) -> Self {
-        let mut session = HostHealthSession { engine, api, scope, entry: HostHealthEntry::default(), probing: false };
+        let mut session = HostHealthSession { engine, api, scope, entry: Entry::default(), probing: false };
         session.reload().await;
         session
     }
 
     pub(super) async fn reload(&mut self) {
-        match self.engine.ports.host_health.load(self.api).await {
-            Ok(entry) => self.entry = entry,
+        match self.engine.ports.host_health.load(&self.api).await {
+            Ok(entry) => self.entry = entry.unwrap_or_default(),
             Err(error) => self.port_failed(&error),
         }
     }
 
     pub(super) fn admit(&self, now: EpochMs) -> HostAdmission {
-        self.entry.host_health.host.admit(hash(&self.scope), now)
+        self.entry.value.host.admit(hash(&self.scope), now)
     }
 
     /// Whether invocations die everywhere, so that no record is to blame.
     pub(super) fn deaths_are_ours(&self, now: EpochMs) -> bool {
-        self.entry.host_health.deaths.are_ours(now)
+        self.entry.value.deaths.are_ours(now)
     }
 
     /// Whether the host's probe is ours, and not over.
@@ -106,21 +106,21 @@ impl<'e> HostHealthSession<'e> {
     /// something to store, and it is stored.
     async fn change(&mut self, change: impl Fn(&mut HostHealth)) -> bool {
         for _ in 0..MAX_CONFLICTS {
-            let mut host_health = self.entry.host_health.clone();
+            let mut host_health = self.entry.value.clone();
             change(&mut host_health);
-            if host_health == self.entry.host_health {
+            if host_health == self.entry.value {
                 return false;
             }
-            match self.engine.ports.host_health.replace(self.api, self.entry.rev, &host_health).await {
-                Ok(HostHealthReplaced::Written { rev }) => {
-                    let (from, to) = (self.entry.host_health.host.as_str(), host_health.host.as_str());
+            match self.engine.ports.host_health.replace(&self.api, self.entry.rev, &host_health).await {
+                Ok(Replaced::Written { rev }) => {
+                    let (from, to) = (self.entry.value.host.as_str(), host_health.host.as_str());
                     if from != to {
                         self.engine.ports.sink.emit(&Event::Host { api: self.api, scope: &self.scope, from, to });
                     }
-                    self.entry = HostHealthEntry { rev, host_health };
+                    self.entry = Entry { rev, value: host_health };
                     return true;
                 }
-                Ok(HostHealthReplaced::Conflict(entry)) => self.entry = *entry,
+                Ok(Replaced::Conflict(entry)) => self.entry = entry.unwrap_or_default(),
                 Err(error) => {
                     self.port_failed(&error);
                     return false;

@@ -48,9 +48,10 @@ pub use sync_batch::Invocation;
 pub use tally::Tally;
 
 use crate::ports::{
-    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, HostHealthStore, KnownStates,
-    LocationRegistry, Outbox, PortError, Randomness,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, KnownStates, LocationRegistry,
+    Outbox, PortError, Randomness, Versioned,
 };
+use ghl_sync_limiter::HostHealth;
 use ghl_sync_model::ScopeId;
 
 /// The world, as the engine sees it.
@@ -67,7 +68,7 @@ pub struct Ports {
     /// The gates.
     pub gates: Arc<dyn GateStore>,
     /// What the locations of an API host know together.
-    pub host_health: Arc<dyn HostHealthStore>,
+    pub host_health: Versioned<HostHealth>,
     /// The queue of batches.
     pub queue: Arc<dyn BatchQueue>,
     /// Settings of locations.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::deaths::Deaths;
 pub use self::host::{Host, HostAdmission, Recovery};
 pub use self::open_breakers::OpenBreakers;
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{Api, EpochMs, Item, ItemKind};
 
 /// What the locations of one API host know together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,6 +27,24 @@ pub struct HostHealth {
     /// Breakers of scopes that are not closed.
     #[serde(default, skip_serializing_if = "OpenBreakers::is_empty")]
     pub open: OpenBreakers,
+}
+
+/// Written only in trouble, read with every batch: what was there a moment ago is good enough.
+impl Item for HostHealth {
+    const KIND: ItemKind = ItemKind {
+        name: "host_health",
+        load: "host_health.load",
+        replace: "host_health.replace",
+        attribute: "host_health",
+        listed: None,
+        checked: false,
+        may_be_stale: true,
+    };
+    type Key = Api;
+
+    fn item_key(api: &Api) -> String {
+        format!("host_health#{}", api.as_str())
+    }
 }
 
 /// So many different scopes with the same trouble are no coincidence.

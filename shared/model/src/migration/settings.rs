@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SettingsError;
+use super::AuditEntry;
+use crate::{Item, ItemKind, SettingsError};
 
 /// Sets of numbers for accounts of different kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,6 +69,32 @@ pub struct MigrationOverlay {
     /// Do not read both sides again at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_verify: Option<bool>,
+}
+
+/// What is set for all migrations.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MigrationConfig {
+    /// What was set.
+    pub overlay: MigrationOverlay,
+    /// Who set what, the oldest first; the last 50 entries.
+    pub audit: Vec<AuditEntry>,
+}
+
+impl Item for MigrationConfig {
+    const KIND: ItemKind = ItemKind {
+        name: "migration_config",
+        load: "migrations.load",
+        replace: "migrations.write",
+        attribute: "config",
+        listed: None,
+        checked: false,
+        may_be_stale: false,
+    };
+    type Key = ();
+
+    fn item_key((): &()) -> String {
+        "migration-config".to_owned()
+    }
 }
 
 /// The settings that hold for a migration.

@@ -10,7 +10,8 @@ use super::{
     MigrationStatus, PartReports, Progress, ReportVerify, RolledBack,
 };
 use crate::{
-    Api, EpochMs, GhlId, Holder, Kind, LocationId, MigrationId, PageCursor, RecordId, RecordKey, RemoteLocation, Time,
+    Api, EpochMs, GhlId, Holder, Item, ItemKind, Kind, LocationId, MigrationId, PageCursor, RecordId, RecordKey,
+    RemoteLocation, Time,
 };
 
 /// One of the two accounts.
@@ -217,16 +218,35 @@ impl Migration {
         now.since(self.created_at) > USABLE
     }
 
-    /// Nobody needs it after this.
-    #[must_use]
-    pub fn keep_until(&self) -> EpochMs {
-        self.updated_at + KEPT
-    }
-
     /// Nobody needs its pages after this.
     #[must_use]
     pub fn keep_pages_until(&self) -> EpochMs {
         self.created_at + PAGES_KEPT
+    }
+}
+
+impl Item for Migration {
+    const KIND: ItemKind = ItemKind {
+        name: "migration",
+        load: "migrations.load",
+        replace: "migrations.write",
+        attribute: "migration",
+        listed: Some("migration"),
+        checked: true,
+        may_be_stale: false,
+    };
+    type Key = MigrationId;
+
+    fn item_key(id: &MigrationId) -> String {
+        format!("migration#{id}")
+    }
+
+    fn keep_until(&self) -> Option<EpochMs> {
+        Some(self.updated_at + KEPT)
+    }
+
+    fn next_check_at(&self) -> Option<EpochMs> {
+        self.next_check_at
     }
 }
 

@@ -6,23 +6,13 @@ use async_trait::async_trait;
 
 use super::{FailNth, Op};
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_migrate::ports::{
-    MigrationEntry, MigrationQueue, MigrationStore, MigrationWritten, StoredMigrationConfig, TargetClaim,
-};
+use ghl_sync_migrate::ports::{MigrationQueue, MigrationStore, TargetClaim};
 use ghl_sync_model::{
     ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
 };
 
 #[async_trait]
 impl<P: MigrationStore> MigrationStore for FailNth<P> {
-    async fn load(&self, id: &MigrationId) -> Result<Option<MigrationEntry>, PortError> {
-        self.faults.pass(Op::MigrationLoad, self.port.load(id)).await
-    }
-
-    async fn replace(&self, rev: u64, migration: &Migration) -> Result<MigrationWritten, PortError> {
-        self.faults.pass(Op::MigrationReplace, self.port.replace(rev, migration)).await
-    }
-
     async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError> {
         self.faults.pass(Op::MigrationClaim, self.port.claim_target(target, id)).await
     }
@@ -57,14 +47,6 @@ impl<P: MigrationStore> MigrationStore for FailNth<P> {
 
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
         self.faults.pass(Op::MigrationCheck, self.port.list(limit)).await
-    }
-
-    async fn config(&self) -> Result<StoredMigrationConfig, PortError> {
-        self.faults.pass(Op::MigrationConfig, self.port.config()).await
-    }
-
-    async fn store_config(&self, config: &StoredMigrationConfig) -> Result<MigrationWritten, PortError> {
-        self.faults.pass(Op::MigrationConfig, self.port.store_config(config)).await
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use ghl_sync_access::{AccessTokens, NoToken, TokenPorts};
+use ghl_sync_access::{AccessTokens, NoToken, TokenEntry, TokenPorts};
 use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::ports::Versioned;
 use ghl_sync_model::{CredentialsRef, Holder, LocationId, Secret};
 use ghl_sync_testkit::{
-    FailNth, Faults, MemorySecrets, MemoryTokenStore, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingSink,
+    FailNth, Faults, MemoryItems, MemorySecrets, Noted, OAuthFault, OAuthSettings, Op, PortFault, RecordingSink,
     SimulatedOAuth, TestClock, TestRandomness, block_on_paused, dying_at_await,
 };
 
@@ -19,7 +20,7 @@ struct Tokens {
     clock: TestClock,
     oauth: SimulatedOAuth,
     secrets: Arc<MemorySecrets>,
-    store: Arc<MemoryTokenStore>,
+    store: Arc<MemoryItems>,
     faults: Arc<Faults>,
     sink: Arc<RecordingSink>,
 }
@@ -66,7 +67,7 @@ impl Tokens {
         let ports = TokenPorts {
             clock: Arc::new(self.clock.skewed(ahead_ms)),
             secrets: self.secrets.clone(),
-            tokens: Arc::new(FailNth::new(self.store.clone(), self.faults.clone())),
+            tokens: Versioned::new(Arc::new(FailNth::new(self.store.clone(), self.faults.clone()))),
             endpoint: Arc::new(self.oauth.clone()),
             sink: self.sink.clone(),
         };
@@ -269,8 +270,8 @@ fn of_two_holders_the_one_whose_lease_has_ended_takes_nothing_from_the_other() {
         let (first, second) = futures::future::join(slow.token(), fast.token()).await;
         assert_eq!(first.unwrap(), second.unwrap());
         assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (1, 1, 0));
-        let stored = world.store.entries();
-        assert_eq!((stored.len(), stored[0].fence, &stored[0].lease), (1, 3, &None), "lease, lease, tokens");
+        let stored = world.store.entries::<TokenEntry>();
+        assert_eq!((stored.len(), stored[0].rev, &stored[0].value.lease), (1, 3, &None), "lease, lease, tokens");
     });
 }
 
@@ -285,7 +286,7 @@ fn a_holder_that_is_refused_when_its_lease_has_ended_stops_nobody() {
         let (first, second) = futures::future::join(slow.token(), fast.token()).await;
         assert_eq!(first.unwrap(), second.unwrap());
         assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 1));
-        assert_eq!(world.store.entries()[0].trouble, None);
+        assert_eq!(world.store.entries::<TokenEntry>()[0].value.trouble, None);
     });
 }
 

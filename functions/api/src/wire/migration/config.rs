@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_migrate::ports::StoredMigrationConfig;
-use ghl_sync_model::{MigrationOverlay, MigrationSettings};
+use ghl_sync_engine::ports::Entry;
+use ghl_sync_model::{MigrationConfig, MigrationOverlay, MigrationSettings};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,12 +24,12 @@ pub(crate) struct MigrationConfigDocument {
 }
 
 impl MigrationConfigDocument {
-    pub(crate) fn new(stored: StoredMigrationConfig, set: MigrationOverlay) -> MigrationConfigDocument {
+    pub(crate) fn new(stored: Entry<MigrationConfig>, set: MigrationOverlay) -> MigrationConfigDocument {
         MigrationConfigDocument {
             settings: set.settle(None),
             set,
             revision: stored.rev,
-            audit: stored.audit.into_iter().map(Audit::from).collect(),
+            audit: stored.value.audit.into_iter().map(Audit::from).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::ports::{Clock, ItemStore};
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{
@@ -63,11 +63,13 @@ impl Scene {
 
     pub(crate) fn empty(setup: Setup) -> Scene {
         let world = setup.start();
-        let store = Arc::new(MemoryMigrationStore::default());
+        let store = Arc::new(MemoryMigrationStore::new(world.items.clone()));
         let queue = Arc::new(MemoryMigrationQueue::new(world.clock));
         let faulty_store = Arc::new(FailNth::new(store.clone(), world.faults.clone()));
         let faulty_queue = Arc::new(FailNth::new(queue.clone(), world.faults.clone()));
-        let migrator = Migrator::new(world.engine.clone(), faulty_store, faulty_queue, MigrationOverlay::default());
+        let items: Arc<dyn ItemStore> = Arc::new(FailNth::new(world.items.clone(), world.faults.clone()));
+        let engine = world.engine.clone();
+        let migrator = Migrator::new(engine, &items, faulty_store, faulty_queue, MigrationOverlay::default());
         Scene { world, store, queue, migrator }
     }
 

@@ -1,8 +1,8 @@
 //! People pause, resume and look.
 
+use ghl_sync_engine::ports::Versioned;
 use ghl_sync_migrate::CommandError;
-use ghl_sync_migrate::ports::{MigrationEntry, MigrationStore};
-use ghl_sync_model::{MappingOverrides, Migration, MigrationStage, MigrationStatus};
+use ghl_sync_model::{Item, MappingOverrides, Migration, MigrationStage, MigrationStatus};
 use ghl_sync_testkit::{Noted, block_on_paused};
 
 use super::fixtures::{Scene, Size, source, target};
@@ -43,9 +43,10 @@ fn after_a_year_nobody_goes_on_with_a_migration_or_rolls_it_back() {
         assert_eq!(waiting.status, MigrationStatus::NeedsInput);
         let year = 366 * 24 * HOUR;
         let waiting = Migration { created_at: waiting.created_at - year, ..waiting };
-        let MigrationEntry { rev, .. } = scene.store.load(&waiting.id).await.unwrap().unwrap();
-        scene.store.replace(rev, &waiting).await.unwrap();
-        assert!(waiting.keep_pages_until() > waiting.keep_until());
+        let migrations = Versioned::<Migration>::new(scene.world.items.clone());
+        let rev = migrations.load(&waiting.id).await.unwrap().unwrap().rev;
+        migrations.replace(&waiting.id, rev, &waiting).await.unwrap();
+        assert!(waiting.keep_pages_until() > waiting.keep_until().unwrap());
         let nothing = MappingOverrides::default();
         for refused in [
             scene.migrator.approve(&waiting.id, nothing, None).await,

@@ -209,7 +209,7 @@ fn settings_take_effect_while_it_runs_and_bad_ones_are_refused() {
             ..MigrationOverlay::default()
         };
         let config = scene.migrator.set_config(&slow, Some("ann")).await.unwrap();
-        assert_eq!((config.rev, config.audit[0].by.as_deref()), (1, Some("ann")));
+        assert_eq!((config.rev, config.value.audit[0].by.as_deref()), (1, Some("ann")));
         let began = scene.world.clock.elapsed();
         let (_, report) = scene.migrate().await;
         assert_eq!((report.status, report.opportunities.skipped), (MigrationStatus::Done, 5));

@@ -1,0 +1,86 @@
+//! Items of the state table that are compared and advanced, each a value as JSON.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use ghl_sync_engine::ports::{ItemStore, NewItem, PortError, Replaced, StoredItem};
+use ghl_sync_model::ItemKind;
+
+use crate::expression::{Update, number, seconds, text};
+use crate::fields::{Damage, Fields};
+use crate::table::{Item, Table, Updated};
+use crate::tables::state;
+use crate::usage::{Purpose, Usage};
+
+/// The [`ItemStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+#[derive(Debug, Clone)]
+pub struct DynamoItems {
+    table: Table,
+}
+
+impl DynamoItems {
+    /// The items in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
+        DynamoItems { table: Table::new(client, table, usage) }
+    }
+}
+
+#[async_trait]
+impl ItemStore for DynamoItems {
+    async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError> {
+        let (purpose, _) = purposes(kind);
+        let item = match kind.may_be_stale {
+            true => self.table.peek(purpose, key_of(key)).await?,
+            false => self.table.get(purpose, key_of(key)).await?,
+        };
+        stored(kind, item.as_ref()).map_err(|damage| PortError::new(kind.load, damage))
+    }
+
+    async fn replace(
+        &self,
+        kind: &'static ItemKind,
+        key: &str,
+        rev: u64,
+        item: NewItem,
+    ) -> Result<Replaced<Option<StoredItem>>, PortError> {
+        let update = Update::new()
+            .set(kind.attribute, text(item.json))
+            .set_known(state::LISTED, kind.listed.map(text))
+            .set_known(state::TTL, item.keep_until.map(seconds));
+        let update = match kind.checked {
+            true => update
+                .set_or_remove(state::CHECK_SHARD, item.next_check_at.map(|_| number(state::ITEMS_CHECK_SHARD.into())))
+                .set_or_remove(state::NEXT_CHECK_AT, item.next_check_at.map(|time| number(time.0))),
+            false => update,
+        };
+        Ok(match self.table.swap(purposes(kind).1, key_of(key), rev, update).await? {
+            Updated::Written => Replaced::Written { rev: rev + 1 },
+            Updated::Refused(standing) => {
+                let standing = stored(kind, standing.as_ref());
+                Replaced::Conflict(standing.map_err(|damage| PortError::new(kind.replace, damage))?)
+            }
+        })
+    }
+}
+
+fn stored(kind: &ItemKind, item: Option<&Item>) -> Result<Option<StoredItem>, Damage> {
+    let Some(fields) = item.map(Fields) else { return Ok(None) };
+    let json = fields.optional_text(kind.attribute)?.map(str::to_owned);
+    Ok(Some(StoredItem { rev: fields.optional_number(state::REV)?.unwrap_or_default(), json }))
+}
+
+fn purposes(kind: &ItemKind) -> (Purpose, Purpose) {
+    match kind.name {
+        "tokens" => (Purpose::TokenLoad, Purpose::TokenReplace),
+        "settings" => (Purpose::SettingsLoad, Purpose::SettingsStore),
+        "host_health" => (Purpose::HostHealthLoad, Purpose::HostHealthReplace),
+        _ => (Purpose::MigrationLoad, Purpose::MigrationWrite),
+    }
+}
+
+fn key_of(key: &str) -> Item {
+    HashMap::from([(state::PK.to_owned(), text(key))])
+}

@@ -1,0 +1,56 @@
+//! Items that are compared and advanced, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lock;
+use ghl_sync_engine::ports::{Entry, ItemStore, NewItem, PortError, Replaced, StoredItem};
+use ghl_sync_model::{Item, ItemKind};
+
+/// DynamoDB takes no larger item; keys and names count, too.
+pub(super) const MOST: usize = 400 * 1024 - 512;
+
+/// An [`ItemStore`] in memory. It keeps the JSON that the real store keeps.
+#[derive(Debug, Default)]
+pub struct MemoryItems {
+    items: Mutex<BTreeMap<(&'static str, String), StoredItem>>,
+}
+
+impl MemoryItems {
+    /// All values of a type as they are stored, by key.
+    #[must_use]
+    pub fn entries<T: Item>(&self) -> Vec<Entry<T>> {
+        let items = lock(&self.items);
+        let of_kind = items.iter().filter(|((kind, _), _)| *kind == T::KIND.name);
+        of_kind.filter_map(|(_, item)| item.clone().try_into().ok()).collect()
+    }
+}
+
+#[async_trait]
+impl ItemStore for MemoryItems {
+    async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError> {
+        Ok(lock(&self.items).get(&(kind.name, key.to_owned())).cloned())
+    }
+
+    async fn replace(
+        &self,
+        kind: &'static ItemKind,
+        key: &str,
+        rev: u64,
+        item: NewItem,
+    ) -> Result<Replaced<Option<StoredItem>>, PortError> {
+        if item.json.len() > MOST {
+            return Err(PortError::new(kind.replace, "the item is larger than 400 KB"));
+        }
+        let mut items = lock(&self.items);
+        let key = (kind.name, key.to_owned());
+        let standing = items.get(&key);
+        if standing.map_or(0, |standing| standing.rev) != rev {
+            return Ok(Replaced::Conflict(standing.cloned()));
+        }
+        items.insert(key, StoredItem { rev: rev + 1, json: Some(item.json) });
+        Ok(Replaced::Written { rev: rev + 1 })
+    }
+}
