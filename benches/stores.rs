@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use criterion::{Criterion, criterion_group, criterion_main};
-use ghl_sync_aws::{DynamoGateStore, DynamoOutbox, Usage};
+use ghl_sync_aws::{DynamoGateStore, DynamoOutbox};
 use ghl_sync_engine::ports::{GateStore, Loaded, Outbox};
 use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_limiter::{Gate, Run, Signal};
@@ -44,8 +44,8 @@ fn gate_item(criterion: &mut Criterion) {
         "gate": {"S": serde_json::to_string(&gate).unwrap()}, "token": {"S": "00f067aa0ba902b7"},
         "check_shard": {"N": "7"}, "next_check_at": {"N": T0.0.to_string()},
     }});
-    let loading = DynamoGateStore::new(client(item), TABLE, Usage::new());
-    let storing = DynamoGateStore::new(client(json!({})), TABLE, Usage::new());
+    let loading = DynamoGateStore::new(client(item), TABLE);
+    let storing = DynamoGateStore::new(client(json!({})), TABLE);
     assert_eq!(runtime.block_on(loading.load(&scope)).unwrap().gate, gate);
     let mut group = criterion.benchmark_group("gate item");
     group.bench_function("load", |b| b.iter(|| runtime.block_on(loading.load(&scope)).unwrap()));
@@ -63,7 +63,7 @@ fn record_items(criterion: &mut Criterion) {
     };
     let entries: Vec<Value> = keys.iter().map(entry).collect();
     let items: Vec<Value> = keys.iter().map(item).collect();
-    let outbox = |answer| DynamoOutbox::new(client(answer), TABLE, Usage::new());
+    let outbox = |answer| DynamoOutbox::new(client(answer), TABLE);
     let due = outbox(json!({ "Items": entries }));
     let loading = outbox(json!({ "Responses": { TABLE: items }, "UnprocessedKeys": {} }));
     let settling = outbox(json!({}));

@@ -90,10 +90,12 @@ pub(crate) enum Source {
 
 impl Functions {
     /// The functions as `config` says, and what they ask of AWS; `sink` hears what happens.
-    pub(crate) fn of(config: Config, sink: Arc<dyn EventSink>) -> Result<(Functions, Arc<Usage>), StartError> {
+    pub(crate) fn of(mut config: Config, sink: Arc<dyn EventSink>) -> Result<(Functions, Arc<Usage>), StartError> {
+        let usage = Usage::new();
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
         let migration_queue_url = config.migration.queue_url.clone().unwrap_or_default();
+        config.aws.interceptor = Some(usage.interceptor());
         let runtime = Runtime::new(config, sink)?;
         let functions = Functions {
             migrator: runtime.migrations()?,
@@ -105,7 +107,7 @@ impl Functions {
             timeout: FUNCTION_TIMEOUT,
             bill: Bill::default(),
         };
-        Ok((functions, runtime.usage))
+        Ok((functions, usage))
     }
 
     /// Runs all until the returned set is dropped, or has ended after a shutdown of the engine. The schedule's

@@ -252,7 +252,9 @@ impl Stack {
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
 
         let tally = Arc::new(Tally::default());
-        let runtime = Runtime::new(Config::for_migrations(vars.clone())?, tally.clone())?;
+        let (mut config, usage) = (Config::for_migrations(vars.clone())?, Usage::new());
+        config.aws.interceptor = Some(usage.interceptor());
+        let runtime = Runtime::new(config, tally.clone())?;
         let recorder = CallRecorder::new(runtime.engine.ports().crm.clone());
         let ports = Ports { crm: recorder.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
@@ -275,7 +277,7 @@ impl Stack {
         Ok(Stack {
             engine,
             migrator,
-            usage: runtime.usage,
+            usage,
             tally,
             recorder,
             sandbox,

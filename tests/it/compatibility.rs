@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_access::TokenEntry;
-use ghl_sync_aws::{DynamoItems, DynamoKnownStates, Usage};
+use ghl_sync_aws::{DynamoItems, DynamoKnownStates};
 use ghl_sync_engine::counts::{Counter, RecordCount};
 use ghl_sync_engine::ports::{Entry, KnownStates, RemoteKey, Versioned};
 use ghl_sync_model::{Api, EpochMs, ErrorCode, EventId, GhlId, Kind, Payload, Priority, PutRecord};
@@ -208,7 +208,7 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
     assert_eq!(deployment.engine.ports().counters.last_tick().await.unwrap(), Some(EpochMs(1_795_329_847_637)));
     assert!(deployment.operator().overview(Detail::Counters).await.unwrap().totals.calls() >= 101);
 
-    let items = Arc::new(DynamoItems::new(client.clone(), &state, Usage::new()));
+    let items = Arc::new(DynamoItems::new(client.clone(), &state));
     let tokens = Versioned::<TokenEntry>::new(items);
     let Entry { rev, value: entry } = tokens.load("3dce162b97b42d9ce2ca69518f461c63").await.unwrap().unwrap();
     let access = entry.access.unwrap();
@@ -219,7 +219,7 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
     );
     assert_eq!((entry.lease.unwrap().until.0, entry.trouble.unwrap().count), (1_795_329_863_523, 3));
 
-    let known = DynamoKnownStates::new(client, &state, Usage::new());
+    let known = DynamoKnownStates::new(client, &state);
     let known_of = async |id: &str| {
         let (location, ghl_id) = (location("loc_demo"), id.parse::<GhlId>().unwrap());
         known.load(RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &ghl_id }).await.unwrap().unwrap()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use ghl_sync_aws::{Purpose, tables};
+use ghl_sync_aws::tables;
 use ghl_sync_cli::sandbox::{SandboxOptions, Stats, default_pipelines};
 use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_model::{Api, ErrorCode, PutRecord};
@@ -42,7 +42,7 @@ async fn contacts_and_their_opportunities_reach_ghl_with_one_write_each() {
     assert_eq!((stats.ok, stats.breaches), (9, 0));
     assert_eq!(deployment.due().await, []);
     let used = deployment.stack.usage.snapshot().since(&before);
-    assert_eq!(used.of(Purpose::OutboxSettle).requests, 6);
+    assert_eq!(used.record_writes().requests, 6);
     assert_eq!(used.sends(), 1, "nothing is due, so no batch follows");
     for record in &records {
         let record = deployment.record(record).await;

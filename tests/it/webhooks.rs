@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::event::lambda_function_urls::LambdaFunctionUrlResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ghl_sync_aws::Usage;
 use ghl_sync_engine::ports::{Clock, RemoteKey};
 use ghl_sync_model::{EpochMs, GhlId, Kind, KnownState, Payload, RemoteContent};
 use ghl_sync_runtime::{Config, LogSink, SystemClock, Webhooks};
@@ -150,12 +151,15 @@ async fn every_sample_gets_the_answer_that_it_deserves() {
 #[tokio::test]
 async fn an_event_costs_two_writes_and_makes_nothing_due() {
     let deployment = deployment().await;
-    let webhooks = webhooks_with(&deployment, &[]);
+    let usage = Usage::new();
+    let mut config = Config::for_webhooks(environment(&deployment.stack.vars, &[])).unwrap();
+    config.aws.interceptor = Some(usage.interceptor());
+    let webhooks = Webhooks::new(config, Arc::new(LogSink));
     // An event before it, that has the location's settings read.
     deliver_json(&webhooks, &contact_event("first", Duration::ZERO, json!({}))).await;
-    let before = webhooks.usage.snapshot();
+    let before = usage.snapshot();
     let (_, said) = invoke(&webhooks, sample("webhook")).await;
-    let used = webhooks.usage.snapshot().since(&before);
+    let used = usage.snapshot().since(&before);
     assert_eq!((said, used.writes().requests, used.reads().requests), (json!({ "result": "stored" }), 2, 0));
     let Some(RemoteContent::Contact(contact)) = known(&webhooks, CONTACT).await.unwrap().content else { panic!() };
     assert_eq!((contact.first_name.as_deref(), contact.postal_code.as_deref()), (Some("Ann"), Some("35061")));

@@ -1,7 +1,6 @@
 //! How far reconciling has read the changes of each location.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -12,7 +11,6 @@ use crate::expression::{Update, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table};
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// The [`Bookmarks`] in a table that is made like [`STATE`](crate::tables::STATE): one item a location.
 #[derive(Debug, Clone)]
@@ -23,36 +21,34 @@ pub struct DynamoBookmarks {
 impl DynamoBookmarks {
     /// The bookmarks in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoBookmarks { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoBookmarks { table: Table::new(client, table) }
     }
 }
 
 #[async_trait]
 impl Bookmarks for DynamoBookmarks {
     async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError> {
-        let item = self.table.get(Purpose::BookmarkFind, key_of(location)).await?;
-        item.map(|item| read(&item))
-            .transpose()
-            .map_err(|damage| PortError::new(Purpose::BookmarkFind.as_str(), damage))
+        let item = self.table.get("bookmarks.find", key_of(location)).await?;
+        item.map(|item| read(&item)).transpose().map_err(|damage| PortError::new("bookmarks.find", damage))
     }
 
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
         // Numbers and strings only: this cannot fail to serialize.
         let json = serde_json::to_string(bookmark).unwrap_or_default();
         let update = Update::new().set(state::BOOKMARK, text(json));
-        self.table.update(Purpose::BookmarkKeep, key_of(location), update).await.map(drop)
+        self.table.update("bookmarks.keep", key_of(location), update).await.map(drop)
     }
 
     async fn last_asked(&self) -> Result<Option<LocationId>, PortError> {
-        let item = self.table.get(Purpose::BookmarkFind, last_asked()).await?;
+        let item = self.table.get("bookmarks.find", last_asked()).await?;
         // One that cannot be read is as good as none: the first location is asked first.
         Ok(item.and_then(|item| Fields(&item).parsed(state::LAST_ASKED).ok()))
     }
 
     async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError> {
         let update = Update::new().set(state::LAST_ASKED, text(location.as_str()));
-        self.table.update(Purpose::BookmarkKeep, last_asked(), update).await.map(drop)
+        self.table.update("bookmarks.keep", last_asked(), update).await.map(drop)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -35,6 +36,8 @@ pub struct AwsConfig {
     /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
     /// so that no error is hidden from them.
     pub retries: bool,
+    /// Sees the requests to DynamoDB and SQS, for whoever measures.
+    pub interceptor: Option<SharedInterceptor>,
 }
 
 impl AwsConfig {
@@ -49,6 +52,7 @@ impl AwsConfig {
             .timeout_config(timeouts())
             .retry_config(self.retry_config());
         config.set_endpoint_url(self.dynamodb_endpoint.clone());
+        config.set_interceptors(self.interceptor.clone());
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
@@ -63,6 +67,7 @@ impl AwsConfig {
             .timeout_config(timeouts())
             .retry_config(self.retry_config());
         config.set_endpoint_url(self.sqs_endpoint.clone());
+        config.set_interceptors(self.interceptor.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 

@@ -5,7 +5,6 @@
 //! A write that the SDK repeats because its reply was lost counts twice: these are numbers to look at.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -18,7 +17,6 @@ use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{Item, Table, Updated};
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// Tries while others begin minutes too; after that only the sums are counted.
 const TRIES: u32 = 3;
@@ -34,8 +32,8 @@ pub struct DynamoCounters {
 impl DynamoCounters {
     /// The counters in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoCounters { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoCounters { table: Table::new(client, table) }
     }
 
     /// Adds `ended`, a minute that is over, to the hour of `location`.
@@ -43,7 +41,7 @@ impl DynamoCounters {
         let update = Update::new()
             .set(&slot(ended.at), text(to_text(ended)))
             .set(state::TTL, number(ended.at.0 / 1000 + HOUR_KEPT_S));
-        self.table.update(Purpose::CountersAdd, minutes_of(location), update).await.map(drop)
+        self.table.update("counters.add", minutes_of(location), update).await.map(drop)
     }
 }
 
@@ -60,7 +58,7 @@ impl Counters for DynamoCounters {
         let minute = part.at.0 / MINUTE_MS;
         for _ in 0..TRIES {
             let in_minute = add_to_minute(sums(counts), &part).only_if("#minute = :now").with(":now", number(minute));
-            let standing = match self.table.update(Purpose::CountersAdd, counters_of(location), in_minute).await? {
+            let standing = match self.table.update("counters.add", counters_of(location), in_minute).await? {
                 Updated::Written => return Ok(()),
                 Updated::Refused(standing) => standing.unwrap_or_default(),
             };
@@ -73,19 +71,19 @@ impl Counters for DynamoCounters {
                 Some(stood) => begins.only_if("#minute = :stood").with(":stood", number(stood)),
                 None => begins.only_if("attribute_not_exists(#minute)"),
             };
-            if let Updated::Written = self.table.update(Purpose::CountersAdd, counters_of(location), begins).await? {
+            if let Updated::Written = self.table.update("counters.add", counters_of(location), begins).await? {
                 return match read_minute(&standing) {
                     Some(ended) => self.archive(location, &ended).await,
                     None => Ok(()),
                 };
             }
         }
-        self.table.update(Purpose::CountersAdd, counters_of(location), sums(counts)).await.map(drop)
+        self.table.update("counters.add", counters_of(location), sums(counts)).await.map(drop)
     }
 
     async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
         let keys = vec![counters_of(location), minutes_of(location)];
-        let got = self.table.batch_get(Purpose::CountersRead, keys).await?;
+        let got = self.table.batch_get("counters.read", keys).await?;
         let mut counted = Counted::default();
         for item in &got.items {
             counted.total.merge(&read_sums(item));
@@ -100,11 +98,11 @@ impl Counters for DynamoCounters {
 
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
         let update = Update::new().set(state::AT, number(now.0));
-        self.table.update(Purpose::Tick, tick(), update).await.map(drop)
+        self.table.update("counters.tick", tick(), update).await.map(drop)
     }
 
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
-        let item = self.table.get(Purpose::CountersRead, tick()).await?;
+        let item = self.table.get("counters.read", tick()).await?;
         Ok(item.and_then(|item| Fields(&item).number(state::AT).ok()).map(EpochMs))
     }
 }

@@ -1,6 +1,5 @@
 //! The dead-letter queue and the parking queue in SQS.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,8 +8,6 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeN
 use futures::future::try_join_all;
 use ghl_sync_engine::ports::{DeadLetterQueue, DeadLetters, PortError, Receipt, TakenDeadLetter};
 use ghl_sync_model::{DeadLetter, EpochMs};
-
-use crate::usage::{Purpose, Usage};
 
 /// How long an empty queue is asked for letters. Without waiting, SQS looks at some of its servers only.
 const WAIT_S: i32 = 1;
@@ -33,22 +30,21 @@ pub struct DeadLetterQueueUrls {
 pub struct SqsDeadLetters {
     client: Client,
     urls: DeadLetterQueueUrls,
-    usage: Arc<Usage>,
 }
 
 impl SqsDeadLetters {
     /// The queues at `urls`.
     #[must_use]
-    pub fn new(client: Client, urls: DeadLetterQueueUrls, usage: Arc<Usage>) -> Self {
-        SqsDeadLetters { client, urls, usage }
+    pub fn new(client: Client, urls: DeadLetterQueueUrls) -> Self {
+        SqsDeadLetters { client, urls }
     }
 
-    fn url(&self, queue: DeadLetterQueue, purpose: Purpose) -> Result<&str, PortError> {
+    fn url(&self, queue: DeadLetterQueue, action: &'static str) -> Result<&str, PortError> {
         let (url, variable) = match queue {
             DeadLetterQueue::Dead => (&self.urls.dead, "DEAD_LETTER_QUEUE_URL"),
             DeadLetterQueue::Parked => (&self.urls.parked, "PARKING_QUEUE_URL"),
         };
-        url.as_deref().ok_or_else(|| PortError::new(purpose.as_str(), format!("{variable} is not set")))
+        url.as_deref().ok_or_else(|| PortError::new(action, format!("{variable} is not set")))
     }
 
     /// Messages in the queue at `url`, those that somebody has taken included.
@@ -57,8 +53,7 @@ impl SqsDeadLetters {
         let request = self.client.get_queue_attributes().queue_url(url);
         let request = request.attribute_names(ApproximateNumberOfMessages);
         let request = request.attribute_names(ApproximateNumberOfMessagesNotVisible);
-        let answer = request.customize().interceptor(self.usage.attempts(Purpose::DeadLetters)).send().await;
-        let answer = answer.map_err(|error| PortError::new(Purpose::DeadLetters.as_str(), error))?;
+        let answer = request.send().await.map_err(|error| PortError::new("dead_letters.depth", error))?;
         Ok(answer.attributes.iter().flatten().filter_map(|(_, count)| count.parse::<u64>().ok()).sum())
     }
 }
@@ -72,8 +67,8 @@ impl DeadLetters for SqsDeadLetters {
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        let failed = |error| PortError { action: Purpose::DeadLettersPark.as_str(), source: error };
-        let url = self.url(DeadLetterQueue::Parked, Purpose::DeadLettersPark)?;
+        let failed = |error| PortError { action: "dead_letters.park", source: error };
+        let url = self.url(DeadLetterQueue::Parked, "dead_letters.park")?;
         let mut request = self.client.send_message().queue_url(url).message_body(&letter.body);
         for (name, value) in [(DIED_AS, Some(&letter.id)), (DIED_IN, letter.source.as_ref())] {
             if let Some(value) = value {
@@ -81,7 +76,6 @@ impl DeadLetters for SqsDeadLetters {
                 request = request.message_attributes(name, value.map_err(|error| failed(error.into()))?);
             }
         }
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersPark));
         request.send().await.map(drop).map_err(|error| failed(error.into()))
     }
 
@@ -91,7 +85,7 @@ impl DeadLetters for SqsDeadLetters {
         limit: u32,
         hidden_for: Duration,
     ) -> Result<Vec<TakenDeadLetter>, PortError> {
-        let url = self.url(queue, Purpose::DeadLettersTake)?;
+        let url = self.url(queue, "dead_letters.take")?;
         let request = self
             .client
             .receive_message()
@@ -100,24 +94,21 @@ impl DeadLetters for SqsDeadLetters {
             .wait_time_seconds(WAIT_S)
             .visibility_timeout(i32::try_from(hidden_for.as_secs()).unwrap_or(i32::MAX))
             .message_system_attribute_names(MessageSystemAttributeName::All);
-        let answer = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersTake)).send().await;
-        let answer = answer.map_err(|error| PortError::new(Purpose::DeadLettersTake.as_str(), error))?;
+        let answer = request.send().await.map_err(|error| PortError::new("dead_letters.take", error))?;
         Ok(answer.messages.unwrap_or_default().into_iter().map(|message| taken(queue, message)).collect())
     }
 
     async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
-        let url = self.url(receipt.queue, Purpose::DeadLettersDelete)?;
+        let url = self.url(receipt.queue, "dead_letters.delete")?;
         let request = self.client.delete_message().queue_url(url).receipt_handle(&receipt.handle);
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersDelete));
-        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::DeadLettersDelete.as_str(), error))
+        request.send().await.map(drop).map_err(|error| PortError::new("dead_letters.delete", error))
     }
 
     async fn put_back(&self, receipt: &Receipt) -> Result<(), PortError> {
-        let url = self.url(receipt.queue, Purpose::DeadLettersPutBack)?;
+        let url = self.url(receipt.queue, "dead_letters.put_back")?;
         let request = self.client.change_message_visibility().queue_url(url).receipt_handle(&receipt.handle);
         let request = request.visibility_timeout(0);
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::DeadLettersPutBack));
-        request.send().await.map(drop).map_err(|error| PortError::new(Purpose::DeadLettersPutBack.as_str(), error))
+        request.send().await.map(drop).map_err(|error| PortError::new("dead_letters.put_back", error))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The gates in DynamoDB: one item a scope, every write compared and advanced.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -16,10 +15,9 @@ use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{IndexQuery, Item, Table, Updated};
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// What a gate's partition key starts with.
-const PREFIX: &str = "gate#";
+pub(crate) const PREFIX: &str = "gate#";
 
 /// The [`GateStore`] in a table that is made like [`STATE`](crate::tables::STATE).
 ///
@@ -33,22 +31,22 @@ pub struct DynamoGateStore {
 impl DynamoGateStore {
     /// The gates in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoGateStore { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoGateStore { table: Table::new(client, table) }
     }
 }
 
 #[async_trait]
 impl GateStore for DynamoGateStore {
     async fn load(&self, scope: &ScopeId) -> Result<GateEntry, PortError> {
-        let item = self.table.get(Purpose::GateLoad, key_of(scope)).await?;
-        entry(item.as_ref()).map_err(|damage| PortError::new(Purpose::GateLoad.as_str(), damage))
+        let item = self.table.get("gates.load", key_of(scope)).await?;
+        entry(item.as_ref()).map_err(|damage| PortError::new("gates.load", damage))
     }
 
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError> {
-        let failed = |source: Damage| PortError::new(Purpose::GateReplace.as_str(), source);
+        let failed = |source: Damage| PortError::new("gates.replace", source);
         let update = replace_update(scope, gate).map_err(failed)?;
-        Ok(match self.table.swap(Purpose::GateReplace, key_of(scope), rev, update).await? {
+        Ok(match self.table.swap("gates.replace", key_of(scope), rev, update).await? {
             Updated::Written => Replaced::Written { rev: rev + 1 },
             Updated::Refused(standing) => Replaced::Conflict(entry(standing.as_ref()).map_err(failed)?),
         })
@@ -61,7 +59,7 @@ impl GateStore for DynamoGateStore {
             .set(state::CHECK_SHARD, number(shard_of(scope).into()))
             .set(state::NEXT_CHECK_AT, number(now.0));
         let advanced =
-            self.table.update_returning(Purpose::GateAdvance, key_of(scope), update, ReturnValue::UpdatedNew);
+            self.table.update_returning("gates.advance_work_seq", key_of(scope), update, ReturnValue::UpdatedNew);
         let item = advanced.await?.unwrap_or_default(); // It has no condition.
         Ok(Fields(&item).number(state::WORK_SEQ).unwrap_or_default())
     }
@@ -109,7 +107,7 @@ impl DynamoGateStore {
             limit,
             start: None,
         };
-        let page = self.table.query(Purpose::GateCheck, query).await?;
+        let page = self.table.query("gates.needing_check", query).await?;
         Ok(page.items.iter().filter_map(check_entry).collect())
     }
 }

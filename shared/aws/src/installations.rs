@@ -1,7 +1,6 @@
 //! Where the app is installed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -12,7 +11,6 @@ use ghl_sync_model::{EpochMs, LocationId};
 use crate::expression::{Update, number, text};
 use crate::table::{Table, Updated};
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// The [`Installations`] in a table that is made like [`STATE`](crate::tables::STATE): one item a location.
 #[derive(Debug, Clone)]
@@ -23,8 +21,8 @@ pub struct DynamoInstallations {
 impl DynamoInstallations {
     /// The installations in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoInstallations { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoInstallations { table: Table::new(client, table) }
     }
 }
 
@@ -37,7 +35,7 @@ impl Installations for DynamoInstallations {
             .set(state::INSTALLED_AT, number(at.0))
             // Of the same time is the same event: what follows from it may not be done yet.
             .only_if("attribute_not_exists(#installed_at) OR #installed_at <= :installed_at");
-        let updated = self.table.update(Purpose::InstallationNote, key, update).await?;
+        let updated = self.table.update("installations.note", key, update).await?;
         Ok(matches!(updated, Updated::Written))
     }
 }

@@ -1,7 +1,6 @@
 //! Items of the state table that are compared and advanced, each a value as JSON.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -12,7 +11,6 @@ use crate::expression::{Update, number, seconds, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// The [`ItemStore`] in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -23,18 +21,17 @@ pub struct DynamoItems {
 impl DynamoItems {
     /// The items in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoItems { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoItems { table: Table::new(client, table) }
     }
 }
 
 #[async_trait]
 impl ItemStore for DynamoItems {
     async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError> {
-        let (purpose, _) = purposes(kind);
         let item = match kind.may_be_stale {
-            true => self.table.peek(purpose, key_of(key)).await?,
-            false => self.table.get(purpose, key_of(key)).await?,
+            true => self.table.peek(kind.load, key_of(key)).await?,
+            false => self.table.get(kind.load, key_of(key)).await?,
         };
         stored(kind, item.as_ref()).map_err(|damage| PortError::new(kind.load, damage))
     }
@@ -56,7 +53,7 @@ impl ItemStore for DynamoItems {
                 .set_or_remove(state::NEXT_CHECK_AT, item.next_check_at.map(|time| number(time.0))),
             false => update,
         };
-        Ok(match self.table.swap(purposes(kind).1, key_of(key), rev, update).await? {
+        Ok(match self.table.swap(kind.replace, key_of(key), rev, update).await? {
             Updated::Written => Replaced::Written { rev: rev + 1 },
             Updated::Refused(standing) => {
                 let standing = stored(kind, standing.as_ref());
@@ -70,15 +67,6 @@ fn stored(kind: &ItemKind, item: Option<&Item>) -> Result<Option<StoredItem>, Da
     let Some(fields) = item.map(Fields) else { return Ok(None) };
     let json = fields.optional_text(kind.attribute)?.map(str::to_owned);
     Ok(Some(StoredItem { rev: fields.optional_number(state::REV)?.unwrap_or_default(), json }))
-}
-
-fn purposes(kind: &ItemKind) -> (Purpose, Purpose) {
-    match kind.name {
-        "tokens" => (Purpose::TokenLoad, Purpose::TokenReplace),
-        "settings" => (Purpose::SettingsLoad, Purpose::SettingsStore),
-        "host_health" => (Purpose::HostHealthLoad, Purpose::HostHealthReplace),
-        _ => (Purpose::MigrationLoad, Purpose::MigrationWrite),
-    }
 }
 
 fn key_of(key: &str) -> Item {

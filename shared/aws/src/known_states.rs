@@ -1,7 +1,6 @@
 //! What GHL told last of its records, and which webhooks were seen.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -14,7 +13,6 @@ use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
 use crate::tables::{known, state};
-use crate::usage::{Purpose, Usage};
 
 /// The [`KnownStates`] in a table that is made like [`STATE`](crate::tables::STATE).
 ///
@@ -31,8 +29,8 @@ pub struct DynamoKnownStates {
 impl DynamoKnownStates {
     /// The states, and the ids of the events that were seen, in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoKnownStates { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoKnownStates { table: Table::new(client, table) }
     }
 }
 
@@ -47,20 +45,18 @@ impl KnownStates for DynamoKnownStates {
     ) -> Result<Replacement, PortError> {
         let update = replace_update(state, precedence, now);
         let old = ReturnValue::AllOld;
-        let replacement = match self.table.update_returning(Purpose::KnownReplace, key_of(key), update, old).await? {
+        let replacement = match self.table.update_returning("known.replace", key_of(key), update, old).await? {
             // Where the condition saw nothing, there was nothing.
             Ok(old) if !old.contains_key(known::EVENT_AT) => Ok(Replacement::Done(None)),
             Ok(old) => before(&old).map(|before| Replacement::Done(Some(before))),
             Err(standing) => before(&standing.unwrap_or_default()).map(Replacement::Refused),
         };
-        replacement.map_err(|damage| PortError::new(Purpose::KnownReplace.as_str(), damage))
+        replacement.map_err(|damage| PortError::new("known.replace", damage))
     }
 
     async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
-        let item = self.table.get(Purpose::KnownLoad, key_of(key)).await?;
-        item.map(|item| read(key.kind, &item))
-            .transpose()
-            .map_err(|damage| PortError::new(Purpose::KnownLoad.as_str(), damage))
+        let item = self.table.get("known.load", key_of(key)).await?;
+        item.map(|item| read(key.kind, &item)).transpose().map_err(|damage| PortError::new("known.load", damage))
     }
 
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
@@ -70,7 +66,7 @@ impl KnownStates for DynamoKnownStates {
             .set(state::TTL, number(until.0.div_ceil(1000)))
             .only_if("attribute_not_exists(#pk) OR #ttl_epoch_s <= :now_s")
             .with(":now_s", number(now.0 / 1000));
-        let updated = self.table.update(Purpose::WebhookRemember, key, update).await?;
+        let updated = self.table.update("webhooks.remember", key, update).await?;
         Ok(matches!(updated, Updated::Written))
     }
 }

@@ -4,7 +4,7 @@
 //! and advanced; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] knows which locations there are,
 //! [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what GHL told of its records. Each port call is one request
 //! where AWS allows it: what must be atomic is one conditional `UpdateItem`, never a read followed by a write. [`Usage`]
-//! counts what the adapters asked of AWS and what DynamoDB charged.
+//! counts, for whoever measures, what was asked of AWS and what DynamoDB charged; the adapters do not know of it.
 //!
 //! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
 //! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
@@ -41,4 +41,4 @@ pub use migrations::DynamoMigrationStore;
 pub use outbox::DynamoOutbox;
 pub use queue::{SqsBatchQueue, SqsMigrationQueue};
 pub use secrets::AwsSecrets;
-pub use usage::{Access, Count, Purpose, Snapshot, Store, Usage};
+pub use usage::{Count, Snapshot, Usage};

@@ -1,7 +1,6 @@
 //! Which locations are known: those that have an item in the state table, which is that of their settings.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use ghl_sync_engine::ports::PortError;
@@ -11,7 +10,6 @@ use crate::expression::{Update, text};
 use crate::fields::Fields;
 use crate::table::Table;
 use crate::tables::state;
-use crate::usage::{Purpose, Usage};
 
 /// What a location's partition key starts with.
 const PREFIX: &str = "location#";
@@ -27,8 +25,8 @@ pub struct DynamoLocations {
 impl DynamoLocations {
     /// The locations in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoLocations { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoLocations { table: Table::new(client, table) }
     }
 
     /// Makes `location` known.
@@ -38,7 +36,7 @@ impl DynamoLocations {
     pub async fn register(&self, location: &LocationId) -> Result<(), PortError> {
         let key = HashMap::from([(state::PK.to_owned(), text(SettingsOverlay::item_key(location)))]);
         let update = Update::new().set(state::LISTED, text(LISTED)).only_if("attribute_not_exists(#listed)");
-        self.table.update(Purpose::SettingsRegister, key, update).await.map(drop)
+        self.table.update("settings.register", key, update).await.map(drop)
     }
 
     /// All locations that are known, by id. Eventually consistent.
@@ -46,7 +44,7 @@ impl DynamoLocations {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn list(&self) -> Result<Vec<LocationId>, PortError> {
-        let items = self.table.listed(Purpose::SettingsList, LISTED).await?;
+        let items = self.table.listed("settings.list", LISTED).await?;
         // One whose key is no location's was put there by hand, and is passed over.
         let location = |item| Fields(item).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse::<LocationId>().ok();
         Ok(items.iter().filter_map(location).collect())

@@ -2,7 +2,6 @@
 //! for each target that is claimed. And what finds them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -17,7 +16,6 @@ use crate::expression::{Update, number, seconds, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{IndexQuery, Item, Table};
 use crate::tables::{migration, state};
-use crate::usage::{Purpose, Usage};
 
 /// What a migration's partition key starts with.
 const PREFIX: &str = "migration#";
@@ -39,13 +37,13 @@ pub struct DynamoMigrationStore {
 impl DynamoMigrationStore {
     /// The migrations in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoMigrationStore { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoMigrationStore { table: Table::new(client, table) }
     }
 
     /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
     async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
-        let items = self.table.listed(Purpose::MigrationList, LISTED).await?;
+        let items = self.table.listed("migrations.list", LISTED).await?;
         Ok(items.iter().filter_map(id_in).collect())
     }
 }
@@ -56,8 +54,7 @@ impl MigrationStore for DynamoMigrationStore {
         let claim = Update::new()
             .set(migration::HOLDER, text(id.as_str()))
             .only_if("attribute_not_exists(#holder) OR #holder = :holder");
-        let claimed =
-            self.table.update_returning(Purpose::MigrationWrite, target_key(target), claim, ReturnValue::AllNew);
+        let claimed = self.table.update_returning("migrations.write", target_key(target), claim, ReturnValue::AllNew);
         let claim = match claimed.await? {
             Ok(item) => Fields(&item)
                 .optional_number(migration::ROUND)
@@ -67,7 +64,7 @@ impl MigrationStore for DynamoMigrationStore {
                 Fields(&standing).parsed(migration::HOLDER).map(TargetClaim::HeldBy)
             }
         };
-        claim.map_err(|damage| PortError::new(Purpose::MigrationWrite.as_str(), damage))
+        claim.map_err(|damage| PortError::new("migrations.write", damage))
     }
 
     async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError> {
@@ -75,7 +72,7 @@ impl MigrationStore for DynamoMigrationStore {
             Update::new().remove([migration::HOLDER]).only_if("#holder = :mine").with(":mine", text(id.as_str()));
         let release = if next_round { release.increment(migration::ROUND) } else { release };
         // Refused, it is another one's, or free already.
-        self.table.update(Purpose::MigrationWrite, target_key(target), release).await.map(drop)
+        self.table.update("migrations.write", target_key(target), release).await.map(drop)
     }
 
     async fn put_page(
@@ -85,10 +82,10 @@ impl MigrationStore for DynamoMigrationStore {
         page: &MigrationPage,
         keep_until: EpochMs,
     ) -> Result<(), PortError> {
-        let json = json_of(Purpose::MigrationPut, page)?;
+        let json = json_of("migrations.put_page", page)?;
         let update = Update::new().set(migration::PAGE, json).set(state::TTL, seconds(keep_until));
         let key = key_of(page_key(id, kind, page.number));
-        self.table.update(Purpose::MigrationPut, key, update).await.map(drop)
+        self.table.update("migrations.put_page", key, update).await.map(drop)
     }
 
     async fn pages(
@@ -103,10 +100,9 @@ impl MigrationStore for DynamoMigrationStore {
         while from < end {
             let to = end.min(from.saturating_add(BATCH));
             let keys = (from..to).map(|page| key_of(page_key(id, kind, page))).collect();
-            let items = self.table.get_all(Purpose::MigrationPages, keys).await?;
+            let items = self.table.get_all("migrations.pages", keys).await?;
             let read = items.iter().map(|item| read_json(Fields(item), migration::PAGE)).collect::<Result<Vec<_>, _>>();
-            let read: Vec<MigrationPage> =
-                read.map_err(|damage| PortError::new(Purpose::MigrationPages.as_str(), damage))?;
+            let read: Vec<MigrationPage> = read.map_err(|damage| PortError::new("migrations.pages", damage))?;
             let all = read.len() == (to - from) as usize;
             pages.extend(read);
             if !all {
@@ -131,7 +127,7 @@ impl MigrationStore for DynamoMigrationStore {
             limit,
             start: None,
         };
-        let page = self.table.query(Purpose::MigrationCheck, query).await?;
+        let page = self.table.query("migrations.needing_check", query).await?;
         Ok(page.items.iter().filter_map(id_in).collect())
     }
 
@@ -142,9 +138,9 @@ impl MigrationStore for DynamoMigrationStore {
         let mut migrations = Vec::new();
         for ids in newest.chunks(BATCH as usize) {
             let keys = ids.iter().map(|id| key_of(Migration::item_key(id))).collect();
-            for item in self.table.get_all(Purpose::MigrationList, keys).await? {
+            for item in self.table.get_all("migrations.list", keys).await? {
                 let read = read_json::<Migration>(Fields(&item), Migration::KIND.attribute);
-                migrations.push(read.map_err(|damage| PortError::new(Purpose::MigrationList.as_str(), damage))?);
+                migrations.push(read.map_err(|damage| PortError::new("migrations.list", damage))?);
             }
         }
         migrations.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
@@ -169,8 +165,8 @@ fn id_in(entry: &Item) -> Option<MigrationId> {
     Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
 }
 
-fn json_of(purpose: Purpose, value: &impl Serialize) -> Result<AttributeValue, PortError> {
-    serde_json::to_string(value).map(text).map_err(|error| PortError::new(purpose.as_str(), error))
+fn json_of(action: &'static str, value: &impl Serialize) -> Result<AttributeValue, PortError> {
+    serde_json::to_string(value).map(text).map_err(|error| PortError::new(action, error))
 }
 
 fn read_json<T: DeserializeOwned>(item: Fields<'_>, attribute: &'static str) -> Result<T, Damage> {

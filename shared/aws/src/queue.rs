@@ -1,6 +1,5 @@
 //! The queues of batches and of migrations' steps in SQS.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,8 +11,6 @@ use futures::StreamExt;
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
-
-use crate::usage::{Purpose, Usage};
 
 /// Messages of one request; the most that SQS takes.
 const REQUEST: usize = 10;
@@ -33,15 +30,14 @@ pub struct SqsMigrationQueue(Sender);
 struct Sender {
     client: Client,
     queue_url: String,
-    usage: Arc<Usage>,
     trace_header: fn() -> Option<String>,
 }
 
 impl SqsBatchQueue {
     /// The queue at `queue_url`.
     #[must_use]
-    pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
-        SqsBatchQueue(Sender { client, queue_url: queue_url.into(), usage, trace_header: || None })
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        SqsBatchQueue(Sender { client, queue_url: queue_url.into(), trace_header: || None })
     }
 
     /// The same, but each message carries the X-Ray trace header that `of` tells, so that the batch is seen as part of
@@ -55,8 +51,8 @@ impl SqsBatchQueue {
 impl SqsMigrationQueue {
     /// The queue at `queue_url`.
     #[must_use]
-    pub fn new(client: Client, queue_url: impl Into<String>, usage: Arc<Usage>) -> Self {
-        SqsMigrationQueue(Sender { client, queue_url: queue_url.into(), usage, trace_header: || None })
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        SqsMigrationQueue(Sender { client, queue_url: queue_url.into(), trace_header: || None })
     }
 
     /// The same, but each message carries the X-Ray trace header that `of` tells.
@@ -71,11 +67,11 @@ impl BatchQueue for SqsBatchQueue {
     /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
     /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
-        self.0.send(Purpose::QueueSend, batch.to_json(), delay).await
+        self.0.send("queue.send", batch.to_json(), delay).await
     }
 
     async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
-        self.0.send(Purpose::QueueSend, Message::Reconcile(location.clone()).to_json(), delay).await
+        self.0.send("queue.send", Message::Reconcile(location.clone()).to_json(), delay).await
     }
 
     /// Ten messages a request, several requests at once.
@@ -104,19 +100,19 @@ impl MigrationQueue for SqsMigrationQueue {
     /// Sends `message`. A part of a second is cut off the delay. A send that fails may have been delivered, and one
     /// that the SDK repeated may be delivered twice.
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
-        self.0.send(Purpose::MigrationSend, message.to_json(), delay).await
+        self.0.send("migrations.send", message.to_json(), delay).await
     }
 
     async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
         let message = MigratorMessage::TestConnection(order.clone());
-        self.0.send(Purpose::MigrationSend, message.to_json(), Duration::ZERO).await
+        self.0.send("migrations.send", message.to_json(), Duration::ZERO).await
     }
 }
 
 impl Sender {
     /// Sends at most ten messages in one request. The indexes of those that were not taken.
     async fn ask_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<usize>, PortError> {
-        let failed = |source| PortError { action: Purpose::QueueSend.as_str(), source };
+        let failed = |source| PortError { action: "queue.send", source };
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (index, (location, delay)) in asks.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
@@ -125,13 +121,12 @@ impl Sender {
                 .delay_seconds(whole_seconds(*delay));
             request = request.entries(entry.build().map_err(|error| failed(error.into()))?);
         }
-        let request = request.customize().interceptor(self.usage.attempts(Purpose::QueueSend));
         let answer = request.send().await.map_err(|error| failed(error.into()))?;
         Ok(answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect())
     }
 
-    async fn send(&self, purpose: Purpose, body: String, delay: Duration) -> Result<(), PortError> {
-        let failed = |source| PortError { action: purpose.as_str(), source };
+    async fn send(&self, action: &'static str, body: String, delay: Duration) -> Result<(), PortError> {
+        let failed = |source| PortError { action, source };
         let mut message = self
             .client
             .send_message()
@@ -143,8 +138,7 @@ impl Sender {
             let value = value.map_err(|error| failed(error.into()))?;
             message = message.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
         }
-        let request = message.customize().interceptor(self.usage.attempts(purpose));
-        request.send().await.map(drop).map_err(|error| failed(error.into()))
+        message.send().await.map(drop).map_err(|error| failed(error.into()))
     }
 }
 

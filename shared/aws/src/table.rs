@@ -1,21 +1,16 @@
-//! A DynamoDB table as the adapters see it: few kinds of request, each counted.
+//! A DynamoDB table as the adapters see it: few kinds of request.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
 use crate::expression::{Update, names_in, number, text};
 use crate::fields::Fields;
 use crate::tables::{IndexSpec, state};
-use crate::usage::{Purpose, Usage};
 
 /// How often the keys that DynamoDB did not get to are asked for again.
 const RETRIES: u32 = 5;
@@ -31,7 +26,6 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) struct Table {
     client: Client,
     name: String,
-    usage: Arc<Usage>,
 }
 
 /// What became of an update.
@@ -92,12 +86,12 @@ pub(crate) struct Got {
 }
 
 impl Table {
-    pub(crate) fn new(client: Client, name: impl Into<String>, usage: Arc<Usage>) -> Self {
-        Table { client, name: name.into(), usage }
+    pub(crate) fn new(client: Client, name: impl Into<String>) -> Self {
+        Table { client, name: name.into() }
     }
 
-    pub(crate) async fn update(&self, purpose: Purpose, key: Item, update: Update) -> Result<Updated, PortError> {
-        Ok(match self.update_returning(purpose, key, update, ReturnValue::None).await? {
+    pub(crate) async fn update(&self, action: &'static str, key: Item, update: Update) -> Result<Updated, PortError> {
+        Ok(match self.update_returning(action, key, update, ReturnValue::None).await? {
             Ok(_) => Updated::Written,
             Err(standing) => Updated::Refused(standing),
         })
@@ -107,7 +101,7 @@ impl Table {
     /// and that the SDK repeats finds its own token, and is done.
     pub(crate) async fn swap(
         &self,
-        purpose: Purpose,
+        action: &'static str,
         key: Item,
         rev: u64,
         update: Update,
@@ -118,7 +112,7 @@ impl Table {
             0 => update.only_if("attribute_not_exists(#rev)"),
             _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
         };
-        Ok(match self.update(purpose, key, update).await? {
+        Ok(match self.update(action, key, update).await? {
             Updated::Refused(Some(item)) if Fields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
                 Updated::Written
             }
@@ -129,7 +123,7 @@ impl Table {
     /// Updates, and returns what of the item was asked for; or, if the condition did not hold, the item as it stands.
     pub(crate) async fn update_returning(
         &self,
-        purpose: Purpose,
+        action: &'static str,
         key: Item,
         update: Update,
         wanted: ReturnValue,
@@ -140,77 +134,64 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key))
             .return_values(wanted)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let request = update.onto(request).customize().interceptor(self.usage.attempts(purpose));
-        match request.send().await {
-            Ok(output) => {
-                self.charge(purpose, output.consumed_capacity());
-                Ok(Ok(output.attributes.unwrap_or_default()))
-            }
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.onto(request).send().await {
+            Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => Ok(Err(refusal.item().cloned())),
                 Some(UpdateItemError::ItemCollectionSizeLimitExceededException(_)) => {
-                    Err(PortError::new(purpose.as_str(), LocationIsFull { source: error.into() }))
+                    Err(PortError::new(action, LocationIsFull { source: error.into() }))
                 }
-                _ => Err(PortError::new(purpose.as_str(), error)),
+                _ => Err(PortError::new(action, error)),
             },
         }
     }
 
     /// The item as it is now (strongly consistent).
-    pub(crate) async fn get(&self, purpose: Purpose, key: Item) -> Result<Option<Item>, PortError> {
-        self.read(purpose, key, true).await
+    pub(crate) async fn get(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
+        self.read(action, key, true).await
     }
 
     /// The item as it was a moment ago (eventually consistent, at half the price).
-    pub(crate) async fn peek(&self, purpose: Purpose, key: Item) -> Result<Option<Item>, PortError> {
-        self.read(purpose, key, false).await
+    pub(crate) async fn peek(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
+        self.read(action, key, false).await
     }
 
-    async fn read(&self, purpose: Purpose, key: Item, consistent: bool) -> Result<Option<Item>, PortError> {
+    async fn read(&self, action: &'static str, key: Item, consistent: bool) -> Result<Option<Item>, PortError> {
         let output = self
             .client
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key))
             .consistent_read(consistent)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .customize()
-            .interceptor(self.usage.attempts(purpose))
             .send()
             .await
-            .map_err(|error| PortError::new(purpose.as_str(), error))?;
-        self.charge(purpose, output.consumed_capacity());
+            .map_err(|error| PortError::new(action, error))?;
         Ok(output.item)
     }
 
     /// The items as they are now (strongly consistent), in no order. `keys` are 1 to 100 different ones.
-    pub(crate) async fn batch_get(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Got, PortError> {
-        let failed = |error| PortError { action: purpose.as_str(), source: error };
+    pub(crate) async fn batch_get(&self, action: &'static str, keys: Vec<Item>) -> Result<Got, PortError> {
+        let failed = |error| PortError { action, source: error };
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let output = self
             .client
             .batch_get_item()
             .request_items(&self.name, keys.map_err(|error| failed(error.into()))?)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .customize()
-            .interceptor(self.usage.attempts(purpose))
             .send()
             .await
             .map_err(|error| failed(error.into()))?;
-        self.charge(purpose, output.consumed_capacity());
         let items = output.responses.and_then(|mut tables| tables.remove(&self.name));
         let left_over = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
         Ok(Got { items: items.unwrap_or_default(), left_over: left_over.map(|keys| keys.keys).unwrap_or_default() })
     }
 
     /// The same, all of those that exist: what DynamoDB did not get to is asked for again.
-    pub(crate) async fn get_all(&self, purpose: Purpose, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
+    pub(crate) async fn get_all(&self, action: &'static str, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
         let mut items = Vec::with_capacity(keys.len());
         let mut wanted = keys;
         for retry in 0..=RETRIES {
-            let got = self.batch_get(purpose, wanted).await?;
+            let got = self.batch_get(action, wanted).await?;
             items.extend(got.items);
             if got.left_over.is_empty() {
                 return Ok(items);
@@ -221,11 +202,11 @@ impl Table {
             }
         }
         let left = wanted.len();
-        Err(PortError::new(purpose.as_str(), format!("DynamoDB left {left} keys unread, {RETRIES} retries included")))
+        Err(PortError::new(action, format!("DynamoDB left {left} keys unread, {RETRIES} retries included")))
     }
 
     /// All that the table lists as `listed`, by key (eventually consistent).
-    pub(crate) async fn listed(&self, purpose: Purpose, listed: &str) -> Result<Vec<Item>, PortError> {
+    pub(crate) async fn listed(&self, action: &'static str, listed: &str) -> Result<Vec<Item>, PortError> {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
             let query = IndexQuery {
@@ -236,7 +217,7 @@ impl Table {
                 limit: LIST_PAGE,
                 start,
             };
-            let page = self.query(purpose, query).await?;
+            let page = self.query(action, query).await?;
             items.extend(page.items);
             start = page.end;
             if start.is_none() {
@@ -246,7 +227,7 @@ impl Table {
     }
 
     /// One page of an index: of a local one as it is now, of a global one as it was a moment ago.
-    pub(crate) async fn query(&self, purpose: Purpose, query: IndexQuery) -> Result<Page, PortError> {
+    pub(crate) async fn query(&self, action: &'static str, query: IndexQuery) -> Result<Page, PortError> {
         let mut names = names_in(query.condition);
         names.extend(query.projection.map(names_in).unwrap_or_default());
         let output = self
@@ -261,19 +242,9 @@ impl Table {
             .set_expression_attribute_values(Some(query.values))
             .limit(i32::try_from(query.limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(query.start)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .customize()
-            .interceptor(self.usage.attempts(purpose))
             .send()
             .await
-            .map_err(|error| PortError::new(purpose.as_str(), error))?;
-        self.charge(purpose, output.consumed_capacity());
+            .map_err(|error| PortError::new(action, error))?;
         Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
-    }
-
-    fn charge<'a>(&self, purpose: Purpose, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        for units in consumed.into_iter().filter_map(ConsumedCapacity::capacity_units) {
-            self.usage.add_units(purpose, units);
-        }
     }
 }

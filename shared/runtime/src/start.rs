@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
     AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates, DynamoLocations,
-    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue, Usage,
+    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue,
 };
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
@@ -32,8 +32,6 @@ pub struct Runtime {
     pub engine: Engine,
     /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
     pub migrator: Option<Migrator>,
-    /// Requests made to AWS, and what they cost.
-    pub usage: Arc<Usage>,
     /// Who may use the HTTP API, in a function that has one.
     pub api_access: Option<ApiAccess>,
 }
@@ -64,32 +62,31 @@ impl Runtime {
         sink: Arc<dyn EventSink>,
         crm: impl FnOnce(Wiring<'_>) -> Result<Arc<dyn Crm>, StartError>,
     ) -> Result<Runtime, StartError> {
-        let usage = Usage::new();
         let (dynamodb, sqs, state) = (config.aws.dynamodb(), config.aws.sqs(), config.state_table.clone());
-        let items: Arc<dyn ItemStore> = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone(), usage.clone()));
-        let registered = DynamoLocations::new(dynamodb.clone(), state.clone(), usage.clone());
+        let items: Arc<dyn ItemStore> = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone()));
+        let registered = DynamoLocations::new(dynamodb.clone(), state.clone());
         let settings = Versioned::new(items.clone());
         let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings, registered));
         let tokens = Versioned::new(items.clone());
         let crm = crm(Wiring { config: &config, locations: &locations, tokens, sink: &sink })?;
-        let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url, usage.clone()).traced(trace::current);
-        let known = DynamoKnownStates::new(dynamodb.clone(), state.clone(), usage.clone());
-        let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone(), usage.clone());
-        let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone(), usage.clone());
-        let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url, usage.clone()));
+        let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url).traced(trace::current);
+        let known = DynamoKnownStates::new(dynamodb.clone(), state.clone());
+        let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone());
+        let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone());
+        let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(FastRandomness),
             crm,
-            outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table, usage.clone())),
-            gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone(), usage.clone())),
+            outbox: Arc::new(DynamoOutbox::new(dynamodb.clone(), config.records_table)),
+            gates: Arc::new(DynamoGateStore::new(dynamodb.clone(), state.clone())),
             host_health: Versioned::new(items.clone()),
             queue: Arc::new(queue),
             registry: locations,
-            counters: Arc::new(DynamoCounters::new(dynamodb, state, usage.clone())),
+            counters: Arc::new(DynamoCounters::new(dynamodb, state)),
             known: Arc::new(known),
             bookmarks: Arc::new(bookmarks),
-            dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues, usage.clone())),
+            dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues)),
             sink,
         };
         let engine = Engine::new(ports, config.engine);
@@ -97,7 +94,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, usage, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.

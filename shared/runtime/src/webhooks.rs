@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ghl_sync_aws::{DynamoInstallations, DynamoItems, DynamoKnownStates, DynamoLocations, Usage};
+use ghl_sync_aws::{DynamoInstallations, DynamoItems, DynamoKnownStates, DynamoLocations};
 use ghl_sync_engine::ports::{EventSink, Versioned};
 use ghl_sync_ghl::webhook::WebhookKeys;
 use ghl_sync_inbound::{WebhookPorts, WebhookReceiver};
@@ -21,28 +21,25 @@ pub struct Webhooks {
     pub receiver: WebhookReceiver,
     /// Hears what becomes of webhooks, also of those that are refused.
     pub sink: Arc<dyn EventSink>,
-    /// Requests made to AWS, and what they cost.
-    pub usage: Arc<Usage>,
 }
 
 impl Webhooks {
     /// Wires the adapters into the receiver; `sink` hears what happens.
     #[must_use]
     pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Webhooks {
-        let usage = Usage::new();
         let dynamodb = config.aws.dynamodb();
         let state = config.state_table;
-        let items = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone(), usage.clone()));
-        let registered = DynamoLocations::new(dynamodb.clone(), state.clone(), usage.clone());
+        let items = Arc::new(DynamoItems::new(dynamodb.clone(), state.clone()));
+        let registered = DynamoLocations::new(dynamodb.clone(), state.clone());
         let ports = WebhookPorts {
             clock: Arc::new(SystemClock),
-            installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone(), usage.clone())),
-            known: Arc::new(DynamoKnownStates::new(dynamodb, state, usage.clone())),
+            installations: Arc::new(DynamoInstallations::new(dynamodb.clone(), state.clone())),
+            known: Arc::new(DynamoKnownStates::new(dynamodb, state)),
             registry: Arc::new(StoredLocations::new(config.locations, Versioned::new(items), registered)),
             sink: sink.clone(),
         };
         let receiver = WebhookReceiver::new(ports, config.webhooks);
-        Webhooks { keys: Arc::new(config.webhook_keys), receiver, sink, usage }
+        Webhooks { keys: Arc::new(config.webhook_keys), receiver, sink }
     }
 
     /// The same, from the process's environment, with events as log lines and metrics.

@@ -8,7 +8,6 @@ use super::{Raced, TRIES, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Table, Updated};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
     let member = waiting.key.to_string();
@@ -18,7 +17,7 @@ pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKe
         .only_if("attribute_not_exists(#awaited_by) OR size(#awaited_by) < :most OR contains(#awaited_by, :member)")
         .with(":most", number(MAX_AWAITED_BY as u64))
         .with(":member", text(member));
-    let written = table.update(Purpose::OutboxAwaitId, key_of(&waiting.location_id, awaited), update).await?;
+    let written = table.update("outbox.await_id", key_of(&waiting.location_id, awaited), update).await?;
     Ok(matches!(written, Updated::Written))
 }
 
@@ -29,7 +28,7 @@ pub(super) async fn wake(table: &Table, waiting: &Record, awaited: &RecordKey, n
         let seen = standing.as_ref().unwrap_or(waiting);
         let Some(due_at) = seen.woken_at(awaited, now) else { return Ok(()) };
         let key = key_of(&waiting.location_id, &waiting.key);
-        match table.update(Purpose::OutboxWake, key, wake_update(seen, awaited, due_at)).await? {
+        match table.update("outbox.wake", key, wake_update(seen, awaited, due_at)).await? {
             Updated::Written | Updated::Refused(None) => return Ok(()),
             Updated::Refused(Some(now_stands)) => match item::read(&waiting.location_id, &waiting.key, &now_stands) {
                 Ok(record) => standing = Some(record),
@@ -38,7 +37,7 @@ pub(super) async fn wake(table: &Table, waiting: &Record, awaited: &RecordKey, n
             },
         }
     }
-    Err(PortError::new(Purpose::OutboxWake.as_str(), Raced))
+    Err(PortError::new("outbox.wake", Raced))
 }
 
 fn wake_update(seen: &Record, awaited: &RecordKey, due_at: EpochMs) -> Update {

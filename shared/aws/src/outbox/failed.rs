@@ -11,11 +11,10 @@ use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 pub(super) async fn count(table: &Table, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
     let query = IndexQuery { projection: Some("#failed_at"), ..all(location, cap.saturating_add(1)) };
-    Ok(table.query(Purpose::OutboxCount, query).await?.tallied(cap))
+    Ok(table.query("outbox.count", query).await?.tallied(cap))
 }
 
 pub(super) async fn page(
@@ -25,7 +24,7 @@ pub(super) async fn page(
     limit: u32,
 ) -> Result<FailedPage, PortError> {
     let start = after.map(|cursor| entry_of(location, cursor));
-    let page = table.query(Purpose::OutboxFailed, IndexQuery { start, ..all(location, limit.max(1)) }).await?;
+    let page = table.query("outbox.failed", IndexQuery { start, ..all(location, limit.max(1)) }).await?;
     let next = page.end.as_ref().and_then(cursor);
     // One whose key is none of ours was put there by hand, and is passed over.
     Ok(FailedPage { keys: page.items.iter().filter_map(key).collect(), next })

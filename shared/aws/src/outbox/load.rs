@@ -9,7 +9,6 @@ use super::{item, key_of};
 use crate::fields::Fields;
 use crate::table::{Item, Table};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 /// Most keys that DynamoDB takes in one batch.
 const BATCH: usize = 100;
@@ -35,14 +34,14 @@ pub(super) async fn item_if_damaged(
     location: &LocationId,
     key: &RecordKey,
 ) -> Result<Option<Item>, PortError> {
-    let found = table.get(Purpose::OutboxLoad, key_of(location, key)).await?;
+    let found = table.get("outbox.load", key_of(location, key)).await?;
     Ok(found.filter(|found| item::read(location, key, found).is_err()))
 }
 
 /// The items of at most 100 different keys, by their sort key.
 async fn fetch(table: &Table, location: &LocationId, keys: &[&RecordKey]) -> Result<Vec<(String, Item)>, PortError> {
     let wanted = keys.iter().map(|key| key_of(location, key)).collect();
-    let items = table.get_all(Purpose::OutboxLoad, wanted).await?.into_iter();
+    let items = table.get_all("outbox.load", wanted).await?.into_iter();
     Ok(items.filter_map(|item| Some((Fields(&item).text(record::RECORD).ok()?.to_owned(), item))).collect())
 }
 

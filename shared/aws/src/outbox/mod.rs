@@ -10,7 +10,6 @@ mod resolution;
 mod settlement;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -25,7 +24,6 @@ use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table, Updated};
 use crate::tables::record;
-use crate::usage::{Purpose, Usage};
 
 /// Writes that one change of a record makes, at most, if others write in between.
 const TRIES: u32 = 5;
@@ -47,8 +45,8 @@ pub struct DynamoOutbox {
 impl DynamoOutbox {
     /// The outbox in `table`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, usage: Arc<Usage>) -> Self {
-        DynamoOutbox { table: Table::new(client, table, usage) }
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoOutbox { table: Table::new(client, table) }
     }
 }
 
@@ -64,7 +62,7 @@ impl Outbox for DynamoOutbox {
         // More than one page only if entries are unreadable, or the page grows beyond 1 MB.
         while let Some(missing) = missing(limit, due.len()) {
             let query = IndexQuery { start, ..all_due(location, priority, missing) };
-            let page = self.table.query(Purpose::OutboxDue, query).await?;
+            let page = self.table.query("outbox.due", query).await?;
             due.extend(page.items.iter().filter_map(due_entry));
             start = page.end;
             if start.is_none() {
@@ -93,12 +91,12 @@ impl Outbox for DynamoOutbox {
         let Some(damaged) = load::item_if_damaged(&self.table, location, key).await? else { return Ok(()) };
         let update = quarantine_update(&damaged, reason, now);
         // Refused: a put has replaced the content. If the record is still damaged, the next batch meets it again.
-        self.table.update(Purpose::OutboxQuarantine, key_of(location, key), update).await.map(drop)
+        self.table.update("outbox.quarantine", key_of(location, key), update).await.map(drop)
     }
 
     async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
         let query = IndexQuery { projection: Some("#due"), ..all_due(location, priority, cap.saturating_add(1)) };
-        let page = self.table.query(Purpose::OutboxCount, query).await?;
+        let page = self.table.query("outbox.count", query).await?;
         let oldest_at = page.items.iter().find_map(due_at);
         Ok(Backlog { tallied: page.tallied(cap), oldest_at })
     }
@@ -118,7 +116,7 @@ impl Outbox for DynamoOutbox {
 
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         let key = key_of(&record.location_id, &record.key);
-        let replayed = self.table.update(Purpose::OutboxReplay, key, failed::replay_update(record, now)).await?;
+        let replayed = self.table.update("outbox.replay", key, failed::replay_update(record, now)).await?;
         Ok(matches!(replayed, Updated::Written))
     }
 
@@ -137,7 +135,7 @@ impl Outbox for DynamoOutbox {
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
         let key = key_of(&record.location_id, &record.key);
         let update = resolution::update(record, resolution, now);
-        let resolved = self.table.update(Purpose::OutboxResolve, key, update).await?;
+        let resolved = self.table.update("outbox.resolve", key, update).await?;
         Ok(matches!(resolved, Updated::Written))
     }
 }

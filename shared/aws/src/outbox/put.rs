@@ -10,7 +10,6 @@ use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 /// One write: a second one only if the record is put under another key before GHL's id of it is known, further ones only
 /// if somebody else writes in between.
@@ -19,7 +18,7 @@ pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<
     let mut update = update_of_same_key(put, now);
     for _ in 0..TRIES {
         let key = key_of(&put.location_id, &put.key());
-        let standing = match table.update(Purpose::OutboxPut, key, update).await? {
+        let standing = match table.update("outbox.put", key, update).await? {
             Updated::Written => return Ok(Put::Stored),
             Updated::Refused(standing) => standing.unwrap_or_default(),
         };

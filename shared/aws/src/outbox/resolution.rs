@@ -10,7 +10,6 @@ use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Table};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 /// Records of one contact, at most. Usually it is one.
 const LIMIT: u32 = 25;
@@ -31,7 +30,7 @@ pub(super) async fn of_ghl_id(
         limit: LIMIT,
         start: None,
     };
-    let page = table.query(Purpose::OutboxOfGhlId, query).await?;
+    let page = table.query("outbox.of_ghl_id", query).await?;
     Ok(page.items.iter().filter_map(|entry| Fields(entry).parsed(record::RECORD).ok()).collect())
 }
 

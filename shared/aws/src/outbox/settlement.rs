@@ -9,7 +9,6 @@ use super::{Raced, TRIES, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
-use crate::usage::Purpose;
 
 /// What has been deleted by hand is not brought back.
 const EXISTS: &str = "attribute_exists(#location_id)";
@@ -24,7 +23,7 @@ pub(super) async fn settle(
     now: EpochMs,
 ) -> Result<Settled, PortError> {
     let key = key_of(&sent.location_id, &sent.key);
-    match table.update(Purpose::OutboxSettle, key, of_sent_version(sent, outcome, now)).await? {
+    match table.update("outbox.settle", key, of_sent_version(sent, outcome, now)).await? {
         Updated::Written => return Ok(Settled::Done),
         // Deleted by hand: what is gone is not brought back.
         Updated::Refused(None) => {}
@@ -47,14 +46,14 @@ async fn record_facts(
     for _ in 0..TRIES {
         let Some(facts) = facts(sent, outcome, &standing, now) else { return Ok(()) };
         let key = key_of(&sent.location_id, &sent.key);
-        match table.update(Purpose::OutboxSettle, key, facts).await? {
+        match table.update("outbox.settle", key, facts).await? {
             Updated::Written | Updated::Refused(None) => return Ok(()),
             // A newer version was accepted.
             Updated::Refused(Some(_)) if matches!(outcome, Outcome::Accepted { .. }) => return Ok(()),
             Updated::Refused(Some(now_stands)) => standing = now_stands,
         }
     }
-    Err(PortError::new(Purpose::OutboxSettle.as_str(), Raced))
+    Err(PortError::new("outbox.settle", Raced))
 }
 
 /// The whole outcome, if the record is still the version that was sent.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ghl_sync_aws::Purpose;
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
 use ghl_sync_engine::ports::Counters;
 use ghl_sync_model::{Endpoint, EpochMs};
@@ -37,7 +36,7 @@ async fn every_counter_is_added_up_under_a_name_of_its_own_and_read_back() {
 #[tokio::test]
 async fn a_batch_costs_one_write_and_a_new_minute_two_more() {
     let tables = Tables::new().await;
-    let writes = || tables.usage.snapshot().of(Purpose::CountersAdd).requests;
+    let writes = || tables.usage.snapshot().writes().requests;
     let mut costs = Vec::new();
     for seconds in [0, 10, 59, 60, 61] {
         let before = writes();

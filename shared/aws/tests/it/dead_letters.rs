@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use ghl_sync_aws::{AwsConfig, DeadLetterQueueUrls, SqsDeadLetters, Usage};
+use ghl_sync_aws::{AwsConfig, DeadLetterQueueUrls, SqsDeadLetters};
 use ghl_sync_engine::ports::{DeadLetterQueue, DeadLetters, TakenDeadLetter};
 use ghl_sync_model::DeadLetter;
 
@@ -73,7 +73,7 @@ async fn no_more_letters_are_taken_than_were_asked_for() {
 #[tokio::test]
 async fn without_queues_nobody_knows_how_many_there_are_and_the_variable_that_is_missing_is_named() {
     let queues = Queues::new().await;
-    let letters = SqsDeadLetters::new(queues.client.clone(), DeadLetterQueueUrls::default(), Usage::new());
+    let letters = SqsDeadLetters::new(queues.client.clone(), DeadLetterQueueUrls::default());
     assert_eq!(letters.depth().await.unwrap(), None);
     let error = letters.park(&queues.letter()).await.unwrap_err();
     assert_eq!(error.source.to_string(), "PARKING_QUEUE_URL is not set");
@@ -101,7 +101,7 @@ impl Queues {
         let batches = batches.attributes(QueueAttributeName::RedrivePolicy, redrive);
         let batches = batches.send().await.unwrap().queue_url.unwrap();
         let urls = DeadLetterQueueUrls { dead: Some(dead), parked: Some(parked) };
-        let letters = SqsDeadLetters::new(client.clone(), urls.clone(), Usage::new());
+        let letters = SqsDeadLetters::new(client.clone(), urls.clone());
         Queues { client, batches, urls, letters }
     }
 

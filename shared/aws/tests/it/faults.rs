@@ -1,6 +1,6 @@
 //! Replies that get lost: what was written once is not taken for somebody else's.
 
-use ghl_sync_aws::{AwsConfig, DynamoOutbox, Purpose, Usage};
+use ghl_sync_aws::{AwsConfig, DynamoOutbox};
 use ghl_sync_engine::ports::{GateStore, Outbox, Put, Replaced, Settled};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{EpochMs, Priority, PutRecord};
@@ -17,7 +17,7 @@ async fn a_repeated_replace_finds_its_own_token_and_is_a_success() {
         assert_eq!(replaced, Replaced::Written { rev: rev + 1 });
     }
     assert_eq!(tables.gates.load(&scope("s")).await.unwrap().rev, 2);
-    assert_eq!(tables.usage.snapshot().of(Purpose::GateReplace).requests, 4, "each attempt is counted");
+    assert_eq!(tables.usage.snapshot().gate_writes().requests, 4, "each attempt is counted");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_put_into_a_location_that_is_full_says_what_to_do() {
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ItemCollectionSizeLimitExceededException","message":"x"}"#;
     let (address, _) = servers::one_answer("400 Bad Request", answer).await;
     let config = AwsConfig { dynamodb_endpoint: Some(format!("http://{address}")), ..servers::config() };
-    let outbox = DynamoOutbox::new(config.dynamodb(), RECORDS, Usage::new());
+    let outbox = DynamoOutbox::new(config.dynamodb(), RECORDS);
     let error = outbox.put(&contact("a", "Ada"), EpochMs(1)).await.unwrap_err();
     let text = error.source.to_string();
     assert!(text.contains("10 GB") && text.contains("delete items"), "{text}");

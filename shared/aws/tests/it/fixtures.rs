@@ -38,7 +38,7 @@ pub(crate) async fn behind_proxy(retries: bool) -> (Tables, LossyProxy) {
 impl Tables {
     /// What is compared and advanced, of one type.
     pub(crate) fn versioned<T: Item>(&self) -> Versioned<T> {
-        Versioned::new(Arc::new(DynamoItems::new(self.client.clone(), STATE, Arc::clone(&self.usage))))
+        Versioned::new(Arc::new(DynamoItems::new(self.client.clone(), STATE)))
     }
 
     pub(crate) async fn new() -> Tables {
@@ -47,15 +47,16 @@ impl Tables {
     }
 
     pub(crate) async fn with(config: AwsConfig) -> Tables {
+        let usage = Usage::new();
+        let config = AwsConfig { interceptor: Some(usage.interceptor()), ..config };
         let client = config.dynamodb();
         tables::RECORDS.create(&client, RECORDS).await.unwrap();
         tables::STATE.create(&client, STATE).await.unwrap();
-        let usage = Usage::new();
         Tables {
-            outbox: DynamoOutbox::new(client.clone(), RECORDS, Arc::clone(&usage)),
-            gates: DynamoGateStore::new(client.clone(), STATE, Arc::clone(&usage)),
-            locations: DynamoLocations::new(client.clone(), STATE, Arc::clone(&usage)),
-            counters: DynamoCounters::new(client.clone(), STATE, Arc::clone(&usage)),
+            outbox: DynamoOutbox::new(client.clone(), RECORDS),
+            gates: DynamoGateStore::new(client.clone(), STATE),
+            locations: DynamoLocations::new(client.clone(), STATE),
+            counters: DynamoCounters::new(client.clone(), STATE),
             usage,
             client,
         }

@@ -1,6 +1,6 @@
 //! What GHL told of its records, against the model in memory.
 
-use ghl_sync_aws::{DynamoKnownStates, Purpose};
+use ghl_sync_aws::DynamoKnownStates;
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, RemoteKey, Replacement};
 use ghl_sync_model::{Contact, EpochMs, EventId, GhlId, Kind, KnownState, RemoteChange, RemoteContent, RemoteEvent};
@@ -19,7 +19,7 @@ struct Known {
 impl Known {
     async fn new() -> Known {
         let tables = Tables::new().await;
-        let states = DynamoKnownStates::new(tables.client.clone(), STATE, tables.usage.clone());
+        let states = DynamoKnownStates::new(tables.client.clone(), STATE);
         Known { tables, states, id: ghl_id("c1") }
     }
 }
@@ -98,7 +98,7 @@ async fn a_known_state_is_in_no_index_and_costs_one_write() {
         let (state, precedence) = told(id, at, name);
         known.states.replace(key, &state, &precedence, EpochMs(T)).await.unwrap();
     }
-    let used = known.tables.usage.snapshot().of(Purpose::KnownReplace);
+    let used = known.tables.usage.snapshot().writes();
     assert_eq!((used.requests, used.units()), (3, 3.0));
     for index in ["check", "locations"] {
         assert_eq!(known.tables.index_size(STATE, index).await, 0);

@@ -1,7 +1,6 @@
 //! Which locations are known, and what operators set for them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_aws::Purpose;
 use ghl_sync_engine::ports::{Entry, Replaced};
 use ghl_sync_model::{LocationId, SettingsOverlay};
 
@@ -53,8 +52,9 @@ async fn a_location_is_listed_once_it_is_registered_or_set_and_keeps_what_is_set
     assert_eq!(settings.replace(&ids[0], 0, &set).await.unwrap(), Replaced::Written { rev: 1 });
     settings.replace(&ids[1], 0, &set).await.unwrap();
     tables.locations.register(&ids[1]).await.unwrap();
+    let before = tables.usage.snapshot();
     assert_eq!(tables.locations.list().await.unwrap(), ids);
+    assert_eq!(tables.usage.snapshot().since(&before).reads().requests, 1);
     assert_eq!(settings.load(&ids[1]).await.unwrap(), Some(Entry { rev: 1, value: set }));
     assert_eq!(tables.index_size(STATE, "locations").await, 2);
-    assert_eq!(tables.usage.snapshot().of(Purpose::SettingsList).requests, 1);
 }

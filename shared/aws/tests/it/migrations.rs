@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::DynamoMigrationStore;
 use ghl_sync_aws::tables::state;
-use ghl_sync_aws::{DynamoMigrationStore, Purpose};
 use ghl_sync_engine::ports::{GateStore, Replaced};
 use ghl_sync_migrate::ports::{MigrationStore, TargetClaim};
 use ghl_sync_model::{
@@ -49,7 +49,7 @@ async fn a_write_that_the_sdk_repeats_after_a_lost_reply_is_a_success_and_done_o
 
     proxy.lose_next_reply();
     assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 0 });
-    assert_eq!(tables.usage.snapshot().of(Purpose::MigrationWrite).requests, 2, "each attempt is counted");
+    assert_eq!(tables.usage.snapshot().writes().requests, 2, "each attempt is counted");
     proxy.lose_next_reply();
     store.release_target(&target, &id, true).await.unwrap();
     assert_eq!(store.claim_target(&target, &id).await.unwrap(), TargetClaim::Claimed { round: 1 });
@@ -100,7 +100,7 @@ async fn pages_come_in_the_order_of_their_numbers_however_many_there_are() {
     assert_eq!(store.pages(&self::id("mig-2"), PageKind::Journal, 0, 10).await.unwrap(), []);
     let before = tables.usage.snapshot();
     store.pages(&id, PageKind::Journal, 0, 100).await.unwrap();
-    assert_eq!(tables.usage.snapshot().since(&before).of(Purpose::MigrationPages).requests, 1);
+    assert_eq!(tables.usage.snapshot().since(&before).reads().requests, 1);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn empty() -> (Tables, DynamoMigrationStore) {
 }
 
 fn store(tables: &Tables) -> DynamoMigrationStore {
-    DynamoMigrationStore::new(tables.client.clone(), STATE, tables.usage.clone())
+    DynamoMigrationStore::new(tables.client.clone(), STATE)
 }
 
 fn id(text: &str) -> MigrationId {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
 use aws_smithy_types::timeout::TimeoutConfig;
-use ghl_sync_aws::{AwsConfig, Purpose, SqsBatchQueue, SqsMigrationQueue, Usage};
+use ghl_sync_aws::{AwsConfig, SqsBatchQueue, SqsMigrationQueue, Usage};
 use ghl_sync_engine::ports::BatchQueue;
 use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Batch, Generation, LocationId, Message, MigrationId, MigrationMessage};
@@ -41,15 +41,14 @@ async fn a_delay_longer_than_sqs_takes_is_cut_and_not_refused() {
 }
 
 #[tokio::test]
-async fn a_step_of_a_migration_arrives_as_it_was_sent_and_is_counted_by_itself() {
+async fn a_step_of_a_migration_arrives_as_it_was_sent() {
     let queue = Queue::new().await;
-    let migrations = SqsMigrationQueue::new(queue.client.clone(), &queue.url, Arc::clone(&queue.usage));
+    let migrations = SqsMigrationQueue::new(queue.client.clone(), &queue.url);
     let step = MigrationMessage { migration_id: MigrationId::new("mig-1").unwrap(), generation: 7 };
     migrations.send(&step, Duration::from_millis(900)).await.unwrap();
     let body = queue.receive(Duration::ZERO).await.expect("less than a second is no delay");
     assert_eq!(MigrationMessage::from_json(&body).unwrap(), step);
-    let used = queue.usage.snapshot();
-    assert_eq!((used.of(Purpose::MigrationSend).requests, used.sends()), (1, 0));
+    assert_eq!(queue.usage.snapshot().sends(), 1);
 }
 
 // The embedded SQS does not keep system attributes, so this looks at the request itself.
@@ -57,7 +56,7 @@ async fn a_step_of_a_migration_arrives_as_it_was_sent_and_is_counted_by_itself()
 async fn a_batch_carries_the_trace_that_planned_it() {
     let (endpoint, request) = servers::one_request(r#"{"MessageId":"1"}"#).await;
     let config = AwsConfig { sqs_endpoint: Some(format!("http://{endpoint}")), ..servers::config() };
-    let batches = SqsBatchQueue::new(config.sqs(), format!("http://{endpoint}/1/q"), Usage::new())
+    let batches = SqsBatchQueue::new(config.sqs(), format!("http://{endpoint}/1/q"))
         .traced(|| Some("Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()));
     batches.send(&batch(7), Duration::ZERO).await.unwrap();
     let request = request.await.unwrap();
@@ -68,7 +67,7 @@ async fn a_batch_carries_the_trace_that_planned_it() {
 #[tokio::test]
 async fn a_queue_that_does_not_exist_is_an_error_that_does_not_show_the_batch() {
     let queue = Queue::new().await;
-    let nowhere = SqsBatchQueue::new(queue.client.clone(), format!("{}-nowhere", queue.url), Usage::new());
+    let nowhere = SqsBatchQueue::new(queue.client.clone(), format!("{}-nowhere", queue.url));
     let error = nowhere.send(&batch(6), Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "queue.send failed");
     assert!(!format!("{error:?}").contains("crm-42"), "{error:?}");
@@ -116,10 +115,11 @@ struct Queue {
 impl Queue {
     async fn new() -> Queue {
         let sqs_endpoint = Some(format!("http://{}", servers::sqs().await));
-        let client = AwsConfig { sqs_endpoint, ..servers::config() }.sqs();
+        let usage = Usage::new();
+        let client = AwsConfig { sqs_endpoint, interceptor: Some(usage.interceptor()), ..servers::config() }.sqs();
         let created = client.create_queue().queue_name("batches").send().await.unwrap();
-        let (url, usage) = (created.queue_url.unwrap(), Usage::new());
-        let batches = SqsBatchQueue::new(client.clone(), &url, Arc::clone(&usage));
+        let url = created.queue_url.unwrap();
+        let batches = SqsBatchQueue::new(client.clone(), &url);
         Queue { client, url, batches, usage }
     }
 

@@ -1,6 +1,6 @@
 //! What reconciling asks of the outbox, against the model in memory; and its bookmarks.
 
-use ghl_sync_aws::{DynamoBookmarks, Purpose};
+use ghl_sync_aws::DynamoBookmarks;
 use ghl_sync_engine::ports::{Bookmarks, Loaded, Outbox, Put};
 use ghl_sync_model::{Bookmark, ContentHash, EpochMs, PageCursor, Priority, PutRecord, Record, Resolution};
 use ghl_sync_testkit::{MemoryOutbox, block_on_paused};
@@ -104,14 +104,14 @@ async fn records_are_found_by_ghl_s_id_for_a_read_unit() {
     assert_eq!(found("G1").await, [key("contact#a")]);
     assert_eq!(found("G2").await, [key("contact#b"), key("contact#c")]);
     assert_eq!(found("G3").await, []);
-    let used = tables.usage.snapshot().since(&before).of(Purpose::OutboxOfGhlId);
+    let used = tables.usage.snapshot().since(&before).reads();
     assert_eq!((used.requests, used.units()), (3, 3.0));
 }
 
 #[tokio::test]
 async fn a_bookmark_is_kept_and_a_damaged_one_is_an_error_that_names_it() {
     let tables = Tables::new().await;
-    let bookmarks = DynamoBookmarks::new(tables.client.clone(), STATE, tables.usage.clone());
+    let bookmarks = DynamoBookmarks::new(tables.client.clone(), STATE);
     assert_eq!(bookmarks.find(&location()).await.unwrap(), None);
     for page in [Some(PageCursor(r#"[1,"x"]"#.to_owned())), None] {
         let bookmark = Bookmark { since: EpochMs(7), page, limit: Some(25) };

@@ -26,6 +26,7 @@ pub(crate) fn config() -> AwsConfig {
         ssm_endpoint: None,
         secrets_manager_endpoint: None,
         retries: false,
+        interceptor: None,
     }
 }
 

@@ -305,6 +305,7 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         ssm_endpoint: vars.url("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         retries: true,
+        interceptor: None,
     }
 }
 
