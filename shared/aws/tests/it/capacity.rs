@@ -91,19 +91,19 @@ async fn an_outcome_costs_a_unit_for_the_item_and_one_for_each_entry_and_a_page_
     let record = tables.put_and_load(&changed(&put), 3).await;
     let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
     tables.outbox.settle(&record, &accepted(&put, id.as_str()), EpochMs(4)).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 2.0), "the entry goes, and the one under GHL's id stays");
+    assert_eq!(meter.read(), (1, 2.0), "the entry goes, and the one under GHL's id stays");
     tables.outbox.put(&put, EpochMs(5)).await.unwrap();
     let record = tables.record(&put.key()).await;
     meter.last = tables.usage.snapshot();
     tables.outbox.settle(&record, &failed(None), EpochMs(6)).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxSettle), (1, 3.0), "the entry goes, and one of a failure comes");
+    assert_eq!(meter.read(), (1, 3.0), "the entry goes, and one of a failure comes");
     tables.outbox.failed(&location(), None, 25).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxFailed), (1, 1.0));
+    assert_eq!(meter.read(), (1, 1.0));
     tables.outbox.count_failed(&location(), 25).await.unwrap();
     tables.outbox.count_due(&location(), put.priority, 25).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxCount), (2, 2.0));
+    assert_eq!(meter.read(), (2, 2.0));
     tables.outbox.of_ghl_id(&location(), &id).await.unwrap();
-    assert_eq!(meter.read(Purpose::OutboxOfGhlId), (1, 1.0));
+    assert_eq!(meter.read(), (1, 1.0));
 }
 
 /// Reads what was used since it was read last.
