@@ -88,9 +88,10 @@ async fn an_outcome_costs_a_unit_for_the_item_and_one_for_each_entry_and_a_page_
     let id = ghl_id("ocQHyuzHvysMo5N5VsXc");
     let record = tables.put_and_load(&put, 1).await;
     tables.outbox.settle(&record, &accepted(&put, id.as_str()), EpochMs(2)).await.unwrap();
-    let record = tables.put_and_load(&changed(&put), 3).await;
+    let changed = changed(&put);
+    let record = tables.put_and_load(&changed, 3).await;
     let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
-    tables.outbox.settle(&record, &accepted(&put, id.as_str()), EpochMs(4)).await.unwrap();
+    tables.outbox.settle(&record, &accepted(&changed, id.as_str()), EpochMs(4)).await.unwrap();
     assert_eq!(meter.read(), (1, 2.0), "the entry goes, and the one under GHL's id stays");
     tables.outbox.put(&put, EpochMs(5)).await.unwrap();
     let record = tables.record(&put.key()).await;
