@@ -115,10 +115,8 @@ fn marks(xml: &mut Reader<impl BufRead>) -> Option<SheetXml> {
                     _ => {}
                 }
             }
-            Event::Text(text) if in_error && in_value => {
-                if !KNOWN_ERRORS.contains(&text.as_ref()) {
-                    found.strange_errors.push((row, column));
-                }
+            Event::Text(text) if in_error && in_value && !KNOWN_ERRORS.contains(&text.as_ref()) => {
+                found.strange_errors.push((row, column));
             }
             Event::End(end) => match end.local_name().as_ref() {
                 "row" => row += 1,

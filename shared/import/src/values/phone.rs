@@ -273,7 +273,7 @@ fn may_have_lost_its_plus(number: &str, e164: &str, country_code: i32) -> bool {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     digits.starts_with(&country_code.to_string())
         && e164.strip_prefix('+').is_some_and(|whole| whole == format!("{country_code}{digits}"))
-        && PHONE_NUMBER_UTIL.parse(&format!("+{digits}"), None).is_ok_and(|whole| whole.is_valid())
+        && PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).is_ok_and(|whole| whole.is_valid())
 }
 
 fn without_mexicos_one(number: &str) -> Option<String> {
