@@ -1,5 +1,8 @@
 //! Everything that a deployment has, within this process.
 
+mod environment;
+mod queues;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -7,17 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
 use ghl_sync_aws::{Usage, tables};
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_inbound::Reconciler;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{Api, CredentialsRef, LocationId, Secret};
+use ghl_sync_model::{Api, LocationId, Secret};
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
-use serde_json::{Value, json};
 
+use self::environment::{Aws, app, has_own_keys, own_key, vars};
+use self::queues::create_queues;
 use crate::api::{ApiServer, NewKey};
 use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
@@ -25,23 +28,11 @@ use crate::door::Listen;
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::private;
-use crate::sandbox::{Installed, OAuthOptions, Sandbox, SandboxOptions, Tokens};
+use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
-const QUEUE: &str = "ghl-sync-batches";
-const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
-const PARKING_QUEUE: &str = "ghl-sync-batches-parked";
-const MIGRATION_QUEUE: &str = "ghl-sync-migrations";
-const MIGRATION_DEAD_LETTER_QUEUE: &str = "ghl-sync-migrations-dead-letters";
-/// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
-/// migrations' queue it is twice as long there, as is their function's time.)
-const VISIBILITY_TIMEOUT_S: &str = "360";
-const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
-const MAX_RECEIVE_COUNT: u32 = 5;
-const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
-
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
 #[derive(Clone)]
 pub struct StackOptions {
@@ -368,179 +359,6 @@ async fn sandbox(
         .await
         .map_err(|source| StackError::Listen { what: "the GHL sandbox", source })?;
     Ok(Some(sandbox))
-}
-
-/// An app that was just installed: in the one location there is, or else in its agency.
-fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
-    let installed = match locations {
-        [only] => Installed::Location(only.to_string()),
-        _ => Installed::Company("agency".to_owned()),
-    };
-    let refresh_token = Secret::new(format!("refresh-{:032x}", fastrand::u128(..)));
-    OAuthOptions {
-        client_id: "app".to_owned(),
-        client_secret: Secret::new("local"),
-        refresh_token,
-        installed,
-        lifetime,
-    }
-}
-
-/// What somebody who installed the app stores as its credentials.
-fn credentials(app: &OAuthOptions) -> String {
-    let OAuthOptions { client_id, client_secret, refresh_token, installed, .. } = app;
-    let mut credentials = json!({
-        "client_id": client_id, "client_secret": client_secret.expose(), "refresh_token": refresh_token.expose(),
-    });
-    match installed {
-        Installed::Location(_) => credentials["user_type"] = json!("Location"),
-        Installed::Company(company) => {
-            credentials["user_type"] = json!("Company");
-            credentials["company_id"] = json!(company);
-        }
-    }
-    credentials.to_string()
-}
-
-/// Whether each location of the sandbox has a token of its own.
-fn has_own_keys(options: &StackOptions) -> bool {
-    options.api == Api::V1 || !options.own.is_empty()
-}
-
-fn own_key(location: &LocationId) -> String {
-    format!("key-{location}")
-}
-
-fn api_name(api: Api) -> &'static str {
-    match api {
-        Api::V1 => "v1",
-        Api::V2 => "v2",
-    }
-}
-
-/// How a location is treated, as the functions' environment says it.
-fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
-    let own = options.own.get(location);
-    let mut settings = json!({});
-    if let Some(own) = own {
-        settings["api"] = json!(api_name(own.api));
-    }
-    if own_token(options, location).is_some() {
-        settings["credentials"] = json!(CredentialsRef::OfLocation(location.clone()));
-    }
-    settings
-}
-
-/// The token of `location`, if it has one of its own.
-fn own_token(options: &StackOptions, location: &LocationId) -> Option<Secret> {
-    match (&options.ghl, options.own.get(location).and_then(|own| own.token.as_ref())) {
-        (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(Secret::new(own_key(location))),
-        (Ghl::Url { .. }, Some(token)) => Some(token.clone()),
-        // On API v1 a token is one location's. That of the only one is its own.
-        (Ghl::Url { token, .. }, None) if options.api == Api::V1 && options.locations.len() == 1 => Some(token.clone()),
-        _ => None,
-    }
-}
-
-/// The embedded AWS services, and the key for them.
-struct Aws {
-    access_key: AccessKey,
-    dynamodb: SocketAddr,
-    sqs: SocketAddr,
-}
-
-/// The environment of the functions: what the caller's says, and over it what this stack is.
-fn vars(
-    options: &StackOptions,
-    sandbox: Option<&Sandbox>,
-    app: Option<&OAuthOptions>,
-    Aws { access_key, dynamodb, sqs }: &Aws,
-) -> BTreeMap<String, String> {
-    let (url, token) = match (&options.ghl, sandbox) {
-        (Ghl::Url { url, token }, _) => (url.clone(), token.expose().to_owned()),
-        (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
-        (Ghl::Sandbox(_), None) => (String::new(), String::new()),
-    };
-    // Of another GHL the legacy API may be elsewhere.
-    let elsewhere = options.vars.get("GHL_V1_BASE_URL").filter(|_| sandbox.is_none()).cloned();
-    let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
-    // Whatever reaches our own sandbox is no secret; a container reaches it over a bridge, without TLS.
-    let insecure = match sandbox {
-        Some(_) => "true".to_owned(),
-        None => options.vars.get("GHL_ALLOW_INSECURE_URL").cloned().unwrap_or_default(),
-    };
-    let locations: BTreeMap<&str, Value> =
-        options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
-    let token_of = |id| Some((LocationId::as_str(id), own_token(options, id)?.expose().to_owned()));
-    let tokens: BTreeMap<&str, String> = options.locations.iter().filter_map(token_of).collect();
-    let mut vars = options.vars.clone();
-    vars.extend(
-        [
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", access_key.id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", access_key.secret.expose().to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
-            ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
-            // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of
-            // being looked for in AWS.
-            ("AWS_ENDPOINT_URL_SSM", format!("http://{dynamodb}")),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{dynamodb}")),
-            ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
-            ("STATE_TABLE", STATE_TABLE.to_owned()),
-            ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
-            ("GHL_BASE_URL", url),
-            ("GHL_V1_BASE_URL", v1_url),
-            ("GHL_ALLOW_INSECURE_URL", insecure),
-            ("GHL_API", api_name(options.api).to_owned()),
-            ("GHL_TOKEN", token),
-            ("GHL_LOCATIONS", json!(locations).to_string()),
-            ("GHL_LOCATION_TOKENS", json!(tokens).to_string()),
-            ("GHL_RATE_LIMIT_REQUESTS", options.limit.to_string()),
-            ("GHL_RATE_LIMIT_WINDOW", options.window_ms.to_string()),
-            ("GHL_RATE_LIMIT_DAILY", options.daily.to_string()),
-            ("GHL_DRY_RUN", options.dry_run.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    vars
-}
-
-/// URLs of the queues.
-struct Queues {
-    batches: String,
-    dead_letters: String,
-    parked: String,
-    migrations: String,
-}
-
-/// Makes the queues as template.yaml does.
-async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, BoxError> {
-    let (parked, arn) = create_queue(sqs, PARKING_QUEUE, None).await?;
-    let of_redrive = Some((arn, DEAD_LETTER_MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_S));
-    let (dead_letters, arn) = create_queue(sqs, DEAD_LETTER_QUEUE, of_redrive).await?;
-    let of_consumer = Some((arn, MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_S));
-    let (batches, _) = create_queue(sqs, QUEUE, of_consumer).await?;
-    let (_, arn) = create_queue(sqs, MIGRATION_DEAD_LETTER_QUEUE, None).await?;
-    let of_migrator = Some((arn, MAX_RECEIVE_COUNT, MIGRATION_VISIBILITY_TIMEOUT_S));
-    let (migrations, _) = create_queue(sqs, MIGRATION_QUEUE, of_migrator).await?;
-    Ok(Queues { batches, dead_letters, parked, migrations })
-}
-
-/// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.
-async fn create_queue(
-    sqs: &aws_sdk_sqs::Client,
-    name: &str,
-    put_aside: Option<(String, u32, &str)>,
-) -> Result<(String, String), BoxError> {
-    let mut request = sqs.create_queue().queue_name(name);
-    if let Some((target, max_receive_count, visibility_timeout)) = put_aside {
-        let redrive = json!({ "deadLetterTargetArn": target, "maxReceiveCount": max_receive_count }).to_string();
-        request = request.attributes(RedrivePolicy, redrive).attributes(VisibilityTimeout, visibility_timeout);
-    }
-    let url = request.send().await?.queue_url.ok_or("the queue has no URL")?;
-    let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueArn).send().await?;
-    let arn = asked.attributes.and_then(|mut attributes| attributes.remove(&QueueArn)).ok_or("the queue has no ARN")?;
-    Ok((url, arn))
 }
 
 /// An address that only this machine reaches.

@@ -1,0 +1,148 @@
+//! What the functions' environment says of a stack.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ghl_sync_model::{Api, CredentialsRef, LocationId, Secret};
+use serde_json::{Value, json};
+
+use super::queues::QUEUE;
+use super::{Ghl, RECORDS_TABLE, STATE_TABLE, StackOptions};
+use crate::door::AccessKey;
+use crate::sandbox::{Installed, OAuthOptions, Sandbox};
+
+/// An app that was just installed: in the one location there is, or else in its agency.
+pub(super) fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
+    let installed = match locations {
+        [only] => Installed::Location(only.to_string()),
+        _ => Installed::Company("agency".to_owned()),
+    };
+    let refresh_token = Secret::new(format!("refresh-{:032x}", fastrand::u128(..)));
+    OAuthOptions {
+        client_id: "app".to_owned(),
+        client_secret: Secret::new("local"),
+        refresh_token,
+        installed,
+        lifetime,
+    }
+}
+
+/// What somebody who installed the app stores as its credentials.
+fn credentials(app: &OAuthOptions) -> String {
+    let OAuthOptions { client_id, client_secret, refresh_token, installed, .. } = app;
+    let mut credentials = json!({
+        "client_id": client_id, "client_secret": client_secret.expose(), "refresh_token": refresh_token.expose(),
+    });
+    match installed {
+        Installed::Location(_) => credentials["user_type"] = json!("Location"),
+        Installed::Company(company) => {
+            credentials["user_type"] = json!("Company");
+            credentials["company_id"] = json!(company);
+        }
+    }
+    credentials.to_string()
+}
+
+/// Whether each location of the sandbox has a token of its own.
+pub(super) fn has_own_keys(options: &StackOptions) -> bool {
+    options.api == Api::V1 || !options.own.is_empty()
+}
+
+pub(super) fn own_key(location: &LocationId) -> String {
+    format!("key-{location}")
+}
+
+fn api_name(api: Api) -> &'static str {
+    match api {
+        Api::V1 => "v1",
+        Api::V2 => "v2",
+    }
+}
+
+/// How a location is treated, as the functions' environment says it.
+fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
+    let own = options.own.get(location);
+    let mut settings = json!({});
+    if let Some(own) = own {
+        settings["api"] = json!(api_name(own.api));
+    }
+    if own_token(options, location).is_some() {
+        settings["credentials"] = json!(CredentialsRef::OfLocation(location.clone()));
+    }
+    settings
+}
+
+/// The token of `location`, if it has one of its own.
+fn own_token(options: &StackOptions, location: &LocationId) -> Option<Secret> {
+    match (&options.ghl, options.own.get(location).and_then(|own| own.token.as_ref())) {
+        (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(Secret::new(own_key(location))),
+        (Ghl::Url { .. }, Some(token)) => Some(token.clone()),
+        // On API v1 a token is one location's. That of the only one is its own.
+        (Ghl::Url { token, .. }, None) if options.api == Api::V1 && options.locations.len() == 1 => Some(token.clone()),
+        _ => None,
+    }
+}
+
+/// The embedded AWS services, and the key for them.
+pub(super) struct Aws {
+    pub(super) access_key: AccessKey,
+    pub(super) dynamodb: SocketAddr,
+    pub(super) sqs: SocketAddr,
+}
+
+/// The environment of the functions: what the caller's says, and over it what this stack is.
+pub(super) fn vars(
+    options: &StackOptions,
+    sandbox: Option<&Sandbox>,
+    app: Option<&OAuthOptions>,
+    Aws { access_key, dynamodb, sqs }: &Aws,
+) -> BTreeMap<String, String> {
+    let (url, token) = match (&options.ghl, sandbox) {
+        (Ghl::Url { url, token }, _) => (url.clone(), token.expose().to_owned()),
+        (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
+        (Ghl::Sandbox(_), None) => (String::new(), String::new()),
+    };
+    // Of another GHL the legacy API may be elsewhere.
+    let elsewhere = options.vars.get("GHL_V1_BASE_URL").filter(|_| sandbox.is_none()).cloned();
+    let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
+    // Whatever reaches our own sandbox is no secret; a container reaches it over a bridge, without TLS.
+    let insecure = match sandbox {
+        Some(_) => "true".to_owned(),
+        None => options.vars.get("GHL_ALLOW_INSECURE_URL").cloned().unwrap_or_default(),
+    };
+    let locations: BTreeMap<&str, Value> =
+        options.locations.iter().map(|id| (id.as_str(), location_settings(options, id))).collect();
+    let token_of = |id| Some((LocationId::as_str(id), own_token(options, id)?.expose().to_owned()));
+    let tokens: BTreeMap<&str, String> = options.locations.iter().filter_map(token_of).collect();
+    let mut vars = options.vars.clone();
+    vars.extend(
+        [
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", access_key.id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", access_key.secret.expose().to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
+            ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
+            // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of
+            // being looked for in AWS.
+            ("AWS_ENDPOINT_URL_SSM", format!("http://{dynamodb}")),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{dynamodb}")),
+            ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
+            ("STATE_TABLE", STATE_TABLE.to_owned()),
+            ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
+            ("GHL_BASE_URL", url),
+            ("GHL_V1_BASE_URL", v1_url),
+            ("GHL_ALLOW_INSECURE_URL", insecure),
+            ("GHL_API", api_name(options.api).to_owned()),
+            ("GHL_TOKEN", token),
+            ("GHL_LOCATIONS", json!(locations).to_string()),
+            ("GHL_LOCATION_TOKENS", json!(tokens).to_string()),
+            ("GHL_RATE_LIMIT_REQUESTS", options.limit.to_string()),
+            ("GHL_RATE_LIMIT_WINDOW", options.window_ms.to_string()),
+            ("GHL_RATE_LIMIT_DAILY", options.daily.to_string()),
+            ("GHL_DRY_RUN", options.dry_run.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    vars
+}
