@@ -12,7 +12,7 @@ use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId}
 
 /// A plan that starts within this time is not worth being superseded by an earlier one.
 const SOON: Duration = Duration::from_millis(200);
-/// DueChecks, while others put records faster than we look, before the tick is left to look again.
+/// Looks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
 
 /// What [`Engine::fan_out`] did.
@@ -98,10 +98,11 @@ impl Engine {
                     if gate.generation() != generation || gate.live_run(now).is_some() {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.work_seq != work_seq && look < LOOKS {
+                    let missed = entry.work_seq != work_seq;
+                    if missed && look < LOOKS {
                         return Verdict::Keep(Planning::CheckAgain);
                     }
-                    let planning = Planning::Planned(next.write(gate, now, &rules));
+                    let planning = Planning::Planned(next.write(gate, now, missed, &rules));
                     // Nobody has put anything since it was written, so the time to look at it stands, too. Most looks
                     // of a sweep end so.
                     if *gate == entry.gate { Verdict::Keep(planning) } else { Verdict::Store(planning) }
@@ -195,12 +196,13 @@ impl Engine {
 }
 
 impl Next {
-    /// Writes it into the gate.
-    pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, rules: &Rules) -> Option<Generation> {
+    /// Writes it into the gate. What was `missed`, because it was put since we looked, a batch's end finds, or else the
+    /// tick.
+    pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, missed: bool, rules: &Rules) -> Option<Generation> {
         match self {
             Next::Batch { starts_at, .. } => Some(gate.plan(now, *starts_at, rules)),
             Next::Rest { wake_at } => {
-                gate.rest(now, *wake_at, rules);
+                gate.rest(now, if missed { Some(now) } else { *wake_at }, rules);
                 None
             }
         }

@@ -221,7 +221,7 @@ impl Engine {
                 if stale || gate.live_run(now).is_some() {
                     return Verdict::Keep(Planning::Lost);
                 }
-                Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
+                Verdict::Store(Planning::Planned(next.write(gate, now, false, &rules)))
             })
             .await?;
         if let Planning::Planned(generation) = planning {
@@ -257,12 +257,13 @@ impl Engine {
                     if !gate.is_run_of(holder) {
                         return Verdict::Keep(Planning::Lost);
                     }
-                    if entry.work_seq != work_seq && look < LOOKS {
+                    let missed = entry.work_seq != work_seq;
+                    if missed && look < LOOKS {
                         return Verdict::Keep(Planning::CheckAgain);
                     }
                     gate.give_back(now, holder, unused, &rules);
                     gate.finish(now, holder, &rules);
-                    Verdict::Store(Planning::Planned(next.write(gate, now, &rules)))
+                    Verdict::Store(Planning::Planned(next.write(gate, now, missed, &rules)))
                 })
                 .await?;
             match planning {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_engine::usecase::NotRun;
-use ghl_sync_model::{Endpoint, PutRecord, RecordKey};
+use ghl_sync_model::{Endpoint, Priority, PutRecord, RecordKey};
 use ghl_sync_testkit::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
 
 use crate::fixtures::{
@@ -153,6 +153,44 @@ fn at_every_single_millisecond_around_the_end_of_a_batch_a_put_is_seen() {
                 assert_eq!((found.first_name.as_deref(), world.ghl.contact_count()), (Some("Eve"), 4));
             });
         }
+    }
+}
+
+/// A batch under way after which the day has calls left for urgent records only, put every millisecond around its end.
+async fn with_puts_that_the_day_keeps_back(urgent_at: Duration, ends_at: Duration) -> std::sync::Arc<World> {
+    let mut setup = Setup { store_ms: 2..=2, ..exact() };
+    for settings in setup.locations.values_mut() {
+        (settings.daily_limit, settings.daily_reserve) = (10, 7);
+    }
+    let world = setup.start();
+    world.put_only(&contacts(3)).await.unwrap();
+    world.run_for(20 * SECOND).await;
+    world.engine.fan_out(&loc().into()).await.unwrap();
+    world.run_for((ends_at - Duration::from_millis(20)).saturating_sub(world.clock.elapsed())).await;
+    let put = async |after: Duration, record: PutRecord| {
+        tokio::time::sleep(after).await;
+        world.put_only(&[record]).await.unwrap();
+    };
+    let kept_back = (0..40_u64).map(|ms| put(Duration::from_millis(ms), contact(100 + ms as usize)));
+    let urgent = put(urgent_at, PutRecord { priority: Priority::High, ..contact(7) });
+    futures::join!(futures::future::join_all(kept_back), urgent);
+    world
+}
+
+#[test]
+fn an_urgent_put_among_others_that_the_day_keeps_back_waits_no_longer_than_a_tick() {
+    let ends_at = block_on_paused(async {
+        let world = with_a_batch_under_way(Duration::ZERO).await;
+        world.run_until_settled(MINUTE).await.unwrap();
+        let ended = world.sink.pick(|at, noted| matches!(noted, Noted::BatchEnded(_)).then_some(at));
+        world.clock.elapsed() - ended[0].until(world.clock.now())
+    });
+    for ms in 0..40 {
+        block_on_paused(async move {
+            let world = with_puts_that_the_day_keeps_back(Duration::from_millis(ms), ends_at).await;
+            world.run_for(MINUTE + 5 * SECOND).await;
+            assert!(world.ghl.contact(&loc(), &email(7)).is_some(), "put after {ms} ms");
+        });
     }
 }
 
