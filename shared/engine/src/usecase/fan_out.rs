@@ -14,6 +14,8 @@ use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId}
 const SOON: Duration = Duration::from_millis(200);
 /// Looks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
+/// How often the tick comes.
+const TICK: Duration = Duration::from_secs(60);
 
 /// What [`Engine::fan_out`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,15 +198,67 @@ impl Engine {
 }
 
 impl Next {
-    /// Writes it into the gate. What was `missed`, because it was put since we looked, a batch's end finds, or else the
-    /// tick.
+    /// Writes it into the gate. What was `missed`, because it was put since we looked, is found at the end of a batch that
+    /// comes no later than the next tick, or else by that.
     pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, missed: bool, rules: &Rules) -> Option<Generation> {
         match self {
-            Next::Batch { starts_at, .. } => Some(gate.plan(now, *starts_at, rules)),
-            Next::Rest { wake_at } => {
-                gate.rest(now, if missed { Some(now) } else { *wake_at }, rules);
+            Next::Batch { starts_at, .. } if !missed || *starts_at <= now + TICK => {
+                Some(gate.plan(now, *starts_at, rules))
+            }
+            Next::Rest { wake_at } if !missed => {
+                gate.rest(now, *wake_at, rules);
+                None
+            }
+            Next::Batch { .. } | Next::Rest { .. } => {
+                gate.rest(now, Some(now), rules);
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Pace, Priority};
+
+    #[test]
+    fn what_was_missed_is_found_by_the_next_tick_whatever_was_planned() {
+        let now = EpochMs(1_000_000);
+        let location = LocationId::new("l").unwrap();
+        let rules = crate::usecase::EngineConfig::default().rules(&LocationSettings {
+            scope: location.clone().into(),
+            day_scope: None,
+            enabled: true,
+            dry_run: false,
+            pace: Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) },
+            daily_limit: 200_000,
+            daily_reserve: 0,
+            default_priority: Priority::Normal,
+            conflict: Conflict::Ours,
+            conflict_is_set: false,
+            api: Api::V2,
+            credentials: CredentialsRef::Default,
+        });
+        let batch = |starts_at| Next::Batch {
+            location: location.clone(),
+            keys: Vec::new(),
+            starts_at,
+            reason: None,
+            dry_run: false,
+        };
+        let next_check_at = |next: &Next, missed| {
+            let mut gate = Gate::default();
+            next.write(&mut gate, now, missed, &rules);
+            (gate.live_plan(now).map(|plan| plan.starts_at), gate.next_check_at())
+        };
+        let (soon, late) = (now + TICK, now + 2 * TICK);
+        assert_eq!(next_check_at(&Next::Rest { wake_at: None }, false), (None, None));
+        assert_eq!(next_check_at(&Next::Rest { wake_at: None }, true), (None, Some(now)));
+        assert_eq!(next_check_at(&batch(late), false).0, Some(late));
+        assert_eq!(next_check_at(&batch(late), true), (None, Some(now)));
+        assert_eq!(next_check_at(&batch(soon), true).0, Some(soon));
     }
 }
