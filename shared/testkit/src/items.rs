@@ -1,6 +1,7 @@
 //! Items that are compared and advanced, in memory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -13,25 +14,43 @@ use ghl_sync_model::{Item, ItemKind};
 pub(super) const MOST: usize = 400 * 1024 - 512;
 
 /// An [`ItemStore`] in memory. It keeps the JSON that the real store keeps.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryItems {
-    items: Mutex<BTreeMap<(&'static str, String), StoredItem>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    items: BTreeMap<(&'static str, String), StoredItem>,
+    largest: usize,
+}
+
+impl fmt::Debug for MemoryItems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryItems").finish_non_exhaustive()
+    }
 }
 
 impl MemoryItems {
     /// All values of a type as they are stored, by key.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests: whoever stores what cannot be read must notice")]
     pub fn entries<T: Item>(&self) -> Vec<Entry<T>> {
-        let items = lock(&self.items);
-        let of_kind = items.iter().filter(|((kind, _), _)| *kind == T::KIND.name);
-        of_kind.filter_map(|(_, item)| item.clone().try_into().ok()).collect()
+        let state = lock(&self.state);
+        let of_kind = state.items.iter().filter(|((kind, _), _)| *kind == T::KIND.name);
+        of_kind.map(|(_, item)| item.clone().try_into().expect("it was stored by us")).collect()
+    }
+
+    /// The largest item that was ever stored, in bytes.
+    pub(super) fn largest(&self) -> usize {
+        lock(&self.state).largest
     }
 }
 
 #[async_trait]
 impl ItemStore for MemoryItems {
     async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError> {
-        Ok(lock(&self.items).get(&(kind.name, key.to_owned())).cloned())
+        Ok(lock(&self.state).items.get(&(kind.name, key.to_owned())).cloned())
     }
 
     async fn replace(
@@ -44,12 +63,13 @@ impl ItemStore for MemoryItems {
         if item.json.len() > MOST {
             return Err(PortError::new(kind.replace, "the item is larger than 400 KB"));
         }
-        let mut items = lock(&self.items);
+        let State { items, largest } = &mut *lock(&self.state);
         let key = (kind.name, key.to_owned());
         let standing = items.get(&key);
         if standing.map_or(0, |standing| standing.rev) != rev {
             return Ok(Replaced::Conflict(standing.cloned()));
         }
+        *largest = item.json.len().max(*largest);
         items.insert(key, StoredItem { rev: rev + 1, json: Some(item.json) });
         Ok(Replaced::Written { rev: rev + 1 })
     }

@@ -37,10 +37,10 @@ impl MemoryMigrationStore {
         MemoryMigrationStore { items, state: Mutex::default() }
     }
 
-    /// The largest page that was ever stored, in bytes.
+    /// The largest item that was ever stored, a page or a migration, in bytes.
     #[must_use]
     pub fn largest(&self) -> usize {
-        lock(&self.state).largest
+        lock(&self.state).largest.max(self.items.largest())
     }
 }
 

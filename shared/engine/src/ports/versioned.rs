@@ -38,8 +38,8 @@ pub enum Replaced<S> {
     Conflict(S),
 }
 
-/// An item as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// An item as it is stored. What it says may be secret: it cannot be printed.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct StoredItem {
     /// Advances with every write; 0 if it was never given a value.
     pub rev: u64,
@@ -47,8 +47,8 @@ pub struct StoredItem {
     pub json: Option<String>,
 }
 
-/// An item to store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An item to store. What it says may be secret: it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewItem {
     /// Its value, as JSON.
     pub json: String,
