@@ -1,8 +1,6 @@
 //! What the client itself sees of its calls: the only count there is when GHL is not our sandbox.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +8,8 @@ use async_trait::async_trait;
 use ghl_sync_engine::ports::{Clock, Crm};
 use ghl_sync_model::{Answer, Call, EpochMs, GhlId, LocationId, Reply};
 use ghl_sync_runtime::SystemClock;
+
+use crate::mark::mark;
 
 /// Stands before a CRM and takes notes.
 pub(crate) struct CallRecorder {
@@ -34,15 +34,11 @@ struct Notes {
 
 impl Notes {
     fn written(&mut self, identity: &str, id: &GhlId) {
-        let (identity, id) = (hash(identity), hash(id.as_str()));
+        let (identity, id) = (mark(identity), mark(id));
         if *self.ids.entry(identity).or_insert(id) != id {
             self.doubles.insert((identity, id));
         }
     }
-}
-
-fn hash(text: &str) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 
 /// What was seen of one location, or of all.

@@ -18,6 +18,7 @@ mod exit;
 pub mod functions;
 mod known_ids;
 mod list;
+mod mark;
 mod migrate;
 mod private;
 mod progress;

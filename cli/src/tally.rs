@@ -1,8 +1,6 @@
 //! What the engine tells of a run, counted for the progress bar and the report.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +9,8 @@ use ghl_sync_engine::usecase::{Event, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{EpochMs, LocationId, RecordKey, ScopeId};
 use ghl_sync_runtime::{LogSink, SystemClock};
+
+use crate::mark::mark;
 
 /// Counts events, and passes them on to the log.
 #[derive(Default)]
@@ -47,13 +47,6 @@ pub(crate) struct Counts {
     pub(crate) errors: HashMap<String, u64>,
     /// The last time anything happened.
     pub(crate) last_event: EpochMs,
-}
-
-/// What stands for a record where millions are counted.
-pub(crate) fn mark(location: &LocationId, record: &RecordKey) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (location, record).hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Tally {
@@ -97,7 +90,7 @@ impl EventSink for Tally {
                 counts.not_stored.remove(&key);
                 match result {
                     RecordResult::Succeeded | RecordResult::Failed(_) | RecordResult::WouldSend => {
-                        counts.ended.insert(mark(location, record), *result);
+                        counts.ended.insert(mark((location, record)), *result);
                     }
                     RecordResult::Retrying(_)
                     | RecordResult::Deferred(_)

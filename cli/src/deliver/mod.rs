@@ -17,10 +17,11 @@ use ghl_sync_runtime::SystemClock;
 use crate::cli::{OutputArgs, QuotaArgs};
 use crate::known_ids::IdsFile;
 use crate::list::{Contacts, ImportReport, List, ListArgs};
+use crate::mark::mark;
 use crate::progress::Progress;
 use crate::report::{DynamoDbUse, Files, LoadUse, Records, SqsUse, StoreUse};
 use crate::stack::{LOOPBACK, Stack};
-use crate::tally::{Counts, mark};
+use crate::tally::Counts;
 use crate::{Failure, exit, signals};
 
 pub(crate) use calls::{Asked, ghl_calls};
@@ -146,7 +147,7 @@ async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId
         let put = stack.engine.put(&records).await?;
         list.unchanged += put.unchanged;
         list.shared.extend(put.shared);
-        list.marks.extend(records.iter().map(|record| mark(&record.location_id, &record.key())));
+        list.marks.extend(records.iter().map(|record| mark((&record.location_id, &record.key()))));
     }
     Ok(list)
 }

@@ -1,8 +1,6 @@
 //! How the people of a list stand to the contacts that a location has.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault};
 use std::io;
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use ghl_sync_runtime::SystemClock;
 use super::RealArgs;
 use crate::Failure;
 use crate::list::{Contacts, Lines};
+use crate::mark::mark;
 use crate::stack::Stack;
 
 /// Nobody stops this but its user.
@@ -110,16 +109,12 @@ impl Known {
 /// Hashes of what GHL finds a contact by: its e-mail address first.
 fn keys(contact: &Contact) -> impl Iterator<Item = u64> + use<> {
     let email = contact.email.as_deref().map(email_key);
-    let phone = contact.phone.as_deref().map(|phone| key("phone", phone));
+    let phone = contact.phone.as_deref().map(|phone| mark(("phone", phone)));
     email.into_iter().chain(phone)
 }
 
 fn email_key(email: &str) -> u64 {
-    key("email", &email.to_lowercase())
-}
-
-fn key(kind: &str, text: &str) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one((kind, text))
+    mark(("email", email.to_lowercase()))
 }
 
 /// Whether GHL shows everything that would be sent.
