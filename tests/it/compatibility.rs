@@ -173,7 +173,7 @@ async fn ac_19_backward_compatible_stored_gates_and_hosts_keep_all_that_they_say
             );
             (serde_json::to_value(entry.gate).unwrap(), &item["gate"])
         } else if let Some(api) = pk.strip_prefix("host_health#") {
-            let entry = ports.host_health.load(if api == "v1" { &Api::V1 } else { &Api::V2 }).await.unwrap().unwrap();
+            let entry = ports.host_health.load(api).await.unwrap().unwrap();
             (serde_json::to_value(entry.value).unwrap(), &item["host_health"])
         } else {
             continue;

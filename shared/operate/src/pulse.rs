@@ -24,8 +24,8 @@ impl Operator {
         let time = self.ports().clock.now();
         let (last_tick, v1, v2) = futures::try_join!(
             self.ports().counters.last_tick(),
-            self.ports().host_health.load(&Api::V1),
-            self.ports().host_health.load(&Api::V2),
+            self.ports().host_health.load(Api::V1.as_str()),
+            self.ports().host_health.load(Api::V2.as_str()),
         )?;
         let is_overdue = last_tick.is_some_and(|tick| time.since(tick) > TICK_OVERDUE);
         let is_stuck = [v1, v2].into_iter().flatten().any(|entry| {

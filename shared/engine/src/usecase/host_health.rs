@@ -28,7 +28,7 @@ impl<'e> HostHealthSession<'e> {
     }
 
     pub(super) async fn reload(&mut self) {
-        match self.engine.ports.host_health.load(&self.api).await {
+        match self.engine.ports.host_health.load(self.api.as_str()).await {
             Ok(entry) => self.entry = entry.unwrap_or_default(),
             Err(error) => self.port_failed(&error),
         }
@@ -111,7 +111,7 @@ impl<'e> HostHealthSession<'e> {
             if host_health == self.entry.value {
                 return false;
             }
-            match self.engine.ports.host_health.replace(&self.api, self.entry.rev, &host_health).await {
+            match self.engine.ports.host_health.replace(self.api.as_str(), self.entry.rev, &host_health).await {
                 Ok(Replaced::Written { rev }) => {
                     let (from, to) = (self.entry.value.host.as_str(), host_health.host.as_str());
                     if from != to {

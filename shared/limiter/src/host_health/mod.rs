@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::deaths::Deaths;
 pub use self::host::{Host, HostAdmission, Recovery};
 pub use self::open_breakers::OpenBreakers;
-use ghl_sync_model::{Api, EpochMs, Item, ItemKind};
+use ghl_sync_model::{EpochMs, Item, ItemKind};
 
 /// What the locations of one API host know together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,10 +40,11 @@ impl Item for HostHealth {
         checked: false,
         may_be_stale: true,
     };
-    type Key = Api;
+    /// What the caller calls the host.
+    type Key = str;
 
-    fn item_key(api: &Api) -> String {
-        format!("host_health#{}", api.as_str())
+    fn item_key(host: &str) -> String {
+        format!("host_health#{host}")
     }
 }
 
