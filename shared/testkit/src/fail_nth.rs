@@ -81,13 +81,15 @@ pub enum Op {
 
 impl Op {
     /// Reading an item of this kind, and replacing it.
+    #[expect(clippy::panic, reason = "for tests: a new kind is told of here")]
     fn of_items(kind: &ItemKind) -> (Op, Op) {
         match kind.name {
             "tokens" => (Op::TokenLoad, Op::TokenReplace),
             "settings" => (Op::SettingsRead, Op::SettingsStore),
             "migration" => (Op::MigrationLoad, Op::MigrationReplace),
             "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
-            _ => (Op::HostHealthLoad, Op::HostHealthReplace),
+            "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
+            other => panic!("no operations are named for items of the kind {other}"),
         }
     }
 }
@@ -289,7 +291,7 @@ impl<P: GateStore> GateStore for FailNth<P> {
         self.faults.pass(Op::GateReplace, self.port.replace(scope, rev, gate)).await
     }
 
-    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
         self.faults.pass(Op::GateAdvance, self.port.advance_work_seq(scope, now)).await
     }
 

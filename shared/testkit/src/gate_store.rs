@@ -101,14 +101,13 @@ impl GateStore for MemoryGateStore {
         Ok(Replaced::Written { rev: rev + 1 })
     }
 
-    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError> {
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError> {
         let mut state = lock(&self.state);
         let item = state.gates.entry(scope.clone()).or_default();
         item.rev += 1;
         item.work_seq += 1;
-        let work_seq = item.work_seq;
         state.look.set(self.clock.now(), scope, Some(now));
-        Ok(work_seq)
+        Ok(())
     }
 
     async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError> {

@@ -16,8 +16,8 @@ pub trait GateStore: Send + Sync {
     /// [`Gate::next_check_at`].
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError>;
 
-    /// Says that records were put: `work_seq + 1`, look at the gate now. Returns the put's number.
-    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<u64, PortError>;
+    /// Says that records were put: `work_seq + 1`, look at the gate now.
+    async fn advance_work_seq(&self, scope: &ScopeId, now: EpochMs) -> Result<(), PortError>;
 
     /// Scopes whose time to look at has come, at most `limit`. Eventually consistent. What a part of the store does not
     /// tell keeps nothing else back; an error only if no part answers.

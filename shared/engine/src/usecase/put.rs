@@ -179,9 +179,9 @@ impl Engine {
             .collect()
             .await;
         let mut advanced = Vec::new();
-        for (work_seq, scope) in advances {
-            match work_seq {
-                Ok(_) => advanced.push(scope),
+        for (told, scope) in advances {
+            match told {
+                Ok(()) => advanced.push(scope),
                 Err(error) => failed.push((scope, error)),
             }
         }
