@@ -13,8 +13,6 @@ use crate::tables::state;
 
 /// What a location's partition key starts with.
 const PREFIX: &str = "location#";
-/// The partition of the index of locations.
-const LISTED: &str = "location";
 
 /// The locations in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -35,7 +33,8 @@ impl DynamoLocations {
     /// When DynamoDB does not answer.
     pub async fn register(&self, location: &LocationId) -> Result<(), PortError> {
         let key = HashMap::from([(state::PK.to_owned(), text(SettingsOverlay::item_key(location)))]);
-        let update = Update::new().set(state::LISTED, text(LISTED)).only_if("attribute_not_exists(#listed)");
+        let update =
+            Update::new().set(state::LISTED, text(SettingsOverlay::LISTED)).only_if("attribute_not_exists(#listed)");
         self.table.update("settings.register", key, update).await.map(drop)
     }
 
@@ -44,7 +43,7 @@ impl DynamoLocations {
     /// # Errors
     /// When DynamoDB does not answer.
     pub async fn list(&self) -> Result<Vec<LocationId>, PortError> {
-        let items = self.table.listed("settings.list", LISTED).await?;
+        let items = self.table.listed("settings.list", SettingsOverlay::LISTED).await?;
         // One whose key is no location's was put there by hand, and is passed over.
         let location = |item| Fields(item).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse::<LocationId>().ok();
         Ok(items.iter().filter_map(location).collect())

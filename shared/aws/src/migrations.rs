@@ -21,8 +21,6 @@ use crate::tables::{migration, state};
 const PREFIX: &str = "migration#";
 /// What the partition key of a claim starts with.
 const TARGET_PREFIX: &str = "migration-target#";
-/// The partition of the index of what is listed.
-const LISTED: &str = "migration";
 /// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
 const BATCH: u32 = 100;
 
@@ -43,7 +41,7 @@ impl DynamoMigrationStore {
 
     /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
     async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
-        let items = self.table.listed("migrations.list", LISTED).await?;
+        let items = self.table.listed("migrations.list", Migration::LISTED).await?;
         Ok(items.iter().filter_map(id_in).collect())
     }
 }

@@ -130,7 +130,7 @@ impl Item for SettingsOverlay {
         load: "settings.load",
         replace: "settings.store",
         attribute: "settings",
-        listed: Some("location"),
+        listed: Some(SettingsOverlay::LISTED),
         checked: false,
         may_be_stale: false,
     };
@@ -146,6 +146,9 @@ impl Item for SettingsOverlay {
 }
 
 impl SettingsOverlay {
+    /// What the locations that are known are listed as.
+    pub const LISTED: &str = "location";
+
     /// `base`, with what is set here over it.
     #[must_use]
     pub fn over(&self, base: LocationSettings) -> LocationSettings {

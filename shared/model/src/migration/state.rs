@@ -125,6 +125,9 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// What all migrations are listed as.
+    pub const LISTED: &str = "migration";
+
     /// What `request` asks for at `now`, with nothing done yet.
     #[must_use]
     pub fn new(id: MigrationId, request: MigrationRequest, dry_run: bool, now: EpochMs) -> Migration {
@@ -231,7 +234,7 @@ impl Item for Migration {
         load: "migrations.load",
         replace: "migrations.write",
         attribute: "migration",
-        listed: Some("migration"),
+        listed: Some(Migration::LISTED),
         checked: true,
         may_be_stale: false,
     };
