@@ -33,6 +33,7 @@ use crate::tally::Tally;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
+
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
 #[derive(Clone)]
 pub struct StackOptions {

@@ -46,8 +46,7 @@ pub async fn read_from_aws(
     let required = |name: &'static str| var(name).ok_or(AwsSecretError::Unset(name));
     let (key, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
     let config = AwsConfig {
-        region: var("AWS_DEFAULT_REGION")
-            .map_or_else(|| required("AWS_REGION"), |other| Ok(var("AWS_REGION").unwrap_or(other)))?,
+        region: var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")).ok_or(AwsSecretError::Unset("AWS_REGION"))?,
         credentials: Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment"),
         dynamodb_endpoint: None,
         sqs_endpoint: None,

@@ -124,15 +124,7 @@ fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEn
     let result = RecordResult::Deferred(reason);
     // What stopped it says more than what it met on the way, if it stands for the whole scope.
     let error = progress.error.map(|error| LastError { code: result.code().unwrap_or(error.code), ..error });
-    RecordEnd {
-        result,
-        still_due: true,
-        error,
-        called: progress.called,
-        ghl_id: record.ghl_id.clone(),
-        latency: None,
-        not_stored: Vec::new(),
-    }
+    RecordEnd { error, called: progress.called, ghl_id: record.ghl_id.clone(), ..still_due(result) }
 }
 
 /// A store failed: the record is due as it was.
