@@ -43,7 +43,7 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
                 );
                 if told.unread > 0 {
                     println!(
-                        "           {} of its contacts are longer than 1 MB each and were passed over",
+                        "           {} of its contacts cannot be read (longer than 1 MB, or without an id) and were passed over",
                         told.unread
                     );
                 }

@@ -155,9 +155,12 @@ pub(super) struct PageOf<T> {
     pub(super) unread: Vec<(GhlId, String)>,
 }
 
-/// A finding names its record by GHL's id: those without one are told by an event and a metric only.
+/// A finding names its record by GHL's id. Those without one have one name in common.
 fn by_id(unread: Vec<UnreadRecord>) -> Vec<(GhlId, String)> {
-    unread.into_iter().filter_map(|one| Some((one.id?, format!("it {}, so it was passed over", one.why)))).collect()
+    let named = |UnreadRecord { id, why, .. }: UnreadRecord| {
+        (id.unwrap_or_else(GhlId::unknown), format!("it {why}, so it was passed over"))
+    };
+    unread.into_iter().map(named).collect()
 }
 
 /// The next page of a walk over all contacts.
@@ -278,5 +281,21 @@ fn deal_in_short(deal: &RemoteDeal) -> ExistingDeal {
         contact_id: id(&deal.content.contact_id),
         pipeline_id: id(&deal.content.pipeline_id),
         name: name_hash(deal.content.name.as_deref().unwrap_or_default().trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ghl_sync_model::Unread;
+
+    #[test]
+    fn every_record_that_cannot_be_read_is_named_with_its_reason() {
+        let id = GhlId::new("c1").unwrap();
+        let unread = [(Some(id.clone()), Unread::TooLong), (None, Unread::NoId), (None, Unread::NoId)];
+        let unread = unread.map(|(id, why)| UnreadRecord { id, updated_at: None, why });
+        let no_id = (GhlId::unknown(), "it has no id, so it was passed over".to_owned());
+        let long = (id, "it is longer than 1 MB, so it was passed over".to_owned());
+        assert_eq!(by_id(unread.to_vec()), [long, no_id.clone(), no_id]);
     }
 }

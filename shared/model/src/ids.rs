@@ -151,7 +151,7 @@ impl EventId {
 }
 
 impl GhlId {
-    /// Stands for an id that GHL would give, in a dry run.
+    /// Stands for an id that nobody can tell: one that GHL would give, in a dry run, or does not show.
     #[must_use]
     pub fn unknown() -> GhlId {
         GhlId("unknown".to_owned())

@@ -55,8 +55,8 @@ impl EventSink for LogSink {
             Event::SharesGhlId { location, batch, record, with, .. } => warn!(
                 event = "shares_ghl_id", %location, batch = batch.0, %record, with = keys(with),
             ),
-            Event::PassedOver { location, kind, ghl_id } => warn!(
-                event = "passed_over", %location, kind = kind.as_str(), ghl_id = ghl_id.map(tracing::field::display),
+            Event::PassedOver { location, kind, ghl_id, why } => warn!(
+                event = "passed_over", %location, kind = kind.as_str(), ghl_id = ghl_id.map(tracing::field::display), %why,
             ),
             // What is said of credentials is where they are.
             Event::TokensIssued { location, credentials, good_for } => {

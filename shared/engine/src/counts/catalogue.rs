@@ -39,7 +39,7 @@ pub enum Counter {
     NotStored,
     /// Records that GHL took for a contact or an opportunity that another record has already.
     SharedGhlIds,
-    /// Times that a record was passed over, because GHL's answer with it alone is longer than 1 MB.
+    /// Times that a record of a list was passed over, because it cannot be read.
     PassedOver,
     /// Records and puts.
     Records(RecordCount),
@@ -279,7 +279,7 @@ catalogue! {
     SHARED_GHL_IDS = counter("Records that GHL took for a contact or opportunity that another record has.")
         .cloudwatch("SharedGhlIds").zero_told_by(BATCH).prometheus("ghl_sync_shared_ghl_ids_total", &[])
         .sum(|it| it == C::SharedGhlIds);
-    PASSED_OVER = counter("Times that a record of GHL was passed over: it is longer than 1 MB.")
+    PASSED_OVER = counter("Times that a record of GHL was passed over: it is longer than 1 MB, or has no id.")
         .cloudwatch("RecordsPassedOver").prometheus("ghl_sync_passed_over_total", &[]).sum(|it| it == C::PassedOver);
     PORT_FAILURES = counter("Times that a store or a queue failed.")
         .cloudwatch("PortFailures").zero_told_by(BATCH_AND_TICK).prometheus("ghl_sync_port_failures_total", &[])

@@ -154,8 +154,9 @@ impl DirectCalls<'_> {
 
     /// Tells of records that cannot be read.
     pub(super) fn note_passed_over(&self, kind: Kind, unread: &[UnreadRecord]) {
-        for UnreadRecord { id, .. } in unread {
-            self.engine.ports.sink.emit(&Event::PassedOver { location: self.location, kind, ghl_id: id.as_ref() });
+        for UnreadRecord { id, why, .. } in unread {
+            let event = Event::PassedOver { location: self.location, kind, ghl_id: id.as_ref(), why: *why };
+            self.engine.ports.sink.emit(&event);
         }
     }
 

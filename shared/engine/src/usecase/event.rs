@@ -11,7 +11,7 @@ use crate::usecase::report::{Received, ReconcileReport};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
     Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId, Message,
-    Migration, Progress, RecordKey, ScopeId,
+    Migration, Progress, RecordKey, ScopeId, Unread,
 };
 
 /// Something that happened. Its kind, without what it tells, is an [`EventKind`].
@@ -185,7 +185,7 @@ pub enum Event<'a> {
         /// Records that have this id as well.
         with: &'a [RecordKey],
     },
-    /// A record of GHL is longer, by itself, than what we take of an answer: reading a list went on behind it.
+    /// A record of a list cannot be read: reading went on behind it.
     PassedOver {
         /// Whose record.
         location: &'a LocationId,
@@ -193,6 +193,8 @@ pub enum Event<'a> {
         kind: Kind,
         /// GHL's id of it; `None` if not even that could be read.
         ghl_id: Option<&'a GhlId>,
+        /// Why it cannot be read.
+        why: Unread,
     },
     /// A batch is over.
     BatchEnded {

@@ -155,7 +155,7 @@ pub struct ReconcileReport {
     pub resent: u64,
     /// Records that GHL's content has superseded.
     pub superseded: u64,
-    /// Changed contacts that are too long to be read, each longer than 1 MB by itself.
+    /// Changed contacts that cannot be read.
     pub unread: u64,
     /// Why it ended.
     pub ended: ReconcileEnd,

@@ -13,7 +13,7 @@ use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{
     Api, Batch, CredentialsRef, DeadLetter, Endpoint, EpochMs, ErrorCode, Generation, GhlId, Kind, LocationId,
     MappingOverrides, Message, Migration, MigrationId, MigrationOverlay, MigrationRequest, MigrationStatus, NotForUs,
-    Progress, RecordKey, ScopeId,
+    Progress, RecordKey, ScopeId, Unread,
 };
 use ghl_sync_runtime::LogSink;
 use serde_json::Value;
@@ -151,7 +151,12 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
             ghl_id: &GhlId::new("G1").unwrap(),
             with: std::slice::from_ref(record),
         },
-        Event::PassedOver { location, kind: Kind::Contact, ghl_id: Some(&GhlId::new("G1").unwrap()) },
+        Event::PassedOver {
+            location,
+            kind: Kind::Contact,
+            ghl_id: Some(&GhlId::new("G1").unwrap()),
+            why: Unread::TooLong,
+        },
         Event::BatchEnded { report: &report, took: SECOND },
         Event::Migrating { migration: &migration, progress: &progress },
         Event::Migrating { migration: &migration, progress: &failed },
