@@ -66,8 +66,8 @@ fn put(record: &str, payload: &str) -> PutRecord {
     let (kind, id) = record.split_once('#').unwrap();
     let kind = if kind == "contact" { Kind::Contact } else { Kind::Opportunity };
     let payload = Payload::from_json(kind, payload).unwrap();
-    let (location_id, priority) = (location("loc_demo"), Priority::Normal);
-    PutRecord { location_id, id: id.parse().unwrap(), payload, priority, ghl_id: None, is_new: false, conflict: None }
+    let location_id = location("loc_demo");
+    PutRecord::new(location_id, id.parse().unwrap(), payload)
 }
 
 fn stored(record: &str) -> PutRecord {

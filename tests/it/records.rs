@@ -47,15 +47,7 @@ pub(crate) fn in_location(location_id: &LocationId, records: Vec<PutRecord>) -> 
 }
 
 fn put(kind: Kind, id: &str, payload: Value) -> PutRecord {
-    PutRecord {
-        location_id: location(LOCATION),
-        id: id.parse().unwrap(),
-        payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    }
+    PutRecord::new(location(LOCATION), id.parse().unwrap(), Payload::from_json(kind, &payload.to_string()).unwrap())
 }
 
 fn with(mut value: Value, fields: Value) -> Value {

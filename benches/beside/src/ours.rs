@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_model::{LocationId, Payload, Priority, PutRecord, RecordId, RecordKey};
+use ghl_sync_model::{LocationId, Payload, PutRecord, RecordId, RecordKey};
 use ghl_sync_engine::ports::Loaded;
 use ghl_sync_cli::stack::Stack;
 use tokio::time::Instant;
@@ -26,15 +26,7 @@ pub(crate) async fn put(stack: &Stack, people: &[Person]) -> Result<(), Failure>
 fn records(people: &[Person]) -> Result<Vec<PutRecord>, Failure> {
     let location = LocationId::new(LOCATION)?;
     let record = |person: &Person| {
-        Ok(PutRecord {
-            location_id: location.clone(),
-            id: RecordId::new(&person.id)?,
-            payload: Payload::Contact(person.contact()),
-            priority: Priority::Normal,
-            ghl_id: None,
-            is_new: false,
-            conflict: None,
-        })
+        Ok(PutRecord::new(location.clone(), RecordId::new(&person.id)?, Payload::Contact(person.contact())))
     };
     people.iter().map(record).collect()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{Contact, LocationId, Pace, Payload, Priority, PutRecord, RecordId};
+use ghl_sync_model::{Contact, LocationId, Pace, Payload, PutRecord, RecordId};
 use ghl_sync_testkit::{Counting, Op, Setup, World, block_on_paused};
 use serde::{Deserialize, Serialize};
 
@@ -176,15 +176,7 @@ fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
         first_name: Some(version.to_string()),
         ..Contact::default()
     };
-    Some(PutRecord {
-        location_id: location.clone(),
-        id: RecordId::new(format!("c{n}")).ok()?,
-        payload: Payload::Contact(contact),
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    })
+    Some(PutRecord::new(location.clone(), RecordId::new(format!("c{n}")).ok()?, Payload::Contact(contact)))
 }
 
 /// Somebody else, who takes a third of the quota at random times.

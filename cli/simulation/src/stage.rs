@@ -158,15 +158,7 @@ impl Scenario {
         let twins = twins.filter_map(|(n, id, name, worth)| deal(n, id, name, worth));
         let record = |(id, payload): (String, Payload)| {
             let id = RecordId::new(id).ok()?;
-            Some(PutRecord {
-                location_id: place.name.clone(),
-                id,
-                payload,
-                priority: puts.priority,
-                ghl_id: None,
-                is_new: false,
-                conflict: None,
-            })
+            Some(PutRecord { priority: puts.priority, ..PutRecord::new(place.name.clone(), id, payload) })
         };
         contacts.chain(shared).chain(nameless).chain(deals).chain(twins).filter_map(record).collect()
     }

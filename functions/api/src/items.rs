@@ -132,13 +132,9 @@ impl Item for ContactItem {
 
     fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
         PutRecord {
-            location_id: location.clone(),
-            id: self.id,
-            payload: Payload::Contact(self.contact),
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
-            is_new: false,
-            conflict: None,
+            ..PutRecord::new(location.clone(), self.id, Payload::Contact(self.contact))
         }
     }
 }
@@ -148,13 +144,9 @@ impl Item for OpportunityItem {
 
     fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
         PutRecord {
-            location_id: location.clone(),
-            id: self.id,
-            payload: Payload::Opportunity(self.opportunity),
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
-            is_new: false,
-            conflict: None,
+            ..PutRecord::new(location.clone(), self.id, Payload::Opportunity(self.opportunity))
         }
     }
 }

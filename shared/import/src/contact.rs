@@ -40,15 +40,7 @@ impl ImportedContact {
     /// The contact as the outbox takes it.
     #[must_use]
     pub fn into_put(self, location_id: LocationId, priority: Priority) -> PutRecord {
-        PutRecord {
-            location_id,
-            id: self.id,
-            payload: Payload::Contact(self.contact),
-            priority,
-            ghl_id: None,
-            is_new: false,
-            conflict: None,
-        }
+        PutRecord { priority, ..PutRecord::new(location_id, self.id, Payload::Contact(self.contact)) }
     }
 }
 

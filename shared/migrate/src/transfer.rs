@@ -223,7 +223,7 @@ impl Step<'_> {
         let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
         // What people change in the target afterwards stands.
         let conflict = Some(Conflict::Theirs);
-        PutRecord { location_id, id, payload, priority: Priority::Low, ghl_id: None, is_new, conflict }
+        PutRecord { priority: Priority::Low, is_new, conflict, ..PutRecord::new(location_id, id, payload) }
     }
 
     /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is

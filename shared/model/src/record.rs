@@ -59,6 +59,12 @@ pub struct PutRecord {
 }
 
 impl PutRecord {
+    /// A record of normal priority, of which the producer knows no more than its content.
+    #[must_use]
+    pub fn new(location_id: LocationId, id: RecordId, payload: Payload) -> PutRecord {
+        PutRecord { location_id, id, payload, priority: Priority::Normal, ghl_id: None, is_new: false, conflict: None }
+    }
+
     /// The record's key.
     #[must_use]
     pub fn key(&self) -> RecordKey {

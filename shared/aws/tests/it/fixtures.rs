@@ -152,15 +152,7 @@ pub(crate) fn contact(id: &str, first_name: &str) -> PutRecord {
         email: Some(format!("{id}@example.com")),
         ..Contact::default()
     };
-    PutRecord {
-        location_id: location(),
-        id: RecordId::new(id).unwrap(),
-        payload: Payload::Contact(contact),
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    }
+    PutRecord::new(location(), RecordId::new(id).unwrap(), Payload::Contact(contact))
 }
 
 pub(crate) fn accepted(put: &PutRecord, id: &str) -> Outcome {

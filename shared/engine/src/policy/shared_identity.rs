@@ -71,18 +71,14 @@ pub fn shared_identities(records: &[PutRecord]) -> Vec<SharedIdentity> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ghl_sync_model::{Kind, Priority};
+    use ghl_sync_model::Kind;
 
     fn put(location: &str, id: &str, json: &str) -> PutRecord {
-        PutRecord {
-            location_id: LocationId::new(location).unwrap(),
-            id: id.parse().unwrap(),
-            payload: Payload::from_json(Kind::Contact, json).unwrap(),
-            priority: Priority::Normal,
-            ghl_id: None,
-            is_new: false,
-            conflict: None,
-        }
+        PutRecord::new(
+            LocationId::new(location).unwrap(),
+            id.parse().unwrap(),
+            Payload::from_json(Kind::Contact, json).unwrap(),
+        )
     }
 
     fn told(records: &[PutRecord]) -> Vec<String> {

@@ -160,15 +160,7 @@ fn a_dead_letter_is_counted_when_it_is_done_with_and_a_host_each_time_it_is_foun
 }
 
 fn contact(n: usize) -> ghl_sync_model::PutRecord {
-    use ghl_sync_model::{Contact, Payload, Priority, PutRecord};
+    use ghl_sync_model::{Contact, Payload, PutRecord};
     let content = Contact { email: Some(format!("c{n}@example.test")), ..Contact::default() };
-    PutRecord {
-        location_id: LocationId::new("loc").unwrap(),
-        id: format!("{n}").parse().unwrap(),
-        payload: Payload::Contact(content),
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    }
+    PutRecord::new(LocationId::new("loc").unwrap(), format!("{n}").parse().unwrap(), Payload::Contact(content))
 }

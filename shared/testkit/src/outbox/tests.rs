@@ -11,15 +11,7 @@ const LATER: EpochMs = EpochMs(90);
 
 fn put(name: &str) -> PutRecord {
     let payload = Payload::Contact(Contact { first_name: Some(name.to_owned()), ..Contact::default() });
-    PutRecord {
-        location_id: LocationId::new("loc").unwrap(),
-        id: RecordId::new("a").unwrap(),
-        payload,
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    }
+    PutRecord::new(LocationId::new("loc").unwrap(), RecordId::new("a").unwrap(), payload)
 }
 
 fn id(text: &str) -> Option<GhlId> {

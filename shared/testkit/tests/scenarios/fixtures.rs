@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_model::{
-    Batch, Contact, DeadLetter, EpochMs, Generation, GhlId, Kind, LocationId, Opportunity, Payload, Priority,
-    PutRecord, Record, RecordId, RecordKey,
+    Batch, Contact, DeadLetter, EpochMs, Generation, GhlId, Kind, LocationId, Opportunity, Payload, PutRecord, Record,
+    RecordId, RecordKey,
 };
 use ghl_sync_testkit::{Setup, World, block_on_paused};
 
@@ -63,15 +63,7 @@ pub(crate) fn deal(n: usize) -> PutRecord {
 
 pub(crate) fn put_of(id: &str, payload: Payload) -> PutRecord {
     let id = RecordId::new(id).unwrap();
-    PutRecord {
-        location_id: loc(),
-        id,
-        payload,
-        priority: Priority::Normal,
-        ghl_id: None,
-        is_new: false,
-        conflict: None,
-    }
+    PutRecord::new(loc(), id, payload)
 }
 
 pub(crate) fn contacts(count: usize) -> Vec<PutRecord> {
