@@ -24,6 +24,7 @@ mod private;
 mod progress;
 mod pull;
 mod real;
+mod remote;
 mod repeat;
 mod report;
 pub mod sandbox;

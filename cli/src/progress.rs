@@ -37,7 +37,20 @@ impl Progress {
     /// Shows how it stands.
     pub(crate) fn show(&mut self, done: u64, counts: &Counts) {
         let now = SystemClock.now();
-        let mut words = words(counts, now, self.started);
+        let words = words(counts, now, self.started);
+        self.tell(done, words, now);
+    }
+
+    /// Shows how it stands, where somebody else does it; `trouble` is what stands in the way, if anything does.
+    pub(crate) fn say(&mut self, done: u64, trouble: &str) {
+        let now = SystemClock.now();
+        let seconds = now.since(self.started).as_secs_f64().max(0.1);
+        let rate = format!("{:.1} records/s", done as f64 / seconds);
+        let words = if trouble.is_empty() { rate } else { format!("{rate}, {trouble}") };
+        self.tell(done, words, now);
+    }
+
+    fn tell(&mut self, done: u64, mut words: String, now: EpochMs) {
         let total = self.bar.length().unwrap_or_default();
         if let Some(left) = left(done, total, now.since(self.started)) {
             words += &format!(", about {} left", humantime::format_duration(left));

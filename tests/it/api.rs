@@ -250,6 +250,32 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
 }
 
 #[tokio::test]
+async fn where_many_records_stand_is_told_at_once_and_what_was_never_put_is_left_out() {
+    let (deployment, caller) = start().await;
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    assert_eq!(caller.post(CONTACTS, &json!([contact("a"), contact("b")])).await.status, 202);
+    accepted(&caller, "a").await;
+    accepted(&caller, "b").await;
+    let lookup = async |body: Value| caller.post("/v1/locations/loc_demo/records/lookup", &body).await;
+    let told = lookup(json!({ "records": ["contact#a", "contact#never", "contact#b", "contact#a"] })).await.json();
+    let mut told: Vec<(&str, &str)> = told["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| (record["record"].as_str().unwrap(), record["state"].as_str().unwrap()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("contact#a", "accepted"), ("contact#b", "accepted")]);
+    let many: Vec<String> = (0..501).map(|n| format!("contact#{n}")).collect();
+    for wrong in [json!([]), json!(many)] {
+        let problem = lookup(json!({ "records": wrong })).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "records");
+    }
+    let nowhere = caller.post("/v1/locations/nowhere/records/lookup", &json!({ "records": ["contact#a"] })).await;
+    nowhere.problem(404, "unknown-location");
+}
+
+#[tokio::test]
 async fn the_metrics_are_there_in_both_formats() {
     let (deployment, caller) = start().await;
     let _running = deployment.stack.functions.clone().start(NEVER);
@@ -313,7 +339,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 30);
+    assert_eq!(paths.len(), 31);
     for (path, methods) in paths {
         let parameters =
             [("location_id", "loc_demo"), ("kind", "contact"), ("record_id", "a"), ("migration_id", "mig-a")];

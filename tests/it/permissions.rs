@@ -348,6 +348,8 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
         assert_eq!(caller.post(&format!("{location}/{path}"), &json!({})).await.status, 204);
     }
     assert_eq!(caller.post(&format!("{location}/replay"), &json!({ "all": true })).await.status, 200);
+    let lookup = json!({ "records": ["contact#a"] });
+    assert_eq!(caller.post(&format!("{location}/records/lookup"), &lookup).await.status, 200);
     let location_paths = ["", "/records", "/records/contact/a"].map(|path| format!("{location}{path}"));
     let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
     for path in location_paths.into_iter().chain(paths) {

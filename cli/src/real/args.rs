@@ -70,13 +70,16 @@ pub(crate) struct ImportArgs {
     /// Send without asking. What the list leaves open is still asked.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Refused: sending through a deployed stack is not there yet.
-    #[arg(long, value_name = "URL", hide = true, value_parser = no_api)]
+    /// Send it through this stack, whose output `ApiUrl` this is, instead of from this machine. The key for it is taken from
+    /// GHL_SYNC_API_KEY.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GHL_SYNC_API",
+        hide_env_values = true,
+        conflicts_with_all = ["limit", "window_ms", "daily", "verbose"]
+    )]
     pub(crate) api: Option<String>,
-}
-
-fn no_api(_: &str) -> Result<String, String> {
-    Err("an import through a deployed stack is not there yet: leave it out to send from this machine, or put records \
-         through the HTTP API (docs/API.md)"
-        .to_owned())
+    #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) api_key: Secret,
 }

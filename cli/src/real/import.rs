@@ -12,12 +12,16 @@ use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
 use crate::list::{self, Unread};
 use crate::stack::Stack;
-use crate::{Failure, Usage, ask, exit};
+use crate::{Failure, Usage, ask, exit, remote};
 
 /// More records than these nobody wants to know exactly.
 const MOST_COUNTED: u32 = 1_000_000;
 
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
+    if let Some(url) = args.api.clone() {
+        let key = args.api_key.clone();
+        return remote::import(args, &url, &key).await;
+    }
     let real = &args.real;
     let mut options = real.stack_options(None).await?;
     let dir = data_dir::claim(real)?;

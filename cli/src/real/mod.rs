@@ -10,20 +10,31 @@ mod plan;
 
 use std::path::PathBuf;
 
+use ghl_sync_import::KnownIds;
+
 use crate::cli::ApiArg;
-use crate::stack::{Ghl, StackOptions};
+use crate::known_ids::IdsFile;
+use crate::list::Place;
+use crate::stack::{Ghl, Stack, StackOptions};
 use crate::{Failure, Usage, accounts, callers_vars};
+use check::Checked;
 
 pub(crate) use args::{CheckArgs, ImportArgs, PlanArgs, RealArgs};
 pub(crate) use check::run as check;
 pub(crate) use data_dir::refuse as refuse_data_of_imports;
 pub(crate) use import::run as import;
+pub(crate) use plan::MappingTable;
 pub(crate) use plan::run as plan;
 
 impl RealArgs {
     /// Whether there is anything to call GHL with.
     fn has_token(&self) -> bool {
         !self.token.is_empty() || accounts::reference(&callers_vars()).is_some()
+    }
+
+    /// The ids that the contacts of this location got in earlier imports.
+    pub(crate) fn ids(&self) -> Result<IdsFile, Failure> {
+        Ok(IdsFile::of(Some(&data_dir::claim(self)?), &self.location))
     }
 
     /// A stack for the location, with its state in `data_dir` if there is one.
@@ -58,4 +69,24 @@ impl RealArgs {
         let is_exchanged = is_file || self.token.expose().trim_start().starts_with('{');
         is_exchanged.then(|| data_dir::claim(self)).transpose()
     }
+}
+
+/// What a list's reading may know of the location: asked of GHL if there is a token to ask with.
+pub(crate) async fn checked_place(real: &RealArgs) -> Result<Place, Failure> {
+    Ok(match reach(real).await? {
+        Some((_, checked)) => plan::place(&checked, KnownIds::default()),
+        None => Place::default(),
+    })
+}
+
+/// The location, if there is a token to reach it with; it says what it found.
+async fn reach(real: &RealArgs) -> Result<Option<(Stack, Checked)>, Failure> {
+    if !real.has_token() {
+        println!("no token: the location's custom fields and its country are not known (GHL_TOKEN)\n");
+        return Ok(None);
+    }
+    let stack = Stack::start(real.stack_options(real.data_dir_of_reader()?).await?).await?;
+    let checked = check::check(&stack, real).await?;
+    print!("{checked}\n");
+    Ok(Some((stack, checked)))
 }

@@ -7,22 +7,13 @@ use ghl_sync_import::{KnownIds, MappedBy, MappedColumn};
 use ghl_sync_model::Payload;
 
 use super::args::{PlanArgs, RealArgs};
-use super::check::{Checked, check};
-use super::{compared, mapping_file};
+use super::check::Checked;
+use super::{compared, mapping_file, reach};
 use crate::list::{self, List, Place, Unread};
-use crate::stack::Stack;
 use crate::{Failure, exit};
 
 pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
-    let reached = if args.real.has_token() {
-        let stack = Stack::start(args.real.stack_options(args.real.data_dir_of_reader()?).await?).await?;
-        let checked = check(&stack, &args.real).await?;
-        print!("{checked}\n");
-        Some((stack, checked))
-    } else {
-        println!("no token: the location's custom fields and its country are not known (GHL_TOKEN)\n");
-        None
-    };
+    let reached = reach(&args.real).await?;
     let checked = reached.as_ref().map(|(_, checked)| checked);
     let place = checked.map(|checked| place(checked, KnownIds::default())).unwrap_or_default();
     let mut list = match list::read(Some(&args.file), &args.list, place, None) {
@@ -113,7 +104,7 @@ impl fmt::Display for Expected {
 }
 
 /// Where each column goes, why, and how well its cells could be read.
-pub(super) struct MappingTable<'a>(pub(super) &'a List);
+pub(crate) struct MappingTable<'a>(pub(crate) &'a List);
 
 impl fmt::Display for MappingTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ use serde_json::Value;
 mod migrate;
 mod pull;
 mod real;
+mod remote;
 
 /// Answers come at once, so that a test takes no longer than it must.
 const QUICK: &[&str] = &["--latency-ms", "1..5"];

@@ -173,9 +173,6 @@ fn nothing_is_sent_because_something_was_forgotten() {
     let not_agreed = run(ghl.command("import", &[text(&list)]).stdin(Stdio::null()));
     assert_eq!(not_agreed.status, Some(2), "{}", not_agreed.out);
     assert!(not_agreed.err.contains("--yes"), "{}", not_agreed.err);
-    let api = run(&mut ghl.command("import", &[text(&list), "--api", "https://x.example"]));
-    assert_eq!(api.status, Some(2));
-    assert!(api.err.contains("deployed stack"), "{}", api.err);
     // A yes is an answer to whether to send, and to no question of what the list means.
     let open = ghl.list("open.csv", "Name,Email,Birthday\nAda,ada@example.com,03/04/1991\n");
     let asked = run(&mut ghl.command("import", &[text(&open), "--yes", "--json", "report.json"]));

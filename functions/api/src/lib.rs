@@ -53,6 +53,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(put::put_opportunities))
         .routes(routes!(records::record_status))
         .routes(routes!(records::failed))
+        .routes(routes!(records::lookup))
         .routes(routes!(records::replay))
         .merge(migration::routes());
     let (open, of_open) = open.split_for_parts();

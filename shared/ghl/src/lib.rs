@@ -35,3 +35,4 @@ pub use accounts::{Account, Accounts, NoAccount};
 pub use client::GhlClient;
 pub use config::{ClientConfig, ClientError};
 pub use oauth::OAuthClient;
+pub use transport::tls;

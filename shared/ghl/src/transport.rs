@@ -133,8 +133,12 @@ impl Transport {
     }
 }
 
-/// TLS on ring with the platform's certificates, without touching rustls' process-wide default.
-fn tls(https: bool) -> Result<rustls::ClientConfig, rustls::Error> {
+/// TLS on ring with the platform's certificates, without touching rustls' process-wide default. Without `https` there are no
+/// certificates, and nothing that speaks TLS is trusted.
+///
+/// # Errors
+/// When the platform's certificates cannot be used.
+pub fn tls(https: bool) -> Result<rustls::ClientConfig, rustls::Error> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?;
     let builder = if https {

@@ -5,6 +5,7 @@
 mod counters;
 mod locations;
 mod operate;
+mod outcomes;
 mod overview;
 mod pulse;
 mod record_status;
@@ -14,6 +15,7 @@ mod replay;
 pub use counters::{CountersView, Reconciling, Waits};
 pub use locations::{LocationView, PutSettingsError};
 pub use operate::OperateError;
+pub use outcomes::RecordOutcome;
 pub use overview::{
     BreakerView, BurstQuota, DailyQuota, Detail, DueView, Forecast, Health, LastTick, LocationOverview, LocationState,
     LocationStatus, Overview, PauseView, QuotaView, WaitView,

@@ -251,7 +251,7 @@ impl RecordStatus {
         Some(RecordStatus::of(location, loaded)).filter(|story| story.state == RecordState::Failed)
     }
 
-    fn of(location: &LocationId, loaded: Loaded) -> RecordStatus {
+    pub(super) fn of(location: &LocationId, loaded: Loaded) -> RecordStatus {
         match loaded {
             Loaded::Record(record) => RecordStatus::of_record(*record),
             Loaded::Damaged { key, reason } => RecordStatus::of_damaged(location.clone(), key, reason),

@@ -1,5 +1,6 @@
 //! Records: the story of one, those that failed, and another chance for them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
@@ -14,12 +15,14 @@ use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
 use crate::service::Api;
-use crate::wire::{FailedList, Replay, Replayed};
+use crate::wire::{FailedList, Lookup, Outcomes, Replay, Replayed};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.
 const REPLAY_TIME: Duration = Duration::from_secs(15);
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
+/// Most records that are looked up at once.
+const LARGEST_LOOKUP: usize = 500;
 
 /// The path of a record.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -132,6 +135,32 @@ pub(crate) async fn failed(
 fn cursor_of(text: &str, location: &LocationId) -> Result<FailedCursor, Problem> {
     FailedCursor::from_text(text, location)
         .map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
+}
+
+/// Tells where many records stand.
+///
+/// For whoever has put them and waits. Records that were never put are left out. A record that is neither `due` nor
+/// `waiting` has come to its end, until it is put or replayed again.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/records/lookup",
+    tag = "records",
+    params(LocationPath),
+    request_body = Lookup,
+    responses((status = 200, description = "Where they stand", body = Outcomes)),
+)]
+pub(crate) async fn lookup(
+    State(api): State<Api>,
+    InPath(LocationPath { location_id }): InPath<LocationPath>,
+    JsonBody(Lookup { records }): JsonBody<Lookup>,
+) -> Result<Json<Outcomes>, Problem> {
+    if !(1..=LARGEST_LOOKUP).contains(&records.len()) {
+        let detail = format!("must list 1 to {LARGEST_LOOKUP} records");
+        return Err(Problem::field(ProblemKind::Invalid, "records", detail));
+    }
+    let keys: Vec<RecordKey> = BTreeSet::from_iter(records).into_iter().collect();
+    let records = api.operator().outcomes(&location_id, &keys).await?;
+    Ok(Json(Outcomes { records }))
 }
 
 /// Gives failed records another chance.

@@ -10,5 +10,5 @@ pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,
 };
-pub(crate) use record::{FailedList, Put, PutItem, PutResult, Replay, Replayed, Shared};
+pub(crate) use record::{FailedList, Lookup, Outcomes, Put, PutItem, PutResult, Replay, Replayed, Shared};
 pub(crate) use settings::{LocationDocument, Overrides, Pause};

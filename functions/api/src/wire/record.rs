@@ -2,7 +2,7 @@
 
 use ghl_sync_engine::policy::SharedIdentity;
 use ghl_sync_model::{ErrorCode, RecordKey};
-use ghl_sync_operate::RecordStatus;
+use ghl_sync_operate::{RecordOutcome, RecordStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -83,6 +83,22 @@ pub(crate) struct FailedList {
     pub(crate) records: Vec<RecordStatus>,
     /// Where to go on; null on the last page.
     pub(crate) cursor: Option<String>,
+}
+
+/// Which records to look up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lookup {
+    /// Up to 500 of them, each as `KIND#ID`.
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 500, example = json!(["contact#crm-42"]))]
+    pub(crate) records: Vec<RecordKey>,
+}
+
+/// Where records stand.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Outcomes {
+    /// Each of them that was ever put, in no order.
+    pub(crate) records: Vec<RecordOutcome>,
 }
 
 /// Which failed records shall have another chance: exactly one of `all`, `code` and `records`.

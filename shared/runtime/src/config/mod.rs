@@ -353,7 +353,8 @@ fn ghl(vars: &mut Variables) -> ClientConfig {
 }
 
 /// Whether nobody on the way can read what is sent to `url`: it is encrypted, or does not leave this machine.
-fn is_secure(url: &str) -> bool {
+#[must_use]
+pub fn is_secure(url: &str) -> bool {
     // Another reader may understand what this one does not, and find another machine in it.
     let Ok(url) = url.parse::<http::Uri>() else { return url.starts_with("https://") };
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);

@@ -1,0 +1,229 @@
+//! The HTTP API of a stack, as a client that repeats what may be repeated.
+
+use std::time::Duration;
+
+use ghl_sync_limiter::Backoff;
+use ghl_sync_model::{LocationId, Secret};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Records, Status};
+use crate::{Failure, Usage};
+
+/// So long a stack may take to begin an answer; API Gateway gives up after 30 s.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// So long whoever begins waits to learn whether there is a stack at all.
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// Requests that may be repeated are, this often, for about five minutes.
+const RETRIES: Backoff = Backoff {
+    max_retries: 14,
+    base: Duration::from_millis(500),
+    max: Duration::from_secs(30),
+    jitter: Duration::from_secs(1),
+};
+/// No stack that wants to be asked again says more than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// Largest answer that is read, in bytes: what Lambda answers at most.
+const LARGEST_ANSWER: usize = 6 << 20;
+
+const KEY: &str = "GHL_SYNC_API_KEY";
+
+/// A stack's HTTP API.
+pub(super) struct Remote {
+    base: String,
+    key: HeaderValue,
+    http: reqwest::Client,
+}
+
+/// Why a request has no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RemoteError {
+    /// The stack refuses it; what it says.
+    #[error("the stack answers {status}: {detail}{advice}")]
+    Refused {
+        status: StatusCode,
+        detail: String,
+        advice: &'static str,
+        /// Which items or fields are at fault.
+        errors: Vec<FieldProblem>,
+    },
+    /// It could not be reached, or did not do it, also when asked again.
+    #[error("{base} cannot be reached or is in trouble: {said}")]
+    Unreached { base: String, said: String },
+    /// Something else than a stack answered.
+    #[error("{base} answers what is no answer of a stack ({said}): is it the output `ApiUrl` of the stack?")]
+    NoStack { base: String, said: String },
+}
+
+impl Remote {
+    /// The API at `url`; the key is that of the environment.
+    pub(super) fn at(url: &str, key: &Secret) -> Result<Remote, Failure> {
+        let base = url.trim_end_matches('/').to_owned();
+        let usage = |text: String| -> Failure { Usage(text).into() };
+        if !(base.starts_with("https://") || base.starts_with("http://")) {
+            return Err(usage(format!("--api {base}: expected the output `ApiUrl` of the stack, https://…")));
+        }
+        if !ghl_sync_runtime::is_secure(&base) {
+            return Err(usage(format!("--api {base}: the key would be sent in the clear; expected https://…")));
+        }
+        if key.is_empty() {
+            return Err(usage(format!("no key: export {KEY}, a key of the stack's API (docs/API.md)")));
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose().trim()))
+            .map_err(|_| usage(format!("{KEY} has a character that a header cannot carry")))?;
+        bearer.set_sensitive(true);
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(ghl_sync_ghl::tls(base.starts_with("https://"))?)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER_WITHIN)
+            .user_agent(concat!("ghl-sync/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Remote { base, key: bearer, http })
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The settings of `location`. Asked once: whoever begins wants to know at once what is wrong.
+    pub(super) async fn location(&self, location: &LocationId) -> Result<Location, RemoteError> {
+        let request = Asked { method: Method::GET, path: format!("/v1/locations/{location}"), body: None };
+        match tokio::time::timeout(FIRST_ANSWER_WITHIN, self.once(&request)).await {
+            Ok(answer) => answer.map_err(|again| again.error),
+            Err(_) => {
+                let said = format!("no answer within {} s", FIRST_ANSWER_WITHIN.as_secs());
+                Err(RemoteError::Unreached { base: self.base.clone(), said })
+            }
+        }
+    }
+
+    /// Puts contacts, an item a line. Doing it twice does no harm.
+    pub(super) async fn put_contacts<T: DeserializeOwned>(
+        &self,
+        location: &LocationId,
+        lines: String,
+    ) -> Result<T, RemoteError> {
+        let path = format!("/v1/locations/{location}/contacts");
+        self.repeated(&Asked { method: Method::POST, path, body: Some((LINES, lines)) }).await
+    }
+
+    /// Where these records stand.
+    pub(super) async fn lookup(&self, location: &LocationId, lookup: &Lookup<'_>) -> Result<Outcomes, RemoteError> {
+        let path = format!("/v1/locations/{location}/records/lookup");
+        // Names and texts only: this cannot fail to serialize.
+        let body = serde_json::to_string(lookup).unwrap_or_default();
+        self.repeated(&Asked { method: Method::POST, path, body: Some((JSON, body)) }).await
+    }
+
+    /// What this contact waits for; `None` if that cannot be said.
+    pub(super) async fn status(&self, location: &LocationId, id: &str) -> Result<Option<Status>, RemoteError> {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("id", id).finish();
+        let path = format!("/v1/locations/{location}/records?kind=contact&{query}");
+        let answer: Records = self.repeated(&Asked { method: Method::GET, path, body: None }).await?;
+        Ok(answer.records.into_iter().next())
+    }
+
+    async fn repeated<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, RemoteError> {
+        let mut attempt = 0;
+        loop {
+            let again = match self.once(asked).await {
+                Ok(answer) => return Ok(answer),
+                Err(again) => again,
+            };
+            let Some(told) = again.after.filter(|_| attempt < RETRIES.max_retries) else { return Err(again.error) };
+            tokio::time::sleep(RETRIES.delay(attempt, fastrand::f64()).max(told.min(LONGEST_WAIT))).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, Again> {
+        let unreached = |error: reqwest::Error| Again {
+            error: RemoteError::Unreached { base: self.base.clone(), said: chain(&error) },
+            after: Some(Duration::ZERO),
+        };
+        let mut request = self
+            .http
+            .request(asked.method.clone(), format!("{}{}", self.base, asked.path))
+            .header("authorization", self.key.clone());
+        if let Some((kind, body)) = &asked.body {
+            request = request.header(CONTENT_TYPE, *kind).body(body.clone());
+        }
+        let response = request.send().await.map_err(unreached)?;
+        let status = response.status();
+        let after = is_passing(status).then(|| retry_after(&response));
+        let body = read(response).await.map_err(unreached)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.no_stack(status, &error.to_string(), after));
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(Problem { title, detail, message, errors }) => {
+                let detail = detail.or(title).or(message).unwrap_or_default();
+                let advice = advice(status);
+                Err(Again { error: RemoteError::Refused { status, detail, advice, errors }, after })
+            }
+            Err(_) => Err(self.no_stack(status, "no problem document", after)),
+        }
+    }
+
+    fn no_stack(&self, status: StatusCode, what: &str, after: Option<Duration>) -> Again {
+        let said = format!("{status}, {what}");
+        Again { error: RemoteError::NoStack { base: self.base.clone(), said }, after }
+    }
+}
+
+const LINES: &str = "application/x-ndjson";
+const JSON: &str = "application/json";
+
+struct Asked {
+    method: Method,
+    path: String,
+    body: Option<(&'static str, String)>,
+}
+
+/// A failure, and after which time at least it is worth asking again, if it is.
+struct Again {
+    error: RemoteError,
+    after: Option<Duration>,
+}
+
+/// Whether the same request may be answered otherwise later.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+fn retry_after(response: &Response) -> Duration {
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
+}
+
+fn advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "\n  GHL_SYNC_API_KEY is no key of this stack",
+        403 => "\n  the key may not do this; a stack with ApiAuth=iam takes no keys",
+        404 => "\n  is --location right? A location becomes known by its settings (docs/API.md)",
+        _ => "",
+    }
+}
+
+async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LARGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+/// An error with what caused it. URLs are left out: the address is told by itself.
+fn chain(error: &reqwest::Error) -> String {
+    let mut said = if error.is_timeout() { "no answer in time".to_owned() } else { "the request failed".to_owned() };
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        said = format!("{said}: {source}");
+        cause = source.source();
+    }
+    said
+}

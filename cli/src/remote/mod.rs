@@ -1,0 +1,95 @@
+//! `ghl-sync import --api`: a list into a location through a deployed stack. It is read and mapped here; the stack sends
+//! it, and goes on should this program end.
+
+mod answers;
+mod client;
+mod put;
+mod report;
+mod wait;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use ghl_sync_model::Secret;
+
+use crate::list::{self, List, Place, Unread};
+use crate::real::{ImportArgs, MappingTable, checked_place};
+use crate::{Failure, Usage, ask, exit};
+use answers::Location;
+use client::Remote;
+use report::RemoteReport;
+
+pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {
+    let (real, json) = (&args.real, args.output.json.as_deref());
+    let remote = Remote::at(url, key)?;
+    let location = remote.location(&real.location).await?;
+    print!("{}", Reached { remote: &remote, location: &location });
+    let ids = real.ids()?;
+    let place = Place { ids: ids.read()?, ..checked_place(real).await? };
+    let list = match list::read(Some(&args.file), &args.list, place, json) {
+        Ok(list) => list,
+        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
+        Err(Unread::Failed(failure)) => return Err(failure),
+    };
+    print!("\n{}\n{}", MappingTable(&list), Expected { list: &list, location: &location });
+    if !args.yes && list.contacts.len() > 0 {
+        match ask::yes(&format!("Send {} people to {}?", list.contacts.len(), real.location))? {
+            Some(true) => {}
+            Some(false) => {
+                println!("nothing was sent");
+                return Ok(ExitCode::FAILURE);
+            }
+            None => return Err(Usage("nobody can be asked here: --yes sends without a question".to_owned()).into()),
+        }
+    }
+    let List { mut contacts, report, learned, .. } = list;
+    let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
+    let refused = put::all(&remote, &real.location, &mut contacts, &mut through).await?;
+    ids.write(learned)?;
+    println!("{}", through.put_so_far());
+    wait::for_all(&remote, &real.location, &mut contacts, &refused, &mut through).await?;
+    through.finish(&args)
+}
+
+/// A stack that answered.
+struct Reached<'a> {
+    remote: &'a Remote,
+    location: &'a Location,
+}
+
+impl fmt::Display for Reached<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "stack      {}; it knows the location", self.remote.base())?;
+        let settings = &self.location.settings;
+        if settings.dry_run {
+            writeln!(f, "           the location is on a dry run: nothing reaches GHL")?;
+        }
+        if !settings.enabled {
+            writeln!(f, "           the location is not enabled: what is put waits until it is")?;
+        }
+        writeln!(f)
+    }
+}
+
+/// People, calls and time.
+struct Expected<'a> {
+    list: &'a List,
+    location: &'a Location,
+}
+
+impl fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (people, pace) = (self.list.contacts.len(), self.location.settings.pace);
+        let calls = people + self.list.tagged;
+        let windows = calls.saturating_sub(1) / pace.limit.max(1);
+        let time = std::time::Duration::from_secs(windows * pace.window_ms / 1000);
+        writeln!(
+            f,
+            "people     {people}; {} rows held back\ncalls      {calls} at most, {} in {} s: {} or more",
+            self.list.report.left_out,
+            pace.limit,
+            pace.window_ms as f64 / 1000.0,
+            humantime::format_duration(time)
+        )
+    }
+}

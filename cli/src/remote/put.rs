@@ -1,0 +1,133 @@
+//! The contacts of a list, some hundreds at a time, into a stack's outbox.
+
+use std::collections::HashSet;
+
+use ghl_sync_import::ImportedContact;
+use ghl_sync_model::LocationId;
+use reqwest::StatusCode;
+
+use super::answers::{FieldProblem, Item, Put};
+use super::client::{Remote, RemoteError};
+use super::report::RemoteReport;
+use crate::Failure;
+use crate::list::{Contacts, RecordResult};
+
+/// Contacts of one request; and characters of it, well below the API's limit of 4 MiB.
+const AT_ONCE: usize = 500;
+const LARGEST_BODY: usize = 2 << 20;
+/// What the stack could not store is put again this often.
+const ROUNDS: u32 = 10;
+
+/// Puts all of them. Returns the rows that the stack refuses.
+pub(super) async fn all(
+    remote: &Remote,
+    location: &LocationId,
+    contacts: &mut Contacts,
+    report: &mut RemoteReport,
+) -> Result<HashSet<u64>, Failure> {
+    let mut refused = HashSet::new();
+    for chunk in contacts.chunks()? {
+        let chunk = chunk?;
+        let mut rest: &[ImportedContact] = &chunk;
+        while !rest.is_empty() {
+            let lines = lines(rest);
+            let (now, later) = rest.split_at(lines.len().max(1).min(rest.len()));
+            put(remote, location, now.iter().zip(lines).collect(), &mut refused, report).await?;
+            rest = later;
+        }
+    }
+    Ok(refused)
+}
+
+/// The first of `contacts`, an item each: as many as fit into a request, and one in any case.
+fn lines(contacts: &[ImportedContact]) -> Vec<String> {
+    let mut size = 0;
+    let items = contacts.iter().take(AT_ONCE).map(|contact| {
+        let item = Item { id: &contact.id, contact: &contact.contact };
+        // Texts, lists and maps of texts only: this cannot fail to serialize.
+        serde_json::to_string(&item).unwrap_or_default()
+    });
+    let fits = |line: &String| {
+        size += line.len() + 1;
+        size <= LARGEST_BODY || size == line.len() + 1
+    };
+    items.take_while(fits).collect()
+}
+
+async fn put(
+    remote: &Remote,
+    location: &LocationId,
+    mut items: Vec<(&ImportedContact, String)>,
+    refused: &mut HashSet<u64>,
+    report: &mut RemoteReport,
+) -> Result<(), Failure> {
+    for _ in 0..ROUNDS {
+        let body: String = items.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
+        let answer = match remote.put_contacts::<Put>(location, body).await {
+            Ok(answer) => answer,
+            Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
+                if errors.len() >= items.len() && errors.iter().all(|error| error.index.is_some()) =>
+            {
+                for error in &errors {
+                    let at = error.index.and_then(|index| items.get(index));
+                    at.into_iter().try_for_each(|(contact, _)| refuse(contact, [error], refused, report))?;
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        answer.shared.iter().for_each(|shared| report.shared(&shared.by, &shared.records));
+        let mut again = Vec::new();
+        for item in &answer.items {
+            let Some((contact, line)) = items.get(item.index) else { continue };
+            match item.result.as_str() {
+                "unchanged" => report.unchanged(),
+                "refused" => refuse(contact, &item.errors, refused, report)?,
+                "failed" => again.push((*contact, line.clone())),
+                _ => report.stored(),
+            }
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        items = again;
+    }
+    let left = items.len();
+    Err(format!("the stack could not store {left} records; run the same command again to go on").into())
+}
+
+fn refuse<'e>(
+    contact: &ImportedContact,
+    errors: impl IntoIterator<Item = &'e FieldProblem>,
+    refused: &mut HashSet<u64>,
+    report: &mut RemoteReport,
+) -> Result<(), Failure> {
+    let problems: Vec<String> =
+        errors.into_iter().map(|FieldProblem { field, detail, .. }| format!("{field} {detail}")).collect();
+    refused.insert(contact.row);
+    report.take(&RecordResult {
+        row: contact.row,
+        record: contact.id.to_string(),
+        state: "refused",
+        ghl_id: String::new(),
+        error: problems.join("; "),
+        not_stored: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ghl_sync_model::Contact;
+
+    use super::*;
+
+    fn contact(row: u64, note: usize) -> ImportedContact {
+        ImportedContact::of_contact(row, Contact { address1: Some("x".repeat(note)), ..Contact::default() })
+    }
+
+    #[test]
+    fn a_request_has_as_many_contacts_as_fit_and_one_in_any_case() {
+        let of = |count: u64, note| lines(&(1..=count).map(|row| contact(row, note)).collect::<Vec<_>>()).len();
+        assert_eq!([of(3, 10), of(600, 10), of(3, 1 << 20), of(2, 3 << 20)], [3, AT_ONCE, 1, 1]);
+    }
+}

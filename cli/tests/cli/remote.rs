@@ -1,0 +1,130 @@
+//! `import --api`: a list through a stack in a process of its own.
+
+use std::io::Write;
+
+use super::*;
+
+const LIST: &str = "First Name,Email,City\n\
+                    Ada,ada@example.com,London\n\
+                    Grace,grace@example.com,Boston\n\
+                    ,,\n\
+                    Alan,alan@example.com,Leeds\n\
+                    ,,Nowhere\n";
+
+/// A stack that is not in the importing process.
+struct Remote {
+    _running: Running,
+    folder: PathBuf,
+    url: String,
+    key: String,
+}
+
+impl Remote {
+    fn start(test: &str) -> Remote {
+        let folder = folder(test);
+        let (file, port) = (folder.join("env"), free_ports().to_string());
+        let mut running = Running::start(local(&["up", "--port", &port, "--env-file", text(&file)]).args(QUICK));
+        running.until("up;");
+        let written = std::fs::read_to_string(&file).unwrap();
+        let value = |name: &str| written.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        Remote { _running: running, folder, url: value("API_URL="), key: value("API_KEY=") }
+    }
+
+    fn import(&self, list: &str, args: &[&str]) -> Command {
+        let file = self.folder.join("list.csv");
+        std::fs::write(&file, list).unwrap();
+        let mut command = local(&["import", text(&file), "--location", "loc_demo", "--api", &self.url, "--yes"]);
+        command.args(["--json", "report.json", "--results", "results.csv"]).args(args);
+        command.env("GHL_SYNC_API_KEY", &self.key).env("HOME", &self.folder).current_dir(&self.folder);
+        command
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap()
+    }
+
+    fn report(&self) -> Value {
+        serde_json::from_str(&self.read("report.json")).unwrap()
+    }
+
+    fn post(&self, path: &str) {
+        let addr = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let key = &self.key;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {addr}\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+    }
+}
+
+#[test]
+fn a_list_goes_through_a_stack_and_the_end_of_each_row_is_told() {
+    let stack = Remote::start("through");
+    let first = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(first.status, Some(0), "{}{}", first.out, first.err);
+    for words in ["it knows the location", "3 records put into the stack", "3 in GHL"] {
+        assert!(first.out.contains(words), "{words}: {}", first.out);
+    }
+    let report = stack.report();
+    assert_eq!(whole(&report, "/records/synced"), 3);
+    assert_eq!(whole(&report, "/import/left_out"), 1);
+    let results = stack.read("results.csv");
+    let states: Vec<&str> = results.lines().skip(1).map(|line| line.split(',').nth(2).unwrap()).collect();
+    assert_eq!(states, ["synced"; 3]);
+    let ids: std::collections::BTreeSet<&str> =
+        results.lines().skip(1).map(|line| line.split(',').nth(3).unwrap()).filter(|id| !id.is_empty()).collect();
+    assert_eq!(ids.len(), 3, "GHL's ids are told: {results}");
+    // The same list again needs nothing; a changed row needs what it changes.
+    let again = run(&mut stack.import(&LIST.replace("London", "Paris"), &["--allow-rejects"]));
+    assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
+    assert!(again.out.contains("1 records put into the stack, 2 need no call"), "{}", again.out);
+    // A row that was left out is an exit status of its own.
+    assert_eq!(run(&mut stack.import(LIST, &[])).status, Some(3));
+}
+
+#[test]
+fn a_paused_location_keeps_what_was_put_and_the_next_run_tells_its_end() {
+    let stack = Remote::start("paused");
+    stack.post("/v1/locations/loc_demo/pause");
+    let paused = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(paused.status, Some(1), "{}{}", paused.out, paused.err);
+    assert!(paused.out.contains("waits (operator)"), "{}", paused.out);
+    assert_eq!(whole(&stack.report(), "/records/pending"), 3);
+    stack.post("/v1/locations/loc_demo/resume");
+    let resumed = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(resumed.status, Some(0), "{}{}", resumed.out, resumed.err);
+    assert_eq!(whole(&stack.report(), "/records/synced"), 3);
+}
+
+#[test]
+fn what_is_wrong_with_the_way_to_the_stack_is_said_at_once() {
+    let stack = Remote::start("wrong");
+    let started = Instant::now();
+    let wrong_key = run(stack.import(LIST, &[]).env("GHL_SYNC_API_KEY", "not-a-key"));
+    assert_eq!(wrong_key.status, Some(1), "{}", wrong_key.out);
+    assert!(wrong_key.err.contains("401") && wrong_key.err.contains("GHL_SYNC_API_KEY"), "{}", wrong_key.err);
+    assert!(!wrong_key.err.contains("not-a-key"));
+    let no_key = run(stack.import(LIST, &[]).env_remove("GHL_SYNC_API_KEY"));
+    assert_eq!(no_key.status, Some(2));
+    assert!(no_key.err.contains("GHL_SYNC_API_KEY"), "{}", no_key.err);
+    let list = stack.folder.join("list.csv");
+    let elsewhere = |url: &str, location: &str| {
+        let mut command = local(&["import", text(&list), "--location", location, "--api", url, "--yes"]);
+        run(command.env("GHL_SYNC_API_KEY", &stack.key).env("HOME", &stack.folder))
+    };
+    let unknown = elsewhere(&stack.url, "loc_other");
+    assert_eq!(unknown.status, Some(1));
+    assert!(unknown.err.contains("404") && unknown.err.contains("--location"), "{}", unknown.err);
+    let nobody = elsewhere("http://127.0.0.1:1", "loc_demo");
+    assert_eq!(nobody.status, Some(1));
+    assert!(nobody.err.contains("cannot be reached"), "{}", nobody.err);
+    let clear = elsewhere("http://stack.example", "loc_demo");
+    assert_eq!(clear.status, Some(2));
+    assert!(clear.err.contains("in the clear"), "{}", clear.err);
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}

@@ -1,0 +1,56 @@
+//! Where many records stand, in short.
+
+use serde::Serialize;
+#[cfg(feature = "openapi")]
+use utoipa::ToSchema;
+
+use crate::{OperateError, Operator, RecordError, RecordState, RecordStatus};
+use ghl_sync_model::{GhlId, LocationId, RecordKey, Time};
+
+/// Where a record stands: the part of [`RecordStatus`] that whoever waits for many records needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct RecordOutcome {
+    /// Which record, as `KIND#ID`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
+    pub record: RecordKey,
+    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "accepted"))]
+    pub state: RecordState,
+    /// Grows with every put that changed something; 0 if the record cannot be read.
+    pub version: u64,
+    /// GHL's id of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub ghl_id: Option<GhlId>,
+    /// The fields of the accepted version that GHL did not store, by GHL's names.
+    #[cfg_attr(feature = "openapi", schema(max_items = 50, example = json!(["phone"])))]
+    pub not_stored: Vec<String>,
+    /// When it is due; null when it is not.
+    pub due_at: Option<Time>,
+    /// What went wrong last, its message cut; null once GHL has accepted the record.
+    pub error: Option<RecordError>,
+}
+
+impl From<RecordStatus> for RecordOutcome {
+    fn from(status: RecordStatus) -> RecordOutcome {
+        let RecordStatus { key, state, version, ghl_id, not_stored, due_at, errors, .. } = status;
+        let error = errors.into_iter().next().filter(|_| state != RecordState::Accepted);
+        RecordOutcome { record: key, state, version, ghl_id, not_stored, due_at, error }
+    }
+}
+
+impl Operator {
+    /// Where the records of these keys stand, in no order; those that were never put are left out.
+    ///
+    /// # Errors
+    /// When the location is not known, or a store fails.
+    pub async fn outcomes(
+        &self,
+        location: &LocationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<RecordOutcome>, OperateError> {
+        self.known(location).await?;
+        let loaded = self.ports().outbox.load(location, keys).await?;
+        Ok(loaded.into_iter().map(|loaded| RecordStatus::of(location, loaded).into()).collect())
+    }
+}
