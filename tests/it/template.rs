@@ -152,6 +152,41 @@ fn the_defaults_of_the_parameters_are_accepted_by_the_functions() {
 }
 
 #[test]
+fn the_defaults_of_the_parameters_are_those_of_the_code() {
+    let template = Template::read();
+    let required = ["RECORDS_TABLE", "STATE_TABLE", "BATCH_QUEUE_URL"];
+    let required: BTreeMap<String, String> = SET_BY_LAMBDA
+        .iter()
+        .chain(&required)
+        .map(|name| ((*name).to_owned(), "https://example.com".to_owned()))
+        .collect();
+    let mut environment = required.clone();
+    let mut compared = BTreeSet::new();
+    for function in template.functions().into_values() {
+        for (name, value) in template.variables(function) {
+            let Some(default) = template.parameter(&value).and_then(|parameter| parameter.get("Default")) else {
+                continue;
+            };
+            // Who may use the API is stricter in AWS (docs/CONFIGURATION.md).
+            if name == "API_AUTH" {
+                continue;
+            }
+            compared.insert(name.clone());
+            environment.insert(name, default.as_str().map_or_else(|| default.to_string(), str::to_owned));
+        }
+    }
+    assert!(compared.len() > 20, "{compared:?}");
+    let (of_template, of_code) = (Config::from_vars(environment).unwrap(), Config::from_vars(required).unwrap());
+    assert_eq!(of_template.engine, of_code.engine);
+    assert_eq!(of_template.webhooks, of_code.webhooks);
+    assert_eq!(of_template.migration.overlay, of_code.migration.overlay);
+    assert_eq!(of_template.log_level, of_code.log_level);
+    assert_eq!(of_template.ghl, of_code.ghl);
+    let settings = |config: &Config| config.locations.settings(&"loc".parse().unwrap());
+    assert_eq!(settings(&of_template), settings(&of_code));
+}
+
+#[test]
 fn each_queue_gives_its_function_time_and_puts_aside_what_kills_it() {
     let template = Template::read();
     let mut sources = 0;

@@ -197,7 +197,7 @@ impl Config {
     fn read(vars: &mut Variables) -> Config {
         let pace = Pace {
             limit: NonZeroU32::new(vars.number("GHL_RATE_LIMIT_REQUESTS", 100, 1..=10_000)).unwrap_or(NonZeroU32::MIN),
-            window: vars.milliseconds("GHL_RATE_LIMIT_WINDOW", 10_000, 100..=3_600_000),
+            window: vars.milliseconds("GHL_RATE_LIMIT_WINDOW", Duration::from_secs(10), 100..=3_600_000),
         };
         let daily_limit = vars.number("GHL_RATE_LIMIT_DAILY", 200_000, 1..=1_000_000_000);
         let default = Location {
@@ -267,28 +267,29 @@ impl Config {
 
 fn engine(vars: &mut Variables) -> EngineConfig {
     let defaults = EngineConfig::default();
+    let EngineConfig { backoff, breaker, .. } = &defaults;
     let jitter = vars.boolean("GHL_RATE_LIMIT_JITTER", true);
-    let jitter_max = vars.milliseconds("GHL_RATE_LIMIT_JITTER_MAX", 1_000, 0..=600_000);
-    let base = vars.milliseconds("GHL_RATE_LIMIT_BASE_DELAY", 1_000, 1..=600_000);
-    let max = vars.milliseconds("GHL_RATE_LIMIT_MAX_DELAY", 30_000, 1..=600_000);
+    let jitter_max = vars.milliseconds("GHL_RATE_LIMIT_JITTER_MAX", backoff.jitter, 0..=600_000);
+    let base = vars.milliseconds("GHL_RATE_LIMIT_BASE_DELAY", backoff.base, 1..=600_000);
+    let max = vars.milliseconds("GHL_RATE_LIMIT_MAX_DELAY", backoff.max, 1..=600_000);
     if max < base {
         vars.fault("GHL_RATE_LIMIT_MAX_DELAY", "is less than GHL_RATE_LIMIT_BASE_DELAY");
     }
     EngineConfig {
         backoff: Backoff {
-            max_retries: vars.number("GHL_RATE_LIMIT_MAX_RETRIES", 5, 0..=20),
+            max_retries: vars.number("GHL_RATE_LIMIT_MAX_RETRIES", backoff.max_retries.into(), 0..=20),
             base,
             max,
             jitter: if jitter { jitter_max } else { Duration::ZERO },
         },
         breaker: BreakerRules {
-            threshold: vars.number("GHL_CIRCUIT_THRESHOLD", 5, 1..=100),
-            reset: vars.milliseconds("GHL_CIRCUIT_RESET_TIMEOUT", 60_000, 1..=3_600_000),
+            threshold: vars.number("GHL_CIRCUIT_THRESHOLD", breaker.threshold.into(), 1..=100),
+            reset: vars.milliseconds("GHL_CIRCUIT_RESET_TIMEOUT", breaker.reset, 1..=3_600_000),
         },
-        adopt: vars.choice("GHL_RATE_LIMIT_ADOPT", AdoptLimits::Lower, &AdoptLimits::ALL),
-        batch_size: vars.number("GHL_SYNC_BATCH_SIZE", 50, 1..=500),
-        concurrency: vars.number("GHL_SYNC_CONCURRENCY", 5, 1..=100),
-        max_rounds: vars.number("GHL_SYNC_MAX_ATTEMPTS", 10, 1..=100),
+        adopt: vars.choice("GHL_RATE_LIMIT_ADOPT", defaults.adopt, &AdoptLimits::ALL),
+        batch_size: vars.number("GHL_SYNC_BATCH_SIZE", defaults.batch_size.into(), 1..=500),
+        concurrency: vars.number("GHL_SYNC_CONCURRENCY", defaults.concurrency.into(), 1..=100),
+        max_rounds: vars.number("GHL_SYNC_MAX_ATTEMPTS", defaults.max_rounds.into(), 1..=100),
         ..defaults
     }
 }
@@ -364,7 +365,7 @@ pub fn is_secure(url: &str) -> bool {
 
 fn webhooks(vars: &mut Variables) -> WebhookRules {
     WebhookRules {
-        max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", 345_600_000, 60_000..=315_360_000_000),
+        max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", WebhookRules::default().max_age, 60_000..=315_360_000_000),
         app_id: vars.text("GHL_WEBHOOK_APP_ID"),
     }
 }

@@ -76,7 +76,14 @@ impl Variables {
         T::try_from(value).unwrap_or_default()
     }
 
-    pub(super) fn milliseconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
+    pub(super) fn milliseconds(
+        &mut self,
+        name: &'static str,
+        default: Duration,
+        range: RangeInclusive<u64>,
+    ) -> Duration {
+        // Defaults are whole milliseconds, and fit.
+        let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.number(name, default, range))
     }
 
