@@ -198,10 +198,9 @@ fn told(at: EpochMs) -> Signal {
 fn batch() -> Batch {
     let key = |number| RecordKey { kind: Kind::Contact, id: RecordId::new(format!("crm-{number:010}")).unwrap() };
     Batch {
-        location_id: LocationId::new("ve9EPM428h8vShlRW1KT").unwrap(),
         generation: Some(Generation(4711)),
         keys: (0..BATCH_SIZE).map(key).collect(),
-        dry_run: false,
+        ..Batch::new(LocationId::new("ve9EPM428h8vShlRW1KT").unwrap())
     }
 }
 

@@ -328,8 +328,7 @@ pub(crate) fn context_with(left: Duration) -> Context {
 /// The message of a batch that was sent by hand.
 pub(crate) fn by_hand(records: &[PutRecord]) -> Value {
     let keys = records.iter().map(PutRecord::key).collect();
-    let location_id = records[0].location_id.clone();
-    let batch = Batch { location_id, generation: None, keys, dry_run: false };
+    let batch = Batch { keys, ..Batch::new(records[0].location_id.clone()) };
     sqs_event([(Some("by-hand"), batch.to_json().as_str())])
 }
 

@@ -311,7 +311,7 @@ async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: A
         let first = randomness.within(0..=20);
         let key = |n| RecordId::new(format!("c{n}")).map(|id| RecordKey { kind: Kind::Contact, id });
         let keys = (first..first + u64::from(BY_HAND)).filter_map(|n| key(n).ok()).collect();
-        world.queue.send_by_hand(&Batch { location_id: location.clone(), generation: None, keys, dry_run: false });
+        world.queue.send_by_hand(&Batch { keys, ..Batch::new(location.clone()) });
         tokio::time::sleep(ms(randomness.within(1..=2 * every_ms))).await;
     }
 }

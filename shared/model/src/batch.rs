@@ -32,17 +32,17 @@ pub fn fit_into_message(mut keys: Vec<RecordKey>) -> Vec<RecordKey> {
 }
 
 /// One batch: what a consumer invocation is asked to send. A hint only: the outbox says what is really due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Whose records.
     pub location_id: LocationId,
     /// The generation it was planned in; without one (a message sent by hand) it runs if nobody else does.
-    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "gen", default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
     /// Which records.
     pub keys: Vec<RecordKey>,
     /// Do everything but the call to GHL, and leave the records due.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
 
@@ -87,6 +87,12 @@ impl BatchError {
 }
 
 impl Batch {
+    /// A batch of no records yet, as if sent by hand.
+    #[must_use]
+    pub fn new(location_id: LocationId) -> Batch {
+        Batch { location_id, generation: None, keys: Vec::new(), dry_run: false }
+    }
+
     /// The message body.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -104,15 +110,6 @@ impl Batch {
     /// # Errors
     /// [`BatchError`] says what is wrong with it, and names the field.
     pub fn from_json(body: &str) -> Result<Batch, BatchError> {
-        #[derive(Deserialize)]
-        struct V1 {
-            location_id: LocationId,
-            #[serde(rename = "gen", default)]
-            generation: Option<Generation>,
-            keys: Vec<RecordKey>,
-            #[serde(default)]
-            dry_run: bool,
-        }
         if body.trim().is_empty() {
             return Err(BatchError::Empty);
         }
@@ -122,12 +119,11 @@ impl Batch {
             Some(v) => return Err(BatchError::Version { found: cut(&v.to_string(), 40) }),
             None => return Err(BatchError::Version { found: "none (field `v` is missing)".to_owned() }),
         }
-        let V1 { location_id, generation, keys, dry_run } =
-            crate::json::from_value(value).map_err(BatchError::Field)?;
-        if keys.len() > MAX_BATCH_KEYS {
-            return Err(BatchError::TooManyKeys { found: keys.len() });
+        let batch: Batch = crate::json::from_value(value).map_err(BatchError::Field)?;
+        if batch.keys.len() > MAX_BATCH_KEYS {
+            return Err(BatchError::TooManyKeys { found: batch.keys.len() });
         }
-        Ok(Batch { location_id, generation, keys, dry_run })
+        Ok(batch)
     }
 }
 
@@ -141,10 +137,9 @@ mod tests {
 
     fn batch() -> Batch {
         Batch {
-            location_id: LocationId::new("loc1").unwrap(),
             generation: Some(Generation(7)),
             keys: vec!["contact#a".parse().unwrap(), "opportunity#b#c".parse().unwrap()],
-            dry_run: false,
+            ..Batch::new(LocationId::new("loc1").unwrap())
         }
     }
 

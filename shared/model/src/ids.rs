@@ -344,7 +344,7 @@ mod tests {
             let key = |id: String| RecordId::try_from(id).ok().map(|id| RecordKey { kind: Kind::Contact, id });
             let keys: Vec<RecordKey> = ids.into_iter().filter_map(key).collect();
             let location_id = LocationId::new("loc").unwrap();
-            let message = Message::Batch(Batch { location_id, generation: Some(Generation(7)), keys, dry_run: false });
+            let message = Message::Batch(Batch { generation: Some(Generation(7)), keys, ..Batch::new(location_id) });
             let body = message.to_json();
             prop_assert!(body.is_ascii() && body.chars().all(sqs_carries));
             prop_assert_eq!(Message::from_json(&body).unwrap(), message);

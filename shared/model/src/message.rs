@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_and_a_bad_location_is_named() {
         let location = LocationId::new("loc1").unwrap();
-        let batch = Batch { location_id: location.clone(), generation: None, keys: vec![], dry_run: false };
+        let batch = Batch::new(location.clone());
         for message in [Message::Batch(batch), Message::Reconcile(location)] {
             assert_eq!(Message::from_json(&message.to_json()).unwrap(), message);
         }

@@ -136,10 +136,5 @@ impl Queue {
 }
 
 fn batch(generation: u64) -> Batch {
-    Batch {
-        location_id: location(),
-        generation: Some(Generation(generation)),
-        keys: vec![key("contact#crm-42")],
-        dry_run: false,
-    }
+    Batch { generation: Some(Generation(generation)), keys: vec![key("contact#crm-42")], ..Batch::new(location()) }
 }

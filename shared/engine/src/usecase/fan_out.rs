@@ -182,7 +182,7 @@ impl Engine {
             (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
                 let delay = now.until(starts_at).saturating_sub(self.early(reason)).min(MAX_DELAY);
-                let batch = Batch { location_id: location, generation: Some(generation), keys, dry_run };
+                let batch = Batch { generation: Some(generation), keys, dry_run, ..Batch::new(location) };
                 self.ports.queue.send(&batch, delay).await?;
                 let location = &batch.location_id;
                 self.ports.sink.emit(&Event::Planned { location, generation, records, delay, reason });

@@ -67,7 +67,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let (location, scope, record, generation) = (&location, &scope, &key, Generation(3));
     let failure = PortError::new("gates.load", "no route");
     let bad_message = Batch::from_json("{").unwrap_err();
-    let batch = Batch { location_id: location.clone(), generation: Some(generation), keys: vec![], dry_run: false };
+    let batch = Batch { generation: Some(generation), ..Batch::new(location.clone()) };
     let batch = Message::Batch(batch);
     let (body, source) = ("{".to_owned(), Some("batches".to_owned()));
     let letter = DeadLetter { id: "m".to_owned(), body, sent_at: Some(EpochMs(0)), receives: Some(1), source };

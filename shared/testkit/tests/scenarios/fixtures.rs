@@ -88,12 +88,7 @@ pub(crate) fn deal_key(n: usize) -> RecordKey {
 
 /// The message for these records, planned in `generation` or sent by hand.
 pub(crate) fn batch(generation: Option<u64>, keys: impl IntoIterator<Item = RecordKey>) -> Batch {
-    Batch {
-        location_id: loc(),
-        generation: generation.map(Generation),
-        keys: keys.into_iter().collect(),
-        dry_run: false,
-    }
+    Batch { generation: generation.map(Generation), keys: keys.into_iter().collect(), ..Batch::new(loc()) }
 }
 
 /// A message that died after five receives.
