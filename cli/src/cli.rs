@@ -11,6 +11,7 @@ use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
 use crate::door::{AccessKey, Listen};
 use crate::list::ListArgs;
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
+use crate::remote::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -33,6 +34,18 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     /// Send a contact list to a real location.
     Import(Box<ImportArgs>),
+    /// Tell how a deployed stack and its locations are.
+    Status(StatusArgs),
+    /// Tell where a record stands in a deployed stack.
+    Record(RecordArgs),
+    /// List the records of a location that failed for good.
+    Failed(FailedArgs),
+    /// Give failed records another chance.
+    Replay(ReplayArgs),
+    /// Stop a location of a deployed stack; what is put meanwhile waits.
+    Pause(PauseArgs),
+    /// Let a paused location go on.
+    Resume(ResumeArgs),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.

@@ -7,6 +7,7 @@ use ghl_sync_model::{LocationId, Secret};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Records, Status};
 use crate::{Failure, Usage};
@@ -124,6 +125,12 @@ impl Remote {
         Ok(answer.records.into_iter().next())
     }
 
+    /// Anything of the API; all that is asked here does no harm twice. An answer without a body is null.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, RemoteError> {
+        let body = body.map(|body| (JSON, body.to_string()));
+        self.repeated(&Asked { method, path: path.to_owned(), body }).await
+    }
+
     async fn repeated<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, RemoteError> {
         let mut attempt = 0;
         loop {
@@ -154,7 +161,8 @@ impl Remote {
         let after = is_passing(status).then(|| retry_after(&response));
         let body = read(response).await.map_err(unreached)?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.no_stack(status, &error.to_string(), after));
+            let body = if body.is_empty() { b"null" } else { body.as_slice() };
+            return serde_json::from_slice(body).map_err(|error| self.no_stack(status, &error.to_string(), after));
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(Problem { title, detail, message, errors }) => {

@@ -1,8 +1,10 @@
-//! `ghl-sync import --api`: a list into a location through a deployed stack. It is read and mapped here; the stack sends
-//! it, and goes on should this program end.
+//! A deployed stack from a terminal. `ghl-sync import --api` puts a list into a location through it: the list is read and
+//! mapped here; the stack sends it, and goes on should this program end.
 
 mod answers;
+mod args;
 mod client;
+mod commands;
 mod put;
 mod report;
 mod wait;
@@ -16,7 +18,9 @@ use crate::list::{self, List, Place, Unread};
 use crate::real::{ImportArgs, MappingTable, checked_place};
 use crate::{Failure, Usage, ask, exit};
 use answers::Location;
+pub(crate) use args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
+pub(crate) use commands::{failed, pause, record, replay, resume, status};
 use report::RemoteReport;
 
 pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {

@@ -1,7 +1,5 @@
 //! `import --api`: a list through a stack in a process of its own.
 
-use std::io::Write;
-
 use super::*;
 
 const LIST: &str = "First Name,Email,City\n\
@@ -39,26 +37,21 @@ impl Remote {
         command
     }
 
+    /// What a command for this stack prints, if it ends well.
+    fn say(&self, args: &[&str]) -> String {
+        let mut command = local(args);
+        command.args(["--api", &self.url]).env("GHL_SYNC_API_KEY", &self.key);
+        let ended = run(&mut command);
+        assert_eq!(ended.status, Some(0), "{args:?}: {}{}", ended.out, ended.err);
+        ended.out
+    }
+
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.join(name)).unwrap()
     }
 
     fn report(&self) -> Value {
         serde_json::from_str(&self.read("report.json")).unwrap()
-    }
-
-    fn post(&self, path: &str) {
-        let addr = self.url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(addr).unwrap();
-        let key = &self.key;
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nhost: {addr}\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
     }
 }
 
@@ -90,12 +83,14 @@ fn a_list_goes_through_a_stack_and_the_end_of_each_row_is_told() {
 #[test]
 fn a_paused_location_keeps_what_was_put_and_the_next_run_tells_its_end() {
     let stack = Remote::start("paused");
-    stack.post("/v1/locations/loc_demo/pause");
+    stack.say(&["pause", "--location", "loc_demo", "--note", "stocktaking"]);
+    let status = stack.say(&["status", "--location", "loc_demo"]);
+    assert!(status.contains("paused") && status.contains("stocktaking"), "{status}");
     let paused = run(&mut stack.import(LIST, &["--allow-rejects"]));
     assert_eq!(paused.status, Some(1), "{}{}", paused.out, paused.err);
     assert!(paused.out.contains("waits (operator)"), "{}", paused.out);
     assert_eq!(whole(&stack.report(), "/records/pending"), 3);
-    stack.post("/v1/locations/loc_demo/resume");
+    stack.say(&["resume", "--location", "loc_demo"]);
     let resumed = run(&mut stack.import(LIST, &["--allow-rejects"]));
     assert_eq!(resumed.status, Some(0), "{}{}", resumed.out, resumed.err);
     assert_eq!(whole(&stack.report(), "/records/synced"), 3);
@@ -127,4 +122,25 @@ fn what_is_wrong_with_the_way_to_the_stack_is_said_at_once() {
     assert_eq!(clear.status, Some(2));
     assert!(clear.err.contains("in the clear"), "{}", clear.err);
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_failed_is_listed_looked_at_and_given_another_chance_from_a_terminal() {
+    let stack = Remote::start("failures");
+    let list = "First Name,Email\nAda,ada@example.com\n";
+    let sent = run(&mut stack.import(list, &["--map", "First Name=contact.firstName"]));
+    assert_eq!(sent.status, Some(0), "{}{}", sent.out, sent.err);
+    let of = |args: &[&'static str]| stack.say(&[args, &["--location", "loc_demo"]].concat());
+    assert_eq!(of(&["failed"]), "nothing stands as failed\n");
+    let id = stack.read("results.csv").lines().nth(1).unwrap().split(',').nth(1).unwrap().to_owned();
+    let key = format!("contact#{id}");
+    let record = stack.say(&["record", &key, "--location", "loc_demo"]);
+    assert!(record.contains("accepted") && record.contains(&key), "{record}");
+    let json: Value = serde_json::from_str(&stack.say(&["record", &key, "--location", "loc_demo", "--json"])).unwrap();
+    assert_eq!(json["state"], "accepted");
+    assert!(of(&["replay", "--all"]).contains("0 are due again"));
+    let unknown = run(local(&["record", "contact#nobody", "--location", "loc_demo", "--api", &stack.url])
+        .env("GHL_SYNC_API_KEY", &stack.key));
+    assert_eq!(unknown.status, Some(1));
+    assert!(unknown.err.contains("404"), "{}", unknown.err);
 }

@@ -1,0 +1,98 @@
+//! What the command line says of a stack.
+
+use std::time::Duration;
+
+use clap::Args;
+use ghl_sync_model::{ErrorCode, LocationId, RecordKey, Secret};
+
+/// Which stack, and the key for it.
+#[derive(Debug, Args)]
+pub(crate) struct StackArgs {
+    /// The stack: its output `ApiUrl`. The key for it is taken from GHL_SYNC_API_KEY.
+    #[arg(long, value_name = "URL", env = "GHL_SYNC_API", hide_env_values = true)]
+    pub(crate) api: String,
+    #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
+    pub(crate) api_key: Secret,
+    /// Print what the stack answers, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Of this location alone.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: Option<LocationId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Its location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// Which, as KIND#ID, like contact#crm-42.
+    pub(crate) record: RecordKey,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailedArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// So many of them at most, the oldest failure first.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// All that failed.
+    #[arg(long, conflicts_with_all = ["code", "records"], required_unless_present_any = ["code", "records"])]
+    pub(crate) all: bool,
+    /// Those whose last error this is, as `failed` prints it.
+    #[arg(long, value_name = "CODE", conflicts_with = "records", value_parser = code)]
+    pub(crate) code: Option<ErrorCode>,
+    /// These, as KIND#ID.
+    #[arg(value_name = "RECORD")]
+    pub(crate) records: Vec<RecordKey>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// This location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// For so long; without it, until it is resumed.
+    #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration)]
+    pub(crate) span: Option<Duration>,
+    /// Why: whoever looks reads it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// This location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+}
+
+fn code(text: &str) -> Result<ErrorCode, String> {
+    serde_json::from_value(serde_json::Value::from(text))
+        .map_err(|_| "is no code of an error, like REJECTED".to_owned())
+}
