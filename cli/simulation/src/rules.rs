@@ -180,9 +180,11 @@ fn due(record: &Record) -> String {
     format!("{location_id} {key} v{version} due {due_at:?} not before {not_before:?} attempts {attempts}")
 }
 
+/// Reconciling takes permits but no run: it adds a call to those of a batch.
 fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
+    let allowed = scenario.hosts.concurrency + u32::from(scenario.reconcile_every_ms.is_some());
     let most = |location: &LocationId| world.ghl.most_at_once(location);
-    let places = scenario.locations.iter().filter(|place| most(&place.name) > scenario.hosts.concurrency);
+    let places = scenario.locations.iter().filter(|place| most(&place.name) > allowed);
     places.map(|place| format!("{} at {}", most(&place.name), place.name)).collect()
 }
 
