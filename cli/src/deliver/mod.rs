@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ghl_sync_engine::policy::SharedIdentity;
-use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::ports::{Clock, PortError};
+use ghl_sync_engine::usecase::PutReport;
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
 use ghl_sync_runtime::SystemClock;
 
@@ -41,6 +42,8 @@ pub(crate) const CUT_SHORT: &str = "interrupted, before all that was under way h
 const SHARED_SHOWN: usize = 10;
 /// Whoever waits longer than this for GHL is told to come back.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
+/// Pauses before records are put again that could not be stored.
+const PUT_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 /// Nothing at all happening for this long means that nothing will.
 const STALLED: Duration = Duration::from_secs(180);
 
@@ -144,12 +147,28 @@ async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId
             .zip(places.by_ref())
             .map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal))
             .collect();
-        let put = stack.engine.put(&records).await?;
+        let put = put_chunk(stack, &records).await?;
         list.unchanged += put.unchanged;
         list.shared.extend(put.shared);
         list.marks.extend(records.iter().map(|record| mark((&record.location_id, &record.key()))));
     }
     Ok(list)
+}
+
+/// Puts some records, and all of them again if one could not be stored: on a busy machine the database is slow to answer,
+/// and putting again does no harm. A record that is refused stays so.
+async fn put_chunk(stack: &Stack, records: &[PutRecord]) -> Result<PutReport, PortError> {
+    let is_refused = records.iter().any(|record| record.check().is_err());
+    for pause in PUT_AGAIN_AFTER {
+        match stack.engine.put(records).await {
+            Err(error) if !is_refused && !stack.engine.shutdown().is_asked() => {
+                eprintln!("the outbox did not take all records ({error}); trying again in {} s", pause.as_secs());
+                tokio::time::sleep(pause).await;
+            }
+            ended => return ended,
+        }
+    }
+    stack.engine.put(records).await
 }
 
 /// Names the first of the contacts that GHL may take for one another.

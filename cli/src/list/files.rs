@@ -7,11 +7,16 @@ use ghl_sync_import::Problem;
 
 use crate::Failure;
 
-/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`.
+/// The columns that a list of rejects has beside those of the list.
+const OWN: [&str; 3] = ["_row", "_column", "_problem"];
+
+/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`. A list that
+/// has these from an earlier import gets them anew.
 pub(super) struct Rejects {
     name: String,
     writer: csv::Writer<File>,
-    width: usize,
+    /// For each column of the list, whether it is one of its own.
+    own: Vec<bool>,
 }
 
 impl Rejects {
@@ -19,9 +24,10 @@ impl Rejects {
         let name = path.display().to_string();
         let writer =
             csv::WriterBuilder::new().flexible(true).from_path(path).map_err(|error| format!("{name}: {error}"))?;
-        let mut rejects = Rejects { name, writer, width: header.len() };
-        let own = ["_row", "_column", "_problem"].map(str::to_owned);
-        let names: Vec<String> = header.iter().cloned().chain(own).collect();
+        let own = header.iter().map(|name| OWN.contains(&name.as_str())).collect();
+        let mut rejects = Rejects { name, writer, own };
+        let mut names = rejects.of_list(header);
+        names.extend(OWN.map(str::to_owned));
         rejects.put(&names)?;
         Ok(rejects)
     }
@@ -32,12 +38,17 @@ impl Rejects {
         let Some(first) = lost.first() else { return Ok(()) };
         let columns: Vec<&str> = lost.iter().filter_map(|problem| problem.column.as_deref()).collect();
         let messages: Vec<&str> = lost.iter().map(|problem| problem.message.as_str()).collect();
-        let mut row: Vec<String> = cells.to_vec();
-        while row.len() < self.width {
-            row.push(String::new());
-        }
+        let mut row = self.of_list(cells);
         row.extend([first.row.to_string(), columns.join("; "), messages.join("; ")]);
         self.put(&row)
+    }
+
+    /// The cells of the list's columns, and those beyond them.
+    fn of_list(&self, cells: &[String]) -> Vec<String> {
+        let missing = self.own.len().saturating_sub(cells.len());
+        let all = cells.iter().cloned().chain(std::iter::repeat_n(String::new(), missing));
+        let is_own = self.own.iter().copied().chain(std::iter::repeat(false));
+        all.zip(is_own).filter(|(_, is_own)| !is_own).map(|(cell, _)| cell).collect()
     }
 
     fn put(&mut self, row: &[String]) -> Result<(), Failure> {

@@ -91,7 +91,7 @@ async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Resu
         report = ask(stack, &args.location).await?;
     }
     if let Some(error) = &report.not_asked {
-        return Err(error.to_string().into());
+        return Err(not_asked(error).into());
     }
     let unanswered =
         report.asked.iter().find(|asked| failure_of(asked).is_some_and(|failure| failure.status.is_none()));
@@ -138,6 +138,16 @@ async fn ask(stack: &Stack, location: &LocationId) -> Result<AccessReport, Failu
     let calls = [Call::GetLocation, Call::ContactsPage { cursor: None, limit: 1 }, Call::ListCustomFields];
     let questions = ASKED.into_iter().zip(calls).map(|((what, required, _), call)| Question { what, required, call });
     Ok(engine.check_access(location, questions.collect(), &invocation).await?)
+}
+
+/// Why nothing was asked. That the time for it is over, a time of day does not explain.
+fn not_asked(error: &DirectError) -> String {
+    match error {
+        DirectError::Wait(wait) if matches!(wait.reason, WaitReason::Deadline) => {
+            format!("GHL could not be asked within {} s: this machine is busy; try again", PATIENCE.as_secs())
+        }
+        error => error.to_string(),
+    }
 }
 
 fn is_paused_for_token(report: &AccessReport) -> bool {

@@ -1,6 +1,9 @@
 //! What the cells of each column are like, seen over the whole list.
 
-use crate::consent::{is_about_contacting, is_foreign_yes_or_no, is_opt_out_word, is_yes_or_no, says_opt_out};
+use crate::consent::{
+    self, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_opt_out_word, is_yes_or_no,
+    says_opt_out,
+};
 use crate::mapping::{Column, Columns, Field, Target};
 use crate::table::Row;
 use crate::values::{email, phone, text};
@@ -22,6 +25,8 @@ pub(crate) struct Seen {
     opt_outs: u64,
     /// Cells that are a yes or a no.
     answers: u64,
+    /// Cells that are a no.
+    denials: u64,
     /// Those in a language of which few names of columns are known.
     foreign_answers: u64,
     /// Rows in which its value is not used, because another column of the same field is filled.
@@ -33,6 +38,10 @@ impl Seen {
         for ((column, seen), cell) in columns.all().iter().zip(seen.iter_mut()).zip(&row.cells) {
             let value = text::value(cell);
             if value.is_empty() || text::is_null(&value) {
+                let is_none = column.target == Target::Unknown && crate::mapping::key(&value) == "none";
+                if is_none && is_about_contacting(&column.name) {
+                    (seen.filled, seen.answers) = (seen.filled + 1, seen.answers + 1);
+                }
                 continue;
             }
             seen.filled += 1;
@@ -42,7 +51,13 @@ impl Seen {
             }
             match column.target {
                 Target::Unknown => seen.look_at(&value, true),
-                Target::NoPlace => seen.look_at(&value, false),
+                Target::NoPlace => {
+                    seen.look_at(&value, false);
+                    // Google has the name of a field of one's own in each row.
+                    let is_name =
+                        column.name.starts_with("Custom Field") && consent::of_column(&value).flatten().is_some();
+                    seen.opt_outs += u64::from(is_name);
+                }
                 _ => {}
             }
         }
@@ -70,6 +85,7 @@ impl Seen {
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
         self.answers += u64::from(is_yes_or_no(value));
+        self.denials += u64::from(is_denial(value));
         self.foreign_answers += u64::from(is_foreign_yes_or_no(value));
         if says_opt_out(value) || is_opt_out_word(value) {
             self.opt_outs += 1;
@@ -131,8 +147,13 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
     for (column, seen) in columns.all().iter().zip(seen) {
         // One opt-out is enough. Of addresses and numbers, which may stand in notes, half of the cells.
         let most = |count: u64| count > 0 && count * 2 >= seen.filled;
-        let looks_like = if seen.opt_outs > 0 {
+        // A fax number's refusal keeps nobody from anything that GHL sends.
+        let is_of_fax = crate::mapping::key(&column.name).contains("fax") && column.target == Target::NoPlace;
+        let blocked = seen.filled.saturating_sub(seen.denials);
+        let looks_like = if seen.opt_outs > 0 && !is_of_fax {
             Some((LooksLike::Consent, seen.opt_outs))
+        } else if blocked > 0 && column.target == Target::Unknown && is_about_blocking(&column.name) {
+            Some((LooksLike::Consent, blocked))
         } else if are_answers(seen) && (is_about_contacting(&column.name) || is_in_other_words(column, seen)) {
             Some((LooksLike::Consent, seen.answers))
         } else if most(seen.emails) {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use common::{import, us};
 use ghl_sync_import::{ImportError, ImportOptions, Question};
+use ghl_sync_model::Contact;
 
 /// All that a list leads to: its contacts, rows that are held back, cells that are told, columns that are not used.
 fn outcome(country: &str, maps: &[&str], list: &str) -> String {
@@ -64,4 +65,36 @@ fn whatever_of_a_list_does_not_arrive_is_told() {
         }
     }
     assert!(wrong.is_empty(), "other outcomes than the file says:\n{wrong}=== end");
+}
+
+/// Each line of the file is what comes of somebody whose list has a column of this name with this cell.
+#[test]
+fn a_refusal_is_kept_or_asked_about_whatever_its_column_is_called() {
+    let mut wrong = String::new();
+    for line in include_str!("data/refusals.txt").lines() {
+        let (expected, about) = line.split_once(" | ").unwrap();
+        let (name, cell) = about.rsplit_once(" | ").unwrap();
+        let list = format!("First Name,Email,Phone,\"{name}\"\nA,a@example.com,+12025550143,\"{cell}\"\n");
+        let found = match import(list.as_bytes(), us()) {
+            Ok(told) => match told.contacts.first() {
+                Some((_, contact)) => closed(contact),
+                None => "left out".to_owned(),
+            },
+            Err(ImportError::Open { .. }) => "asked".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        if found != expected {
+            writeln!(wrong, "{found} | {about}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "other outcomes than the file says:\n{wrong}end");
+}
+
+fn closed(contact: &Contact) -> String {
+    if contact.dnd.is_some() {
+        return "all".to_owned();
+    }
+    let json = serde_json::to_value(&contact.dnd_settings).unwrap();
+    let channels = json.as_object().map(|channels| channels.keys().cloned().collect::<Vec<_>>().join("+"));
+    channels.unwrap_or_else(|| "open".to_owned())
 }

@@ -5,8 +5,8 @@ mod words;
 use crate::mapping::{key, without_brackets};
 
 pub(crate) use words::{
-    Reading, is_foreign_yes_or_no, is_marked, is_no, is_opt_out_word, is_yes_or_no, says_opt_out,
-    speaks_of_subscription,
+    Reading, is_denial, is_foreign_yes_or_no, is_marked, is_no, is_opt_out_tag, is_opt_out_word, is_yes_or_no,
+    says_opt_out, speaks_of_subscription,
 };
 
 /// The channels on which a contact must not be disturbed.
@@ -148,6 +148,15 @@ const OUT: &str = "optout optedout optouts unsub donotcall donotemail donotmail 
     refusdecontact refusdemail refusdesms nepasderang nepasdérang nepassollic nepasdémarch nepasdemarch litigator quarantin werbewiderspruch \
     nichtbewerben mailsperre mailingsperre niewysyla niedzwoni sprzeciw rezygnac cancelouinscri nãodesej naodesej nodesea \
     nonvuole mailinglistoptout \
+    unconsent unreachable notreachable nosolicit ecgliste sperrkennz ausgetragen noninviare uitschrijv notoptin desuscri noquiere consentremov consentcancel consentdelet consentend consentreject consentwithh consentobject \
+    datadeleted gdprdelet gdprforg gdprremov gdprobject gdprerase markedasspam markedemailasspam reportedspam \
+    reportedasspam spamreport listanegra listenoire listanera denylist sperrliste kontaktverbot anrufverbot mailverbot \
+    telefonverbot werbeverbot nepasenvoyer neplus pasdemail pasdesms pasdedemarch pasdedémarch nocontactable \
+    noncontactable notcontactable uncontactable unmailable notmailable nietbenader geencontact geennieuws niekontakt \
+    niewysył donotapproach donotpost donotring donotwant dontwant donotwish dontwish nottoreceive nolongerwish \
+    nevercontact nevercall neveremail stopcontact stopmarketing excludefrom hidefrommarketing nichtanschreib nichtmehr \
+    nichtmailen keinkontakt keinemail keinnewsletter löschantrag löschwunsch unsolicitable nãoenviar naoenviar nãocontat \
+    неписать небеспоко чёрныйсписок черныйсписок отказот 请勿 請勿 勿联系 送付停止 停止希望 לאמעוניין \
     leiratk nemkér tiltólist markkinointikielto suoramarkkinointikielto kieltänyt διαγραφ απεγγραφ δενεπιθυμ 수신거부 거부 退訂 \
     取消订阅 取消訂閱 拒收 不接收 不接受 勿扰 勿擾 黑名单 黑名單 配信拒否 受信拒否 停止希望 إلغاءالاشتراك الغاءالاشتراك عدمالتواصل \
     عدمالاتصال لاتتصل محظور הסר הסרה ביטולמנוי לאליצורקשר לאלהתקשר dezabon frabedt reservert reservasjon відпис відмов ยกเลิก \
@@ -162,6 +171,21 @@ const IN: &str = "optin optedin consent acceptsmarketing acceptsemail acceptssms
     feliratk markkinointilupa suoramarkkinointilupa συγκατάθεσ συγκαταθεσ αποδοχ 수신동의 동의 接受营销 接受行銷 接收营销 同意 订阅 訂閱 موافق \
     אישורדיוור דיוור מאשר tilmeldt måkontaktes kankontaktes згода підписк підписан ยินยอม đồngý setuju persetujuan rızası açıkrıza \
     reachable mailable emailable sendable marketable textable callable tcpa casl canspam lopd lgpd agreedtomarketing sendmarketing";
+/// Names of an opt-out that is denied: a yes is none.
+const NOT_OUT: &str = "notoptedout notoptout nooptout notunsub nounsub notdnc notdnd notondnc notblacklist notblocklist \
+    notsuppress nichtabgemeldet nichtgesperrt nondésinscri nondesinscri nondisiscri";
+/// Names of a choice of which both answers are named: a bare yes says which only by custom.
+const IN_OR_OUT: &str = "optinout optinoptout optinorout optedinout optinoroptout optedinoptedout subscribedunsubscribed subscribeunsubscribe \
+    opt optstatus marketingopt emailopt smsopt";
+/// Whole names of an opt-out.
+const OUT_WHOLE: &str = "baja cleaned cleanedat cleandate complaint dnm dne dnt dnmflag dneflag tps tpsregistered ctps mps \
+    austragung";
+/// Whole names of an opt-in.
+const IN_WHOLE: &str = "doi rodo inscrito inscrita inscrit inscrite doibestätigt doiconfirmed";
+/// Words that make an opt-in's name one of its absence: `Sin consentimiento`.
+const NEGATIONS: &str = "not no non without ohne sans sin senza zonder sem bez utan uden uten kein keine keinen nicht nie ne nem \
+    ikke inte geen niet never nunca não nao ei brak lacks lacking";
+const AFFIRMATIONS: &str = "yes y ja j oui o si sí sì sim tak ano igen evet da";
 /// Words of an assent, which with a word for what is assented to make an opt-in: `May we call you?`, `Acepta publicidad`.
 const ASSENT: &str = "canwe maywe mayi allow receive accept accett acepta aceita aceite agree permit souhaite autoriz autoris \
     authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht akzeptiert";
@@ -227,7 +251,7 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
         || full.starts_with("dnc")
         || full.ends_with("dnd")
         || full.ends_with("dnc")
-        || full == "baja";
+        || OUT_WHOLE.split(' ').any(|whole| whole == full);
     let last = last_word(name);
     let ends = |words: &[&str]| {
         // Of a name in one word its end, where that is long enough to be no part of another word.
@@ -237,6 +261,12 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
     if channels.is_none() {
         // Fax and nothing else: GHL sends none.
         return (is_dnd || has(OUT) || has(IN)).then_some(None);
+    }
+    if has(NOT_OUT) && !full.contains("donot") {
+        return Some(Some(ConsentColumn { says: Says::OptIn, channels }));
+    }
+    if IN_OR_OUT.split(' ').any(|whole| whole == full || whole == short) {
+        return Some(Some(ConsentColumn { says: Says::Subscription, channels }));
     }
     if is_dnd || has(OUT) {
         if ends(NO_STATEMENT) {
@@ -252,7 +282,11 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
         return Some(Some(ConsentColumn { says: Says::Subscription, channels }));
     }
     let is_assent = has(ASSENT) && has(ASSENTED) && !full.contains("received") && !full.contains("accepted");
-    if has(IN) || is_assent {
+    let is_whole = IN_WHOLE.split(' ').any(|whole| whole == full);
+    if has(IN) || is_assent || is_whole {
+        if is_negated(name) && !ends(NO_STATEMENT) {
+            return Some(Some(ConsentColumn { says: Says::OptOut, channels }));
+        }
         let is_detail = ends(NO_STATEMENT) || ends(DETAILS) || ends(TIMES) || full.ends_with("consenttext");
         return Some((!is_detail).then_some(ConsentColumn { says: Says::OptIn, channels }));
     }
@@ -262,6 +296,20 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
     let is_status = (is_status && !channels.has(Channels::ALL))
         || STATUS.split(' ').any(|status| status == full || status == short);
     is_status.then_some(Some(ConsentColumn { says: Says::Status, channels }))
+}
+
+/// Whether a short name denies what it speaks of. In a long one the word may stand in a condition, and in `Consent (yes/no)`
+/// in an answer.
+fn is_negated(name: &str) -> bool {
+    let name = without_brackets(name).to_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is = |list: &str, word: &str| list.split(' ').any(|known| known == word);
+    // `Consent No` is a number.
+    let behind = words.iter().skip(1).rev().take(1).any(|word| *word == "no");
+    words.len() <= 6
+        && !behind
+        && words.iter().any(|word| is(NEGATIONS, word))
+        && !words.iter().any(|word| is(AFFIRMATIONS, word))
 }
 
 /// The last word of a name outside of brackets, in lower case: `time` of `OPTIN_TIME` and of `optinTime`.
@@ -285,15 +333,49 @@ fn last_word(name: &str) -> String {
 
 /// Whether a name has to do with contacting somebody, whatever it says of it.
 pub(crate) fn is_about_contacting(name: &str) -> bool {
-    let key = key(name);
+    let key = key(name).replace("consent", "agree");
     !NO_TOPICS.iter().any(|word| key.contains(word)) && TOPICS.split(' ').any(|topic| key.contains(topic))
 }
 
-const NO_TOPICS: &[&str] = &["fax", "verified", "valid", "opened", "clicked", "received", "sent"];
+const NO_TOPICS: &[&str] = &[
+    "fax",
+    "verified",
+    "valid",
+    "opened",
+    "clicked",
+    "received",
+    "sent",
+    "unworked",
+    "numberof",
+    "countof",
+    "since",
+    "timescontacted",
+    "lastcontact",
+    "nextcontact",
+    "termsand",
+    "terms",
+    "conditions",
+];
 const TOPICS: &str = "mail sms text call contact market news publi promo offer ofert offre angebot whatsapp werb communic comunic kommunik \
     subscri suscri abonn contatt contat bellen appel sollicit démarch demarch relance joindre chiama ricev envio envío llam \
     aviso ligar ligação utskick opkald utsend sdělení megkeres értesít zusend anschreib ansprach reklam yhteydenot permis consent optin optout optedin optedout dnd permission allow gdpr dsgvo rgpd privacy phone \
-    notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod";
+    hearfrom intouch keepme sendme updates inform remind alert signup signme specialdeal specialoffer agree akkoord solicit leavemessage angeruf angeschr \
+    darf dürfen infopost infomail datenschutz prospection consient consenti accetta aceito aceita acepto pozwol thirdparty benader \
+    erwünscht zulässig quiere desea souhait wünsch autoriz autoris permit notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod";
+
+/// Whether a name says that somebody is shut out, of what ever: `Blocked`, `is_deleted`.
+pub(crate) fn is_about_blocking(name: &str) -> bool {
+    const NAMES: &str = "blocked block banned suspended removed deleted archived disabled deactivated exclude excluded closed \
+        terminated erased anonymised anonymized remove delete todelete gesperrt sperre gelöscht gekündigt storniert \
+        bloqué bloqueado bloqueada bloccato geblokkeerd zablokowany cancelado cancelada cancellato annulé désactivé \
+        supprimé opgezegd austritt invalid bad ignore undeliverable bounce bouncetype stop stopped refus refusé \
+        opposé arefusé rifiuta rifiutato revocato cancelou removeme inactive litigation";
+    let key = key(name);
+    let bare = ["is", "was", "contact", "email"].iter().find_map(|start| key.strip_prefix(start)).unwrap_or(&key);
+    let bare = ["at", "on", "date", "contact", "flag"].iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare);
+    NAMES.split(' ').any(|name| name == key || name == bare)
+        || ["donot", "dont", "never"].iter().any(|start| key.starts_with(start))
+}
 
 /// The channels that a name speaks of: all, where it names none. No channel at all is fax.
 fn channels(key: &str) -> Channels {
@@ -309,6 +391,8 @@ fn channels(key: &str) -> Channels {
             Channels::EMAIL,
         ),
     ];
+    // Voicemail is no e-mail.
+    let key = key.replace("voicemail", "voice");
     let found = named.iter().filter(|(words, _)| words.iter().any(|word| key.contains(word)));
     let channels = found.fold(Channels::NONE, |sum, (_, channel)| sum.and(*channel));
     match channels.is_none() {

@@ -39,7 +39,7 @@ static NO: Words = Words::new(|| {
 /// Words of an opt-in, written without anything but letters.
 static IN: Words = Words::new(|| {
     words(
-        "subscribed optedin optin send doubleoptin singleoptin confirmedoptin erteilt liegtvor vorhanden eingewilligt zugestimmt einverstanden explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
+        "subscribed marketable engagedmarketable unengagedmarketable optedin optin send doubleoptin singleoptin confirmedoptin erteilt liegtvor vorhanden eingewilligt zugestimmt einverstanden explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
     accepted agreed allow allowed permitted abonniert angemeldet abonné inscrit suscrito iscritto ingeschreven \
     aangemeld подписан express expressed implied 동의 동의함 수신동의 موافق setuju đồngý ยินยอม згоден згодна 希望する 希望 可 受け取る 許可 同意する 同意 配信中 optedinemail active ok okay maycontact marketingcontact yesplease",
     )
@@ -51,6 +51,7 @@ static OUT: Words = Words::new(|| {
     donotmail donottext donotsms donotdisturb donotallow dontcontact dontcall dontemail notallowed dnc dnd stop \
     stopped stopall suppressed globallysuppressed complained complaint spamcomplaint spam reportedasspam markedasspam \
     reportedspam cleaned blacklisted blocklisted nocontact nocalls noemail noemails nosms nomarketing \
+    notoptedin notopted notconsented blocked nomail nophone notext nopermissionsset nopermission unmarketable notmarketable nonmarketable unset notset donotsolicit donotpursue \
     neversubscribed notsubscribed nonsubscribed optedoutofsms withdrawn revoked declined refused denied removeme \
     removefromlist abgemeldet abbestellt ausgetragen gesperrt nichtkontaktieren nichtanrufen keinewerbung \
     keinkontakt désabonné desabonne désinscrit desinscrit nepascontacter baja debaja dadodebaja dadadebaja \
@@ -88,7 +89,12 @@ static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     wants no|no consent|without consent|consent withdrawn|withdrew consent|revoked|erasure request|gdpr erasure|data erasure|\
     objected to|cease and desist|cease contact|stop mailing|stop texting|stop sending|stop marketing|remove me|delete my data|widerruf|newsletter off|email off|emails off|sms off|marketing off|subscribed = no|subscribed=no|subscribed: no|subscribed = false|subscribed=false|subscribed: false|\
     opted in = no|opted in: no|opt in: no|opt in = no|consent: no|consent = no|\
-    removed at|wünscht keine|möchte keine|keinen kontakt|ne souhaite pas|no desea|non desidera|wil geen|nie życzy|nincs hozzájárul|\
+    consent declined|consent denied|consent refused|consent pending|consent waiting|consent not |consent missing|awaiting consent|\
+    declined consent|refused consent|do not solicit|do not pursue|asked to stop|stop contact|blacklist|blocklist|dont ring|don't ring|\
+    do not ring|do not phone|don't phone|dont phone|don’t phone|hates calls|hates being called|no contact please|please no contact|\
+    do not message|do not bother|do not approach|do not market|no solicit|not to be contacted|not to be called|not to be emailed|no mail|no sms|not to call|not to email|not to contact|not to text|\
+    off list|stop messag|leave me alone|widersprochen|nicht mehr kontakt|nicht mehr anschreib|nicht mehr anruf|kein kontakt|\
+    datenlöschung|no volver a llamar|no volver a contactar|no molestar|ne plus appeler|ne plus écrire|removed at|wünscht keine|möchte keine|keinen kontakt|ne souhaite pas|no desea|non desidera|wil geen|nie życzy|nincs hozzájárul|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал"
         .split('|');
     AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
@@ -143,7 +149,10 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
     }
     let text = crate::values::text::whole_number(text.trim()).to_lowercase();
     let is_doubt = text.contains('?') || text == "tbd";
-    if text.is_empty() || (crate::values::text::is_null(&text) && text != "none" && !is_doubt) || is_zero_time(&text) {
+    if text.is_empty()
+        || (crate::values::text::is_null(&text) && letters(&text) != "none" && !is_doubt)
+        || is_zero_time(&text)
+    {
         return Reading::Nothing;
     }
     let word = letters(&text);
@@ -158,8 +167,11 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         Says::Detail => out,
         Says::Status if is_out(&text, &word) => out,
         // Of a channel such as e-mail one who has not confirmed yet has not agreed.
+        Says::Status if (is_over(&word) || word == "u") && !column.channels.has(Channels::ALL) => out,
         Says::Status if is_undecided(&word) && !column.channels.has(Channels::ALL) => Reading::Unreadable,
         Says::Status => Reading::Nothing,
+        Says::Subscription | Says::OptIn if word == "out" => out,
+        Says::Subscription | Says::OptIn if word == "in" => Reading::Nothing,
         Says::Subscription if is_out(&text, &word) || is(&NO) || is(&NONE_GIVEN) || word == "none" => out,
         Says::Subscription if is(&YES) || is(&IN) || is_assent(&text) => Reading::Nothing,
         Says::Subscription => Reading::Unreadable,
@@ -178,8 +190,8 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
             None => Reading::Unreadable,
         },
         Says::OptIn if is(&NO) || is(&OUT) || is(&NONE_GIVEN) || word == "none" => out,
-        Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
         Says::OptIn if says_opt_out(&text) || is_refusal(&text) => out,
+        Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
         Says::OptIn if is_assent(&text) => Reading::Nothing,
         Says::OptIn => Reading::Unreadable,
     }
@@ -192,6 +204,18 @@ fn plain_answer(text: &str) -> Option<bool> {
         return Some(false);
     }
     is(["yes", "true", "1"]).then_some(true)
+}
+
+/// Whether a text has one of the short marks of an opt-out as a word of its own: `vip dnc`, `DNC - requested`.
+fn has_mark(text: &str) -> bool {
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+    let bytes = text.as_bytes();
+    let is_mark = |(at, mark): (usize, &[u8])| {
+        matches!(mark, [b'd' | b'D', b'n' | b'N', b'c' | b'C' | b'd' | b'D'])
+            && is_edge(at.checked_sub(1).and_then(|before| bytes.get(before)))
+            && is_edge(bytes.get(at + 3))
+    };
+    bytes.windows(3).enumerate().any(is_mark) && !text.contains('@')
 }
 
 fn is_out(text: &str, word: &str) -> bool {
@@ -210,6 +234,7 @@ pub(super) fn is_undecided(cell: &str) -> bool {
         "unknown",
         "held",
         "temphold",
+        "temporaryhold",
     ]
     .contains(&word.as_str())
 }
@@ -298,8 +323,10 @@ pub(crate) fn is_foreign_yes_or_no(cell: &str) -> bool {
 /// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
 pub(crate) fn is_yes_or_no(cell: &str) -> bool {
     let text = crate::values::text::clean(cell).to_lowercase();
-    let word = letters(&text);
-    [&YES, &NO, &IN, &OUT].iter().any(|words| words.contains(text.as_str()) || words.contains(word.as_str()))
+    let word = without_digits(&text);
+    let lists = [&YES, &NO, &IN, &OUT, &NONE_GIVEN];
+    matches!(word.as_str(), "in" | "out")
+        || lists.iter().any(|words| words.contains(text.as_str()) || words.contains(word.as_str()))
 }
 
 /// Whether a cell is a no, such as the one in a column `SMS`.
@@ -346,8 +373,36 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
         && OUT.contains(word.as_str())
 }
 
+/// Whether a tag is an opt-out. Of a person nothing else bounces, or is a complaint.
+pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
+    const ALSO: &[&str] = &[
+        "stop",
+        "stopped",
+        "spam",
+        "cleaned",
+        "bounced",
+        "bounce",
+        "hardbounce",
+        "hardbounced",
+        "undeliverable",
+        "removed",
+        "baja",
+        "gesperrt",
+    ];
+    is_opt_out_word(tag) || ALSO.contains(&letters(tag).as_str())
+}
+
+/// Whether a cell is a no, and nothing else.
+pub(crate) fn is_denial(cell: &str) -> bool {
+    let text = crate::values::text::clean(cell).to_lowercase();
+    NO.contains(text.as_str()) || NO.contains(without_digits(&text).as_str())
+}
+
 /// Whether a text holds words of an opt-out.
 pub(crate) fn says_opt_out(text: &str) -> bool {
+    if has_mark(text) {
+        return true;
+    }
     // Numbers and short names are most of what is asked about.
     if text.len() < SHORTEST_PHRASE || text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
         return false;
@@ -356,10 +411,17 @@ pub(crate) fn says_opt_out(text: &str) -> bool {
     if text.is_ascii()
         && let Some(blanks) = blanks.get_mut(..text.len())
     {
-        blanks.iter_mut().zip(text.bytes()).for_each(|(blank, byte)| {
-            *blank = if matches!(byte, b'-' | b'_') { b' ' } else { byte };
-        });
-        return PHRASES.is_match(&*blanks);
+        // `Consent - Declined` has one blank, too.
+        let mut count = 0;
+        for byte in text.bytes() {
+            let byte = if matches!(byte, b'-' | b'_') { b' ' } else { byte };
+            let is_second = byte == b' ' && count > 0 && blanks.get(count - 1) == Some(&b' ');
+            if !is_second && let Some(blank) = blanks.get_mut(count) {
+                *blank = byte;
+                count += 1;
+            }
+        }
+        return PHRASES.is_match(blanks.get(..count).unwrap_or_default());
     }
     // `do-not-call` and `opt_out` are the words with blanks.
     if text.is_ascii() && !text.contains(['-', '_']) {
@@ -408,6 +470,7 @@ fn others_than_only(text: &str) -> Option<Channels> {
 
 /// A date or a time, such as that of an unsubscription.
 fn is_time(text: &str) -> bool {
+    let text = [" utc", " gmt", " (utc)", " (gmt)"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let is_numeric = text.chars().all(|c| c.is_ascii_digit() || "-/.: tz+,".contains(c) || "apm".contains(c));
     (6..=20).contains(&digits)
@@ -420,6 +483,11 @@ fn is_zero_time(text: &str) -> bool {
     text.contains('0')
         && text.chars().all(|c| matches!(c, '0' | '-' | '/' | '.' | ':' | ' ' | 't' | 'z'))
         && text.len() > 1
+}
+
+/// The letters of a text that has no digits: the T of a time is no answer.
+fn without_digits(text: &str) -> String {
+    if text.contains(|c: char| c.is_numeric()) { String::new() } else { letters(text) }
 }
 
 fn letters(text: &str) -> String {

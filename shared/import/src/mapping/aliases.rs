@@ -87,14 +87,14 @@ static EXACT: LazyLock<HashMap<&'static str, Alias>> = LazyLock::new(|| {
 const FIELDS: &[(Field, &str)] = &[
     (
         Field::FirstName,
-        "firstname first fname givenname forename prenom prénom vorname nombre nombres nome primeironome \
+        "firstname first fname givennames forenames firstnames namefirstname namefirst christianname vornamen prénoms prenoms nombredepila givenname forename prenom prénom vorname nombre nombres nome primeironome \
          voornaam imie imię имя fornavn förnamn etunimi jméno jmeno keresztnév ad adı 名 名字 isim \
          utónév όνομα prenume іmя імя имяклиента שםפרטי الاسمالأول ชือ tên fornavnogmellomnavn vārds \
          vardas eesnimi ime",
     ),
     (
         Field::LastName,
-        "lastname last lname surname familyname nom nomdefamille nachname familienname apellido apellidos primerapellido apellidopaterno \
+        "lastname last lname lastnames surnames namelastname namelast zuname surname familyname nom nomdefamille nachname familienname apellido apellidos primerapellido apellidopaterno \
          cognome primersobrenome sobrenome apelido achternaam nazwisko фамилия etternavn efternavn efternamn sukunimi příjmení \
          prijmeni vezetéknév soyad soyadı 姓 姓氏 \
          családnév επώνυμο επίθετο прізвище שםמשפחה اسمالعائلة اللقب นามสกุล họ priezvisko prezime \
@@ -111,7 +111,7 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::Name,
-        "name fullname contactname displayname contact customername clientname leadname nomcomplet \
+        "name fullname contactname vorundnachname vorundzuname vornamenachname nachnamevorname nometprénom nometprenom prénometnom prenometnom nombreyapellido nombreyapellidos apellidosynombre apellidosynombres nomeecognome cognomeenome nomeesobrenome voornaamenachternaam naamenvoornaam imięinazwisko imieinazwisko nazwiskoiimię förochefternamn forogefternavn yourfullname displayname contact customername clientname leadname nomcomplet \
          nombrecompleto nomecompleto vollständigername ansprechpartner volledigenaam naam фио имяифамилия 氏名 姓名 \
          お名前 fileas whatsyourname whatisyourname yourname navn namn contactperson kontaktperson personalname \
          contactfullname fullnames \
@@ -139,7 +139,7 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::Phone,
-        "phone phonenumber primaryphone mobile mobilephone mobilenumber mobilephonenumber mobileno phoneno cell \
+        "phone phonenumber primaryphone nationalnumber iphone mobile mobilephone mobilenumber mobilephonenumber mobileno phoneno cell \
          cellphone cellnumber cellphonenumber tel telno telephone telephonenumber workphone workphonenumber \
          businessphone homephone homephonenumber personalphone contactnumber contactphone phonemobile phonework \
          phonehome phoneother phonewithcountrycode mobilewithcountrycode directphone telefon telefonnummer handy \
@@ -179,7 +179,7 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::Address,
-        "addressstreetaddress streetaddress address addressline street mailingstreet businessstreet homestreet \
+        "addressstreetaddress strassehausnr straßehausnr strassenr straßenr streetaddress addressstreetaddressline address addressline street mailingstreet businessstreet homestreet \
          otherstreet businessaddress homeaddress mailingaddress addressstreet postaladdress adresse strasse \
          straße anschrift rue direccion dirección calle domicilio indirizzo via endereco endereço rua adres \
          straat straatnaam ulica адрес улица adress gatuadress osoite 住所 地址 strasseundhausnummer \
@@ -219,14 +219,14 @@ const FIELDS: &[(Field, &str)] = &[
     ),
     (
         Field::State,
-        "state province stateprovince stateregion provincestate region stateprovincecode statecode provincecode \
+        "state province stateprovince addressstateprovince addressstateregion stateregion provincestate region stateprovincecode statecode provincecode \
          addressregion addressstate mailingstate businessstate homestate otherstate mailingstateprovince \
          bundesland kanton région departement département provincia estado regione provincie województwo область \
          регион 都道府県 省 bundeslandregion administrativearea uf estadoprovincia provinciaestado régionétat",
     ),
     (
         Field::PostalCode,
-        "postalcode zip zippostal postalzip zipcode postcode zippostalcode postalzipcode postalcodezip zippostcode \
+        "postalcode zip zippostal addresspostalzipcode addresszippostalcode addresspostalzip postalzip zipcode postcode zippostalcode postalzipcode postalcodezip zippostcode \
          mailingzippostalcode mailingzip businesspostalcode homepostalcode otherpostalcode addresspostalcode \
          addresszip pincode pin plz postleitzahl codepostal cp códigopostal codigopostal cap cep codicepostale \
          kodpocztowy индекс postnummer postnr postinumero 郵便番号 邮编 psč \
@@ -269,6 +269,7 @@ const FIELDS: &[(Field, &str)] = &[
 ];
 
 const FURTHER: &[(Field, &str)] = &[
+    (Field::Address, "fulladdress completeaddress"),
     (
         Field::Country,
         "dialcode dialingcode diallingcode phonecountrycode countrydialcode countrydialingcode ländervorwahl landesvorwahl \
@@ -300,7 +301,7 @@ const NO_PLACE: &str = "middlename middle mname middleinitial mi salutation pref
     createdon datecreated dateadded added updated updatedat modified lastmodified lastmodifieddate modifiedtime \
     lastactivity lastactivitydate lastchanged lastcontacted connectedon submittedat startdate submitdate \
     submissiondate timestamp optinip confirmip confirmtime latitude longitude lat lng lon gmtoff dstoff \
-    memberrating addressstring addressformatted formattedaddress fulladdress adid adname \
+    memberrating addressstring addressformatted formattedaddress adid adname \
     adsetid adsetname campaignid campaignname formid formname isorganic platform networkid totalspent \
     totalorders taxexempt photo directoryserver county ipaddress ip";
 

@@ -96,6 +96,8 @@ pub(crate) struct Columns {
     /// For each field, its columns, in the order in which the first filled one is taken.
     by_field: Vec<(Field, Vec<usize>)>,
     has_several_addresses: bool,
+    /// Columns of phone numbers, and those that say of which kind they are.
+    kinds_of_phones: Vec<(usize, usize)>,
     pub(crate) id: Option<usize>,
 }
 
@@ -126,6 +128,7 @@ impl Columns {
                 columns.by_field.push((field, indexes));
             }
         }
+        columns.kinds_of_phones = columns.kinds_of_phones();
         let is_of_address = |column: &Column| matches!(column.target, Target::Field(field) if field.is_of_address());
         let mut groups = columns.all.iter().filter(|column| is_of_address(column)).map(|column| &column.group);
         let first = groups.next().cloned();
@@ -180,6 +183,27 @@ impl Columns {
             return Cow::Borrowed(all);
         }
         Cow::Owned(all.iter().copied().filter(is_of_group).collect())
+    }
+
+    /// The column that says of which kind the numbers of this one are: `Phone 1 - Type`.
+    pub(crate) fn kind_of_phone(&self, phone: usize) -> Option<usize> {
+        self.kinds_of_phones.iter().find(|(known, _)| *known == phone).map(|(_, kind)| *kind)
+    }
+
+    fn kinds_of_phones(&self) -> Vec<(usize, usize)> {
+        let keys: Vec<String> = self.all.iter().map(|column| super::key(&column.name)).collect();
+        let kind_of = |phone: &usize| {
+            let key = keys.get(*phone)?;
+            let bare =
+                ["value", "wert", "valeur", "number"].iter().find_map(|end| key.strip_suffix(end)).unwrap_or(key);
+            let is_kind = |key: &String| {
+                key.strip_prefix(bare).is_some_and(|end| {
+                    ["type", "label", "kind", "typ", "beschriftung", "libellé", "tipo"].contains(&end)
+                })
+            };
+            Some((*phone, keys.iter().position(is_kind)?))
+        };
+        self.of(Field::Phone).iter().filter_map(kind_of).collect()
     }
 
     /// The column of area codes that stands before one of phone numbers.

@@ -48,6 +48,10 @@ pub(crate) fn says_who(name: &str, mapping: &Mapping) -> bool {
 
 /// What a name means by itself.
 pub(crate) fn alias(name: &str) -> Option<aliases::Alias> {
+    // What Dynamics needs to find its rows again: `(Do Not Modify) Contact`.
+    if key(name).starts_with("donotmodify") {
+        return Some(Alias::NoPlace);
+    }
     aliases::of(&key(name)).or_else(|| aliases::of(&key(&without_brackets(name))))
 }
 

@@ -6,7 +6,7 @@ mod place;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::consent::{Channels, Reading, is_marked, is_no, is_opt_out_word, says_opt_out, speaks_of_subscription};
+use crate::consent::{Channels, Reading, is_marked, is_no, is_opt_out_tag, says_opt_out, speaks_of_subscription};
 use crate::draft::Draft;
 use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Field, Target};
@@ -135,6 +135,7 @@ impl<'a> Cells<'a> {
         put(Field::Timezone, self.first(Field::Timezone, timezone));
         put(Field::DateOfBirth, self.date_of_birth());
         let own_id = self.own_id();
+        self.tell_lost_id();
         let custom = self.custom(place.code.as_deref());
         let tags = self.tags();
         let closed = closed.and(self.closed_by_tags());
@@ -155,6 +156,16 @@ impl<'a> Cells<'a> {
                 let problem = self.problem(index, Effect::Note, message);
                 self.problems.push(problem);
             }
+        }
+    }
+
+    fn tell_lost_id(&mut self) {
+        if let Some(index) = self.reader.columns.id
+            && self.value(index).is_some_and(|id| text::has_lost_digits(&id))
+        {
+            let message =
+                "has lost digits in a spreadsheet, and is not used as the contact's id: export the column as text";
+            self.tell(index, Effect::ValueLeftOut, message);
         }
     }
 
@@ -287,7 +298,7 @@ impl<'a> Cells<'a> {
                 return Ok(Some(cell.into_owned()));
             }
         }
-        Ok(self.text(field))
+        Ok(self.first(field, name))
     }
 
     /// The last name with what stands before and behind it in columns of its own.
@@ -315,7 +326,12 @@ impl<'a> Cells<'a> {
     fn phone(&mut self, country: Option<&str>) -> Option<String> {
         let (reader, row) = (self.reader, self.row);
         let area = |index| Some(text::value(row.cells.get(reader.columns.area_code_of(index)?)?));
+        let is_fax = |index| {
+            let kind = reader.columns.kind_of_phone(index).and_then(|kind| row.cells.get(kind));
+            kind.is_some_and(|kind| ["fax", "pager"].iter().any(|word| kind.to_lowercase().contains(word)))
+        };
         let read = |index, text: &str| match area(index).filter(|area: &Cow<'_, str>| !text::is_null(area)) {
+            _ if is_fax(index) => Err("is a fax number, as the column beside it says"),
             Some(area) => phone::phone(&phone::with_area_code(&area, text), country),
             None => phone::phone(text, country),
         };
@@ -360,7 +376,7 @@ impl<'a> Cells<'a> {
     fn closed_by_tags(&self) -> Channels {
         let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
         let is_closed = cells.into_iter().any(|cell| {
-            lists::list(&cell).iter().any(|tag| is_opt_out_word(tag) || says_opt_out(tag) || is_marked(tag))
+            lists::list(&cell).iter().any(|tag| is_opt_out_tag(tag) || says_opt_out(tag) || is_marked(tag))
         });
         if is_closed { Channels::ALL } else { Channels::NONE }
     }
@@ -405,8 +421,18 @@ impl<'a> Cells<'a> {
     }
 
     fn own_id(&self) -> Option<String> {
-        self.reader.columns.id.and_then(|index| self.value(index)).map(Cow::into_owned)
+        let id = self.reader.columns.id.and_then(|index| self.value(index))?;
+        // Of an id that has lost digits others may have the same rest.
+        (!text::has_lost_digits(&id)).then(|| text::whole_number(&id).to_owned())
     }
+}
+
+/// A name. An order's number (`#1001` in a column `Name`) is none.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.contains(|c: char| c.is_numeric()) && !text.contains(char::is_alphabetic) {
+        return Err("is a number, and no name");
+    }
+    whole(text)
 }
 
 /// A text of which no spreadsheet has taken digits, and which no program has to read.

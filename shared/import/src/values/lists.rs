@@ -34,7 +34,7 @@ fn raw(cell: &str) -> Vec<String> {
     if cell.contains(":::") {
         return cell.split(":::").map(str::to_owned).collect();
     }
-    let inner = cell.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
+    let inner = cell.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).or(inner);
     split(inner.unwrap_or(cell))
 }
 
@@ -120,11 +120,12 @@ mod tests {
 
     #[test]
     fn tags_are_read_in_the_forms_of_lists() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 11] = [
             ("vip, new lead;vip | ;hot|,", &["vip", "new lead", "hot"]),
             ("\"Newsletter\",\"Fair 2024\"", &["Newsletter", "Fair 2024"]),
             ("[\"a\", \"b, c\"]", &["a", "b, c"]),
             ("{a,\"b, c\"}", &["a", "b, c"]),
+            ("[a, b]", &["a", "b"]),
             ("['a', 'b, c']", &["a", "b, c"]),
             ("* myContacts ::: Suppliers", &["* myContacts", "Suppliers"]),
             ("media (article, ad), x", &["media (article, ad)", "x"]),

@@ -289,6 +289,7 @@ fn may_lack_area_code(number: &str, country: Option<&str>) -> bool {
 
 /// The country of a dialling code: `+49`, `0049`, `49`. Of one that several countries have, the largest.
 pub(crate) fn country_of_dial_code(text: &str) -> Option<String> {
+    let text = text.trim_matches(['(', ')', ' ']);
     let code = text.strip_prefix('+').or_else(|| text.strip_prefix("00")).unwrap_or(text);
     let code: i32 = Some(code).filter(|code| code.len() <= 3)?.parse().ok()?;
     PHONE_NUMBER_UTIL
