@@ -1,9 +1,10 @@
 //! `rejects.csv`, which can be corrected and imported again, and `results.csv`.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ghl_sync_import::Problem;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::Failure;
 
@@ -17,15 +18,27 @@ pub(super) struct Rejects {
     writer: csv::Writer<File>,
     /// For each column of the list, whether it is one of its own.
     own: Vec<bool>,
+    /// Where it is written until it is whole, and where it goes then: it may be the list that is being read.
+    unfinished: Option<(TempPath, PathBuf)>,
 }
 
 impl Rejects {
     pub(super) fn create(path: &Path, header: &[String]) -> Result<Rejects, Failure> {
         let name = path.display().to_string();
-        let writer =
-            csv::WriterBuilder::new().flexible(true).from_path(path).map_err(|error| format!("{name}: {error}"))?;
+        let failed = |error: std::io::Error| format!("{name}: {error}");
+        // A pipe or a device takes the rows as they come.
+        let is_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
+        let (file, unfinished) = if is_file {
+            let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let (file, unfinished) = NamedTempFile::new_in(folder).map_err(failed)?.into_parts();
+            (file, Some((unfinished, path)))
+        } else {
+            (File::create(path).map_err(failed)?, None)
+        };
+        let writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
         let own = header.iter().map(|name| OWN.contains(&name.as_str())).collect();
-        let mut rejects = Rejects { name, writer, own };
+        let mut rejects = Rejects { name, writer, own, unfinished };
         let mut names = rejects.of_list(header);
         names.extend(OWN.map(str::to_owned));
         rejects.put(&names)?;
@@ -56,7 +69,11 @@ impl Rejects {
     }
 
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        self.writer.flush().map_err(|error| format!("{}: {error}", self.name).into())
+        self.writer.flush().map_err(|error| format!("{}: {error}", self.name))?;
+        if let Some((unfinished, path)) = self.unfinished {
+            unfinished.persist(path).map_err(|error| format!("{}: {}", self.name, error.error))?;
+        }
+        Ok(())
     }
 }
 

@@ -253,6 +253,12 @@ fn an_import_that_left_rows_out_says_so_and_a_second_one_changes_nothing() {
     let report = ghl.report();
     assert_eq!((whole(&report, "/records/already_synced"), records(&report)), (2, [2, 0, 0, 0]));
     assert_eq!(whole(&report, "/records/total"), 2);
+    // The rejects, imported as they stand, into a file of the same name.
+    let again = ghl.folder.join("rejects.csv");
+    let third = run(ghl.command("import", &[text(&again), "--allow-rejects"]).args(files));
+    assert_eq!(third.status, Some(0), "{}{}", third.out, third.err);
+    let after = std::fs::read_to_string(again).unwrap();
+    assert_eq!((after.lines().count(), after.matches("_problem").count()), (3, 1), "{after}");
     assert_eq!(whole(&ghl.stats(), "/contacts"), 2);
 }
 

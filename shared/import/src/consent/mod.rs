@@ -1,5 +1,6 @@
 //! Consent: which columns hold it, and what their cells say. Whatever is in doubt is never read as "may be contacted".
 
+mod vocabulary;
 mod words;
 
 use crate::mapping::{key, without_brackets};
