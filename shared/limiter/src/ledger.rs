@@ -92,10 +92,20 @@ impl Ledger {
         taken
     }
 
-    /// How many permits are out.
+    /// How many permits are out, those included whose holder let their time pass.
     #[must_use]
     pub fn out(&self) -> u32 {
         self.out.iter().map(|lease| lease.count).sum()
+    }
+
+    /// How many permits can still be used or come back at `now`.
+    #[must_use]
+    pub fn out_at(&self, now: EpochMs) -> u32 {
+        self.live(now).map(|lease| lease.count).sum()
+    }
+
+    fn live(&self, now: EpochMs) -> impl Iterator<Item = &Lease> {
+        self.out.iter().filter(move |lease| lease.until > now)
     }
 
     /// Most calls of ours that a server can have counted since `time`.
@@ -128,10 +138,10 @@ impl Ledger {
         }
     }
 
-    /// When the last of the permits that are out must be settled; `None` if none is.
+    /// When the last of the permits that are out at `now` must be settled; `None` if none is.
     #[must_use]
-    pub fn out_until(&self) -> Option<EpochMs> {
-        self.out.iter().map(|lease| lease.until).max()
+    pub fn out_until(&self, now: EpochMs) -> Option<EpochMs> {
+        self.live(now).map(|lease| lease.until).max()
     }
 
     /// Forgets what can no longer count. Leases that ended become calls, counted when they ended.

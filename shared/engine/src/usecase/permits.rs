@@ -187,7 +187,9 @@ impl<'e> Permits<'e> {
                 WaitReason::Pause(_) | WaitReason::Pace => request.patience,
                 _ => self.engine.config.patience,
             };
-            let too_long = self.engine.ports.clock.now().until(wait.at) > patience;
+            let now = self.engine.ports.clock.now();
+            let wait = WaitUntil { at: wait.at.max(now + SHORTEST_WAIT), ..wait };
+            let too_long = now.until(wait.at) > patience;
             if too_long || !self.can_end(wait.at) {
                 let wait = if too_long { wait } else { WaitUntil { reason: WaitReason::Deadline, ..wait } };
                 // What the day keeps for more urgent records, they may still use.
@@ -481,5 +483,7 @@ pub(super) fn stopped_by_operator(now: EpochMs) -> WaitUntil {
 /// No call begins on knowledge of the gate that is as old as this. So who has stopped a scope, and waits so long, knows
 /// that no call begins any more.
 pub(super) const SIGHT: Duration = Duration::from_secs(1);
+/// Whoever is told to wait for a time that has come looks again after this: a wait of nothing would be a busy loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// Longer than anybody waits in a batch.
 const MAX_PATIENCE: Duration = Duration::from_secs(3600);

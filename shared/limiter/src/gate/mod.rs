@@ -296,7 +296,7 @@ impl Gate {
         };
         // Of a shared day, no more than was allotted.
         let allotted =
-            self.daily.share(now).map_or(0, |share| share.calls).saturating_sub(u64::from(self.ledger.out()));
+            self.daily.share(now).map_or(0, |share| share.calls).saturating_sub(u64::from(self.ledger.out_at(now)));
         let left = if rules.day_scope.is_some() { left.min(allotted) } else { left };
         if left == 0 {
             return Leased::Wait(WaitUntil { at: now + ALLOT_AGAIN, reason: WaitReason::DailyQuota });

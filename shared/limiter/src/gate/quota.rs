@@ -74,7 +74,7 @@ impl Gate {
     #[must_use]
     pub fn wants_allotment(&self, now: EpochMs, want: u32, rules: &Rules) -> bool {
         let allotted = self.share(now, rules).map_or(0, |share| share.calls);
-        rules.day_scope.is_some() && allotted < u64::from(want) + u64::from(self.ledger.out())
+        rules.day_scope.is_some() && allotted < u64::from(want) + u64::from(self.ledger.out_at(now))
     }
 
     /// This gate counts a day that others share: one of them, whom GHL `told` what is left, takes a part of it in
@@ -114,17 +114,18 @@ impl Gate {
     /// Whether the day has a call left for `priority`, beside all permits that are out but `unused` of the asker's own.
     ///
     /// # Errors
-    /// When it has none: until when to wait.
+    /// When it has none: until when to wait, which is later than `now`.
     pub fn day_admits(&self, now: EpochMs, priority: Priority, unused: u32, rules: &Rules) -> Result<u64, WaitUntil> {
         let left = self.daily_left_for(now, priority, rules);
-        let out = u64::from(self.ledger.out().saturating_sub(unused));
+        // What a dead holder let pass is out no more: waiting for it would never end.
+        let out = u64::from(self.ledger.out_at(now).saturating_sub(unused));
         if left > out {
             return Ok(left - out);
         }
         let resets_at = self.day_resets_at(now, rules);
         // What others have out may come back unused.
-        let at = self.ledger.out_until().filter(|_| left > 0).map_or(resets_at, |until| until.min(resets_at));
-        Err(WaitUntil { at: at.max(now), reason: WaitReason::DailyQuota })
+        let at = self.ledger.out_until(now).filter(|_| left > 0).map_or(resets_at, |until| until.min(resets_at));
+        Err(WaitUntil { at, reason: WaitReason::DailyQuota })
     }
 }
 
@@ -254,7 +255,37 @@ mod tests {
         assert_eq!(wait, WaitUntil { at: T0 + s(65), reason: WaitReason::DailyQuota });
     }
 
+    #[test]
+    fn permits_of_a_dead_holder_keep_nobody_from_the_day_once_their_time_is_over() {
+        let rules = Rules { daily_limit: 10, ..rules() };
+        let mut gate = Gate::default();
+        permits(gate.lease(T0, &run("dead", T0), 10, Priority::High, &rules));
+        let over = T0 + s(65);
+        assert_eq!(gate.day_admits(over, Priority::High, 0, &rules), Ok(10));
+        assert_eq!(permits(gate.lease(over, &run("a", over), 1, Priority::High, &rules)).len(), 1);
+    }
+
     proptest! {
+        /// A wait that is over already would be waited for again and again.
+        #[test]
+        fn whom_the_day_does_not_admit_waits_for_a_time_to_come(
+            limit in 1..60u64, used_calls in 0..80u64, leases in prop::collection::vec((0..200u64, 1..20u32), 0..6),
+            after in 0..300u64, unused in 0..5u32,
+        ) {
+            let rules = Rules { daily_limit: limit, ..rules() };
+            let mut gate = used(used_calls);
+            for (n, (at, want)) in leases.into_iter().enumerate() {
+                let now = T0 + s(at);
+                gate.lease(now, &run(&format!("r{n}"), now), want, Priority::High, &rules);
+            }
+            let now = T0 + s(after);
+            for priority in Priority::ALL {
+                if let Err(wait) = gate.day_admits(now, priority, unused, &rules) {
+                    prop_assert!(wait.at > now, "{wait:?} at {now}");
+                }
+            }
+        }
+
         /// Whoever asks in whatever order: what is out and used never reaches into what is kept from its priority.
         #[test]
         fn no_order_of_leases_uses_what_is_kept_for_the_more_urgent(
