@@ -1,54 +1,16 @@
 //! A body of items: each is a record by itself, and is accepted or refused by itself.
 
 use axum::extract::{FromRequest, Request};
-use ghl_sync_model::{Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId};
-use serde::Deserialize;
+use ghl_sync_model::{LocationId, Priority, PutRecord};
+use ghl_sync_operate::items::{Item, ItemFault, JsonFault, checked, from_json_without_doubles, one_or_list};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::body::{self, Form, JsonFault};
+use crate::body::{self, Form};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
 
 /// Most items of one request: so many can be stored well before API Gateway stops waiting for an answer.
 pub(crate) const MAX_ITEMS: usize = 10_000;
-
-/// A contact to put.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "id": "crm-42",
-    "contact": { "firstName": "Ada", "lastName": "Lovelace", "email": "ada@example.com", "tags": ["vip"] },
-}))]
-pub(crate) struct ContactItem {
-    /// Your own id of it, unique among the location's contacts; putting the same id again replaces the content. It is
-    /// written into logs, so it should not be an e-mail address or a phone number.
-    id: RecordId,
-    /// How urgent; the location's default where it is absent.
-    priority: Option<Priority>,
-    /// GHL's id of it, where you know it: then it is updated and never created.
-    ghl_id: Option<GhlId>,
-    /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
-    contact: Contact,
-}
-
-/// An opportunity to put.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "id": "deal-7",
-    "opportunity": { "contactRecord": "crm-42", "pipelineId": "pipe_sales", "name": "Analytical engine", "status": "open" },
-}))]
-pub(crate) struct OpportunityItem {
-    /// Your own id of it, unique among the location's opportunities; putting the same id again replaces the content.
-    id: RecordId,
-    /// How urgent; the location's default where it is absent.
-    priority: Option<Priority>,
-    /// GHL's id of it, where you know it: then it is updated and never created.
-    ghl_id: Option<GhlId>,
-    /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
-    opportunity: Opportunity,
-}
 
 /// A body of JSON: one item, or a list of them.
 #[derive(ToSchema)]
@@ -84,14 +46,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Items<T> {
 
 /// One item, or a list of them. What is no JSON at all is refused as a whole: nobody knows where an item ends in it.
 fn of_json<T: DeserializeOwned>(text: &str) -> Result<Vec<Result<T, JsonFault>>, Problem> {
-    if !text.trim_start().starts_with('[') {
-        // No list: let the item's own type say what is missing, but only once it is JSON.
-        let item: &RawValue = body::from_json(text)?;
-        return Ok(vec![body::from_json_without_doubles(item.get())]);
-    }
-    let items: Vec<&RawValue> = body::from_json(text)?;
+    let items = one_or_list(text)?;
     at_most(items.len())?;
-    Ok(items.into_iter().map(|item| body::from_json_without_doubles(item.get())).collect())
+    Ok(items.into_iter().map(from_json_without_doubles).collect())
 }
 
 /// An item a line; blank lines are passed over.
@@ -107,7 +64,7 @@ fn of_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, JsonFault> {
         field: String::new(),
         detail: "is not UTF-8".to_owned(),
     })?;
-    body::from_json_without_doubles(text)
+    from_json_without_doubles(text)
 }
 
 fn at_most(items: usize) -> Result<(), Problem> {
@@ -116,39 +73,6 @@ fn at_most(items: usize) -> Result<(), Problem> {
         return Err(Problem::new(ProblemKind::TooLarge, detail));
     }
     Ok(())
-}
-
-/// An item of either kind.
-pub(crate) trait Item: DeserializeOwned + Send {
-    /// The record that it puts into `location`, whose default priority is `default`.
-    fn into_put(self, location: &LocationId, default: Priority) -> PutRecord;
-
-    /// The name of the field that holds the content.
-    const CONTENT: &'static str;
-}
-
-impl Item for ContactItem {
-    const CONTENT: &'static str = "contact";
-
-    fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
-        PutRecord {
-            priority: self.priority.unwrap_or(default),
-            ghl_id: self.ghl_id,
-            ..PutRecord::new(location.clone(), self.id, Payload::Contact(self.contact))
-        }
-    }
-}
-
-impl Item for OpportunityItem {
-    const CONTENT: &'static str = "opportunity";
-
-    fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
-        PutRecord {
-            priority: self.priority.unwrap_or(default),
-            ghl_id: self.ghl_id,
-            ..PutRecord::new(location.clone(), self.id, Payload::Opportunity(self.opportunity))
-        }
-    }
 }
 
 /// What is to be put, and what is refused, each with its place in the body.
@@ -164,34 +88,16 @@ impl<T: Item> Items<T> {
     pub(crate) fn sort(self, location: &LocationId, default: Priority) -> Sorted {
         let mut sorted = Sorted { records: Vec::with_capacity(self.0.len()), places: Vec::new(), refused: Vec::new() };
         for (index, item) in self.0.into_iter().enumerate() {
-            match item.map_err(of_fault).and_then(|item| checked(item, location, default)) {
+            match item.map_err(ItemFault::from).and_then(|item| checked(item, location, default)) {
                 Ok(record) => {
                     sorted.records.push(record);
                     sorted.places.push(index);
                 }
-                Err((field, detail)) => sorted.refused.push(FieldProblem { index: Some(index), field, detail }),
+                Err(ItemFault { field, detail }) => {
+                    sorted.refused.push(FieldProblem { index: Some(index), field, detail })
+                }
             }
         }
         sorted
-    }
-}
-
-fn checked<T: Item>(item: T, location: &LocationId, default: Priority) -> Result<PutRecord, (String, String)> {
-    let record = item.into_put(location, default);
-    record.check().map_err(|error| of_check(T::CONTENT, &error))?;
-    Ok(record)
-}
-
-fn of_fault(fault: JsonFault) -> (String, String) {
-    (fault.field, fault.detail)
-}
-
-fn of_check(content: &str, error: &PayloadError) -> (String, String) {
-    match error {
-        PayloadError::Field { field: "id", reason } => ("id".to_owned(), (*reason).to_owned()),
-        PayloadError::TooLarge { field, .. } => (format!("{content}.{field}"), error.to_string()),
-        PayloadError::Field { field, reason } => (format!("{content}.{field}"), (*reason).to_owned()),
-        // Only reading a payload from text ends so.
-        PayloadError::Malformed { .. } => (content.to_owned(), "is malformed".to_owned()),
     }
 }

@@ -2,10 +2,10 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use ghl_sync_operate::items::{JsonFault, printable};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use crate::body::{JsonFault, printable};
 use crate::problem::{Problem, ProblemKind};
 
 /// What stands in the query; what cannot stand there is a problem.

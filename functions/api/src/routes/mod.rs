@@ -10,12 +10,12 @@ pub(crate) mod state;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use ghl_sync_model::{LocationId, LocationSettings};
+use ghl_sync_operate::items::JsonFault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use utoipa::IntoParams;
 
-use crate::body::JsonFault;
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
 

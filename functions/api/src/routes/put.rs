@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ghl_sync_engine::ports::Put as Stored;
 use ghl_sync_engine::usecase::PutItems;
+use ghl_sync_operate::items::{ContactItem, Item, OpportunityItem};
 
 use super::{KnownLocation, LocationPath};
-use crate::items::{ContactItem, Item, Items, OneOrMore, OpportunityItem, Sorted};
+use crate::items::{Items, OneOrMore, Sorted};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
 use crate::service::Api;
 use crate::wire::{Put, PutItem, PutResult, Shared};
