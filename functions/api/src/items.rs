@@ -1,7 +1,7 @@
 //! A body of items: each is a record by itself, and is accepted or refused by itself.
 
 use axum::extract::{FromRequest, Request};
-use ghl_sync_model::{LocationId, Priority, PutRecord};
+use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
 use ghl_sync_operate::items::{Item, ItemFault, JsonFault, checked, from_json_without_doubles, one_or_list};
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -84,11 +84,11 @@ pub(crate) struct Sorted {
 }
 
 impl<T: Item> Items<T> {
-    /// Checks each item.
-    pub(crate) fn sort(self, location: &LocationId, default: Priority) -> Sorted {
+    /// Checks each item, at `now`.
+    pub(crate) fn sort(self, location: &LocationId, default: Priority, now: EpochMs) -> Sorted {
         let mut sorted = Sorted { records: Vec::with_capacity(self.0.len()), places: Vec::new(), refused: Vec::new() };
         for (index, item) in self.0.into_iter().enumerate() {
-            match item.map_err(ItemFault::from).and_then(|item| checked(item, location, default)) {
+            match item.map_err(ItemFault::from).and_then(|item| checked(item, location, default, now)) {
                 Ok(record) => {
                     sorted.records.push(record);
                     sorted.places.push(index);

@@ -72,6 +72,8 @@ pub mod record {
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.
     pub const UPDATED_AT: &str = "updated_at";
+    /// When the content was true, where its producer said so; else it is taken for true when it was put.
+    pub const AS_OF: &str = "as_of";
     /// The due records of a location, by priority and then soonest first.
     pub const DUE_INDEX: IndexSpec = IndexSpec { name: "due", reach: Reach::Local(Attribute::Text(DUE)) };
     /// The failed records of a location, oldest failure first.

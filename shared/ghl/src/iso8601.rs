@@ -3,7 +3,6 @@
 use ghl_sync_model::EpochMs;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
@@ -21,8 +20,7 @@ const LAST_MS: u64 = 253_402_300_799_999;
 
 /// The time that `text` means; `None` if it is no time, has no zone, or lies before 1970.
 pub(crate) fn parse(text: &str) -> Option<EpochMs> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().filter(|_| time.unix_timestamp() >= 0).map(EpochMs)
+    EpochMs::from_rfc3339(text)
 }
 
 #[cfg(test)]

@@ -56,13 +56,25 @@ pub struct PutRecord {
     pub is_new: bool,
     /// Who wins over this content where GHL's differs, once GHL has accepted it; `None` leaves it to the location's rule.
     pub conflict: Option<Conflict>,
+    /// When the producer says that this content was true: content that is true of a later time stays. `None` replaces
+    /// whatever stands, and counts as true when it is put.
+    pub as_of: Option<EpochMs>,
 }
 
 impl PutRecord {
     /// A record of normal priority, of which the producer knows no more than its content.
     #[must_use]
     pub fn new(location_id: LocationId, id: RecordId, payload: Payload) -> PutRecord {
-        PutRecord { location_id, id, payload, priority: Priority::Normal, ghl_id: None, is_new: false, conflict: None }
+        PutRecord {
+            location_id,
+            id,
+            payload,
+            priority: Priority::Normal,
+            ghl_id: None,
+            is_new: false,
+            conflict: None,
+            as_of: None,
+        }
     }
 
     /// The record's key.

@@ -5,6 +5,8 @@ use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A point in time: milliseconds since the Unix epoch, as some host's clock reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -23,6 +25,13 @@ impl EpochMs {
     pub fn to_rfc3339(self) -> String {
         let since_epoch = Duration::from_millis(self.min(Self::LAST_DATED).0);
         humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+    }
+
+    /// The time that `text` means as RFC 3339 writes it, in any zone; `None` if it is no time, or lies before 1970.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<EpochMs> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().filter(|_| time.unix_timestamp() >= 0).map(EpochMs)
     }
 
     /// Time from `earlier` to `self`; zero when `earlier` is not earlier.

@@ -6,8 +6,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use ghl_sync_model::EpochMs;
 use ghl_sync_operate::{LocationView, OperateError, PutSettingsError};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
 use crate::body::{JsonBody, MaybeJsonBody};
@@ -109,10 +107,8 @@ pub(crate) async fn pause(
 }
 
 fn time(text: &str) -> Result<EpochMs, Problem> {
-    let invalid = || Problem::field(ProblemKind::Invalid, "until", "is not a time as RFC 3339 writes it");
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| invalid())?;
-    let ms = time.unix_timestamp_nanos() / 1_000_000;
-    u64::try_from(ms).map(EpochMs).map_err(|_| invalid())
+    EpochMs::from_rfc3339(text)
+        .ok_or_else(|| Problem::field(ProblemKind::Invalid, "until", "is not a time as RFC 3339 writes it"))
 }
 
 /// Resumes a location.

@@ -18,7 +18,7 @@ use crate::wire::{Put, PutItem, PutResult, Shared};
 ///
 /// The body is one item, a JSON list of items, or one item a line (`application/x-ndjson`); at most 10,000 items and
 /// 4 MiB. Each item is accepted or refused by itself. An accepted record is due at once; what GHL has already is not
-/// sent again. Of several items with one id the last one stands. Sending a request again does no harm.
+/// sent again. Of several items with one id the last one stands, or the newest by `as_of`. Sending a request again does no harm.
 #[utoipa::path(
     post,
     path = "/v1/locations/{location_id}/contacts",
@@ -67,7 +67,8 @@ pub(crate) async fn put_opportunities(
 }
 
 async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> Result<Response, Problem> {
-    let Sorted { records, places, refused } = items.sort(&location.id, location.settings.default_priority);
+    let now = api.engine.ports().clock.now();
+    let Sorted { records, places, refused } = items.sort(&location.id, location.settings.default_priority, now);
     if records.is_empty() {
         let detail = format!("none of the {} items is accepted", refused.len());
         return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });
@@ -75,17 +76,20 @@ async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> R
     // Whoever could not be started is started by the next tick, and the engine has logged it.
     let PutItems { items: stored, shared, .. } = api.engine.put_and_start(&records).await;
     let shared = shared.iter().map(Shared::from).collect();
-    let mut put = Put { stored: 0, unchanged: 0, refused: refused.len() as u64, failed: 0, shared, items: Vec::new() };
+    let refused_count = refused.len() as u64;
+    let mut put =
+        Put { stored: 0, unchanged: 0, outdated: 0, refused: refused_count, failed: 0, shared, items: Vec::new() };
     for ((record, index), stored) in records.into_iter().zip(places).zip(&stored) {
         let (counter, result) = match stored {
             Ok(Stored::Stored) => (&mut put.stored, PutResult::Stored),
             Ok(Stored::Unchanged) => (&mut put.unchanged, PutResult::Unchanged),
+            Ok(Stored::Outdated) => (&mut put.outdated, PutResult::Outdated),
             Err(_) => (&mut put.failed, PutResult::Failed),
         };
         *counter += 1;
         put.items.push(PutItem { index, id: Some(record.id.into()), result, errors: Vec::new() });
     }
-    if put.stored + put.unchanged == 0 {
+    if put.stored + put.unchanged + put.outdated == 0 {
         return Err(stored.into_iter().find_map(Result::err).map_or_else(nothing_stored, Problem::from));
     }
     put.items.extend(refused.into_iter().map(of_refused));

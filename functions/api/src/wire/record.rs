@@ -15,6 +15,8 @@ pub(crate) struct Put {
     pub(crate) stored: u64,
     /// Items that GHL has already.
     pub(crate) unchanged: u64,
+    /// Items that are older than what stands, by `as_of`: they are not stored.
+    pub(crate) outdated: u64,
     /// Items that were refused.
     pub(crate) refused: u64,
     /// Items that could not be stored: send them again.
@@ -70,6 +72,8 @@ pub(crate) enum PutResult {
     Stored,
     /// GHL has this content already: nothing is sent.
     Unchanged,
+    /// What stands is true of a later time (`as_of`): it is not stored.
+    Outdated,
     /// It is not valid; `errors` says why.
     Refused,
     /// The store did not take it. Send it again; doing it twice does no harm.

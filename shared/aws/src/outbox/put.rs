@@ -12,23 +12,30 @@ use crate::table::{Item, Table, Updated};
 use crate::tables::record;
 
 /// One write: a second one only if the record is put under another key before GHL's id of it is known, further ones only
-/// if somebody else writes in between.
+/// if somebody else writes in between; and one if nothing changes but since when the content is true.
 pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
     let failed = |damage: Damage| PortError::new("put a record", damage);
-    let mut update = update_of_same_key(put, now);
+    let version = |standing: &Item| Fields(standing).number(record::VERSION).map_err(failed);
+    let (mut update, mut done) = (update_of_same_key(put, now), Put::Stored);
     for _ in 0..TRIES {
         let key = key_of(&put.location_id, &put.key());
         let standing = match table.update("outbox.put", key, update).await? {
-            Updated::Written => return Ok(Put::Stored),
+            Updated::Written => return Ok(done),
             Updated::Refused(standing) => standing.unwrap_or_default(),
         };
-        update = match former_keys(put, &standing).map_err(failed)? {
-            Some(former) => {
-                let version = Fields(&standing).number(record::VERSION).map_err(failed)?;
-                update_of_other_key(put, now, version, &former)
+        let since = true_since(&standing).map_err(failed)?;
+        if put.as_of.zip(since).is_some_and(|(as_of, since)| as_of < since) {
+            return Ok(Put::Outdated);
+        }
+        (update, done) = match former_keys(put, &standing).map_err(failed)? {
+            Some(former) => (update_of_other_key(put, now, version(&standing)?, &former), Put::Stored),
+            None if is_settled(put, &standing) => {
+                match newly_true(put, &standing, now).filter(|at| Some(*at) > since) {
+                    Some(as_of) => (update_of_as_of(as_of, version(&standing)?), Put::Unchanged),
+                    None => return Ok(Put::Unchanged),
+                }
             }
-            None if is_settled(put, &standing) => return Ok(Put::Unchanged),
-            None => update_of_same_key(put, now),
+            None => (update_of_same_key(put, now), Put::Stored),
         };
     }
     Err(PortError::new("put a record", Raced))
@@ -45,6 +52,18 @@ fn former_keys(put: &PutRecord, standing: &Item) -> Result<Option<Vec<CreationKe
         return Ok(None);
     }
     Ok(Some(key.after(item::former(standing)?)))
+}
+
+/// When the content that stands was true: what its producer said, else when it was put.
+fn true_since(standing: &Item) -> Result<Option<EpochMs>, Damage> {
+    let time = |attribute| Ok(Fields(standing).optional_number(attribute)?.map(EpochMs));
+    Ok(time(record::AS_OF)?.or(time(record::UPDATED_AT)?))
+}
+
+/// Since when the content that stands is true once more, as a put of it says. One that does not say so means now, which
+/// is written down where others say it.
+fn newly_true(put: &PutRecord, standing: &Item, now: EpochMs) -> Option<EpochMs> {
+    put.as_of.or_else(|| standing.contains_key(record::AS_OF).then_some(now))
 }
 
 /// Whether the content is what GHL accepted as the record's last version, or has superseded, and the record is not due.
@@ -86,8 +105,24 @@ fn update_of_other_key(put: &PutRecord, now: EpochMs, version: u64, former: &[Cr
         .with(":standing", number(version))
 }
 
+/// The same content, in `version`, is true at a later time as well: what comes late must not replace it.
+fn update_of_as_of(as_of: EpochMs, version: u64) -> Update {
+    not_outdated(Update::new())
+        .set(record::AS_OF, number(as_of.0))
+        .only_if("#version = :standing")
+        .with(":standing", number(version))
+}
+
+/// Of an update that sets `as_of`: only if what stands is not true of a later time.
+fn not_outdated(update: Update) -> Update {
+    update
+        .only_if("NOT (#as_of > :as_of)")
+        .only_if("attribute_exists(#as_of) OR attribute_not_exists(#updated_at) OR #updated_at <= :as_of")
+}
+
 fn update(put: &PutRecord, now: EpochMs) -> Update {
-    let update = Update::new();
+    let update = Update::new().set_or_remove(record::AS_OF, put.as_of.map(|as_of| number(as_of.0)));
+    let update = if put.as_of.is_some() { not_outdated(update) } else { update };
     // A put that corrects GHL's id is news, whatever its content.
     let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
         (

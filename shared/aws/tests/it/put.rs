@@ -82,6 +82,57 @@ async fn content_that_ghl_has_accepted_is_not_sent_again() {
     assert_eq!(tables.record(&put.key()).await.version, 2);
 }
 
+/// Ada, Eve, and Ada once more, in every order, with some of them twice.
+const ORDERS: [&[(&str, u64)]; 9] = [
+    &[("Ada", 10), ("Eve", 20), ("Ada", 30)],
+    &[("Ada", 10), ("Ada", 30), ("Eve", 20)],
+    &[("Eve", 20), ("Ada", 10), ("Ada", 30)],
+    &[("Eve", 20), ("Ada", 30), ("Ada", 10)],
+    &[("Ada", 30), ("Ada", 10), ("Eve", 20)],
+    &[("Ada", 30), ("Eve", 20), ("Ada", 10)],
+    &[("Ada", 10), ("Ada", 30), ("Ada", 30), ("Eve", 20), ("Eve", 20)],
+    &[("Ada", 30), ("Eve", 20), ("Ada", 30), ("Ada", 10), ("Eve", 20)],
+    &[("Eve", 20), ("Ada", 10), ("Eve", 20), ("Ada", 30), ("Ada", 10)],
+];
+
+#[tokio::test]
+async fn in_whatever_order_puts_come_and_are_accepted_what_was_true_last_stands() {
+    let tables = Tables::new().await;
+    for (n, (order, is_accepted)) in ORDERS.iter().flat_map(|order| [(order, true), (order, false)]).enumerate() {
+        let put = |name: &str, at| PutRecord { as_of: Some(EpochMs(at)), ..contact(&format!("r{n}"), name) };
+        let mut newest = 0;
+        for (name, at) in *order {
+            let put = put(name, *at);
+            let done = tables.outbox.put(&put, EpochMs(100)).await.unwrap();
+            assert_eq!(done == Put::Outdated, *at < newest, "{order:?}: {name} of {at} after {newest}");
+            newest = newest.max(*at);
+            if is_accepted && done == Put::Stored {
+                let record = tables.record(&put.key()).await;
+                tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(101)).await.unwrap();
+            }
+        }
+        assert_eq!(tables.record(&put("", 0).key()).await.payload, put("Ada", 0).payload, "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_that_does_not_say_when_it_was_true_stands_until_something_newer_than_it_comes() {
+    let tables = Tables::new().await;
+    let at = |name: &str, at| PutRecord { as_of: Some(EpochMs(at)), ..contact("a", name) };
+    let put = async |put: PutRecord, now| tables.outbox.put(&put, EpochMs(now)).await.unwrap();
+    // An item of an earlier build looks like this one: it does not say when it was true.
+    assert_eq!(put(contact("a", "Ada"), 50).await, Put::Stored);
+    assert_eq!(put(at("Eve", 49), 60).await, Put::Outdated);
+    assert_eq!(put(at("Eve", 50), 60).await, Put::Stored, "of two at the same time the later to come stands");
+    assert_eq!(put(contact("a", "Ida"), 40).await, Put::Stored, "whatever stands");
+    let ida = tables.record(&key("contact#a")).await;
+    tables.outbox.settle(&ida, &accepted(&contact("a", "Ida"), "G1"), EpochMs(41)).await.unwrap();
+    assert_eq!(put(at("Ida", 60), 60).await, Put::Unchanged);
+    assert_eq!(put(contact("a", "Ida"), 70).await, Put::Unchanged);
+    assert_eq!(put(at("Eve", 65), 80).await, Put::Outdated, "at 70 it still was Ida");
+    assert_eq!(put(at("Eve", 71), 80).await, Put::Stored);
+}
+
 #[tokio::test]
 async fn a_put_that_corrects_the_ghl_id_is_stored_whatever_its_content() {
     let tables = Tables::new().await;

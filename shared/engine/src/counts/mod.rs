@@ -76,6 +76,8 @@ pub enum RecordCount {
     Stored,
     /// It was put, and GHL had it already.
     Unchanged,
+    /// It was put, and newer content stood already.
+    Outdated,
 }
 
 impl RecordCount {

@@ -14,7 +14,9 @@ pub const MAX_AWAITED_BY: usize = 200;
 /// The records, and when they are due.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Stores `record` as due now. Content equal to what GHL last accepted, of a record that is not due, is a no-op.
+    /// Stores `record` as due now. Content equal to what GHL last accepted, of a record that is not due, is a no-op; so is
+    /// content that is true of an earlier time than what stands (see [`PutRecord::as_of`]). Of puts that say when their
+    /// content was true the newest stands, in whatever order they come.
     async fn put(&self, record: &PutRecord, now: EpochMs) -> Result<Put, PortError>;
 
     /// The `limit` records of `location` and `priority` that are due first, soonest first, those due later included.
@@ -123,6 +125,8 @@ pub enum Put {
     Stored,
     /// GHL has this content already.
     Unchanged,
+    /// What stands is true of a later time: nothing was stored.
+    Outdated,
 }
 
 /// An entry of the due index.

@@ -21,6 +21,8 @@ pub struct PutReport {
     pub stored: u64,
     /// GHL has this content already: no call is needed.
     pub unchanged: u64,
+    /// Newer content stood already: nothing was stored.
+    pub outdated: u64,
     /// Contacts among them that GHL may take for one another.
     pub shared: Vec<SharedIdentity>,
 }
@@ -44,6 +46,7 @@ impl PutItems {
         PutReport {
             stored: count(Put::Stored) as u64,
             unchanged: count(Put::Unchanged) as u64,
+            outdated: count(Put::Outdated) as u64,
             shared: self.shared.clone(),
         }
     }
@@ -66,7 +69,7 @@ impl Engine {
     /// Stores `records` as due now, tells their gates, and starts those that are idle at once. One that cannot be stored
     /// spoils no other.
     ///
-    /// Of several records with the same key the last one stands.
+    /// Of several records with the same key the last one stands, or the newest where they say when they were true.
     pub async fn put_and_start(&self, records: &[PutRecord]) -> PutItems {
         let (mut put, scopes) = self.put_and_advance(records).await;
         let starts: Vec<_> = futures::stream::iter(scopes)
@@ -151,6 +154,7 @@ impl Engine {
                     let marker = Marker::of(&record.location_id, &record.key());
                     counts.add(Counter::CallsSaved, Operation::calls_to_write_again(&record.payload, marker));
                 }
+                Ok(Put::Outdated) => counts.add(Counter::Records(RecordCount::Outdated), 1),
                 Err(error) => {
                     self.port_failed(record.location_id.clone(), error);
                     counts.add(Counter::PortFailures, 1);

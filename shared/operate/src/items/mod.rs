@@ -1,11 +1,15 @@
 //! Items from outside: what a program puts, by HTTP or by the queue, and what is wrong with it.
 
+mod as_of;
 mod json;
 
-use ghl_sync_model::{Contact, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId};
+use ghl_sync_model::{
+    Contact, EpochMs, GhlId, LocationId, Opportunity, Payload, PayloadError, Priority, PutRecord, RecordId,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use as_of::AsOf;
 pub use json::{JsonFault, from_json, from_json_without_doubles, one_or_list, printable};
 
 /// A contact to put.
@@ -24,6 +28,10 @@ pub struct ContactItem {
     priority: Option<Priority>,
     /// GHL's id of it, where you know it: then it is updated and never created.
     ghl_id: Option<GhlId>,
+    /// When this content was true, where your source knows it: a time as RFC 3339 writes it, or milliseconds since 1970.
+    /// Content that is true of an earlier time than what stands is not stored (`outdated`), so what comes late or out of
+    /// order does no harm. Where it is absent the content replaces whatever stands. At most 5 minutes ahead.
+    as_of: Option<AsOf>,
     /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
     contact: Contact,
 }
@@ -43,6 +51,10 @@ pub struct OpportunityItem {
     priority: Option<Priority>,
     /// GHL's id of it, where you know it: then it is updated and never created.
     ghl_id: Option<GhlId>,
+    /// When this content was true, where your source knows it: a time as RFC 3339 writes it, or milliseconds since 1970.
+    /// Content that is true of an earlier time than what stands is not stored (`outdated`), so what comes late or out of
+    /// order does no harm. Where it is absent the content replaces whatever stands. At most 5 minutes ahead.
+    as_of: Option<AsOf>,
     /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
     opportunity: Opportunity,
 }
@@ -63,6 +75,7 @@ impl Item for ContactItem {
         PutRecord {
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
+            as_of: self.as_of.map(|AsOf(time)| time),
             ..PutRecord::new(location.clone(), self.id, Payload::Contact(self.contact))
         }
     }
@@ -75,6 +88,7 @@ impl Item for OpportunityItem {
         PutRecord {
             priority: self.priority.unwrap_or(default),
             ghl_id: self.ghl_id,
+            as_of: self.as_of.map(|AsOf(time)| time),
             ..PutRecord::new(location.clone(), self.id, Payload::Opportunity(self.opportunity))
         }
     }
@@ -95,12 +109,20 @@ impl From<JsonFault> for ItemFault {
     }
 }
 
-/// The record that an item puts into `location`, whose default priority is `default`.
+/// The record that an item puts into `location` at `now`, where the default priority is `default`.
 ///
 /// # Errors
 /// What is wrong with its content.
-pub fn checked<T: Item>(item: T, location: &LocationId, default: Priority) -> Result<PutRecord, ItemFault> {
+pub fn checked<T: Item>(
+    item: T,
+    location: &LocationId,
+    default: Priority,
+    now: EpochMs,
+) -> Result<PutRecord, ItemFault> {
     let record = item.into_put(location, default);
+    if let Some(fault) = record.as_of.and_then(|as_of| AsOf(as_of).fault(now)) {
+        return Err(ItemFault { field: "as_of".to_owned(), detail: fault.to_owned() });
+    }
     record.check().map_err(|error| of_check(T::CONTENT, &error))?;
     Ok(record)
 }

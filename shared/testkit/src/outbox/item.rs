@@ -34,6 +34,7 @@ pub(super) struct Item {
     pub(super) failed_at: Option<EpochMs>,
     pub(super) dry_run: Option<String>,
     pub(super) conflict: Option<Conflict>,
+    pub(super) as_of: Option<EpochMs>,
     pub(super) is_new: bool,
     pub(super) former: Vec<CreationKey>,
     pub(super) provenance: Provenance,
@@ -123,6 +124,7 @@ impl Item {
             overruled: None,
             superseded_at: None,
             conflict: put.conflict,
+            as_of: put.as_of,
             is_new: put.is_new,
             former: Vec::new(),
             provenance: Provenance::Unknown,
@@ -143,6 +145,11 @@ impl Item {
         is_superseded || self.accepted == Some((self.version, payload.hash()))
     }
 
+    /// When the content that stands was true.
+    pub(super) fn true_since(&self) -> EpochMs {
+        self.as_of.unwrap_or(self.put_at)
+    }
+
     pub(super) fn put(&mut self, put: &PutRecord, now: EpochMs) {
         self.remember_key(put);
         self.version += 1;
@@ -161,6 +168,7 @@ impl Item {
             self.provenance = Provenance::Unknown;
         }
         self.conflict = put.conflict;
+        self.as_of = put.as_of;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 

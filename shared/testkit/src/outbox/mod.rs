@@ -169,7 +169,11 @@ impl Outbox for MemoryOutbox {
     async fn put(&self, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
         let key = (put.location_id.clone(), put.key());
         self.change(&key, |items| match items.get_mut(&key) {
-            Some(item) if item.has_settled(put) && !item.in_due_index => Ok(Put::Unchanged),
+            Some(item) if put.as_of.is_some_and(|as_of| as_of < item.true_since()) => Ok(Put::Outdated),
+            Some(item) if item.has_settled(put) && !item.in_due_index => {
+                item.as_of = put.as_of.or(item.as_of.map(|as_of| as_of.max(now)));
+                Ok(Put::Unchanged)
+            }
             Some(item) => item.within_bounds("outbox.put", |item| item.put(put, now)).map(|()| Put::Stored),
             None => {
                 let mut item = Item::new(put, now);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::{Just, Strategy, any, proptest};
+
 use super::*;
 use crate::block_on_paused;
 use ghl_sync_model::{Contact, Payload, Provenance, RecordId};
@@ -66,6 +68,47 @@ fn accepted_content_of_a_record_that_is_not_due_is_a_no_op_and_anything_else_is_
         outbox.settle(&now(&outbox), &failed(), NOW).await.unwrap();
         assert_eq!(outbox.put(&put("Ada"), NOW).await.unwrap(), Put::Stored, "GHL may have taken the newer one");
         assert_eq!((ada.version, now(&outbox).version), (1, 4));
+    });
+}
+
+proptest! {
+    /// Ada, Eve or Ida was true at each of six times; each is put twice, in any order, and now and then GHL accepts.
+    #[test]
+    fn in_whatever_order_puts_come_what_was_true_last_stands(
+        names in proptest::array::uniform6(0..3_usize),
+        order in Just((0..6).chain(0..6).collect::<Vec<usize>>()).prop_shuffle(),
+        accepts in proptest::array::uniform12(any::<bool>()),
+    ) {
+        let name = |at: usize| ["Ada", "Eve", "Ida"][names[at]];
+        block_on_paused(async move {
+            let outbox = MemoryOutbox::default();
+            for (at, accepts) in order.into_iter().zip(accepts) {
+                let put = PutRecord { as_of: Some(EpochMs(at as u64)), ..put(name(at)) };
+                let done = outbox.put(&put, LATER).await.unwrap();
+                if accepts && done == Put::Stored {
+                    outbox.settle(&now(&outbox), &accepted(&put), LATER).await.unwrap();
+                }
+            }
+            assert_eq!(now(&outbox).payload, put(name(5)).payload);
+        });
+    }
+}
+
+#[test]
+fn a_put_that_does_not_say_when_it_was_true_stands_until_something_newer_than_it_comes() {
+    block_on_paused(async {
+        let outbox = MemoryOutbox::default();
+        let at = |name: &str, at| PutRecord { as_of: Some(EpochMs(at)), ..put(name) };
+        let done = async |put: PutRecord, now| outbox.put(&put, EpochMs(now)).await.unwrap();
+        assert_eq!(done(put("Ada"), 50).await, Put::Stored);
+        assert_eq!(done(at("Eve", 49), 60).await, Put::Outdated);
+        assert_eq!(done(at("Eve", 50), 60).await, Put::Stored);
+        assert_eq!(done(put("Ida"), 40).await, Put::Stored, "whatever stands");
+        outbox.settle(&now(&outbox), &accepted(&put("Ida")), EpochMs(41)).await.unwrap();
+        assert_eq!(done(at("Ida", 60), 60).await, Put::Unchanged);
+        assert_eq!(done(put("Ida"), 70).await, Put::Unchanged);
+        assert_eq!(done(at("Eve", 65), 80).await, Put::Outdated, "at 70 it still was Ida");
+        assert_eq!(done(at("Eve", 71), 80).await, Put::Stored);
     });
 }
 
