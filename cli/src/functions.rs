@@ -1,6 +1,7 @@
 //! The functions, run in this process the way Lambda runs them: the event source mappings of the queues, and the
 //! schedule. All call the same `handle()` with events of the real shape.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ghl_sync_aws::Usage;
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -63,6 +65,7 @@ impl Bill {
 pub struct Functions {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
+    pub(crate) intake: Intake,
     /// The queue's client.
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue of batches.
@@ -71,6 +74,8 @@ pub struct Functions {
     pub dead_letter_queue_url: String,
     /// URL of the queue of migrations' steps.
     pub migration_queue_url: String,
+    /// URL of the ingest queue.
+    pub ingest_queue_url: String,
     /// How long an invocation may take.
     pub(crate) timeout: Duration,
     /// What they took.
@@ -86,12 +91,19 @@ pub(crate) enum Source {
     DeadLetters,
     /// Steps of migrations, for the migrator.
     Migrations,
+    /// Items to put, for the ingest function.
+    Ingest,
 }
 
 impl Functions {
-    /// The functions as `config` says, and what they ask of AWS; `sink` hears what happens.
-    pub(crate) fn of(mut config: Config, sink: Arc<dyn EventSink>) -> Result<(Functions, Arc<Usage>), StartError> {
+    /// The functions as the environment `vars` says, and what they ask of AWS; `sink` hears what happens.
+    pub(crate) fn of(
+        vars: BTreeMap<String, String>,
+        sink: Arc<dyn EventSink>,
+    ) -> Result<(Functions, Arc<Usage>), StartError> {
         let usage = Usage::new();
+        let ingest_queue_url = vars.get("INGEST_QUEUE_URL").cloned().unwrap_or_default();
+        let mut config = Config::from_vars(vars)?;
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
         let migration_queue_url = config.migration.queue_url.clone().unwrap_or_default();
@@ -99,11 +111,13 @@ impl Functions {
         let runtime = Runtime::new(config, sink)?;
         let functions = Functions {
             migrator: runtime.migrations()?,
+            intake: runtime.intake()?,
             engine: runtime.engine,
             sqs,
             queue_url,
             dead_letter_queue_url,
             migration_queue_url,
+            ingest_queue_url,
             timeout: FUNCTION_TIMEOUT,
             bill: Bill::default(),
         };
@@ -116,6 +130,7 @@ impl Functions {
         let mut running = Arc::clone(&self).start_receiving();
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
+        running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -221,6 +236,7 @@ impl Functions {
             Source::Batches => &self.queue_url,
             Source::DeadLetters => &self.dead_letter_queue_url,
             Source::Migrations => &self.migration_queue_url,
+            Source::Ingest => &self.ingest_queue_url,
         }
     }
 
@@ -244,6 +260,7 @@ impl Functions {
             .max_number_of_messages(10)
             .wait_time_seconds(i32::try_from(LONG_POLL.as_secs()).unwrap_or(20))
             .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
             .customize()
             .config_override(aws_sdk_sqs::config::Config::builder().timeout_config(patience))
             .send()
@@ -273,6 +290,7 @@ impl Functions {
         let event = LambdaEvent::new(sqs_event(message, self.url(source)), self.context());
         let response = match source {
             Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
+            Source::Ingest => ingest::handle(&self.intake, event).await.map_err(|error| causes(&error))?,
             Source::Migrations => {
                 match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
                     migrator::Answer::Messages(response) => response,
@@ -342,11 +360,25 @@ fn sqs_event(message: &Message, queue_url: &str) -> Value {
             "receiptHandle": message.receipt_handle,
             "body": message.body,
             "attributes": attributes,
-            "messageAttributes": {},
+            "messageAttributes": message_attributes(message),
             "md5OfBody": message.md5_of_body,
             "eventSource": "aws:sqs",
             "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
             "awsRegion": "us-east-1",
         }]
     })
+}
+
+/// The attributes that its sender gave a message, as Lambda hands them over.
+fn message_attributes(message: &Message) -> Value {
+    let attributes = message.message_attributes.iter().flatten().map(|(name, value)| {
+        let value = json!({
+            "stringValue": value.string_value,
+            "stringListValues": [],
+            "binaryListValues": [],
+            "dataType": value.data_type,
+        });
+        (name.clone(), value)
+    });
+    Value::Object(attributes.collect())
 }

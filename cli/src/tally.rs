@@ -126,6 +126,8 @@ impl EventSink for Tally {
             | Event::SharesGhlId { .. }
             | Event::PassedOver { .. }
             | Event::NotABatch { .. }
+            | Event::Ingested { .. }
+            | Event::ItemsRefused { .. }
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }
             | Event::Reconciled { .. }

@@ -17,7 +17,7 @@ use crate::stack::Stack;
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 20] = [
+const ENV_FILE: [&str; 22] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -31,6 +31,8 @@ const ENV_FILE: [&str; 20] = [
     "DEAD_LETTER_QUEUE_URL",
     "PARKING_QUEUE_URL",
     "MIGRATION_QUEUE_URL",
+    "INGEST_QUEUE_URL",
+    "INGEST_DEAD_LETTER_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_ALLOW_INSECURE_URL",

@@ -19,7 +19,9 @@ use ghl_sync_limiter::Gate;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, Secret};
 use ghl_sync_operate::Operator;
+use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
+use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
 use redrive::RedriveError;
@@ -115,6 +117,13 @@ impl Deployment {
         runtime.migrations().unwrap().with_engine(nearby(&runtime.engine))
     }
 
+    /// What takes the ingest queue's messages in, where some of the environment is different.
+    pub(crate) fn intake_with(&self, changes: &[(&str, &str)]) -> Intake {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        let runtime = Runtime::new(Config::for_ingest(environment).unwrap(), self.engine.ports().sink.clone()).unwrap();
+        runtime.intake().unwrap()
+    }
+
     /// What migrates with the engine that runs here.
     pub(crate) fn migrator(&self) -> Migrator {
         self.stack.migrator.clone().with_engine(self.engine.clone())
@@ -158,6 +167,11 @@ impl Deployment {
     /// Invokes the dead-letter queue's function.
     pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::Answer, RedriveError> {
         redrive::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// Invokes the ingest queue's function.
+    pub(crate) async fn ingest(&self, event: Value) -> Result<SqsBatchResponse, IngestError> {
+        ingest::handle(&self.intake_with(&[]), LambdaEvent::new(event, context())).await
     }
 
     /// Invokes the function of migrations.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use consumer::ConsumerError;
 use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_model::{PutRecord, RecordKey};
+use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
 use redrive::RedriveError;
@@ -18,7 +19,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 28] = [
+const SAMPLES: [(&str, &str); 38] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -29,6 +30,16 @@ const SAMPLES: [(&str, &str); 28] = [
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
     ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
+    ("ingest", include_str!("../../events/ingest.json")),
+    ("ingest-duplicate", include_str!("../../events/ingest-duplicate.json")),
+    ("ingest-empty", include_str!("../../events/ingest-empty.json")),
+    ("ingest-eventbridge-envelope", include_str!("../../events/ingest-eventbridge-envelope.json")),
+    ("ingest-not-json", include_str!("../../events/ingest-not-json.json")),
+    ("ingest-out-of-order", include_str!("../../events/ingest-out-of-order.json")),
+    ("ingest-refused", include_str!("../../events/ingest-refused.json")),
+    ("ingest-scheduled", include_str!("../../events/ingest-scheduled.json")),
+    ("ingest-sns-envelope", include_str!("../../events/ingest-sns-envelope.json")),
+    ("ingest-unknown-location", include_str!("../../events/ingest-unknown-location.json")),
     ("migrator", include_str!("../../events/migrator.json")),
     ("migrator-malformed", include_str!("../../events/migrator-malformed.json")),
     ("migrator-revive", include_str!("../../events/migrator-revive.json")),
@@ -84,7 +95,14 @@ fn no_sample_is_left_untested() {
 
 #[tokio::test]
 async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
-    let other_kind = ["consumer-http", "consumer-s3", "migrator-scheduled", "redrive-scheduled", "scheduler-sqs"];
+    let other_kind = [
+        "consumer-http",
+        "consumer-s3",
+        "ingest-scheduled",
+        "migrator-scheduled",
+        "redrive-scheduled",
+        "scheduler-sqs",
+    ];
     let deployment = with_sample_contacts().await;
     for (name, _) in SAMPLES {
         let event = sample(name);
@@ -92,6 +110,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
             Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
             Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
             Some("migrator") => matches!(deployment.migrate(event).await, Err(MigratorError::Event(_))),
+            Some("ingest") => matches!(deployment.ingest(event).await, Err(IngestError::Event(_))),
             Some("redrive") => matches!(deployment.redrive(event).await, Err(RedriveError::Event(_))),
             _ => panic!("which function is {name} for?"),
         };

@@ -19,6 +19,7 @@ mod events;
 mod every_write;
 mod faults;
 mod flow;
+mod ingest;
 mod intermediary;
 mod large_pages;
 mod logs;

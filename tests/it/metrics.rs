@@ -30,6 +30,7 @@ fn written() -> BTreeMap<String, String> {
         Event::DeadLetter { letter: &letter, message: Err("empty"), age: None, end: DeadLetterEnd::Parked },
         Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
         Event::WebhookRefused { status: 503, reason: "not_stored", error: &no_batch },
+        Event::Ingested { messages: 3, stored: 1, refused: 1, repeated: 1 },
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -35,15 +35,22 @@ const RARE: [(&[&str], &str, &[&str]); 6] = [
     // A record that cannot be read is replaced when it is put again.
     (&["ApiFunction"], "dynamodb:GetItem", &["RecordsTable"]),
     // The minute that is over when something is counted.
-    (&["ApiFunction", "ConsumerFunction", "MigratorFunction"], "dynamodb:UpdateItem", &["minutes#"]),
+    (&["ApiFunction", "IngestFunction", "ConsumerFunction", "MigratorFunction"], "dynamodb:UpdateItem", &["minutes#"]),
     // A run that is found dead is told to all locations; so is a host that fails.
     (
-        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction"],
+        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "IngestFunction", "MigratorFunction"],
         "dynamodb:GetItem",
         &["host_health#"],
     ),
     (
-        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "MigratorFunction", "ConsumerFunction"],
+        &[
+            "SchedulerFunction",
+            "RedriveFunction",
+            "ApiFunction",
+            "IngestFunction",
+            "MigratorFunction",
+            "ConsumerFunction",
+        ],
         "dynamodb:UpdateItem",
         &["host_health#"],
     ),
@@ -235,6 +242,13 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         }
         "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
         "RedriveFunction" => run_redrive(&deployment, &engine_with(&[])).await,
+        "IngestFunction" => {
+            run_ingest(
+                &deployment,
+                &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)],
+            )
+            .await
+        }
         "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
@@ -245,6 +259,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
         (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
+        (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
         if let Some((.., allowed)) = CREDENTIALS.iter().find(|(_, name, _)| *name == resource) {
@@ -319,6 +334,19 @@ async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
         assert_eq!(response.status_code, 200, "{sample}");
     }
 }
+
+/// It puts an item in, again, and one that is refused aside.
+async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let intake = deployment.intake_with(changes);
+    for _ in 0..2 {
+        let event = sqs_event([(Some("m1"), ITEM), (Some("m2"), "{}")]);
+        let answer = ingest::handle(&intake, LambdaEvent::new(event, context())).await.unwrap();
+        assert_eq!(answer.batch_item_failures.len(), 0);
+    }
+    assert_eq!(deployment.due().await.len(), 1);
+}
+
+const ITEM: &str = r#"{"location_id":"loc_demo","id":"a","contact":{"email":"a@example.com"}}"#;
 
 /// It wakes a location, parks what is no batch, and goes through both queues by hand.
 async fn run_redrive(deployment: &Deployment, engine: &Engine) {

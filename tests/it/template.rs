@@ -15,16 +15,18 @@ use crate::records::contacts;
 const SET_BY_LAMBDA: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
-const WITHHELD: [(&str, &[&str]); 6] = [
+const WITHHELD: [(&str, &[&str]); 7] = [
     ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ApiFunction", &[]),
     ("MigratorFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("WebhookFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("RedriveFunction", &["API_AUTH", "API_KEYS", "GHL_CREDENTIALS"]),
+    ("IngestFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 7] = [
+const OWN: [(&[&str], &str); 8] = [
+    (&["IngestFunction"], "INGEST_"),
     (&["WebhookFunction"], "GHL_WEBHOOK_"),
     (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_TOKEN"),
@@ -39,7 +41,12 @@ pub(crate) struct Template(Value);
 
 impl Template {
     pub(crate) fn read() -> Template {
-        let documents = Yaml::load_from_str(include_str!("../../template.yaml")).unwrap();
+        Template::of(include_str!("../../template.yaml"))
+    }
+
+    /// Another one.
+    pub(crate) fn of(yaml: &str) -> Template {
+        let documents = Yaml::load_from_str(yaml).unwrap();
         Template(long_form(&documents[0]))
     }
 
@@ -216,6 +223,7 @@ async fn the_local_queues_are_set_up_as_the_deployed_ones() {
         ("ConsumerFunction", &functions.queue_url),
         ("RedriveFunction", &functions.dead_letter_queue_url),
         ("MigratorFunction", &functions.migration_queue_url),
+        ("IngestFunction", &functions.ingest_queue_url),
     ];
     for (function, url) in queues {
         let (_, queue) = template.target(&event_sources(template.functions()[function])[0]["Queue"]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ghl_sync_aws::{Snapshot, Usage};
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_runtime::{Config, EmfSink, LogSink, SystemClock, log_lines_to};
+use ghl_sync_runtime::{EmfSink, LogSink, SystemClock, log_lines_to};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
@@ -113,9 +113,8 @@ impl Host {
         let lines = Counting(logged.clone());
         let logs = tracing::subscriber::set_default(log_lines_to(move || lines.clone(), LevelFilter::INFO));
         let metrics = EmfSink::new("bench");
-        let config = Config::from_vars(vars)?;
         let sink = Arc::new(Told { metrics, bytes: logged.clone() });
-        let (functions, usage) = runtime.block_on(async { Functions::of(config, sink) })?;
+        let (functions, usage) = runtime.block_on(async { Functions::of(vars, sink) })?;
         Ok(Host { runtime, functions, usage, logged, _logs: logs })
     }
 

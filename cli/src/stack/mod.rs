@@ -239,6 +239,8 @@ impl Stack {
         vars.insert("DEAD_LETTER_QUEUE_URL".to_owned(), queues.dead_letters.clone());
         vars.insert("PARKING_QUEUE_URL".to_owned(), queues.parked.clone());
         vars.insert("MIGRATION_QUEUE_URL".to_owned(), queues.migrations.clone());
+        vars.insert("INGEST_QUEUE_URL".to_owned(), queues.ingest.clone());
+        vars.insert("INGEST_DEAD_LETTER_QUEUE_URL".to_owned(), queues.ingest_dead_letters.clone());
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
@@ -251,6 +253,7 @@ impl Stack {
         let ports = Ports { crm: recorder.clone(), ..runtime.engine.ports().clone() };
         let engine = Engine::new(ports, runtime.engine.config().clone());
         let migrator = runtime.migrations()?.with_engine(engine.clone());
+        let intake = runtime.intake()?.with_engine(engine.clone());
         if options.data_dir.is_some() {
             // The queues are new.
             engine.give_up_plans().await.map_err(StackError::Earlier)?;
@@ -259,10 +262,12 @@ impl Stack {
         let functions = Arc::new(Functions {
             engine: engine.clone(),
             migrator: migrator.clone(),
+            intake,
             sqs: sqs_client,
             queue_url: queues.batches,
             dead_letter_queue_url: queues.dead_letters,
             migration_queue_url: queues.migrations,
+            ingest_queue_url: queues.ingest,
             timeout: options.function_timeout,
             bill: Bill::default(),
         });
@@ -297,8 +302,7 @@ impl Stack {
     /// # Errors
     /// When the functions cannot start.
     pub fn one_more_environment(&self) -> Result<Environment, StackError> {
-        let config = Config::from_vars(self.vars.clone())?;
-        let (functions, usage) = Functions::of(config, Arc::new(LogSink))?;
+        let (functions, usage) = Functions::of(self.vars.clone(), Arc::new(LogSink))?;
         Ok(Environment { functions: Arc::new(functions), usage })
     }
 

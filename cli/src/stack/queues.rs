@@ -9,12 +9,16 @@ const DEAD_LETTER_QUEUE: &str = "ghl-sync-batches-dead-letters";
 const PARKING_QUEUE: &str = "ghl-sync-batches-parked";
 const MIGRATION_QUEUE: &str = "ghl-sync-migrations";
 const MIGRATION_DEAD_LETTER_QUEUE: &str = "ghl-sync-migrations-dead-letters";
+const INGEST_QUEUE: &str = "ghl-sync-ingest";
+const INGEST_DEAD_LETTER_QUEUE: &str = "ghl-sync-ingest-dead-letters";
 /// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
 /// migrations' queue it is twice as long there, as is their function's time.)
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
+const INGEST_VISIBILITY_TIMEOUT_S: &str = "420";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
+const INGEST_MAX_RECEIVE_COUNT: u32 = 10;
 
 /// URLs of the queues.
 pub(super) struct Queues {
@@ -22,6 +26,8 @@ pub(super) struct Queues {
     pub(super) dead_letters: String,
     pub(super) parked: String,
     pub(super) migrations: String,
+    pub(super) ingest: String,
+    pub(super) ingest_dead_letters: String,
 }
 
 /// Makes the queues as template.yaml does.
@@ -34,7 +40,10 @@ pub(super) async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, B
     let (_, arn) = create_queue(sqs, MIGRATION_DEAD_LETTER_QUEUE, None).await?;
     let of_migrator = Some((arn, MAX_RECEIVE_COUNT, MIGRATION_VISIBILITY_TIMEOUT_S));
     let (migrations, _) = create_queue(sqs, MIGRATION_QUEUE, of_migrator).await?;
-    Ok(Queues { batches, dead_letters, parked, migrations })
+    let (ingest_dead_letters, arn) = create_queue(sqs, INGEST_DEAD_LETTER_QUEUE, None).await?;
+    let of_ingest = Some((arn, INGEST_MAX_RECEIVE_COUNT, INGEST_VISIBILITY_TIMEOUT_S));
+    let (ingest, _) = create_queue(sqs, INGEST_QUEUE, of_ingest).await?;
+    Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters })
 }
 
 /// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.

@@ -487,6 +487,8 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "DEAD_LETTER_QUEUE_URL",
         "PARKING_QUEUE_URL",
         "MIGRATION_QUEUE_URL",
+        "INGEST_QUEUE_URL",
+        "INGEST_DEAD_LETTER_QUEUE_URL",
         "API_KEY",
         "API_KEYS",
         "API_URL",

@@ -2,15 +2,12 @@
 
 use axum::extract::{FromRequest, Request};
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
-use ghl_sync_operate::items::{Item, ItemFault, JsonFault, checked, from_json_without_doubles, one_or_list};
+use ghl_sync_operate::items::{Item, ItemFault, JsonFault, MAX_ITEMS, checked, from_json_without_doubles, one_or_list};
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::body::{self, Form};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
-
-/// Most items of one request: so many can be stored well before API Gateway stops waiting for an answer.
-pub(crate) const MAX_ITEMS: usize = 10_000;
 
 /// A body of JSON: one item, or a list of them.
 #[derive(ToSchema)]

@@ -3,6 +3,7 @@
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod counters;
+pub mod intake;
 pub mod items;
 mod locations;
 mod operate;

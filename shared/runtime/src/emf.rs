@@ -49,8 +49,10 @@ impl EmfSink {
             }
             Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
+            Event::Ingested { messages, refused, repeated, .. } => Line::of_ingested(*messages, *refused, *repeated),
             Event::Host { to: "down", .. } => Line::of_one(&catalogue::HOST_DOWN),
             Event::Migrating { .. }
+            | Event::ItemsRefused { .. }
             | Event::Planned { .. }
             | Event::Called { .. }
             | Event::Retrying { .. }
@@ -146,6 +148,16 @@ impl Line {
         let mut line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
         line.members.insert("reason".to_owned(), json!(reason));
         line
+    }
+
+    fn of_ingested(messages: usize, refused: usize, repeated: usize) -> Line {
+        let counts = [
+            (&catalogue::INGEST_MESSAGES, messages),
+            (&catalogue::INGEST_ITEMS_REFUSED, refused),
+            (&catalogue::INGEST_MESSAGES_REPEATED, repeated),
+        ];
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        counts.fold(Line::default(), |line, (metric, count)| line.with(metric, json!(count)))
     }
 
     fn of_location(mut self, location: &LocationId) -> Line {

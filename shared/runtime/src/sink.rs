@@ -96,6 +96,12 @@ impl EventSink for LogSink {
             Event::NotABatch { message_id, error } => error!(
                 event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
             ),
+            Event::Ingested { messages, stored, refused, repeated } => {
+                info!(event = "ingested", messages, stored, refused, repeated);
+            }
+            Event::ItemsRefused { message_id, items, reason } => {
+                warn!(event = "items_refused", message_id, items, reason);
+            }
             Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed",

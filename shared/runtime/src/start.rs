@@ -7,12 +7,13 @@ use std::sync::Arc;
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
     AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates, DynamoLocations,
-    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue,
+    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue, SqsRefusedItems,
 };
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use ghl_sync_migrate::Migrator;
+use ghl_sync_operate::intake::Intake;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,7 +21,7 @@ use tracing::error;
 use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
-use crate::config::{ApiAccess, Config, ConfigError, Fault};
+use crate::config::{ApiAccess, Config, ConfigError, Fault, INGEST_DEAD_LETTER_QUEUE_URL};
 use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
 use crate::{FastRandomness, FunctionSink, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
@@ -32,6 +33,8 @@ pub struct Runtime {
     pub engine: Engine,
     /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
     pub migrator: Option<Migrator>,
+    /// Where refused items go; `None` in a function that is not told.
+    refused_items: Option<SqsRefusedItems>,
     /// Who may use the HTTP API, in a function that has one.
     pub api_access: Option<ApiAccess>,
 }
@@ -74,6 +77,7 @@ impl Runtime {
         let bookmarks = DynamoBookmarks::new(dynamodb.clone(), state.clone());
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone());
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url));
+        let refused_items = config.ingest_dead_letter_queue.map(|url| SqsRefusedItems::new(sqs.clone(), url));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(FastRandomness),
@@ -94,7 +98,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, refused_items, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -147,6 +151,23 @@ impl Runtime {
     /// When the environment does not say where the steps of migrations are queued.
     pub fn migrations(&self) -> Result<Migrator, StartError> {
         self.migrator.clone().ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
+    }
+
+    /// The same, for the ingest queue's function, which must know where to put what it refuses.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_ingest_from_env() -> Result<Intake, StartError> {
+        Runtime::start_without_calls(Config::for_ingest(Config::environment()))?.intake()
+    }
+
+    /// What takes in the ingest queue's messages.
+    ///
+    /// # Errors
+    /// When the environment does not say where refused items go.
+    pub fn intake(&self) -> Result<Intake, StartError> {
+        let refused = self.refused_items.clone().ok_or_else(|| missing(INGEST_DEAD_LETTER_QUEUE_URL, "is missing"))?;
+        Ok(Intake::new(self.engine.clone(), Arc::new(refused)))
     }
 
     /// The same, for the HTTP API, which starts migrations, too, and who may use it.

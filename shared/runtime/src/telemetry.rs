@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "api",
     "consumer",
     "ghl_sync_aws",
@@ -16,6 +16,7 @@ const OURS: [&str; 11] = [
     "ghl_sync_ghl",
     "ghl_sync_cli",
     "ghl_sync_runtime",
+    "ingest",
     "migrator",
     "redrive",
     "scheduler",

@@ -120,6 +120,8 @@ impl EventSink for RecordingSink {
             | Event::BatchStarted { .. }
             | Event::Ticked { .. }
             | Event::WebhookRefused { .. }
+            | Event::Ingested { .. }
+            | Event::ItemsRefused { .. }
             | Event::NotABatch { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {

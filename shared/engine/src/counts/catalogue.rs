@@ -314,6 +314,11 @@ catalogue! {
     WEBHOOKS_REFUSED = counter("Webhooks that are not genuine, or cannot be read.").cloudwatch("WebhooksRefused");
     WEBHOOKS_NOT_STORED = counter("Webhooks that the store did not take; GHL repeats them.")
         .cloudwatch("WebhooksNotStored");
+    INGEST_MESSAGES = counter("Messages of the ingest queue, whatever became of them.").cloudwatch("IngestMessages");
+    INGEST_ITEMS_REFUSED = counter("Items of the ingest queue that were refused and put aside.")
+        .cloudwatch("IngestItemsRefused");
+    INGEST_MESSAGES_REPEATED = counter("Messages of the ingest queue that come again: something failed.")
+        .cloudwatch("IngestMessagesRepeated");
 
     HEALTH = gauge(Unit::None, "1 for the state that it is in.").prometheus("ghl_sync_health", &["state"]);
     LAST_TICK_AGE = gauge(Unit::Seconds, "Time since the scheduler ran last.")

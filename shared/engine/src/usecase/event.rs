@@ -224,6 +224,26 @@ pub enum Event<'a> {
         /// What is wrong with it.
         error: &'a BatchError,
     },
+    /// Messages of the ingest queue were taken.
+    Ingested {
+        /// How many.
+        messages: usize,
+        /// Records of theirs that are stored, or need not be.
+        stored: usize,
+        /// Items of theirs that were refused and put aside.
+        refused: usize,
+        /// Messages that come again, because something failed.
+        repeated: usize,
+    },
+    /// Items of a message of the ingest queue were refused and put aside.
+    ItemsRefused {
+        /// Which message.
+        message_id: &'a str,
+        /// How many.
+        items: usize,
+        /// Which fields, and what is wrong with them. Nothing of what they say.
+        reason: &'a str,
+    },
     /// A message that nobody could handle was looked at.
     DeadLetter {
         /// The message.

@@ -76,6 +76,8 @@ impl Measures {
             | Event::Held { .. }
             | Event::Rests { .. }
             | Event::NotABatch { .. }
+            | Event::Ingested { .. }
+            | Event::ItemsRefused { .. }
             | Event::DeadLetter { .. }
             | Event::Measured { .. }
             | Event::Webhook { .. }

@@ -19,7 +19,7 @@ pub struct AsOf(pub EpochMs);
 
 impl AsOf {
     /// Why it may not be put at `now`, if it may not.
-    pub(super) fn fault(self, now: EpochMs) -> Option<&'static str> {
+    pub(crate) fn fault(self, now: EpochMs) -> Option<&'static str> {
         (self.0 > now + AHEAD).then_some("is more than 5 minutes ahead; later content could not replace this")
     }
 }

@@ -12,6 +12,9 @@ use serde::de::DeserializeOwned;
 pub use as_of::AsOf;
 pub use json::{JsonFault, from_json, from_json_without_doubles, one_or_list, printable};
 
+/// Most items of one request or message: so many can be stored well before anybody stops waiting for an answer.
+pub const MAX_ITEMS: usize = 10_000;
+
 /// A contact to put.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

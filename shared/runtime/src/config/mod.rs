@@ -28,6 +28,7 @@ use self::variables::Variables;
 use crate::locations::{Location, Locations, Tokens};
 use crate::secrets::NO_FILES;
 
+pub(crate) const INGEST_DEAD_LETTER_QUEUE_URL: &str = "INGEST_DEAD_LETTER_QUEUE_URL";
 const ALLOW_INSECURE_URL: &str = "GHL_ALLOW_INSECURE_URL";
 const INSECURE: &str = "is http:// to another machine: the tokens would cross the network in the clear; use https://";
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub queue_url: String,
     /// URLs of the queues of messages that could not be handled, where somebody wants to know of them.
     pub dead_letter_queues: DeadLetterQueueUrls,
+    /// URL of the queue for what the ingest queue's function refuses; `None` where nothing is taken from one.
+    pub ingest_dead_letter_queue: Option<String>,
     /// Where GHL is; `None` in a function that makes no calls.
     pub ghl: Option<ClientConfig>,
     /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
@@ -126,6 +129,15 @@ impl Config {
     pub fn for_redrive(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         let required = ["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"];
         Config::with(Variables::new(vars), &required).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the ingest queue's function, which needs a queue for what it refuses, and calls
+    /// only AWS.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_ingest(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::with(Variables::new(vars), &[INGEST_DEAD_LETTER_QUEUE_URL]).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of the HTTP API, which starts migrations, and calls only AWS.
@@ -241,6 +253,7 @@ impl Config {
                 dead: vars.url("DEAD_LETTER_QUEUE_URL"),
                 parked: vars.url("PARKING_QUEUE_URL"),
             },
+            ingest_dead_letter_queue: vars.url(INGEST_DEAD_LETTER_QUEUE_URL),
             ghl: Some(ghl(vars)),
             reads_files,
             locations,

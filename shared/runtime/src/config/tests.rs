@@ -341,11 +341,12 @@ fn only_functions_that_call_ghl_know_where_it_is() {
         ("MIGRATION_QUEUE_URL", "https://example.com/m"),
         ("DEAD_LETTER_QUEUE_URL", "https://example.com/d"),
         ("PARKING_QUEUE_URL", "https://example.com/p"),
+        ("INGEST_DEAD_LETTER_QUEUE_URL", "https://example.com/i"),
     ]);
     for calls in [Config::from_vars, Config::for_migrations] {
         assert!(calls(all.clone()).unwrap().ghl.is_some());
     }
-    for calls_none in [Config::for_scheduler, Config::for_redrive, Config::for_api] {
+    for calls_none in [Config::for_scheduler, Config::for_redrive, Config::for_ingest, Config::for_api] {
         assert_eq!(calls_none(all.clone()).unwrap().ghl, None);
     }
 }

@@ -165,6 +165,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Held { scope, until: EpochMs(1) },
         Event::PortFailed { scope: Some(scope), error: &failure },
         Event::NotABatch { message_id: Some("m"), error: &bad_message },
+        Event::Ingested { messages: 3, stored: 1, refused: 1, repeated: 1 },
+        Event::ItemsRefused { message_id: "m", items: 1, reason: "contact is missing" },
     ];
     let told: BTreeSet<EventKind> = events.iter().map(EventKind::from).collect();
     // It sums up what the others say, and is written as metrics.

@@ -1,0 +1,56 @@
+//! The ingest queue's dead letters in SQS.
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_operate::intake::{Refused, RefusedItems};
+
+/// The [`RefusedItems`] in an SQS queue.
+#[derive(Debug, Clone)]
+pub struct SqsRefusedItems {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsRefusedItems {
+    /// The queue at `queue_url`.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        SqsRefusedItems { client, queue_url: queue_url.into() }
+    }
+}
+
+#[async_trait]
+impl RefusedItems for SqsRefusedItems {
+    async fn put_aside(&self, refused: &Refused<'_>) -> Result<(), PortError> {
+        let failed = |error| PortError { action: "refused_items.put_aside", source: error };
+        let Refused { message, body, reason, as_of } = refused;
+        // With those that the ingest function reads, so that it can be sent again as it is.
+        let attributes = [
+            ("reason", Some(reason)),
+            ("message_id", Some(&message.id)),
+            ("location_id", message.location_id.as_ref()),
+            ("as_of", as_of.as_ref()),
+        ];
+        let mut request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
+        for (name, value) in attributes {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                request = request.message_attributes(name, text(value).map_err(|error| failed(error.into()))?);
+            }
+        }
+        request.send().await.map(drop).map_err(|error| failed(error.into()))
+    }
+}
+
+fn text(value: &str) -> Result<MessageAttributeValue, BuildError> {
+    let value: String = value.chars().map(|c| if is_taken_by_sqs(c) { c } else { '?' }).collect();
+    MessageAttributeValue::builder().data_type("String").string_value(value).build()
+}
+
+/// SQS refuses a whole message for one of the others.
+fn is_taken_by_sqs(c: char) -> bool {
+    let is_noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
+    !c.is_control() && !is_noncharacter
+}
