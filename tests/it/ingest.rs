@@ -16,7 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The contact `id` of the sample location, to look it up by.
 fn contact(id: &str) -> PutRecord {
-    PutRecord::new(location(LOCATION), id.parse().unwrap(), Payload::from_json(Kind::Contact, "{}").unwrap())
+    PutRecord::new(
+        location(LOCATION),
+        id.parse().unwrap(),
+        Payload::from_json(Kind::Contact, r#"{"firstName":"A"}"#).unwrap(),
+    )
 }
 
 impl Deployment {
@@ -54,7 +58,7 @@ async fn what_is_sent_to_the_queue_reaches_ghl_and_what_is_refused_lies_in_its_d
     let ada = json!({ "location_id": LOCATION, "id": "ada", "contact": { "email": "ada@example.com" } });
     let deal = json!({
         "location_id": LOCATION, "id": "roof",
-        "opportunity": { "contactRecord": "ada", "pipelineId": "pipe_sales", "name": "Roof", "status": "open" },
+        "opportunity": { "contactRecord": "ada", "pipelineId": "pipeline-sales", "name": "Roof", "status": "open" },
     });
     let bad = json!({ "location_id": LOCATION, "id": "eve", "contact": { "emial": "eve@secret.example" } });
     send(&json!([bad, ada, deal]).to_string()).send().await.unwrap();

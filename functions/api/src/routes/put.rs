@@ -18,7 +18,8 @@ use crate::wire::{Put, PutItem, PutResult, Shared};
 ///
 /// The body is one item, a JSON list of items, or one item a line (`application/x-ndjson`); at most 10,000 items and
 /// 4 MiB. Each item is accepted or refused by itself. An accepted record is due at once; what GHL has already is not
-/// sent again. Of several items with one id the last one stands, or the newest by `as_of`. Sending a request again does no harm.
+/// sent again. Of several items with one id the last one stands, or the newest by `as_of`. Sending a request again does
+/// no harm.
 #[utoipa::path(
     post,
     path = "/v1/locations/{location_id}/contacts",
