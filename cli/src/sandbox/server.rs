@@ -3,16 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
+use ghl_sync_fake_ghl::{Contents, FakeGhl, FaultChange, NoAnswer, Request, SandboxOptions, Seeding, Stats};
 
-use super::exchange::{self, NoAnswer};
-use super::faults::FaultChange;
-use super::options::SandboxOptions;
-use super::request::Request;
-use super::stats::Stats;
-use super::world::World;
+use super::journal::JournalFile;
 use crate::door::{Door, Listen, Opened};
 
 /// The longest body that is read.
@@ -21,7 +18,7 @@ const MAX_BODY: usize = 1 << 20;
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    world: Arc<World>,
+    ghl: Arc<FakeGhl>,
     serving: Opened,
 }
 
@@ -31,11 +28,16 @@ impl Sandbox {
     /// # Errors
     /// When the address cannot be had, or the records of `data_dir` cannot be read.
     pub async fn start(options: SandboxOptions, listen: impl Into<Listen>) -> io::Result<Sandbox> {
-        let world = Arc::new(World::new(options)?);
+        let data_dir = options.data_dir.clone();
+        let ghl = Arc::new(FakeGhl::new(options, steady_clock(), fastrand::u64(..)));
+        if let Some(dir) = data_dir {
+            let (journal, writes) = JournalFile::open(&dir)?;
+            ghl.keep_in(Box::new(journal), &writes)?;
+        }
         let door = Door::at(listen.into(), MAX_BODY).await?;
-        let served = Arc::clone(&world);
+        let served = Arc::clone(&ghl);
         let serving = door.open(move |request| respond(Arc::clone(&served), request));
-        Ok(Sandbox { world, serving })
+        Ok(Sandbox { ghl, serving })
     }
 
     /// Where API v2 is, without a slash at the end. The legacy API is at `/v1` below it.
@@ -50,19 +52,27 @@ impl Sandbox {
         self.serving.addr
     }
 
-    pub(crate) fn world(&self) -> &Arc<World> {
-        &self.world
-    }
-
     /// What the examination found so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.world.stats()
+        self.ghl.stats()
+    }
+
+    /// Fills `location` with what it shall hold from the start.
+    #[must_use]
+    pub fn seed<'a>(&'a self, location: &'a str) -> Seeding<'a> {
+        self.ghl.seed(location)
+    }
+
+    /// All that `location` holds.
+    #[must_use]
+    pub fn contents(&self, location: &str) -> Contents {
+        self.ghl.contents(location)
     }
 
     /// Changes what goes wrong.
     pub fn change_faults(&self, change: FaultChange) {
-        self.world.change_faults(change);
+        self.ghl.change_faults(change);
     }
 
     /// Forgets records, counts and windows. Faults stay as they are; a scheduled outage is scheduled anew.
@@ -70,7 +80,7 @@ impl Sandbox {
     /// # Errors
     /// When the records of `data_dir` cannot be removed.
     pub fn reset(&self) -> io::Result<()> {
-        self.world.reset()
+        self.ghl.reset()
     }
 
     /// Stops listening, and returns when the requests that are under way have been answered.
@@ -79,10 +89,18 @@ impl Sandbox {
     }
 }
 
+/// The wall clock as it is now, carried on by the monotonic one: windows are never bent by a clock that is set.
+#[expect(clippy::disallowed_methods, reason = "the sandbox plays GHL: a machine of its own, with a clock of its own")]
+fn steady_clock() -> impl Fn() -> Duration {
+    let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let started = Instant::now();
+    move || epoch + started.elapsed()
+}
+
 /// Answers in a task of its own: a client that gives up waiting does not undo what it asked for.
-async fn respond(world: Arc<World>, request: axum::http::Request<Bytes>) -> Result<Response, NoAnswer> {
+async fn respond(ghl: Arc<FakeGhl>, request: axum::http::Request<Bytes>) -> Result<Response, NoAnswer> {
     let (parts, body) = request.into_parts();
     let request = Request::new(parts.method, &parts.uri, parts.headers, &body);
-    let answering = tokio::spawn(async move { exchange::answer(&world, &request).await });
-    answering.await.unwrap_or(Err(NoAnswer))
+    let answering = tokio::spawn(async move { ghl.answer(&request).await });
+    answering.await.unwrap_or(Err(NoAnswer)).map(|response| response.map(Body::from))
 }

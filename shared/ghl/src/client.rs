@@ -15,7 +15,7 @@ use crate::config::{ClientConfig, ClientError};
 use crate::oauth::OAuthClient;
 use crate::request::{Request, Unsupported};
 use crate::text::one_line;
-use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, MAX_ANSWER, MAX_OF_ONE, Transport};
+use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, Transport, most_of};
 use crate::{answer, error, headers, v1, v2};
 
 /// Longest time that a call may take, whatever its timeout says.
@@ -66,8 +66,7 @@ impl GhlClient {
         let request = request(account.api, location, call)
             .map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
         let host = self.host(account.api);
-        let most = if call.shows_one_record() { MAX_OF_ONE } else { MAX_ANSWER };
-        let answer = self.transport.exchange(host, Some(&account.token), &request, most, deadline).await?;
+        let answer = self.transport.exchange(host, Some(&account.token), &request, most_of(call), deadline).await?;
         let mut reply = read(&account, location, call, answer);
         if let Err(failure) = &mut reply.answer
             && error::may_be_stale(failure)
@@ -154,7 +153,7 @@ fn request(api: Api, location: &LocationId, call: &Call) -> Result<Request, Unsu
     }
 }
 
-fn not_sent(cause: Option<Cause>, message: &str) -> Failure {
+pub(crate) fn not_sent(cause: Option<Cause>, message: &str) -> Failure {
     Failure { status: None, sent: false, cause, message: message.to_owned() }
 }
 
@@ -168,7 +167,7 @@ fn read(account: &Account, location: &LocationId, call: &Call, http: HttpAnswer)
     Reply { answer, status, quota }
 }
 
-fn verdict(
+pub(crate) fn verdict(
     account: &Account,
     location: &LocationId,
     call: &Call,

@@ -21,6 +21,7 @@ mod fields;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod headers;
+pub mod in_process;
 mod iso8601;
 mod oauth;
 mod request;

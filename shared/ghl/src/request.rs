@@ -13,8 +13,8 @@ pub(crate) const MAX_PAGE: u32 = 100;
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// Below the API's base URL. Its variable parts are GHL ids, which by their type need no escaping.
-    path: String,
-    query: Vec<(&'static str, String)>,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Body>,
 }
 

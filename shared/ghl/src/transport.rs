@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_model::{Cause, Failure, Secret};
+use ghl_sync_model::{Call, Cause, Failure, Secret};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use rustls::crypto::ring;
@@ -25,7 +25,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 
 /// Most bytes that are read where an answer shows one record: enough to tell which record is too long.
-pub(crate) const MAX_OF_ONE: usize = 16 * 1024 * 1024;
+const MAX_OF_ONE: usize = 16 * 1024 * 1024;
+
+/// Most bytes that are read of a success of `call`.
+pub(crate) fn most_of(call: &Call) -> usize {
+    if call.shows_one_record() { MAX_OF_ONE } else { MAX_ANSWER }
+}
 
 /// Most bytes of an error that are read.
 const MAX_ERROR: usize = 64 * 1024;

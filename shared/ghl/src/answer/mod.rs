@@ -218,7 +218,7 @@ fn found_opportunity(record: &Value) -> Option<FoundOpportunity> {
     Some(FoundOpportunity { id: id_of(record)?, name: record["name"].as_str().unwrap_or_default().to_owned() })
 }
 
-fn remote_contact(record: &Value) -> Option<RemoteContact> {
+pub(crate) fn remote_contact(record: &Value) -> Option<RemoteContact> {
     Some(RemoteContact {
         id: id_of(record)?,
         // A field that cannot be read is left out: one odd field costs neither the contact nor the page.
@@ -241,7 +241,7 @@ fn texts(list: &Value, name: &str) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(one).filter(|text| !text.is_empty()).collect()
 }
 
-fn remote_deal(record: &Value) -> Option<RemoteDeal> {
+pub(crate) fn remote_deal(record: &Value) -> Option<RemoteDeal> {
     let mut content = shown::opportunity(Fields(record.as_object()?)).content;
     // The legacy API shows the contact only.
     content.contact_id = content.contact_id.or_else(|| text(&record["contact"], "id"));

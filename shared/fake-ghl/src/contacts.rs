@@ -1,0 +1,217 @@
+//! Contacts: what writes them, and what reads one of them.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Handled};
+use super::store::{Contact, Key, Store};
+use super::visit::{Rules, Visit};
+use super::{dto, field_values, phone};
+
+/// `POST /contacts/`
+pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
+    let body = visit.body(dto::CREATE_CONTACT)?;
+    if body.len() == 1 {
+        return Err(nothing_but_a_location());
+    }
+    if !visit.rules.allow_duplicate_contact
+        && let Some(twin) = find_twin(visit.store, visit.location, body)
+    {
+        return Err(twin.refusal());
+    }
+    let body = settle(visit, body)?;
+    let contact = Contact::new(visit.store.ids().next(), visit.location, &body, visit.now);
+    let answer = Answer::created(json!({"contact": contact.written()}));
+    visit.store.put_contact(contact)?;
+    Ok(answer)
+}
+
+/// `POST /contacts/upsert`
+pub(crate) fn upsert(visit: &mut Visit<'_>) -> Handled {
+    let body = visit.body(dto::UPSERT_CONTACT)?;
+    let wants_duplicates = body.get("createNewIfDuplicateAllowed") == Some(&json!(true));
+    let (contact, is_new) = if wants_duplicates && visit.rules.allow_duplicate_contact {
+        let body = settle(visit, body)?;
+        let contact = Contact::new(visit.store.ids().next(), visit.location, &body, visit.now);
+        visit.store.put_contact(contact.clone())?;
+        (contact, true)
+    } else {
+        upsert_contact(visit, body)?
+    };
+    Ok(Answer::ok(json!({"new": is_new, "contact": contact.written()})))
+}
+
+/// Updates the contact with the e-mail address or else the phone number of `body`, or creates one. Also tells whether
+/// it is new.
+pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<(Contact, bool), Answer> {
+    let mut body = settle(visit, body)?;
+    let twin = find_twin(visit.store, visit.location, &body).map(|twin| twin.contact.clone());
+    let is_new = twin.is_none();
+    let contact = match twin {
+        None => Contact::new(visit.store.ids().next(), visit.location, &body, visit.now),
+        Some(mut contact) => {
+            if !visit.rules.allow_duplicate_contact && has_other(visit, &contact.id, phone_of(&body)) {
+                // The e-mail address says one contact, the phone number another: the number is ignored.
+                body.remove("phone");
+            }
+            check_closed_channels(visit.rules, &contact, &body)?;
+            contact.upsert(&body, visit.now);
+            contact
+        }
+    };
+    visit.store.put_contact(contact.clone())?;
+    Ok((contact, is_new))
+}
+
+/// `PUT /contacts/{id}`
+pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
+    let dto = if visit.rules.updates_take_company { dto::UPDATE_CONTACT } else { dto::UPDATE_CONTACT_WITHOUT_COMPANY };
+    let body = visit.body(dto)?;
+    let contact = update_contact(visit, id, body)?;
+    Ok(Answer::ok(json!({"succeded": true, "contact": contact.written()})))
+}
+
+/// Writes `body` to a known contact, unless another one has its e-mail address or phone number.
+pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String, Value>) -> Result<Contact, Answer> {
+    let mut contact = visit.contact(id)?.clone();
+    if !visit.rules.allow_duplicate_contact
+        && let Some(twin) = find_other_twin(visit.store, visit.location, body, id)
+    {
+        return Err(twin.refusal());
+    }
+    let body = settle(visit, body)?;
+    check_closed_channels(visit.rules, &contact, &body)?;
+    contact.update(&body, visit.now);
+    visit.store.put_contact(contact.clone())?;
+    Ok(contact)
+}
+
+/// A channel that the contact has closed for good is never written.
+fn check_closed_channels(rules: Rules, contact: &Contact, body: &Map<String, Value>) -> Result<(), Answer> {
+    let is_closed = |state: Option<&Value>| {
+        state.is_some_and(|state| rules.permanent_is_permanent && state["status"] == "permanent")
+    };
+    let stored = contact.field("dndSettings");
+    let mut written = body.get("dndSettings").and_then(Value::as_object).into_iter().flatten();
+    match written.find(|(name, state)| is_closed(stored.and_then(|stored| stored.get(name))) && !is_closed(Some(state)))
+    {
+        Some((name, _)) => {
+            Err(Answer::bad_request(format!("Not authorized to update permanent dnd setting for {name}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `body` as it is kept, if all that it names is there. Its tags become known to the location.
+fn settle(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<Map<String, Value>, Answer> {
+    visit.check_user(body)?;
+    let settled = field_values::settle(visit.structure(), "contact", body)?;
+    visit.learn_tags(&settled)?;
+    Ok(settled)
+}
+
+/// `GET /contacts/{id}`
+pub(crate) fn get(visit: &Visit<'_>, id: &str) -> Handled {
+    Ok(Answer::ok(json!({"contact": visit.contact(id)?.to_json()})))
+}
+
+/// `DELETE /contacts/{id}`
+pub(crate) fn delete(visit: &mut Visit<'_>, id: &str) -> Handled {
+    visit.contact(id)?;
+    visit.store.delete_contact(id, visit.now)?;
+    Ok(Answer::ok(json!({"succeded": true})))
+}
+
+/// `POST /contacts/{id}/tags`
+pub(crate) fn add_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
+    let body = visit.body(dto::TAGS)?;
+    let mut contact = visit.contact(id)?.clone();
+    contact.add_tags(&body["tags"], visit.now);
+    visit.learn_tags(body)?;
+    let answer = Answer::created(json!({"tags": contact.tags}));
+    visit.store.put_contact(contact)?;
+    Ok(answer)
+}
+
+/// `DELETE /contacts/{id}/tags`
+pub(crate) fn remove_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
+    let body = visit.body(dto::TAGS)?;
+    let mut contact = visit.contact(id)?.clone();
+    contact.remove_tags(&body["tags"], visit.now);
+    let answer = Answer::ok(json!({"tags": contact.tags}));
+    visit.store.put_contact(contact)?;
+    Ok(answer)
+}
+
+/// `GET /contacts/search/duplicate`
+pub(crate) fn find_duplicate(visit: &Visit<'_>) -> Handled {
+    visit.require_location()?;
+    let (email, number) = (visit.request.query("email"), visit.request.query("number"));
+    let contact = find(visit.store, visit.location, email, number).map(|twin| twin.contact.to_json());
+    Ok(Answer::ok(json!({"contact": contact})))
+}
+
+/// A contact that is found by what another one is to have.
+#[derive(Debug)]
+pub(crate) struct Twin<'a> {
+    pub(crate) contact: &'a Contact,
+    matching_field: &'static str,
+}
+
+impl Twin<'_> {
+    fn refusal(&self) -> Answer {
+        Answer::duplicate_contact(&self.contact.id, &self.contact.name(), self.matching_field)
+    }
+}
+
+/// The contact of `location` with this e-mail address, or else with this phone number.
+pub(crate) fn find<'a>(
+    store: &'a Store,
+    location: &str,
+    email: Option<&str>,
+    number: Option<&str>,
+) -> Option<Twin<'a>> {
+    twins(store, location, email, number).next()
+}
+
+fn find_twin<'a>(store: &'a Store, location: &str, body: &Map<String, Value>) -> Option<Twin<'a>> {
+    find(store, location, text_of(body, "email"), text_of(body, "phone"))
+}
+
+fn find_other_twin<'a>(store: &'a Store, location: &str, body: &Map<String, Value>, id: &str) -> Option<Twin<'a>> {
+    twins(store, location, text_of(body, "email"), text_of(body, "phone")).find(|twin| twin.contact.id != id)
+}
+
+fn twins<'a>(
+    store: &'a Store,
+    location: &str,
+    email: Option<&str>,
+    number: Option<&str>,
+) -> impl Iterator<Item = Twin<'a>> {
+    let email = email.map(|email| Key::Email(email.to_lowercase()));
+    let phone = number.and_then(phone::normalize).map(Key::Phone);
+    let of = move |key: Option<Key>| key.into_iter().flat_map(move |key| store.contacts().with_key(location, key));
+    let by_email = of(email).map(|contact| Twin { contact, matching_field: "email" });
+    by_email.chain(of(phone).map(|contact| Twin { contact, matching_field: "phone" }))
+}
+
+fn has_other(visit: &Visit<'_>, id: &str, phone: Option<Key>) -> bool {
+    phone.is_some_and(|phone| visit.store.contacts().with_key(visit.location, phone).any(|other| other.id != id))
+}
+
+fn phone_of(body: &Map<String, Value>) -> Option<Key> {
+    text_of(body, "phone").and_then(phone::normalize).map(Key::Phone)
+}
+
+fn text_of<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    body.get(name)?.as_str()
+}
+
+/// GHL sends this one as a 400 whose body says 422.
+fn nothing_but_a_location() -> Answer {
+    let message = ["one of email, phone, name, firstName, lastName should not be empty"];
+    Answer::json(
+        StatusCode::BAD_REQUEST,
+        json!({"statusCode": 422, "message": message, "error": "Unprocessable Entity"}),
+    )
+}

@@ -1,0 +1,55 @@
+//! A stand-in for GoHighLevel that examines its callers: it answers as GHL does, counts as GHL says it counts, and
+//! refuses whatever GHL would refuse. It has no port, no clock and no chance of its own.
+//!
+//! [`FakeGhl`] answers API v2 at `/` and the legacy API at `/v1`. Each request takes one way through the modules:
+//! `exchange` counts it (`meter`, `limits`), decides what goes wrong (`faults`) and who is calling (`access`), and
+//! `routes` hands it to the endpoint, which checks the body against GHL's field lists (`validate`, `dto`) and writes to
+//! the `store`.
+//!
+//! Three numbers of [`Stats`] are the examination's result: `breaches` (requests beyond a limit), `duplicates` (records
+//! that a caller made twice) and `max_in_any_window` (the proof, from arrival times, that no window held too much).
+
+mod access;
+mod answer;
+mod contact_filter;
+mod contact_search;
+mod contacts;
+mod control;
+mod custom_fields;
+mod dto;
+mod exchange;
+mod fake;
+mod faults;
+mod field_values;
+mod ids;
+mod limits;
+mod locations;
+mod meter;
+mod oauth;
+mod opportunities;
+mod opportunity_search;
+mod options;
+mod paging;
+mod phone;
+mod pipelines;
+mod request;
+mod routes;
+mod scopes;
+mod seed;
+mod stats;
+mod store;
+mod times;
+mod v1;
+mod validate;
+mod visit;
+
+pub use exchange::NoAnswer;
+pub use fake::FakeGhl;
+pub use faults::FaultChange;
+pub use limits::{Burst, Day};
+pub use options::{Installed, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
+pub use pipelines::{Pipeline, Stage, default_pipelines};
+pub use request::Request;
+pub use seed::{Contents, SeedError, Seeding, Unwritable};
+pub use stats::Stats;
+pub use store::Journal;
