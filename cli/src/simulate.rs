@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ghl_sync_simulation::{
-    BrokenSeed, Campaign, CampaignReport, Counting, Figures, Outcome, PACING_SPAN, PacingRow, Scenario, pacing,
+    BrokenSeed, Campaign, CampaignReport, Figures, Outcome, PACING_SPAN, PacingRow, Scenario, WindowKind, pacing,
     pacing_cases, shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -124,9 +124,9 @@ fn print_row(row: &PacingRow) {
     let PacingRow { case, calls, of_possible, throttled, gate_writes, .. } = row;
     let others = if case.others { "a third" } else { "none" };
     let counting = match case.counting {
-        Counting::Sliding => "sliding",
-        Counting::Fixed => "fixed",
-        Counting::Approximate => "by two counters",
+        WindowKind::Strict => "sliding",
+        WindowKind::Fixed => "fixed",
+        WindowKind::Approximate => "by two counters",
     };
     println!(
         "| {counting} | {} ms | {} | {others} | {calls} | {:.1} % | {:.2} % | {gate_writes:.3} |",

@@ -16,7 +16,7 @@ mod scenario;
 mod shrink;
 mod stage;
 
-pub use ghl_sync_testkit::Counting;
+pub use ghl_sync_testkit::WindowKind;
 
 pub use campaign::{BrokenSeed, Campaign, CampaignReport};
 pub use pacing::{PACING_SPAN, PacingCase, PacingRow, pacing, pacing_cases};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{Contact, LocationId, Pace, Payload, PutRecord, RecordId};
-use ghl_sync_testkit::{Counting, Op, Setup, World, block_on_paused};
+use ghl_sync_testkit::{Op, Setup, WindowKind, World, block_on_paused};
 use serde::{Deserialize, Serialize};
 
 use crate::stage::ms;
@@ -31,7 +31,7 @@ const RECORDS: usize = 1600;
 #[serde(deny_unknown_fields)]
 pub struct PacingCase {
     /// How it counts its windows.
-    pub counting: Counting,
+    pub counting: WindowKind,
     /// The mean round trip.
     pub round_trip_ms: u64,
     /// Locations that share the quota and take turns.
@@ -63,7 +63,7 @@ pub struct PacingRow {
 #[must_use]
 pub fn pacing_cases() -> Vec<PacingCase> {
     let mut cases = Vec::new();
-    for counting in [Counting::Sliding, Counting::Fixed] {
+    for counting in [WindowKind::Strict, WindowKind::Fixed] {
         for round_trip_ms in [165, 265, 405] {
             for holders in [1, 4, 20] {
                 cases.push(PacingCase { counting, round_trip_ms, holders, others: false });
@@ -72,7 +72,7 @@ pub fn pacing_cases() -> Vec<PacingCase> {
         cases.push(PacingCase { counting, round_trip_ms: 265, holders: 1, others: true });
     }
     for round_trip_ms in [165, 265, 405] {
-        cases.push(PacingCase { counting: Counting::Approximate, round_trip_ms, holders: 1, others: false });
+        cases.push(PacingCase { counting: WindowKind::Approximate, round_trip_ms, holders: 1, others: false });
     }
     cases
 }

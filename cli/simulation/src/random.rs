@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use ghl_sync_model::{LocationId, Priority};
-use ghl_sync_testkit::{Counting, Op, PortFault, TestRandomness};
+use ghl_sync_testkit::{Op, PortFault, TestRandomness, WindowKind};
 
 use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span, Trouble, What};
 
@@ -78,7 +78,7 @@ fn server(chance: &Chance, quota: Limit, skew_ms: u64) -> Server {
     let work = chance.one_of(&[20, 80, 150]);
     Server {
         limit: NonZeroU32::new(quota.limit.get() / 2).filter(|_| told_less),
-        counting: chance.one_of(&[Counting::Sliding, Counting::Fixed, Counting::Sliding, Counting::Approximate]),
+        counting: chance.one_of(&[WindowKind::Strict, WindowKind::Fixed, WindowKind::Strict, WindowKind::Approximate]),
         headers: chance.in_ten(8),
         retry_after_ms: chance.in_ten(3).then(|| chance.within(500, 20_000)),
         daily_limit: chance.in_ten(1).then(|| chance.within(20, 200)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_limiter::{Breaker, Gate};
 use ghl_sync_model::{EpochMs, ErrorCode, LocationId, Payload, Record, RecordKey, ScopeId};
-use ghl_sync_testkit::{Arrival, Noted, World};
+use ghl_sync_testkit::{Arrival, Noted, World, says};
 use serde::Serialize;
 
 use crate::content::{differing, doubled, overwritten};
@@ -255,7 +255,7 @@ fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &Record
         // Nobody can look for one without an address; doubles are looked for apart.
         Payload::Contact(_) => differing(scenario, world, &record).1.is_empty(),
         Payload::Opportunity(deal) => {
-            world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| there == deal)
+            world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| says(deal, there))
         }
     };
     (!there).then(|| format!("{key} v{} was accepted, and GHL has something else", record.version))

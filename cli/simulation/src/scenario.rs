@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_model::{LocationId, Priority};
-use ghl_sync_testkit::{Counting, Op, PortFault};
+use ghl_sync_testkit::{Op, PortFault, WindowKind};
 use serde::{Deserialize, Serialize};
 
 /// A span of milliseconds, both ends included.
@@ -69,7 +69,7 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroU32>,
     /// How it counts its windows.
-    pub counting: Counting,
+    pub counting: WindowKind,
     /// Whether its answers tell of the quota.
     pub headers: bool,
     /// `Retry-After` of its 429s.
@@ -314,7 +314,7 @@ impl Scenario {
     #[must_use]
     pub fn is_never_throttled(&self) -> bool {
         self.theorem_holds()
-            && self.server.counting != Counting::Approximate
+            && self.server.counting != WindowKind::Approximate
             && self.server.daily_limit.is_none()
             && !self.has(|what| matches!(what, What::Others { .. }))
     }

@@ -68,6 +68,7 @@ impl Scenario {
                 work_ms: range(server.work_ms),
                 search_lag: ms(server.search_lag_ms),
                 allow_duplicate_opportunities: true,
+                pipelines: &["pipeline"],
             },
             index_lag: ms(self.hosts.index_lag_ms.0)..=ms(self.hosts.index_lag_ms.1),
             store_ms: range(self.hosts.store_ms),

@@ -5,19 +5,19 @@
 
 use std::time::Duration;
 
-use ghl_sync_simulation::{Counting, PacingCase, PacingRow, pacing};
+use ghl_sync_simulation::{PacingCase, PacingRow, WindowKind, pacing};
 
 const ROUND_TRIP_MS: u64 = 265;
 /// So many times the window, the mean round trip and the clock skew, that at a window's end there is not one too many.
 const SPAN: Duration = Duration::from_millis(18 * (10_000 + ROUND_TRIP_MS + 50));
 
-fn row(counting: Counting, others: bool) -> PacingRow {
+fn row(counting: WindowKind, others: bool) -> PacingRow {
     pacing(PacingCase { counting, round_trip_ms: ROUND_TRIP_MS, holders: 1, others }, SPAN)
 }
 
 #[test]
 fn alone_the_pace_uses_the_quota_up_and_is_never_refused() {
-    let row = row(Counting::Sliding, false);
+    let row = row(WindowKind::Strict, false);
     assert!((0.99..=1.01).contains(&row.of_possible), "{row:?}");
     assert!(row.throttled == 0.0 && row.fullest_window <= 100, "{row:?}");
     assert!(row.gate_writes <= 0.05, "{row:?}");
@@ -25,7 +25,7 @@ fn alone_the_pace_uses_the_quota_up_and_is_never_refused() {
 
 #[test]
 fn beside_somebody_who_takes_a_third_the_pace_uses_the_rest_and_is_hardly_ever_refused() {
-    let row = row(Counting::Fixed, true);
+    let row = row(WindowKind::Fixed, true);
     assert!(row.of_possible >= 0.95, "{row:?}");
     assert!(row.throttled < 0.01, "{row:?}");
     assert!(row.gate_writes <= 0.05, "{row:?}");

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn opportunities_beyond_the_first_of_contact_pipeline_and_name_are_duplicates() {
         let anna = contact("a", 1, &json!({"firstName": "Anna"}));
-        let bert = contact("a", 1, &json!({"firstName": "Bert"}));
+        let bert = contact("a", 2, &json!({"firstName": "Bert"}));
         let of = |contact, pipeline| Opportunity::new("o".to_owned(), contact, pipeline, "stage", 1);
         let deals = [of(&anna, "p"), of(&anna, "p"), of(&anna, "q"), of(&bert, "p"), of(&anna, "p")];
         assert_eq!(duplicate_opportunities(deals.iter()), 2);

@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Counting, Delivery, FailNth, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters,
-    MemoryDeadLetters, MemoryGateStore, MemoryItems, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingSink,
-    SimulatedGhl, TestClock, TestRandomness, lock,
+    Delivery, FailNth, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters, MemoryDeadLetters,
+    MemoryGateStore, MemoryItems, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingSink, SimulatedGhl, TestClock,
+    TestRandomness, WindowKind, lock,
 };
 use ghl_sync_engine::ports::{Clock, PortError, Versioned};
 use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown};
@@ -74,7 +74,7 @@ impl Default for Setup {
             locations: Setup::settings("loc").into_iter().collect(),
             ghl: GhlSettings {
                 pace: PACE,
-                counting: Counting::Sliding,
+                counting: WindowKind::Strict,
                 shared_quota: false,
                 shared_day: false,
                 daily_limit: None,
@@ -84,6 +84,7 @@ impl Default for Setup {
                 work_ms: 50..=200,
                 search_lag: Duration::from_secs(10),
                 allow_duplicate_opportunities: true,
+                pipelines: &["pipeline", "other"],
             },
             index_lag: Duration::ZERO..=Duration::ZERO,
             store_ms: 1..=4,

@@ -163,8 +163,10 @@ async fn tags_are_added_to_and_removed_from_what_is_there() {
     let it = Examination::begin(options()).await;
     let id = it.contact(json!({"email": "a@example.com", "tags": ["a"]})).await;
     let tags = format!("/contacts/{id}/tags");
-    assert_eq!(it.post(&tags, json!({"tags": ["b", "a"]})).await, (201, json!({"tags": ["a", "b"]})));
-    assert_eq!(it.send(Method::DELETE, &tags, json!({"tags": ["a"]})).await, (200, json!({"tags": ["b"]})));
+    let (status, said) = it.post(&tags, json!({"tags": ["b", "a"]})).await;
+    assert_eq!((status, &said["tags"]), (201, &json!(["a", "b"])));
+    let (status, said) = it.send(Method::DELETE, &tags, json!({"tags": ["a"]})).await;
+    assert_eq!((status, &said["tags"]), (200, &json!(["b"])));
     assert_eq!(it.post(&tags, json!({"tags": "b"})).await.0, 422);
 }
 

@@ -129,7 +129,7 @@ pub(super) fn subject_of(call: &Call) -> String {
 }
 
 /// What a contact is known by.
-pub(super) fn name_of(contact: &Contact) -> String {
+fn name_of(contact: &Contact) -> String {
     let Contact { email, phone, name, first_name, .. } = contact;
     [email, phone, name, first_name].into_iter().flatten().next().cloned().unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-//! A simulated GHL: the contacts and opportunities of its locations, a rate limit, and faults.
+//! A simulated GHL: the fake one, called in this process, with a rate limit and faults of its own.
 //!
-//! What was sent arrives, whoever still waits for the answer: each request runs in a task of its own.
+//! Each call is written as a request, answered by [`FakeGhl`] and read as over HTTP. What was sent arrives, whoever still
+//! waits for the answer: each request runs in a task of its own.
 
 mod fault;
-mod location;
+mod look;
 mod seed;
-mod structure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -15,15 +15,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use self::fault::subject_of;
 pub use self::fault::{Arrival, Fault, Seen};
-use self::fault::{name_of, subject_of};
-use self::location::{Location, Moment, StoredOpportunity};
-use super::quota::{Counting, Day, Usage};
-use super::{TestClock, TestRandomness, lock};
+pub use self::look::says;
+use super::{TestClock, TestRandomness, lock, quota};
 use ghl_sync_engine::ports::{Clock, Crm};
-use ghl_sync_model::{
-    Answer, Call, Cause, Contact, Endpoint, EpochMs, Failure, GhlId, LocationId, Opportunity, Pace, Quota, Reply,
-};
+use ghl_sync_fake_ghl::{Burst, Day, FakeGhl, Pipeline, Request, SandboxOptions, Stage, WindowKind};
+use ghl_sync_ghl::in_process::{self, Written};
+use ghl_sync_model::{Answer, Call, Cause, Endpoint, EpochMs, Failure, GhlId, LocationId, Pace, Quota, Reply};
+
+/// What a token lacks that may not change pipelines.
+const SCOPES_OF_PIPELINES: &[&str] = &["pipelines.create", "pipelines.write"];
+
+/// The most bytes of an answer that are read; fewer than the real client reads, to be quick.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// How the simulated GHL behaves.
 #[derive(Debug, Clone)]
@@ -31,7 +36,7 @@ pub struct GhlSettings {
     /// Its limit: so many calls in a window.
     pub pace: Pace,
     /// How it counts its windows.
-    pub counting: Counting,
+    pub counting: WindowKind,
     /// Whether all locations share one quota.
     pub shared_quota: bool,
     /// Whether all locations share the day, as the private integrations of one account do.
@@ -50,6 +55,8 @@ pub struct GhlSettings {
     pub search_lag: Duration,
     /// Whether a contact may have several opportunities in one pipeline.
     pub allow_duplicate_opportunities: bool,
+    /// The ids of the pipelines that each location has from the start.
+    pub pipelines: &'static [&'static str],
 }
 
 type Rule = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
@@ -62,13 +69,13 @@ struct Shared {
     clock: TestClock,
     randomness: TestRandomness,
     settings: GhlSettings,
+    fake: FakeGhl,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    locations: BTreeMap<LocationId, Location>,
-    quotas: BTreeMap<Option<LocationId>, Usage>,
+    quotas: BTreeMap<Option<LocationId>, Burst>,
     days: BTreeMap<Option<LocationId>, Day>,
     arrivals: Vec<Arrival>,
     rules: Vec<Rule>,
@@ -76,17 +83,25 @@ struct State {
     tries: BTreeMap<(LocationId, Endpoint, String), u32>,
     at_once: BTreeMap<LocationId, u32>,
     most_at_once: BTreeMap<LocationId, u32>,
-    last_id: u64,
     pipelines_open: bool,
     stages_hidden: bool,
-    company_refused: bool,
+    /// Pipelines that a call made.
+    made: BTreeSet<GhlId>,
 }
 
 impl SimulatedGhl {
     /// A GHL whose locations are empty.
     #[must_use]
     pub fn new(clock: TestClock, settings: GhlSettings, randomness: TestRandomness) -> Self {
-        SimulatedGhl(Arc::new(Shared { clock, randomness, settings, state: Mutex::default() }))
+        let pipeline = |id: &&str| Pipeline::new(id, id, vec![Stage::new(&format!("{id}-new"), "New")]);
+        let options = SandboxOptions {
+            search_lag: settings.search_lag,
+            allow_duplicate_opportunity: settings.allow_duplicate_opportunities,
+            pipelines: settings.pipelines.iter().map(pipeline).collect(),
+            ..SandboxOptions::default()
+        };
+        let fake = FakeGhl::new(options, move || Duration::from_millis(clock.now().0), 0);
+        SimulatedGhl(Arc::new(Shared { clock, randomness, settings, fake, state: Mutex::default() }))
     }
 
     /// Asks `rule` what goes wrong with each call from now on. The first rule that has an answer decides.
@@ -150,53 +165,6 @@ impl SimulatedGhl {
     pub fn most_at_once(&self, location: &LocationId) -> u32 {
         lock(&self.0.state).most_at_once.get(location).copied().unwrap_or(0)
     }
-
-    /// Contacts and opportunities that are there twice.
-    #[must_use]
-    pub fn doubles(&self) -> Vec<String> {
-        let state = lock(&self.0.state);
-        let mut seen = BTreeSet::new();
-        let mut doubles = Vec::new();
-        for (id, location) in &state.locations {
-            let contacts = location.contacts.values().map(|stored| format!("{id} {}", name_of(&stored.contact)));
-            let opportunities = location.opportunities.values().map(|stored| {
-                let StoredOpportunity { contact_id, opportunity, .. } = stored;
-                format!("{id} {contact_id} {} {}", opportunity.pipeline_id, opportunity.name)
-            });
-            doubles.extend(contacts.chain(opportunities).filter(|name| !seen.insert(name.clone())));
-        }
-        doubles
-    }
-
-    /// How many contacts there are, in all locations.
-    #[must_use]
-    pub fn contact_count(&self) -> usize {
-        lock(&self.0.state).locations.values().map(|location| location.contacts.len()).sum()
-    }
-
-    /// How many opportunities there are, in all locations.
-    #[must_use]
-    pub fn opportunity_count(&self) -> usize {
-        lock(&self.0.state).locations.values().map(|location| location.opportunities.len()).sum()
-    }
-
-    /// The contact of this e-mail address, and its tags.
-    #[must_use]
-    pub fn contact(&self, location: &LocationId, email: &str) -> Option<(GhlId, Contact, BTreeSet<String>)> {
-        let state = lock(&self.0.state);
-        let contacts = &state.locations.get(location)?.contacts;
-        let (id, stored) = contacts.iter().find(|(_, stored)| stored.contact.email.as_deref() == Some(email))?;
-        Some((id.clone(), stored.contact.clone(), stored.tags.clone()))
-    }
-
-    /// The opportunities of this name, and whose they are.
-    #[must_use]
-    pub fn opportunities(&self, location: &LocationId, name: &str) -> Vec<(GhlId, Opportunity)> {
-        let state = lock(&self.0.state);
-        let stored = state.locations.get(location).into_iter().flat_map(|location| location.opportunities.values());
-        let named = stored.filter(|stored| stored.opportunity.name == name);
-        named.map(|stored| (stored.contact_id.clone(), stored.opportunity.clone())).collect()
-    }
 }
 
 impl Shared {
@@ -220,7 +188,8 @@ impl Shared {
         let mut state = lock(&self.state);
         let (quota, State { quotas, days, .. }) = (self.quota_of(location), &mut *state);
         let day = days.entry(quota.clone().filter(|_| !self.settings.shared_day)).or_default();
-        quotas.entry(quota).or_default().count(day, &self.settings, now)
+        let burst = quotas.entry(quota).or_insert_with(|| Burst::of(self.settings.counting));
+        quota::count(burst, day, &self.settings, now)
     }
 
     /// The request's way to GHL, through it and back. `None` if no answer comes.
@@ -274,21 +243,37 @@ impl Shared {
 
     /// Does `call`.
     fn act(&self, location: &LocationId, call: &Call) -> Result<Answer, Failure> {
-        let mut state = lock(&self.state);
-        state.last_id += 1;
-        let new_id = format!("{}{}", initial(call), state.last_id);
-        let moment = Moment {
-            location,
-            now: self.clock.now(),
-            new_id: GhlId::new(new_id).map_err(|error| refused_because(500, error.to_string()))?,
-            search_lag: self.settings.search_lag,
-            allow_duplicate_opportunities: self.settings.allow_duplicate_opportunities,
-            pipelines_open: state.pipelines_open,
-            stages_hidden: state.stages_hidden,
-            company_refused: state.company_refused,
-        };
-        state.locations.entry(location.clone()).or_default().act(call, moment)
+        let request = request(location, call)?;
+        let lacking: &[&str] = if lock(&self.state).pipelines_open { &[] } else { SCOPES_OF_PIPELINES };
+        let (status, body) = self.fake.call(&request, location.as_str(), lacking);
+        if body.len() > MAX_ANSWER {
+            return Err(refused(200, Some(Cause::TooLong)));
+        }
+        let mut answer = in_process::read(location, call, status, body)?;
+        self.hide_stages(call, &mut answer);
+        Ok(answer)
     }
+
+    /// Takes from reads the stages of pipelines that a call made, while they are hidden.
+    fn hide_stages(&self, call: &Call, answer: &mut Answer) {
+        let mut state = lock(&self.state);
+        let shown = match answer {
+            Answer::Pipeline(pipeline) => std::slice::from_mut(pipeline),
+            Answer::Pipelines(pipelines) => pipelines.as_mut_slice(),
+            _ => return,
+        };
+        if matches!(call, Call::CreatePipeline(_)) {
+            state.made.extend(shown.iter().map(|pipeline| pipeline.id.clone()));
+        }
+        let hidden = shown.iter_mut().filter(|pipeline| state.stages_hidden && state.made.contains(&pipeline.id));
+        hidden.for_each(|pipeline| pipeline.stages.clear());
+    }
+}
+
+/// The request that `call` is.
+fn request(location: &LocationId, call: &Call) -> Result<Request, Failure> {
+    let Written { method, path, query, body } = in_process::write(location, call)?;
+    Ok(Request::of(method, path, query.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), body))
 }
 
 #[async_trait]
@@ -369,28 +354,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// What the ids of new things begin with.
-fn initial(call: &Call) -> char {
-    match call {
-        Call::CreateOpportunity { .. } => 'o',
-        Call::CreateCustomField(_) => 'f',
-        Call::CreateCustomValue { .. } => 'v',
-        Call::CreateTag(_) | Call::AddTags { .. } => 't',
-        Call::CreatePipeline(_) => 'p',
-        _ => 'c',
-    }
-}
-
 fn refused(status: u16, cause: Option<Cause>) -> Failure {
-    Failure { cause, ..refused_because(status, format!("status {status}, as simulated")) }
-}
-
-fn refused_because(status: u16, message: String) -> Failure {
-    Failure { status: Some(status), sent: true, cause: None, message }
-}
-
-fn missing() -> Failure {
-    refused(400, Some(Cause::Missing))
+    Failure { status: Some(status), sent: true, cause, message: format!("status {status}, as simulated") }
 }
 
 fn unanswered(sent: bool, message: &str) -> Reply {

@@ -1,66 +1,67 @@
 //! What is there from the start, and what users of GHL do by hand. No call is made and no quota used for it.
 
-use super::SimulatedGhl;
-use crate::lock;
-use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{
-    Answer, Call, Contact, CustomValue, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
-    Opportunity, Pipeline, PipelineStage, Tag, User,
+    Answer, Call, Contact, CustomValue, Failure, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
+    Opportunity, Pipeline, Tag, User,
 };
+use serde_json::{Map, Value, json};
+
+use super::{SimulatedGhl, in_process, look, request};
+use crate::lock;
 
 impl SimulatedGhl {
     /// A contact that is there from the start. Returns its id.
     pub fn add_contact(&self, location: &LocationId, contact: Contact, tags: &[&str]) -> Option<GhlId> {
-        let answer = self.0.act(location, &Call::CreateContact(contact));
-        let Ok(Answer::ContactWritten { id, .. }) = answer else {
-            return None;
-        };
-        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        self.0.act(location, &Call::AddTags { id: id.clone(), tags }).ok()?;
-        Some(id)
-    }
-
-    /// The id of the only contact that the location has.
-    ///
-    /// # Panics
-    /// If it has none or several.
-    #[must_use]
-    #[expect(clippy::panic, reason = "for tests")]
-    pub fn only_contact(&self, location: &LocationId) -> GhlId {
-        let state = lock(&self.0.state);
-        let mut ids = state.locations.get(location).into_iter().flat_map(|location| location.contacts.keys());
-        match (ids.next(), ids.next()) {
-            (Some(id), None) => id.clone(),
-            _ => panic!("not exactly one contact"),
+        let tags = tags.iter().map(|tag| (*tag).to_owned());
+        let tags = contact.tags.iter().cloned().chain(tags).collect();
+        match self.by_hand(location, &Call::CreateContact(Contact { tags, ..contact })) {
+            Ok(Answer::ContactWritten { id, .. }) => Some(id),
+            _ => None,
         }
     }
 
     /// The contact or opportunity has what no call can write.
-    pub fn attach(&self, location: &LocationId, id: &GhlId, not_carried: NotCarried) {
-        let mut state = lock(&self.0.state);
-        let Some(location) = state.locations.get_mut(location) else { return };
-        if let Some(stored) = location.contacts.get_mut(id) {
-            stored.not_carried = not_carried;
-        } else if let Some(stored) = location.opportunities.get_mut(id) {
-            stored.not_carried = not_carried;
-        }
+    pub fn attach(&self, _: &LocationId, id: &GhlId, not_carried: NotCarried) {
+        let NotCarried { additional_emails, additional_phones, attachments, lost_reason, followers } = not_carried;
+        let lists = [
+            ("additionalEmails", additional_emails),
+            ("additionalPhones", additional_phones),
+            ("attachments", attachments),
+            ("followers", followers),
+        ];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let fields = lists.map(|(name, list)| (name.to_owned(), json!(list)));
+        self.show(id, fields.chain(lost_reason.map(|reason| ("lostReasonId".to_owned(), json!(reason)))).collect());
+    }
+
+    /// From now on GHL shows `fields`, by its own names, of a contact or opportunity, though no call could write them.
+    pub fn show(&self, id: &GhlId, fields: Map<String, Value>) {
+        // It has no journal that could fail.
+        let _ = self.0.fake.attach(id.as_str(), &fields);
     }
 
     /// Changes a contact, as a user of GHL does.
     pub fn edit_contact(&self, location: &LocationId, id: &GhlId, edit: impl FnOnce(&mut Contact)) {
-        let now = self.0.clock.now();
-        let mut state = lock(&self.0.state);
-        if let Some(stored) = state.locations.get_mut(location).and_then(|location| location.contacts.get_mut(id)) {
-            edit(&mut stored.contact);
-            stored.changed_at = now;
+        let Some(before) = self.read(location, &Call::GetContact(id.clone())) else { return };
+        let mut contact = before.content.clone();
+        edit(&mut contact);
+        // GHL makes the name of its parts.
+        contact.name = contact.name.filter(|name| before.content.name.as_ref() != Some(name));
+        if let (Ok(Value::Object(before)), Ok(Value::Object(mut after))) =
+            (serde_json::to_value(before.content), serde_json::to_value(contact))
+        {
+            for (name, _) in before.into_iter().filter(|(name, value)| value.is_string() && name != "name") {
+                after.entry(name).or_insert_with(|| json!(""));
+            }
+            if let Ok(contact) = serde_json::from_value(Value::Object(after)) {
+                let _ = self.by_hand(location, &Call::UpdateContact { id: id.clone(), contact });
+            }
         }
     }
 
     /// Deletes a contact, as a user of GHL does.
     pub fn delete_contact(&self, location: &LocationId, id: &GhlId) {
-        if let Some(location) = lock(&self.0.state).locations.get_mut(location) {
-            location.contacts.remove(id);
-        }
+        let _ = self.by_hand(location, &Call::DeleteContact(id.clone()));
     }
 
     /// An opportunity that is there from the start. Returns its id.
@@ -70,8 +71,7 @@ impl SimulatedGhl {
         contact_id: &GhlId,
         opportunity: Opportunity,
     ) -> Option<GhlId> {
-        let create = Call::CreateOpportunity { contact_id: contact_id.clone(), opportunity };
-        match self.0.act(location, &create) {
+        match self.by_hand(location, &Call::CreateOpportunity { contact_id: contact_id.clone(), opportunity }) {
             Ok(Answer::OpportunityWritten { id, .. }) => Some(id),
             _ => None,
         }
@@ -79,7 +79,7 @@ impl SimulatedGhl {
 
     /// A custom field that is defined from the start; `None` if there is one of its name.
     pub fn add_custom_field(&self, location: &LocationId, field: NewField) -> Option<FieldDefinition> {
-        match self.0.act(location, &Call::CreateCustomField(field)) {
+        match self.by_hand(location, &Call::CreateCustomField(field)) {
             Ok(Answer::CustomField(made)) => Some(made),
             _ => None,
         }
@@ -87,8 +87,7 @@ impl SimulatedGhl {
 
     /// A custom value that is there from the start.
     pub fn add_custom_value(&self, location: &LocationId, name: &str, value: &str) -> Option<CustomValue> {
-        let create = Call::CreateCustomValue { name: name.to_owned(), value: value.to_owned() };
-        match self.0.act(location, &create) {
+        match self.by_hand(location, &Call::CreateCustomValue { name: name.to_owned(), value: value.to_owned() }) {
             Ok(Answer::CustomValue(made)) => Some(made),
             _ => None,
         }
@@ -96,47 +95,32 @@ impl SimulatedGhl {
 
     /// A tag that is known from the start; `None` if it is already.
     pub fn add_tag(&self, location: &LocationId, name: &str) -> Option<Tag> {
-        match self.0.act(location, &Call::CreateTag(name.to_owned())) {
+        match self.by_hand(location, &Call::CreateTag(name.to_owned())) {
             Ok(Answer::Tag(made)) => Some(made),
             _ => None,
         }
     }
 
-    /// A user of the location.
+    /// A user of the location. From the first one on, records can be assigned to users of the location only.
     pub fn add_user(&self, location: &LocationId, user: User) {
-        lock(&self.0.state).locations.entry(location.clone()).or_default().structure.users.push(user);
+        let email = user.email.unwrap_or_default();
+        let _ = self.0.fake.seed(location.as_str()).user_of_id(user.id.as_str(), &user.name, &email);
     }
 
     /// A pipeline that is there from the start, whether calls can make one or not.
     pub fn add_pipeline(&self, location: &LocationId, pipeline: &NewPipeline) -> Option<Pipeline> {
-        let mut state = lock(&self.0.state);
-        state.last_id += 1;
-        let id = GhlId::new(format!("p{}", state.last_id)).ok()?;
-        state.locations.entry(location.clone()).or_default().structure.add_pipeline(&id, pipeline).ok()
-    }
-
-    /// From now on an update may not have a `companyName`, as it was at GHL for long; or may again.
-    pub fn refuse_company_in_updates(&self, refuses: bool) {
-        lock(&self.0.state).company_refused = refuses;
-    }
-
-    /// The pipelines that the location has.
-    #[must_use]
-    pub fn pipelines(&self, location: &LocationId) -> Vec<Pipeline> {
-        let state = lock(&self.0.state);
-        state.locations.get(location).map(|location| location.structure.pipelines.clone()).unwrap_or_default()
+        let stages: Vec<&str> = pipeline.stages.iter().map(String::as_str).collect();
+        look::pipeline(&self.0.fake.seed(location.as_str()).pipeline(&pipeline.name, &stages).ok()?)
     }
 
     /// Somebody adds a stage to a pipeline.
     pub fn add_stage(&self, location: &LocationId, pipeline: &GhlId, name: &str) {
-        let mut state = lock(&self.0.state);
-        let pipelines = state.locations.get_mut(location).map(|location| &mut location.structure.pipelines);
-        if let Some(found) = pipelines.into_iter().flatten().find(|other| other.id == *pipeline) {
-            let position = u32::try_from(found.stages.len()).unwrap_or(u32::MAX);
-            if let Ok(id) = GhlId::new(format!("{pipeline}-{position}")) {
-                found.stages.push(PipelineStage { id, name: name.to_owned(), position });
-            }
-        }
+        let _ = self.0.fake.seed(location.as_str()).stage(pipeline.as_str(), name);
+    }
+
+    /// From now on an update may not have a `companyName`, as it was at GHL for long; or may again.
+    pub fn refuse_company_in_updates(&self, refuses: bool) {
+        self.0.fake.take_company_in_updates(!refuses);
     }
 
     /// From now on the tokens have the scope `pipelines.create`.
@@ -147,5 +131,11 @@ impl SimulatedGhl {
     /// From now on reads show pipelines that a call made without their stages, however old they are; or with them again.
     pub fn hide_stages(&self, hidden: bool) {
         lock(&self.0.state).stages_hidden = hidden;
+    }
+
+    /// What a user does in GHL that is the same as `call`.
+    pub(super) fn by_hand(&self, location: &LocationId, call: &Call) -> Result<Answer, Failure> {
+        let (status, body) = self.0.fake.by_hand(&request(location, call)?, location.as_str());
+        in_process::read(location, call, status, body)
     }
 }

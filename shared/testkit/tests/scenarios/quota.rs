@@ -204,6 +204,7 @@ fn reading_for_backfills_leaves_the_last_tenth_of_the_day_to_the_others() {
         let world = with_day(100, 0).start();
         world.put(&contacts(89)).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
+        world.run_for(20 * SECOND).await; // GHL's search shows them by now.
         let now = world.clock.now();
         let read = || async {
             let invocation = Invocation { holder: Holder::new("pull").unwrap(), deadline: world.clock.now() + MINUTE };

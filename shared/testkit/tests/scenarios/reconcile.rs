@@ -74,6 +74,7 @@ fn what_changed_in_ghl_becomes_the_last_known_state_without_any_webhook() {
         // One more that is not ours.
         let other = Contact { email: Some("other@example.test".to_owned()), ..Contact::default() };
         let other = world.ghl.add_contact(&loc(), other, &["vip"]).unwrap();
+        world.run_for(20 * SECOND).await; // GHL's search shows it by now.
         let report = reconcile(&world).await;
         assert_eq!((report.contacts, report.states, report.resent, report.ended), (4, 4, 0, ReconcileEnd::CaughtUp));
         assert_eq!(known_name(&world, 2).await.as_deref(), Some("Ada"));
@@ -92,6 +93,7 @@ fn a_record_s_story_tells_what_reconciling_read_and_whether_that_is_what_we_wrot
         let world = synced(2, Conflict::Theirs).await;
         rename(&world, 1, "Bob");
         let renamed_at = world.clock.now();
+        world.run_for(20 * SECOND).await;
         reconcile(&world).await;
         for (n, expected) in [(0, WriteOrigin::OwnWrite), (1, WriteOrigin::Elsewhere)] {
             let known = record_status(&world, n).await.last_known.unwrap();
@@ -444,6 +446,7 @@ fn a_contact_that_is_too_long_for_a_known_state_is_kept_without_its_longest_fiel
         let world = synced(2, Conflict::Theirs).await;
         rename(&world, 0, "Bob");
         world.ghl.edit_contact(&loc(), &ghl_id(&world, 0), |contact| contact.source = Some("x".repeat(600_000)));
+        world.run_for(20 * SECOND).await;
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::CaughtUp);
         assert_eq!(known_name(&world, 0).await.as_deref(), Some("Bob"));
         let told =

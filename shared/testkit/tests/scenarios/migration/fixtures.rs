@@ -49,7 +49,9 @@ pub(crate) struct Scene {
 /// Two locations.
 pub(crate) fn setup() -> Setup {
     let locations = ["source", "target"].into_iter().filter_map(Setup::settings).collect();
-    Setup { locations, storm: 100_000, ..Setup::default() }
+    let mut setup = Setup { locations, storm: 100_000, ..Setup::default() };
+    setup.ghl.pipelines = &[];
+    setup
 }
 
 impl Scene {

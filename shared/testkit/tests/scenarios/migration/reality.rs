@@ -68,9 +68,10 @@ fn what_no_call_can_write_is_listed_for_each_record() {
     block_on_paused(async {
         let scene = Scene::empty(setup());
         let mut contact = with_email("Ada", "ada@example.test");
-        contact.phone = Some("none".into());
         contact.assigned_to = Some("somebody".into());
         let id = scene.world.ghl.add_contact(&source(), contact, &[]).unwrap();
+        let phone = json!({ "phone": "none" });
+        scene.world.ghl.show(&id, phone.as_object().unwrap().clone());
         let extra = NotCarried {
             additional_emails: vec!["ada2@example.test".into()],
             additional_phones: vec!["+15550001".into()],

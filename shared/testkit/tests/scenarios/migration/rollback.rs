@@ -64,7 +64,7 @@ fn what_ghl_said_was_there_when_it_was_asked_to_create_it_stays() {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
         let ghl = &scene.world.ghl;
-        let is_person3 = |contact: &Contact| contact.email.as_deref() == Some("Person3@Example.test");
+        let is_person3 = |contact: &Contact| contact.email.as_deref() == Some("person3@example.test");
         ghl.on_call(move |seen| {
             let upserts = matches!(seen.call, Call::UpsertContact(contact) if is_person3(contact));
             upserts.then(|| Fault::status(500))
