@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_limiter::{Breaker, Gate};
-use ghl_sync_model::{EpochMs, ErrorCode, LocationId, Payload, Record, RecordKey, ScopeId};
+use ghl_sync_model::{Contact, EpochMs, ErrorCode, LocationId, Payload, PutRecord, Record, RecordKey, ScopeId};
 use ghl_sync_testkit::{Arrival, Noted, World, says};
 use serde::Serialize;
 
@@ -190,28 +190,42 @@ fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
 
 /// Results that nothing in the scenario explains: attempts that were counted, and failures.
 fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
-    let explains = |code: ErrorCode| match code {
+    let refused = refused_by_ghl(scenario, world);
+    let explains = |code: ErrorCode, record: &RecordKey| match code {
         ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized => false,
         ErrorCode::MaxRetriesExceeded => scenario.has(is_transient),
         // GHL may have created a contact that it answered with 422: one that cannot be recognised is looked for.
         ErrorCode::Ambiguous => {
             scenario.has(|what| is_transient(what) || matches!(what, What::Status(422))) || world.died() > 0
         }
-        ErrorCode::Rejected => scenario.has(|what| matches!(what, What::Status(400..=499))),
+        ErrorCode::Rejected => scenario.has(|what| matches!(what, What::Status(400..=499))) || refused.contains(record),
         ErrorCode::Internal => world.died() >= DEATHS_OF_A_SUSPECT,
     };
     let suspect = |code| code == ErrorCode::Internal && world.died() > 0;
     world.sink.pick(|at, noted| match noted {
-        Noted::Settled { record, result: result @ RecordResult::Failed(code) } if !explains(*code) => {
+        Noted::Settled { record, result: result @ RecordResult::Failed(code) } if !explains(*code, record) => {
             Some(format!("{record} at {at}: {result:?}"))
         }
         Noted::Settled { record, result: result @ RecordResult::Retrying(code) }
-            if !explains(*code) && !suspect(*code) =>
+            if !explains(*code, record) && !suspect(*code) =>
         {
             Some(format!("{record} at {at}: {result:?}"))
         }
         _ => None,
     })
+}
+
+/// Records whose contact GHL refuses to update: a phone number that was put is another contact's.
+fn refused_by_ghl(scenario: &Scenario, world: &World) -> BTreeSet<RecordKey> {
+    let puts = scenario.puts.iter().filter(|puts| puts.dropped).flat_map(|puts| scenario.records(puts));
+    let is_refused = |put: &PutRecord| match &put.payload {
+        Payload::Contact(Contact { phone: Some(phone), .. }) => {
+            let id = world.outbox.record(&put.location_id, &put.key()).and_then(|record| record.ghl_id);
+            world.ghl.is_phone_of_another(&put.location_id, id.as_ref(), phone)
+        }
+        Payload::Contact(_) | Payload::Opportunity(_) => false,
+    };
+    puts.filter(is_refused).map(|put| put.key()).collect()
 }
 
 fn is_transient(what: &What) -> bool {

@@ -6,13 +6,7 @@ use super::answer::Answer;
 use super::oauth::Issuer;
 use super::options::Tokens;
 use super::request::Request;
-use super::store::Store;
-
-/// The `Version` that API v2 is called with.
-const VERSION: &str = "2021-07-28";
-
-/// Where the legacy API's requests belong if the token does not tell.
-pub(super) const V1_LOCATION: &str = "v1";
+use super::store::{Store, V1_LOCATION};
 
 /// A request's location, and whether it may go on.
 #[derive(Debug)]
@@ -41,7 +35,7 @@ pub(crate) fn examine(tokens: &Tokens, issuer: &mut Issuer, now: Duration, reque
             None => (location_told_by(request, store).to_owned(), Err(invalid_token(request))),
         },
     };
-    Access { location, verdict: verdict.and_then(|()| check_version(request)) }
+    Access { location, verdict: verdict.and_then(|()| request.check_version()) }
 }
 
 /// The location that the request names, or else that of the record it names.
@@ -55,15 +49,6 @@ fn check_location(location: &str, request: &Request) -> Result<(), Answer> {
     match request.named_location() {
         Some(named) if named != location => Err(Answer::wrong_location()),
         _ => Ok(()),
-    }
-}
-
-pub(crate) fn check_version(request: &Request) -> Result<(), Answer> {
-    match request.header("version") {
-        _ if request.is_v1() => Ok(()),
-        Some(VERSION) => Ok(()),
-        Some(_) => Err(Answer::unauthorized("version header is invalid")),
-        None => Err(Answer::unauthorized("version header was not found.")),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
     }
     let body = settle(visit, body)?;
     let contact = Contact::new(visit.store.ids().next(), visit.location, &body, visit.now);
-    let answer = Answer::created(json!({"contact": contact.written()}));
+    let answer = Answer::created(json!({"contact": contact.to_json()}));
     visit.store.put_contact(contact)?;
     Ok(answer)
 }
@@ -38,7 +38,7 @@ pub(crate) fn upsert(visit: &mut Visit<'_>) -> Handled {
     } else {
         upsert_contact(visit, body)?
     };
-    Ok(Answer::ok(json!({"new": is_new, "contact": contact.written()})))
+    Ok(Answer::ok(json!({"new": is_new, "contact": contact.to_json()})))
 }
 
 /// Updates the contact with the e-mail address or else the phone number of `body`, or creates one. Also tells whether
@@ -68,10 +68,11 @@ pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
     let dto = if visit.rules.updates_take_company { dto::UPDATE_CONTACT } else { dto::UPDATE_CONTACT_WITHOUT_COMPANY };
     let body = visit.body(dto)?;
     let contact = update_contact(visit, id, body)?;
-    Ok(Answer::ok(json!({"succeded": true, "contact": contact.written()})))
+    Ok(Answer::ok(json!({"succeded": true, "contact": contact.to_json()})))
 }
 
-/// Writes `body` to a known contact, unless another one has its e-mail address or phone number.
+/// Writes `body` to a known contact, unless another one has its e-mail address or phone number. Whether GHL refuses that,
+/// as it does for a new contact, or drops what another one has, as an upsert does, is unverified.
 pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String, Value>) -> Result<Contact, Answer> {
     let mut contact = visit.contact(id)?.clone();
     if !visit.rules.allow_duplicate_contact

@@ -16,40 +16,45 @@ use super::times::millis;
 #[error("the connection is to be closed without an answer")]
 pub struct NoAnswer;
 
-/// Answers `request`, or not.
-pub(crate) async fn answer(ghl: &FakeGhl, request: &Request) -> Result<Response<Vec<u8>>, NoAnswer> {
-    if let Some(answer) = control::handle(ghl, request) {
-        return Ok(answer.into());
-    }
-    if request.segments().first() == Some(&"oauth") {
-        // No limit of these requests is known; they count toward no location's.
-        let issued = || ghl.issuer().handle(request, ghl.now());
-        return perform(ghl, issued).await.map(Response::from);
-    }
-    let Access { location, verdict: may_go_on } =
-        access::examine(&ghl.tokens, &mut ghl.issuer(), ghl.now(), request, &ghl.store());
-    let (limits, verdict) = {
-        let mut meter = ghl.meter();
-        (meter.limits(), meter.arrive(&location, ghl.now()))
-    };
-    let mut headers = quota_headers(limits, verdict);
-
-    let answered = if let Some(wait) = verdict.refused_for {
-        if ghl.faults().tells_retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(wait).div_ceil(1_000)));
+impl FakeGhl {
+    /// Answers `request`, or not, as soon as GHL would.
+    ///
+    /// # Errors
+    /// When the connection is to be closed without an answer.
+    pub async fn answer(&self, request: &Request) -> Result<Response<Vec<u8>>, NoAnswer> {
+        if let Some(answer) = control::handle(self, request) {
+            return Ok(answer.into());
         }
-        Ok(Answer::too_many_requests())
-    } else {
-        perform(ghl, || may_go_on.map_or_else(|refusal| refusal, |()| ghl.visit(request, &location))).await
-    };
+        if request.segments().first() == Some(&"oauth") {
+            // No limit of these requests is known; they count toward no location's.
+            let issued = || self.issuer().handle(request, self.now());
+            return perform(self, issued).await.map(Response::from);
+        }
+        let Access { location, verdict: may_go_on } =
+            access::examine(&self.tokens, &mut self.issuer(), self.now(), request, &self.store());
+        let (limits, verdict) = {
+            let mut meter = self.meter();
+            (meter.limits(), meter.arrive(&location, self.now()))
+        };
+        let mut headers = quota_headers(limits, verdict);
 
-    let status = answered.as_ref().ok().map(|answer| answer.status);
-    ghl.meter().answer(&location, status, ghl.now());
-    answered.map(|answer| {
-        let mut response = Response::from(answer);
-        response.headers_mut().extend(headers);
-        response
-    })
+        let answered = if let Some(wait) = verdict.refused_for {
+            if self.faults().tells_retry_after() {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(wait).div_ceil(1_000)));
+            }
+            Ok(Answer::too_many_requests())
+        } else {
+            perform(self, || may_go_on.map_or_else(|refusal| refusal, |()| self.visit(request, &location))).await
+        };
+
+        let status = answered.as_ref().ok().map(|answer| answer.status);
+        self.meter().answer(&location, status, self.now());
+        answered.map(|answer| {
+            let mut response = Response::from(answer);
+            response.headers_mut().extend(headers);
+            response
+        })
+    }
 }
 
 /// Does the `work` of an admitted request, unless something goes wrong.

@@ -5,10 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use super::answer::Answer;
-use super::exchange::{self, NoAnswer};
 use super::faults::{FaultChange, Faults};
 use super::ids::Ids;
 use super::limits::Limits;
@@ -68,14 +67,6 @@ impl FakeGhl {
     /// When one of them is none.
     pub fn keep_in(&self, journal: Box<dyn Journal>, writes: &[String]) -> io::Result<()> {
         self.store().keep_in(journal, writes)
-    }
-
-    /// Answers `request`, or not, as soon as GHL would.
-    ///
-    /// # Errors
-    /// When the connection is to be closed without an answer.
-    pub async fn answer(&self, request: &Request) -> Result<Response<Vec<u8>>, NoAnswer> {
-        exchange::answer(self, request).await
     }
 
     /// Does what `request` asks for with a token of `location`, past limits and faults. One request at a time, so that

@@ -9,7 +9,6 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::access;
 use super::answer::{Answer, Handled};
 use super::ids::Ids;
 use super::options::{Installed, OAuthOptions, Tokens};
@@ -142,7 +141,7 @@ impl Issuer {
     }
 
     fn location_token(&mut self, app: &OAuthOptions, request: &Request, now: Duration) -> Handled {
-        access::check_version(request)?;
+        request.check_version()?;
         let of_agency = self.access_tokens.get(request.bearer().unwrap_or_default());
         if of_agency.is_none_or(|granted| granted.until <= now || granted.location.is_some()) {
             return Err(Answer::unauthorized("Invalid token: access token is invalid"));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ghl_sync_model::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::pipelines::{Pipeline, default_pipelines};
+use super::store::{Pipeline, default_pipelines};
 
 /// The settings of a sandbox. The default is a healthy production location: GHL's documented limits, no faults.
 #[derive(Debug, Clone)]
@@ -135,9 +135,9 @@ impl fmt::Debug for Tokens {
 /// An app that is installed, and how long its tokens are good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthOptions {
-    /// The app.
+    /// Whoever asks with another one is refused.
     pub client_id: String,
-    /// Its key.
+    /// What must come with the `client_id`.
     pub client_secret: Secret,
     /// The refresh token that the installation gave.
     pub refresh_token: Secret,

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use super::answer::Answer;
 
+/// The `Version` that API v2 is called with.
+const VERSION: &str = "2021-07-28";
+
 /// A request that has been read to its end.
 #[derive(Debug)]
 pub struct Request {
@@ -54,7 +57,17 @@ impl Request {
         self.segments().first() == Some(&"v1")
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// Refuses a call of API v2 without its `Version`.
+    pub(crate) fn check_version(&self) -> Result<(), Answer> {
+        match self.header("version") {
+            _ if self.is_v1() => Ok(()),
+            Some(VERSION) => Ok(()),
+            Some(_) => Err(Answer::unauthorized("version header is invalid")),
+            None => Err(Answer::unauthorized("version header was not found.")),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 

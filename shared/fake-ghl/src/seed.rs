@@ -8,9 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::fake::FakeGhl;
-use super::pipelines::{Pipeline, Stage};
 use super::request::Request;
-use super::store::{Part, Profile, User};
+use super::store::{Part, Pipeline, Profile, Stage, User};
 use super::times::millis;
 
 /// What cannot be so at GHL either.
@@ -126,7 +125,7 @@ pub struct Contents {
     pub tags: Vec<Value>,
     /// Users: their ids and e-mail addresses.
     pub users: Vec<Value>,
-    /// Pipelines.
+    /// Pipelines, in the order in which they came.
     pub pipelines: Vec<Pipeline>,
 }
 

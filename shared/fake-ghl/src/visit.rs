@@ -3,9 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
-use super::pipelines::Pipeline;
 use super::request::Request;
-use super::store::{Contact, Opportunity, Part, Store, Structure, Tag};
+use super::store::{Contact, Opportunity, Part, Pipeline, Store, Structure, Tag};
 use super::validate::{self, Dto};
 
 /// What an endpoint works with.

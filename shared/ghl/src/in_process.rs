@@ -13,13 +13,13 @@ use crate::{answer, v2};
 /// A request of API v2, without host and credentials.
 #[derive(Debug)]
 pub struct Written {
-    /// Its method.
+    /// What it does with what is at the path.
     pub method: Method,
-    /// Where it goes.
+    /// From the root on, with the ids of what it is about.
     pub path: String,
     /// What follows the path, not encoded.
     pub query: Vec<(&'static str, String)>,
-    /// The body.
+    /// JSON; `None` where the API takes none.
     pub body: Option<Value>,
 }
 

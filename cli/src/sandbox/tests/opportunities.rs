@@ -55,6 +55,20 @@ async fn a_second_opportunity_of_a_contact_in_a_pipeline_is_refused_with_the_fir
 }
 
 #[tokio::test]
+async fn what_ghl_does_is_not_known_so_the_sandbox_does_the_worse() {
+    let it = Examination::begin(options()).await;
+    let contact = it.contact(json!({"name": "Ann"})).await;
+    let path = format!("/opportunities/{}", created(&it, deal(&contact, "Roof")).await);
+    // Another pipeline without one of its stages.
+    assert_eq!(it.put(&path, json!({"pipelineId": "pipeline-renewal"})).await.0, 400);
+    let both = json!({"pipelineId": "pipeline-renewal", "pipelineStageId": "renewal-due"});
+    assert_eq!(it.put(&path, both).await.0, 200);
+    // The opportunities of a contact that is deleted.
+    assert_eq!(it.send(Method::DELETE, &format!("/contacts/{contact}"), json!({})).await.0, 200);
+    assert_eq!(it.get(&path).await.1["opportunity"]["contactId"], json!(contact));
+}
+
+#[tokio::test]
 async fn duplicates_that_are_allowed_are_counted_by_name() {
     let it = Examination::begin(SandboxOptions { allow_duplicate_opportunity: true, ..options() }).await;
     let contact = it.contact(json!({"name": "Ann"})).await;

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::table::{Key, Row};
-use crate::access::V1_LOCATION;
 use crate::phone;
 use crate::times::to_iso;
+
+/// Where the legacy API's requests belong if the token does not tell.
+pub(crate) const V1_LOCATION: &str = "v1";
 
 /// A contact as it is kept. E-mail addresses are kept in lower case, phone numbers as E.164.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,13 +129,6 @@ impl Contact {
             shown.insert("emailLowerCase".to_owned(), json!(email));
         }
         Value::Object(shown)
-    }
-
-    /// The contact as the answer to a write shows it: none was seen to show the gender.
-    pub(crate) fn written(&self) -> Value {
-        let mut shown = self.to_json();
-        shown.as_object_mut().map(|shown| shown.remove("gender"));
-        shown
     }
 
     /// The contact as the legacy API shows it.

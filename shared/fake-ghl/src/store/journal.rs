@@ -4,7 +4,9 @@ use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, Opportunity, Part};
+use super::contact::Contact;
+use super::opportunity::Opportunity;
+use super::structure::Part;
 
 /// Where writes are kept, one after the other.
 pub trait Journal: fmt::Debug + Send {

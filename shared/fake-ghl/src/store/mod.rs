@@ -3,23 +3,25 @@
 mod contact;
 mod journal;
 mod opportunity;
+mod pipeline;
 mod structure;
 mod table;
 
 use std::collections::BTreeMap;
 use std::io;
 
-pub(crate) use contact::Contact;
+pub(crate) use contact::{Contact, V1_LOCATION};
 pub use journal::Journal;
 pub(crate) use opportunity::Opportunity;
+pub use pipeline::{Pipeline, Stage, default_pipelines};
 pub(crate) use structure::{CustomField, CustomValue, Part, Profile, Structure, Tag, User};
 pub(crate) use table::{Key, Row, Table};
 
 use self::journal::Entry;
 use super::ids::Ids;
-use super::pipelines::Pipeline;
 
-/// The contacts and opportunities of all locations, and what else they are made of. A write is in the journal before it is in memory.
+/// The contacts and opportunities of all locations, and what else they are made of. A write is in the journal before it
+/// is in memory.
 #[derive(Debug)]
 pub(crate) struct Store {
     contacts: Table<Contact>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::pipelines::{Pipeline, Pipelines};
+use super::pipeline::{Pipeline, Pipelines};
 
 /// Custom fields, custom values, tags, users and pipelines of one location.
 #[derive(Debug, Clone, Default)]

@@ -54,6 +54,13 @@ impl SimulatedGhl {
         is_it.then_some((id, content, tags))
     }
 
+    /// Whether another contact than `id` has this phone number.
+    #[must_use]
+    pub fn is_phone_of_another(&self, location: &LocationId, id: Option<&GhlId>, phone: &str) -> bool {
+        let found = self.read(location, &Call::FindContact { email: None, phone: Some(phone.to_owned()) });
+        found.is_some_and(|found| Some(&found.id) != id)
+    }
+
     /// The opportunities of this name, and whose they are.
     #[must_use]
     pub fn opportunities(&self, location: &LocationId, name: &str) -> Vec<(GhlId, Opportunity)> {
