@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::contacts;
 use super::fake::FakeGhl;
 use super::request::Request;
 use super::store::{Part, Pipeline, Profile, Stage, User};
@@ -77,6 +78,12 @@ impl FakeGhl {
     pub fn counts(&self) -> (usize, usize) {
         let store = self.store();
         (store.contacts().iter().count(), store.opportunities().iter().count())
+    }
+
+    /// The contact of this e-mail address in `location`, or else of this phone number, as API v2 shows it.
+    #[must_use]
+    pub fn contact_of(&self, location: &str, email: Option<&str>, phone: Option<&str>) -> Option<Value> {
+        contacts::find(&self.store(), location, email, phone).map(|twin| twin.contact.to_json())
     }
 
     /// The opportunities of this name in `location`, as API v2 shows them, whatever the search index shows.

@@ -47,8 +47,8 @@ impl SimulatedGhl {
     /// The contact of this e-mail address, and its tags.
     #[must_use]
     pub fn contact(&self, location: &LocationId, email: &str) -> Option<(GhlId, Contact, BTreeSet<String>)> {
-        let found = self.read(location, &Call::FindContact { email: Some(email.to_owned()), phone: None })?;
-        let RemoteContact { id, mut content, .. } = found;
+        let found = self.0.fake.contact_of(location.as_str(), Some(email), None)?;
+        let RemoteContact { id, mut content, .. } = in_process::contact(&found)?;
         let is_it = content.email.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(email));
         let tags = std::mem::take(&mut content.tags).into_iter().collect();
         is_it.then_some((id, content, tags))
@@ -57,8 +57,8 @@ impl SimulatedGhl {
     /// Whether another contact than `id` has this phone number.
     #[must_use]
     pub fn is_phone_of_another(&self, location: &LocationId, id: Option<&GhlId>, phone: &str) -> bool {
-        let found = self.read(location, &Call::FindContact { email: None, phone: Some(phone.to_owned()) });
-        found.is_some_and(|found| Some(&found.id) != id)
+        let found = self.0.fake.contact_of(location.as_str(), None, Some(phone));
+        found.is_some_and(|found| found["id"].as_str() != id.map(GhlId::as_str))
     }
 
     /// The opportunities of this name, and whose they are.
