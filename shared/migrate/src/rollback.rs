@@ -134,11 +134,12 @@ impl Step<'_> {
             (Provenance::Unknown, Some(at)) if record.key.kind == Kind::Contact => at,
             (known, _) => return Ok(known),
         };
-        let answer = calls.call(&Call::GetContact(id.clone())).await;
-        let created_at = match answer.map_err(|error| Interrupted::Call { side: Side::Target, error })? {
-            Answer::Contact(Some(contact)) => contact.created_at,
+        let created_at = match calls.call(&Call::GetContact(id.clone())).await {
+            Ok(Answer::Contact(Some(contact))) => contact.created_at,
             // It is gone already.
-            _ => return Ok(Provenance::Created),
+            Ok(_) => return Ok(Provenance::Created),
+            Err(error) if error.is_missing() => return Ok(Provenance::Created),
+            Err(error) => return Err(Interrupted::Call { side: Side::Target, error }),
         };
         let (skew, longest) = (self.engine.config().clock_skew, self.engine.config().request_timeout);
         let is_of_call = |at: EpochMs| at + longest + skew >= accepted_at && at <= accepted_at + skew;

@@ -300,6 +300,7 @@ impl Step<'_> {
             match of_target.call(&Call::GetContact(id.clone())).await {
                 Ok(Answer::Contact(contact)) => found = contact.map(|contact| contact_snapshot(&contact.content)),
                 Ok(_) => {}
+                Err(error) if error.is_missing() => found = None,
                 Err(error) if error.is_too_long() => {
                     return missing("in the target it is longer than 1 MB, so it could not be read back".to_owned());
                 }

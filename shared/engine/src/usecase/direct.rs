@@ -38,6 +38,12 @@ impl DirectError {
     pub fn is_too_long(&self) -> bool {
         matches!(self, DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. }))
     }
+
+    /// Whether GHL says that what the call names is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, DirectError::Failed(Failure { cause: Some(Cause::Missing), .. }))
+    }
 }
 
 /// Calls of one location by one invocation, one after the other, beside whatever batch is under way there. What they

@@ -65,18 +65,18 @@ fn a_phone_number_that_belongs_to_another_contact_is_told_as_not_stored() {
 }
 
 #[test]
-fn an_update_that_ghl_refuses_for_the_phone_number_of_another_contact_fails_and_names_that_one() {
+fn an_update_that_ghl_refuses_for_the_phone_number_of_another_contact_fails_and_says_so() {
     block_on_paused(async {
         let world = exact().start();
         let phone = Some("+12025550101".to_owned());
-        let other = theirs(&world, Contact { email: Some(email(2)), phone: phone.clone(), ..Contact::default() });
+        theirs(&world, Contact { email: Some(email(2)), phone: phone.clone(), ..Contact::default() });
         let own = of("a", Contact { email: Some(email(1)), ..Contact::default() });
         assert_eq!(settled(&world, &[own]).await, [Endpoint::UpsertContact]);
         let both = of("a", Contact { email: Some(email(1)), phone, ..Contact::default() });
         assert_eq!(settled(&world, &[both]).await, [Endpoint::UpdateContact], "no second call writes to the other one");
         let error = world.record(&key("a")).last_error.unwrap();
         assert_eq!((error.code, error.status), (ErrorCode::Rejected, Some(400)));
-        assert!(error.message.contains(other.as_str()), "{error:?}");
+        assert!(error.message.contains("does not allow duplicated contacts"), "{error:?}");
     });
 }
 
