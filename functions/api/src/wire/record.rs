@@ -92,9 +92,10 @@ pub(crate) struct FailedList {
 /// Which records to look up.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "records": ["contact#crm-42"] }))]
 pub(crate) struct Lookup {
     /// Up to 500 of them, each as `KIND#ID`.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 500, example = json!(["contact#crm-42"]))]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 500)]
     pub(crate) records: Vec<RecordKey>,
 }
 
