@@ -9,7 +9,7 @@ import { HOSTILE_LOCATION, SCENARIOS } from "./scenarios.js";
 
 const SYNCING = "ve9EPM428h8vShlRW1KT";
 const OPEN = "C2QujeCh8ZnC7al2InWR";
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 let browser;
 let mock;
