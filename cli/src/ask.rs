@@ -2,6 +2,17 @@
 
 use std::io::{self, IsTerminal};
 
+use crate::{Failure, Usage};
+
+/// Whether so many people are to be sent to `whom`. Where nobody can be asked, that is an error.
+pub(crate) fn whether_to_send(people: u64, whom: &str) -> Result<bool, Failure> {
+    let answer = yes(&format!("Send {people} people to {whom}?"))?;
+    if answer == Some(false) {
+        println!("nothing was sent");
+    }
+    answer.ok_or_else(|| Usage("nobody can be asked here: --yes sends without a question".to_owned()).into())
+}
+
 /// The answer; `None` if nobody can be asked.
 pub(crate) fn yes(question: &str) -> io::Result<Option<bool>> {
     if !io::stdin().is_terminal() {

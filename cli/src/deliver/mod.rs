@@ -41,7 +41,7 @@ pub(crate) const CUT_SHORT: &str = "interrupted, before all that was under way h
 /// Groups of contacts with one e-mail address or phone number that are named.
 const SHARED_SHOWN: usize = 10;
 /// Whoever waits longer than this for GHL is told to come back.
-const TOO_LONG: Duration = Duration::from_secs(15 * 60);
+pub(crate) const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 /// Pauses before records are put again that could not be stored.
 const PUT_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 /// Nothing at all happening for this long means that nothing will.
@@ -158,10 +158,10 @@ async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId
 /// Puts some records, and all of them again if one could not be stored: on a busy machine the database is slow to answer,
 /// and putting again does no harm. A record that is refused stays so.
 async fn put_chunk(stack: &Stack, records: &[PutRecord]) -> Result<PutReport, PortError> {
-    let is_refused = records.iter().any(|record| record.check().is_err());
+    let is_refused = || records.iter().any(|record| record.check().is_err());
     for pause in PUT_AGAIN_AFTER {
         match stack.engine.put(records).await {
-            Err(error) if !is_refused && !stack.engine.shutdown().is_asked() => {
+            Err(error) if !is_refused() => {
                 eprintln!("the outbox did not take all records ({error}); trying again in {} s", pause.as_secs());
                 tokio::time::sleep(pause).await;
             }

@@ -12,7 +12,7 @@ use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
 use crate::list::{self, Unread};
 use crate::stack::Stack;
-use crate::{Failure, Usage, ask, exit, remote};
+use crate::{Failure, ask, exit, remote};
 
 /// More records than these nobody wants to know exactly.
 const MOST_COUNTED: u32 = 1_000_000;
@@ -41,16 +41,9 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
         println!("earlier    {} records of an earlier import are still to be sent, and go out as well", earlier.count);
     }
     print!("\n{}\n{}", MappingTable(&list), Expected::of(&list, real, Some(&checked)));
-    if !args.yes && list.contacts.len() > 0 {
-        let question = format!("Send {} people to {} ({})?", list.contacts.len(), checked.name(), real.location);
-        match ask::yes(&question)? {
-            Some(true) => {}
-            Some(false) => {
-                println!("nothing was sent");
-                return Ok(ExitCode::FAILURE);
-            }
-            None => return Err(Usage("nobody can be asked here: --yes sends without a question".to_owned()).into()),
-        }
+    let (people, whom) = (list.contacts.len(), format!("{} ({})", checked.name(), real.location));
+    if !args.yes && people > 0 && !ask::whether_to_send(people, &whom)? {
+        return Ok(ExitCode::FAILURE);
     }
     let job = Job {
         locations: vec![real.location.clone()],

@@ -23,8 +23,8 @@ pub(crate) use args::{CheckArgs, ImportArgs, PlanArgs, RealArgs};
 pub(crate) use check::run as check;
 pub(crate) use data_dir::refuse as refuse_data_of_imports;
 pub(crate) use import::run as import;
-pub(crate) use plan::MappingTable;
 pub(crate) use plan::run as plan;
+pub(crate) use plan::{Expected, MappingTable};
 
 impl RealArgs {
     /// Whether there is anything to call GHL with.

@@ -58,7 +58,7 @@ pub(super) fn place(checked: &Checked, ids: KnownIds) -> Place {
 }
 
 /// People, calls and time of an import.
-pub(super) struct Expected {
+pub(crate) struct Expected {
     people: u64,
     held_back: u64,
     calls: u64,
@@ -69,15 +69,14 @@ pub(super) struct Expected {
 
 impl Expected {
     pub(super) fn of(list: &List, args: &RealArgs, checked: Option<&Checked>) -> Expected {
-        let people = list.contacts.len();
-        Expected {
-            people,
-            held_back: list.report.left_out,
-            calls: people + list.tagged,
-            limit: u64::from(checked.map_or(args.quota.limit, |checked| checked.burst_limit)).max(1),
-            window_ms: args.quota.window_ms,
-            daily_left: checked.and_then(|checked| checked.daily_left),
-        }
+        let limit = checked.map_or(args.quota.limit, |checked| checked.burst_limit);
+        Expected::new(list, limit.into(), args.quota.window_ms, checked.and_then(|checked| checked.daily_left))
+    }
+
+    /// At so many calls in a window of `window_ms` milliseconds.
+    pub(crate) fn new(list: &List, limit: u64, window_ms: u64, daily_left: Option<u64>) -> Expected {
+        let (people, held_back) = (list.contacts.len(), list.report.left_out);
+        Expected { people, held_back, calls: people + list.tagged, limit: limit.max(1), window_ms, daily_left }
     }
 
     /// The first window's calls go at once, each further window waits for the one before.

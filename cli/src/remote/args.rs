@@ -31,7 +31,7 @@ pub(crate) struct StatusArgs {
 pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Its location.
+    /// The location that it was put into.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
     /// Which, as KIND#ID, like contact#crm-42.

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use ghl_sync_model::Secret;
 
 use crate::list::{self, List, Place, Unread};
-use crate::real::{ImportArgs, MappingTable, checked_place};
-use crate::{Failure, Usage, ask, exit};
+use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
+use crate::{Failure, ask, exit};
 use answers::Location;
 pub(crate) use args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
@@ -35,16 +35,11 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
-    print!("\n{}\n{}", MappingTable(&list), Expected { list: &list, location: &location });
-    if !args.yes && list.contacts.len() > 0 {
-        match ask::yes(&format!("Send {} people to {}?", list.contacts.len(), real.location))? {
-            Some(true) => {}
-            Some(false) => {
-                println!("nothing was sent");
-                return Ok(ExitCode::FAILURE);
-            }
-            None => return Err(Usage("nobody can be asked here: --yes sends without a question".to_owned()).into()),
-        }
+    let pace = location.settings.pace;
+    print!("\n{}\n{}", MappingTable(&list), Expected::new(&list, pace.limit, pace.window_ms, None));
+    let people = list.contacts.len();
+    if !args.yes && people > 0 && !ask::whether_to_send(people, real.location.as_str())? {
+        return Ok(ExitCode::FAILURE);
     }
     let List { mut contacts, report, learned, .. } = list;
     let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
@@ -72,28 +67,5 @@ impl fmt::Display for Reached<'_> {
             writeln!(f, "           the location is not enabled: what is put waits until it is")?;
         }
         writeln!(f)
-    }
-}
-
-/// People, calls and time.
-struct Expected<'a> {
-    list: &'a List,
-    location: &'a Location,
-}
-
-impl fmt::Display for Expected<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (people, pace) = (self.list.contacts.len(), self.location.settings.pace);
-        let calls = people + self.list.tagged;
-        let windows = calls.saturating_sub(1) / pace.limit.max(1);
-        let time = std::time::Duration::from_secs(windows * pace.window_ms / 1000);
-        writeln!(
-            f,
-            "people     {people}; {} rows held back\ncalls      {calls} at most, {} in {} s: {} or more",
-            self.list.report.left_out,
-            pace.limit,
-            pace.window_ms as f64 / 1000.0,
-            humantime::format_duration(time)
-        )
     }
 }

@@ -100,7 +100,7 @@ pub enum StackError {
     /// The directory for the data cannot be used.
     #[error("the data directory {dir} cannot be used")]
     DataDir {
-        /// Which.
+        /// As it was named.
         dir: String,
         /// Why.
         source: std::io::Error,
@@ -108,7 +108,7 @@ pub enum StackError {
     /// Another process uses the directory.
     #[error("the data directory {dir} is in use by another process")]
     InUse {
-        /// Which.
+        /// As it was named.
         dir: String,
     },
     /// The embedded DynamoDB.
@@ -117,7 +117,7 @@ pub enum StackError {
     /// The embedded SQS or the sandbox.
     #[error("{what} cannot listen")]
     Listen {
-        /// Which.
+        /// What should listen, in words.
         what: &'static str,
         /// Why.
         source: std::io::Error,

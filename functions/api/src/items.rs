@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, Request};
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
-use ghl_sync_operate::items::{Item, ItemFault, JsonFault, MAX_ITEMS, checked, from_json_without_doubles, one_or_list};
+use ghl_sync_operate::items::{Item, ItemFault, JsonFault, checked, from_json_without_doubles, one_or_list, too_many};
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
@@ -65,11 +65,7 @@ fn of_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, JsonFault> {
 }
 
 fn at_most(items: usize) -> Result<(), Problem> {
-    if items > MAX_ITEMS {
-        let detail = format!("the body has {items} items; at most {MAX_ITEMS} are taken at once, send it in parts");
-        return Err(Problem::new(ProblemKind::TooLarge, detail));
-    }
-    Ok(())
+    too_many(items).map_or(Ok(()), |detail| Err(Problem::new(ProblemKind::TooLarge, format!("the body {detail}"))))
 }
 
 /// What is to be put, and what is refused, each with its place in the body.

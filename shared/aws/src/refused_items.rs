@@ -5,6 +5,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::is_noncharacter;
 use ghl_sync_operate::intake::{Refused, RefusedItems};
 
 /// The [`RefusedItems`] in an SQS queue.
@@ -45,12 +46,7 @@ impl RefusedItems for SqsRefusedItems {
 }
 
 fn text(value: &str) -> Result<MessageAttributeValue, BuildError> {
-    let value: String = value.chars().map(|c| if is_taken_by_sqs(c) { c } else { '?' }).collect();
+    let is_carried = |c: char| !c.is_control() && !is_noncharacter(c);
+    let value: String = value.chars().map(|c| if is_carried(c) { c } else { '?' }).collect();
     MessageAttributeValue::builder().data_type("String").string_value(value).build()
-}
-
-/// SQS refuses a whole message for one of the others.
-fn is_taken_by_sqs(c: char) -> bool {
-    let is_noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
-    !c.is_control() && !is_noncharacter
 }

@@ -186,8 +186,9 @@ fn check_line(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Unicode gives these to nobody: they are no text.
-fn is_noncharacter(c: char) -> bool {
+/// Unicode gives these to nobody: they are no text, and SQS refuses a whole message for one.
+#[must_use]
+pub fn is_noncharacter(c: char) -> bool {
     ('\u{fdd0}'..='\u{fdef}').contains(&c) || u32::from(c) & 0xFFFE == 0xFFFE
 }
 

@@ -45,6 +45,7 @@ pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
     EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
+    is_noncharacter,
 };
 pub use item::{Item, ItemKind};
 pub use marker::Marker;

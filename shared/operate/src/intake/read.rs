@@ -6,9 +6,7 @@ use ghl_sync_model::{EpochMs, Kind, LocationId, Priority, PutRecord};
 use serde_json::value::RawValue;
 
 use super::IngestMessage;
-use crate::items::{
-    self, AsOf, ContactItem, Item, ItemFault, MAX_ITEMS, OpportunityItem, from_json, from_json_without_doubles,
-};
+use crate::items::{self, AsOf, ContactItem, Item, ItemFault, OpportunityItem, from_json, from_json_without_doubles};
 
 const LOCATION_ID: &str = "location_id";
 const AS_OF: &str = "as_of";
@@ -16,12 +14,10 @@ const AS_OF: &str = "as_of";
 /// The texts of a message's items.
 pub(super) fn items_of(body: &str) -> Result<Vec<&str>, ItemFault> {
     let items = items::one_or_list(body)?;
-    match items.len() {
-        0 => Err(fault("", "has no item")),
-        count if count > MAX_ITEMS => {
-            Err(fault("", format!("has {count} items; at most {MAX_ITEMS} are taken at once, send it in parts")))
-        }
-        _ => Ok(items),
+    match items::too_many(items.len()) {
+        _ if items.is_empty() => Err(fault("", "has no item")),
+        Some(detail) => Err(fault("", detail)),
+        None => Ok(items),
     }
 }
 

@@ -15,6 +15,12 @@ pub use json::{JsonFault, from_json, from_json_without_doubles, one_or_list, pri
 /// Most items of one request or message: so many can be stored well before anybody stops waiting for an answer.
 pub const MAX_ITEMS: usize = 10_000;
 
+/// What is wrong with so many items at once, if anything is.
+#[must_use]
+pub fn too_many(items: usize) -> Option<String> {
+    (items > MAX_ITEMS).then(|| format!("has {items} items; at most {MAX_ITEMS} are taken at once, send it in parts"))
+}
+
 /// A contact to put.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -44,7 +44,7 @@ pub(crate) struct Variables {
 /// A variable.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VariableSet {
-    /// Its name.
+    /// As it stands in the environment.
     #[schema(example = "MIGRATION_BATCH_SIZE")]
     name: &'static str,
     /// Whether it is there and not empty.
