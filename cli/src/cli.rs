@@ -2,16 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
 
+use crate::Usage;
 use crate::door::{AccessKey, Listen};
-use crate::list::ListArgs;
+use crate::list::{ListArgs, keep_apart};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
-use crate::remote::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
+use crate::remote::{
+    EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, PauseArgs, RecordArgs, RecordsArgs, ReplayArgs, ResumeArgs,
+    StatusArgs,
+};
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -38,14 +42,22 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Tell where a record stands in a deployed stack.
     Record(RecordArgs),
+    /// List the records of a location in a deployed stack, or find a person.
+    Records(RecordsArgs),
     /// List the records of a location that failed for good.
     Failed(FailedArgs),
+    /// Tell why records failed: each cause once, with how many there are.
+    Failures(FailuresArgs),
     /// Give failed records another chance.
     Replay(ReplayArgs),
     /// Stop a location of a deployed stack; what is put meanwhile waits.
     Pause(PauseArgs),
     /// Let a paused location go on.
     Resume(ResumeArgs),
+    /// Delete what a stack keeps of records. In GHL nothing is deleted.
+    Forget(ForgetArgs),
+    /// Delete what a stack keeps of a person. In GHL nothing is deleted.
+    Erase(EraseArgs),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
@@ -111,6 +123,18 @@ pub(crate) struct OutputArgs {
     /// Also tell what it took of AWS.
     #[arg(long)]
     pub(crate) verbose: bool,
+}
+
+impl OutputArgs {
+    /// Refuses options of which one would overwrite what another writes, or the list.
+    pub(crate) fn keep_apart(&self, file: Option<&Path>, list: &ListArgs) -> Result<(), Usage> {
+        let written = [
+            ("--rejects", list.rejects.as_deref()),
+            ("--results", self.results.as_deref()),
+            ("--json", self.json.as_deref()),
+        ];
+        keep_apart(file, &written)
+    }
 }
 
 #[derive(Debug, Args)]

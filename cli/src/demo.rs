@@ -18,6 +18,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.oauth && args.ghl.api == ApiArg::V1 {
         return Err(Usage("--oauth is of API v2: the legacy API knows keys only".to_owned()).into());
     }
+    args.output.keep_apart(args.csv.as_deref(), &args.list)?;
     let data_dir = args.ghl.quota.data_dir.as_deref();
     real::refuse_data_of_imports(data_dir)?;
     // Of repeated people nobody learns anything.

@@ -65,7 +65,7 @@ async fn every_id_that_may_be_put_is_found_by_query_and_by_path() {
         assert_eq!((story.status, &story.json()["id"]), (200, &json!(id)));
     }
     caller.get(&format!("{RECORDS}?kind=contact&id=nobody")).await.problem(404, "unknown-record");
-    for (query, field) in [("kind=contact", "id"), ("id=a", "kind"), ("kind=contact&id=a&state=failed", "id")] {
+    for (query, field) in [("id=a", "kind"), ("kind=contact&id=a&state=failed", "id")] {
         let problem = caller.get(&format!("{RECORDS}?{query}")).await.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["field"], field, "{query}");
     }

@@ -9,6 +9,7 @@ mod api_hostile;
 mod api_ids;
 mod api_migration;
 mod api_objects;
+mod api_records;
 mod caller;
 mod compatibility;
 mod credentials;

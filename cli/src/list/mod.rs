@@ -1,5 +1,6 @@
 //! A contact list of the command line: read by `ghl-sync-import`, told to people, and written to files.
 
+mod apart;
 mod args;
 mod contacts;
 mod files;
@@ -14,6 +15,7 @@ use ghl_sync_import::{
 };
 
 use crate::Failure;
+pub(crate) use apart::keep_apart;
 pub(crate) use args::ListArgs;
 pub(crate) use contacts::{Contacts, Lines};
 pub(crate) use files::{RecordResult, Results};

@@ -18,6 +18,7 @@ use crate::{Failure, ask, exit, remote};
 const MOST_COUNTED: u32 = 1_000_000;
 
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
+    args.output.keep_apart(Some(&args.file), &args.list)?;
     if let Some(url) = args.api.clone() {
         let key = args.api_key.clone();
         return remote::import(args, &url, &key).await;

@@ -13,6 +13,8 @@ use crate::list::{self, List, Place, Unread};
 use crate::{Failure, exit};
 
 pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
+    let written = [("--rejects", args.list.rejects.as_deref()), ("--write-mapping", args.write_mapping.as_deref())];
+    list::keep_apart(Some(&args.file), &written)?;
     let reached = reach(&args.real).await?;
     let checked = reached.as_ref().map(|(_, checked)| checked);
     let place = checked.map(|checked| place(checked, KnownIds::default())).unwrap_or_default();

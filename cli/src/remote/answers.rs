@@ -49,10 +49,20 @@ pub(super) struct Shared {
 pub(super) struct PutItem {
     /// Which of the request, from 0.
     pub(super) index: usize,
-    /// `stored`, `unchanged`, `refused`, `failed`, or a word of a newer stack.
-    pub(super) result: String,
+    pub(super) result: PutResult,
     #[serde(default)]
     pub(super) errors: Vec<FieldProblem>,
+}
+
+/// What became of one item. A word that is not known here may mean anything, so it is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PutResult {
+    Stored,
+    Unchanged,
+    Outdated,
+    Refused,
+    Failed,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -92,16 +102,39 @@ pub(super) struct OutcomeError {
     pub(super) message: String,
 }
 
-/// A list of records.
+/// A page of records.
 #[derive(Debug, Deserialize)]
 pub(super) struct Records {
     pub(super) records: Vec<Status>,
+    /// Where to go on; null on the last page.
+    pub(super) cursor: Option<String>,
 }
 
 /// What there is to tell of a record.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
+    /// `KIND#ID`.
+    pub(super) record: String,
+    pub(super) state: String,
+    /// What people call it.
+    pub(super) name: Option<String>,
+    pub(super) ghl_id: Option<String>,
+    pub(super) put_at: Option<String>,
+    pub(super) accepted_at: Option<String>,
+    pub(super) failed_at: Option<String>,
+    pub(super) due_at: Option<String>,
+    pub(super) expected_at: Option<String>,
     pub(super) waits_for: Option<Wait>,
+    pub(super) last_error: Option<LastError>,
+    pub(super) not_stored: Vec<String>,
+    pub(super) not_sent: Vec<String>,
+    pub(super) shares_ghl_id_with: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LastError {
+    pub(super) code: String,
+    pub(super) message: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -110,6 +143,109 @@ pub(super) struct Wait {
     pub(super) reason: String,
     /// RFC 3339; absent if nobody knows.
     pub(super) until: Option<String>,
+}
+
+/// How it stands with everything.
+#[derive(Debug, Deserialize)]
+pub(super) struct Overview {
+    /// `ok`, `degraded` or `failing`.
+    pub(super) status: String,
+    /// Why it is not `ok`.
+    pub(super) reasons: Vec<String>,
+    pub(super) locations: Vec<LocationStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LocationStatus {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) due: Tally,
+    pub(super) failed: Tally,
+    pub(super) counters: Counters,
+    pub(super) quota: Quota,
+    pub(super) waits_for: Option<Wait>,
+    pub(super) pause: Option<Pause>,
+    pub(super) forecast: Option<Forecast>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Tally {
+    pub(super) count: u64,
+    /// There are more; they were not counted.
+    pub(super) capped: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Counters {
+    /// Records that GHL has accepted.
+    pub(super) succeeded: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Quota {
+    pub(super) daily: DailyQuota,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DailyQuota {
+    pub(super) left: u64,
+    pub(super) limit: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pause {
+    /// The words of whoever paused it.
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Forecast {
+    pub(super) empty_at: String,
+}
+
+/// What a replay did.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Replayed {
+    pub(super) replayed: u64,
+    pub(super) skipped: u64,
+    pub(super) not_written: u64,
+    /// Where to go on; null when all was seen.
+    pub(super) cursor: Option<String>,
+}
+
+/// Why records failed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Failures {
+    pub(super) causes: Vec<FailureCause>,
+    /// There are more failed records than were looked at.
+    pub(super) capped: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FailureCause {
+    pub(super) code: String,
+    pub(super) status: Option<u16>,
+    pub(super) cause: String,
+    pub(super) count: u64,
+    /// `KIND#ID` of one of them.
+    pub(super) example: String,
+}
+
+/// What was erased.
+#[derive(Debug, Deserialize)]
+pub(super) struct Erased {
+    pub(super) contacts: Vec<ErasedContact>,
+    pub(super) opportunities: Vec<String>,
+    pub(super) known_states: u64,
+    /// Where to go on; null at the end.
+    pub(super) cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ErasedContact {
+    /// `KIND#ID`.
+    pub(super) record: String,
+    pub(super) ghl_id: Option<String>,
 }
 
 /// What is wrong with a request (RFC 9457).

@@ -9,7 +9,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Records, Status};
+use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Put, Records, Status};
 use crate::{Failure, Usage};
 
 /// So long a stack may take to begin an answer; API Gateway gives up after 30 s.
@@ -35,6 +35,13 @@ pub(super) struct Remote {
     base: String,
     key: HeaderValue,
     http: reqwest::Client,
+}
+
+/// An answer as it came, and as it is understood here.
+#[derive(Debug)]
+pub(super) struct Told<T> {
+    pub(super) raw: Value,
+    pub(super) read: T,
 }
 
 /// Why a request has no answer that can be used.
@@ -100,11 +107,7 @@ impl Remote {
     }
 
     /// Puts contacts, an item a line. Doing it twice does no harm.
-    pub(super) async fn put_contacts<T: DeserializeOwned>(
-        &self,
-        location: &LocationId,
-        lines: String,
-    ) -> Result<T, RemoteError> {
+    pub(super) async fn put_contacts(&self, location: &LocationId, lines: String) -> Result<Put, RemoteError> {
         let path = format!("/v1/locations/{location}/contacts");
         self.repeated(&Asked { method: Method::POST, path, body: Some((LINES, lines)) }).await
     }
@@ -126,9 +129,18 @@ impl Remote {
     }
 
     /// Anything of the API; all that is asked here does no harm twice. An answer without a body is null.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, RemoteError> {
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Told<T>, RemoteError> {
         let body = body.map(|body| (JSON, body.to_string()));
-        self.repeated(&Asked { method, path: path.to_owned(), body }).await
+        let raw: Value = self.repeated(&Asked { method, path: path.to_owned(), body }).await?;
+        match T::deserialize(&raw) {
+            Ok(read) => Ok(Told { raw, read }),
+            Err(error) => Err(self.no_stack(StatusCode::OK, &error.to_string(), None).error),
+        }
     }
 
     async fn repeated<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, RemoteError> {

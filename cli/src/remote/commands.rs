@@ -1,6 +1,6 @@
 //! A stack's API from a terminal: how it stands, what failed, another chance for it, pause and resume.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::process::ExitCode;
 
 use ghl_sync_model::LocationId;
@@ -9,79 +9,73 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::answers::{LocationStatus, Overview, Records, Replayed, Status, Tally};
 use super::args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StackArgs, StatusArgs};
-use super::client::Remote;
+use super::client::{Remote, Told};
 use crate::{Failure, Usage};
 
 /// Most records of a page.
 const PAGE: usize = 200;
 
 impl StackArgs {
-    fn remote(&self) -> Result<Remote, Failure> {
+    pub(super) fn remote(&self) -> Result<Remote, Failure> {
         Remote::at(&self.api, &self.api_key)
     }
 
     /// Prints an answer as it is, if that was asked for, else as `words`.
-    fn tell(&self, answer: &Value, words: impl FnOnce(&Value) -> String) -> Result<ExitCode, Failure> {
+    pub(super) fn tell(&self, answer: &Value, words: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(answer)?);
         } else {
-            print!("{}", words(answer));
+            print!("{}", words());
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 }
 
 /// `ghl-sync status`. It fails where the stack does.
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
-    let mut answer = args.stack.remote()?.ask(Method::GET, "/v1/overview", None).await?;
+    let Told { mut raw, read: mut overview } =
+        args.stack.remote()?.ask::<Overview>(Method::GET, "/v1/overview", None).await?;
     if let Some(wanted) = &args.location {
-        let of_it = |location: &Value| text(location, "/id") == wanted.as_str();
-        let Some(all) = answer.pointer_mut("/locations").and_then(Value::as_array_mut) else {
-            return Err("the stack tells of no locations".into());
-        };
-        all.retain(of_it);
-        if all.is_empty() {
+        overview.locations.retain(|location| location.id == wanted.as_str());
+        if overview.locations.is_empty() {
             return Err(Usage(format!("the stack does not know location {wanted}")).into());
         }
+        if let Some(all) = raw.get_mut("locations").and_then(Value::as_array_mut) {
+            all.retain(|location| location["id"] == wanted.as_str());
+        }
     }
-    let is_failing = text(&answer, "/health") == "failing";
-    args.stack.tell(&answer, overview)?;
-    Ok(if is_failing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    args.stack.tell(&raw, || overview_words(&overview))?;
+    Ok(if overview.status == "failing" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn overview(answer: &Value) -> String {
-    let mut told = format!("health     {}\n", text(answer, "/health"));
-    for reason in list(answer, "/reasons") {
-        line(&mut told, format_args!("           {}", reason.as_str().unwrap_or_default()));
-    }
-    for location in list(answer, "/locations") {
-        let of = |path: &str| text(location, path);
-        line(
-            &mut told,
-            format_args!(
-                "{:<24} {:<10} due {}, failed {}, accepted {}, {} of {} calls left today",
-                of("/id"),
-                of("/state"),
-                count(location, "/due"),
-                count(location, "/failed"),
-                number(location, "/counters/accepted"),
-                number(location, "/quota/daily/left"),
-                number(location, "/quota/daily/limit"),
-            ),
-        );
-        let (reason, until) = (of("/waits_for/reason"), of("/waits_for/until"));
-        if !reason.is_empty() {
-            let until = if until.is_empty() { String::new() } else { format!(" until {until}") };
-            line(&mut told, format_args!("  waits    {reason}{until}"));
-        }
-        for (what, path) in [("note", "/pause/note"), ("empty", "/forecast/empty_at")] {
-            if !of(path).is_empty() {
-                line(&mut told, format_args!("  {what:<8} {}", of(path)));
-            }
-        }
-    }
+fn overview_words(overview: &Overview) -> String {
+    let mut told = format!("health     {}\n", overview.status);
+    overview.reasons.iter().for_each(|reason| line(&mut told, format_args!("           {reason}")));
+    overview.locations.iter().for_each(|location| location_words(&mut told, location));
     told
+}
+
+fn location_words(told: &mut String, location: &LocationStatus) {
+    let LocationStatus { id, state, due, failed, counters, quota, waits_for, pause, forecast } = location;
+    let (accepted, left, limit) = (counters.succeeded, quota.daily.left, quota.daily.limit);
+    line(
+        told,
+        format_args!(
+            "{id:<24} {state:<10} due {due}, failed {failed}, accepted {accepted}, {left} of {limit} calls left today"
+        ),
+    );
+    if let Some(wait) = waits_for {
+        let until = wait.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+        line(told, format_args!("  waits    {}{until}", wait.reason));
+    }
+    if let Some(note) = pause.as_ref().and_then(|pause| pause.note.as_ref()) {
+        line(told, format_args!("  note     {note}"));
+    }
+    if let Some(forecast) = forecast {
+        line(told, format_args!("  empty    {}", forecast.empty_at));
+    }
 }
 
 /// `ghl-sync record`.
@@ -90,72 +84,70 @@ pub(crate) async fn record(args: RecordArgs) -> Result<ExitCode, Failure> {
     let query =
         form_urlencoded::Serializer::new(String::new()).append_pair("kind", kind).append_pair("id", id).finish();
     let path = format!("/v1/locations/{}/records?{query}", args.location);
-    let mut answer = args.stack.remote()?.ask(Method::GET, &path, None).await?;
-    let record = answer.pointer_mut("/records/0").map(Value::take).unwrap_or_default();
-    args.stack.tell(&record, status_of_record)
+    let Told { mut raw, read } = args.stack.remote()?.ask::<Records>(Method::GET, &path, None).await?;
+    let (Some(status), Some(raw)) = (read.records.first(), raw.pointer_mut("/records/0")) else {
+        return Err(format!("the stack tells nothing of {}", args.record).into());
+    };
+    args.stack.tell(&raw.take(), || status_words(status))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn status_of_record(record: &Value) -> String {
-    let mut told = format!("record     {}\n", key(record));
+fn status_words(status: &Status) -> String {
+    let mut told = format!("record     {}\nstate      {}\n", status.record, status.state);
+    let wait = status.waits_for.as_ref();
     let lines = [
-        ("state", "/state"),
-        ("GHL's id", "/ghl_id"),
-        ("put", "/put_at"),
-        ("accepted", "/accepted_at"),
-        ("failed", "/failed_at"),
-        ("due", "/due_at"),
-        ("expected", "/expected_at"),
-        ("waits for", "/waits_for/reason"),
-        ("until", "/waits_for/until"),
-        ("error", "/last_error/message"),
+        ("name", status.name.as_ref()),
+        ("GHL's id", status.ghl_id.as_ref()),
+        ("put", status.put_at.as_ref()),
+        ("accepted", status.accepted_at.as_ref()),
+        ("failed", status.failed_at.as_ref()),
+        ("due", status.due_at.as_ref()),
+        ("expected", status.expected_at.as_ref()),
+        ("waits for", wait.map(|wait| &wait.reason)),
+        ("until", wait.and_then(|wait| wait.until.as_ref())),
+        ("error", status.last_error.as_ref().map(|error| &error.message)),
     ];
-    for (what, path) in lines {
-        let said = text(record, path);
-        if !said.is_empty() {
-            line(&mut told, format_args!("{what:<10} {said}"));
-        }
+    for (what, said) in lines {
+        said.into_iter().for_each(|said| line(&mut told, format_args!("{what:<10} {said}")));
     }
-    for (what, path) in [("not stored", "/not_stored"), ("shared by", "/shares_ghl_id_with"), ("not sent", "/not_sent")]
-    {
-        let all: Vec<&str> = list(record, path).iter().filter_map(Value::as_str).collect();
-        if !all.is_empty() {
-            line(&mut told, format_args!("{what:<10} {}", all.join(", ")));
-        }
+    let lists =
+        [("not stored", &status.not_stored), ("shared by", &status.shares_ghl_id_with), ("not sent", &status.not_sent)];
+    for (what, all) in lists.into_iter().filter(|(_, all)| !all.is_empty()) {
+        line(&mut told, format_args!("{what:<10} {}", all.join(", ")));
     }
     told
 }
 
 /// `ghl-sync failed`: page after page.
 pub(crate) async fn failed(args: FailedArgs) -> Result<ExitCode, Failure> {
-    let (remote, mut cursor, mut records) = (args.stack.remote()?, None::<String>, Vec::new());
-    while records.len() < args.limit {
-        let page = PAGE.min(args.limit - records.len());
+    let (remote, mut cursor, mut told, mut raws) = (args.stack.remote()?, None::<String>, String::new(), Vec::new());
+    loop {
+        let page = PAGE.min(args.limit - raws.len());
         let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let path = format!("/v1/locations/{}/records?state=failed&limit={page}{after}", args.location);
-        let mut answer = remote.ask(Method::GET, &path, None).await?;
-        if let Some(Value::Array(page)) = answer.pointer_mut("/records").map(Value::take) {
-            records.extend(page);
+        let Told { mut raw, read } = remote.ask::<Records>(Method::GET, &path, None).await?;
+        read.records.iter().for_each(|status| failure_words(&mut told, status));
+        if let Some(Value::Array(page)) = raw.get_mut("records").map(Value::take) {
+            raws.extend(page);
         }
-        cursor = answer.pointer("/cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
+        cursor = read.cursor;
+        if cursor.is_none() || raws.len() >= args.limit {
             break;
         }
     }
-    let more = if cursor.is_some() { "there are more; --limit N lists more of them\n" } else { "" };
-    args.stack.tell(&Value::Array(records), |records| failures(records) + more)
+    let has_more = cursor.is_some();
+    args.stack.tell(&json!({ "records": raws, "has_more": has_more }), || match (told.is_empty(), has_more) {
+        (true, false) => "nothing stands as failed\n".to_owned(),
+        (_, true) => told + "there are more; --limit N lists more of them\n",
+        (false, false) => told,
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn failures(records: &Value) -> String {
-    let mut told = String::new();
-    for record in list(records, "") {
-        let of = |path: &str| text(record, path);
-        let (at, code) = (of("/failed_at"), of("/last_error/code"));
-        line(&mut told, format_args!("{at}  {:<32} {code:<20} {}", key(record), of("/last_error/message")));
-    }
-    if told.is_empty() {
-        told.push_str("nothing stands as failed\n");
-    }
-    told
+fn failure_words(told: &mut String, status: &Status) {
+    let (code, message) = status.last_error.as_ref().map_or(("", ""), |error| (&error.code, &error.message));
+    let at = status.failed_at.as_deref().unwrap_or_default();
+    line(told, format_args!("{at}  {:<32} {code:<20} {message}", status.record));
 }
 
 /// `ghl-sync replay`: until all that was asked for is done.
@@ -167,21 +159,18 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
         (None, true) => json!({ "all": true }),
         (None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
     };
-    const SUMS: [&str; 3] = ["replayed", "skipped", "not_written"];
-    let mut sums = [0; 3];
+    let mut sum = Replayed::default();
     loop {
-        let answer = remote.ask(Method::POST, &path, Some(&asked)).await?;
-        for (sum, name) in sums.iter_mut().zip(SUMS) {
-            *sum += answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-        }
-        match (answer.get("cursor").filter(|cursor| !cursor.is_null()), asked.as_object_mut()) {
-            (Some(cursor), Some(asked)) => _ = asked.insert("cursor".to_owned(), cursor.clone()),
-            _ => break,
-        }
+        let Told { read, .. } = remote.ask::<Replayed>(Method::POST, &path, Some(&asked)).await?;
+        sum.replayed += read.replayed;
+        sum.skipped += read.skipped;
+        sum.not_written += read.not_written;
+        let Some(cursor) = read.cursor else { break };
+        asked["cursor"] = json!(cursor);
     }
-    let [replayed, skipped, not_written] = sums;
+    let Replayed { replayed, skipped, not_written, .. } = sum;
     let answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written });
-    args.stack.tell(&answer, |_| {
+    args.stack.tell(&answer, || {
         let mut told = format!("{replayed} are due again, {skipped} were left as they are\n");
         if not_written > 0 {
             line(&mut told, format_args!("{not_written} could not be written: replay again"));
@@ -197,46 +186,34 @@ pub(crate) async fn pause(args: PauseArgs) -> Result<ExitCode, Failure> {
     let until = until.map(|until| until.replace_nanosecond(0).unwrap_or(until).format(&Rfc3339)).transpose()?;
     let asked = json!({ "until": until, "note": args.note });
     act(&args.stack, &args.location, "pause", &asked).await?;
-    args.stack.tell(&asked, |_| match until {
+    args.stack.tell(&asked, || match until {
         Some(until) => format!("{} is paused until {until}\n", args.location),
         None => format!("{} is paused until it is resumed\n", args.location),
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `ghl-sync resume`.
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     act(&args.stack, &args.location, "resume", &json!({})).await?;
-    args.stack.tell(&json!({}), |_| format!("{} goes on\n", args.location))
+    args.stack.tell(&json!({}), || format!("{} goes on\n", args.location))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn act(stack: &StackArgs, location: &LocationId, what: &str, asked: &Value) -> Result<(), Failure> {
-    stack.remote()?.ask(Method::POST, &format!("/v1/locations/{location}/{what}"), Some(asked)).await?;
+    let path = format!("/v1/locations/{location}/{what}");
+    stack.remote()?.ask::<Value>(Method::POST, &path, Some(asked)).await?;
     Ok(())
 }
 
-fn line(told: &mut String, text: std::fmt::Arguments<'_>) {
+fn line(told: &mut String, text: fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(told, "{text}");
 }
 
-fn text<'v>(value: &'v Value, path: &str) -> &'v str {
-    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, path: &str) -> u64 {
-    value.pointer(path).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn key(record: &Value) -> String {
-    format!("{}#{}", text(record, "/kind"), text(record, "/id"))
-}
-
 /// A number of records, with a plus where there are more.
-fn count(value: &Value, path: &str) -> String {
-    let capped = value.pointer(&format!("{path}/capped")).and_then(Value::as_bool).unwrap_or_default();
-    format!("{}{}", number(value, &format!("{path}/count")), if capped { "+" } else { "" })
-}
-
-fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
-    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.count, if self.capped { "+" } else { "" })
+    }
 }

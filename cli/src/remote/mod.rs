@@ -6,21 +6,24 @@ mod args;
 mod client;
 mod commands;
 mod put;
+mod records;
 mod report;
 mod wait;
 
 use std::fmt;
 use std::process::ExitCode;
 
+use ghl_sync_engine::usecase::Shutdown;
 use ghl_sync_model::Secret;
 
 use crate::list::{self, List, Place, Unread};
 use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
-use crate::{Failure, ask, exit};
+use crate::{Failure, ask, exit, signals};
 use answers::Location;
 pub(crate) use args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
+pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
 use report::RemoteReport;
 
 pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {
@@ -45,8 +48,11 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
     let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
     let refused = put::all(&remote, &real.location, &mut contacts, &mut through).await?;
     ids.write(learned)?;
+    // From here on the stack has it all: whoever interrupts the waiting hears how it stands.
+    let interrupted = Shutdown::default();
+    signals::end(&interrupted, None)?;
     println!("{}", through.put_so_far());
-    wait::for_all(&remote, &real.location, &mut contacts, &refused, &mut through).await?;
+    wait::for_all(&remote, &real.location, &mut contacts, &refused, &mut through, &interrupted).await?;
     through.finish(&args)
 }
 

@@ -1,12 +1,12 @@
 //! The contacts of a list, some hundreds at a time, into a stack's outbox.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ghl_sync_import::ImportedContact;
 use ghl_sync_model::LocationId;
 use reqwest::StatusCode;
 
-use super::answers::{FieldProblem, Item, Put};
+use super::answers::{FieldProblem, Item, PutResult};
 use super::client::{Remote, RemoteError};
 use super::report::RemoteReport;
 use crate::Failure;
@@ -63,7 +63,7 @@ async fn put(
 ) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
         let body: String = items.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
-        let answer = match remote.put_contacts::<Put>(location, body).await {
+        let answer = match remote.put_contacts(location, body).await {
             Ok(answer) => answer,
             Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
                 if errors.len() >= items.len() && errors.iter().all(|error| error.index.is_some()) =>
@@ -78,15 +78,20 @@ async fn put(
         };
         answer.shared.iter().for_each(|shared| report.shared(&shared.by, &shared.records));
         let mut again = Vec::new();
+        let mut open: BTreeMap<usize, (&ImportedContact, String)> = items.into_iter().enumerate().collect();
         for item in &answer.items {
-            let Some((contact, line)) = items.get(item.index) else { continue };
-            match item.result.as_str() {
-                "unchanged" => report.unchanged(),
-                "refused" => refuse(contact, &item.errors, refused, report)?,
-                "failed" => again.push((*contact, line.clone())),
-                _ => report.stored(),
+            // One that was told already, or was never sent: of the others this says nothing.
+            let Some((contact, line)) = open.remove(&item.index) else { continue };
+            match item.result {
+                PutResult::Stored => report.stored(),
+                PutResult::Unchanged => report.unchanged(),
+                PutResult::Outdated => report.outdated(),
+                PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
+                PutResult::Failed => again.push((contact, line)),
             }
         }
+        // Whatever the stack does not speak of may not be stored.
+        again.extend(open.into_values());
         if again.is_empty() {
             return Ok(());
         }

@@ -40,6 +40,8 @@ pub(super) struct RemoteReport {
     started: Instant,
     #[serde(skip)]
     stored: u64,
+    /// Records that the stack has newer content of: the list's was not stored.
+    outdated: u64,
     #[serde(skip)]
     shared: usize,
     #[serde(skip)]
@@ -71,6 +73,7 @@ impl RemoteReport {
             stopped: None,
             started: Instant::now(),
             stored: 0,
+            outdated: 0,
             shared: 0,
             results: args.output.results.as_deref().map(Results::create).transpose()?,
         })
@@ -82,6 +85,11 @@ impl RemoteReport {
 
     pub(super) fn unchanged(&mut self) {
         self.records.already_synced += 1;
+    }
+
+    /// What stands is true of a later time than the list.
+    pub(super) fn outdated(&mut self) {
+        self.outdated += 1;
     }
 
     /// Contacts that GHL may take for one another: the first of them are named.
@@ -97,8 +105,12 @@ impl RemoteReport {
             0 => String::new(),
             more => format!("and {more} more of these\n"),
         };
-        let (stored, unchanged) = (self.stored, self.records.already_synced);
-        format!("{more}{stored} records put into the stack, {unchanged} need no call, {} refused", self.refused)
+        let older = match self.outdated {
+            0 => String::new(),
+            older => format!(", {older} are older than what the stack has"),
+        };
+        let (stored, unchanged, refused) = (self.stored, self.records.already_synced, self.refused);
+        format!("{more}{stored} records put into the stack, {unchanged} need no call, {refused} refused{older}")
     }
 
     /// Records that have come to their end.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use ghl_sync_engine::usecase::Shutdown;
 use ghl_sync_model::{Kind, LocationId, RecordKey};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 use super::answers::{Lookup, Outcome, Wait};
-use super::client::Remote;
+use super::client::{Remote, RemoteError};
 use super::report::RemoteReport;
 use crate::Failure;
 use crate::list::{Contacts, RecordResult};
@@ -21,40 +22,45 @@ const WINDOW: usize = 100;
 const EVERY: Duration = Duration::from_secs(2);
 /// Nothing ended for so long: it is asked what stands in the way, as often as this.
 const QUIET: Duration = Duration::from_secs(10);
+/// Whoever does not wait any more gives the stack so long to say how it stands.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 /// Whoever waits longer than this for GHL is told to come back.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 
-/// Waits until all of them have ended, or nothing will for a long time. What became of each goes into `report`.
+/// Waits until all of them have ended, or nothing will for a long time, or it is `interrupted`. What became of each goes into `report`.
 pub(super) async fn for_all(
     remote: &Remote,
     location: &LocationId,
     contacts: &mut Contacts,
     refused: &HashSet<u64>,
     report: &mut RemoteReport,
+    interrupted: &Shutdown,
 ) -> Result<(), Failure> {
     let mut progress = Progress::start(contacts.len());
-    let mut stopped = None;
+    let mut stopped: Option<String> = None;
     for chunk in contacts.chunks()? {
         let key = |id| RecordKey { kind: Kind::Contact, id }.to_string();
         let rows = chunk?.into_iter().filter(|contact| !refused.contains(&contact.row));
         let rows: Vec<(u64, String)> = rows.map(|contact| (contact.row, key(contact.id))).collect();
         let mut open = Open::new(rows);
         while !open.is_empty() {
+            if stopped.is_none() && interrupted.is_asked() {
+                stopped = Some("interrupted; the stack goes on by itself".to_owned());
+            }
             if stopped.is_some() {
-                // The rest is told as it stands.
-                open.look(remote, location, report, true).await?;
+                open.tell_rest(remote, location, report).await?;
                 continue;
             }
-            let ended = open.look(remote, location, report, false).await?;
+            let ended = tokio::select! {
+                ended = open.look(remote, location, report) => ended?,
+                () = interrupted.asked() => continue,
+            };
             progress.say(report.ended(), &open.words);
             stopped = open.stopped.take();
             if ended < WINDOW && stopped.is_none() && !open.is_empty() {
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}
-                    signal = tokio::signal::ctrl_c() => {
-                        signal?;
-                        stopped = Some("interrupted; the stack goes on by itself".to_owned());
-                    }
+                    () = interrupted.asked() => {}
                 }
             }
         }
@@ -82,28 +88,24 @@ impl Open {
         self.rows.is_empty()
     }
 
-    /// Looks at the first of them. Those that have ended are reported and are open no more; with `last`, all that were
-    /// looked at. Returns how many.
+    /// Looks at the first of them. Those that have ended are reported and are open no more. Returns how many.
+    ///
+    /// May be dropped at any await: what is reported is open no more, and nothing else is lost.
     async fn look(
         &mut self,
         remote: &Remote,
         location: &LocationId,
         report: &mut RemoteReport,
-        last: bool,
     ) -> Result<usize, Failure> {
-        let window = self.rows.len().min(WINDOW);
-        let rest = self.rows.split_off(window);
-        let looked_at = std::mem::replace(&mut self.rows, rest);
-        let keys = looked_at.iter().map(|(_, key)| key.as_str()).collect();
-        let outcomes = remote.lookup(location, &Lookup { records: keys }).await?.records;
-        let mut found: BTreeMap<String, Outcome> =
-            outcomes.into_iter().map(|outcome| (outcome.record.clone(), outcome)).collect();
+        let mut found = outcomes(remote, location, self.first()).await?;
+        let looked_at = self.take_first();
+        let window = looked_at.len();
         let mut still_open = Vec::new();
         for (row, key) in looked_at {
             match found.remove(&key) {
-                Some(outcome) if last || is_final(&outcome.state) => report.take(&result(row, outcome))?,
-                None if last => report.take(&lost(row, &key))?,
-                Some(_) | None => still_open.push((row, key)),
+                Some(outcome) if is_final(&outcome.state) => report.take(&result(row, outcome))?,
+                Some(_) => still_open.push((row, key)),
+                None => report.take(&lost(row, &key))?,
             }
         }
         let ended = window - still_open.len();
@@ -118,6 +120,38 @@ impl Open {
         Ok(ended)
     }
 
+    /// Reports the first of them as they stand, for they are not waited for. Where the stack does not say in time, they
+    /// are pending.
+    async fn tell_rest(
+        &mut self,
+        remote: &Remote,
+        location: &LocationId,
+        report: &mut RemoteReport,
+    ) -> Result<(), Failure> {
+        let asked = outcomes(remote, location, self.first());
+        let mut found = match tokio::time::timeout(LAST_LOOK, asked).await {
+            Ok(Ok(found)) => Some(found),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        for (row, key) in self.take_first() {
+            let told = match &mut found {
+                None => pending(row, &key),
+                Some(found) => found.remove(&key).map_or_else(|| lost(row, &key), |outcome| result(row, outcome)),
+            };
+            report.take(&told)?;
+        }
+        Ok(())
+    }
+
+    fn first(&self) -> &[(u64, String)] {
+        self.rows.get(..WINDOW).unwrap_or(&self.rows)
+    }
+
+    fn take_first(&mut self) -> Vec<(u64, String)> {
+        let rest = self.rows.split_off(self.first().len());
+        std::mem::replace(&mut self.rows, rest)
+    }
+
     async fn ask_why(&mut self, remote: &Remote, location: &LocationId, key: &str) -> Result<(), Failure> {
         let id = key.split_once('#').map_or(key, |(_, id)| id);
         let status = remote.status(location, id).await?;
@@ -128,6 +162,16 @@ impl Open {
         }
         Ok(())
     }
+}
+
+async fn outcomes(
+    remote: &Remote,
+    location: &LocationId,
+    rows: &[(u64, String)],
+) -> Result<BTreeMap<String, Outcome>, RemoteError> {
+    let records = rows.iter().map(|(_, key)| key.as_str()).collect();
+    let outcomes = remote.lookup(location, &Lookup { records }).await?.records;
+    Ok(outcomes.into_iter().map(|outcome| (outcome.record.clone(), outcome)).collect())
 }
 
 /// Whether a record in this state is neither on its way nor waits for something.
@@ -170,12 +214,17 @@ fn result(row: u64, outcome: Outcome) -> RecordResult {
 
 /// A record that the stack took, and does not know any more.
 fn lost(row: u64, key: &str) -> RecordResult {
+    RecordResult { state: "failed", error: "the stack does not know it any more".to_owned(), ..pending(row, key) }
+}
+
+/// A record that the stack has, of which it did not say how it stands.
+fn pending(row: u64, key: &str) -> RecordResult {
     RecordResult {
         row,
         record: key.split_once('#').map_or(key, |(_, id)| id).to_owned(),
-        state: "failed",
+        state: "pending",
         ghl_id: String::new(),
-        error: "the stack does not know it any more".to_owned(),
+        error: String::new(),
         not_stored: Vec::new(),
     }
 }

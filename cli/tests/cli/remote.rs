@@ -139,8 +139,31 @@ fn what_failed_is_listed_looked_at_and_given_another_chance_from_a_terminal() {
     let json: Value = serde_json::from_str(&stack.say(&["record", &key, "--location", "loc_demo", "--json"])).unwrap();
     assert_eq!(json["state"], "accepted");
     assert!(of(&["replay", "--all"]).contains("0 are due again"));
+    let found = of(&["records", "ADA"]);
+    assert!(found.starts_with("accepted") && found.contains(&key) && found.contains("ada@example.com"), "{found}");
+    assert_eq!(of(&["records", "--state", "due"]), "there is none\n");
+    assert_eq!(of(&["failures"]), "nothing stands as failed\n");
+    assert!(stack.say(&["forget", &key, "--location", "loc_demo"]).contains("1 records are forgotten"));
+    assert_eq!(of(&["records"]), "there is none\n");
+    let again = run(&mut stack.import(list, &["--map", "First Name=contact.firstName"]));
+    assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
+    let erased = of(&["erase", "--email", "ADA@example.com", "--yes"]);
+    assert!(erased.contains(&key) && erased.contains("in GHL it still is"), "{erased}");
+    assert_eq!(of(&["erase", "--email", "ada@example.com", "--yes"]), "nothing is kept of them here\n");
     let unknown = run(local(&["record", "contact#nobody", "--location", "loc_demo", "--api", &stack.url])
         .env("GHL_SYNC_API_KEY", &stack.key));
     assert_eq!(unknown.status, Some(1));
     assert!(unknown.err.contains("404"), "{}", unknown.err);
+}
+
+#[test]
+fn ctrl_c_ends_the_waiting_and_tells_what_is_pending() {
+    let stack = Remote::start("interrupted-waiting");
+    stack.say(&["pause", "--location", "loc_demo", "--for", "10m"]);
+    let mut importing = Running::start(&mut stack.import(LIST, &["--allow-rejects"]));
+    importing.until("3 records put into the stack");
+    let (out, status) = importing.interrupt();
+    assert_eq!(status.code(), Some(1), "{out}");
+    assert!(out.contains("3 pending") && out.contains("interrupted"), "{out}");
+    assert_eq!(whole(&stack.report(), "/records/pending"), 3);
 }

@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{locations, migration, page, put, records, state};
+use crate::routes::{erase, listing, locations, migration, page, put, records, state};
 use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
@@ -51,8 +51,10 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(locations::reset_breaker))
         .routes(routes!(put::put_contacts))
         .routes(routes!(put::put_opportunities))
-        .routes(routes!(records::record_status))
-        .routes(routes!(records::failed))
+        .routes(routes!(records::record_status, erase::forget))
+        .routes(routes!(listing::list))
+        .routes(routes!(listing::failures))
+        .routes(routes!(erase::erase))
         .routes(routes!(records::lookup))
         .routes(routes!(records::replay))
         .merge(migration::routes());

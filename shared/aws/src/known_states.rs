@@ -59,6 +59,10 @@ impl KnownStates for DynamoKnownStates {
         item.map(|item| read(key.kind, &item)).transpose().map_err(|damage| PortError::new("known.load", damage))
     }
 
+    async fn forget(&self, key: RemoteKey<'_>) -> Result<bool, PortError> {
+        Ok(self.table.delete("known.forget", key_of(key)).await?.is_some())
+    }
+
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
         let key = HashMap::from([(state::PK.to_owned(), text(format!("webhook#{event}")))]);
         // DynamoDB deletes what has expired days later; until then it counts as deleted.

@@ -226,6 +226,38 @@ impl Table {
         }
     }
 
+    /// One page of a partition of the table, in the order of its sort keys, as it was a moment ago.
+    pub(crate) async fn query_partition(
+        &self,
+        action: &'static str,
+        condition: &'static str,
+        values: HashMap<String, AttributeValue>,
+        limit: u32,
+        start: Option<Item>,
+    ) -> Result<Page, PortError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .set_expression_attribute_names(Some(names_in(condition)))
+            .set_expression_attribute_values(Some(values))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| PortError::new(action, error))?;
+        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+    }
+
+    /// Deletes an item. Returns it as it was, if there was one.
+    pub(crate) async fn delete(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
+        let request = self.client.delete_item().table_name(&self.name).set_key(Some(key));
+        let output =
+            request.return_values(ReturnValue::AllOld).send().await.map_err(|error| PortError::new(action, error))?;
+        Ok(output.attributes.filter(|attributes| !attributes.is_empty()))
+    }
+
     /// One page of an index: of a local one as it is now, of a global one as it was a moment ago.
     pub(crate) async fn query(&self, action: &'static str, query: IndexQuery) -> Result<Page, PortError> {
         let mut names = names_in(query.condition);

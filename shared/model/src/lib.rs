@@ -9,6 +9,7 @@ mod conflict;
 mod contact;
 mod creation_key;
 mod credentials;
+mod cursor;
 mod dead_letter;
 mod endpoint;
 mod ids;
@@ -41,6 +42,7 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
+pub use cursor::{FailedCursor, InvalidCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
@@ -66,7 +68,7 @@ pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
 #[cfg(any(test, feature = "testing"))]
 pub use record::put_once;
-pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
+pub use record::{Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{AdoptLimits, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};

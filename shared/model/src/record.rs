@@ -101,53 +101,6 @@ impl PutRecord {
     }
 }
 
-/// A place in the list of a location's failed records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedCursor {
-    /// When the last record before it failed.
-    pub failed_at: EpochMs,
-    /// Which that was.
-    pub key: RecordKey,
-}
-
-/// Text that is no cursor of ours.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`cursor` is not one that a page before gave")]
-pub struct InvalidCursor;
-
-/// Characters of a cursor's sum.
-const CURSOR_SUM_CHARS: usize = 8;
-
-impl FailedCursor {
-    /// Its text, opaque to those who page through the list of `location`. It ends with a sum over itself and the
-    /// location: a text that was cut, altered or given for another location would skip records without a word.
-    #[must_use]
-    pub fn to_text(&self, location: &LocationId) -> String {
-        let key: String = self.key.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
-        let place = format!("{:x}.{key}", self.failed_at.0);
-        let sum = ContentHash::of(format!("{location}.{place}").as_bytes()).to_string();
-        format!("{place}.{}", sum.chars().take(CURSOR_SUM_CHARS).collect::<String>())
-    }
-
-    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
-    ///
-    /// # Errors
-    /// When it wrote no such text.
-    pub fn from_text(text: &str, location: &LocationId) -> Result<FailedCursor, InvalidCursor> {
-        let mut parts = text.split('.');
-        let (failed_at, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
-        let failed_at = EpochMs(u64::from_str_radix(failed_at, 16).map_err(|_| InvalidCursor)?);
-        if !key.is_ascii() || key.len() % 2 != 0 {
-            return Err(InvalidCursor);
-        }
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
-        let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
-        let cursor = FailedCursor { failed_at, key: key.parse().map_err(|_| InvalidCursor)? };
-        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
-    }
-}
-
 /// A record as the outbox holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -301,32 +254,6 @@ mod tests {
         ] {
             let record = Record { due_at: due_at.map(EpochMs), waits_for: waits_for.cloned(), ..record() };
             assert_eq!(record.woken_at(&ann, now), expected.map(EpochMs), "{due_at:?} {waits_for:?}");
-        }
-    }
-
-    #[test]
-    fn a_cursor_survives_any_record_id_and_no_other_text_is_one() {
-        let location = |id: &str| LocationId::new(id).unwrap();
-        let refused = |text: &str, of: &str| {
-            assert_eq!(FailedCursor::from_text(text, &location(of)), Err(InvalidCursor), "{text}");
-        };
-        for key in ["contact#a", "opportunity#b#c d/e?f&g=%ü"] {
-            let cursor = FailedCursor { failed_at: EpochMs(1_795_000_000_000), key: key.parse().unwrap() };
-            let text = cursor.to_text(&location("a"));
-            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'), "{text}");
-            assert_eq!(FailedCursor::from_text(&text, &location("a")), Ok(cursor));
-            refused(&text, "b");
-            for at in 0..text.len() {
-                refused(&text[..at], "a");
-                let altered = if &text[at..=at] == "0" { "1" } else { "0" };
-                refused(&format!("{}{altered}{}", &text[..at], &text[at + 1..]), "a");
-            }
-            for other in [format!("{text}0"), format!("{text}."), format!("+{text}"), text.to_uppercase()] {
-                refused(&other, "a");
-            }
-        }
-        for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
-            refused(text, "a");
         }
     }
 }

@@ -3,6 +3,8 @@
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod counters;
+mod erase;
+mod failures;
 pub mod intake;
 pub mod items;
 mod locations;
@@ -11,10 +13,14 @@ mod outcomes;
 mod overview;
 mod pulse;
 mod record_status;
+mod records;
 mod redrive_by_hand;
 mod replay;
+mod search;
 
 pub use counters::{CountersView, Reconciling, Waits};
+pub use erase::{Erased, ErasedContact, Person};
+pub use failures::{FailureCause, Failures, cause_of};
 pub use locations::{LocationView, PutSettingsError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
@@ -24,8 +30,10 @@ pub use overview::{
 };
 pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
+pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
+pub use search::SearchText;
 
 use ghl_sync_engine::usecase::{Engine, Ports};
 

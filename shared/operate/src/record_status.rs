@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use strum::IntoStaticStr;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
@@ -12,15 +13,16 @@ use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    EpochMs, ErrorCode, GhlId, Kind, KnownState, LastError, LocationId, LocationSettings, Priority, Record, RecordId,
-    RecordKey, RemoteContent, Time,
+    Contact, EpochMs, ErrorCode, GhlId, Kind, KnownState, LastError, LocationId, LocationSettings, Payload, Priority,
+    Record, RecordId, RecordKey, RemoteContent, Time,
 };
 
 /// Records that are counted to say when one goes out.
 const AHEAD: u32 = 1000;
 
 /// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RecordState {
@@ -187,6 +189,9 @@ pub struct RecordStatus {
     #[serde(rename = "record")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
     pub key: RecordKey,
+    /// What people call it: a contact's name, else its e-mail address or phone number; an opportunity's name. Null if it has
+    /// none, or cannot be read.
+    pub name: Option<String>,
     /// What it is.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: Kind,
@@ -218,6 +223,9 @@ pub struct RecordStatus {
     /// How urgent.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "normal"))]
     pub priority: Priority,
+    /// The content that GHL shall have, as the API takes it; null in lists, and if it cannot be read.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub content: Option<Value>,
     /// When it was put last.
     pub put_at: Option<Time>,
     /// When it is due; null when it is not.
@@ -262,6 +270,7 @@ impl RecordStatus {
         let error = LastError { code: ErrorCode::Internal, status: None, message: reason, at: EpochMs::default() };
         RecordStatus {
             location_id,
+            name: None,
             kind: key.kind,
             id: key.id.clone(),
             key,
@@ -274,6 +283,7 @@ impl RecordStatus {
             shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: Priority::default(),
+            content: None,
             put_at: None,
             due_at: None,
             failed_at: None,
@@ -294,6 +304,7 @@ impl RecordStatus {
             state,
             errors: record.errors().into_iter().map(RecordError::from).collect(),
             location_id: record.location_id,
+            name: name_of(&record.payload),
             kind: record.key.kind,
             id: record.key.id.clone(),
             key: record.key,
@@ -305,6 +316,7 @@ impl RecordStatus {
             shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: record.priority,
+            content: None,
             put_at: Time::maybe(record.put_at),
             due_at: Time::maybe(record.due_at),
             failed_at: Time::maybe(record.failed_at),
@@ -316,6 +328,20 @@ impl RecordStatus {
             waits_for: None,
             expected_at: None,
         }
+    }
+}
+
+/// What people call it.
+fn name_of(payload: &Payload) -> Option<String> {
+    match payload {
+        Payload::Contact(Contact { name, first_name, last_name, email, phone, .. }) => {
+            let of_parts = || {
+                let parts: Vec<&str> = [first_name, last_name].into_iter().flatten().map(String::as_str).collect();
+                Some(parts.join(" ")).filter(|name| !name.is_empty())
+            };
+            name.clone().or_else(of_parts).or_else(|| email.clone()).or_else(|| phone.clone())
+        }
+        Payload::Opportunity(opportunity) => Some(opportunity.name.clone()),
     }
 }
 
@@ -346,14 +372,15 @@ impl Operator {
         let Some(loaded) = loaded.into_iter().next() else {
             return Ok(None);
         };
-        let (due_at, waits_for_record, last_known, shares_ghl_id_with) = match &loaded {
+        let (due_at, waits_for_record, last_known, shares_ghl_id_with, content) = match &loaded {
             Loaded::Record(record) => {
                 let last_known = self.last_known(record).await;
-                (record.due_at, record.waits_for.clone(), last_known, self.shares_with(record).await)
+                let content = serde_json::from_str(&record.payload.to_json()).ok();
+                (record.due_at, record.waits_for.clone(), last_known, self.shares_with(record).await, content)
             }
-            Loaded::Damaged { .. } => (None, None, None, Vec::new()),
+            Loaded::Damaged { .. } => (None, None, None, Vec::new(), None),
         };
-        let mut story = RecordStatus { last_known, shares_ghl_id_with, ..RecordStatus::of(location, loaded) };
+        let mut story = RecordStatus { last_known, shares_ghl_id_with, content, ..RecordStatus::of(location, loaded) };
         match (due_at, waits_for_record) {
             (Some(due_at), record) => self.tell_when(&mut story, due_at, record, &settings).await?,
             (None, Some(record)) if story.state == RecordState::Waiting => {

@@ -17,13 +17,15 @@ use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
     Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, Entry, FailedPage,
-    GateEntry, GateStore, Installations, ItemStore, KnownStates, Loaded, LocationRegistry, NewItem, Outbox, PortError,
-    Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings, TakenDeadLetter, Tallied,
+    GateEntry, GateStore, Installations, ItemStore, KnownStates, ListedPage, Loaded, LocationRegistry, NewItem, Outbox,
+    PortError, Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings, TakenDeadLetter,
+    Tallied,
 };
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
-    Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, ItemKind, KnownState, LocationId,
-    LocationSettings, Outcome, Priority, PutRecord, Record, RecordKey, Resolution, ScopeId, SettingsOverlay,
+    Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, ItemKind, Kind, KnownState, LocationId,
+    LocationSettings, Outcome, Priority, PutRecord, Record, RecordCursor, RecordKey, Resolution, ScopeId,
+    SettingsOverlay,
 };
 
 /// An operation of a port.
@@ -44,6 +46,8 @@ pub enum Op {
     HostHealthReplace,
     QueueSend,
     OutboxFailed,
+    OutboxList,
+    OutboxForget,
     OutboxReplay,
     OutboxOfGhlId,
     OutboxResolve,
@@ -60,6 +64,7 @@ pub enum Op {
     DeadLettersPutBack,
     KnownReplace,
     KnownLoad,
+    KnownForget,
     KnownRemember,
     BookmarkFind,
     BookmarkKeep,
@@ -260,6 +265,20 @@ impl<P: Outbox> Outbox for FailNth<P> {
         self.faults.pass(Op::OutboxFailed, self.port.failed(location, after, limit)).await
     }
 
+    async fn listed(
+        &self,
+        location: &LocationId,
+        kind: Option<Kind>,
+        after: Option<&RecordCursor>,
+        limit: u32,
+    ) -> Result<ListedPage, PortError> {
+        self.faults.pass(Op::OutboxList, self.port.listed(location, kind, after, limit)).await
+    }
+
+    async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
+        self.faults.pass(Op::OutboxForget, self.port.forget(location, key)).await
+    }
+
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::OutboxReplay, self.port.replay(record, now)).await
     }
@@ -458,6 +477,10 @@ impl<P: KnownStates> KnownStates for FailNth<P> {
 
     async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
         self.faults.pass(Op::KnownLoad, self.port.load(key)).await
+    }
+
+    async fn forget(&self, key: RemoteKey<'_>) -> Result<bool, PortError> {
+        self.faults.pass(Op::KnownForget, self.port.forget(key)).await
     }
 
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {

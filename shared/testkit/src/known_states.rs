@@ -73,6 +73,10 @@ impl KnownStates for MemoryKnownStates {
         Ok(lock(&self.state).states.get(&owned(key)).cloned())
     }
 
+    async fn forget(&self, key: RemoteKey<'_>) -> Result<bool, PortError> {
+        Ok(lock(&self.state).states.remove(&owned(key)).is_some())
+    }
+
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
         let mut stored = lock(&self.state);
         stored.writes += 1;

@@ -1,4 +1,4 @@
-//! Records: the story of one, those that failed, and another chance for them.
+//! Records: the story of one, where many stand, and another chance for those that failed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,21 +6,18 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
-use ghl_sync_operate::{FailedRecords, RecordStatus, ReplayError, Replayed as What};
+use ghl_sync_operate::{RecordStatus, ReplayError, Replayed as What};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::{InPath, KnownLocation, LocationPath, unknown_location};
+use super::{InPath, LocationPath, unknown_location};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
 use crate::service::Api;
-use crate::wire::{FailedList, Lookup, Outcomes, Replay, Replayed};
+use crate::wire::{Lookup, Outcomes, Replay, Replayed};
 
 /// Longest that one request replays: API Gateway stops waiting after 30 s.
 const REPLAY_TIME: Duration = Duration::from_secs(15);
-const DEFAULT_PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 /// Most records that are looked up at once.
 const LARGEST_LOOKUP: usize = 500;
 
@@ -37,6 +34,13 @@ pub(crate) struct RecordPath {
     /// Your own id of it.
     #[param(inline, example = "crm-42")]
     record_id: RecordId,
+}
+
+impl RecordPath {
+    /// Of which location, and which record.
+    pub(crate) fn split(self) -> (LocationId, RecordKey) {
+        (self.location_id, RecordKey { kind: self.kind, id: self.record_id })
+    }
 }
 
 /// Tells the whole story of a record.
@@ -56,80 +60,15 @@ pub(crate) async fn record_status(
     status_of(&api, &location_id, kind, record_id).await.map(Json)
 }
 
-async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -> Result<RecordStatus, Problem> {
+pub(super) async fn status_of(
+    api: &Api,
+    location: &LocationId,
+    kind: Kind,
+    id: RecordId,
+) -> Result<RecordStatus, Problem> {
     let story = api.operator().record_status(location, &RecordKey { kind, id }).await?;
     let unknown = || Problem::new(ProblemKind::UnknownRecord, "it was never put into this location");
     story.ok_or_else(unknown)
-}
-
-/// Which records to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Listing {
-    /// Where they stand; those that failed for good can be listed.
-    #[param(inline, nullable = false)]
-    state: Option<ListedState>,
-    /// Of one record, together with `id`, wherever it stands: what it is.
-    #[param(inline, nullable = false)]
-    kind: Option<Kind>,
-    /// Your own id of that record, as it is, whatever characters it has.
-    #[param(inline, nullable = false, example = "crm-42")]
-    id: Option<RecordId>,
-    /// Where the page before ended.
-    #[param(nullable = false)]
-    cursor: Option<String>,
-    /// Most records of the page.
-    #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-}
-
-/// States that can be listed.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum ListedState {
-    /// Failed for good.
-    Failed,
-}
-
-/// Lists the records that failed for good, or finds one by its id.
-///
-/// The oldest failure comes first. What has failed stays listed until it is replayed or put again. With `kind` and `id`
-/// the list is the story of that one record, wherever it stands: an id that a path cannot carry (such as `..`, or one
-/// with a `?` behind API Gateway, which cuts paths there) is asked for in this way.
-#[utoipa::path(
-    get,
-    path = "/v1/locations/{location_id}/records",
-    tag = "records",
-    params(LocationPath, Listing),
-    responses((status = 200, description = "A page of them", body = FailedList)),
-)]
-pub(crate) async fn failed(
-    State(api): State<Api>,
-    location: KnownLocation,
-    InQuery(Listing { state, kind, id, cursor, limit }): InQuery<Listing>,
-) -> Result<Json<FailedList>, Problem> {
-    match (kind, id) {
-        (None, None) => {}
-        (Some(kind), Some(id)) => {
-            if state.is_some() || cursor.is_some() || limit.is_some() {
-                let detail = "goes with none of state, cursor and limit: it names one record";
-                return Err(Problem::field(ProblemKind::Invalid, "id", detail));
-            }
-            let story = status_of(&api, &location.id, kind, id).await?;
-            return Ok(Json(FailedList { records: vec![story], cursor: None }));
-        }
-        (Some(_), None) => return Err(Problem::field(ProblemKind::Invalid, "id", "is missing; `kind` goes with it")),
-        (None, Some(_)) => return Err(Problem::field(ProblemKind::Invalid, "kind", "is missing; `id` goes with it")),
-    }
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        let detail = format!("must be a whole number from 1 to {LARGEST_PAGE}");
-        return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
-    }
-    let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
-    let FailedRecords { records, next } = api.operator().failed_records(&location.id, after.as_ref(), limit).await?;
-    Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 
 fn cursor_of(text: &str, location: &LocationId) -> Result<FailedCursor, Problem> {

@@ -10,5 +10,7 @@ pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,
 };
-pub(crate) use record::{FailedList, Lookup, Outcomes, Put, PutItem, PutResult, Replay, Replayed, Shared};
+pub(crate) use record::{
+    Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Replay, Replayed, Shared,
+};
 pub(crate) use settings::{LocationDocument, Overrides, Pause};

@@ -1,7 +1,7 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
 use ghl_sync_engine::policy::SharedIdentity;
-use ghl_sync_model::{ErrorCode, RecordKey};
+use ghl_sync_model::{ErrorCode, GhlId, RecordKey};
 use ghl_sync_operate::{RecordOutcome, RecordStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,10 +80,10 @@ pub(crate) enum PutResult {
     Failed,
 }
 
-/// A page of failed records.
+/// A page of records.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FailedList {
-    /// The records, the oldest failure first. A page may hold fewer than asked for, and still not be the last.
+pub(crate) struct RecordList {
+    /// The records. A page may hold fewer than asked for, and still not be the last.
     pub(crate) records: Vec<RecordStatus>,
     /// Where to go on; null on the last page.
     pub(crate) cursor: Option<String>,
@@ -134,4 +134,49 @@ pub(crate) struct Replayed {
     pub(crate) not_written: u64,
     /// Where to go on: there are more than could be replayed in the time; null when all was seen.
     pub(crate) cursor: Option<String>,
+}
+
+/// Who is erased: `email`, `phone`, or whoever has both.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "ann@example.com" }))]
+pub(crate) struct Erase {
+    /// Their e-mail address.
+    #[schema(example = "ann@example.com")]
+    pub(crate) email: Option<String>,
+    /// Their phone number; its digits are compared.
+    #[schema(example = "+14155550123")]
+    pub(crate) phone: Option<String>,
+    /// Where the request before ended.
+    pub(crate) cursor: Option<String>,
+    /// With `cursor`: what the request before answered as `contacts`.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub(crate) contacts: Vec<ErasedContact>,
+}
+
+/// What was erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Erased {
+    /// The contacts, those of the requests before included.
+    pub(crate) contacts: Vec<ErasedContact>,
+    /// Their opportunities, as `KIND#ID`; by this request.
+    #[schema(value_type = Vec<String>, example = json!(["opportunity#roof-7"]))]
+    pub(crate) opportunities: Vec<RecordKey>,
+    /// Contents that GHL had told of them; by this request.
+    pub(crate) known_states: u64,
+    /// Where to go on; null when all of the location was looked through.
+    pub(crate) cursor: Option<String>,
+}
+
+/// A contact that was erased.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErasedContact {
+    /// Which record it was.
+    #[schema(value_type = String, example = "contact#crm-42")]
+    pub(crate) record: RecordKey,
+    /// GHL's id of it, if it was known: there it still is.
+    #[schema(value_type = Option<String>)]
+    pub(crate) ghl_id: Option<GhlId>,
 }

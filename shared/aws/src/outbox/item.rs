@@ -59,7 +59,7 @@ fn provenance(item: &Item) -> Provenance {
 }
 
 /// In the order of their keys: DynamoDB's sets have none.
-fn awaited_by(item: &Item) -> Result<Vec<RecordKey>, Damage> {
+pub(super) fn awaited_by(item: &Item) -> Result<Vec<RecordKey>, Damage> {
     let keys = match item.get(record::AWAITED_BY) {
         None => return Ok(Vec::new()),
         Some(AttributeValue::Ss(keys)) => keys,

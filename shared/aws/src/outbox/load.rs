@@ -1,11 +1,12 @@
-//! Reading records by their keys.
+//! Reading records, by their keys and one after the other.
 
 use std::collections::{HashMap, HashSet};
 
-use ghl_sync_engine::ports::{Loaded, PortError};
-use ghl_sync_model::{LocationId, RecordKey};
+use ghl_sync_engine::ports::{ListedPage, Loaded, PortError};
+use ghl_sync_model::{Kind, LocationId, RecordCursor, RecordKey};
 
 use super::{item, key_of};
+use crate::expression::text;
 use crate::fields::Fields;
 use crate::table::{Item, Table};
 use crate::tables::record;
@@ -26,6 +27,31 @@ pub(super) async fn records(
         items.extend(fetch(table, location, batch).await?);
     }
     Ok(keys.into_iter().filter_map(|key| Some(loaded(location, key, items.get(&key.to_string())?))).collect())
+}
+
+/// Up to `limit` records in the order of their keys; DynamoDB ends a page at 1 MB.
+pub(super) async fn page(
+    table: &Table,
+    location: &LocationId,
+    kind: Option<Kind>,
+    after: Option<&RecordCursor>,
+    limit: u32,
+) -> Result<ListedPage, PortError> {
+    let mut values = HashMap::from([(":location".to_owned(), text(location.as_str()))]);
+    let condition = match kind {
+        Some(kind) => {
+            values.insert(":kind".to_owned(), text(format!("{kind}#")));
+            "#location_id = :location AND begins_with(#record, :kind)"
+        }
+        None => "#location_id = :location",
+    };
+    let start = after.map(|cursor| key_of(location, &cursor.key));
+    let page = table.query_partition("outbox.list", condition, values, limit.max(1), start).await?;
+    let key = |item: &Item| Fields(item).parsed::<RecordKey>(record::RECORD).ok();
+    // One whose key is none of ours was put there by hand, and is passed over.
+    let records = page.items.iter().filter_map(|item| Some(loaded(location, &key(item)?, item))).collect();
+    let next = page.end.as_ref().and_then(key).map(|key| RecordCursor { key });
+    Ok(ListedPage { records, next })
 }
 
 /// The item of `key`, if there is one and it is not a readable record.

@@ -13,10 +13,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_engine::ports::{Backlog, Due, FailedPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
-    Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, Kind, LastError, LocationId, Outcome, Priority, PutRecord, Record,
+    RecordCursor, RecordKey, Resolution,
 };
 
 use self::due_key::DueKey;
@@ -112,6 +112,22 @@ impl Outbox for DynamoOutbox {
         limit: u32,
     ) -> Result<FailedPage, PortError> {
         failed::page(&self.table, location, after, limit).await
+    }
+
+    async fn listed(
+        &self,
+        location: &LocationId,
+        kind: Option<Kind>,
+        after: Option<&RecordCursor>,
+        limit: u32,
+    ) -> Result<ListedPage, PortError> {
+        load::page(&self.table, location, kind, after, limit).await
+    }
+
+    async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
+        let forgotten = self.table.delete("outbox.forget", key_of(location, key)).await?;
+        // Who waited for a record that cannot be read looks again by itself.
+        Ok(forgotten.map(|item| item::awaited_by(&item).unwrap_or_default()))
     }
 
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {

@@ -1,10 +1,10 @@
 //! Loading records, whole and damaged.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::ports::{Loaded, Outbox};
-use ghl_sync_model::{EpochMs, ErrorCode, Priority, RecordKey};
+use ghl_sync_engine::ports::{ListedPage, Loaded, Outbox};
+use ghl_sync_model::{EpochMs, ErrorCode, Kind, Priority, RecordCursor, RecordKey};
 
-use crate::fixtures::{RECORDS, Tables, contact, key, location};
+use crate::fixtures::{RECORDS, Tables, accepted, contact, key, location};
 
 #[tokio::test]
 async fn records_come_in_the_order_asked_for_each_once_and_unknown_ones_are_left_out() {
@@ -133,4 +133,41 @@ fn keys(loaded: &[Loaded]) -> Vec<String> {
         Loaded::Damaged { key, .. } => key.to_string(),
     };
     loaded.iter().map(key).collect()
+}
+
+#[tokio::test]
+async fn all_records_are_paged_in_the_order_of_their_keys_whatever_their_state() {
+    let tables = Tables::new().await;
+    for id in ["d", "a", "c", "b"] {
+        tables.outbox.put(&contact(id, "Ada"), EpochMs(1)).await.unwrap();
+    }
+    let sent = tables.record(&key("contact#a")).await;
+    tables.outbox.settle(&sent, &accepted(&contact("a", "Ada"), "G1"), EpochMs(2)).await.unwrap();
+    for kind in [None, Some(Kind::Contact)] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let ListedPage { records, next } =
+                tables.outbox.listed(&location(), kind, after.as_ref(), 3).await.unwrap();
+            assert!(records.len() <= 3);
+            found.extend(keys(&records));
+            after = next.map(|next| RecordCursor::from_text(&next.to_text(&location()), &location()).unwrap());
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, ["contact#a", "contact#b", "contact#c", "contact#d"]);
+    }
+    let none = tables.outbox.listed(&location(), Some(Kind::Opportunity), None, 3).await.unwrap();
+    assert_eq!(none, ListedPage::default());
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_gone_and_no_late_outcome_brings_it_back() {
+    let tables = Tables::new().await;
+    let sent = tables.put_and_load(&contact("a", "Ada"), 1).await;
+    assert_eq!(tables.outbox.forget(&location(), &sent.key).await.unwrap(), Some(Vec::new()));
+    assert_eq!(tables.outbox.forget(&location(), &sent.key).await.unwrap(), None);
+    tables.outbox.settle(&sent, &accepted(&contact("a", "Ada"), "G1"), EpochMs(2)).await.unwrap();
+    assert!(tables.outbox.load(&location(), &[sent.key]).await.unwrap().is_empty());
+    assert_eq!((tables.index_size(RECORDS, "due").await, tables.index_size(RECORDS, "ghl").await), (0, 0));
 }

@@ -22,6 +22,9 @@ pub trait KnownStates: Send + Sync {
     /// What is known of a record (strongly consistent); `None` if GHL has told nothing of it.
     async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError>;
 
+    /// Deletes what is known of a record. Returns whether anything was.
+    async fn forget(&self, key: RemoteKey<'_>) -> Result<bool, PortError>;
+
     /// Remembers `event` until `until` at least; false if it was remembered already. One write.
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError>;
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::PortError;
 use ghl_sync_model::{
-    EpochMs, FailedCursor, GhlId, LocationId, Outcome, Priority, PutRecord, Record, RecordKey, Resolution,
+    EpochMs, FailedCursor, GhlId, Kind, LocationId, Outcome, Priority, PutRecord, Record, RecordCursor, RecordKey,
+    Resolution,
 };
 
 /// So many records wait at most to be woken by one; others look again by themselves.
@@ -54,6 +55,20 @@ pub trait Outbox: Send + Sync {
         after: Option<&FailedCursor>,
         limit: u32,
     ) -> Result<FailedPage, PortError>;
+
+    /// Up to `limit` records of `location`, wherever they stand, in the order of their keys, from `after` on. Eventually
+    /// consistent. A page may hold fewer, and still not be the last.
+    async fn listed(
+        &self,
+        location: &LocationId,
+        kind: Option<Kind>,
+        after: Option<&RecordCursor>,
+        limit: u32,
+    ) -> Result<ListedPage, PortError>;
+
+    /// Deletes a record with all that is kept of it here. Returns the records that waited for its GHL id; `None` if there
+    /// was no such record. What a batch that is sending it writes down afterwards does not bring it back.
+    async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError>;
 
     /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
     /// whether it did.
@@ -116,6 +131,15 @@ pub struct FailedPage {
     pub keys: Vec<RecordKey>,
     /// Where to go on; `None` on the last page.
     pub next: Option<FailedCursor>,
+}
+
+/// Some of a location's records.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListedPage {
+    /// Which, in the order of their keys.
+    pub records: Vec<Loaded>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<RecordCursor>,
 }
 
 /// What [`Outbox::put`] did.

@@ -12,10 +12,10 @@ use async_trait::async_trait;
 
 use self::item::{Item, record};
 use super::lock;
-use ghl_sync_engine::ports::{Backlog, Due, FailedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_engine::ports::{Backlog, Due, FailedPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, LastError, LocationId, Outcome, Priority, PutRecord, Record, RecordKey,
-    Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, Kind, LastError, LocationId, Outcome, Priority, PutRecord, Record,
+    RecordCursor, RecordKey, Resolution,
 };
 
 /// An [`Outbox`] in memory.
@@ -197,10 +197,7 @@ impl Outbox for MemoryOutbox {
         Ok(keys
             .filter_map(|key| {
                 let item = state.items.get(&key)?;
-                Some(match &item.damage {
-                    Some(reason) => Loaded::Damaged { key: key.1, reason: reason.clone() },
-                    None => Loaded::Record(Box::new(record(&key, item))),
-                })
+                Some(loaded(&key, item))
             })
             .collect())
     }
@@ -267,6 +264,29 @@ impl Outbox for MemoryOutbox {
         Ok(FailedPage { keys: page.into_iter().map(|(_, key)| key).collect(), next })
     }
 
+    async fn listed(
+        &self,
+        location: &LocationId,
+        kind: Option<Kind>,
+        after: Option<&RecordCursor>,
+        limit: u32,
+    ) -> Result<ListedPage, PortError> {
+        let state = lock(&self.state);
+        let of_location = state.items.iter().filter(|((of, key), _)| {
+            of == location && kind.is_none_or(|kind| key.kind == kind) && after.is_none_or(|after| *key > after.key)
+        });
+        let mut page: Vec<_> = of_location.take(limit as usize + 1).collect();
+        let more = page.len() > limit as usize;
+        page.truncate(limit as usize);
+        let next = page.last().filter(|_| more).map(|((_, key), _)| RecordCursor { key: key.clone() });
+        Ok(ListedPage { records: page.into_iter().map(|(key, item)| loaded(key, item)).collect(), next })
+    }
+
+    async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
+        let key = (location.clone(), key.clone());
+        Ok(self.change(&key, |items| items.remove(&key).map(|item| item.awaited_by.into_iter().collect())))
+    }
+
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         let key = (record.location_id.clone(), record.key.clone());
         Ok(self.change(&key, |items| match items.get_mut(&key) {
@@ -320,6 +340,13 @@ impl Outbox for MemoryOutbox {
             }
             _ => false,
         }))
+    }
+}
+
+fn loaded(key: &Key, item: &Item) -> Loaded {
+    match &item.damage {
+        Some(reason) => Loaded::Damaged { key: key.1.clone(), reason: reason.clone() },
+        None => Loaded::Record(Box::new(record(key, item))),
     }
 }
 

@@ -18,6 +18,7 @@ mod fixtures;
 mod handover;
 mod host;
 mod in_between;
+mod listing;
 mod migration;
 mod not_stored;
 mod operate;

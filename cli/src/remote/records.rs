@@ -1,0 +1,191 @@
+//! Records from a terminal: finding them, naming what went wrong, forgetting them.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use ghl_sync_model::{Kind, LocationId, RecordKey};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::answers::{Erased, Failures, Records, Status};
+use super::args::StackArgs;
+use super::client::Told;
+use crate::{Failure, Usage, ask};
+
+/// Most records of a page.
+const PAGE: usize = 200;
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordsArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    location: LocationId,
+    /// The beginning of names, a company or an e-mail address, digits of a phone number, or the whole of an id.
+    text: Option<String>,
+    /// Those that stand there: due, waiting, accepted, failed, dry_run or superseded.
+    #[arg(long, value_name = "STATE", value_parser = ["due", "waiting", "accepted", "failed", "dry_run", "superseded"])]
+    state: Option<String>,
+    /// Contacts or opportunities alone.
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<Kind>,
+    /// So many of them at most.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailuresArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    location: LocationId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// The location that they were put into.
+    #[arg(long, value_name = "ID")]
+    location: LocationId,
+    /// These, as KIND#ID.
+    #[arg(value_name = "RECORD", required = true)]
+    records: Vec<RecordKey>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    location: LocationId,
+    /// Whose e-mail address this is.
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "phone")]
+    email: Option<String>,
+    /// Whose phone number this is.
+    #[arg(long, value_name = "NUMBER")]
+    phone: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `ghl-sync records`: page after page.
+pub(crate) async fn records(args: RecordsArgs) -> Result<ExitCode, Failure> {
+    let (remote, mut cursor, mut told, mut raws) = (args.stack.remote()?, None::<String>, String::new(), Vec::new());
+    loop {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let kind = args.kind.map(|kind| kind.to_string());
+        let given = [("q", &args.text), ("state", &args.state), ("kind", &kind), ("cursor", &cursor)];
+        query.extend_pairs(given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        query.append_pair("limit", &PAGE.min(args.limit - raws.len()).max(1).to_string());
+        let path = format!("/v1/locations/{}/records?{}", args.location, query.finish());
+        let Told { mut raw, read } = remote.ask::<Records>(Method::GET, &path, None).await?;
+        read.records.iter().for_each(|status| told += &line(status));
+        if let Some(Value::Array(page)) = raw.get_mut("records").map(Value::take) {
+            raws.extend(page);
+        }
+        cursor = read.cursor;
+        if cursor.is_none() || raws.len() >= args.limit {
+            break;
+        }
+    }
+    let has_more = cursor.is_some();
+    args.stack.tell(&json!({ "records": raws, "has_more": has_more }), || match (told.is_empty(), has_more) {
+        (true, false) => "there is none\n".to_owned(),
+        (_, true) => told + "there are more; --limit N lists more of them\n",
+        (false, false) => told,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(status: &Status) -> String {
+    let Status { record, state, name, ghl_id, last_error, .. } = status;
+    let (name, ghl_id) = (name.as_deref().unwrap_or_default(), ghl_id.as_deref().unwrap_or("-"));
+    let error = match last_error {
+        Some(error) if state == "failed" => format!("  {}: {}", error.code, error.message),
+        _ => String::new(),
+    };
+    format!("{state:<10} {record:<32} {ghl_id:<24} {name}{error}\n")
+}
+
+/// `ghl-sync failures`.
+pub(crate) async fn failures(args: FailuresArgs) -> Result<ExitCode, Failure> {
+    let path = format!("/v1/locations/{}/failures", args.location);
+    let Told { raw, read: Failures { causes, capped } } = args.stack.remote()?.ask(Method::GET, &path, None).await?;
+    args.stack.tell(&raw, || {
+        let mut told = String::new();
+        for cause in &causes {
+            let status = cause.status.map(|status| format!(" {status}")).unwrap_or_default();
+            told += &format!("{:>6} × {}{status}: {}\n", cause.count, cause.code, cause.cause);
+            told += &format!("         such as {}\n", cause.example);
+        }
+        match (told.is_empty(), capped) {
+            (true, _) => "nothing stands as failed\n".to_owned(),
+            (false, true) => told + "of the 1,000 that failed first; there are more\n",
+            (false, false) => told,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ghl-sync forget`.
+pub(crate) async fn forget(args: ForgetArgs) -> Result<ExitCode, Failure> {
+    let remote = args.stack.remote()?;
+    for record in &args.records {
+        let id: String = form_urlencoded::byte_serialize(record.id.as_str().as_bytes()).collect();
+        let id = id.replace('+', "%20");
+        let path = format!("/v1/locations/{}/records/{}/{id}", args.location, record.kind);
+        remote.ask::<Value>(Method::DELETE, &path, None).await?;
+    }
+    let count = args.records.len();
+    args.stack.tell(&json!({ "forgotten": count }), || {
+        format!("{count} records are forgotten here; what GHL has of them stays there\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ghl-sync erase`: until the whole location was looked through.
+pub(crate) async fn erase(args: EraseArgs) -> Result<ExitCode, Failure> {
+    let remote = args.stack.remote()?;
+    let who: Vec<&str> = [&args.email, &args.phone].into_iter().flatten().map(String::as_str).collect();
+    let question = format!("Delete all that this stack keeps of {} in {}?", who.join(", "), args.location);
+    match if args.yes { Some(true) } else { ask::yes(&question)? } {
+        Some(true) => {}
+        Some(false) => {
+            println!("nothing was deleted");
+            return Ok(ExitCode::FAILURE);
+        }
+        None => return Err(Usage("nobody can be asked here: --yes deletes without a question".to_owned()).into()),
+    }
+    let path = format!("/v1/locations/{}/erase", args.location);
+    let mut asked = json!({ "email": args.email, "phone": args.phone });
+    let (mut opportunities, mut known_states) = (Vec::new(), 0);
+    let contacts = loop {
+        let Told { read, .. } = remote.ask::<Erased>(Method::POST, &path, Some(&asked)).await?;
+        opportunities.extend(read.opportunities);
+        known_states += read.known_states;
+        let Some(cursor) = read.cursor else { break read.contacts };
+        asked["cursor"] = json!(cursor);
+        asked["contacts"] = serde_json::to_value(&read.contacts)?;
+    };
+    let answer = json!({ "contacts": contacts, "opportunities": opportunities, "known_states": known_states });
+    args.stack.tell(&answer, || {
+        let mut told = String::new();
+        for contact in &contacts {
+            let in_ghl = contact.ghl_id.as_ref().map(|id| format!("; in GHL it still is {id}")).unwrap_or_default();
+            told += &format!("erased     {}{in_ghl}\n", contact.record);
+        }
+        opportunities.iter().for_each(|record| told += &format!("erased     {record}\n"));
+        if told.is_empty() { "nothing is kept of them here\n".to_owned() } else { told }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    serde_json::from_value(Value::from(text)).map_err(|_| "expected contact or opportunity".to_owned())
+}

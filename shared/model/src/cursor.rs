@@ -1,0 +1,127 @@
+//! Places in lists of records, as texts for those who page through them.
+
+use crate::{ContentHash, EpochMs, LocationId, RecordKey};
+
+/// Characters of a cursor's sum.
+const SUM_CHARS: usize = 8;
+
+/// A place in the list of a location's failed records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCursor {
+    /// When the last record before it failed.
+    pub failed_at: EpochMs,
+    /// Which that was.
+    pub key: RecordKey,
+}
+
+/// A place in the list of all records of a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordCursor {
+    /// The last record before it.
+    pub key: RecordKey,
+}
+
+/// Text that is no cursor of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`cursor` is not one that a page before gave")]
+pub struct InvalidCursor;
+
+impl FailedCursor {
+    /// Its text, opaque to those who page through the list of `location`. It ends with a sum over itself and the
+    /// location: a text that was cut, altered or given for another location would skip records without a word.
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId) -> String {
+        with_sum(&format!("{:x}.{}", self.failed_at.0, hex(&self.key)), location)
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str, location: &LocationId) -> Result<FailedCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (failed_at, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let failed_at = EpochMs(u64::from_str_radix(failed_at, 16).map_err(|_| InvalidCursor)?);
+        let cursor = FailedCursor { failed_at, key: key_of(key)? };
+        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+impl RecordCursor {
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId) -> String {
+        with_sum(&hex(&self.key), location)
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str, location: &LocationId) -> Result<RecordCursor, InvalidCursor> {
+        let (key, _) = text.split_once('.').ok_or(InvalidCursor)?;
+        let cursor = RecordCursor { key: key_of(key)? };
+        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+fn with_sum(place: &str, location: &LocationId) -> String {
+    let sum = ContentHash::of(format!("{location}.{place}").as_bytes()).to_string();
+    format!("{place}.{}", sum.chars().take(SUM_CHARS).collect::<String>())
+}
+
+fn hex(key: &RecordKey) -> String {
+    key.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn key_of(hex: &str) -> Result<RecordKey, InvalidCursor> {
+    if !hex.is_ascii() || hex.len() % 2 != 0 {
+        return Err(InvalidCursor);
+    }
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
+    let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
+    key.parse().map_err(|_| InvalidCursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(id: &str) -> LocationId {
+        LocationId::new(id).unwrap()
+    }
+
+    #[test]
+    fn a_cursor_survives_any_record_id_and_no_other_text_is_one() {
+        let refused = |text: &str, of: &str| {
+            assert_eq!(FailedCursor::from_text(text, &location(of)), Err(InvalidCursor), "{text}");
+            assert_eq!(RecordCursor::from_text(text, &location(of)), Err(InvalidCursor), "{text}");
+        };
+        for key in ["contact#a", "opportunity#b#c d/e?f&g=%ü"] {
+            let key: RecordKey = key.parse().unwrap();
+            let failed = FailedCursor { failed_at: EpochMs(1_795_000_000_000), key: key.clone() };
+            let of_all = RecordCursor { key };
+            let (failed_text, all_text) = (failed.to_text(&location("a")), of_all.to_text(&location("a")));
+            assert_eq!(FailedCursor::from_text(&failed_text, &location("a")), Ok(failed));
+            assert_eq!(RecordCursor::from_text(&all_text, &location("a")), Ok(of_all));
+            assert_eq!(RecordCursor::from_text(&failed_text, &location("a")), Err(InvalidCursor));
+            assert_eq!(FailedCursor::from_text(&all_text, &location("a")), Err(InvalidCursor));
+            for text in [failed_text, all_text] {
+                assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'), "{text}");
+                refused(&text, "b");
+                for at in 0..text.len() {
+                    refused(&text[..at], "a");
+                    let altered = if &text[at..=at] == "0" { "1" } else { "0" };
+                    refused(&format!("{}{altered}{}", &text[..at], &text[at + 1..]), "a");
+                }
+                for other in [format!("{text}0"), format!("{text}."), format!("+{text}"), text.to_uppercase()] {
+                    refused(&other, "a");
+                }
+            }
+        }
+        for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
+            refused(text, "a");
+        }
+    }
+}

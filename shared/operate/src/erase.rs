@@ -1,0 +1,178 @@
+//! Forgetting records, and erasing a person: what is kept here of them is deleted. Nothing is deleted in GHL.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ghl_sync_engine::ports::{ListedPage, Loaded, PortError, RemoteKey};
+use ghl_sync_engine::usecase::Event;
+use ghl_sync_model::{GhlId, LocationId, Payload, Record, RecordCursor, RecordKey, ScopeId};
+
+use crate::{OperateError, Operator};
+
+/// Records read at a time; DynamoDB ends a page at 1 MB.
+const AT_ONCE: u32 = 1_000;
+/// One request looks no longer than this: API Gateway stops waiting after 30 s.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// Who is erased: the contacts that have all of what is said, and the opportunities of these contacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// Their e-mail address, in whatever case.
+    pub email: Option<String>,
+    /// Their phone number: its digits are compared.
+    pub phone: Option<String>,
+    /// The contacts that an earlier part of the same erasure found.
+    pub found: Vec<ErasedContact>,
+}
+
+/// A contact that was erased.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ErasedContact {
+    /// Which record it was.
+    pub record: RecordKey,
+    /// GHL's id of it, if it was known: there it still is.
+    pub ghl_id: Option<GhlId>,
+}
+
+/// What was erased.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// The contacts.
+    pub contacts: Vec<ErasedContact>,
+    /// Their opportunities.
+    pub opportunities: Vec<RecordKey>,
+    /// Contents that GHL had told of them.
+    pub known_states: u64,
+    /// Where to go on; `None` when all of the location was looked through.
+    pub next: Option<RecordCursor>,
+}
+
+impl Person {
+    fn is(&self, record: &Record) -> bool {
+        let Payload::Contact(contact) = &record.payload else { return false };
+        let same_email = self.email.as_ref().is_none_or(|email| {
+            contact
+                .email
+                .as_ref()
+                .is_some_and(|of_contact| of_contact.trim().to_lowercase() == email.trim().to_lowercase())
+        });
+        let same_phone = self
+            .phone
+            .as_ref()
+            .is_none_or(|phone| contact.phone.as_ref().is_some_and(|of_contact| digits(of_contact) == digits(phone)));
+        same_email && same_phone && (self.email.is_some() || self.phone.is_some())
+    }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+impl Operator {
+    /// Deletes the record of `key`, with what GHL told of it. Returns whether there was one. What GHL has stays there; a call
+    /// that is under way still arrives. Who waited for it looks again.
+    ///
+    /// # Errors
+    /// When the location is not known, or a store fails; doing it again does no harm.
+    pub async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<bool, OperateError> {
+        let settings = self.known(location).await?;
+        let loaded = self.ports().outbox.load(location, std::slice::from_ref(key)).await?;
+        let Some(loaded) = loaded.into_iter().next() else { return Ok(false) };
+        let ghl_id = match loaded {
+            Loaded::Record(record) => record.ghl_id,
+            Loaded::Damaged { .. } => None,
+        };
+        let scope = &settings.scope;
+        self.forget_one(location, scope, key, ghl_id.as_ref()).await?;
+        self.ports().sink.emit(&Event::Operated { location, scope, action: "forget" });
+        Ok(true)
+    }
+
+    /// Deletes what is kept here of `person` in `location`, from `after` on. A large location takes more than one call: the
+    /// next one gets what this one found.
+    ///
+    /// # Errors
+    /// When the location is not known, or a store fails; doing it again does no harm.
+    pub async fn erase(
+        &self,
+        location: &LocationId,
+        person: &Person,
+        after: Option<RecordCursor>,
+    ) -> Result<Erased, OperateError> {
+        let settings = self.known(location).await?;
+        let started = self.ports().clock.now();
+        let mut erased = Erased { contacts: person.found.clone(), next: after, ..Erased::default() };
+        loop {
+            // Contacts come before opportunities, so that of these it is known whose they are.
+            let ListedPage { records, next } =
+                self.ports().outbox.listed(location, None, erased.next.as_ref(), AT_ONCE).await?;
+            for loaded in records {
+                if let Loaded::Record(record) = loaded {
+                    self.erase_if_wanted(&settings.scope, person, &record, &mut erased).await?;
+                }
+            }
+            erased.next = next;
+            if erased.next.is_none() || self.ports().clock.now().since(started) >= LONGEST {
+                break;
+            }
+        }
+        let scope = &settings.scope;
+        self.ports().sink.emit(&Event::Operated { location, scope, action: "erase" });
+        Ok(erased)
+    }
+
+    async fn erase_if_wanted(
+        &self,
+        scope: &ScopeId,
+        person: &Person,
+        record: &Record,
+        erased: &mut Erased,
+    ) -> Result<(), PortError> {
+        let (key, ghl_id) = (&record.key, record.ghl_id.as_ref());
+        if person.is(record) {
+            erased.contacts.push(ErasedContact { record: key.clone(), ghl_id: record.ghl_id.clone() });
+        } else if is_of(record, &erased.contacts) {
+            erased.opportunities.push(key.clone());
+        } else {
+            return Ok(());
+        }
+        erased.known_states += u64::from(self.forget_one(&record.location_id, scope, key, ghl_id).await?);
+        Ok(())
+    }
+
+    /// Returns whether GHL had told anything of it. What GHL told goes first: without the record nobody knows its id.
+    async fn forget_one(
+        &self,
+        location: &LocationId,
+        scope: &ScopeId,
+        key: &RecordKey,
+        ghl_id: Option<&GhlId>,
+    ) -> Result<bool, PortError> {
+        let ports = self.ports();
+        let was_known = match ghl_id {
+            Some(ghl_id) => ports.known.forget(RemoteKey { location, kind: key.kind, ghl_id }).await?,
+            None => false,
+        };
+        let waiting: Vec<RecordKey> = ports.outbox.forget(location, key).await?.into_iter().flatten().collect();
+        if waiting.is_empty() {
+            return Ok(was_known);
+        }
+        let now = ports.clock.now();
+        for loaded in ports.outbox.load(location, &waiting).await? {
+            if let Loaded::Record(waiting) = loaded {
+                ports.outbox.wake(&waiting, key, now).await?;
+            }
+        }
+        self.engine.start(scope).await?;
+        Ok(was_known)
+    }
+}
+
+/// Whether it is an opportunity of one of these contacts.
+fn is_of(record: &Record, contacts: &[ErasedContact]) -> bool {
+    let Payload::Opportunity(opportunity) = &record.payload else { return false };
+    let by_record: BTreeSet<&str> = contacts.iter().map(|contact| contact.record.id.as_str()).collect();
+    let by_id: BTreeSet<&GhlId> = contacts.iter().filter_map(|contact| contact.ghl_id.as_ref()).collect();
+    opportunity.contact_record.as_ref().is_some_and(|id| by_record.contains(id.as_str()))
+        || opportunity.contact_id.as_ref().is_some_and(|id| by_id.contains(id))
+}

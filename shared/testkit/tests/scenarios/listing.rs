@@ -1,0 +1,142 @@
+//! Finding records, naming what went wrong, and forgetting.
+
+use std::time::Duration;
+
+use ghl_sync_engine::ports::RemoteKey;
+use ghl_sync_model::{Kind, Payload, PutRecord, RecordKey};
+use ghl_sync_operate::{Person, RecordFilter, RecordState, SearchText};
+use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+
+use crate::fixtures::{HOUR, MINUTE, contact, contact_key, contacts, deal, deal_key, email, exact, loc};
+
+async fn listed(world: &World, filter: &RecordFilter, limit: usize) -> Vec<RecordKey> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.operator().records(&loc(), filter, after, limit).await.unwrap();
+        assert!(page.records.len() <= limit);
+        found.extend(page.records.into_iter().map(|record| record.key));
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn every_record_is_listed_once_by_any_page_size_and_in_the_list_of_its_state_alone() {
+    block_on_paused(async {
+        let world = Setup { seed: 7, ..Setup::default() }.start();
+        world.put(&contacts(40)).await.unwrap();
+        world.run_for(Duration::from_millis(1500)).await;
+        let all = listed(&world, &RecordFilter::default(), 7).await;
+        let expected: Vec<RecordKey> = world.outbox.records().into_iter().map(|record| record.key).collect();
+        assert_eq!(all, expected);
+        let mut of_states = Vec::new();
+        for state in [
+            RecordState::Due,
+            RecordState::Waiting,
+            RecordState::Accepted,
+            RecordState::Failed,
+            RecordState::DryRun,
+            RecordState::Superseded,
+        ] {
+            of_states.extend(listed(&world, &RecordFilter { state: Some(state), ..RecordFilter::default() }, 3).await);
+        }
+        of_states.sort();
+        assert_eq!(of_states, expected);
+        let deals = RecordFilter { kind: Some(Kind::Opportunity), ..RecordFilter::default() };
+        assert_eq!(listed(&world, &deals, 3).await, []);
+    });
+}
+
+fn named(n: usize, json: &str) -> PutRecord {
+    PutRecord { payload: Payload::from_json(Kind::Contact, json).unwrap(), ..contact(n) }
+}
+
+#[test]
+fn a_person_is_found_by_name_address_phone_and_either_id() {
+    block_on_paused(async {
+        let world = exact().start();
+        let ann = named(1, r#"{"firstName":"Ann","lastName":"Lee","email":"ann@x.example","phone":"+14155550123"}"#);
+        world.put(&[ann, contact(2), contact(3)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        for text in ["lee ann", "ANN@x", "415 555 0123"] {
+            let filter = RecordFilter { text: SearchText::new(text), ..RecordFilter::default() };
+            assert_eq!(listed(&world, &filter, 10).await, [contact_key(1)], "{text}");
+        }
+        let record = world.outbox.record(&loc(), &contact_key(1)).unwrap();
+        for id in [record.ghl_id.unwrap().as_str(), contact_key(1).id.as_str()] {
+            let found = world.operator().records_of_id(&loc(), id).await.unwrap();
+            assert_eq!(found.into_iter().map(|found| found.key).collect::<Vec<_>>(), [contact_key(1)], "{id}");
+        }
+    });
+}
+
+#[test]
+fn records_that_failed_in_the_same_way_are_one_cause() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| Some(Fault::status(if seen.subject == email(2) { 400 } else { 422 })));
+        world.put(&contacts(5)).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        let failures = world.operator().failures(&loc()).await.unwrap();
+        assert!(!failures.capped);
+        let counts: Vec<_> = failures.causes.iter().map(|cause| (cause.count, cause.status)).collect();
+        assert_eq!(counts, [(4, Some(422)), (1, Some(400))]);
+        assert_eq!(failures.causes[1].example, contact_key(2));
+    });
+}
+
+#[test]
+fn what_is_forgotten_is_not_known_any_more_and_nothing_is_deleted_in_ghl() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&contacts(2)).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert!(world.operator().forget(&loc(), &contact_key(0)).await.unwrap());
+        assert!(!world.operator().forget(&loc(), &contact_key(0)).await.unwrap());
+        assert_eq!(world.operator().record_status(&loc(), &contact_key(0)).await.unwrap(), None);
+        assert_eq!(world.ghl.contact_count(), 2);
+        // Put again it is a new record, of the same contact.
+        world.put(&contacts(1)).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 2);
+    });
+}
+
+#[test]
+fn erasing_a_person_takes_their_contacts_and_opportunities_and_what_ghl_told_of_them_and_nobody_else_s() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[contact(1), contact(2), deal(1), deal(2)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        let Payload::Contact(content) = contact(1).payload else { panic!() };
+        let person = Person { email: content.email.map(|email| email.to_uppercase()), ..Person::default() };
+        let ghl_id = world.outbox.record(&loc(), &contact_key(1)).unwrap().ghl_id.unwrap();
+        let erased = world.operator().erase(&loc(), &person, None).await.unwrap();
+        assert_eq!(erased.next, None);
+        assert_eq!(erased.contacts.len(), 1);
+        assert_eq!((&erased.contacts[0].record, &erased.contacts[0].ghl_id), (&contact_key(1), &Some(ghl_id.clone())));
+        assert_eq!(erased.opportunities, [deal_key(1)]);
+        let left: Vec<RecordKey> = world.outbox.records().into_iter().map(|record| record.key).collect();
+        assert_eq!(left, [contact_key(2), deal_key(2)]);
+        let key = RemoteKey { location: &loc(), kind: Kind::Contact, ghl_id: &ghl_id };
+        assert_eq!(world.engine.ports().known.load(key).await.unwrap(), None);
+        // Once more: nothing is left.
+        assert_eq!(world.operator().erase(&loc(), &person, None).await.unwrap().contacts, []);
+    });
+}
+
+#[test]
+fn an_opportunity_that_waits_for_a_forgotten_contact_wakes_and_ends() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| (seen.subject == email(1)).then(|| Fault::status(422)));
+        world.put(&[contact(1), deal(1)]).await.unwrap();
+        world.run_for(MINUTE).await;
+        world.operator().forget(&loc(), &contact_key(1)).await.unwrap();
+        world.run_for(HOUR).await;
+        let deal = world.outbox.record(&loc(), &deal_key(1)).unwrap();
+        assert!(deal.due_at.is_some() || deal.failed_at.is_some(), "it does not sleep for ever: {deal:?}");
+    });
+}
