@@ -115,6 +115,16 @@ async fn a_forgotten_record_and_an_erased_person_are_gone_here_and_stay_in_ghl()
     let left = caller.get(&format!("{LOCATION}/records?state=accepted")).await.json();
     assert_eq!(ids(&left), ["crm/3 #4"]);
     assert_eq!(deployment.stats().contacts, before, "nothing is deleted in GHL");
+    // In GHL as well: it is due for that, and gone once it is done.
+    let path = format!("{LOCATION}/records/contact/crm%2F3%20%234");
+    let headers = [("x-api-key", caller.key.as_str())];
+    let asked = caller.send(Method::DELETE, &format!("{path}?in_ghl=true"), &headers, Vec::new()).await;
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    caller.until(&path, |answer| answer.status == 404).await;
+    assert_eq!(deployment.stats().contacts, before - 1);
+    let path = format!("{LOCATION}/records/contact/wrong-1?in_ghl=true");
+    caller.send(Method::DELETE, &path, &headers, Vec::new()).await.problem(409, "not-now");
     for (body, field) in [
         (json!({}), "email"),
         (json!({ "email": "ann" }), "email"),

@@ -51,6 +51,9 @@ pub(crate) struct ForgetArgs {
     /// The location that they were put into.
     #[arg(long, value_name = "ID")]
     location: LocationId,
+    /// Delete them in GHL as well, and there first.
+    #[arg(long)]
+    in_ghl: bool,
     /// These, as KIND#ID.
     #[arg(value_name = "RECORD", required = true)]
     records: Vec<RecordKey>,
@@ -139,12 +142,15 @@ pub(crate) async fn forget(args: ForgetArgs) -> Result<ExitCode, Failure> {
     for record in &args.records {
         let id: String = form_urlencoded::byte_serialize(record.id.as_str().as_bytes()).collect();
         let id = id.replace('+', "%20");
-        let path = format!("/v1/locations/{}/records/{}/{id}", args.location, record.kind);
+        let query = if args.in_ghl { "?in_ghl=true" } else { "" };
+        let path = format!("/v1/locations/{}/records/{}/{id}{query}", args.location, record.kind);
         remote.ask::<Value>(Method::DELETE, &path, None).await?;
     }
     let count = args.records.len();
-    args.stack.tell(&json!({ "forgotten": count }), || {
-        format!("{count} records are forgotten here; what GHL has of them stays there\n")
+    let what = if args.in_ghl { "to_delete" } else { "forgotten" };
+    args.stack.tell(&json!({ what: count }), || match args.in_ghl {
+        true => format!("{count} records will be deleted in GHL, and then here\n"),
+        false => format!("{count} records are forgotten here; what GHL has of them stays there\n"),
     })?;
     Ok(ExitCode::SUCCESS)
 }

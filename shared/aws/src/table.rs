@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
@@ -35,6 +36,15 @@ pub(crate) enum Updated {
     Written,
     /// Its condition did not hold. The item as it stands, if there is one.
     Refused(Option<Item>),
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// It is gone.
+    Done,
+    /// Its condition did not hold.
+    Refused,
 }
 
 /// A query of an index, ascending.
@@ -248,6 +258,38 @@ impl Table {
             .await
             .map_err(|error| PortError::new(action, error))?;
         Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+    }
+
+    /// Deletes an item, if the condition holds of it. One that is gone already is deleted.
+    pub(crate) async fn delete_if(
+        &self,
+        action: &'static str,
+        key: Item,
+        condition: &'static str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Deleted, PortError> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names_in(condition)))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(_) => Ok(Deleted::Done),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
+                    Ok(if refusal.item().is_some_and(|item| !item.is_empty()) {
+                        Deleted::Refused
+                    } else {
+                        Deleted::Done
+                    })
+                }
+                _ => Err(PortError::new(action, error)),
+            },
+        }
     }
 
     /// Deletes an item. Returns it as it was, if there was one.

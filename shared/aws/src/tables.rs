@@ -74,6 +74,8 @@ pub mod record {
     pub const UPDATED_AT: &str = "updated_at";
     /// When the content was true, where its producer said so; else it is taken for true when it was put.
     pub const AS_OF: &str = "as_of";
+    /// `true` where somebody asked that GHL delete it: that is what it is due for.
+    pub const TO_DELETE: &str = "to_delete";
     /// The due records of a location, by priority and then soonest first.
     pub const DUE_INDEX: IndexSpec = IndexSpec { name: "due", reach: Reach::Local(Attribute::Text(DUE)) };
     /// The failed records of a location, oldest failure first.

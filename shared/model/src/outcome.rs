@@ -149,6 +149,8 @@ pub enum Outcome {
         /// The record whose GHL id it waits for.
         record: RecordKey,
     },
+    /// GHL has deleted it, as somebody asked. So is the record, unless it was put again meanwhile.
+    Deleted,
     /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
     /// again makes it due. Its attempts and errors are those with which it was loaded.
     WouldSend {
@@ -174,7 +176,7 @@ impl Outcome {
                     *request += &format!("\n… (the first {shown} of {bytes} bytes)");
                 }
             }
-            Outcome::Accepted { .. } | Outcome::Wait { .. } | Outcome::Await { .. } => {}
+            Outcome::Accepted { .. } | Outcome::Wait { .. } | Outcome::Await { .. } | Outcome::Deleted => {}
         }
         self
     }

@@ -157,6 +157,8 @@ pub struct Record {
     pub former: Vec<CreationKey>,
     /// Who created what stands under `ghl_id` in GHL.
     pub provenance: Provenance,
+    /// Somebody asked that it be deleted in GHL: that is what it is due for. A put withdraws it.
+    pub deletion: bool,
 }
 
 impl Record {
@@ -227,6 +229,7 @@ pub fn put_once(key: &str, payload: Payload) -> Record {
         is_new: false,
         former: Vec::new(),
         provenance: Provenance::Unknown,
+        deletion: false,
     }
 }
 

@@ -34,6 +34,39 @@ pub struct ErasedContact {
     pub ghl_id: Option<GhlId>,
 }
 
+/// Why a record is not deleted in GHL.
+#[derive(Debug, thiserror::Error)]
+pub enum DeletionError {
+    /// The location is not known, or a store failed.
+    #[error(transparent)]
+    Operate(#[from] OperateError),
+    /// It was never put, or is forgotten.
+    #[error("it was never put into this location, or is forgotten already")]
+    UnknownRecord,
+    /// Its item cannot be read.
+    #[error("it cannot be read here; put it again first")]
+    Unreadable,
+    /// It has no id of GHL's.
+    #[error("GHL's id of it is not known: wait until it is accepted; one that never will be can be forgotten")]
+    NotInGhl,
+    /// Other records are the same contact or opportunity.
+    #[error("GHL has {} under the same id: forget what shall go, or delete in GHL", list(.0))]
+    Shared(Vec<RecordKey>),
+    /// It was put, or came to its end, in between.
+    #[error("it changed in between; ask again")]
+    Changed,
+}
+
+impl From<PortError> for DeletionError {
+    fn from(error: PortError) -> DeletionError {
+        DeletionError::Operate(error.into())
+    }
+}
+
+fn list(keys: &[RecordKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// What was erased.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Erased {
@@ -86,6 +119,37 @@ impl Operator {
         self.forget_one(location, scope, key, ghl_id.as_ref()).await?;
         self.ports().sink.emit(&Event::Operated { location, scope, action: "forget" });
         Ok(true)
+    }
+
+    /// Makes the record of `key` due for being deleted in GHL: paced, retried and written down as a put is. When GHL has
+    /// deleted it, it is forgotten here as well. A put before that withdraws it.
+    ///
+    /// # Errors
+    /// [`DeletionError`]; doing it again does no harm.
+    pub async fn delete_in_ghl(&self, location: &LocationId, key: &RecordKey) -> Result<(), DeletionError> {
+        let settings = self.known(location).await?;
+        let ports = self.ports();
+        let loaded = ports.outbox.load(location, std::slice::from_ref(key)).await?;
+        let record = match loaded.into_iter().next() {
+            None => return Err(DeletionError::UnknownRecord),
+            Some(Loaded::Damaged { .. }) => return Err(DeletionError::Unreadable),
+            Some(Loaded::Record(record)) => record,
+        };
+        let Some(ghl_id) = &record.ghl_id else { return Err(DeletionError::NotInGhl) };
+        let others = self.engine.other_holders(location, key, ghl_id).await?;
+        if !others.is_empty() {
+            return Err(DeletionError::Shared(others));
+        }
+        if record.deletion && record.due_at.is_some() {
+            return Ok(());
+        }
+        if !ports.outbox.ask_deletion(&record, ports.clock.now()).await? {
+            return Err(DeletionError::Changed);
+        }
+        ports.sink.emit(&Event::Operated { location, scope: &settings.scope, action: "delete" });
+        ports.gates.advance_work_seq(&settings.scope, ports.clock.now()).await?;
+        self.engine.fan_out(&settings.scope).await?;
+        Ok(())
     }
 
     /// Deletes what is kept here of `person` in `location`, from `after` on. A large location takes more than one call: the

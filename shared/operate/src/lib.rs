@@ -19,7 +19,7 @@ mod replay;
 mod search;
 
 pub use counters::{CountersView, Reconciling, Waits};
-pub use erase::{Erased, ErasedContact, Person};
+pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{FailureCause, Failures, cause_of};
 pub use locations::{LocationView, PutSettingsError};
 pub use operate::OperateError;

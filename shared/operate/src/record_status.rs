@@ -201,6 +201,8 @@ pub struct RecordStatus {
     /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "due"))]
     pub state: RecordState,
+    /// Somebody asked that it be deleted in GHL: that is what it is due for, or what failed.
+    pub to_delete: bool,
     /// Grows with every put that changed something; 0 if the record cannot be read.
     pub version: u64,
     /// The version that GHL accepted last.
@@ -275,6 +277,7 @@ impl RecordStatus {
             id: key.id.clone(),
             key,
             state: RecordState::Failed,
+            to_delete: false,
             version: 0,
             accepted_version: None,
             accepted_at: None,
@@ -308,6 +311,7 @@ impl RecordStatus {
             kind: record.key.kind,
             id: record.key.id.clone(),
             key: record.key,
+            to_delete: record.deletion,
             version: record.version,
             accepted_version: record.accepted_version,
             accepted_at: Time::maybe(record.accepted_at),

@@ -48,6 +48,7 @@ pub enum Op {
     OutboxFailed,
     OutboxList,
     OutboxForget,
+    OutboxAskDeletion,
     OutboxReplay,
     OutboxOfGhlId,
     OutboxResolve,
@@ -273,6 +274,10 @@ impl<P: Outbox> Outbox for FailNth<P> {
         limit: u32,
     ) -> Result<ListedPage, PortError> {
         self.faults.pass(Op::OutboxList, self.port.listed(location, kind, after, limit)).await
+    }
+
+    async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxAskDeletion, self.port.ask_deletion(record, now)).await
     }
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {

@@ -4,31 +4,58 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ghl_sync_model::RecordCursor;
-use ghl_sync_operate::{ErasedContact as Found, Person};
+use ghl_sync_operate::{DeletionError, ErasedContact as Found, Person};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::records::RecordPath;
 use super::{InPath, LocationPath};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
+use crate::query::InQuery;
 use crate::service::Api;
 use crate::wire::{Erase, Erased, ErasedContact};
 
 /// Most contacts that an erasure goes on with.
 const MOST_CONTACTS: usize = 1_000;
 
-/// Forgets a record.
+/// Where a record is deleted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Where {
+    /// In GHL as well, and there first.
+    #[param(inline, nullable = false, default = false)]
+    in_ghl: Option<bool>,
+}
+
+/// Forgets a record, or deletes it in GHL.
 ///
 /// What is kept of it here is deleted: its content, what became of it, what GHL told of it. In GHL nothing is deleted, and
 /// a call that is under way still arrives there. Put again, it is a new record.
+///
+/// With `in_ghl=true` the record becomes due for being deleted in GHL, paced and retried as a put is; once GHL has deleted
+/// it, it is forgotten here. A put before that withdraws it.
 #[utoipa::path(
     delete,
     path = "/v1/locations/{location_id}/records/{kind}/{*record_id}",
     tag = "records",
-    params(RecordPath),
-    responses((status = 204, description = "It is forgotten")),
+    params(RecordPath, Where),
+    responses(
+        (status = 202, description = "It will be deleted in GHL, and then here"),
+        (status = 204, description = "It is forgotten"),
+    ),
 )]
-pub(crate) async fn forget(State(api): State<Api>, InPath(path): InPath<RecordPath>) -> Result<StatusCode, Problem> {
+pub(crate) async fn forget(
+    State(api): State<Api>,
+    InPath(path): InPath<RecordPath>,
+    InQuery(Where { in_ghl }): InQuery<Where>,
+) -> Result<StatusCode, Problem> {
     let (location, key) = path.split();
+    if in_ghl == Some(true) {
+        api.operator().delete_in_ghl(&location, &key).await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
     if api.operator().forget(&location, &key).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -82,4 +109,17 @@ pub(crate) async fn erase(
         known_states: erased.known_states,
         cursor: erased.next.map(|next| next.to_text(&location_id)),
     }))
+}
+
+impl From<DeletionError> for Problem {
+    fn from(error: DeletionError) -> Problem {
+        let kind = match error {
+            DeletionError::Operate(error) => return error.into(),
+            DeletionError::UnknownRecord => ProblemKind::UnknownRecord,
+            DeletionError::Unreadable | DeletionError::NotInGhl | DeletionError::Shared(_) | DeletionError::Changed => {
+                ProblemKind::NotNow
+            }
+        };
+        Problem::new(kind, error.to_string())
+    }
 }

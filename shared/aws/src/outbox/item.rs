@@ -46,6 +46,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         is_new: is_true(item, record::IS_NEW),
         former: former(item)?,
         provenance: provenance(item),
+        deletion: is_true(item, record::TO_DELETE),
     })
 }
 

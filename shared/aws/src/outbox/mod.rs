@@ -1,6 +1,7 @@
 //! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
 
 mod awaiting;
+mod deletion;
 mod due_key;
 mod failed;
 mod item;
@@ -122,6 +123,12 @@ impl Outbox for DynamoOutbox {
         limit: u32,
     ) -> Result<ListedPage, PortError> {
         load::page(&self.table, location, kind, after, limit).await
+    }
+
+    async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let asked = self.table.update("outbox.ask_deletion", key, deletion::update(record, now)).await?;
+        Ok(matches!(asked, Updated::Written))
     }
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {

@@ -150,7 +150,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
         // Who created what a producer names is not known.
         .remove(put.ghl_id.is_some().then_some(record::MADE))
         .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
-        .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT])
+        .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::TO_DELETE])
         .only_if(not_accepted)
         .only_if(not_superseded)
         .with(":hash", text(put.payload.hash().to_string()))

@@ -5,7 +5,7 @@ use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, item, key_of};
+use super::{Raced, TRIES, deletion, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
@@ -22,6 +22,9 @@ pub(super) async fn settle(
     outcome: &Outcome,
     now: EpochMs,
 ) -> Result<Settled, PortError> {
+    if *outcome == Outcome::Deleted {
+        return deletion::settle(table, sent).await;
+    }
     let key = key_of(&sent.location_id, &sent.key);
     match table.update("outbox.settle", key, of_sent_version(sent, outcome, now)).await? {
         Updated::Written => return Ok(Settled::Done),
@@ -98,6 +101,8 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
             .with(":seen_due", due_key(sent, sent.due_at.unwrap_or_default()))
             .set(record::WAITS_FOR, text(awaited.to_string()))
             .remove([record::DUE]),
+        // It is no update.
+        Outcome::Deleted => update,
         Outcome::WouldSend { request, stays_due: true } => {
             keep_errors(update, sent).only_if("attribute_exists(#due)").set(record::DRY_RUN, text(request))
         }
@@ -132,7 +137,7 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
                 None => update,
             })
         }
-        Outcome::Await { .. } | Outcome::WouldSend { .. } => None,
+        Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted => None,
     }
 }
 

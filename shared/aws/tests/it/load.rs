@@ -1,8 +1,8 @@
 //! Loading records, whole and damaged.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::ports::{ListedPage, Loaded, Outbox};
-use ghl_sync_model::{EpochMs, ErrorCode, Kind, Priority, RecordCursor, RecordKey};
+use ghl_sync_engine::ports::{ListedPage, Loaded, Outbox, Put, Settled};
+use ghl_sync_model::{EpochMs, ErrorCode, Kind, Outcome, Priority, RecordCursor, RecordKey};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, key, location};
 
@@ -170,4 +170,29 @@ async fn what_is_forgotten_is_gone_and_no_late_outcome_brings_it_back() {
     tables.outbox.settle(&sent, &accepted(&contact("a", "Ada"), "G1"), EpochMs(2)).await.unwrap();
     assert!(tables.outbox.load(&location(), &[sent.key]).await.unwrap().is_empty());
     assert_eq!((tables.index_size(RECORDS, "due").await, tables.index_size(RECORDS, "ghl").await), (0, 0));
+}
+
+#[tokio::test]
+async fn what_ghl_has_deleted_is_gone_unless_it_was_put_again_meanwhile() {
+    let tables = Tables::new().await;
+    for (id, put_again) in [("a", false), ("b", true)] {
+        let put = tables.put_and_load(&contact(id, "Ada"), 1).await;
+        assert!(!tables.outbox.ask_deletion(&put, EpochMs(2)).await.unwrap(), "GHL's id of it is not known");
+        tables.outbox.settle(&put, &accepted(&contact(id, "Ada"), "G1"), EpochMs(3)).await.unwrap();
+        let known = tables.record(&put.key).await;
+        assert!(tables.outbox.ask_deletion(&known, EpochMs(4)).await.unwrap());
+        assert!(!tables.outbox.ask_deletion(&known, EpochMs(5)).await.unwrap(), "it is another version now");
+        let asked = tables.record(&put.key).await;
+        assert_eq!((asked.deletion, asked.due_at), (true, Some(EpochMs(4))));
+        if put_again {
+            assert_eq!(tables.outbox.put(&contact(id, "Ada"), EpochMs(6)).await.unwrap(), Put::Stored);
+        }
+        let settled = [Settled::Done, Settled::ChangedMeanwhile][usize::from(put_again)];
+        for _ in 0..2 {
+            assert_eq!(tables.outbox.settle(&asked, &Outcome::Deleted, EpochMs(7)).await.unwrap(), settled);
+        }
+        let left = tables.outbox.load(&location(), &[put.key]).await.unwrap();
+        assert_eq!(left.len(), usize::from(put_again));
+        assert!(left.iter().all(|left| matches!(left, Loaded::Record(record) if !record.deletion)));
+    }
 }

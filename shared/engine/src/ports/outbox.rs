@@ -66,6 +66,10 @@ pub trait Outbox: Send + Sync {
         limit: u32,
     ) -> Result<ListedPage, PortError>;
 
+    /// Makes `record` due for being deleted in GHL, if it still stands in this version and GHL's id of it is known. Returns
+    /// whether it did.
+    async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
     /// Deletes a record with all that is kept of it here. Returns the records that waited for its GHL id; `None` if there
     /// was no such record. What a batch that is sending it writes down afterwards does not bring it back.
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError>;

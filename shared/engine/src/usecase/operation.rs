@@ -11,6 +11,9 @@
 //!               else ─► find ─► update what was found and is nobody else's, or create
 //!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
 //!
+//! deletion:     known id ─► delete ─► done                   (what is gone already is deleted)
+//! ```
+//!
 //! What may have been created before it was put with other content is looked for under what it was called then, first.
 //! ```
 
@@ -44,6 +47,7 @@ pub(super) struct Operation {
     not_stored: NotStored,
     /// An upsert of it met a contact that was there, of which nothing was known before.
     met: bool,
+    is_deletion: bool,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -78,6 +82,8 @@ enum Step {
     Complete,
     /// Add the tags.
     Tag,
+    /// Delete it.
+    Delete,
     Done,
 }
 
@@ -117,8 +123,20 @@ impl Operation {
             company_apart: false,
             not_stored: NotStored::default(),
             met: false,
+            is_deletion: false,
             diverted: false,
         }
+    }
+
+    /// The deletion of what `payload` has been sent to, which GHL has under `ghl_id`.
+    pub(super) fn deletion(payload: Payload, ghl_id: GhlId, marker: Marker) -> Operation {
+        let operation = Operation::new(payload, Some(ghl_id), None, marker, Presence::InDoubt, Former::default());
+        Operation { step: Step::Delete, is_deletion: true, ..operation }
+    }
+
+    /// Whether it deletes.
+    pub(super) fn is_deletion(&self) -> bool {
+        self.is_deletion
     }
 
     /// The same, where GHL is known to refuse (or not) `companyName` in updates.
@@ -171,7 +189,8 @@ impl Operation {
             (Step::Tag, Some(id)) => {
                 Some(Call::AddTags { id: id.clone(), tags: contact.tags.iter().cloned().collect() })
             }
-            (Step::Tag, None) | (Step::Done, _) => None,
+            (Step::Delete, Some(id)) => Some(Call::DeleteContact(id.clone())),
+            (Step::Tag | Step::Delete, None) | (Step::Done, _) => None,
         }
     }
 
@@ -206,7 +225,11 @@ impl Operation {
             (Step::Write, None) => {
                 contact_id().map(|contact_id| Call::CreateOpportunity { contact_id, opportunity: opportunity.clone() })
             }
-            (Step::Complete | Step::Tag | Step::Done, _) => None,
+            (Step::Delete, Some(id)) => {
+                let pipeline_id = opportunity.pipeline_id.clone();
+                Some(Call::DeleteOpportunity { id: id.clone(), pipeline_id })
+            }
+            (Step::Delete, None) | (Step::Complete | Step::Tag | Step::Done, _) => None,
         }
     }
 
@@ -320,6 +343,7 @@ impl Operation {
     /// Goes on as if the last call had been answered by a GHL that has nothing of it yet.
     pub(super) fn pretend(&mut self) {
         let answer = match (&self.payload, self.step) {
+            (_, Step::Delete) => Answer::Deleted,
             (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(FoundPage::default()),
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown(), view: None },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
@@ -333,6 +357,9 @@ impl Operation {
 
     /// Takes another road after a failure of `class`. Returns whether there is one.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
+        if self.is_deletion {
+            return false;
+        }
         if *class == Class::CompanyRefused {
             // The same update again, without it.
             return !std::mem::replace(&mut self.company_apart, true);

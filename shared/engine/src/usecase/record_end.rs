@@ -35,6 +35,7 @@ impl RecordSync<'_, '_> {
             _ => Vec::new(),
         };
         let outcome = match (ended, progress.operation.ghl_id()) {
+            (Ended::Accepted, Some(_)) if progress.operation.is_deletion() => Outcome::Deleted,
             (Ended::Accepted, Some(id)) => {
                 let provenance = progress.operation.provenance();
                 let not_stored = not_stored.clone();
@@ -62,7 +63,7 @@ impl RecordSync<'_, '_> {
         }
         let now = self.engine.ports.clock.now();
         let result = match &outcome {
-            Outcome::Accepted { .. } => RecordResult::Succeeded,
+            Outcome::Accepted { .. } | Outcome::Deleted => RecordResult::Succeeded,
             Outcome::Failed { error, .. } => RecordResult::Failed(error.code),
             Outcome::Retry { error, .. } => RecordResult::Retrying(error.code),
             Outcome::Wait { .. } | Outcome::Await { .. } => RecordResult::Waiting,

@@ -206,6 +206,9 @@ impl Engine {
         if !self.sleep_until(earliest).await {
             return still_due(RecordResult::Deferred(WaitReason::Deadline));
         }
+        if record.deletion {
+            return sync.run(record, None, Former::default()).await;
+        }
         match self.contact_of(record, contact_ids).await {
             Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
             Ok(Contact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,

@@ -26,9 +26,14 @@ impl RecordSync<'_, '_> {
         let marker = Marker::of(&record.location_id, &record.key);
         let presence = self.presence(record).await;
         let company_apart = self.permits.updates_refuse_company().await;
+        let operation = match ghl_id {
+            Some(ghl_id) if record.deletion => Operation::deletion(payload, ghl_id, marker),
+            ghl_id => {
+                Operation::new(payload, ghl_id, contact_id, marker, presence, former).with_company_apart(company_apart)
+            }
+        };
         let mut progress = Progress {
-            operation: Operation::new(payload, ghl_id, contact_id, marker, presence, former)
-                .with_company_apart(company_apart),
+            operation,
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -92,6 +97,9 @@ impl RecordSync<'_, '_> {
     }
 
     async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
+        if let Some(ended) = self.kept_by_others(record, progress).await {
+            return ended;
+        }
         while let Some(call) = progress.operation.next() {
             if progress.operation.is_lost_among_others() {
                 return Ended::Outcome(self.lost_among_others(progress));
@@ -127,6 +135,21 @@ impl RecordSync<'_, '_> {
             }
         }
         Ended::Accepted
+    }
+
+    /// What another record has as well is not deleted.
+    async fn kept_by_others(&self, record: &Record, progress: &mut Progress) -> Option<Ended> {
+        let id = progress.operation.ghl_id().filter(|_| progress.operation.is_deletion())?;
+        match self.engine.other_holders(&record.location_id, &record.key, id).await {
+            Ok(others) => {
+                let other = others.first()?;
+                let now = self.engine.ports.clock.now();
+                let message = format!("it is not deleted: GHL has {other} under the same id");
+                progress.error = Some(LastError { code: ErrorCode::Rejected, status: None, message, at: now });
+                Some(Ended::Outcome(self.failed(progress, now)))
+            }
+            Err(error) => Some(self.holder_unknown(record, &error)),
+        }
     }
 
     /// A create must not be repeated while GHL's search may not show what a crashed run created.

@@ -38,6 +38,7 @@ pub(super) struct Item {
     pub(super) is_new: bool,
     pub(super) former: Vec<CreationKey>,
     pub(super) provenance: Provenance,
+    pub(super) deletion: bool,
     pub(super) damage: Option<String>,
 }
 
@@ -70,6 +71,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         is_new: item.is_new,
         former: item.former.clone(),
         provenance: item.provenance,
+        deletion: item.deletion,
     }
 }
 
@@ -128,6 +130,7 @@ impl Item {
             is_new: put.is_new,
             former: Vec::new(),
             provenance: Provenance::Unknown,
+            deletion: false,
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -161,6 +164,7 @@ impl Item {
         self.attempts = 0;
         self.failed_at = None;
         self.dry_run = None;
+        self.deletion = false;
         self.damage = None;
         self.overruled = None;
         self.superseded_at = None;
@@ -170,6 +174,21 @@ impl Item {
         self.conflict = put.conflict;
         self.as_of = put.as_of;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
+    }
+
+    /// Returns whether it is due for being deleted now.
+    pub(super) fn ask_deletion(&mut self, seen: &Record, now: EpochMs) -> bool {
+        let asked = self.version == seen.version && self.ghl_id.is_some();
+        if asked {
+            self.version += 1;
+            self.deletion = true;
+            self.leave_due_index();
+            self.in_due_index = true;
+            self.due_at = Some(now);
+            self.attempts = 0;
+            (self.failed_at, self.dry_run, self.overruled, self.superseded_at) = (None, None, None, None);
+        }
+        asked
     }
 
     /// GHL may have created it under a key that the new content does not have.
@@ -290,7 +309,7 @@ impl Item {
                     self.due_at = *not_before;
                 }
             }
-            Outcome::Await { .. } | Outcome::WouldSend { .. } => {}
+            Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted => {}
         }
     }
 

@@ -208,6 +208,13 @@ impl Outbox for MemoryOutbox {
             let Some(item) = items.get_mut(&key) else {
                 return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
             };
+            if *outcome == Outcome::Deleted {
+                let is_done = item.version == sent.version && item.deletion;
+                if is_done {
+                    items.remove(&key);
+                }
+                return Ok(if is_done { Settled::Done } else { Settled::ChangedMeanwhile });
+            }
             if item.is_awaited_by_more_than(sent, outcome) {
                 return Ok(Settled::AwaitedByMore);
             }
@@ -280,6 +287,11 @@ impl Outbox for MemoryOutbox {
         page.truncate(limit as usize);
         let next = page.last().filter(|_| more).map(|((_, key), _)| RecordCursor { key: key.clone() });
         Ok(ListedPage { records: page.into_iter().map(|(key, item)| loaded(key, item)).collect(), next })
+    }
+
+    async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| items.get_mut(&key).is_some_and(|item| item.ask_deletion(record, now))))
     }
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ghl_sync_engine::ports::RemoteKey;
-use ghl_sync_model::{Kind, Payload, PutRecord, RecordKey};
-use ghl_sync_operate::{Person, RecordFilter, RecordState, SearchText};
+use ghl_sync_model::{Endpoint, Kind, Payload, PutRecord, RecordKey};
+use ghl_sync_operate::{DeletionError, Person, RecordFilter, RecordState, SearchText};
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, MINUTE, contact, contact_key, contacts, deal, deal_key, email, exact, loc};
+use crate::fixtures::{HOUR, MINUTE, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc};
 
 async fn listed(world: &World, filter: &RecordFilter, limit: usize) -> Vec<RecordKey> {
     let (mut found, mut after) = (Vec::new(), None);
@@ -138,5 +138,68 @@ fn an_opportunity_that_waits_for_a_forgotten_contact_wakes_and_ends() {
         world.run_for(HOUR).await;
         let deal = world.outbox.record(&loc(), &deal_key(1)).unwrap();
         assert!(deal.due_at.is_some() || deal.failed_at.is_some(), "it does not sleep for ever: {deal:?}");
+    });
+}
+
+#[test]
+fn what_is_to_be_deleted_in_ghl_is_deleted_there_once_and_then_here_through_faults_and_crashes() {
+    each_seed(20, |seed| async move {
+        let world = Setup { seed, ..exact() }.start();
+        world.put(&[contact(0), contact(1), deal(1)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        world.ghl.on_call(move |seen| match (seen.call.endpoint(), seen.tries) {
+            (Endpoint::DeleteContact | Endpoint::DeleteOpportunity, 1) if seed % 3 == 0 => Some(Fault::status(503)),
+            (Endpoint::DeleteContact | Endpoint::DeleteOpportunity, 1) if seed % 3 == 1 => {
+                Some(Fault::NoAnswer { done: seed % 2 == 0 })
+            }
+            _ => None,
+        });
+        for key in [deal_key(1), contact_key(1)] {
+            world.operator().delete_in_ghl(&loc(), &key).await.unwrap();
+            world.operator().delete_in_ghl(&loc(), &key).await.unwrap();
+        }
+        if seed % 4 == 0 {
+            world.crash_all_now();
+        }
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 0));
+        let left: Vec<RecordKey> = world.outbox.records().into_iter().map(|record| record.key).collect();
+        assert_eq!(left, [contact_key(0)]);
+        assert_eq!(world.ghl.over_quota(), 0);
+    });
+}
+
+#[test]
+fn a_put_withdraws_a_deletion_that_has_not_gone_out() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        world.operator().pause(&loc(), None, None).await.unwrap();
+        world.operator().delete_in_ghl(&loc(), &contact_key(0)).await.unwrap();
+        assert!(world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap().to_delete);
+        // The same content as before: it is wanted again.
+        world.put(&[contact(0)]).await.unwrap();
+        world.operator().resume(&loc()).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 1);
+        let record = world.outbox.record(&loc(), &contact_key(0)).unwrap();
+        assert!(record.due_at.is_none() && !record.deletion && record.failed_at.is_none(), "{record:?}");
+    });
+}
+
+#[test]
+fn what_ghl_does_not_have_or_has_for_another_record_as_well_is_not_deleted() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.ghl.on_call(|seen| (seen.subject == email(2)).then(|| Fault::status(422)));
+        let twin = PutRecord { id: "twin".parse().unwrap(), ..contact(0) };
+        world.put(&[contact(0), twin, contact(2)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        let deleted = async |key| world.operator().delete_in_ghl(&loc(), &key).await;
+        assert!(matches!(deleted(contact_key(0)).await, Err(DeletionError::Shared(_))));
+        assert!(matches!(deleted(contact_key(2)).await, Err(DeletionError::NotInGhl)));
+        assert!(matches!(deleted(contact_key(7)).await, Err(DeletionError::UnknownRecord)));
+        assert_eq!(world.ghl.contact_count(), 1);
     });
 }
