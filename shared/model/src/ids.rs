@@ -117,6 +117,14 @@ text_id!(
     MigrationId, "migration id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
+    /// A mirror of a location: a list that its source sends whole. 1 to 64 letters, digits, `-` or `_`.
+    MirrorName, "mirror name", check_token, "^[A-Za-z0-9_-]{1,64}$"
+);
+text_id!(
+    /// One sending of such a list: 1 to 64 letters, digits, `-` or `_`.
+    RunId, "run id", check_token, "^[A-Za-z0-9_-]{1,64}$"
+);
+text_id!(
     /// Who holds a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );

@@ -19,6 +19,7 @@ mod lenient;
 mod marker;
 mod message;
 mod migration;
+mod mirror;
 mod opportunity;
 mod outcome;
 mod payload;
@@ -46,8 +47,8 @@ pub use cursor::{FailedCursor, InvalidCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
-    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
-    is_noncharacter,
+    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, MirrorName, RecordId, RecordKey,
+    RunId, ScopeId, is_noncharacter,
 };
 pub use item::{Item, ItemKind};
 pub use marker::Marker;
@@ -62,6 +63,7 @@ pub use migration::{
     Progress, ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer,
     Transferred, TypeConflict, VerifyState, Walk,
 };
+pub use mirror::{Mirror, MirrorPart, MirrorPartKey, MirrorRun, OnMissing};
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome, Provenance};
 pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};

@@ -8,6 +8,7 @@ mod failures;
 pub mod intake;
 pub mod items;
 mod locations;
+mod mirror;
 mod operate;
 mod outcomes;
 mod overview;
@@ -22,6 +23,7 @@ pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{FailureCause, Failures, cause_of};
 pub use locations::{LocationView, PutSettingsError};
+pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
 pub use overview::{

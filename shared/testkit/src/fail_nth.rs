@@ -75,6 +75,8 @@ pub enum Op {
     SettingsStore,
     TokenLoad,
     TokenReplace,
+    MirrorLoad,
+    MirrorReplace,
     MigrationLoad,
     MigrationReplace,
     MigrationClaim,
@@ -94,6 +96,7 @@ impl Op {
             "settings" => (Op::SettingsRead, Op::SettingsStore),
             "migration" => (Op::MigrationLoad, Op::MigrationReplace),
             "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
+            "mirror" | "mirror_part" => (Op::MirrorLoad, Op::MirrorReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
             other => panic!("no operations are named for items of the kind {other}"),
         }

@@ -52,7 +52,7 @@ use crate::ports::{
     Outbox, PortError, Randomness, Versioned,
 };
 use ghl_sync_limiter::HostHealth;
-use ghl_sync_model::ScopeId;
+use ghl_sync_model::{Mirror, MirrorPart, ScopeId};
 
 /// The world, as the engine sees it.
 #[derive(Clone)]
@@ -79,6 +79,10 @@ pub struct Ports {
     pub known: Arc<dyn KnownStates>,
     /// How far its changes were read.
     pub bookmarks: Arc<dyn Bookmarks>,
+    /// Lists that their sources send whole.
+    pub mirrors: Versioned<Mirror>,
+    /// Who is in them.
+    pub mirror_parts: Versioned<MirrorPart>,
     /// Messages that could not be handled.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.

@@ -20,6 +20,7 @@ mod host;
 mod in_between;
 mod listing;
 mod migration;
+mod mirror;
 mod not_stored;
 mod operate;
 mod opportunities;

@@ -1,0 +1,338 @@
+//! Mirrors: a source sends its whole list, and what is missing in it is dealt with.
+//!
+//! A run is sent in parts, each of which puts its contacts like any put: what has not changed costs nothing. Who is in a
+//! part is written down beside it. Committing a run compares it with the run that was committed before; until then nothing
+//! happens to anybody who is missing.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced};
+use ghl_sync_model::{
+    Contact, Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord,
+    Record, RecordId, RecordKey, RunId,
+};
+
+use crate::{DeletionError, OperateError, Operator};
+
+/// Contacts of a part, at most.
+pub const MAX_PART: usize = 5_000;
+/// Parts of a run, at most: half a million contacts.
+pub const MAX_PARTS: u32 = 100;
+/// Bytes of the ids of a part: an item of DynamoDB holds 400 KB.
+const MAX_PART_BYTES: usize = 300_000;
+/// Records that are dealt with at a time.
+const AT_ONCE: usize = 100;
+/// One request works no longer than this: API Gateway stops waiting after 30 s.
+const LONGEST: Duration = Duration::from_secs(12);
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Which run.
+    pub run: RunId,
+    /// In how many parts it was sent.
+    pub parts: u32,
+    /// What is done about contacts that are missing.
+    pub on_missing: OnMissing,
+    /// Nothing is done if more than this share of those that were there are missing (0 to 1): the source looks broken.
+    pub max_missing: f64,
+    /// Of how many that are missing nothing more is to be done, since a request before has dealt with them.
+    pub done: u64,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Contacts of the run.
+    pub present: u64,
+    /// Contacts of the run before.
+    pub before: u64,
+    /// Those of them that this one has not.
+    pub missing: u64,
+    /// How many of the missing have been dealt with by now.
+    pub done: u64,
+    /// Those that were tagged, or are to be deleted; by this request.
+    pub changed: u64,
+    /// Those that could not be dealt with, and why; by this request.
+    pub left: Vec<(RecordKey, String)>,
+    /// The run counts. If not, there is more to do: go on.
+    pub complete: bool,
+}
+
+/// Why a run is not committed, or a part not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// The location is not known, or a store failed.
+    #[error(transparent)]
+    Operate(#[from] OperateError),
+    /// The ids of the part are too long together.
+    #[error("the ids of the part have {0} bytes, and a part may have {MAX_PART_BYTES}: send smaller parts")]
+    PartTooLarge(usize),
+    /// A part is missing.
+    #[error("part {0} of the run was never sent: send it, then commit again")]
+    NoPart(u32),
+    /// Items of the run were refused.
+    #[error("{0} items of the run were refused, so nobody is taken for missing: mend them, or commit with `keep`")]
+    Refused(u64),
+    /// So many are missing that the source looks broken.
+    #[error(
+        "{missing} of {before} contacts are missing, more than the {percent} % that are allowed: is the list whole? A \
+         higher `max_missing` allows it"
+    )]
+    TooManyMissing {
+        /// Contacts that are missing.
+        missing: u64,
+        /// Contacts of the run before.
+        before: u64,
+        /// What is allowed.
+        percent: f64,
+    },
+    /// Somebody else committed a run of the same mirror.
+    #[error("another run was committed in between: send the list again")]
+    Overtaken,
+}
+
+impl From<PortError> for MirrorError {
+    fn from(error: PortError) -> MirrorError {
+        MirrorError::Operate(error.into())
+    }
+}
+
+/// How a mirror stands.
+struct Compared {
+    entry: Entry<Mirror>,
+    present: u64,
+    before: u64,
+    refused: u64,
+    /// In the order in which the run before had them.
+    missing: Vec<RecordId>,
+}
+
+impl Operator {
+    /// How the mirror `name` of `location` stands; empty if it was never committed.
+    ///
+    /// # Errors
+    /// When the location is not known, or a store fails.
+    pub async fn mirror(&self, location: &LocationId, name: &MirrorName) -> Result<Mirror, OperateError> {
+        self.known(location).await?;
+        let key = (location.clone(), name.clone());
+        Ok(self.ports().mirrors.load(&key).await?.map(|entry| entry.value).unwrap_or_default())
+    }
+
+    /// Writes down who is in a part of a run, once its contacts were put. The same part again replaces it.
+    ///
+    /// # Errors
+    /// [`MirrorError`]; doing it again does no harm.
+    pub async fn take_mirror_part(
+        &self,
+        key: &MirrorPartKey,
+        ids: Vec<RecordId>,
+        refused: u64,
+    ) -> Result<(), MirrorError> {
+        let bytes = ids.iter().map(|id| id.as_str().len() + 3).sum();
+        if bytes > MAX_PART_BYTES {
+            return Err(MirrorError::PartTooLarge(bytes));
+        }
+        let part = MirrorPart { ids, refused, at: self.ports().clock.now() };
+        let parts = &self.ports().mirror_parts;
+        let mut rev = parts.load(key).await?.map_or(0, |entry| entry.rev);
+        // Only a repetition of the same request can be in the way, and says the same.
+        for _ in 0..3 {
+            match parts.replace(key, rev, &part).await? {
+                Replaced::Written { .. } => return Ok(()),
+                Replaced::Conflict(standing) => rev = standing.map_or(0, |entry| entry.rev),
+            }
+        }
+        Err(MirrorError::Overtaken)
+    }
+
+    /// Ends a run: deals with what the committed run before had and this one has not, and lets this one count. A large
+    /// number of them takes more than one call: go on with `done` until it is complete.
+    ///
+    /// # Errors
+    /// [`MirrorError`]; until a run is complete the one before counts, so doing it again does no harm.
+    pub async fn commit_mirror(
+        &self,
+        location: &LocationId,
+        name: &MirrorName,
+        commit: &Commit,
+    ) -> Result<Committed, MirrorError> {
+        self.known(location).await?;
+        let Compared { entry, present, before, refused, missing } = self.compare(location, name, commit).await?;
+        let count = missing.len() as u64;
+        let mut committed = Committed { present, before, missing: count, done: count, ..Committed::default() };
+        if commit.on_missing != OnMissing::Keep && count > 0 {
+            if refused > 0 {
+                return Err(MirrorError::Refused(refused));
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a share of at most half a million")]
+            if count as f64 > before as f64 * commit.max_missing {
+                let percent = commit.max_missing * 100.0;
+                return Err(MirrorError::TooManyMissing { missing: count, before, percent });
+            }
+            committed.done = commit.done.min(count);
+            self.deal_with(location, &missing, &commit.on_missing, &mut committed).await?;
+        }
+        let parts = self.carry_over(location, name, commit, &committed.left).await?;
+        if committed.done < count {
+            return Ok(committed);
+        }
+        let at = self.ports().clock.now();
+        let run = MirrorRun { run: commit.run.clone(), parts, present, at };
+        let mirror = Mirror { committed: Some(run) };
+        let key = (location.clone(), name.clone());
+        match self.ports().mirrors.replace(&key, entry.rev, &mirror).await? {
+            Replaced::Written { .. } => Ok(Committed { complete: true, ..committed }),
+            Replaced::Conflict(_) => Err(MirrorError::Overtaken),
+        }
+    }
+
+    /// Who was in the committed run before, and is not in the run.
+    async fn compare(
+        &self,
+        location: &LocationId,
+        name: &MirrorName,
+        commit: &Commit,
+    ) -> Result<Compared, MirrorError> {
+        let key = (location.clone(), name.clone());
+        let entry = self.ports().mirrors.load(&key).await?.unwrap_or_default();
+        let (mut present, mut refused) = (HashSet::new(), 0);
+        for part in 0..commit.parts {
+            let part = self.part(location, name, &commit.run, part).await?;
+            refused += part.refused;
+            present.extend(part.ids.iter().map(digest));
+        }
+        let mut missing = Vec::new();
+        let mut before = 0;
+        // A run that is committed again has nobody missing.
+        let last = entry.value.committed.as_ref().filter(|last| last.run != commit.run);
+        if let Some(MirrorRun { run, parts, .. }) = last {
+            let mut seen = HashSet::new();
+            for part in 0..*parts {
+                for id in self.part(location, name, run, part).await?.ids {
+                    if seen.insert(digest(&id)) {
+                        before += 1;
+                        missing.extend(Some(id).filter(|id| !present.contains(&digest(id))));
+                    }
+                }
+            }
+        }
+        Ok(Compared { entry, present: present.len() as u64, before, refused, missing })
+    }
+
+    async fn part(
+        &self,
+        location: &LocationId,
+        name: &MirrorName,
+        run: &RunId,
+        part: u32,
+    ) -> Result<MirrorPart, MirrorError> {
+        let key = MirrorPartKey { location: location.clone(), name: name.clone(), run: run.clone(), part };
+        let found = self.ports().mirror_parts.load(&key).await?;
+        found.map(|entry| entry.value).ok_or(MirrorError::NoPart(part))
+    }
+
+    /// Those that could not be dealt with stay in the run, in a part of their own: the next run has them missing again.
+    /// Returns how many parts the run has with it.
+    async fn carry_over(
+        &self,
+        location: &LocationId,
+        name: &MirrorName,
+        commit: &Commit,
+        left: &[(RecordKey, String)],
+    ) -> Result<u32, MirrorError> {
+        let key = MirrorPartKey {
+            location: location.clone(),
+            name: name.clone(),
+            run: commit.run.clone(),
+            part: commit.parts,
+        };
+        let standing = self.ports().mirror_parts.load(&key).await?;
+        let mut ids = standing.map(|entry| entry.value.ids).unwrap_or_default();
+        let before = ids.len();
+        for (key, _) in left {
+            if !ids.contains(&key.id) {
+                ids.push(key.id.clone());
+            }
+        }
+        let extra = u32::from(!ids.is_empty());
+        if ids.len() > before {
+            self.take_mirror_part(&key, ids, 0).await?;
+        }
+        Ok(commit.parts + extra)
+    }
+
+    /// Goes on where `committed` ends, for as long as a request may take.
+    async fn deal_with(
+        &self,
+        location: &LocationId,
+        missing: &[RecordId],
+        on_missing: &OnMissing,
+        committed: &mut Committed,
+    ) -> Result<(), MirrorError> {
+        let started = self.ports().clock.now();
+        let begin = usize::try_from(committed.done).unwrap_or(usize::MAX).min(missing.len());
+        for ids in missing.get(begin..).unwrap_or_default().chunks(AT_ONCE) {
+            let keys: Vec<RecordKey> = ids.iter().map(|id| RecordKey { kind: Kind::Contact, id: id.clone() }).collect();
+            for loaded in self.ports().outbox.load(location, &keys).await? {
+                match loaded {
+                    Loaded::Damaged { key, reason } => committed.left.push((key, reason)),
+                    Loaded::Record(record) => match on_missing {
+                        OnMissing::Keep => {}
+                        OnMissing::Tag(tag) => committed.changed += u64::from(self.tag(&record, tag).await?),
+                        OnMissing::Delete => self.delete_missing(&record, committed).await?,
+                    },
+                }
+            }
+            committed.done += ids.len() as u64;
+            if self.ports().clock.now().since(started) >= LONGEST {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether it has the tag now and had not.
+    async fn tag(&self, record: &Record, tag: &str) -> Result<bool, MirrorError> {
+        let Payload::Contact(contact) = &record.payload else { return Ok(false) };
+        if contact.tags.iter().any(|has| has == tag) {
+            return Ok(false);
+        }
+        let tags = contact.tags.iter().cloned().chain([tag.to_owned()]).collect();
+        let payload = Payload::Contact(Contact { tags, ..contact.clone() });
+        let put = PutRecord {
+            priority: record.priority,
+            conflict: record.conflict,
+            ..PutRecord::new(record.location_id.clone(), record.key.id.clone(), payload)
+        };
+        let stored = self.engine.put_and_start(&[put]).await.items.into_iter().next();
+        Ok(stored.transpose()?.is_some_and(|stored| stored == Put::Stored))
+    }
+
+    /// What was never in GHL is forgotten: it shall not get there any more.
+    async fn delete_missing(&self, record: &Record, committed: &mut Committed) -> Result<(), MirrorError> {
+        let deleted = match self.delete_in_ghl(&record.location_id, &record.key).await {
+            Err(DeletionError::NotInGhl) if record.due_at.is_none() => {
+                self.forget(&record.location_id, &record.key).await?;
+                Ok(())
+            }
+            deleted => deleted,
+        };
+        match deleted {
+            Ok(()) => committed.changed += 1,
+            Err(DeletionError::Operate(error)) => return Err(error.into()),
+            Err(DeletionError::UnknownRecord) => {}
+            Err(error) => committed.left.push((record.key.clone(), error.to_string())),
+        }
+        Ok(())
+    }
+}
+
+/// Two ids of one digest are taken for one, so that at worst somebody missing is kept.
+fn digest(id: &RecordId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,130 @@
+//! Mirrors: a list that its source sends whole, and those who are missing in it.
+
+use ghl_sync_model::{MirrorName, MirrorPartKey, OnMissing, RunId};
+use ghl_sync_operate::{Commit, Committed, MirrorError};
+use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+
+use crate::fixtures::{HOUR, MINUTE, contact, contact_key, each_seed, email, exact, loc};
+
+fn name() -> MirrorName {
+    "crm".parse().unwrap()
+}
+
+/// Sends these contacts as a run in parts of three, all but the commit.
+async fn send(world: &World, run: &str, people: &[usize]) -> u32 {
+    let run: RunId = run.parse().unwrap();
+    let parts = people.chunks(3);
+    let count = u32::try_from(parts.len()).unwrap();
+    for (part, people) in (0..).zip(parts) {
+        let puts: Vec<_> = people.iter().map(|n| contact(*n)).collect();
+        world.put(&puts).await.unwrap();
+        let key = MirrorPartKey { location: loc(), name: name(), run: run.clone(), part };
+        let ids: Vec<_> = puts.into_iter().map(|put| put.id).collect();
+        // A part that is sent twice is there once.
+        world.operator().take_mirror_part(&key, ids.clone(), 0).await.unwrap();
+        world.operator().take_mirror_part(&key, ids, 0).await.unwrap();
+    }
+    world.run_until_settled(HOUR).await.unwrap();
+    count
+}
+
+fn of(run: &str, parts: u32, on_missing: OnMissing) -> Commit {
+    Commit { run: run.parse().unwrap(), parts, on_missing, max_missing: 0.5, done: 0 }
+}
+
+async fn commit(world: &World, commit: &Commit) -> Result<Committed, MirrorError> {
+    let committed = world.operator().commit_mirror(&loc(), &name(), commit).await;
+    world.run_until_settled(HOUR).await.unwrap();
+    committed
+}
+
+#[test]
+fn what_a_list_no_longer_has_is_deleted_when_it_is_committed_and_not_before_whatever_fails() {
+    each_seed(10, |seed| async move {
+        let world = Setup { seed, ..exact() }.start();
+        let parts = send(&world, "monday", &[0, 1, 2, 3, 4]).await;
+        let first = commit(&world, &of("monday", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((first.present, first.before, first.missing, first.complete), (5, 0, 0, true));
+        let calls = world.ghl.calls();
+        let parts = send(&world, "tuesday", &[0, 2, 4, 5]).await;
+        assert_eq!(world.ghl.calls(), calls + 1, "what has not changed costs nothing");
+        assert_eq!(world.ghl.contact_count(), 6, "nobody is missing before the commit");
+        world.ghl.on_call(move |seen| (seen.tries == 1 && seed % 2 == 0).then(|| Fault::status(503)));
+        let second = commit(&world, &of("tuesday", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((second.present, second.missing, second.changed, second.complete), (4, 2, 2, true));
+        assert_eq!(world.ghl.contact_count(), 4);
+        for gone in [1, 3] {
+            assert!(world.ghl.contact(&loc(), &email(gone)).is_none());
+            assert!(world.outbox.record(&loc(), &contact_key(gone)).is_none());
+        }
+        // Once more is nothing more.
+        let again = commit(&world, &of("tuesday", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((again.missing, again.changed, again.complete), (0, 0, true));
+        assert_eq!(world.ghl.contact_count(), 4);
+    });
+}
+
+#[test]
+fn who_is_missing_can_be_kept_or_tagged_and_stays() {
+    block_on_paused(async {
+        let world = exact().start();
+        let parts = send(&world, "1", &[0, 1, 2]).await;
+        commit(&world, &of("1", parts, OnMissing::Keep)).await.unwrap();
+        let parts = send(&world, "2", &[0, 1]).await;
+        let tagged = commit(&world, &of("2", parts, OnMissing::Tag("left".to_owned()))).await.unwrap();
+        assert_eq!((tagged.missing, tagged.changed), (1, 1));
+        let (_, _, tags) = world.ghl.contact(&loc(), &email(2)).unwrap();
+        assert!(tags.contains("left"));
+        let parts = send(&world, "3", &[0]).await;
+        let kept = commit(&world, &of("3", parts, OnMissing::Keep)).await.unwrap();
+        assert_eq!((kept.missing, kept.changed, kept.complete), (1, 0, true));
+        assert_eq!(world.ghl.contact_count(), 3);
+    });
+}
+
+#[test]
+fn a_list_that_looks_broken_or_is_not_whole_changes_nobody() {
+    block_on_paused(async {
+        let world = exact().start();
+        let parts = send(&world, "1", &[0, 1, 2, 3]).await;
+        commit(&world, &of("1", parts, OnMissing::Delete)).await.unwrap();
+        // A part that never came.
+        let parts = send(&world, "2", &[0, 1, 2, 3]).await;
+        let lost = commit(&world, &of("2", parts + 1, OnMissing::Delete)).await;
+        assert!(matches!(lost, Err(MirrorError::NoPart(2))), "{lost:?}");
+        // Three of four are gone.
+        let parts = send(&world, "3", &[0]).await;
+        let broken = commit(&world, &of("3", parts, OnMissing::Delete)).await;
+        assert!(matches!(broken, Err(MirrorError::TooManyMissing { missing: 3, before: 4, .. })), "{broken:?}");
+        // Of one item nobody knows whose it was.
+        let key = MirrorPartKey { location: loc(), name: name(), run: "3".parse().unwrap(), part: 0 };
+        world.operator().take_mirror_part(&key, vec![contact(0).id, contact(1).id, contact(2).id], 1).await.unwrap();
+        let refused = commit(&world, &of("3", parts, OnMissing::Delete)).await;
+        assert!(matches!(refused, Err(MirrorError::Refused(1))), "{refused:?}");
+        assert_eq!(world.ghl.contact_count(), 4);
+        // The run that counts is still the first.
+        let mirror = world.operator().mirror(&loc(), &name()).await.unwrap();
+        assert_eq!(mirror.committed.unwrap().run.as_str(), "1");
+    });
+}
+
+#[test]
+fn who_could_not_be_deleted_is_missing_again_in_the_next_run() {
+    block_on_paused(async {
+        let world = exact().start();
+        let parts = send(&world, "1", &[0, 1, 2]).await;
+        commit(&world, &of("1", parts, OnMissing::Delete)).await.unwrap();
+        // Another record is the same contact.
+        let twin = ghl_sync_model::PutRecord { id: "twin".parse().unwrap(), ..contact(2) };
+        world.put(&[twin]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        let parts = send(&world, "2", &[0, 1]).await;
+        let left = commit(&world, &of("2", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((left.missing, left.changed, left.left.len(), left.complete), (1, 0, 1, true));
+        world.operator().forget(&loc(), &"contact#twin".parse().unwrap()).await.unwrap();
+        let parts = send(&world, "3", &[0, 1]).await;
+        let gone = commit(&world, &of("3", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((gone.missing, gone.changed, gone.left.len()), (1, 1, 0));
+        assert_eq!(world.ghl.contact_count(), 2);
+    });
+}
