@@ -35,7 +35,14 @@ async function show(scenario, { location, options, ...pageOptions } = {}) {
 // Waits until the text stands there.
 const says = (text, within = "body") => page.locator(within).filter({ hasText: text }).first().waitFor();
 
+const deletions = () => mock.requests.filter(({ method }) => method === "DELETE").map(({ url }) => url);
+
 const changes = () => mock.requests.filter(({ method }) => method === "POST").map(({ url, body }) => [url, JSON.parse(body)]);
+
+async function look(text) {
+  await page.getByLabel("Name, e-mail, phone or id").fill(text);
+  await press("Find");
+}
 
 const press = (name) => page.getByRole("button", { name, exact: true }).click();
 
@@ -180,25 +187,70 @@ describe("failures and replay", () => {
 
   test("a record's story is told, and an unknown record is said to be unknown", async () => {
     await show("failures", { location: SYNCING });
-    await press("contact#crm-1041");
+    await page.locator(".failed-records").getByRole("button", { name: "contact#crm-1041", exact: true }).click();
     await says("email must be an email", ".story .card");
-    await page.getByLabel("Record id").fill("a/b?c#d%2F");
-    await press("Look up");
-    await says("contact#a/b?c#d%2F", ".story .card h4");
+    await look("a/b?c#d%2F");
+    await says("contact#a/b?c#d%2F", ".story h3");
     await says("backoff", ".story .card");
-    await page.getByLabel("Record id").fill("missing");
-    await press("Look up");
+    await look("missing");
     await says("no record contact#missing is known", ".story .problem");
   });
 
   test("a record that somebody changed in GHL says so, what it has there, and which errors it met", async () => {
     await show("failures", { location: SYNCING });
-    await page.getByLabel("Record id").fill("superseded");
-    await press("Look up");
+    await look("superseded");
     for (const text of [
       "superseded: changed in GHL, and GHL's content stands",
       "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
     ]) await says(text, ".story .card");
+  });
+});
+
+describe("finding records", () => {
+  test("people are found by name, page by page, and a record is read and forgotten", async () => {
+    await show("single");
+    await look("lee");
+    await says("Ann Lee", ".found-records");
+    assert.equal(await page.locator(".found-records tbody tr").count(), 2);
+    await press("Look further");
+    await says("Eve <b>Lee</b>", ".found-records");
+    assert.equal(await page.locator(".found-records b").count(), 0);
+    await screenshot(page, "found");
+    await press("contact#crm-1");
+    await says("contact#crm-1", ".story h3");
+    await press("Forget…");
+    await says("In GHL nothing is deleted", "dialog");
+    await page.locator("dialog").getByRole("button", { name: "Forget" }).click();
+    await says("contact#crm-1 is forgotten.", "#notice");
+    await page.locator(".story").waitFor({ state: "detached" });
+    assert.equal(await page.locator(".found-records tbody tr").count(), 2);
+    assert.deepEqual(deletions(), ["/v1/locations/loc_demo/records/contact/crm-1"]);
+  });
+
+  test("nobody is said to be nobody, and the keyboard is enough", async () => {
+    await show("single");
+    await page.getByLabel("Name, e-mail, phone or id").fill("nobody");
+    await page.keyboard.press("Enter");
+    await says("No record has nobody.", ".found");
+  });
+
+  test("a record is deleted in GHL only once the question is answered", async () => {
+    await show("single");
+    await look("superseded");
+    await press("Delete in GHL…");
+    await says("Nothing brings it back", "dialog");
+    assert.deepEqual(deletions(), []);
+    await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
+    await says("will be deleted in GHL", "#notice");
+    assert.deepEqual(deletions(), ["/v1/locations/loc_demo/records/contact/superseded?in_ghl=true"]);
+  });
+
+  test("failures of one cause are told once, with an example to look at", async () => {
+    await show("failures", { location: SYNCING });
+    await says("email must be an email", ".causes");
+    assert.equal(await page.locator(".causes tbody tr").count(), 3);
+    await page.locator(".causes").getByRole("button", { name: "contact#crm-2203" }).click();
+    await says("contact#crm-2203", ".story h3");
   });
 });
 
@@ -256,12 +308,12 @@ describe("operating", () => {
 
   test("focus and what was typed survive the polls", async () => {
     await show("failures", { location: SYNCING });
-    await page.getByLabel("Record id").fill("half-ty");
+    await page.getByLabel("Name, e-mail, phone or id").fill("half-ty");
     const polls = () => mock.requests.filter(({ url }) => url === "/v1/overview").length;
     const before = polls();
     while (polls() < before + 2) await page.waitForTimeout(100);
     await page.keyboard.type("ped");
-    assert.equal(await page.getByLabel("Record id").inputValue(), "half-typed");
+    assert.equal(await page.getByLabel("Name, e-mail, phone or id").inputValue(), "half-typed");
   });
 });
 

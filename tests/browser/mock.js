@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { SCENARIOS, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "migration.js", "migrating.js", "app.js"];
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "records.js", "migration.js", "migrating.js", "finding.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -31,7 +31,7 @@ function page() {
 /// `down` makes it hang up.
 export async function startMock(scenario, { port = 0, key = null } = {}) {
   const started = Date.now();
-  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {} };
+  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {}, gone: new Set() };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
@@ -69,7 +69,10 @@ function route(mock, scenario, started, { method, url }, body) {
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
+  if (method === "GET" && rest === "records" && searchParams.has("q")) return { answer: found(mock, searchParams) };
   if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
+  if (method === "GET" && rest === "failures") return { answer: failureCauses(mock) };
+  if (method === "DELETE") return forget(mock, rest, searchParams);
   if (method === "GET") return record(mock, rest);
   if (rest === "replay") return replay(mock, scenario, JSON.parse(body));
   if (rest === "pause") mock.changes[decodeURIComponent(id)] = { state: "paused", pause: { reason: "operator", until: null, note: null, ...JSON.parse(body) }, forecast: null };
@@ -102,6 +105,33 @@ function failed(mock, query) {
   const from = Number(query.get("cursor") ?? 0);
   const next = from + PAGE_SIZE;
   return { records: mock.failures.slice(from, next), cursor: next < mock.failures.length ? String(next) : null };
+}
+
+function failureCauses(mock) {
+  const causes = new Map();
+  for (const { record, last_error: error, failed_at: at } of mock.failures) {
+    const cause = causes.get(error.message) ?? { code: error.code, status: error.status, cause: error.message, count: 0, example: record, first_at: at, last_at: at };
+    causes.set(error.message, { ...cause, count: cause.count + 1 });
+  }
+  return { causes: [...causes.values()], capped: false };
+}
+
+// Two pages of people called Lee, and whatever has another text as its id.
+function found(mock, query) {
+  const q = query.get("q");
+  const kept = (records) => records.filter(({ record }) => !mock.gone.has(record));
+  if (q === "nobody") return { records: [], cursor: null };
+  if (q.toLowerCase() !== "lee") return { records: kept([story(Date.now(), `contact#${q}`)]), cursor: null };
+  const person = (id, name) => story(Date.now(), `contact#${id}`, { name, state: "accepted", ghl_id: "nmFmQEsNgz6AVpgLVUJ0" });
+  if (query.has("cursor")) return { records: kept([person("crm-7", "Eve <b>Lee</b>")]), cursor: null };
+  return { records: kept([person("crm-1", "Ann Lee"), person("crm-2", "Bob Lee")]), cursor: "further" };
+}
+
+function forget(mock, path, query) {
+  const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
+  if (query.get("in_ghl") === "true") return { status: 202 };
+  mock.gone.add(name);
+  return { status: 204 };
 }
 
 function record(mock, path) {

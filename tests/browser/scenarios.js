@@ -69,7 +69,7 @@ function overview(now, locations, changes = {}) {
 export function story(now, name, changes = {}) {
   const [kind, ...id] = name.split("#");
   return {
-    record: name, kind, id: id.join("#"), state: "due", version: 3, accepted_version: null, accepted_at: null, ghl_id: null, last_known: null, priority: "normal",
+    record: name, name: null, kind, id: id.join("#"), state: "due", to_delete: false, version: 3, accepted_version: null, accepted_at: null, ghl_id: null, last_known: null, priority: "normal",
     put_at: iso(now - 600_000), due_at: iso(now + 28_000), failed_at: null, superseded_at: null, not_sent: [], attempts: 2, last_error: null, errors: [], dry_run: null,
     waits_for: { reason: "backoff", until: iso(now + 28_000) }, expected_at: iso(now + 28_000), ...changes,
   };

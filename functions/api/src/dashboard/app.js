@@ -8,7 +8,7 @@ const TIMEOUT_MS = 15_000;
 const FAILURES_AT_ONCE = 50;
 const NOTICE_MS = 15_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
-const NO_FAILURES = { records: [], cursor: null, known: 0, loading: false, problem: null, outdated: false };
+const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
 
 const page = {
   overview: null,
@@ -23,6 +23,8 @@ const page = {
   pointed: null,
   live: new Map(),
   failures: NO_FAILURES,
+  // What was looked for last.
+  found: null,
   story: null,
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
@@ -41,11 +43,11 @@ const serverNow = () => Date.now() + page.clockOffset;
 
 class Refused extends Error {}
 
-// Answers the parsed body. Without a `body` it is a GET, with null a POST that has none. The browser adds the key that it asked for when it opened the page.
-async function ask(path, body) {
+// Answers the parsed body. Without a `body` it is a GET, with null a POST that has none, unless another method is named. The browser
+// adds the key that it asked for when it opened the page.
+async function ask(path, body, method = body === undefined ? "GET" : "POST") {
   const url = new URL(path, location.origin + location.pathname);
-  const options = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" }, cache: "no-store" };
-  if (body !== undefined) options.method = "POST";
+  const options = { method, signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" }, cache: "no-store" };
   if (body) {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -175,6 +177,7 @@ function decoded(text) {
 function openLocation(id) {
   if (id === page.open) return;
   page.open = id;
+  page.found = null;
   page.story = null;
   page.failures = NO_FAILURES;
   refreshFailures();
@@ -199,24 +202,12 @@ async function loadFailures(cursor = null) {
   page.failures = { ...page.failures, loading: true, known };
   const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
   try {
+    const first = cursor === null && known > 0;
+    const { causes, capped } = first ? await ask(at(id, "failures")) : page.failures;
     const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
-    if (id === page.open) page.failures = { ...NO_FAILURES, records: [...before, ...records], cursor: next, known };
+    if (id === page.open) page.failures = { ...NO_FAILURES, causes, capped, records: [...before, ...records], cursor: next, known };
   } catch (error) {
     if (id === page.open) page.failures = { ...page.failures, loading: false, problem: error.message };
-  }
-  draw();
-}
-
-async function lookUp(name) {
-  const id = page.open;
-  const [kind, ...rest] = name.split("#");
-  page.story = { name, loading: true };
-  draw();
-  try {
-    const record = await ask(at(id, `records/${encodeURIComponent(kind)}/${encodeURIComponent(rest.join("#"))}`));
-    page.story = { name, record };
-  } catch (error) {
-    page.story = { name, problem: error.message };
   }
   draw();
 }
@@ -329,6 +320,9 @@ const ACTIONS = {
   "replay-code": ({ code }) => replay({ code }, `all failed records with ${code}`),
   "replay-one": ({ record }) => replay({ records: [record] }, record),
   story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
+  "find-more": () => find(),
+  forget: ({ record }) => forget(record),
+  "delete-in-ghl": ({ record }) => deleteInGhl(record),
 };
 
 // -- events -----------------------------------------------------------------------------------------------------------
@@ -341,10 +335,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  if (event.target.id !== "story-form") return;
+  if (event.target.id !== "find-form") return;
   event.preventDefault();
-  const { kind, record } = Object.fromEntries(new FormData(event.target));
-  if (record.trim()) lookUp(`${kind}#${record.trim()}`);
+  const { q } = Object.fromEntries(new FormData(event.target));
+  if (q.trim()) find(q.trim());
 });
 
 byId("filter").addEventListener("input", (event) => {

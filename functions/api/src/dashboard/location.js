@@ -1,6 +1,6 @@
-// One location in detail: how it stands, its charts, its failures, and the story of a record.
+// One location in detail: how it stands, its charts, and its failures.
 
-function detail({ overview, open, now, live, pointed, failures, story, busy }) {
+function detail({ overview, open, now, live, pointed, failures, found, story, busy }) {
   if (!overview || open === null) return [];
   const location = overview.locations.find(({ id }) => id === open);
   if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
@@ -23,7 +23,8 @@ function detail({ overview, open, now, live, pointed, failures, story, busy }) {
     h("dl", { class: "figures" }, counterFigures(location.counters)),
     waits(location.counters?.waits),
     failedRecords(location, failures, busy, now),
-    storySearch(story, now),
+    recordSearch(found, now),
+    recordStory(story, busy, now),
   ];
 }
 
@@ -86,8 +87,21 @@ function failedRecords(location, failures, busy, now) {
     records.length > 0 ? h("p", { class: "actions" },
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
       codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code }))) : null,
+    failures.causes?.length > 1 ? causeTable(failures) : null,
     records.length > 0 ? failureTable(records, busy, now) : null,
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
+}
+
+// What went wrong in the same way is one thing to mend.
+function causeTable({ causes, capped }) {
+  return h("table", { class: "causes" },
+    h("caption", null, `Why they failed${capped ? ", of the first 1,000" : ""}`),
+    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, causes.map((cause) => h("tr", { key: `${cause.code} ${cause.status} ${cause.cause}` },
+      h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
+        h("bdi", { class: "message" }, cause.cause)),
+      h("td", null, plural(cause.count, "record")),
+      h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example }))))));
 }
 
 const errorOf = (record) => record.last_error ?? {};
@@ -106,47 +120,4 @@ function failureTable(records, busy, now) {
         h("td", null, time(record.failed_at ?? error.at, now)),
         h("td", null, button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` })));
     })));
-}
-
-function storySearch(story, now) {
-  return h("section", { class: "story", "aria-labelledby": "story-title" },
-    h("h3", { id: "story-title", tabindex: -1 }, "Story of a record"),
-    h("form", { id: "story-form", class: "bar-of-tools" },
-      h("label", null, h("span", { class: "unseen" }, "Kind"),
-        h("select", { name: "kind" }, h("option", { value: "contact" }, "contact"), h("option", { value: "opportunity" }, "opportunity"))),
-      h("label", { class: "grow" }, h("span", { class: "unseen" }, "Record id"),
-        h("input", { name: "record", required: true, placeholder: "Record id", autocomplete: "off", spellcheck: "false" })),
-      h("button", { type: "submit" }, "Look up")),
-    h("div", { "aria-live": "polite" }, storyText(story, now)));
-}
-
-function storyText(story, now) {
-  if (!story) return null;
-  if (story.loading) return h("p", { class: "hint" }, "Looking…");
-  if (story.problem) return h("p", { class: "problem" }, story.problem);
-  const { record } = story;
-  return h("div", { class: "card" }, h("h4", null, h("bdi", null, story.name)),
-    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`),
-    inGhl(record, now), fields(record, now));
-}
-
-// What GHL showed of it last, and where that came from.
-function inGhl({ last_known: known }, now) {
-  if (!known) return null;
-  const what = known.content === null ? "deleted" : "left as shown below";
-  return h("p", null, `In GHL: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
-}
-
-// All that the API tells of a record, whatever that is: names in words, times local.
-function fields(object, now) {
-  const entries = Object.entries(object).filter(([, value]) => value !== null && value !== "");
-  return h("dl", { class: "fields" }, entries.map(([name, value]) => h("div", { key: name }, h("dt", null, plainState(name)), h("dd", null, fieldValue(value, now)))));
-}
-
-function fieldValue(value, now) {
-  if (Array.isArray(value)) return value.length === 0 ? "none" : h("ol", null, value.map((item) => h("li", null, fieldValue(item, now))));
-  if (typeof value === "object" && value !== null) return fields(value, now);
-  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return time(value, now);
-  if (typeof value === "number") return count(value);
-  return h("bdi", null, String(value));
 }

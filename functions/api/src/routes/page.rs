@@ -35,14 +35,16 @@ struct Page {
 const FRAME: &str = include_str!("../dashboard/index.html");
 const STYLE: &str = include_str!("../dashboard/style.css");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
     include_str!("../dashboard/charts.js"),
     include_str!("../dashboard/overview.js"),
     include_str!("../dashboard/location.js"),
+    include_str!("../dashboard/records.js"),
     include_str!("../dashboard/migration.js"),
     include_str!("../dashboard/migrating.js"),
+    include_str!("../dashboard/finding.js"),
     include_str!("../dashboard/app.js"),
 ];
 

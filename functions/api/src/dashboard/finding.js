@@ -1,0 +1,63 @@
+// What finds records, and what is done to one.
+
+const FOUND_AT_ONCE = 50;
+
+// Without a text: goes on where the last search ended.
+async function find(text) {
+  const id = page.open;
+  const before = text === undefined ? page.found : { q: text, records: [], cursor: null };
+  page.found = { ...before, loading: true, problem: null };
+  draw();
+  const query = new URLSearchParams({ q: before.q, limit: FOUND_AT_ONCE, ...(before.cursor === null ? {} : { cursor: before.cursor }) });
+  let answer;
+  try {
+    const { records, cursor = null } = await ask(at(id, `records?${query}`));
+    answer = { ...before, records: [...before.records, ...records], cursor };
+  } catch (error) {
+    answer = { ...before, problem: error.message };
+  }
+  // Somebody may look for something else by now.
+  if (id === page.open && page.found?.q === before.q) page.found = { ...answer, loading: false };
+  draw();
+  if (text !== undefined && page.found?.records.length === 1) await lookUp(page.found.records[0].record);
+}
+
+async function lookUp(name) {
+  const id = page.open;
+  page.story = { name, loading: true };
+  draw();
+  try {
+    const record = await ask(at(id, recordPath(name)));
+    page.story = { name, record };
+  } catch (error) {
+    page.story = { name, problem: error.message };
+  }
+  draw();
+}
+
+function recordPath(name) {
+  const [kind, ...rest] = name.split("#");
+  return `records/${encodeURIComponent(kind)}/${encodeURIComponent(rest.join("#"))}`;
+}
+
+async function forget(name) {
+  const id = page.open;
+  const text = `${name}: what is kept of it here is deleted. In GHL nothing is deleted. Put again, it is a new record.`;
+  if (!(await confirmed({ heading: "Forget this record?", text, verb: "Forget" }))) return;
+  await change(() => ask(at(id, recordPath(name)), undefined, "DELETE"), () => `${name} is forgotten.`);
+  gone(name);
+}
+
+async function deleteInGhl(name) {
+  const id = page.open;
+  const text = `${name}: GHL deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
+  if (!(await confirmed({ heading: "Delete it in GHL?", text, verb: "Delete" }))) return;
+  await change(() => ask(at(id, `${recordPath(name)}?in_ghl=true`), undefined, "DELETE"), () => `${name} will be deleted in GHL.`);
+  await lookUp(name);
+}
+
+function gone(name) {
+  page.story = null;
+  if (page.found) page.found = { ...page.found, records: page.found.records.filter(({ record }) => record !== name) };
+  draw();
+}
