@@ -283,7 +283,7 @@ async fn hostile_paths_and_headers_lead_nowhere() {
         assert!((400..=404).contains(&answer.status), "{path}: {answer:?}");
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
-    caller.get("/v1/locations/loc_demo/records?state=due").await.problem(400, "bad-request");
+    caller.get("/v1/locations/loc_demo/records?state=lost").await.problem(400, "bad-request");
     caller.get("/v1/locations/loc_demo/records?limit=0").await.problem(422, "invalid");
     let own_id = [("x-api-key", caller.key.as_str()), ("x-request-id", "mine"), ("x-amzn-trace-id", "Root=mine")];
     let answer = caller.send(Method::GET, "/health", &own_id, Vec::new()).await;

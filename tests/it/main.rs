@@ -8,6 +8,7 @@ mod api_events;
 mod api_hostile;
 mod api_ids;
 mod api_migration;
+mod api_mirrors;
 mod api_objects;
 mod api_records;
 mod caller;

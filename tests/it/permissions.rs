@@ -392,6 +392,10 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     for path in location_paths.into_iter().chain(paths) {
         assert_eq!(caller.get(&path).await.status, 200, "{path}");
     }
+    let mirror = format!("{location}/mirrors/crm");
+    assert_eq!(caller.put(&format!("{mirror}/runs/1/parts/0"), &contact).await.status, 202);
+    assert_eq!(caller.post(&format!("{mirror}/runs/1/commit"), &json!({ "parts": 1 })).await.status, 200);
+    assert_eq!(caller.get(&mirror).await.json()["committed"]["present"], 1);
     let person = json!({ "email": "A@example.com" });
     assert_eq!(caller.post(&format!("{location}/erase"), &person).await.json()["contacts"][0]["ghl_id"], "c1");
     run_migration_paths(deployment, &caller).await;

@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{erase, listing, locations, migration, page, put, records, state};
+use crate::routes::{erase, listing, locations, migration, mirrors, page, put, records, state};
 use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
@@ -55,6 +55,9 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(listing::list))
         .routes(routes!(listing::failures))
         .routes(routes!(erase::erase))
+        .routes(routes!(mirrors::mirror))
+        .routes(routes!(mirrors::put_part))
+        .routes(routes!(mirrors::commit))
         .routes(routes!(records::lookup))
         .routes(routes!(records::replay))
         .merge(migration::routes());

@@ -29,6 +29,7 @@ fn document(mut document: OpenApi) -> OpenApi {
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
         tag("records", "Putting contacts and opportunities in, and what became of them."),
+        tag("mirrors", "Lists that their sources send whole, and what is missing in them."),
         tag("locations", "Settings of locations; stopping and starting them."),
         tag("state", "How everything is."),
         tag("migration", "Migrating one location into another."),

@@ -4,6 +4,7 @@ pub(crate) mod erase;
 pub(crate) mod listing;
 pub(crate) mod locations;
 pub(crate) mod migration;
+pub(crate) mod mirrors;
 pub(crate) mod page;
 pub(crate) mod put;
 pub(crate) mod records;

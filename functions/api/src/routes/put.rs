@@ -69,7 +69,12 @@ pub(crate) async fn put_opportunities(
 
 async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> Result<Response, Problem> {
     let now = api.engine.ports().clock.now();
-    let Sorted { records, places, refused } = items.sort(&location.id, location.settings.default_priority, now);
+    put_sorted(api, items.sort(&location.id, location.settings.default_priority, now)).await
+}
+
+/// Puts what was found to be right, and tells of each item what became of it.
+pub(super) async fn put_sorted(api: &Api, sorted: Sorted) -> Result<Response, Problem> {
+    let Sorted { records, places, refused } = sorted;
     if records.is_empty() {
         let detail = format!("none of the {} items is accepted", refused.len());
         return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });

@@ -2,6 +2,7 @@
 
 mod health;
 mod migration;
+mod mirror;
 mod record;
 mod settings;
 
@@ -10,6 +11,7 @@ pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,
 };
+pub(crate) use mirror::{CommitMirror, MirrorCommitted, MirrorState};
 pub(crate) use record::{
     Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Replay, Replayed, Shared,
 };
