@@ -12,6 +12,7 @@ mod credentials;
 mod dead_letter;
 mod endpoint;
 mod ids;
+mod import;
 mod item;
 pub mod json;
 mod lenient;
@@ -44,9 +45,10 @@ pub use credentials::{
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
-    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey, ScopeId,
-    is_noncharacter,
+    EventId, Generation, GhlId, Holder, ImportId, InvalidId, Kind, LocationId, MigrationId, RecordId, RecordKey,
+    ScopeId, is_noncharacter,
 };
+pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};
 pub use marker::Marker;
 pub use message::Message;
@@ -66,7 +68,7 @@ pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use reconcile::{Bookmark, Resolution};
 #[cfg(any(test, feature = "testing"))]
 pub use record::put_once;
-pub use record::{FailedCursor, InvalidCursor, Priority, PutRecord, Record};
+pub use record::{FailedCursor, ImportCursor, InvalidCursor, Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
 pub use settings::{AdoptLimits, LocationSettings, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};

@@ -5,8 +5,8 @@ use strum::{EnumCount, IntoStaticStr};
 
 use super::outcome::REMEMBERED_ERRORS;
 use super::{
-    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Opportunity, Payload, PayloadError,
-    Provenance, RecordId, RecordKey,
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, ImportStanding, LastError, LocationId, Opportunity,
+    Payload, PayloadError, Provenance, RecordId, RecordKey,
 };
 
 /// In which order a location's due records go out.
@@ -59,6 +59,9 @@ pub struct PutRecord {
     /// When the producer says that this content was true: content that is true of a later time stays. `None` replaces
     /// whatever stands, and counts as true when it is put.
     pub as_of: Option<EpochMs>,
+    /// The import that puts it. The record belongs to the import that put its present content: a later put that changes
+    /// something takes it out of this one.
+    pub import: Option<ImportId>,
 }
 
 impl PutRecord {
@@ -74,6 +77,7 @@ impl PutRecord {
             is_new: false,
             conflict: None,
             as_of: None,
+            import: None,
         }
     }
 
@@ -123,10 +127,7 @@ impl FailedCursor {
     /// location: a text that was cut, altered or given for another location would skip records without a word.
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
-        let key: String = self.key.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
-        let place = format!("{:x}.{key}", self.failed_at.0);
-        let sum = ContentHash::of(format!("{location}.{place}").as_bytes()).to_string();
-        format!("{place}.{}", sum.chars().take(CURSOR_SUM_CHARS).collect::<String>())
+        cursor_text(self.failed_at.0, &self.key, location.as_str())
     }
 
     /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
@@ -134,18 +135,60 @@ impl FailedCursor {
     /// # Errors
     /// When it wrote no such text.
     pub fn from_text(text: &str, location: &LocationId) -> Result<FailedCursor, InvalidCursor> {
-        let mut parts = text.split('.');
-        let (failed_at, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
-        let failed_at = EpochMs(u64::from_str_radix(failed_at, 16).map_err(|_| InvalidCursor)?);
-        if !key.is_ascii() || key.len() % 2 != 0 {
-            return Err(InvalidCursor);
-        }
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
-        let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
-        let cursor = FailedCursor { failed_at, key: key.parse().map_err(|_| InvalidCursor)? };
-        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
+        let (failed_at, key) = read_cursor(text, location.as_str())?;
+        Ok(FailedCursor { failed_at: EpochMs(failed_at), key })
     }
+}
+
+/// A place in the list of an import's records that stand at the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportCursor {
+    /// The last record before it.
+    pub key: RecordKey,
+}
+
+impl ImportCursor {
+    /// Its text, opaque as that of a [`FailedCursor`]; it holds for this list alone.
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId, import: &ImportId, standing: ImportStanding) -> String {
+        cursor_text(0, &self.key, &format!("{location}#{import}#{}", standing.as_str()))
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same list.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(
+        text: &str,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+    ) -> Result<ImportCursor, InvalidCursor> {
+        let (_, key) = read_cursor(text, &format!("{location}#{import}#{}", standing.as_str()))?;
+        Ok(ImportCursor { key })
+    }
+}
+
+/// A number and a key, with a sum over them and the list that they are a place of.
+fn cursor_text(number: u64, key: &RecordKey, list: &str) -> String {
+    let key: String = key.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let place = format!("{number:x}.{key}");
+    let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
+    format!("{place}.{}", sum.chars().take(CURSOR_SUM_CHARS).collect::<String>())
+}
+
+fn read_cursor(text: &str, list: &str) -> Result<(u64, RecordKey), InvalidCursor> {
+    let mut parts = text.split('.');
+    let (number, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+    let number = u64::from_str_radix(number, 16).map_err(|_| InvalidCursor)?;
+    if !key.is_ascii() || key.len() % 2 != 0 {
+        return Err(InvalidCursor);
+    }
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
+    let key = String::from_utf8(bytes.ok_or(InvalidCursor)?).map_err(|_| InvalidCursor)?;
+    let key = key.parse().map_err(|_| InvalidCursor)?;
+    if cursor_text(number, &key, list) == text { Ok((number, key)) } else { Err(InvalidCursor) }
 }
 
 /// A record as the outbox holds it.
@@ -204,6 +247,8 @@ pub struct Record {
     pub former: Vec<CreationKey>,
     /// Who created what stands under `ghl_id` in GHL.
     pub provenance: Provenance,
+    /// The import that put its present content.
+    pub import: Option<ImportId>,
 }
 
 impl Record {
@@ -274,6 +319,7 @@ pub fn put_once(key: &str, payload: Payload) -> Record {
         is_new: false,
         former: Vec::new(),
         provenance: Provenance::Unknown,
+        import: None,
     }
 }
 
@@ -325,6 +371,11 @@ mod tests {
                 refused(&other, "a");
             }
         }
+        let (import, key) = (ImportId::new("x").unwrap(), "contact#a".parse().unwrap());
+        let (cursor, pending) = (ImportCursor { key }, ImportStanding::Pending);
+        let text = cursor.to_text(&location("a"), &import, pending);
+        let read = |standing| ImportCursor::from_text(&text, &location("a"), &import, standing);
+        assert_eq!((read(pending), read(ImportStanding::Failed)), (Ok(cursor), Err(InvalidCursor)));
         for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
             refused(text, "a");
         }

@@ -7,6 +7,7 @@ use ghl_sync_model::{
 };
 
 use super::due_key::DueKey;
+use super::imports;
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -46,6 +47,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         is_new: is_true(item, record::IS_NEW),
         former: former(item)?,
         provenance: provenance(item),
+        import: imports::import_of(item),
     })
 }
 
