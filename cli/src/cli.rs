@@ -11,7 +11,7 @@ use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
 use crate::door::{AccessKey, Listen};
 use crate::list::ListArgs;
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
-use crate::remote::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
+use crate::remote::{FailedArgs, ImportsArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use crate::stack::LOOPBACK;
 
 /// The whole of ghl-sync on one machine: embedded DynamoDB and SQS, the real functions, and a strict GoHighLevel
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Failed(FailedArgs),
     /// Give failed records another chance.
     Replay(ReplayArgs),
+    /// List the imports of a location, tell how one stands, or cancel it.
+    Imports(ImportsArgs),
     /// Stop a location of a deployed stack; what is put meanwhile waits.
     Pause(PauseArgs),
     /// Let a paused location go on.

@@ -60,6 +60,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Record(args) => remote::record(args).await,
         Command::Failed(args) => remote::failed(args).await,
         Command::Replay(args) => remote::replay(args).await,
+        Command::Imports(args) => remote::imports(args).await,
         Command::Pause(args) => remote::pause(args).await,
         Command::Resume(args) => remote::resume(args).await,
         Command::Migrate(args) => migrate::run(*args).await,

@@ -339,10 +339,15 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 31);
+    assert_eq!(paths.len(), 34);
     for (path, methods) in paths {
-        let parameters =
-            [("location_id", "loc_demo"), ("kind", "contact"), ("record_id", "a"), ("migration_id", "mig-a")];
+        let parameters = [
+            ("location_id", "loc_demo"),
+            ("kind", "contact"),
+            ("record_id", "a"),
+            ("migration_id", "mig-a"),
+            ("import_id", "x"),
+        ];
         let path =
             parameters.iter().fold(path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         for method in methods.as_object().unwrap().keys() {

@@ -184,7 +184,13 @@ fn operation_of(method: &str, path: &str, operation: &Value) -> Operation {
 impl Operation {
     /// Its path, with something that is well-formed in place of each parameter but for `instead`, which has its own.
     pub(crate) fn url(&self, instead: Option<(&str, &str)>) -> String {
-        let known = [("location_id", LOCATION), ("migration_id", "mig-1"), ("kind", "contact"), ("record_id", "a")];
+        let known = [
+            ("location_id", LOCATION),
+            ("migration_id", "mig-1"),
+            ("import_id", "import-1"),
+            ("kind", "contact"),
+            ("record_id", "a"),
+        ];
         let url = instead
             .into_iter()
             .chain(known)

@@ -162,10 +162,11 @@ fn failures(records: &Value) -> String {
 pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
     let path = format!("/v1/locations/{}/replay", args.location);
-    let mut asked = match (&args.code, args.records.is_empty()) {
-        (Some(code), _) => json!({ "code": code }),
-        (None, true) => json!({ "all": true }),
-        (None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+    let mut asked = match (&args.code, &args.import, args.records.is_empty()) {
+        (Some(code), None, _) => json!({ "code": code }),
+        (code, Some(import), _) => json!({ "code": code, "import": import }),
+        (None, None, true) => json!({ "all": true }),
+        (None, None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
     };
     const SUMS: [&str; 3] = ["replayed", "skipped", "not_written"];
     let mut sums = [0; 3];

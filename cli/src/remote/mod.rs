@@ -5,11 +5,13 @@ mod answers;
 mod args;
 mod client;
 mod commands;
+mod imports;
 mod put;
 mod report;
 mod wait;
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use ghl_sync_model::Secret;
@@ -18,9 +20,11 @@ use crate::list::{self, List, Place, Unread};
 use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
 use crate::{Failure, ask, exit};
 use answers::Location;
-pub(crate) use args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
+pub(crate) use args::{FailedArgs, ImportsArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
+use imports::RemoteImport;
+pub(crate) use imports::imports;
 use report::RemoteReport;
 
 pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {
@@ -43,8 +47,16 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
     }
     let List { mut contacts, report, learned, .. } = list;
     let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
-    let refused = put::all(&remote, &real.location, &mut contacts, &mut through).await?;
+    let import = RemoteImport::begin(&remote, &real.location, &args.file, &mut contacts, through.list()).await?;
+    through.import_id = import.as_ref().map(|import| import.id.clone());
+    let under = through.import_id.clone();
+    let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;
     ids.write(learned)?;
+    if let Some(import) = &import {
+        let written = [args.list.rejects.as_deref(), args.output.results.as_deref()];
+        let files: Vec<&Path> = written.into_iter().flatten().collect();
+        import.complete(&files).await?;
+    }
     println!("{}", through.put_so_far());
     wait::for_all(&remote, &real.location, &mut contacts, &refused, &mut through).await?;
     through.finish(&args)

@@ -1,8 +1,9 @@
-//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay.
+//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay, imports.
 //!
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod counters;
+mod imports;
 pub mod intake;
 pub mod items;
 mod locations;
@@ -15,6 +16,9 @@ mod redrive_by_hand;
 mod replay;
 
 pub use counters::{CountersView, Reconciling, Waits};
+pub use imports::{
+    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
+};
 pub use locations::{LocationView, PutSettingsError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
@@ -25,7 +29,7 @@ pub use overview::{
 pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
-pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
+pub use replay::{FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};
 
 use ghl_sync_engine::usecase::{Engine, Ports};
 

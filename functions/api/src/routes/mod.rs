@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+pub(crate) mod imports;
 pub(crate) mod locations;
 pub(crate) mod migration;
 pub(crate) mod page;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
-use ghl_sync_operate::{FailedRecords, RecordStatus, ReplayError, Replayed as What};
+use ghl_sync_model::{FailedCursor, ImportId, ImportStanding, Kind, LocationId, RecordId, RecordKey};
+use ghl_sync_operate::{FailedRecords, RecordStatus, ReplayCursor, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{InPath, KnownLocation, LocationPath, unknown_location};
+use super::{InPath, KnownLocation, LocationPath, imports, unknown_location};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::InQuery;
@@ -67,9 +67,12 @@ async fn status_of(api: &Api, location: &LocationId, kind: Kind, id: RecordId) -
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
-    /// Where they stand; those that failed for good can be listed.
+    /// Where they stand; `failed` unless said. The others can be listed of an import.
     #[param(inline, nullable = false)]
     state: Option<ListedState>,
+    /// Those of this import alone.
+    #[param(inline, nullable = false, example = "contacts-csv-5f1c09e2")]
+    import: Option<ImportId>,
     /// Of one record, together with `id`, wherever it stands: what it is.
     #[param(inline, nullable = false)]
     kind: Option<Kind>,
@@ -85,14 +88,31 @@ pub(crate) struct Listing {
 }
 
 /// States that can be listed.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ListedState {
     /// Failed for good.
     Failed,
+    /// Of an import: due, or waiting for another record.
+    Pending,
+    /// Of an import: GHL has it.
+    Accepted,
+    /// Of an import: a dry run has shown it, or GHL's own content stands.
+    Other,
 }
 
-/// Lists the records that failed for good, or finds one by its id.
+impl From<ListedState> for ImportStanding {
+    fn from(state: ListedState) -> ImportStanding {
+        match state {
+            ListedState::Failed => ImportStanding::Failed,
+            ListedState::Pending => ImportStanding::Pending,
+            ListedState::Accepted => ImportStanding::Accepted,
+            ListedState::Other => ImportStanding::Other,
+        }
+    }
+}
+
+/// Lists the records that failed for good, or those of an import, or finds one by its id.
 ///
 /// The oldest failure comes first. What has failed stays listed until it is replayed or put again. With `kind` and `id`
 /// the list is the story of that one record, wherever it stands: an id that a path cannot carry (such as `..`, or one
@@ -107,13 +127,13 @@ enum ListedState {
 pub(crate) async fn failed(
     State(api): State<Api>,
     location: KnownLocation,
-    InQuery(Listing { state, kind, id, cursor, limit }): InQuery<Listing>,
+    InQuery(Listing { state, import, kind, id, cursor, limit }): InQuery<Listing>,
 ) -> Result<Json<FailedList>, Problem> {
     match (kind, id) {
         (None, None) => {}
         (Some(kind), Some(id)) => {
-            if state.is_some() || cursor.is_some() || limit.is_some() {
-                let detail = "goes with none of state, cursor and limit: it names one record";
+            if state.is_some() || import.is_some() || cursor.is_some() || limit.is_some() {
+                let detail = "goes with none of state, import, cursor and limit: it names one record";
                 return Err(Problem::field(ProblemKind::Invalid, "id", detail));
             }
             let story = status_of(&api, &location.id, kind, id).await?;
@@ -127,9 +147,32 @@ pub(crate) async fn failed(
         let detail = format!("must be a whole number from 1 to {LARGEST_PAGE}");
         return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
     }
+    let state = state.unwrap_or(ListedState::Failed);
+    if let Some(import) = import {
+        return of_import(&api, &location.id, &import, state.into(), cursor, limit).await.map(Json);
+    }
+    if state != ListedState::Failed {
+        let detail = "is missing; only `failed` is listed of all records";
+        return Err(Problem::field(ProblemKind::Invalid, "import", detail));
+    }
     let after = cursor.map(|cursor| cursor_of(&cursor, &location.id)).transpose()?;
     let FailedRecords { records, next } = api.operator().failed_records(&location.id, after.as_ref(), limit).await?;
     Ok(Json(FailedList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
+}
+
+async fn of_import(
+    api: &Api,
+    location: &LocationId,
+    import: &ImportId,
+    standing: ImportStanding,
+    cursor: Option<String>,
+    limit: u32,
+) -> Result<FailedList, Problem> {
+    let list = (location, import, standing);
+    let after = cursor.map(|cursor| imports::cursor_of(&cursor, list)).transpose()?.map(|cursor| cursor.key);
+    let page = api.operator().records_of_import(location, import, standing, after.as_ref(), limit).await?;
+    let cursor = page.next.map(|next| next.to_text(location, import, standing));
+    Ok(FailedList { records: page.records, cursor })
 }
 
 fn cursor_of(text: &str, location: &LocationId) -> Result<FailedCursor, Problem> {
@@ -194,19 +237,33 @@ pub(crate) async fn replay(
             break;
         }
     }
-    sum.cursor = after.map(|next| next.to_text(&location_id));
+    sum.cursor = match (&what, after) {
+        (What::Import(import, _), Some(ReplayCursor::Import(next))) => {
+            Some(next.to_text(&location_id, import, ImportStanding::Failed))
+        }
+        (_, Some(ReplayCursor::Failed(next))) => Some(next.to_text(&location_id)),
+        (_, _) => None,
+    };
     Ok(Json(sum))
 }
 
-fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<FailedCursor>), Problem> {
-    let after = replay.cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?;
+fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<ReplayCursor>), Problem> {
+    let Replay { all, code, import, records, cursor } = replay;
     let invalid = |field: &str, detail: &str| Err(Problem::field(ProblemKind::Invalid, field, detail));
-    match (replay.all, replay.code, replay.records) {
-        (true, None, None) => Ok((What::All, after)),
-        (false, Some(code), None) => Ok((What::Code(code), after)),
-        (false, None, Some(_)) if after.is_some() => invalid("cursor", "goes with `all` or `code`"),
-        (false, None, Some(records)) => Ok((What::Records(records), None)),
-        _ => invalid("all", "or `code` or `records` must be given, and only one of them"),
+    let failed = |cursor: Option<String>| {
+        Ok::<_, Problem>(cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?.map(ReplayCursor::Failed))
+    };
+    match (all, code, import, records) {
+        (true, None, None, None) => Ok((What::All, failed(cursor)?)),
+        (false, Some(code), None, None) => Ok((What::Code(code), failed(cursor)?)),
+        (false, code, Some(import), None) => {
+            let list = (location, &import, ImportStanding::Failed);
+            let after = cursor.map(|cursor| imports::cursor_of(&cursor, list)).transpose()?;
+            Ok((What::Import(import, code), after.map(ReplayCursor::Import)))
+        }
+        (false, None, None, Some(_)) if cursor.is_some() => invalid("cursor", "goes with `all`, `code` or `import`"),
+        (false, None, None, Some(records)) => Ok((What::Records(records), None)),
+        _ => invalid("all", "or `code` or `import` (or both) or `records` must be given, and only one of them"),
     }
 }
 

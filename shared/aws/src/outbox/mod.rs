@@ -37,7 +37,8 @@ struct Raced;
 ///
 /// `put` and `settle` are one `UpdateItem` each (a `settle` of a record that was put again meanwhile is two), so
 /// they may be repeated and may race. Units for a record of up to 1 KB: a put costs 2 write units (3 if the record is
-/// due already: its index entry moves), an acceptance 2.
+/// due already: its index entry moves), an acceptance 2. A record of an import has one entry more: its first put costs 3, and
+/// its acceptance 4.
 #[derive(Debug, Clone)]
 pub struct DynamoOutbox {
     table: Table,

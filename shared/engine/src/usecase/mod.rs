@@ -48,8 +48,8 @@ pub use sync_batch::Invocation;
 pub use tally::Tally;
 
 use crate::ports::{
-    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, KnownStates, LocationRegistry,
-    Outbox, PortError, Randomness, Versioned,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, ItemStore, KnownStates,
+    LocationRegistry, Outbox, PortError, Randomness, Versioned,
 };
 use ghl_sync_limiter::HostHealth;
 use ghl_sync_model::ScopeId;
@@ -79,6 +79,8 @@ pub struct Ports {
     pub known: Arc<dyn KnownStates>,
     /// How far its changes were read.
     pub bookmarks: Arc<dyn Bookmarks>,
+    /// What is read, changed and written if nobody else has written meanwhile, besides the above: imports.
+    pub items: Arc<dyn ItemStore>,
     /// Messages that could not be handled.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.
