@@ -13,8 +13,8 @@ use crate::door::{AccessKey, Listen};
 use crate::list::{ListArgs, keep_apart};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::remote::{
-    EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, PauseArgs, RecordArgs, RecordsArgs, ReplayArgs, ResumeArgs,
-    StatusArgs,
+    EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, PauseArgs, RecordArgs, RecordsArgs, ReplayArgs,
+    ResumeArgs, StatusArgs,
 };
 use crate::stack::LOOPBACK;
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Failures(FailuresArgs),
     /// Give failed records another chance.
     Replay(ReplayArgs),
+    /// List the imports of a location, tell how one stands, or cancel it.
+    Imports(ImportsArgs),
     /// Stop a location of a deployed stack; what is put meanwhile waits.
     Pause(PauseArgs),
     /// Let a paused location go on.

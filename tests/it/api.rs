@@ -339,7 +339,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 36);
+    assert_eq!(paths.len(), 39);
     for (path, methods) in paths {
         let parameters = [
             ("location_id", "loc_demo"),
@@ -349,6 +349,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
             ("name", "crm"),
             ("run", "r"),
             ("part", "0"),
+            ("import_id", "x"),
         ];
         let path =
             parameters.iter().fold(path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));

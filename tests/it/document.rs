@@ -187,6 +187,7 @@ impl Operation {
         let known = [
             ("location_id", LOCATION),
             ("migration_id", "mig-1"),
+            ("import_id", "import-1"),
             ("kind", "contact"),
             ("record_id", "a"),
             ("name", "crm"),

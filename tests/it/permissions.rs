@@ -354,7 +354,7 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
     assert_eq!(deployment.due().await.len(), 1);
 }
 
-const ITEM: &str = r#"{"location_id":"loc_demo","id":"a","contact":{"email":"a@example.com"}}"#;
+const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
 
 /// It wakes a location, parks what is no batch, and goes through both queues by hand.
 async fn run_redrive(deployment: &Deployment, engine: &Engine) {
@@ -378,7 +378,9 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let location = "/v1/locations/loc_demo";
     // What GHL told of a record is looked for once its id is known.
     let contact = json!({ "id": "a", "ghl_id": "c1", "contact": { "email": "a@example.com" } });
-    assert_eq!(caller.post(&format!("{location}/contacts"), &contact).await.status, 202);
+    assert_eq!(caller.post(&format!("{location}/contacts?import=x"), &contact).await.status, 202);
+    assert_eq!(caller.put(&format!("{location}/imports/x"), &json!({ "rows": 1 })).await.status, 200);
+    assert_eq!(caller.post(&format!("{location}/imports/x/cancel"), &json!({})).await.status, 200);
     assert_eq!(caller.put(location, &json!({ "daily_limit": 1000 })).await.status, 200);
     for path in ["pause", "resume", "breaker/reset"] {
         assert_eq!(caller.post(&format!("{location}/{path}"), &json!({})).await.status, 204);
@@ -386,8 +388,18 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     assert_eq!(caller.post(&format!("{location}/replay"), &json!({ "all": true })).await.status, 200);
     let lookup = json!({ "records": ["contact#a"] });
     assert_eq!(caller.post(&format!("{location}/records/lookup"), &lookup).await.status, 200);
-    let location_paths = ["", "/records", "/records?state=failed", "/records?q=ann", "/failures", "/records/contact/a"]
-        .map(|path| format!("{location}{path}"));
+    let location_paths = [
+        "",
+        "/records",
+        "/records?state=failed",
+        "/records?q=ann",
+        "/records?import=x",
+        "/failures",
+        "/imports",
+        "/imports/x",
+        "/records/contact/a",
+    ]
+    .map(|path| format!("{location}{path}"));
     let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
     for path in location_paths.into_iter().chain(paths) {
         assert_eq!(caller.get(&path).await.status, 200, "{path}");

@@ -7,6 +7,7 @@
 mod campaign;
 mod content;
 mod ends;
+mod imports;
 mod pacing;
 mod people;
 mod random;

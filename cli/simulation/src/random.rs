@@ -43,6 +43,11 @@ impl Scenario {
         if chance_of_ends.in_ten(3) {
             (0..chance_of_ends.within(1, 3)).for_each(|_| troubles.push(end_in_order(&chance_of_ends)));
         }
+        let chance_of_imports = Chance(TestRandomness::seeded(seed ^ 0x1a90_57ed));
+        if chance_of_imports.in_ten(3) {
+            puts.iter_mut().for_each(|puts| puts.import = chance_of_imports.in_ten(7));
+            troubles.push(cancels(&chance_of_imports, locations.len()));
+        }
         Scenario {
             reconcile_every_ms,
             about: String::new(),
@@ -120,6 +125,7 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
                 twins: (0, 0),
                 dropped: false,
                 consents: false,
+                import: false,
                 large_bytes: 0,
                 priority: chance.one_of(&Priority::ALL),
                 starts: chance.in_ten(5),
@@ -153,6 +159,18 @@ fn opt_outs(chance: &Chance, locations: usize) -> Trouble {
         until_ms,
         per_mille: 1000,
         what: What::OptOuts { location, every_ms: chance.within(500, 20_000) },
+    }
+}
+
+fn cancels(chance: &Chance, locations: usize) -> Trouble {
+    let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
+    let from_ms = chance.within(0, BUSY_MS);
+    let until_ms = from_ms + chance.one_of(&[20_000, 120_000]);
+    Trouble {
+        from_ms,
+        until_ms,
+        per_mille: 1000,
+        what: What::Cancels { location, every_ms: chance.within(500, 20_000) },
     }
 }
 

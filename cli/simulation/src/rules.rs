@@ -192,7 +192,8 @@ fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
 fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
     let refused = refused_by_ghl(scenario, world);
     let explains = |code: ErrorCode, record: &RecordKey| match code {
-        ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized => false,
+        // Nothing that was withdrawn is sent, so no batch ends with that.
+        ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized | ErrorCode::Cancelled => false,
         ErrorCode::MaxRetriesExceeded => scenario.has(is_transient),
         // GHL may have created a contact that it answered with 422: one that cannot be recognised is looked for.
         ErrorCode::Ambiguous => {

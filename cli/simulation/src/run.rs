@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::content::silent_about_sharing;
 use crate::ends::Ends;
+use crate::imports::Cancels;
 use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end};
 use crate::scenario::Scenario;
@@ -76,6 +77,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     sabotage(&world);
     let watch = GateWatch::of(&world, scenario);
     let ends = Ends::of(&world, scenario);
+    let cancels = Cancels::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
     let mut drained = drain(&world, PATIENCE + days).await;
@@ -98,6 +100,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     }
     let mut broken = watch.broken(scenario, &world.ghl.arrivals());
     broken.extend(ends.broken(scenario, &world.ghl.arrivals()));
+    broken.extend(cancels.broken(scenario, &world, &world.ghl.arrivals()).await);
     broken.extend(broken_at_end(scenario, &world, drained));
     let turned_back = people.turned_back(&world);
     if !turned_back.is_empty() {

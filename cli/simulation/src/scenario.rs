@@ -142,6 +142,9 @@ pub struct Puts {
     /// Whether the contacts say that they may be written to and called.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consents: bool,
+    /// Whether they are an import, which an operator may cancel.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub import: bool,
     /// Bytes that each contact has besides.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub large_bytes: u32,
@@ -235,6 +238,13 @@ pub enum What {
         /// The location's number, from 0.
         location: usize,
         /// One contact in so many milliseconds, on average.
+        every_ms: u64,
+    },
+    /// An operator cancels imports.
+    Cancels {
+        /// The location's number, from 0.
+        location: usize,
+        /// One in so many milliseconds, on average.
         every_ms: u64,
     },
     /// A call of a store or the queue fails.

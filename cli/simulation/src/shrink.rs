@@ -65,6 +65,7 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
         changed(&|candidate| candidate.puts[n].twins = (0, 0));
         changed(&|candidate| candidate.puts[n].dropped = false);
         changed(&|candidate| candidate.puts[n].consents = false);
+        changed(&|candidate| candidate.puts[n].import = false);
         changed(&|candidate| candidate.puts[n].large_bytes = 0);
         changed(&|candidate| candidate.puts[n].contacts = (0, 0));
         changed(&|candidate| {

@@ -159,7 +159,8 @@ impl Scenario {
         let twins = twins.filter_map(|(n, id, name, worth)| deal(n, id, name, worth));
         let record = |(id, payload): (String, Payload)| {
             let id = RecordId::new(id).ok()?;
-            Some(PutRecord { priority: puts.priority, ..PutRecord::new(place.name.clone(), id, payload) })
+            let put = PutRecord::new(place.name.clone(), id, payload);
+            Some(PutRecord { priority: puts.priority, import: puts.import_id(), ..put })
         };
         contacts.chain(shared).chain(nameless).chain(deals).chain(twins).filter_map(record).collect()
     }

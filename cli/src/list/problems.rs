@@ -67,6 +67,11 @@ impl Problems {
         }
     }
 
+    /// How many losses there are, by what they are.
+    pub(crate) fn by_kind(&self) -> impl Iterator<Item = (String, u64)> {
+        self.kinds.iter().map(|((kind, effect), count)| (format!("{kind} ({effect})"), *count))
+    }
+
     pub(super) fn sort(&mut self) {
         self.all.iter_mut().for_each(|all| all.sort_by_key(|problem| problem.row));
     }

@@ -1,6 +1,8 @@
 //! What a stack's API is asked and answers, as far as an import needs it. What else it says is passed over, so that a newer
 //! stack can be spoken with.
 
+use std::collections::BTreeMap;
+
 use ghl_sync_model::{Contact, RecordId};
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +231,76 @@ pub(super) struct FailureCause {
     pub(super) count: u64,
     /// `KIND#ID` of one of them.
     pub(super) example: String,
+}
+
+/// The last imports of a location.
+#[derive(Debug, Deserialize)]
+pub(super) struct Imports {
+    pub(super) imports: Vec<ListedImport>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedImport {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    /// `open`, `complete` or `cancelled`.
+    pub(super) state: String,
+    pub(super) created_at: String,
+}
+
+/// What there is to tell of an import.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportStatus {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) state: String,
+    pub(super) created_at: String,
+    pub(super) finished_at: Option<String>,
+    pub(super) rows: Option<u64>,
+    pub(super) records: Option<u64>,
+    /// How often what was left out or altered, by kind.
+    pub(super) problems: BTreeMap<String, u64>,
+    pub(super) files: Vec<String>,
+    pub(super) counts: ImportCounts,
+}
+
+/// How many records of an import stand where.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportCounts {
+    pub(super) pending: Tally,
+    pub(super) accepted: Tally,
+    pub(super) failed: Tally,
+    pub(super) other: Tally,
+}
+
+/// What cancelling an import did.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Withdrawn {
+    pub(super) withdrawn: u64,
+    pub(super) skipped: u64,
+    pub(super) not_written: u64,
+    /// Where to go on; null when nothing is pending any more.
+    pub(super) cursor: Option<String>,
+}
+
+/// What committing a run of a mirror did.
+#[derive(Debug, Deserialize)]
+pub(super) struct Committed {
+    pub(super) missing: u64,
+    /// How many of the missing were dealt with.
+    pub(super) done: u64,
+    /// Those that were tagged, or are to be deleted.
+    pub(super) changed: u64,
+    pub(super) left: Vec<LeftOver>,
+    pub(super) complete: bool,
+}
+
+/// A contact that could not be dealt with.
+#[derive(Debug, Deserialize)]
+pub(super) struct LeftOver {
+    /// `KIND#ID`.
+    pub(super) record: String,
+    pub(super) detail: String,
 }
 
 /// What was erased.

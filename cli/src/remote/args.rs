@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use ghl_sync_model::{ErrorCode, LocationId, RecordKey, Secret};
+use ghl_sync_model::{ErrorCode, ImportId, LocationId, RecordKey, Secret};
 
 /// Which stack, and the key for it.
 #[derive(Debug, Args)]
@@ -58,14 +58,32 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
     /// All that failed.
-    #[arg(long, conflicts_with_all = ["code", "records"], required_unless_present_any = ["code", "records"])]
+    #[arg(long, conflicts_with_all = ["code", "import", "records"], required_unless_present_any = ["code", "import", "records"])]
     pub(crate) all: bool,
     /// Those whose last error this is, as `failed` prints it.
     #[arg(long, value_name = "CODE", conflicts_with = "records", value_parser = code)]
     pub(crate) code: Option<ErrorCode>,
+    /// Those of this import.
+    #[arg(long, value_name = "IMPORT", conflicts_with = "records")]
+    pub(crate) import: Option<ImportId>,
     /// These, as KIND#ID.
     #[arg(value_name = "RECORD")]
     pub(crate) records: Vec<RecordKey>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportsArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Of this location.
+    #[arg(long, value_name = "ID")]
+    pub(crate) location: LocationId,
+    /// Withdraw what was not sent of the import: it stands as failed, and can be replayed.
+    #[arg(long, requires = "import")]
+    pub(crate) cancel: bool,
+    /// Tell how this one stands, as `imports` lists them.
+    #[arg(value_name = "IMPORT")]
+    pub(crate) import: Option<ImportId>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ghl_sync_limiter::Backoff;
-use ghl_sync_model::{LocationId, Secret};
+use ghl_sync_model::{ImportId, LocationId, Secret};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -106,9 +106,15 @@ impl Remote {
         }
     }
 
-    /// Puts contacts, an item a line. Doing it twice does no harm.
-    pub(super) async fn put_contacts(&self, location: &LocationId, lines: String) -> Result<Put, RemoteError> {
-        let path = format!("/v1/locations/{location}/contacts");
+    /// Puts contacts under an import, an item a line. Doing it twice does no harm.
+    pub(super) async fn put_contacts(
+        &self,
+        location: &LocationId,
+        import: Option<&ImportId>,
+        lines: String,
+    ) -> Result<Put, RemoteError> {
+        let under = import.map(|import| format!("?import={import}")).unwrap_or_default();
+        let path = format!("/v1/locations/{location}/contacts{under}");
         self.repeated(&Asked { method: Method::POST, path, body: Some((LINES, lines)) }).await
     }
 

@@ -154,10 +154,11 @@ fn failure_words(told: &mut String, status: &Status) {
 pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
     let path = format!("/v1/locations/{}/replay", args.location);
-    let mut asked = match (&args.code, args.records.is_empty()) {
-        (Some(code), _) => json!({ "code": code }),
-        (None, true) => json!({ "all": true }),
-        (None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+    let mut asked = match (&args.code, &args.import, args.records.is_empty()) {
+        (Some(code), None, _) => json!({ "code": code }),
+        (code, Some(import), _) => json!({ "code": code, "import": import }),
+        (None, None, true) => json!({ "all": true }),
+        (None, None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
     };
     let mut sum = Replayed::default();
     loop {
@@ -206,7 +207,7 @@ async fn act(stack: &StackArgs, location: &LocationId, what: &str, asked: &Value
     Ok(())
 }
 
-fn line(told: &mut String, text: fmt::Arguments<'_>) {
+pub(super) fn line(told: &mut String, text: fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(told, "{text}");
 }

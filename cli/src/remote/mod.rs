@@ -5,12 +5,14 @@ mod answers;
 mod args;
 mod client;
 mod commands;
+mod imports;
 mod put;
 mod records;
 mod report;
 mod wait;
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use ghl_sync_engine::usecase::Shutdown;
@@ -20,9 +22,11 @@ use crate::list::{self, List, Place, Unread};
 use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
 use crate::{Failure, ask, exit, signals};
 use answers::Location;
-pub(crate) use args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
+pub(crate) use args::{FailedArgs, ImportsArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
+use imports::RemoteImport;
+pub(crate) use imports::imports;
 pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
 use report::RemoteReport;
 
@@ -46,8 +50,16 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
     }
     let List { mut contacts, report, learned, .. } = list;
     let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
-    let refused = put::all(&remote, &real.location, &mut contacts, &mut through).await?;
+    let import = RemoteImport::begin(&remote, &real.location, &args.file, &mut contacts, through.list()).await?;
+    through.import_id = import.as_ref().map(|import| import.id.clone());
+    let under = through.import_id.clone();
+    let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;
     ids.write(learned)?;
+    if let Some(import) = &import {
+        let written = [args.list.rejects.as_deref(), args.output.results.as_deref()];
+        let files: Vec<&Path> = written.into_iter().flatten().collect();
+        import.complete(&files).await?;
+    }
     // From here on the stack has it all: whoever interrupts the waiting hears how it stands.
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ghl_sync_import::ImportedContact;
-use ghl_sync_model::LocationId;
+use ghl_sync_model::{ImportId, LocationId};
 use reqwest::StatusCode;
 
 use super::answers::{FieldProblem, Item, PutResult};
@@ -22,6 +22,7 @@ const ROUNDS: u32 = 10;
 pub(super) async fn all(
     remote: &Remote,
     location: &LocationId,
+    import: Option<&ImportId>,
     contacts: &mut Contacts,
     report: &mut RemoteReport,
 ) -> Result<HashSet<u64>, Failure> {
@@ -32,7 +33,7 @@ pub(super) async fn all(
         while !rest.is_empty() {
             let lines = lines(rest);
             let (now, later) = rest.split_at(lines.len().max(1).min(rest.len()));
-            put(remote, location, now.iter().zip(lines).collect(), &mut refused, report).await?;
+            put(remote, (location, import), now.iter().zip(lines).collect(), &mut refused, report).await?;
             rest = later;
         }
     }
@@ -56,14 +57,14 @@ fn lines(contacts: &[ImportedContact]) -> Vec<String> {
 
 async fn put(
     remote: &Remote,
-    location: &LocationId,
+    (location, import): (&LocationId, Option<&ImportId>),
     mut items: Vec<(&ImportedContact, String)>,
     refused: &mut HashSet<u64>,
     report: &mut RemoteReport,
 ) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
         let body: String = items.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
-        let answer = match remote.put_contacts(location, body).await {
+        let answer = match remote.put_contacts(location, import, body).await {
             Ok(answer) => answer,
             Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
                 if errors.len() >= items.len() && errors.iter().all(|error| error.index.is_some()) =>

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ghl_sync_model::LocationId;
+use ghl_sync_model::{ImportId, LocationId};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -24,6 +24,9 @@ const SHOWN: usize = 10;
 pub(super) struct RemoteReport {
     api: String,
     location: String,
+    /// The stack's import that its records are put under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) import_id: Option<ImportId>,
     import: ImportReport,
     records: Records,
     /// Records that the stack refuses; they count as failed.
@@ -65,6 +68,7 @@ impl RemoteReport {
             api: remote.base().to_owned(),
             location: location.to_string(),
             records: Records { total: import.contacts, ..Records::default() },
+            import_id: None,
             import,
             refused: 0,
             not_stored: Vec::new(),
@@ -77,6 +81,11 @@ impl RemoteReport {
             shared: 0,
             results: args.output.results.as_deref().map(Results::create).transpose()?,
         })
+    }
+
+    /// What came of the list itself.
+    pub(super) fn list(&self) -> &ImportReport {
+        &self.import
     }
 
     pub(super) fn stored(&mut self) {
@@ -169,6 +178,9 @@ impl RemoteReport {
             shown += &format!("           and {more} kinds more; --json FILE has all\n");
         }
         let time = humantime::format_duration(Duration::from_secs(self.started.elapsed().as_secs()));
+        if let Some(id) = &self.import_id {
+            shown += &format!("import     {id}\n");
+        }
         shown += &format!("time       {time}\n");
         if let Some(stopped) = &self.stopped {
             shown +=

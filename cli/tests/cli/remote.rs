@@ -167,3 +167,38 @@ fn ctrl_c_ends_the_waiting_and_tells_what_is_pending() {
     assert!(out.contains("3 pending") && out.contains("interrupted"), "{out}");
     assert_eq!(whole(&stack.report(), "/records/pending"), 3);
 }
+
+#[test]
+fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a_terminal() {
+    let stack = Remote::start("imports");
+    let of = |args: &[&str]| stack.say(&[args, &["--location", "loc_demo"]].concat());
+    assert_eq!(of(&["imports"]), "no imports\n");
+    of(&["pause"]);
+    let paused = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(paused.status, Some(1), "{}{}", paused.out, paused.err);
+    let report = stack.report();
+    let id = report["import_id"].as_str().unwrap();
+    assert!(id.starts_with("list-csv-") && paused.out.contains(id), "{id}: {}", paused.out);
+    let listed = of(&["imports"]);
+    assert!(listed.contains(id) && listed.contains("complete") && listed.contains("list.csv"), "{listed}");
+    let shown = of(&["imports", id]);
+    for line in ["rows       4", "records    3", "pending    3", "accepted   0", "file       results.csv"] {
+        assert!(shown.lines().any(|found| found == line), "{line}: {shown}");
+    }
+    assert!(shown.contains("problem    1 × "), "{shown}");
+    let cancelled = of(&["imports", id, "--cancel"]);
+    assert!(cancelled.starts_with("3 were withdrawn and stand as failed (CANCELLED)"), "{cancelled}");
+    of(&["resume"]);
+    assert!(of(&["failed"]).contains("CANCELLED"));
+    assert!(of(&["replay", "--import", id, "--code", "REJECTED"]).starts_with("0 are due again"));
+    assert!(of(&["replay", "--import", id]).starts_with("3 are due again"));
+    // The same list again is the same import.
+    let again = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
+    assert_eq!(stack.report()["import_id"], id);
+    let json: Value = serde_json::from_str(&of(&["imports", id, "--json"])).unwrap();
+    assert_eq!((&json["counts"]["accepted"]["count"], &json["state"]), (&3.into(), &"complete".into()));
+    let unknown = run(local(&["imports", "nothing", "--location", "loc_demo", "--api", &stack.url])
+        .env("GHL_SYNC_API_KEY", &stack.key));
+    assert!(unknown.status == Some(1) && unknown.err.contains("404"), "{}", unknown.err);
+}

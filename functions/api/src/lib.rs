@@ -32,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{erase, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{erase, imports, listing, locations, migration, mirrors, page, put, records, state};
 use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
@@ -60,6 +60,9 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(mirrors::commit))
         .routes(routes!(records::lookup))
         .routes(routes!(records::replay))
+        .routes(routes!(imports::list))
+        .routes(routes!(imports::status, imports::tell))
+        .routes(routes!(imports::cancel))
         .merge(migration::routes());
     let (open, of_open) = open.split_for_parts();
     let (guarded, mut document) = guarded.split_for_parts();

@@ -30,6 +30,7 @@ fn document(mut document: OpenApi) -> OpenApi {
     document.tags = Some(vec![
         tag("records", "Putting contacts and opportunities in, and what became of them."),
         tag("mirrors", "Lists that their sources send whole, and what is missing in them."),
+        tag("imports", "Records that came together, such as those of one file."),
         tag("locations", "Settings of locations; stopping and starting them."),
         tag("state", "How everything is."),
         tag("migration", "Migrating one location into another."),
@@ -119,12 +120,15 @@ static PROBLEMS: [Way; 12] = [
     way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, path| {
         changes(operation) || path.ends_with("/test-connection")
     }),
-    way("404", "NotFound", "The location, the record or the migration is unknown", |_, path| {
+    way("404", "NotFound", "The location, the record, the import or the migration is unknown", |_, path| {
         path.contains('{') || path.ends_with("/summary")
     }),
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
     way("409", "NotNow", "It makes no sense as things stand", |operation, path| {
-        operation.responses.responses.contains_key("202") && path.contains("/migration/") || path.ends_with("/mapping")
+        let starts = operation.responses.responses.contains_key("202") && path.contains("/migration/");
+        let imports = path.ends_with("/imports/{import_id}") && reads(operation);
+        let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
+        starts || imports || puts || path.ends_with("/mapping")
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way(

@@ -25,6 +25,8 @@ pub(crate) enum ProblemKind {
     UnknownLocation,
     /// There is no such record.
     UnknownRecord,
+    /// There is no such import.
+    UnknownImport,
     /// There is no such migration.
     UnknownMigration,
     /// The path does not take this method.
@@ -54,6 +56,7 @@ impl ProblemKind {
             ProblemKind::NotFound
             | ProblemKind::UnknownLocation
             | ProblemKind::UnknownRecord
+            | ProblemKind::UnknownImport
             | ProblemKind::UnknownMigration => StatusCode::NOT_FOUND,
             ProblemKind::NotNow => StatusCode::CONFLICT,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -74,6 +77,7 @@ impl ProblemKind {
             ProblemKind::NotFound => "urn:ghl-sync:not-found",
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
             ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
+            ProblemKind::UnknownImport => "urn:ghl-sync:unknown-import",
             ProblemKind::UnknownMigration => "urn:ghl-sync:unknown-migration",
             ProblemKind::NotNow => "urn:ghl-sync:not-now",
             ProblemKind::MethodNotAllowed => "urn:ghl-sync:method-not-allowed",
@@ -94,6 +98,7 @@ impl ProblemKind {
             ProblemKind::NotFound => "There is nothing at this path",
             ProblemKind::UnknownLocation => "The location is unknown",
             ProblemKind::UnknownRecord => "The record is unknown",
+            ProblemKind::UnknownImport => "The import is unknown",
             ProblemKind::UnknownMigration => "The migration is unknown",
             ProblemKind::NotNow => "This makes no sense as things stand",
             ProblemKind::MethodNotAllowed => "The path does not take this method",

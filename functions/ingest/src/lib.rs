@@ -50,6 +50,7 @@ fn message(message: SqsMessage) -> IngestMessage {
         body: body.unwrap_or_default(),
         sent_at: attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(EpochMs),
         location_id: text("location_id"),
+        import: text("import"),
         as_of: text("as_of"),
     }
 }

@@ -33,6 +33,7 @@ impl RefusedItems for SqsRefusedItems {
             ("reason", Some(reason)),
             ("message_id", Some(&message.id)),
             ("location_id", message.location_id.as_ref()),
+            ("import", message.import.as_ref()),
             ("as_of", as_of.as_ref()),
         ];
         let mut request = self.client.send_message().queue_url(&self.queue_url).message_body(body);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, Select,
+};
 use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
 use crate::expression::{Update, names_in, number, text};
@@ -213,6 +215,32 @@ impl Table {
         }
         let left = wanted.len();
         Err(PortError::new(action, format!("DynamoDB left {left} keys unread, {RETRIES} retries included")))
+    }
+
+    /// How many entries the pages of `query` have from its start on, up to `cap` (eventually consistent, at half the price).
+    pub(crate) async fn count(&self, action: &'static str, query: IndexQuery, cap: u32) -> Result<Tallied, PortError> {
+        let (mut found, mut start) = (0, query.start);
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(query.index.name)
+                .select(Select::Count)
+                .key_condition_expression(query.condition)
+                .set_expression_attribute_names(Some(names_in(query.condition)))
+                .set_expression_attribute_values(Some(query.values.clone()))
+                .limit(i32::try_from(u64::from(query.limit).saturating_sub(found)).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| PortError::new(action, error))?;
+            found += u64::try_from(output.count).unwrap_or_default();
+            start = output.last_evaluated_key;
+            if start.is_none() || found > u64::from(cap) {
+                return Ok(Tallied { count: found.min(u64::from(cap)), capped: found > u64::from(cap) });
+            }
+        }
     }
 
     /// All that the table lists as `listed`, by key (eventually consistent).

@@ -76,12 +76,17 @@ pub mod record {
     pub const AS_OF: &str = "as_of";
     /// `true` where somebody asked that GHL delete it: that is what it is due for.
     pub const TO_DELETE: &str = "to_delete";
+    /// Of a record that an import put: the import's id, `#`, and where the record stands (`p` pending, `a` accepted, `f`
+    /// failed, `o` otherwise). Every write that changes where it stands writes this, too.
+    pub const IMPORT: &str = "import";
     /// The due records of a location, by priority and then soonest first.
     pub const DUE_INDEX: IndexSpec = IndexSpec { name: "due", reach: Reach::Local(Attribute::Text(DUE)) };
     /// The failed records of a location, oldest failure first.
     pub const FAILED_INDEX: IndexSpec = IndexSpec { name: "failed", reach: Reach::Local(Attribute::Number(FAILED_AT)) };
     /// The records of a location that GHL knows, by GHL's id.
     pub const GHL_INDEX: IndexSpec = IndexSpec { name: "ghl", reach: Reach::Local(Attribute::Text(GHL_ID)) };
+    /// The records of a location that imports put, by import and by where they stand.
+    pub const IMPORT_INDEX: IndexSpec = IndexSpec { name: "import", reach: Reach::Local(Attribute::Text(IMPORT)) };
 }
 
 /// Attributes of what GHL told last of its records: items of the state table, with partition key
@@ -171,7 +176,7 @@ pub mod migration {
 /// The outbox: one item a record.
 pub const RECORDS: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::RECORD)) },
-    indexes: &[record::DUE_INDEX, record::FAILED_INDEX, record::GHL_INDEX],
+    indexes: &[record::DUE_INDEX, record::FAILED_INDEX, record::GHL_INDEX, record::IMPORT_INDEX],
     ttl: None,
 };
 

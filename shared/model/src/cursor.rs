@@ -1,6 +1,6 @@
 //! Places in lists of records, as texts for those who page through them.
 
-use crate::{ContentHash, EpochMs, LocationId, RecordKey};
+use crate::{ContentHash, EpochMs, ImportId, ImportStanding, LocationId, RecordKey};
 
 /// Characters of a cursor's sum.
 const SUM_CHARS: usize = 8;
@@ -21,6 +21,13 @@ pub struct RecordCursor {
     pub key: RecordKey,
 }
 
+/// A place in the list of an import's records that stand at the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportCursor {
+    /// The last record before it.
+    pub key: RecordKey,
+}
+
 /// Text that is no cursor of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`cursor` is not one that a page before gave")]
@@ -31,7 +38,7 @@ impl FailedCursor {
     /// location: a text that was cut, altered or given for another location would skip records without a word.
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
-        with_sum(&format!("{:x}.{}", self.failed_at.0, hex(&self.key)), location)
+        with_sum(&format!("{:x}.{}", self.failed_at.0, hex(&self.key)), location.as_str())
     }
 
     /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
@@ -51,7 +58,7 @@ impl RecordCursor {
     /// Its text; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
-        with_sum(&hex(&self.key), location)
+        with_sum(&hex(&self.key), location.as_str())
     }
 
     /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
@@ -65,8 +72,32 @@ impl RecordCursor {
     }
 }
 
-fn with_sum(place: &str, location: &LocationId) -> String {
-    let sum = ContentHash::of(format!("{location}.{place}").as_bytes()).to_string();
+impl ImportCursor {
+    /// Its text; see [`FailedCursor::to_text`]. It holds for this list alone.
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId, import: &ImportId, standing: ImportStanding) -> String {
+        with_sum(&hex(&self.key), &format!("{location}#{import}#{}", standing.as_str()))
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same list.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(
+        text: &str,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+    ) -> Result<ImportCursor, InvalidCursor> {
+        let (key, _) = text.split_once('.').ok_or(InvalidCursor)?;
+        let cursor = ImportCursor { key: key_of(key)? };
+        if cursor.to_text(location, import, standing) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+/// A place of `list`, with a sum over both.
+fn with_sum(place: &str, list: &str) -> String {
+    let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
     format!("{place}.{}", sum.chars().take(SUM_CHARS).collect::<String>())
 }
 
@@ -120,6 +151,12 @@ mod tests {
                 }
             }
         }
+        let (import, key) = (ImportId::new("x").unwrap(), "contact#a".parse().unwrap());
+        let (cursor, pending) = (ImportCursor { key }, ImportStanding::Pending);
+        let text = cursor.to_text(&location("a"), &import, pending);
+        let read = |standing| ImportCursor::from_text(&text, &location("a"), &import, standing);
+        assert_eq!((read(pending), read(ImportStanding::Failed)), (Ok(cursor), Err(InvalidCursor)));
+        refused(&text, "a");
         for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
             refused(text, "a");
         }

@@ -125,6 +125,11 @@ text_id!(
     RunId, "run id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
+    /// An import: records that came together, such as those of one file. 1 to 64 letters, digits, `-` or `_`, unique in its
+    /// location.
+    ImportId, "import id", check_token, "^[A-Za-z0-9_-]{1,64}$"
+);
+text_id!(
     /// Who holds a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );

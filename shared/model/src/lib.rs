@@ -13,6 +13,7 @@ mod cursor;
 mod dead_letter;
 mod endpoint;
 mod ids;
+mod import;
 mod item;
 pub mod json;
 mod lenient;
@@ -43,13 +44,14 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{FailedCursor, InvalidCursor, RecordCursor};
+pub use cursor::{FailedCursor, ImportCursor, InvalidCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
-    EventId, Generation, GhlId, Holder, InvalidId, Kind, LocationId, MigrationId, MirrorName, RecordId, RecordKey,
-    RunId, ScopeId, is_noncharacter,
+    EventId, Generation, GhlId, Holder, ImportId, InvalidId, Kind, LocationId, MigrationId, MirrorName, RecordId,
+    RecordKey, RunId, ScopeId, is_noncharacter,
 };
+pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};
 pub use marker::Marker;
 pub use message::Message;

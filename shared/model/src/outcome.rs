@@ -29,6 +29,8 @@ pub enum ErrorCode {
     Ambiguous,
     /// Our own code failed on it.
     Internal,
+    /// An operator withdrew it before it was sent.
+    Cancelled,
 }
 
 impl ErrorCode {
@@ -41,6 +43,7 @@ impl ErrorCode {
         ErrorCode::Unauthorized,
         ErrorCode::Ambiguous,
         ErrorCode::Internal,
+        ErrorCode::Cancelled,
     ];
 
     /// The code as it is written.

@@ -5,8 +5,8 @@ use strum::{EnumCount, IntoStaticStr};
 
 use super::outcome::REMEMBERED_ERRORS;
 use super::{
-    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, LocationId, Opportunity, Payload, PayloadError,
-    Provenance, RecordId, RecordKey,
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, LastError, LocationId, Opportunity, Payload,
+    PayloadError, Provenance, RecordId, RecordKey,
 };
 
 /// In which order a location's due records go out.
@@ -59,6 +59,9 @@ pub struct PutRecord {
     /// When the producer says that this content was true: content that is true of a later time stays. `None` replaces
     /// whatever stands, and counts as true when it is put.
     pub as_of: Option<EpochMs>,
+    /// The import that puts it. The record belongs to the import that put its present content: a later put that changes
+    /// something takes it out of this one.
+    pub import: Option<ImportId>,
 }
 
 impl PutRecord {
@@ -74,6 +77,7 @@ impl PutRecord {
             is_new: false,
             conflict: None,
             as_of: None,
+            import: None,
         }
     }
 
@@ -159,6 +163,8 @@ pub struct Record {
     pub provenance: Provenance,
     /// Somebody asked that it be deleted in GHL: that is what it is due for. A put withdraws it.
     pub deletion: bool,
+    /// The import that put its present content.
+    pub import: Option<ImportId>,
 }
 
 impl Record {
@@ -230,6 +236,7 @@ pub fn put_once(key: &str, payload: Payload) -> Record {
         former: Vec::new(),
         provenance: Provenance::Unknown,
         deletion: false,
+        import: None,
     }
 }
 

@@ -1,10 +1,11 @@
-//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay.
+//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay, imports.
 //!
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod counters;
 mod erase;
 mod failures;
+mod imports;
 pub mod intake;
 pub mod items;
 mod locations;
@@ -22,6 +23,9 @@ mod search;
 pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{FailureCause, Failures, cause_of};
+pub use imports::{
+    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
+};
 pub use locations::{LocationView, PutSettingsError};
 pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
@@ -34,7 +38,7 @@ pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
 pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
-pub use replay::{FailedRecords, MAX_REPLAY, ReplayError, ReplayReport, Replayed};
+pub use replay::{FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};
 pub use search::SearchText;
 
 use ghl_sync_engine::usecase::{Engine, Ports};

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced};
+use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced, Versioned};
 use ghl_sync_model::{
     Contact, Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord,
     Record, RecordId, RecordKey, RunId,
@@ -118,7 +118,7 @@ impl Operator {
     pub async fn mirror(&self, location: &LocationId, name: &MirrorName) -> Result<Mirror, OperateError> {
         self.known(location).await?;
         let key = (location.clone(), name.clone());
-        Ok(self.ports().mirrors.load(&key).await?.map(|entry| entry.value).unwrap_or_default())
+        Ok(self.mirrors().load(&key).await?.map(|entry| entry.value).unwrap_or_default())
     }
 
     /// Writes down who is in a part of a run, once its contacts were put. The same part again replaces it.
@@ -136,7 +136,7 @@ impl Operator {
             return Err(MirrorError::PartTooLarge(bytes));
         }
         let part = MirrorPart { ids, refused, at: self.ports().clock.now() };
-        let parts = &self.ports().mirror_parts;
+        let parts = self.mirror_parts();
         let mut rev = parts.load(key).await?.map_or(0, |entry| entry.rev);
         // Only a repetition of the same request can be in the way, and says the same.
         for _ in 0..3 {
@@ -183,10 +183,18 @@ impl Operator {
         let run = MirrorRun { run: commit.run.clone(), parts, present, at };
         let mirror = Mirror { committed: Some(run) };
         let key = (location.clone(), name.clone());
-        match self.ports().mirrors.replace(&key, entry.rev, &mirror).await? {
+        match self.mirrors().replace(&key, entry.rev, &mirror).await? {
             Replaced::Written { .. } => Ok(Committed { complete: true, ..committed }),
             Replaced::Conflict(_) => Err(MirrorError::Overtaken),
         }
+    }
+
+    fn mirrors(&self) -> Versioned<Mirror> {
+        Versioned::new(self.ports().items.clone())
+    }
+
+    fn mirror_parts(&self) -> Versioned<MirrorPart> {
+        Versioned::new(self.ports().items.clone())
     }
 
     /// Who was in the committed run before, and is not in the run.
@@ -197,7 +205,7 @@ impl Operator {
         commit: &Commit,
     ) -> Result<Compared, MirrorError> {
         let key = (location.clone(), name.clone());
-        let entry = self.ports().mirrors.load(&key).await?.unwrap_or_default();
+        let entry = self.mirrors().load(&key).await?.unwrap_or_default();
         let (mut present, mut refused) = (HashSet::new(), 0);
         for part in 0..commit.parts {
             let part = self.part(location, name, &commit.run, part).await?;
@@ -230,7 +238,7 @@ impl Operator {
         part: u32,
     ) -> Result<MirrorPart, MirrorError> {
         let key = MirrorPartKey { location: location.clone(), name: name.clone(), run: run.clone(), part };
-        let found = self.ports().mirror_parts.load(&key).await?;
+        let found = self.mirror_parts().load(&key).await?;
         found.map(|entry| entry.value).ok_or(MirrorError::NoPart(part))
     }
 
@@ -249,7 +257,7 @@ impl Operator {
             run: commit.run.clone(),
             part: commit.parts,
         };
-        let standing = self.ports().mirror_parts.load(&key).await?;
+        let standing = self.mirror_parts().load(&key).await?;
         let mut ids = standing.map(|entry| entry.value.ids).unwrap_or_default();
         let before = ids.len();
         for (key, _) in left {

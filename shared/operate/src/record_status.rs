@@ -13,8 +13,8 @@ use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Contact, EpochMs, ErrorCode, GhlId, Kind, KnownState, LastError, LocationId, LocationSettings, Payload, Priority,
-    Record, RecordId, RecordKey, RemoteContent, Time,
+    Contact, EpochMs, ErrorCode, GhlId, ImportId, Kind, KnownState, LastError, LocationId, LocationSettings, Payload,
+    Priority, Record, RecordId, RecordKey, RemoteContent, Time,
 };
 
 /// Records that are counted to say when one goes out.
@@ -216,6 +216,9 @@ pub struct RecordStatus {
     /// GHL's id of it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ghl_id: Option<GhlId>,
+    /// The import that put its present content; null if none did.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "contacts-csv-5f1c09e2"))]
+    pub import: Option<ImportId>,
     /// Other records that GHL has as the same contact or opportunity: what is accepted of one overwrites the others.
     /// Empty in lists.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
@@ -283,6 +286,7 @@ impl RecordStatus {
             accepted_at: None,
             not_stored: Vec::new(),
             ghl_id: None,
+            import: None,
             shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: Priority::default(),
@@ -317,6 +321,7 @@ impl RecordStatus {
             accepted_at: Time::maybe(record.accepted_at),
             not_stored: record.not_stored,
             ghl_id: record.ghl_id,
+            import: record.import,
             shares_ghl_id_with: Vec::new(),
             last_known: None,
             priority: record.priority,

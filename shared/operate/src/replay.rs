@@ -7,7 +7,7 @@ use crate::operate::OperateError;
 use crate::record_status::RecordStatus;
 use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{ErrorCode, FailedCursor, LocationId, Record, RecordKey};
+use ghl_sync_model::{ErrorCode, FailedCursor, ImportCursor, ImportId, ImportStanding, LocationId, Record, RecordKey};
 
 /// Records that one call replays at most; the rest is for the next one.
 pub const MAX_REPLAY: u32 = 500;
@@ -21,8 +21,19 @@ pub enum Replayed {
     All,
     /// Those of them whose last error is this one.
     Code(ErrorCode),
+    /// Those of an import, and of this error alone if one is given.
+    Import(ImportId, Option<ErrorCode>),
     /// These, so far as they stand as failed; at most [`MAX_REPLAY`].
     Records(Vec<RecordKey>),
+}
+
+/// Where a replay goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayCursor {
+    /// In the list of all failed records.
+    Failed(FailedCursor),
+    /// In the list of an import's failed records.
+    Import(ImportCursor),
 }
 
 /// What a replay did.
@@ -35,7 +46,7 @@ pub struct ReplayReport {
     /// Records that could not be written; replaying again does no harm.
     pub not_written: u64,
     /// Where to go on; `None` when all was seen.
-    pub next: Option<FailedCursor>,
+    pub next: Option<ReplayCursor>,
 }
 
 /// Why nothing was replayed.
@@ -80,7 +91,7 @@ impl Operator {
     }
 
     /// Makes failed records of `location` due again, with their attempts counted anew, and starts the location. Of
-    /// [`Replayed::All`] and [`Replayed::Code`], one call sees [`MAX_REPLAY`] failed records, from `after` on.
+    /// all but [`Replayed::Records`], one call sees [`MAX_REPLAY`] failed records, from `after` on.
     ///
     /// # Errors
     /// [`ReplayError`]. What was written by then is due.
@@ -88,19 +99,13 @@ impl Operator {
         &self,
         location: &LocationId,
         what: &Replayed,
-        after: Option<&FailedCursor>,
+        after: Option<&ReplayCursor>,
     ) -> Result<ReplayReport, ReplayError> {
         let settings = self.known(location).await.map_err(|error| match error {
             OperateError::Port(error) => ReplayError::Port(error),
             OperateError::Unknown(_) | OperateError::UntilIsPast => ReplayError::Unknown(location.clone()),
         })?;
-        let FailedPage { keys, next } = match what {
-            Replayed::All | Replayed::Code(_) => self.ports().outbox.failed(location, after, MAX_REPLAY).await?,
-            Replayed::Records(keys) if keys.len() > MAX_REPLAY as usize => {
-                return Err(ReplayError::TooMany(keys.len()));
-            }
-            Replayed::Records(keys) => FailedPage { keys: keys.clone(), next: None },
-        };
+        let (keys, next) = self.seen(location, what, after).await?;
         let loaded = self.ports().outbox.load(location, &keys).await?;
         let wanted: Vec<Record> = loaded.into_iter().filter_map(|loaded| wanted(loaded, what)).collect();
         let mut report = ReplayReport { skipped: (keys.len() - wanted.len()) as u64, next, ..ReplayReport::default() };
@@ -112,6 +117,36 @@ impl Operator {
             self.engine.fan_out(scope).await?;
         }
         Ok(report)
+    }
+
+    /// The records that one call sees, and where to go on.
+    async fn seen(
+        &self,
+        location: &LocationId,
+        what: &Replayed,
+        after: Option<&ReplayCursor>,
+    ) -> Result<(Vec<RecordKey>, Option<ReplayCursor>), ReplayError> {
+        let outbox = &self.ports().outbox;
+        match what {
+            Replayed::All | Replayed::Code(_) => {
+                let after = match after {
+                    Some(ReplayCursor::Failed(cursor)) => Some(cursor),
+                    Some(ReplayCursor::Import(_)) | None => None,
+                };
+                let FailedPage { keys, next } = outbox.failed(location, after, MAX_REPLAY).await?;
+                Ok((keys, next.map(ReplayCursor::Failed)))
+            }
+            Replayed::Import(import, _) => {
+                let after = match after {
+                    Some(ReplayCursor::Import(cursor)) => Some(&cursor.key),
+                    Some(ReplayCursor::Failed(_)) | None => None,
+                };
+                let page = outbox.of_import(location, import, ImportStanding::Failed, after, MAX_REPLAY).await?;
+                Ok((page.keys, page.next.map(|key| ReplayCursor::Import(ImportCursor { key }))))
+            }
+            Replayed::Records(keys) if keys.len() > MAX_REPLAY as usize => Err(ReplayError::TooMany(keys.len())),
+            Replayed::Records(keys) => Ok((keys.clone(), None)),
+        }
     }
 
     async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) {
@@ -137,6 +172,13 @@ fn wanted(loaded: Loaded, what: &Replayed) -> Option<Record> {
         return None; // Only a put mends it.
     };
     let code = record.last_error.as_ref().map(|error| error.code);
-    let is_wanted = record.failed_at.is_some() && !matches!(what, Replayed::Code(wanted) if code != Some(*wanted));
-    is_wanted.then_some(*record)
+    let is_wanted = match what {
+        Replayed::All | Replayed::Records(_) => true,
+        Replayed::Code(wanted) => code == Some(*wanted),
+        // The index that named it may have been read before somebody put the record again.
+        Replayed::Import(import, wanted) => {
+            record.import.as_ref() == Some(import) && (wanted.is_none() || code == *wanted)
+        }
+    };
+    (is_wanted && record.failed_at.is_some()).then_some(*record)
 }

@@ -90,8 +90,7 @@ impl Runtime {
             counters: Arc::new(DynamoCounters::new(dynamodb, state)),
             known: Arc::new(known),
             bookmarks: Arc::new(bookmarks),
-            mirrors: Versioned::new(items.clone()),
-            mirror_parts: Versioned::new(items.clone()),
+            items: items.clone(),
             dead_letters: Arc::new(SqsDeadLetters::new(sqs, config.dead_letter_queues)),
             sink,
         };

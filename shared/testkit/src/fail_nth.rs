@@ -17,15 +17,15 @@ use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
     Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, Entry, FailedPage,
-    GateEntry, GateStore, Installations, ItemStore, KnownStates, ListedPage, Loaded, LocationRegistry, NewItem, Outbox,
-    PortError, Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings, TakenDeadLetter,
-    Tallied,
+    GateEntry, GateStore, ImportPage, Installations, ItemStore, KnownStates, ListedPage, Loaded, LocationRegistry,
+    NewItem, Outbox, PortError, Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings,
+    TakenDeadLetter, Tallied,
 };
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
-    Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, ItemKind, Kind, KnownState, LocationId,
-    LocationSettings, Outcome, Priority, PutRecord, Record, RecordCursor, RecordKey, Resolution, ScopeId,
-    SettingsOverlay,
+    Batch, Bookmark, DeadLetter, EpochMs, EventId, FailedCursor, GhlId, ImportId, ImportStanding, ItemKind, Kind,
+    KnownState, LastError, LocationId, LocationSettings, Outcome, Priority, PutRecord, Record, RecordCursor, RecordKey,
+    Resolution, ScopeId, SettingsOverlay,
 };
 
 /// An operation of a port.
@@ -55,6 +55,10 @@ pub enum Op {
     OutboxAwaitId,
     OutboxWake,
     OutboxCount,
+    OutboxOfImport,
+    OutboxWithdraw,
+    ImportLoad,
+    ImportReplace,
     CountersAdd,
     CountersTick,
     CountersRead,
@@ -97,6 +101,7 @@ impl Op {
             "migration" => (Op::MigrationLoad, Op::MigrationReplace),
             "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
             "mirror" | "mirror_part" => (Op::MirrorLoad, Op::MirrorReplace),
+            "import" | "import_list" => (Op::ImportLoad, Op::ImportReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
             other => panic!("no operations are named for items of the kind {other}"),
         }
@@ -301,6 +306,31 @@ impl<P: Outbox> Outbox for FailNth<P> {
 
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError> {
         self.faults.pass(Op::OutboxOfGhlId, self.port.of_ghl_id(location, ghl_id)).await
+    }
+
+    async fn count_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        cap: u32,
+    ) -> Result<Tallied, PortError> {
+        self.faults.pass(Op::OutboxCount, self.port.count_import(location, import, standing, cap)).await
+    }
+
+    async fn of_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        after: Option<&RecordKey>,
+        limit: u32,
+    ) -> Result<ImportPage, PortError> {
+        self.faults.pass(Op::OutboxOfImport, self.port.of_import(location, import, standing, after, limit)).await
+    }
+
+    async fn withdraw(&self, record: &Record, error: &LastError, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxWithdraw, self.port.withdraw(record, error, now)).await
     }
 
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {

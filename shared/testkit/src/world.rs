@@ -150,8 +150,7 @@ impl Setup {
             counters: Arc::new(FailNth::new(counters.clone(), faults.clone())),
             known: Arc::new(FailNth::new(known.clone(), faults.clone())),
             bookmarks: Arc::new(FailNth::new(Arc::new(MemoryBookmarks::default()), faults.clone())),
-            mirrors: Versioned::new(Arc::new(FailNth::new(items.clone(), faults.clone()))),
-            mirror_parts: Versioned::new(Arc::new(FailNth::new(items.clone(), faults.clone()))),
+            items: Arc::new(FailNth::new(items.clone(), faults.clone())),
             dead_letters: Arc::new(FailNth::new(dead_letters.clone(), faults.clone())),
             sink: sink.clone(),
         };

@@ -24,6 +24,7 @@ const ERROR_CODES = {
   MAX_RETRIES_EXCEEDED: "failed in passing, retried in vain",
   AMBIGUOUS: "nobody knows whether GHL has it",
   INTERNAL: "failed in our own code",
+  CANCELLED: "withdrawn by an operator before it was sent",
   UNAUTHORIZED: "token not accepted",
   RATE_LIMITED: "quota used up",
   CIRCUIT_OPEN: "breaker was open",

@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_model::{FailedCursor, InvalidCursor, Kind, RecordCursor, RecordId};
-use ghl_sync_operate::{FailedRecords, Failures, RecordFilter, RecordPage, RecordState, SearchText};
+use ghl_sync_model::{
+    FailedCursor, ImportCursor, ImportId, ImportStanding, InvalidCursor, Kind, LocationId, RecordCursor, RecordId,
+    RecordKey,
+};
+use ghl_sync_operate::{FailedRecords, Failures, RecordFilter, RecordPage, RecordState, RecordStatus, SearchText};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::records::status_of;
 use super::{KnownLocation, LocationPath};
@@ -26,7 +29,10 @@ const LONGEST_TEXT: usize = 200;
 pub(crate) struct Listing {
     /// Where they stand. Those that failed come with the oldest failure first, all others by kind and id.
     #[param(inline, nullable = false)]
-    state: Option<RecordState>,
+    state: Option<ListedState>,
+    /// Those of this import alone, the pending first.
+    #[param(inline, nullable = false, example = "contacts-csv-5f1c09e2")]
+    import: Option<ImportId>,
     /// What they are.
     #[param(inline, nullable = false)]
     kind: Option<Kind>,
@@ -43,6 +49,53 @@ pub(crate) struct Listing {
     /// Most records of the page.
     #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+}
+
+/// Where listed records stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ListedState {
+    /// It will be sent.
+    Due,
+    /// It will be sent when another record has been.
+    Waiting,
+    /// GHL has its last version.
+    Accepted,
+    /// It failed for good.
+    Failed,
+    /// A dry run has shown what would have been sent.
+    DryRun,
+    /// Somebody changed it in GHL, and that content stands.
+    Superseded,
+    /// Of an import: due or waiting.
+    Pending,
+    /// Of an import: a dry run has shown it, GHL's own content stands, or it is to be deleted.
+    Other,
+}
+
+impl ListedState {
+    /// The state of a record; `None` of those that several have.
+    fn exactly(self) -> Option<RecordState> {
+        match self {
+            ListedState::Due => Some(RecordState::Due),
+            ListedState::Waiting => Some(RecordState::Waiting),
+            ListedState::Accepted => Some(RecordState::Accepted),
+            ListedState::Failed => Some(RecordState::Failed),
+            ListedState::DryRun => Some(RecordState::DryRun),
+            ListedState::Superseded => Some(RecordState::Superseded),
+            ListedState::Pending | ListedState::Other => None,
+        }
+    }
+
+    /// Where a record of an import stands then.
+    fn standing(self) -> ImportStanding {
+        match self {
+            ListedState::Due | ListedState::Waiting | ListedState::Pending => ImportStanding::Pending,
+            ListedState::Accepted => ImportStanding::Accepted,
+            ListedState::Failed => ImportStanding::Failed,
+            ListedState::DryRun | ListedState::Superseded | ListedState::Other => ImportStanding::Other,
+        }
+    }
 }
 
 /// Lists records, or looks for one.
@@ -62,10 +115,10 @@ pub(crate) async fn list(
     location: KnownLocation,
     InQuery(listing): InQuery<Listing>,
 ) -> Result<Json<RecordList>, Problem> {
-    let Listing { state, kind, q, id, cursor, limit } = listing;
+    let Listing { state, import, kind, q, id, cursor, limit } = listing;
     if let Some(id) = id {
-        if state.is_some() || cursor.is_some() || limit.is_some() || q.is_some() {
-            return Err(invalid("id", "goes with none of state, q, cursor and limit: it names one record"));
+        if state.is_some() || import.is_some() || cursor.is_some() || limit.is_some() || q.is_some() {
+            return Err(invalid("id", "goes with none of state, import, q, cursor and limit: it names one record"));
         }
         let kind = kind.ok_or_else(|| invalid("kind", "is missing; `id` goes with it"))?;
         let story = status_of(&api, &location.id, kind, id).await?;
@@ -75,6 +128,17 @@ pub(crate) async fn list(
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(invalid("limit", &format!("must be a whole number from 1 to {LARGEST_PAGE}")));
     }
+    if let Some(import) = import {
+        if q.is_some() {
+            return Err(invalid("q", "does not go with `import`"));
+        }
+        let wanted = OfImport { import, state, kind };
+        return of_import(&api, &location, &wanted, cursor, limit).await;
+    }
+    if let Some(ListedState::Pending | ListedState::Other) = state {
+        return Err(invalid("state", "is one of an import: name it as `import`"));
+    }
+    let state = state.and_then(ListedState::exactly);
     match q {
         None if state == Some(RecordState::Failed) && kind.is_none() => failed(&api, &location, cursor, limit).await,
         None => filtered(&api, &location, &RecordFilter { state, kind, text: None }, cursor, limit).await,
@@ -87,6 +151,60 @@ pub(crate) async fn list(
             found(&api, &location, q.trim(), &filter, cursor, limit).await
         }
     }
+}
+
+/// Which records of which import.
+struct OfImport {
+    import: ImportId,
+    state: Option<ListedState>,
+    kind: Option<Kind>,
+}
+
+/// By the index of imports, which has them by where they stand.
+async fn of_import(
+    api: &Api,
+    location: &KnownLocation,
+    OfImport { import, state, kind }: &OfImport,
+    cursor: Option<String>,
+    limit: u32,
+) -> Result<Json<RecordList>, Problem> {
+    let one = state.map(|state| [state.standing()]);
+    let standings = one.as_ref().map_or(&ImportStanding::ALL[..], |one| &one[..]);
+    let exactly = state.and_then(ListedState::exactly);
+    let is_wanted = |record: &RecordStatus| {
+        kind.is_none_or(|kind| record.kind == kind) && exactly.is_none_or(|state| record.state == state)
+    };
+    let (from, mut after) = match cursor {
+        None => (0, None),
+        Some(text) => place_in(&text, &location.id, import, standings)?,
+    };
+    let mut records = Vec::new();
+    for (place, standing) in standings.iter().enumerate().skip(from) {
+        let missing = limit.saturating_sub(u32::try_from(records.len()).unwrap_or(limit));
+        let page = api.operator().records_of_import(&location.id, import, *standing, after.as_ref(), missing).await?;
+        let last = page.records.last().map(|record| record.key.clone());
+        records.extend(page.records.into_iter().filter(is_wanted));
+        let is_full = records.len() >= limit as usize && place + 1 < standings.len();
+        let next = page.next.map(|next| next.key).or(last.filter(|_| is_full));
+        if let Some(key) = next {
+            let cursor = ImportCursor { key }.to_text(&location.id, import, *standing);
+            return Ok(Json(RecordList { records, cursor: Some(cursor) }));
+        }
+        after = None;
+    }
+    Ok(Json(RecordList { records, cursor: None }))
+}
+
+/// In which of the lists a page before ended, and after which record.
+fn place_in(
+    text: &str,
+    location: &LocationId,
+    import: &ImportId,
+    standings: &[ImportStanding],
+) -> Result<(usize, Option<RecordKey>), Problem> {
+    let in_list = |standing: &ImportStanding| ImportCursor::from_text(text, location, import, *standing).ok();
+    let found = standings.iter().enumerate().find_map(|(place, standing)| Some((place, in_list(standing)?)));
+    found.map(|(place, cursor)| (place, Some(cursor.key))).ok_or_else(|| no_cursor(InvalidCursor))
 }
 
 /// By the index of failures, which costs nothing for what did not fail.

@@ -130,7 +130,7 @@ pub(crate) async fn put_part(
     }
     let ids: Vec<RecordId> = sorted.records.iter().map(|record| record.id.clone()).collect();
     let refused = sorted.refused.len() as u64;
-    let answer = put_sorted(&api, sorted).await?;
+    let answer = put_sorted(&api, &location_id, None, sorted).await?;
     let key = MirrorPartKey { location: location_id, name, run, part };
     api.operator().take_mirror_part(&key, ids, refused).await?;
     Ok(answer)

@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 pub(crate) mod erase;
+pub(crate) mod imports;
 pub(crate) mod listing;
 pub(crate) mod locations;
 pub(crate) mod migration;

@@ -6,13 +6,29 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ghl_sync_engine::ports::Put as Stored;
 use ghl_sync_engine::usecase::PutItems;
+use ghl_sync_model::{ImportId, LocationId, PutRecord};
 use ghl_sync_operate::items::{ContactItem, Item, OpportunityItem};
+use ghl_sync_operate::take_into_import;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{KnownLocation, LocationPath};
 use crate::items::{Items, OneOrMore, Sorted};
 use crate::problem::{FieldProblem, Problem, ProblemKind};
+use crate::query::InQuery;
 use crate::service::Api;
 use crate::wire::{Put, PutItem, PutResult, Shared};
+
+/// What the items are part of.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Under {
+    /// The import that the items belong to. One that nobody has told of begins with them; one that was cancelled takes
+    /// none.
+    #[param(inline, nullable = false, example = "contacts-csv-5f1c09e2")]
+    import: Option<ImportId>,
+}
 
 /// Puts contacts in.
 ///
@@ -24,7 +40,7 @@ use crate::wire::{Put, PutItem, PutResult, Shared};
     post,
     path = "/v1/locations/{location_id}/contacts",
     tag = "records",
-    params(LocationPath),
+    params(LocationPath, Under),
     request_body(content(
         (OneOrMore<ContactItem> = "application/json"),
         (ContactItem = "application/x-ndjson"),
@@ -37,9 +53,10 @@ use crate::wire::{Put, PutItem, PutResult, Shared};
 pub(crate) async fn put_contacts(
     State(api): State<Api>,
     location: KnownLocation,
+    InQuery(under): InQuery<Under>,
     items: Items<ContactItem>,
 ) -> Result<Response, Problem> {
-    put(&api, &location, items).await
+    put(&api, &location, under, items).await
 }
 
 /// Puts opportunities in.
@@ -49,7 +66,7 @@ pub(crate) async fn put_contacts(
     post,
     path = "/v1/locations/{location_id}/opportunities",
     tag = "records",
-    params(LocationPath),
+    params(LocationPath, Under),
     request_body(content(
         (OneOrMore<OpportunityItem> = "application/json"),
         (OpportunityItem = "application/x-ndjson"),
@@ -62,23 +79,40 @@ pub(crate) async fn put_contacts(
 pub(crate) async fn put_opportunities(
     State(api): State<Api>,
     location: KnownLocation,
+    InQuery(under): InQuery<Under>,
     items: Items<OpportunityItem>,
 ) -> Result<Response, Problem> {
-    put(&api, &location, items).await
+    put(&api, &location, under, items).await
 }
 
-async fn put<T: Item>(api: &Api, location: &KnownLocation, items: Items<T>) -> Result<Response, Problem> {
+async fn put<T: Item>(
+    api: &Api,
+    location: &KnownLocation,
+    Under { import }: Under,
+    items: Items<T>,
+) -> Result<Response, Problem> {
     let now = api.engine.ports().clock.now();
-    put_sorted(api, items.sort(&location.id, location.settings.default_priority, now)).await
+    let sorted = items.sort(&location.id, location.settings.default_priority, now);
+    put_sorted(api, &location.id, import.as_ref(), sorted).await
 }
 
 /// Puts what was found to be right, and tells of each item what became of it.
-pub(super) async fn put_sorted(api: &Api, sorted: Sorted) -> Result<Response, Problem> {
+pub(super) async fn put_sorted(
+    api: &Api,
+    location: &LocationId,
+    import: Option<&ImportId>,
+    sorted: Sorted,
+) -> Result<Response, Problem> {
     let Sorted { records, places, refused } = sorted;
     if records.is_empty() {
         let detail = format!("none of the {} items is accepted", refused.len());
         return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });
     }
+    if let Some(import) = import {
+        take_into_import(&api.engine, location, import).await?;
+    }
+    let of_import = |record| PutRecord { import: import.cloned(), ..record };
+    let records: Vec<PutRecord> = records.into_iter().map(of_import).collect();
     // Whoever could not be started is started by the next tick, and the engine has logged it.
     let PutItems { items: stored, shared, .. } = api.engine.put_and_start(&records).await;
     let shared = shared.iter().map(Shared::from).collect();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_model::{FailedCursor, Kind, LocationId, RecordId, RecordKey};
-use ghl_sync_operate::{RecordStatus, ReplayError, Replayed as What};
+use ghl_sync_model::{FailedCursor, ImportStanding, Kind, LocationId, RecordId, RecordKey};
+use ghl_sync_operate::{RecordStatus, ReplayCursor, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{InPath, LocationPath, unknown_location};
+use super::{InPath, LocationPath, imports, unknown_location};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
@@ -133,19 +133,33 @@ pub(crate) async fn replay(
             break;
         }
     }
-    sum.cursor = after.map(|next| next.to_text(&location_id));
+    sum.cursor = match (&what, after) {
+        (What::Import(import, _), Some(ReplayCursor::Import(next))) => {
+            Some(next.to_text(&location_id, import, ImportStanding::Failed))
+        }
+        (_, Some(ReplayCursor::Failed(next))) => Some(next.to_text(&location_id)),
+        (_, _) => None,
+    };
     Ok(Json(sum))
 }
 
-fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<FailedCursor>), Problem> {
-    let after = replay.cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?;
+fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<ReplayCursor>), Problem> {
+    let Replay { all, code, import, records, cursor } = replay;
     let invalid = |field: &str, detail: &str| Err(Problem::field(ProblemKind::Invalid, field, detail));
-    match (replay.all, replay.code, replay.records) {
-        (true, None, None) => Ok((What::All, after)),
-        (false, Some(code), None) => Ok((What::Code(code), after)),
-        (false, None, Some(_)) if after.is_some() => invalid("cursor", "goes with `all` or `code`"),
-        (false, None, Some(records)) => Ok((What::Records(records), None)),
-        _ => invalid("all", "or `code` or `records` must be given, and only one of them"),
+    let failed = |cursor: Option<String>| {
+        Ok::<_, Problem>(cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?.map(ReplayCursor::Failed))
+    };
+    match (all, code, import, records) {
+        (true, None, None, None) => Ok((What::All, failed(cursor)?)),
+        (false, Some(code), None, None) => Ok((What::Code(code), failed(cursor)?)),
+        (false, code, Some(import), None) => {
+            let list = (location, &import, ImportStanding::Failed);
+            let after = cursor.map(|cursor| imports::cursor_of(&cursor, list)).transpose()?;
+            Ok((What::Import(import, code), after.map(ReplayCursor::Import)))
+        }
+        (false, None, None, Some(_)) if cursor.is_some() => invalid("cursor", "goes with `all`, `code` or `import`"),
+        (false, None, None, Some(records)) => Ok((What::Records(records), None)),
+        _ => invalid("all", "or `code` or `import` (or both) or `records` must be given, and only one of them"),
     }
 }
 

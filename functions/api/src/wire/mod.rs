@@ -1,12 +1,14 @@
 //! What is written and read over HTTP. Fields may be added, never renamed.
 
 mod health;
+mod import;
 mod migration;
 mod mirror;
 mod record;
 mod settings;
 
 pub(crate) use health::Health;
+pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,

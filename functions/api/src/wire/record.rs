@@ -1,7 +1,7 @@
 //! Records: what became of a put, a record's story, failures and their replay.
 
 use ghl_sync_engine::policy::SharedIdentity;
-use ghl_sync_model::{ErrorCode, GhlId, RecordKey};
+use ghl_sync_model::{ErrorCode, GhlId, ImportId, RecordKey};
 use ghl_sync_operate::{RecordOutcome, RecordStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -106,7 +106,7 @@ pub(crate) struct Outcomes {
     pub(crate) records: Vec<RecordOutcome>,
 }
 
-/// Which failed records shall have another chance: exactly one of `all`, `code` and `records`.
+/// Which failed records shall have another chance: `all`, or `records`, or those of a `code`, of an `import`, or of both.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "code": "REJECTED" }))]
@@ -116,10 +116,13 @@ pub(crate) struct Replay {
     pub(crate) all: bool,
     /// Those whose last error is this one.
     pub(crate) code: Option<ErrorCode>,
+    /// Those that belong to this import.
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "contacts-csv-5f1c09e2")]
+    pub(crate) import: Option<ImportId>,
     /// These.
     #[schema(value_type = Option<Vec<String>>, max_items = 500, example = json!(["contact#crm-42"]))]
     pub(crate) records: Option<Vec<RecordKey>>,
-    /// With `all` or `code`: where an earlier replay ended.
+    /// With `all`, `code` or `import`: where an earlier replay ended.
     pub(crate) cursor: Option<String>,
 }
 

@@ -4,24 +4,25 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Settled};
-use ghl_sync_model::{EpochMs, Record};
+use ghl_sync_model::{EpochMs, ImportStanding, Record};
 
 use super::due_key::DueKey;
-use super::key_of;
+use super::{imports, key_of};
 use crate::expression::{Update, number};
 use crate::table::{Deleted, Table};
 use crate::tables::record;
 
 /// One version on, and due for it. So what was under way with the content says nothing of it any more.
 pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
-    Update::new()
+    let update = Update::new()
         .increment(record::VERSION)
         .set(record::TO_DELETE, AttributeValue::Bool(true))
         .set(record::DUE, DueKey { priority: seen.priority, due_at: now }.as_stored())
         .set(record::ATTEMPTS, number(0))
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::WAITS_FOR])
         .only_if("#version = :seen AND attribute_exists(#ghl_id)")
-        .with(":seen", number(seen.version))
+        .with(":seen", number(seen.version));
+    imports::stands(update, seen, ImportStanding::Other)
 }
 
 /// Deletes the record, if it still is the version that GHL has deleted.

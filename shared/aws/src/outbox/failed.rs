@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
-use ghl_sync_model::{EpochMs, FailedCursor, LocationId, Record, RecordKey};
+use ghl_sync_model::{EpochMs, FailedCursor, ImportStanding, LocationId, Record, RecordKey};
 
 use super::due_key::DueKey;
-use super::key_of;
+use super::{imports, key_of};
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table};
@@ -32,13 +32,15 @@ pub(super) async fn page(
 
 /// Due now with its attempts counted anew, if the record still stands as failed in this version.
 pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
-    Update::new()
+    let update = Update::new()
         .set(record::DUE, DueKey { priority: sent.priority, due_at: now }.as_stored())
         .set(record::ATTEMPTS, number(0))
         .remove([record::FAILED_AT])
         .only_if("attribute_exists(#failed_at)")
         .only_if("#version = :failed")
-        .with(":failed", number(sent.version))
+        .with(":failed", number(sent.version));
+    let standing = if sent.deletion { ImportStanding::Other } else { ImportStanding::Pending };
+    imports::stands(update, sent, standing)
 }
 
 fn all(location: &LocationId, limit: u32) -> IndexQuery {

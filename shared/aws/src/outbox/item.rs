@@ -7,6 +7,7 @@ use ghl_sync_model::{
 };
 
 use super::due_key::DueKey;
+use super::imports;
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -47,6 +48,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         former: former(item)?,
         provenance: provenance(item),
         deletion: is_true(item, record::TO_DELETE),
+        import: imports::import_of(item),
     })
 }
 

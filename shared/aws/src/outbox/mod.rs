@@ -4,6 +4,7 @@ mod awaiting;
 mod deletion;
 mod due_key;
 mod failed;
+mod imports;
 mod item;
 mod load;
 mod put;
@@ -14,10 +15,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::ports::{Backlog, Due, FailedPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_engine::ports::{
+    Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
+};
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, Kind, LastError, LocationId, Outcome, Priority, PutRecord, Record,
-    RecordCursor, RecordKey, Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority,
+    PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 use self::due_key::DueKey;
@@ -37,7 +40,8 @@ struct Raced;
 ///
 /// `put` and `settle` are one `UpdateItem` each (a `settle` of a record that was put again meanwhile is two), so
 /// they may be repeated and may race. Units for a record of up to 1 KB: a put costs 2 write units (3 if the record is
-/// due already: its index entry moves), an acceptance 2.
+/// due already: its index entry moves), an acceptance 2. A record of an import has one entry more: its first put costs 3, and
+/// its acceptance 4.
 #[derive(Debug, Clone)]
 pub struct DynamoOutbox {
     table: Table,
@@ -155,6 +159,34 @@ impl Outbox for DynamoOutbox {
         resolution::of_ghl_id(&self.table, location, ghl_id).await
     }
 
+    async fn count_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        cap: u32,
+    ) -> Result<Tallied, PortError> {
+        imports::count(&self.table, location, import, standing, cap).await
+    }
+
+    async fn of_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        after: Option<&RecordKey>,
+        limit: u32,
+    ) -> Result<ImportPage, PortError> {
+        imports::page(&self.table, location, import, standing, after, limit).await
+    }
+
+    async fn withdraw(&self, record: &Record, error: &LastError, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let update = imports::withdraw_update(record, error, now);
+        let withdrawn = self.table.update("outbox.withdraw", key, update).await?;
+        Ok(matches!(withdrawn, Updated::Written))
+    }
+
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {
         let key = key_of(&record.location_id, &record.key);
         let update = resolution::update(record, resolution, now);
@@ -166,10 +198,12 @@ impl Outbox for DynamoOutbox {
 /// Out of the due index and into the failed one, if the record is still the version that was found damaged.
 fn quarantine_update(damaged: &Item, reason: &str, now: EpochMs) -> Update {
     let error = LastError { code: ErrorCode::Internal, status: None, message: reason.to_owned(), at: now };
+    let import = imports::import_of(damaged);
     let update = Update::new()
         .set(record::FAILED_AT, number(now.0))
         .set(record::LAST_ERROR, item::last_error(&error))
-        .remove([record::DUE])
+        .set_known(record::IMPORT, import.map(|import| imports::as_stored(&import, ImportStanding::Failed)))
+        .remove([record::DUE, record::WAITS_FOR])
         .only_if("attribute_exists(#location_id)");
     match damaged.get(record::VERSION) {
         Some(version) => update.only_if("#version = :damaged").with(":damaged", version.clone()),

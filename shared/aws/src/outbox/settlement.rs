@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Settled};
-use ghl_sync_model::{ContentHash, EpochMs, GhlId, Outcome, Provenance, Record};
+use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, deletion, item, key_of};
+use super::{Raced, TRIES, deletion, imports, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
@@ -66,6 +66,10 @@ async fn record_facts(
 /// request whose reply was lost; so attempts are set and not counted up, and a failure that finds itself is at home.
 fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
+    let update = match standing(outcome) {
+        Some(standing) => imports::stands(update, sent, standing),
+        None => update,
+    };
     match outcome {
         Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
             accept(only_if_all_were_woken(update, sent), sent, (ghl_id, *provenance), *hash, now)
@@ -110,6 +114,20 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
             .only_if("attribute_exists(#due) OR #dry_run = :dry_run")
             .set(record::DRY_RUN, text(request))
             .remove([record::DUE, record::WAITS_FOR]),
+    }
+}
+
+/// Where the record of an import stands after its outcome; `None` if it stays pending.
+fn standing(outcome: &Outcome) -> Option<ImportStanding> {
+    match outcome {
+        Outcome::Accepted { .. } => Some(ImportStanding::Accepted),
+        Outcome::Failed { .. } => Some(ImportStanding::Failed),
+        Outcome::WouldSend { stays_due: false, .. } => Some(ImportStanding::Other),
+        Outcome::WouldSend { stays_due: true, .. }
+        | Outcome::Retry { .. }
+        | Outcome::Wait { .. }
+        | Outcome::Await { .. }
+        | Outcome::Deleted => None,
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_aws::Snapshot;
 use ghl_sync_engine::ports::{GateStore, Outbox};
 use ghl_sync_limiter::Gate;
-use ghl_sync_model::{Contact, EpochMs, Payload, PutRecord};
+use ghl_sync_model::{Contact, EpochMs, ImportId, ImportStanding, Payload, PutRecord};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, location, retry, scope};
 
@@ -105,6 +105,34 @@ async fn an_outcome_costs_a_unit_for_the_item_and_one_for_each_entry_and_a_page_
     assert_eq!(meter.read(), (2, 2.0));
     tables.outbox.of_ghl_id(&location(), &id).await.unwrap();
     assert_eq!(meter.read(), (1, 1.0));
+}
+
+#[tokio::test]
+async fn an_import_costs_a_unit_when_its_record_is_put_and_two_when_it_ends_and_records_without_one_nothing() {
+    let tables = Tables::new().await;
+    let put = PutRecord { import: Some(ImportId::new("contacts-csv-0123456789abcdef").unwrap()), ..typical() };
+    let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    assert_eq!(meter.read(), (1, 3.0), "2 without an import");
+    tables.outbox.put(&put, EpochMs(2)).await.unwrap();
+    assert_eq!(meter.read(), (1, 3.0), "as without an import: the record is pending as it was");
+    let record = tables.record(&put.key()).await;
+    meter.last = tables.usage.snapshot();
+    tables.outbox.settle(&record, &retry(50, None, None), EpochMs(3)).await.unwrap();
+    assert_eq!(meter.read(), (1, 3.0), "as without an import");
+    tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(4)).await.unwrap();
+    assert_eq!(meter.read(), (1, 5.0), "3 without an import: its entry moves");
+    let import = put.import.as_ref().unwrap();
+    tables.outbox.count_import(&location(), import, ImportStanding::Accepted, 100_000).await.unwrap();
+    assert_eq!(meter.read(), (1, 0.5), "a page of an index, eventually consistent");
+    tables.outbox.of_import(&location(), import, ImportStanding::Accepted, None, 25).await.unwrap();
+    assert_eq!(meter.read(), (1, 1.0));
+    tables.outbox.put(&changed(&typical()), EpochMs(5)).await.unwrap();
+    assert_eq!(meter.read(), (1, 3.0), "2 and the entry that goes");
+    let record = tables.record(&put.key()).await;
+    meter.last = tables.usage.snapshot();
+    tables.outbox.settle(&record, &failed(None), EpochMs(6)).await.unwrap();
+    assert_eq!(meter.read(), (1, 3.0), "as ever without an import");
 }
 
 /// Reads what was used since it was read last.

@@ -17,6 +17,8 @@ mod fixtures;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod items;
 #[cfg(test)]
 mod known_states;

@@ -18,7 +18,9 @@ use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 pub use crate::usecase::Event;
 pub use gates::{DueChecks, GateEntry, GateStore};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
-pub use outbox::{Backlog, Due, FailedPage, ListedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied};
+pub use outbox::{
+    Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied,
+};
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
 pub use registry::{LocationRegistry, StoredSettings};
 pub use versioned::{Entry, ItemStore, NewItem, Replaced, StoredItem, Versioned};

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::PortError;
 use ghl_sync_model::{
-    EpochMs, FailedCursor, GhlId, Kind, LocationId, Outcome, Priority, PutRecord, Record, RecordCursor, RecordKey,
-    Resolution,
+    EpochMs, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority, PutRecord,
+    Record, RecordCursor, RecordKey, Resolution,
 };
 
 /// So many records wait at most to be woken by one; others look again by themselves.
@@ -90,6 +90,30 @@ pub trait Outbox: Send + Sync {
     /// Eventually consistent.
     async fn of_ghl_id(&self, location: &LocationId, ghl_id: &GhlId) -> Result<Vec<RecordKey>, PortError>;
 
+    /// How many records of `import` stand at `standing`, counted up to `cap`. Eventually consistent.
+    async fn count_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        cap: u32,
+    ) -> Result<Tallied, PortError>;
+
+    /// Up to `limit` records of `import` that stand at `standing`, from `after` on, in an order of the outbox's own.
+    /// Strongly consistent.
+    async fn of_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        after: Option<&RecordKey>,
+        limit: u32,
+    ) -> Result<ImportPage, PortError>;
+
+    /// Makes `record` stand as failed with `error`, if it is still pending (due, or waiting for another) in this version.
+    /// Returns whether it did. An outcome that comes later counts as it does of any failed record.
+    async fn withdraw(&self, record: &Record, error: &LastError, now: EpochMs) -> Result<bool, PortError>;
+
     /// Writes down what reconciling has decided about `record`, if it still is due, or not due, in this version.
     /// Returns whether it did.
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError>;
@@ -144,6 +168,15 @@ pub struct ListedPage {
     pub records: Vec<Loaded>,
     /// Where to go on; `None` on the last page.
     pub next: Option<RecordCursor>,
+}
+
+/// Some of an import's records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportPage {
+    /// Which.
+    pub keys: Vec<RecordKey>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<RecordKey>,
 }
 
 /// What [`Outbox::put`] did.

@@ -48,11 +48,11 @@ pub use sync_batch::Invocation;
 pub use tally::Tally;
 
 use crate::ports::{
-    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, KnownStates, LocationRegistry,
-    Outbox, PortError, Randomness, Versioned,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, ItemStore, KnownStates,
+    LocationRegistry, Outbox, PortError, Randomness, Versioned,
 };
 use ghl_sync_limiter::HostHealth;
-use ghl_sync_model::{Mirror, MirrorPart, ScopeId};
+use ghl_sync_model::ScopeId;
 
 /// The world, as the engine sees it.
 #[derive(Clone)]
@@ -79,10 +79,8 @@ pub struct Ports {
     pub known: Arc<dyn KnownStates>,
     /// How far its changes were read.
     pub bookmarks: Arc<dyn Bookmarks>,
-    /// Lists that their sources send whole.
-    pub mirrors: Versioned<Mirror>,
-    /// Who is in them.
-    pub mirror_parts: Versioned<MirrorPart>,
+    /// What is read, changed and written if nobody else has written meanwhile, besides the above: imports, mirrors.
+    pub items: Arc<dyn ItemStore>,
     /// Messages that could not be handled.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.

@@ -16,10 +16,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event};
-use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
+use ghl_sync_model::{EpochMs, ImportId, LocationId, Priority, PutRecord};
 
 use self::read::{Placed, fault, items_of};
 use crate::items::ItemFault;
+use crate::{ImportError, take_into_import};
 
 /// Messages are taken together until they hold so many records.
 const GROUP: usize = 2_000;
@@ -39,6 +40,8 @@ pub struct IngestMessage {
     pub sent_at: Option<EpochMs>,
     /// The attribute `location_id`: whose the items are that do not say it themselves.
     pub location_id: Option<String>,
+    /// The attribute `import`: the import of the items that do not say it themselves.
+    pub import: Option<String>,
     /// The attribute `as_of`: when the items were true that do not say it themselves.
     pub as_of: Option<String>,
 }
@@ -80,8 +83,14 @@ struct Sorted<'a> {
     must_repeat: bool,
 }
 
-/// The default priority of each location that was asked for; `None` of one that nobody knows.
-type Locations = BTreeMap<LocationId, Option<Priority>>;
+/// What was asked for while messages are taken in.
+#[derive(Default)]
+struct Asked {
+    /// The default priority of each location; `None` of one that nobody knows.
+    locations: BTreeMap<LocationId, Option<Priority>>,
+    /// Whether each import takes records.
+    imports: BTreeMap<(LocationId, ImportId), bool>,
+}
 
 impl Intake {
     /// Puts records by `engine`, and what is refused aside into `refused`.
@@ -101,13 +110,13 @@ impl Intake {
     pub async fn take(&self, messages: &[IngestMessage], deadline: EpochMs) -> Vec<bool> {
         let mut done = Vec::with_capacity(messages.len());
         let (mut stored, mut refused) = (0, 0);
-        let mut locations = Locations::new();
+        let mut asked = Asked::default();
         let mut rest = messages.iter();
         while !rest.as_slice().is_empty() && self.now() + TIME_FOR_A_GROUP <= deadline {
             let mut group: Vec<Sorted<'_>> = Vec::new();
             while group.iter().map(|sorted| sorted.records.len()).sum::<usize>() < GROUP {
                 let Some(message) = rest.next() else { break };
-                group.push(self.sort(message, &mut locations).await);
+                group.push(self.sort(message, &mut asked).await);
             }
             stored += self.put(&mut group).await;
             refused += self.put_aside(&mut group).await;
@@ -120,7 +129,7 @@ impl Intake {
     }
 
     /// Reads a message's items, each by itself.
-    async fn sort<'a>(&self, message: &'a IngestMessage, locations: &mut Locations) -> Sorted<'a> {
+    async fn sort<'a>(&self, message: &'a IngestMessage, asked: &mut Asked) -> Sorted<'a> {
         let mut sorted = Sorted { message, records: Vec::new(), refused: Vec::new(), must_repeat: false };
         let items = match items_of(&message.body) {
             Ok(items) => items,
@@ -132,9 +141,8 @@ impl Intake {
         let now = self.now();
         for (place, text) in items.into_iter().enumerate() {
             let read = match Placed::read(text, message) {
-                Ok(placed) => match self.priority(&placed.location, locations).await {
-                    Ok(Some(default)) => placed.record(default, message, now),
-                    Ok(None) => Err(fault("location_id", UNKNOWN_LOCATION)),
+                Ok(placed) => match self.record(&placed, message, asked, now).await {
+                    Ok(read) => read,
                     Err(error) => {
                         self.engine.port_failed(placed.location, &error);
                         sorted.must_repeat = true;
@@ -151,15 +159,50 @@ impl Intake {
         sorted
     }
 
+    /// The record that an item puts, or why it is refused.
+    async fn record(
+        &self,
+        placed: &Placed,
+        message: &IngestMessage,
+        asked: &mut Asked,
+        now: EpochMs,
+    ) -> Result<Result<PutRecord, ItemFault>, PortError> {
+        let Some(default) = self.priority(&placed.location, asked).await? else {
+            return Ok(Err(fault("location_id", UNKNOWN_LOCATION)));
+        };
+        let record = match placed.record(default, message, now) {
+            Ok(record) => record,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let Some(import) = &record.import else { return Ok(Ok(record)) };
+        let takes = self.takes(&placed.location, import, asked).await?;
+        Ok(if takes { Ok(record) } else { Err(fault("import", CANCELLED_IMPORT)) })
+    }
+
     /// The default priority of `location`, or `None` if nobody knows it.
-    async fn priority(&self, location: &LocationId, locations: &mut Locations) -> Result<Option<Priority>, PortError> {
-        if let Some(known) = locations.get(location) {
+    async fn priority(&self, location: &LocationId, asked: &mut Asked) -> Result<Option<Priority>, PortError> {
+        if let Some(known) = asked.locations.get(location) {
             return Ok(*known);
         }
         let settings = self.engine.ports().registry.location(location).await?;
         let priority = settings.map(|settings| settings.default_priority);
-        locations.insert(location.clone(), priority);
+        asked.locations.insert(location.clone(), priority);
         Ok(priority)
+    }
+
+    /// Whether an import takes records; it begins with the first of them.
+    async fn takes(&self, location: &LocationId, import: &ImportId, asked: &mut Asked) -> Result<bool, PortError> {
+        let key = (location.clone(), import.clone());
+        if let Some(takes) = asked.imports.get(&key) {
+            return Ok(*takes);
+        }
+        let takes = match take_into_import(&self.engine, location, import).await {
+            Ok(()) => true,
+            Err(ImportError::Port(error)) => return Err(error),
+            Err(_) => false,
+        };
+        asked.imports.insert(key, takes);
+        Ok(takes)
     }
 
     /// Puts the records of all messages together, so that each gate is told once. Returns how many were stored, or need
@@ -207,6 +250,8 @@ impl Intake {
 
 const UNKNOWN_LOCATION: &str =
     "is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by the API (`{}` will do)";
+
+const CANCELLED_IMPORT: &str = "was cancelled, and takes no more records until its `state` is set to `open` by the API";
 
 /// What is put aside of `message`.
 fn letter<'a>(message: &'a IngestMessage, refused: &[(usize, &'a str, ItemFault)]) -> Refused<'a> {

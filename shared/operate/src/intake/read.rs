@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_model::{EpochMs, Kind, LocationId, Priority, PutRecord};
+use ghl_sync_model::{EpochMs, ImportId, Kind, LocationId, Priority, PutRecord};
 use serde_json::value::RawValue;
 
 use super::IngestMessage;
@@ -10,6 +10,7 @@ use crate::items::{self, AsOf, ContactItem, Item, ItemFault, OpportunityItem, fr
 
 const LOCATION_ID: &str = "location_id";
 const AS_OF: &str = "as_of";
+const IMPORT: &str = "import";
 
 /// The texts of a message's items.
 pub(super) fn items_of(body: &str) -> Result<Vec<&str>, ItemFault> {
@@ -25,6 +26,7 @@ pub(super) fn items_of(body: &str) -> Result<Vec<&str>, ItemFault> {
 pub(super) struct Placed {
     pub(super) location: LocationId,
     kind: Kind,
+    import: Option<ImportId>,
     /// The item as the HTTP API takes it.
     item: String,
 }
@@ -35,8 +37,9 @@ impl Placed {
         let mut members: BTreeMap<String, &RawValue> = from_json_without_doubles(text)?;
         let kind = kind(&members)?;
         let location = location(members.remove(LOCATION_ID), message)?;
+        let import = import(members.remove(IMPORT), message)?;
         let item = serde_json::to_string(&members).map_err(|_| fault("", "cannot be read"))?;
-        Ok(Placed { location, kind, item })
+        Ok(Placed { location, kind, import, item })
     }
 
     /// The record that it puts at `now`, into a location with this `default` priority.
@@ -50,6 +53,7 @@ impl Placed {
             Kind::Contact => self.record_of::<ContactItem>(default, now),
             Kind::Opportunity => self.record_of::<OpportunityItem>(default, now),
         }?;
+        let record = PutRecord { import: self.import.clone(), ..record };
         if record.as_of.is_some() {
             return Ok(record);
         }
@@ -109,6 +113,22 @@ fn location(own: Option<&RawValue>, message: &IngestMessage) -> Result<LocationI
         (None, Some(text)) => LocationId::new(text)
             .map_err(|error| fault(LOCATION_ID, format!("of the message's attributes {}", detail(&error.to_string())))),
         (None, None) => Err(fault(LOCATION_ID, "is missing; the item has it, or the message as an attribute")),
+    }
+}
+
+/// Which import an item names, or else its message; `None` if neither does.
+fn import(own: Option<&RawValue>, message: &IngestMessage) -> Result<Option<ImportId>, ItemFault> {
+    // Its own error begins with its name.
+    let detail = |error: &str| error.strip_prefix("import id ").unwrap_or(error).to_owned();
+    match (own, &message.import) {
+        (Some(own), _) => {
+            let read = from_json(own.get()).map_err(|error| fault(IMPORT, detail(&error.detail)));
+            read.map(Some)
+        }
+        (None, Some(text)) => ImportId::new(text)
+            .map(Some)
+            .map_err(|error| fault(IMPORT, format!("of the message's attributes {}", detail(&error.to_string())))),
+        (None, None) => Ok(None),
     }
 }
 

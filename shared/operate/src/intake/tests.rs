@@ -39,6 +39,10 @@ fn what_is_refused_names_the_field_and_what_to_do_and_never_a_value() {
             "opportunity stands beside `contact`; an item has one of them",
         ),
         (r#"{"location_id":"loc","contact":{}}"#, "id is missing"),
+        (
+            r#"{"location_id":"loc","import":"a secret","id":"a","contact":{"email":"a@x.test"}}"#,
+            "import has a character other than letters, digits, '-' and '_'",
+        ),
         (r#"{"location_id":"loc","location_id":"loc","id":"a","contact":{}}"#, "location_id is there twice"),
         (r#"{"location_id":"loc","id":"a","contact":{"emial":"secret"}}"#, "contact.emial is not a field here"),
         (r#"{"location_id":"loc","id":"a","contact":null}"#, "contact must be an object"),
@@ -91,7 +95,17 @@ fn what_an_item_does_not_say_its_message_says() {
     assert_eq!(read(body, &message("loc", Some("2026-11-28T22:00:00Z"))), ("loc".to_owned(), Some(NOW)));
     let own = r#"{"location_id":"own","as_of":1795903100000,"id":"a","contact":{"email":"a@x.test"}}"#;
     assert_eq!(read(own, &message("loc", Some("1795903199000"))), ("own".to_owned(), at(1_795_903_100_000)));
+    let imported = |import: &str| IngestMessage { import: Some(import.to_owned()), ..message("loc", None) };
+    let import_of = |body: &str, message: &IngestMessage| {
+        let record = Placed::read(body, message).unwrap().record(Priority::Normal, message, NOW).unwrap();
+        record.import.map(|import| import.to_string())
+    };
+    let own_import = r#"{"import":"own","id":"a","contact":{"email":"a@x.test"}}"#;
+    assert_eq!(import_of(body, &message("loc", None)), None);
+    assert_eq!(import_of(body, &imported("nightly")).as_deref(), Some("nightly"));
+    assert_eq!(import_of(own_import, &imported("nightly")).as_deref(), Some("own"));
     let refused = [
+        (imported("no spaces"), "import of the message's attributes has a character"),
         (message("no spaces", None), "location_id of the message's attributes has a character"),
         (message("loc", Some("secret")), "as_of of the message's attributes must be a time"),
         (message("loc", Some("1795903500001")), "as_of of the message's attributes is more than 5 minutes ahead"),

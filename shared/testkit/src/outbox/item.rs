@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Key;
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{
-    Conflict, ContentHash, CreationKey, EpochMs, GhlId, LastError, Outcome, Payload, Priority, Provenance, PutRecord,
-    Record, RecordKey, Resolution,
+    Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, LastError, Outcome, Payload, Priority, Provenance,
+    PutRecord, Record, RecordKey, Resolution,
 };
 
 /// A record as it is stored.
@@ -39,6 +39,7 @@ pub(super) struct Item {
     pub(super) former: Vec<CreationKey>,
     pub(super) provenance: Provenance,
     pub(super) deletion: bool,
+    pub(super) import: Option<ImportId>,
     pub(super) damage: Option<String>,
 }
 
@@ -72,6 +73,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         former: item.former.clone(),
         provenance: item.provenance,
         deletion: item.deletion,
+        import: item.import.clone(),
     }
 }
 
@@ -131,6 +133,7 @@ impl Item {
             former: Vec::new(),
             provenance: Provenance::Unknown,
             deletion: false,
+            import: put.import.clone(),
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -172,6 +175,7 @@ impl Item {
             self.provenance = Provenance::Unknown;
         }
         self.conflict = put.conflict;
+        self.import.clone_from(&put.import);
         self.as_of = put.as_of;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
@@ -350,6 +354,16 @@ impl Item {
 
     fn sleeps_for(&self, awaited: &RecordKey) -> bool {
         !self.in_due_index && self.waits_for.as_ref() == Some(awaited)
+    }
+
+    /// Returns whether it was pending, or was withdrawn by this very write.
+    pub(super) fn withdraw(&mut self, seen: &Record, error: &LastError, now: EpochMs) -> bool {
+        let is_pending = self.in_due_index || self.waits_for.is_some() || self.failed_at == Some(now);
+        if is_pending {
+            self.fail(error, now);
+            self.earlier_errors = seen.errors();
+        }
+        is_pending
     }
 
     pub(super) fn fail(&mut self, error: &LastError, now: EpochMs) {

@@ -12,10 +12,12 @@ use async_trait::async_trait;
 
 use self::item::{Item, record};
 use super::lock;
-use ghl_sync_engine::ports::{Backlog, Due, FailedPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied};
+use ghl_sync_engine::ports::{
+    Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
+};
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, Kind, LastError, LocationId, Outcome, Priority, PutRecord, Record,
-    RecordCursor, RecordKey, Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority,
+    PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 /// An [`Outbox`] in memory.
@@ -31,6 +33,7 @@ struct State {
     items: BTreeMap<Key, Item>,
     due: Index<(Priority, EpochMs)>,
     ghl: Index<GhlId>,
+    imports: Index<(ImportId, ImportStanding)>,
     is_confused: bool,
 }
 
@@ -161,6 +164,9 @@ impl State {
         self.due.set(key, entry);
         let ghl_id = self.items.get(key).and_then(|item| item.ghl_id.clone());
         self.ghl.set(key, ghl_id);
+        let import =
+            self.items.get(key).and_then(|item| Some((item.import.clone()?, ImportStanding::of(&record(key, item)))));
+        self.imports.set(key, import);
     }
 }
 
@@ -339,6 +345,43 @@ impl Outbox for MemoryOutbox {
             keys.pop();
         }
         Ok(keys)
+    }
+
+    async fn count_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        cap: u32,
+    ) -> Result<Tallied, PortError> {
+        let place = (import.clone(), standing);
+        Ok(tallied(lock(&self.state).imports.within(location, place.clone(), place).count(), cap))
+    }
+
+    async fn of_import(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        standing: ImportStanding,
+        after: Option<&RecordKey>,
+        limit: u32,
+    ) -> Result<ImportPage, PortError> {
+        let (state, place) = (lock(&self.state), (import.clone(), standing));
+        let keys = state.imports.within(location, place.clone(), place).map(|(_, key)| key);
+        let mut keys: Vec<RecordKey> =
+            keys.filter(|key| after.is_none_or(|after| *key > after)).take(limit as usize + 1).cloned().collect();
+        let more = keys.len() > limit as usize;
+        keys.truncate(limit as usize);
+        let next = keys.last().filter(|_| more).cloned();
+        Ok(ImportPage { keys, next })
+    }
+
+    async fn withdraw(&self, record: &Record, error: &LastError, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.version == record.version => item.withdraw(record, error, now),
+            _ => false,
+        }))
     }
 
     async fn resolve(&self, record: &Record, resolution: &Resolution, now: EpochMs) -> Result<bool, PortError> {

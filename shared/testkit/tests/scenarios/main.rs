@@ -17,6 +17,7 @@ mod far_times;
 mod fixtures;
 mod handover;
 mod host;
+mod imports;
 mod in_between;
 mod listing;
 mod migration;

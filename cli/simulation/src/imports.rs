@@ -1,0 +1,154 @@
+//! Imports, and an operator who cancels them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_model::{
+    EpochMs, ErrorCode, ImportId, ImportStanding, ImportState, LocationId, Payload, Record, RecordKey,
+};
+use ghl_sync_testkit::{Arrival, TestRandomness, World};
+
+use crate::rules::Broken;
+use crate::scenario::{Puts, Scenario, Trouble, What};
+use crate::stage::ms;
+
+/// A cancel may take this long until it is given up: a store may hang.
+const CANCEL: Duration = Duration::from_secs(60);
+/// Most records of a world's import.
+const ALL: u32 = 10_000;
+
+/// What was withdrawn, and when the operator knew that no call begins any more for it.
+#[derive(Clone, Default)]
+pub(crate) struct Cancels(Arc<Mutex<Vec<Withdrawn>>>);
+
+struct Withdrawn {
+    location: LocationId,
+    key: RecordKey,
+    version: u64,
+    answered_at: EpochMs,
+}
+
+impl Puts {
+    /// The import that they are put under.
+    pub(crate) fn import_id(&self) -> Option<ImportId> {
+        self.import.then(|| ImportId::new(format!("put-{}-{}", self.location, self.at_ms)).ok()).flatten()
+    }
+}
+
+impl Cancels {
+    /// Cancels imports of `world` as `scenario` says.
+    pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Cancels {
+        let cancels = Cancels::default();
+        for trouble in &scenario.troubles {
+            if let What::Cancels { location, every_ms } = trouble.what
+                && let Some(place) = scenario.locations.get(location)
+            {
+                let imports = scenario.puts.iter().filter(|puts| puts.location == location);
+                let imports: Vec<ImportId> = imports.filter_map(Puts::import_id).collect();
+                let (world, watch) = (world.clone(), cancels.clone());
+                let (trouble, place) = (trouble.clone(), place.name.clone());
+                let randomness = TestRandomness::seeded(scenario.seed ^ trouble.from_ms);
+                tokio::spawn(
+                    async move { watch.cancel(&trouble, &place, every_ms, &imports, &world, &randomness).await },
+                );
+            }
+        }
+        cancels
+    }
+
+    async fn cancel(
+        &self,
+        trouble: &Trouble,
+        location: &LocationId,
+        every_ms: u64,
+        imports: &[ImportId],
+        world: &World,
+        randomness: &TestRandomness,
+    ) {
+        tokio::time::sleep(ms(trouble.from_ms)).await;
+        while trouble.is_now(world.clock.elapsed()) && !imports.is_empty() {
+            let last = imports.len() as u64 - 1;
+            let import = &imports[usize::try_from(randomness.within(0..=last)).unwrap_or(0)];
+            self.cancel_one(location, import, world).await;
+            tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
+        }
+    }
+
+    /// What fails here is left to the next time.
+    async fn cancel_one(&self, location: &LocationId, import: &ImportId, world: &World) {
+        let operator = world.operator();
+        let open = ghl_sync_operate::ImportUpdate { state: Some(ImportState::Open), ..Default::default() };
+        let told = tokio::time::timeout(CANCEL, operator.tell_import(location, import, &open)).await;
+        if !told.is_ok_and(|told| told.is_ok()) {
+            return;
+        }
+        let enough = world.clock.now() + CANCEL;
+        let cancelled = tokio::time::timeout(CANCEL, operator.cancel_import(location, import, None, enough)).await;
+        let Ok(Ok(report)) = cancelled else { return };
+        if report.withdrawn == 0 {
+            return;
+        }
+        let answered_at = world.clock.now();
+        let records = world.outbox.records().into_iter().filter(|record| record.location_id == *location);
+        let of_import = records.filter(|record| record.import.as_ref() == Some(import) && is_cancelled(record));
+        let withdrawn = of_import.map(|record| Withdrawn {
+            location: record.location_id,
+            key: record.key,
+            version: record.version,
+            answered_at,
+        });
+        self.lock().extend(withdrawn);
+    }
+
+    /// Calls that began for a record after it was known to be withdrawn, and imports whose counts do not add up.
+    pub(crate) async fn broken(&self, scenario: &Scenario, world: &World, arrivals: &[Arrival]) -> Vec<Broken> {
+        let mut broken = Vec::new();
+        let shares = scenario.puts.iter().any(|puts| puts.shared.0 < puts.shared.1 || puts.dropped);
+        let skew = ms(scenario.hosts.clock_skew_ms);
+        for withdrawn in self.lock().iter().filter(|_| !shares) {
+            let Some(record) = world.outbox.record(&withdrawn.location, &withdrawn.key) else { continue };
+            let Payload::Contact(contact) = &record.payload else { continue };
+            let still = record.version == withdrawn.version && is_cancelled(&record);
+            let about = |arrival: &&Arrival| {
+                arrival.location == withdrawn.location
+                    && Some(&arrival.subject) == contact.email.as_ref()
+                    && arrival.sent_at > withdrawn.answered_at + skew
+            };
+            if let Some(arrival) = arrivals.iter().find(about).filter(|_| still) {
+                let how = format!("{} was withdrawn at {}: {arrival:?}", withdrawn.key, withdrawn.answered_at);
+                broken.push(Broken { rule: "no call begins for what was withdrawn", how });
+            }
+        }
+        for (location, import) in imports(scenario) {
+            let operator = world.operator();
+            let owned = world.outbox.records().into_iter();
+            let owned =
+                owned.filter(|record| record.location_id == location && record.import.as_ref() == Some(&import));
+            let owned = owned.count();
+            let mut listed = 0;
+            for standing in ImportStanding::ALL {
+                let page = operator.records_of_import(&location, &import, standing, None, ALL).await;
+                listed += page.map_or(0, |page| page.records.len());
+            }
+            if listed != owned {
+                let how = format!("{import}: {listed} are listed, {owned} carry it");
+                broken.push(Broken { rule: "each record of an import is listed once", how });
+            }
+        }
+        broken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Withdrawn>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_cancelled(record: &Record) -> bool {
+    record.failed_at.is_some() && record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Cancelled)
+}
+
+fn imports(scenario: &Scenario) -> Vec<(LocationId, ImportId)> {
+    let of = |puts: &Puts| Some((scenario.locations.get(puts.location)?.name.clone(), puts.import_id()?));
+    scenario.puts.iter().filter_map(of).collect()
+}

@@ -1,0 +1,104 @@
+//! Imports: what is told of them, and what is said of them in short.
+
+use std::collections::BTreeMap;
+
+use ghl_sync_model::{ImportId, ImportState, ImportSummary, Time};
+use ghl_sync_operate::ImportUpdate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is told of an import. What is absent or null stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "name": "contacts.csv", "rows": 1200, "problems": { "not_a_date": 3 } }))]
+pub(crate) struct ToldOfImport {
+    /// What people call it, such as the name of the file.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// How far it has come: `complete` once all of its items were put. `open` goes on with it, also after it was cancelled.
+    state: Option<ToldState>,
+    /// Rows of the source.
+    rows: Option<u64>,
+    /// Records that were made of them.
+    records: Option<u64>,
+    /// What was left out or altered: how often, by a name for its kind. At most 50 kinds.
+    problems: Option<BTreeMap<String, u64>>,
+    /// The names of its files. At most 20.
+    #[schema(max_items = 20)]
+    files: Option<Vec<String>>,
+}
+
+/// States that can be told of an import.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ToldState {
+    /// More items may come.
+    Open,
+    /// All of its items were put.
+    Complete,
+}
+
+impl From<ToldOfImport> for ImportUpdate {
+    fn from(told: ToldOfImport) -> ImportUpdate {
+        let ToldOfImport { name, state, rows, records, problems, files } = told;
+        let state = state.map(|state| match state {
+            ToldState::Open => ImportState::Open,
+            ToldState::Complete => ImportState::Complete,
+        });
+        ImportUpdate { name, state, rows, records, problems, files }
+    }
+}
+
+/// An import in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListedImport {
+    /// Which.
+    #[schema(value_type = String, example = "contacts-csv-5f1c09e2")]
+    id: ImportId,
+    /// What people call it.
+    name: Option<String>,
+    /// How far it has come: `open`, `complete` or `cancelled`.
+    #[schema(value_type = String, example = "complete")]
+    state: ImportState,
+    /// When it began.
+    created_at: Time,
+    /// When it was completed or cancelled; null while it is open.
+    finished_at: Option<Time>,
+}
+
+impl From<ImportSummary> for ListedImport {
+    fn from(import: ImportSummary) -> ListedImport {
+        let ImportSummary { id, name, state, created_at, finished_at } = import;
+        ListedImport { id, name, state, created_at: Time(created_at), finished_at: Time::maybe(finished_at) }
+    }
+}
+
+/// The last imports of a location.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImportList {
+    /// The newest first.
+    #[schema(max_items = 200)]
+    pub(crate) imports: Vec<ListedImport>,
+}
+
+/// How to cancel an import.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({}))]
+pub(crate) struct CancelImport {
+    /// Where an earlier request ended.
+    pub(crate) cursor: Option<String>,
+}
+
+/// What cancelling an import did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Withdrawn {
+    /// Records that were withdrawn: they stand as failed, and can be replayed.
+    pub(crate) withdrawn: u64,
+    /// Records that ended, or were put again, in this very moment; and those that cannot be read.
+    pub(crate) skipped: u64,
+    /// Records that could not be written; cancel again.
+    pub(crate) not_written: u64,
+    /// Where to go on: there are more than could be withdrawn in the time; null when all was seen.
+    pub(crate) cursor: Option<String>,
+}

@@ -1,0 +1,144 @@
+//! Imports: what is told of them, how their records stand, and withdrawing what was not sent.
+
+mod cancel;
+mod status;
+mod tell;
+
+pub use cancel::CancelReport;
+pub use status::{ImportCounts, ImportPageOf, ImportStatus};
+pub use tell::ImportUpdate;
+
+use ghl_sync_engine::ports::{Entry, PortError, Replaced, Versioned};
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_model::{Import, ImportId, ImportList, ImportState, LocationId};
+
+use crate::OperateError;
+
+/// Changes of an import that are tried, at most, if others write in between.
+const TRIES: u32 = 5;
+
+/// Why nothing was told of an import, or done to it.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The location is not known.
+    #[error("location {0} is unknown")]
+    UnknownLocation(LocationId),
+    /// Nobody ever told of it, or not for 400 days.
+    #[error("import {0} is unknown in this location")]
+    Unknown(ImportId),
+    /// It was cancelled, and takes no records until it is opened again.
+    #[error("import {0} was cancelled; set its `state` to `open` to go on with it")]
+    Cancelled(ImportId),
+    /// What is told of it cannot be taken.
+    #[error("field `{field}` {reason}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<OperateError> for ImportError {
+    fn from(error: OperateError) -> ImportError {
+        match error {
+            OperateError::Unknown(location) => ImportError::UnknownLocation(location),
+            OperateError::Port(error) => ImportError::Port(error),
+            // Only a pause ends so.
+            OperateError::UntilIsPast => ImportError::Invalid { field: "until", reason: error.to_string() },
+        }
+    }
+}
+
+/// Others wrote in between, again and again.
+#[derive(Debug, thiserror::Error)]
+#[error("others changed the import in between, {TRIES} times in a row; do it again")]
+struct Raced;
+
+/// What is stored of imports.
+struct Imports {
+    imports: Versioned<Import>,
+    lists: Versioned<ImportList>,
+}
+
+impl Imports {
+    fn of(engine: &Engine) -> Imports {
+        let items = &engine.ports().items;
+        Imports { imports: Versioned::new(items.clone()), lists: Versioned::new(items.clone()) }
+    }
+
+    async fn load(&self, location: &LocationId, id: &ImportId) -> Result<Option<Import>, PortError> {
+        let found = self.imports.load(&(location.clone(), id.clone())).await?;
+        Ok(found.map(|entry| entry.value))
+    }
+
+    /// Writes what `change` makes of the import as it stands (`None`: there is none yet), and its location's list. What
+    /// changes nothing costs no write.
+    async fn change(
+        &self,
+        location: &LocationId,
+        id: &ImportId,
+        change: impl Fn(Option<&Import>) -> Result<Import, ImportError>,
+    ) -> Result<Import, ImportError> {
+        let key = (location.clone(), id.clone());
+        let mut standing = self.imports.load(&key).await?;
+        for _ in 0..TRIES {
+            let (rev, before) = rev_and_value(standing.as_ref());
+            let import = change(before)?;
+            if before == Some(&import) {
+                // Whoever wrote it last may have died before it was listed.
+                self.list(location, id, &import).await?;
+                return Ok(import);
+            }
+            match self.imports.replace(&key, rev, &import).await? {
+                Replaced::Written { .. } => {
+                    self.list(location, id, &import).await?;
+                    return Ok(import);
+                }
+                Replaced::Conflict(now) => standing = now,
+            }
+        }
+        Err(PortError::new("imports.write", Raced).into())
+    }
+
+    async fn list(&self, location: &LocationId, id: &ImportId, import: &Import) -> Result<(), ImportError> {
+        let mut standing = self.lists.load(location).await?;
+        for _ in 0..TRIES {
+            let (rev, before) = rev_and_value(standing.as_ref());
+            let Some(list) = before.cloned().unwrap_or_default().with(import.summary(id)) else { return Ok(()) };
+            match self.lists.replace(location, rev, &list).await? {
+                Replaced::Written { .. } => return Ok(()),
+                Replaced::Conflict(now) => standing = now,
+            }
+        }
+        Err(PortError::new("imports.write", Raced).into())
+    }
+}
+
+fn rev_and_value<T>(entry: Option<&Entry<T>>) -> (u64, Option<&T>) {
+    (entry.map_or(0, |entry| entry.rev), entry.map(|entry| &entry.value))
+}
+
+/// Whether records may be put under this import of `location`. One that nobody has told of begins with its first records.
+///
+/// # Errors
+/// [`ImportError::Cancelled`]; [`ImportError::Port`] when a store fails.
+pub async fn take_into_import(engine: &Engine, location: &LocationId, id: &ImportId) -> Result<(), ImportError> {
+    let imports = Imports::of(engine);
+    let import = match imports.load(location, id).await? {
+        Some(import) => import,
+        None => {
+            let begun = Import::begun(engine.ports().clock.now());
+            // Listed first: should this end in between, what is put again finds no import, and comes here again.
+            imports.list(location, id, &begun).await?;
+            imports.change(location, id, |before| Ok(before.unwrap_or(&begun).clone())).await?
+        }
+    };
+    match import.state {
+        ImportState::Open | ImportState::Complete => Ok(()),
+        ImportState::Cancelled => Err(ImportError::Cancelled(id.clone())),
+    }
+}

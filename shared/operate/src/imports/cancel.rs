@@ -1,0 +1,117 @@
+//! Cancelling an import: what was not sent is withdrawn.
+
+use futures::StreamExt;
+use ghl_sync_engine::ports::{ImportPage, Loaded};
+use ghl_sync_engine::usecase::Event;
+use ghl_sync_model::{
+    EpochMs, ErrorCode, Import, ImportCursor, ImportId, ImportStanding, ImportState, LastError, LocationId, Record,
+    RecordKey,
+};
+
+use super::{ImportError, Imports};
+use crate::Operator;
+
+/// Records that are read together.
+const PAGE: u32 = 500;
+/// Records written at once.
+const AT_ONCE: usize = 16;
+/// What a withdrawn record says of itself.
+const MESSAGE: &str = "withdrawn by an operator before it was sent: its import was cancelled";
+
+/// What cancelling an import did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CancelReport {
+    /// Records that were withdrawn: they stand as failed, and can be replayed.
+    pub withdrawn: u64,
+    /// Records that ended, or were put again, in this very moment; and those that cannot be read.
+    pub skipped: u64,
+    /// Records that could not be written; cancelling again does no harm.
+    pub not_written: u64,
+    /// Where to go on; `None` when all was seen.
+    pub next: Option<ImportCursor>,
+}
+
+impl Operator {
+    /// Takes no more records into an import, and withdraws those that are pending, from `after` on, until all were seen or
+    /// it is `enough`. When this returns, no call begins any more for one that was withdrawn; a call that was under way ends
+    /// as it ends, and an acceptance counts.
+    ///
+    /// # Errors
+    /// [`ImportError`]. What was withdrawn by then is.
+    pub async fn cancel_import(
+        &self,
+        location: &LocationId,
+        id: &ImportId,
+        after: Option<RecordKey>,
+        enough: EpochMs,
+    ) -> Result<CancelReport, ImportError> {
+        let settings = self.known(location).await?;
+        let now = self.ports().clock.now();
+        let cancel = |before: Option<&Import>| match before {
+            None => Err(ImportError::Unknown(id.clone())),
+            Some(import @ Import { state: ImportState::Cancelled, .. }) => Ok(import.clone()),
+            Some(import) => {
+                Ok(Import { state: ImportState::Cancelled, updated_at: now, finished_at: Some(now), ..import.clone() })
+            }
+        };
+        let import = Imports::of(&self.engine).change(location, id, cancel).await?;
+        // Whoever cancelled it before may have died before all knew.
+        let is_repeated = import.finished_at != Some(now);
+        let mut report = CancelReport { next: after.map(|key| ImportCursor { key }), ..CancelReport::default() };
+        loop {
+            let after = report.next.as_ref().map(|cursor| &cursor.key);
+            let page = self.ports().outbox.of_import(location, id, ImportStanding::Pending, after, PAGE).await?;
+            let ImportPage { keys, next } = page;
+            self.withdraw(location, &keys, &mut report).await?;
+            report.next = next.map(|key| ImportCursor { key });
+            if report.next.is_none() || self.ports().clock.now() >= enough {
+                break;
+            }
+        }
+        if is_repeated || report.withdrawn + report.not_written > 0 {
+            let scope = &settings.scope;
+            self.ports().sink.emit(&Event::Operated { location, scope, action: "cancel_import" });
+            // A batch that has loaded one of them ends before its next call, and the next batch finds what is still due.
+            self.stop(&settings).await?;
+            self.engine.start(scope).await?;
+        }
+        Ok(report)
+    }
+
+    async fn withdraw(
+        &self,
+        location: &LocationId,
+        keys: &[RecordKey],
+        report: &mut CancelReport,
+    ) -> Result<(), ImportError> {
+        let loaded = self.ports().outbox.load(location, keys).await?;
+        let records: Vec<Record> = loaded
+            .into_iter()
+            .filter_map(|loaded| match loaded {
+                Loaded::Record(record) => Some(*record),
+                // Whoever is about to send it sets it aside.
+                Loaded::Damaged { .. } => None,
+            })
+            .collect();
+        report.skipped += (keys.len() - records.len()) as u64;
+        let at = self.ports().clock.now();
+        let error = LastError { code: ErrorCode::Cancelled, status: None, message: MESSAGE.to_owned(), at };
+        let mut withdrawals = futures::stream::iter(records)
+            .map(|record| {
+                let error = &error;
+                async move { (self.ports().outbox.withdraw(&record, error, at).await, record) }
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((withdrawn, record)) = withdrawals.next().await {
+            match withdrawn {
+                Ok(true) => report.withdrawn += 1,
+                Ok(false) => report.skipped += 1,
+                Err(error) => {
+                    report.not_written += 1;
+                    self.engine.port_failed(record.location_id, &error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
