@@ -15,6 +15,7 @@ mod holders;
 mod host_health;
 mod lost_messages;
 mod operation;
+mod outcome_news;
 mod own_or_others;
 mod permits;
 mod poison_records;
@@ -38,6 +39,7 @@ pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
+pub use outcome_news::{DeliveryEnd, OutcomeNews};
 pub use fan_out::FannedOut;
 pub use put::{PutItems, PutReport};
 pub use report::{
