@@ -106,10 +106,13 @@ impl Notifier {
         let location = &received.location_id;
         let Some(webhook) = self.webhook(location).await? else { return Ok(DeliveryEnd::NotWanted) };
         let known = self.ports.health.load(location).await?.unwrap_or_default();
+        let rest = || policy::backoff(tries, self.ports.randomness.roll());
         if known.value.is_in_trouble() {
             let rev = self.settings_rev(location).await?;
             if known.value.is_off(EndpointHealth::identity(rev, &webhook)) {
-                return Ok(DeliveryEnd::NotWanted);
+                // What is on its way is delivered should the endpoint be switched on again, or is a dead letter.
+                let off = DeliveryEnd::Failed { why: "the endpoint is switched off".to_owned(), rest: rest() };
+                return Ok(if known.value.is_gone() { DeliveryEnd::NotWanted } else { off });
             }
         }
         let verdict = self.verdict(&webhook, received).await?;
@@ -117,9 +120,7 @@ impl Notifier {
         Ok(match verdict {
             Verdict::Delivered => DeliveryEnd::Delivered,
             Verdict::Gone => DeliveryEnd::NotWanted,
-            Verdict::Failed(why) => {
-                DeliveryEnd::Failed { why, rest: policy::backoff(tries, self.ports.randomness.roll()) }
-            }
+            Verdict::Failed(why) => DeliveryEnd::Failed { why, rest: rest() },
         })
     }
 

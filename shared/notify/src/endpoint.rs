@@ -18,6 +18,8 @@ pub struct EndpointHealth {
     failing_since: Option<EpochMs>,
     /// When it was switched off.
     off_at: Option<EpochMs>,
+    /// Whether it asked for that itself.
+    is_gone: bool,
 }
 
 impl Item for EndpointHealth {
@@ -52,6 +54,11 @@ impl EndpointHealth {
         self.off_at.is_some() && self.of == Some(of)
     }
 
+    /// Of one that is off: whether it asked for that itself, and so wants nothing of what is on its way.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
     /// After a delivery that succeeded.
     pub(crate) fn well(of: ContentHash) -> EndpointHealth {
         EndpointHealth { of: Some(of), ..EndpointHealth::default() }
@@ -62,12 +69,12 @@ impl EndpointHealth {
         let known = if self.of == Some(of) { self.clone() } else { EndpointHealth::default() };
         let since = known.failing_since.unwrap_or(now);
         let off_at = known.off_at.or_else(|| (now.since(since) >= GIVEN_UP_AFTER).then_some(now));
-        EndpointHealth { of: Some(of), failing_since: Some(since), off_at }
+        EndpointHealth { of: Some(of), failing_since: Some(since), off_at, is_gone: known.is_gone }
     }
 
     /// After an answer that says that nothing is wanted any more.
     pub(crate) fn gone(&self, of: ContentHash, now: EpochMs) -> EndpointHealth {
-        EndpointHealth { off_at: Some(now), ..self.failed(of, now) }
+        EndpointHealth { off_at: Some(now), is_gone: true, ..self.failed(of, now) }
     }
 }
 

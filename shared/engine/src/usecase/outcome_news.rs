@@ -54,7 +54,7 @@ pub enum OutcomeNews<'a> {
 pub enum DeliveryEnd {
     /// The endpoint has it.
     Delivered,
-    /// The location has no webhook any more, or its endpoint is switched off.
+    /// The location has no webhook any more, or its endpoint said that it wants nothing (410).
     NotWanted,
     /// It is tried again.
     Failed {
