@@ -18,13 +18,14 @@ use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickRepor
 use ghl_sync_limiter::Gate;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, Secret};
+use ghl_sync_notify::Notifier;
 use ghl_sync_operate::Operator;
 use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
-use ghl_sync_notify::Notifier;
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
+use notifier::NotifierError;
 use redrive::RedriveError;
 use reqwest::Method;
 use scheduler::SchedulerError;

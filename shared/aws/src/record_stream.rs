@@ -80,7 +80,8 @@ impl<'a> Image<'a> {
     }
 
     fn parsed<T: TryFrom<String>>(self, attribute: &'static str) -> Result<Option<T>, Unreadable> {
-        let parsed = |text: &str| T::try_from(text.to_owned()).map_err(|_| damaged(attribute, "is not what it should be"));
+        let parsed =
+            |text: &str| T::try_from(text.to_owned()).map_err(|_| damaged(attribute, "is not what it should be"));
         self.text(attribute)?.map(parsed).transpose()
     }
 

@@ -184,7 +184,8 @@ mod tests {
                 "/echoes",
                 post(async |headers: HeaderMap, body: String| {
                     let is = |name: &str, value: &str| headers.get(name).is_some_and(|it| it == value);
-                    let all = is("webhook-id", "evt_1") && is("webhook-timestamp", "7") && is("webhook-signature", "v1,x");
+                    let all =
+                        is("webhook-id", "evt_1") && is("webhook-timestamp", "7") && is("webhook-signature", "v1,x");
                     if all && is("content-type", "application/json") && body == "{}" {
                         StatusCode::NO_CONTENT
                     } else {
@@ -226,7 +227,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_posted_to_an_address_that_is_not_public_however_it_is_written() {
         let port = endpoint().await.port();
-        let hosts = ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "169.254.169.254"];
+        let hosts =
+            ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "169.254.169.254"];
         for host in hosts {
             for url in [format!("https://{host}:{port}/echoes"), format!("http://{host}:{port}/echoes")] {
                 let answer = posted(Reach::Public, &url).await;

@@ -244,7 +244,10 @@ impl OutcomesWebhook {
         match self.secret {
             CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) | CredentialsRef::File(_) => Ok(()),
             CredentialsRef::Default | CredentialsRef::OfLocation(_) => {
-                let reason = format!("is `{}`, a token of GHL's; expected `ssm:/PATH/NAME` or `secretsmanager:NAME_OR_ARN`", self.secret);
+                let reason = format!(
+                    "is `{}`, a token of GHL's; expected `ssm:/PATH/NAME` or `secretsmanager:NAME_OR_ARN`",
+                    self.secret
+                );
                 Err(SettingsError { field: "outcomes_webhook.secret", reason })
             }
         }
@@ -344,11 +347,27 @@ mod tests {
             (r#"{"pace":{"limit":1,"window_ms":99}}"#, "pace.window_ms", "100"),
             (r#"{"daily_limit":0}"#, "daily_limit", "1000000000"),
             (r#"{"daily_reserve":1000}"#, "daily_reserve", "daily_limit (1000)"),
-            (r#"{"outcomes_webhook":{"url":"http://a.example","secret":"ssm:/a"}}"#, "outcomes_webhook.url", "https://"),
+            (
+                r#"{"outcomes_webhook":{"url":"http://a.example","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "https://",
+            ),
             (r#"{"outcomes_webhook":{"url":"https://","secret":"ssm:/a"}}"#, "outcomes_webhook.url", "https://"),
-            (r#"{"outcomes_webhook":{"url":"https://a@b.example/","secret":"ssm:/a"}}"#, "outcomes_webhook.url", "user"),
-            (r#"{"outcomes_webhook":{"url":"https://a.example/ b","secret":"ssm:/a"}}"#, "outcomes_webhook.url", "https"),
-            (r#"{"outcomes_webhook":{"url":"https://a.example","secret":"env:GHL_TOKEN"}}"#, "outcomes_webhook.secret", "ssm:"),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a@b.example/","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "user",
+            ),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a.example/ b","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "https",
+            ),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a.example","secret":"env:GHL_TOKEN"}}"#,
+                "outcomes_webhook.secret",
+                "ssm:",
+            ),
         ];
         for (json, field, expected) in cases {
             let error = serde_json::from_str::<SettingsOverlay>(json).unwrap().over(base()).check().unwrap_err();

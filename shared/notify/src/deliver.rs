@@ -72,7 +72,11 @@ impl Notifier {
     /// Posts what the messages of the queue say, side by side. Each that must come again rests for as long as its tries
     /// so far demand.
     pub async fn deliver(&self, messages: &[DeliveryMessage]) -> Vec<Delivered> {
-        futures::future::join_all(messages.iter().map(|message| self.deliver_one(message))).await
+        let mut deliveries = Vec::with_capacity(messages.len());
+        for message in messages {
+            deliveries.push(self.deliver_one(message));
+        }
+        futures::future::join_all(deliveries).await
     }
 
     async fn deliver_one(&self, message: &DeliveryMessage) -> Delivered {

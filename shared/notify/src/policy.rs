@@ -43,8 +43,7 @@ pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
 
 /// GHL's names of fields. What stands behind a point is the producer's text, such as a custom field's key.
 fn field_names(fields: &[String]) -> Vec<String> {
-    let mut names: Vec<String> =
-        fields.iter().filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
+    let mut names: Vec<String> = fields.iter().filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     names
@@ -168,7 +167,10 @@ mod tests {
         assert_eq!(told[1]["data"], about(2, serde_json::json!({ "fields": ["customFields", "phone"] })));
         let error = serde_json::json!({ "error": { "code": "REJECTED", "status": 422 } });
         assert_eq!(told[2]["data"], about(3, error));
-        assert_eq!((&told[2]["type"], &told[2]["timestamp"]), (&"record.failed".into(), &"2026-11-18T11:06:40.124Z".into()));
+        assert_eq!(
+            (&told[2]["type"], &told[2]["timestamp"]),
+            (&"record.failed".into(), &"2026-11-18T11:06:40.124Z".into())
+        );
         let ids: std::collections::BTreeSet<_> = told.iter().map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 3);
         assert!(ids.iter().all(|id| id.starts_with("evt_") && id.len() == 36), "{ids:?}");

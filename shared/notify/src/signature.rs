@@ -95,7 +95,15 @@ mod tests {
 
     #[test]
     fn a_bad_secret_is_refused_and_not_shown() {
-        for text in ["", " ", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_!", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw pit-token"] {
+        for text in [
+            "",
+            " ",
+            "whsec_",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_c2hvcnQ=",
+            "whsec_!",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw pit-token",
+        ] {
             let error = SigningSecret::parse(&Secret::new(text)).unwrap_err().to_string();
             assert!(error.contains("openssl rand") && !error.contains("pit-token"), "{error}");
         }

@@ -38,6 +38,13 @@ struct Followed {
     event: OutcomeEvent,
 }
 
+/// To whom events are sent.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Bus,
+    Queue,
+}
+
 /// Whether a location's events are queued for its webhook.
 type HasWebhook = BTreeMap<LocationId, bool>;
 
@@ -87,42 +94,21 @@ impl Notifier {
     /// Returns the change of the first event that was not told.
     async fn tell_together(&self, group: &[Followed], webhooks: &mut HasWebhook) -> Option<usize> {
         let group: Vec<&Followed> = group.iter().collect();
-        let published = self.publish(&group).await;
         let queued = match self.with_webhook(&group, webhooks).await {
-            Ok(group) => self.enqueue(&group).await,
+            Ok(group) => self.until_taken(group, Way::Queue).await,
             Err(error) => {
                 self.emit(&Event::PortFailed { scope: None, error: &error });
                 group.first().map(|it| it.change)
             }
         };
+        let published = self.until_taken(group, Way::Bus).await;
         published.into_iter().chain(queued).min()
-    }
-
-    async fn publish(&self, group: &[&Followed]) -> Option<usize> {
-        let bus = self.ports.bus.as_ref()?;
-        let publish = async |left: &[&Followed]| {
-            let events: Vec<&OutcomeEvent> = left.iter().map(|it| &it.event).collect();
-            bus.publish(&events).await
-        };
-        self.until_taken(group, publish).await
-    }
-
-    async fn enqueue(&self, group: &[&Followed]) -> Option<usize> {
-        let enqueue = async |left: &[&Followed]| {
-            let deliveries: Vec<Delivery> = left.iter().map(|it| Delivery::of(&it.event)).collect();
-            self.ports.queue.enqueue(&deliveries).await
-        };
-        self.until_taken(group, enqueue).await
     }
 
     /// Sends what is left of `group` until all of it was taken: requests succeed in part. Returns the change of the first
     /// event that was not.
-    async fn until_taken(
-        &self,
-        group: &[&Followed],
-        send: impl AsyncFn(&[&Followed]) -> Result<Vec<bool>, PortError>,
-    ) -> Option<usize> {
-        let mut left = group.to_vec();
+    async fn until_taken(&self, group: Vec<&Followed>, way: Way) -> Option<usize> {
+        let mut left = group;
         for tried in 0..TRIES {
             if left.is_empty() {
                 return None;
@@ -131,7 +117,7 @@ impl Notifier {
                 let pause = PAUSE.saturating_mul(1 << (tried - 1));
                 tokio::time::sleep(pause.mul_f64(1.0 + self.ports.randomness.roll())).await;
             }
-            match send(&left).await {
+            match self.send(&left, way).await {
                 Ok(taken) => {
                     // One of which nothing was said was not taken.
                     let taken = taken.into_iter().chain(std::iter::repeat(false));
@@ -141,6 +127,21 @@ impl Notifier {
             }
         }
         left.first().map(|it| it.change)
+    }
+
+    async fn send(&self, left: &[&Followed], way: Way) -> Result<Vec<bool>, PortError> {
+        match (way, &self.ports.bus) {
+            (Way::Bus, Some(bus)) => {
+                let events: Vec<&OutcomeEvent> = left.iter().map(|it| &it.event).collect();
+                bus.publish(&events).await
+            }
+            // Nobody listens.
+            (Way::Bus, None) => Ok(vec![true; left.len()]),
+            (Way::Queue, _) => {
+                let deliveries: Vec<Delivery> = left.iter().map(|it| Delivery::of(&it.event)).collect();
+                self.ports.queue.enqueue(&deliveries).await
+            }
+        }
     }
 
     /// Those of `group` whose location has a webhook that is not switched off.

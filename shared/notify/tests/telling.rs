@@ -170,7 +170,12 @@ fn accepted(id: &str, version: u64) -> Change {
 fn by_record(events: &[OutcomeEvent]) -> BTreeMap<String, Vec<(u64, &'static str)>> {
     let mut seen = Vec::new();
     let mut found: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for event in events.iter().filter(|event| !seen.contains(&&event.id) && { seen.push(&event.id); true }) {
+    for event in events.iter().filter(|event| {
+        !seen.contains(&&event.id) && {
+            seen.push(&event.id);
+            true
+        }
+    }) {
         let of = found.entry(event.data.record.id.to_string()).or_default();
         of.push((event.data.version, event.kind.as_str()));
     }
@@ -193,7 +198,8 @@ async fn events_are_told_in_the_order_of_each_record_whatever_the_bus_refuses() 
     for script in scripts {
         let world = World::start();
         world.bus.script.lock().unwrap().extend(script.iter().cloned());
-        let changes = [accepted("ann", 1), accepted("bob", 1), accepted("ann", 2), accepted("ann", 3), accepted("cy", 1)];
+        let changes =
+            [accepted("ann", 1), accepted("bob", 1), accepted("ann", 2), accepted("ann", 3), accepted("cy", 1)];
         let mut from = 0;
         // As Lambda does: from the first change that failed on.
         while let Some(again) = world.tell(&changes[from..]).await {
@@ -208,7 +214,8 @@ async fn events_are_told_in_the_order_of_each_record_whatever_the_bus_refuses() 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_cannot_be_read_holds_up_nothing() {
     let world = World::start();
-    let unreadable = Change { read: Err(Unreadable("attribute `version` is missing".to_owned())), sequence: "2".to_owned() };
+    let unreadable =
+        Change { read: Err(Unreadable("attribute `version` is missing".to_owned())), sequence: "2".to_owned() };
     let changes = [accepted("ann", 1), unreadable, accepted("bob", 1)];
     assert_eq!(world.tell(&changes).await, None);
     assert_eq!(by_record(&world.taken()).len(), 2);

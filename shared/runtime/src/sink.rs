@@ -4,9 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::EventSink;
-use ghl_sync_engine::usecase::{
-    BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult,
-};
+use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};

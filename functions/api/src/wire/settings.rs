@@ -65,12 +65,12 @@ pub(crate) struct Overrides {
 }
 
 /// Where outcomes are posted.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" }))]
 struct OutcomesWebhook {
     /// An `https://` URL of a public host, without user and password.
-    #[schema(format = Uri, max_length = 2048, pattern = "^https://[!-?A-~]+$")]
+    #[schema(max_length = 2048, pattern = "^https://[!-?A-~]+$")]
     url: String,
     /// Where the signing secret is, never the secret itself: `ssm:` and the name of a parameter, or `secretsmanager:` and
     /// that of a secret.

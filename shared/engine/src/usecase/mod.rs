@@ -39,8 +39,8 @@ pub use check_access::{AccessReport, Asked, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
-pub use outcome_news::{DeliveryEnd, OutcomeNews};
 pub use fan_out::FannedOut;
+pub use outcome_news::{DeliveryEnd, OutcomeNews};
 pub use put::{PutItems, PutReport};
 pub use report::{
     BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,
