@@ -323,6 +323,12 @@ pub(crate) struct UpArgs {
     /// Do not read them.
     #[arg(long, conflicts_with = "reconcile_every")]
     pub(crate) no_reconcile: bool,
+    /// Post what becomes of records to this URL, signed as docs/OUTCOMES.md says. It may be http:// on this machine.
+    #[arg(long, value_name = "URL", requires = "outcomes_secret")]
+    pub(crate) outcomes_to: Option<String>,
+    /// The signing secret for that. If there is no such file, it is made with a new secret in it.
+    #[arg(long, value_name = "FILE", requires = "outcomes_to")]
+    pub(crate) outcomes_secret: Option<PathBuf>,
     /// Access key of the embedded DynamoDB and SQS, instead of one that is made for this run.
     #[arg(long, env = "LOCAL_ACCESS_KEY_ID", hide = true, requires = "local_secret_access_key", value_parser = not_empty)]
     pub(crate) local_access_key_id: Option<String>,

@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tracing::{error, warn};
 
+use crate::outcomes::Outcomes;
+
 /// `Timeout` of the functions in template.yaml; the migrator's is twice as long there.
 pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Invocations by one queue at once, at most.
@@ -76,6 +78,10 @@ pub struct Functions {
     pub migration_queue_url: String,
     /// URL of the ingest queue.
     pub ingest_queue_url: String,
+    /// URL of the queue of events on their way to webhooks.
+    pub outcomes_queue_url: String,
+    /// Who tells outcomes, if somebody is told.
+    pub(crate) outcomes: Option<Outcomes>,
     /// How long an invocation may take.
     pub(crate) timeout: Duration,
     /// What they took.
@@ -93,6 +99,8 @@ pub(crate) enum Source {
     Migrations,
     /// Items to put, for the ingest function.
     Ingest,
+    /// Events for webhooks, for the notifier.
+    Outcomes,
 }
 
 impl Functions {
@@ -102,7 +110,8 @@ impl Functions {
         sink: Arc<dyn EventSink>,
     ) -> Result<(Functions, Arc<Usage>), StartError> {
         let usage = Usage::new();
-        let ingest_queue_url = vars.get("INGEST_QUEUE_URL").cloned().unwrap_or_default();
+        let url = |name| vars.get(name).cloned().unwrap_or_default();
+        let (ingest_queue_url, outcomes_queue_url) = (url("INGEST_QUEUE_URL"), url("OUTCOMES_QUEUE_URL"));
         let mut config = Config::from_vars(vars)?;
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
@@ -118,6 +127,8 @@ impl Functions {
             dead_letter_queue_url,
             migration_queue_url,
             ingest_queue_url,
+            outcomes_queue_url,
+            outcomes: None,
             timeout: FUNCTION_TIMEOUT,
             bill: Bill::default(),
         };
@@ -131,6 +142,10 @@ impl Functions {
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
+        if self.outcomes.is_some() {
+            running.spawn(Arc::clone(&self).event_source_mapping(Source::Outcomes));
+            running.spawn(Arc::clone(&self).follow_stream());
+        }
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -237,6 +252,7 @@ impl Functions {
             Source::DeadLetters => &self.dead_letter_queue_url,
             Source::Migrations => &self.migration_queue_url,
             Source::Ingest => &self.ingest_queue_url,
+            Source::Outcomes => &self.outcomes_queue_url,
         }
     }
 
@@ -291,6 +307,11 @@ impl Functions {
         let response = match source {
             Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
             Source::Ingest => ingest::handle(&self.intake, event).await.map_err(|error| causes(&error))?,
+            Source::Outcomes => {
+                let Some(outcomes) = &self.outcomes else { return Ok(false) };
+                let answer = notifier::handle(&outcomes.notifier, event).await.map_err(|error| causes(&error))?;
+                return Ok(answer.batch_item_failures.is_empty());
+            }
             Source::Migrations => {
                 match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
                     migrator::Answer::Messages(response) => response,
@@ -316,13 +337,18 @@ impl Functions {
     }
 
     /// Runs an invocation for as long as Lambda would, and bills it.
-    async fn billed<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn billed<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
         let started = Instant::now();
         let ended = tokio::time::timeout(self.timeout, handled).await.ok();
         self.bill.invocations.fetch_add(1, Ordering::Relaxed);
         let busy = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.bill.busy_ms.fetch_add(busy, Ordering::Relaxed);
         ended
+    }
+
+    /// `event` for an invocation that begins now.
+    pub(crate) fn event(&self, event: Value) -> LambdaEvent<Value> {
+        LambdaEvent::new(event, self.context())
     }
 
     fn context(&self) -> Context {

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod out;
+mod outcomes;
 
 mod accounts;
 mod api;

@@ -128,6 +128,7 @@ impl EventSink for Tally {
             | Event::NotABatch { .. }
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
+            | Event::Outcomes(_)
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }
             | Event::Reconciled { .. }

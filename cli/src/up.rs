@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ghl_sync_engine::usecase::Shutdown;
+use ghl_sync_model::CredentialsRef;
 
 use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
@@ -17,7 +20,7 @@ use crate::stack::Stack;
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 22] = [
+const ENV_FILE: [&str; 24] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -25,6 +28,7 @@ const ENV_FILE: [&str; 22] = [
     "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_SSM",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
     "RECORDS_TABLE",
     "STATE_TABLE",
     "BATCH_QUEUE_URL",
@@ -33,6 +37,7 @@ const ENV_FILE: [&str; 22] = [
     "MIGRATION_QUEUE_URL",
     "INGEST_QUEUE_URL",
     "INGEST_DEAD_LETTER_QUEUE_URL",
+    "OUTCOMES_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_ALLOW_INSECURE_URL",
@@ -50,6 +55,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     options.allowed_hosts.clone_from(&args.listen.allow_host);
     options.access_key = args.access_key();
     options.port = Some(args.port);
+    if let (Some(url), Some(file)) = (&args.outcomes_to, &args.outcomes_secret) {
+        let secret = signing_secret(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        options.vars.insert("OUTCOMES_WEBHOOK_URL".to_owned(), url.clone());
+        options.vars.insert("OUTCOMES_WEBHOOK_SECRET".to_owned(), secret.to_string());
+    }
     let stack = Stack::start(options).await?;
     if let Some(csv) = &args.csv {
         let records = read_records(csv, &args.ghl.location)?;
@@ -72,6 +82,9 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     println!("webhooks      {}", api.webhook_url());
     println!("DynamoDB      {}", stack.vars["AWS_ENDPOINT_URL_DYNAMODB"]);
     println!("SQS           {}", stack.vars["AWS_ENDPOINT_URL_SQS"]);
+    if let (Some(url), Some(file)) = (&args.outcomes_to, &args.outcomes_secret) {
+        println!("outcomes      go to {url}, signed with what is in {}", file.display());
+    }
     match &args.env_file {
         Some(file) => {
             write_env_file(file, &env_lines(&stack, &api))?;
@@ -87,6 +100,17 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         return Err("not all that was under way has ended; what it holds is free when its leases end".into());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the secret in `file` is, which is made if there is none.
+fn signing_secret(file: &Path) -> Result<CredentialsRef, Failure> {
+    if !file.exists() {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        let secret = format!("whsec_{}\n", STANDARD.encode(key));
+        private::open(file, OpenOptions::new().write(true).create_new(true))?.write_all(secret.as_bytes())?;
+    }
+    Ok(CredentialsRef::File(file.canonicalize()?))
 }
 
 /// The environment of a function, and where the API is and the key for it.

@@ -18,12 +18,14 @@ use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickRepor
 use ghl_sync_limiter::Gate;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, Secret};
+use ghl_sync_notify::Notifier;
 use ghl_sync_operate::Operator;
 use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
+use notifier::NotifierError;
 use redrive::RedriveError;
 use reqwest::Method;
 use scheduler::SchedulerError;
@@ -172,6 +174,18 @@ impl Deployment {
     /// Invokes the ingest queue's function.
     pub(crate) async fn ingest(&self, event: Value) -> Result<SqsBatchResponse, IngestError> {
         ingest::handle(&self.intake_with(&[]), LambdaEvent::new(event, context())).await
+    }
+
+    /// What tells outcomes, where some of the environment is different.
+    pub(crate) fn notifier_with(&self, changes: &[(&str, &str)]) -> Notifier {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        let sink = self.engine.ports().sink.clone();
+        Runtime::new(Config::for_notifier(environment).unwrap(), sink).unwrap().notifier.unwrap()
+    }
+
+    /// Invokes the function that tells outcomes.
+    pub(crate) async fn notify(&self, event: Value) -> Result<notifier::Answer, NotifierError> {
+        notifier::handle(&self.notifier_with(&[]), LambdaEvent::new(event, context())).await
     }
 
     /// Invokes the function of migrations.

@@ -10,6 +10,7 @@ use ghl_sync_model::{PutRecord, RecordKey};
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
+use notifier::NotifierError;
 use redrive::RedriveError;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 38] = [
+const SAMPLES: [(&str, &str); 43] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -46,6 +47,11 @@ const SAMPLES: [(&str, &str); 38] = [
     ("migrator-scheduled", include_str!("../../events/migrator-scheduled.json")),
     ("migrator-stale", include_str!("../../events/migrator-stale.json")),
     ("migrator-unknown-version", include_str!("../../events/migrator-unknown-version.json")),
+    ("notifier", include_str!("../../events/notifier.json")),
+    ("notifier-delivery", include_str!("../../events/notifier-delivery.json")),
+    ("notifier-empty", include_str!("../../events/notifier-empty.json")),
+    ("notifier-malformed", include_str!("../../events/notifier-malformed.json")),
+    ("notifier-scheduled", include_str!("../../events/notifier-scheduled.json")),
     ("redrive", include_str!("../../events/redrive.json")),
     ("redrive-bad-order", include_str!("../../events/redrive-bad-order.json")),
     ("redrive-by-hand", include_str!("../../events/redrive-by-hand.json")),
@@ -100,6 +106,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
         "consumer-s3",
         "ingest-scheduled",
         "migrator-scheduled",
+        "notifier-scheduled",
         "redrive-scheduled",
         "scheduler-sqs",
     ];
@@ -111,6 +118,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
             Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
             Some("migrator") => matches!(deployment.migrate(event).await, Err(MigratorError::Event(_))),
             Some("ingest") => matches!(deployment.ingest(event).await, Err(IngestError::Event(_))),
+            Some("notifier") => matches!(deployment.notify(event).await, Err(NotifierError::Stream(_))),
             Some("redrive") => matches!(deployment.redrive(event).await, Err(RedriveError::Event(_))),
             _ => panic!("which function is {name} for?"),
         };

@@ -28,6 +28,7 @@ mod large_pages;
 mod logs;
 mod metrics;
 mod migrator;
+mod notifier;
 mod permissions;
 mod poison;
 mod reconcile;

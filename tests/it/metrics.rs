@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::counts::Counter;
 use ghl_sync_engine::counts::catalogue::{self, Metric, MetricKind};
-use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
+use ghl_sync_engine::usecase::{DeadLetterEnd, DeliveryEnd, Event, Measures, OutcomeNews, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, NotForUs};
 use ghl_sync_runtime::EmfSink;
 use serde_json::{Value, json};
@@ -21,7 +21,11 @@ fn written() -> BTreeMap<String, String> {
     measures.backoff_ms.push(1);
     let no_batch = Batch::from_json("").unwrap_err();
     let letter = DeadLetter { id: "m".to_owned(), body: String::new(), sent_at: None, receives: None, source: None };
-    let scope = "scope".parse().unwrap();
+    let (scope, location) = ("scope".parse().unwrap(), "loc".parse().unwrap());
+    let (delivered, failed) = (
+        DeliveryEnd::Delivered,
+        DeliveryEnd::Failed { why: "the endpoint answered 500".to_owned(), rest: Duration::from_secs(5) },
+    );
     let webhooks = [Received::Stored, Received::Duplicate, Received::Stale, Received::Ignored(NotForUs::UnknownType)]
         .map(|received| Event::Webhook { location: None, event_type: "ContactUpdate", received });
     let events = webhooks.into_iter().chain([
@@ -31,6 +35,10 @@ fn written() -> BTreeMap<String, String> {
         Event::WebhookRefused { status: 401, reason: "not_genuine", error: &no_batch },
         Event::WebhookRefused { status: 503, reason: "not_stored", error: &no_batch },
         Event::Ingested { messages: 3, stored: 1, refused: 1, repeated: 1 },
+        Event::Outcomes(OutcomeNews::Told { changes: 3, events: 1, unreadable: 1, repeated: 1 }),
+        Event::Outcomes(OutcomeNews::Delivery { location: &location, event_id: "e", tries: 1, end: &delivered }),
+        Event::Outcomes(OutcomeNews::Delivery { location: &location, event_id: "e", tries: 1, end: &failed }),
+        Event::Outcomes(OutcomeNews::SwitchedOff { location: &location, is_gone: true }),
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -23,6 +23,9 @@ use crate::{migrator, reconcile, webhooks};
 
 /// What Lambda's event source mapping does with a queue, by the function's role.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+/// What it does with a table's stream, likewise.
+const FOLLOWING: [&str; 4] =
+    ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 /// What Lambda does for every function, by its role.
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
@@ -60,6 +63,8 @@ const RARE: [(&[&str], &str, &[&str]); 7] = [
     (&CALLERS_OF_GHL, "dynamodb:GetItem", &["token#"]),
     (&CALLERS_OF_GHL, "dynamodb:UpdateItem", &["token#"]),
 ];
+/// The functions that read secrets: those, and the one that signs webhooks.
+const READERS_OF_SECRETS: [&str; 3] = ["ConsumerFunction", "MigratorFunction", "NotifierFunction"];
 /// Below the prefix that the roles of those allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
@@ -74,9 +79,12 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
         for source in event_sources(function) {
             needed.extend(on(&POLLING, template.target(&source["Queue"]).0));
         }
+        for stream in streams(function) {
+            needed.extend(on(&FOLLOWING, &resource_id(&stream["Stream"])));
+        }
         needed.extend(on(&LOGGING, template.target(&function["LoggingConfig"]["LogGroup"]).0));
         needed.extend(on(&TRACING, "*"));
-        if CALLERS_OF_GHL.contains(&name) {
+        if READERS_OF_SECRETS.contains(&name) {
             needed.extend(on(&DECRYPTING, "key/*"));
         }
         let allowed = allowed(&template, function);
@@ -136,7 +144,8 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
                 _ => &[],
             };
             let forgets = of_store == Some("DeleteItem") && forgotten.contains(&resource.as_str());
-            assert!(plain || forgets, "{name}: {action} on {resource}");
+            let plain = plain || forgets || FOLLOWING.contains(&action.as_str());
+            assert!(plain, "{name}: {action} on {resource}");
         }
     }
 }
@@ -197,6 +206,12 @@ fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
 }
 
+/// The streams of tables that invoke a function.
+fn streams(function: &Value) -> Vec<&Value> {
+    let events = function["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+    events.filter(|event| event["Type"] == "DynamoDB").map(|event| &event["Properties"]).collect()
+}
+
 fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
@@ -217,7 +232,9 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let vars = &deployment.stack.vars;
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
-    let secrets = Wiretap::to(&keep_secret(&vars["GHL_TOKEN"]).await).await;
+    let secret = if function == "NotifierFunction" { SIGNING_SECRET } else { &vars["GHL_TOKEN"] };
+    let secrets = Wiretap::to(&keep_secret(secret).await).await;
+    let bus = Wiretap::to(&crate::notifier::bus().await.0).await;
     let migrator_with = |changes: &[(&str, &str)]| {
         let taps = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)];
         deployment.migrator_with(&[&taps[..], changes].concat())
@@ -257,6 +274,17 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
             )
             .await
         }
+        "NotifierFunction" => {
+            let changes = [
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+                ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+                ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+                ("AWS_ENDPOINT_URL_EVENTBRIDGE", &bus.url),
+                ("OUTCOMES_BUS", BUS),
+            ];
+            run_notifier(&deployment, &changes).await;
+        }
         "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
@@ -267,10 +295,12 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
         (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
+        (vars["OUTCOMES_QUEUE_URL"].rsplit('/').next().unwrap(), "OutcomesQueue"),
+        (BUS, "event-bus/OutcomesBus"),
         (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
-        if let Some((.., allowed)) = CREDENTIALS.iter().find(|(_, name, _)| *name == resource) {
+        if let Some((.., allowed)) = CREDENTIALS.iter().chain(&SIGNING_SECRETS).find(|(_, name, _)| *name == resource) {
             return (action, (*allowed).to_owned());
         }
         // `TABLE/index/NAME`, or `TABLE: KEY`.
@@ -278,7 +308,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         let (name, rest) = resource.split_at(end);
         (action, format!("{}{rest}", logical_ids[name]))
     };
-    [dynamodb, sqs, secrets].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
+    [dynamodb, sqs, secrets, bus].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
 }
 
 /// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.
@@ -353,6 +383,26 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
     }
     assert_eq!(deployment.due().await.len(), 1);
 }
+
+/// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.
+async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
+    for (service, name, _) in SIGNING_SECRETS {
+        let secret = format!("{service}{name}");
+        // Nobody listens there.
+        let webhook = [("OUTCOMES_WEBHOOK_URL", "http://127.0.0.1:9"), ("OUTCOMES_WEBHOOK_SECRET", &secret)];
+        let notifier = deployment.notifier_with(&[changes, &webhook[..]].concat());
+        for event in ["notifier", "notifier-delivery"] {
+            notifier::handle(&notifier, LambdaEvent::new(sample(event), context())).await.unwrap();
+        }
+    }
+}
+
+const BUS: &str = "outcomes";
+const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const SIGNING_SECRETS: [(&str, &str, &str); 2] = [
+    ("ssm:", "/ghl-sync/stack/outcomes/all", "parameter/CredentialsPrefix/AWS::StackName/outcomes/*"),
+    ("secretsmanager:", "ghl-sync/stack/outcomes/all", "secret:CredentialsPrefix/AWS::StackName/outcomes/*"),
+];
 
 const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
 

@@ -108,6 +108,9 @@ fn longest(template: &Template, name: &str, value: &Value) -> usize {
     if let Some(text) = value.as_str() {
         return text.len();
     }
+    if let Some(choice) = value["Fn::If"].as_array() {
+        return choice[1..].iter().map(|value| longest(template, name, value)).max().unwrap();
+    }
     let Some(parameter) = template.parameter(value) else {
         return match value["Ref"].as_str().unwrap() {
             "AWS::StackName" => LONGEST_STACK_NAME,

@@ -57,6 +57,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {
         "AmazonSQS" => "sqs",
         "AmazonSSM" => "ssm",
         "secretsmanager" => "secretsmanager",
+        "AWSEvents" => "events",
         _ => "dynamodb",
     };
     // One action allows both.
@@ -69,6 +70,9 @@ fn resources(body: &Value) -> Vec<String> {
     let text = |field: &str| body[field].as_str().map(str::to_owned);
     if let Some(url) = text("QueueUrl") {
         return vec![url.rsplit('/').next().unwrap().to_owned()];
+    }
+    if let Some(bus) = body["Entries"][0]["EventBusName"].as_str() {
+        return vec![bus.to_owned()];
     }
     if let Some(name) = text("Name").or_else(|| text("SecretId")) {
         return vec![name];

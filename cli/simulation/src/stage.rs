@@ -43,6 +43,7 @@ impl Scenario {
             conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
+            outcomes_webhook: None,
         };
         let locations = self.locations.iter().map(|place| (place.name.clone(), settings(&place.scope))).collect();
         let shared_quota = self.locations.iter().any(|place| place.name != place.scope);

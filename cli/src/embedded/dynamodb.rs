@@ -131,13 +131,41 @@ pub(crate) struct Tables(Database);
 impl Tables {
     /// The item of `key` (attributes in DynamoDB's JSON), as it is stored.
     pub(crate) fn item(&self, table: &str, key: &Value) -> Result<Option<Item>, DynoxideError> {
-        let request = serde_json::from_value(json!({ "TableName": table, "Key": key }))
-            .map_err(|error| DynoxideError::ValidationException(error.to_string()))?;
-        Ok(self.0.get_item(request)?.item)
+        Ok(self.0.get_item(request(json!({ "TableName": table, "Key": key }))?)?.item)
+    }
+
+    /// Begins to keep the changes of `table`, if it is not done yet. Returns the place after the last one so far.
+    pub(crate) fn watch(&self, table: &str) -> Result<String, DynoxideError> {
+        let streams = self.0.list_streams(request(json!({ "TableName": table }))?)?.streams;
+        if streams.is_empty() {
+            let kept = json!({ "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" });
+            self.0.update_table(request(json!({ "TableName": table, "StreamSpecification": kept }))?)?;
+        }
+        let streams = self.0.list_streams(request(json!({ "TableName": table }))?)?.streams;
+        let arn = streams.first().map(|stream| stream.stream_arn.clone()).unwrap_or_default();
+        let stream = self.0.describe_stream(request(json!({ "StreamArn": arn }))?)?.stream_description;
+        let shard = stream.shards.first().map(|shard| shard.shard_id.clone()).unwrap_or_default();
+        let latest = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "LATEST" });
+        Ok(self.0.get_shard_iterator(request(latest)?)?.shard_iterator.unwrap_or_default())
+    }
+
+    /// The changes after `place`, at most 100, as an event of their stream has them; and the place after them.
+    pub(crate) fn changes(&self, place: &str) -> Result<(Vec<Value>, String), DynoxideError> {
+        let page = self.0.get_records(request(json!({ "ShardIterator": place, "Limit": 100 }))?)?;
+        let change = |record| {
+            serde_json::to_value(record).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+        };
+        let changes: Result<Vec<Value>, DynoxideError> = page.records.into_iter().map(change).collect();
+        Ok((changes?, page.next_shard_iterator.unwrap_or_else(|| place.to_owned())))
     }
 
     /// Stores `items`, and their entries in the indexes.
     pub(crate) fn import(&self, table: &str, items: Vec<Item>) -> Result<(), DynoxideError> {
         self.0.import_items(table, items, ImportOptions::default()).map(drop)
     }
+}
+
+/// What `json` asks for.
+fn request<T: serde::de::DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
+    serde_json::from_value(json).map_err(|error| DynoxideError::ValidationException(error.to_string()))
 }

@@ -127,6 +127,8 @@ pub(super) fn vars(
             // being looked for in AWS.
             ("AWS_ENDPOINT_URL_SSM", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{dynamodb}")),
+            // Nor is there a bus.
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{dynamodb}")),
             ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
             ("STATE_TABLE", STATE_TABLE.to_owned()),
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),

@@ -27,6 +27,7 @@ pub use crate::door::AccessKey;
 use crate::door::Listen;
 use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
+use crate::outcomes::Outcomes;
 use crate::private;
 use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
@@ -67,7 +68,8 @@ pub struct StackOptions {
     pub port: Option<u16>,
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
     pub oauth: Option<Duration>,
-    /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment.
+    /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment; `OUTCOMES_WEBHOOK_URL` and `…_SECRET`, if somebody
+    /// is told of outcomes.
     pub vars: BTreeMap<String, String>,
 }
 
@@ -241,6 +243,7 @@ impl Stack {
         vars.insert("MIGRATION_QUEUE_URL".to_owned(), queues.migrations.clone());
         vars.insert("INGEST_QUEUE_URL".to_owned(), queues.ingest.clone());
         vars.insert("INGEST_DEAD_LETTER_QUEUE_URL".to_owned(), queues.ingest_dead_letters.clone());
+        vars.insert("OUTCOMES_QUEUE_URL".to_owned(), queues.outcomes.clone());
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
@@ -259,6 +262,12 @@ impl Stack {
             engine.give_up_plans().await.map_err(StackError::Earlier)?;
             migrator.send_again().await.map_err(StackError::Earlier)?;
         }
+        let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL");
+        let outcomes = runtime.notifier.clone().filter(|_| tells).map(|notifier| {
+            let tables = dynamodb.tables.clone();
+            let from = tables.watch(RECORDS_TABLE).map_err(|error| StackError::Resources(error.into()))?;
+            Ok::<_, StackError>(Outcomes { notifier, tables, from })
+        });
         let functions = Arc::new(Functions {
             engine: engine.clone(),
             migrator: migrator.clone(),
@@ -268,6 +277,8 @@ impl Stack {
             dead_letter_queue_url: queues.dead_letters,
             migration_queue_url: queues.migrations,
             ingest_queue_url: queues.ingest,
+            outcomes_queue_url: queues.outcomes,
+            outcomes: outcomes.transpose()?,
             timeout: options.function_timeout,
             bill: Bill::default(),
         });

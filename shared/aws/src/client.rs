@@ -33,6 +33,8 @@ pub struct AwsConfig {
     pub ssm_endpoint: Option<String>,
     /// URL of a Secrets Manager other than the region's own.
     pub secrets_manager_endpoint: Option<String>,
+    /// URL of an EventBridge other than the region's own.
+    pub eventbridge_endpoint: Option<String>,
     /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
     /// so that no error is hidden from them.
     pub retries: bool,

@@ -74,7 +74,7 @@ pub use reconcile::{Bookmark, Resolution};
 pub use record::put_once;
 pub use record::{Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
-pub use settings::{AdoptLimits, LocationSettings, Pace, SettingsError, SettingsOverlay};
+pub use settings::{AdoptLimits, LocationSettings, OutcomesWebhook, Pace, SettingsError, SettingsOverlay};
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::{EpochMs, Time};

@@ -74,6 +74,17 @@ pub struct LocationSettings {
     pub api: Api,
     /// Where its token is.
     pub credentials: CredentialsRef,
+    /// Who is told what became of its records.
+    pub outcomes_webhook: Option<OutcomesWebhook>,
+}
+
+/// Where outcomes are posted, and what the posts are signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomesWebhook {
+    /// An `https://` URL.
+    pub url: String,
+    /// Where the signing secret is, never the secret itself.
+    pub secret: CredentialsRef,
 }
 
 /// What an operator has set for a location; what is absent is as the environment says. A setting of a newer build is
@@ -111,6 +122,9 @@ pub struct SettingsOverlay {
     /// [`LocationSettings::conflict`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+    /// [`LocationSettings::outcomes_webhook`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcomes_webhook: Option<OutcomesWebhook>,
 }
 
 /// A setting that makes no sense.
@@ -165,6 +179,7 @@ impl SettingsOverlay {
             conflict_is_set: self.conflict.is_some() || base.conflict_is_set,
             api: self.api.unwrap_or(base.api),
             credentials: self.credentials.clone().unwrap_or(base.credentials),
+            outcomes_webhook: self.outcomes_webhook.clone().or(base.outcomes_webhook),
         }
     }
 }
@@ -183,7 +198,7 @@ impl LocationSettings {
             let reason = format!("is {}; it must be less than daily_limit ({})", self.daily_reserve, self.daily_limit);
             return Err(SettingsError { field: "daily_reserve", reason });
         }
-        Ok(())
+        self.outcomes_webhook.as_ref().map_or(Ok(()), OutcomesWebhook::check)
     }
 
     /// Checks that on API v1 `location` has a key of its own. Such a key speaks for the one location that it was made
@@ -207,6 +222,35 @@ impl LocationSettings {
             self.credentials
         );
         Err(SettingsError { field: "credentials", reason })
+    }
+}
+
+impl OutcomesWebhook {
+    /// Longest URL, in characters.
+    pub const MAX_URL: usize = 2048;
+
+    /// Checks what the types do not. Nothing of the URL is shown: it may hold a secret.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the field and what it may be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let host = self.url.strip_prefix("https://").unwrap_or_default();
+        let host = &host[..host.find(['/', '?', '#']).unwrap_or(host.len())];
+        let is_plain = self.url.len() <= Self::MAX_URL && self.url.bytes().all(|byte| byte.is_ascii_graphic());
+        if host.is_empty() || host.contains(['@', '\\']) || !is_plain {
+            let reason = "is not an https:// URL of at most 2048 characters without user and password".to_owned();
+            return Err(SettingsError { field: "outcomes_webhook.url", reason });
+        }
+        match self.secret {
+            CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) | CredentialsRef::File(_) => Ok(()),
+            CredentialsRef::Default | CredentialsRef::OfLocation(_) => {
+                let reason = format!(
+                    "is `{}`, a token of GHL's; expected `ssm:/PATH/NAME` or `secretsmanager:NAME_OR_ARN`",
+                    self.secret
+                );
+                Err(SettingsError { field: "outcomes_webhook.secret", reason })
+            }
+        }
     }
 }
 
@@ -251,6 +295,7 @@ mod tests {
             conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
+            outcomes_webhook: None,
         }
     }
 
@@ -258,7 +303,8 @@ mod tests {
     fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
         let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATION_TOKENS/loc1",
             "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low",
-            "conflict":"theirs","day_scope":"account"}"#;
+            "conflict":"theirs","day_scope":"account",
+            "outcomes_webhook":{"url":"https://crm.example/hook?key=1","secret":"ssm:/ghl-sync/s/outcomes/loc1"}}"#;
         let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
         let settings = overlay.over(base());
         assert_eq!(settings.check(), Ok(()));
@@ -301,6 +347,27 @@ mod tests {
             (r#"{"pace":{"limit":1,"window_ms":99}}"#, "pace.window_ms", "100"),
             (r#"{"daily_limit":0}"#, "daily_limit", "1000000000"),
             (r#"{"daily_reserve":1000}"#, "daily_reserve", "daily_limit (1000)"),
+            (
+                r#"{"outcomes_webhook":{"url":"http://a.example","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "https://",
+            ),
+            (r#"{"outcomes_webhook":{"url":"https://","secret":"ssm:/a"}}"#, "outcomes_webhook.url", "https://"),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a@b.example/","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "user",
+            ),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a.example/ b","secret":"ssm:/a"}}"#,
+                "outcomes_webhook.url",
+                "https",
+            ),
+            (
+                r#"{"outcomes_webhook":{"url":"https://a.example","secret":"env:GHL_TOKEN"}}"#,
+                "outcomes_webhook.secret",
+                "ssm:",
+            ),
         ];
         for (json, field, expected) in cases {
             let error = serde_json::from_str::<SettingsOverlay>(json).unwrap().over(base()).check().unwrap_err();

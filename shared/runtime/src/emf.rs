@@ -5,7 +5,7 @@ use std::io::Write;
 
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source};
 use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::{Event, Measures, Received};
+use ghl_sync_engine::usecase::{DeliveryEnd, Event, Measures, OutcomeNews, Received};
 use ghl_sync_model::{EpochMs, LocationId};
 use serde_json::{Map, Value, json};
 
@@ -50,6 +50,7 @@ impl EmfSink {
             Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
             Event::Ingested { messages, refused, repeated, .. } => Line::of_ingested(*messages, *refused, *repeated),
+            Event::Outcomes(news) => Line::of_outcomes(news),
             Event::Host { to: "down", .. } => Line::of_one(&catalogue::HOST_DOWN),
             Event::Migrating { .. }
             | Event::ItemsRefused { .. }
@@ -158,6 +159,30 @@ impl Line {
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
         counts.fold(Line::default(), |line, (metric, count)| line.with(metric, json!(count)))
+    }
+
+    fn of_outcomes(news: &OutcomeNews<'_>) -> Line {
+        match news {
+            OutcomeNews::Told { events, unreadable, repeated, .. } => {
+                let counts = [
+                    (&catalogue::OUTCOME_EVENTS, events),
+                    (&catalogue::OUTCOMES_UNREADABLE, unreadable),
+                    (&catalogue::OUTCOMES_REPEATED, repeated),
+                ];
+                let counts = counts.into_iter().filter(|(_, count)| **count > 0);
+                counts.fold(Line::default(), |line, (metric, count)| line.with(metric, json!(count)))
+            }
+            OutcomeNews::Delivery { location, end, .. } => match end {
+                DeliveryEnd::Delivered => Line::of_one(&catalogue::OUTCOMES_DELIVERED).of_location(location),
+                DeliveryEnd::Failed { .. } => Line::of_one(&catalogue::OUTCOMES_NOT_DELIVERED).of_location(location),
+                DeliveryEnd::NotWanted => Line::default(),
+            },
+            OutcomeNews::SwitchedOff { location, .. } => {
+                Line::of_one(&catalogue::WEBHOOKS_SWITCHED_OFF).of_location(location)
+            }
+            // It becomes a dead letter, and has an alarm as such; the other is counted with its batch.
+            OutcomeNews::NotADelivery | OutcomeNews::Unreadable { .. } => Line::default(),
+        }
     }
 
     fn of_location(mut self, location: &LocationId) -> Line {

@@ -210,6 +210,7 @@ impl Locations {
             conflict_is_set: conflict.is_some(),
             api,
             credentials: credentials.unwrap_or(CredentialsRef::Default),
+            outcomes_webhook: None,
         }
     }
 

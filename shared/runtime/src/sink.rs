@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::EventSink;
-use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, Event, Received, RecordResult};
+use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};
@@ -102,6 +102,7 @@ impl EventSink for LogSink {
             Event::ItemsRefused { message_id, items, reason } => {
                 warn!(event = "items_refused", message_id, items, reason);
             }
+            Event::Outcomes(news) => outcomes(news),
             Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed",
@@ -124,6 +125,29 @@ fn batch_ended(report: &BatchReport, took: Duration) {
         not_run = report.not_run.map(tracing::field::debug),
         stopped = report.stopped.map(|stopped| stopped.reason.as_str()),
     );
+}
+
+/// What is told of outcomes. An endpoint's URL may hold a secret, and is not logged.
+fn outcomes(news: &OutcomeNews<'_>) {
+    match news {
+        OutcomeNews::Told { changes, events, unreadable, repeated } => {
+            info!(event = "outcomes_told", changes, events, unreadable, repeated);
+        }
+        OutcomeNews::Unreadable { sequence, why } => {
+            error!(event = "outcome_unreadable", sequence, error = causes(*why));
+        }
+        OutcomeNews::Delivery { location, event_id, tries, end } => match end {
+            DeliveryEnd::Delivered => info!(event = "outcome_delivered", %location, event_id, tries),
+            DeliveryEnd::NotWanted => info!(event = "outcome_not_wanted", %location, event_id, tries),
+            DeliveryEnd::Failed { why, rest } => warn!(
+                event = "outcome_not_delivered", %location, event_id, tries, error = why, rest_s = rest.as_secs(),
+            ),
+        },
+        OutcomeNews::NotADelivery => error!(event = "not_a_delivery"),
+        OutcomeNews::SwitchedOff { location, is_gone } => {
+            error!(event = "webhook_switched_off", %location, is_gone);
+        }
+    }
 }
 
 /// How far a migration is. Why it stands still may quote GHL, and is told by the API.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
     AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates, DynamoLocations,
-    DynamoMigrationStore, DynamoOutbox, SqsBatchQueue, SqsDeadLetters, SqsMigrationQueue, SqsRefusedItems,
+    DynamoMigrationStore, DynamoOutbox, EventBridge, SqsBatchQueue, SqsDeadLetters, SqsDeliveries, SqsMigrationQueue,
+    SqsRefusedItems,
 };
+use ghl_sync_endpoints::{HttpPoster, Reach};
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::{EventBus, Notifier, NotifierPorts};
 use ghl_sync_operate::intake::Intake;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -33,6 +36,8 @@ pub struct Runtime {
     pub engine: Engine,
     /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
     pub migrator: Option<Migrator>,
+    /// Tells outcomes; `None` in a function that is not told where its deliveries are queued.
+    pub notifier: Option<Notifier>,
     /// Where refused items go; `None` in a function that is not told.
     refused_items: Option<SqsRefusedItems>,
     /// Who may use the HTTP API, in a function that has one.
@@ -70,6 +75,7 @@ impl Runtime {
         let registered = DynamoLocations::new(dynamodb.clone(), state.clone());
         let settings = Versioned::new(items.clone());
         let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings, registered));
+        let notifier = notifier(&config, &locations, &items, &sink);
         let tokens = Versioned::new(items.clone());
         let crm = crm(Wiring { config: &config, locations: &locations, tokens, sink: &sink })?;
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url).traced(trace::current);
@@ -99,7 +105,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, refused_items, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, notifier, refused_items, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -171,6 +177,15 @@ impl Runtime {
         Ok(Intake::new(self.engine.clone(), Arc::new(refused)))
     }
 
+    /// What tells outcomes, for the function of that name, which must know the queue of its deliveries.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_notifier_from_env() -> Result<Notifier, StartError> {
+        let runtime = Runtime::start_without_calls(Config::for_notifier(Config::environment()))?;
+        runtime.notifier.ok_or_else(|| missing("OUTCOMES_QUEUE_URL", "is missing"))
+    }
+
     /// The same, for the HTTP API, which starts migrations, too, and who may use it.
     ///
     /// # Errors
@@ -208,6 +223,33 @@ fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
     let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
     let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
     Ok(Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?))
+}
+
+/// What tells outcomes, where the configuration says where deliveries are queued.
+fn notifier(
+    config: &Config,
+    locations: &Arc<StoredLocations>,
+    items: &Arc<dyn ItemStore>,
+    sink: &Arc<dyn EventSink>,
+) -> Option<Notifier> {
+    let queue_url = config.outcomes.queue_url.clone()?;
+    let bus = config.outcomes.bus.as_ref();
+    let bus = bus.map(|bus| Arc::new(EventBridge::new(&config.aws, bus, Arc::new(SystemClock))) as Arc<dyn EventBus>);
+    // A deployed function reads no files, and posts to no address of its own machine.
+    let reach = if config.reads_files { Reach::PublicAndLoopback } else { Reach::Public };
+    let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
+    Some(Notifier::new(NotifierPorts {
+        clock: Arc::new(SystemClock),
+        randomness: Arc::new(FastRandomness),
+        registry: locations.clone(),
+        webhook: config.outcomes.webhook.clone(),
+        sink: sink.clone(),
+        health: Versioned::new(items.clone()),
+        bus,
+        queue: Arc::new(SqsDeliveries::new(config.aws.sqs(), queue_url)),
+        secrets: Arc::new(Secrets::new(locations.clone(), aws, config.reads_files)),
+        poster: Arc::new(HttpPoster::new(reach)),
+    }))
 }
 
 /// Begins to log, as `config` says or, if it has faults, so that they can be told.

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "api",
     "consumer",
     "ghl_sync_aws",
@@ -18,6 +18,7 @@ const OURS: [&str; 12] = [
     "ghl_sync_runtime",
     "ingest",
     "migrator",
+    "notifier",
     "redrive",
     "scheduler",
     "webhook",

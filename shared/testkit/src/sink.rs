@@ -122,6 +122,7 @@ impl EventSink for RecordingSink {
             | Event::WebhookRefused { .. }
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
+            | Event::Outcomes(_)
             | Event::NotABatch { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {

@@ -116,6 +116,7 @@ impl Setup {
             conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
+            outcomes_webhook: None,
         };
         Some((location, settings))
     }

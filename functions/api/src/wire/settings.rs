@@ -60,6 +60,30 @@ pub(crate) struct Overrides {
     default_priority: Option<Priority>,
     /// Who wins where somebody changed a contact in GHL and its record says otherwise.
     conflict: Option<Conflict>,
+    /// Where outcomes are posted, and what the posts are signed with.
+    outcomes_webhook: Option<OutcomesWebhook>,
+}
+
+/// Where outcomes are posted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" }))]
+struct OutcomesWebhook {
+    /// An `https://` URL of a public host, without user and password.
+    #[schema(max_length = 2048, pattern = "^https://[!-?A-~]+$")]
+    url: String,
+    /// Where the signing secret is, never the secret itself: `ssm:` and the name of a parameter, or `secretsmanager:` and
+    /// that of a secret.
+    #[serde(deserialize_with = "no_file")]
+    #[schema(value_type = String, pattern = "^(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}$")]
+    secret: Option<CredentialsRef>,
+}
+
+impl From<OutcomesWebhook> for ghl_sync_model::OutcomesWebhook {
+    /// A secret that is null is none that can be followed, and is refused as such.
+    fn from(OutcomesWebhook { url, secret }: OutcomesWebhook) -> ghl_sync_model::OutcomesWebhook {
+        ghl_sync_model::OutcomesWebhook { url, secret: secret.unwrap_or(CredentialsRef::Default) }
+    }
 }
 
 /// A file of the machine that a function runs on is nothing that somebody from outside may name.
@@ -99,6 +123,10 @@ struct Settings {
     /// Who wins where somebody changed a contact in GHL and its record says otherwise: `ours` (it is sent again),
     /// `theirs` (it is not) or `newest` (what was changed last).
     conflict: Conflict,
+    /// Who is told what became of its records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OutcomesWebhook>)]
+    outcomes_webhook: Option<ghl_sync_model::OutcomesWebhook>,
 }
 
 /// A quota of calls.
@@ -132,6 +160,7 @@ impl From<Overrides> for SettingsOverlay {
             dry_run: set.dry_run,
             default_priority: set.default_priority,
             conflict: set.conflict,
+            outcomes_webhook: set.outcomes_webhook.map(ghl_sync_model::OutcomesWebhook::from),
         }
     }
 }
@@ -156,6 +185,7 @@ impl From<LocationSettings> for Settings {
             dry_run: settings.dry_run,
             default_priority: settings.default_priority,
             conflict: settings.conflict,
+            outcomes_webhook: settings.outcomes_webhook,
         }
     }
 }

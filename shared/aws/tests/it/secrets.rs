@@ -58,6 +58,7 @@ fn secrets(url: &str, retries: bool) -> AwsSecrets {
     let config = AwsConfig {
         ssm_endpoint: Some(url.to_owned()),
         secrets_manager_endpoint: Some(url.to_owned()),
+        eventbridge_endpoint: None,
         retries,
         ..servers::config()
     };

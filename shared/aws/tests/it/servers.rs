@@ -25,6 +25,7 @@ pub(crate) fn config() -> AwsConfig {
         sqs_endpoint: None,
         ssm_endpoint: None,
         secrets_manager_endpoint: None,
+        eventbridge_endpoint: None,
         retries: false,
         interceptor: None,
     }

@@ -319,6 +319,16 @@ catalogue! {
         .cloudwatch("IngestItemsRefused");
     INGEST_MESSAGES_REPEATED = counter("Messages of the ingest queue that come again: something failed.")
         .cloudwatch("IngestMessagesRepeated");
+    OUTCOME_EVENTS = counter("Events that told what became of a record.").cloudwatch("OutcomeEvents");
+    OUTCOMES_UNREADABLE = counter("Changes of records that could not be read: no event tells of them.")
+        .cloudwatch("OutcomesUnreadable");
+    OUTCOMES_REPEATED = counter("Changes of records that come again: something failed.")
+        .cloudwatch("OutcomesRepeated");
+    OUTCOMES_DELIVERED = counter("Events that an endpoint of a webhook took.").cloudwatch("OutcomesDelivered");
+    OUTCOMES_NOT_DELIVERED = counter("Tries to post an event to a webhook that failed.")
+        .cloudwatch("OutcomesNotDelivered");
+    WEBHOOKS_SWITCHED_OFF = counter("Webhooks whose endpoint was switched off: it failed for days, or said 410.")
+        .cloudwatch("WebhooksSwitchedOff");
 
     HEALTH = gauge(Unit::None, "1 for the state that it is in.").prometheus("ghl_sync_health", &["state"]);
     LAST_TICK_AGE = gauge(Unit::Seconds, "Time since the scheduler ran last.")

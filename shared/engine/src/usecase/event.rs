@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use strum::{EnumDiscriminants, EnumIter};
 
+use super::outcome_news::OutcomeNews;
 use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
 use crate::ports::PortError;
 use crate::usecase::report::{Received, ReconcileReport};
@@ -244,6 +245,8 @@ pub enum Event<'a> {
         /// Which fields, and what is wrong with them. Nothing of what they say.
         reason: &'a str,
     },
+    /// Outcomes were told to those who want to know of them, or could not be.
+    Outcomes(OutcomeNews<'a>),
     /// A message that nobody could handle was looked at.
     DeadLetter {
         /// The message.

@@ -241,6 +241,7 @@ mod tests {
             conflict_is_set: false,
             api: Api::V2,
             credentials: CredentialsRef::Default,
+            outcomes_webhook: None,
         });
         let batch = |starts_at| Next::Batch {
             location: location.clone(),

@@ -15,6 +15,7 @@ mod holders;
 mod host_health;
 mod lost_messages;
 mod operation;
+mod outcome_news;
 mod own_or_others;
 mod permits;
 mod poison_records;
@@ -39,6 +40,7 @@ pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
+pub use outcome_news::{DeliveryEnd, OutcomeNews};
 pub use put::{PutItems, PutReport};
 pub use report::{
     BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,

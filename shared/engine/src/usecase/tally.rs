@@ -78,6 +78,7 @@ impl Measures {
             | Event::NotABatch { .. }
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
+            | Event::Outcomes(_)
             | Event::DeadLetter { .. }
             | Event::Measured { .. }
             | Event::Webhook { .. }

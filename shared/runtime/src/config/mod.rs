@@ -3,6 +3,7 @@
 
 mod api;
 mod migration;
+mod outcomes;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use self::api::{ApiAccess, ApiKey};
 pub use self::migration::MigrationConfig;
+pub use self::outcomes::OutcomesConfig;
 use self::variables::Variables;
 use crate::locations::{Location, Locations, Tokens};
 use crate::secrets::NO_FILES;
@@ -65,6 +67,8 @@ pub struct Config {
     pub webhook_keys: WebhookKeys,
     /// What is said of migrations.
     pub migration: MigrationConfig,
+    /// To whom outcomes are told.
+    pub outcomes: OutcomesConfig,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
     pub stack_name: String,
 }
@@ -138,6 +142,14 @@ impl Config {
     /// [`ConfigError`] lists every fault.
     pub fn for_ingest(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         Config::with(Variables::new(vars), &[INGEST_DEAD_LETTER_QUEUE_URL]).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the function that tells outcomes, which needs the queue of its deliveries.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_notifier(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::with(Variables::new(vars), &["OUTCOMES_QUEUE_URL"]).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of the HTTP API, which starts migrations, and calls only AWS.
@@ -273,6 +285,7 @@ impl Config {
             webhooks: webhooks(vars),
             webhook_keys: webhook_keys(vars),
             migration: MigrationConfig::read(vars),
+            outcomes: OutcomesConfig::read(vars),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
     }
@@ -318,6 +331,7 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         sqs_endpoint: vars.url("AWS_ENDPOINT_URL_SQS"),
         ssm_endpoint: vars.url("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+        eventbridge_endpoint: vars.url("AWS_ENDPOINT_URL_EVENTBRIDGE"),
         retries: true,
         interceptor: None,
     }

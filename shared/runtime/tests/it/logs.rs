@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{EventSink, PortError};
 use ghl_sync_engine::usecase::{
-    BatchReport, DeadLetterEnd, Event, EventKind, NotRun, Received, ReconcileReport, RecordResult, TickReport,
+    BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, NotRun, OutcomeNews, Received, ReconcileReport,
+    RecordResult, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{
@@ -101,6 +102,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let failed = Progress { status: MigrationStatus::Failed, ..progress.clone() };
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let fields = ["phone".to_owned()];
+    let delivery = |end| Event::Outcomes(OutcomeNews::Delivery { location, event_id: "evt_1", tries: 1, end });
+    let not_delivered = DeliveryEnd::Failed { why: "the endpoint answered 500".to_owned(), rest: SECOND };
     let events = [
         Event::Ticked { report: &TickReport::default() },
         Event::Reconciled { location, report: &ReconcileReport::default() },
@@ -167,6 +170,13 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::NotABatch { message_id: Some("m"), error: &bad_message },
         Event::Ingested { messages: 3, stored: 1, refused: 1, repeated: 1 },
         Event::ItemsRefused { message_id: "m", items: 1, reason: "contact is missing" },
+        Event::Outcomes(OutcomeNews::Told { changes: 2, events: 1, unreadable: 1, repeated: 0 }),
+        Event::Outcomes(OutcomeNews::Unreadable { sequence: "1", why: &failure }),
+        delivery(&DeliveryEnd::Delivered),
+        delivery(&DeliveryEnd::NotWanted),
+        delivery(&not_delivered),
+        Event::Outcomes(OutcomeNews::NotADelivery),
+        Event::Outcomes(OutcomeNews::SwitchedOff { location, is_gone: true }),
     ];
     let told: BTreeSet<EventKind> = events.iter().map(EventKind::from).collect();
     // It sums up what the others say, and is written as metrics.

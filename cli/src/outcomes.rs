@@ -1,0 +1,62 @@
+//! Outcomes in a stack of this process: the stream of its records, and the queue of deliveries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghl_sync_notify::Notifier;
+use serde_json::json;
+use tracing::error;
+
+use crate::embedded::Tables;
+use crate::functions::Functions;
+
+/// Between two looks at the stream.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Who tells outcomes, and what of.
+pub(crate) struct Outcomes {
+    pub(crate) notifier: Notifier,
+    pub(crate) tables: Tables,
+    /// The place in the stream of the records table from which on changes are told.
+    pub(crate) from: String,
+}
+
+impl Functions {
+    /// Hands the changes of records to the function that tells outcomes, in their order, as the event source mapping of a
+    /// stream does: what it reports as failed comes again, with all after it.
+    pub(crate) async fn follow_stream(self: Arc<Self>) {
+        let Some(outcomes) = &self.outcomes else { return };
+        let mut place = outcomes.from.clone();
+        let shutdown = self.engine.shutdown();
+        loop {
+            match outcomes.tables.changes(&place) {
+                Ok((changes, _)) if changes.is_empty() => {
+                    // What the last batch brought about is told before it ends.
+                    if shutdown.is_asked() {
+                        return;
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(POLL) => {}
+                        () = shutdown.asked() => {}
+                    }
+                }
+                Ok((changes, next)) => {
+                    let event = self.event(json!({ "Records": changes }));
+                    match self.billed(notifier::handle(&outcomes.notifier, event)).await {
+                        Some(Ok(answer)) if answer.batch_item_failures.is_empty() => place = next,
+                        Some(Ok(_)) => tokio::time::sleep(POLL).await,
+                        Some(Err(notify_error)) => {
+                            error!(event = "notify_failed", error = %notify_error);
+                            tokio::time::sleep(POLL).await;
+                        }
+                        None => error!(event = "notify_timed_out"),
+                    }
+                }
+                Err(stream_error) => {
+                    error!(event = "stream_failed", error = %stream_error);
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        }
+    }
+}

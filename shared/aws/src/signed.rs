@@ -1,0 +1,145 @@
+//! Single operations of services that have no SDK client here: one request of each is needed. A JSON body, signed by the
+//! SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use ghl_sync_engine::ports::{BoxError, Clock};
+use serde_json::Value;
+
+use crate::client::{AwsConfig, http_client, timeouts};
+
+/// One operation of one service.
+pub(crate) struct SignedOperation<T> {
+    operation: Operation<String, T, Refusal>,
+}
+
+/// What tells operations apart.
+pub(crate) struct Api<T> {
+    /// The service's name in addresses and signatures.
+    pub(crate) service: &'static str,
+    /// The operation, as the protocol names it.
+    pub(crate) target: &'static str,
+    /// What is wanted of the answer; `None` if it is not there.
+    pub(crate) read: fn(&Value) -> Option<T>,
+    /// The code of an answer that lacks it.
+    pub(crate) unread: &'static str,
+}
+
+impl<T> Clone for Api<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Api<T> {}
+
+/// A service's no.
+#[derive(Debug, thiserror::Error)]
+#[error("{code} ({status})")]
+pub(crate) struct Refusal {
+    status: u16,
+    pub(crate) code: String,
+}
+
+impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
+    /// The operation in `config`'s region, or at `endpoint`; `clock` dates the signatures.
+    pub(crate) fn new(api: Api<T>, config: &AwsConfig, endpoint: Option<&str>, clock: Arc<dyn Clock>) -> Self {
+        let url = endpoint.map_or_else(|| regional(api.service, &config.region), str::to_owned);
+        let signer = Signer {
+            service: api.service,
+            target: api.target,
+            url: url.clone(),
+            region: config.region.clone(),
+            credentials: config.credentials.clone(),
+            clock,
+        };
+        let operation = Operation::builder()
+            .service_name(api.service)
+            .operation_name(api.target)
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client(Some(&url)))
+            .endpoint_url(&url)
+            .no_auth()
+            .timeout_config(timeouts())
+            .standard_retry(&config.retry_config())
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(TransientErrorClassifier::<Refusal>::new())
+            .serializer(move |body: String| signer.request(body))
+            .deserializer(move |response: &HttpResponse| read(api, response))
+            .build();
+        SignedOperation { operation }
+    }
+
+    pub(crate) async fn call(&self, body: &Value) -> Result<T, SdkError<Refusal, HttpResponse>> {
+        self.operation.invoke(body.to_string()).await
+    }
+}
+
+fn regional(service: &str, region: &str) -> String {
+    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://{service}.{region}.{suffix}")
+}
+
+/// Writes and signs requests.
+struct Signer {
+    service: &'static str,
+    target: &'static str,
+    url: String,
+    region: String,
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+}
+
+impl Signer {
+    fn request(&self, body: String) -> Result<HttpRequest, BoxError> {
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", self.target)];
+        let identity: Identity = self.credentials.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(self.service)
+            .time(self.now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let signable =
+            SignableRequest::new("POST", &self.url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))?;
+        let (signature, _) = sign(signable, &params)?.into_parts();
+        let mut request =
+            http::Request::post("/").header("content-type", headers[0].1).header("x-amz-target", headers[1].1);
+        request = request.header("content-length", body.len());
+        let mut request = request.body(SdkBody::from(body))?;
+        signature.apply_to_request_http1x(&mut request);
+        Ok(HttpRequest::try_from(request)?)
+    }
+
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.clock.now().0)
+    }
+}
+
+/// What is wanted of an answer, or the code of an error.
+fn read<T>(api: Api<T>, response: &HttpResponse) -> Result<T, OrchestratorError<Refusal>> {
+    let json: Value = serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
+    if response.status().is_success() {
+        return (api.read)(&json).ok_or_else(|| refusal(response, api.unread));
+    }
+    // `ParameterNotFound`, or with a namespace before it: `com.amazonaws.ssm#ParameterNotFound`.
+    let code = json["__type"].as_str().and_then(|code| code.rsplit('#').next()).unwrap_or("an error without a name");
+    Err(refusal(response, code))
+}
+
+fn refusal(response: &HttpResponse, code: &str) -> OrchestratorError<Refusal> {
+    OrchestratorError::operation(Refusal { status: response.status().as_u16(), code: code.to_owned() })
+}

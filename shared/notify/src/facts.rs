@@ -1,0 +1,58 @@
+//! What of a record decides which events follow from a change of it.
+
+use ghl_sync_model::{EpochMs, GhlId, LocationId, Record, RecordKey};
+
+use crate::OutcomeError;
+
+/// A change of a record: how it was before, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordChange {
+    /// Whose record.
+    pub location_id: LocationId,
+    /// Which.
+    pub key: RecordKey,
+    /// How it was; `None` if it is new.
+    pub old: Option<Facts>,
+    /// How it is; `None` if it was removed.
+    pub new: Option<Facts>,
+}
+
+/// What of a record decides which events follow, and what they say. Nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// [`Record::version`]
+    pub version: u64,
+    /// [`Record::ghl_id`]
+    pub ghl_id: Option<GhlId>,
+    /// The import that put it last.
+    pub import: Option<String>,
+    /// [`Record::accepted_version`]
+    pub accepted_version: Option<u64>,
+    /// [`Record::accepted_at`]
+    pub accepted_at: Option<EpochMs>,
+    /// [`Record::not_stored`]
+    pub not_stored: Vec<String>,
+    /// [`Record::failed_at`]
+    pub failed_at: Option<EpochMs>,
+    /// [`Record::last_error`], without its message.
+    pub last_error: Option<OutcomeError>,
+    /// [`Record::superseded_at`]
+    pub superseded_at: Option<EpochMs>,
+}
+
+impl From<&Record> for Facts {
+    fn from(record: &Record) -> Facts {
+        let last_error = record.last_error.as_ref();
+        Facts {
+            version: record.version,
+            ghl_id: record.ghl_id.clone(),
+            import: None,
+            accepted_version: record.accepted_version,
+            accepted_at: record.accepted_at,
+            not_stored: record.not_stored.clone(),
+            failed_at: record.failed_at,
+            last_error: last_error.map(|error| OutcomeError { code: error.code.to_string(), status: error.status }),
+            superseded_at: record.superseded_at,
+        }
+    }
+}

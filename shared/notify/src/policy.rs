@@ -1,0 +1,203 @@
+//! Which events follow from a change of a record, and when a delivery is tried again.
+
+use std::time::Duration;
+
+use crate::{Facts, OutcomeEvent, OutcomeKind, RecordChange};
+
+/// The events that follow from `change`, in their order.
+///
+/// An outcome is new if the time that stands with it is: what is written twice, since a reply was lost, changes nothing
+/// and is no outcome of its own. A version that GHL accepts once more, since somebody had changed it there, is.
+#[must_use]
+pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
+    let Some(new) = &change.new else { return Vec::new() };
+    let nothing = Facts::default();
+    let old = change.old.as_ref().unwrap_or(&nothing);
+    let event = |kind, at, version| {
+        let mut event = OutcomeEvent::new(kind, at, &change.location_id, &change.key, version);
+        event.data.ghl_id.clone_from(&new.ghl_id);
+        event.data.import.clone_from(&new.import);
+        event
+    };
+    let mut events = Vec::new();
+    if let (Some(version), Some(at)) = (new.accepted_version, new.accepted_at)
+        && (old.accepted_version, old.accepted_at) != (new.accepted_version, new.accepted_at)
+    {
+        events.push(event(OutcomeKind::Accepted, at, version));
+        if !new.not_stored.is_empty() {
+            let mut not_stored = event(OutcomeKind::NotStored, at, version);
+            not_stored.data.fields = field_names(&new.not_stored);
+            events.push(not_stored);
+        }
+    }
+    if let Some(at) = new.failed_at.filter(|_| new.failed_at != old.failed_at) {
+        let mut failed = event(OutcomeKind::Failed, at, new.version);
+        failed.data.error.clone_from(&new.last_error);
+        events.push(failed);
+    }
+    if let Some(at) = new.superseded_at.filter(|_| new.superseded_at != old.superseded_at) {
+        events.push(event(OutcomeKind::Superseded, at, new.version));
+    }
+    events
+}
+
+/// GHL's names of fields. What stands behind a point is the producer's text, such as a custom field's key.
+fn field_names(fields: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = fields.iter().filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The first of these events that must not be sent beside an earlier one of the same record; of at most `most`. What is
+/// sent together may fail one by one, and an event must not overtake another one of its record.
+pub(crate) fn sendable<K: PartialEq>(keys: &[K], most: usize) -> usize {
+    let most = keys.len().min(most);
+    (1..most).find(|at| keys[..*at].contains(&keys[*at])).unwrap_or(most)
+}
+
+const SECOND: u64 = 1;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+
+/// How long a delivery rests after each try that failed: three days together. SQS hides a message for 12 hours at most.
+const RESTS: [u64; 14] = [
+    5 * SECOND,
+    MINUTE,
+    5 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    8 * HOUR,
+    11 * HOUR,
+    11 * HOUR,
+    11 * HOUR,
+    11 * HOUR,
+    11 * HOUR,
+];
+
+/// Tries of a delivery; after the last one it is a dead letter. The queue's `maxReceiveCount`.
+pub const MAX_TRIES: usize = RESTS.len() + 1;
+
+/// How long a delivery rests that was tried `tries` times; `random` is from 0 to 1, and makes it up to 5 % longer, so that
+/// what failed together does not come back together.
+#[must_use]
+pub fn backoff(tries: u32, random: f64) -> Duration {
+    let tries = usize::try_from(tries).unwrap_or(usize::MAX);
+    let rest = RESTS[tries.clamp(1, RESTS.len()) - 1];
+    Duration::from_secs(rest).mul_f64(1.0 + 0.05 * random.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use ghl_sync_model::{EpochMs, RecordKey};
+
+    use super::*;
+    use crate::OutcomeError;
+
+    fn change(old: Option<Facts>, new: Option<Facts>) -> RecordChange {
+        RecordChange { location_id: "loc".parse().unwrap(), key: "contact#42".parse().unwrap(), old, new }
+    }
+
+    fn kinds(old: Option<&Facts>, new: &Facts) -> Vec<(OutcomeKind, u64)> {
+        let events = events_of(&change(old.cloned(), Some(new.clone())));
+        events.iter().map(|event| (event.kind, event.data.version)).collect()
+    }
+
+    #[test]
+    fn an_outcome_is_told_when_it_is_new_and_not_again() {
+        use OutcomeKind::{Accepted, Failed, NotStored, Superseded};
+        let put = Facts { version: 3, ..Facts::default() };
+        let accepted = Facts { accepted_version: Some(3), accepted_at: Some(EpochMs(10)), ..put.clone() };
+        let not_stored = Facts { not_stored: vec!["phone".to_owned()], ..accepted.clone() };
+        let late = Facts { accepted_version: Some(2), ..accepted.clone() };
+        let failed = Facts { failed_at: Some(EpochMs(11)), ..put.clone() };
+        let failed_again = Facts { failed_at: Some(EpochMs(12)), ..put.clone() };
+        let superseded = Facts { superseded_at: Some(EpochMs(13)), ..accepted.clone() };
+        let put_again = Facts { version: 4, ..accepted.clone() };
+        let accepted_again = Facts { accepted_at: Some(EpochMs(20)), ..accepted.clone() };
+        let cases: [(Option<&Facts>, &Facts, &[(OutcomeKind, u64)]); 14] = [
+            (None, &put, &[]),
+            (Some(&put), &put, &[]),
+            (None, &accepted, &[(Accepted, 3)]),
+            (Some(&put), &accepted, &[(Accepted, 3)]),
+            (Some(&accepted), &accepted, &[]),
+            (Some(&put), &late, &[(Accepted, 2)]),
+            (Some(&late), &accepted, &[(Accepted, 3)]),
+            (Some(&put), &not_stored, &[(Accepted, 3), (NotStored, 3)]),
+            (Some(&accepted), &accepted_again, &[(Accepted, 3)]),
+            (Some(&put), &failed, &[(Failed, 3)]),
+            (Some(&failed), &failed_again, &[(Failed, 3)]),
+            (Some(&failed), &put, &[]),
+            (Some(&accepted), &superseded, &[(Superseded, 3)]),
+            (Some(&superseded), &put_again, &[]),
+        ];
+        for (old, new, expected) in cases {
+            assert_eq!(kinds(old, new), expected, "{old:?} {new:?}");
+        }
+        assert_eq!(events_of(&change(Some(accepted), None)), [], "a removal is no outcome");
+    }
+
+    #[test]
+    fn an_event_has_ids_and_codes_and_the_name_of_a_custom_field_stays_here() {
+        let new = Facts {
+            version: 3,
+            ghl_id: Some("ghl1".parse().unwrap()),
+            import: Some("imp1".to_owned()),
+            accepted_version: Some(2),
+            accepted_at: Some(EpochMs(1_795_000_000_123)),
+            not_stored: vec!["customFields.salary of Ann".to_owned(), "customFields.b".to_owned(), "phone".to_owned()],
+            failed_at: Some(EpochMs(1_795_000_000_124)),
+            last_error: Some(OutcomeError { code: "REJECTED".to_owned(), status: Some(422) }),
+            ..Facts::default()
+        };
+        let told: Vec<serde_json::Value> = events_of(&change(None, Some(new)))
+            .iter()
+            .map(|event| serde_json::from_str(&event.to_json()).unwrap())
+            .collect();
+        let about = |version: u64, more: serde_json::Value| {
+            let mut about = serde_json::json!({ "location_id": "loc", "record": { "kind": "contact", "id": "42" },
+                "version": version, "ghl_id": "ghl1", "import": "imp1" });
+            about.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            about
+        };
+        assert_eq!(told[0]["data"], about(2, serde_json::json!({})));
+        assert_eq!(told[1]["data"], about(2, serde_json::json!({ "fields": ["customFields", "phone"] })));
+        let error = serde_json::json!({ "error": { "code": "REJECTED", "status": 422 } });
+        assert_eq!(told[2]["data"], about(3, error));
+        assert_eq!(
+            (&told[2]["type"], &told[2]["timestamp"]),
+            (&"record.failed".into(), &"2026-11-18T11:06:40.124Z".into())
+        );
+        let ids: std::collections::BTreeSet<_> = told.iter().map(|event| event["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), 3);
+        assert!(ids.iter().all(|id| id.starts_with("evt_") && id.len() == 36), "{ids:?}");
+    }
+
+    #[test]
+    fn what_is_sent_together_has_each_record_once() {
+        let [ann, bob]: [RecordKey; 2] = ["contact#ann", "contact#bob"].map(|key| key.parse().unwrap());
+        for (keys, most, expected) in [
+            (Vec::<&RecordKey>::new(), 10, 0),
+            (vec![&ann], 10, 1),
+            (vec![&ann, &ann], 10, 1),
+            (vec![&ann, &bob, &ann], 10, 2),
+            (vec![&ann, &bob], 1, 1),
+            (vec![&ann, &bob], 10, 2),
+        ] {
+            assert_eq!(sendable(&keys, most), expected, "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_tried_for_three_days_and_never_hidden_longer_than_sqs_can() {
+        let all: u64 = RESTS.iter().sum();
+        assert!((3 * 24 * HOUR - 2 * HOUR..=3 * 24 * HOUR + 2 * HOUR).contains(&all), "{} h", all / HOUR);
+        for tries in 0..100 {
+            assert!(backoff(tries, 1.0) <= Duration::from_secs(12 * HOUR));
+            assert!(backoff(tries, 0.0) <= backoff(tries + 1, 0.0));
+        }
+    }
+}

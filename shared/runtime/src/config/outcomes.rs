@@ -1,0 +1,56 @@
+//! To whom outcomes are told.
+
+use ghl_sync_model::OutcomesWebhook;
+
+use super::is_secure;
+use super::variables::Variables;
+
+const URL: &str = "OUTCOMES_WEBHOOK_URL";
+const SECRET: &str = "OUTCOMES_WEBHOOK_SECRET";
+
+/// To whom outcomes are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutcomesConfig {
+    /// The name or ARN of the bus that events are published on; `None` if they are not.
+    pub bus: Option<String>,
+    /// URL of the queue of deliveries; `None` in a function that tells nobody.
+    pub queue_url: Option<String>,
+    /// The webhook of locations that have none of their own.
+    pub webhook: Option<OutcomesWebhook>,
+}
+
+impl OutcomesConfig {
+    pub(super) fn read(vars: &mut Variables) -> OutcomesConfig {
+        OutcomesConfig {
+            bus: vars.text("OUTCOMES_BUS"),
+            queue_url: vars.url("OUTCOMES_QUEUE_URL"),
+            webhook: webhook(vars),
+        }
+    }
+}
+
+/// What is given may be secret, and is not shown.
+fn webhook(vars: &mut Variables) -> Option<OutcomesWebhook> {
+    let is_deployed = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
+    let (url, secret) = (vars.text(URL), vars.json(SECRET, str::parse));
+    let webhook = match (url, secret) {
+        (Some(url), Some(secret)) => OutcomesWebhook { url, secret },
+        (Some(_), None) => {
+            vars.fault(SECRET, format!("is missing, and {URL} is set; expected where the secret is: ssm:/PATH/NAME"));
+            return None;
+        }
+        (None, _) => return None,
+    };
+    // A stack that runs on this machine may post to it without TLS.
+    let as_https = match webhook.url.strip_prefix("http://") {
+        Some(rest) if !is_deployed && is_secure(&webhook.url) => format!("https://{rest}"),
+        _ => webhook.url.clone(),
+    };
+    match (OutcomesWebhook { url: as_https, ..webhook.clone() }).check() {
+        Ok(()) => Some(webhook),
+        Err(error) => {
+            vars.fault(if error.field == "outcomes_webhook.url" { URL } else { SECRET }, error.reason);
+            None
+        }
+    }
+}
