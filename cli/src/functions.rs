@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::Usage;
+use ghl_sync_drop::Importer;
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
@@ -66,6 +67,7 @@ pub struct Functions {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
     pub(crate) intake: Intake,
+    pub(crate) importer: Importer,
     /// The queue's client.
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue of batches.
@@ -76,6 +78,8 @@ pub struct Functions {
     pub migration_queue_url: String,
     /// URL of the ingest queue.
     pub ingest_queue_url: String,
+    /// URL of the queue of the importer.
+    pub import_queue_url: String,
     /// How long an invocation may take.
     pub(crate) timeout: Duration,
     /// What they took.
@@ -93,6 +97,8 @@ pub(crate) enum Source {
     Migrations,
     /// Items to put, for the ingest function.
     Ingest,
+    /// Files that were put into the bucket, and steps of their imports, for the importer.
+    Imports,
 }
 
 impl Functions {
@@ -103,6 +109,7 @@ impl Functions {
     ) -> Result<(Functions, Arc<Usage>), StartError> {
         let usage = Usage::new();
         let ingest_queue_url = vars.get("INGEST_QUEUE_URL").cloned().unwrap_or_default();
+        let import_queue_url = vars.get("IMPORT_QUEUE_URL").cloned().unwrap_or_default();
         let mut config = Config::from_vars(vars)?;
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
@@ -112,12 +119,14 @@ impl Functions {
         let functions = Functions {
             migrator: runtime.migrations()?,
             intake: runtime.intake()?,
+            importer: runtime.importer()?,
             engine: runtime.engine,
             sqs,
             queue_url,
             dead_letter_queue_url,
             migration_queue_url,
             ingest_queue_url,
+            import_queue_url,
             timeout: FUNCTION_TIMEOUT,
             bill: Bill::default(),
         };
@@ -131,6 +140,7 @@ impl Functions {
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
+        running.spawn(Arc::clone(&self).event_source_mapping(Source::Imports));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -237,6 +247,7 @@ impl Functions {
             Source::DeadLetters => &self.dead_letter_queue_url,
             Source::Migrations => &self.migration_queue_url,
             Source::Ingest => &self.ingest_queue_url,
+            Source::Imports => &self.import_queue_url,
         }
     }
 
@@ -291,6 +302,7 @@ impl Functions {
         let response = match source {
             Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
             Source::Ingest => ingest::handle(&self.intake, event).await.map_err(|error| causes(&error))?,
+            Source::Imports => importer::handle(&self.importer, event).await.map_err(|error| causes(&error))?,
             Source::Migrations => {
                 match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
                     migrator::Answer::Messages(response) => response,

@@ -37,7 +37,7 @@ impl Log {
     pub(crate) fn begin() -> (Log, DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
-        let ours = ["api", "consumer", "ghl_sync", "ingest", "migrator", "redrive", "scheduler", "webhook"]
+        let ours = ["api", "consumer", "ghl_sync", "importer", "ingest", "migrator", "redrive", "scheduler", "webhook"]
             .map(|target| (target, LevelFilter::TRACE));
         let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
         let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);

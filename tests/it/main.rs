@@ -19,6 +19,7 @@ mod events;
 mod every_write;
 mod faults;
 mod flow;
+mod imports;
 mod ingest;
 mod intermediary;
 mod large_pages;

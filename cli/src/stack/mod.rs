@@ -25,13 +25,15 @@ use crate::api::{ApiServer, NewKey};
 use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
 use crate::door::Listen;
-use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
+use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, S3, Sqs, Tables, Told};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::private;
 use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
+/// S3's port, after the sandbox's: those between are DynamoDB's, SQS's and the API's.
+const S3_PORT_OFFSET: u16 = 4;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
@@ -63,7 +65,7 @@ pub struct StackOptions {
     pub allowed_hosts: Vec<String>,
     /// The access key of the embedded AWS services; without it, one that is made for this stack.
     pub access_key: Option<AccessKey>,
-    /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
+    /// The sandbox's port, DynamoDB's and SQS's after it, and S3's after that of the API; without it, any that are free.
     pub port: Option<u16>,
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
     pub oauth: Option<Duration>,
@@ -189,6 +191,7 @@ pub struct Stack {
     pub api_key: NewKey,
     dynamodb: DynamoDb,
     _sqs: Sqs,
+    _s3: S3,
     _lock: Option<File>,
 }
 
@@ -227,6 +230,7 @@ impl Stack {
             .await
             .map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
+        let s3_key = access_key.clone();
         let mut vars =
             vars(&options, sandbox.as_ref(), app.as_ref(), &Aws { access_key, dynamodb: dynamodb.addr, sqs: sqs.addr });
         let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
@@ -241,6 +245,13 @@ impl Stack {
         vars.insert("MIGRATION_QUEUE_URL".to_owned(), queues.migrations.clone());
         vars.insert("INGEST_QUEUE_URL".to_owned(), queues.ingest.clone());
         vars.insert("INGEST_DEAD_LETTER_QUEUE_URL".to_owned(), queues.ingest_dead_letters.clone());
+        let told = Told { sqs: sqs_client.clone(), queue_url: queues.imports.clone() };
+        let s3 = S3::start(listen(S3_PORT_OFFSET), &s3_key, options.data_dir.as_deref(), told)
+            .await
+            .map_err(|source| StackError::Listen { what: "the embedded S3", source })?;
+        vars.insert("AWS_ENDPOINT_URL_S3".to_owned(), format!("http://{}", s3.addr));
+        vars.insert("IMPORT_BUCKET".to_owned(), BUCKET.to_owned());
+        vars.insert("IMPORT_QUEUE_URL".to_owned(), queues.imports.clone());
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
@@ -254,20 +265,26 @@ impl Stack {
         let engine = Engine::new(ports, runtime.engine.config().clone());
         let migrator = runtime.migrations()?.with_engine(engine.clone());
         let intake = runtime.intake()?.with_engine(engine.clone());
+        let importer = runtime.importer()?.with_engine(engine.clone());
         if options.data_dir.is_some() {
             // The queues are new.
             engine.give_up_plans().await.map_err(StackError::Earlier)?;
             migrator.send_again().await.map_err(StackError::Earlier)?;
+            for key in s3.dropped() {
+                importer.send_again(&key).await.map_err(StackError::Earlier)?;
+            }
         }
         let functions = Arc::new(Functions {
             engine: engine.clone(),
             migrator: migrator.clone(),
             intake,
+            importer,
             sqs: sqs_client,
             queue_url: queues.batches,
             dead_letter_queue_url: queues.dead_letters,
             migration_queue_url: queues.migrations,
             ingest_queue_url: queues.ingest,
+            import_queue_url: queues.imports,
             timeout: options.function_timeout,
             bill: Bill::default(),
         });
@@ -283,6 +300,7 @@ impl Stack {
             api_key,
             dynamodb,
             _sqs: sqs,
+            _s3: s3,
             _lock: lock,
         })
     }

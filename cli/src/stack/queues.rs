@@ -11,11 +11,14 @@ const MIGRATION_QUEUE: &str = "ghl-sync-migrations";
 const MIGRATION_DEAD_LETTER_QUEUE: &str = "ghl-sync-migrations-dead-letters";
 const INGEST_QUEUE: &str = "ghl-sync-ingest";
 const INGEST_DEAD_LETTER_QUEUE: &str = "ghl-sync-ingest-dead-letters";
+const IMPORT_QUEUE: &str = "ghl-sync-imports";
+const IMPORT_DEAD_LETTER_QUEUE: &str = "ghl-sync-imports-dead-letters";
 /// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
 /// migrations' queue it is twice as long there, as is their function's time.)
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
 const INGEST_VISIBILITY_TIMEOUT_S: &str = "420";
+const IMPORT_VISIBILITY_TIMEOUT_S: &str = "1800";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
 const INGEST_MAX_RECEIVE_COUNT: u32 = 10;
@@ -28,6 +31,7 @@ pub(super) struct Queues {
     pub(super) migrations: String,
     pub(super) ingest: String,
     pub(super) ingest_dead_letters: String,
+    pub(super) imports: String,
 }
 
 /// Makes the queues as template.yaml does.
@@ -43,7 +47,10 @@ pub(super) async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, B
     let (ingest_dead_letters, arn) = create_queue(sqs, INGEST_DEAD_LETTER_QUEUE, None).await?;
     let of_ingest = Some((arn, INGEST_MAX_RECEIVE_COUNT, INGEST_VISIBILITY_TIMEOUT_S));
     let (ingest, _) = create_queue(sqs, INGEST_QUEUE, of_ingest).await?;
-    Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters })
+    let (_, arn) = create_queue(sqs, IMPORT_DEAD_LETTER_QUEUE, None).await?;
+    let of_importer = Some((arn, MAX_RECEIVE_COUNT, IMPORT_VISIBILITY_TIMEOUT_S));
+    let (imports, _) = create_queue(sqs, IMPORT_QUEUE, of_importer).await?;
+    Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters, imports })
 }
 
 /// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.

@@ -1,4 +1,4 @@
-//! DynamoDB and SQS adapters for the engine's ports.
+//! DynamoDB, SQS and S3 adapters for the engine's ports.
 //!
 //! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoItems`] what else is compared
 //! and advanced; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] knows which locations there are,
@@ -15,6 +15,7 @@ mod counters;
 mod dead_letters;
 mod expression;
 mod fields;
+mod files;
 mod gate_store;
 mod installations;
 mod items;
@@ -33,6 +34,7 @@ pub use bookmarks::DynamoBookmarks;
 pub use client::AwsConfig;
 pub use counters::DynamoCounters;
 pub use dead_letters::{DeadLetterQueueUrls, SqsDeadLetters, dead_letter};
+pub use files::S3Files;
 pub use gate_store::DynamoGateStore;
 pub use installations::DynamoInstallations;
 pub use items::DynamoItems;
@@ -40,7 +42,7 @@ pub use known_states::DynamoKnownStates;
 pub use locations::DynamoLocations;
 pub use migrations::DynamoMigrationStore;
 pub use outbox::DynamoOutbox;
-pub use queue::{SqsBatchQueue, SqsMigrationQueue};
+pub use queue::{SqsBatchQueue, SqsMigrationQueue, SqsStepQueue};
 pub use refused_items::SqsRefusedItems;
 pub use secrets::AwsSecrets;
 pub use usage::{Count, Snapshot, Usage};
