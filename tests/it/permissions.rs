@@ -19,7 +19,7 @@ use crate::events::sample;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
 use crate::wiretap::{Asked, Wiretap};
-use crate::{imports, migrator, reconcile, webhooks};
+use crate::{drops, migrator, reconcile, webhooks};
 
 /// What Lambda's event source mapping does with a queue, by the function's role.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
@@ -372,8 +372,8 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
 /// It imports a list, tells what came of it, and finds that there is no other.
 async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
     let importer = deployment.importer_with(changes);
-    imports::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;
-    imports::run(deployment, &importer).await;
+    drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;
+    drops::run(deployment, &importer).await;
     assert_eq!(deployment.stats().contacts, 1);
 }
 
