@@ -303,8 +303,8 @@ impl ListenArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// The sandbox's port; DynamoDB, SQS and the HTTP API take the three that follow.
-    #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65532))]
+    /// The sandbox's port; DynamoDB, SQS, the HTTP API and S3 take the four that follow.
+    #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65531))]
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,

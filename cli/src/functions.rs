@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::Usage;
+use ghl_sync_drop::Importer;
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
@@ -68,6 +69,7 @@ pub struct Functions {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
     pub(crate) intake: Intake,
+    pub(crate) importer: Importer,
     /// The queue's client.
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue of batches.
@@ -82,6 +84,8 @@ pub struct Functions {
     pub outcomes_queue_url: String,
     /// Who tells outcomes, if somebody is told.
     pub(crate) outcomes: Option<Outcomes>,
+    /// URL of the queue of the importer.
+    pub import_queue_url: String,
     /// How long an invocation may take.
     pub(crate) timeout: Duration,
     /// What they took.
@@ -101,6 +105,8 @@ pub(crate) enum Source {
     Ingest,
     /// Events for webhooks, for the notifier.
     Outcomes,
+    /// Files that were put into the bucket, and steps of their imports, for the importer.
+    Imports,
 }
 
 impl Functions {
@@ -112,6 +118,7 @@ impl Functions {
         let usage = Usage::new();
         let url = |name| vars.get(name).cloned().unwrap_or_default();
         let (ingest_queue_url, outcomes_queue_url) = (url("INGEST_QUEUE_URL"), url("OUTCOMES_QUEUE_URL"));
+        let import_queue_url = url("IMPORT_QUEUE_URL");
         let mut config = Config::from_vars(vars)?;
         let (sqs, queue_url) = (config.aws.sqs(), config.queue_url.clone());
         let dead_letter_queue_url = config.dead_letter_queues.dead.clone().unwrap_or_default();
@@ -121,6 +128,7 @@ impl Functions {
         let functions = Functions {
             migrator: runtime.migrations()?,
             intake: runtime.intake()?,
+            importer: runtime.importer()?,
             engine: runtime.engine,
             sqs,
             queue_url,
@@ -129,6 +137,7 @@ impl Functions {
             ingest_queue_url,
             outcomes_queue_url,
             outcomes: None,
+            import_queue_url,
             timeout: FUNCTION_TIMEOUT,
             bill: Bill::default(),
         };
@@ -146,6 +155,7 @@ impl Functions {
             running.spawn(Arc::clone(&self).event_source_mapping(Source::Outcomes));
             running.spawn(Arc::clone(&self).follow_stream());
         }
+        running.spawn(Arc::clone(&self).event_source_mapping(Source::Imports));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -253,6 +263,7 @@ impl Functions {
             Source::Migrations => &self.migration_queue_url,
             Source::Ingest => &self.ingest_queue_url,
             Source::Outcomes => &self.outcomes_queue_url,
+            Source::Imports => &self.import_queue_url,
         }
     }
 
@@ -312,6 +323,7 @@ impl Functions {
                 let answer = notifier::handle(&outcomes.notifier, event).await.map_err(|error| causes(&error))?;
                 return Ok(answer.batch_item_failures.is_empty());
             }
+            Source::Imports => importer::handle(&self.importer, event).await.map_err(|error| causes(&error))?,
             Source::Migrations => {
                 match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
                     migrator::Answer::Messages(response) => response,

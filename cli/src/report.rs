@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::list::ImportReport;
+pub(crate) use ghl_sync_import::report::Records;
 
 /// Records that are named on the terminal.
 const SHOWN_RECORDS: usize = 10;
@@ -46,18 +47,6 @@ pub(crate) struct Report {
     /// Why the run ended before all records were final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stopped: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Records {
-    pub(crate) total: u64,
-    /// GHL has them; `already_synced` of these since an earlier run.
-    pub(crate) synced: u64,
-    /// Dry run: they would have been sent.
-    pub(crate) skipped: u64,
-    pub(crate) failed: u64,
-    pub(crate) pending: u64,
-    pub(crate) already_synced: u64,
 }
 
 /// A record that GHL accepted without storing all of it.

@@ -20,12 +20,13 @@ use crate::stack::Stack;
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 24] = [
+const ENV_FILE: [&str; 27] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SSM",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_EVENTBRIDGE",
@@ -38,6 +39,8 @@ const ENV_FILE: [&str; 24] = [
     "INGEST_QUEUE_URL",
     "INGEST_DEAD_LETTER_QUEUE_URL",
     "OUTCOMES_QUEUE_URL",
+    "IMPORT_BUCKET",
+    "IMPORT_QUEUE_URL",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_ALLOW_INSECURE_URL",
@@ -46,7 +49,7 @@ const ENV_FILE: [&str; 24] = [
     "GHL_LOCATION_TOKENS",
     "API_KEYS",
 ];
-/// After the sandbox's port come DynamoDB's, SQS's, and this one.
+/// After the sandbox's port come DynamoDB's, SQS's, this one, and S3's.
 const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
@@ -85,6 +88,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     if let (Some(url), Some(file)) = (&args.outcomes_to, &args.outcomes_secret) {
         println!("outcomes      go to {url}, signed with what is in {}", file.display());
     }
+    println!("S3            {} (bucket {})", stack.vars["AWS_ENDPOINT_URL_S3"], stack.vars["IMPORT_BUCKET"]);
     match &args.env_file {
         Some(file) => {
             write_env_file(file, &env_lines(&stack, &api))?;

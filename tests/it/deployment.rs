@@ -13,6 +13,7 @@ use ghl_sync_aws::tables::record;
 use ghl_sync_cli::Listen;
 use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_cli::stack::{Ghl, Stack, StackOptions};
+use ghl_sync_drop::Importer;
 use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
 use ghl_sync_limiter::Gate;
@@ -22,6 +23,7 @@ use ghl_sync_notify::Notifier;
 use ghl_sync_operate::Operator;
 use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
+use importer::ImporterError;
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
@@ -126,6 +128,13 @@ impl Deployment {
         runtime.intake().unwrap()
     }
 
+    /// What imports the lists of the bucket, where some of the environment is different.
+    pub(crate) fn importer_with(&self, changes: &[(&str, &str)]) -> Importer {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        let sink = self.engine.ports().sink.clone();
+        Runtime::new(Config::for_importer(environment).unwrap(), sink).unwrap().importer().unwrap()
+    }
+
     /// What migrates with the engine that runs here.
     pub(crate) fn migrator(&self) -> Migrator {
         self.stack.migrator.clone().with_engine(self.engine.clone())
@@ -169,6 +178,11 @@ impl Deployment {
     /// Invokes the dead-letter queue's function.
     pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::Answer, RedriveError> {
         redrive::handle(&self.engine, LambdaEvent::new(event, context())).await
+    }
+
+    /// Invokes the importer.
+    pub(crate) async fn import(&self, event: Value) -> Result<SqsBatchResponse, ImporterError> {
+        importer::handle(&self.importer_with(&[]), LambdaEvent::new(event, context())).await
     }
 
     /// Invokes the ingest queue's function.

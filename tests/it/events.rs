@@ -7,6 +7,7 @@ use std::time::Duration;
 use consumer::ConsumerError;
 use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_model::{PutRecord, RecordKey};
+use importer::ImporterError;
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
 use migrator::MigratorError;
@@ -20,7 +21,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 43] = [
+const SAMPLES: [(&str, &str); 47] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -31,6 +32,10 @@ const SAMPLES: [(&str, &str); 43] = [
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
     ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
+    ("importer", include_str!("../../events/importer.json")),
+    ("importer-not-json", include_str!("../../events/importer-not-json.json")),
+    ("importer-scheduled", include_str!("../../events/importer-scheduled.json")),
+    ("importer-test", include_str!("../../events/importer-test.json")),
     ("ingest", include_str!("../../events/ingest.json")),
     ("ingest-duplicate", include_str!("../../events/ingest-duplicate.json")),
     ("ingest-empty", include_str!("../../events/ingest-empty.json")),
@@ -104,6 +109,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
     let other_kind = [
         "consumer-http",
         "consumer-s3",
+        "importer-scheduled",
         "ingest-scheduled",
         "migrator-scheduled",
         "notifier-scheduled",
@@ -117,6 +123,7 @@ async fn each_function_takes_its_samples_but_for_those_of_another_kind() {
             Some("consumer") => matches!(deployment.consume(event).await, Err(ConsumerError::Event { .. })),
             Some("scheduler") => matches!(deployment.schedule(event).await, Err(SchedulerError::Event { .. })),
             Some("migrator") => matches!(deployment.migrate(event).await, Err(MigratorError::Event(_))),
+            Some("importer") => matches!(deployment.import(event).await, Err(ImporterError::Event(_))),
             Some("ingest") => matches!(deployment.ingest(event).await, Err(IngestError::Event(_))),
             Some("notifier") => matches!(deployment.notify(event).await, Err(NotifierError::Stream(_))),
             Some("redrive") => matches!(deployment.redrive(event).await, Err(RedriveError::Event(_))),

@@ -37,8 +37,19 @@ impl Log {
     pub(crate) fn begin() -> (Log, DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
-        let ours = ["api", "consumer", "ghl_sync", "ingest", "migrator", "notifier", "redrive", "scheduler", "webhook"]
-            .map(|target| (target, LevelFilter::TRACE));
+        let ours = [
+            "api",
+            "consumer",
+            "ghl_sync",
+            "importer",
+            "ingest",
+            "migrator",
+            "notifier",
+            "redrive",
+            "scheduler",
+            "webhook",
+        ]
+        .map(|target| (target, LevelFilter::TRACE));
         let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
         let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
         let format = format.with_span_list(false).with_writer(move || writer.clone());

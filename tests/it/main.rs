@@ -17,6 +17,7 @@ mod credentials;
 mod deployment;
 mod docs;
 mod document;
+mod drops;
 mod events;
 mod every_write;
 mod faults;

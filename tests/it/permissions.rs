@@ -19,7 +19,7 @@ use crate::events::sample;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
 use crate::wiretap::{Asked, Wiretap};
-use crate::{migrator, reconcile, webhooks};
+use crate::{drops, migrator, reconcile, webhooks};
 
 /// What Lambda's event source mapping does with a queue, by the function's role.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
@@ -40,10 +40,21 @@ const RARE: [(&[&str], &str, &[&str]); 7] = [
     // A record that cannot be read is replaced when it is put again.
     (&["ApiFunction"], "dynamodb:GetItem", &["RecordsTable"]),
     // The minute that is over when something is counted.
-    (&["ApiFunction", "IngestFunction", "ConsumerFunction", "MigratorFunction"], "dynamodb:UpdateItem", &["minutes#"]),
+    (
+        &["ApiFunction", "IngestFunction", "ImporterFunction", "ConsumerFunction", "MigratorFunction"],
+        "dynamodb:UpdateItem",
+        &["minutes#"],
+    ),
     // A run that is found dead is told to all locations; so is a host that fails.
     (
-        &["SchedulerFunction", "RedriveFunction", "ApiFunction", "IngestFunction", "MigratorFunction"],
+        &[
+            "SchedulerFunction",
+            "RedriveFunction",
+            "ApiFunction",
+            "IngestFunction",
+            "ImporterFunction",
+            "MigratorFunction",
+        ],
         "dynamodb:GetItem",
         &["host_health#"],
     ),
@@ -53,6 +64,7 @@ const RARE: [(&[&str], &str, &[&str]); 7] = [
             "RedriveFunction",
             "ApiFunction",
             "IngestFunction",
+            "ImporterFunction",
             "MigratorFunction",
             "ConsumerFunction",
         ],
@@ -232,6 +244,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let vars = &deployment.stack.vars;
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
+    let s3 = Wiretap::to(&vars["AWS_ENDPOINT_URL_S3"]).await;
     let secret = if function == "NotifierFunction" { SIGNING_SECRET } else { &vars["GHL_TOKEN"] };
     let secrets = Wiretap::to(&keep_secret(secret).await).await;
     let bus = Wiretap::to(&crate::notifier::bus().await.0).await;
@@ -285,6 +298,14 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
             ];
             run_notifier(&deployment, &changes).await;
         }
+        "ImporterFunction" => {
+            let taps = [
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+                ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+                ("AWS_ENDPOINT_URL_S3", &s3.url),
+            ];
+            run_importer(&deployment, &taps).await;
+        }
         "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
         other => panic!("how is {other} run?"),
     }
@@ -297,6 +318,8 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
         (vars["OUTCOMES_QUEUE_URL"].rsplit('/').next().unwrap(), "OutcomesQueue"),
         (BUS, "event-bus/OutcomesBus"),
+        (vars["IMPORT_BUCKET"].as_str(), "ImportBucket"),
+        (vars["IMPORT_QUEUE_URL"].rsplit('/').next().unwrap(), "ImportQueue"),
         (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
@@ -308,7 +331,7 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
         let (name, rest) = resource.split_at(end);
         (action, format!("{}{rest}", logical_ids[name]))
     };
-    [dynamodb, sqs, secrets, bus].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
+    [dynamodb, sqs, s3, secrets, bus].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
 }
 
 /// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.
@@ -382,6 +405,14 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
         assert_eq!(answer.batch_item_failures.len(), 0);
     }
     assert_eq!(deployment.due().await.len(), 1);
+}
+
+/// It imports a list, tells what came of it, and finds that there is no other.
+async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let importer = deployment.importer_with(changes);
+    drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;
+    drops::run(deployment, &importer).await;
+    assert_eq!(deployment.stats().contacts, 1);
 }
 
 /// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.

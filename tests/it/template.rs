@@ -15,7 +15,7 @@ use crate::records::contacts;
 const SET_BY_LAMBDA: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
-const WITHHELD: [(&str, &[&str]); 8] = [
+const WITHHELD: [(&str, &[&str]); 9] = [
     ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ApiFunction", &[]),
@@ -23,10 +23,13 @@ const WITHHELD: [(&str, &[&str]); 8] = [
     ("WebhookFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("RedriveFunction", &["API_AUTH", "API_KEYS", "GHL_CREDENTIALS"]),
     ("IngestFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
+    ("ImporterFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("NotifierFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 10] = [
+const OWN: [(&[&str], &str); 12] = [
+    (&["ImporterFunction"], "IMPORT_"),
+    (&["ImporterFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
     (&["NotifierFunction"], "OUTCOMES_"),
     (&["NotifierFunction"], "AWS_ENDPOINT_URL_EVENTBRIDGE"),
@@ -228,6 +231,7 @@ async fn the_local_queues_are_set_up_as_the_deployed_ones() {
         ("MigratorFunction", &functions.migration_queue_url),
         ("IngestFunction", &functions.ingest_queue_url),
         ("NotifierFunction", &functions.outcomes_queue_url),
+        ("ImporterFunction", &functions.import_queue_url),
     ];
     for (function, url) in queues {
         let (_, queue) = template.target(&event_sources(template.functions()[function])[0]["Queue"]);

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// An action as IAM names it, and the table, index, queue, parameter or secret that it is done to, by its name. An item
+/// An action as IAM names it, and the table, index, queue, folder of a bucket, parameter or secret that it is done to, by its name. An item
 /// of the state table is named by the table and by what its partition key begins with: `TABLE: gate#`.
 pub(crate) type Asked = (String, String);
 
@@ -28,9 +28,11 @@ impl Wiretap {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wiretap = Wiretap { url: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
         let (server, client, asked) = (url.to_owned(), reqwest::Client::new(), wiretap.asked.clone());
-        let pass_on = move |headers: HeaderMap, body: Bytes| {
-            asked.lock().unwrap().extend(read(&headers, &body));
-            pass_on(client.post(&server), headers, body)
+        let pass_on = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+            let is_file = !headers.contains_key("x-amz-target");
+            let read = if is_file { read_file(&method, uri.path()) } else { read(&headers, &body) };
+            asked.lock().unwrap().extend(read);
+            pass_on(client.request(method, format!("{server}{uri}")), headers, body)
         };
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass_on)).await });
         wiretap
@@ -47,6 +49,21 @@ async fn pass_on(request: reqwest::RequestBuilder, headers: HeaderMap, body: Byt
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     headers.remove(CONTENT_LENGTH);
     (status, headers, answer.bytes().await.unwrap())
+}
+
+/// What a request to S3 needs: `BUCKET/FOLDER/*`.
+fn read_file(method: &Method, path: &str) -> Vec<Asked> {
+    let mut names = path.trim_start_matches('/').splitn(3, '/');
+    let (bucket, folder) = (names.next().unwrap(), names.next().unwrap());
+    let on = |action: &str, resource: String| (format!("s3:{action}"), resource);
+    match *method {
+        // Without the second, S3 does not say that a file is not there.
+        Method::HEAD => {
+            vec![on("GetObject", format!("{bucket}/{folder}/*")), on("ListBucket", bucket.to_owned())]
+        }
+        Method::GET => vec![on("GetObject", format!("{bucket}/{folder}/*"))],
+        _ => vec![on("PutObject", format!("{bucket}/{folder}/*"))],
+    }
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {

@@ -1,7 +1,9 @@
 //! AWS services within this process, spoken to over HTTP by the real SDKs.
 
 mod dynamodb;
+mod s3;
 mod sqs;
 
 pub(crate) use dynamodb::{DynamoDb, DynamoDbError, Tables};
+pub(crate) use s3::{BUCKET, S3, Told};
 pub(crate) use sqs::Sqs;

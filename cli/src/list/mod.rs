@@ -4,7 +4,6 @@ mod apart;
 mod args;
 mod contacts;
 mod files;
-mod problems;
 mod report;
 mod source;
 
@@ -18,8 +17,8 @@ use crate::Failure;
 pub(crate) use apart::keep_apart;
 pub(crate) use args::ListArgs;
 pub(crate) use contacts::{Contacts, Lines};
-pub(crate) use files::{RecordResult, Results};
-pub(crate) use report::ImportReport;
+pub(crate) use files::Results;
+pub(crate) use ghl_sync_import::report::{ImportReport, RecordResult};
 use report::Summary;
 use source::ListSource;
 
@@ -114,7 +113,7 @@ fn read_from(source: &ListSource, args: &ListArgs, place: Place, keeps_problems:
         }
         Err(error) => return Err(source.named(error).into()),
     };
-    let report = ImportReport::of_plan(&plan, keeps_problems);
+    let report = ImportReport::of_plan(&plan, if keeps_problems { usize::MAX } else { 0 });
     if !plan.questions().is_empty() {
         let error = ImportError::Open { questions: plan.questions().to_vec() };
         return Err(Unread::Open(report.into(), error));

@@ -45,7 +45,7 @@ impl ListSource {
 }
 
 impl Source for ListSource {
-    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         match self {
             ListSource::File(path) => Ok(Box::new(File::open(path)?)),
             ListSource::Memory(bytes) => bytes.open(),

@@ -25,7 +25,7 @@ use crate::api::{ApiServer, NewKey};
 use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
 use crate::door::Listen;
-use crate::embedded::{DynamoDb, DynamoDbError, Sqs, Tables};
+use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, S3, Sqs, Tables, Told};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions};
 use crate::outcomes::Outcomes;
 use crate::private;
@@ -33,6 +33,8 @@ use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
 use crate::tally::Tally;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
+/// S3's port, after the sandbox's: those between are DynamoDB's, SQS's and the API's.
+const S3_PORT_OFFSET: u16 = 4;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
@@ -64,7 +66,7 @@ pub struct StackOptions {
     pub allowed_hosts: Vec<String>,
     /// The access key of the embedded AWS services; without it, one that is made for this stack.
     pub access_key: Option<AccessKey>,
-    /// The sandbox's port, and DynamoDB's and SQS's after it; without it, any that are free.
+    /// The sandbox's port, DynamoDB's and SQS's after it, and S3's after that of the API; without it, any that are free.
     pub port: Option<u16>,
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
     pub oauth: Option<Duration>,
@@ -191,6 +193,7 @@ pub struct Stack {
     pub api_key: NewKey,
     dynamodb: DynamoDb,
     _sqs: Sqs,
+    _s3: S3,
     _lock: Option<File>,
 }
 
@@ -229,6 +232,7 @@ impl Stack {
             .await
             .map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
+        let s3_key = access_key.clone();
         let mut vars =
             vars(&options, sandbox.as_ref(), app.as_ref(), &Aws { access_key, dynamodb: dynamodb.addr, sqs: sqs.addr });
         let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
@@ -244,6 +248,13 @@ impl Stack {
         vars.insert("INGEST_QUEUE_URL".to_owned(), queues.ingest.clone());
         vars.insert("INGEST_DEAD_LETTER_QUEUE_URL".to_owned(), queues.ingest_dead_letters.clone());
         vars.insert("OUTCOMES_QUEUE_URL".to_owned(), queues.outcomes.clone());
+        let told = Told { sqs: sqs_client.clone(), queue_url: queues.imports.clone() };
+        let s3 = S3::start(listen(S3_PORT_OFFSET), &s3_key, options.data_dir.as_deref(), told)
+            .await
+            .map_err(|source| StackError::Listen { what: "the embedded S3", source })?;
+        vars.insert("AWS_ENDPOINT_URL_S3".to_owned(), format!("http://{}", s3.addr));
+        vars.insert("IMPORT_BUCKET".to_owned(), BUCKET.to_owned());
+        vars.insert("IMPORT_QUEUE_URL".to_owned(), queues.imports.clone());
         let api_key = NewKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
@@ -257,10 +268,14 @@ impl Stack {
         let engine = Engine::new(ports, runtime.engine.config().clone());
         let migrator = runtime.migrations()?.with_engine(engine.clone());
         let intake = runtime.intake()?.with_engine(engine.clone());
+        let importer = runtime.importer()?.with_engine(engine.clone());
         if options.data_dir.is_some() {
             // The queues are new.
             engine.give_up_plans().await.map_err(StackError::Earlier)?;
             migrator.send_again().await.map_err(StackError::Earlier)?;
+            for key in s3.dropped() {
+                importer.send_again(&key).await.map_err(StackError::Earlier)?;
+            }
         }
         let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL");
         let outcomes = runtime.notifier.clone().filter(|_| tells).map(|notifier| {
@@ -272,6 +287,7 @@ impl Stack {
             engine: engine.clone(),
             migrator: migrator.clone(),
             intake,
+            importer,
             sqs: sqs_client,
             queue_url: queues.batches,
             dead_letter_queue_url: queues.dead_letters,
@@ -279,6 +295,7 @@ impl Stack {
             ingest_queue_url: queues.ingest,
             outcomes_queue_url: queues.outcomes,
             outcomes: outcomes.transpose()?,
+            import_queue_url: queues.imports,
             timeout: options.function_timeout,
             bill: Bill::default(),
         });
@@ -294,6 +311,7 @@ impl Stack {
             api_key,
             dynamodb,
             _sqs: sqs,
+            _s3: s3,
             _lock: lock,
         })
     }

@@ -13,11 +13,14 @@ const INGEST_QUEUE: &str = "ghl-sync-ingest";
 const INGEST_DEAD_LETTER_QUEUE: &str = "ghl-sync-ingest-dead-letters";
 const OUTCOMES_QUEUE: &str = "ghl-sync-outcomes";
 const OUTCOMES_DEAD_LETTER_QUEUE: &str = "ghl-sync-outcomes-dead-letters";
+const IMPORT_QUEUE: &str = "ghl-sync-imports";
+const IMPORT_DEAD_LETTER_QUEUE: &str = "ghl-sync-imports-dead-letters";
 /// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
 /// migrations' queue it is twice as long there, as is their function's time.)
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
 const INGEST_VISIBILITY_TIMEOUT_S: &str = "420";
+const IMPORT_VISIBILITY_TIMEOUT_S: &str = "1800";
 const MAX_RECEIVE_COUNT: u32 = 5;
 const DEAD_LETTER_MAX_RECEIVE_COUNT: u32 = 10;
 const INGEST_MAX_RECEIVE_COUNT: u32 = 10;
@@ -32,6 +35,7 @@ pub(super) struct Queues {
     pub(super) ingest: String,
     pub(super) ingest_dead_letters: String,
     pub(super) outcomes: String,
+    pub(super) imports: String,
 }
 
 /// Makes the queues as template.yaml does.
@@ -50,7 +54,10 @@ pub(super) async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, B
     let (_, arn) = create_queue(sqs, OUTCOMES_DEAD_LETTER_QUEUE, None).await?;
     let of_notifier = Some((arn, OUTCOMES_MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_S));
     let (outcomes, _) = create_queue(sqs, OUTCOMES_QUEUE, of_notifier).await?;
-    Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters, outcomes })
+    let (_, arn) = create_queue(sqs, IMPORT_DEAD_LETTER_QUEUE, None).await?;
+    let of_importer = Some((arn, MAX_RECEIVE_COUNT, IMPORT_VISIBILITY_TIMEOUT_S));
+    let (imports, _) = create_queue(sqs, IMPORT_QUEUE, of_importer).await?;
+    Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters, outcomes, imports })
 }
 
 /// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.

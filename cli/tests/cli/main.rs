@@ -133,10 +133,10 @@ impl Drop for Running {
 /// given once: no other test takes them before they are used.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let of_process = 10_000 + u16::try_from(std::process::id() % 500).unwrap() * 40;
+    let of_process = 10_000 + u16::try_from(std::process::id() % 500).unwrap() * 50;
     (0..10)
-        .map(|_| of_process + NEXT.fetch_add(4, Ordering::Relaxed))
-        .find(|first| (*first..first + 4).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
+        .map(|_| of_process + NEXT.fetch_add(5, Ordering::Relaxed))
+        .find(|first| (*first..first + 5).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
         .unwrap()
 }
 
@@ -479,6 +479,7 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "AWS_SECRET_ACCESS_KEY",
         "AWS_ENDPOINT_URL_DYNAMODB",
         "AWS_ENDPOINT_URL_EVENTBRIDGE",
+        "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_SSM",
@@ -491,6 +492,8 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "INGEST_QUEUE_URL",
         "INGEST_DEAD_LETTER_QUEUE_URL",
         "OUTCOMES_QUEUE_URL",
+        "IMPORT_BUCKET",
+        "IMPORT_QUEUE_URL",
         "API_KEY",
         "API_KEYS",
         "API_URL",
@@ -503,7 +506,9 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
     ];
     assert!(names.iter().all(|name| !value(name).is_empty()));
     assert_eq!(written.lines().count(), names.len());
-    for (name, offset) in [("GHL_BASE_URL", 0), ("AWS_ENDPOINT_URL_DYNAMODB", 1), ("AWS_ENDPOINT_URL_SQS", 2)] {
+    for (name, offset) in
+        [("GHL_BASE_URL", 0), ("AWS_ENDPOINT_URL_DYNAMODB", 1), ("AWS_ENDPOINT_URL_SQS", 2), ("AWS_ENDPOINT_URL_S3", 4)]
+    {
         assert_eq!(value(name), format!("http://127.0.0.1:{}", port + offset));
         TcpStream::connect((Ipv4Addr::LOCALHOST, port + offset)).unwrap();
     }

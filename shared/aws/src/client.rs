@@ -29,6 +29,8 @@ pub struct AwsConfig {
     pub dynamodb_endpoint: Option<String>,
     /// URL of an SQS other than the region's own. An `http://` URL is served without TLS.
     pub sqs_endpoint: Option<String>,
+    /// URL of an S3 other than the region's own.
+    pub s3_endpoint: Option<String>,
     /// URL of a Systems Manager other than the region's own.
     pub ssm_endpoint: Option<String>,
     /// URL of a Secrets Manager other than the region's own.

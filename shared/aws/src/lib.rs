@@ -1,4 +1,4 @@
-//! DynamoDB and SQS adapters for the engine's ports.
+//! DynamoDB, SQS and S3 adapters for the engine's ports.
 //!
 //! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoItems`] what else is compared
 //! and advanced; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] knows which locations there are,
@@ -17,6 +17,7 @@ mod deliveries;
 mod event_bus;
 mod expression;
 mod fields;
+mod files;
 mod gate_store;
 mod installations;
 mod items;
@@ -39,6 +40,7 @@ pub use counters::DynamoCounters;
 pub use dead_letters::{DeadLetterQueueUrls, SqsDeadLetters, dead_letter};
 pub use deliveries::SqsDeliveries;
 pub use event_bus::EventBridge;
+pub use files::S3Files;
 pub use gate_store::DynamoGateStore;
 pub use installations::DynamoInstallations;
 pub use items::DynamoItems;
@@ -46,7 +48,7 @@ pub use known_states::DynamoKnownStates;
 pub use locations::DynamoLocations;
 pub use migrations::DynamoMigrationStore;
 pub use outbox::DynamoOutbox;
-pub use queue::{SqsBatchQueue, SqsMigrationQueue};
+pub use queue::{SqsBatchQueue, SqsMigrationQueue, SqsStepQueue};
 pub use record_stream::{NotFromStream, record_changes};
 pub use refused_items::SqsRefusedItems;
 pub use secrets::AwsSecrets;

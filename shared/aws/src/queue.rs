@@ -1,4 +1,4 @@
-//! The queues of batches and of migrations' steps in SQS.
+//! The queues of batches, and of the steps of migrations and imports, in SQS.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 use futures::StreamExt;
+use ghl_sync_drop::DropMessage;
+use ghl_sync_drop::ports::StepQueue;
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
@@ -24,6 +26,10 @@ pub struct SqsBatchQueue(Sender);
 /// The [`MigrationQueue`] in a standard SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsMigrationQueue(Sender);
+
+/// The [`StepQueue`] in a standard SQS queue.
+#[derive(Debug, Clone)]
+pub struct SqsStepQueue(Sender);
 
 /// What sends messages to one queue.
 #[derive(Debug, Clone)]
@@ -59,6 +65,14 @@ impl SqsMigrationQueue {
     #[must_use]
     pub fn traced(self, of: fn() -> Option<String>) -> Self {
         SqsMigrationQueue(Sender { trace_header: of, ..self.0 })
+    }
+}
+
+impl SqsStepQueue {
+    /// The queue at `queue_url`; each message carries the X-Ray trace header that `of` tells.
+    #[must_use]
+    pub fn traced(client: Client, queue_url: impl Into<String>, of: fn() -> Option<String>) -> Self {
+        SqsStepQueue(Sender { client, queue_url: queue_url.into(), trace_header: of })
     }
 }
 
@@ -106,6 +120,13 @@ impl MigrationQueue for SqsMigrationQueue {
     async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError> {
         let message = MigratorMessage::TestConnection(order.clone());
         self.0.send("migrations.send", message.to_json(), Duration::ZERO).await
+    }
+}
+
+#[async_trait]
+impl StepQueue for SqsStepQueue {
+    async fn send(&self, message: &DropMessage, delay: Duration) -> Result<(), PortError> {
+        self.0.send("drops.send", message.to_json(), delay).await
     }
 }
 

@@ -37,7 +37,7 @@ const HEADER: &str =
 struct List(PathBuf);
 
 impl Source for List {
-    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(File::open(&self.0)?))
     }
 }

@@ -26,6 +26,7 @@ mod plan;
 mod problem;
 mod question;
 mod records;
+pub mod report;
 mod row;
 mod source;
 mod table;

@@ -19,7 +19,9 @@ mod trace;
 mod webhooks;
 
 pub use clock::SystemClock;
-pub use config::{ApiAccess, ApiKey, Config, ConfigError, Fault, MigrationConfig, OutcomesConfig, is_secure};
+pub use config::{
+    ApiAccess, ApiKey, Config, ConfigError, DropConfig, Fault, MigrationConfig, OutcomesConfig, is_secure,
+};
 pub use emf::{EmfSink, FunctionSink};
 pub use locations::{Location, Locations};
 pub use randomness::FastRandomness;

@@ -50,6 +50,7 @@ pub async fn read_from_aws(
         credentials: Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment"),
         dynamodb_endpoint: None,
         sqs_endpoint: None,
+        s3_endpoint: None,
         ssm_endpoint: var("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: var("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         eventbridge_endpoint: None,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
-    AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates, DynamoLocations,
-    DynamoMigrationStore, DynamoOutbox, EventBridge, SqsBatchQueue, SqsDeadLetters, SqsDeliveries, SqsMigrationQueue,
-    SqsRefusedItems,
+    AwsConfig, AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates,
+    DynamoLocations, DynamoMigrationStore, DynamoOutbox, EventBridge, S3Files, SqsBatchQueue, SqsDeadLetters,
+    SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
 };
+use ghl_sync_drop::Importer;
 use ghl_sync_endpoints::{HttpPoster, Reach};
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
@@ -24,7 +25,7 @@ use tracing::error;
 use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
-use crate::config::{ApiAccess, Config, ConfigError, Fault, INGEST_DEAD_LETTER_QUEUE_URL};
+use crate::config::{ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL};
 use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
 use crate::{FastRandomness, FunctionSink, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
@@ -40,6 +41,8 @@ pub struct Runtime {
     pub notifier: Option<Notifier>,
     /// Where refused items go; `None` in a function that is not told.
     refused_items: Option<SqsRefusedItems>,
+    /// Where lists are dropped, and what reads them there; `None` in a function that is not told.
+    drops: Option<(DropConfig, AwsConfig, Arc<dyn ItemStore>)>,
     /// Who may use the HTTP API, in a function that has one.
     pub api_access: Option<ApiAccess>,
 }
@@ -84,6 +87,7 @@ impl Runtime {
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone());
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url));
         let refused_items = config.ingest_dead_letter_queue.map(|url| SqsRefusedItems::new(sqs.clone(), url));
+        let drops = config.drops.map(|drops| (drops, config.aws.clone(), items.clone()));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(FastRandomness),
@@ -105,7 +109,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, notifier, refused_items, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, notifier, refused_items, drops, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -184,6 +188,25 @@ impl Runtime {
     pub fn of_notifier_from_env() -> Result<Notifier, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_notifier(Config::environment()))?;
         runtime.notifier.ok_or_else(|| missing("OUTCOMES_QUEUE_URL", "is missing"))
+    }
+
+    /// The same, for the function that imports what is dropped into a bucket, and must know which.
+    ///
+    /// # Errors
+    /// Lists every fault of the environment.
+    pub fn of_importer_from_env() -> Result<Importer, StartError> {
+        Runtime::start_without_calls(Config::for_importer(Config::environment()))?.importer()
+    }
+
+    /// What imports the lists that are dropped into a bucket. (Only who asks for it is linked with what reads lists.)
+    ///
+    /// # Errors
+    /// When the environment does not name the bucket and its queue.
+    pub fn importer(&self) -> Result<Importer, StartError> {
+        let (drops, aws, items) = self.drops.clone().ok_or_else(|| missing(IMPORT_BUCKET, "is missing"))?;
+        let files = S3Files::new(&aws, &drops.bucket, Arc::new(SystemClock));
+        let steps = SqsStepQueue::traced(aws.sqs(), drops.queue_url, trace::current);
+        Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)))
     }
 
     /// The same, for the HTTP API, which starts migrations, too, and who may use it.

@@ -8,13 +8,15 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 13] = [
+const OURS: [&str; 15] = [
     "api",
     "consumer",
     "ghl_sync_aws",
+    "ghl_sync_drop",
     "ghl_sync_engine",
     "ghl_sync_ghl",
     "ghl_sync_cli",
+    "importer",
     "ghl_sync_runtime",
     "ingest",
     "migrator",

@@ -23,6 +23,7 @@ pub(crate) fn config() -> AwsConfig {
         credentials: Credentials::new("AKIDLOCAL", "local", None, None, "test"),
         dynamodb_endpoint: None,
         sqs_endpoint: None,
+        s3_endpoint: None,
         ssm_endpoint: None,
         secrets_manager_endpoint: None,
         eventbridge_endpoint: None,

@@ -50,7 +50,10 @@ impl fmt::Display for Encoding {
 }
 
 /// Looks at all bytes, of which `start` are the first. It opens them a second time only if they are not UTF-8.
-pub(crate) fn detect<'s>(start: &[u8], open: impl Fn() -> io::Result<Box<dyn Read + 's>>) -> io::Result<Detected> {
+pub(crate) fn detect<'s>(
+    start: &[u8],
+    open: impl Fn() -> io::Result<Box<dyn Read + Send + 's>>,
+) -> io::Result<Detected> {
     if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(start) {
         return Ok(Detected::Proven(Encoding(encoding)));
     }
@@ -75,7 +78,7 @@ pub(crate) fn detect<'s>(start: &[u8], open: impl Fn() -> io::Result<Box<dyn Rea
     Ok(Detected::Guess { guess: guess.name().to_lowercase(), samples: samples(&text) })
 }
 
-fn each_chunk(mut bytes: Box<dyn Read + '_>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+fn each_chunk(mut bytes: Box<dyn Read + Send + '_>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
     loop {
         match super::read_full(&mut *bytes, &mut chunk)? {

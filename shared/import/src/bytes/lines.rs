@@ -19,7 +19,7 @@ pub(crate) struct Line {
 
 /// The lines of a text. `\n`, `\r\n` and `\r` end one, also in one file. A BOM at the start is none of the text.
 pub(crate) struct Lines<'a> {
-    bytes: Box<dyn Read + 'a>,
+    bytes: Box<dyn Read + Send + 'a>,
     decoder: encoding_rs::Decoder,
     input: Vec<u8>,
     decoded: String,
@@ -34,7 +34,7 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(bytes: Box<dyn Read + 'a>, encoding: Encoding) -> Self {
+    pub(crate) fn new(bytes: Box<dyn Read + Send + 'a>, encoding: Encoding) -> Self {
         Self {
             bytes,
             decoder: encoding.decoder(),

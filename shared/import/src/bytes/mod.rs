@@ -37,7 +37,7 @@ pub(crate) fn form(source: &dyn Source, options: &ImportOptions) -> Result<Form,
 }
 
 /// The bytes, unpacked if they are gzip's. (A list that is packed twice is unpacked once, and then no text.)
-pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + '_>> {
+pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + Send + '_>> {
     let mut bytes = source.open()?;
     let mut magic = [0; 2];
     let length = read_full(&mut bytes, &mut magic)?;

@@ -10,7 +10,7 @@ mod sheet_xml;
 mod workbook;
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub(crate) use cells::Delimiter;
 pub(crate) use people::{NotAPerson, is_heading};
@@ -101,7 +101,7 @@ pub(crate) struct Layout {
     /// Whether a workbook's bare numbers for days count from 1904.
     pub(crate) counts_from_1904: bool,
     /// All rows of a workbook.
-    sheet_rows: Option<Rc<Vec<Row>>>,
+    sheet_rows: Option<Arc<Vec<Row>>>,
     text: Option<Encoding>,
 }
 
@@ -150,7 +150,7 @@ impl Layout {
 
     /// The rows below the header, from the first.
     pub(crate) fn rows<'a>(&self, source: &'a dyn Source) -> Result<Rows<'a>, ImportError> {
-        let columns = Rc::new(self.columns.clone());
+        let columns = Arc::new(self.columns.clone());
         let Some(encoding) = self.text else {
             let rows = self.sheet_rows.clone().unwrap_or_default();
             let below = rows.iter().position(|row| row.number > self.header_row).unwrap_or(rows.len());
@@ -171,14 +171,14 @@ impl Layout {
 
 /// The rows of a list, one after the other.
 pub(crate) struct Rows<'a> {
-    columns: Rc<Vec<String>>,
+    columns: Arc<Vec<String>>,
     form: RowsForm<'a>,
 }
 
 enum RowsForm<'a> {
     Text(Box<Records<'a>>),
     Json(Lines<'a>, u64),
-    Sheet(Rc<Vec<Row>>, usize),
+    Sheet(Arc<Vec<Row>>, usize),
 }
 
 impl fmt::Debug for Rows<'_> {

@@ -1,7 +1,7 @@
 //! The sheets of an Excel workbook.
 
 use std::io::{Cursor, Read, Seek};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use calamine::{DataRef, Reader, SheetVisible, Xlsx, XlsxError};
 
@@ -73,7 +73,7 @@ pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, Im
     Ok(Layout {
         encoding: "xlsx".to_owned(),
         sheet: Some(chosen.name),
-        sheet_rows: Some(Rc::new(chosen.rows)),
+        sheet_rows: Some(Arc::new(chosen.rows)),
         counts_from_1904: book.has_1904_epoch(),
         notes,
         ..Layout::of(found)

@@ -31,6 +31,8 @@ use crate::locations::{Location, Locations, Tokens};
 use crate::secrets::NO_FILES;
 
 pub(crate) const INGEST_DEAD_LETTER_QUEUE_URL: &str = "INGEST_DEAD_LETTER_QUEUE_URL";
+pub(crate) const IMPORT_BUCKET: &str = "IMPORT_BUCKET";
+pub(crate) const IMPORT_QUEUE_URL: &str = "IMPORT_QUEUE_URL";
 const ALLOW_INSECURE_URL: &str = "GHL_ALLOW_INSECURE_URL";
 const INSECURE: &str = "is http:// to another machine: the tokens would cross the network in the clear; use https://";
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub dead_letter_queues: DeadLetterQueueUrls,
     /// URL of the queue for what the ingest queue's function refuses; `None` where nothing is taken from one.
     pub ingest_dead_letter_queue: Option<String>,
+    /// The bucket that lists are dropped into, and the URL of the queue that says so; `None` where nothing is imported.
+    pub drops: Option<DropConfig>,
     /// Where GHL is; `None` in a function that makes no calls.
     pub ghl: Option<ClientConfig>,
     /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
@@ -71,6 +75,15 @@ pub struct Config {
     pub outcomes: OutcomesConfig,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
     pub stack_name: String,
+}
+
+/// Where lists are dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropConfig {
+    /// The bucket's name.
+    pub bucket: String,
+    /// URL of the queue that S3 sends its events to, and imports their steps.
+    pub queue_url: String,
 }
 
 /// One thing that is wrong with the environment.
@@ -150,6 +163,14 @@ impl Config {
     /// [`ConfigError`] lists every fault.
     pub fn for_notifier(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         Config::with(Variables::new(vars), &["OUTCOMES_QUEUE_URL"]).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the importer, which needs a bucket and a queue, and calls only AWS.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_importer(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::with(Variables::new(vars), &[IMPORT_BUCKET, IMPORT_QUEUE_URL]).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of the HTTP API, which starts migrations, and calls only AWS.
@@ -266,6 +287,7 @@ impl Config {
                 parked: vars.url("PARKING_QUEUE_URL"),
             },
             ingest_dead_letter_queue: vars.url(INGEST_DEAD_LETTER_QUEUE_URL),
+            drops: drops(vars),
             ghl: Some(ghl(vars)),
             reads_files,
             locations,
@@ -289,6 +311,11 @@ impl Config {
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
     }
+}
+
+fn drops(vars: &mut Variables) -> Option<DropConfig> {
+    let (bucket, queue_url) = (vars.text(IMPORT_BUCKET), vars.url(IMPORT_QUEUE_URL));
+    Some(DropConfig { bucket: bucket?, queue_url: queue_url? })
 }
 
 fn engine(vars: &mut Variables) -> EngineConfig {
@@ -329,6 +356,7 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         credentials: Credentials::new(access_key, secret_key, session_token, None, "environment"),
         dynamodb_endpoint: vars.url("AWS_ENDPOINT_URL_DYNAMODB"),
         sqs_endpoint: vars.url("AWS_ENDPOINT_URL_SQS"),
+        s3_endpoint: vars.url("AWS_ENDPOINT_URL_S3"),
         ssm_endpoint: vars.url("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         eventbridge_endpoint: vars.url("AWS_ENDPOINT_URL_EVENTBRIDGE"),

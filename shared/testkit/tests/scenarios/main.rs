@@ -12,6 +12,7 @@ mod crash_anywhere;
 mod credentials;
 mod deadline;
 mod doors;
+mod drop;
 mod dry_run;
 mod far_times;
 mod fixtures;

@@ -3,54 +3,63 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ghl_sync_import::{Effect, Problem};
 use serde::{Serialize, Serializer};
 
-/// Problems that are told on the terminal, and kinds of them.
-pub(super) const SHOWN: usize = 10;
+use crate::{Effect, Problem};
+
+/// So many problems are kept as the first of them.
+pub const SHOWN_PROBLEMS: usize = 10;
 
 /// The problems of a list.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Problems {
-    /// All of them, if they are wanted.
-    all: Option<Vec<Problem>>,
-    pub(super) losses: Told,
-    pub(super) notes: Told,
+pub struct Problems {
+    /// Those that are told one by one, `most` at most.
+    kept: Vec<Problem>,
+    most: usize,
+    /// Rows, or parts of them, that are not in the contacts.
+    pub losses: Told,
+    /// What is told, and lost nothing.
+    pub notes: Told,
     /// How many losses there are of a kind.
-    pub(super) kinds: BTreeMap<(String, Effect), u64>,
+    pub kinds: BTreeMap<(String, Effect), u64>,
     by_column: HashMap<String, u64>,
 }
 
 /// How many, and the first of them by row.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told {
-    pub(super) count: u64,
-    pub(super) first: Vec<Problem>,
+pub struct Told {
+    /// All of them.
+    pub count: u64,
+    /// The first by row.
+    pub first: Vec<Problem>,
 }
 
 impl Told {
     /// How many are not among the first.
-    pub(super) fn more(&self) -> u64 {
+    #[must_use]
+    pub fn more(&self) -> u64 {
         self.count - self.first.len() as u64
     }
 
     fn take(&mut self, problem: &Problem) {
         self.count += 1;
         let at = self.first.partition_point(|known| known.row <= problem.row);
-        if at < SHOWN {
+        if at < SHOWN_PROBLEMS {
             self.first.insert(at, problem.clone());
-            self.first.truncate(SHOWN);
+            self.first.truncate(SHOWN_PROBLEMS);
         }
     }
 }
 
 impl Problems {
-    /// `keeps_all` is for whoever writes them to a file.
-    pub(super) fn new(keeps_all: bool) -> Problems {
-        Problems { all: keeps_all.then(Vec::new), ..Problems::default() }
+    /// None yet. Of those to come so many are kept at most, for whoever writes them to a file.
+    #[must_use]
+    pub fn new(most: usize) -> Problems {
+        Problems { most, ..Problems::default() }
     }
 
-    pub(super) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+    /// Adds to them.
+    pub fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
             if problem.is_loss() {
                 self.losses.take(&problem);
@@ -61,35 +70,38 @@ impl Problems {
             } else {
                 self.notes.take(&problem);
             }
-            if let Some(all) = &mut self.all {
-                all.push(problem);
+            if self.kept.len() < self.most {
+                self.kept.push(problem);
             }
         }
     }
 
     /// How many losses there are, by what they are.
-    pub(crate) fn by_kind(&self) -> impl Iterator<Item = (String, u64)> {
+    pub fn by_kind(&self) -> impl Iterator<Item = (String, u64)> {
         self.kinds.iter().map(|((kind, effect), count)| (format!("{kind} ({effect})"), *count))
     }
 
-    pub(super) fn sort(&mut self) {
-        self.all.iter_mut().for_each(|all| all.sort_by_key(|problem| problem.row));
+    /// Those that are kept, by row.
+    pub fn sort(&mut self) {
+        self.kept.sort_by_key(|problem| problem.row);
     }
 
     /// Whether a row or a part of one is not in the contacts.
-    pub(super) fn has_losses(&self) -> bool {
+    #[must_use]
+    pub fn has_losses(&self) -> bool {
         self.losses.count > 0
     }
 
     /// Cells of a column that did not go into a contact as they stand there.
-    pub(crate) fn lost_of(&self, column: &str) -> u64 {
+    #[must_use]
+    pub fn lost_of(&self, column: &str) -> u64 {
         self.by_column.get(column).copied().unwrap_or_default()
     }
 }
 
 impl Serialize for Problems {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.all.iter().flatten())
+        serializer.collect_seq(&self.kept)
     }
 }
 

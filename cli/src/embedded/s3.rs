@@ -1,0 +1,137 @@
+//! An embedded S3, with one bucket that tells a queue what is put into it, as the template's bucket does.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+use serde_json::json;
+use tempfile::TempDir;
+use tracing::warn;
+
+use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::private;
+
+/// The bucket that lists are dropped into.
+pub(crate) const BUCKET: &str = "ghl-sync-import";
+/// Most bytes of a request. Longer files come in parts.
+const MAX_BODY: usize = 64 << 20;
+
+/// A running S3; it ends when this is dropped.
+pub(crate) struct S3 {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    root: PathBuf,
+    _serving: Opened,
+    _temporary: Option<TempDir>,
+}
+
+/// Where it is said that a file was put.
+pub(crate) struct Told {
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) queue_url: String,
+}
+
+impl S3 {
+    /// Starts one that listens as said, for whoever has `key`. Its files are in `dir`, or gone with it.
+    pub(crate) async fn start(listen: Listen, key: &AccessKey, dir: Option<&Path>, told: Told) -> std::io::Result<S3> {
+        let (root, temporary) = match dir {
+            Some(dir) => (dir.join("s3"), None),
+            None => {
+                let temporary = tempfile::tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        private::directory(&root)?;
+        private::directory(&root.join(BUCKET))?;
+        let files = FileSystem::new(&root).map_err(|error| std::io::Error::other(format!("{error:?}")))?;
+        let mut service = S3ServiceBuilder::new(files);
+        // It checks signatures itself: files may be signed piece by piece.
+        service.set_auth(SimpleAuth::from_single(key.id.clone(), key.secret.expose()));
+        let service = service.build();
+        let told = Arc::new(told);
+        let serving = Door::at(listen, MAX_BODY).await?.open(move |request| {
+            let (service, told) = (service.clone(), Arc::clone(&told));
+            async move { Always::Ok(answer(&service, &told, request).await) }
+        });
+        Ok(S3 { addr: serving.addr, root, _serving: serving, _temporary: temporary })
+    }
+
+    /// The keys of the files in the bucket's folder `in`.
+    pub(crate) fn dropped(&self) -> Vec<String> {
+        let bucket = self.root.join(BUCKET);
+        let mut folders = vec![bucket.join("in")];
+        let mut keys = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                match path.strip_prefix(&bucket) {
+                    _ if path.is_dir() => folders.push(path),
+                    Ok(key) => keys.extend(key.to_str().map(str::to_owned)),
+                    Err(_) => {}
+                }
+            }
+        }
+        keys
+    }
+}
+
+async fn answer(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) -> Response {
+    let put = put_by(&request);
+    let wanted = request.headers().get(header::IF_MATCH).filter(|_| request.method() == Method::GET).cloned();
+    let Ok(answer) = service.call(request.map(s3s::Body::from)).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let (head, body) = answer.map(Body::new).into_parts();
+    // It does not know this condition.
+    if wanted.is_some_and(|wanted| head.status.is_success() && head.headers.get(header::ETAG) != Some(&wanted)) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
+    let Some(key) = put.filter(|_| head.status.is_success()) else { return Response::from_parts(head, body) };
+    // A file of several parts is there when the answer has ended.
+    let Ok(body) = to_bytes(body, MAX_BODY).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    told.say(&key, &head.headers).await;
+    Response::from_parts(head, Body::from(body))
+}
+
+/// The key of the file that a request puts into the bucket, as it stands in the path.
+fn put_by(request: &Request<Bytes>) -> Option<String> {
+    let key = request.uri().path().strip_prefix('/')?.strip_prefix(BUCKET)?.strip_prefix('/')?;
+    let query = request.uri().query().unwrap_or_default();
+    let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let is_put = match *request.method() {
+        Method::PUT => !has("partNumber") && !has("tagging"),
+        Method::POST => has("uploadId"),
+        _ => false,
+    };
+    (is_put && !key.is_empty()).then(|| key.to_owned())
+}
+
+impl Told {
+    /// As S3 says it.
+    async fn say(&self, key: &str, headers: &HeaderMap) {
+        // A path writes a plus as it is; an event's key is written as a form is.
+        let key = key.replace('+', "%2B").replace("%20", "+");
+        let etag = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
+        let event = json!({ "Records": [{
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": "us-east-1",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "bucket": { "name": BUCKET, "arn": format!("arn:aws:s3:::{BUCKET}") },
+                "object": { "key": key, "eTag": etag.trim_matches('"') },
+            },
+        }] });
+        let sent = self.sqs.send_message().queue_url(&self.queue_url).message_body(event.to_string()).send().await;
+        if let Err(error) = sent {
+            warn!(event = "s3_event_lost", error = %aws_sdk_sqs::error::DisplayErrorContext(&error));
+        }
+    }
+}

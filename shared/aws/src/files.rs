@@ -1,0 +1,291 @@
+//! The files of a bucket in S3.
+//!
+//! Six requests are needed, so there is no SDK client for S3, which is larger than all else in a function: requests are
+//! signed by the SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::Format;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_smithy_types::{DateTime, retry::RetryConfig};
+use ghl_sync_drop::ports::{FileInfo, Files};
+use ghl_sync_engine::ports::{BoxError, Clock, PortError};
+use ghl_sync_model::EpochMs;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
+
+use crate::client::{AwsConfig, http_client, timeouts};
+
+/// As a path of S3 is written and signed: each byte but letters, digits, `-._~` and `/`.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// For one attempt at megabytes.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// For all attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(150);
+const NOT_FOUND: u16 = 404;
+const PRECONDITION_FAILED: u16 = 412;
+
+/// The [`Files`] of a bucket in S3.
+pub struct S3Files {
+    operation: Operation<Asked, Answer, Refusal>,
+}
+
+/// A request before it is signed.
+#[derive(Debug, Clone)]
+struct Asked {
+    method: &'static str,
+    key: String,
+    query: String,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    etag: Option<String>,
+    length: Option<u64>,
+    modified_at: Option<EpochMs>,
+    body: Vec<u8>,
+}
+
+/// S3's no.
+#[derive(Debug, thiserror::Error)]
+#[error("{code} ({status})")]
+struct Refusal {
+    status: u16,
+    code: String,
+}
+
+impl S3Files {
+    /// The files of `bucket` in `config`'s region; `clock` dates the signatures.
+    #[must_use]
+    pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Files {
+        // A bucket's own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
+        let base = match &config.s3_endpoint {
+            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            None if config.region.starts_with("cn-") => {
+                format!("https://{bucket}.s3.{}.amazonaws.com.cn", config.region)
+            }
+            None => format!("https://{bucket}.s3.{}.amazonaws.com", config.region),
+        };
+        let signer = Signer {
+            base: base.clone(),
+            region: config.region.clone(),
+            credentials: config.credentials.clone(),
+            clock,
+        };
+        let patience = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let mut patience = patience;
+        patience.take_defaults_from(&timeouts());
+        let retry: RetryConfig = config.retry_config();
+        let operation = Operation::builder()
+            .service_name("s3")
+            .operation_name("Files")
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client(Some(&base)))
+            .endpoint_url(&base)
+            .no_auth()
+            .timeout_config(patience)
+            .standard_retry(&retry)
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(TransientErrorClassifier::<Refusal>::new())
+            .serializer(move |asked: Asked| signer.request(asked))
+            .deserializer(read)
+            .build();
+        S3Files { operation }
+    }
+
+    async fn ask(&self, action: &'static str, asked: Asked) -> Result<Answer, PortError> {
+        self.operation.invoke(asked).await.map_err(|error| PortError::new(action, error))
+    }
+
+    /// The same; `None` where S3 answers with this status.
+    async fn ask_unless(&self, action: &'static str, asked: Asked, status: u16) -> Result<Option<Answer>, PortError> {
+        match self.operation.invoke(asked).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(SdkError::ServiceError(error)) if error.err().status == status => Ok(None),
+            Err(error) => Err(PortError::new(action, error)),
+        }
+    }
+}
+
+impl fmt::Debug for S3Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Files").finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    fn of(method: &'static str, key: &str) -> Asked {
+        Asked { method, key: key.to_owned(), query: String::new(), headers: Vec::new(), body: Vec::new() }
+    }
+}
+
+#[async_trait]
+impl Files for S3Files {
+    async fn head(&self, key: &str) -> Result<Option<FileInfo>, PortError> {
+        const ACTION: &str = "files.head";
+        let Some(answer) = self.ask_unless(ACTION, Asked::of("HEAD", key), NOT_FOUND).await? else { return Ok(None) };
+        let Answer { etag: Some(etag), length: Some(size), modified_at: Some(modified_at), .. } = answer else {
+            return Err(PortError::new(ACTION, "the answer has no ETag, Content-Length or Last-Modified"));
+        };
+        Ok(Some(FileInfo { etag, size, modified_at }))
+    }
+
+    async fn read(&self, key: &str, etag: &str, start: u64, length: u64) -> Result<Option<Vec<u8>>, PortError> {
+        if length == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        let range = format!("bytes={start}-{}", start + length - 1);
+        let asked = Asked { headers: vec![("if-match", etag.to_owned()), ("range", range)], ..Asked::of("GET", key) };
+        let answer = self.ask_unless("files.read", asked, PRECONDITION_FAILED).await?;
+        Ok(answer.map(|answer| answer.body))
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &'static str) -> Result<(), PortError> {
+        let headers = vec![("content-type", content_type.to_owned())];
+        self.ask("files.put", Asked { headers, body: bytes, ..Asked::of("PUT", key) }).await.map(drop)
+    }
+
+    async fn begin(&self, key: &str, content_type: &'static str) -> Result<String, PortError> {
+        const ACTION: &str = "files.begin";
+        let headers = vec![("content-type", content_type.to_owned())];
+        let asked = Asked { headers, query: "uploads=".to_owned(), ..Asked::of("POST", key) };
+        let answer = self.ask(ACTION, asked).await?;
+        let xml = String::from_utf8_lossy(&answer.body);
+        let id = element(&xml, "UploadId").ok_or_else(|| PortError::new(ACTION, "the answer has no UploadId"))?;
+        Ok(id.to_owned())
+    }
+
+    async fn put_part(&self, key: &str, upload: &str, number: u32, bytes: Vec<u8>) -> Result<String, PortError> {
+        const ACTION: &str = "files.put_part";
+        let query = format!("partNumber={number}&uploadId={}", in_query(upload));
+        let answer = self.ask(ACTION, Asked { query, body: bytes, ..Asked::of("PUT", key) }).await?;
+        answer.etag.ok_or_else(|| PortError::new(ACTION, "the answer has no ETag"))
+    }
+
+    async fn complete(&self, key: &str, upload: &str, parts: &[String]) -> Result<(), PortError> {
+        const ACTION: &str = "files.complete";
+        let parts = parts.iter().enumerate().map(|(index, etag)| {
+            let etag = etag.trim_matches('"');
+            format!("<Part><PartNumber>{}</PartNumber><ETag>\"{etag}\"</ETag></Part>", index + 1)
+        });
+        let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.collect::<String>());
+        let asked = Asked {
+            query: format!("uploadId={}", in_query(upload)),
+            headers: vec![("content-type", "application/xml".to_owned())],
+            body: body.into_bytes(),
+            ..Asked::of("POST", key)
+        };
+        let answer = self.ask(ACTION, asked).await?;
+        // S3 begins to answer before it knows.
+        let xml = String::from_utf8_lossy(&answer.body);
+        match element(&xml, "Code") {
+            Some(code) => Err(PortError::new(ACTION, format!("S3 answers {code}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes and signs requests.
+struct Signer {
+    base: String,
+    region: String,
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+}
+
+impl Signer {
+    fn request(&self, asked: Asked) -> Result<HttpRequest, BoxError> {
+        let Asked { method, key, query, headers, body } = asked;
+        let path = utf8_percent_encode(&key, IN_PATH);
+        let query = if query.is_empty() { query } else { format!("?{query}") };
+        let url = format!("{}/{path}{query}", self.base);
+        let identity: Identity = self.credentials.clone().into();
+        let mut settings = SigningSettings::default();
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("s3")
+            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now().0))
+            .settings(settings)
+            .build()?
+            .into();
+        let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let signable = SignableRequest::new(method, &url, signed, SignableBody::Bytes(&body))?;
+        let (signature, _) = sign(signable, &params)?.into_parts();
+        let mut request = http::Request::builder().method(method).uri(&url);
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        if method != "GET" && method != "HEAD" {
+            request = request.header("content-length", body.len());
+        }
+        let mut request = request.body(SdkBody::from(body))?;
+        signature.apply_to_request_http1x(&mut request);
+        Ok(HttpRequest::try_from(request)?)
+    }
+}
+
+fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refusal>> {
+    let body = response.body().bytes().unwrap_or_default();
+    let status = response.status();
+    if !status.is_success() {
+        let xml = String::from_utf8_lossy(body);
+        let code = element(&xml, "Code").unwrap_or("an error without a code").to_owned();
+        return Err(OrchestratorError::operation(Refusal { status: status.as_u16(), code }));
+    }
+    let header = |name: &str| response.headers().get(name).map(str::to_owned);
+    let modified = header("last-modified").and_then(|text| DateTime::from_str(&text, Format::HttpDate).ok());
+    let modified_at = modified.and_then(|time| SystemTime::try_from(time).ok()?.duration_since(UNIX_EPOCH).ok());
+    Ok(Answer {
+        etag: header("etag"),
+        length: header("content-length").and_then(|text| text.parse().ok()),
+        modified_at: modified_at.map(|since| EpochMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))),
+        body: body.to_vec(),
+    })
+}
+
+/// The text of the first element of this name. S3's answers are few and plain, and what is looked for holds no markup.
+fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once(&format!("</{name}>"))?.0)
+}
+
+fn in_query(text: &str) -> impl fmt::Display {
+    percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_as_s3_signs_it_and_an_answer_gives_up_one_element() {
+        let path = utf8_percent_encode("in/loc/contacts/Jürgen 2+3 (a).csv", IN_PATH).to_string();
+        assert_eq!(path, "in/loc/contacts/J%C3%BCrgen%202%2B3%20%28a%29.csv");
+        let xml = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>x</Message></Error>";
+        assert_eq!((element(xml, "Code"), element(xml, "UploadId")), (Some("NoSuchKey"), None));
+    }
+}

@@ -1,0 +1,115 @@
+//! How far an import is: one item for each list of the bucket.
+
+use std::time::Duration;
+
+use ghl_sync_model::{EpochMs, Item, ItemKind};
+use serde::{Deserialize, Serialize};
+
+/// An import that has ended, or of which nothing was heard for so long, is forgotten: a list that is dropped again after
+/// that is read again, and its unchanged contacts need no call.
+const KEEP: Duration = Duration::from_secs(35 * 24 * 3600);
+
+/// How far an import is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What is imported.
+    pub content: Content,
+    /// The step that is under way, or the next. A message of an earlier one is out of date. It grows for ever, also where
+    /// another content begins.
+    pub step: u64,
+    /// Until when the step of this number is expected to have ended: a step that died comes again before.
+    pub expected_until: EpochMs,
+    /// When the import began.
+    pub began_at: EpochMs,
+    /// When something was put last.
+    pub moved_at: EpochMs,
+    /// What is done, and what is next.
+    pub phase: Phase,
+    /// Contacts that needed no call. Some may be counted twice where a step died.
+    pub unchanged: u64,
+}
+
+/// What is imported: another content begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The list's ETag.
+    pub file: String,
+    /// The key and the ETag of the mapping, where there is one.
+    pub mapping: Option<(String, String)>,
+}
+
+/// What is done of an import, and what is next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Contacts are put.
+    Putting {
+        /// So many outcomes of the list (contacts, rows left out) are done with.
+        next: u64,
+    },
+    /// All are put, and some are not in GHL yet.
+    Waiting {
+        /// Since when.
+        since: EpochMs,
+        /// So many outcomes of the list, from the first on, have come to their end.
+        ended: u64,
+    },
+    /// The report says what came of it.
+    Ended(End),
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All is told in results and rejects.
+    Done,
+    /// Something must be answered first; nothing was put.
+    NeedsMapping,
+    /// Nothing can be read from it.
+    Refused,
+}
+
+impl Checkpoint {
+    /// Where an import of `content` begins.
+    pub(crate) fn begin(content: Content, step: u64, now: EpochMs) -> Checkpoint {
+        let phase = Phase::Putting { next: 0 };
+        Checkpoint { content, step, expected_until: now, began_at: now, moved_at: now, phase, unchanged: 0 }
+    }
+
+    /// Whether no step follows.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Whether a list that is dropped again is left to what was, or is, done with it.
+    pub(crate) fn stands(&self, now: EpochMs) -> bool {
+        match &self.phase {
+            Phase::Ended(End::Done) => true,
+            // A person may have mended what stood in the way.
+            Phase::Ended(End::NeedsMapping | End::Refused) => false,
+            Phase::Putting { .. } | Phase::Waiting { .. } => now < self.expected_until,
+        }
+    }
+}
+
+impl Item for Checkpoint {
+    const KIND: ItemKind = ItemKind {
+        name: "drop",
+        load: "drops.load",
+        replace: "drops.store",
+        attribute: "drop",
+        listed: None,
+        checked: false,
+        may_be_stale: false,
+    };
+    type Key = str;
+
+    fn item_key(file: &str) -> String {
+        format!("drop#{file}")
+    }
+
+    fn keep_until(&self) -> Option<EpochMs> {
+        Some(self.expected_until + KEEP)
+    }
+}

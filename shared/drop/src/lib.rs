@@ -1,0 +1,30 @@
+//! Contact lists that somebody drops into a bucket, as `in/LOCATION/contacts/NAME`: read, put into the outbox, and told of in
+//! `out/LOCATION/NAME/`.
+//!
+//! An import is a chain of steps, each a message of one queue. A step begins where the [`Checkpoint`] says that the one
+//! before ended, works until its deadline, sends the next message and writes the checkpoint, in this order. So at any
+//! time one message is on its way or comes again, whoever dies. What a dead step had done since the last checkpoint is done
+//! again: putting the same contact twice does no harm.
+//!
+//! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. It never lets more than some
+//! thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
+
+mod checkpoint;
+mod error;
+mod finish;
+mod importer;
+mod list;
+mod message;
+mod place;
+pub mod ports;
+mod put;
+mod report;
+mod upload;
+mod wait;
+
+pub use checkpoint::{Checkpoint, Content, End, Phase};
+pub use error::DropError;
+pub use importer::{Handled, Importer};
+pub use message::{DropMessage, MessageError};
+pub use place::Place;
+pub use put::AHEAD;

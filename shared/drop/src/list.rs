@@ -1,0 +1,195 @@
+//! The list itself: a copy on this machine's disk, and what its first pass says.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghl_sync_import::{ImportError, ImportOptions, Mapping, Outcome, Plan, Question, Records, Source};
+use ghl_sync_model::EpochMs;
+use time::OffsetDateTime;
+
+use crate::checkpoint::End;
+use crate::importer::{Importer, Next, Run};
+use crate::report::Report;
+use crate::{DropError, Place};
+
+/// The longest list. It must fit on a function's disk of 512 MB.
+const LONGEST: u64 = 200 << 20;
+/// So much of it is fetched at once.
+const PART: u64 = 8 << 20;
+/// The longest mapping.
+const LONGEST_MAPPING: u64 = 1 << 20;
+/// Rows that are passed over before others get their turn.
+const AT_ONCE: u64 = 2_000;
+
+/// A list that was looked at.
+enum Opened {
+    /// It can be imported.
+    List(Box<Plan>, Arc<Copy>),
+    /// Something must be answered first.
+    Asks(Asks),
+    /// Nothing can be read from it, for this reason.
+    Refused(String),
+    /// It, or its mapping, is another one by now.
+    Changed,
+}
+
+/// What must be answered before a list is imported.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    /// In the words of the program.
+    pub(crate) words: Vec<String>,
+    pub(crate) questions: Vec<Question>,
+    /// What was found out, if the list could be read to its end.
+    pub(crate) plan: Option<Box<Plan>>,
+}
+
+impl Asks {
+    fn of(questions: &[Question]) -> Asks {
+        let words = questions.iter().map(ToString::to_string).collect();
+        Asks { words, questions: questions.to_vec(), plan: None }
+    }
+
+    fn one(problem: String) -> Asks {
+        Asks { words: vec![problem], ..Asks::default() }
+    }
+}
+
+/// The bytes of a list.
+pub(crate) struct Copy(File);
+
+impl Source for Copy {
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(Cursor { file: &self.0, at: 0 }))
+    }
+}
+
+/// Reads with a place of its own, however many read the file.
+struct Cursor<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for Cursor<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl Importer {
+    /// The list, or how the step ends without one: the report says why.
+    pub(crate) async fn list(&self, run: &Run) -> Result<Result<(Box<Plan>, Arc<Copy>), Next>, DropError> {
+        Ok(match self.open(run).await? {
+            Opened::List(plan, copy) => Ok((plan, copy)),
+            Opened::Asks(asks) => {
+                self.tell(&run.place, &Report::asks(&run.place, &run.checkpoint.content, asks)).await?;
+                Err(Next::End(End::NeedsMapping))
+            }
+            Opened::Refused(reason) => Err(self.refuse(run, &reason).await?),
+            // The next step begins with what is there by then.
+            Opened::Changed => Err(Next::Step(Duration::ZERO)),
+        })
+    }
+
+    /// A list that could be read once, and cannot be any more.
+    pub(crate) async fn damaged(&self, run: &Run, error: &ImportError) -> Result<Next, DropError> {
+        self.refuse(run, &format!("the file cannot be read to its end: {error}")).await
+    }
+
+    /// The report says why nothing is imported.
+    pub(crate) async fn refuse(&self, run: &Run, reason: &str) -> Result<Next, DropError> {
+        self.tell(&run.place, &Report::refused(&run.place, &run.checkpoint.content, reason)).await?;
+        Ok(Next::End(End::Refused))
+    }
+
+    /// Fetches the list and looks at it from its first row to its last.
+    async fn open(&self, run: &Run) -> Result<Opened, DropError> {
+        if run.file.size > LONGEST {
+            let most = LONGEST >> 20;
+            return Ok(Opened::Refused(format!("the file has more than {most} MiB: split it, or pack it with gzip")));
+        }
+        let mapping = match self.mapping(run).await? {
+            Ok(mapping) => mapping,
+            Err(opened) => return Ok(opened),
+        };
+        let Some(copy) = self.fetch(&run.place, run).await? else { return Ok(Opened::Changed) };
+        let copy = Arc::new(copy);
+        let options = ImportOptions { mapping, today: day(run.checkpoint.began_at), ..ImportOptions::default() };
+        let source = Arc::clone(&copy);
+        // A million rows take seconds.
+        let planned = tokio::task::spawn_blocking(move || ghl_sync_import::plan(&*source, options)).await?;
+        Ok(match planned {
+            Ok(plan) if plan.questions().is_empty() => Opened::List(Box::new(plan), copy),
+            Ok(plan) => {
+                let asks = Asks::of(plan.questions());
+                Opened::Asks(Asks { plan: Some(Box::new(plan)), ..asks })
+            }
+            Err(ImportError::Open { questions }) => Opened::Asks(Asks::of(&questions)),
+            Err(
+                error @ (ImportError::NoUsableColumn { .. }
+                | ImportError::Mapping(_)
+                | ImportError::NoSuchSheet { .. }
+                | ImportError::UnknownEncoding(_)
+                | ImportError::UnknownCountry(_)),
+            ) => Opened::Asks(Asks::one(error.to_string())),
+            Err(
+                error @ (ImportError::Read(_)
+                | ImportError::Empty
+                | ImportError::NotAList(_)
+                | ImportError::TooLarge { .. }
+                | ImportError::Workbook(_)
+                | ImportError::NoHeader { .. }),
+            ) => Opened::Refused(error.to_string()),
+        })
+    }
+
+    async fn mapping(&self, run: &Run) -> Result<Result<Mapping, Opened>, DropError> {
+        let Some((key, etag)) = &run.checkpoint.content.mapping else { return Ok(Ok(Mapping::default())) };
+        let Some(found) = self.files.head(key).await? else { return Ok(Err(Opened::Changed)) };
+        if found.size > LONGEST_MAPPING {
+            return Ok(Err(Opened::Asks(Asks::one(format!("{key}: a mapping has 1 MiB at most")))));
+        }
+        let Some(json) = self.files.read(key, etag, 0, found.size).await? else { return Ok(Err(Opened::Changed)) };
+        Ok(Mapping::from_json(&json).map_err(|error| Opened::Asks(Asks::one(format!("{key}: {error}")))))
+    }
+
+    /// The list in a file that nobody else sees, and that is gone with this process; `None` if it is another one by now.
+    async fn fetch(&self, place: &Place, run: &Run) -> Result<Option<Copy>, DropError> {
+        let mut copy = tempfile::tempfile()?;
+        let mut start = 0;
+        while start < run.file.size {
+            let length = PART.min(run.file.size - start);
+            let part = self.files.read(&place.key, &run.file.etag, start, length).await?;
+            let Some(part) = part.filter(|part| !part.is_empty()) else { return Ok(None) };
+            copy.write_all(&part)?;
+            start += part.len() as u64;
+        }
+        Ok(Some(Copy(copy)))
+    }
+}
+
+/// Passes `count` outcomes over: they are the same, in the same order, whoever reads the list.
+pub(crate) async fn pass_over(records: &mut Records<'_>, count: u64) -> Result<(), ImportError> {
+    for passed in 0..count {
+        if passed % AT_ONCE == 0 {
+            tokio::task::yield_now().await;
+        }
+        records.next().transpose()?;
+    }
+    Ok(())
+}
+
+/// Some outcomes; none at the end of the list.
+pub(crate) fn some(records: &mut Records<'_>, count: usize) -> Result<Vec<Outcome>, ImportError> {
+    records.by_ref().take(count).collect()
+}
+
+/// The day of an import: the same in all of its steps.
+fn day(began_at: EpochMs) -> Option<time::Date> {
+    let seconds = i64::try_from(began_at.0 / 1000).ok()?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok().map(OffsetDateTime::date)
+}

@@ -1,0 +1,87 @@
+//! Which file is what.
+
+use ghl_sync_model::LocationId;
+
+/// What a list's own mapping is called, after the list's name.
+const MAPPING: &str = ".mapping.json";
+/// What the mapping of all lists of a location is called.
+const MAPPING_OF_ALL: &str = "mapping.json";
+/// The only kind of lists that there is.
+const CONTACTS: &str = "contacts";
+
+/// A list of the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file's key: `in/LOCATION/KIND/NAME`.
+    pub key: String,
+    /// Whose list it is.
+    pub location: LocationId,
+    /// What it is a list of.
+    pub kind: String,
+    /// Its name, with its ending; it may have folders.
+    pub name: String,
+}
+
+impl Place {
+    /// The list that a file is, or is the mapping of; `None` if it is neither.
+    #[must_use]
+    pub fn of(key: &str) -> Option<Place> {
+        let (location, rest) = key.strip_prefix("in/")?.split_once('/')?;
+        let (kind, name) = rest.split_once('/')?;
+        let location = LocationId::new(location).ok()?;
+        let name = name.strip_suffix(MAPPING).unwrap_or(name);
+        let is_list = !name.is_empty() && !name.ends_with('/') && name != MAPPING_OF_ALL && !kind.is_empty();
+        is_list.then(|| Place {
+            key: format!("in/{location}/{kind}/{name}"),
+            location,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Whether lists of this kind can be imported.
+    pub(crate) fn is_of_contacts(&self) -> bool {
+        self.kind == CONTACTS
+    }
+
+    /// Where its mapping may be: its own, or that of all lists of its location.
+    pub(crate) fn mappings(&self) -> [String; 2] {
+        [format!("{}{MAPPING}", self.key), format!("in/{}/{}/{MAPPING_OF_ALL}", self.location, self.kind)]
+    }
+
+    /// Where a file that tells of it goes.
+    pub(crate) fn out(&self, file: &str) -> String {
+        format!("out/{}/{}/{file}", self.location, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_known_by_its_folder_and_its_mapping_stands_for_it() {
+        let list = Place::of("in/loc_demo/contacts/2026/list.csv").unwrap();
+        assert_eq!((list.location.as_str(), list.name.as_str()), ("loc_demo", "2026/list.csv"));
+        assert_eq!(Place::of("in/loc_demo/contacts/2026/list.csv.mapping.json"), Some(list.clone()));
+        assert_eq!(list.out("report.json"), "out/loc_demo/2026/list.csv/report.json");
+        assert_eq!(list.mappings()[1], "in/loc_demo/contacts/mapping.json");
+        assert!(!Place::of("in/loc_demo/opportunities/list.csv").unwrap().is_of_contacts());
+        let others = [
+            "",
+            "in/",
+            "list.csv",
+            "in/list.csv",
+            "in/loc_demo/list.csv",
+            "in/loc_demo/contacts/",
+            "in/loc_demo/contacts/folder/",
+            "in/loc_demo/contacts/mapping.json",
+            "in/loc demo/contacts/list.csv",
+            "in/loc_demo/contacts/.mapping.json",
+            "out/loc_demo/list.csv/report.json",
+        ];
+        for key in others {
+            assert_eq!(Place::of(key), None, "{key}");
+        }
+    }
+}

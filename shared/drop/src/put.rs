@@ -1,0 +1,139 @@
+//! The contacts of a list, into the outbox.
+
+use std::time::Duration;
+
+use ghl_sync_engine::ports::{Backlog, PortError, Put};
+use ghl_sync_import::{ImportedContact, Outcome};
+use ghl_sync_model::{Pace, Priority, PutRecord};
+
+use crate::DropError;
+use crate::checkpoint::{End, Phase};
+use crate::importer::{Importer, Next, Run};
+use crate::list::{pass_over, some};
+use crate::report::Report;
+
+/// Records of a location that may wait for GHL before more are put: what is dropped is never further ahead.
+pub const AHEAD: u32 = 5_000;
+/// Outcomes that are put together.
+const CHUNK: usize = 500;
+/// Time for these: what cannot be begun by then is left to the next step.
+const TIME_FOR_A_CHUNK: Duration = Duration::from_secs(20);
+/// What could not be stored is put again so often.
+const ROUNDS: u32 = 3;
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
+/// Lists go after what others put: everyday changes must not wait for them.
+const PRIORITY: Priority = Priority::Low;
+
+const UNKNOWN_LOCATION: &str = "the location is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by \
+                                the API (`{}` will do), and put the file there again";
+const UNKNOWN_KIND: &str = "only lists of contacts can be imported: put the file into in/LOCATION/contacts/";
+
+impl Importer {
+    /// Puts contacts from outcome `next` on, as many as there is room and time for.
+    pub(crate) async fn put_list(&self, run: &mut Run, mut next: u64) -> Result<Next, DropError> {
+        if !run.place.is_of_contacts() {
+            return self.refuse(run, UNKNOWN_KIND).await;
+        }
+        let Some(settings) = self.engine.ports().registry.location_now(&run.place.location).await? else {
+            return self.refuse(run, UNKNOWN_LOCATION).await;
+        };
+        let Some(mut room) = self.room(run).await? else {
+            return Ok(Next::Step(self.until_there_is_room(run, settings.pace)));
+        };
+        let (plan, copy) = match self.list(run).await? {
+            Ok(list) => list,
+            Err(next) => return Ok(next),
+        };
+        let mut records = match plan.records(&*copy) {
+            Ok(records) => records,
+            Err(error) => return self.damaged(run, &error).await,
+        };
+        if let Err(error) = pass_over(&mut records, next).await {
+            return self.damaged(run, &error).await;
+        }
+        let mut is_over = false;
+        while room > 0 && self.now() + TIME_FOR_A_CHUNK <= run.deadline {
+            let outcomes = match some(&mut records, CHUNK.min(room)) {
+                Ok(outcomes) => outcomes,
+                Err(error) => return self.damaged(run, &error).await,
+            };
+            is_over = outcomes.is_empty();
+            if is_over {
+                run.checkpoint.phase = Phase::Waiting { since: self.now(), ended: 0 };
+                break;
+            }
+            next += outcomes.len() as u64;
+            room -= outcomes.len().min(room);
+            let puts: Vec<PutRecord> = outcomes.into_iter().filter_map(|outcome| put_of(outcome, run)).collect();
+            run.checkpoint.unchanged += self.put(&puts).await?;
+            run.checkpoint.moved_at = self.now();
+            run.checkpoint.phase = Phase::Putting { next };
+            if !self.save(run).await? {
+                return Ok(Next::Overtaken);
+            }
+        }
+        self.tell(&run.place, &Report::importing(&run.place, &run.checkpoint, next)).await?;
+        let goes_on = is_over || room > 0;
+        Ok(Next::Step(if goes_on { Duration::ZERO } else { self.until_there_is_room(run, settings.pace) }))
+    }
+
+    /// Puts them, and again what could not be stored. Returns how many need no call.
+    async fn put(&self, puts: &[PutRecord]) -> Result<u64, PortError> {
+        let mut left = puts.to_vec();
+        let mut unchanged = 0;
+        let mut error = None;
+        for round in 0..ROUNDS {
+            if left.is_empty() {
+                return Ok(unchanged);
+            }
+            if round > 0 {
+                tokio::time::sleep(BETWEEN_ROUNDS).await;
+            }
+            let put = self.engine.put_and_start(&left).await;
+            unchanged += put.items.iter().filter(|item| matches!(item, Ok(Put::Unchanged))).count() as u64;
+            let mut again = Vec::new();
+            for (record, item) in left.into_iter().zip(put.items) {
+                if let Err(failed) = item {
+                    again.push(record);
+                    error = Some(failed);
+                }
+            }
+            left = again;
+        }
+        match error {
+            Some(error) if !left.is_empty() => Err(error),
+            Some(_) | None => Ok(unchanged),
+        }
+    }
+
+    /// How many records may be put, if it is enough to begin with.
+    async fn room(&self, run: &Run) -> Result<Option<usize>, PortError> {
+        let waiting = self.backlog(run).await?.tallied.count;
+        let room = usize::try_from(u64::from(AHEAD).saturating_sub(waiting)).unwrap_or_default();
+        Ok(Some(room).filter(|room| *room >= CHUNK))
+    }
+
+    /// Records of lists of this location that wait for GHL.
+    pub(crate) async fn backlog(&self, run: &Run) -> Result<Backlog, PortError> {
+        self.engine.ports().outbox.count_due(&run.place.location, PRIORITY, AHEAD).await
+    }
+
+    /// Until half of what may wait has gone out; longer where nothing goes out.
+    fn until_there_is_room(&self, run: &Run, pace: Pace) -> Duration {
+        let half = Duration::from_secs_f64(f64::from(AHEAD) / 2.0 / pace.rate());
+        half.max(self.now().since(run.checkpoint.moved_at) / 4)
+    }
+}
+
+/// What an outcome of a list puts. It was true when the file was put there: what somebody else puts later stays.
+fn put_of(outcome: Outcome, run: &Run) -> Option<PutRecord> {
+    match outcome {
+        Outcome::Record(contact) => Some(record_of(*contact, run)),
+        Outcome::HeldBack(_) | Outcome::NotAPerson(_) => None,
+    }
+}
+
+fn record_of(contact: ImportedContact, run: &Run) -> PutRecord {
+    let record = contact.into_put(run.place.location.clone(), PRIORITY);
+    PutRecord { as_of: Some(run.file.modified_at), ..record }
+}

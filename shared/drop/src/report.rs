@@ -1,0 +1,179 @@
+//! `report.json`: where an import stands, what it asks, and what came of it.
+
+use std::collections::BTreeMap;
+
+use ghl_sync_import::Mapping;
+use ghl_sync_import::report::{ImportReport, RecordResult, Records};
+use ghl_sync_model::EpochMs;
+use serde::Serialize;
+
+use crate::checkpoint::{Checkpoint, Content};
+use crate::importer::Importer;
+use crate::list::Asks;
+use crate::{DropError, Place};
+
+/// So many problems of rows, and records that GHL did not store whole, are in a report; rejects and results have all.
+pub(crate) const MOST_PROBLEMS: usize = 1_000;
+/// Kinds of errors that are told apart.
+const MOST_ERRORS: usize = 100;
+const OTHER_ERRORS: &str = "other errors; results.csv has them";
+
+/// What is known of an import. Its `import` and `records` are those of the program's `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    state: State,
+    file: String,
+    location: String,
+    /// Which content of the file.
+    etag: String,
+    /// The mapping that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping_file: Option<String>,
+    /// Why nothing can be read from the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// What must be answered, in the words of the program.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ask: Vec<String>,
+    /// What to do now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// What is known of the mapping, to be completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping: Option<Mapping>,
+    /// Rows that are done with, while it is importing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) import: Option<ImportReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<Records>,
+    not_stored: Vec<NotStored>,
+    errors: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    began_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    /// Why it ended before all records had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Importing,
+    NeedsMapping,
+    Refused,
+    Done,
+}
+
+#[derive(Debug, Serialize)]
+struct NotStored {
+    record: String,
+    fields: Vec<String>,
+}
+
+impl Report {
+    fn new(state: State, place: &Place, content: &Content) -> Report {
+        Report {
+            state,
+            file: place.key.clone(),
+            location: place.location.to_string(),
+            etag: content.file.clone(),
+            mapping_file: content.mapping.as_ref().map(|(key, _)| key.clone()),
+            reason: None,
+            ask: Vec::new(),
+            next: None,
+            mapping: None,
+            rows_done: None,
+            import: None,
+            records: None,
+            not_stored: Vec::new(),
+            errors: BTreeMap::new(),
+            began_at: None,
+            ended_at: None,
+            stopped: None,
+        }
+    }
+
+    pub(crate) fn refused(place: &Place, content: &Content, reason: &str) -> Report {
+        Report { reason: Some(reason.to_owned()), ..Report::new(State::Refused, place, content) }
+    }
+
+    pub(crate) fn asks(place: &Place, content: &Content, asks: Asks) -> Report {
+        let [own, _] = place.mappings();
+        let next = format!(
+            "nothing was sent. `ghl-sync plan FILE --location {}`, with the options named here, writes a mapping.json with the \
+             answers: put it into the bucket as {own}, and the import begins",
+            place.location
+        );
+        let Asks { words, questions, plan } = asks;
+        let import = match &plan {
+            Some(plan) => ImportReport::of_plan(plan, MOST_PROBLEMS),
+            None => ImportReport { questions, ..ImportReport::default() },
+        };
+        Report {
+            ask: words,
+            next: Some(next),
+            mapping: plan.map(|plan| plan.mapping_file()),
+            import: Some(import),
+            ..Report::new(State::NeedsMapping, place, content)
+        }
+    }
+
+    pub(crate) fn importing(place: &Place, checkpoint: &Checkpoint, rows_done: u64) -> Report {
+        Report {
+            rows_done: Some(rows_done),
+            began_at: Some(checkpoint.began_at.to_rfc3339()),
+            ..Report::new(State::Importing, place, &checkpoint.content)
+        }
+    }
+
+    /// One that takes results.
+    pub(crate) fn of_results(place: &Place, checkpoint: &Checkpoint, now: EpochMs) -> Report {
+        Report {
+            records: Some(Records { already_synced: checkpoint.unchanged, ..Records::default() }),
+            began_at: Some(checkpoint.began_at.to_rfc3339()),
+            ended_at: Some(now.to_rfc3339()),
+            ..Report::new(State::Done, place, &checkpoint.content)
+        }
+    }
+
+    pub(crate) fn take(&mut self, result: &RecordResult) {
+        let records = self.records.get_or_insert_default();
+        records.total += 1;
+        match result.state {
+            "synced" => records.synced += 1,
+            "skipped" => records.skipped += 1,
+            "pending" => records.pending += 1,
+            _ => records.failed += 1,
+        }
+        if result.state == "failed" {
+            let is_known = self.errors.len() < MOST_ERRORS || self.errors.contains_key(&result.error);
+            let error = if is_known { result.error.as_str() } else { OTHER_ERRORS };
+            *self.errors.entry(error.to_owned()).or_default() += 1;
+        }
+        if !result.not_stored.is_empty() && self.not_stored.len() < MOST_PROBLEMS {
+            self.not_stored.push(NotStored { record: result.record.clone(), fields: result.not_stored.clone() });
+        }
+    }
+
+    /// After the last result. `is_late` if it was not waited for all.
+    pub(crate) fn finish(&mut self, is_late: bool) {
+        let records = self.records.get_or_insert_default();
+        records.already_synced = records.already_synced.min(records.synced);
+        if is_late && records.pending > 0 {
+            let pending = records.pending;
+            let said = format!("after a day {pending} records are still pending; the stack goes on with them");
+            self.stopped = Some(said);
+        }
+    }
+}
+
+impl Importer {
+    pub(crate) async fn tell(&self, place: &Place, report: &Report) -> Result<(), DropError> {
+        let json = serde_json::to_vec_pretty(report)?;
+        Ok(self.files.put(&place.out("report.json"), json, "application/json").await?)
+    }
+}
