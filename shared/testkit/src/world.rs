@@ -449,8 +449,11 @@ impl World {
     /// # Errors
     /// When a store fails.
     pub async fn restart(&self) -> Result<(), PortError> {
-        lock(&self.state).shutdown = Shutdown::default();
-        self.queue.begin_anew();
+        // A start that is tried again is of the same process.
+        if self.is_shut_down() {
+            lock(&self.state).shutdown = Shutdown::default();
+            self.queue.begin_anew();
+        }
         let host = self.host();
         host.give_up_plans().await?;
         host.tick(true).await.map(drop)

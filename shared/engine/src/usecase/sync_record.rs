@@ -171,8 +171,7 @@ impl RecordSync<'_, '_> {
 
     /// Makes one call, and judges what came back.
     async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, request: PermitRequest<'_>) -> After {
-        // An update, too, hides it from GHL's search for a while.
-        progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_));
+        progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_)) || hides(record, call);
         let called = self.permits.call(call, operation_hash(record), request).await;
         match called.answer {
             Ok(answer) => match self.taken(record, progress, answer).await {
@@ -351,6 +350,11 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
         Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => ErrorCode::Rejected,
     };
     LastError { code, status: failure.status, message: failure.message, at }
+}
+
+/// Whether GHL's search may not show it for a while, and nothing else tells its id: an update hides it as a creation does.
+fn hides(record: &Record, call: &Call) -> bool {
+    record.ghl_id.is_none() && matches!(call, Call::UpdateContact { .. } | Call::UpdateOpportunity { .. })
 }
 
 /// The same record has the same hash, in every invocation.
