@@ -7,6 +7,7 @@ use ghl_sync_model::{LocationId, Secret};
 
 use crate::cli::{ApiArg, OutputArgs, QuotaArgs};
 use crate::list::ListArgs;
+use crate::remote::MirrorArgs;
 
 /// GHL's own API.
 pub(super) const GHL_URL: &str = "https://services.leadconnectorhq.com";
@@ -82,4 +83,6 @@ pub(crate) struct ImportArgs {
     pub(crate) api: Option<String>,
     #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
     pub(crate) api_key: Secret,
+    #[command(flatten)]
+    pub(crate) mirror: MirrorArgs,
 }

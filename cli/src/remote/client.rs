@@ -114,8 +114,12 @@ impl Remote {
         lines: String,
     ) -> Result<Put, RemoteError> {
         let under = import.map(|import| format!("?import={import}")).unwrap_or_default();
-        let path = format!("/v1/locations/{location}/contacts{under}");
-        self.repeated(&Asked { method: Method::POST, path, body: Some((LINES, lines)) }).await
+        self.put_lines(Method::POST, &format!("/v1/locations/{location}/contacts{under}"), lines).await
+    }
+
+    /// Puts contacts somewhere, an item a line. Doing it twice does no harm.
+    pub(super) async fn put_lines(&self, method: Method, path: &str, lines: String) -> Result<Put, RemoteError> {
+        self.repeated(&Asked { method, path: path.to_owned(), body: Some((LINES, lines)) }).await
     }
 
     /// Where these records stand.

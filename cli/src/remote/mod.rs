@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod commands;
 mod imports;
+mod mirror;
 mod put;
 mod records;
 mod report;
@@ -27,6 +28,8 @@ use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
 use imports::RemoteImport;
 pub(crate) use imports::imports;
+pub(crate) use mirror::MirrorArgs;
+use mirror::RemoteMirror;
 pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
 use report::RemoteReport;
 
@@ -50,16 +53,28 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
     }
     let List { mut contacts, report, learned, .. } = list;
     let mut through = RemoteReport::new(&remote, &real.location, report, &args)?;
-    let import = RemoteImport::begin(&remote, &real.location, &args.file, &mut contacts, through.list()).await?;
-    through.import_id = import.as_ref().map(|import| import.id.clone());
-    let under = through.import_id.clone();
-    let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;
-    ids.write(learned)?;
-    if let Some(import) = &import {
-        let written = [args.list.rejects.as_deref(), args.output.results.as_deref()];
-        let files: Vec<&Path> = written.into_iter().flatten().collect();
-        import.complete(&files).await?;
-    }
+    let refused = match RemoteMirror::begin(&remote, &real.location, &args.mirror) {
+        Some(mut mirror) => {
+            let refused = mirror.put_all(&mut contacts, &mut through).await?;
+            ids.write(learned)?;
+            through.nobody_missing = mirror.commit(through.list().left_out, refused.len() as u64).await?;
+            refused
+        }
+        None => {
+            let import =
+                RemoteImport::begin(&remote, &real.location, &args.file, &mut contacts, through.list()).await?;
+            through.import_id = import.as_ref().map(|import| import.id.clone());
+            let under = through.import_id.clone();
+            let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;
+            ids.write(learned)?;
+            if let Some(import) = &import {
+                let written = [args.list.rejects.as_deref(), args.output.results.as_deref()];
+                let files: Vec<&Path> = written.into_iter().flatten().collect();
+                import.complete(&files).await?;
+            }
+            refused
+        }
+    };
     // From here on the stack has it all: whoever interrupts the waiting hears how it stands.
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;

@@ -16,7 +16,7 @@ use crate::list::{Contacts, RecordResult};
 const AT_ONCE: usize = 500;
 const LARGEST_BODY: usize = 2 << 20;
 /// What the stack could not store is put again this often.
-const ROUNDS: u32 = 10;
+pub(super) const ROUNDS: u32 = 10;
 
 /// Puts all of them. Returns the rows that the stack refuses.
 pub(super) async fn all(
@@ -31,7 +31,7 @@ pub(super) async fn all(
         let chunk = chunk?;
         let mut rest: &[ImportedContact] = &chunk;
         while !rest.is_empty() {
-            let lines = lines(rest);
+            let lines = lines(rest, AT_ONCE);
             let (now, later) = rest.split_at(lines.len().max(1).min(rest.len()));
             put(remote, (location, import), now.iter().zip(lines).collect(), &mut refused, report).await?;
             rest = later;
@@ -41,9 +41,9 @@ pub(super) async fn all(
 }
 
 /// The first of `contacts`, an item each: as many as fit into a request, and one in any case.
-fn lines(contacts: &[ImportedContact]) -> Vec<String> {
+pub(super) fn lines(contacts: &[ImportedContact], most: usize) -> Vec<String> {
     let mut size = 0;
-    let items = contacts.iter().take(AT_ONCE).map(|contact| {
+    let items = contacts.iter().take(most).map(|contact| {
         let item = Item { id: &contact.id, contact: &contact.contact };
         // Texts, lists and maps of texts only: this cannot fail to serialize.
         serde_json::to_string(&item).unwrap_or_default()
@@ -102,7 +102,7 @@ async fn put(
     Err(format!("the stack could not store {left} records; run the same command again to go on").into())
 }
 
-fn refuse<'e>(
+pub(super) fn refuse<'e>(
     contact: &ImportedContact,
     errors: impl IntoIterator<Item = &'e FieldProblem>,
     refused: &mut HashSet<u64>,
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_request_has_as_many_contacts_as_fit_and_one_in_any_case() {
-        let of = |count: u64, note| lines(&(1..=count).map(|row| contact(row, note)).collect::<Vec<_>>()).len();
+        let of =
+            |count: u64, note| lines(&(1..=count).map(|row| contact(row, note)).collect::<Vec<_>>(), AT_ONCE).len();
         assert_eq!([of(3, 10), of(600, 10), of(3, 1 << 20), of(2, 3 << 20)], [3, AT_ONCE, 1, 1]);
     }
 }

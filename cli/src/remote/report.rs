@@ -36,6 +36,9 @@ pub(super) struct RemoteReport {
     /// What went wrong, and how often.
     errors: BTreeMap<String, u64>,
     seconds: f64,
+    /// Why nobody was taken for missing in a mirror, although somebody asked for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nobody_missing: Option<String>,
     /// Why it ended before all records had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped: Option<String>,
@@ -74,6 +77,7 @@ impl RemoteReport {
             not_stored: Vec::new(),
             errors: BTreeMap::new(),
             seconds: 0.0,
+            nobody_missing: None,
             stopped: None,
             started: Instant::now(),
             stored: 0,
@@ -156,6 +160,7 @@ impl RemoteReport {
             std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
         }
         let is_well = self.records.failed == 0 && self.records.pending == 0 && self.stopped.is_none();
+        let is_well = is_well && self.nobody_missing.is_none();
         Ok(if is_well { exit::of_rows(&self.import, &args.list) } else { ExitCode::FAILURE })
     }
 
@@ -182,6 +187,9 @@ impl RemoteReport {
             shown += &format!("import     {id}\n");
         }
         shown += &format!("time       {time}\n");
+        if let Some(why) = &self.nobody_missing {
+            shown += &format!("mirror     {why}\n");
+        }
         if let Some(stopped) = &self.stopped {
             shown +=
                 &format!("stopped    {stopped}\nnext       run the same command again to see what became of them\n");

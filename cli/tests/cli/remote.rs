@@ -202,3 +202,36 @@ fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a
         .env("GHL_SYNC_API_KEY", &stack.key));
     assert!(unknown.status == Some(1) && unknown.err.contains("404"), "{}", unknown.err);
 }
+
+#[test]
+fn a_list_that_is_a_mirror_deletes_who_is_gone_and_nobody_when_it_looks_broken() {
+    let stack = Remote::start("mirror");
+    let list = |people: std::ops::Range<u32>| -> String {
+        let rows = people.map(|n| format!("P{n},p{n}@example.com\n"));
+        std::iter::once("First Name,Email\n".to_owned()).chain(rows).collect()
+    };
+    let mirror =
+        |list: &str, more: &[&str]| run(stack.import(list, &["--mirror", "crm", "--on-missing", "delete"]).args(more));
+    let first = mirror(&list(0..40), &[]);
+    assert_eq!(first.status, Some(0), "{}{}", first.out, first.err);
+    let second = mirror(&list(1..40), &[]);
+    assert_eq!(second.status, Some(0), "{}{}", second.out, second.err);
+    assert!(
+        second.out.contains("mirror     1 are missing since the last time (delete), 1 of them changed"),
+        "{}",
+        second.out
+    );
+    let broken = mirror(&list(30..40), &[]);
+    assert_eq!(broken.status, Some(1), "{}{}", broken.out, broken.err);
+    assert!(broken.out.contains("29 of 39 contacts are missing"), "{}", broken.out);
+    let left_out = mirror(&format!("{},,Nowhere\n", list(1..40)), &["--allow-rejects"]);
+    assert!(left_out.status == Some(1) && left_out.out.contains("nobody is taken for missing"), "{}", left_out.out);
+    let allowed = mirror(&list(30..40), &["--max-missing", "80%"]);
+    assert_eq!(allowed.status, Some(0), "{}{}", allowed.out, allowed.err);
+    let left = |text: &str| text.lines().filter(|line| line.starts_with("accepted")).count();
+    let started = Instant::now();
+    while left(&stack.say(&["records", "--location", "loc_demo"])) != 10 {
+        assert!(started.elapsed() < PATIENCE, "who is missing is deleted");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}

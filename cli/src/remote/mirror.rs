@@ -1,0 +1,196 @@
+//! A list as a mirror of a stack: sent whole each time, so that who is missing in it is known to be gone.
+
+use std::collections::HashSet;
+
+use clap::Args;
+use ghl_sync_import::ImportedContact;
+use ghl_sync_model::{LocationId, MirrorName};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::answers::{Committed, Put, PutItem, PutResult};
+use super::client::{Remote, RemoteError, Told};
+use super::put::{ROUNDS, lines, refuse};
+use super::report::RemoteReport;
+use crate::Failure;
+use crate::list::Contacts;
+
+/// Contacts of a part, at most: what the API takes.
+const MAX_PART: usize = 5_000;
+/// Contacts that could not be dealt with and are named.
+const SHOWN: usize = 10;
+
+/// The list is whole: who is missing in it is gone.
+#[derive(Debug, Default, Args)]
+pub(crate) struct MirrorArgs {
+    /// The list is whole, and is sent whole each time under this name: who is missing in it is dealt with as --on-missing
+    /// says.
+    #[arg(long, value_name = "NAME", requires = "api")]
+    pub(crate) mirror: Option<MirrorName>,
+    /// What becomes of contacts that the list had the last time, and has not any more: keep, tag:NAME, or delete (in GHL).
+    #[arg(long, value_name = "WHAT", requires = "mirror", default_value = "keep", value_parser = on_missing)]
+    pub(crate) on_missing: String,
+    /// Nobody is taken for missing if more than so many of them are, as the list is broken then.
+    #[arg(long, value_name = "PERCENT", requires = "mirror", default_value = "5%", value_parser = share)]
+    pub(crate) max_missing: f64,
+}
+
+/// A run of a mirror, while it is sent.
+pub(super) struct RemoteMirror<'a> {
+    remote: &'a Remote,
+    args: &'a MirrorArgs,
+    path: String,
+    parts: u32,
+}
+
+impl<'a> RemoteMirror<'a> {
+    /// A run of the mirror that `args` name; `None` if they name none.
+    pub(super) fn begin(remote: &'a Remote, location: &LocationId, args: &'a MirrorArgs) -> Option<RemoteMirror<'a>> {
+        let name = args.mirror.as_ref()?;
+        let run = format!("{}-{:04x}", OffsetDateTime::now_utc().unix_timestamp(), fastrand::u16(..));
+        Some(RemoteMirror {
+            remote,
+            args,
+            path: format!("/v1/locations/{location}/mirrors/{name}/runs/{run}"),
+            parts: 0,
+        })
+    }
+
+    /// Puts all of them, part by part. Returns the rows that the stack refuses.
+    pub(super) async fn put_all(
+        &mut self,
+        contacts: &mut Contacts,
+        report: &mut RemoteReport,
+    ) -> Result<HashSet<u64>, Failure> {
+        let mut refused = HashSet::new();
+        for chunk in contacts.chunks()? {
+            let chunk = chunk?;
+            let mut rest: &[ImportedContact] = &chunk;
+            while !rest.is_empty() {
+                let lines = lines(rest, MAX_PART);
+                let (now, later) = rest.split_at(lines.len().max(1).min(rest.len()));
+                self.put_part(now, &lines, &mut refused, report).await?;
+                rest = later;
+            }
+        }
+        Ok(refused)
+    }
+
+    /// What the stack could not store is put again with the whole part: a part that comes again replaces the one before.
+    async fn put_part(
+        &mut self,
+        contacts: &[ImportedContact],
+        lines: &[String],
+        refused: &mut HashSet<u64>,
+        report: &mut RemoteReport,
+    ) -> Result<(), Failure> {
+        let path = format!("{}/parts/{}", self.path, self.parts);
+        for _ in 0..ROUNDS {
+            let body: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            let Put { shared, items } = match self.remote.put_lines(Method::PUT, &path, body).await {
+                Ok(answer) => answer,
+                // All of them: a part of nobody, of which it is known that somebody was in it.
+                Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
+                    if errors.len() >= contacts.len() && errors.iter().all(|error| error.index.is_some()) =>
+                {
+                    for error in &errors {
+                        let at = error.index.and_then(|index| contacts.get(index));
+                        at.into_iter().try_for_each(|contact| refuse(contact, [error], refused, report))?;
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let told: HashSet<usize> = items.iter().map(|item| item.index).collect();
+            let is_stored = |item: &PutItem| item.result != PutResult::Failed;
+            if !items.iter().all(is_stored) || !(0..contacts.len()).all(|index| told.contains(&index)) {
+                continue;
+            }
+            shared.iter().for_each(|shared| report.shared(&shared.by, &shared.records));
+            for item in &items {
+                let Some(contact) = contacts.get(item.index) else { continue };
+                match item.result {
+                    PutResult::Stored => report.stored(),
+                    PutResult::Unchanged => report.unchanged(),
+                    PutResult::Outdated => report.outdated(),
+                    PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
+                    PutResult::Failed => {}
+                }
+            }
+            self.parts += 1;
+            return Ok(());
+        }
+        Err("the stack could not store a part of the list; run the same command again".into())
+    }
+
+    /// Ends the run. Returns why nobody was taken for missing, if that is so although somebody asked for it.
+    pub(super) async fn commit(&self, left_out: u64, refused: u64) -> Result<Option<String>, Failure> {
+        let on_missing = self.args.on_missing.as_str();
+        if on_missing != "keep" && left_out + refused > 0 {
+            let rows = left_out + refused;
+            return Ok(Some(format!(
+                "{rows} rows were left out, so nobody is taken for missing: mend them, then run again"
+            )));
+        }
+        if self.parts == 0 {
+            return Ok(Some("the list has nobody, so nobody is taken for missing".to_owned()));
+        }
+        let path = format!("{}/commit", self.path);
+        let mut asked = json!({ "parts": self.parts, "on_missing": on_missing, "max_missing": self.args.max_missing });
+        let (mut changed, mut left) = (0, Vec::new());
+        let missing = loop {
+            let Told { read, .. } = match self.remote.ask::<Committed>(Method::POST, &path, Some(&asked)).await {
+                Ok(told) => told,
+                Err(RemoteError::Refused { status: StatusCode::CONFLICT, detail, .. }) => return Ok(Some(detail)),
+                Err(error) => return Err(error.into()),
+            };
+            changed += read.changed;
+            left.extend(read.left);
+            if read.complete {
+                break read.missing;
+            }
+            asked["done"] = Value::from(read.done);
+        };
+        println!("mirror     {missing} are missing since the last time ({on_missing}), {changed} of them changed");
+        for left in left.iter().take(SHOWN) {
+            println!("           {} could not be: {}", left.record, left.detail);
+        }
+        if let more @ 1.. = left.len().saturating_sub(SHOWN) {
+            println!("           and {more} more");
+        }
+        Ok(None)
+    }
+}
+
+fn on_missing(text: &str) -> Result<String, String> {
+    let is_known =
+        matches!(text, "keep" | "delete") || text.strip_prefix("tag:").is_some_and(|tag| !tag.trim().is_empty());
+    if is_known { Ok(text.to_owned()) } else { Err("expected keep, tag:NAME or delete".to_owned()) }
+}
+
+/// A share, from text like `5%`.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
+    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "expected a percentage from 0% to 100%".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_missing_ones_and_how_many_may_be_is_read_strictly() {
+        for good in ["keep", "delete", "tag:left us"] {
+            assert_eq!(on_missing(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "tag:", "tag: ", "drop", "untag:x", "Delete"] {
+            assert!(on_missing(bad).is_err(), "{bad}");
+        }
+        assert_eq!((share("5%"), share("0"), share("100 %")), (Ok(0.05), Ok(0.0), Ok(1.0)));
+        for bad in ["", "%", "101%", "-1", "five", "NaN"] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
+    }
+}
