@@ -235,7 +235,8 @@ impl Signer {
         let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
         let signable = SignableRequest::new(method, &url, signed, SignableBody::Bytes(&body))?;
         let (signature, _) = sign(signable, &params)?.into_parts();
-        let mut request = http::Request::builder().method(method).uri(&url);
+        // The orchestrator puts the endpoint before it, the bucket included.
+        let mut request = http::Request::builder().method(method).uri(format!("/{path}{query}"));
         for (name, value) in &headers {
             request = request.header(*name, value);
         }

@@ -7,7 +7,7 @@ use ghl_sync_import::{ImportedContact, Outcome};
 use ghl_sync_model::{Pace, Priority, PutRecord};
 
 use crate::DropError;
-use crate::checkpoint::{End, Phase};
+use crate::checkpoint::Phase;
 use crate::importer::{Importer, Next, Run};
 use crate::list::{pass_over, some};
 use crate::report::Report;
