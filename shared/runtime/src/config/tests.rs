@@ -350,3 +350,32 @@ fn only_functions_that_call_ghl_know_where_it_is() {
         assert_eq!(calls_none(all.clone()).unwrap().ghl, None);
     }
 }
+
+#[test]
+fn a_webhook_for_all_locations_needs_a_secret_by_reference_and_https_unless_all_of_it_is_on_this_machine() {
+    let webhook = |url: &str, secret: &str, function: &str| {
+        let vars = [
+            ("OUTCOMES_WEBHOOK_URL", url),
+            ("OUTCOMES_WEBHOOK_SECRET", secret),
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
+        ];
+        Config::from_vars(with(&vars)).map(|config| config.outcomes.webhook.map(|webhook| webhook.url))
+    };
+    let url = |url: &str| Ok(Some(url.to_owned()));
+    assert_eq!(webhook("", "", ""), Ok(None));
+    assert_eq!(webhook("https://a.example/h?key=1", "ssm:/s", "f"), url("https://a.example/h?key=1"));
+    assert_eq!(webhook("http://127.0.0.1:9000/", "file:/s", ""), url("http://127.0.0.1:9000/"));
+    for (given, secret, function, fault) in [
+        ("http://127.0.0.1:9000/", "ssm:/s", "f", "OUTCOMES_WEBHOOK_URL"),
+        ("http://a.example/key-1", "ssm:/s", "", "OUTCOMES_WEBHOOK_URL"),
+        ("ftp://a.example/key-1", "ssm:/s", "", "OUTCOMES_WEBHOOK_URL"),
+        ("https://a.example/key-1", "", "f", "OUTCOMES_WEBHOOK_SECRET"),
+        ("https://a.example/key-1", "whsec_key-1", "f", "OUTCOMES_WEBHOOK_SECRET"),
+        ("https://a.example/key-1", "env:GHL_TOKEN", "f", "OUTCOMES_WEBHOOK_SECRET"),
+    ] {
+        let error = webhook(given, secret, function).unwrap_err();
+        let names: Vec<&str> = error.faults.iter().map(|fault| fault.name.as_str()).collect();
+        assert!(names.contains(&fault), "{given} {secret}: {error}");
+        assert!(!error.to_string().contains("key-1"), "{error}");
+    }
+}
