@@ -19,9 +19,10 @@ use crate::query::InQuery;
 use crate::service::Api;
 use crate::wire::{Put, PutItem, PutResult, Shared};
 
-/// What the items are part of. Other parameters are passed over, as they were before there was one.
+/// What the items are part of.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Under {
     /// The import that the items belong to. One that nobody has told of begins with them; one that was cancelled takes
     /// none.
