@@ -18,8 +18,10 @@ pub(crate) struct ToldOfImport {
     /// How far it has come: `complete` once all of its items were put. `open` goes on with it, also after it was cancelled.
     state: Option<ToldState>,
     /// Rows of the source.
+    #[schema(maximum = 1_000_000_000_000_u64)]
     rows: Option<u64>,
     /// Records that were made of them.
+    #[schema(maximum = 1_000_000_000_000_u64)]
     records: Option<u64>,
     /// What was left out or altered: how often, by a name for its kind. At most 50 kinds.
     problems: Option<BTreeMap<String, u64>>,

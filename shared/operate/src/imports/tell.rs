@@ -12,6 +12,8 @@ const LONGEST_NAME: usize = 200;
 /// Most kinds of problem, and files, of one import.
 const MOST_KINDS: usize = 50;
 const MOST_FILES: usize = 20;
+/// Rows, records or problems of a kind that nobody has more of.
+const MOST: u64 = 1_000_000_000_000;
 
 /// What is told of an import. What is absent stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +44,15 @@ impl ImportUpdate {
         if let Some(reason) = self.name.as_deref().and_then(fault_of_name) {
             return invalid("name", reason);
         }
+        for (field, number) in [("rows", self.rows), ("records", self.records)] {
+            if number.is_some_and(|number| number > MOST) {
+                return invalid(field, format!("is more than {MOST}"));
+            }
+        }
         if let Some(problems) = &self.problems {
+            if problems.values().any(|count| *count > MOST) {
+                return invalid("problems", format!("has a number of more than {MOST}"));
+            }
             if problems.len() > MOST_KINDS {
                 return invalid("problems", format!("has {} kinds; at most {MOST_KINDS} are kept", problems.len()));
             }
@@ -133,6 +143,10 @@ mod tests {
         assert_eq!(fault(name("a\nb")), "field `name` has a control character");
         let cancelled = ImportUpdate { state: Some(ImportState::Cancelled), ..ImportUpdate::default() };
         assert!(fault(cancelled).starts_with("field `state` must be `open` or `complete`"));
+        assert_eq!(
+            fault(ImportUpdate { rows: Some(u64::MAX), ..ImportUpdate::default() }),
+            "field `rows` is more than 1000000000000"
+        );
         let problems = (0..51).map(|n| (format!("kind_{n}"), 1)).collect();
         assert!(fault(ImportUpdate { problems: Some(problems), ..ImportUpdate::default() }).contains("has 51 kinds"));
         let files = vec!["f".to_owned(); 21];

@@ -1,0 +1,69 @@
+//! The import of the stack that the contacts of a list are put under, so that it can be listed, counted and cancelled.
+
+use std::collections::BTreeMap;
+
+use ghl_sync_import::report::ImportReport;
+use ghl_sync_model::{ContentHash, ImportId, ImportState};
+use ghl_sync_operate::{ImportError, ImportUpdate, Operator};
+
+use crate::DropError;
+use crate::importer::{Importer, Run};
+
+/// What the ids of these imports begin with, and digits of the hash behind it.
+const PREFIX: &str = "drop-";
+const HASH_DIGITS: usize = 16;
+/// What a stack keeps of a name, in bytes, and of kinds of problems.
+const LONGEST_NAME: usize = 200;
+const MOST_KINDS: usize = 50;
+
+/// The import of a list: another one for another content of it.
+pub(crate) fn import_of(run: &Run) -> Result<ImportId, DropError> {
+    let hash = ContentHash::of(format!("{}\n{}", run.place.key, run.checkpoint.content.file).as_bytes()).to_string();
+    let digits: String = hash.chars().take(HASH_DIGITS).collect();
+    Ok(ImportId::new(format!("{PREFIX}{digits}"))?)
+}
+
+impl Importer {
+    /// Tells the stack that the import of a list begins, or goes on. Returns its id; `None` if somebody has cancelled it.
+    pub(crate) async fn begin_import(&self, run: &Run) -> Result<Option<ImportId>, DropError> {
+        let id = import_of(run)?;
+        let name = Some(in_bounds(&run.place.name));
+        let told = self.tell_import(run, &id, &ImportUpdate { name, ..ImportUpdate::default() }).await?;
+        Ok(told.then_some(id))
+    }
+
+    /// Tells the stack that all contacts of a list were put, and what was left out.
+    pub(crate) async fn complete_import(&self, run: &Run, report: &ImportReport) -> Result<(), DropError> {
+        let mut kinds: Vec<(String, u64)> = report.problems.by_kind().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let kinds = kinds.into_iter().take(MOST_KINDS).map(|(kind, count)| (in_bounds(&kind), count));
+        let update = ImportUpdate {
+            state: Some(ImportState::Complete),
+            rows: Some(report.rows),
+            records: Some(report.contacts),
+            problems: Some(kinds.collect::<BTreeMap<String, u64>>()),
+            files: Some(["report.json", "results.csv", "rejects.csv"].map(str::to_owned).into()),
+            ..ImportUpdate::default()
+        };
+        // One that was cancelled stays so.
+        self.tell_import(run, &import_of(run)?, &update).await.map(drop)
+    }
+
+    async fn tell_import(&self, run: &Run, id: &ImportId, update: &ImportUpdate) -> Result<bool, DropError> {
+        match Operator::new(self.engine.clone()).tell_import(&run.place.location, id, update).await {
+            Ok(_) => Ok(true),
+            Err(ImportError::Cancelled(_)) => Ok(false),
+            Err(ImportError::Port(error)) => Err(error.into()),
+            Err(error @ (ImportError::UnknownLocation(_) | ImportError::Unknown(_) | ImportError::Invalid { .. })) => {
+                Err(DropError::Import(error))
+            }
+        }
+    }
+}
+
+/// A name without what a stack refuses.
+fn in_bounds(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    name[..end].to_owned()
+}
