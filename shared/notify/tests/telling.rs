@@ -1,5 +1,7 @@
 //! A notifier with ports in memory: what is told, what comes again, and what becomes of deliveries.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Every change of a record that the engine makes, and the events that follow from it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::collections::BTreeSet;
 
 use ghl_sync_engine::ports::{Outbox, Settled};
