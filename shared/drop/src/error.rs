@@ -1,6 +1,8 @@
 //! Why a step is made again.
 
 use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::InvalidId;
+use ghl_sync_operate::ImportError;
 
 use crate::MessageError;
 
@@ -13,6 +15,12 @@ pub enum DropError {
     /// A store, the bucket or the queue failed.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// What is told of its import is refused.
+    #[error("the import of the list cannot be told of")]
+    Import(#[source] ImportError),
+    /// The import of the list has no id that may be.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
     /// The copy of the list on this machine's disk.
     #[error("the list cannot be kept on this machine's disk")]
     Disk(#[from] std::io::Error),

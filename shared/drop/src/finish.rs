@@ -12,6 +12,7 @@ use crate::checkpoint::End;
 use crate::importer::{Importer, Next, Run};
 use crate::list::{Copy, some};
 use crate::report::{MOST_PROBLEMS, Report};
+use crate::tell::import_of;
 use crate::upload::Upload;
 use crate::wait::key_of;
 
@@ -27,8 +28,12 @@ impl Importer {
             Err(next) => return Ok(next),
         };
         let mut report = Report::of_results(&run.place, &run.checkpoint, self.now());
+        report.import_id = Some(import_of(run)?);
         match self.tell_rows(run, &plan, &copy, &mut report).await? {
-            Ok(import) => report.import = Some(import),
+            Ok(import) => {
+                self.complete_import(run, &import).await?;
+                report.import = Some(import);
+            }
             Err(error) => return self.damaged(run, &error).await,
         }
         report.finish(is_late);

@@ -19,6 +19,7 @@ mod place;
 pub mod ports;
 mod put;
 mod report;
+mod tell;
 mod upload;
 mod wait;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Backlog, PortError, Put};
 use ghl_sync_import::{ImportedContact, Outcome};
-use ghl_sync_model::{Pace, Priority, PutRecord};
+use ghl_sync_model::{ImportId, Pace, Priority, PutRecord};
 
 use crate::DropError;
 use crate::checkpoint::Phase;
@@ -26,6 +26,8 @@ const PRIORITY: Priority = Priority::Low;
 
 const UNKNOWN_LOCATION: &str = "the location is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by \
                                 the API (`{}` will do), and put the file there again";
+const CANCELLED: &str =
+    "its import was cancelled: set the import's `state` to `open` by the API, and put the file there again";
 const UNKNOWN_KIND: &str = "only lists of contacts can be imported: put the file into in/LOCATION/contacts/";
 
 impl Importer {
@@ -44,6 +46,7 @@ impl Importer {
             Ok(list) => list,
             Err(next) => return Ok(next),
         };
+        let Some(import) = self.begin_import(run).await? else { return self.refuse(run, CANCELLED).await };
         let mut records = match plan.records(&*copy) {
             Ok(records) => records,
             Err(error) => return self.damaged(run, &error).await,
@@ -64,7 +67,8 @@ impl Importer {
             }
             next += outcomes.len() as u64;
             room -= outcomes.len().min(room);
-            let puts: Vec<PutRecord> = outcomes.into_iter().filter_map(|outcome| put_of(outcome, run)).collect();
+            let puts: Vec<PutRecord> =
+                outcomes.into_iter().filter_map(|outcome| put_of(outcome, run, &import)).collect();
             run.checkpoint.unchanged += self.put(&puts).await?;
             run.checkpoint.moved_at = self.now();
             run.checkpoint.phase = Phase::Putting { next };
@@ -72,7 +76,9 @@ impl Importer {
                 return Ok(Next::Overtaken);
             }
         }
-        self.tell(&run.place, &Report::importing(&run.place, &run.checkpoint, next)).await?;
+        let mut report = Report::importing(&run.place, &run.checkpoint, next);
+        report.import_id = Some(import);
+        self.tell(&run.place, &report).await?;
         let goes_on = is_over || room > 0;
         Ok(Next::Step(if goes_on { Duration::ZERO } else { self.until_there_is_room(run, settings.pace) }))
     }
@@ -126,14 +132,14 @@ impl Importer {
 }
 
 /// What an outcome of a list puts. It was true when the file was put there: what somebody else puts later stays.
-fn put_of(outcome: Outcome, run: &Run) -> Option<PutRecord> {
+fn put_of(outcome: Outcome, run: &Run, import: &ImportId) -> Option<PutRecord> {
     match outcome {
-        Outcome::Record(contact) => Some(record_of(*contact, run)),
+        Outcome::Record(contact) => Some(record_of(*contact, run, import)),
         Outcome::HeldBack(_) | Outcome::NotAPerson(_) => None,
     }
 }
 
-fn record_of(contact: ImportedContact, run: &Run) -> PutRecord {
+fn record_of(contact: ImportedContact, run: &Run, import: &ImportId) -> PutRecord {
     let record = contact.into_put(run.place.location.clone(), PRIORITY);
-    PutRecord { as_of: Some(run.file.modified_at), ..record }
+    PutRecord { as_of: Some(run.file.modified_at), import: Some(import.clone()), ..record }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ghl_sync_import::Mapping;
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{EpochMs, ImportId};
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, Content};
@@ -41,6 +41,9 @@ pub(crate) struct Report {
     /// What is known of the mapping, to be completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping: Option<Mapping>,
+    /// The stack's import that its contacts are put under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) import_id: Option<ImportId>,
     /// Rows that are done with, while it is importing.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_done: Option<u64>,
@@ -86,6 +89,7 @@ impl Report {
             ask: Vec::new(),
             next: None,
             mapping: None,
+            import_id: None,
             rows_done: None,
             import: None,
             records: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay};
 use ghl_sync_operate::LocationView;
-use serde::de::Error as _;
+use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -74,15 +74,14 @@ struct OutcomesWebhook {
     url: String,
     /// Where the signing secret is, never the secret itself: `ssm:` and the name of a parameter, or `secretsmanager:` and
     /// that of a secret.
-    #[serde(deserialize_with = "no_file")]
+    #[serde(deserialize_with = "some_reference")]
     #[schema(value_type = String, pattern = "^(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}$")]
-    secret: Option<CredentialsRef>,
+    secret: CredentialsRef,
 }
 
 impl From<OutcomesWebhook> for ghl_sync_model::OutcomesWebhook {
-    /// A secret that is null is none that can be followed, and is refused as such.
     fn from(OutcomesWebhook { url, secret }: OutcomesWebhook) -> ghl_sync_model::OutcomesWebhook {
-        ghl_sync_model::OutcomesWebhook { url, secret: secret.unwrap_or(CredentialsRef::Default) }
+        ghl_sync_model::OutcomesWebhook { url, secret }
     }
 }
 
@@ -92,6 +91,11 @@ fn no_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Credenti
         Some(CredentialsRef::File(_)) => Err(D::Error::custom("may not be a file: only a local run reads files")),
         reference => Ok(reference),
     }
+}
+
+/// The same, where there must be one.
+fn some_reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CredentialsRef, D::Error> {
+    no_file(deserializer)?.ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, &"a string"))
 }
 
 /// What holds for a location.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use ghl_sync_drop::{AHEAD, Checkpoint, End, Handled, Importer, Phase};
 use ghl_sync_engine::ports::{Clock, ItemStore};
-use ghl_sync_model::LocationId;
+use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationId};
 use ghl_sync_testkit::{MemoryBucket, MemorySteps, Setup, World, block_on_paused, dying_at_await};
 use serde_json::Value;
 
-use crate::fixtures::{HOUR, MINUTE, each_await, exact};
+use crate::fixtures::{HOUR, MINUTE, each_await, exact, loc};
 
 const LIST: &str = "in/loc/contacts/list.csv";
 /// A message whose invocation died, or that was not done with, comes again after this.
@@ -142,6 +142,35 @@ fn a_list_that_is_dropped_arrives_and_every_row_is_told() {
         drops.drop(LIST, people(1_200));
         drops.run().await;
         assert_all_accounted_for(&drops, 1_200);
+    });
+}
+
+#[test]
+fn a_dropped_list_is_an_import_of_the_stack_that_is_counted_and_can_be_cancelled() {
+    block_on_paused(async {
+        let drops = Drops::begin();
+        let operator = drops.world.operator();
+        drops.drop(LIST, people(100));
+        drops.run().await;
+        let first: ImportId = drops.report()["import_id"].as_str().unwrap().parse().unwrap();
+        let status = operator.import(&loc(), &first).await.unwrap();
+        assert_eq!((status.counts.accepted.count, status.state), (90, ImportState::Complete));
+        assert_eq!((status.name.as_deref(), status.rows, status.records), (Some("list.csv"), Some(100), Some(90)));
+        // Of the longer list the new people alone are put; they are withdrawn before they are sent.
+        operator.pause(&loc(), None, None).await.unwrap();
+        drops.drop(LIST, people(200));
+        drops.two_messages().await;
+        let second = operator.imports(&loc()).await.unwrap().remove(0).id;
+        assert_ne!(second, first);
+        let withdrawn = operator.cancel_import(&loc(), &second, None, EpochMs::NEVER).await.unwrap();
+        assert_eq!((withdrawn.withdrawn, withdrawn.next), (90, None));
+        operator.resume(&loc()).await.unwrap();
+        drops.run().await;
+        assert_eq!(drops.world.ghl.contact_count(), 90);
+        assert_eq!(
+            (&drops.report()["records"]["failed"], &drops.report()["records"]["synced"]),
+            (&90.into(), &90.into())
+        );
     });
 }
 
