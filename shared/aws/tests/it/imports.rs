@@ -123,7 +123,7 @@ async fn records_of_an_import_are_counted_up_to_a_cap_and_those_of_no_other() {
 /// What happens to records. A batch, an operator and reconciling act by a record as they loaded it, which may be long ago.
 #[derive(Debug, Clone)]
 enum Step {
-    Put(PutRecord),
+    Put(Box<PutRecord>),
     Load(RecordKey),
     Settle(Box<Outcome>),
     Withdraw,
@@ -142,7 +142,8 @@ fn any_step(chance: &mut fastrand::Rng, prefix: &str) -> Step {
     match chance.u32(0..14) {
         0..3 => {
             let import = chance.choice([None, Some(IMPORTS[0]), Some(IMPORTS[1])]).unwrap();
-            Step::Put(PutRecord { import: import.map(|import| self::import(&format!("{prefix}{import}"))), ..put })
+            let import = import.map(|import| self::import(&format!("{prefix}{import}")));
+            Step::Put(Box::new(PutRecord { import, ..put }))
         }
         3..7 => Step::Load(put.key()),
         7 => Step::Settle(Box::new(accepted(&put, &format!("{prefix}G")))),
