@@ -97,6 +97,9 @@ mod tests {
     use super::*;
     use crate::OutcomeError;
 
+    /// How a record was and is, and the events that follow.
+    type Case<'a> = (Option<&'a Facts>, &'a Facts, &'a [(OutcomeKind, u64)]);
+
     fn change(old: Option<Facts>, new: Option<Facts>) -> RecordChange {
         RecordChange { location_id: "loc".parse().unwrap(), key: "contact#42".parse().unwrap(), old, new }
     }
@@ -118,7 +121,7 @@ mod tests {
         let superseded = Facts { superseded_at: Some(EpochMs(13)), ..accepted.clone() };
         let put_again = Facts { version: 4, ..accepted.clone() };
         let accepted_again = Facts { accepted_at: Some(EpochMs(20)), ..accepted.clone() };
-        let cases: [(Option<&Facts>, &Facts, &[(OutcomeKind, u64)]); 14] = [
+        let cases: [Case<'_>; 14] = [
             (None, &put, &[]),
             (Some(&put), &put, &[]),
             (None, &accepted, &[(Accepted, 3)]),
