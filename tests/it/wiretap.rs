@@ -32,7 +32,8 @@ impl Wiretap {
             let is_file = !headers.contains_key("x-amz-target");
             let read = if is_file { read_file(&method, uri.path()) } else { read(&headers, &body) };
             asked.lock().unwrap().extend(read);
-            pass_on(client.request(method, format!("{server}{uri}")), headers, body)
+            let is_head = method == Method::HEAD;
+            pass_on(client.request(method, format!("{server}{uri}")), is_head, headers, body)
         };
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass_on)).await });
         wiretap
@@ -44,10 +45,18 @@ impl Wiretap {
     }
 }
 
-async fn pass_on(request: reqwest::RequestBuilder, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
+async fn pass_on(
+    request: reqwest::RequestBuilder,
+    is_head: bool,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, Bytes) {
     let answer = request.headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
-    headers.remove(CONTENT_LENGTH);
+    // Of an answer without a body it is what was asked for.
+    if !is_head {
+        headers.remove(CONTENT_LENGTH);
+    }
     (status, headers, answer.bytes().await.unwrap())
 }
 
