@@ -152,12 +152,14 @@ impl Importer {
         step: u64,
         deadline: EpochMs,
     ) -> Result<Handled, DropError> {
-        // A message may be sooner than the checkpoint that it goes by.
-        let Some(Entry { rev, value }) = standing.filter(|standing| standing.value.step >= step) else {
-            return Ok(Handled::Again);
-        };
+        let Some(Entry { rev, value }) = standing else { return Ok(Handled::Again) };
+        // It ended in the step before, which had died once this message was sent, and was made again.
         if value.step > step || value.has_ended() {
             return Ok(Handled::Done);
+        }
+        // A message may be sooner than the checkpoint that it goes by.
+        if value.step < step {
+            return Ok(Handled::Again);
         }
         let Some(file) = self.files.head(&place.key).await? else { return self.gone(&place, rev, value).await };
         let content = self.content(&place, &file).await?;

@@ -27,7 +27,11 @@ pub(crate) struct LocationDocument {
 /// What is set for a location. What is absent or null is as the environment says.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(example = json!({ "pace": { "limit": 80, "window_ms": 10000 }, "default_priority": "low" }))]
+#[schema(example = json!({
+    "pace": { "limit": 80, "window_ms": 10000 },
+    "default_priority": "low",
+    "outcomes_webhook": { "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" },
+}))]
 pub(crate) struct Overrides {
     /// Whether it is synced at all.
     enabled: Option<bool>,
