@@ -106,7 +106,7 @@ fn hex(key: &RecordKey) -> String {
 }
 
 fn key_of(hex: &str) -> Result<RecordKey, InvalidCursor> {
-    if !hex.is_ascii() || hex.len() % 2 != 0 {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
         return Err(InvalidCursor);
     }
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
