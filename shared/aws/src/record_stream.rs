@@ -10,9 +10,6 @@ use serde_json::Value;
 
 use crate::tables::record;
 
-/// The import that put the record last, and where the record stands in it.
-const IMPORT: &str = "import";
-
 /// The event is not from a table's stream.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -59,7 +56,7 @@ impl<'a> Image<'a> {
         Ok(Facts {
             version: self.number(record::VERSION)?.ok_or_else(|| missing(record::VERSION))?,
             ghl_id: self.parsed(record::GHL_ID)?,
-            import: self.text(IMPORT)?.map(import_id),
+            import: self.text(record::IMPORT)?.map(import_id),
             accepted_version: self.number(record::ACCEPTED_VERSION)?,
             accepted_at: time(record::ACCEPTED_AT)?,
             not_stored: self.json(record::NOT_STORED)?.unwrap_or_default(),

@@ -24,7 +24,7 @@ pub struct Facts {
     pub version: u64,
     /// [`Record::ghl_id`]
     pub ghl_id: Option<GhlId>,
-    /// The import that put it last.
+    /// [`Record::import`]
     pub import: Option<String>,
     /// [`Record::accepted_version`]
     pub accepted_version: Option<u64>,
@@ -46,7 +46,7 @@ impl From<&Record> for Facts {
         Facts {
             version: record.version,
             ghl_id: record.ghl_id.clone(),
-            import: None,
+            import: record.import.as_ref().map(ToString::to_string),
             accepted_version: record.accepted_version,
             accepted_at: record.accepted_at,
             not_stored: record.not_stored.clone(),
