@@ -102,6 +102,8 @@ pub(crate) fn differing(scenario: &Scenario, world: &World, record: &Record) -> 
 fn written_later(scenario: &Scenario, world: &World, record: &Record) -> Vec<Map<String, Value>> {
     let near = NEAR + ms(scenario.hosts.clock_skew_ms);
     let is_later = |other: &Record| match (other.accepted_at, record.accepted_at) {
+        // What was withdrawn while its call was under way may have been written all the same.
+        _ if other.accepted_version != Some(other.version) => true,
         (Some(theirs), Some(ours)) => theirs + near >= ours,
         _ => true,
     };
