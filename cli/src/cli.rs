@@ -2,15 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
 
-use crate::Usage;
 use crate::door::{AccessKey, Listen};
-use crate::list::{ListArgs, keep_apart};
+use crate::list::{ListArgs, OutputArgs};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::remote::{
     EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, PauseArgs, RecordArgs, RecordsArgs, ReplayArgs,
@@ -111,32 +110,6 @@ pub(crate) struct DemoArgs {
     /// How long these tokens are good.
     #[arg(long, value_name = "SPAN", default_value = "24h", requires = "oauth", value_parser = lifetime)]
     pub(crate) token_lifetime: Duration,
-}
-
-/// What is told of a run, and where.
-#[derive(Debug, Args)]
-pub(crate) struct OutputArgs {
-    /// Write what became of each record to this file, as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) results: Option<PathBuf>,
-    /// Write the report to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Also tell what it took of AWS.
-    #[arg(long)]
-    pub(crate) verbose: bool,
-}
-
-impl OutputArgs {
-    /// Refuses options of which one would overwrite what another writes, or the list.
-    pub(crate) fn keep_apart(&self, file: Option<&Path>, list: &ListArgs) -> Result<(), Usage> {
-        let written = [
-            ("--rejects", list.rejects.as_deref()),
-            ("--results", self.results.as_deref()),
-            ("--json", self.json.as_deref()),
-        ];
-        keep_apart(file, &written)
-    }
 }
 
 #[derive(Debug, Args)]

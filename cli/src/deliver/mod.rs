@@ -15,9 +15,9 @@ use ghl_sync_engine::usecase::PutReport;
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
 use ghl_sync_runtime::SystemClock;
 
-use crate::cli::{OutputArgs, QuotaArgs};
+use crate::cli::QuotaArgs;
 use crate::known_ids::IdsFile;
-use crate::list::{Contacts, ImportReport, List, ListArgs};
+use crate::list::{Contacts, ImportReport, List, ListArgs, OutputArgs};
 use crate::mark::mark;
 use crate::progress::Progress;
 use crate::report::{DynamoDbUse, Files, LoadUse, Records, SqsUse, StoreUse};

@@ -1,9 +1,12 @@
 //! What the command line says about a contact list.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ghl_sync_import::{Answers, DateOrder, DecimalMark, HiddenRows, SamePerson};
+
+use super::keep_apart;
+use crate::Usage;
 
 /// How a contact list is read (docs/IMPORT.md).
 #[derive(Debug, Clone, Default, Args)]
@@ -47,6 +50,32 @@ pub(crate) struct ListArgs {
     /// The exit status is 0 even if rows or cells were left out.
     #[arg(long)]
     pub(crate) allow_rejects: bool,
+}
+
+/// What is told of a run, and where.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Write what became of each record to this file, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Write the report to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also tell what it took of AWS.
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+impl OutputArgs {
+    /// Refuses options of which one would overwrite what another writes, or the list.
+    pub(crate) fn keep_apart(&self, file: Option<&Path>, list: &ListArgs) -> Result<(), Usage> {
+        let written = [
+            ("--rejects", list.rejects.as_deref()),
+            ("--results", self.results.as_deref()),
+            ("--json", self.json.as_deref()),
+        ];
+        keep_apart(file, &written)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

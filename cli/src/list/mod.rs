@@ -15,7 +15,7 @@ use ghl_sync_import::{
 
 use crate::Failure;
 pub(crate) use apart::keep_apart;
-pub(crate) use args::ListArgs;
+pub(crate) use args::{ListArgs, OutputArgs};
 pub(crate) use contacts::{Contacts, Lines};
 pub(crate) use files::Results;
 pub(crate) use ghl_sync_import::report::{ImportReport, RecordResult};

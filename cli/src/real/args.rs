@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ghl_sync_model::{LocationId, Secret};
 
-use crate::cli::{ApiArg, OutputArgs, QuotaArgs};
-use crate::list::ListArgs;
+use crate::cli::{ApiArg, QuotaArgs};
+use crate::list::{ListArgs, OutputArgs};
 use crate::remote::MirrorArgs;
 
 /// GHL's own API.
