@@ -194,7 +194,7 @@ impl Deployment {
     pub(crate) fn notifier_with(&self, changes: &[(&str, &str)]) -> Notifier {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let sink = self.engine.ports().sink.clone();
-        Runtime::new(Config::for_notifier(environment).unwrap(), sink).unwrap().notifier.unwrap()
+        Runtime::new(Config::for_notifier(environment).unwrap(), sink).unwrap().notifier().unwrap()
     }
 
     /// Invokes the function that tells outcomes.

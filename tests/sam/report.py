@@ -26,8 +26,10 @@ INVOKE = "http://127.0.0.1:9009/2015-03-31/functions/function/invocations"
 # Of each time, the median of so many.
 STARTS = 5
 INVOCATIONS = 20
-# Limits: of a zip 5 MB, of memory at rest 40 MB. Aimed at for a start: 20 ms.
+# Limits: of a zip 5 MB but for one, of memory at rest 40 MB. Aimed at for a start: 20 ms.
 MAX_ZIP_BYTES = 5_000_000
+# The importer knows the phone numbers and the countries of the world, and nobody waits for its start.
+MAX_ZIP_BYTES_OF = {"ImporterFunction": 7_000_000}
 MAX_REST_KB = 40_000
 # Seconds.
 EMULATOR_START = 10
@@ -41,12 +43,13 @@ def main():
     failed = False
     for function in local_stack.built_functions():
         found = measure(function)
+        max_zip_bytes = MAX_ZIP_BYTES_OF.get(str(function), MAX_ZIP_BYTES)
         print(
             f"note: {function}: start {found['start_ms']:.1f} ms (aim 20), first invocation {found['first_ms']:.1f} ms, "
             f"warm {found['warm_ms']:.1f} ms, {found['rest_kb'] / 1000:.1f} MB at rest (limit 40), "
-            f"{found['peak_kb'] / 1000:.1f} MB at most, {found['zip_bytes'] / 1e6:.1f} MB zipped (limit 5)"
+            f"{found['peak_kb'] / 1000:.1f} MB at most, {found['zip_bytes'] / 1e6:.1f} MB zipped (limit {max_zip_bytes // 1_000_000})"
         )
-        failed |= found["zip_bytes"] > MAX_ZIP_BYTES or found["rest_kb"] > MAX_REST_KB
+        failed |= found["zip_bytes"] > max_zip_bytes or found["rest_kb"] > MAX_REST_KB
     sys.exit("error: a function is over its limit" if failed else 0)
 
 

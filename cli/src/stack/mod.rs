@@ -278,7 +278,7 @@ impl Stack {
             }
         }
         let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL");
-        let outcomes = runtime.notifier.clone().filter(|_| tells).map(|notifier| {
+        let outcomes = runtime.notifier().filter(|_| tells).map(|notifier| {
             let tables = dynamodb.tables.clone();
             let from = tables.watch(RECORDS_TABLE).map_err(|error| StackError::Resources(error.into()))?;
             Ok::<_, StackError>(Outcomes { notifier, tables, from })

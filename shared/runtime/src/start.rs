@@ -25,7 +25,9 @@ use tracing::error;
 use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
-use crate::config::{ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL};
+use crate::config::{
+    ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL, OutcomesConfig,
+};
 use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
 use crate::{FastRandomness, FunctionSink, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
@@ -37,8 +39,8 @@ pub struct Runtime {
     pub engine: Engine,
     /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
     pub migrator: Option<Migrator>,
-    /// Tells outcomes; `None` in a function that is not told where its deliveries are queued.
-    pub notifier: Option<Notifier>,
+    /// What tells outcomes is made of.
+    outcomes: OutcomesWiring,
     /// Where refused items go; `None` in a function that is not told.
     refused_items: Option<SqsRefusedItems>,
     /// Where lists are dropped, and what reads them there; `None` in a function that is not told.
@@ -78,7 +80,14 @@ impl Runtime {
         let registered = DynamoLocations::new(dynamodb.clone(), state.clone());
         let settings = Versioned::new(items.clone());
         let locations = Arc::new(StoredLocations::new(config.locations.clone(), settings, registered));
-        let notifier = notifier(&config, &locations, &items, &sink);
+        let outcomes = OutcomesWiring {
+            outcomes: config.outcomes.clone(),
+            aws: config.aws.clone(),
+            reads_files: config.reads_files,
+            locations: locations.clone(),
+            items: items.clone(),
+            sink: sink.clone(),
+        };
         let tokens = Versioned::new(items.clone());
         let crm = crm(Wiring { config: &config, locations: &locations, tokens, sink: &sink })?;
         let queue = SqsBatchQueue::new(sqs.clone(), config.queue_url).traced(trace::current);
@@ -109,7 +118,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, notifier, refused_items, drops, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, outcomes, refused_items, drops, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -187,7 +196,32 @@ impl Runtime {
     /// Lists every fault of the environment.
     pub fn of_notifier_from_env() -> Result<Notifier, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_notifier(Config::environment()))?;
-        runtime.notifier.ok_or_else(|| missing("OUTCOMES_QUEUE_URL", "is missing"))
+        runtime.notifier().ok_or_else(|| missing("OUTCOMES_QUEUE_URL", "is missing"))
+    }
+
+    /// What tells outcomes; `None` in a function that is not told where its deliveries are queued. (Only who asks for it is
+    /// linked with what posts to webhooks.)
+    #[must_use]
+    pub fn notifier(&self) -> Option<Notifier> {
+        let OutcomesWiring { outcomes, aws, reads_files, locations, items, sink } = &self.outcomes;
+        let queue_url = outcomes.queue_url.clone()?;
+        let bus = outcomes.bus.as_ref();
+        let bus = bus.map(|bus| Arc::new(EventBridge::new(aws, bus, Arc::new(SystemClock))) as Arc<dyn EventBus>);
+        // A deployed function reads no files, and posts to no address of its own machine.
+        let reach = if *reads_files { Reach::PublicAndLoopback } else { Reach::Public };
+        let secrets = AwsSecrets::new(aws, Arc::new(SystemClock));
+        Some(Notifier::new(NotifierPorts {
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(FastRandomness),
+            registry: locations.clone(),
+            webhook: outcomes.webhook.clone(),
+            sink: sink.clone(),
+            health: Versioned::new(items.clone()),
+            bus,
+            queue: Arc::new(SqsDeliveries::new(aws.sqs(), queue_url)),
+            secrets: Arc::new(Secrets::new(locations.clone(), secrets, *reads_files)),
+            poster: Arc::new(HttpPoster::new(reach)),
+        }))
     }
 
     /// The same, for the function that imports what is dropped into a bucket, and must know which.
@@ -221,6 +255,17 @@ impl Runtime {
     }
 }
 
+/// What tells outcomes is made of.
+#[derive(Clone)]
+struct OutcomesWiring {
+    outcomes: OutcomesConfig,
+    aws: AwsConfig,
+    reads_files: bool,
+    locations: Arc<StoredLocations>,
+    items: Arc<dyn ItemStore>,
+    sink: Arc<dyn EventSink>,
+}
+
 /// What the way to GHL is made of.
 struct Wiring<'a> {
     config: &'a Config,
@@ -246,33 +291,6 @@ fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
     let tokens = AccessTokens::new(ports, crate::accounts::this_process(), config.engine.clock_skew);
     let accounts = Arc::new(LocationAccounts::new(locations.clone(), tokens));
     Ok(Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?))
-}
-
-/// What tells outcomes, where the configuration says where deliveries are queued.
-fn notifier(
-    config: &Config,
-    locations: &Arc<StoredLocations>,
-    items: &Arc<dyn ItemStore>,
-    sink: &Arc<dyn EventSink>,
-) -> Option<Notifier> {
-    let queue_url = config.outcomes.queue_url.clone()?;
-    let bus = config.outcomes.bus.as_ref();
-    let bus = bus.map(|bus| Arc::new(EventBridge::new(&config.aws, bus, Arc::new(SystemClock))) as Arc<dyn EventBus>);
-    // A deployed function reads no files, and posts to no address of its own machine.
-    let reach = if config.reads_files { Reach::PublicAndLoopback } else { Reach::Public };
-    let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
-    Some(Notifier::new(NotifierPorts {
-        clock: Arc::new(SystemClock),
-        randomness: Arc::new(FastRandomness),
-        registry: locations.clone(),
-        webhook: config.outcomes.webhook.clone(),
-        sink: sink.clone(),
-        health: Versioned::new(items.clone()),
-        bus,
-        queue: Arc::new(SqsDeliveries::new(config.aws.sqs(), queue_url)),
-        secrets: Arc::new(Secrets::new(locations.clone(), aws, config.reads_files)),
-        poster: Arc::new(HttpPoster::new(reach)),
-    }))
 }
 
 /// Begins to log, as `config` says or, if it has faults, so that they can be told.
