@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::RecordResult;
+use ghl_sync_engine::usecase::{RecordResult, SIGHT};
 use ghl_sync_limiter::{Breaker, Gate};
 use ghl_sync_model::{Contact, EpochMs, ErrorCode, LocationId, Payload, PutRecord, Record, RecordKey, ScopeId};
 use ghl_sync_testkit::{Arrival, Noted, World, says};
@@ -95,17 +95,29 @@ impl GateWatch {
             let Some(history) = scope_of(&arrival.location).and_then(|scope| watched.history.get(&scope)) else {
                 continue;
             };
-            let known = history.partition_point(|(at, _)| *at < arrival.sent_at);
-            let Some((_, closed)) = known.checked_sub(1).map(|last| history[last]) else { continue };
-            if closed.pause.is_some_and(|until| until > arrival.sent_at + skew) {
-                broken.push(Broken { rule: "no call in a pause", how: format!("{arrival:?}, {closed:?}") });
+            // A batch has seen what it wrote itself; what a reading writes beside it, it sees within `SIGHT`.
+            let sight = if scenario.reconcile_every_ms.is_some() { SIGHT } else { Duration::ZERO };
+            let (Some(known), Some(is)) =
+                (closed_before(history, arrival.sent_at - sight), closed_before(history, arrival.sent_at))
+            else {
+                continue;
+            };
+            let forbids = |until: Option<EpochMs>| until.is_some_and(|until| until > arrival.sent_at + skew);
+            if forbids(known.pause) && forbids(is.pause) {
+                broken.push(Broken { rule: "no call in a pause", how: format!("{arrival:?}, {is:?}") });
             }
-            if closed.open.is_some_and(|until| until > arrival.sent_at + skew) {
-                broken.push(Broken { rule: "no call past an open breaker", how: format!("{arrival:?}, {closed:?}") });
+            if forbids(known.open) && forbids(is.open) {
+                broken.push(Broken { rule: "no call past an open breaker", how: format!("{arrival:?}, {is:?}") });
             }
         }
         broken
     }
+}
+
+/// What the gate forbade just before `time`.
+fn closed_before(history: &[(EpochMs, Closed)], time: EpochMs) -> Option<Closed> {
+    let known = history.partition_point(|(at, _)| *at < time);
+    known.checked_sub(1).map(|last| history[last].1)
 }
 
 fn broken_by_write(

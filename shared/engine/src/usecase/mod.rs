@@ -41,6 +41,7 @@ pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
 pub use fan_out::FannedOut;
 pub use outcome_news::{DeliveryEnd, OutcomeNews};
+pub use permits::SIGHT;
 pub use put::{PutItems, PutReport};
 pub use report::{
     BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,

@@ -482,7 +482,7 @@ pub(super) fn stopped_by_operator(now: EpochMs) -> WaitUntil {
 
 /// No call begins on knowledge of the gate that is as old as this. So who has stopped a scope, and waits so long, knows
 /// that no call begins any more.
-pub(super) const SIGHT: Duration = Duration::from_secs(1);
+pub const SIGHT: Duration = Duration::from_secs(1);
 /// Whoever is told to wait for a time that has come looks again after this: a wait of nothing would be a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// Longer than anybody waits in a batch.
