@@ -256,7 +256,7 @@ impl Scenario {
     }
 
     /// Each record that is put.
-    fn put_records(&self) -> BTreeSet<(LocationId, RecordKey)> {
+    pub(crate) fn put_records(&self) -> BTreeSet<(LocationId, RecordKey)> {
         let puts = self.puts.iter().flat_map(|puts| self.records(puts));
         puts.map(|put| (put.location_id.clone(), put.key())).collect()
     }
