@@ -54,7 +54,7 @@ impl From<ToldOfImport> for ImportUpdate {
 /// An import in short.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListedImport {
-    /// Which.
+    /// Its id: what records are put under, and what its path ends with.
     #[schema(value_type = String, example = "contacts-csv-5f1c09e2")]
     id: ImportId,
     /// What people call it.

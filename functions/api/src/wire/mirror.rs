@@ -15,7 +15,7 @@ pub(crate) struct MirrorState {
 /// A run that counts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CommittedRun {
-    /// Which.
+    /// Its id, which whoever sent it chose.
     pub(crate) run: RunId,
     /// How many contacts it had.
     pub(crate) present: u64,
@@ -72,7 +72,7 @@ pub(crate) struct MirrorCommitted {
 /// A contact that could not be dealt with.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LeftOver {
-    /// Which.
+    /// Kind and your id of it, as `contact#ID`.
     #[schema(value_type = String, example = "contact#crm-42")]
     pub(crate) record: RecordKey,
     /// Why.

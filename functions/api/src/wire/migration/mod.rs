@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 /// How a migration stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationDocument {
-    /// Which.
+    /// Its id, as its start answered it.
     #[schema(example = "mig-19f2c3a4b5c-00c0ffee")]
     migration_id: String,
     /// The location that is read.

@@ -12,7 +12,7 @@ use super::ForecastDocument;
 /// What a migration came to, or has come to so far.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationReportDocument {
-    /// Which.
+    /// Its id, as its start answered it.
     migration_id: String,
     /// The location that was read.
     source: String,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 /// A migration in numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationSummary {
-    /// Which.
+    /// Its id, as its start answered it.
     migration_id: String,
     /// The location that is read.
     source: String,
