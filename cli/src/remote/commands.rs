@@ -12,10 +12,8 @@ use time::format_description::well_known::Rfc3339;
 use super::answers::{LocationStatus, Overview, Records, Replayed, Status, Tally};
 use super::args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StackArgs, StatusArgs};
 use super::client::{Remote, Told};
+use super::records::{Listing, list};
 use crate::{Failure, Usage};
-
-/// Most records of a page.
-const PAGE: usize = 200;
 
 impl StackArgs {
     pub(super) fn remote(&self) -> Result<Remote, Failure> {
@@ -118,36 +116,17 @@ fn status_words(status: &Status) -> String {
     told
 }
 
-/// `ghl-sync failed`: page after page.
-pub(crate) async fn failed(args: FailedArgs) -> Result<ExitCode, Failure> {
-    let (remote, mut cursor, mut told, mut raws) = (args.stack.remote()?, None::<String>, String::new(), Vec::new());
-    loop {
-        let page = PAGE.min(args.limit - raws.len());
-        let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let path = format!("/v1/locations/{}/records?state=failed&limit={page}{after}", args.location);
-        let Told { mut raw, read } = remote.ask::<Records>(Method::GET, &path, None).await?;
-        read.records.iter().for_each(|status| failure_words(&mut told, status));
-        if let Some(Value::Array(page)) = raw.get_mut("records").map(Value::take) {
-            raws.extend(page);
-        }
-        cursor = read.cursor;
-        if cursor.is_none() || raws.len() >= args.limit {
-            break;
-        }
-    }
-    let has_more = cursor.is_some();
-    args.stack.tell(&json!({ "records": raws, "has_more": has_more }), || match (told.is_empty(), has_more) {
-        (true, false) => "nothing stands as failed\n".to_owned(),
-        (_, true) => told + "there are more; --limit N lists more of them\n",
-        (false, false) => told,
-    })?;
-    Ok(ExitCode::SUCCESS)
+/// `ghl-sync failed`.
+pub(crate) async fn failed(FailedArgs { stack, location, limit }: FailedArgs) -> Result<ExitCode, Failure> {
+    let asked = vec![("state", "failed".to_owned())];
+    let none = "nothing stands as failed";
+    list(&Listing { stack: &stack, location: &location, asked, limit, none }, failure_words).await
 }
 
-fn failure_words(told: &mut String, status: &Status) {
+fn failure_words(status: &Status) -> String {
     let (code, message) = status.last_error.as_ref().map_or(("", ""), |error| (&error.code, &error.message));
     let at = status.failed_at.as_deref().unwrap_or_default();
-    line(told, format_args!("{at}  {:<32} {code:<20} {message}", status.record));
+    format!("{at}  {:<32} {code:<20} {message}\n", status.record)
 }
 
 /// `ghl-sync replay`: until all that was asked for is done.

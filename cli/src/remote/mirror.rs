@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::answers::{Committed, Put, PutItem, PutResult};
 use super::client::{Remote, RemoteError, Told};
-use super::put::{ROUNDS, lines, refuse};
+use super::put::{ROUNDS, lines, refuse_all, take};
 use super::report::RemoteReport;
 use crate::Failure;
 use crate::list::Contacts;
@@ -90,17 +90,8 @@ impl<'a> RemoteMirror<'a> {
             let body: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             let Put { shared, items } = match self.remote.put_lines(Method::PUT, &path, body).await {
                 Ok(answer) => answer,
-                // All of them: a part of nobody, of which it is known that somebody was in it.
-                Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
-                    if errors.len() >= contacts.len() && errors.iter().all(|error| error.index.is_some()) =>
-                {
-                    for error in &errors {
-                        let at = error.index.and_then(|index| contacts.get(index));
-                        at.into_iter().try_for_each(|contact| refuse(contact, [error], refused, report))?;
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
+                // If all of them are refused, it is a part of nobody, of which it is known that somebody was in it.
+                Err(error) => return refuse_all(error, contacts.len(), |index| contacts.get(index), refused, report),
             };
             let told: HashSet<usize> = items.iter().map(|item| item.index).collect();
             let is_stored = |item: &PutItem| item.result != PutResult::Failed;
@@ -110,13 +101,7 @@ impl<'a> RemoteMirror<'a> {
             shared.iter().for_each(|shared| report.shared(&shared.by, &shared.records));
             for item in &items {
                 let Some(contact) = contacts.get(item.index) else { continue };
-                match item.result {
-                    PutResult::Stored => report.stored(),
-                    PutResult::Unchanged => report.unchanged(),
-                    PutResult::Outdated => report.outdated(),
-                    PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
-                    PutResult::Failed => {}
-                }
+                take(item, contact, refused, report)?;
             }
             self.parts += 1;
             return Ok(());

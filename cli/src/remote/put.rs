@@ -6,7 +6,7 @@ use ghl_sync_import::ImportedContact;
 use ghl_sync_model::{ImportId, LocationId};
 use reqwest::StatusCode;
 
-use super::answers::{FieldProblem, Item, PutResult};
+use super::answers::{FieldProblem, Item, PutItem, PutResult};
 use super::client::{Remote, RemoteError};
 use super::report::RemoteReport;
 use crate::Failure;
@@ -66,16 +66,10 @@ async fn put(
         let body: String = items.iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
         let answer = match remote.put_contacts(location, import, body).await {
             Ok(answer) => answer,
-            Err(RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. })
-                if errors.len() >= items.len() && errors.iter().all(|error| error.index.is_some()) =>
-            {
-                for error in &errors {
-                    let at = error.index.and_then(|index| items.get(index));
-                    at.into_iter().try_for_each(|(contact, _)| refuse(contact, [error], refused, report))?;
-                }
-                return Ok(());
+            Err(error) => {
+                let contact = |index| items.get(index).map(|(contact, _): &(&ImportedContact, String)| *contact);
+                return refuse_all(error, items.len(), contact, refused, report);
             }
-            Err(error) => return Err(error.into()),
         };
         answer.shared.iter().for_each(|shared| report.shared(&shared.by, &shared.records));
         let mut again = Vec::new();
@@ -83,12 +77,9 @@ async fn put(
         for item in &answer.items {
             // One that was told already, or was never sent: of the others this says nothing.
             let Some((contact, line)) = open.remove(&item.index) else { continue };
-            match item.result {
-                PutResult::Stored => report.stored(),
-                PutResult::Unchanged => report.unchanged(),
-                PutResult::Outdated => report.outdated(),
-                PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
-                PutResult::Failed => again.push((contact, line)),
+            take(item, contact, refused, report)?;
+            if item.result == PutResult::Failed {
+                again.push((contact, line));
             }
         }
         // Whatever the stack does not speak of may not be stored.
@@ -102,7 +93,47 @@ async fn put(
     Err(format!("the stack could not store {left} records; run the same command again to go on").into())
 }
 
-pub(super) fn refuse<'e>(
+/// Takes what became of an item into the report. One that failed is none yet: it is put again.
+pub(super) fn take(
+    item: &PutItem,
+    contact: &ImportedContact,
+    refused: &mut HashSet<u64>,
+    report: &mut RemoteReport,
+) -> Result<(), Failure> {
+    match item.result {
+        PutResult::Stored => report.stored(),
+        PutResult::Unchanged => report.unchanged(),
+        PutResult::Outdated => report.outdated(),
+        PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
+        PutResult::Failed => {}
+    }
+    Ok(())
+}
+
+/// Takes an error that refuses each of the `count` items of a request; any other is returned.
+pub(super) fn refuse_all<'c>(
+    error: RemoteError,
+    count: usize,
+    contact: impl Fn(usize) -> Option<&'c ImportedContact>,
+    refused: &mut HashSet<u64>,
+    report: &mut RemoteReport,
+) -> Result<(), Failure> {
+    let errors = match error {
+        RemoteError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, errors, .. }
+            if errors.len() >= count && errors.iter().all(|error| error.index.is_some()) =>
+        {
+            errors
+        }
+        error => return Err(error.into()),
+    };
+    for error in &errors {
+        let at = error.index.and_then(&contact);
+        at.into_iter().try_for_each(|contact| refuse(contact, [error], refused, report))?;
+    }
+    Ok(())
+}
+
+fn refuse<'e>(
     contact: &ImportedContact,
     errors: impl IntoIterator<Item = &'e FieldProblem>,
     refused: &mut HashSet<u64>,

@@ -77,29 +77,48 @@ pub(crate) struct EraseArgs {
     yes: bool,
 }
 
-/// `ghl-sync records`: page after page.
+/// `ghl-sync records`.
 pub(crate) async fn records(args: RecordsArgs) -> Result<ExitCode, Failure> {
-    let (remote, mut cursor, mut told, mut raws) = (args.stack.remote()?, None::<String>, String::new(), Vec::new());
+    let RecordsArgs { stack, location, text, state, kind, limit } = args;
+    let asked = [("q", text), ("state", state), ("kind", kind.map(|kind| kind.to_string()))];
+    let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    list(&Listing { stack: &stack, location: &location, asked, limit, none: "there is none" }, line).await
+}
+
+/// Records to be listed.
+pub(super) struct Listing<'a> {
+    pub(super) stack: &'a StackArgs,
+    pub(super) location: &'a LocationId,
+    /// Names and values of the query that selects them.
+    pub(super) asked: Vec<(&'static str, String)>,
+    /// So many of them at most.
+    pub(super) limit: usize,
+    /// What is said if there is none.
+    pub(super) none: &'static str,
+}
+
+/// Lists records, page after page; in words, each as `line` has it.
+pub(super) async fn list(listing: &Listing<'_>, line: impl Fn(&Status) -> String) -> Result<ExitCode, Failure> {
+    let Listing { stack, location, asked, limit, none } = listing;
+    let (remote, mut cursor, mut told, mut raws) = (stack.remote()?, None::<String>, String::new(), Vec::new());
     loop {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        let kind = args.kind.map(|kind| kind.to_string());
-        let given = [("q", &args.text), ("state", &args.state), ("kind", &kind), ("cursor", &cursor)];
-        query.extend_pairs(given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
-        query.append_pair("limit", &PAGE.min(args.limit - raws.len()).max(1).to_string());
-        let path = format!("/v1/locations/{}/records?{}", args.location, query.finish());
+        query.extend_pairs(asked).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        query.append_pair("limit", &PAGE.min(limit - raws.len()).to_string());
+        let path = format!("/v1/locations/{location}/records?{}", query.finish());
         let Told { mut raw, read } = remote.ask::<Records>(Method::GET, &path, None).await?;
         read.records.iter().for_each(|status| told += &line(status));
         if let Some(Value::Array(page)) = raw.get_mut("records").map(Value::take) {
             raws.extend(page);
         }
         cursor = read.cursor;
-        if cursor.is_none() || raws.len() >= args.limit {
+        if cursor.is_none() || raws.len() >= *limit {
             break;
         }
     }
     let has_more = cursor.is_some();
-    args.stack.tell(&json!({ "records": raws, "has_more": has_more }), || match (told.is_empty(), has_more) {
-        (true, false) => "there is none\n".to_owned(),
+    stack.tell(&json!({ "records": raws, "has_more": has_more }), || match (told.is_empty(), has_more) {
+        (true, false) => format!("{none}\n"),
         (_, true) => told + "there are more; --limit N lists more of them\n",
         (false, false) => told,
     })?;
