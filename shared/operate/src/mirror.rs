@@ -70,6 +70,9 @@ pub enum MirrorError {
     /// The ids of the part are too long together.
     #[error("the ids of the part have {0} bytes, and a part may have {MAX_PART_BYTES}: send smaller parts")]
     PartTooLarge(usize),
+    /// The run counts already, and this part of it was another.
+    #[error("the run {0} is committed with other contacts: send another list under another run")]
+    Committed(RunId),
     /// A part is missing.
     #[error("part {0} of the run was never sent: send it, then commit again")]
     NoPart(u32),
@@ -121,7 +124,8 @@ impl Operator {
         Ok(self.mirrors().load(&key).await?.map(|entry| entry.value).unwrap_or_default())
     }
 
-    /// Writes down who is in a part of a run, once its contacts were put. The same part again replaces it.
+    /// Writes down who is in a part of a run, once its contacts were put. The same part again replaces it. A run that is
+    /// committed takes what it has, and nothing else: nobody would be missing in it.
     ///
     /// # Errors
     /// [`MirrorError`]; doing it again does no harm.
@@ -137,7 +141,17 @@ impl Operator {
         }
         let part = MirrorPart { ids, refused, at: self.ports().clock.now() };
         let parts = self.mirror_parts();
-        let mut rev = parts.load(key).await?.map_or(0, |entry| entry.rev);
+        let standing = parts.load(key).await?;
+        let mirror = self.mirrors().load(&(key.location.clone(), key.name.clone())).await?;
+        if mirror.and_then(|entry| entry.value.committed).is_some_and(|committed| committed.run == key.run) {
+            let is_same = |entry: &Entry<MirrorPart>| entry.value.ids == part.ids && entry.value.refused == refused;
+            return if standing.is_some_and(|entry| is_same(&entry)) {
+                Ok(())
+            } else {
+                Err(MirrorError::Committed(key.run.clone()))
+            };
+        }
+        let mut rev = standing.map_or(0, |entry| entry.rev);
         // Only a repetition of the same request can be in the way, and says the same.
         for _ in 0..3 {
             match parts.replace(key, rev, &part).await? {

@@ -97,7 +97,8 @@ pub(crate) async fn mirror(
 /// Puts a part of a run.
 ///
 /// Its contacts are put as ever: what has not changed costs nothing. Who is in the part is written down; until the run is
-/// committed, nothing happens to anybody who is missing. Sending a part again replaces it. A part has at most 5,000 items.
+/// committed, nothing happens to anybody who is missing. Sending a part again replaces it; a run that is committed takes
+/// no other contacts (409). A part has at most 5,000 items.
 #[utoipa::path(
     put,
     path = "/v1/locations/{location_id}/mirrors/{name}/runs/{run}/parts/{part}",
@@ -192,7 +193,8 @@ impl From<MirrorError> for Problem {
         let kind = match error {
             MirrorError::Operate(error) => return error.into(),
             MirrorError::PartTooLarge(_) => ProblemKind::TooLarge,
-            MirrorError::NoPart(_)
+            MirrorError::Committed(_)
+            | MirrorError::NoPart(_)
             | MirrorError::Refused(_)
             | MirrorError::TooManyMissing { .. }
             | MirrorError::Overtaken => ProblemKind::NotNow,

@@ -128,3 +128,23 @@ fn who_could_not_be_deleted_is_missing_again_in_the_next_run() {
         assert_eq!(world.ghl.contact_count(), 2);
     });
 }
+
+#[test]
+fn a_run_that_counts_takes_its_parts_again_and_no_other_list() {
+    block_on_paused(async {
+        let world = exact().start();
+        let parts = send(&world, "monday", &[0, 1, 2]).await;
+        commit(&world, &of("monday", parts, OnMissing::Delete)).await.unwrap();
+        send(&world, "monday", &[0, 1, 2]).await;
+        // Committing it again would find nobody missing, whoever is.
+        let run: RunId = "monday".parse().unwrap();
+        for (part, ids) in [(0, vec![contact(0).id, contact(1).id]), (1, vec![contact(3).id])] {
+            let key = MirrorPartKey { location: loc(), name: name(), run: run.clone(), part };
+            let other = world.operator().take_mirror_part(&key, ids, 0).await;
+            assert!(matches!(&other, Err(MirrorError::Committed(of)) if *of == run), "{other:?}");
+        }
+        let parts = send(&world, "tuesday", &[0, 1]).await;
+        let gone = commit(&world, &of("tuesday", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((gone.before, gone.missing, gone.changed), (3, 1, 1));
+    });
+}
