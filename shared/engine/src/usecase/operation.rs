@@ -15,7 +15,6 @@
 //! ```
 //!
 //! What may have been created before it was put with other content is looked for under what it was called then, first.
-//! ```
 
 use super::deal_search::DealSearch;
 use crate::policy::{Class, NotStored};
