@@ -1,5 +1,7 @@
 //! Whatever the OpenAPI document says is an object, is taken as an object only: cases are made from the document.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -53,6 +55,24 @@ async fn nothing_but_an_object_is_taken_for_an_object_wherever_the_document_has_
     assert!(tried > 200, "{tried} cases only: the document is read wrongly");
     let after = caller.get(&format!("/v1/locations/{LOCATION}")).await.json();
     assert_eq!(before, after, "a refused body changes nothing");
+}
+
+#[tokio::test]
+async fn every_operation_has_an_id_of_its_own_a_description_and_the_answer_to_a_wrong_key() {
+    let deployment = Deployment::start().await;
+    let document = Document::of(&Caller::of(&deployment).await).await;
+    let mut ids = BTreeMap::new();
+    for (name, operation) in document.described() {
+        let id = operation["operationId"].as_str().unwrap_or_default();
+        assert!(!id.is_empty(), "{name} has no id");
+        if let Some(other) = ids.insert(id, name.clone()) {
+            panic!("{name} and {other} are both called {id}");
+        }
+        assert!(operation["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} is not described");
+        let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
+        assert!(is_open || operation["responses"].get("401").is_some(), "{name} does not say what a wrong key does");
+    }
+    assert!(ids.len() > 30, "{} operations only: the document is read wrongly", ids.len());
 }
 
 #[tokio::test]

@@ -67,6 +67,15 @@ impl Document {
         paths.iter().flat_map(of_path).collect()
     }
 
+    /// Every operation as the document has it, with its method and path.
+    pub(crate) fn described(&self) -> impl Iterator<Item = (String, &Value)> {
+        let paths = self.0["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods.iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
+    }
+
     fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         match schema["$ref"].as_str() {
             Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap(),

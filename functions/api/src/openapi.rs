@@ -128,7 +128,8 @@ static PROBLEMS: [Way; 12] = [
         let starts = operation.responses.responses.contains_key("202") && path.contains("/migration/");
         let imports = path.ends_with("/imports/{import_id}") && reads(operation);
         let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
-        starts || imports || puts || path.ends_with("/mapping")
+        let mirrors = path.contains("/mirrors/{name}/runs/");
+        starts || imports || puts || mirrors || path.ends_with("/mapping")
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way(
@@ -178,5 +179,5 @@ fn add_problems(path: &str, operation: &mut Operation) {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post].into_iter().flatten()
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
 }

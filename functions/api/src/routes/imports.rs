@@ -58,6 +58,7 @@ pub(crate) async fn tell(
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/imports",
+    operation_id = "list_imports",
     tag = "imports",
     params(LocationPath),
     responses((status = 200, description = "The imports", body = ImportList)),

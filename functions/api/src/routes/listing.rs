@@ -106,6 +106,7 @@ impl ListedState {
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/records",
+    operation_id = "list_records",
     tag = "records",
     params(LocationPath, Listing),
     responses((status = 200, description = "A page of them", body = RecordList)),

@@ -79,6 +79,8 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
 }
 
 /// Tells how a mirror stands.
+///
+/// The run that was committed last is what the next one is compared with; without one, nobody can be missing.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/mirrors/{name}",
