@@ -22,6 +22,7 @@ mod events;
 mod every_write;
 mod faults;
 mod flow;
+mod function_runs;
 mod imports;
 mod ingest;
 mod intermediary;

@@ -1,0 +1,220 @@
+//! A decorator that fails chosen calls of a port, and makes every call take a while.
+
+mod migrations;
+mod outbox;
+mod queues;
+mod stores;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{TestRandomness, lock};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::ItemKind;
+
+/// An operation of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the ports' methods")]
+pub enum Op {
+    OutboxPut,
+    OutboxDue,
+    OutboxLoad,
+    OutboxSettle,
+    OutboxQuarantine,
+    GateLoad,
+    GateReplace,
+    GateAdvance,
+    GateCheck,
+    HostHealthLoad,
+    HostHealthReplace,
+    QueueSend,
+    OutboxFailed,
+    OutboxList,
+    OutboxForget,
+    OutboxAskDeletion,
+    OutboxReplay,
+    OutboxOfGhlId,
+    OutboxResolve,
+    OutboxAwaitId,
+    OutboxWake,
+    OutboxCount,
+    OutboxOfImport,
+    OutboxWithdraw,
+    ImportLoad,
+    ImportReplace,
+    CountersAdd,
+    CountersTick,
+    CountersRead,
+    DeadLettersDepth,
+    DeadLettersPark,
+    DeadLettersTake,
+    DeadLettersDelete,
+    DeadLettersPutBack,
+    KnownReplace,
+    KnownLoad,
+    KnownForget,
+    KnownRemember,
+    BookmarkFind,
+    BookmarkKeep,
+    InstallationsNote,
+    SettingsRead,
+    SettingsRegister,
+    SettingsStore,
+    TokenLoad,
+    TokenReplace,
+    MirrorLoad,
+    MirrorReplace,
+    MigrationLoad,
+    MigrationReplace,
+    MigrationClaim,
+    MigrationPut,
+    MigrationPages,
+    MigrationCheck,
+    MigrationConfig,
+    MigrationSend,
+}
+
+impl Op {
+    /// Reading an item of this kind, and replacing it.
+    #[expect(clippy::panic, reason = "for tests: a new kind is told of here")]
+    fn of_items(kind: &ItemKind) -> (Op, Op) {
+        match kind.name {
+            "tokens" => (Op::TokenLoad, Op::TokenReplace),
+            "settings" => (Op::SettingsRead, Op::SettingsStore),
+            "migration" => (Op::MigrationLoad, Op::MigrationReplace),
+            "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
+            "mirror" | "mirror_part" => (Op::MirrorLoad, Op::MirrorReplace),
+            "import" | "import_list" => (Op::ImportLoad, Op::ImportReplace),
+            "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
+            other => panic!("no operations are named for items of the kind {other}"),
+        }
+    }
+}
+
+/// How a call of a port fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortFault {
+    /// It is not done, and says so.
+    Refused,
+    /// It is done, but the answer is lost: the caller sees an error.
+    Unanswered,
+    /// It is not done, and never returns.
+    Hangs,
+}
+
+/// Which calls fail, shared by all decorators of a world.
+pub struct Faults {
+    randomness: TestRandomness,
+    /// What the way to a port takes, and the way back, in milliseconds.
+    way_ms: RangeInclusive<u64>,
+    state: Mutex<State>,
+}
+
+/// Decides whether a call fails; it is told its number (from 1).
+type Rule = Box<dyn Fn(Op, u64) -> Option<PortFault> + Send>;
+
+#[derive(Default)]
+struct State {
+    calls: BTreeMap<Op, u64>,
+    rules: Vec<Rule>,
+}
+
+impl Faults {
+    /// No faults yet. Each call takes twice a time in `way_ms`, as chance will have it: it is an await before the port
+    /// has done anything, and one after.
+    #[must_use]
+    pub fn new(way_ms: RangeInclusive<u64>, randomness: TestRandomness) -> Self {
+        Faults { randomness, way_ms, state: Mutex::default() }
+    }
+
+    /// Of the calls of `op` from now on, those with these numbers (from 1) fail like this.
+    pub fn fail(&self, op: Op, calls: RangeInclusive<u64>, fault: PortFault) {
+        let mut state = lock(&self.state);
+        let made = state.calls.get(&op).copied().unwrap_or_default();
+        let (first, last) = calls.into_inner();
+        let calls = made.saturating_add(first)..=made.saturating_add(last);
+        state.rules.push(Box::new(move |of, number| (of == op && calls.contains(&number)).then_some(fault)));
+    }
+
+    /// From now on, `rule` says which calls fail; it is told the operation and the call's number (from 1). The first
+    /// rule that has an answer decides.
+    pub fn decide(&self, rule: impl Fn(Op, u64) -> Option<PortFault> + Send + 'static) {
+        lock(&self.state).rules.push(Box::new(rule));
+    }
+
+    /// All ports are well again.
+    pub fn heal(&self) {
+        lock(&self.state).rules.clear();
+    }
+
+    /// How often `op` was called.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> u64 {
+        lock(&self.state).calls.get(&op).copied().unwrap_or_default()
+    }
+
+    fn next(&self, op: Op) -> Option<PortFault> {
+        let mut state = lock(&self.state);
+        let number = state.calls.entry(op).or_default();
+        *number += 1;
+        let number = *number;
+        state.rules.iter().find_map(|rule| rule(op, number))
+    }
+
+    async fn way(&self) {
+        tokio::time::sleep(Duration::from_millis(self.randomness.within(self.way_ms.clone()))).await;
+    }
+
+    async fn pass<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+        let fault = self.next(op);
+        self.way().await;
+        let answer = suffer(fault, call).await;
+        self.way().await;
+        answer
+    }
+
+    /// For what the real port mostly answers from memory.
+    async fn pass_at_once<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+        suffer(self.next(op), call).await
+    }
+}
+
+async fn suffer<T>(fault: Option<PortFault>, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+    match fault {
+        None => call.await,
+        Some(PortFault::Refused) => Err(PortError::new("a call", "it was refused")),
+        Some(PortFault::Unanswered) => {
+            call.await.and(Err(PortError::new("a call", "it was done, but its answer was lost")))
+        }
+        Some(PortFault::Hangs) => std::future::pending().await,
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("way_ms", &self.way_ms).finish_non_exhaustive()
+    }
+}
+
+/// A port whose calls fail as [`Faults`] says.
+#[derive(Debug)]
+pub struct FailNth<P> {
+    port: Arc<P>,
+    faults: Arc<Faults>,
+}
+
+impl<P> FailNth<P> {
+    /// `port`, with `faults`.
+    #[must_use]
+    pub fn new(port: Arc<P>, faults: Arc<Faults>) -> Self {
+        FailNth { port, faults }
+    }
+}

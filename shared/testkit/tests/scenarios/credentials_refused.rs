@@ -1,0 +1,133 @@
+//! Credentials that do not work: whom they stop, what is said of them, and how they are mended.
+
+use ghl_sync_access::NoToken;
+use ghl_sync_testkit::{OAuthFault, OAuthSettings, block_on_paused};
+
+use crate::credentials_world::{Tokens, agency, agency_grant, location_grant, reference};
+use crate::fixtures::{HOUR, MINUTE, SECOND, loc};
+
+#[test]
+fn a_dead_refresh_token_stops_the_location_says_what_to_do_and_is_mended_by_new_credentials() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        let process = world.process("one");
+        process.token().await.unwrap();
+        world.oauth.disconnect();
+        tokio::time::sleep(25 * HOUR).await;
+        let Err(NoToken::Refused(reason)) = process.token().await else { panic!("there is a token") };
+        assert_eq!(
+            reason,
+            "GHL refuses it: invalid_grant; connect the app anew (install it again for loc or its agency) and store \
+             the new `refresh_token` at ssm:/ghl-sync/app"
+        );
+        assert_eq!(world.reasons(), [reason]);
+        // Nobody hammers GHL with it.
+        for _ in 0..60 {
+            assert!(matches!(process.token().await, Err(NoToken::Refused(_))));
+            tokio::time::sleep(MINUTE).await;
+        }
+        assert!(world.oauth.refused() <= 6, "{} refused", world.oauth.refused());
+        world.oauth.connect("refresh-new");
+        world.secrets.put(&reference(), location_grant("refresh-new"));
+        tokio::time::sleep(6 * MINUTE).await;
+        assert!(process.call(&loc()).await.is_ok());
+    });
+}
+
+#[test]
+fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_once_it_is() {
+    for (settings, grant) in [(OAuthSettings::default(), location_grant("refresh-0")), (agency(), agency_grant())] {
+        block_on_paused(async move {
+            let world = Tokens::start(settings, &grant, 1);
+            let process = world.process("one");
+            process.call(&loc()).await.unwrap();
+            tokio::time::sleep(25 * HOUR).await;
+            world.oauth.set_inactive(true);
+            // A day, and a call a minute: nobody waits, nobody hammers GHL, and nobody is told to connect the app anew.
+            for minute in 0..24 * 60 {
+                let began = world.clock.elapsed();
+                let none = process.token().await.unwrap_err();
+                assert!(
+                    matches!(&none, NoToken::Inactive(said) if said.contains("Location is not active")),
+                    "{none:?}"
+                );
+                assert!(world.clock.elapsed() - began < 5 * SECOND, "minute {minute}");
+                tokio::time::sleep(MINUTE).await;
+            }
+            assert!((90..=100).contains(&world.oauth.inactive_answers()), "{}", world.oauth.inactive_answers());
+            assert_eq!((world.reasons(), world.oauth.refused()), (vec![], 0));
+            world.oauth.set_inactive(false);
+            tokio::time::sleep(16 * MINUTE).await;
+            process.call(&loc()).await.unwrap();
+            assert_eq!(world.oauth.refused(), 0);
+        });
+    }
+}
+
+#[test]
+fn tokens_of_the_wrong_kind_stop_the_location_and_the_mended_credentials_go_on_from_the_newest_ones() {
+    block_on_paused(async {
+        let world = Tokens::start(agency(), &location_grant("refresh-0"), 1);
+        let process = world.process("one");
+        let Err(NoToken::Refused(reason)) = process.token().await else { panic!("there is a token") };
+        assert!(reason.contains("`user_type` is Location, but the tokens are those of a Company"), "{reason}");
+        world.secrets.put(&reference(), agency_grant());
+        tokio::time::sleep(6 * MINUTE).await;
+        assert!(process.call(&loc()).await.is_ok());
+        assert_eq!(world.oauth.refused(), 0);
+    });
+}
+
+#[test]
+fn a_token_endpoint_that_is_busy_is_asked_ever_more_rarely_and_nobody_is_stopped() {
+    block_on_paused(async {
+        let world = Tokens::of_location(24 * HOUR, 1);
+        world.oauth.on_request(|number| (number <= 6).then_some(OAuthFault::NotDone));
+        let token = world.process("one").token().await.unwrap();
+        assert!(world.oauth.accepts(&token, &loc()));
+        assert_eq!(world.reasons(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_private_integration_token_is_read_again_when_ghl_stops_accepting_it() {
+    block_on_paused(async {
+        let world = Tokens::start(OAuthSettings::default(), "pit-old\n", 1);
+        let process = world.process("one");
+        let old = process.token().await.unwrap();
+        assert_eq!(old.expose(), "pit-old");
+        assert!(!process.tokens.refused(&loc(), &reference(), &old).await, "there is no other one");
+        world.secrets.put(&reference(), "pit-new");
+        assert_eq!(process.token().await.unwrap(), old, "as it was read");
+        assert!(process.tokens.refused(&loc(), &reference(), &old).await);
+        assert_eq!(process.token().await.unwrap().expose(), "pit-new");
+        let reads = world.secrets.reads();
+        assert!(process.tokens.refused(&loc(), &reference(), &old).await, "a late answer to a call before");
+        assert_eq!(world.secrets.reads(), reads);
+        tokio::time::sleep(4 * MINUTE).await;
+        world.secrets.set_down(true);
+        tokio::time::sleep(4 * MINUTE).await;
+        assert_eq!(process.token().await.unwrap().expose(), "pit-new", "a store that is down stops nobody");
+    });
+}
+
+#[test]
+fn credentials_that_cannot_be_used_stop_the_location_and_say_where_they_are_and_what_is_wrong() {
+    let cases = [
+        (None, "there is no such secret"),
+        (Some(""), "is empty"),
+        (Some("two words"), "is neither a token"),
+        (Some("{\"client_id\": 5}"), "field `user_type` is missing"),
+    ];
+    for (secret, problem) in cases {
+        block_on_paused(async move {
+            let world = Tokens::start(OAuthSettings::default(), secret.unwrap_or("x"), 1);
+            let elsewhere = "secretsmanager:none".parse().unwrap();
+            let at = if secret.is_some() { reference() } else { elsewhere };
+            let none = world.process("one").tokens.of(&loc(), &at).await.unwrap_err();
+            let NoToken::Refused(reason) = none else { panic!("{none:?}") };
+            assert!(reason.contains(problem) && reason.contains(&at.to_string()), "{reason}");
+            assert_eq!(world.reasons(), [reason]);
+        });
+    }
+}

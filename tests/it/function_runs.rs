@@ -1,0 +1,318 @@
+//! Each function does all that it can do, and what it asks of AWS meanwhile is noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::Router;
+use ghl_sync_aws::tables::record;
+use ghl_sync_engine::usecase::Engine;
+use ghl_sync_migrate::Migrator;
+use ghl_sync_model::{MigrationStatus, PutRecord};
+use lambda_runtime::LambdaEvent;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::caller::Caller;
+use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
+use crate::events::sample;
+use crate::records::contacts;
+use crate::wiretap::{Asked, Wiretap};
+use crate::{drops, migrator, reconcile, webhooks};
+
+/// Where a token of GHL is, below the prefix that the roles of the functions that call GHL allow.
+const CREDENTIALS: [(&str, &str, &str); 2] = [
+    ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
+    ("secretsmanager:", "ghl-sync/stack/token", "secret:CredentialsPrefix/AWS::StackName/*"),
+];
+const SIGNING_SECRETS: [(&str, &str, &str); 2] = [
+    ("ssm:", "/ghl-sync/stack/outcomes/all", "parameter/CredentialsPrefix/AWS::StackName/outcomes/*"),
+    ("secretsmanager:", "ghl-sync/stack/outcomes/all", "secret:CredentialsPrefix/AWS::StackName/outcomes/*"),
+];
+const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const BUS: &str = "outcomes";
+const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
+
+/// What a function asks of AWS when it does all that it can do.
+pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
+    let deployment = match function {
+        "MigratorFunction" => Deployment::with(migrator::two_locations()).await,
+        _ => Deployment::start().await,
+    };
+    let vars = &deployment.stack.vars;
+    let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
+    let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
+    let s3 = Wiretap::to(&vars["AWS_ENDPOINT_URL_S3"]).await;
+    let secret = if function == "NotifierFunction" { SIGNING_SECRET } else { &vars["GHL_TOKEN"] };
+    let secrets = Wiretap::to(&keep_secret(secret).await).await;
+    let bus = Wiretap::to(&crate::notifier::bus().await.0).await;
+    let migrator_with = |changes: &[(&str, &str)]| {
+        let taps = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)];
+        deployment.migrator_with(&[&taps[..], changes].concat())
+    };
+    let engine_with = |changes: &[(&str, &str)]| migrator_with(changes).engine().clone();
+    match function {
+        "SchedulerFunction" => run_scheduler(&deployment, &engine_with(&[])).await,
+        "ConsumerFunction" => {
+            let engines = CREDENTIALS.map(|(service, name, _)| {
+                engine_with(&[
+                    ("GHL_TOKEN", ""),
+                    ("GHL_CREDENTIALS", &format!("{service}{name}")),
+                    ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+                ])
+            });
+            run_consumer(&deployment, engines).await;
+        }
+        "MigratorFunction" => {
+            let credentials =
+                CREDENTIALS.map(|(service, name, _)| json!({ "credentials": format!("{service}{name}") }));
+            let [source, target] = credentials;
+            let migrator = migrator_with(&[
+                ("GHL_TOKEN", ""),
+                ("GHL_LOCATIONS", &json!({ migrator::SOURCE: source, migrator::TARGET: target }).to_string()),
+                ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+            ]);
+            run_migrator(&deployment, &migrator).await;
+        }
+        "WebhookFunction" => run_webhook(vars, &dynamodb.url).await,
+        "RedriveFunction" => run_redrive(&deployment, &engine_with(&[])).await,
+        "IngestFunction" => {
+            run_ingest(
+                &deployment,
+                &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)],
+            )
+            .await
+        }
+        "NotifierFunction" => {
+            let changes = [
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+                ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+                ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+                ("AWS_ENDPOINT_URL_EVENTBRIDGE", &bus.url),
+                ("OUTCOMES_BUS", BUS),
+            ];
+            run_notifier(&deployment, &changes).await;
+        }
+        "ImporterFunction" => {
+            let taps = [
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+                ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+                ("AWS_ENDPOINT_URL_S3", &s3.url),
+            ];
+            run_importer(&deployment, &taps).await;
+        }
+        "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
+        other => panic!("how is {other} run?"),
+    }
+    let logical_ids = BTreeMap::from([
+        (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
+        (vars["STATE_TABLE"].as_str(), "StateTable"),
+        (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
+        (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
+        (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
+        (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
+        (vars["OUTCOMES_QUEUE_URL"].rsplit('/').next().unwrap(), "OutcomesQueue"),
+        (BUS, "event-bus/OutcomesBus"),
+        (vars["IMPORT_BUCKET"].as_str(), "ImportBucket"),
+        (vars["IMPORT_QUEUE_URL"].rsplit('/').next().unwrap(), "ImportQueue"),
+        (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
+    ]);
+    let by_logical_id = |(action, resource): Asked| {
+        if let Some((.., allowed)) = CREDENTIALS.iter().chain(&SIGNING_SECRETS).find(|(_, name, _)| *name == resource) {
+            return (action, (*allowed).to_owned());
+        }
+        // `TABLE/index/NAME`, or `TABLE: KEY`.
+        let end = resource.find(['/', ':']).unwrap_or(resource.len());
+        let (name, rest) = resource.split_at(end);
+        (action, format!("{}{rest}", logical_ids[name]))
+    };
+    [dynamodb, sqs, s3, secrets, bus].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
+}
+
+/// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.
+async fn keep_secret(secret: &str) -> String {
+    let answer = json!({ "Parameter": { "Value": secret }, "SecretString": secret }).to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = Router::new().fallback(move || std::future::ready(answer.clone()));
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    url
+}
+
+/// It finds work by the tick, by the sweep, and where it is told to.
+async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
+    let events = [
+        json!({ "detail-type": "Scheduled Event" }),
+        json!({}),
+        json!({ "location_id": LOCATION }),
+        json!({ "source": "ghl-sync.reconcile" }),
+    ];
+    for (number, event) in events.into_iter().enumerate() {
+        deployment.put(&contacts(number + 1)).await;
+        scheduler::handle(engine, LambdaEvent::new(event, context())).await.unwrap();
+    }
+}
+
+/// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
+/// token from elsewhere; and it reconciles.
+async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
+    let records = contacts(3);
+    deployment.put(&records).await;
+    damage(deployment, &records[1]).await;
+    let event = LambdaEvent::new(by_hand(&records[..2]), context());
+    consumer::handle(&engine, event).await.unwrap();
+    let stats = deployment.stats();
+    assert_eq!((stats.contacts, deployment.due().await.len(), deployment.failed().await.len()), (1, 1, 1));
+    let event = LambdaEvent::new(by_hand(&records[2..]), context());
+    consumer::handle(&of_the_rest, event).await.unwrap();
+    assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
+    consumer::handle(&reconcile::in_a_minute(&of_the_rest), reconcile::asked()).await.unwrap();
+}
+
+/// Somebody takes the content out of a record's item.
+async fn damage(deployment: &Deployment, put: &PutRecord) {
+    let (dynamodb, table) = deployment.records_table();
+    let update = dynamodb.update_item().table_name(table);
+    let update = update.key(record::LOCATION_ID, AttributeValue::S(put.location_id.to_string()));
+    let update = update.key(record::RECORD, AttributeValue::S(put.key().to_string()));
+    update.update_expression(format!("REMOVE {}", record::PAYLOAD)).send().await.unwrap();
+}
+
+/// It migrates an account, deletes again what it created, and looks for messages that were lost.
+async fn run_migrator(deployment: &Deployment, of_function: &Migrator) {
+    migrator::fill(deployment, &[migrator::TARGET]);
+    let of_api = deployment.migrator();
+    let id = of_api.start(migrator::request(migrator::TARGET), None).await.unwrap().id;
+    let report = migrator::drive(deployment, of_function, &id).await;
+    assert_eq!(report.status, MigrationStatus::Done, "{report:#?}");
+    of_api.rollback(&id, None).await.unwrap();
+    let report = migrator::drive(deployment, of_function, &id).await;
+    assert_eq!(report.status, MigrationStatus::RolledBack, "{report:#?}");
+    migrator::step(of_function, sample("migrator-revive")).await;
+}
+
+/// It stores what is told of a record, and switches a location.
+async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
+    let webhooks = webhooks::receiver(vars, &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
+    for sample in ["webhook", "webhook-uninstall"] {
+        let response = webhook::handle(&webhooks, LambdaEvent::new(webhooks::sample(sample), context())).await.unwrap();
+        assert_eq!(response.status_code, 200, "{sample}");
+    }
+}
+
+/// It wakes a location, parks what is no batch, and goes through both queues by hand.
+async fn run_redrive(deployment: &Deployment, engine: &Engine) {
+    let redrive = |event| redrive::handle(engine, LambdaEvent::new(event, context()));
+    let batch = by_hand(&contacts(1));
+    deployment.put(&contacts(1)).await;
+    let garbage = sqs_event([(Some("m1"), "{"), (Some("m2"), batch["Records"][0]["body"].as_str().unwrap())]);
+    redrive(garbage).await.unwrap();
+    for url in ["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"] {
+        let send = deployment.stack.functions.sqs.send_message().queue_url(&deployment.stack.vars[url]);
+        send.message_body(batch["Records"][0]["body"].as_str().unwrap()).send().await.unwrap();
+    }
+    for order in [json!({ "redrive": { "dry_run": true } }), json!({ "redrive": { "dry_run": false } })] {
+        redrive(order).await.unwrap();
+    }
+}
+
+/// It puts an item in, again, and one that is refused aside.
+async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let intake = deployment.intake_with(changes);
+    for _ in 0..2 {
+        let event = sqs_event([(Some("m1"), ITEM), (Some("m2"), "{}")]);
+        let answer = ingest::handle(&intake, LambdaEvent::new(event, context())).await.unwrap();
+        assert_eq!(answer.batch_item_failures.len(), 0);
+    }
+    assert_eq!(deployment.due().await.len(), 1);
+}
+
+/// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.
+async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
+    for (service, name, _) in SIGNING_SECRETS {
+        let secret = format!("{service}{name}");
+        // Nobody listens there.
+        let webhook = [("OUTCOMES_WEBHOOK_URL", "http://127.0.0.1:9"), ("OUTCOMES_WEBHOOK_SECRET", &secret)];
+        let notifier = deployment.notifier_with(&[changes, &webhook[..]].concat());
+        for event in ["notifier", "notifier-delivery"] {
+            notifier::handle(&notifier, LambdaEvent::new(sample(event), context())).await.unwrap();
+        }
+    }
+}
+
+/// It imports a list, tells what came of it, and finds that there is no other.
+async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let importer = deployment.importer_with(changes);
+    drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;
+    drops::run(deployment, &importer).await;
+    assert_eq!(deployment.stats().contacts, 1);
+}
+
+/// It answers each of its paths.
+async fn run_api(deployment: &Deployment, migrator: Migrator) {
+    let caller = Caller::with(migrator, deployment).await;
+    let location = "/v1/locations/loc_demo";
+    // What GHL told of a record is looked for once its id is known.
+    let contact = json!({ "id": "a", "ghl_id": "c1", "contact": { "email": "a@example.com" } });
+    assert_eq!(caller.post(&format!("{location}/contacts?import=x"), &contact).await.status, 202);
+    assert_eq!(caller.put(&format!("{location}/imports/x"), &json!({ "rows": 1 })).await.status, 200);
+    assert_eq!(caller.post(&format!("{location}/imports/x/cancel"), &json!({})).await.status, 200);
+    assert_eq!(caller.put(location, &json!({ "daily_limit": 1000 })).await.status, 200);
+    for path in ["pause", "resume", "breaker/reset"] {
+        assert_eq!(caller.post(&format!("{location}/{path}"), &json!({})).await.status, 204);
+    }
+    assert_eq!(caller.post(&format!("{location}/replay"), &json!({ "all": true })).await.status, 200);
+    let lookup = json!({ "records": ["contact#a"] });
+    assert_eq!(caller.post(&format!("{location}/records/lookup"), &lookup).await.status, 200);
+    let location_paths = [
+        "",
+        "/records",
+        "/records?state=failed",
+        "/records?q=ann",
+        "/records?import=x",
+        "/failures",
+        "/imports",
+        "/imports/x",
+        "/records/contact/a",
+    ]
+    .map(|path| format!("{location}{path}"));
+    let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
+    for path in location_paths.into_iter().chain(paths) {
+        assert_eq!(caller.get(&path).await.status, 200, "{path}");
+    }
+    let mirror = format!("{location}/mirrors/crm");
+    assert_eq!(caller.put(&format!("{mirror}/runs/1/parts/0"), &contact).await.status, 202);
+    assert_eq!(caller.post(&format!("{mirror}/runs/1/commit"), &json!({ "parts": 1 })).await.status, 200);
+    assert_eq!(caller.get(&mirror).await.json()["committed"]["present"], 1);
+    let person = json!({ "email": "A@example.com" });
+    assert_eq!(caller.post(&format!("{location}/erase"), &person).await.json()["contacts"][0]["ghl_id"], "c1");
+    run_migration_paths(deployment, &caller).await;
+}
+
+/// Those of migrations; the steps are made by others.
+async fn run_migration_paths(deployment: &Deployment, caller: &Caller) {
+    let root = "/api/v1/migration";
+    let _others = deployment.stack.functions.clone().start(Duration::from_secs(3600));
+    assert_eq!(caller.put("/v1/locations/other", &json!({})).await.status, 200);
+    assert_eq!(caller.post(&format!("{root}/config/update"), &json!({ "batch_size": 10 })).await.status, 200);
+    let both = json!({ "source": LOCATION, "target": "other" });
+    assert_eq!(caller.post(&format!("{root}/preview"), &both).await.status, 202);
+    let started = caller.post(&format!("{root}/start"), &both).await;
+    assert_eq!(started.status, 202);
+    let id = started.json()["migration_id"].as_str().unwrap().to_owned();
+    caller.until(&format!("{root}/status/{id}"), |answer| answer.json()["status"] == "awaiting_approval").await;
+    let of_one = ["mapping", "findings", "report", "report?format=csv", "report?format=html"];
+    let of_all = ["", "/config", "/summary", "/debug/env", "/test-connection?source=loc_demo&target=other"];
+    for path in of_one.iter().map(|path| format!("/{id}/{path}")).chain(of_all.map(str::to_owned)) {
+        assert_eq!(caller.get(&format!("{root}{path}")).await.status, 200, "{path}");
+    }
+    let unknown = json!({ "overrides": { "tags": { "nothing": "skip" } } });
+    assert_eq!(caller.post(&format!("{root}/{id}/approve"), &unknown).await.status, 422);
+    for command in ["approve", "pause", "resume", "cancel", "rollback"] {
+        let status = caller.post(&format!("{root}/{id}/{command}"), &json!({})).await.status;
+        assert!(status == 202 || status == 409, "{command}: {status}");
+    }
+}
