@@ -28,7 +28,8 @@ pub(crate) struct MirrorArgs {
     /// says.
     #[arg(long, value_name = "NAME", requires = "api")]
     pub(crate) mirror: Option<MirrorName>,
-    /// What becomes of contacts that the list had the last time, and has not any more: keep, tag:NAME, or delete (in GHL).
+    /// What becomes of contacts that the list had the last time, and has not any more: keep, tag:NAME, untag:NAME,
+    /// or delete (in GHL).
     #[arg(long, value_name = "WHAT", requires = "mirror", default_value = "keep", value_parser = on_missing)]
     pub(crate) on_missing: String,
     /// Nobody is taken for missing if more than so many of them are, as the list is broken then.
@@ -149,9 +150,9 @@ impl<'a> RemoteMirror<'a> {
 }
 
 fn on_missing(text: &str) -> Result<String, String> {
-    let is_known =
-        matches!(text, "keep" | "delete") || text.strip_prefix("tag:").is_some_and(|tag| !tag.trim().is_empty());
-    if is_known { Ok(text.to_owned()) } else { Err("expected keep, tag:NAME or delete".to_owned()) }
+    let is_known = matches!(text, "keep" | "delete")
+        || matches!(text.split_once(':'), Some(("tag" | "untag", tag)) if !tag.trim().is_empty());
+    if is_known { Ok(text.to_owned()) } else { Err("expected keep, tag:NAME, untag:NAME or delete".to_owned()) }
 }
 
 /// A share, from text like `5%`.
@@ -167,10 +168,10 @@ mod tests {
 
     #[test]
     fn what_becomes_of_missing_ones_and_how_many_may_be_is_read_strictly() {
-        for good in ["keep", "delete", "tag:left us"] {
+        for good in ["keep", "delete", "tag:left us", "untag:member"] {
             assert_eq!(on_missing(good).as_deref(), Ok(good));
         }
-        for bad in ["", "tag:", "tag: ", "drop", "untag:x", "Delete"] {
+        for bad in ["", "tag:", "tag: ", "drop", "untag:", "retag:x", "Delete"] {
             assert!(on_missing(bad).is_err(), "{bad}");
         }
         assert_eq!((share("5%"), share("0"), share("100 %")), (Ok(0.05), Ok(0.0), Ok(1.0)));

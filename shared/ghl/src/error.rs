@@ -157,9 +157,11 @@ fn missing(call: &Call, message: &str) -> Option<Cause> {
 /// What the call's path names by id.
 fn addressed(call: &Call) -> Option<&'static str> {
     match call {
-        Call::UpdateContact { .. } | Call::AddTags { .. } | Call::GetContact(_) | Call::DeleteContact(_) => {
-            Some("contact")
-        }
+        Call::UpdateContact { .. }
+        | Call::AddTags { .. }
+        | Call::RemoveTags { .. }
+        | Call::GetContact(_)
+        | Call::DeleteContact(_) => Some("contact"),
         Call::UpdateOpportunity { .. } | Call::DeleteOpportunity { .. } => Some("opportunity"),
         Call::DeleteCustomField(_) => Some("custom field"),
         Call::DeleteCustomValue(_) => Some("custom value"),

@@ -34,6 +34,7 @@ pub(crate) fn common(contact: &Contact) -> Object {
         dnd,
         dnd_settings: _,
         tags: _,
+        remove_tags: _,
         custom_fields: _,
     } = contact;
     let mut body = Object::new();

@@ -47,6 +47,10 @@ impl Request {
         Request { method: Method::DELETE, path: path.into(), query: Vec::new(), body: None }
     }
 
+    pub(crate) fn delete_with(path: impl Into<String>, body: impl Into<Value>) -> Request {
+        Request { body: Some(Body::Json(body.into())), ..Request::delete(path) }
+    }
+
     pub(crate) fn form(path: impl Into<String>, fields: &[(&str, &str)]) -> Request {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Request {
@@ -177,6 +181,7 @@ pub(crate) mod samples {
             dnd: Some(true),
             dnd_settings: None,
             tags: vec!["vip".to_owned()],
+            remove_tags: Vec::new(),
             custom_fields: vec![
                 CustomField { id: Some("cf1".to_owned()), key: None, value: json!("42") },
                 CustomField { id: None, key: Some("contact.colours".to_owned()), value: json!(["a", "b"]) },

@@ -22,6 +22,7 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), body_of(contact)?),
         // Path and body as in v2, with the trailing slash of v1: unverified.
         Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
+        Call::RemoveTags { id, tags } => Request::delete_with(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
         Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
         Call::FindMarked(_) => return Err(Unsupported("API v1 cannot search the source of contacts")),
         Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
@@ -216,6 +217,10 @@ mod tests {
             (
                 Call::AddTags { id: samples::id("c1"), tags: ["vip".to_owned(), "new".to_owned()].into() },
                 "POST /v1/contacts/c1/tags/\n{\"tags\":[\"new\",\"vip\"]}".to_owned(),
+            ),
+            (
+                Call::RemoveTags { id: samples::id("c1"), tags: ["old".to_owned()].into() },
+                "DELETE /v1/contacts/c1/tags/\n{\"tags\":[\"old\"]}".to_owned(),
             ),
             (Call::GetContact(samples::id("c1")), "GET /v1/contacts/c1".to_owned()),
             (

@@ -113,6 +113,7 @@ fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
         dnd: draft.closed.has(Channels::ALL).then_some(true),
         dnd_settings: settings(draft.closed),
         tags: std::mem::take(&mut draft.tags),
+        remove_tags: Vec::new(),
         assigned_to: mapping.assigned_to.clone(),
         custom_fields: std::mem::take(&mut draft.custom)
             .into_iter()

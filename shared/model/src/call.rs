@@ -54,6 +54,13 @@ pub enum Call {
         /// What to add.
         tags: BTreeSet<String>,
     },
+    /// Removes tags from a contact and leaves its others alone.
+    RemoveTags {
+        /// Whose.
+        id: GhlId,
+        /// What to remove.
+        tags: BTreeSet<String>,
+    },
     /// Reads a contact.
     GetContact(GhlId),
     /// Looks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
@@ -263,6 +270,11 @@ pub enum Answer {
     },
     /// The tags were added.
     TagsAdded {
+        /// All tags that the contact has now, if the answer shows them.
+        tags: Option<Vec<String>>,
+    },
+    /// The tags were removed.
+    TagsRemoved {
         /// All tags that the contact has now, if the answer shows them.
         tags: Option<Vec<String>>,
     },

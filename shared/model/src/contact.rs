@@ -79,6 +79,10 @@ pub struct Contact {
     /// Tags to *add*. They go by a call of their own, because GHL's upsert would replace the contact's whole list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Tags to *remove*, by a call of their own. Removing one that the contact has not does nothing. A tag stands in one
+    /// of the two lists only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove_tags: Vec<String>,
     /// Custom fields, by id or key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub custom_fields: Vec<CustomField>,

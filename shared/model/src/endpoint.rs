@@ -45,6 +45,7 @@ endpoints! {
     UpdateContact = "contacts.update",
     DeleteContact = "contacts.delete",
     AddTags = "contacts.add_tags",
+    RemoveTags = "contacts.remove_tags",
     GetContact = "contacts.get",
     FindMarked = "contacts.find_marked",
     FindContact = "contacts.find",

@@ -61,6 +61,8 @@ pub enum OnMissing {
     Keep,
     /// They get this tag.
     Tag(String),
+    /// They lose this tag.
+    Untag(String),
     /// They are deleted in GHL, and then here.
     Delete,
 }

@@ -158,6 +158,11 @@ fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
             reason: "is missing, and so are phone, name, firstName, lastName and companyName: nothing says who this is",
         });
     }
+    let folded = |tag: &String| tag.trim().to_lowercase();
+    if contact.remove_tags.iter().any(|tag| contact.tags.iter().any(|wanted| folded(wanted) == folded(tag))) {
+        let reason = "has a tag that `tags` has as well: is it to be added or to be removed?";
+        return Err(PayloadError::Field { field: "removeTags", reason });
+    }
     if let Some(settings) = &contact.dnd_settings {
         let Some(channels) = settings.as_object() else {
             return Err(PayloadError::Field { field: "dndSettings", reason: "must be an object" });

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced, Versioned};
 use ghl_sync_model::{
-    Contact, Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord,
-    Record, RecordId, RecordKey, RunId,
+    Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord, Record,
+    RecordId, RecordKey, RunId,
 };
 
 use crate::{DeletionError, OperateError, Operator};
@@ -303,7 +303,8 @@ impl Operator {
                     Loaded::Damaged { key, reason } => committed.left.push((key, reason)),
                     Loaded::Record(record) => match on_missing {
                         OnMissing::Keep => {}
-                        OnMissing::Tag(tag) => committed.changed += u64::from(self.tag(&record, tag).await?),
+                        OnMissing::Tag(tag) => committed.changed += u64::from(self.tag(&record, tag, true).await?),
+                        OnMissing::Untag(tag) => committed.changed += u64::from(self.tag(&record, tag, false).await?),
                         OnMissing::Delete => self.delete_missing(&record, committed).await?,
                     },
                 }
@@ -316,14 +317,21 @@ impl Operator {
         Ok(())
     }
 
-    /// Returns whether it has the tag now and had not.
-    async fn tag(&self, record: &Record, tag: &str) -> Result<bool, MirrorError> {
+    /// Adds a tag, or removes it. Returns whether the record says so now and did not before.
+    async fn tag(&self, record: &Record, tag: &str, add: bool) -> Result<bool, MirrorError> {
         let Payload::Contact(contact) = &record.payload else { return Ok(false) };
-        if contact.tags.iter().any(|has| has == tag) {
+        let mut contact = contact.clone();
+        let (gains, loses) = match add {
+            true => (&mut contact.tags, &mut contact.remove_tags),
+            false => (&mut contact.remove_tags, &mut contact.tags),
+        };
+        let is_it = |has: &String| has.trim().eq_ignore_ascii_case(tag.trim());
+        loses.retain(|has| !is_it(has));
+        if gains.iter().any(is_it) {
             return Ok(false);
         }
-        let tags = contact.tags.iter().cloned().chain([tag.to_owned()]).collect();
-        let payload = Payload::Contact(Contact { tags, ..contact.clone() });
+        gains.push(tag.to_owned());
+        let payload = Payload::Contact(contact);
         let put = PutRecord {
             priority: record.priority,
             conflict: record.conflict,

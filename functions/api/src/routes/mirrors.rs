@@ -176,13 +176,16 @@ pub(crate) async fn commit(
 }
 
 fn on_missing_of(text: &str) -> Result<OnMissing, Problem> {
+    let unknown = || invalid("on_missing", "must be keep, delete, tag:NAME or untag:NAME".to_owned());
     match text.split_once(':') {
         None if text == "keep" => Ok(OnMissing::Keep),
         None if text == "delete" => Ok(OnMissing::Delete),
-        Some(("tag", tag)) if !tag.trim().is_empty() && tag.chars().count() <= LONGEST_TAG => {
-            Ok(OnMissing::Tag(tag.trim().to_owned()))
-        }
-        _ => Err(invalid("on_missing", "must be keep, delete or tag:NAME".to_owned())),
+        Some((does, tag)) if !tag.trim().is_empty() && tag.chars().count() <= LONGEST_TAG => match does {
+            "tag" => Ok(OnMissing::Tag(tag.trim().to_owned())),
+            "untag" => Ok(OnMissing::Untag(tag.trim().to_owned())),
+            _ => Err(unknown()),
+        },
+        _ => Err(unknown()),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct CommitMirror {
     #[schema(minimum = 1, maximum = 100)]
     pub(crate) parts: u32,
     /// What is done about contacts that the run before had and this one has not: `keep` (nothing, which is so unless said),
-    /// `tag:NAME` (they get that tag) or `delete` (in GHL, and then here).
+    /// `tag:NAME` (they get that tag), `untag:NAME` (they lose it) or `delete` (in GHL, and then here).
     #[schema(example = "tag:left")]
     pub(crate) on_missing: Option<String>,
     /// Nothing is done if more than this share of the contacts before are missing; 0.05 unless said.

@@ -54,6 +54,7 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
         dnd,
         dnd_settings: _,
         tags,
+        remove_tags,
         custom_fields,
     } = ours;
     let their_name = full_name(theirs);
@@ -96,11 +97,13 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
             shown: shown.to_string(),
         });
     }
-    compared.extend(tags.iter().map(|tag| {
+    let wanted = tags.iter().map(|tag| ("tags", tag, true));
+    let unwanted = remove_tags.iter().map(|tag| ("removeTags", tag, false));
+    compared.extend(wanted.chain(unwanted).map(|(field, tag, shall_be_there)| {
         let is_there = theirs.tags.iter().any(|theirs| folded(theirs) == folded(tag));
         Compared {
-            field: "tags".to_owned(),
-            is_same: is_there,
+            field: field.to_owned(),
+            is_same: is_there == shall_be_there,
             is_shown: !theirs.tags.is_empty(),
             shown: is_there.to_string(),
         }

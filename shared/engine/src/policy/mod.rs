@@ -9,7 +9,7 @@ mod shared_identity;
 mod write_origin;
 
 pub use consent::{has_unsent_opt_out, needs_known_consent, not_sent, payload_to_send, without_consent};
-pub use not_stored::NotStored;
+pub use not_stored::{NotStored, spelled_otherwise};
 pub use precedence::Precedence;
 pub use retry_class::{Class, classify};
 pub use shared_identity::{SharedBy, SharedIdentity, shared_identities};

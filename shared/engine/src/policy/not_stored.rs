@@ -62,6 +62,13 @@ impl NotStored {
         self.note("tags", sent.into_iter().all(is_shown));
     }
 
+    /// Takes over which tags the contact has after `sent` were removed, if the answer shows them.
+    pub fn tags_removed<'a>(&mut self, sent: impl IntoIterator<Item = &'a String>, shown: Option<&[String]>) {
+        let Some(shown) = shown else { return };
+        let is_shown = |tag: &String| shown.iter().any(|shown| folded(shown) == folded(tag));
+        self.note("removeTags", !sent.into_iter().any(is_shown));
+    }
+
     /// Takes over that an upsert of `sent` met a contact of which GHL had told `before`. If its first address was another
     /// one, and it was not found by its phone, then ours was one of its additional addresses: GHL makes that the first,
     /// and forgets the one that was.
@@ -120,6 +127,14 @@ impl NotStored {
             self.0.insert(field);
         }
     }
+}
+
+/// The tags that the contact has after `sent` were removed, if the answer shows them, and that are some of `sent` in another
+/// spelling.
+#[must_use]
+pub fn spelled_otherwise(sent: &[String], shown: Option<&[String]>) -> BTreeSet<String> {
+    let is_left = |tag: &&String| !sent.contains(tag) && sent.iter().any(|sent| folded(sent) == folded(tag));
+    shown.unwrap_or_default().iter().filter(is_left).cloned().collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Which calls a record needs, one after the other: a pure machine that is fed with what GHL answers.
 //!
 //! ```text
-//! contact:      known id ─► update ─► add tags ─► done
-//!               known id, and updates refuse companyName ─► update ─► upsert (if it has one) ─► add tags ─► done
-//!               email or phone ─► upsert ─► add tags ─► done        (a duplicate answer names the id to update)
-//!               neither ─► create ─► add tags ─► done
+//! contact:      known id ─► update ─► tags ─► done
+//!               known id, and updates refuse companyName ─► update ─► upsert (if it has one) ─► tags ─► done
+//!               email or phone ─► upsert ─► tags ─► done            (a duplicate answer names the id to update)
+//!               neither ─► create ─► tags ─► done
 //!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
 //!               new ─► upsert, or create, with its tags ─► done
+//!   tags:       add tags (if there are any) ─► remove tags (if there are any, and it was there before)
 //! opportunity:  known id ─► update ─► done
 //!               else ─► find ─► update what was found and is nobody else's, or create
 //!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
@@ -16,8 +17,10 @@
 //!
 //! What may have been created before it was put with other content is looked for under what it was called then, first.
 
+use std::collections::BTreeSet;
+
 use super::deal_search::DealSearch;
-use crate::policy::{Class, NotStored};
+use crate::policy::{Class, NotStored, spelled_otherwise};
 use ghl_sync_model::{
     Answer, Call, Contact, ContactRef, ContentHash, DealKey, FoundPage, GhlId, Marker, Opportunity, Payload, Provenance,
 };
@@ -42,6 +45,8 @@ pub(super) struct Operation {
     provenance: Provenance,
     /// `companyName` goes by an upsert of its own: GHL refuses it in updates here.
     company_apart: bool,
+    /// Tags that it shall not have, in GHL's own spelling, where that is another one.
+    spelled_otherwise: BTreeSet<String>,
     /// What GHL did not store of what was sent.
     not_stored: NotStored,
     /// An upsert of it met a contact that was there, of which nothing was known before.
@@ -81,6 +86,8 @@ enum Step {
     Complete,
     /// Add the tags.
     Tag,
+    /// Remove the tags that it shall not have.
+    Untag,
     /// Delete it.
     Delete,
     Done,
@@ -120,6 +127,7 @@ impl Operation {
             search,
             provenance: Provenance::Unknown,
             company_apart: false,
+            spelled_otherwise: BTreeSet::new(),
             not_stored: NotStored::default(),
             met: false,
             is_deletion: false,
@@ -188,26 +196,39 @@ impl Operation {
             (Step::Tag, Some(id)) => {
                 Some(Call::AddTags { id: id.clone(), tags: contact.tags.iter().cloned().collect() })
             }
+            (Step::Untag, Some(id)) => {
+                let tags = match self.spelled_otherwise.is_empty() {
+                    true => contact.remove_tags.iter().cloned().collect(),
+                    false => self.spelled_otherwise.clone(),
+                };
+                Some(Call::RemoveTags { id: id.clone(), tags })
+            }
             (Step::Delete, Some(id)) => Some(Call::DeleteContact(id.clone())),
-            (Step::Tag | Step::Delete, None) | (Step::Done, _) => None,
+            (Step::Tag | Step::Untag | Step::Delete, None) | (Step::Done, _) => None,
         }
     }
 
     /// The contact as it is upserted or created: with its tags only if it has none there that they would replace.
     fn written(&self, contact: &Contact) -> Contact {
         let tags = if self.takes_tags_along() { contact.tags.clone() } else { Vec::new() };
-        Contact { tags, ..contact.clone() }
+        Contact { tags, remove_tags: Vec::new(), ..contact.clone() }
     }
 
-    /// The contact as it is updated: its tags have a call of their own.
+    /// The contact as it is updated: its tags have calls of their own.
     fn updated(&self, contact: &Contact) -> Contact {
         let company_name = contact.company_name.clone().filter(|_| !self.company_apart);
-        Contact { tags: Vec::new(), company_name, ..contact.clone() }
+        Contact { tags: Vec::new(), remove_tags: Vec::new(), company_name, ..contact.clone() }
     }
 
     /// Whether an upsert follows an update. After a duplicate answer it would meet the same conflict again.
     fn is_completed(&self, contact: &Contact) -> bool {
         self.company_apart && contact.company_name.is_some() && contact.has_natural_key() && !self.diverted
+    }
+
+    /// What comes when it has its tags. A contact that was just created has no others.
+    fn after_tags(&self, contact: &Contact) -> Step {
+        let is_new = self.provenance == Provenance::Created && !self.found_by_marker;
+        if contact.remove_tags.is_empty() || is_new { Step::Done } else { Step::Untag }
     }
 
     fn takes_tags_along(&self) -> bool {
@@ -228,7 +249,7 @@ impl Operation {
                 let pipeline_id = opportunity.pipeline_id.clone();
                 Some(Call::DeleteOpportunity { id: id.clone(), pipeline_id })
             }
-            (Step::Delete, None) | (Step::Complete | Step::Tag | Step::Done, _) => None,
+            (Step::Delete, None) | (Step::Complete | Step::Tag | Step::Untag | Step::Done, _) => None,
         }
     }
 
@@ -248,7 +269,7 @@ impl Operation {
                 let provenance = if updated { Provenance::Found } else { provenance };
                 let sent = match updated {
                     // What no call takes is not stored, either.
-                    true if !completes => Contact { tags: Vec::new(), ..contact.clone() },
+                    true if !completes => Contact { tags: Vec::new(), remove_tags: Vec::new(), ..contact.clone() },
                     true => self.updated(contact),
                     false => self.written(contact),
                 };
@@ -256,13 +277,21 @@ impl Operation {
                 self.ghl_id.get_or_insert(id);
                 self.step = match (completes, has_tags) {
                     (true, _) => Step::Complete,
-                    (false, true) => Step::Done,
+                    (false, true) => self.after_tags(contact),
                     (false, false) => Step::Tag,
                 };
             }
             (Payload::Contact(contact), Answer::TagsAdded { tags }) => {
                 self.not_stored.tags_added(&contact.tags, tags.as_deref());
-                self.step = Step::Done;
+                self.step = self.after_tags(contact);
+            }
+            (Payload::Contact(contact), Answer::TagsRemoved { tags }) => {
+                let left = spelled_otherwise(&contact.remove_tags, tags.as_deref());
+                if left.is_empty() || !self.spelled_otherwise.is_empty() {
+                    self.not_stored.tags_removed(&contact.remove_tags, tags.as_deref());
+                    self.step = Step::Done;
+                }
+                self.spelled_otherwise = left;
             }
             (Payload::Contact(_), Answer::Contact(found)) => {
                 self.ghl_id = found.map(|found| found.id);
@@ -347,6 +376,7 @@ impl Operation {
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown(), view: None },
             (Payload::Contact(_), Step::Find) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded { tags: None },
+            (Payload::Contact(_), Step::Untag) => Answer::TagsRemoved { tags: None },
             (Payload::Contact(_), _) => {
                 Answer::ContactWritten { id: GhlId::unknown(), provenance: Provenance::Unknown, view: None }
             }
@@ -452,6 +482,7 @@ mod tests {
                     Answer::OpportunityWritten { id: id("o1"), view: None }
                 }
                 Endpoint::AddTags => Answer::TagsAdded { tags: None },
+                Endpoint::RemoveTags => Answer::TagsRemoved { tags: None },
                 _ => Answer::ContactWritten { id: id("c1"), provenance: Provenance::Unknown, view: None },
             });
             assert!(endpoints.len() < 10, "{endpoints:?}");
@@ -463,11 +494,12 @@ mod tests {
     #[test]
     fn each_record_takes_the_calls_that_it_needs_and_no_more() {
         use Endpoint::{
-            AddTags, CreateContact, CreateOpportunity, FindOpportunities, UpdateContact, UpdateOpportunity,
+            AddTags, CreateContact, CreateOpportunity, FindOpportunities, RemoveTags, UpdateContact, UpdateOpportunity,
             UpsertContact,
         };
         let plain = || contact(r#"{"email":"a@b.c"}"#);
         let tagged = || contact(r#"{"email":"a@b.c","tags":["x"]}"#);
+        let moved = || contact(r#"{"email":"a@b.c","tags":["x"],"removeTags":["y"]}"#);
         let company = || contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#);
         let nameless = || contact(r#"{"firstName":"A"}"#);
         let apart = |payload, ghl_id| operation(payload, Some(id(ghl_id)), None).with_company_apart(true);
@@ -477,6 +509,8 @@ mod tests {
             (operation(plain(), None, None), vec![], vec![UpsertContact]),
             (operation(tagged(), None, None), vec![], vec![UpsertContact, AddTags]),
             (operation(plain(), Some(id("c1")), None), vec![], vec![UpdateContact]),
+            (operation(moved(), Some(id("c1")), None), vec![], vec![UpdateContact, AddTags, RemoveTags]),
+            (apart(contact(r#"{"email":"a@b.c","removeTags":["y"]}"#), "c1"), vec![], vec![UpdateContact, RemoveTags]),
             (operation(company(), Some(id("c1")), None), vec![], vec![UpdateContact, AddTags]),
             (apart(company(), "c1"), vec![], vec![UpdateContact, UpsertContact, AddTags]),
             (apart(plain(), "c1"), vec![], vec![UpdateContact]),
@@ -489,6 +523,38 @@ mod tests {
         ];
         for (operation, found, expected) in table {
             assert_eq!(calls(operation.clone(), &found), expected, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_removed_only_from_a_contact_that_was_there_before() {
+        for (provenance, expected) in [
+            (Provenance::Created, None),
+            (Provenance::Found, Some(Endpoint::RemoveTags)),
+            (Provenance::Unknown, Some(Endpoint::RemoveTags)),
+        ] {
+            let mut operation = operation(contact(r#"{"email":"a@b.c","removeTags":["y"]}"#), None, None);
+            let Some(Call::UpsertContact(sent)) = operation.next() else { panic!("{operation:?}") };
+            assert_eq!(sent.remove_tags, Vec::<String>::new());
+            operation.advance(Answer::ContactWritten { id: id("c1"), provenance, view: None });
+            assert_eq!(operation.next().map(|call| call.endpoint()), expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_that_ghl_spells_otherwise_is_removed_as_ghl_spells_it_and_if_it_stays_is_told() {
+        for (shown_last, not_stored) in [(&["vip"][..], vec![]), (&["vip", "old lead"], vec!["removeTags".to_owned()])]
+        {
+            let mut operation =
+                operation(contact(r#"{"email":"a@b.c","removeTags":["Old Lead"]}"#), Some(id("c1")), None);
+            let shown = |tags: &[&str]| Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
+            let provenance = Provenance::Unknown;
+            operation.advance(Answer::ContactWritten { id: id("c1"), provenance, view: None });
+            operation.advance(Answer::TagsRemoved { tags: shown(&["vip", "old lead"]) });
+            let tags = ["old lead".to_owned()].into();
+            assert_eq!(operation.next(), Some(Call::RemoveTags { id: id("c1"), tags }));
+            operation.advance(Answer::TagsRemoved { tags: shown(shown_last) });
+            assert_eq!((operation.next(), operation.not_stored().fields()), (None, not_stored));
         }
     }
 

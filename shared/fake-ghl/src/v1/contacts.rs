@@ -41,6 +41,11 @@ pub(crate) fn add_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
     contacts::add_tags(visit, id)
 }
 
+/// `DELETE /v1/contacts/{id}/tags/`
+pub(crate) fn remove_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
+    contacts::remove_tags(visit, id)
+}
+
 /// `GET /v1/contacts/lookup`
 pub(crate) fn lookup(visit: &Visit<'_>) -> Handled {
     let (email, phone) = (visit.request.query("email"), visit.request.query("phone"));

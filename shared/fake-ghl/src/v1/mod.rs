@@ -17,6 +17,7 @@ pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Hand
         ("PUT", ["contacts", id]) => contacts::update(visit, id),
         ("DELETE", ["contacts", id]) => contacts::delete(visit, id),
         ("POST", ["contacts", id, "tags"]) => contacts::add_tags(visit, id),
+        ("DELETE", ["contacts", id, "tags"]) => contacts::remove_tags(visit, id),
 
         ("GET", ["pipelines"]) => pipelines::list_v1(visit),
         ("GET", ["pipelines", pipeline, "opportunities"]) => opportunities::list(visit, pipeline),

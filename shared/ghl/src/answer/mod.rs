@@ -58,7 +58,8 @@ fn read_json(api: Api, location: &LocationId, call: &Call, body: &Value) -> Resu
             let id = updated(api, body, "contact", id)?;
             Ok(contact_written(api, body, id, Provenance::Unknown))
         }
-        Call::AddTags { .. } => tags_added(api, body),
+        Call::AddTags { .. } => tags_of(api, body).map(|tags| Answer::TagsAdded { tags }),
+        Call::RemoveTags { .. } => tags_of(api, body).map(|tags| Answer::TagsRemoved { tags }),
         Call::GetContact(_) => contact(body),
         Call::FindMarked(marker) => marked(body, marker),
         Call::FindContact { .. } if api == Api::V1 => looked_up(body),
@@ -151,14 +152,14 @@ fn opportunity_written(api: Api, body: &Value, id: GhlId) -> Answer {
 }
 
 /// v2 answers with the contact's whole list of tags; what v1 answers is unverified, so any object will do.
-fn tags_added(api: Api, body: &Value) -> Result<Answer, Misread> {
+fn tags_of(api: Api, body: &Value) -> Result<Option<Vec<String>>, Misread> {
     let fits = match api {
         Api::V2 => body["tags"].is_array(),
         Api::V1 => body.is_object(),
     };
     let shown = body["tags"].as_array();
     let tags = shown.map(|tags| tags.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-    if fits { Ok(Answer::TagsAdded { tags }) } else { Err(unreadable("no list of tags")) }
+    if fits { Ok(tags) } else { Err(unreadable("no list of tags")) }
 }
 
 /// `{"contact":{…}}`, or `{"contact":null}` for none; a body without `contact` says neither.
@@ -301,6 +302,7 @@ mod tests {
             Call::CreateContact(samples::full_contact()),
             Call::UpdateContact { id: id("c1"), contact: samples::full_contact() },
             Call::AddTags { id: id("c1"), tags: ["a".to_owned()].into() },
+            Call::RemoveTags { id: id("c1"), tags: ["a".to_owned()].into() },
             Call::GetContact(id("c1")),
             find_contact(),
             changed(1),
@@ -330,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_write_answers_with_the_id_of_what_was_written() {
-        let [upsert, create, update, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
+        let [upsert, create, update, _, _, _, _, _, _, create_opportunity, update_opportunity] = &calls()[..] else {
             unreachable!()
         };
         let written = |text, provenance| (id(text), provenance);
@@ -389,6 +391,8 @@ mod tests {
         let Call::AddTags { .. } = &calls()[3] else { panic!() };
         let tags = answer(Api::V2, &calls()[3], r#"{"tags":["a","b"]}"#);
         assert_eq!(tags, Ok(Answer::TagsAdded { tags: Some(vec!["a".to_owned(), "b".to_owned()]) }));
+        let tags = answer(Api::V2, &calls()[4], r#"{"tags":["b"]}"#);
+        assert_eq!(tags, Ok(Answer::TagsRemoved { tags: Some(vec!["b".to_owned()]) }));
     }
 
     #[test]

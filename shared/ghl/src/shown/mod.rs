@@ -55,6 +55,7 @@ pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
         dnd: reader.take(fields.boolean("dnd")),
         dnd_settings: reader.take(fields.object("dndSettings")).cloned().map(sorted),
         tags: reader.tags(),
+        remove_tags: Vec::new(),
         custom_fields: reader.custom_fields(),
     };
     Shown { content, fault: reader.fault }

@@ -23,6 +23,7 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::CreateContact(contact) => Request::post("/contacts/", new_contact(location, contact)),
         Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), known_contact(contact)),
         Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
+        Call::RemoveTags { id, tags } => Request::delete_with(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
         Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
         Call::FindMarked(marker) => find_marked(location, marker),
         Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
@@ -247,6 +248,11 @@ mod tests {
                 Call::AddTags { id: samples::id("c1"), tags: ["vip".to_owned(), "new".to_owned()].into() },
                 r#"POST /contacts/c1/tags
 {"tags":["new","vip"]}"#,
+            ),
+            (
+                Call::RemoveTags { id: samples::id("c1"), tags: ["old".to_owned()].into() },
+                r#"DELETE /contacts/c1/tags
+{"tags":["old"]}"#,
             ),
             (Call::GetContact(samples::id("c1")), "GET /contacts/c1"),
             (

@@ -98,6 +98,7 @@ pub(super) fn subject_of(call: &Call) -> String {
             name_of(contact)
         }
         Call::AddTags { id, .. }
+        | Call::RemoveTags { id, .. }
         | Call::GetContact(id)
         | Call::DeleteContact(id)
         | Call::DeleteOpportunity { id, .. }

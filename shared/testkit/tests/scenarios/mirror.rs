@@ -83,6 +83,29 @@ fn who_is_missing_can_be_kept_or_tagged_and_stays() {
 }
 
 #[test]
+fn who_is_missing_loses_a_tag_and_keeps_the_others_until_the_list_has_it_again() {
+    block_on_paused(async {
+        let world = exact().start();
+        let tags_of = |world: &World, number| world.ghl.contact(&loc(), &email(number)).unwrap().2;
+        let parts = send(&world, "1", &[0, 1, 2]).await;
+        commit(&world, &of("1", parts, OnMissing::Keep)).await.unwrap();
+        for tag in ["member", "vip"] {
+            let parts = send(&world, tag, &[0, 1]).await;
+            commit(&world, &of(tag, parts, OnMissing::Tag(tag.to_owned()))).await.unwrap();
+            let parts = send(&world, &format!("{tag}-back"), &[0, 1, 2]).await;
+            commit(&world, &of(&format!("{tag}-back"), parts, OnMissing::Keep)).await.unwrap();
+        }
+        assert_eq!(Vec::from_iter(tags_of(&world, 2)), ["member", "vip"]);
+        let parts = send(&world, "2", &[0, 1]).await;
+        let untagged = commit(&world, &of("2", parts, OnMissing::Untag("Member".to_owned()))).await.unwrap();
+        assert_eq!((untagged.missing, untagged.changed, untagged.complete), (1, 1, true));
+        assert_eq!(Vec::from_iter(tags_of(&world, 2)), ["vip"]);
+        let again = commit(&world, &of("2", parts, OnMissing::Untag("member".to_owned()))).await.unwrap();
+        assert_eq!((again.missing, again.changed), (0, 0));
+    });
+}
+
+#[test]
 fn a_list_that_looks_broken_or_is_not_whole_changes_nobody() {
     block_on_paused(async {
         let world = exact().start();
