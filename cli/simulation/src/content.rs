@@ -7,8 +7,9 @@ use ghl_sync_model::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKe
 use ghl_sync_testkit::World;
 use serde_json::{Map, Value};
 
+use crate::names::{email, ms};
 use crate::scenario::Scenario;
-use crate::stage::{email, ms, twin_name};
+use crate::stage::twin_name;
 
 /// Of two records of one contact that were accepted within this time, either may have been written last.
 const NEAR: Duration = Duration::from_secs(90);

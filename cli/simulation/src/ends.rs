@@ -8,9 +8,9 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::EpochMs;
 use ghl_sync_testkit::{Arrival, World};
 
+use crate::names::ms;
 use crate::rules::Broken;
 use crate::scenario::{Scenario, Trouble, What};
-use crate::stage::ms;
 
 /// What an end may take beside the longest request.
 const TIME_TO_WRITE: Duration = Duration::from_secs(5);

@@ -9,9 +9,9 @@ use ghl_sync_model::{
 };
 use ghl_sync_testkit::{Arrival, TestRandomness, World};
 
+use crate::names::ms;
 use crate::rules::Broken;
 use crate::scenario::{Puts, Scenario, Trouble, What};
-use crate::stage::ms;
 
 /// A cancel may take this long until it is given up: a store may hang.
 const CANCEL: Duration = Duration::from_secs(60);

@@ -8,6 +8,7 @@ mod campaign;
 mod content;
 mod ends;
 mod imports;
+mod names;
 mod pacing;
 mod people;
 mod random;

@@ -12,7 +12,7 @@ use ghl_sync_model::{Contact, LocationId, Pace, Payload, PutRecord, RecordId};
 use ghl_sync_testkit::{Op, Setup, WindowKind, World, block_on_paused};
 use serde::{Deserialize, Serialize};
 
-use crate::stage::ms;
+use crate::names::ms;
 
 /// GHL's usual quota.
 const LIMIT: u32 = 100;

@@ -11,8 +11,8 @@ use ghl_sync_model::{Call, Contact, Holder, LocationId};
 use ghl_sync_testkit::{TestRandomness, World};
 use serde_json::json;
 
+use crate::names::{email, ms};
 use crate::scenario::{Scenario, Trouble, What};
-use crate::stage::{email, ms};
 
 /// People pick among the contacts of the numbers below this one.
 const CONTACTS: u64 = 36;

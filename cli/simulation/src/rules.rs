@@ -12,9 +12,8 @@ use ghl_sync_testkit::{Arrival, Noted, World, says};
 use serde::Serialize;
 
 use crate::content::{differing, doubled, overwritten};
-use crate::run::waits_for_ever;
+use crate::names::ms;
 use crate::scenario::{Scenario, What};
-use crate::stage::ms;
 
 /// Fewer invocations that died cannot make a record look as if it had killed them.
 const DEATHS_OF_A_SUSPECT: u64 = 5;
@@ -297,4 +296,13 @@ fn failed_without_error(record: &Record) -> Option<String> {
         .last_error
         .is_none()
         .then(|| format!("{} v{} is neither due nor accepted nor failed", record.key, record.version))
+}
+
+/// Whether it is the opportunity of a contact that is not there or has failed: it waits until a person mends that.
+pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
+    let Some(contact) = &record.waits_for else {
+        return false;
+    };
+    let contact = world.outbox.record(&record.location_id, contact);
+    contact.is_none_or(|contact| contact.due_at.is_none() && contact.ghl_id.is_none())
 }

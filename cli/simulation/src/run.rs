@@ -4,17 +4,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use ghl_sync_model::Record;
 use ghl_sync_testkit::{Op, World, block_on_paused};
 use serde::Serialize;
 
 use crate::content::silent_about_sharing;
 use crate::ends::Ends;
 use crate::imports::Cancels;
+use crate::names::ms;
 use crate::people::Watch;
-use crate::rules::{Broken, GateWatch, broken_at_end};
+use crate::rules::{Broken, GateWatch, broken_at_end, waits_for_ever};
 use crate::scenario::Scenario;
-use crate::stage::ms;
 
 /// When all has been well for this long, nothing may be due any more: a record rests an hour at most.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
@@ -140,15 +139,6 @@ async fn drain(world: &World, patience: Duration) -> bool {
         tokio::time::sleep(LOOK).await;
     }
     false
-}
-
-/// Whether it is the opportunity of a contact that is not there or has failed: it waits until a person mends that.
-pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
-    let Some(contact) = &record.waits_for else {
-        return false;
-    };
-    let contact = world.outbox.record(&record.location_id, contact);
-    contact.is_none_or(|contact| contact.due_at.is_none() && contact.ghl_id.is_none())
 }
 
 fn last_settled_s(world: &World) -> f64 {

@@ -13,6 +13,7 @@ use ghl_sync_testkit::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, W
 
 use serde_json::json;
 
+use crate::names::{deal_name, email, ms};
 use crate::people::Watch;
 use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
 
@@ -344,18 +345,6 @@ fn phone(n: u32) -> String {
 
 pub(crate) fn twin_name(n: u32) -> String {
     format!("twin {n}")
-}
-
-pub(crate) fn email(n: u32) -> String {
-    format!("c{n}@example.test")
-}
-
-pub(crate) fn deal_name(n: u32) -> String {
-    format!("deal {n}")
-}
-
-pub(crate) fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
 
 fn range((least, most): (u64, u64)) -> RangeInclusive<u64> {

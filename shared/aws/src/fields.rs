@@ -1,10 +1,12 @@
 //! Reading an item's attributes: what cannot be read is named, and what it holds instead is not shown.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::table::Item;
+/// An item, or the key of one.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// An attribute that is not what it should be.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
 use crate::expression::{Update, names_in, number, text};
 use crate::fields::Fields;
+pub(crate) use crate::fields::Item;
 use crate::tables::{IndexSpec, state};
 
 /// How often the keys that DynamoDB did not get to are asked for again.
@@ -21,9 +22,6 @@ const RETRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Keys listed by one query, at most.
 const LIST_PAGE: u32 = 1000;
-
-/// An item, or the key of one.
-pub(crate) type Item = HashMap<String, AttributeValue>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Table {

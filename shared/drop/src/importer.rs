@@ -215,6 +215,12 @@ impl Importer {
         Ok(Content { file: file.etag.clone(), mapping: None })
     }
 
+    /// Writes `report.json`.
+    pub(crate) async fn tell(&self, place: &Place, report: &Report) -> Result<(), DropError> {
+        let json = serde_json::to_vec_pretty(report)?;
+        Ok(self.files.put(&place.out("report.json"), json, "application/json").await?)
+    }
+
     /// Writes the checkpoint. False if somebody else has begun a step of this import.
     pub(crate) async fn save(&self, run: &mut Run) -> Result<bool, PortError> {
         match self.checkpoints.replace(&run.place.key, run.rev, &run.checkpoint).await? {

@@ -6,13 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_import::{ImportError, ImportOptions, Mapping, Outcome, Plan, Question, Records, Source};
+use ghl_sync_import::{ImportError, ImportOptions, Mapping, Outcome, Plan, Records, Source};
 use ghl_sync_model::EpochMs;
 use time::OffsetDateTime;
 
 use crate::checkpoint::End;
 use crate::importer::{Importer, Next, Run};
-use crate::report::Report;
+use crate::report::{Asks, Report};
 use crate::{DropError, Place};
 
 /// The longest list. It must fit on a function's disk of 512 MB.
@@ -34,27 +34,6 @@ enum Opened {
     Refused(String),
     /// It, or its mapping, is another one by now.
     Changed,
-}
-
-/// What must be answered before a list is imported.
-#[derive(Debug, Default)]
-pub(crate) struct Asks {
-    /// In the words of the program.
-    pub(crate) words: Vec<String>,
-    pub(crate) questions: Vec<Question>,
-    /// What was found out, if the list could be read to its end.
-    pub(crate) plan: Option<Box<Plan>>,
-}
-
-impl Asks {
-    fn of(questions: &[Question]) -> Asks {
-        let words = questions.iter().map(ToString::to_string).collect();
-        Asks { words, questions: questions.to_vec(), plan: None }
-    }
-
-    fn one(problem: String) -> Asks {
-        Asks { words: vec![problem], ..Asks::default() }
-    }
 }
 
 /// The bytes of a list.

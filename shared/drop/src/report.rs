@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_import::Mapping;
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
+use ghl_sync_import::{Mapping, Plan, Question};
 use ghl_sync_model::{EpochMs, ImportId};
 use serde::Serialize;
 
+use crate::Place;
 use crate::checkpoint::{Checkpoint, Content};
-use crate::importer::Importer;
-use crate::list::Asks;
-use crate::{DropError, Place};
 
 /// So many problems of rows, and records that GHL did not store whole, are in a report; rejects and results have all.
 pub(crate) const MOST_PROBLEMS: usize = 1_000;
@@ -175,9 +173,23 @@ impl Report {
     }
 }
 
-impl Importer {
-    pub(crate) async fn tell(&self, place: &Place, report: &Report) -> Result<(), DropError> {
-        let json = serde_json::to_vec_pretty(report)?;
-        Ok(self.files.put(&place.out("report.json"), json, "application/json").await?)
+/// What must be answered before a list is imported.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    /// In the words of the program.
+    pub(crate) words: Vec<String>,
+    pub(crate) questions: Vec<Question>,
+    /// What was found out, if the list could be read to its end.
+    pub(crate) plan: Option<Box<Plan>>,
+}
+
+impl Asks {
+    pub(crate) fn of(questions: &[Question]) -> Asks {
+        let words = questions.iter().map(ToString::to_string).collect();
+        Asks { words, questions: questions.to_vec(), plan: None }
+    }
+
+    pub(crate) fn one(problem: String) -> Asks {
+        Asks { words: vec![problem], ..Asks::default() }
     }
 }

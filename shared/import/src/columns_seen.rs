@@ -38,7 +38,7 @@ impl Seen {
         for ((column, seen), cell) in columns.all().iter().zip(seen.iter_mut()).zip(&row.cells) {
             let value = text::value(cell);
             if value.is_empty() || text::is_null(&value) {
-                let is_none = column.target == Target::Unknown && crate::mapping::key(&value) == "none";
+                let is_none = column.target == Target::Unknown && crate::name::key(&value) == "none";
                 if is_none && is_about_contacting(&column.name) {
                     (seen.filled, seen.answers) = (seen.filled + 1, seen.answers + 1);
                 }
@@ -148,7 +148,7 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         // One opt-out is enough. Of addresses and numbers, which may stand in notes, half of the cells.
         let most = |count: u64| count > 0 && count * 2 >= seen.filled;
         // A fax number's refusal keeps nobody from anything that GHL sends.
-        let is_of_fax = crate::mapping::key(&column.name).contains("fax") && column.target == Target::NoPlace;
+        let is_of_fax = crate::name::key(&column.name).contains("fax") && column.target == Target::NoPlace;
         let blocked = seen.filled.saturating_sub(seen.denials);
         let looks_like = if seen.opt_outs > 0 && !is_of_fax {
             Some((LooksLike::Consent, seen.opt_outs))
@@ -187,7 +187,7 @@ fn is_in_other_words(column: &Column, seen: &Seen) -> bool {
 
 /// Whether a name speaks of the numbers of things.
 fn is_of_ids(name: &str) -> bool {
-    let key = crate::mapping::key(name);
+    let key = crate::name::key(name);
     let things = [
         "id", "order", "card", "account", "invoice", "customer", "loyalty", "sku", "amount", "ticket", "serial",
         "konto", "kunden", "rechnung",
@@ -197,7 +197,7 @@ fn is_of_ids(name: &str) -> bool {
 
 /// Whether a name speaks of numbers that states and banks give to people.
 fn is_of_peoples_ids(name: &str) -> bool {
-    let key = crate::mapping::key(name);
+    let key = crate::name::key(name);
     let whole = ["rg", "nif", "nie", "dni", "rfc", "ssn", "bsn", "nss", "niss", "pesel", "nip", "regon"];
     let parts = [
         "cpf",
@@ -240,7 +240,7 @@ pub(crate) fn notes(columns: &Columns, seen: &[Seen], header_row: u64) -> Vec<Pr
         };
         notes.push(Problem {
             column: Some(column.name.clone()),
-            field: crate::plan::target_name(&column.target),
+            field: column.target.name(),
             effect: Effect::Note,
             ..Problem::row(header_row, message)
         });

@@ -14,6 +14,7 @@
 //! opens a channel.
 
 mod bytes;
+mod choices;
 mod columns_seen;
 mod consent;
 mod contact;
@@ -21,7 +22,9 @@ mod draft;
 mod error;
 mod identity;
 mod mapping;
+mod name;
 mod options;
+mod parts;
 mod plan;
 mod problem;
 mod question;
@@ -32,11 +35,12 @@ mod source;
 mod table;
 mod values;
 
+pub use choices::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 pub use contact::ImportedContact;
 pub use error::{ImportError, NotAList};
 pub use identity::KnownIds;
 pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
-pub use options::{DateOrder, DecimalMark, HiddenRows, ImportOptions, SamePerson};
+pub use options::ImportOptions;
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};
 pub use question::{LooksLike, Question};

@@ -8,7 +8,7 @@ use crate::columns_seen::{Seen, notes, questions};
 use crate::consent::Channels;
 use crate::identity::Counter;
 use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
-use crate::records::{Parts, Records};
+use crate::parts::Parts;
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
 use crate::values::{country, date, number};
@@ -193,7 +193,7 @@ impl Plan {
         columns
             .map(|(column, seen)| MappedColumn {
                 column: column.name.clone(),
-                field: target_name(&column.target),
+                field: column.target.name(),
                 by: self.mapped_by(column),
                 filled: seen.filled,
                 samples: seen.samples.clone(),
@@ -215,35 +215,12 @@ impl Plan {
     pub fn mapping_file(&self) -> crate::Mapping {
         let mut mapping = self.options.mapping.clone();
         for column in self.columns.all() {
-            let target = target_name(&column.target).unwrap_or_else(|| "ignore".to_owned());
+            let target = column.target.name().unwrap_or_else(|| "ignore".to_owned());
             if column.target != Target::Id || mapping.id_column.is_none() {
                 mapping.columns.insert(column.name.clone(), target);
             }
         }
         mapping
-    }
-
-    /// The second pass: the records, and the rows that are none.
-    ///
-    /// # Errors
-    /// [`ImportError::Open`] while a question is open, [`ImportError::Read`] if the source cannot be read again.
-    pub fn records<'a>(&'a self, source: &'a dyn Source) -> Result<Records<'a>, ImportError> {
-        if !self.questions.is_empty() {
-            return Err(ImportError::Open { questions: self.questions.clone() });
-        }
-        Records::new(self, self.layout.rows(source)?)
-    }
-}
-
-/// The name of a target, as a mapping writes it.
-pub(crate) fn target_name(target: &Target) -> Option<String> {
-    match target {
-        Target::Field(field) => Some(field.as_str().to_owned()),
-        Target::Custom(custom) => Some(custom.name()),
-        Target::Consent(consent) => Some(consent.name()),
-        Target::Id => Some("id".to_owned()),
-        Target::Ignored => Some("ignore".to_owned()),
-        Target::NoPlace | Target::Unknown => None,
     }
 }
 

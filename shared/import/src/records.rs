@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use crate::consent;
 use crate::contact::{self, ImportedContact};
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::Field;
+use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::row::RowReader;
 use crate::table::{self, NotAPerson, Row, Rows};
-use crate::{HiddenRows, ImportError, Problem, SamePerson};
+use crate::{HiddenRows, ImportError, Problem, SamePerson, Source};
 
 /// What became of a row. Blank rows are nothing at all, and only counted.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,31 +70,6 @@ pub struct Records<'a> {
     is_over: bool,
 }
 
-/// The parts of a list that has headings between its rows.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    /// The row of a heading that says that those below it must not be contacted.
-    refused_by: Option<u64>,
-}
-
-impl Parts {
-    /// The parts below a title that may refuse contact.
-    pub(crate) fn below(refused_by: Option<u64>) -> Parts {
-        Parts { refused_by }
-    }
-
-    /// The heading above that refuses contact with this row. It holds to the end: a later row with one cell may be another
-    /// heading as well as somebody whose name is all that is known.
-    pub(crate) fn refusal(&mut self, row: &Row) -> Option<u64> {
-        let is_refusal = |cell: &String| consent::says_opt_out(cell) || consent::is_opt_out_word(cell);
-        let refused_by = self.refused_by;
-        if refused_by.is_none() && table::is_heading(row) && row.cells.iter().any(is_refusal) {
-            self.refused_by = Some(row.number);
-        }
-        refused_by
-    }
-}
-
 #[derive(Debug)]
 struct Waiting {
     draft: Draft,
@@ -102,8 +77,21 @@ struct Waiting {
     left: HashMap<u64, u32>,
 }
 
+impl Plan {
+    /// The second pass: the records, and the rows that are none.
+    ///
+    /// # Errors
+    /// [`ImportError::Open`] while a question is open, [`ImportError::Read`] if the source cannot be read again.
+    pub fn records<'a>(&'a self, source: &'a dyn Source) -> Result<Records<'a>, ImportError> {
+        if !self.questions().is_empty() {
+            return Err(ImportError::Open { questions: self.questions().to_vec() });
+        }
+        Records::new(self, self.layout.rows(source)?)
+    }
+}
+
 impl<'a> Records<'a> {
-    pub(crate) fn new(plan: &'a Plan, rows: Rows<'a>) -> Result<Self, ImportError> {
+    fn new(plan: &'a Plan, rows: Rows<'a>) -> Result<Self, ImportError> {
         let mut records = Self {
             plan,
             rows,

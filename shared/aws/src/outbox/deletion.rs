@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{EpochMs, ImportStanding, Record};
 
 use super::due_key::DueKey;
-use super::{imports, key_of};
+use super::{import_key, key_of};
 use crate::expression::{Update, number};
 use crate::table::{Deleted, Table};
 use crate::tables::record;
@@ -22,7 +22,7 @@ pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::WAITS_FOR])
         .only_if("#version = :seen AND attribute_exists(#ghl_id)")
         .with(":seen", number(seen.version));
-    imports::stands(update, seen, ImportStanding::Other)
+    import_key::stands(update, seen, ImportStanding::Other)
 }
 
 /// Deletes the record, if it still is the version that GHL has deleted.

@@ -6,7 +6,7 @@ use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
 use ghl_sync_model::{EpochMs, FailedCursor, ImportStanding, LocationId, Record, RecordKey};
 
 use super::due_key::DueKey;
-use super::{imports, key_of};
+use super::{import_key, key_of};
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Item, Table};
@@ -40,7 +40,7 @@ pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
         .only_if("#version = :failed")
         .with(":failed", number(sent.version));
     let standing = if sent.deletion { ImportStanding::Other } else { ImportStanding::Pending };
-    imports::stands(update, sent, standing)
+    import_key::stands(update, sent, standing)
 }
 
 fn all(location: &LocationId, limit: u32) -> IndexQuery {

@@ -7,7 +7,7 @@ use ghl_sync_model::{
 };
 
 use super::due_key::DueKey;
-use super::imports;
+use super::import_key;
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -48,7 +48,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         former: former(item)?,
         provenance: provenance(item),
         deletion: is_true(item, record::TO_DELETE),
-        import: imports::import_of(item),
+        import: import_key::import_of(item),
     })
 }
 

@@ -4,6 +4,7 @@ mod awaiting;
 mod deletion;
 mod due_key;
 mod failed;
+mod import_key;
 mod imports;
 mod item;
 mod load;
@@ -198,11 +199,11 @@ impl Outbox for DynamoOutbox {
 /// Out of the due index and into the failed one, if the record is still the version that was found damaged.
 fn quarantine_update(damaged: &Item, reason: &str, now: EpochMs) -> Update {
     let error = LastError { code: ErrorCode::Internal, status: None, message: reason.to_owned(), at: now };
-    let import = imports::import_of(damaged);
+    let import = import_key::import_of(damaged);
     let update = Update::new()
         .set(record::FAILED_AT, number(now.0))
         .set(record::LAST_ERROR, item::last_error(&error))
-        .set_known(record::IMPORT, import.map(|import| imports::as_stored(&import, ImportStanding::Failed)))
+        .set_known(record::IMPORT, import.map(|import| import_key::as_stored(&import, ImportStanding::Failed)))
         .remove([record::DUE, record::WAITS_FOR])
         .only_if("attribute_exists(#location_id)");
     match damaged.get(record::VERSION) {

@@ -5,7 +5,7 @@ use ghl_sync_engine::ports::{PortError, Put};
 use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, PutRecord};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, imports, item, key_of};
+use super::{Raced, TRIES, import_key, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
@@ -151,7 +151,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
         .remove(put.ghl_id.is_some().then_some(record::MADE))
         .set_or_remove(
             record::IMPORT,
-            put.import.as_ref().map(|import| imports::as_stored(import, ImportStanding::Pending)),
+            put.import.as_ref().map(|import| import_key::as_stored(import, ImportStanding::Pending)),
         )
         .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::TO_DELETE])

@@ -6,7 +6,7 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{EpochMs, GhlId, ImportStanding, LocationId, Priority, Record, RecordKey, Resolution};
 
 use super::due_key::DueKey;
-use super::imports;
+use super::import_key;
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
 use crate::table::{IndexQuery, Table};
@@ -41,19 +41,21 @@ pub(super) fn update(seen: &Record, resolution: &Resolution, now: EpochMs) -> Up
         .only_if("#version = :seen AND attribute_not_exists(#failed_at)")
         .with(":seen", number(seen.version));
     match resolution {
-        Resolution::Resend { overruled } => imports::stands(update, seen, ImportStanding::Pending)
+        Resolution::Resend { overruled } => import_key::stands(update, seen, ImportStanding::Pending)
             .only_if("attribute_not_exists(#due) OR #due = :due")
             .set(record::DUE, DueKey { priority: Priority::Low, due_at: now }.as_stored())
             .set(record::PRIORITY, text(Priority::Low.as_str()))
             .set(record::ATTEMPTS, number(0))
             .set(record::OVERRULED, text(overruled.to_string()))
             .remove([record::SUPERSEDED_AT]),
-        Resolution::Supersede { changed_at } => imports::stands(as_due_as(update, seen), seen, ImportStanding::Other)
-            .set(record::SUPERSEDED_AT, number(changed_at.0))
-            .remove([record::DUE, record::WAITS_FOR, record::OVERRULED]),
+        Resolution::Supersede { changed_at } => {
+            import_key::stands(as_due_as(update, seen), seen, ImportStanding::Other)
+                .set(record::SUPERSEDED_AT, number(changed_at.0))
+                .remove([record::DUE, record::WAITS_FOR, record::OVERRULED])
+        }
         Resolution::Agree => {
             let standing = ImportStanding::of(&Record { superseded_at: None, ..seen.clone() });
-            imports::stands(exactly_as_due_as(update, seen), seen, standing)
+            import_key::stands(exactly_as_due_as(update, seen), seen, standing)
                 .remove([record::OVERRULED, record::SUPERSEDED_AT])
         }
     }

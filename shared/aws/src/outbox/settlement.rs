@@ -5,7 +5,7 @@ use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, deletion, imports, item, key_of};
+use super::{Raced, TRIES, deletion, import_key, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
@@ -67,7 +67,7 @@ async fn record_facts(
 fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     let update = match standing(outcome) {
-        Some(standing) => imports::stands(update, sent, standing),
+        Some(standing) => import_key::stands(update, sent, standing),
         None => update,
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
 //! the module `testing` (a feature) in memory.
 
+mod error;
 mod gates;
 mod known;
 mod outbox;
@@ -15,7 +16,8 @@ use async_trait::async_trait;
 use crate::counts::{Counted, Counts};
 use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 
-pub use crate::usecase::Event;
+pub use crate::usecase::event::Event;
+pub use error::{BoxError, PortError};
 pub use gates::{DueChecks, GateEntry, GateStore};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
 pub use outbox::{
@@ -24,27 +26,6 @@ pub use outbox::{
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
 pub use registry::{LocationRegistry, StoredSettings};
 pub use versioned::{Entry, ItemStore, NewItem, Replaced, StoredItem, Versioned};
-
-/// A boxed error of an adapter.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A store or a queue did not do what was asked; it may have done it all the same.
-#[derive(Debug, thiserror::Error)]
-#[error("{action} failed")]
-pub struct PortError {
-    /// What was tried.
-    pub action: &'static str,
-    /// Why it failed.
-    #[source]
-    pub source: BoxError,
-}
-
-impl PortError {
-    /// `action` failed because of `source`.
-    pub fn new(action: &'static str, source: impl Into<BoxError>) -> Self {
-        PortError { action, source: source.into() }
-    }
-}
 
 /// The time, and waiting for it.
 #[async_trait]

@@ -8,7 +8,7 @@ mod control;
 mod deal_search;
 mod direct;
 mod due_check;
-mod event;
+pub(crate) mod event;
 mod fan_out;
 mod gate_session;
 mod holders;

@@ -84,7 +84,7 @@ mod tests {
             shutdown.ask();
             shutdown.ask();
         };
-        futures::executor::block_on(futures::future::join(waiting, asking));
+        ghl_sync_testkit::block_on_paused(async { futures::future::join(waiting, asking).await });
         assert!(first.is_asked() && first.asked().now_or_never().is_some());
         assert!(!Shutdown::default().is_asked());
     }

@@ -3,7 +3,7 @@
 mod vocabulary;
 mod words;
 
-use crate::mapping::{key, without_brackets};
+use crate::name::{key, without_brackets};
 
 pub(crate) use words::{
     Reading, is_denial, is_foreign_yes_or_no, is_marked, is_no, is_opt_out_tag, is_opt_out_word, is_yes_or_no,

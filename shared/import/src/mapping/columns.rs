@@ -2,92 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::catalogue::{CustomFieldType, FieldCatalogue, KnownField};
-use super::file::{Mapping, MappingError, is_same};
-use super::{Alias, Field, alias};
-use crate::consent::{self, ConsentColumn};
-
-/// Where a column goes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Target {
-    Field(Field),
-    Custom(Box<Custom>),
-    Consent(ConsentColumn),
-    /// The list's own id of a contact.
-    Id,
-    /// Nowhere, because the caller said so.
-    Ignored,
-    /// Nowhere; the name says that a contact has no place for it.
-    NoPlace,
-    /// Nowhere: nobody knows what it is.
-    Unknown,
-}
-
-impl Target {
-    /// Whether a target's name is that of the list's own id.
-    pub(super) fn is_id(name: &str) -> bool {
-        ["id", "record_id", "recordid"].contains(&name.trim().to_lowercase().as_str())
-    }
-
-    fn of_name(column: &str, name: &str, fields: &FieldCatalogue) -> Result<Target, MappingError> {
-        let name = name.trim();
-        if Target::is_id(name) {
-            return Ok(Target::Id);
-        }
-        if ["ignore", "ignored", "skip", "none", "-"].contains(&name.to_lowercase().as_str()) {
-            return Ok(Target::Ignored);
-        }
-        if let Some(consent) = ConsentColumn::of_name(name) {
-            return Ok(Target::Consent(consent));
-        }
-        let is_key = name.trim_start_matches(['{', ' ']).starts_with("contact.");
-        if !is_key && let Some(field) = Field::ALL.into_iter().find(|field| is_same(field.as_str(), name)) {
-            return Ok(Target::Field(field));
-        }
-        if let Some(field) = fields.find(name) {
-            return Ok(Target::Custom(Box::new(Custom::known(field))));
-        }
-        if is_key && fields.is_open() {
-            let key = name.trim_matches(['{', '}', ' ']).to_owned();
-            return Ok(Target::Custom(Box::new(Custom { id: None, key: Some(key), ..Custom::default() })));
-        }
-        match alias(name) {
-            Some(Alias::Field(field)) if !is_key => Ok(Target::Field(field)),
-            _ => Err(MappingError::UnknownTarget { column: column.to_owned(), target: name.to_owned() }),
-        }
-    }
-}
-
-/// A custom field that a column goes into.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Custom {
-    pub(crate) id: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) kind: CustomFieldType,
-    pub(crate) options: Vec<String>,
-}
-
-impl Custom {
-    fn known(field: &KnownField) -> Custom {
-        Custom { id: Some(field.id.clone()), key: field.key.clone(), kind: field.kind, options: field.options.clone() }
-    }
-
-    pub(crate) fn name(&self) -> String {
-        self.key.clone().or_else(|| self.id.clone()).unwrap_or_default()
-    }
-}
-
-/// A column.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    /// Its name on one line; an unnamed one goes by its number.
-    pub(crate) name: String,
-    pub(crate) target: Target,
-    /// Which of several addresses it belongs to.
-    pub(crate) group: String,
-    /// Whether it stands for a value that is taken where others are empty.
-    is_further: bool,
-}
+use super::catalogue::FieldCatalogue;
+use super::file::{Mapping, MappingError};
+use super::{Alias, Column, Custom, Field, Target, alias};
+use crate::consent;
+use crate::name::is_same;
 
 /// The columns of a list, in its order.
 #[derive(Debug, Clone, Default)]

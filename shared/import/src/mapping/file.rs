@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::columns::Target;
-use super::key;
+use crate::name::{is_same, key};
 use crate::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 const VERSION: u32 = 1;
@@ -181,12 +180,11 @@ impl Mapping {
     }
 
     pub(crate) fn is_id(&self, column: &str) -> bool {
-        self.id_column.as_deref().is_some_and(|id| is_same(id, column))
-            || self.target_of(column).is_some_and(Target::is_id)
+        self.id_column.as_deref().is_some_and(|id| is_same(id, column)) || self.target_of(column).is_some_and(names_id)
     }
 }
 
-/// Whether two names are the same, whatever their case, blanks and signs. Names without letters are compared as they are.
-pub(crate) fn is_same(a: &str, b: &str) -> bool {
-    a.trim() == b.trim() || (!key(a).is_empty() && key(a) == key(b))
+/// Whether a target's name is that of the list's own id.
+pub(super) fn names_id(name: &str) -> bool {
+    ["id", "record_id", "recordid"].contains(&name.trim().to_lowercase().as_str())
 }

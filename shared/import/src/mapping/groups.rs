@@ -1,6 +1,7 @@
 //! Which of several addresses of a list a column belongs to.
 
-use super::{Field, Target, key};
+use super::{Field, Target};
+use crate::name::key;
 
 /// Beginnings of names that tell it: `Business City`.
 const PREFIXES: &[&str] =

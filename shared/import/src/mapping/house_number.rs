@@ -1,7 +1,8 @@
 //! Columns that are what they are by their neighbours: house numbers beside streets, and on which side of them they stand;
 //! area codes before phone numbers.
 
-use super::{Column, Field, Target, key};
+use super::{Column, Field, Target};
+use crate::name::key;
 
 /// Names that say no more than "number". Beside a column of streets it is the house's.
 const NUMBERS: &[&str] =

@@ -2,37 +2,21 @@
 
 mod aliases;
 mod catalogue;
+mod column;
 mod columns;
 mod field;
 mod file;
 mod groups;
 mod house_number;
 
+use crate::name::{key, without_brackets};
+
 pub use catalogue::{CustomFieldType, FieldCatalogue, KnownField};
-pub(crate) use columns::{Column, Columns, Custom, Target};
+pub(crate) use column::{Column, Custom, Target};
+pub(crate) use columns::Columns;
 pub(crate) use field::Field;
 pub use file::{Answers, Mapping, MappingError};
 pub(crate) use house_number::{Side, side, unit};
-
-/// A name in lower case with nothing but letters and digits.
-pub(crate) fn key(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
-}
-
-/// A name without what stands in brackets: `Phone Number (mobile)`, `Email [required]`.
-pub(crate) fn without_brackets(name: &str) -> String {
-    let mut depth = 0_usize;
-    let mut outside = String::new();
-    for sign in name.chars() {
-        match sign {
-            '(' | '[' | '{' | '<' => depth += 1,
-            ')' | ']' | '}' | '>' => depth = depth.saturating_sub(1),
-            sign if depth == 0 => outside.push(sign),
-            _ => {}
-        }
-    }
-    outside
-}
 
 /// Whether a name means something without being told.
 pub(crate) fn is_known(name: &str, mapping: &Mapping) -> bool {

@@ -203,7 +203,7 @@ impl<'a> Cells<'a> {
 
     fn problem(&self, index: usize, effect: Effect, message: impl Into<String>) -> Problem {
         let columns = self.reader.columns;
-        let field = columns.all().get(index).and_then(|column| crate::plan::target_name(&column.target));
+        let field = columns.all().get(index).and_then(|column| column.target.name());
         Problem {
             row: self.row.number,
             column: Some(columns.name(index).to_owned()),

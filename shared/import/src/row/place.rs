@@ -87,7 +87,7 @@ impl Cells<'_> {
 
     /// Whether a cell for a country such as `CA` or `DE` is rather a state, because the row speaks of the US.
     fn may_be_state(&self, index: usize, raw: &str, code: &str, state: Option<&str>, group: Option<&str>) -> bool {
-        let name = mapping::key(self.reader.columns.name(index));
+        let name = crate::name::key(self.reader.columns.name(index));
         let is_code = name.contains("code") || name.contains("iso") || name == "cc";
         if is_code || self.reader.options.country.as_deref() != Some("US") || !country::may_be_state(raw) {
             return false;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::mapping::{key, without_brackets};
+use crate::name::{key, without_brackets};
 
 /// Names that people write and no table has; also those that a table has for two countries.
 const NAMES: &[(&str, &[&str])] = &[

@@ -1,6 +1,6 @@
 //! Cells with several values: tags, chosen options.
 
-use crate::mapping::key;
+use crate::name::key;
 
 /// The values of a cell, each once, in its order: a JSON list, a Postgres array, quoted ones, Google's `:::`, or separated by
 /// commas, semicolons, bars or lines. A separator in brackets or quotes is none.

@@ -27,9 +27,8 @@ pub use page::{
 pub use progress::Progress;
 pub use report::{CallCount, KindReport, MigrationReport, PartReport, PartReports, ReportVerify, RolledBack};
 pub use request::MigrationRequest;
-pub use settings::{MigrationConfig, MigrationOverlay, MigrationSettings, Preset};
+pub use settings::{AuditEntry, MigrationConfig, MigrationOverlay, MigrationSettings, Preset};
 pub use stage::{MigrationStage, MigrationStatus};
 pub use state::{
-    Account, AuditEntry, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Side, Transfer,
-    VerifyState, Walk,
+    Account, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Side, Transfer, VerifyState, Walk,
 };

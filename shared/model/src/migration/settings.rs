@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::AuditEntry;
-use crate::{Item, ItemKind, SettingsError};
+use crate::{EpochMs, Item, ItemKind, SettingsError};
 
 /// Sets of numbers for accounts of different kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -171,6 +170,19 @@ fn within(field: &'static str, value: Option<f64>, from: f64, to: f64) -> Result
         }
         _ => Ok(()),
     }
+}
+
+/// What somebody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuditEntry {
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub at: EpochMs,
+    /// Who, if it is known.
+    pub by: Option<String>,
+    /// What.
+    pub action: String,
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use super::{
-    CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationRequest, MigrationStage,
-    MigrationStatus, PartReports, Progress, ReportVerify, RolledBack,
+    AuditEntry, CallCount, Forecast, MappingOverrides, MappingSummary, MigrationOverlay, MigrationRequest,
+    MigrationStage, MigrationStatus, PartReports, Progress, ReportVerify, RolledBack,
 };
 use crate::{
     Api, EpochMs, GhlId, Holder, Item, ItemKind, Kind, LocationId, MigrationId, PageCursor, RecordId, RecordKey,
@@ -269,19 +269,6 @@ pub struct Account {
     pub location: RemoteLocation,
     /// Its API.
     pub api: Api,
-}
-
-/// What somebody did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct AuditEntry {
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
-    pub at: EpochMs,
-    /// Who, if it is known.
-    pub by: Option<String>,
-    /// What.
-    pub action: String,
 }
 
 /// Reading a long list, page by page.

@@ -6,6 +6,7 @@
 mod fault;
 mod look;
 mod seed;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -18,46 +19,18 @@ use tokio::sync::oneshot;
 use self::fault::subject_of;
 pub use self::fault::{Arrival, Fault, Seen};
 pub use self::look::says;
+pub use self::settings::GhlSettings;
 use super::{TestClock, TestRandomness, lock, quota};
 use ghl_sync_engine::ports::{Clock, Crm};
-use ghl_sync_fake_ghl::{Burst, Day, FakeGhl, Pipeline, Request, SandboxOptions, Stage, WindowKind};
+use ghl_sync_fake_ghl::{Burst, Day, FakeGhl, Pipeline, Request, SandboxOptions, Stage};
 use ghl_sync_ghl::in_process::{self, Written};
-use ghl_sync_model::{Answer, Call, Cause, Endpoint, EpochMs, Failure, GhlId, LocationId, Pace, Quota, Reply};
+use ghl_sync_model::{Answer, Call, Cause, Endpoint, EpochMs, Failure, GhlId, LocationId, Quota, Reply};
 
 /// What a token lacks that may not change pipelines.
 const SCOPES_OF_PIPELINES: &[&str] = &["pipelines.create", "pipelines.write"];
 
 /// The most bytes of an answer that are read; fewer than the real client reads, to be quick.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-/// How the simulated GHL behaves.
-#[derive(Debug, Clone)]
-pub struct GhlSettings {
-    /// Its limit: so many calls in a window.
-    pub pace: Pace,
-    /// How it counts its windows.
-    pub counting: WindowKind,
-    /// Whether all locations share one quota.
-    pub shared_quota: bool,
-    /// Whether all locations share the day, as the private integrations of one account do.
-    pub shared_day: bool,
-    /// Calls per day, and the headers that tell of them.
-    pub daily_limit: Option<u64>,
-    /// Whether answers tell of the burst quota in their headers.
-    pub quota_headers: bool,
-    /// `Retry-After` of a 429.
-    pub retry_after: Option<Duration>,
-    /// What the network takes one way, in milliseconds.
-    pub network_ms: RangeInclusive<u64>,
-    /// What a request takes at the server, in milliseconds.
-    pub work_ms: RangeInclusive<u64>,
-    /// How long the search does not show what was written.
-    pub search_lag: Duration,
-    /// Whether a contact may have several opportunities in one pipeline.
-    pub allow_duplicate_opportunities: bool,
-    /// The ids of the pipelines that each location has from the start.
-    pub pipelines: &'static [&'static str],
-}
 
 type Rule = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
 

@@ -1,0 +1,15 @@
+//! What things are called in every world, and a short way to write a time.
+
+use std::time::Duration;
+
+pub(crate) fn email(n: u32) -> String {
+    format!("c{n}@example.test")
+}
+
+pub(crate) fn deal_name(n: u32) -> String {
+    format!("deal {n}")
+}
+
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
