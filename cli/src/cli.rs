@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ghl_sync_model::{Api, EpochMs, LocationId, Secret};
+use ghl_sync_model::{EpochMs, LocationId, Secret};
 
+use crate::args::{ApiArg, QuotaArgs};
 use crate::door::{AccessKey, Listen};
 use crate::list::{ListArgs, OutputArgs};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
@@ -128,23 +129,6 @@ pub(crate) struct GhlArgs {
     /// Token for --ghl-url.
     #[arg(long, env = "GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
     pub(crate) token: Secret,
-}
-
-/// What GHL allows, and where the state is kept.
-#[derive(Debug, Args)]
-pub(crate) struct QuotaArgs {
-    /// Calls that GHL allows in a window.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) limit: u32,
-    /// Length of the window.
-    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
-    pub(crate) window_ms: u64,
-    /// Calls that GHL allows in a day.
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub(crate) daily: u64,
-    /// Keep the state in this directory; a later run goes on with it.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -396,21 +380,6 @@ pub(crate) struct BenchArgs {
 pub(crate) enum Since {
     At(EpochMs),
     Ago(Duration),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ApiArg {
-    V1,
-    V2,
-}
-
-impl From<ApiArg> for Api {
-    fn from(arg: ApiArg) -> Api {
-        match arg {
-            ApiArg::V1 => Api::V1,
-            ApiArg::V2 => Api::V2,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use ghl_sync_import::KnownIds;
 use ghl_sync_model::{LocationId, Priority, PutRecord};
 
-use crate::cli::{ApiArg, DemoArgs};
+use crate::args::ApiArg;
+use crate::cli::DemoArgs;
 use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
 use crate::list::{self, Contacts, ListArgs, Place, Unread};

@@ -13,6 +13,7 @@ use ghl_sync_drop::Importer;
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::Notifier;
 use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tracing::{error, warn};
 
-use crate::outcomes::Outcomes;
+use crate::embedded::Tables;
 
 /// `Timeout` of the functions in template.yaml; the migrator's is twice as long there.
 pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,6 +63,14 @@ impl Bill {
     pub fn sqs_requests(&self) -> u64 {
         self.sqs_requests.load(Ordering::Relaxed)
     }
+}
+
+/// Who tells outcomes, and what of.
+pub(crate) struct Outcomes {
+    pub(crate) notifier: Notifier,
+    pub(crate) tables: Tables,
+    /// The place in the stream of the records table from which on changes are told.
+    pub(crate) from: String,
 }
 
 /// The functions, as one process runs them.

@@ -7,6 +7,7 @@ mod outcomes;
 
 mod accounts;
 mod api;
+mod args;
 mod ask;
 mod bench;
 mod call_recorder;

@@ -3,23 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_notify::Notifier;
 use serde_json::json;
 use tracing::error;
 
-use crate::embedded::Tables;
 use crate::functions::Functions;
 
 /// Between two looks at the stream.
 const POLL: Duration = Duration::from_millis(200);
-
-/// Who tells outcomes, and what of.
-pub(crate) struct Outcomes {
-    pub(crate) notifier: Notifier,
-    pub(crate) tables: Tables,
-    /// The place in the stream of the records table from which on changes are told.
-    pub(crate) from: String,
-}
 
 impl Functions {
     /// Hands the changes of records to the function that tells outcomes, in their order, as the event source mapping of a

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::QuotaArgs;
+use crate::args::QuotaArgs;
 use crate::report::{
     BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, NotStored, Records, Report, SqsUse, TokenUse, percentile,
 };

@@ -15,7 +15,7 @@ use ghl_sync_engine::usecase::PutReport;
 use ghl_sync_model::{EpochMs, LocationId, Priority, PutRecord};
 use ghl_sync_runtime::SystemClock;
 
-use crate::cli::QuotaArgs;
+use crate::args::QuotaArgs;
 use crate::known_ids::IdsFile;
 use crate::list::{Contacts, ImportReport, List, ListArgs, OutputArgs};
 use crate::mark::mark;

@@ -79,7 +79,7 @@ fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {
             ..sandbox_options(&args.faults)
         })),
     };
-    let access = |api: crate::cli::ApiArg, token: &Secret| OwnAccess { api: api.into(), token: Some(token.clone()) };
+    let access = |api: crate::args::ApiArg, token: &Secret| OwnAccess { api: api.into(), token: Some(token.clone()) };
     let own = BTreeMap::from([
         (args.source.clone(), access(args.source_api, &args.source_token)),
         (args.target.clone(), access(args.target_api, &args.target_token)),

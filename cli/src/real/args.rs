@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ghl_sync_model::{LocationId, Secret};
 
-use crate::cli::{ApiArg, QuotaArgs};
+use crate::args::{ApiArg, MirrorArgs, QuotaArgs};
 use crate::list::{ListArgs, OutputArgs};
-use crate::remote::MirrorArgs;
 
 /// GHL's own API.
 pub(super) const GHL_URL: &str = "https://services.leadconnectorhq.com";

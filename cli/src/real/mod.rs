@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use ghl_sync_import::KnownIds;
 
-use crate::cli::ApiArg;
+use crate::args::ApiArg;
 use crate::known_ids::IdsFile;
 use crate::list::Place;
 use crate::stack::{Ghl, Stack, StackOptions};

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use clap::Args;
 use ghl_sync_import::ImportedContact;
-use ghl_sync_model::{LocationId, MirrorName};
+use ghl_sync_model::LocationId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -14,28 +13,13 @@ use super::client::{Remote, RemoteError, Told};
 use super::put::{ROUNDS, lines, refuse_all, take};
 use super::report::RemoteReport;
 use crate::Failure;
+use crate::args::MirrorArgs;
 use crate::list::Contacts;
 
 /// Contacts of a part, at most: what the API takes.
 const MAX_PART: usize = 5_000;
 /// Contacts that could not be dealt with and are named.
 const SHOWN: usize = 10;
-
-/// The list is whole: who is missing in it is gone.
-#[derive(Debug, Default, Args)]
-pub(crate) struct MirrorArgs {
-    /// The list is whole, and is sent whole each time under this name: who is missing in it is dealt with as --on-missing
-    /// says.
-    #[arg(long, value_name = "NAME", requires = "api")]
-    pub(crate) mirror: Option<MirrorName>,
-    /// What becomes of contacts that the list had the last time, and has not any more: keep, tag:NAME, untag:NAME,
-    /// or delete (in GHL).
-    #[arg(long, value_name = "WHAT", requires = "mirror", default_value = "keep", value_parser = on_missing)]
-    pub(crate) on_missing: String,
-    /// Nobody is taken for missing if more than so many of them are, as the list is broken then.
-    #[arg(long, value_name = "PERCENT", requires = "mirror", default_value = "5%", value_parser = share)]
-    pub(crate) max_missing: f64,
-}
 
 /// A run of a mirror, while it is sent.
 pub(super) struct RemoteMirror<'a> {
@@ -146,37 +130,5 @@ impl<'a> RemoteMirror<'a> {
             println!("           and {more} more");
         }
         Ok(None)
-    }
-}
-
-fn on_missing(text: &str) -> Result<String, String> {
-    let is_known = matches!(text, "keep" | "delete")
-        || matches!(text.split_once(':'), Some(("tag" | "untag", tag)) if !tag.trim().is_empty());
-    if is_known { Ok(text.to_owned()) } else { Err("expected keep, tag:NAME, untag:NAME or delete".to_owned()) }
-}
-
-/// A share, from text like `5%`.
-fn share(text: &str) -> Result<f64, String> {
-    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
-    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
-    percent.map(|percent| percent / 100.0).ok_or_else(|| "expected a percentage from 0% to 100%".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_becomes_of_missing_ones_and_how_many_may_be_is_read_strictly() {
-        for good in ["keep", "delete", "tag:left us", "untag:member"] {
-            assert_eq!(on_missing(good).as_deref(), Ok(good));
-        }
-        for bad in ["", "tag:", "tag: ", "drop", "untag:", "retag:x", "Delete"] {
-            assert!(on_missing(bad).is_err(), "{bad}");
-        }
-        assert_eq!((share("5%"), share("0"), share("100 %")), (Ok(0.05), Ok(0.0), Ok(1.0)));
-        for bad in ["", "%", "101%", "-1", "five", "NaN"] {
-            assert!(share(bad).is_err(), "{bad}");
-        }
     }
 }

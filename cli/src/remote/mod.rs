@@ -28,7 +28,6 @@ use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
 use imports::RemoteImport;
 pub(crate) use imports::imports;
-pub(crate) use mirror::MirrorArgs;
 use mirror::RemoteMirror;
 pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
 use report::RemoteReport;

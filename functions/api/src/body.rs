@@ -9,10 +9,6 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, ProblemKind};
 
-/// Largest body. Lambda takes 6 MB an event, in which API Gateway writes a body as text, or by a third larger as
-/// base64: 4 MiB fit in any case.
-pub(crate) const MAX_BYTES: usize = 4 << 20;
-
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {

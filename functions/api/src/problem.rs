@@ -243,7 +243,7 @@ impl From<RawPathParamsRejection> for Problem {
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Problem {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let megabytes = crate::body::MAX_BYTES >> 20;
+            let megabytes = crate::MAX_BODY_BYTES >> 20;
             return Problem::new(
                 ProblemKind::TooLarge,
                 format!("the body is larger than {megabytes} MiB; send it in parts"),

@@ -6,6 +6,39 @@ use std::sync::LazyLock;
 
 use super::Field;
 
+/// Ends of names that tell which of several addresses they are of: `City - Home`, `Rue (bureau)`.
+pub(super) const SUFFIXES: &[&str] = &[
+    "business",
+    "home",
+    "other",
+    "mailing",
+    "billing",
+    "shipping",
+    "work",
+    "primary",
+    "geschäftlich",
+    "geschaeftlich",
+    "privat",
+    "weitere",
+    "bureau",
+    "domicile",
+    "professionnel",
+    "personnel",
+    "trabajo",
+    "particular",
+    "ufficio",
+    "abitazione",
+    "zakelijk",
+    "privé",
+    "thuis",
+    "werk",
+    "trabalho",
+    "celular",
+    "residencial",
+    "comercial",
+    "adressepostale",
+];
+
 /// What a name means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alias {
@@ -33,7 +66,7 @@ pub(crate) fn of(key: &str) -> Option<Alias> {
 
 /// `City - Home`, `Straße geschäftlich`: a part of an address, or a way to reach somebody.
 fn without_suffix(key: &str) -> Option<Alias> {
-    let rest = super::groups::SUFFIXES.iter().filter_map(|suffix| key.strip_suffix(suffix));
+    let rest = SUFFIXES.iter().filter_map(|suffix| key.strip_suffix(suffix));
     let alias = rest.into_iter().find_map(|rest| EXACT.get(rest).copied())?;
     match alias {
         Alias::Field(field) | Alias::Further(field)

@@ -1,44 +1,12 @@
 //! Which of several addresses of a list a column belongs to.
 
+use super::aliases::SUFFIXES;
 use super::{Field, Target};
 use crate::name::key;
 
 /// Beginnings of names that tell it: `Business City`.
 const PREFIXES: &[&str] =
     &["business", "home", "other", "mailing", "billing", "shipping", "defaultaddress", "work", "address2", "address3"];
-
-/// Ends of names that tell it: `City - Home`, `Rue (bureau)`.
-pub(super) const SUFFIXES: &[&str] = &[
-    "business",
-    "home",
-    "other",
-    "mailing",
-    "billing",
-    "shipping",
-    "work",
-    "primary",
-    "geschäftlich",
-    "geschaeftlich",
-    "privat",
-    "weitere",
-    "bureau",
-    "domicile",
-    "professionnel",
-    "personnel",
-    "trabajo",
-    "particular",
-    "ufficio",
-    "abitazione",
-    "zakelijk",
-    "privé",
-    "thuis",
-    "werk",
-    "trabalho",
-    "celular",
-    "residencial",
-    "comercial",
-    "adressepostale",
-];
 
 /// What a column of an address says beside the part's name: `business` of `Business City`.
 pub(super) fn of_column(name: &str, target: &Target) -> String {
