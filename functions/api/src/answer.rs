@@ -29,7 +29,7 @@ pub(crate) async fn answer(State(api): State<Api>, request: Request, next: Next)
     let span = info_span!("request", request_id = id);
     let response = catch(next.run(request)).instrument(span.clone()).await;
     let _entered = span.enter();
-    let caller = response.extensions().get::<Caller>().map(|caller| caller.0.clone());
+    let caller = response.extensions().get::<Caller>().map(|caller| caller.name.clone());
     let response = finish(response, &id);
     log(&Line {
         method: method.as_str(),

@@ -27,6 +27,8 @@ pub(crate) enum ProblemKind {
     UnknownRecord,
     /// There is no such import.
     UnknownImport,
+    /// There is no such key.
+    UnknownKey,
     /// There is no such migration.
     UnknownMigration,
     /// The path does not take this method.
@@ -57,6 +59,7 @@ impl ProblemKind {
             | ProblemKind::UnknownLocation
             | ProblemKind::UnknownRecord
             | ProblemKind::UnknownImport
+            | ProblemKind::UnknownKey
             | ProblemKind::UnknownMigration => StatusCode::NOT_FOUND,
             ProblemKind::NotNow => StatusCode::CONFLICT,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -78,6 +81,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
             ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
             ProblemKind::UnknownImport => "urn:ghl-sync:unknown-import",
+            ProblemKind::UnknownKey => "urn:ghl-sync:unknown-key",
             ProblemKind::UnknownMigration => "urn:ghl-sync:unknown-migration",
             ProblemKind::NotNow => "urn:ghl-sync:not-now",
             ProblemKind::MethodNotAllowed => "urn:ghl-sync:method-not-allowed",
@@ -99,6 +103,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "The location is unknown",
             ProblemKind::UnknownRecord => "The record is unknown",
             ProblemKind::UnknownImport => "The import is unknown",
+            ProblemKind::UnknownKey => "The key is unknown",
             ProblemKind::UnknownMigration => "The migration is unknown",
             ProblemKind::NotNow => "This makes no sense as things stand",
             ProblemKind::MethodNotAllowed => "The path does not take this method",

@@ -17,9 +17,9 @@ use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
     Backlog, BatchQueue, Bookmarks, Counters, DeadLetterQueue, DeadLetters, Due, DueChecks, Entry, FailedPage,
-    GateEntry, GateStore, ImportPage, Installations, ItemStore, KnownStates, ListedPage, Loaded, LocationRegistry,
-    NewItem, Outbox, PortError, Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem, StoredSettings,
-    TakenDeadLetter, Tallied,
+    GateEntry, GateStore, ImportPage, Installations, ItemPage, ItemStore, KnownStates, ListedPage, Listing, Loaded,
+    LocationRegistry, NewItem, Outbox, PortError, Put, Receipt, RemoteKey, Replaced, Replacement, Settled, StoredItem,
+    StoredSettings, TakenDeadLetter, Tallied,
 };
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
@@ -411,6 +411,10 @@ impl<P: ItemStore> ItemStore for FailNth<P> {
         item: NewItem,
     ) -> Result<Replaced<Option<StoredItem>>, PortError> {
         self.faults.pass(Op::of_items(kind).1, self.port.replace(kind, key, rev, item)).await
+    }
+
+    async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
+        self.faults.pass(Op::of_items(kind).0, self.port.list(kind, wanted)).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod erase;
 pub(crate) mod imports;
+pub(crate) mod keys;
 pub(crate) mod listing;
 pub(crate) mod locations;
 pub(crate) mod migration;

@@ -2,6 +2,7 @@
 
 mod health;
 mod import;
+mod key;
 mod migration;
 mod mirror;
 mod record;
@@ -9,6 +10,7 @@ mod settings;
 
 pub(crate) use health::Health;
 pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
+pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,

@@ -23,7 +23,7 @@ pub use outbox::{
 };
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
 pub use registry::{LocationRegistry, StoredSettings};
-pub use versioned::{Entry, ItemStore, NewItem, Replaced, StoredItem, Versioned};
+pub use versioned::{Entry, ItemPage, ItemStore, Listing, NewItem, Replaced, StoredItem, Versioned};
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
