@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod api_audit;
 mod api_bad_input;
 mod api_events;
 mod api_hostile;

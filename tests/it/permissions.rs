@@ -499,6 +499,7 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let id = made["about"]["id"].as_str().unwrap();
     assert_eq!(caller.get("/v1/keys").await.json()["keys"][0]["id"], id);
     assert_eq!(caller.delete(&format!("/v1/keys/{id}")).await.status, 204);
+    assert_eq!(caller.get("/v1/audit").await.json()["requests"][0]["operation"], "revoke_key");
 }
 
 /// Those of migrations; the steps are made by others.

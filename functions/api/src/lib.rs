@@ -33,7 +33,7 @@ use utoipa_axum::routes;
 
 use crate::access::Rules;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{erase, imports, keys, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{audit, erase, imports, keys, listing, locations, migration, mirrors, page, put, records, state};
 use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
@@ -92,6 +92,7 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(imports::cancel))
         .routes(routes!(keys::list_keys, keys::make_key))
         .routes(routes!(keys::revoke_key))
+        .routes(routes!(audit::audit))
         .merge(migration::routes())
 }
 

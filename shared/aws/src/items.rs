@@ -70,9 +70,10 @@ impl ItemStore for DynamoItems {
         if from >= before {
             return Ok(ItemPage { items: Vec::new(), next: None });
         }
-        let page = self.table.listed_backwards(kind.load, listed, (from, before), limit.saturating_add(1)).await?;
-        let mut keys = page.items.iter().map(|item| Fields(item).text(state::PK).map(str::to_owned));
-        let mut keys = keys.by_ref().collect::<Result<Vec<String>, _>>().map_err(damaged)?;
+        let page = self.table.listed_backwards(kind.load, listed, (from, before), limit.saturating_add(2)).await?;
+        let keys = page.items.iter().map(|item| Fields(item).text(state::PK).map(str::to_owned));
+        let mut keys = keys.collect::<Result<Vec<String>, _>>().map_err(damaged)?;
+        // The one at the end is before the page, and the last one tells whether there are more.
         keys.retain(|key| key < before);
         let has_more = keys.len() > *limit as usize || page.end.is_some();
         keys.truncate(*limit as usize);

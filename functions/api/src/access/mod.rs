@@ -1,5 +1,6 @@
 //! Who may come in, and what for: by an API key, or whoever API Gateway let in.
 
+mod audit;
 mod known_keys;
 mod roles;
 mod shown;
@@ -15,9 +16,12 @@ use ghl_sync_model::{KeyId, LocationId, Role};
 use ghl_sync_runtime::ApiAccess;
 use lambda_http::request::RequestContext;
 
+use crate::answer::RequestId;
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
+pub(crate) use audit::Subject;
 pub(crate) use known_keys::KnownKeys;
+use roles::Rule;
 pub(crate) use roles::Rules;
 use shown::Shown;
 
@@ -53,6 +57,10 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    let entry = audit::entry(&api, &asked, &caller, &response);
+    if let Some(entry) = entry {
+        audit::write(&api, &entry).await;
+    }
     response.extensions_mut().insert(caller);
     response
 }
@@ -77,6 +85,9 @@ struct Asked {
     path: Option<MatchedPath>,
     /// The location that the path names.
     location: Option<String>,
+    /// What else it names, for the audit trail.
+    subject: Option<String>,
+    request_id: String,
 }
 
 impl Asked {
@@ -86,19 +97,28 @@ impl Asked {
         let parameters = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
         let named = |name: &str| {
             let mut all = parameters.iter().flat_map(RawPathParams::iter);
-            all.find(|(parameter, _)| *parameter == name).map(|(_, value)| value.to_owned())
+            all.find(|(parameter, _)| *parameter == name).map(|(_, value)| value)
         };
-        let (method, path) = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
-        let asked = Asked { method, path, location: named("location_id") };
+        let asked = Asked {
+            method: parts.method.clone(),
+            path: parts.extensions.get::<MatchedPath>().cloned(),
+            location: named("location_id").map(str::to_owned),
+            subject: audit::subject(named),
+            request_id: parts.extensions.get().map(|RequestId(id)| id.clone()).unwrap_or_default(),
+        };
         *request = Request::from_parts(parts, body);
         asked
     }
 
+    fn rule<'a>(&self, rules: &'a Rules) -> Option<&'a Rule> {
+        rules.of(&self.method, self.path.as_ref()?.as_str())
+    }
+
     fn may(&self, rules: &Rules, caller: &Caller) -> Result<(), Problem> {
-        // Everybody may hear that there is nothing.
-        let Some(path) = &self.path else { return Ok(()) };
-        match rules.of(&self.method, path.as_str()) {
+        match self.rule(rules) {
             Some(rule) => rule.allows(caller, self.location.as_deref()),
+            // Everybody may hear that there is nothing.
+            None if self.path.is_none() => Ok(()),
             // A method that the path does not take, or something that the document does not tell of.
             None if caller.role == Role::Admin => Ok(()),
             None => Err(Problem::new(ProblemKind::Forbidden, "the key may use what GET /openapi.json lists")),

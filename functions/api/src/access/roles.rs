@@ -69,7 +69,15 @@ const NEEDED: [(Role, &[&str]); 3] = [
     // Says with whose credentials GHL is called, where outcomes go, how all migrations run, and who may what.
     (
         Role::Admin,
-        &["list_keys", "make_key", "migration_environment", "revoke_key", "set_location", "update_migration_config"],
+        &[
+            "audit",
+            "list_keys",
+            "make_key",
+            "migration_environment",
+            "revoke_key",
+            "set_location",
+            "update_migration_config",
+        ],
     ),
 ];
 
@@ -81,7 +89,7 @@ const DOCUMENT: &str = "/openapi.json";
 
 /// What an operation needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rule {
+pub(super) struct Rule {
     /// As the OpenAPI document calls it.
     pub(super) operation: String,
     pub(super) role: Role,

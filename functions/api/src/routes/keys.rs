@@ -11,7 +11,7 @@ use tracing::error;
 use utoipa::IntoParams;
 
 use super::InPath;
-use crate::access::Caller;
+use crate::access::{Caller, Subject};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
@@ -41,7 +41,7 @@ pub(crate) async fn make_key(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     JsonBody(MakeKey { name, role, locations, expires_at }): JsonBody<MakeKey>,
-) -> Result<(StatusCode, Json<MadeKey>), Problem> {
+) -> Result<(StatusCode, Extension<Subject>, Json<MadeKey>), Problem> {
     if matches!(*api.access, ApiAccess::Iam) {
         let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
         return Err(Problem::new(ProblemKind::NotNow, detail));
@@ -54,8 +54,9 @@ pub(crate) async fn make_key(
     let hash = KeyHash::of(text.expose().as_bytes());
     let new = NewKey { id: id.clone(), hash, name, role, locations, expires_at };
     let made = api.operator().make_key(new, &caller.name).await?;
+    let subject = Extension(Subject(id.to_string()));
     let about = KeyDocument::new(id, made, api.engine.ports().clock.now());
-    Ok((StatusCode::CREATED, Json(MadeKey { key: text.expose().to_owned(), about })))
+    Ok((StatusCode::CREATED, subject, Json(MadeKey { key: text.expose().to_owned(), about })))
 }
 
 fn time(text: &str) -> Result<EpochMs, Problem> {

@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+pub(crate) mod audit;
 pub(crate) mod erase;
 pub(crate) mod imports;
 pub(crate) mod keys;

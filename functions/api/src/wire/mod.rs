@@ -1,5 +1,6 @@
 //! What is written and read over HTTP. Fields may be added, never renamed.
 
+mod audit;
 mod health;
 mod import;
 mod key;
@@ -8,6 +9,7 @@ mod mirror;
 mod record;
 mod settings;
 
+pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
 pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
