@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+mod keys;
 mod migrate;
 mod pull;
 mod real;
