@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_model::EpochMs;
-use ghl_sync_runtime::SystemClock;
+use ghl_sync_runtime::{ApiAccess, SystemClock};
+use lambda_runtime::LambdaEvent;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::caller::{Answer, Caller};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, context};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -162,4 +164,44 @@ async fn what_a_key_cannot_be_is_named_field_by_field() {
         assert_eq!(problem["errors"][0]["field"], field, "{asked}: {problem}");
     }
     assert_eq!(caller.get("/v1/keys").await.json(), json!({ "keys": [] }));
+}
+
+/// The status and `Retry-After` of an answer to this key, as API Gateway asks for somebody at `address`.
+async fn asked_from(router: &Router, address: &str, key: &str) -> (u64, Option<u64>) {
+    let mut event: Value = serde_json::from_str(include_str!("../../events/api-dashboard.json")).unwrap();
+    event["requestContext"]["http"]["sourceIp"] = json!(address);
+    event["headers"] = json!({ "x-api-key": key });
+    let answer = api::handle(router, LambdaEvent::new(event, context())).await.unwrap();
+    let answer = serde_json::to_value(answer).unwrap();
+    let headers = [&answer["headers"], &answer["multiValueHeaders"]];
+    let wait =
+        headers.iter().find_map(|headers| headers["retry-after"].as_str().or(headers["retry-after"][0].as_str()));
+    (answer["statusCode"].as_u64().unwrap(), wait.map(|wait| wait.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn who_sends_many_wrong_keys_waits_and_nobody_else_is_kept_out() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let of_template = &deployment.stack.api_key;
+    let router = deployment.router(ApiAccess::Keys(vec![of_template.kept("local")]));
+    let (known, _) = make(&caller, json!({ "name": "crm", "role": "read" })).await;
+    let (other, _) = make(&caller, json!({ "name": "desk", "role": "read" })).await;
+    let (address, wrong) = ("203.0.113.7", format!("ghls_{}_{}", "0".repeat(16), "0".repeat(64)));
+    assert_eq!(asked_from(&router, address, &known).await.0, 200);
+    for _ in 0..20 {
+        assert_eq!(asked_from(&router, address, &wrong).await, (401, None));
+    }
+    for key in [&wrong, "nonsense", &other] {
+        let (status, wait) = asked_from(&router, address, key).await;
+        assert!(status == 429 && wait.is_some_and(|wait| (1..=6).contains(&wait)), "{status} {wait:?}");
+    }
+    for (address, key, expected) in [
+        (address, known.as_str(), 200),
+        (address, of_template.text(), 200),
+        ("203.0.113.8", &other, 200),
+        ("203.0.113.8", &wrong, 401),
+    ] {
+        assert_eq!(asked_from(&router, address, key).await.0, expected, "{address}");
+    }
 }

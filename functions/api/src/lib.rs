@@ -48,6 +48,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         migrator,
         access: Arc::new(access),
         keys: Arc::default(),
+        strangers: Arc::default(),
         rules,
         environment: Arc::new(environment),
         pulse: Arc::default(),

@@ -113,7 +113,7 @@ const fn way(
     Way { status, name, description, can_happen }
 }
 
-static PROBLEMS: [Way; 12] = [
+static PROBLEMS: [Way; 13] = [
     way("400", "BadRequest", "The path, the query or the body cannot be read", |operation, path| {
         path.contains('{') || reads(operation) || has_query(operation)
     }),
@@ -148,6 +148,7 @@ static PROBLEMS: [Way; 12] = [
     way("422", "Invalid", "A field is not valid; `errors` names it", |operation, _| {
         reads(operation) || has_query(operation)
     }),
+    way("429", "TooManyWrongKeys", "Many wrong keys came from this address; wait", |_, _| true),
     way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
     way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
 ];

@@ -29,6 +29,11 @@ struct Known {
 }
 
 impl KnownKeys {
+    /// Whether it is told without a read whose key this is.
+    pub(super) fn has(&self, now: EpochMs, shown: &str) -> bool {
+        KeyId::in_key(shown).is_some_and(|id| self.known(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
+    }
+
     /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key. It takes one read at
     /// most, and a write once an hour.
     pub(super) async fn owner(
@@ -42,9 +47,7 @@ impl KnownKeys {
             Some(key) => (Some(key), false),
             None => (operator.key(&id).await?, true),
         };
-        let hash = KeyHash::of(shown.as_bytes());
-        let is_right = |key: &KeyRecord| bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) && key.is_good(now);
-        let Some(key) = known.filter(|key| is_right(&key.value)) else { return Ok(None) };
+        let Some(key) = known.filter(|key| is_right(&key.value, shown, now)) else { return Ok(None) };
         let before = key.rev;
         let key = match operator.key_used(&id, key.clone()).await {
             Ok(Some(used)) => used,
@@ -56,7 +59,7 @@ impl KnownKeys {
             }
         };
         // Somebody may have revoked it in this very moment.
-        let caller = Some(&key.value).filter(|key| is_right(key)).map(|key| Caller::of_key(&id, key));
+        let caller = is_right(&key.value, shown, now).then(|| Caller::of_key(&id, &key.value));
         if read || key.rev != before {
             self.remember(id, Known { key, read_at: now });
         }
@@ -82,6 +85,12 @@ impl KnownKeys {
         }
         keys.insert(id, known);
     }
+}
+
+/// Whether this is the text of a key that is good. Comparing takes as long for any text, right or wrong.
+fn is_right(key: &KeyRecord, shown: &str, now: EpochMs) -> bool {
+    let hash = KeyHash::of(shown.as_bytes());
+    bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) && key.is_good(now)
 }
 
 /// Whose of these it is. Takes as long for any key, right or wrong.

@@ -4,6 +4,7 @@ mod audit;
 mod known_keys;
 mod roles;
 mod shown;
+mod strangers;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) use known_keys::KnownKeys;
 use roles::Rule;
 pub(crate) use roles::Rules;
 use shown::Shown;
+pub(crate) use strangers::Strangers;
 
 /// Who calls. Absent while nobody has shown who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +144,7 @@ impl Claim {
     fn of(request: &Request, access: &ApiAccess) -> Claim {
         match access {
             ApiAccess::Iam => principal(request).map_or(Claim::Nobody, Claim::Principal),
-            ApiAccess::Keys(_) => match Shown::in_headers(request.headers()) {
+            ApiAccess::Keys(_) => match Shown::of(request) {
                 Some(shown) if shown.by_browser && !changes_nothing(request) && !from_our_page(request.headers()) => {
                     Claim::Forgeable(shown)
                 }
@@ -165,7 +167,8 @@ impl Claim {
     }
 }
 
-/// Whose key it is.
+/// Whose key it is. Who has shown many wrong ones waits, unless this one is known already: nobody else who comes from the
+/// same address is kept out.
 async fn owner(api: &Api, shown: &Shown) -> Result<Caller, Problem> {
     let of_environment = match &*api.access {
         ApiAccess::Keys(keys) => known_keys::owner_in(keys, shown.key.as_bytes()),
@@ -175,7 +178,18 @@ async fn owner(api: &Api, shown: &Shown) -> Result<Caller, Problem> {
         return Ok(caller);
     }
     let now = api.engine.ports().clock.now();
-    api.keys.owner(&api.operator(), now, &shown.key).await?.ok_or_else(nobody)
+    if let Some(wait) = shown.from.and_then(|address| api.strangers.wait(address, now))
+        && !api.keys.has(now, &shown.key)
+    {
+        let retry_after_s = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(1);
+        let detail = "many wrong keys came from your address; wait, then send the right one";
+        return Err(Problem::new(ProblemKind::TooManyWrongKeys { retry_after_s }, detail));
+    }
+    let owner = api.keys.owner(&api.operator(), now, &shown.key).await?;
+    if let (None, Some(address)) = (&owner, shown.from) {
+        api.strangers.note(address, now);
+    }
+    owner.ok_or_else(nobody)
 }
 
 /// The same for a key that is wrong, missing, revoked or expired: no hint helps to guess one.
