@@ -12,8 +12,8 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use ghl_sync_migrate::Migrator;
+use ghl_sync_model::KeyHash;
 use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
-use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::door::{Door, Listen, Opened};
@@ -111,7 +111,7 @@ impl NewKey {
     /// The key as it is kept, under the name `name`.
     #[must_use]
     pub fn kept(&self, name: &str) -> ApiKey {
-        ApiKey { name: name.to_owned(), hash: Sha256::digest(&self.0).into() }
+        ApiKey { name: name.to_owned(), hash: KeyHash::of(self.0.as_bytes()) }
     }
 }
 

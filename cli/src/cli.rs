@@ -13,8 +13,8 @@ use crate::door::{AccessKey, Listen};
 use crate::list::{ListArgs, OutputArgs};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::remote::{
-    EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, PauseArgs, RecordArgs, RecordsArgs, ReplayArgs,
-    ResumeArgs, StatusArgs,
+    AuditArgs, EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, KeysArgs, PauseArgs, RecordArgs,
+    RecordsArgs, ReplayArgs, ResumeArgs, StatusArgs,
 };
 use crate::stack::LOOPBACK;
 
@@ -60,6 +60,10 @@ pub(crate) enum Command {
     Forget(ForgetArgs),
     /// Delete what a stack keeps of a person. In GHL nothing is deleted.
     Erase(EraseArgs),
+    /// Make, list and revoke keys of a deployed stack's API.
+    Keys(KeysArgs),
+    /// Tell who changed what in a deployed stack.
+    Audit(AuditArgs),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
     /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
@@ -68,7 +72,7 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     /// Print the contacts that changed in GHL since a time, one JSON object a line.
     Pull(PullArgs),
-    /// Make a key for the HTTP API.
+    /// Make a bootstrap key for the HTTP API, whose hash goes into the parameter ApiKeys.
     Key(KeyArgs),
     /// Live through simulated worlds in which everything goes wrong, and look whether a rule is broken.
     Simulate(SimulateArgs),

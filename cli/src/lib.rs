@@ -69,6 +69,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Resume(args) => remote::resume(args).await,
         Command::Forget(args) => remote::forget(args).await,
         Command::Erase(args) => remote::erase(args).await,
+        Command::Keys(args) => remote::keys(args).await,
+        Command::Audit(args) => remote::audit(args).await,
         Command::Migrate(args) => migrate::run(*args).await,
         Command::Up(args) => up::run(args).await,
         Command::Sandbox(args) => up::sandbox(args).await,

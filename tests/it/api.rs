@@ -339,7 +339,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 39);
+    assert_eq!(paths.len(), 42);
     for (path, methods) in paths {
         let parameters = [
             ("location_id", "loc_demo"),
@@ -350,6 +350,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
             ("run", "r"),
             ("part", "0"),
             ("import_id", "x"),
+            ("key_id", "0"),
         ];
         let path =
             parameters.iter().fold(path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));

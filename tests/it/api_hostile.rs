@@ -81,7 +81,7 @@ impl Scene {
             let (url, body) = (operation.url(None), self.base(schema).to_string());
             let answer = self.caller.with_body(operation.method.clone(), &url, JSON, body).await;
             // The migration that the path names is not there.
-            assert!([200, 202, 204, 404, 409].contains(&answer.status), "{} {url}: {answer:?}", operation.method);
+            assert!([200, 201, 202, 204, 404, 409].contains(&answer.status), "{} {url}: {answer:?}", operation.method);
         }
         assert_eq!(self.caller.get("/v1/overview").await.status, 200, "it goes on");
     }
@@ -429,7 +429,7 @@ async fn a_cursor_that_was_cut_altered_made_up_or_given_elsewhere_is_refused_by_
             }
         }
     }
-    assert_eq!(routes, 4, "the lists of records, the replay, the cancel of an import, and erasing");
+    assert_eq!(routes, 5, "the lists of records, the replay, the cancel of an import, erasing, and the audit trail");
     assert_eq!(scene.deployment.stored().await, before);
     let rest = scene.caller.get(&format!("/v1/locations/{LOCATION}/records?limit=2&cursor={own}")).await.json();
     assert_eq!((rest["records"].as_array().unwrap().len(), &rest["cursor"]), (1, &Value::Null), "its own is taken");

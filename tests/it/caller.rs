@@ -88,6 +88,18 @@ impl Caller {
         self.with_body(Method::PUT, path, "application/json", body.to_string()).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &[("x-api-key", &self.key)], Vec::new()).await
+    }
+
+    /// With another key.
+    pub(crate) async fn with_key(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let kind = body.map(|_| ("content-type", "application/json"));
+        let headers: Vec<(&str, &str)> = std::iter::once(("x-api-key", key)).chain(kind).collect();
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.send(method, path, &headers, body).await
+    }
+
     pub(crate) async fn with_body(&self, method: Method, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
         self.send(method, path, &[("x-api-key", &self.key), ("content-type", kind)], body.into()).await
     }

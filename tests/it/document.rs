@@ -21,6 +21,10 @@ pub(crate) struct Operation {
     /// With its parameters in braces.
     pub(crate) path: String,
     pub(crate) parameters: Vec<Parameter>,
+    /// The role that it needs; none where everybody may.
+    pub(crate) role: Option<String>,
+    /// As the document calls it.
+    pub(crate) id: String,
     /// The schema of its JSON body.
     pub(crate) body: Option<Value>,
     /// It takes lists of items, and items line by line.
@@ -185,6 +189,8 @@ fn operation_of(method: &str, path: &str, operation: &Value) -> Operation {
         method: method.to_uppercase().parse().unwrap(),
         path: path.to_owned(),
         parameters: parameters.collect(),
+        role: operation["x-required-role"].as_str().map(str::to_owned),
+        id: text(&operation["operationId"]),
         body: Some(content["application/json"]["schema"].clone()).filter(|schema| !schema.is_null()),
         takes_lists: content.get("application/x-ndjson").is_some(),
     }
@@ -202,6 +208,7 @@ impl Operation {
             ("name", "crm"),
             ("run", "r"),
             ("part", "0"),
+            ("key_id", "0123456789abcdef"),
         ];
         let url = instead
             .into_iter()

@@ -10,6 +10,7 @@ use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{MigrationStatus, PutRecord};
 use lambda_runtime::LambdaEvent;
+use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -290,6 +291,13 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let person = json!({ "email": "A@example.com" });
     assert_eq!(caller.post(&format!("{location}/erase"), &person).await.json()["contacts"][0]["ghl_id"], "c1");
     run_migration_paths(deployment, &caller).await;
+    let made = caller.post("/v1/keys", &json!({ "name": "crm", "role": "read" })).await.json();
+    let of_record = [("x-api-key", made["key"].as_str().unwrap())];
+    assert_eq!(caller.send(Method::GET, location, &of_record, Vec::new()).await.status, 200);
+    let id = made["about"]["id"].as_str().unwrap();
+    assert_eq!(caller.get("/v1/keys").await.json()["keys"][0]["id"], id);
+    assert_eq!(caller.delete(&format!("/v1/keys/{id}")).await.status, 204);
+    assert_eq!(caller.get("/v1/audit").await.json()["requests"][0]["operation"], "revoke_key");
 }
 
 /// Those of migrations; the steps are made by others.

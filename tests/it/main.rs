@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod access;
 mod api;
+mod api_audit;
 mod api_bad_input;
 mod api_events;
 mod api_hostile;
 mod api_ids;
+mod api_keys;
 mod api_migration;
 mod api_mirrors;
 mod api_objects;

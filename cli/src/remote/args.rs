@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clap::Args;
-use ghl_sync_model::{ErrorCode, ImportId, LocationId, RecordKey, Secret};
+use clap::{Args, Subcommand};
+use ghl_sync_model::{ErrorCode, ImportId, KeyId, LocationId, RecordKey, Role, Secret, is_key_name};
 
 /// Which stack, and the key for it.
 #[derive(Debug, Args)]
@@ -108,6 +108,81 @@ pub(crate) struct ResumeArgs {
     /// This location.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the keys, with their roles and when they were used last.
+    List {
+        #[command(flatten)]
+        stack: StackArgs,
+    },
+    /// Make a key, which is shown this once.
+    Create(NewKeyArgs),
+    /// Revoke a key.
+    Revoke {
+        #[command(flatten)]
+        stack: StackArgs,
+        /// Its id, as `keys list` prints it.
+        #[arg(value_name = "ID")]
+        id: KeyId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKeyArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// What the key is called in logs.
+    #[arg(value_name = "NAME", value_parser = key_name)]
+    pub(crate) name: String,
+    /// What it allows: `read` looks, `operate` also puts, replays, pauses and erases, `admin` also sets and manages keys.
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    pub(crate) role: Role,
+    /// Bind it to this location; may be given several times. Without it, it is good for all.
+    #[arg(long = "location", value_name = "ID")]
+    pub(crate) locations: Vec<LocationId>,
+    /// It is good for so long; without it, until it is revoked.
+    #[arg(long, value_name = "SPAN", value_parser = days)]
+    pub(crate) expires_in: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+    /// Since so long ago, like 7d; without it, since the trail begins.
+    #[arg(long, value_name = "SPAN", value_parser = days)]
+    pub(crate) since: Option<Duration>,
+    /// So many requests at most, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    pub(crate) limit: usize,
+}
+
+/// A span that a calendar has room for.
+fn days(text: &str) -> Result<Duration, String> {
+    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let is_sensible = (Duration::from_secs(1)..=Duration::from_secs(40 * 365 * 86_400)).contains(&span);
+    if is_sensible { Ok(span) } else { Err("expected a time from 1s to 40 years, like 90d".to_owned()) }
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    let expected = "expected 1 to 64 letters, digits, '-', '_' or '.'";
+    if is_key_name(text) { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|_| format!("expected {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }
 
 fn code(text: &str) -> Result<ErrorCode, String> {

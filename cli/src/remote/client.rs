@@ -146,7 +146,23 @@ impl Remote {
         body: Option<&Value>,
     ) -> Result<Told<T>, RemoteError> {
         let body = body.map(|body| (JSON, body.to_string()));
-        let raw: Value = self.repeated(&Asked { method, path: path.to_owned(), body }).await?;
+        let raw = self.repeated(&Asked { method, path: path.to_owned(), body }).await?;
+        self.understood(raw)
+    }
+
+    /// The same for what would do harm twice: it is asked for once.
+    pub(super) async fn ask_once<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Told<T>, RemoteError> {
+        let body = body.map(|body| (JSON, body.to_string()));
+        let raw = self.once(&Asked { method, path: path.to_owned(), body }).await.map_err(|again| again.error)?;
+        self.understood(raw)
+    }
+
+    fn understood<T: DeserializeOwned>(&self, raw: Value) -> Result<Told<T>, RemoteError> {
         match T::deserialize(&raw) {
             Ok(read) => Ok(Told { raw, read }),
             Err(error) => Err(self.no_stack(StatusCode::OK, &error.to_string(), None).error),
@@ -230,7 +246,7 @@ fn retry_after(response: &Response) -> Duration {
 fn advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "\n  GHL_SYNC_API_KEY is no key of this stack",
-        403 => "\n  the key may not do this; a stack with ApiAuth=iam takes no keys",
+        403 => "\n  the key may not do this (docs/ACCESS.md); a stack with ApiAuth=iam takes no keys",
         404 => "\n  is --location right? A location becomes known by its settings (docs/API.md)",
         _ => "",
     }

@@ -1,6 +1,7 @@
 //! A deployed stack from a terminal. `ghl-sync import --api` puts a list into a location through it: the list is read and
 //! mapped here; the stack sends it, and goes on should this program end.
 
+mod access;
 mod answers;
 mod args;
 mod client;
@@ -22,8 +23,11 @@ use ghl_sync_model::Secret;
 use crate::list::{self, List, Place, Unread};
 use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
 use crate::{Failure, ask, exit, signals};
+pub(crate) use access::{audit, keys};
 use answers::Location;
-pub(crate) use args::{FailedArgs, ImportsArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
+pub(crate) use args::{
+    AuditArgs, FailedArgs, ImportsArgs, KeysArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs,
+};
 use client::Remote;
 pub(crate) use commands::{failed, pause, record, replay, resume, status};
 use imports::RemoteImport;

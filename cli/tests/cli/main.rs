@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 mod bench;
+mod keys;
 mod lists;
 mod migrate;
 mod options;

@@ -10,15 +10,15 @@ const LIST: &str = "First Name,Email,City\n\
                     ,,Nowhere\n";
 
 /// A stack that is not in the importing process.
-struct Remote {
+pub(super) struct Remote {
     _running: Running,
     folder: PathBuf,
     url: String,
-    key: String,
+    pub(super) key: String,
 }
 
 impl Remote {
-    fn start(test: &str) -> Remote {
+    pub(super) fn start(test: &str) -> Remote {
         let folder = folder(test);
         let (file, port) = (folder.join("env"), free_ports().to_string());
         let mut running = Running::start(local(&["up", "--port", &port, "--env-file", text(&file)]).args(QUICK));
@@ -38,12 +38,16 @@ impl Remote {
     }
 
     /// What a command for this stack prints, if it ends well.
-    fn say(&self, args: &[&str]) -> String {
-        let mut command = local(args);
-        command.args(["--api", &self.url]).env("GHL_SYNC_API_KEY", &self.key);
-        let ended = run(&mut command);
+    pub(super) fn say(&self, args: &[&str]) -> String {
+        let ended = self.run(args, &self.key);
         assert_eq!(ended.status, Some(0), "{args:?}: {}{}", ended.out, ended.err);
         ended.out
+    }
+
+    /// What a command for this stack does with this key.
+    pub(super) fn run(&self, args: &[&str], key: &str) -> Ended {
+        let mut command = local(args);
+        run(command.args(["--api", &self.url]).env("GHL_SYNC_API_KEY", key))
     }
 
     fn read(&self, name: &str) -> String {

@@ -18,18 +18,23 @@ use crate::service::Api;
 /// The header that bears the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The request's id, for whoever answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Answers, and logs: ids, counts and classes, and nothing of what a caller sent but ids in the path.
-pub(crate) async fn answer(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let clock = &api.engine.ports().clock;
     let started = clock.now();
     let id = request_id(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
 
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = info_span!("request", request_id = id);
     let response = catch(next.run(request)).instrument(span.clone()).await;
     let _entered = span.enter();
-    let caller = response.extensions().get::<Caller>().map(|caller| caller.0.clone());
+    let caller = response.extensions().get::<Caller>().map(|caller| caller.name.clone());
     let response = finish(response, &id);
     log(&Line {
         method: method.as_str(),

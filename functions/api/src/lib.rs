@@ -31,8 +31,9 @@ pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::Rules;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{erase, imports, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{audit, erase, imports, keys, listing, locations, migration, mirrors, page, put, records, state};
 use crate::service::Api;
 
 /// Largest body. Lambda takes 6 MB an event, in which API Gateway writes a body as text, or by a third larger as
@@ -41,11 +42,38 @@ pub(crate) const MAX_BODY_BYTES: usize = 4 << 20;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
 pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
-    let (access, environment) = (Arc::new(access), Arc::new(environment));
-    let pulse = Arc::default();
-    let api = Api { engine: migrator.engine().clone(), migrator, access, environment, pulse };
-    let open = OpenApiRouter::new().routes(routes!(state::health));
-    let guarded = OpenApiRouter::new()
+    let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
+    let (guarded, mut document) = guarded().split_for_parts();
+    let rules = Arc::new(Rules::tell(&mut document));
+    document.merge(of_open);
+    let document = page::Document::new(document);
+    let api = Api {
+        engine: migrator.engine().clone(),
+        migrator,
+        access: Arc::new(access),
+        keys: Arc::default(),
+        strangers: Arc::default(),
+        rules,
+        environment: Arc::new(environment),
+        pulse: Arc::default(),
+    };
+
+    let open =
+        open.method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state(api.clone(), access::optional));
+    let guarded = guarded
+        .route("/openapi.json", get(move || document.clone().serve()))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(nothing_here)
+        .layer(from_fn_with_state(api.clone(), access::required));
+    open.merge(guarded)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(api.clone(), answer::answer))
+        .with_state(api)
+}
+
+/// What nobody may use without a key: all but `/health`. `access::roles` says who may use what of it.
+fn guarded() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
         .routes(routes!(state::overview))
         .routes(routes!(state::metrics))
         .routes(routes!(page::dashboard))
@@ -67,23 +95,10 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))
         .routes(routes!(imports::cancel))
-        .merge(migration::routes());
-    let (open, of_open) = open.split_for_parts();
-    let (guarded, mut document) = guarded.split_for_parts();
-    document.merge(of_open);
-    let document = page::Document::new(document);
-
-    let open =
-        open.method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state(api.clone(), access::optional));
-    let guarded = guarded
-        .route("/openapi.json", get(move || document.clone().serve()))
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(nothing_here)
-        .layer(from_fn_with_state(api.clone(), access::required));
-    open.merge(guarded)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(api.clone(), answer::answer))
-        .with_state(api)
+        .routes(routes!(keys::list_keys, keys::make_key))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(audit::audit))
+        .merge(migration::routes())
 }
 
 async fn nothing_here() -> Problem {

@@ -32,6 +32,7 @@ fn document(mut document: OpenApi) -> OpenApi {
         tag("mirrors", "Lists that their sources send whole, and what is missing in them."),
         tag("imports", "Records that came together, such as those of one file."),
         tag("locations", "Settings of locations; stopping and starting them."),
+        tag("access", "Who may use the API, and who changed what."),
         tag("state", "How everything is."),
         tag("migration", "Migrating one location into another."),
     ]);
@@ -112,15 +113,18 @@ const fn way(
     Way { status, name, description, can_happen }
 }
 
-static PROBLEMS: [Way; 12] = [
+static PROBLEMS: [Way; 13] = [
     way("400", "BadRequest", "The path, the query or the body cannot be read", |operation, path| {
         path.contains('{') || reads(operation) || has_query(operation)
     }),
     way("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
-    way("403", "Forbidden", "A change with HTTP Basic from a page that is not ours", |operation, path| {
-        changes(operation) || path.ends_with("/test-connection")
-    }),
-    way("404", "NotFound", "The location, the record, the import or the migration is unknown", |_, path| {
+    way(
+        "403",
+        "Forbidden",
+        "The key's role or its locations do not allow it; or a change with HTTP Basic from a page that is not ours",
+        |_, path| path != "/health",
+    ),
+    way("404", "NotFound", "The location, the record, the import, the migration or the key is unknown", |_, path| {
         path.contains('{') || path.ends_with("/summary")
     }),
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
@@ -144,13 +148,10 @@ static PROBLEMS: [Way; 12] = [
     way("422", "Invalid", "A field is not valid; `errors` names it", |operation, _| {
         reads(operation) || has_query(operation)
     }),
+    way("429", "TooManyWrongKeys", "Many wrong keys came from this address; wait", |_, _| true),
     way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
     way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
 ];
-
-fn changes(operation: &Operation) -> bool {
-    !operation.responses.responses.contains_key("200") || reads(operation)
-}
 
 fn reads(operation: &Operation) -> bool {
     operation.request_body.is_some()

@@ -27,6 +27,8 @@ pub(crate) enum ProblemKind {
     UnknownRecord,
     /// There is no such import.
     UnknownImport,
+    /// There is no such key.
+    UnknownKey,
     /// There is no such migration.
     UnknownMigration,
     /// The path does not take this method.
@@ -41,6 +43,11 @@ pub(crate) enum ProblemKind {
     UnsupportedMediaType,
     /// The request can be read, and says something that cannot be.
     Invalid,
+    /// Many wrong keys came from the same address.
+    TooManyWrongKeys {
+        /// When to try again, in seconds.
+        retry_after_s: u64,
+    },
     /// A bug of ours.
     Internal,
     /// A store or a queue did not answer.
@@ -57,6 +64,7 @@ impl ProblemKind {
             | ProblemKind::UnknownLocation
             | ProblemKind::UnknownRecord
             | ProblemKind::UnknownImport
+            | ProblemKind::UnknownKey
             | ProblemKind::UnknownMigration => StatusCode::NOT_FOUND,
             ProblemKind::NotNow => StatusCode::CONFLICT,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -64,6 +72,7 @@ impl ProblemKind {
             ProblemKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ProblemKind::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
             ProblemKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ProblemKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -78,6 +87,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
             ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
             ProblemKind::UnknownImport => "urn:ghl-sync:unknown-import",
+            ProblemKind::UnknownKey => "urn:ghl-sync:unknown-key",
             ProblemKind::UnknownMigration => "urn:ghl-sync:unknown-migration",
             ProblemKind::NotNow => "urn:ghl-sync:not-now",
             ProblemKind::MethodNotAllowed => "urn:ghl-sync:method-not-allowed",
@@ -85,6 +95,7 @@ impl ProblemKind {
             ProblemKind::TooLarge => "urn:ghl-sync:too-large",
             ProblemKind::UnsupportedMediaType => "urn:ghl-sync:unsupported-media-type",
             ProblemKind::Invalid => "urn:ghl-sync:invalid",
+            ProblemKind::TooManyWrongKeys { .. } => "urn:ghl-sync:too-many-wrong-keys",
             ProblemKind::Internal => "urn:ghl-sync:internal",
             ProblemKind::Unavailable => "urn:ghl-sync:unavailable",
         }
@@ -99,6 +110,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "The location is unknown",
             ProblemKind::UnknownRecord => "The record is unknown",
             ProblemKind::UnknownImport => "The import is unknown",
+            ProblemKind::UnknownKey => "The key is unknown",
             ProblemKind::UnknownMigration => "The migration is unknown",
             ProblemKind::NotNow => "This makes no sense as things stand",
             ProblemKind::MethodNotAllowed => "The path does not take this method",
@@ -106,6 +118,7 @@ impl ProblemKind {
             ProblemKind::TooLarge => "The request is too large",
             ProblemKind::UnsupportedMediaType => "The body is of a type that is not read here",
             ProblemKind::Invalid => "The request is not valid",
+            ProblemKind::TooManyWrongKeys { .. } => "Too many wrong keys",
             ProblemKind::Internal => "Something went wrong here",
             ProblemKind::Unavailable => "A store or a queue did not answer",
         }
@@ -199,6 +212,9 @@ impl Problem {
             }
             ProblemKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            }
+            ProblemKind::TooManyWrongKeys { retry_after_s } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
             }
             _ => {}
         }

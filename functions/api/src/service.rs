@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::FromRef;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
+use crate::access::{KnownKeys, Rules, Strangers};
 use crate::pulse::LastPulse;
 
 /// What the handlers work with.
@@ -17,6 +17,9 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
     pub(crate) access: Arc<ApiAccess>,
+    pub(crate) keys: Arc<KnownKeys>,
+    pub(crate) strangers: Arc<Strangers>,
+    pub(crate) rules: Arc<Rules>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,
     pub(crate) pulse: Arc<LastPulse>,
 }
@@ -24,11 +27,5 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.engine.clone())
-    }
-}
-
-impl FromRef<Api> for Arc<ApiAccess> {
-    fn from_ref(api: &Api) -> Arc<ApiAccess> {
-        api.access.clone()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use ghl_sync_engine::ports::{ItemStore, NewItem, PortError, Replaced, StoredItem};
+use ghl_sync_engine::ports::{ItemPage, ItemStore, Listing, NewItem, PortError, Replaced, StoredItem};
 use ghl_sync_model::ItemKind;
 
 use crate::expression::{Update, number, seconds, text};
@@ -60,6 +60,36 @@ impl ItemStore for DynamoItems {
                 Replaced::Conflict(standing.map_err(|damage| PortError::new(kind.replace, damage))?)
             }
         })
+    }
+
+    /// One query of the index, which has keys only, and one read of the items.
+    async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
+        let damaged = |damage| PortError::new(kind.load, damage);
+        let listed = kind.listed.ok_or_else(|| PortError::new(kind.load, "items of this kind are not listed"))?;
+        let Listing { from, before, limit } = wanted;
+        if from >= before {
+            return Ok(ItemPage { items: Vec::new(), next: None });
+        }
+        let page = self.table.listed_backwards(kind.load, listed, (from, before), limit.saturating_add(2)).await?;
+        let keys = page.items.iter().map(|item| Fields(item).text(state::PK).map(str::to_owned));
+        let mut keys = keys.collect::<Result<Vec<String>, _>>().map_err(damaged)?;
+        // The one at the end is before the page, and the last one tells whether there are more.
+        keys.retain(|key| key < before);
+        let has_more = keys.len() > *limit as usize || page.end.is_some();
+        keys.truncate(*limit as usize);
+        let next = keys.last().filter(|_| has_more).cloned();
+        if keys.is_empty() {
+            return Ok(ItemPage { items: Vec::new(), next });
+        }
+        let items = self.table.get_all(kind.load, keys.iter().map(|key| key_of(key)).collect()).await?;
+        let mut found = HashMap::new();
+        for item in &items {
+            let key = Fields(item).text(state::PK).map_err(damaged)?;
+            found.extend(stored(kind, Some(item)).map_err(damaged)?.map(|stored| (key, stored)));
+        }
+        // One that is gone by now is left out.
+        let items = keys.into_iter().filter_map(|key| found.remove(key.as_str()).map(|stored| (key, stored))).collect();
+        Ok(ItemPage { items, next })
     }
 }
 

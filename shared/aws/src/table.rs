@@ -262,6 +262,32 @@ impl Table {
         }
     }
 
+    /// A page of what the table lists as `listed` with a key between these two, the last key first (eventually consistent).
+    pub(crate) async fn listed_backwards(
+        &self,
+        action: &'static str,
+        listed: &str,
+        (from, to): (&str, &str),
+        limit: u32,
+    ) -> Result<Page, PortError> {
+        let condition = "#listed = :listed AND #pk BETWEEN :from AND :to";
+        let values = [(":listed", listed), (":from", from), (":to", to)];
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(state::LOCATIONS_INDEX.name)
+            .scan_index_forward(false)
+            .key_condition_expression(condition)
+            .set_expression_attribute_names(Some(names_in(condition)))
+            .set_expression_attribute_values(Some(values.map(|(name, value)| (name.to_owned(), text(value))).into()))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| PortError::new(action, error))?;
+        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+    }
+
     /// One page of a partition of the table, in the order of its sort keys, as it was a moment ago.
     pub(crate) async fn query_partition(
         &self,

@@ -129,7 +129,7 @@ pub mod state {
     pub const CHECK_SHARD: &str = "check_shard";
     /// When to look at the gate, exactly while there is something to look at.
     pub const NEXT_CHECK_AT: &str = "next_check_at";
-    /// `location`, on every location that is known; `migration`, on every migration.
+    /// What the item is listed as: `location`, on every location that is known; `migration`; `api_key`; `audit`.
     pub const LISTED: &str = "listed";
     /// When a location was changed, or the scheduler ran, last.
     pub const AT: &str = "at";
@@ -151,7 +151,7 @@ pub mod state {
             sort: Some(Attribute::Number(NEXT_CHECK_AT)),
         }),
     };
-    /// The locations that are known, and the migrations.
+    /// The locations that are known, the migrations, the keys of the API, and who changed what.
     pub const LOCATIONS_INDEX: IndexSpec = IndexSpec {
         name: "locations",
         reach: Reach::Global(Key { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),

@@ -1,6 +1,6 @@
 //! Places in lists of records, as texts for those who page through them.
 
-use crate::{ContentHash, EpochMs, ImportId, ImportStanding, LocationId, RecordKey};
+use crate::{AuditKey, ContentHash, EpochMs, ImportId, ImportStanding, LocationId, RecordKey};
 
 /// Characters of a cursor's sum.
 const SUM_CHARS: usize = 8;
@@ -26,6 +26,13 @@ pub struct RecordCursor {
 pub struct ImportCursor {
     /// The last record before it.
     pub key: RecordKey,
+}
+
+/// A place in the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCursor {
+    /// The last entry before it.
+    pub entry: AuditKey,
 }
 
 /// Text that is no cursor of ours.
@@ -95,6 +102,27 @@ impl ImportCursor {
     }
 }
 
+impl AuditCursor {
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let (at, request_id) = &self.entry;
+        with_sum(&format!("{:x}.{request_id}", at.0), "audit")
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str) -> Result<AuditCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (at, request_id) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let at = EpochMs(u64::from_str_radix(at, 16).map_err(|_| InvalidCursor)?);
+        let cursor = AuditCursor { entry: (at, request_id.to_owned()) };
+        if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
 /// A place of `list`, with a sum over both.
 fn with_sum(place: &str, list: &str) -> String {
     let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
@@ -150,6 +178,12 @@ mod tests {
                     refused(&other, "a");
                 }
             }
+        }
+        let audit = AuditCursor { entry: (EpochMs(1_795_000_000_000), "a-B_c=".to_owned()) };
+        let text = audit.to_text();
+        assert_eq!(AuditCursor::from_text(&text), Ok(audit));
+        for at in 0..text.len() {
+            assert_eq!(AuditCursor::from_text(&text[..at]), Err(InvalidCursor));
         }
         let (import, key) = (ImportId::new("x").unwrap(), "contact#a".parse().unwrap());
         let (cursor, pending) = (ImportCursor { key }, ImportStanding::Pending);

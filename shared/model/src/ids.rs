@@ -130,6 +130,10 @@ text_id!(
     ImportId, "import id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
+    /// A key of the HTTP API: 1 to 32 lower-case letters or digits.
+    KeyId, "key id", check_key_id, "^[a-z0-9]{1,32}$"
+);
+text_id!(
     /// Who holds a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
@@ -186,6 +190,17 @@ fn check_token(text: &str) -> Result<(), &'static str> {
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
         return Err("has a character other than letters, digits, '-' and '_'");
+    }
+    Ok(())
+}
+
+fn check_key_id(text: &str) -> Result<(), &'static str> {
+    check_token(text)?;
+    if text.len() > 32 {
+        return Err("is longer than 32 characters");
+    }
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        return Err("has a character other than lower-case letters and digits");
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What everybody here speaks of: ids, records, contacts and opportunities, batches, calls to GHL, their outcomes, and
 //! settings. It decides nothing, and depends on no other area.
 
+mod api_key;
 mod ascii_json;
+mod audit;
 mod batch;
 mod call;
 mod clearing;
@@ -31,6 +33,8 @@ mod settings;
 mod structure;
 mod time;
 
+pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
+pub use audit::{AuditKey, AuditedRequest};
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use call::{
     Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
@@ -44,12 +48,12 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{FailedCursor, ImportCursor, InvalidCursor, RecordCursor};
+pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{
-    EventId, Generation, GhlId, Holder, ImportId, InvalidId, Kind, LocationId, MigrationId, MirrorName, RecordId,
-    RecordKey, RunId, ScopeId, is_noncharacter,
+    EventId, Generation, GhlId, Holder, ImportId, InvalidId, KeyId, Kind, LocationId, MigrationId, MirrorName,
+    RecordId, RecordKey, RunId, ScopeId, is_noncharacter,
 };
 pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};

@@ -2,12 +2,14 @@
 //!
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
+mod audit;
 mod counters;
 mod erase;
 mod failures;
 mod imports;
 pub mod intake;
 pub mod items;
+mod keys;
 mod locations;
 mod mirror;
 mod operate;
@@ -20,12 +22,14 @@ mod redrive_by_hand;
 mod replay;
 mod search;
 
+pub use audit::{AuditPage, MAX_AUDIT_PAGE};
 pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{FailureCause, Failures, cause_of};
 pub use imports::{
     CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
 };
+pub use keys::{KeyError, NewKey};
 pub use locations::{LocationView, PutSettingsError};
 pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;

@@ -281,8 +281,16 @@ impl Operator {
     /// # Errors
     /// When a store fails; then nobody knows.
     pub async fn overview(&self, detail: Detail) -> Result<Overview, PortError> {
-        let time = self.ports().clock.now();
         let ids = self.ports().registry.locations().await?;
+        self.overview_of(ids, detail).await
+    }
+
+    /// The same, as if there were these locations only.
+    ///
+    /// # Errors
+    /// When a store fails; then nobody knows.
+    pub async fn overview_of(&self, ids: Vec<LocationId>, detail: Detail) -> Result<Overview, PortError> {
+        let time = self.ports().clock.now();
         let overviews = futures::stream::iter(ids)
             .map(|location| async move { self.location_overview(&location, detail).await })
             .buffer_unordered(AT_ONCE)

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use ghl_sync_engine::ports::{Entry, ItemStore, NewItem, PortError, Replaced, StoredItem};
+use ghl_sync_engine::ports::{Entry, ItemPage, ItemStore, Listing, NewItem, PortError, Replaced, StoredItem};
 use ghl_sync_model::{Item, ItemKind};
 
 /// DynamoDB takes no larger item; keys and names count, too.
@@ -72,5 +72,15 @@ impl ItemStore for MemoryItems {
         *largest = item.json.len().max(*largest);
         items.insert(key, StoredItem { rev: rev + 1, json: Some(item.json) });
         Ok(Replaced::Written { rev: rev + 1 })
+    }
+
+    async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
+        let state = lock(&self.state);
+        let is_wanted = |key: &str| (wanted.from.as_str()..wanted.before.as_str()).contains(&key);
+        let of_kind = state.items.iter().rev().filter(|((name, key), _)| *name == kind.name && is_wanted(key));
+        let mut found = of_kind.map(|((_, key), item)| (key.clone(), item.clone()));
+        let items: Vec<_> = found.by_ref().take(wanted.limit as usize).collect();
+        let next = found.next().and(items.last()).map(|(key, _)| key.clone());
+        Ok(ItemPage { items, next })
     }
 }

@@ -1,7 +1,9 @@
 //! The routes, by what they are about.
 
+pub(crate) mod audit;
 pub(crate) mod erase;
 pub(crate) mod imports;
+pub(crate) mod keys;
 pub(crate) mod listing;
 pub(crate) mod locations;
 pub(crate) mod migration;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
+use ghl_sync_engine::ports::PortError;
 use ghl_sync_operate::{Detail, Health as Status, Overview};
 use tracing::error;
 
@@ -30,7 +31,7 @@ use crate::wire::Health;
 )]
 pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
     let health = match caller {
-        Some(_) => match api.operator().overview(Detail::State).await {
+        Some(Extension(caller)) => match overview_for(&api, &caller, Detail::State).await {
             Ok(overview) => Health::in_full(overview),
             Err(failed) => {
                 error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
@@ -46,22 +47,35 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
     (status, Json(health))
 }
 
+/// How it stands with what the caller may see.
+async fn overview_for(api: &Api, caller: &Caller, detail: Detail) -> Result<Overview, PortError> {
+    match &caller.locations {
+        Some(own) => api.operator().overview_of(own.iter().cloned().collect(), detail).await,
+        None => api.operator().overview(detail).await,
+    }
+}
+
 /// Tells how everything is.
 ///
-/// This is what the dashboard shows: each location with its breaker, quota, backlog, failures and counters.
+/// This is what the dashboard shows: each location with its breaker, quota, backlog, failures and counters. A key that is
+/// bound to locations sees those, as if there were no others.
 #[utoipa::path(
     get,
     path = "/v1/overview",
     tag = "state",
     responses((status = 200, description = "How everything is", body = Overview)),
 )]
-pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Problem> {
-    Ok(Json(api.operator().overview(Detail::Counters).await?))
+pub(crate) async fn overview(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Overview>, Problem> {
+    Ok(Json(overview_for(&api, &caller, Detail::Counters).await?))
 }
 
 /// The same in numbers, for Prometheus.
 ///
-/// In Prometheus' text format, or as OpenMetrics where the request accepts it.
+/// In Prometheus' text format, or as OpenMetrics where the request accepts it. A key that is bound to locations gets the
+/// numbers of those, as if there were no others.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -71,9 +85,13 @@ pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, P
         (String = "application/openmetrics-text"),
     ))),
 )]
-pub(crate) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn metrics(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept);
-    let overview = api.operator().overview(Detail::Counters).await?;
+    let overview = overview_for(&api, &caller, Detail::Counters).await?;
     Ok(([(header::CONTENT_TYPE, format.content_type())], metrics::text(format, &overview)))
 }

@@ -1,14 +1,18 @@
 //! What is written and read over HTTP. Fields may be added, never renamed.
 
+mod audit;
 mod health;
 mod import;
+mod key;
 mod migration;
 mod mirror;
 mod record;
 mod settings;
 
+pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
 pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
+pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,

@@ -25,7 +25,7 @@ pub use outbox::{
 };
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
 pub use registry::{LocationRegistry, StoredSettings};
-pub use versioned::{Entry, ItemStore, NewItem, Replaced, StoredItem, Versioned};
+pub use versioned::{Entry, ItemPage, ItemStore, Listing, NewItem, Replaced, StoredItem, Versioned};
 
 /// The time, and waiting for it.
 #[async_trait]

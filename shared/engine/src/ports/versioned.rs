@@ -24,6 +24,30 @@ pub trait ItemStore: Send + Sync {
         rev: u64,
         item: NewItem,
     ) -> Result<Replaced<Option<StoredItem>>, PortError>;
+
+    /// A page of the items of a kind that is listed, the last key first. What was written a moment ago may not be listed
+    /// yet; what is listed is as it is now.
+    async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError>;
+}
+
+/// Which items to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Those with this key or a later one.
+    pub from: String,
+    /// Those with an earlier key.
+    pub before: String,
+    /// So many at most, 1 to 100.
+    pub limit: u32,
+}
+
+/// Items with their keys, the last key first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemPage<T> {
+    /// The items.
+    pub items: Vec<(String, T)>,
+    /// Where the next page goes on: [`Listing::before`]. `None` on the last page.
+    pub next: Option<String>,
 }
 
 /// What [`ItemStore::replace`], [`Versioned::replace`] and [`GateStore::replace`](super::GateStore::replace) did.
@@ -137,5 +161,15 @@ impl<T: Item> Versioned<T> {
             Replaced::Written { rev } => Replaced::Written { rev },
             Replaced::Conflict(standing) => Replaced::Conflict(standing.map(Entry::try_from).transpose()?),
         })
+    }
+
+    /// A page of them, the last key first.
+    ///
+    /// # Errors
+    /// When the store does not answer, or what is stored cannot be read.
+    pub async fn list(&self, wanted: &Listing) -> Result<ItemPage<Entry<T>>, PortError> {
+        let ItemPage { items, next } = self.store.list(&T::KIND, wanted).await?;
+        let items = items.into_iter().map(|(key, item)| Ok((key, item.try_into()?)));
+        Ok(ItemPage { items: items.collect::<Result<_, PortError>>()?, next })
     }
 }

@@ -3,25 +3,28 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ghl_sync_model::{InvalidKeyHash, KeyHash, is_key_name};
+
 use super::variables::Variables;
 
 /// Who may use the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiAccess {
-    /// Who shows one of these keys. Several at once, so that one can take the place of another without a gap.
+    /// Who shows one of these keys, or one that is kept as a record. Several at once, so that one can take the place of
+    /// another without a gap.
     Keys(Vec<ApiKey>),
     /// Whom API Gateway lets in after it has checked an AWS signature.
     Iam,
 }
 
-/// An API key, as it is kept: nobody can tell the key from it. A key is 32 random bytes, so that a plain hash does; a
-/// slow one protects passwords that people think of.
+/// An API key that the environment gives, as it is kept: nobody can tell the key from it. It may do everything, so that
+/// there is a first one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// What it is called in logs.
     pub name: String,
-    /// SHA-256 of the key as it is sent.
-    pub hash: [u8; 32],
+    /// Of the key as it is sent.
+    pub hash: KeyHash,
 }
 
 impl fmt::Debug for ApiKey {
@@ -33,8 +36,7 @@ impl fmt::Debug for ApiKey {
 /// `name:hash`, as `cargo ghl-sync key` prints it.
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.name)?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.name, self.hash)
     }
 }
 
@@ -85,11 +87,8 @@ impl ApiKey {
     /// # Errors
     /// Says what a name may be.
     pub fn check_name(name: &str) -> Result<(), &'static str> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if (1..=64).contains(&name.len()) && name.bytes().all(plain) {
-            return Ok(());
-        }
-        Err("has a name that is not 1 to 64 letters, digits, '-', '_' or '.'")
+        let what = "has a name that is not 1 to 64 letters, digits, '-', '_' or '.'";
+        if is_key_name(name) { Ok(()) } else { Err(what) }
     }
 }
 
@@ -99,20 +98,9 @@ impl FromStr for ApiKey {
     fn from_str(text: &str) -> Result<ApiKey, &'static str> {
         let (name, hex) = text.split_once(':').ok_or("is not NAME:SHA256, as `cargo ghl-sync key` prints it")?;
         ApiKey::check_name(name)?;
-        let hash = hash(hex).ok_or("has a hash that is not 64 hex digits")?;
+        let hash = hex.parse().map_err(|InvalidKeyHash| "has a hash that is not 64 hex digits")?;
         Ok(ApiKey { name: name.to_owned(), hash })
     }
-}
-
-fn hash(hex: &str) -> Option<[u8; 32]> {
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (byte, place) in hash.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(hex.get(place..place + 2)?, 16).ok()?;
-    }
-    Some(hash)
 }
 
 #[cfg(test)]

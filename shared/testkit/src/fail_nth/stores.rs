@@ -6,8 +6,8 @@ use super::{FailNth, Op};
 use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
-    Bookmarks, Counters, DueChecks, Entry, GateEntry, GateStore, Installations, ItemStore, KnownStates,
-    LocationRegistry, NewItem, PortError, RemoteKey, Replaced, Replacement, StoredItem, StoredSettings,
+    Bookmarks, Counters, DueChecks, Entry, GateEntry, GateStore, Installations, ItemPage, ItemStore, KnownStates,
+    Listing, LocationRegistry, NewItem, PortError, RemoteKey, Replaced, Replacement, StoredItem, StoredSettings,
 };
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
@@ -87,6 +87,10 @@ impl<P: ItemStore> ItemStore for FailNth<P> {
         item: NewItem,
     ) -> Result<Replaced<Option<StoredItem>>, PortError> {
         self.faults.pass(Op::of_items(kind).1, self.port.replace(kind, key, rev, item)).await
+    }
+
+    async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
+        self.faults.pass(Op::of_items(kind).0, self.port.list(kind, wanted)).await
     }
 }
 

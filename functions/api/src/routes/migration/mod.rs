@@ -56,7 +56,7 @@ type MigrationInPath = InPath<MigrationPath>;
 
 /// Who asks, for the audit.
 fn name(caller: Option<&Extension<Caller>>) -> Option<&str> {
-    caller.map(|Extension(Caller(name))| name.as_str())
+    caller.map(|Extension(caller)| caller.name.as_str())
 }
 
 /// What was asked for will be done.

@@ -1,0 +1,161 @@
+//! Who may use a stack, and who changed what: `ghl-sync keys` and `ghl-sync audit`.
+
+use std::process::ExitCode;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::args::{AuditArgs, KeysArgs, KeysCommand, NewKeyArgs, StackArgs};
+use super::client::Told;
+use super::commands::line;
+use crate::Failure;
+
+const KEYS: &str = "/v1/keys";
+/// Requests that are asked for at once.
+const PAGE: usize = 100;
+
+/// A key that was just made.
+#[derive(Debug, Deserialize)]
+struct MadeKey {
+    key: String,
+    about: Key,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keys {
+    keys: Vec<Key>,
+}
+
+/// What a stack tells of a key.
+#[derive(Debug, Deserialize)]
+struct Key {
+    id: String,
+    name: String,
+    role: String,
+    locations: Option<Vec<String>>,
+    state: String,
+    last_used_at: Option<String>,
+    expires_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Trail {
+    /// Each an [`Entry`].
+    requests: Vec<Value>,
+    /// Where to go on; null on the last page.
+    cursor: Option<String>,
+}
+
+/// A request that changed something, or was not allowed to.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    at: String,
+    caller: String,
+    operation: String,
+    location: Option<String>,
+    subject: Option<String>,
+    status: u16,
+}
+
+/// `ghl-sync keys`.
+pub(crate) async fn keys(args: KeysArgs) -> Result<ExitCode, Failure> {
+    match args.command {
+        KeysCommand::List { stack } => {
+            let Told { raw, read } = stack.remote()?.ask::<Keys>(Method::GET, KEYS, None).await?;
+            stack.tell(&raw, || listed(&read))?;
+        }
+        KeysCommand::Create(new) => create(&new).await?,
+        KeysCommand::Revoke { stack, id } => {
+            stack.remote()?.ask::<Value>(Method::DELETE, &format!("{KEYS}/{id}"), None).await?;
+            stack.tell(&json!({}), || format!("{id} is revoked; within 30 s nobody takes it any more\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asked once: were the answer lost and the request repeated, there would be a key that nobody has.
+async fn create(NewKeyArgs { stack, name, role, locations, expires_in }: &NewKeyArgs) -> Result<(), Failure> {
+    let expires_at = expires_in.map(|span| rfc3339(OffsetDateTime::now_utc() + span)).transpose()?;
+    let locations = (!locations.is_empty()).then_some(locations);
+    let asked = json!({ "name": name, "role": role, "locations": locations, "expires_at": expires_at });
+    let Told { raw, read } = stack.remote()?.ask_once::<MadeKey>(Method::POST, KEYS, Some(&asked)).await?;
+    stack.tell(&raw, || {
+        let mut told = format!("key        {}\n", read.key);
+        let about = &read.about;
+        let lines = [("id", &about.id), ("name", &about.name), ("role", &about.role), ("good for", &reach(about))];
+        lines.iter().for_each(|(what, said)| line(&mut told, format_args!("{what:<10} {said}")));
+        about.expires_at.iter().for_each(|at| line(&mut told, format_args!("expires    {at}")));
+        told.push_str("The key is for whoever calls, and is shown this once.\n");
+        told
+    })
+}
+
+/// To the second.
+fn rfc3339(time: OffsetDateTime) -> Result<String, Failure> {
+    Ok(time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339)?)
+}
+
+fn listed(Keys { keys }: &Keys) -> String {
+    let mut told = String::new();
+    for key in keys {
+        let Key { id, name, role, state, last_used_at, expires_at, .. } = key;
+        let used = last_used_at.as_deref().map_or("never used".to_owned(), |at| format!("used {at}"));
+        let expires = expires_at.as_deref().map(|at| format!(", expires {at}")).unwrap_or_default();
+        let reach = reach(key);
+        line(&mut told, format_args!("{id}  {state:<8} {role:<8} {name:<20} {reach}, {used}{expires}"));
+    }
+    if told.is_empty() {
+        told.push_str("no keys but those of the template\n");
+    }
+    told
+}
+
+fn reach(key: &Key) -> String {
+    key.locations.as_ref().map_or("all locations".to_owned(), |locations| locations.join(" "))
+}
+
+/// `ghl-sync audit`.
+pub(crate) async fn audit(AuditArgs { stack, since, limit }: AuditArgs) -> Result<ExitCode, Failure> {
+    let since = since.map(|span| rfc3339(OffsetDateTime::now_utc() - span)).transpose()?;
+    let (all, has_more) = trail(&stack, since.as_deref(), limit).await?;
+    let answer = json!({ "requests": all, "has_more": has_more });
+    let read: Vec<Entry> = all.iter().map(Entry::deserialize).collect::<Result<_, _>>()?;
+    stack.tell(&answer, || {
+        let mut told = String::new();
+        read.iter().for_each(|entry| entry_words(&mut told, entry));
+        match (read.is_empty(), has_more) {
+            (true, _) => told.push_str("nobody changed anything\n"),
+            (_, true) => line(&mut told, format_args!("there are more: --limit {} shows them", limit * 10)),
+            _ => {}
+        }
+        told
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Up to `limit` entries, and whether there are more.
+async fn trail(stack: &StackArgs, since: Option<&str>, limit: usize) -> Result<(Vec<Value>, bool), Failure> {
+    let (remote, mut all, mut cursor) = (stack.remote()?, Vec::new(), None::<String>);
+    loop {
+        let wanted = (limit - all.len()).min(PAGE).to_string();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &wanted);
+        query.extend_pairs(since.map(|since| ("since", since)));
+        query.extend_pairs(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let path = format!("/v1/audit?{}", query.finish());
+        let Told { read, .. } = remote.ask::<Trail>(Method::GET, &path, None).await?;
+        all.extend(read.requests);
+        cursor = read.cursor;
+        if cursor.is_none() || all.len() >= limit {
+            return Ok((all, cursor.is_some()));
+        }
+    }
+}
+
+fn entry_words(told: &mut String, Entry { at, caller, operation, location, subject, status }: &Entry) {
+    let about: Vec<&str> = [location, subject].into_iter().flatten().map(String::as_str).collect();
+    line(told, format_args!("{at}  {status}  {caller:<20} {operation:<24} {}", about.join(" ")));
+}

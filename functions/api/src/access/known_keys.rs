@@ -1,0 +1,140 @@
+//! Whose key it is: those of the environment, and those that are kept as records.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ghl_sync_engine::ports::{Entry, PortError};
+use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord};
+use ghl_sync_operate::Operator;
+use ghl_sync_runtime::ApiKey;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tracing::error;
+
+use super::Caller;
+
+/// What was read of a key holds for so long: a revocation, too, holds after this time at the latest.
+const FRESH: Duration = Duration::from_secs(30);
+/// Keys that are remembered, at most.
+const MOST: usize = 1_000;
+
+/// The keys that this process has read last.
+#[derive(Debug, Default)]
+pub(crate) struct KnownKeys(Mutex<HashMap<KeyId, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    key: Entry<KeyRecord>,
+    read_at: EpochMs,
+}
+
+impl KnownKeys {
+    /// Whether it is told without a read whose key this is.
+    pub(super) fn has(&self, now: EpochMs, shown: &str) -> bool {
+        KeyId::in_key(shown).is_some_and(|id| self.known(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
+    }
+
+    /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key. It takes one read at
+    /// most, and a write once an hour.
+    pub(super) async fn owner(
+        &self,
+        operator: &Operator,
+        now: EpochMs,
+        shown: &str,
+    ) -> Result<Option<Caller>, PortError> {
+        let Some(id) = KeyId::in_key(shown) else { return Ok(None) };
+        let (known, read) = match self.known(&id, now) {
+            Some(key) => (Some(key), false),
+            None => (operator.key(&id).await?, true),
+        };
+        let Some(key) = known.filter(|key| is_right(&key.value, shown, now)) else { return Ok(None) };
+        let before = key.rev;
+        let key = match operator.key_used(&id, key.clone()).await {
+            Ok(Some(used)) => used,
+            Ok(None) => return Ok(None),
+            // It is right all the same.
+            Err(failed) => {
+                error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
+                key
+            }
+        };
+        // Somebody may have revoked it in this very moment.
+        let caller = is_right(&key.value, shown, now).then(|| Caller::of_key(&id, &key.value));
+        if read || key.rev != before {
+            self.remember(id, Known { key, read_at: now });
+        }
+        Ok(caller)
+    }
+
+    /// Forgets what was read of a key: what it says has changed.
+    pub(crate) fn forget(&self, id: &KeyId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    fn known(&self, id: &KeyId, now: EpochMs) -> Option<Entry<KeyRecord>> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was put back makes nothing fresh for long.
+        let known = keys.get(id).filter(|known| known.read_at <= now && now.since(known.read_at) < FRESH);
+        known.map(|known| known.key.clone())
+    }
+
+    fn remember(&self, id: KeyId, known: Known) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MOST {
+            keys.clear();
+        }
+        keys.insert(id, known);
+    }
+}
+
+/// Whether this is the text of a key that is good. Comparing takes as long for any text, right or wrong.
+fn is_right(key: &KeyRecord, shown: &str, now: EpochMs) -> bool {
+    let hash = KeyHash::of(shown.as_bytes());
+    bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) && key.is_good(now)
+}
+
+/// Whose of these it is. Takes as long for any key, right or wrong.
+pub(super) fn owner_in(keys: &[ApiKey], shown: &[u8]) -> Option<Caller> {
+    let hash = KeyHash::of(shown);
+    let mut found = Choice::from(0);
+    let mut place = 0_u64;
+    for (index, key) in (0_u64..).zip(keys) {
+        let equal = key.hash.as_bytes().ct_eq(hash.as_bytes());
+        place.conditional_assign(&index, equal);
+        found |= equal;
+    }
+    let key = keys.get(usize::try_from(place).unwrap_or(usize::MAX))?;
+    bool::from(found).then(|| Caller::with_all_rights(&key.name))
+}
+
+impl Caller {
+    fn of_key(id: &KeyId, key: &KeyRecord) -> Caller {
+        Caller {
+            name: key.name.clone(),
+            key: Some(id.clone()),
+            role: key.role,
+            locations: key.locations.clone().map(Arc::new),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str, key: &str) -> ApiKey {
+        ApiKey { name: name.to_owned(), hash: KeyHash::of(key.as_bytes()) }
+    }
+
+    #[test]
+    fn a_key_is_known_whichever_of_several_it_is_and_nothing_else_is() {
+        let keys = [key("old", "one"), key("new", "two")];
+        let owner = |shown: &[u8]| owner_in(&keys, shown).map(|caller| caller.name);
+        assert_eq!(owner(b"one").as_deref(), Some("old"));
+        assert_eq!(owner(b"two").as_deref(), Some("new"));
+        for wrong in ["", "on", "one ", "three"] {
+            assert_eq!(owner(wrong.as_bytes()), None);
+        }
+        assert_eq!(owner_in(&[], b"one"), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Who may what: the role that each operation needs, and what a key may do that is bound to locations. It stands here, and
+//! nowhere else. What nobody has named here needs an admin.
+
+use std::collections::HashMap;
+
+use axum::http::Method;
+use ghl_sync_model::Role;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem};
+
+use super::Caller;
+use crate::problem::{Problem, ProblemKind};
+
+/// Where the OpenAPI document tells the role.
+const EXTENSION: &str = "x-required-role";
+
+/// The operations by the role that they need.
+const NEEDED: [(Role, &[&str]); 3] = [
+    // Looks, and changes nothing.
+    (
+        Role::Read,
+        &[
+            "dashboard",
+            "failures",
+            "list_imports",
+            "list_migrations",
+            "list_records",
+            "location",
+            "lookup",
+            "metrics",
+            "migration_config",
+            "migration_findings",
+            "migration_mapping",
+            "migration_report",
+            "migration_status",
+            "migration_summary",
+            "mirror",
+            "overview",
+            "record_status",
+            "status",
+        ],
+    ),
+    // Moves records, and stops and starts that. A connection test makes calls to GHL.
+    (
+        Role::Operate,
+        &[
+            "approve_migration",
+            "cancel",
+            "cancel_migration",
+            "commit",
+            "erase",
+            "forget",
+            "pause",
+            "pause_migration",
+            "preview_migration",
+            "put_contacts",
+            "put_opportunities",
+            "put_part",
+            "replay",
+            "reset_breaker",
+            "resume",
+            "resume_migration",
+            "rollback_migration",
+            "start_migration",
+            "tell",
+            "test_migration_connection",
+        ],
+    ),
+    // Says with whose credentials GHL is called, where outcomes go, how all migrations run, and who may what.
+    (
+        Role::Admin,
+        &[
+            "audit",
+            "list_keys",
+            "make_key",
+            "migration_environment",
+            "revoke_key",
+            "set_location",
+            "update_migration_config",
+        ],
+    ),
+];
+
+/// Paths without a location that a key may use which is bound to some: the overview and the metrics tell of the key's own
+/// locations only, and the dashboard is the same page for everybody.
+const FOR_BOUND_KEYS: [&str; 3] = ["dashboard", "metrics", "overview"];
+/// The OpenAPI document, which does not list itself, is the same for everybody, too.
+const DOCUMENT: &str = "/openapi.json";
+
+/// What an operation needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// As the OpenAPI document calls it.
+    pub(super) operation: String,
+    pub(super) role: Role,
+    is_for_bound_keys: bool,
+}
+
+/// The rules, by method and path.
+#[derive(Debug, Default)]
+pub(crate) struct Rules(HashMap<(Method, String), Rule>);
+
+impl Rules {
+    /// Those for the operations of `document`, which tells the role of each from then on.
+    pub(crate) fn tell(document: &mut OpenApi) -> Rules {
+        let mut rules = Rules::default();
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in operations(item) {
+                let id = operation.operation_id.clone().unwrap_or_default();
+                let rule = Rule {
+                    role: needed(&id).unwrap_or(Role::Admin),
+                    is_for_bound_keys: FOR_BOUND_KEYS.contains(&id.as_str()),
+                    operation: id,
+                };
+                let extensions = operation.extensions.get_or_insert_default();
+                extensions.insert(EXTENSION.to_owned(), rule.role.as_str().into());
+                rules.0.insert((method, path.clone()), rule);
+            }
+        }
+        let rule = Rule { operation: "openapi".to_owned(), role: Role::Read, is_for_bound_keys: true };
+        rules.0.insert((Method::GET, DOCUMENT.to_owned()), rule);
+        rules
+    }
+
+    /// The rule of a path as the router knows it.
+    pub(super) fn of(&self, method: &Method, path: &str) -> Option<&Rule> {
+        // Who may read may look whether there is something to read.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.0.get(&(method.clone(), path.to_owned()))
+    }
+}
+
+impl Rule {
+    /// Whether `caller` may; `location` is the one that the path names.
+    pub(super) fn allows(&self, caller: &Caller, location: Option<&str>) -> Result<(), Problem> {
+        let forbidden = |detail: String| Err(Problem::new(ProblemKind::Forbidden, detail));
+        if caller.role < self.role {
+            let (needed, has) = (self.role.as_str(), caller.role.as_str());
+            return forbidden(format!("this needs the role `{needed}`, and the key has the role `{has}`"));
+        }
+        let Some(own) = &caller.locations else { return Ok(()) };
+        match location {
+            Some(location) if own.iter().any(|own| own.as_str() == location) => Ok(()),
+            Some(_) => forbidden("the key is bound to other locations than this one".to_owned()),
+            None if self.is_for_bound_keys => Ok(()),
+            None => forbidden("this is about more than one location, and the key is bound to some".to_owned()),
+        }
+    }
+}
+
+fn needed(operation: &str) -> Option<Role> {
+    NEEDED.into_iter().find(|(_, operations)| operations.contains(&operation)).map(|(role, _)| role)
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let of_method = [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+    ];
+    of_method.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use ghl_sync_model::LocationId;
+
+    use super::*;
+
+    /// A route that is not named here works for admins only: nobody shall forget it.
+    #[test]
+    fn each_operation_has_its_role_and_each_role_is_of_an_operation() {
+        let (_, mut document) = crate::guarded().split_for_parts();
+        let mut operations: Vec<String> =
+            Rules::tell(&mut document).0.into_values().map(|rule| rule.operation).collect();
+        operations.retain(|operation| operation != "openapi");
+        let mut named: Vec<&str> = NEEDED.into_iter().flat_map(|(_, operations)| operations).copied().collect();
+        operations.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(operations, named);
+        assert!(FOR_BOUND_KEYS.into_iter().all(|operation| needed(operation) == Some(Role::Read)));
+    }
+
+    #[test]
+    fn a_role_allows_what_it_needs_and_a_bound_key_its_own_locations() {
+        let caller = |role, locations: Option<&str>| Caller {
+            name: "a".to_owned(),
+            key: None,
+            role,
+            locations: locations.map(|id| Arc::new(BTreeSet::from([LocationId::new(id).unwrap()]))),
+        };
+        let rule = |role, is_for_bound_keys| Rule { operation: String::new(), role, is_for_bound_keys };
+        for needed in Role::ALL {
+            for has in Role::ALL {
+                let allowed = rule(needed, false).allows(&caller(has, None), Some("a"));
+                assert_eq!(allowed.is_ok(), has >= needed, "{has:?} where {needed:?} is needed");
+            }
+        }
+        let bound = caller(Role::Operate, Some("a"));
+        let allowed =
+            |is_for_bound_keys, location| rule(Role::Read, is_for_bound_keys).allows(&bound, location).is_ok();
+        assert!(allowed(false, Some("a")) && !allowed(false, Some("b")) && !allowed(false, None));
+        assert!(allowed(true, None) && !allowed(true, Some("b")));
+    }
+}
