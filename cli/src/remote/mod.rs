@@ -9,6 +9,7 @@ mod imports;
 mod mirror;
 mod put;
 mod records;
+mod replay;
 mod report;
 mod wait;
 
@@ -25,12 +26,13 @@ use crate::{Failure, ask, exit, signals};
 use answers::Location;
 pub(crate) use args::{FailedArgs, ImportsArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs};
 use client::Remote;
-pub(crate) use commands::{failed, pause, record, replay, resume, status};
+pub(crate) use commands::{failed, pause, record, resume, status};
 use imports::RemoteImport;
 pub(crate) use imports::imports;
 pub(crate) use mirror::MirrorArgs;
 use mirror::RemoteMirror;
 pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
+pub(crate) use replay::replay;
 use report::RemoteReport;
 
 pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {

@@ -191,7 +191,21 @@ fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a
     of(&["resume"]);
     assert!(of(&["failed"]).contains("CANCELLED"));
     assert!(of(&["replay", "--import", id, "--code", "REJECTED"]).starts_with("0 are due again"));
-    assert!(of(&["replay", "--import", id]).starts_with("3 are due again"));
+    let failures = of(&["failures"]);
+    let cause = failures.trim_end().rsplit(' ').next().unwrap();
+    assert!(of(&["replay", "--cause", cause, "--kind", "opportunity", "--since", "1h"]).starts_with("0 are due again"));
+    for wrong in [
+        &["--cause", "nothing"][..],
+        &["--since", "soon"],
+        &["--all", "--kind", "contact"],
+        &["--cause", cause, "contact#1"],
+    ] {
+        let refused = run(local(&["replay", "--location", "loc_demo", "--api", &stack.url])
+            .args(wrong)
+            .env("GHL_SYNC_API_KEY", &stack.key));
+        assert_eq!(refused.status, Some(2), "{wrong:?}: {}{}", refused.out, refused.err);
+    }
+    assert!(of(&["replay", "--import", id, "--cause", cause, "--since", "1h"]).starts_with("3 are due again"));
     // The same list again is the same import.
     let again = run(&mut stack.import(LIST, &["--allow-rejects"]));
     assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
