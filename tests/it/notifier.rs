@@ -11,7 +11,8 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::deployment::{Deployment, LOCATION, context, options, vars};
+use crate::caller::Caller;
+use crate::deployment::{Deployment, LOCATION, context, keeping_outcomes, options, vars};
 use crate::events::sample;
 use crate::logs::Log;
 use crate::records::contacts;
@@ -118,6 +119,50 @@ async fn what_becomes_of_records_reaches_a_webhook_signed_whatever_it_answers_at
         assert_eq!(first, event["id"].as_str().unwrap(), "a repeat has the same id");
     }
     assert_eq!(told.len(), records.len());
+}
+
+#[tokio::test]
+async fn what_becomes_of_records_is_polled_page_by_page_and_a_stack_that_does_not_keep_it_says_so() {
+    let without = Deployment::start().await;
+    let refused = Caller::of(&without).await.get("/v1/outcomes").await.problem(409, "not-now");
+    assert!(refused["detail"].as_str().unwrap().contains("OutcomesLog"), "{refused}");
+
+    let deployment = Deployment::with(keeping_outcomes()).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(1));
+    let records = contacts(5);
+    deployment.put(&records).await;
+    let (started, mut told, mut since) = (Instant::now(), Vec::new(), String::new());
+    while told.len() < records.len() {
+        assert!(started.elapsed() < PATIENCE, "{told:?}");
+        let page = caller.get(&format!("/v1/outcomes?limit=2&location={LOCATION}{since}")).await.json();
+        let outcomes = page["outcomes"].as_array().unwrap().clone();
+        assert!(outcomes.len() <= 2);
+        if outcomes.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        told.extend(outcomes);
+        since = format!("&since={}", page["cursor"].as_str().unwrap());
+    }
+    let ids: std::collections::BTreeSet<String> =
+        told.iter().map(|it| it["data"]["record"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), records.len());
+    assert!(told.iter().all(|it| it["type"] == "record.accepted" && it["data"]["ghl_id"].is_string()), "{told:?}");
+    assert!(!json!(told).to_string().contains("example.com"), "nothing of what they say");
+    let again = caller.get("/v1/outcomes?location=other").await.json();
+    assert_eq!((&again["outcomes"], &again["has_more"]), (&json!([]), &json!(false)));
+    for (query, field) in [
+        ("since=yesterday", "since"),
+        ("since=0001.0.abc", "since"),
+        ("since=2001-01-01T00:00:00Z", "since"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+    ] {
+        let problem = caller.get(&format!("/v1/outcomes?{query}")).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{query}");
+    }
+    let wrong = caller.get("/v1/outcomes?location=a%20b").await.problem(400, "bad-request");
+    assert_eq!(wrong["errors"][0]["field"], "location");
 }
 
 #[tokio::test]

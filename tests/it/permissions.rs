@@ -1,20 +1,25 @@
 //! Each function may do what it does, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
+use ghl_sync_aws::DynamoOutcomeLog;
 use ghl_sync_aws::tables::record;
+use ghl_sync_cli::stack::OUTCOMES_TABLE;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{MigrationStatus, PutRecord};
+use ghl_sync_notify::OutcomeFeed;
+use ghl_sync_runtime::{Config, SystemClock};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::caller::Caller;
-use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
+use crate::deployment::{Deployment, LOCATION, by_hand, context, keeping_outcomes, sqs_event};
 use crate::events::sample;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
@@ -82,6 +87,12 @@ const CREDENTIALS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
     ("secretsmanager:", "ghl-sync/stack/token", "secret:CredentialsPrefix/AWS::StackName/*"),
 ];
+
+/// A client of DynamoDB by another way.
+fn tapped(url: &str, vars: &BTreeMap<String, String>) -> aws_sdk_dynamodb::Client {
+    let changed = [("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url.to_owned())];
+    Config::from_vars(vars.clone().into_iter().chain(changed).collect()).unwrap().aws.dynamodb()
+}
 
 #[tokio::test]
 async fn each_role_allows_what_its_function_does_and_nothing_more() {
@@ -215,7 +226,9 @@ fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     let (_, role) = template.target(&function["Role"]);
     assert_eq!(role["ManagedPolicyArns"], Value::Null);
     let policies = role["Policies"].as_array().unwrap().iter();
-    policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
+    let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    // Some are there only with what they are about.
+    statements.map(|statement| statement.pointer("/Fn::If/1").unwrap_or(statement)).collect()
 }
 
 /// The streams of tables that invoke a function.
@@ -239,6 +252,7 @@ fn resource_id(arn: &Value) -> String {
 async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let deployment = match function {
         "MigratorFunction" => Deployment::with(migrator::two_locations()).await,
+        "NotifierFunction" | "ApiFunction" => Deployment::with(keeping_outcomes()).await,
         _ => Deployment::start().await,
     };
     let vars = &deployment.stack.vars;
@@ -306,12 +320,18 @@ async fn asked_by(function: &str) -> BTreeSet<Asked> {
             ];
             run_importer(&deployment, &taps).await;
         }
-        "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
+        "ApiFunction" => {
+            run_api(&deployment, migrator_with(&[])).await;
+            let table = DynamoOutcomeLog::new(tapped(&dynamodb.url, vars), OUTCOMES_TABLE);
+            let feed = OutcomeFeed::new(Arc::new(table), Arc::new(SystemClock));
+            feed.read(None, None, 10).await.unwrap();
+        }
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
         (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
         (vars["STATE_TABLE"].as_str(), "StateTable"),
+        (OUTCOMES_TABLE, "OutcomesTable"),
         (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
         (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),

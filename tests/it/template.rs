@@ -246,7 +246,11 @@ async fn the_local_queues_are_set_up_as_the_deployed_ones() {
 #[test]
 fn the_tables_are_those_that_the_adapters_use() {
     let template = Template::read();
-    let specs = BTreeMap::from([("RecordsTable", tables::RECORDS), ("StateTable", tables::STATE)]);
+    let specs = BTreeMap::from([
+        ("RecordsTable", tables::RECORDS),
+        ("StateTable", tables::STATE),
+        ("OutcomesTable", tables::OUTCOMES),
+    ]);
     let deployed = template.resources("AWS::DynamoDB::Table");
     assert_eq!(deployed.keys().collect::<Vec<_>>(), specs.keys().collect::<Vec<_>>());
     for (name, spec) in specs {

@@ -130,7 +130,7 @@ fn code(text: &str) -> Result<ErrorCode, String> {
         .map_err(|_| "is no code of an error, like REJECTED".to_owned())
 }
 
-fn since(text: &str) -> Result<EpochMs, String> {
+pub(super) fn since(text: &str) -> Result<EpochMs, String> {
     let span = || humantime::parse_duration(text).ok().map(|span| SystemClock.now() - span);
     EpochMs::from_rfc3339(text)
         .or_else(span)

@@ -26,20 +26,27 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{erase, imports, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{erase, imports, listing, locations, migration, mirrors, outcomes, page, put, records, state};
 use crate::service::Api;
 
-/// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
-pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
+/// The API over `migrator` and its engine, for whom `access` lets in; it tells `outcomes`, where they are kept. `environment`
+/// says which variables are set.
+pub fn router(
+    migrator: Migrator,
+    access: ApiAccess,
+    outcomes: Option<OutcomeFeed>,
+    environment: BTreeMap<&'static str, bool>,
+) -> Router {
     let (access, environment) = (Arc::new(access), Arc::new(environment));
     let pulse = Arc::default();
-    let api = Api { engine: migrator.engine().clone(), migrator, access, environment, pulse };
+    let api = Api { engine: migrator.engine().clone(), migrator, access, outcomes, environment, pulse };
     let open = OpenApiRouter::new().routes(routes!(state::health));
     let guarded = OpenApiRouter::new()
         .routes(routes!(state::overview))
@@ -59,6 +66,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         .routes(routes!(mirrors::put_part))
         .routes(routes!(mirrors::commit))
         .routes(routes!(records::lookup))
+        .routes(routes!(outcomes::list))
         .routes(routes!(records::replay))
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))

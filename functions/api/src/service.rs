@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
@@ -17,6 +18,7 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
     pub(crate) access: Arc<ApiAccess>,
+    pub(crate) outcomes: Option<OutcomeFeed>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,
     pub(crate) pulse: Arc<LastPulse>,
 }

@@ -28,6 +28,15 @@ pub struct ImportCursor {
     pub key: RecordKey,
 }
 
+/// A place in the log of outcomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeCursor {
+    /// The page, by its place in the log: small letters, digits, `_` and `#`.
+    pub place: String,
+    /// The first outcome of that page that was not read.
+    pub index: u32,
+}
+
 /// Text that is no cursor of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`cursor` is not one that a page before gave")]
@@ -95,6 +104,26 @@ impl ImportCursor {
     }
 }
 
+impl OutcomeCursor {
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        with_sum(&format!("{}.{:x}", self.place.replace('#', "-"), self.index), "outcomes")
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str) -> Result<OutcomeCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (place, index) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let index = u32::from_str_radix(index, 16).map_err(|_| InvalidCursor)?;
+        let cursor = OutcomeCursor { place: place.replace('-', "#"), index };
+        if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
 /// A place of `list`, with a sum over both.
 fn with_sum(place: &str, list: &str) -> String {
     let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
@@ -118,6 +147,19 @@ fn key_of(hex: &str) -> Result<RecordKey, InvalidCursor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_of_outcomes_survives_and_no_other_text_is_one() {
+        let cursor = OutcomeCursor { place: "0001795000000000#0000#evt_0f".to_owned(), index: 17 };
+        let text = cursor.to_text();
+        assert_eq!(OutcomeCursor::from_text(&text), Ok(cursor));
+        for at in 0..text.len() {
+            assert_eq!(OutcomeCursor::from_text(&text[..at]), Err(InvalidCursor));
+        }
+        for text in ["", "x", "now", "0.0", &text.replace(".11.", ".12."), &text.to_uppercase()] {
+            assert_eq!(OutcomeCursor::from_text(text), Err(InvalidCursor), "{text}");
+        }
+    }
 
     fn location(id: &str) -> LocationId {
         LocationId::new(id).unwrap()

@@ -44,7 +44,7 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{FailedCursor, ImportCursor, InvalidCursor, RecordCursor};
+pub use cursor::{FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{

@@ -6,6 +6,7 @@ use strum::{EnumIter, IntoStaticStr};
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumIter)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OutcomeKind {
     /// GHL has this version.
     #[serde(rename = "record.accepted")]
@@ -35,14 +36,17 @@ impl OutcomeKind {
 
 /// What became of a record, as it is told to others: ids and codes, nothing of what the record says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeEvent {
     /// The same for every repeat of this event, and for no other one.
+    #[cfg_attr(feature = "openapi", schema(example = "evt_5f1a8b4c0d3e2f60718293a4b5c6d7e8"))]
     pub id: String,
     /// What happened.
     #[serde(rename = "type")]
     pub kind: OutcomeKind,
     /// When, by our clock.
     #[serde(rename = "timestamp", serialize_with = "Time::serialize_at")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: EpochMs,
     /// To which record.
     pub data: OutcomeData,
@@ -50,8 +54,10 @@ pub struct OutcomeEvent {
 
 /// The record that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeData {
     /// Whose record.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub location_id: LocationId,
     /// Which.
     pub record: OutcomeRecord,
@@ -59,34 +65,42 @@ pub struct OutcomeData {
     pub version: u64,
     /// GHL's id of it, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, nullable = false))]
     pub ghl_id: Option<GhlId>,
     /// The import that put it last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub import: Option<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error: Option<OutcomeError>,
     /// The fields that GHL did not store, by its names; custom fields are one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub fields: Vec<String>,
 }
 
 /// A record's key, in two parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeRecord {
     /// What it is.
     pub kind: Kind,
     /// The id that its producer gave it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "crm-42"))]
     pub id: RecordId,
 }
 
 /// Why a record failed: the code, and what GHL answered. Never a message, which may quote the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeError {
     /// One of [`ErrorCode`](ghl_sync_model::ErrorCode), or one that a newer build wrote.
     pub code: String,
     /// HTTP status, if GHL answered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub status: Option<u16>,
 }
 

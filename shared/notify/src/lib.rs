@@ -2,13 +2,14 @@
 //!
 //! The outbox's table stream shows every change of a record. [`events_of`] says which events follow from one;
 //! [`Notifier::tell`] publishes them on a bus and queues them for the location's webhook, and [`Notifier::deliver`] posts
-//! what was queued until the endpoint has it. An event holds ids and codes, never what a record says.
+//! what was queued until the endpoint has it; and a log keeps them for those who poll ([`OutcomeFeed`]). An event holds ids and codes, never what a record says.
 
 mod address;
 mod deliver;
 mod endpoint;
 mod event;
 mod facts;
+mod log;
 mod policy;
 mod ports;
 mod signature;
@@ -19,6 +20,7 @@ pub use deliver::{Delivered, DeliveryMessage};
 pub use endpoint::EndpointHealth;
 pub use event::{OutcomeError, OutcomeEvent, OutcomeKind};
 pub use facts::{Facts, RecordChange};
+pub use log::{FeedError, From as FeedFrom, KEPT, LogPage, LogPages, OutcomeFeed, OutcomeLog, OutcomePage, SHARDS};
 pub use policy::{MAX_TRIES, backoff, events_of};
 pub use ports::{Delivery, DeliveryQueue, EventBus, Post, PostError, Poster};
 pub use signature::{InvalidSecret, SigningSecret};
@@ -57,6 +59,8 @@ pub struct NotifierPorts {
     pub health: Versioned<EndpointHealth>,
     /// Where events are published; `None` if they are not.
     pub bus: Option<Arc<dyn EventBus>>,
+    /// Where outcomes are kept for those who poll; `None` if they are not.
+    pub log: Option<Arc<dyn OutcomeLog>>,
     /// Where deliveries wait.
     pub queue: Arc<dyn DeliveryQueue>,
     /// Where the secrets of webhooks are.

@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Event, OutcomeNews};
 use ghl_sync_model::{EpochMs, LocationId};
 
-use crate::{Delivery, EndpointHealth, Notifier, OutcomeEvent, RecordChange, events_of, policy};
+use crate::{Delivery, EndpointHealth, Notifier, OutcomeEvent, RecordChange, events_of, log, policy};
 
 /// Tries of one request, the first included, before its changes come again.
 const TRIES: u32 = 4;
@@ -65,11 +65,40 @@ impl Notifier {
                 }
             }
         }
-        let (told, again) = self.tell_in_order(&events, deadline).await;
+        let (told, again) = match self.is_kept(&events, deadline).await {
+            true => self.tell_in_order(&events, deadline).await,
+            false => (0, events.first().map(|it| it.change)),
+        };
         let repeated = again.map_or(0, |first| changes.len() - first);
         let news = OutcomeNews::Told { changes: changes.len(), events: told, unreadable, repeated };
         self.emit(&Event::Outcomes(news));
         again
+    }
+
+    /// Writes `events` into the log, if there is one, and returns whether they are in it.
+    async fn is_kept(&self, events: &[Followed], deadline: EpochMs) -> bool {
+        let Some(log) = self.ports.log.as_ref().filter(|_| !events.is_empty()) else { return true };
+        let events: Vec<&OutcomeEvent> = events.iter().map(|it| &it.event).collect();
+        for tried in 0..TRIES {
+            if self.now() + TIME_FOR_A_STEP > deadline {
+                return false;
+            }
+            self.pause_before(tried).await;
+            match log::write(log.as_ref(), self.ports.clock.as_ref(), &events).await {
+                Ok(true) => return true,
+                // It took so long that somebody may have read past it.
+                Ok(false) => {}
+                Err(error) => self.emit(&Event::PortFailed { scope: None, error: &error }),
+            }
+        }
+        false
+    }
+
+    async fn pause_before(&self, tried: u32) {
+        if tried > 0 {
+            let pause = PAUSE.saturating_mul(1 << (tried - 1));
+            tokio::time::sleep(pause.mul_f64(1.0 + self.ports.randomness.roll())).await;
+        }
     }
 
     /// Returns how many events were told, and the change of the first one that was not.
@@ -113,10 +142,7 @@ impl Notifier {
             if left.is_empty() {
                 return None;
             }
-            if tried > 0 {
-                let pause = PAUSE.saturating_mul(1 << (tried - 1));
-                tokio::time::sleep(pause.mul_f64(1.0 + self.ports.randomness.roll())).await;
-            }
+            self.pause_before(tried).await;
             match self.send(&left, way).await {
                 Ok(taken) => {
                     // One of which nothing was said was not taken.

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use ghl_sync_engine::ports::{Clock, Entry, LocationRegistry, PortError, Versioned};
 use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OutcomesWebhook, SettingsOverlay};
 use ghl_sync_notify::{
-    Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, MAX_TRIES, Notifier,
-    NotifierPorts, OutcomeEvent, Post, PostError, Poster, RecordChange, Unreadable,
+    Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, FeedError, FeedFrom,
+    LogPage, LogPages, MAX_TRIES, Notifier, NotifierPorts, OutcomeEvent, OutcomeFeed, OutcomeLog, Post, PostError,
+    Poster, RecordChange, Unreadable,
 };
 use ghl_sync_testkit::{FixedRegistry, MemoryItems, MemorySecrets, RecordingSink, Setup, TestClock, TestRandomness};
 
@@ -66,6 +67,41 @@ impl DeliveryQueue for Queue {
     }
 }
 
+/// A log that fails as it is told to, and takes this long.
+#[derive(Default)]
+struct Log {
+    pages: Mutex<Vec<LogPage>>,
+    fails: Mutex<usize>,
+    slow: Mutex<VecDeque<Duration>>,
+}
+
+#[async_trait]
+impl OutcomeLog for Log {
+    async fn write(&self, page: &LogPage, _: EpochMs) -> Result<(), PortError> {
+        let slow = self.slow.lock().unwrap().pop_front();
+        tokio::time::sleep(slow.unwrap_or_default()).await;
+        let mut fails = self.fails.lock().unwrap();
+        if *fails > 0 {
+            *fails -= 1;
+            return Err(PortError::new("outcomes.write", "no route"));
+        }
+        self.pages.lock().unwrap().push(page.clone());
+        Ok(())
+    }
+
+    async fn read(&self, shard: u8, first: &str, last: &str, limit: u32) -> Result<LogPages, PortError> {
+        let pages = self.pages.lock().unwrap().clone();
+        let mut pages: Vec<LogPage> = pages
+            .into_iter()
+            .filter(|page| page.shard == shard && (first..=last).contains(&page.place.as_str()))
+            .collect();
+        pages.sort_by(|a, b| a.place.cmp(&b.place));
+        let has_more = pages.len() > limit as usize;
+        pages.truncate(limit as usize);
+        Ok(LogPages { pages, has_more })
+    }
+}
+
 /// An endpoint that answers with this status, or not at all.
 struct Endpoint {
     status: Mutex<Option<u16>>,
@@ -85,6 +121,7 @@ struct World {
     notifier: Notifier,
     bus: Arc<Bus>,
     queue: Arc<Queue>,
+    log: Arc<Log>,
     endpoint: Arc<Endpoint>,
     registry: Arc<FixedRegistry>,
     health: Versioned<EndpointHealth>,
@@ -104,6 +141,7 @@ impl World {
         let secrets = MemorySecrets::default();
         secrets.put(&webhook("").secret, SECRET);
         let (bus, queue) = (Arc::<Bus>::default(), Arc::<Queue>::default());
+        let log = Arc::<Log>::default();
         let endpoint = Arc::new(Endpoint { status: Mutex::new(Some(204)), posts: Mutex::default() });
         let health = Versioned::new(Arc::new(MemoryItems::default()));
         let notifier = Notifier::new(NotifierPorts {
@@ -114,11 +152,12 @@ impl World {
             sink: Arc::new(RecordingSink::new(clock)),
             health: health.clone(),
             bus: Some(bus.clone()),
+            log: Some(log.clone()),
             queue: queue.clone(),
             secrets: Arc::new(secrets),
             poster: endpoint.clone(),
         });
-        World { notifier, bus, queue, endpoint, registry, health, clock, location }
+        World { notifier, bus, queue, log, endpoint, registry, health, clock, location }
     }
 
     async fn set_webhook(&self, webhook: Option<OutcomesWebhook>) {
@@ -315,4 +354,70 @@ async fn without_a_usable_secret_nothing_is_posted_and_what_is_no_delivery_stays
     }
     let Entry { rev, .. } = world.health.load(&world.location).await.unwrap().unwrap();
     assert_eq!(rev, 1, "one write, however many fail");
+}
+
+/// All that a feed tells from `from` on, page by page, and where it ended.
+async fn poll(world: &World, mut from: Option<FeedFrom>, limit: usize) -> (Vec<serde_json::Value>, Option<FeedFrom>) {
+    let feed = OutcomeFeed::new(world.log.clone(), Arc::new(world.clock));
+    let mut told = Vec::new();
+    loop {
+        let page = feed.read(from, None, limit).await.unwrap();
+        assert!(page.outcomes.len() <= limit);
+        told.extend(page.outcomes.iter().map(|event| serde_json::from_str::<serde_json::Value>(event.get()).unwrap()));
+        from = Some(FeedFrom::Cursor(page.next));
+        if !page.has_more {
+            return (told, from);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_polls_hears_all_that_is_told_in_the_order_of_each_record_whatever_the_log_does() {
+    let [at_once, slow, too_slow] = [0, 1_900, 5_000].map(Duration::from_millis);
+    for (limit, fails, slowness) in
+        [(500, 0, vec![]), (1, 1, vec![]), (2, 3, vec![slow]), (3, 9, vec![at_once, too_slow])]
+    {
+        let world = World::start();
+        *world.log.fails.lock().unwrap() = fails;
+        world.log.slow.lock().unwrap().extend(slowness);
+        let (mut told, mut from) = (Vec::new(), None);
+        for version in 1..=20 {
+            let changes = [accepted("ann", version), accepted("bob", version)];
+            while world.tell(&changes).await.is_some() {}
+            // Now at once, now after a while, somebody polls.
+            tokio::time::advance(Duration::from_millis(version % 4 * 1_000)).await;
+            let (more, next) = poll(&world, from, limit).await;
+            told.extend(more);
+            from = next;
+        }
+        tokio::time::advance(Duration::from_secs(4)).await;
+        let (more, from) = poll(&world, from, limit).await;
+        told.extend(more);
+        for id in ["ann", "bob"] {
+            let of =
+                told.iter().filter(|event| event["data"]["record"]["id"] == id && event["type"] == "record.accepted");
+            let mut versions: Vec<u64> = of.map(|event| event["data"]["version"].as_u64().unwrap()).collect();
+            versions.dedup();
+            assert_eq!(versions, (1..=20).collect::<Vec<_>>(), "{id}, {limit} a page, {fails} failures");
+        }
+        assert!(poll(&world, from, limit).await.0.is_empty(), "nothing is told again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_in_the_log_that_is_older_than_what_is_kept_is_refused_and_a_page_of_one_location_has_no_other() {
+    let world = World::start();
+    let feed = OutcomeFeed::new(world.log.clone(), Arc::new(world.clock));
+    let first = feed.read(None, None, 10).await.unwrap();
+    world.tell(&[accepted("ann", 1)]).await;
+    tokio::time::advance(Duration::from_secs(4)).await;
+    let of = async |location: &str| {
+        let location = location.parse().unwrap();
+        feed.read(None, Some(&location), 10).await.unwrap().outcomes.len()
+    };
+    assert_eq!((of("loc").await, of("other").await), (2, 0));
+    tokio::time::advance(8 * DAY).await;
+    let gone = feed.read(Some(FeedFrom::Cursor(first.next)), None, 10).await;
+    assert!(matches!(gone, Err(FeedError::Gone)), "{gone:?}");
+    assert!(matches!(feed.read(Some(FeedFrom::Time(EpochMs(1))), None, 10).await, Err(FeedError::Gone)));
 }

@@ -2,9 +2,11 @@
 
 use ghl_sync_engine::policy::SharedIdentity;
 use ghl_sync_model::{ErrorCode, GhlId, ImportId, Kind, RecordKey};
+use ghl_sync_notify::OutcomeEvent;
 use ghl_sync_operate::items::AsOf;
 use ghl_sync_operate::{CauseId, RecordOutcome, RecordStatus};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::problem::FieldProblem;
@@ -105,6 +107,19 @@ pub(crate) struct Lookup {
 pub(crate) struct Outcomes {
     /// Each of them that was ever put, in no order.
     pub(crate) records: Vec<RecordOutcome>,
+}
+
+/// Outcomes that were told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ToldOutcomes {
+    /// Those of a record in their order. One may come twice, under the same `id`.
+    #[schema(value_type = Vec<OutcomeEvent>)]
+    pub(crate) outcomes: Vec<Box<RawValue>>,
+    /// Where to go on: `since` of the next request.
+    #[schema(example = "0001795000000000.0.4a1f00c2")]
+    pub(crate) cursor: String,
+    /// There are more already: ask at once. Else wait a few seconds.
+    pub(crate) has_more: bool,
 }
 
 /// Which failed records shall have another chance: `all`, or `records`, or those that are all of `cause`, `code`, `import`,
