@@ -151,9 +151,11 @@ impl Functions {
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
-        if self.outcomes.is_some() {
+        if let Some(outcomes) = &self.outcomes {
             running.spawn(Arc::clone(&self).event_source_mapping(Source::Outcomes));
-            running.spawn(Arc::clone(&self).follow_stream());
+            for place in outcomes.from.clone() {
+                running.spawn(Arc::clone(&self).follow_stream(place));
+            }
         }
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Imports));
         running.spawn(async move {

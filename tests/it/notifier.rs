@@ -11,7 +11,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::caller::Caller;
+use crate::caller::{Answer, Caller};
 use crate::deployment::{Deployment, LOCATION, context, keeping_outcomes, options, vars};
 use crate::events::sample;
 use crate::logs::Log;
@@ -166,6 +166,29 @@ async fn what_becomes_of_records_is_polled_page_by_page_and_a_stack_that_does_no
 }
 
 #[tokio::test]
+async fn an_import_that_is_finished_and_a_location_that_is_paused_are_told() {
+    let deployment = Deployment::with(keeping_outcomes()).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(1));
+    let location = "/v1/locations/loc_demo";
+    let items: Vec<Value> =
+        (0..3).map(|n| json!({ "id": format!("c{n}"), "contact": { "email": format!("c{n}@a.example") } })).collect();
+    assert_eq!(caller.post(&format!("{location}/contacts?import=imp-7"), &json!(items)).await.status, 202);
+    let complete = json!({ "state": "complete" });
+    assert_eq!(caller.put(&format!("{location}/imports/imp-7"), &complete).await.status, 200);
+    let is_told = |kind: &'static str| {
+        move |page: &Answer| page.json()["outcomes"].as_array().unwrap().iter().any(|it| it["type"] == kind)
+    };
+    let finished = caller.until("/v1/outcomes", is_told("import.finished")).await.json();
+    let finished = finished["outcomes"].as_array().unwrap().iter().find(|it| it["type"] == "import.finished").unwrap();
+    assert_eq!((&finished["data"]["import"], &finished["data"]["location_id"]), (&json!("imp-7"), &json!(LOCATION)));
+    assert_eq!(finished["data"]["counts"]["accepted"], json!({ "count": 3, "capped": false }));
+    assert_eq!(caller.post(&format!("{location}/pause"), &json!({ "note": "Ann's wish" })).await.status, 204);
+    let paused = caller.until("/v1/outcomes", is_told("location.paused")).await;
+    assert!(!paused.json().to_string().contains("wish"), "an event holds no words of anybody");
+}
+
+#[tokio::test]
 async fn a_bus_gets_each_event_once_and_in_order_and_only_what_it_did_not_take_is_sent_again() {
     let (log, _guard) = Log::begin();
     let deployment = Deployment::start().await;
@@ -247,4 +270,7 @@ fn everything_that_tells_outcomes_is_there_on_demand_only() {
     let stream = &tables["RecordsTable"]["StreamSpecification"]["Fn::If"];
     let kept = json!({ "StreamViewType": "NEW_AND_OLD_IMAGES" });
     assert_eq!(*stream, json!(["TellsOutcomes", kept, { "Ref": "AWS::NoValue" }]));
+    // Tokens are in this table: its stream shows keys alone.
+    let stream = &tables["StateTable"]["StreamSpecification"]["Fn::If"];
+    assert_eq!(*stream, json!(["TellsOutcomes", { "StreamViewType": "KEYS_ONLY" }, { "Ref": "AWS::NoValue" }]));
 }

@@ -11,8 +11,9 @@ use ghl_sync_aws::tables::record;
 use ghl_sync_cli::stack::OUTCOMES_TABLE;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{MigrationStatus, PutRecord};
+use ghl_sync_model::{ImportState, MigrationStatus, PutRecord};
 use ghl_sync_notify::OutcomeFeed;
+use ghl_sync_operate::ImportUpdate;
 use ghl_sync_runtime::{Config, SystemClock};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -38,8 +39,24 @@ const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
 /// The functions that call GHL, and so the only ones that have to do with its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
+/// The functions that change gates, and so notice what happens to locations.
+const CHANGE_GATES: [&str; 7] = [
+    "SchedulerFunction",
+    "ConsumerFunction",
+    "RedriveFunction",
+    "ApiFunction",
+    "IngestFunction",
+    "ImporterFunction",
+    "MigratorFunction",
+];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
-const RARE: [(&[&str], &str, &[&str]); 7] = [
+const RARE: [(&[&str], &str, &[&str]); 11] = [
+    // What happens to a location is noticed when it happens.
+    (&CHANGE_GATES, "dynamodb:GetItem", &["notice#"]),
+    (&CHANGE_GATES, "dynamodb:UpdateItem", &["notice#"]),
+    // An import that is told finished.
+    (&["NotifierFunction"], "dynamodb:GetItem", &["notice#"]),
+    (&["NotifierFunction"], "dynamodb:UpdateItem", &["import_told#"]),
     // What GHL has deleted, because somebody asked, is forgotten here.
     (&["ConsumerFunction"], "dynamodb:DeleteItem", &["RecordsTable"]),
     // A record that cannot be read is replaced when it is put again.
@@ -437,12 +454,15 @@ async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
 
 /// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.
 async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let location = ghl_sync_model::LocationId::new(LOCATION).unwrap();
+    let import = ImportUpdate { state: Some(ImportState::Complete), ..ImportUpdate::default() };
+    deployment.stack.operator().tell_import(&location, &"imp-7".parse().unwrap(), &import).await.unwrap();
     for (service, name, _) in SIGNING_SECRETS {
         let secret = format!("{service}{name}");
         // Nobody listens there.
         let webhook = [("OUTCOMES_WEBHOOK_URL", "http://127.0.0.1:9"), ("OUTCOMES_WEBHOOK_SECRET", &secret)];
         let notifier = deployment.notifier_with(&[changes, &webhook[..]].concat());
-        for event in ["notifier", "notifier-delivery"] {
+        for event in ["notifier", "notifier-notices", "notifier-delivery"] {
             notifier::handle(&notifier, LambdaEvent::new(sample(event), context())).await.unwrap();
         }
     }

@@ -27,11 +27,14 @@ const WITHHELD: [(&str, &[&str]); 9] = [
     ("NotifierFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 12] = [
+const OWN: [(&[&str], &str); 15] = [
     (&["ImporterFunction"], "IMPORT_"),
     (&["ImporterFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
-    (&["NotifierFunction"], "OUTCOMES_"),
+    (&["NotifierFunction"], "OUTCOMES_BUS"),
+    (&["NotifierFunction"], "OUTCOMES_QUEUE_URL"),
+    (&["NotifierFunction"], "OUTCOMES_WEBHOOK_"),
+    (&["NotifierFunction", "ApiFunction"], "OUTCOMES_TABLE"),
     (&["NotifierFunction"], "AWS_ENDPOINT_URL_EVENTBRIDGE"),
     (&["WebhookFunction"], "GHL_WEBHOOK_"),
     (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),

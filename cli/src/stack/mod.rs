@@ -38,7 +38,7 @@ pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 const S3_PORT_OFFSET: u16 = 4;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 /// What `OUTCOMES_TABLE` says where outcomes are kept.
-pub const OUTCOMES_TABLE: &str = "ghl-sync-outcomes";
+pub const OUTCOMES_TABLE: &str = "ghl-sync-outcome-log";
 
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
 #[derive(Clone)]
@@ -289,7 +289,8 @@ impl Stack {
         let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL") || feed.is_some();
         let outcomes = runtime.notifier().filter(|_| tells).map(|notifier| {
             let tables = dynamodb.tables.clone();
-            let from = tables.watch(RECORDS_TABLE).map_err(|error| StackError::Resources(error.into()))?;
+            let watch = |table| tables.watch(table).map_err(|error| StackError::Resources(error.into()));
+            let from = [watch(RECORDS_TABLE)?, watch(STATE_TABLE)?];
             Ok::<_, StackError>(Outcomes { notifier, tables, from })
         });
         let functions = Arc::new(Functions {

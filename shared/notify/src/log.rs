@@ -131,7 +131,7 @@ pub struct OutcomePage {
 
 /// From where on outcomes are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum FeedFrom {
     /// Where a page ended.
     Cursor(OutcomeCursor),
     /// Those that were written at this time or later.
@@ -163,7 +163,7 @@ impl OutcomeFeed {
     /// [`FeedError`].
     pub async fn read(
         &self,
-        from: Option<From>,
+        from: Option<FeedFrom>,
         location: Option<&LocationId>,
         limit: usize,
     ) -> Result<OutcomePage, FeedError> {
@@ -171,8 +171,8 @@ impl OutcomeFeed {
         let oldest = time_of_place(now - KEPT);
         let from = match from {
             None => OutcomeCursor { place: oldest, index: 0 },
-            Some(From::Time(at)) => not_gone(OutcomeCursor { place: time_of_place(at), index: 0 }, &oldest)?,
-            Some(From::Cursor(cursor)) => not_gone(cursor, &oldest)?,
+            Some(FeedFrom::Time(at)) => not_gone(OutcomeCursor { place: time_of_place(at), index: 0 }, &oldest)?,
+            Some(FeedFrom::Cursor(cursor)) => not_gone(cursor, &oldest)?,
         };
         let last = time_of_place(now - HIDDEN);
         if last <= from.place {

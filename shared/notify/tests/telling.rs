@@ -7,14 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::ports::{Clock, Entry, LocationRegistry, PortError, Versioned};
-use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OutcomesWebhook, SettingsOverlay};
+use ghl_sync_engine::ports::{Clock, Entry, Loaded, LocationRegistry, Outbox, PortError, Versioned};
+use ghl_sync_engine::usecase::{GateNotice, GateTrouble};
+use ghl_sync_model::{
+    CredentialsRef, EpochMs, ErrorCode, Import, ImportId, ImportState, Kind, LastError, LocationId, OutcomesWebhook,
+    Payload, PutRecord, ScopeId, SettingsOverlay,
+};
 use ghl_sync_notify::{
     Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, FeedError, FeedFrom,
     LogPage, LogPages, MAX_TRIES, Notifier, NotifierPorts, OutcomeEvent, OutcomeFeed, OutcomeLog, Post, PostError,
-    Poster, RecordChange, Unreadable,
+    Poster, RecordChange, Seen, Unreadable,
 };
-use ghl_sync_testkit::{FixedRegistry, MemoryItems, MemorySecrets, RecordingSink, Setup, TestClock, TestRandomness};
+use ghl_sync_testkit::{
+    FixedRegistry, MemoryItems, MemoryOutbox, MemorySecrets, RecordingSink, Setup, TestClock, TestRandomness,
+};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -122,6 +128,8 @@ struct World {
     bus: Arc<Bus>,
     queue: Arc<Queue>,
     log: Arc<Log>,
+    items: Arc<MemoryItems>,
+    outbox: Arc<MemoryOutbox>,
     endpoint: Arc<Endpoint>,
     registry: Arc<FixedRegistry>,
     health: Versioned<EndpointHealth>,
@@ -143,13 +151,18 @@ impl World {
         let (bus, queue) = (Arc::<Bus>::default(), Arc::<Queue>::default());
         let log = Arc::<Log>::default();
         let endpoint = Arc::new(Endpoint { status: Mutex::new(Some(204)), posts: Mutex::default() });
-        let health = Versioned::new(Arc::new(MemoryItems::default()));
+        let items = Arc::new(MemoryItems::default());
+        let (health, outbox) = (Versioned::new(items.clone()), Arc::<MemoryOutbox>::default());
         let notifier = Notifier::new(NotifierPorts {
             clock: Arc::new(clock),
             randomness: Arc::new(TestRandomness::fixed(0.0)),
             registry: registry.clone(),
             webhook: None,
             sink: Arc::new(RecordingSink::new(clock)),
+            outbox: outbox.clone(),
+            notices: Versioned::new(items.clone()),
+            imports: Versioned::new(items.clone()),
+            finished: Versioned::new(items.clone()),
             health: health.clone(),
             bus: Some(bus.clone()),
             log: Some(log.clone()),
@@ -157,7 +170,7 @@ impl World {
             secrets: Arc::new(secrets),
             poster: endpoint.clone(),
         });
-        World { notifier, bus, queue, log, endpoint, registry, health, clock, location }
+        World { notifier, bus, queue, log, items, outbox, endpoint, registry, health, clock, location }
     }
 
     async fn set_webhook(&self, webhook: Option<OutcomesWebhook>) {
@@ -204,7 +217,7 @@ fn accepted(id: &str, version: u64) -> Change {
     };
     let key = format!("contact#{id}").parse().unwrap();
     let change = RecordChange { location_id: "loc".parse().unwrap(), key, old: None, new: Some(new) };
-    Change { read: Ok(change), sequence: format!("{id}.{version}") }
+    Change { read: Ok(Seen::Record(Box::new(change))), sequence: format!("{id}.{version}") }
 }
 
 /// By record, in the order in which they were taken; an event that was taken twice counts once.
@@ -217,8 +230,8 @@ fn by_record(events: &[OutcomeEvent]) -> BTreeMap<String, Vec<(u64, &'static str
             true
         }
     }) {
-        let of = found.entry(event.data.record.id.to_string()).or_default();
-        of.push((event.data.version, event.kind.as_str()));
+        let of = found.entry(event.data.record.as_ref().unwrap().id.to_string()).or_default();
+        of.push((event.data.version.unwrap(), event.kind.as_str()));
     }
     found
 }
@@ -268,7 +281,8 @@ async fn what_there_is_no_time_for_comes_again_and_nothing_is_asked_for_no_event
     let changes = [accepted("ann", 1), accepted("bob", 1)];
     assert_eq!(world.notifier.tell(&changes, world.clock.now() + Duration::from_secs(1)).await, Some(0));
     let mut put = accepted("ann", 1);
-    put.read.as_mut().unwrap().new = Some(Facts { version: 1, ..Facts::default() });
+    let Ok(Seen::Record(change)) = &mut put.read else { panic!("{put:?}") };
+    change.new = Some(Facts { version: 1, ..Facts::default() });
     assert_eq!(world.tell(&[put]).await, None);
     assert_eq!(*world.bus.requests.lock().unwrap(), 0);
 }
@@ -420,4 +434,90 @@ async fn a_place_in_the_log_that_is_older_than_what_is_kept_is_refused_and_a_pag
     let gone = feed.read(Some(FeedFrom::Cursor(first.next)), None, 10).await;
     assert!(matches!(gone, Err(FeedError::Gone)), "{gone:?}");
     assert!(matches!(feed.read(Some(FeedFrom::Time(EpochMs(1))), None, 10).await, Err(FeedError::Gone)));
+}
+
+/// An import that was told complete at this time.
+fn completed(at: u64) -> Import {
+    Import { state: ImportState::Complete, finished_at: Some(EpochMs(at)), ..Import::begun(EpochMs(1)) }
+}
+
+/// What was told of imports and locations, once for each id.
+fn told_of_others(world: &World) -> Vec<OutcomeEvent> {
+    let mut taken = world.taken();
+    taken.retain(|event| event.data.record.is_none());
+    taken.dedup_by(|a, b| a.id == b.id);
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_is_told_finished_once_all_has_ended_and_it_is_complete_whichever_comes_last() {
+    for complete_first in [true, false] {
+        let world = World::start();
+        let (location, id): (LocationId, ImportId) = (world.location.clone(), ImportId::new("imp-1").unwrap());
+        let (imports, key) = (Versioned::<Import>::new(world.items.clone()), (location.clone(), id.clone()));
+        let seen = || Change { read: Ok(Seen::Import(location.clone(), id.clone())), sequence: "i".to_owned() };
+        let complete = async |rev, at| {
+            imports.replace(&key, rev, &completed(at)).await.unwrap();
+            assert_eq!(world.tell(&[seen()]).await, None);
+        };
+        let payload = Payload::from_json(Kind::Contact, r#"{"email":"ann@example.com"}"#).unwrap();
+        let put =
+            PutRecord { import: Some(id.clone()), ..PutRecord::new(location.clone(), "ann".parse().unwrap(), payload) };
+        world.outbox.put(&put, EpochMs(5)).await.unwrap();
+        let load = async || match world.outbox.load(&location, &[put.key()]).await.unwrap().pop() {
+            Some(Loaded::Record(record)) => *record,
+            other => panic!("{other:?}"),
+        };
+        let pending = load().await;
+        if complete_first {
+            complete(0, 100).await;
+        }
+        assert_eq!(told_of_others(&world), [], "one is pending");
+        let error = LastError { code: ErrorCode::Cancelled, status: None, message: String::new(), at: EpochMs(9) };
+        assert!(world.outbox.withdraw(&pending, &error, EpochMs(9)).await.unwrap());
+        let change = RecordChange {
+            location_id: location.clone(),
+            key: put.key(),
+            old: Some(Facts::from(&pending)),
+            new: Some(Facts::from(&load().await)),
+        };
+        let ended = || Change { read: Ok(Seen::Record(Box::new(change.clone()))), sequence: "r".to_owned() };
+        assert_eq!(world.tell(&[ended()]).await, None);
+        if !complete_first {
+            assert_eq!(told_of_others(&world), [], "more may come");
+            complete(0, 100).await;
+        }
+        let told = told_of_others(&world);
+        let [finished] = &told[..] else { panic!("{told:?}") };
+        let json: serde_json::Value = serde_json::from_str(&finished.to_json()).unwrap();
+        let count = |count: u64| serde_json::json!({ "count": count, "capped": false });
+        assert_eq!(json["type"], "import.finished");
+        let counts = serde_json::json!({ "accepted": count(0), "failed": count(1), "other": count(0) });
+        assert_eq!(json["data"], serde_json::json!({ "location_id": "loc", "import": "imp-1", "counts": counts }));
+        // The streams repeat it, and it is told complete once more.
+        assert_eq!(world.tell(&[ended(), seen()]).await, None);
+        assert_eq!(told_of_others(&world).len(), 1);
+        complete(1, 200).await;
+        assert_eq!(told_of_others(&world).len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_noticed_of_a_scope_is_told_to_its_locations_with_one_id_however_often_it_comes() {
+    let world = World::start();
+    let notices = Versioned::<GateNotice>::new(world.items.clone());
+    let scope: ScopeId = "loc".parse().unwrap();
+    for (trouble, kind) in [
+        (GateTrouble::Paused, "location.paused"),
+        (GateTrouble::CredentialsRefused, "credentials.refused"),
+        (GateTrouble::BreakerOpened, "breaker.opened"),
+    ] {
+        let change = || Change { read: Ok(Seen::Trouble(trouble, scope.clone())), sequence: "n".to_owned() };
+        assert_eq!(world.tell(&[change()]).await, None, "there is nothing to tell yet");
+        let before = told_of_others(&world).len();
+        notices.replace(&(trouble, scope.clone()), 0, &GateNotice { at: EpochMs(7), of: EpochMs(5) }).await.unwrap();
+        assert_eq!(world.tell(&[change(), change()]).await, None);
+        let told = told_of_others(&world);
+        assert_eq!((told.len(), told[before].kind.as_str(), told[before].at), (before + 1, kind, EpochMs(7)));
+    }
 }

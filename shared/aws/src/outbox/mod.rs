@@ -4,7 +4,7 @@ mod awaiting;
 mod deletion;
 mod due_key;
 mod failed;
-mod imports;
+pub(crate) mod imports;
 mod item;
 mod load;
 mod put;

@@ -24,6 +24,7 @@ mod listing;
 mod migration;
 mod mirror;
 mod not_stored;
+mod notices;
 mod operate;
 mod opportunities;
 mod order;
