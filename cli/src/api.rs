@@ -13,6 +13,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::KeyHash;
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
 use tower::ServiceExt;
 
@@ -38,13 +39,15 @@ impl ApiServer {
     /// When nothing can listen there.
     pub async fn start(
         migrator: Migrator,
+        outcomes: Option<OutcomeFeed>,
         webhooks: Option<Webhooks>,
         vars: &BTreeMap<String, String>,
         key: &NewKey,
         listen: impl Into<Listen>,
     ) -> io::Result<ApiServer> {
         let door = Door::at(listen.into(), MAX_BODY).await?.with_pages();
-        let api = api::router(migrator, ApiAccess::Keys(vec![key.kept("local")]), Config::variables_set(vars));
+        let access = ApiAccess::Keys(vec![key.kept("local")]);
+        let api = api::router(migrator, access, outcomes, Config::variables_set(vars));
         let router = match webhooks {
             Some(webhooks) => api.merge(webhook_router(webhooks)),
             None => api,

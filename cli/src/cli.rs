@@ -13,8 +13,8 @@ use crate::door::{AccessKey, Listen};
 use crate::list::{ListArgs, OutputArgs};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::remote::{
-    AuditArgs, EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, KeysArgs, PauseArgs, RecordArgs,
-    RecordsArgs, ReplayArgs, ResumeArgs, StatusArgs,
+    AuditArgs, EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, KeysArgs, OutcomesArgs, PauseArgs,
+    RecordArgs, RecordsArgs, ReplayArgs, ResumeArgs, StatusArgs,
 };
 use crate::stack::LOOPBACK;
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Failures(FailuresArgs),
     /// Give failed records another chance.
     Replay(ReplayArgs),
+    /// Tell what became of records, where the stack keeps that for those who poll.
+    Outcomes(OutcomesArgs),
     /// List the imports of a location, tell how one stands, or cancel it.
     Imports(ImportsArgs),
     /// Stop a location of a deployed stack; what is put meanwhile waits.

@@ -69,8 +69,8 @@ impl Bill {
 pub(crate) struct Outcomes {
     pub(crate) notifier: Notifier,
     pub(crate) tables: Tables,
-    /// The place in the stream of the records table from which on changes are told.
-    pub(crate) from: String,
+    /// The places in the streams of the tables from which on changes are told.
+    pub(crate) from: [String; 2],
 }
 
 /// The functions, as one process runs them.
@@ -160,9 +160,11 @@ impl Functions {
         running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
-        if self.outcomes.is_some() {
+        if let Some(outcomes) = &self.outcomes {
             running.spawn(Arc::clone(&self).event_source_mapping(Source::Outcomes));
-            running.spawn(Arc::clone(&self).follow_stream());
+            for place in outcomes.from.clone() {
+                running.spawn(Arc::clone(&self).follow_stream(place));
+            }
         }
         running.spawn(Arc::clone(&self).event_source_mapping(Source::Imports));
         running.spawn(async move {

@@ -64,6 +64,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Failed(args) => remote::failed(args).await,
         Command::Failures(args) => remote::failures(args).await,
         Command::Replay(args) => remote::replay(args).await,
+        Command::Outcomes(args) => remote::outcomes(args).await,
         Command::Imports(args) => remote::imports(args).await,
         Command::Pause(args) => remote::pause(args).await,
         Command::Resume(args) => remote::resume(args).await,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::error;
 
 use crate::functions::Functions;
@@ -11,12 +11,17 @@ use crate::functions::Functions;
 /// Between two looks at the stream.
 const POLL: Duration = Duration::from_millis(200);
 
+/// What the filters of the template let through, of the state table.
+fn is_followed(change: &Value) -> bool {
+    let key = change["dynamodb"]["Keys"]["pk"]["S"].as_str();
+    key.is_none_or(|key| key.starts_with("import#") || key.starts_with("notice#"))
+}
+
 impl Functions {
     /// Hands the changes of records to the function that tells outcomes, in their order, as the event source mapping of a
     /// stream does: what it reports as failed comes again, with all after it.
-    pub(crate) async fn follow_stream(self: Arc<Self>) {
+    pub(crate) async fn follow_stream(self: Arc<Self>, mut place: String) {
         let Some(outcomes) = &self.outcomes else { return };
-        let mut place = outcomes.from.clone();
         let shutdown = self.engine.shutdown();
         loop {
             match outcomes.tables.changes(&place) {
@@ -31,6 +36,11 @@ impl Functions {
                     }
                 }
                 Ok((changes, next)) => {
+                    let changes: Vec<Value> = changes.into_iter().filter(is_followed).collect();
+                    if changes.is_empty() {
+                        place = next;
+                        continue;
+                    }
                     let event = self.event(json!({ "Records": changes }));
                     match self.billed(notifier::handle(&outcomes.notifier, event)).await {
                         Some(Ok(answer)) if answer.batch_item_failures.is_empty() => place = next,

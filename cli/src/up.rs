@@ -16,11 +16,11 @@ use crate::cli::{SandboxArgs, UpArgs};
 use crate::deliver::SCHEDULE;
 use crate::demo::read_records;
 use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
-use crate::stack::Stack;
+use crate::stack::{OUTCOMES_TABLE, Stack};
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 27] = [
+const ENV_FILE: [&str; 28] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -39,6 +39,7 @@ const ENV_FILE: [&str; 27] = [
     "INGEST_QUEUE_URL",
     "INGEST_DEAD_LETTER_QUEUE_URL",
     "OUTCOMES_QUEUE_URL",
+    "OUTCOMES_TABLE",
     "IMPORT_BUCKET",
     "IMPORT_QUEUE_URL",
     "GHL_BASE_URL",
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     options.allowed_hosts.clone_from(&args.listen.allow_host);
     options.access_key = args.access_key();
     options.port = Some(args.port);
+    options.vars.insert("OUTCOMES_TABLE".to_owned(), OUTCOMES_TABLE.to_owned());
     if let (Some(url), Some(file)) = (&args.outcomes_to, &args.outcomes_secret) {
         let secret = signing_secret(file).map_err(|error| format!("{}: {error}", file.display()))?;
         options.vars.insert("OUTCOMES_WEBHOOK_URL".to_owned(), url.clone());

@@ -240,8 +240,39 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
     caller.until(&record_status("a"), |story| story.json()["state"] == "failed").await;
     assert_eq!(replay(json!({ "code": "AMBIGUOUS" })).await.json()["replayed"], 0);
     assert_eq!(replay(json!({ "all": true })).await.json()["replayed"], 3);
-    for body in [json!({}), json!({ "all": true, "code": "REJECTED" }), json!({ "records": [], "cursor": "0.61" })] {
-        replay(body).await.problem(422, "invalid");
+    let failed = async |id| caller.until(&record_status(id), |story| story.json()["state"] == "failed").await;
+    for id in ["a", "b%2Fc%20d%3Fe%23f%2541%C3%BC", "c"] {
+        failed(id).await;
+    }
+    let causes = caller.get("/v1/locations/loc_demo/failures").await.json();
+    let since = causes["causes"][0]["first_at"].clone();
+    for (body, replayed) in [
+        (json!({ "cause": "REJECTED.0f4c1a90be27" }), 0),
+        (json!({ "kind": "opportunity", "cause": "REJECTED" }), 0),
+        (json!({ "kind": "contact", "cause": causes["causes"][0]["id"], "since": since }), 3),
+    ] {
+        let answer = replay(body.clone()).await.json();
+        assert_eq!((&answer["replayed"], &answer["cursor"]), (&json!(replayed), &json!(null)), "{body}");
+        assert_eq!(answer["looked_at"], 3, "{body}");
+    }
+    for (body, field) in [
+        (json!({}), "all"),
+        (json!({ "all": true, "code": "REJECTED" }), "all"),
+        (json!({ "all": true, "since": since }), "all"),
+        (json!({ "records": ["contact#a"], "kind": "contact" }), "all"),
+        (json!({ "records": [], "cursor": "0.61" }), "cursor"),
+        (json!({ "all": true, "cursor": "0.61" }), "cursor"),
+        (json!({ "all": true, "cursor": "61" }), "cursor"),
+        (json!({ "cause": "rejected" }), "cause"),
+        (json!({ "cause": "REJECTED", "code": "REJECTED" }), "cause"),
+        (json!({ "code": "NONE" }), "code"),
+        (json!({ "kind": "deal" }), "kind"),
+        (json!({ "import": "a b" }), "import"),
+        (json!({ "since": "yesterday" }), "since"),
+        (json!({ "since": "2999-01-01T00:00:00Z" }), "since"),
+    ] {
+        let wrong = replay(body.clone()).await.problem(422, "invalid");
+        assert_eq!(wrong["errors"][0]["field"], field, "{body}: {wrong}");
     }
     let wrong = replay(json!({ "records": ["x"] })).await.problem(422, "invalid");
     assert_eq!(wrong["errors"][0]["field"], "records[0]");
@@ -339,7 +370,7 @@ async fn the_openapi_document_names_the_paths_that_there_are() {
     let document = caller.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 42);
+    assert_eq!(paths.len(), 43);
     for (path, methods) in paths {
         let parameters = [
             ("location_id", "loc_demo"),

@@ -58,9 +58,9 @@ impl Caller {
     pub(crate) async fn with(migrator: Migrator, deployment: &Deployment) -> Caller {
         // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let Stack { vars, api_key: key, .. } = &deployment.stack;
+        let Stack { vars, outcomes, api_key: key, .. } = &deployment.stack;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = ApiServer::start(migrator, None, vars, key, anywhere).await.unwrap();
+        let server = ApiServer::start(migrator, outcomes.clone(), None, vars, key, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

@@ -12,7 +12,7 @@ use consumer::ConsumerError;
 use ghl_sync_aws::tables::record;
 use ghl_sync_cli::Listen;
 use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
-use ghl_sync_cli::stack::{Ghl, Stack, StackOptions};
+use ghl_sync_cli::stack::{Ghl, OUTCOMES_TABLE, Stack, StackOptions};
 use ghl_sync_drop::Importer;
 use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
@@ -65,6 +65,13 @@ pub(crate) fn options() -> StackOptions {
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         ..StackOptions::default()
     }
+}
+
+/// The same, which keeps outcomes for those who poll.
+pub(crate) fn keeping_outcomes() -> StackOptions {
+    let mut options = options();
+    options.vars.insert("OUTCOMES_TABLE".to_owned(), OUTCOMES_TABLE.to_owned());
+    options
 }
 
 /// A sandbox whose search shows a write at once.
@@ -142,7 +149,7 @@ impl Deployment {
 
     /// Its HTTP API, for whom `access` lets in.
     pub(crate) fn router(&self, access: ApiAccess) -> axum::Router {
-        api::router(self.migrator(), access, Config::variables_set(&self.stack.vars))
+        api::router(self.migrator(), access, self.stack.outcomes.clone(), Config::variables_set(&self.stack.vars))
     }
 
     /// From now on what the engine measures is kept.

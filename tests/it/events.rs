@@ -21,7 +21,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 47] = [
+const SAMPLES: [(&str, &str); 48] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -56,6 +56,7 @@ const SAMPLES: [(&str, &str); 47] = [
     ("notifier-delivery", include_str!("../../events/notifier-delivery.json")),
     ("notifier-empty", include_str!("../../events/notifier-empty.json")),
     ("notifier-malformed", include_str!("../../events/notifier-malformed.json")),
+    ("notifier-notices", include_str!("../../events/notifier-notices.json")),
     ("notifier-scheduled", include_str!("../../events/notifier-scheduled.json")),
     ("redrive", include_str!("../../events/redrive.json")),
     ("redrive-bad-order", include_str!("../../events/redrive-bad-order.json")),

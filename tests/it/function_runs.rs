@@ -1,21 +1,27 @@
 //! Each function does all that it can do, and what it asks of AWS meanwhile is noted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
+use ghl_sync_aws::DynamoOutcomeLog;
 use ghl_sync_aws::tables::record;
+use ghl_sync_cli::stack::OUTCOMES_TABLE;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{MigrationStatus, PutRecord};
+use ghl_sync_model::{ImportState, MigrationStatus, PutRecord};
+use ghl_sync_notify::OutcomeFeed;
+use ghl_sync_operate::ImportUpdate;
+use ghl_sync_runtime::{Config, SystemClock};
 use lambda_runtime::LambdaEvent;
 use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::caller::Caller;
-use crate::deployment::{Deployment, LOCATION, by_hand, context, sqs_event};
+use crate::deployment::{Deployment, LOCATION, by_hand, context, keeping_outcomes, sqs_event};
 use crate::events::sample;
 use crate::records::contacts;
 use crate::wiretap::{Asked, Wiretap};
@@ -34,10 +40,17 @@ const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BUS: &str = "outcomes";
 const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
 
+/// A client of DynamoDB by another way.
+fn tapped(url: &str, vars: &BTreeMap<String, String>) -> aws_sdk_dynamodb::Client {
+    let changed = [("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url.to_owned())];
+    Config::from_vars(vars.clone().into_iter().chain(changed).collect()).unwrap().aws.dynamodb()
+}
+
 /// What a function asks of AWS when it does all that it can do.
 pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let deployment = match function {
         "MigratorFunction" => Deployment::with(migrator::two_locations()).await,
+        "NotifierFunction" | "ApiFunction" => Deployment::with(keeping_outcomes()).await,
         _ => Deployment::start().await,
     };
     let vars = &deployment.stack.vars;
@@ -105,12 +118,18 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
             ];
             run_importer(&deployment, &taps).await;
         }
-        "ApiFunction" => run_api(&deployment, migrator_with(&[])).await,
+        "ApiFunction" => {
+            run_api(&deployment, migrator_with(&[])).await;
+            let table = DynamoOutcomeLog::new(tapped(&dynamodb.url, vars), OUTCOMES_TABLE);
+            let feed = OutcomeFeed::new(Arc::new(table), Arc::new(SystemClock));
+            feed.read(None, None, 10).await.unwrap();
+        }
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
         (vars["RECORDS_TABLE"].as_str(), "RecordsTable"),
         (vars["STATE_TABLE"].as_str(), "StateTable"),
+        (OUTCOMES_TABLE, "OutcomesTable"),
         (vars["BATCH_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchQueue"),
         (vars["MIGRATION_QUEUE_URL"].rsplit('/').next().unwrap(), "MigrationQueue"),
         (vars["DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchDeadLetterQueue"),
@@ -233,12 +252,15 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
 
 /// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.
 async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
+    let location = ghl_sync_model::LocationId::new(LOCATION).unwrap();
+    let import = ImportUpdate { state: Some(ImportState::Complete), ..ImportUpdate::default() };
+    deployment.stack.operator().tell_import(&location, &"imp-7".parse().unwrap(), &import).await.unwrap();
     for (service, name, _) in SIGNING_SECRETS {
         let secret = format!("{service}{name}");
         // Nobody listens there.
         let webhook = [("OUTCOMES_WEBHOOK_URL", "http://127.0.0.1:9"), ("OUTCOMES_WEBHOOK_SECRET", &secret)];
         let notifier = deployment.notifier_with(&[changes, &webhook[..]].concat());
-        for event in ["notifier", "notifier-delivery"] {
+        for event in ["notifier", "notifier-notices", "notifier-delivery"] {
             notifier::handle(&notifier, LambdaEvent::new(sample(event), context())).await.unwrap();
         }
     }

@@ -11,7 +11,8 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::deployment::{Deployment, LOCATION, context, options, vars};
+use crate::caller::{Answer, Caller};
+use crate::deployment::{Deployment, LOCATION, context, keeping_outcomes, options, vars};
 use crate::events::sample;
 use crate::logs::Log;
 use crate::records::contacts;
@@ -121,6 +122,73 @@ async fn what_becomes_of_records_reaches_a_webhook_signed_whatever_it_answers_at
 }
 
 #[tokio::test]
+async fn what_becomes_of_records_is_polled_page_by_page_and_a_stack_that_does_not_keep_it_says_so() {
+    let without = Deployment::start().await;
+    let refused = Caller::of(&without).await.get("/v1/outcomes").await.problem(409, "not-now");
+    assert!(refused["detail"].as_str().unwrap().contains("OutcomesLog"), "{refused}");
+
+    let deployment = Deployment::with(keeping_outcomes()).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(1));
+    let records = contacts(5);
+    deployment.put(&records).await;
+    let (started, mut told, mut since) = (Instant::now(), Vec::new(), String::new());
+    while told.len() < records.len() {
+        assert!(started.elapsed() < PATIENCE, "{told:?}");
+        let page = caller.get(&format!("/v1/outcomes?limit=2&location={LOCATION}{since}")).await.json();
+        let outcomes = page["outcomes"].as_array().unwrap().clone();
+        assert!(outcomes.len() <= 2);
+        if outcomes.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        told.extend(outcomes);
+        since = format!("&since={}", page["cursor"].as_str().unwrap());
+    }
+    let ids: std::collections::BTreeSet<String> =
+        told.iter().map(|it| it["data"]["record"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), records.len());
+    assert!(told.iter().all(|it| it["type"] == "record.accepted" && it["data"]["ghl_id"].is_string()), "{told:?}");
+    assert!(!json!(told).to_string().contains("example.com"), "nothing of what they say");
+    let again = caller.get("/v1/outcomes?location=other").await.json();
+    assert_eq!((&again["outcomes"], &again["has_more"]), (&json!([]), &json!(false)));
+    for (query, field) in [
+        ("since=yesterday", "since"),
+        ("since=0001.0.abc", "since"),
+        ("since=2001-01-01T00:00:00Z", "since"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+    ] {
+        let problem = caller.get(&format!("/v1/outcomes?{query}")).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{query}");
+    }
+    let wrong = caller.get("/v1/outcomes?location=a%20b").await.problem(400, "bad-request");
+    assert_eq!(wrong["errors"][0]["field"], "location");
+}
+
+#[tokio::test]
+async fn an_import_that_is_finished_and_a_location_that_is_paused_are_told() {
+    let deployment = Deployment::with(keeping_outcomes()).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(1));
+    let location = "/v1/locations/loc_demo";
+    let items: Vec<Value> =
+        (0..3).map(|n| json!({ "id": format!("c{n}"), "contact": { "email": format!("c{n}@a.example") } })).collect();
+    assert_eq!(caller.post(&format!("{location}/contacts?import=imp-7"), &json!(items)).await.status, 202);
+    let complete = json!({ "state": "complete" });
+    assert_eq!(caller.put(&format!("{location}/imports/imp-7"), &complete).await.status, 200);
+    let is_told = |kind: &'static str| {
+        move |page: &Answer| page.json()["outcomes"].as_array().unwrap().iter().any(|it| it["type"] == kind)
+    };
+    let finished = caller.until("/v1/outcomes", is_told("import.finished")).await.json();
+    let finished = finished["outcomes"].as_array().unwrap().iter().find(|it| it["type"] == "import.finished").unwrap();
+    assert_eq!((&finished["data"]["import"], &finished["data"]["location_id"]), (&json!("imp-7"), &json!(LOCATION)));
+    assert_eq!(finished["data"]["counts"]["accepted"], json!({ "count": 3, "capped": false }));
+    assert_eq!(caller.post(&format!("{location}/pause"), &json!({ "note": "Ann's wish" })).await.status, 204);
+    let paused = caller.until("/v1/outcomes", is_told("location.paused")).await;
+    assert!(!paused.json().to_string().contains("wish"), "an event holds no words of anybody");
+}
+
+#[tokio::test]
 async fn a_bus_gets_each_event_once_and_in_order_and_only_what_it_did_not_take_is_sent_again() {
     let (log, _guard) = Log::begin();
     let deployment = Deployment::start().await;
@@ -202,4 +270,7 @@ fn everything_that_tells_outcomes_is_there_on_demand_only() {
     let stream = &tables["RecordsTable"]["StreamSpecification"]["Fn::If"];
     let kept = json!({ "StreamViewType": "NEW_AND_OLD_IMAGES" });
     assert_eq!(*stream, json!(["TellsOutcomes", kept, { "Ref": "AWS::NoValue" }]));
+    // Tokens are in this table: its stream shows keys alone.
+    let stream = &tables["StateTable"]["StreamSpecification"]["Fn::If"];
+    assert_eq!(*stream, json!(["TellsOutcomes", { "StreamViewType": "KEYS_ONLY" }, { "Ref": "AWS::NoValue" }]));
 }

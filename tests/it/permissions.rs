@@ -20,8 +20,24 @@ const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
 /// The functions that call GHL, and so the only ones that have to do with its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
+/// The functions that change gates, and so notice what happens to locations.
+const CHANGE_GATES: [&str; 7] = [
+    "SchedulerFunction",
+    "ConsumerFunction",
+    "RedriveFunction",
+    "ApiFunction",
+    "IngestFunction",
+    "ImporterFunction",
+    "MigratorFunction",
+];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
-const RARE: [(&[&str], &str, &[&str]); 7] = [
+const RARE: [(&[&str], &str, &[&str]); 11] = [
+    // What happens to a location is noticed when it happens.
+    (&CHANGE_GATES, "dynamodb:GetItem", &["notice#"]),
+    (&CHANGE_GATES, "dynamodb:UpdateItem", &["notice#"]),
+    // An import that is told finished.
+    (&["NotifierFunction"], "dynamodb:GetItem", &["notice#"]),
+    (&["NotifierFunction"], "dynamodb:UpdateItem", &["import_told#"]),
     // What GHL has deleted, because somebody asked, is forgotten here.
     (&["ConsumerFunction"], "dynamodb:DeleteItem", &["RecordsTable"]),
     // A record that cannot be read is replaced when it is put again.
@@ -197,7 +213,9 @@ fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     let (_, role) = template.target(&function["Role"]);
     assert_eq!(role["ManagedPolicyArns"], Value::Null);
     let policies = role["Policies"].as_array().unwrap().iter();
-    policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
+    let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    // Some are there only with what they are about.
+    statements.map(|statement| statement.pointer("/Fn::If/1").unwrap_or(statement)).collect()
 }
 
 /// The streams of tables that invoke a function.

@@ -27,11 +27,14 @@ const WITHHELD: [(&str, &[&str]); 9] = [
     ("NotifierFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 12] = [
+const OWN: [(&[&str], &str); 15] = [
     (&["ImporterFunction"], "IMPORT_"),
     (&["ImporterFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
-    (&["NotifierFunction"], "OUTCOMES_"),
+    (&["NotifierFunction"], "OUTCOMES_BUS"),
+    (&["NotifierFunction"], "OUTCOMES_QUEUE_URL"),
+    (&["NotifierFunction"], "OUTCOMES_WEBHOOK_"),
+    (&["NotifierFunction", "ApiFunction"], "OUTCOMES_TABLE"),
     (&["NotifierFunction"], "AWS_ENDPOINT_URL_EVENTBRIDGE"),
     (&["WebhookFunction"], "GHL_WEBHOOK_"),
     (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),
@@ -246,7 +249,11 @@ async fn the_local_queues_are_set_up_as_the_deployed_ones() {
 #[test]
 fn the_tables_are_those_that_the_adapters_use() {
     let template = Template::read();
-    let specs = BTreeMap::from([("RecordsTable", tables::RECORDS), ("StateTable", tables::STATE)]);
+    let specs = BTreeMap::from([
+        ("RecordsTable", tables::RECORDS),
+        ("StateTable", tables::STATE),
+        ("OutcomesTable", tables::OUTCOMES),
+    ]);
     let deployed = template.resources("AWS::DynamoDB::Table");
     assert_eq!(deployed.keys().collect::<Vec<_>>(), specs.keys().collect::<Vec<_>>());
     for (name, spec) in specs {

@@ -215,6 +215,12 @@ pub(super) struct Replayed {
     pub(super) cursor: Option<String>,
 }
 
+impl Replayed {
+    pub(super) fn looked_at(&self) -> u64 {
+        self.replayed + self.skipped + self.not_written
+    }
+}
+
 /// Why records failed.
 #[derive(Debug, Deserialize)]
 pub(super) struct Failures {
@@ -225,6 +231,8 @@ pub(super) struct Failures {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct FailureCause {
+    /// `None` from a stack that is older than this.
+    pub(super) id: Option<String>,
     pub(super) code: String,
     pub(super) status: Option<u16>,
     pub(super) cause: String,

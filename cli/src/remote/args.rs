@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ghl_sync_model::{ErrorCode, ImportId, KeyId, LocationId, RecordKey, Role, Secret, is_key_name};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_model::{EpochMs, ErrorCode, ImportId, KeyId, Kind, LocationId, RecordKey, Role, Secret, is_key_name};
+use ghl_sync_operate::CauseId;
+use ghl_sync_runtime::SystemClock;
 
 /// Which stack, and the key for it.
 #[derive(Debug, Args)]
@@ -58,18 +61,30 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
     /// All that failed.
-    #[arg(long, conflicts_with_all = ["code", "import", "records"], required_unless_present_any = ["code", "import", "records"])]
+    #[arg(long, conflicts_with_all = FILTERS, required_unless_present_any = FILTERS)]
     pub(crate) all: bool,
+    /// Those of this cause: its id, as `failures` prints it, or a code.
+    #[arg(long, value_name = "CAUSE", conflicts_with = "records")]
+    pub(crate) cause: Option<CauseId>,
     /// Those whose last error this is, as `failed` prints it.
-    #[arg(long, value_name = "CODE", conflicts_with = "records", value_parser = code)]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["records", "cause"], value_parser = code)]
     pub(crate) code: Option<ErrorCode>,
     /// Those of this import.
     #[arg(long, value_name = "IMPORT", conflicts_with = "records")]
     pub(crate) import: Option<ImportId>,
+    /// Contacts or opportunities alone.
+    #[arg(long, value_name = "KIND", conflicts_with = "records", value_parser = super::records::kind)]
+    pub(crate) kind: Option<Kind>,
+    /// Those that failed then or later: a time as RFC 3339 writes it, or a span before now, like 2h.
+    #[arg(long, value_name = "TIME", conflicts_with = "records", value_parser = since)]
+    pub(crate) since: Option<EpochMs>,
     /// These, as KIND#ID.
     #[arg(value_name = "RECORD")]
     pub(crate) records: Vec<RecordKey>,
 }
+
+/// What says which records are replayed, but for `--all`.
+const FILTERS: [&str; 6] = ["cause", "code", "import", "kind", "since", "records"];
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportsArgs {
@@ -188,4 +203,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 fn code(text: &str) -> Result<ErrorCode, String> {
     serde_json::from_value(serde_json::Value::from(text))
         .map_err(|_| "is no code of an error, like REJECTED".to_owned())
+}
+
+pub(super) fn since(text: &str) -> Result<EpochMs, String> {
+    let span = || humantime::parse_duration(text).ok().map(|span| SystemClock.now() - span);
+    EpochMs::from_rfc3339(text)
+        .or_else(span)
+        .ok_or_else(|| "is neither a time, like 2026-11-22T02:30:00Z, nor a span, like 2h".to_owned())
 }

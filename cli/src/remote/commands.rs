@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answers::{LocationStatus, Overview, Records, Replayed, Status, Tally};
-use super::args::{FailedArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StackArgs, StatusArgs};
+use super::answers::{LocationStatus, Overview, Records, Status, Tally};
+use super::args::{FailedArgs, PauseArgs, RecordArgs, ResumeArgs, StackArgs, StatusArgs};
 use super::client::{Remote, Told};
 use super::records::{Listing, list};
 use crate::{Failure, Usage};
@@ -127,37 +127,6 @@ fn failure_words(status: &Status) -> String {
     let (code, message) = status.last_error.as_ref().map_or(("", ""), |error| (&error.code, &error.message));
     let at = status.failed_at.as_deref().unwrap_or_default();
     format!("{at}  {:<32} {code:<20} {message}\n", status.record)
-}
-
-/// `ghl-sync replay`: until all that was asked for is done.
-pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
-    let remote = args.stack.remote()?;
-    let path = format!("/v1/locations/{}/replay", args.location);
-    let mut asked = match (&args.code, &args.import, args.records.is_empty()) {
-        (Some(code), None, _) => json!({ "code": code }),
-        (code, Some(import), _) => json!({ "code": code, "import": import }),
-        (None, None, true) => json!({ "all": true }),
-        (None, None, false) => json!({ "records": args.records.iter().map(ToString::to_string).collect::<Vec<_>>() }),
-    };
-    let mut sum = Replayed::default();
-    loop {
-        let Told { read, .. } = remote.ask::<Replayed>(Method::POST, &path, Some(&asked)).await?;
-        sum.replayed += read.replayed;
-        sum.skipped += read.skipped;
-        sum.not_written += read.not_written;
-        let Some(cursor) = read.cursor else { break };
-        asked["cursor"] = json!(cursor);
-    }
-    let Replayed { replayed, skipped, not_written, .. } = sum;
-    let answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written });
-    args.stack.tell(&answer, || {
-        let mut told = format!("{replayed} are due again, {skipped} were left as they are\n");
-        if not_written > 0 {
-            line(&mut told, format_args!("{not_written} could not be written: replay again"));
-        }
-        told
-    })?;
-    Ok(if not_written > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// `ghl-sync pause`.

@@ -8,8 +8,10 @@ mod client;
 mod commands;
 mod imports;
 mod mirror;
+mod outcomes;
 mod put;
 mod records;
+mod replay;
 mod report;
 mod wait;
 
@@ -29,11 +31,13 @@ pub(crate) use args::{
     AuditArgs, FailedArgs, ImportsArgs, KeysArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs,
 };
 use client::Remote;
-pub(crate) use commands::{failed, pause, record, replay, resume, status};
+pub(crate) use commands::{failed, pause, record, resume, status};
 use imports::RemoteImport;
 pub(crate) use imports::imports;
 use mirror::RemoteMirror;
+pub(crate) use outcomes::{OutcomesArgs, outcomes};
 pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase, failures, forget, records};
+pub(crate) use replay::replay;
 use report::RemoteReport;
 
 pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {

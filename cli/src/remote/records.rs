@@ -144,7 +144,8 @@ pub(crate) async fn failures(args: FailuresArgs) -> Result<ExitCode, Failure> {
         for cause in &causes {
             let status = cause.status.map(|status| format!(" {status}")).unwrap_or_default();
             told += &format!("{:>6} × {}{status}: {}\n", cause.count, cause.code, cause.cause);
-            told += &format!("         such as {}\n", cause.example);
+            let replay = cause.id.as_ref().map(|id| format!("; replay --cause {id}")).unwrap_or_default();
+            told += &format!("         such as {}{replay}\n", cause.example);
         }
         match (told.is_empty(), capped) {
             (true, _) => "nothing stands as failed\n".to_owned(),
@@ -211,6 +212,6 @@ pub(crate) async fn erase(args: EraseArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
     serde_json::from_value(Value::from(text)).map_err(|_| "expected contact or opportunity".to_owned())
 }

@@ -16,6 +16,7 @@ use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_inbound::Reconciler;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Api, LocationId, Secret};
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
 
@@ -35,6 +36,8 @@ pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 /// S3's port, after the sandbox's: those between are DynamoDB's, SQS's and the API's.
 const S3_PORT_OFFSET: u16 = 4;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
+/// What `OUTCOMES_TABLE` says where outcomes are kept.
+pub const OUTCOMES_TABLE: &str = "ghl-sync-outcome-log";
 
 /// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
 #[derive(Clone)]
@@ -70,7 +73,7 @@ pub struct StackOptions {
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
     pub oauth: Option<Duration>,
     /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment; `OUTCOMES_WEBHOOK_URL` and `…_SECRET`, if somebody
-    /// is told of outcomes.
+    /// is told of outcomes; `OUTCOMES_TABLE`, if they are kept for those who poll.
     pub vars: BTreeMap<String, String>,
 }
 
@@ -188,6 +191,8 @@ pub struct Stack {
     pub functions: Arc<Functions>,
     /// What a function's environment must say to use this stack.
     pub vars: BTreeMap<String, String>,
+    /// What its HTTP API tells of outcomes, if they are kept.
+    pub outcomes: Option<OutcomeFeed>,
     /// The key that its HTTP API takes.
     pub api_key: NewKey,
     dynamodb: DynamoDb,
@@ -238,6 +243,9 @@ impl Stack {
         ghl_sync_runtime::init_telemetry(log_level);
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
         tables::STATE.create(&aws.dynamodb(), STATE_TABLE).await?;
+        if let Some(table) = vars.get("OUTCOMES_TABLE") {
+            tables::OUTCOMES.create(&aws.dynamodb(), table).await?;
+        }
         let sqs_client = aws.sqs();
         let queues = create_queues(&sqs_client).await.map_err(StackError::Resources)?;
         vars.insert("BATCH_QUEUE_URL".to_owned(), queues.batches.clone());
@@ -276,10 +284,12 @@ impl Stack {
                 importer.send_again(&key).await.map_err(StackError::Earlier)?;
             }
         }
-        let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL");
+        let feed = runtime.outcome_feed();
+        let tells = vars.contains_key("OUTCOMES_WEBHOOK_URL") || feed.is_some();
         let outcomes = runtime.notifier().filter(|_| tells).map(|notifier| {
             let tables = dynamodb.tables.clone();
-            let from = tables.watch(RECORDS_TABLE).map_err(|error| StackError::Resources(error.into()))?;
+            let watch = |table| tables.watch(table).map_err(|error| StackError::Resources(error.into()));
+            let from = [watch(RECORDS_TABLE)?, watch(STATE_TABLE)?];
             Ok::<_, StackError>(Outcomes { notifier, tables, from })
         });
         let functions = Arc::new(Functions {
@@ -307,6 +317,7 @@ impl Stack {
             sandbox,
             functions,
             vars,
+            outcomes: feed,
             api_key,
             dynamodb,
             _sqs: sqs,
@@ -345,9 +356,16 @@ impl Stack {
     /// When nothing can listen there.
     pub async fn serve_api(&self, listen: impl Into<Listen>) -> Result<ApiServer, StackError> {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
-        ApiServer::start(self.migrator.clone(), Some(webhooks), &self.vars, &self.api_key, listen)
-            .await
-            .map_err(|source| StackError::Listen { what: "the HTTP API", source })
+        ApiServer::start(
+            self.migrator.clone(),
+            self.outcomes.clone(),
+            Some(webhooks),
+            &self.vars,
+            &self.api_key,
+            listen,
+        )
+        .await
+        .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }
 }
 

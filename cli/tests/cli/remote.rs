@@ -161,6 +161,28 @@ fn what_failed_is_listed_looked_at_and_given_another_chance_from_a_terminal() {
 }
 
 #[test]
+fn what_became_of_records_is_told_from_a_terminal_and_goes_on_where_it_ended() {
+    let stack = Remote::start("outcomes");
+    let sent = run(&mut stack.import(LIST, &["--allow-rejects"]));
+    assert_eq!(sent.status, Some(0), "{}{}", sent.out, sent.err);
+    let (started, mut told, mut since) = (Instant::now(), String::new(), "1h".to_owned());
+    while told.matches("record.accepted").count() < 3 || !told.contains("import.finished") {
+        assert!(started.elapsed() < PATIENCE, "{told}");
+        let mut command = local(&["outcomes", "--location", "loc_demo", "--since", &since, "--api", &stack.url]);
+        let ended = run(command.env("GHL_SYNC_API_KEY", &stack.key));
+        assert_eq!(ended.status, Some(0), "{}{}", ended.out, ended.err);
+        told += &ended.out;
+        since = ended.err.trim().rsplit(' ').next().unwrap().to_owned();
+    }
+    assert_eq!((told.matches("record.accepted").count(), told.matches("import.finished").count()), (3, 1), "{told}");
+    assert!(!told.contains("example.com"), "{told}");
+    for line in stack.say(&["outcomes", "--json"]).lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert!(event["id"].as_str().unwrap().starts_with("evt_"), "{line}");
+    }
+}
+
+#[test]
 fn ctrl_c_ends_the_waiting_and_tells_what_is_pending() {
     let stack = Remote::start("interrupted-waiting");
     stack.say(&["pause", "--location", "loc_demo", "--for", "10m"]);
@@ -195,7 +217,21 @@ fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a
     of(&["resume"]);
     assert!(of(&["failed"]).contains("CANCELLED"));
     assert!(of(&["replay", "--import", id, "--code", "REJECTED"]).starts_with("0 are due again"));
-    assert!(of(&["replay", "--import", id]).starts_with("3 are due again"));
+    let failures = of(&["failures"]);
+    let cause = failures.trim_end().rsplit(' ').next().unwrap();
+    assert!(of(&["replay", "--cause", cause, "--kind", "opportunity", "--since", "1h"]).starts_with("0 are due again"));
+    for wrong in [
+        &["--cause", "nothing"][..],
+        &["--since", "soon"],
+        &["--all", "--kind", "contact"],
+        &["--cause", cause, "contact#1"],
+    ] {
+        let refused = run(local(&["replay", "--location", "loc_demo", "--api", &stack.url])
+            .args(wrong)
+            .env("GHL_SYNC_API_KEY", &stack.key));
+        assert_eq!(refused.status, Some(2), "{wrong:?}: {}{}", refused.out, refused.err);
+    }
+    assert!(of(&["replay", "--import", id, "--cause", cause, "--since", "1h"]).starts_with("3 are due again"));
     // The same list again is the same import.
     let again = run(&mut stack.import(LIST, &["--allow-rejects"]));
     assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);

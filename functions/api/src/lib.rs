@@ -26,6 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,15 +34,23 @@ use utoipa_axum::routes;
 
 use crate::access::Rules;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{audit, erase, imports, keys, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{
+    audit, erase, imports, keys, listing, locations, migration, mirrors, outcomes, page, put, records, state,
+};
 use crate::service::Api;
 
 /// Largest body. Lambda takes 6 MB an event, in which API Gateway writes a body as text, or by a third larger as
 /// base64: 4 MiB fit in any case.
 pub(crate) const MAX_BODY_BYTES: usize = 4 << 20;
 
-/// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
-pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
+/// The API over `migrator` and its engine, for whom `access` lets in; it tells `outcomes`, where they are kept. `environment`
+/// says which variables are set.
+pub fn router(
+    migrator: Migrator,
+    access: ApiAccess,
+    outcomes: Option<OutcomeFeed>,
+    environment: BTreeMap<&'static str, bool>,
+) -> Router {
     let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
     let (guarded, mut document) = guarded().split_for_parts();
     let rules = Arc::new(Rules::tell(&mut document));
@@ -54,6 +63,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         keys: Arc::default(),
         strangers: Arc::default(),
         rules,
+        outcomes,
         environment: Arc::new(environment),
         pulse: Arc::default(),
     };
@@ -91,6 +101,7 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(mirrors::put_part))
         .routes(routes!(mirrors::commit))
         .routes(routes!(records::lookup))
+        .routes(routes!(outcomes::list))
         .routes(routes!(records::replay))
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))

@@ -133,7 +133,7 @@ static PROBLEMS: [Way; 13] = [
         let imports = path.ends_with("/imports/{import_id}") && reads(operation);
         let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
         let mirrors = path.contains("/mirrors/{name}/runs/");
-        starts || imports || puts || mirrors || path.ends_with("/mapping")
+        starts || imports || puts || mirrors || path.ends_with("/mapping") || path == "/v1/outcomes"
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way(

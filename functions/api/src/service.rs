@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
+use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
@@ -20,6 +21,7 @@ pub(crate) struct Api {
     pub(crate) keys: Arc<KnownKeys>,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) outcomes: Option<OutcomeFeed>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,
     pub(crate) pulse: Arc<LastPulse>,
 }

@@ -1,14 +1,15 @@
-//! The stream of the records table: changes, as Lambda hands them over.
+//! The streams of the tables: changes of records, and the keys of what was written in the state table, as Lambda hands them over.
 //!
 //! Each is read by itself, and of its images only what decides about outcomes: neither one that is damaged nor what a
 //! record says goes any further.
 
-use ghl_sync_model::EpochMs;
-use ghl_sync_notify::{Change, Facts, OutcomeError, RecordChange, Unreadable};
+use ghl_sync_model::{EpochMs, ImportId};
+use ghl_sync_notify::{Change, Facts, OutcomeError, RecordChange, Seen, Unreadable};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::tables::record;
+use crate::outbox::import_key;
+use crate::tables::{record, state};
 
 /// The event is not from a table's stream.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +36,32 @@ pub fn record_changes(event: &Value) -> Result<Vec<Change>, NotFromStream> {
     records.iter().map(change).collect()
 }
 
-fn read(change: &Value) -> Result<RecordChange, Unreadable> {
+fn read(change: &Value) -> Result<Seen, Unreadable> {
     let keys = Image(&change["Keys"]);
+    if let Some(key) = keys.text(state::PK)? {
+        return seen_in_state(key);
+    }
     let facts = |image: &Value| if image.is_null() { Ok(None) } else { Image(image).facts().map(Some) };
-    Ok(RecordChange {
+    Ok(Seen::Record(Box::new(RecordChange {
         location_id: keys.parsed(record::LOCATION_ID)?.ok_or_else(|| missing(record::LOCATION_ID))?,
         key: keys.parsed(record::RECORD)?.ok_or_else(|| missing(record::RECORD))?,
         old: facts(&change["OldImage"])?,
         new: facts(&change["NewImage"])?,
+    })))
+}
+
+/// What was written under this key of the state table. Its stream has no images: other items of it hold secrets.
+fn seen_in_state(key: &str) -> Result<Seen, Unreadable> {
+    let malformed = || damaged(state::PK, "is not what it should be");
+    let mut parts = key.splitn(3, '#');
+    Ok(match (parts.next(), parts.next(), parts.next()) {
+        (Some("import"), Some(location), Some(id)) => {
+            Seen::Import(location.parse().map_err(|_| malformed())?, ImportId::new(id).map_err(|_| malformed())?)
+        }
+        (Some("notice"), Some(trouble), Some(scope)) => {
+            Seen::Trouble(trouble.parse().map_err(|_| malformed())?, scope.parse().map_err(|_| malformed())?)
+        }
+        _ => Seen::Other,
     })
 }
 
@@ -57,6 +76,7 @@ impl<'a> Image<'a> {
             version: self.number(record::VERSION)?.ok_or_else(|| missing(record::VERSION))?,
             ghl_id: self.parsed(record::GHL_ID)?,
             import: self.text(record::IMPORT)?.map(import_id),
+            pending_in: self.text(record::IMPORT)?.and_then(import_key::pending_in),
             accepted_version: self.number(record::ACCEPTED_VERSION)?,
             accepted_at: time(record::ACCEPTED_AT)?,
             not_stored: self.json(record::NOT_STORED)?.unwrap_or_default(),
@@ -123,6 +143,7 @@ fn damaged(attribute: &str, problem: &str) -> Unreadable {
 
 #[cfg(test)]
 mod tests {
+    use ghl_sync_engine::usecase::GateTrouble;
     use serde_json::json;
 
     use super::*;
@@ -153,9 +174,28 @@ mod tests {
             last_error: Some(OutcomeError { code: "REJECTED".to_owned(), status: Some(422) }),
             ..Facts::default()
         };
-        let read = change.read.as_ref().unwrap();
+        let Ok(Seen::Record(read)) = &change.read else { panic!("{change:?}") };
         assert_eq!((&read.old, &read.new), (&None, &Some(expected)));
         assert_eq!((read.key.to_string().as_str(), change.sequence.as_str()), ("contact#42", "7"));
+    }
+
+    #[test]
+    fn of_the_state_table_imports_and_notices_are_seen_and_all_else_is_nothing() {
+        let of = |key: &str| {
+            let change = json!({ "Keys": { "pk": { "S": key } }, "SequenceNumber": "7" });
+            let event = json!({ "Records": [{ "eventSource": "aws:dynamodb", "dynamodb": change }] });
+            record_changes(&event).unwrap().pop().unwrap().read
+        };
+        assert_eq!(of("import#loc#i-1"), Ok(Seen::Import("loc".parse().unwrap(), ImportId::new("i-1").unwrap())));
+        let paused = Seen::Trouble(GateTrouble::Paused, "loc".parse().unwrap());
+        assert_eq!(of("notice#paused#loc"), Ok(paused));
+        for other in ["imports#loc", "tick", "known#loc#contact#g1", "import_told#loc#imp-1", "gate#loc", "import#loc"]
+        {
+            assert_eq!(of(other), Ok(Seen::Other), "{other}");
+        }
+        for damaged in ["import#loc#a b", "notice#happy#loc", "notice#paused#"] {
+            assert!(of(damaged).is_err(), "{damaged}");
+        }
     }
 
     #[test]

@@ -288,6 +288,30 @@ impl Table {
         Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
     }
 
+    /// The first `limit` items of a part of a partition, in the order of their sort keys, as they are now (strongly
+    /// consistent).
+    pub(crate) async fn query_partition_now(
+        &self,
+        action: &'static str,
+        condition: &'static str,
+        values: HashMap<String, AttributeValue>,
+        limit: u32,
+    ) -> Result<Page, PortError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression(condition)
+            .set_expression_attribute_names(Some(names_in(condition)))
+            .set_expression_attribute_values(Some(values))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| PortError::new(action, error))?;
+        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+    }
+
     /// One page of a partition of the table, in the order of its sort keys, as it was a moment ago.
     pub(crate) async fn query_partition(
         &self,

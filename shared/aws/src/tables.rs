@@ -1,4 +1,4 @@
-//! The two tables: their attributes, keys and indexes, as `template.yaml` deploys them.
+//! The tables: their attributes, keys and indexes, as `template.yaml` deploys them.
 
 use std::collections::HashSet;
 
@@ -172,6 +172,25 @@ pub mod migration {
     /// How often what was migrated into a target was rolled back.
     pub const ROUND: &str = "round";
 }
+
+/// Attributes of the log of outcomes.
+pub mod outcome {
+    /// Partition key: the part of the log, a number below [`SHARDS`](ghl_sync_notify::SHARDS).
+    pub const SHARD: &str = "shard";
+    /// Sort key: when the page was written, in 16 digits, and what makes it different from others of that time.
+    pub const PLACE: &str = "place";
+    /// The page: a JSON list of events.
+    pub const EVENTS: &str = "events";
+    /// When DynamoDB may delete the page, in seconds since the Unix epoch.
+    pub const TTL: &str = "ttl_epoch_s";
+}
+
+/// The log of outcomes, where somebody polls: one item for what was told together.
+pub const OUTCOMES: TableSpec = TableSpec {
+    key: Key { partition: Attribute::Number(outcome::SHARD), sort: Some(Attribute::Text(outcome::PLACE)) },
+    indexes: &[],
+    ttl: Some(outcome::TTL),
+};
 
 /// The outbox: one item a record.
 pub const RECORDS: TableSpec = TableSpec {

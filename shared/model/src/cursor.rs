@@ -28,6 +28,15 @@ pub struct ImportCursor {
     pub key: RecordKey,
 }
 
+/// A place in the log of outcomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeCursor {
+    /// The page, by its place in the log: small letters, digits, `_` and `#`.
+    pub place: String,
+    /// The first outcome of that page that was not read.
+    pub index: u32,
+}
+
 /// A place in the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditCursor {
@@ -99,6 +108,26 @@ impl ImportCursor {
         let (key, _) = text.split_once('.').ok_or(InvalidCursor)?;
         let cursor = ImportCursor { key: key_of(key)? };
         if cursor.to_text(location, import, standing) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+impl OutcomeCursor {
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        with_sum(&format!("{}.{:x}", self.place.replace('#', "-"), self.index), "outcomes")
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str) -> Result<OutcomeCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (place, index) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let index = u32::from_str_radix(index, 16).map_err(|_| InvalidCursor)?;
+        let cursor = OutcomeCursor { place: place.replace('-', "#"), index };
+        if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
     }
 }
 

@@ -48,7 +48,7 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, RecordCursor};
+pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{

@@ -1,8 +1,22 @@
-//! What of a record decides which events follow from a change of it.
+//! What of a change decides which events follow from it.
 
-use ghl_sync_model::{EpochMs, GhlId, LocationId, Record, RecordKey};
+use ghl_sync_engine::usecase::GateTrouble;
+use ghl_sync_model::{EpochMs, GhlId, ImportId, ImportStanding, LocationId, Record, RecordKey, ScopeId};
 
 use crate::OutcomeError;
+
+/// What a stream shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A record changed.
+    Record(Box<RecordChange>),
+    /// Something was told of an import.
+    Import(LocationId, ImportId),
+    /// It was noticed that a rate scope got into trouble.
+    Trouble(GateTrouble, ScopeId),
+    /// Something else: nothing follows from it.
+    Other,
+}
 
 /// A change of a record: how it was before, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +40,8 @@ pub struct Facts {
     pub ghl_id: Option<GhlId>,
     /// [`Record::import`]
     pub import: Option<String>,
+    /// The import that it is pending in.
+    pub pending_in: Option<ImportId>,
     /// [`Record::accepted_version`]
     pub accepted_version: Option<u64>,
     /// [`Record::accepted_at`]
@@ -47,6 +63,7 @@ impl From<&Record> for Facts {
             version: record.version,
             ghl_id: record.ghl_id.clone(),
             import: record.import.as_ref().map(ToString::to_string),
+            pending_in: record.import.clone().filter(|_| ImportStanding::of(record) == ImportStanding::Pending),
             accepted_version: record.accepted_version,
             accepted_at: record.accepted_at,
             not_stored: record.not_stored.clone(),

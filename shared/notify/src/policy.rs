@@ -106,7 +106,7 @@ mod tests {
 
     fn kinds(old: Option<&Facts>, new: &Facts) -> Vec<(OutcomeKind, u64)> {
         let events = events_of(&change(old.cloned(), Some(new.clone())));
-        events.iter().map(|event| (event.kind, event.data.version)).collect()
+        events.iter().map(|event| (event.kind, event.data.version.unwrap())).collect()
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::{Event, OutcomeNews};
-use ghl_sync_model::{EpochMs, LocationId};
+use ghl_sync_engine::usecase::{Event, GateNotice, GateTrouble, OutcomeNews};
+use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
-use crate::{Delivery, EndpointHealth, Notifier, OutcomeEvent, RecordChange, events_of, policy};
+use crate::{Delivery, EndpointHealth, Notifier, OutcomeEvent, OutcomeKind, Seen, events_of, log, policy};
 
 /// Tries of one request, the first included, before its changes come again.
 const TRIES: u32 = 4;
@@ -22,7 +22,7 @@ const MOST: usize = 10;
 #[derive(Debug)]
 pub struct Change {
     /// The change, or why it cannot be read.
-    pub read: Result<RecordChange, Unreadable>,
+    pub read: Result<Seen, Unreadable>,
     /// Its place in the stream.
     pub sequence: String,
 }
@@ -33,9 +33,9 @@ pub struct Change {
 pub struct Unreadable(pub String);
 
 /// An event, and the change that it follows from.
-struct Followed {
-    change: usize,
-    event: OutcomeEvent,
+pub(crate) struct Followed {
+    pub(crate) change: usize,
+    pub(crate) event: OutcomeEvent,
 }
 
 /// To whom events are sent.
@@ -54,22 +54,88 @@ impl Notifier {
     ///
     /// What cannot be read is told to the sink, and passed over: it would hold up everything behind it.
     pub async fn tell(&self, changes: &[Change], deadline: EpochMs) -> Option<usize> {
-        let mut unreadable = 0;
+        let (mut unreadable, mut unheard) = (0, None);
         let mut events = Vec::new();
         for (at, change) in changes.iter().enumerate() {
             match &change.read {
-                Ok(read) => events.extend(events_of(read).into_iter().map(|event| Followed { change: at, event })),
+                Ok(Seen::Record(read)) => {
+                    events.extend(events_of(read).into_iter().map(|event| Followed { change: at, event }));
+                }
+                Ok(Seen::Trouble(trouble, scope)) => match self.troubles(*trouble, scope).await {
+                    Ok(told) => events.extend(told.into_iter().map(|event| Followed { change: at, event })),
+                    Err(error) => {
+                        self.emit(&Event::PortFailed { scope: Some(scope), error: &error });
+                        unheard = Some(at);
+                        break;
+                    }
+                },
+                Ok(Seen::Import(..) | Seen::Other) => {}
                 Err(why) => {
                     unreadable += 1;
                     self.emit(&Event::Outcomes(OutcomeNews::Unreadable { sequence: &change.sequence, why }));
                 }
             }
         }
-        let (told, again) = self.tell_in_order(&events, deadline).await;
+        let (mut told, mut again) = self.tell_all(&events, deadline).await;
+        again = again.or(unheard);
+        if again.is_none() {
+            let (more, unfinished) = self.tell_finished(changes, deadline).await;
+            told += more;
+            again = unfinished;
+        }
         let repeated = again.map_or(0, |first| changes.len() - first);
         let news = OutcomeNews::Told { changes: changes.len(), events: told, unreadable, repeated };
         self.emit(&Event::Outcomes(news));
         again
+    }
+
+    /// Returns how many events were told, and the change of the first one that was not.
+    pub(crate) async fn tell_all(&self, events: &[Followed], deadline: EpochMs) -> (usize, Option<usize>) {
+        match self.is_kept(events, deadline).await {
+            true => self.tell_in_order(events, deadline).await,
+            false => (0, events.first().map(|it| it.change)),
+        }
+    }
+
+    /// What was noticed of a scope, as an event of each location that shares it.
+    async fn troubles(&self, trouble: GateTrouble, scope: &ScopeId) -> Result<Vec<OutcomeEvent>, PortError> {
+        let Some(notice) = self.ports.notices.load(&(trouble, scope.clone())).await? else { return Ok(Vec::new()) };
+        let GateNotice { at, of } = notice.value;
+        let kind = match trouble {
+            GateTrouble::Paused => OutcomeKind::LocationPaused,
+            GateTrouble::CredentialsRefused => OutcomeKind::CredentialsRefused,
+            GateTrouble::BreakerOpened => OutcomeKind::BreakerOpened,
+        };
+        let event = |location: &LocationId| {
+            OutcomeEvent::of(kind, at, location, &format!("{location}\n{scope}\n{}\n{}", kind.as_str(), of.0))
+        };
+        Ok(self.ports.registry.members(scope).await?.iter().map(event).collect())
+    }
+
+    /// Writes `events` into the log, if there is one, and returns whether they are in it.
+    async fn is_kept(&self, events: &[Followed], deadline: EpochMs) -> bool {
+        let Some(log) = self.ports.log.as_ref().filter(|_| !events.is_empty()) else { return true };
+        let events: Vec<&OutcomeEvent> = events.iter().map(|it| &it.event).collect();
+        for tried in 0..TRIES {
+            if self.now() + TIME_FOR_A_STEP > deadline {
+                return false;
+            }
+            self.pause_before(tried).await;
+            match log::write(log.as_ref(), self.ports.clock.as_ref(), &events).await {
+                Ok(true) => return true,
+                // It took so long that somebody may have read past it.
+                Ok(false) => {}
+                Err(error) => self.emit(&Event::PortFailed { scope: None, error: &error }),
+            }
+        }
+        false
+    }
+
+    async fn pause_before(&self, tried: u32) {
+        if tried > 0 {
+            let pause = PAUSE.saturating_mul(1 << (tried - 1));
+            tokio::time::sleep(pause.mul_f64(1.0 + self.ports.randomness.roll())).await;
+        }
     }
 
     /// Returns how many events were told, and the change of the first one that was not.
@@ -113,10 +179,7 @@ impl Notifier {
             if left.is_empty() {
                 return None;
             }
-            if tried > 0 {
-                let pause = PAUSE.saturating_mul(1 << (tried - 1));
-                tokio::time::sleep(pause.mul_f64(1.0 + self.ports.randomness.roll())).await;
-            }
+            self.pause_before(tried).await;
             match self.send(&left, way).await {
                 Ok(taken) => {
                     // One of which nothing was said was not taken.

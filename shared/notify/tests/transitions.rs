@@ -183,7 +183,7 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             new: world.record().as_ref().map(Facts::from),
         };
         let events: Vec<OutcomeEvent> = events_of(&change);
-        let kinds: Vec<_> = events.iter().map(|event| (event.kind, event.data.version)).collect();
+        let kinds: Vec<_> = events.iter().map(|event| (event.kind, event.data.version.unwrap())).collect();
         prop_assert_eq!(&kinds, &expected, "{:?}: {:?} {:?}", step, old, world.record());
         for event in events {
             let json = event.to_json();

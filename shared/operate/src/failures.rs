@@ -1,14 +1,17 @@
 //! What failed, by its cause: a thousand records of one wrong pipeline are one thing to mend.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use serde::Serialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::{Operator, RecordState, RecordStatus};
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{ErrorCode, LocationId, RecordKey, Time};
+use ghl_sync_model::{ContentHash, ErrorCode, LastError, LocationId, RecordKey, Time};
 
 /// Failed records that are looked at; of more nobody says how many there are.
 const MOST: usize = 1_000;
@@ -16,6 +19,8 @@ const MOST: usize = 1_000;
 const AT_ONCE: u32 = 500;
 /// What stands for a part of a message that differs from record to record.
 const VARIES: char = '…';
+/// Digits that tell causes of one code apart.
+const SUM_CHARS: usize = 12;
 
 /// What failed for good, by its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,6 +37,9 @@ pub struct Failures {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct FailureCause {
+    /// What a replay calls this cause; it changes with the words of GHL.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED.0f4c1a90be27"))]
+    pub id: CauseId,
     /// In one word.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED"))]
     pub code: ErrorCode,
@@ -49,6 +57,76 @@ pub struct FailureCause {
     pub first_at: Option<Time>,
     /// When the last of them failed.
     pub last_at: Option<Time>,
+}
+
+/// What failures are called by: a code, which many causes may share, or a code and what makes one cause of its status and
+/// its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CauseId {
+    code: ErrorCode,
+    /// [`SUM_CHARS`] hexadecimal digits.
+    group: Option<String>,
+}
+
+/// A text that is no cause's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a code, like REJECTED, or the id of a cause as the list of failures has it")]
+pub struct InvalidCause;
+
+impl CauseId {
+    fn group(code: ErrorCode, status: Option<u16>, cause: &str) -> CauseId {
+        let status = status.map(|status| status.to_string()).unwrap_or_default();
+        let sum = ContentHash::of(format!("{code}\n{status}\n{cause}").as_bytes()).to_string();
+        CauseId { code, group: Some(sum.chars().take(SUM_CHARS).collect()) }
+    }
+
+    /// Whether `error` has this cause.
+    #[must_use]
+    pub fn is_of(&self, error: &LastError) -> bool {
+        let group = || CauseId::group(error.code, error.status, &cause_of(&error.message));
+        self.code == error.code && (self.group.is_none() || *self == group())
+    }
+}
+
+impl From<ErrorCode> for CauseId {
+    fn from(code: ErrorCode) -> CauseId {
+        CauseId { code, group: None }
+    }
+}
+
+impl FromStr for CauseId {
+    type Err = InvalidCause;
+
+    fn from_str(text: &str) -> Result<CauseId, InvalidCause> {
+        let (code, group) = text.split_once('.').map_or((text, None), |(code, group)| (code, Some(group)));
+        let code = ErrorCode::ALL.into_iter().find(|known| known.as_str() == code).ok_or(InvalidCause)?;
+        let is_sum = |group: &str| {
+            group.len() == SUM_CHARS && group.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+        };
+        if !group.is_none_or(is_sum) {
+            return Err(InvalidCause);
+        }
+        Ok(CauseId { code, group: group.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for CauseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        self.group.iter().try_for_each(|group| write!(f, ".{group}"))
+    }
+}
+
+impl Serialize for CauseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CauseId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CauseId, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 impl Operator {
@@ -74,10 +152,12 @@ fn causes(failed: Vec<RecordStatus>) -> Vec<FailureCause> {
     for RecordStatus { key, state, last_error, failed_at, .. } in failed {
         let Some(error) = last_error.filter(|_| state == RecordState::Failed) else { continue };
         let cause = cause_of(&error.message);
+        let id = || CauseId::group(error.code, error.status, &cause);
         let group = causes.entry((error.code, error.status, cause.clone())).or_insert_with(|| FailureCause {
+            id: id(),
             code: error.code,
             status: error.status,
-            cause,
+            cause: cause.clone(),
             count: 0,
             example: key,
             first_at: failed_at,
@@ -132,6 +212,7 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ghl_sync_model::EpochMs;
     use proptest::prelude::*;
 
     use super::*;
@@ -150,6 +231,29 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(cause_of(message), cause, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_cause_goes_by_an_id_that_no_other_cause_has_and_by_its_code() {
+        let error =
+            |code, status, message: &str| LastError { code, status, message: message.to_owned(), at: EpochMs(1) };
+        let of = |error: &LastError| CauseId::group(error.code, error.status, &cause_of(&error.message));
+        let wrong = error(ErrorCode::Rejected, Some(422), "The pipeline id Xk29 is invalid");
+        let id = of(&wrong);
+        assert_eq!(id.to_string().parse(), Ok(id.clone()));
+        for (other, same) in [
+            (error(ErrorCode::Rejected, Some(422), "The pipeline id Z1 is invalid"), true),
+            (error(ErrorCode::Rejected, Some(400), "The pipeline id Xk29 is invalid"), false),
+            (error(ErrorCode::Rejected, Some(422), "The stage id Xk29 is invalid"), false),
+            (error(ErrorCode::Ambiguous, Some(422), "The pipeline id Xk29 is invalid"), false),
+        ] {
+            assert_eq!((id.is_of(&other), of(&other) == id), (same, same), "{other:?}");
+            assert_eq!(CauseId::from(ErrorCode::Rejected).is_of(&other), other.code == ErrorCode::Rejected);
+        }
+        for text in ["", "rejected", "REJECTED.", "REJECTED.0F4c1a90be27", "REJECTED.0f4c1a90be2", "NONE.0f4c1a90be27"]
+        {
+            assert_eq!(text.parse::<CauseId>(), Err(InvalidCause), "{text}");
         }
     }
 

@@ -25,7 +25,7 @@ mod search;
 pub use audit::{AuditPage, MAX_AUDIT_PAGE};
 pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
-pub use failures::{FailureCause, Failures, cause_of};
+pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use imports::{
     CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
 };
@@ -42,7 +42,7 @@ pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
 pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
-pub use replay::{FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};
+pub use replay::{FailedFilter, FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};
 pub use search::SearchText;
 
 use ghl_sync_engine::usecase::{Engine, Ports};

@@ -2,12 +2,14 @@
 
 use futures::StreamExt;
 
-use crate::Operator;
 use crate::operate::OperateError;
 use crate::record_status::RecordStatus;
+use crate::{CauseId, Operator};
 use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{ErrorCode, FailedCursor, ImportCursor, ImportId, ImportStanding, LocationId, Record, RecordKey};
+use ghl_sync_model::{
+    EpochMs, FailedCursor, ImportCursor, ImportId, ImportStanding, Kind, LocationId, Record, RecordId, RecordKey,
+};
 
 /// Records that one call replays at most; the rest is for the next one.
 pub const MAX_REPLAY: u32 = 500;
@@ -17,14 +19,26 @@ const AT_ONCE: usize = 16;
 /// Which records shall have another chance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replayed {
-    /// All that stand as failed.
-    All,
-    /// Those of them whose last error is this one.
-    Code(ErrorCode),
-    /// Those of an import, and of this error alone if one is given.
-    Import(ImportId, Option<ErrorCode>),
+    /// Those that stand as failed, and are all of this.
+    Failed(FailedFilter),
     /// These, so far as they stand as failed; at most [`MAX_REPLAY`].
     Records(Vec<RecordKey>),
+}
+
+/// Which failed records are wanted: those that are all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailedFilter {
+    /// What their last error is.
+    pub cause: Option<CauseId>,
+    /// The import that they belong to.
+    pub import: Option<ImportId>,
+    /// What they are.
+    pub kind: Option<Kind>,
+    /// They failed at this time or later.
+    pub since: Option<EpochMs>,
+    /// They failed at this time or earlier. What fails again after a replay began is no part of it: else a replay of what
+    /// fails at once would never end.
+    pub until: Option<EpochMs>,
 }
 
 /// Where a replay goes on.
@@ -41,7 +55,7 @@ pub enum ReplayCursor {
 pub struct ReplayReport {
     /// Records that are due again.
     pub replayed: u64,
-    /// Records that were left as they are: not failed, unknown, of another error, or unreadable.
+    /// Records that were left as they are: not failed, unknown, not what the filter wants, or unreadable.
     pub skipped: u64,
     /// Records that could not be written; replaying again does no harm.
     pub not_written: u64,
@@ -91,7 +105,7 @@ impl Operator {
     }
 
     /// Makes failed records of `location` due again, with their attempts counted anew, and starts the location. Of
-    /// all but [`Replayed::Records`], one call sees [`MAX_REPLAY`] failed records, from `after` on.
+    /// [`Replayed::Failed`], one call sees [`MAX_REPLAY`] failed records, from `after` on.
     ///
     /// # Errors
     /// [`ReplayError`]. What was written by then is due.
@@ -126,27 +140,37 @@ impl Operator {
         what: &Replayed,
         after: Option<&ReplayCursor>,
     ) -> Result<(Vec<RecordKey>, Option<ReplayCursor>), ReplayError> {
-        let outbox = &self.ports().outbox;
         match what {
-            Replayed::All | Replayed::Code(_) => {
-                let after = match after {
-                    Some(ReplayCursor::Failed(cursor)) => Some(cursor),
-                    Some(ReplayCursor::Import(_)) | None => None,
-                };
-                let FailedPage { keys, next } = outbox.failed(location, after, MAX_REPLAY).await?;
-                Ok((keys, next.map(ReplayCursor::Failed)))
-            }
-            Replayed::Import(import, _) => {
-                let after = match after {
-                    Some(ReplayCursor::Import(cursor)) => Some(&cursor.key),
-                    Some(ReplayCursor::Failed(_)) | None => None,
-                };
-                let page = outbox.of_import(location, import, ImportStanding::Failed, after, MAX_REPLAY).await?;
-                Ok((page.keys, page.next.map(|key| ReplayCursor::Import(ImportCursor { key }))))
-            }
+            Replayed::Failed(filter) => Ok(self.seen_of(location, filter, after).await?),
             Replayed::Records(keys) if keys.len() > MAX_REPLAY as usize => Err(ReplayError::TooMany(keys.len())),
             Replayed::Records(keys) => Ok((keys.clone(), None)),
         }
+    }
+
+    /// By the index of imports, or by that of failures, which is in the order of time: what is too early is not read.
+    async fn seen_of(
+        &self,
+        location: &LocationId,
+        filter: &FailedFilter,
+        after: Option<&ReplayCursor>,
+    ) -> Result<(Vec<RecordKey>, Option<ReplayCursor>), PortError> {
+        let outbox = &self.ports().outbox;
+        if let Some(import) = &filter.import {
+            let after = match after {
+                Some(ReplayCursor::Import(cursor)) => Some(&cursor.key),
+                Some(ReplayCursor::Failed(_)) | None => None,
+            };
+            let page = outbox.of_import(location, import, ImportStanding::Failed, after, MAX_REPLAY).await?;
+            return Ok((page.keys, page.next.map(|key| ReplayCursor::Import(ImportCursor { key }))));
+        }
+        let first = filter.since.and_then(|since| before(location, since));
+        let after = match after {
+            Some(ReplayCursor::Failed(cursor)) => Some(cursor),
+            Some(ReplayCursor::Import(_)) | None => first.as_ref(),
+        };
+        let FailedPage { keys, next } = outbox.failed(location, after, MAX_REPLAY).await?;
+        let next = next.filter(|next| filter.until.is_none_or(|until| next.failed_at <= until));
+        Ok((keys, next.map(ReplayCursor::Failed)))
     }
 
     async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) {
@@ -171,14 +195,25 @@ fn wanted(loaded: Loaded, what: &Replayed) -> Option<Record> {
     let Loaded::Record(record) = loaded else {
         return None; // Only a put mends it.
     };
-    let code = record.last_error.as_ref().map(|error| error.code);
+    let failed_at = record.failed_at?;
     let is_wanted = match what {
-        Replayed::All | Replayed::Records(_) => true,
-        Replayed::Code(wanted) => code == Some(*wanted),
-        // The index that named it may have been read before somebody put the record again.
-        Replayed::Import(import, wanted) => {
-            record.import.as_ref() == Some(import) && (wanted.is_none() || code == *wanted)
+        Replayed::Records(_) => true,
+        Replayed::Failed(FailedFilter { cause, import, kind, since, until }) => {
+            cause.as_ref().is_none_or(|cause| record.last_error.as_ref().is_some_and(|error| cause.is_of(error)))
+                // The index that named it may have been read before somebody put the record again.
+                && (import.is_none() || record.import == *import)
+                && kind.is_none_or(|kind| record.key.kind == kind)
+                && since.is_none_or(|since| failed_at >= since)
+                && until.is_none_or(|until| failed_at <= until)
         }
     };
-    (is_wanted && record.failed_at.is_some()).then_some(*record)
+    is_wanted.then_some(*record)
+}
+
+/// A place in the list of failures that no failure at `since` or later is before.
+fn before(location: &LocationId, since: EpochMs) -> Option<FailedCursor> {
+    let failed_at = EpochMs(since.0.checked_sub(1)?);
+    // Any key will do: what failed in that very millisecond is not wanted, wherever it is.
+    let id = RecordId::new(location.as_str()).ok()?;
+    Some(FailedCursor { failed_at, key: RecordKey { kind: Kind::Contact, id } })
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_aws::{
     AwsConfig, AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates,
-    DynamoLocations, DynamoMigrationStore, DynamoOutbox, EventBridge, S3Files, SqsBatchQueue, SqsDeadLetters,
-    SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
+    DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, SqsBatchQueue,
+    SqsDeadLetters, SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
 };
 use ghl_sync_drop::Importer;
 use ghl_sync_endpoints::{HttpPoster, Reach};
@@ -16,7 +16,7 @@ use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use ghl_sync_migrate::Migrator;
-use ghl_sync_notify::{EventBus, Notifier, NotifierPorts};
+use ghl_sync_notify::{EventBus, Notifier, NotifierPorts, OutcomeFeed, OutcomeLog};
 use ghl_sync_operate::intake::Intake;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -216,12 +216,29 @@ impl Runtime {
             registry: locations.clone(),
             webhook: outcomes.webhook.clone(),
             sink: sink.clone(),
+            outbox: self.engine.ports().outbox.clone(),
+            notices: Versioned::new(items.clone()),
+            imports: Versioned::new(items.clone()),
+            finished: Versioned::new(items.clone()),
             health: Versioned::new(items.clone()),
             bus,
+            log: self.outcome_log(),
             queue: Arc::new(SqsDeliveries::new(aws.sqs(), queue_url)),
             secrets: Arc::new(Secrets::new(locations.clone(), secrets, *reads_files)),
             poster: Arc::new(HttpPoster::new(reach)),
         }))
+    }
+
+    fn outcome_log(&self) -> Option<Arc<dyn OutcomeLog>> {
+        let OutcomesWiring { outcomes, aws, .. } = &self.outcomes;
+        let table = outcomes.table.as_ref()?;
+        Some(Arc::new(DynamoOutcomeLog::new(aws.dynamodb(), table)))
+    }
+
+    /// What reads the outcomes that were told; `None` where they are not kept.
+    #[must_use]
+    pub fn outcome_feed(&self) -> Option<OutcomeFeed> {
+        Some(OutcomeFeed::new(self.outcome_log()?, Arc::new(SystemClock)))
     }
 
     /// The same, for the function that imports what is dropped into a bucket, and must know which.
@@ -243,15 +260,15 @@ impl Runtime {
         Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)))
     }
 
-    /// The same, for the HTTP API, which starts migrations, too, and who may use it.
+    /// The same, for the HTTP API, which starts migrations, too; who may use it; and the outcomes that it tells.
     ///
     /// # Errors
     /// Lists every fault of the environment.
-    pub fn of_api_from_env() -> Result<(Migrator, ApiAccess), StartError> {
+    pub fn of_api_from_env() -> Result<(Migrator, ApiAccess, Option<OutcomeFeed>), StartError> {
         let runtime = Runtime::start_without_calls(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
-        Ok((runtime.migrations()?, access))
+        Ok((runtime.migrations()?, access, runtime.outcome_feed()))
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod listing;
 pub(crate) mod locations;
 pub(crate) mod migration;
 pub(crate) mod mirrors;
+pub(crate) mod outcomes;
 pub(crate) mod page;
 pub(crate) mod put;
 pub(crate) mod records;

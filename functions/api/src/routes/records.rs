@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_model::{FailedCursor, ImportStanding, Kind, LocationId, RecordId, RecordKey};
-use ghl_sync_operate::{RecordStatus, ReplayCursor, ReplayError, Replayed as What};
+use ghl_sync_model::{EpochMs, FailedCursor, ImportStanding, Kind, LocationId, RecordId, RecordKey};
+use ghl_sync_operate::items::AsOf;
+use ghl_sync_operate::{CauseId, FailedFilter, RecordStatus, ReplayCursor, ReplayError, Replayed as What};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -105,7 +106,7 @@ pub(crate) async fn lookup(
 /// Gives failed records another chance.
 ///
 /// They are due again with their attempts counted anew, and an idle location starts at once. A great many take more
-/// than one request: go on with `cursor` until it is null.
+/// than one request: go on with `cursor` until it is null. What fails after the first of these requests is no part of it.
 #[utoipa::path(
     post,
     path = "/v1/locations/{location_id}/replay",
@@ -119,9 +120,9 @@ pub(crate) async fn replay(
     InPath(LocationPath { location_id }): InPath<LocationPath>,
     JsonBody(replay): JsonBody<Replay>,
 ) -> Result<Json<Replayed>, Problem> {
-    let (what, mut after) = what(replay, &location_id)?;
-    let clock = &api.engine.ports().clock;
-    let enough = clock.now() + REPLAY_TIME;
+    let ports = api.engine.ports();
+    let started = ports.clock.now();
+    let Wanted { what, mut after, until } = wanted(replay, &location_id, started + api.engine.config().clock_skew)?;
     let mut sum = Replayed::default();
     loop {
         let report = api.operator().replay(&location_id, &what, after.as_ref()).await?;
@@ -129,38 +130,72 @@ pub(crate) async fn replay(
         sum.skipped += report.skipped;
         sum.not_written += report.not_written;
         after = report.next;
-        if after.is_none() || clock.now() >= enough {
+        if after.is_none() || ports.clock.now() >= started + REPLAY_TIME {
             break;
         }
     }
-    sum.cursor = match (&what, after) {
-        (What::Import(import, _), Some(ReplayCursor::Import(next))) => {
+    sum.looked_at = sum.replayed + sum.skipped + sum.not_written;
+    let place = match (&what, after) {
+        (What::Failed(FailedFilter { import: Some(import), .. }), Some(ReplayCursor::Import(next))) => {
             Some(next.to_text(&location_id, import, ImportStanding::Failed))
         }
         (_, Some(ReplayCursor::Failed(next))) => Some(next.to_text(&location_id)),
         (_, _) => None,
     };
+    sum.cursor = place.map(|place| format!("{:x}.{place}", until.0));
     Ok(Json(sum))
 }
 
-fn what(replay: Replay, location: &LocationId) -> Result<(What, Option<ReplayCursor>), Problem> {
-    let Replay { all, code, import, records, cursor } = replay;
-    let invalid = |field: &str, detail: &str| Err(Problem::field(ProblemKind::Invalid, field, detail));
-    let failed = |cursor: Option<String>| {
-        Ok::<_, Problem>(cursor.map(|cursor| cursor_of(&cursor, location)).transpose()?.map(ReplayCursor::Failed))
-    };
-    match (all, code, import, records) {
-        (true, None, None, None) => Ok((What::All, failed(cursor)?)),
-        (false, Some(code), None, None) => Ok((What::Code(code), failed(cursor)?)),
-        (false, code, Some(import), None) => {
-            let list = (location, &import, ImportStanding::Failed);
-            let after = cursor.map(|cursor| imports::cursor_of(&cursor, list)).transpose()?;
-            Ok((What::Import(import, code), after.map(ReplayCursor::Import)))
-        }
-        (false, None, None, Some(_)) if cursor.is_some() => invalid("cursor", "goes with `all`, `code` or `import`"),
-        (false, None, None, Some(records)) => Ok((What::Records(records), None)),
-        _ => invalid("all", "or `code` or `import` (or both) or `records` must be given, and only one of them"),
+/// What a replay asks for.
+struct Wanted {
+    what: What,
+    after: Option<ReplayCursor>,
+    /// What failed later is no part of it: when it began, as its cursor tells.
+    until: EpochMs,
+}
+
+fn wanted(replay: Replay, location: &LocationId, now: EpochMs) -> Result<Wanted, Problem> {
+    let Replay { all, cause, code, import, kind, since, records, cursor } = replay;
+    let invalid = |field, detail: &str| Problem::field(ProblemKind::Invalid, field, detail);
+    let has_filter = cause.is_some() || code.is_some() || import.is_some() || kind.is_some() || since.is_some();
+    if usize::from(all) + usize::from(has_filter) + usize::from(records.is_some()) != 1 {
+        let one = "or some of `cause`, `code`, `import`, `kind` and `since`, or `records` must be given, and only one of the three";
+        return Err(invalid("all", one));
     }
+    if let Some(records) = records {
+        return match cursor {
+            Some(_) => Err(invalid("cursor", "does not go with `records`")),
+            None => Ok(Wanted { what: What::Records(records), after: None, until: now }),
+        };
+    }
+    let cause = match (cause, code) {
+        (Some(_), Some(_)) => return Err(invalid("cause", "does not go with `code`: a cause has one")),
+        (cause, code) => cause.or(code.map(CauseId::from)),
+    };
+    let since = since.map(|AsOf(since)| since);
+    if since.is_some_and(|since| since > now) {
+        return Err(invalid("since", "is in the future: nothing has failed since"));
+    }
+    let begun = cursor.as_deref().map(begun).transpose()?;
+    let (until, place) = begun.map_or((now, None), |(until, place)| (until, Some(place)));
+    let after = match (&import, place) {
+        (_, None) => None,
+        (None, Some(place)) => Some(ReplayCursor::Failed(cursor_of(place, location)?)),
+        (Some(import), Some(place)) => {
+            Some(ReplayCursor::Import(imports::cursor_of(place, (location, import, ImportStanding::Failed))?))
+        }
+    };
+    let filter = FailedFilter { cause, import, kind, since, until: Some(until) };
+    Ok(Wanted { what: What::Failed(filter), after, until })
+}
+
+/// When the replay of this cursor began, and the place in its list.
+fn begun(cursor: &str) -> Result<(EpochMs, &str), Problem> {
+    let parts = cursor.split_once('.').and_then(|(until, place)| {
+        let at = EpochMs(u64::from_str_radix(until, 16).ok()?);
+        (format!("{:x}", at.0) == until).then_some((at, place))
+    });
+    parts.ok_or_else(|| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a replay gave here"))
 }
 
 impl From<ReplayError> for Problem {

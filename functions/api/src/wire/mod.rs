@@ -20,5 +20,6 @@ pub(crate) use migration::{
 pub(crate) use mirror::{CommitMirror, MirrorCommitted, MirrorState};
 pub(crate) use record::{
     Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Replay, Replayed, Shared,
+    ToldOutcomes,
 };
 pub(crate) use settings::{LocationDocument, Overrides, Pause};

@@ -28,6 +28,12 @@ pub(super) fn import_of(item: &Item) -> Option<ImportId> {
     ImportId::new(import).ok()
 }
 
+/// The import of a stored attribute that says that the record is pending.
+pub(crate) fn pending_in(stored: &str) -> Option<ImportId> {
+    let (import, standing) = stored.rsplit_once(SEPARATOR)?;
+    ImportId::new(import).ok().filter(|_| standing == "p")
+}
+
 /// A record stands at `standing` from now on. `update` must hold for the version that `seen` has: the import is that of the
 /// version.
 pub(super) fn stands(update: Update, seen: &Record, standing: ImportStanding) -> Update {

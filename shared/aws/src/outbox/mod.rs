@@ -4,7 +4,7 @@ mod awaiting;
 mod deletion;
 mod due_key;
 mod failed;
-mod import_key;
+pub(crate) mod import_key;
 mod imports;
 mod item;
 mod load;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Engine, Event};
-use crate::ports::{GateEntry, PortError, Replaced};
+use super::notice::{self, GateNotice};
+use super::{Engine, Event, Ports};
+use crate::ports::{GateEntry, PortError, Replaced, Versioned};
 use ghl_sync_limiter::{Gate, Pause, Rules, Signal};
 use ghl_sync_model::{EpochMs, Pace, Priority, ScopeId};
 
@@ -193,6 +194,7 @@ impl<'e> GateSession<'e> {
                 Verdict::Keep(answer) => return Ok(answer),
                 Verdict::Store(answer) => answer,
             };
+            self.notice(&gate).await;
             let seen_at = self.engine.ports.clock.now();
             match self.engine.ports.gates.replace(&self.scope, self.entry.rev, &gate).await {
                 Ok(Replaced::Written { rev }) => {
@@ -213,6 +215,23 @@ impl<'e> GateSession<'e> {
             }
         }
         Err(PortError::new("writing the gate", "too many others write to it"))
+    }
+
+    /// Writes down what happens to the scope when its gate becomes `gate`. Should that fail, the gate is written all the
+    /// same: what is sent by it matters more than who hears of it.
+    async fn notice(&self, gate: &Gate) {
+        let Ports { clock, items, sink, .. } = &self.engine.ports;
+        for (trouble, of) in notice::troubles(&self.entry.gate, gate) {
+            let (notices, key) = (Versioned::<GateNotice>::new(items.clone()), (trouble, self.scope.clone()));
+            let written = async {
+                let rev = notices.load(&key).await?.map_or(0, |entry| entry.rev);
+                // Somebody else who was faster noticed the same.
+                notices.replace(&key, rev, &GateNotice { at: clock.now(), of }).await
+            };
+            if let Err(error) = written.await {
+                sink.emit(&Event::PortFailed { scope: Some(&self.scope), error: &error });
+            }
+        }
     }
 
     /// Finds out whether a write without an answer was done. If it was not seen to be, what it would have settled

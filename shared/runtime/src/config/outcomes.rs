@@ -15,6 +15,8 @@ pub struct OutcomesConfig {
     pub bus: Option<String>,
     /// URL of the queue of deliveries; `None` in a function that tells nobody.
     pub queue_url: Option<String>,
+    /// The table that outcomes are kept in for those who poll; `None` if they are not.
+    pub table: Option<String>,
     /// The webhook of locations that have none of their own.
     pub webhook: Option<OutcomesWebhook>,
 }
@@ -24,6 +26,7 @@ impl OutcomesConfig {
         OutcomesConfig {
             bus: vars.text("OUTCOMES_BUS"),
             queue_url: vars.url("OUTCOMES_QUEUE_URL"),
+            table: vars.text("OUTCOMES_TABLE"),
             webhook: webhook(vars),
         }
     }

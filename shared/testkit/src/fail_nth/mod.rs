@@ -71,6 +71,8 @@ pub enum Op {
     TokenReplace,
     MirrorLoad,
     MirrorReplace,
+    NoticeLoad,
+    NoticeReplace,
     MigrationLoad,
     MigrationReplace,
     MigrationClaim,
@@ -92,6 +94,7 @@ impl Op {
             "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
             "mirror" | "mirror_part" => (Op::MirrorLoad, Op::MirrorReplace),
             "import" | "import_list" => (Op::ImportLoad, Op::ImportReplace),
+            "notice" => (Op::NoticeLoad, Op::NoticeReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
             other => panic!("no operations are named for items of the kind {other}"),
         }

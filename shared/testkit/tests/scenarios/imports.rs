@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ghl_sync_engine::ports::{Clock, Outbox, Put};
 use ghl_sync_model::{ErrorCode, ImportId, ImportStanding, ImportState, LISTED_IMPORTS, PutRecord, Record, RecordKey};
-use ghl_sync_operate::{CancelReport, ImportError, ImportUpdate, Replayed, take_into_import};
+use ghl_sync_operate::{CancelReport, FailedFilter, ImportError, ImportUpdate, Replayed, take_into_import};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
@@ -58,7 +58,15 @@ fn a_record_counts_for_the_import_that_put_its_present_content_wherever_it_stand
         world.put(&[named_contact(3, "Ida")]).await.unwrap();
         assert_eq!((counts(&world, "x").await, counts(&world, "y").await), ([0, 1, 1, 0], [1, 0, 0, 0]));
         world.ghl.heal();
-        let report = world.operator().replay(&loc(), &Replayed::Import(import("x"), None), None).await.unwrap();
+        let report = world
+            .operator()
+            .replay(
+                &loc(),
+                &Replayed::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
+                None,
+            )
+            .await
+            .unwrap();
         assert_eq!((report.replayed, counts(&world, "x").await), (1, [1, 1, 0, 0]));
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((counts(&world, "x").await, counts(&world, "y").await), ([0, 2, 0, 0], [0, 1, 0, 0]));
@@ -93,7 +101,11 @@ fn of_a_cancelled_import_no_call_begins_after_the_answer_and_everything_else_goe
         // What was under way ended as it ended, and a replay brings back the rest.
         let mut after = None;
         loop {
-            let what = Replayed::Import(import("x"), Some(ErrorCode::Cancelled));
+            let what = Replayed::Failed(FailedFilter {
+                import: Some(import("x")),
+                cause: Some(ErrorCode::Cancelled.into()),
+                ..FailedFilter::default()
+            });
             let report = world.operator().replay(&loc(), &what, after.as_ref()).await.unwrap();
             after = report.next;
             if after.is_none() {
@@ -142,8 +154,16 @@ fn an_opportunity_that_waits_is_withdrawn_with_its_import_and_is_not_woken_by_it
         assert_eq!(counts(&world, "x").await, [1, 0, 0, 0]);
         assert_eq!(cancel(&world, "x").await.withdrawn, 1);
         world.ghl.heal();
-        world.operator().replay(&loc(), &Replayed::All, None).await.unwrap();
-        world.operator().replay(&loc(), &Replayed::Import(import("x"), None), None).await.unwrap();
+        world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+        world
+            .operator()
+            .replay(
+                &loc(),
+                &Replayed::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
+                None,
+            )
+            .await
+            .unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(counts(&world, "x").await, [0, 1, 0, 0]);
     });
@@ -214,7 +234,7 @@ fn through_whatever_happens_counts_add_up_to_the_records_that_an_import_put_last
             match chance.within(0..=9) {
                 0 => _ = cancel(&world, id).await,
                 1 => {
-                    let what = Replayed::Import(import(id), None);
+                    let what = Replayed::Failed(FailedFilter { import: Some(import(id)), ..FailedFilter::default() });
                     world.operator().replay(&loc(), &what, None).await.unwrap();
                 }
                 2 => world.run_for(SECOND * 5).await,

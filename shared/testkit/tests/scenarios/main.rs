@@ -26,6 +26,7 @@ mod listing;
 mod migration;
 mod mirror;
 mod not_stored;
+mod notices;
 mod operate;
 mod opportunities;
 mod order;

@@ -1,0 +1,61 @@
+//! Another chance for what failed, step by step until all that was asked for is seen.
+
+use std::process::ExitCode;
+
+use ghl_sync_engine::usecase::Shutdown;
+use ghl_sync_model::EpochMs;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::answers::Replayed;
+use super::args::ReplayArgs;
+use super::client::Told;
+use super::commands::line;
+use crate::{Failure, signals};
+
+/// `ghl-sync replay`: until all that was asked for is done, or somebody interrupts it between two steps.
+pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
+    let remote = args.stack.remote()?;
+    let path = format!("/v1/locations/{}/replay", args.location);
+    let interrupted = Shutdown::default();
+    signals::end(&interrupted, None)?;
+    let mut asked = asked(&args);
+    let mut sum = Replayed::default();
+    loop {
+        let Told { read, .. } = remote.ask::<Replayed>(Method::POST, &path, Some(&asked)).await?;
+        sum.replayed += read.replayed;
+        sum.skipped += read.skipped;
+        sum.not_written += read.not_written;
+        sum.cursor = read.cursor;
+        let Some(cursor) = sum.cursor.as_ref().filter(|_| !interrupted.is_asked()) else { break };
+        eprintln!("{} looked at, {} due again so far", sum.looked_at(), sum.replayed);
+        asked["cursor"] = json!(cursor);
+    }
+    let looked_at = sum.looked_at();
+    let Replayed { replayed, skipped, not_written, cursor } = sum;
+    let is_done = cursor.is_none();
+    let answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written, "looked_at": looked_at,
+        "complete": is_done });
+    args.stack.tell(&answer, || {
+        let mut told = format!("{replayed} are due again, {skipped} were left as they are\n");
+        if not_written > 0 {
+            line(&mut told, format_args!("{not_written} could not be written: replay again"));
+        }
+        if !is_done {
+            line(&mut told, format_args!("interrupted: there are more; replay again"));
+        }
+        told
+    })?;
+    Ok(if is_done && not_written == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn asked(args: &ReplayArgs) -> Value {
+    let ReplayArgs { all, cause, code, import, kind, since, records, .. } = args;
+    if *all {
+        return json!({ "all": true });
+    }
+    if !records.is_empty() {
+        return json!({ "records": records.iter().map(ToString::to_string).collect::<Vec<_>>() });
+    }
+    json!({ "cause": cause, "code": code, "import": import, "kind": kind, "since": since.map(EpochMs::to_rfc3339) })
+}
