@@ -2,25 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod others;
+mod polling;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_engine::ports::{Clock, Entry, Loaded, LocationRegistry, Outbox, PortError, Versioned};
-use ghl_sync_engine::usecase::{GateNotice, GateTrouble};
-use ghl_sync_model::{
-    CredentialsRef, EpochMs, ErrorCode, Import, ImportId, ImportState, Kind, LastError, LocationId, OutcomesWebhook,
-    Payload, PutRecord, ScopeId, SettingsOverlay,
-};
+use ghl_sync_engine::ports::{Clock, Entry, LocationRegistry, PortError, Versioned};
+use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OutcomesWebhook, SettingsOverlay};
 use ghl_sync_notify::{
-    Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, FeedError, FeedFrom,
-    LogPage, LogPages, MAX_TRIES, Notifier, NotifierPorts, OutcomeEvent, OutcomeFeed, OutcomeLog, Post, PostError,
-    Poster, RecordChange, Seen, Unreadable,
+    Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, MAX_TRIES, Notifier,
+    NotifierPorts, OutcomeEvent, Post, PostError, Poster, RecordChange, Seen, Unreadable,
 };
 use ghl_sync_testkit::{
     FixedRegistry, MemoryItems, MemoryOutbox, MemorySecrets, RecordingSink, Setup, TestClock, TestRandomness,
 };
+
+use crate::polling::Log;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -70,41 +70,6 @@ impl DeliveryQueue for Queue {
     async fn postpone(&self, receipt: &str, rest: Duration) -> Result<(), PortError> {
         self.postponed.lock().unwrap().push((receipt.to_owned(), rest));
         Ok(())
-    }
-}
-
-/// A log that fails as it is told to, and takes this long.
-#[derive(Default)]
-struct Log {
-    pages: Mutex<Vec<LogPage>>,
-    fails: Mutex<usize>,
-    slow: Mutex<VecDeque<Duration>>,
-}
-
-#[async_trait]
-impl OutcomeLog for Log {
-    async fn write(&self, page: &LogPage, _: EpochMs) -> Result<(), PortError> {
-        let slow = self.slow.lock().unwrap().pop_front();
-        tokio::time::sleep(slow.unwrap_or_default()).await;
-        let mut fails = self.fails.lock().unwrap();
-        if *fails > 0 {
-            *fails -= 1;
-            return Err(PortError::new("outcomes.write", "no route"));
-        }
-        self.pages.lock().unwrap().push(page.clone());
-        Ok(())
-    }
-
-    async fn read(&self, shard: u8, first: &str, last: &str, limit: u32) -> Result<LogPages, PortError> {
-        let pages = self.pages.lock().unwrap().clone();
-        let mut pages: Vec<LogPage> = pages
-            .into_iter()
-            .filter(|page| page.shard == shard && (first..=last).contains(&page.place.as_str()))
-            .collect();
-        pages.sort_by(|a, b| a.place.cmp(&b.place));
-        let has_more = pages.len() > limit as usize;
-        pages.truncate(limit as usize);
-        Ok(LogPages { pages, has_more })
     }
 }
 
@@ -368,156 +333,4 @@ async fn without_a_usable_secret_nothing_is_posted_and_what_is_no_delivery_stays
     }
     let Entry { rev, .. } = world.health.load(&world.location).await.unwrap().unwrap();
     assert_eq!(rev, 1, "one write, however many fail");
-}
-
-/// All that a feed tells from `from` on, page by page, and where it ended.
-async fn poll(world: &World, mut from: Option<FeedFrom>, limit: usize) -> (Vec<serde_json::Value>, Option<FeedFrom>) {
-    let feed = OutcomeFeed::new(world.log.clone(), Arc::new(world.clock));
-    let mut told = Vec::new();
-    loop {
-        let page = feed.read(from, None, limit).await.unwrap();
-        assert!(page.outcomes.len() <= limit);
-        told.extend(page.outcomes.iter().map(|event| serde_json::from_str::<serde_json::Value>(event.get()).unwrap()));
-        from = Some(FeedFrom::Cursor(page.next));
-        if !page.has_more {
-            return (told, from);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_polls_hears_all_that_is_told_in_the_order_of_each_record_whatever_the_log_does() {
-    let [at_once, slow, too_slow] = [0, 1_900, 5_000].map(Duration::from_millis);
-    for (limit, fails, slowness) in
-        [(500, 0, vec![]), (1, 1, vec![]), (2, 3, vec![slow]), (3, 9, vec![at_once, too_slow])]
-    {
-        let world = World::start();
-        *world.log.fails.lock().unwrap() = fails;
-        world.log.slow.lock().unwrap().extend(slowness);
-        let (mut told, mut from) = (Vec::new(), None);
-        for version in 1..=20 {
-            let changes = [accepted("ann", version), accepted("bob", version)];
-            while world.tell(&changes).await.is_some() {}
-            // Now at once, now after a while, somebody polls.
-            tokio::time::advance(Duration::from_millis(version % 4 * 1_000)).await;
-            let (more, next) = poll(&world, from, limit).await;
-            told.extend(more);
-            from = next;
-        }
-        tokio::time::advance(Duration::from_secs(4)).await;
-        let (more, from) = poll(&world, from, limit).await;
-        told.extend(more);
-        for id in ["ann", "bob"] {
-            let of =
-                told.iter().filter(|event| event["data"]["record"]["id"] == id && event["type"] == "record.accepted");
-            let mut versions: Vec<u64> = of.map(|event| event["data"]["version"].as_u64().unwrap()).collect();
-            versions.dedup();
-            assert_eq!(versions, (1..=20).collect::<Vec<_>>(), "{id}, {limit} a page, {fails} failures");
-        }
-        assert!(poll(&world, from, limit).await.0.is_empty(), "nothing is told again");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_place_in_the_log_that_is_older_than_what_is_kept_is_refused_and_a_page_of_one_location_has_no_other() {
-    let world = World::start();
-    let feed = OutcomeFeed::new(world.log.clone(), Arc::new(world.clock));
-    let first = feed.read(None, None, 10).await.unwrap();
-    world.tell(&[accepted("ann", 1)]).await;
-    tokio::time::advance(Duration::from_secs(4)).await;
-    let of = async |location: &str| {
-        let location = location.parse().unwrap();
-        feed.read(None, Some(&location), 10).await.unwrap().outcomes.len()
-    };
-    assert_eq!((of("loc").await, of("other").await), (2, 0));
-    tokio::time::advance(8 * DAY).await;
-    let gone = feed.read(Some(FeedFrom::Cursor(first.next)), None, 10).await;
-    assert!(matches!(gone, Err(FeedError::Gone)), "{gone:?}");
-    assert!(matches!(feed.read(Some(FeedFrom::Time(EpochMs(1))), None, 10).await, Err(FeedError::Gone)));
-}
-
-/// An import that was told complete at this time.
-fn completed(at: u64) -> Import {
-    Import { state: ImportState::Complete, finished_at: Some(EpochMs(at)), ..Import::begun(EpochMs(1)) }
-}
-
-/// What was told of imports and locations, once for each id.
-fn told_of_others(world: &World) -> Vec<OutcomeEvent> {
-    let mut taken = world.taken();
-    taken.retain(|event| event.data.record.is_none());
-    taken.dedup_by(|a, b| a.id == b.id);
-    taken
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_import_is_told_finished_once_all_has_ended_and_it_is_complete_whichever_comes_last() {
-    for complete_first in [true, false] {
-        let world = World::start();
-        let (location, id): (LocationId, ImportId) = (world.location.clone(), ImportId::new("imp-1").unwrap());
-        let (imports, key) = (Versioned::<Import>::new(world.items.clone()), (location.clone(), id.clone()));
-        let seen = || Change { read: Ok(Seen::Import(location.clone(), id.clone())), sequence: "i".to_owned() };
-        let complete = async |rev, at| {
-            imports.replace(&key, rev, &completed(at)).await.unwrap();
-            assert_eq!(world.tell(&[seen()]).await, None);
-        };
-        let payload = Payload::from_json(Kind::Contact, r#"{"email":"ann@example.com"}"#).unwrap();
-        let put =
-            PutRecord { import: Some(id.clone()), ..PutRecord::new(location.clone(), "ann".parse().unwrap(), payload) };
-        world.outbox.put(&put, EpochMs(5)).await.unwrap();
-        let load = async || match world.outbox.load(&location, &[put.key()]).await.unwrap().pop() {
-            Some(Loaded::Record(record)) => *record,
-            other => panic!("{other:?}"),
-        };
-        let pending = load().await;
-        if complete_first {
-            complete(0, 100).await;
-        }
-        assert_eq!(told_of_others(&world), [], "one is pending");
-        let error = LastError { code: ErrorCode::Cancelled, status: None, message: String::new(), at: EpochMs(9) };
-        assert!(world.outbox.withdraw(&pending, &error, EpochMs(9)).await.unwrap());
-        let change = RecordChange {
-            location_id: location.clone(),
-            key: put.key(),
-            old: Some(Facts::from(&pending)),
-            new: Some(Facts::from(&load().await)),
-        };
-        let ended = || Change { read: Ok(Seen::Record(Box::new(change.clone()))), sequence: "r".to_owned() };
-        assert_eq!(world.tell(&[ended()]).await, None);
-        if !complete_first {
-            assert_eq!(told_of_others(&world), [], "more may come");
-            complete(0, 100).await;
-        }
-        let told = told_of_others(&world);
-        let [finished] = &told[..] else { panic!("{told:?}") };
-        let json: serde_json::Value = serde_json::from_str(&finished.to_json()).unwrap();
-        let count = |count: u64| serde_json::json!({ "count": count, "capped": false });
-        assert_eq!(json["type"], "import.finished");
-        let counts = serde_json::json!({ "accepted": count(0), "failed": count(1), "other": count(0) });
-        assert_eq!(json["data"], serde_json::json!({ "location_id": "loc", "import": "imp-1", "counts": counts }));
-        // The streams repeat it, and it is told complete once more.
-        assert_eq!(world.tell(&[ended(), seen()]).await, None);
-        assert_eq!(told_of_others(&world).len(), 1);
-        complete(1, 200).await;
-        assert_eq!(told_of_others(&world).len(), 2);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_noticed_of_a_scope_is_told_to_its_locations_with_one_id_however_often_it_comes() {
-    let world = World::start();
-    let notices = Versioned::<GateNotice>::new(world.items.clone());
-    let scope: ScopeId = "loc".parse().unwrap();
-    for (trouble, kind) in [
-        (GateTrouble::Paused, "location.paused"),
-        (GateTrouble::CredentialsRefused, "credentials.refused"),
-        (GateTrouble::BreakerOpened, "breaker.opened"),
-    ] {
-        let change = || Change { read: Ok(Seen::Trouble(trouble, scope.clone())), sequence: "n".to_owned() };
-        assert_eq!(world.tell(&[change()]).await, None, "there is nothing to tell yet");
-        let before = told_of_others(&world).len();
-        notices.replace(&(trouble, scope.clone()), 0, &GateNotice { at: EpochMs(7), of: EpochMs(5) }).await.unwrap();
-        assert_eq!(world.tell(&[change(), change()]).await, None);
-        let told = told_of_others(&world);
-        assert_eq!((told.len(), told[before].kind.as_str(), told[before].at), (before + 1, kind, EpochMs(7)));
-    }
 }
