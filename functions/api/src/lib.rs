@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_runtime::ApiAccess;
 pub use lambda::{EventError, handle};
@@ -33,12 +33,16 @@ use utoipa_axum::routes;
 
 use crate::access::Rules;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::{audit, erase, imports, keys, listing, locations, migration, mirrors, page, put, records, state};
+use crate::routes::{
+    audit, erase, imports, keys, listing, locations, migration, mirrors, page, put, records, session, state,
+};
 use crate::service::Api;
 
 /// The API over `migrator` and its engine, for whom `access` lets in. `environment` says which variables are set.
 pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'static str, bool>) -> Router {
     let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
+    // For our own pages, so the document does not tell of them.
+    let open = open.route("/sign-in", get(session::page)).route("/session", post(session::begin).delete(session::end));
     let (guarded, mut document) = guarded().split_for_parts();
     let rules = Arc::new(Rules::tell(&mut document));
     document.merge(of_open);
@@ -48,6 +52,7 @@ pub fn router(migrator: Migrator, access: ApiAccess, environment: BTreeMap<&'sta
         migrator,
         access: Arc::new(access),
         keys: Arc::default(),
+        sessions: Arc::default(),
         strangers: Arc::default(),
         rules,
         environment: Arc::new(environment),

@@ -8,7 +8,7 @@ use ghl_sync_migrate::Migrator;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
-use crate::access::{KnownKeys, Rules, Strangers};
+use crate::access::{KnownKeys, Rules, Sessions, Strangers};
 use crate::pulse::LastPulse;
 
 /// What the handlers work with.
@@ -18,6 +18,7 @@ pub(crate) struct Api {
     pub(crate) migrator: Migrator,
     pub(crate) access: Arc<ApiAccess>,
     pub(crate) keys: Arc<KnownKeys>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,
