@@ -21,10 +21,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The time, some of it ahead.
 #[derive(Clone, Default)]
-struct Steered(Arc<AtomicU64>);
+pub(crate) struct Steered(Arc<AtomicU64>);
 
 impl Steered {
-    fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
@@ -41,14 +41,14 @@ impl Clock for Steered {
 }
 
 /// The API of a process of its own, by this clock.
-async fn process(deployment: &Deployment, clock: &Steered) -> Caller {
+pub(crate) async fn process(deployment: &Deployment, clock: &Steered) -> Caller {
     let engine = &deployment.engine;
     let ports = Ports { clock: Arc::new(clock.clone()), ..engine.ports().clone() };
     let engine = Engine::new(ports, engine.config().clone());
     Caller::with(deployment.migrator().with_engine(engine), deployment).await
 }
 
-async fn make(caller: &Caller, asked: Value) -> (String, String) {
+pub(crate) async fn make(caller: &Caller, asked: Value) -> (String, String) {
     let made = caller.post("/v1/keys", &asked).await;
     assert_eq!(made.status, 201, "{made:?}");
     let made = made.json();

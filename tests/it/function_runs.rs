@@ -316,6 +316,12 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let made = caller.post("/v1/keys", &json!({ "name": "crm", "role": "read" })).await.json();
     let of_record = [("x-api-key", made["key"].as_str().unwrap())];
     assert_eq!(caller.send(Method::GET, location, &of_record, Vec::new()).await.status, 200);
+    let browser = [("sec-fetch-site", "same-origin"), ("content-type", "application/json")];
+    let body = json!({ "key": made["key"] }).to_string().into_bytes();
+    let signed_in = caller.send(Method::POST, "/session", &browser, body).await;
+    let cookie = ("cookie", signed_in.header("set-cookie").split(';').next().unwrap());
+    assert_eq!(caller.send(Method::GET, location, &[cookie], Vec::new()).await.status, 200);
+    assert_eq!(caller.send(Method::DELETE, "/session", &[browser[0], cookie], Vec::new()).await.status, 204);
     let id = made["about"]["id"].as_str().unwrap();
     assert_eq!(caller.get("/v1/keys").await.json()["keys"][0]["id"], id);
     assert_eq!(caller.delete(&format!("/v1/keys/{id}")).await.status, 204);

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_runtime::ApiAccess;
@@ -35,7 +35,7 @@ use utoipa_axum::routes;
 use crate::access::Rules;
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{
-    audit, erase, imports, keys, listing, locations, migration, mirrors, outcomes, page, put, records, state,
+    audit, erase, imports, keys, listing, locations, migration, mirrors, outcomes, page, put, records, session, state,
 };
 use crate::service::Api;
 
@@ -52,6 +52,8 @@ pub fn router(
     environment: BTreeMap<&'static str, bool>,
 ) -> Router {
     let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
+    // For our own pages, so the document does not tell of them.
+    let open = open.route("/sign-in", get(session::page)).route("/session", post(session::begin).delete(session::end));
     let (guarded, mut document) = guarded().split_for_parts();
     let rules = Arc::new(Rules::tell(&mut document));
     document.merge(of_open);
@@ -61,6 +63,7 @@ pub fn router(
         migrator,
         access: Arc::new(access),
         keys: Arc::default(),
+        sessions: Arc::default(),
         strangers: Arc::default(),
         rules,
         outcomes,

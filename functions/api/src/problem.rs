@@ -17,6 +17,8 @@ pub(crate) enum ProblemKind {
     BadRequest,
     /// No key, or none that is accepted.
     Unauthorized,
+    /// The session of the browser is over.
+    SignedOut,
     /// The caller may not do this, or not in this way.
     Forbidden,
     /// There is no such path.
@@ -58,7 +60,7 @@ impl ProblemKind {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
-            ProblemKind::Unauthorized => StatusCode::UNAUTHORIZED,
+            ProblemKind::Unauthorized | ProblemKind::SignedOut => StatusCode::UNAUTHORIZED,
             ProblemKind::Forbidden => StatusCode::FORBIDDEN,
             ProblemKind::NotFound
             | ProblemKind::UnknownLocation
@@ -82,6 +84,7 @@ impl ProblemKind {
         match self {
             ProblemKind::BadRequest => "urn:ghl-sync:bad-request",
             ProblemKind::Unauthorized => "urn:ghl-sync:unauthorized",
+            ProblemKind::SignedOut => "urn:ghl-sync:signed-out",
             ProblemKind::Forbidden => "urn:ghl-sync:forbidden",
             ProblemKind::NotFound => "urn:ghl-sync:not-found",
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
@@ -105,6 +108,7 @@ impl ProblemKind {
         match self {
             ProblemKind::BadRequest => "The request cannot be read",
             ProblemKind::Unauthorized => "A valid API key is needed",
+            ProblemKind::SignedOut => "Nobody is signed in any more",
             ProblemKind::Forbidden => "This is not allowed",
             ProblemKind::NotFound => "There is nothing at this path",
             ProblemKind::UnknownLocation => "The location is unknown",
@@ -210,6 +214,9 @@ impl Problem {
             ProblemKind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
             }
+            ProblemKind::SignedOut => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(SIGN_IN));
+            }
             ProblemKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
@@ -224,6 +231,8 @@ impl Problem {
 
 /// So that a browser asks for the key. Alone: browsers know one scheme a line, and API Gateway makes one line of several.
 const CHALLENGE: &str = r#"Basic realm="ghl-sync", charset="UTF-8""#;
+/// A page that was signed in shall not make the browser ask for a password.
+const SIGN_IN: &str = r#"Session realm="ghl-sync""#;
 /// A store that does not answer is throttled, or gone for longer than it makes sense to wait for.
 const RETRY_AFTER_S: &str = "5";
 

@@ -9,7 +9,7 @@ use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
-use crate::access::{KnownKeys, Rules, Strangers};
+use crate::access::{KnownKeys, Rules, Sessions, Strangers};
 use crate::pulse::LastPulse;
 
 /// What the handlers work with.
@@ -19,6 +19,7 @@ pub(crate) struct Api {
     pub(crate) migrator: Migrator,
     pub(crate) access: Arc<ApiAccess>,
     pub(crate) keys: Arc<KnownKeys>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) outcomes: Option<OutcomeFeed>,

@@ -21,6 +21,7 @@ mod records;
 mod redrive_by_hand;
 mod replay;
 mod search;
+mod sessions;
 
 pub use audit::{AuditPage, MAX_AUDIT_PAGE};
 pub use counters::{CountersView, Reconciling, Waits};

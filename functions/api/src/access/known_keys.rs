@@ -1,8 +1,6 @@
 //! Whose key it is: those of the environment, and those that are kept as records.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord};
@@ -12,30 +10,19 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tracing::error;
 
 use super::Caller;
-
-/// What was read of a key holds for so long: a revocation, too, holds after this time at the latest.
-const FRESH: Duration = Duration::from_secs(30);
-/// Keys that are remembered, at most.
-const MOST: usize = 1_000;
+use super::remembered::Remembered;
 
 /// The keys that this process has read last.
 #[derive(Debug, Default)]
-pub(crate) struct KnownKeys(Mutex<HashMap<KeyId, Known>>);
-
-#[derive(Debug)]
-struct Known {
-    key: Entry<KeyRecord>,
-    read_at: EpochMs,
-}
+pub(crate) struct KnownKeys(Remembered<Entry<KeyRecord>>);
 
 impl KnownKeys {
     /// Whether it is told without a read whose key this is.
     pub(super) fn has(&self, now: EpochMs, shown: &str) -> bool {
-        KeyId::in_key(shown).is_some_and(|id| self.known(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
+        KeyId::in_key(shown).is_some_and(|id| self.0.get(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
     }
 
-    /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key. It takes one read at
-    /// most, and a write once an hour.
+    /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key.
     pub(super) async fn owner(
         &self,
         operator: &Operator,
@@ -43,13 +30,34 @@ impl KnownKeys {
         shown: &str,
     ) -> Result<Option<Caller>, PortError> {
         let Some(id) = KeyId::in_key(shown) else { return Ok(None) };
-        let (known, read) = match self.known(&id, now) {
+        self.caller(operator, now, &id, |key| is_right(key, shown, now)).await
+    }
+
+    /// Who signed in with this key; nobody if it is revoked or expired.
+    pub(super) async fn holder(
+        &self,
+        operator: &Operator,
+        now: EpochMs,
+        id: &KeyId,
+    ) -> Result<Option<Caller>, PortError> {
+        self.caller(operator, now, id, |key| key.is_good(now)).await
+    }
+
+    /// It takes one read at most, and a write once an hour.
+    async fn caller(
+        &self,
+        operator: &Operator,
+        now: EpochMs,
+        id: &KeyId,
+        is_right: impl Fn(&KeyRecord) -> bool,
+    ) -> Result<Option<Caller>, PortError> {
+        let (known, read) = match self.0.get(id, now) {
             Some(key) => (Some(key), false),
-            None => (operator.key(&id).await?, true),
+            None => (operator.key(id).await?, true),
         };
-        let Some(key) = known.filter(|key| is_right(&key.value, shown, now)) else { return Ok(None) };
+        let Some(key) = known.filter(|key| is_right(&key.value)) else { return Ok(None) };
         let before = key.rev;
-        let key = match operator.key_used(&id, key.clone()).await {
+        let key = match operator.key_used(id, key.clone()).await {
             Ok(Some(used)) => used,
             Ok(None) => return Ok(None),
             // It is right all the same.
@@ -59,31 +67,16 @@ impl KnownKeys {
             }
         };
         // Somebody may have revoked it in this very moment.
-        let caller = is_right(&key.value, shown, now).then(|| Caller::of_key(&id, &key.value));
+        let caller = is_right(&key.value).then(|| Caller::of_key(id, &key.value));
         if read || key.rev != before {
-            self.remember(id, Known { key, read_at: now });
+            self.0.put(id.clone(), key, now);
         }
         Ok(caller)
     }
 
     /// Forgets what was read of a key: what it says has changed.
     pub(crate) fn forget(&self, id: &KeyId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
-    fn known(&self, id: &KeyId, now: EpochMs) -> Option<Entry<KeyRecord>> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was put back makes nothing fresh for long.
-        let known = keys.get(id).filter(|known| known.read_at <= now && now.since(known.read_at) < FRESH);
-        known.map(|known| known.key.clone())
-    }
-
-    fn remember(&self, id: KeyId, known: Known) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= MOST {
-            keys.clear();
-        }
-        keys.insert(id, known);
+        self.0.forget(id);
     }
 }
 
@@ -95,7 +88,11 @@ fn is_right(key: &KeyRecord, shown: &str, now: EpochMs) -> bool {
 
 /// Whose of these it is. Takes as long for any key, right or wrong.
 pub(super) fn owner_in(keys: &[ApiKey], shown: &[u8]) -> Option<Caller> {
-    let hash = KeyHash::of(shown);
+    owner_of(keys, &KeyHash::of(shown))
+}
+
+/// The same for a key that has this hash.
+pub(super) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
     let mut found = Choice::from(0);
     let mut place = 0_u64;
     for (index, key) in (0_u64..).zip(keys) {

@@ -2,7 +2,9 @@
 
 mod audit;
 mod known_keys;
+mod remembered;
 mod roles;
+pub(crate) mod sessions;
 mod shown;
 mod strangers;
 
@@ -10,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{KeyId, LocationId, Role};
@@ -24,7 +26,9 @@ pub(crate) use audit::Subject;
 pub(crate) use known_keys::KnownKeys;
 use roles::Rule;
 pub(crate) use roles::Rules;
-use shown::Shown;
+pub(crate) use sessions::Sessions;
+use sessions::{Cookie, from_our_page};
+pub(crate) use shown::Shown;
 pub(crate) use strangers::Strangers;
 
 /// Who calls. Absent while nobody has shown who they are.
@@ -67,7 +71,8 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
     response
 }
 
-/// Lets everybody pass, and finds out who they are; a key that is shown must be right.
+/// Lets everybody pass, and finds out who they are; a key that is shown must be right. Whoever is signed in no more is
+/// nobody.
 pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let claim = Claim::of(&request, &api.access);
     match claim.check(&api).await {
@@ -75,7 +80,7 @@ pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next:
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Ok(None) => next.run(request).await,
+        Ok(None) | Err(Problem { kind: ProblemKind::SignedOut, .. }) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
@@ -136,22 +141,26 @@ enum Claim {
     Principal(Caller),
     /// Whoever has this key.
     Key(Shown),
-    /// A browser shows this key, and some other page may have made it do so.
-    Forgeable(Shown),
+    /// Whoever has signed in.
+    Session(Cookie),
+    /// A browser shows this, and some other page may have made it do so.
+    Forgeable(Box<Claim>),
 }
 
 impl Claim {
     fn of(request: &Request, access: &ApiAccess) -> Claim {
-        match access {
-            ApiAccess::Iam => principal(request).map_or(Claim::Nobody, Claim::Principal),
-            ApiAccess::Keys(_) => match Shown::of(request) {
-                Some(shown) if shown.by_browser && !changes_nothing(request) && !from_our_page(request.headers()) => {
-                    Claim::Forgeable(shown)
-                }
-                Some(shown) => Claim::Key(shown),
-                None => Claim::Nobody,
-            },
-        }
+        let (shown, cookie) = match access {
+            ApiAccess::Iam => return principal(request).map_or(Claim::Nobody, Claim::Principal),
+            ApiAccess::Keys(_) => (Shown::of(request), Cookie::of(request)),
+        };
+        let (claim, by_browser) = match (shown, cookie) {
+            (Some(shown), _) if shown.by_browser => (Claim::Key(shown), true),
+            (Some(shown), _) => (Claim::Key(shown), false),
+            (None, Some(cookie)) => (Claim::Session(cookie), true),
+            (None, None) => return Claim::Nobody,
+        };
+        let is_forgeable = by_browser && !changes_nothing(request) && !from_our_page(request.headers());
+        if is_forgeable { Claim::Forgeable(Box::new(claim)) } else { claim }
     }
 
     async fn check(self, api: &Api) -> Result<Option<Caller>, Problem> {
@@ -159,17 +168,24 @@ impl Claim {
             Claim::Nobody => Ok(None),
             Claim::Principal(caller) => Ok(Some(caller)),
             Claim::Key(shown) => owner(api, &shown).await.map(Some),
-            Claim::Forgeable(shown) => {
-                owner(api, &shown).await?;
-                Err(Problem::new(ProblemKind::Forbidden, FORGED))
+            Claim::Session(cookie) => api.sessions.owner(api, &cookie).await?.map(Some).ok_or_else(signed_out),
+            Claim::Forgeable(claim) => match *claim {
+                Claim::Key(shown) => owner(api, &shown).await.map(drop),
+                Claim::Session(cookie) => api.sessions.owner(api, &cookie).await?.map(drop).ok_or_else(signed_out),
+                Claim::Nobody | Claim::Principal(_) | Claim::Forgeable(_) => Ok(()),
             }
+            .and(Err(Problem::new(ProblemKind::Forbidden, FORGED))),
         }
     }
 }
 
+fn signed_out() -> Problem {
+    Problem::new(ProblemKind::SignedOut, "sign in again at /sign-in, or send a key")
+}
+
 /// Whose key it is. Who has shown many wrong ones waits, unless this one is known already: nobody else who comes from the
 /// same address is kept out.
-async fn owner(api: &Api, shown: &Shown) -> Result<Caller, Problem> {
+pub(crate) async fn owner(api: &Api, shown: &Shown) -> Result<Caller, Problem> {
     let of_environment = match &*api.access {
         ApiAccess::Keys(keys) => known_keys::owner_in(keys, shown.key.as_bytes()),
         ApiAccess::Iam => None,
@@ -201,7 +217,7 @@ fn nobody() -> Problem {
 }
 
 /// Browsers repeat a password by themselves, whichever page makes them.
-const FORGED: &str = "with HTTP Basic, changes are taken from our own pages only (Sec-Fetch-Site: same-origin); send the key as a header";
+const FORGED: &str = "with HTTP Basic or a cookie, changes are taken from our own pages only (Sec-Fetch-Site: same-origin); send the key as a header";
 
 /// Whom API Gateway has let in. An event that did not pass its check has nobody in it.
 fn principal(request: &Request) -> Option<Caller> {
@@ -218,8 +234,4 @@ const WITH_CALLS: &str = "/api/v1/migration/test-connection";
 fn changes_nothing(request: &Request) -> bool {
     let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
     is_read && request.uri().path() != WITH_CALLS
-}
-
-fn from_our_page(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }

@@ -9,18 +9,18 @@ use base64::prelude::BASE64_STANDARD;
 use lambda_http::request::RequestContext;
 
 /// A key that was shown, be it right or wrong.
-pub(super) struct Shown {
-    pub(super) key: String,
+pub(crate) struct Shown {
+    pub(crate) key: String,
     /// As the password of HTTP Basic, which browsers repeat by themselves.
-    pub(super) by_browser: bool,
+    pub(crate) by_browser: bool,
     /// The address that it comes from, if API Gateway tells it. A header could tell any.
-    pub(super) from: Option<IpAddr>,
+    pub(crate) from: Option<IpAddr>,
 }
 
 impl Shown {
     /// The key in the headers of this request, if there is one.
     pub(super) fn of(request: &Request) -> Option<Shown> {
-        let (headers, from) = (request.headers(), address(request));
+        let (headers, from) = (request.headers(), Shown::address(request));
         if let Some(key) = headers.get("x-api-key") {
             return Some(Shown { key: lossy(key.as_bytes()), by_browser: false, from });
         }
@@ -38,13 +38,14 @@ impl Shown {
         let key = if scheme.eq_ignore_ascii_case("bearer") { credentials } else { "" };
         Some(Shown { key: key.to_owned(), by_browser: false, from })
     }
-}
 
-fn address(request: &Request) -> Option<IpAddr> {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>() else {
-        return None;
-    };
-    context.http.source_ip.as_deref()?.parse().ok()
+    /// The address that a request comes from, if API Gateway tells it.
+    pub(crate) fn address(request: &Request) -> Option<IpAddr> {
+        let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>() else {
+            return None;
+        };
+        context.http.source_ip.as_deref()?.parse().ok()
+    }
 }
 
 /// No key of ours has a character that this could change.

@@ -65,7 +65,7 @@ fn time(text: &str) -> Result<EpochMs, Problem> {
 }
 
 /// Bytes that nobody can guess.
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|failed| {
         error!(event = "port_failed", action = "keys.random", error = %failed);

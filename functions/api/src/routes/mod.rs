@@ -12,6 +12,7 @@ pub(crate) mod outcomes;
 pub(crate) mod page;
 pub(crate) mod put;
 pub(crate) mod records;
+pub(crate) mod session;
 pub(crate) mod state;
 
 use axum::extract::{FromRequestParts, RawPathParams};

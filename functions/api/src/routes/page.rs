@@ -22,12 +22,12 @@ use crate::openapi;
     responses((status = 200, description = "A page that shows the overview, live", body = String, content_type = "text/html")),
 )]
 pub(crate) async fn dashboard() -> impl IntoResponse {
-    static PAGE: LazyLock<Page> = LazyLock::new(Page::assemble);
-    ([(header::CONTENT_SECURITY_POLICY, PAGE.policy.clone())], Html(PAGE.html.clone()))
+    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::assemble(FRAME, &SCRIPTS.concat()));
+    PAGE.show()
 }
 
-/// The page, put together when it is first asked for.
-struct Page {
+/// A page, put together when it is first asked for.
+pub(crate) struct Page {
     html: Bytes,
     policy: HeaderValue,
 }
@@ -50,18 +50,21 @@ const SCRIPTS: [&str; 10] = [
 
 impl Page {
     /// Only this style and this script run in it, and it speaks with nobody but us.
-    fn assemble() -> Page {
-        let script = SCRIPTS.concat();
+    pub(crate) fn assemble(frame: &str, script: &str) -> Page {
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'",
             sha256(STYLE),
-            sha256(&script)
+            sha256(script)
         );
-        let html = FRAME.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
+        let html = frame.replacen("{{style}}", STYLE, 1).replacen("{{script}}", script, 1);
         // Base64 and the words above are all there is in it; were it otherwise, nothing at all may run.
         let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Page { html: html.into(), policy }
+    }
+
+    pub(crate) fn show(&self) -> impl IntoResponse + use<> {
+        ([(header::CONTENT_SECURITY_POLICY, self.policy.clone())], Html(self.html.clone()))
     }
 }
 

@@ -22,6 +22,7 @@ mod handover;
 mod host;
 mod imports;
 mod in_between;
+mod keys;
 mod listing;
 mod migration;
 mod mirror;

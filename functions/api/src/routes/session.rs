@@ -1,0 +1,85 @@
+//! Signing in and out, for browsers.
+
+use std::sync::LazyLock;
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ghl_sync_model::{KeyHash, KeyId, Session, SessionKey};
+use ghl_sync_runtime::ApiAccess;
+use serde::Deserialize;
+
+use super::keys::random;
+use super::page::Page;
+use crate::access::sessions::{Cookie, LENGTH, from_our_page, is_secure, no_cookie};
+use crate::access::{Shown, owner};
+use crate::body::JsonBody;
+use crate::problem::{Problem, ProblemKind};
+use crate::service::Api;
+
+/// What signs in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    key: String,
+}
+
+/// Shows the page on which people sign in.
+pub(crate) async fn page() -> impl IntoResponse {
+    static PAGE: LazyLock<Page> = LazyLock::new(|| {
+        Page::assemble(include_str!("../dashboard/sign-in.html"), include_str!("../dashboard/sign-in.js"))
+    });
+    PAGE.show()
+}
+
+/// Begins a session: the answer gives the browser a cookie that stands for the key.
+pub(crate) async fn begin(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    if matches!(*api.access, ApiAccess::Iam) {
+        let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
+        return Err(Problem::new(ProblemKind::NotNow, detail));
+    }
+    of_our_page(request.headers())?;
+    let (is_secure, from) = (is_secure(&request), Shown::address(&request));
+    let JsonBody(SignIn { key }) = JsonBody::from_request(request, &()).await?;
+    let caller = owner(&api, &Shown { key: key.clone(), by_browser: false, from }).await?;
+    let id = KeyId::of_random(u64::from_ne_bytes(random()?))
+        .map_err(|_| Problem::new(ProblemKind::Internal, "no id could be made for it"))?;
+    let cookie = Cookie::new(id, random()?);
+    let session = Session {
+        hash: cookie.hash(),
+        key: caller.key.map_or_else(|| SessionKey::Environment(KeyHash::of(key.as_bytes())), SessionKey::Record),
+        expires_at: api.engine.ports().clock.now() + LENGTH,
+        ended: false,
+    };
+    api.operator().begin_session(&cookie.id, &session).await?;
+    Ok(with_cookie(cookie.header(is_secure)))
+}
+
+/// Ends the session, and takes the cookie away.
+pub(crate) async fn end(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    of_our_page(request.headers())?;
+    let (is_secure, cookie) = (is_secure(&request), Cookie::of(&request));
+    if let Some(cookie) = cookie {
+        let standing = api.operator().session(&cookie.id).await?;
+        // Who does not have the whole cookie ends nothing.
+        if standing.is_some_and(|session| session.hash == cookie.hash()) {
+            api.operator().end_session(&cookie.id).await?;
+            api.sessions.forget(&cookie.id);
+        }
+    }
+    Ok(with_cookie(no_cookie(is_secure)))
+}
+
+/// Nobody else's page signs anybody in or out.
+fn of_our_page(headers: &HeaderMap) -> Result<(), Problem> {
+    let detail = "people sign in at /sign-in; programs send a key with each request";
+    from_our_page(headers).then_some(()).ok_or_else(|| Problem::new(ProblemKind::Forbidden, detail))
+}
+
+fn with_cookie(cookie: Option<HeaderValue>) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
