@@ -24,6 +24,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "failures",
             "list_imports",
             "list_migrations",
+            "list_outcomes",
             "list_records",
             "location",
             "lookup",
