@@ -32,6 +32,7 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "INGEST_QUEUE_URL",
         "INGEST_DEAD_LETTER_QUEUE_URL",
         "OUTCOMES_QUEUE_URL",
+        "OUTCOMES_TABLE",
         "IMPORT_BUCKET",
         "IMPORT_QUEUE_URL",
         "API_KEY",
