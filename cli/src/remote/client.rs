@@ -145,8 +145,7 @@ impl Remote {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Told<T>, RemoteError> {
-        let body = body.map(|body| (JSON, body.to_string()));
-        let raw = self.repeated(&Asked { method, path: path.to_owned(), body }).await?;
+        let raw = self.repeated(&Asked::of(method, path, body)).await?;
         self.understood(raw)
     }
 
@@ -157,8 +156,7 @@ impl Remote {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Told<T>, RemoteError> {
-        let body = body.map(|body| (JSON, body.to_string()));
-        let raw = self.once(&Asked { method, path: path.to_owned(), body }).await.map_err(|again| again.error)?;
+        let raw = self.once(&Asked::of(method, path, body)).await.map_err(|again| again.error)?;
         self.understood(raw)
     }
 
@@ -225,6 +223,12 @@ struct Asked {
     method: Method,
     path: String,
     body: Option<(&'static str, String)>,
+}
+
+impl Asked {
+    fn of(method: Method, path: &str, body: Option<&Value>) -> Asked {
+        Asked { method, path: path.to_owned(), body: body.map(|body| (JSON, body.to_string())) }
+    }
 }
 
 /// A failure, and after which time at least it is worth asking again, if it is.

@@ -144,6 +144,13 @@ fn one_of<T: PartialEq>(names: [Option<T>; 3]) -> Result<Option<T>, ()> {
     if given.all(|other| Some(&other) == first.as_ref()) { Ok(first) } else { Err(()) }
 }
 
+/// Whether two tags are one to GHL, which changes blanks and letters' case.
+#[must_use]
+pub fn is_same_tag(one: &str, other: &str) -> bool {
+    let folded = |tag: &str| tag.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    one == other || folded(one) == folded(other)
+}
+
 impl Contact {
     /// Whether GHL can recognise this contact when it sees it again (by e-mail or phone).
     #[must_use]

@@ -43,7 +43,7 @@ pub use call::{
 };
 pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter, Unread, UnreadRecord};
 pub use conflict::Conflict;
-pub use contact::{Contact, CustomField};
+pub use contact::{Contact, CustomField, is_same_tag};
 pub use creation_key::{CreationKey, DealKey};
 pub use credentials::fingerprint;
 pub use credentials::{

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Contact, CustomField, Kind, Opportunity};
+use super::{Contact, CustomField, Kind, Opportunity, is_same_tag};
 use crate::json::Objects;
 
 /// Most bytes of a payload's canonical JSON. An item of DynamoDB holds 400 KB: beside the payload there must be room for
@@ -158,8 +158,7 @@ fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
             reason: "is missing, and so are phone, name, firstName, lastName and companyName: nothing says who this is",
         });
     }
-    let folded = |tag: &String| tag.trim().to_lowercase();
-    if contact.remove_tags.iter().any(|tag| contact.tags.iter().any(|wanted| folded(wanted) == folded(tag))) {
+    if contact.remove_tags.iter().any(|tag| contact.tags.iter().any(|wanted| is_same_tag(wanted, tag))) {
         let reason = "has a tag that `tags` has as well: is it to be added or to be removed?";
         return Err(PayloadError::Field { field: "removeTags", reason });
     }

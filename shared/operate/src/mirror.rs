@@ -11,7 +11,7 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced, Versioned};
 use ghl_sync_model::{
     Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord, Record,
-    RecordId, RecordKey, RunId,
+    RecordId, RecordKey, RunId, is_same_tag,
 };
 
 use crate::{DeletionError, OperateError, Operator};
@@ -325,7 +325,7 @@ impl Operator {
             true => (&mut contact.tags, &mut contact.remove_tags),
             false => (&mut contact.remove_tags, &mut contact.tags),
         };
-        let is_it = |has: &String| has.trim().eq_ignore_ascii_case(tag.trim());
+        let is_it = |has: &String| is_same_tag(has, tag);
         loses.retain(|has| !is_it(has));
         if gains.iter().any(is_it) {
             return Ok(false);

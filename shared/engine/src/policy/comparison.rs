@@ -3,7 +3,7 @@
 
 use serde_json::{Number, Value};
 
-use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity, is_same_tag};
 
 /// Digits of a phone number that are compared where one side does not name the country.
 const NATIONAL_DIGITS: usize = 10;
@@ -100,7 +100,7 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     let wanted = tags.iter().map(|tag| ("tags", tag, true));
     let unwanted = remove_tags.iter().map(|tag| ("removeTags", tag, false));
     compared.extend(wanted.chain(unwanted).map(|(field, tag, shall_be_there)| {
-        let is_there = theirs.tags.iter().any(|theirs| folded(theirs) == folded(tag));
+        let is_there = theirs.tags.iter().any(|theirs| is_same_tag(theirs, tag));
         Compared {
             field: field.to_owned(),
             is_same: is_there == shall_be_there,

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::comparison::{self, Compared, folded};
-use ghl_sync_model::{Contact, KnownState, Opportunity, Provenance, RemoteContent, RemoteOpportunity, View};
+use ghl_sync_model::{
+    Contact, KnownState, Opportunity, Provenance, RemoteContent, RemoteOpportunity, View, is_same_tag,
+};
 
 /// The fields that one record names as not stored, at most. A record has no more that anybody would read.
 const MOST_FIELDS: usize = 50;
@@ -58,15 +60,13 @@ impl NotStored {
     /// Takes over which tags the contact has after `sent` were added, if the answer shows them.
     pub fn tags_added<'a>(&mut self, sent: impl IntoIterator<Item = &'a String>, shown: Option<&[String]>) {
         let Some(shown) = shown else { return };
-        let is_shown = |tag: &String| shown.iter().any(|shown| folded(shown) == folded(tag));
-        self.note("tags", sent.into_iter().all(is_shown));
+        self.note("tags", sent.into_iter().all(|tag| is_among(tag, shown)));
     }
 
     /// Takes over which tags the contact has after `sent` were removed, if the answer shows them.
     pub fn tags_removed<'a>(&mut self, sent: impl IntoIterator<Item = &'a String>, shown: Option<&[String]>) {
         let Some(shown) = shown else { return };
-        let is_shown = |tag: &String| shown.iter().any(|shown| folded(shown) == folded(tag));
-        self.note("removeTags", !sent.into_iter().any(is_shown));
+        self.note("removeTags", !sent.into_iter().any(|tag| is_among(tag, shown)));
     }
 
     /// Takes over that an upsert of `sent` met a contact of which GHL had told `before`. If its first address was another
@@ -133,8 +133,12 @@ impl NotStored {
 /// spelling.
 #[must_use]
 pub fn spelled_otherwise(sent: &[String], shown: Option<&[String]>) -> BTreeSet<String> {
-    let is_left = |tag: &&String| !sent.contains(tag) && sent.iter().any(|sent| folded(sent) == folded(tag));
+    let is_left = |tag: &&String| !sent.contains(tag) && is_among(tag, sent);
     shown.unwrap_or_default().iter().filter(is_left).cloned().collect()
+}
+
+fn is_among(tag: &str, tags: &[String]) -> bool {
+    tags.iter().any(|other| is_same_tag(other, tag))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Mirrors: a list that its source sends whole, and those who are missing in it.
 
-use ghl_sync_model::{MirrorName, MirrorPartKey, OnMissing, RunId};
+use ghl_sync_model::{MirrorName, MirrorPartKey, OnMissing, Payload, PutRecord, RunId};
 use ghl_sync_operate::{Commit, Committed, MirrorError};
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
@@ -102,6 +102,32 @@ fn who_is_missing_loses_a_tag_and_keeps_the_others_until_the_list_has_it_again()
         assert_eq!(Vec::from_iter(tags_of(&world, 2)), ["vip"]);
         let again = commit(&world, &of("2", parts, OnMissing::Untag("member".to_owned()))).await.unwrap();
         assert_eq!((again.missing, again.changed), (0, 0));
+    });
+}
+
+#[test]
+fn a_tag_is_the_same_in_any_case_and_with_any_blanks_when_the_missing_lose_it() {
+    block_on_paused(async {
+        let world = exact().start();
+        let parts = send(&world, "1", &[0, 1, 2]).await;
+        commit(&world, &of("1", parts, OnMissing::Keep)).await.unwrap();
+        let parts = send(&world, "2", &[0, 1]).await;
+        commit(&world, &of("2", parts, OnMissing::Tag("Größe  Äpfel".to_owned()))).await.unwrap();
+        let missing = |world: &World| world.outbox.record(&loc(), &contact_key(2)).unwrap();
+        let record = missing(&world);
+        let mut put = PutRecord::new(loc(), record.key.id.clone(), record.payload.clone());
+        put.conflict = record.conflict;
+        let parts = send(&world, "3", &[0, 1, 2]).await;
+        world.put(&[put]).await.unwrap();
+        commit(&world, &of("3", parts, OnMissing::Keep)).await.unwrap();
+        let parts = send(&world, "4", &[0, 1]).await;
+        let untagged = commit(&world, &of("4", parts, OnMissing::Untag("GRÖßE äPFEL".to_owned()))).await.unwrap();
+        assert_eq!((untagged.changed, untagged.left, untagged.complete), (1, vec![], true));
+        // It is not wanted and unwanted at once.
+        let Payload::Contact(contact) = missing(&world).payload else { panic!() };
+        assert_eq!((contact.tags, contact.remove_tags.len()), (vec![], 1));
+        let (_, _, tags) = world.ghl.contact(&loc(), &email(2)).unwrap();
+        assert_eq!(Vec::from_iter(tags), Vec::<String>::new());
     });
 }
 
