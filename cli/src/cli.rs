@@ -376,8 +376,11 @@ pub(crate) struct BenchArgs {
     /// Some seconds instead of minutes: to see that it runs, not to go by its figures.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Only what it takes to look at 10,000 locations.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) overview: bool,
     /// Measure nothing: print what it would cost in AWS according to this file, which --json wrote.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick", "overview"])]
     pub(crate) cost: Option<PathBuf>,
 }
 

@@ -116,15 +116,27 @@ describe("many locations", () => {
     await rows.first().waitFor();
     assert.match(await rows.nth(0).textContent(), /loc250.*breaker open/);
     assert.match(await rows.nth(1).textContent(), /loc120.*100\+/);
-    await says("100 of 300 shown", "#list");
+    await says("100 of 200 shown", "#list");
+    await says("200 of 300 locations looked at", "#list");
+    await says("300", "#totals");
     await screenshot(page, "many");
     await page.getByLabel("in trouble only").check();
     assert.equal(await rows.count(), 2);
     await page.getByLabel("in trouble only").uncheck();
+    // It is not among the first 200: the server finds it.
     await page.getByLabel("Filter by id, scope or state").fill("loc299");
+    await says("loc299", "#list tbody");
     assert.equal(await rows.count(), 1);
     await page.getByLabel("Filter by id, scope or state").fill("nowhere");
     await says("None of 300 locations matches.", "#list");
+  });
+
+  test("the rest is looked at when somebody asks for it, and a location on no page opens by its address", async () => {
+    await show("many");
+    await press("Look at more");
+    await says(/of 300 shown/, "#list");
+    await page.evaluate(() => (globalThis.location.hash = "#/loc298xEPM428h8vShl"));
+    await says("loc298xEPM428h8vShl", "#detail h2");
   });
 
   test("columns sort both ways and say so", async () => {

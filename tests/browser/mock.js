@@ -65,10 +65,11 @@ function send(response, status, answer) {
 function route(mock, scenario, started, { method, url }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
-  if (pathname === "/v1/overview") return { answer: overview(mock, scenario, started) };
+  if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
+  if (method === "GET" && rest === "overview") return one(overview(mock, scenario, started), decodeURIComponent(id));
   if (method === "GET" && rest === "records" && searchParams.has("q")) return { answer: found(mock, searchParams) };
   if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
   if (method === "GET" && rest === "failures") return { answer: failureCauses(mock) };
@@ -99,6 +100,28 @@ function overview(mock, scenario, started) {
   const answer = scenario.overview(Date.now(), started, mock.failures);
   for (const location of answer.locations) Object.assign(location, mock.changes[location.id]);
   return answer;
+}
+
+// Those in trouble first, as the API does it; the text is looked for in ids and scopes.
+function pageOf(answer, query) {
+  const all = answer.locations;
+  const inTrouble = ({ pause, breaker, failed }) => Boolean(pause) || breaker.state !== "closed" || failed.count > 0;
+  const sum = (field) => ({ count: all.reduce((sum, location) => sum + location[field].count, 0), capped: all.some((location) => location[field].capped) });
+  const summary = { locations: all.length, in_trouble: all.filter(inTrouble).length, not_told: 0, states: {}, due: { ...sum("due"), oldest_at: null }, failed: sum("failed") };
+  const text = (query.get("q") ?? "").toLowerCase();
+  const matching = all
+    .filter((location) => query.get("trouble") !== "true" || inTrouble(location))
+    .filter(({ id, scope }) => [id, scope].some((name) => name.toLowerCase().includes(text)));
+  const toDo = ({ due, failed }) => due.count + failed.count;
+  matching.sort((a, b) => inTrouble(b) - inTrouble(a) || toDo(b) - toDo(a));
+  const from = Number(query.get("cursor") ?? 0);
+  const next = from + Number(query.get("limit") ?? 50);
+  return { ...answer, summary, locations: matching.slice(from, next), cursor: next < matching.length ? String(next) : null };
+}
+
+function one(answer, id) {
+  const location = answer.locations.find((location) => location.id === id);
+  return location ? { answer: location } : problem(404, "The location is unknown", `nothing is known of ${id}`);
 }
 
 function failed(mock, query) {

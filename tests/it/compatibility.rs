@@ -10,7 +10,7 @@ use ghl_sync_aws::{DynamoItems, DynamoKnownStates};
 use ghl_sync_engine::counts::{Counter, RecordCount};
 use ghl_sync_engine::ports::{Entry, KnownStates, RemoteKey, Versioned};
 use ghl_sync_model::{Api, EpochMs, ErrorCode, EventId, GhlId, Kind, Payload, Priority, PutRecord};
-use ghl_sync_operate::Detail;
+use ghl_sync_operate::OverviewPage;
 use ghl_sync_runtime::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -206,7 +206,7 @@ async fn ac_19_backward_compatible_stored_settings_counters_tokens_and_known_sta
         counted.minutes.iter().map(|minute| (minute.calls, minute.succeeded, minute.allowed)).collect();
     assert_eq!(minutes, [(50, 49, 600), (4, 2, 600)]);
     assert_eq!(deployment.engine.ports().counters.last_tick().await.unwrap(), Some(EpochMs(1_795_329_847_637)));
-    assert!(deployment.operator().overview(Detail::Counters).await.unwrap().totals.calls() >= 101);
+    assert!(deployment.operator().overview(&OverviewPage::default()).await.unwrap().totals.calls() >= 101);
 
     let items = Arc::new(DynamoItems::new(client.clone(), &state));
     let tokens = Versioned::<TokenEntry>::new(items);

@@ -299,6 +299,7 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
         "/failures",
         "/imports",
         "/imports/x",
+        "/overview",
         "/records/contact/a",
     ]
     .map(|path| format!("{location}{path}"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ghl_sync_engine::ports::{DeadLetterQueue, TakenDeadLetter};
 use ghl_sync_model::Batch;
-use ghl_sync_operate::{Detail, Health, RedriveEnd, RedriveReport};
+use ghl_sync_operate::{Health, OverviewPage, RedriveEnd, RedriveReport};
 use lambda_runtime::LambdaEvent;
 use redrive::{Answer, RedriveError};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn what_is_no_batch_is_parked_and_counted_and_health_says_so_and_no_line_t
     let parked = deployment.lying_in(DeadLetterQueue::Parked).await;
     assert_eq!(parked.iter().map(|taken| taken.letter.body.as_str()).collect::<Vec<_>>(), ["ada@secret.example"]);
     assert_eq!(metrics.sum("DeadLetters"), 2);
-    let overview = deployment.operator().overview(Detail::State).await.unwrap();
+    let overview = deployment.operator().overview(&OverviewPage::default()).await.unwrap();
     assert_eq!((overview.dead_letters, overview.health), (Some(1), Health::Degraded));
 
     let lines = log.events("dead_letter");

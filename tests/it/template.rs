@@ -294,7 +294,10 @@ fn indexes(spec: &TableSpec, pick: impl Fn(&tables::IndexSpec) -> bool) -> Value
         json!({
             "IndexName": index.name,
             "KeySchema": key_schema(spec.key_of(index)),
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
+            "Projection": match index.projects {
+                [] => json!({ "ProjectionType": "KEYS_ONLY" }),
+                projects => json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": projects }),
+            },
         })
     };
     let indexes: Vec<Value> = spec.indexes.iter().filter(|index| pick(index)).map(index).collect();

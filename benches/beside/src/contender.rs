@@ -10,10 +10,10 @@ use crate::adaptive::Adaptive;
 use crate::backoff::Backoff;
 use crate::breaker::Breaker;
 use crate::call::{Caller, Retrying};
-use crate::cell::Failure;
 use crate::client::Client;
 use crate::pace::{Pace, SharedBucket};
 use crate::published::{GhlSdk, HighlevelApi};
+use crate::rules::Failure;
 
 /// A way to keep to the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -14,6 +14,8 @@ mod ours;
 mod pace;
 mod published;
 mod row;
+mod rules;
+mod run;
 mod table;
 mod task;
 mod timer;
@@ -26,9 +28,10 @@ use clap::Parser;
 use futures::StreamExt;
 use serde::Serialize;
 
-use crate::cell::{Cell, Failure};
+use crate::cell::Cell;
 use crate::contender::Contender;
 use crate::row::Row;
+use crate::rules::Failure;
 use crate::timer::{Lateness, TimerWatch};
 
 /// Runs the comparison and prints its table as Markdown.

@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_model::{LocationId, Payload, PutRecord, RecordId, RecordKey};
-use ghl_sync_engine::ports::Loaded;
 use ghl_sync_cli::stack::Stack;
+use ghl_sync_engine::ports::Loaded;
+use ghl_sync_model::{LocationId, Payload, PutRecord, RecordId, RecordKey};
 use tokio::time::Instant;
 
-use crate::cell::{Ended, Failure, StoreUse};
+use crate::rules::{Ended, Failure, StoreUse};
 use crate::task::{LOCATION, Person};
 
 /// How often the schedule ticks, as in `cargo ghl-sync demo`. In AWS it does so once a minute; a location that is under

@@ -10,7 +10,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_runtime::{Config, ConfigError, SystemClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use crate::cell::{LIMIT, WINDOW};
+use crate::rules::{LIMIT, WINDOW};
 
 /// The pace of one client.
 pub(crate) enum Pace {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ghl_sync_cli::sandbox::Stats;
 use serde::Serialize;
 
-use crate::cell::{Cell, Counting, Ended, StoreUse, WINDOW};
+use crate::cell::Cell;
+use crate::rules::{Counting, Ended, StoreUse, WINDOW};
 
 /// A row of the table.
 #[derive(Debug, Clone, Serialize)]

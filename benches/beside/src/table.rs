@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::cell::{Cell, Counting, PATIENCE};
+use crate::cell::Cell;
 use crate::contender::Contender;
 use crate::row::Row;
+use crate::rules::{Counting, PATIENCE};
 
 /// First the worst of each contender, then all rows, scene by scene.
 pub(crate) fn markdown(rows: &[Row]) -> String {

@@ -261,6 +261,7 @@ mod tests {
             sweep: SweepRow { locations: 10, sweep: Effort { requests: looks, ..Effort::default() } },
             throughput: Vec::new(),
             starts: Vec::new(),
+            overview: None,
         }
     }
 

@@ -4,6 +4,7 @@ mod batch;
 mod cost;
 mod fan_out;
 mod host;
+mod overview;
 mod report;
 mod start;
 mod throughput;
@@ -18,6 +19,7 @@ use self::batch::BatchRow;
 use self::cost::Costs;
 use self::fan_out::{FanOutRow, Stock, SweepRow};
 use self::host::Effort;
+use self::overview::OverviewRow;
 use self::start::StartRow;
 use self::throughput::ThroughputRow;
 use crate::Failure;
@@ -39,6 +41,9 @@ pub(crate) struct BenchReport {
     pub(crate) sweep: SweepRow,
     pub(crate) throughput: Vec<ThroughputRow>,
     pub(crate) starts: Vec<StartRow>,
+    /// Absent in what older builds measured.
+    #[serde(default)]
+    pub(crate) overview: Option<OverviewRow>,
 }
 
 /// Where it was measured.
@@ -56,6 +61,8 @@ struct Plan {
     singles: u32,
     fan_out: [Stock; 3],
     sweep: u32,
+    /// Locations that are looked at.
+    overview: u32,
     /// Locations, records of each, and whether there is a quota.
     throughput: [(u32, u32, bool); 6],
     starts: u32,
@@ -70,6 +77,7 @@ const FULL: Plan = Plan {
         Stock { locations: 10_000, due: 100, settled: 0 },
     ],
     sweep: 10_000,
+    overview: 10_000,
     throughput: [(1, 2_000, false), (8, 500, false), (64, 100, false), (1, 300, true), (8, 300, true), (64, 300, true)],
     starts: 7,
 };
@@ -83,6 +91,7 @@ const QUICK: Plan = Plan {
         Stock { locations: 500, due: 10, settled: 0 },
     ],
     sweep: 200,
+    overview: 200,
     throughput: [(1, 200, false), (4, 50, false), (8, 25, false), (1, 60, true), (4, 60, true), (8, 60, true)],
     starts: 1,
 };
@@ -90,6 +99,11 @@ const QUICK: Plan = Plan {
 pub(crate) async fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.cost {
         println!("{}", Costs::of(&read(file)?));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.overview {
+        let row = overview::run(if args.quick { QUICK.overview } else { FULL.overview }).await?;
+        println!("{row}");
         return Ok(ExitCode::SUCCESS);
     }
     let report = measure(if args.quick { &QUICK } else { &FULL }).await?;
@@ -113,6 +127,7 @@ async fn measure(plan: &Plan) -> Result<BenchReport, Failure> {
         fan_out.push(row);
     }
     let sweep = fan_out::sweep(plan.sweep).await?;
+    let overview = Some(overview::run(plan.overview).await?);
     let mut throughput = Vec::new();
     for (locations, each, quota) in plan.throughput {
         throughput.push(throughput::run(locations, each, quota).await?);
@@ -123,7 +138,7 @@ async fn measure(plan: &Plan) -> Result<BenchReport, Failure> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
     };
-    Ok(BenchReport { machine, full, single, fan_out, sweep, throughput, starts })
+    Ok(BenchReport { machine, full, single, fan_out, sweep, throughput, starts, overview })
 }
 
 fn read(file: &Path) -> Result<BenchReport, Failure> {

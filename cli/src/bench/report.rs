@@ -6,6 +6,7 @@ use super::batch::BatchRow;
 use super::cost::Costs;
 use super::fan_out::{FanOutRow, Stock, SweepRow};
 use super::host::Effort;
+use super::overview::OverviewRow;
 use super::throughput::ThroughputRow;
 use super::{BenchReport, Machine};
 
@@ -17,9 +18,36 @@ impl fmt::Display for BenchReport {
         writeln!(f, "{cores} cores, {arch}, {build} build.\n")?;
         batches(f, [&self.full, &self.single])?;
         fan_out(f, &self.fan_out, &self.sweep)?;
+        if let Some(overview) = &self.overview {
+            writeln!(f, "{overview}")?;
+        }
         throughput(f, &self.throughput)?;
         starts(f, self)?;
         write!(f, "{}", Costs::of(self))
+    }
+}
+
+impl fmt::Display for OverviewRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OverviewRow { locations, first, second, series, with_series, health } = self;
+        writeln!(f, "| {locations} locations | Time | CPU | CPU with the servers | Reads | Read units | Peak heap |")?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
+        let rows = [
+            ("overview, first page".to_owned(), first),
+            ("overview, second page".to_owned(), second),
+            (format!("metrics, {with_series} locations with series"), series),
+            ("health, with a key".to_owned(), health),
+        ];
+        for (what, Effort { wall_ms, cpu_ms, process_cpu_ms, peak_bytes, requests, .. }) in rows {
+            writeln!(
+                f,
+                "| {what} | {wall_ms:.0} ms | {cpu_ms:.0} ms | {process_cpu_ms:.0} ms | {} | {:.0} | {:.1} MB |",
+                requests.reads,
+                requests.read_units,
+                *peak_bytes as f64 / MEGABYTE,
+            )?;
+        }
+        Ok(())
     }
 }
 

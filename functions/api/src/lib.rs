@@ -88,6 +88,7 @@ pub fn router(
 fn guarded() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(state::overview))
+        .routes(routes!(state::location_overview))
         .routes(routes!(state::metrics))
         .routes(routes!(page::dashboard))
         .routes(routes!(locations::location, locations::set_location))

@@ -1,10 +1,10 @@
-//! The metrics of the [`catalogue`] for Prometheus. Labels are endpoints, classes, reasons, outcomes and the locations
-//! that there are: all bounded.
+//! The metrics of the [`catalogue`] for Prometheus. Labels are endpoints, classes, reasons, outcomes and some of the
+//! locations: all bounded.
 
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source, Unit};
 use ghl_sync_engine::counts::{Counter, Counts, DURATION_BUCKETS_MS};
 use ghl_sync_model::EpochMs;
-use ghl_sync_operate::{Health, LocationOverview, LocationStatus, Overview};
+use ghl_sync_operate::{Health, LocationOverview, LocationState, LocationStatus, Overview};
 
 use crate::exposition::{Family, Format, write};
 
@@ -52,7 +52,7 @@ fn call_durations(family: Family, totals: &Counts) -> Family {
     family.histogram(&buckets, count, totals.get(Counter::CallMs) as f64 / 1000.0)
 }
 
-fn state(overview: &Overview) -> [Family; 3] {
+fn state(overview: &Overview) -> [Family; 7] {
     let health = [Health::Ok, Health::Degraded, Health::Failing]
         .into_iter()
         .fold(Family::of(&catalogue::HEALTH), |family, state| {
@@ -60,10 +60,21 @@ fn state(overview: &Overview) -> [Family; 3] {
         });
     let tick_age = overview.last_tick.map(|tick| tick.age_s);
     let dead_letters = overview.dead_letters.map(|depth| depth as f64);
+    let summary = &overview.summary;
+    let locations = LocationState::ALL
+        .iter()
+        .map(|state| state.as_str())
+        .fold(Family::of(&catalogue::LOCATIONS), |family, state| {
+            family.sample([state], summary.states.get(state).copied().unwrap_or_default() as f64)
+        });
     [
         health,
         Family::of(&catalogue::LAST_TICK_AGE).single(tick_age),
         Family::of(&catalogue::DEAD_LETTERS_LYING).single(dead_letters),
+        locations,
+        Family::of(&catalogue::LOCATIONS_IN_TROUBLE).single(summary.in_trouble as f64),
+        Family::of(&catalogue::ALL_DUE_RECORDS).single(summary.due.count as f64),
+        Family::of(&catalogue::ALL_FAILED_RECORDS).single(summary.failed.count as f64),
     ]
 }
 

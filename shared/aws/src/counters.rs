@@ -1,6 +1,6 @@
-//! Counters in the state table: sums for each location, and its last hour minute by minute.
+//! Counters in the state table: sums for each location, and its last hour minute by minute; and how it stands.
 //!
-//! The sums and the minute at hand stand in one item, so that a batch costs one `UpdateItem`. At a minute's first batch
+//! The sums, the minute at hand and the standing are in one item, so that a batch costs one `UpdateItem`. At a minute's first batch
 //! that write is refused; a second one begins the new minute, and a third adds the old one to the item of the hour.
 //! A write that the SDK repeats because its reply was lost counts twice: these are numbers to look at.
 
@@ -9,12 +9,15 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::future::try_join_all;
 use ghl_sync_engine::counts::{Counted, Counter, Counts, MINUTE_MS, MINUTES, Minute};
 use ghl_sync_engine::ports::{Counters, PortError};
+use ghl_sync_engine::standing::Standing;
 use ghl_sync_model::{EpochMs, LocationId};
 
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
+use crate::standing;
 use crate::table::{Item, Table, Updated};
 use crate::tables::state;
 
@@ -22,6 +25,9 @@ use crate::tables::state;
 const TRIES: u32 = 3;
 /// The hour of a location that nothing happens in may go after this long.
 const HOUR_KEPT_S: u64 = 24 * 3600;
+
+/// Two items each, of the 100 that DynamoDB gets at once.
+const LOCATIONS_A_GET: usize = 50;
 
 /// The [`Counters`] in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -53,9 +59,12 @@ impl Counters for DynamoCounters {
         now: EpochMs,
         counts: &Counts,
         allowed: Option<u64>,
+        standing: Option<&Standing>,
     ) -> Result<(), PortError> {
         let part = Minute::of(now, counts, allowed);
         let minute = part.at.0 / MINUTE_MS;
+        let told = standing.map(|standing| standing::update(location, standing)).transpose()?;
+        let sums = |counts| sums(told.clone().unwrap_or_default(), counts);
         for _ in 0..TRIES {
             let in_minute = add_to_minute(sums(counts), &part).only_if("#minute = :now").with(":now", number(minute));
             let standing = match self.table.update("counters.add", counters_of(location), in_minute).await? {
@@ -81,19 +90,46 @@ impl Counters for DynamoCounters {
         self.table.update("counters.add", counters_of(location), sums(counts)).await.map(drop)
     }
 
-    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
-        let keys = vec![counters_of(location), minutes_of(location)];
-        let got = self.table.batch_get("counters.read", keys).await?;
-        let mut counted = Counted::default();
-        for item in &got.items {
-            counted.total.merge(&read_sums(item));
-            counted.minutes.extend(read_minute(item));
+    async fn tell(&self, location: &LocationId, standing: &Standing) -> Result<(), PortError> {
+        let update = standing::update(location, standing)?;
+        self.table.update("counters.tell", counters_of(location), update).await.map(drop)
+    }
+
+    async fn of_each(&self, locations: &[LocationId], now: EpochMs) -> Result<Vec<Counted>, PortError> {
+        let chunks = locations.chunks(LOCATIONS_A_GET).map(|locations| async move {
+            let keys = locations.iter().flat_map(|location| [counters_of(location), minutes_of(location)]).collect();
+            self.table.get_all("counters.read", keys).await
+        });
+        let mut counted: HashMap<String, Counted> = HashMap::new();
+        for item in try_join_all(chunks).await?.into_iter().flatten() {
+            let of = Fields(&item).text(state::PK).ok().and_then(|pk| pk.split_once('#'));
+            let Some((_, location)) = of else { continue };
+            let counted = counted.entry(location.to_owned()).or_default();
+            counted.total.merge(&read_sums(&item));
+            counted.minutes.extend(read_minute(&item));
             let slots = (0..MINUTES).filter_map(|number| item.get(&format!("s{number:02}"))?.as_s().ok());
             counted.minutes.extend(slots.filter_map(|text| from_text(text)));
         }
-        counted.minutes.sort_unstable_by_key(|minute| minute.at);
-        counted.keep_recent(now);
-        Ok(counted)
+        let mut of = |location: &LocationId| {
+            let mut counted = counted.remove(location.as_str()).unwrap_or_default();
+            counted.minutes.sort_unstable_by_key(|minute| minute.at);
+            counted.keep_recent(now);
+            counted
+        };
+        Ok(locations.iter().map(&mut of).collect())
+    }
+
+    async fn sums(&self, location: &LocationId) -> Result<Counts, PortError> {
+        let item = self.table.get("counters.read", counters_of(location)).await?;
+        Ok(item.as_ref().map(read_sums).unwrap_or_default())
+    }
+
+    async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        standing::all(&self.table).await
+    }
+
+    async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
+        standing::in_trouble(&self.table, limit).await
     }
 
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
@@ -128,8 +164,8 @@ fn slot(at: EpochMs) -> String {
     format!("s{:02}", at.0 / MINUTE_MS % MINUTES as u64)
 }
 
-fn sums(counts: &Counts) -> Update {
-    counts.iter().fold(Update::new(), |update, (counter, more)| update.count(&counter.name(), more))
+fn sums(update: Update, counts: &Counts) -> Update {
+    counts.iter().fold(update, |update, (counter, more)| update.count(&counter.name(), more))
 }
 
 fn read_sums(item: &Item) -> Counts {

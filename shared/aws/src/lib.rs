@@ -31,6 +31,7 @@ mod record_stream;
 mod refused_items;
 mod secrets;
 mod signed;
+mod standing;
 mod table;
 pub mod tables;
 mod usage;

@@ -20,8 +20,8 @@ use crate::tables::{IndexSpec, state};
 const RETRIES: u32 = 5;
 /// The pause before that, doubled each time: 1.55 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Keys listed by one query, at most.
-const LIST_PAGE: u32 = 1000;
+/// Keys listed by one query, at most: DynamoDB ends a page at 1 MB anyway, some 10,000 of them.
+const LIST_PAGE: u32 = 10_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Table {

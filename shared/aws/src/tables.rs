@@ -80,13 +80,13 @@ pub mod record {
     /// failed, `o` otherwise). Every write that changes where it stands writes this, too.
     pub const IMPORT: &str = "import";
     /// The due records of a location, by priority and then soonest first.
-    pub const DUE_INDEX: IndexSpec = IndexSpec { name: "due", reach: Reach::Local(Attribute::Text(DUE)) };
+    pub const DUE_INDEX: IndexSpec = IndexSpec::of_keys("due", Reach::Local(Attribute::Text(DUE)));
     /// The failed records of a location, oldest failure first.
-    pub const FAILED_INDEX: IndexSpec = IndexSpec { name: "failed", reach: Reach::Local(Attribute::Number(FAILED_AT)) };
+    pub const FAILED_INDEX: IndexSpec = IndexSpec::of_keys("failed", Reach::Local(Attribute::Number(FAILED_AT)));
     /// The records of a location that GHL knows, by GHL's id.
-    pub const GHL_INDEX: IndexSpec = IndexSpec { name: "ghl", reach: Reach::Local(Attribute::Text(GHL_ID)) };
+    pub const GHL_INDEX: IndexSpec = IndexSpec::of_keys("ghl", Reach::Local(Attribute::Text(GHL_ID)));
     /// The records of a location that imports put, by import and by where they stand.
-    pub const IMPORT_INDEX: IndexSpec = IndexSpec { name: "import", reach: Reach::Local(Attribute::Text(IMPORT)) };
+    pub const IMPORT_INDEX: IndexSpec = IndexSpec::of_keys("import", Reach::Local(Attribute::Text(IMPORT)));
 }
 
 /// Attributes of what GHL told last of its records: items of the state table, with partition key
@@ -135,6 +135,12 @@ pub mod state {
     pub const AT: &str = "at";
     /// The minute that a location's `m_…` counters are of: its number since the Unix epoch.
     pub const MINUTE: &str = "minute";
+    /// How a location stood when it was written down last, as JSON: beside its counters.
+    pub const STANDING: &str = "standing";
+    /// 0 to 7, exactly while there is such a standing.
+    pub const STANDING_SHARD: &str = "standing_shard";
+    /// What sorts it: `0#` where something stands still, `1#` where somebody should look, or `9#`; and the location.
+    pub const STANDING_RANK: &str = "standing_rank";
     /// Whether the app is installed in the location.
     pub const INSTALLED: &str = "installed";
     /// Since when, by GHL's clock.
@@ -144,18 +150,26 @@ pub mod state {
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
     /// The gates (or migrations) of a shard by the time to look at them.
-    pub const CHECK_INDEX: IndexSpec = IndexSpec {
-        name: "check",
-        reach: Reach::Global(Key {
-            partition: Attribute::Number(CHECK_SHARD),
-            sort: Some(Attribute::Number(NEXT_CHECK_AT)),
-        }),
-    };
+    pub const CHECK_INDEX: IndexSpec = IndexSpec::of_keys(
+        "check",
+        Reach::Global(Key { partition: Attribute::Number(CHECK_SHARD), sort: Some(Attribute::Number(NEXT_CHECK_AT)) }),
+    );
     /// The locations that are known, the migrations, the keys of the API, and who changed what.
-    pub const LOCATIONS_INDEX: IndexSpec = IndexSpec {
-        name: "locations",
-        reach: Reach::Global(Key { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),
+    pub const LOCATIONS_INDEX: IndexSpec = IndexSpec::of_keys(
+        "locations",
+        Reach::Global(Key { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),
+    );
+    /// How all locations stand, those in trouble first: what the overview reads instead of asking each of them.
+    pub const STANDINGS_INDEX: IndexSpec = IndexSpec {
+        name: "standings",
+        reach: Reach::Global(Key {
+            partition: Attribute::Number(STANDING_SHARD),
+            sort: Some(Attribute::Text(STANDING_RANK)),
+        }),
+        projects: &[STANDING],
     };
+    /// Shards of the standings index. Each takes 1,000 write units a second, and is read by a request of its own.
+    pub const STANDING_SHARDS: u8 = 8;
     /// Shards of the check index that gates are in.
     pub const CHECK_SHARDS: u8 = 16;
     /// The shard of the check index that all else is in: beyond those of the gates, which so do not see it.
@@ -202,7 +216,7 @@ pub const RECORDS: TableSpec = TableSpec {
 /// Gates, one item a rate scope; and beside them what is set and counted for each location.
 pub const STATE: TableSpec = TableSpec {
     key: Key { partition: Attribute::Text(state::PK), sort: None },
-    indexes: &[state::CHECK_INDEX, state::LOCATIONS_INDEX],
+    indexes: &[state::CHECK_INDEX, state::LOCATIONS_INDEX, state::STANDINGS_INDEX],
     ttl: Some(state::TTL),
 };
 
@@ -217,13 +231,15 @@ pub struct TableSpec {
     pub ttl: Option<&'static str>,
 }
 
-/// A secondary index. It holds keys only, and only items that have all of its attributes.
+/// A secondary index. It holds only items that have all attributes of its key.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexSpec {
     /// Its name.
     pub name: &'static str,
     /// What it brings together.
     pub reach: Reach,
+    /// The attributes that it holds beside the keys.
+    pub projects: &'static [&'static str],
 }
 
 /// What a secondary index brings together.
@@ -282,7 +298,7 @@ impl TableSpec {
             input = input.key_schema(element);
         }
         for index in self.indexes {
-            let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+            let projection = index.projection();
             let schema = Some(self.key_of(index).schema()?);
             input = match index.reach {
                 Reach::Local(_) => {
@@ -325,6 +341,19 @@ impl TableSpec {
 }
 
 impl IndexSpec {
+    /// One that holds keys only.
+    const fn of_keys(name: &'static str, reach: Reach) -> IndexSpec {
+        IndexSpec { name, reach, projects: &[] }
+    }
+
+    fn projection(&self) -> Projection {
+        if self.projects.is_empty() {
+            return Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        }
+        let projects = self.projects.iter().map(|attribute| (*attribute).to_owned()).collect();
+        Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(projects)).build()
+    }
+
     /// Whether a read of it shows all that was written before.
     pub(crate) fn is_consistent(&self) -> bool {
         matches!(self.reach, Reach::Local(_))

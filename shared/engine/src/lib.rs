@@ -7,4 +7,5 @@
 pub mod counts;
 pub mod policy;
 pub mod ports;
+pub mod standing;
 pub mod usecase;

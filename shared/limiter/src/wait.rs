@@ -1,6 +1,9 @@
 //! Waiting, as a value.
 
-use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{EnumCount, IntoStaticStr};
 
 use ghl_sync_model::EpochMs;
@@ -69,6 +72,14 @@ impl WaitReason {
 impl Serialize for WaitReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for WaitReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        let found = WaitReason::ALL.into_iter().find(|reason| reason.as_str() == name);
+        found.ok_or_else(|| D::Error::custom("is no reason to wait"))
     }
 }
 

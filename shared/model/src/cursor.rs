@@ -28,6 +28,17 @@ pub struct ImportCursor {
     pub key: RecordKey,
 }
 
+/// A place in the overview of all locations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewCursor {
+    /// How urgently somebody should look at the last location before it: 0 is the most.
+    pub rank: u8,
+    /// How much it had to do.
+    pub backlog: u64,
+    /// Which that was.
+    pub location: LocationId,
+}
+
 /// A place in the log of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeCursor {
@@ -108,6 +119,34 @@ impl ImportCursor {
         let (key, _) = text.split_once('.').ok_or(InvalidCursor)?;
         let cursor = ImportCursor { key: key_of(key)? };
         if cursor.to_text(location, import, standing) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+impl OverviewCursor {
+    /// What the list is called in its sum; no location is.
+    const LIST: &str = "#overview";
+
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        with_sum(&format!("{:x}.{:x}.{}", self.rank, self.backlog, self.location), Self::LIST)
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str) -> Result<OverviewCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (Some(rank), Some(backlog), Some(location)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(InvalidCursor);
+        };
+        let cursor = OverviewCursor {
+            rank: u8::from_str_radix(rank, 16).map_err(|_| InvalidCursor)?,
+            backlog: u64::from_str_radix(backlog, 16).map_err(|_| InvalidCursor)?,
+            location: LocationId::new(location).map_err(|_| InvalidCursor)?,
+        };
+        if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
     }
 }
 
@@ -222,6 +261,16 @@ mod tests {
         refused(&text, "a");
         for text in ["", ".", "1", "1.", "x.63", "1.6", "1.zz", "1.6162", "1.+1", "1.ü1", "-1.63", "0.61", "0.61.0"] {
             refused(text, "a");
+        }
+    }
+
+    #[test]
+    fn a_place_in_the_overview_is_read_back_and_no_other_text_is_one() {
+        let place = OverviewCursor { rank: 9, backlog: 1000, location: location("a_B-1") };
+        let text = place.to_text();
+        assert_eq!(OverviewCursor::from_text(&text), Ok(place));
+        for other in [format!("{text}0"), text.replace("3e8", "3e9"), text.replace("a_B", "a_C"), "9.0.a".to_owned()] {
+            assert_eq!(OverviewCursor::from_text(&other), Err(InvalidCursor), "{other}");
         }
     }
 }

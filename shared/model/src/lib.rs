@@ -49,7 +49,7 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, RecordCursor};
+pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, OverviewCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use ids::{

@@ -118,6 +118,7 @@ impl Operator {
         let scope = &settings.scope;
         self.forget_one(location, scope, key, ghl_id.as_ref()).await?;
         self.ports().sink.emit(&Event::Operated { location, scope, action: "forget" });
+        self.engine.tell_standings_of(scope).await;
         Ok(true)
     }
 
@@ -182,6 +183,7 @@ impl Operator {
         }
         let scope = &settings.scope;
         self.ports().sink.emit(&Event::Operated { location, scope, action: "erase" });
+        self.engine.tell_standings_of(scope).await;
         Ok(erased)
     }
 

@@ -6,6 +6,7 @@ mod audit;
 mod counters;
 mod erase;
 mod failures;
+mod health;
 mod imports;
 pub mod intake;
 pub mod items;
@@ -27,6 +28,7 @@ pub use audit::{AuditPage, MAX_AUDIT_PAGE};
 pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
+pub use health::HealthReport;
 pub use imports::{
     CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
 };
@@ -36,8 +38,8 @@ pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
 pub use overview::{
-    BreakerView, BurstQuota, DailyQuota, Detail, DueView, Forecast, Health, LastTick, LocationOverview, LocationState,
-    LocationStatus, Overview, PauseView, QuotaView, WaitView,
+    BreakerView, BurstQuota, DailyQuota, DueView, Forecast, Health, LastTick, LocationOverview, LocationState,
+    LocationStatus, Overview, OverviewPage, PauseView, QuotaView, Summary, WaitView,
 };
 pub use pulse::Pulse;
 pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};

@@ -89,10 +89,12 @@ impl Operator {
     async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView) {
         let scope = &settings.scope;
         self.ports().sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
-        if !settings.enabled {
-            return;
+        if settings.enabled
+            && let Err(error) = self.engine.start(scope).await
+        {
+            self.engine.port_failed(scope.clone(), &error);
         }
-        if let Err(error) = self.engine.start(scope).await {
+        if let Err(error) = self.engine.tell_standing(location_id).await {
             self.engine.port_failed(scope.clone(), &error);
         }
     }

@@ -39,8 +39,8 @@ impl Operator {
             return Err(OperateError::UntilIsPast);
         }
         let hold = Hold { since: now, until, note };
-        self.change_gate(location, "pause", |gate| gate.hold(now, hold.clone())).await?;
-        self.engine.until_all_know().await;
+        let scope = self.change_gate(location, "pause", |gate| gate.hold(now, hold.clone())).await?;
+        futures::join!(self.engine.until_all_know(), self.engine.tell_standings_of(&scope));
         Ok(())
     }
 
@@ -60,7 +60,9 @@ impl Operator {
     pub async fn resume(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
         let now = self.ports().clock.now();
         let scope = self.change_gate(location, "resume", |gate| gate.resume(now)).await?;
-        Ok(self.engine.start(&scope).await?)
+        let started = self.engine.start(&scope).await?;
+        self.engine.tell_standings_of(&scope).await;
+        Ok(started)
     }
 
     /// Closes the circuit breaker of the scope of `location`, and starts it with a small batch.
@@ -71,7 +73,9 @@ impl Operator {
         let now = self.ports().clock.now();
         let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
         self.engine.tell_breaker_was_reset(&self.known(location).await?).await;
-        Ok(self.engine.start(&scope).await?)
+        let started = self.engine.start(&scope).await?;
+        self.engine.tell_standings_of(&scope).await;
+        Ok(started)
     }
 
     pub(super) async fn known(&self, location: &LocationId) -> Result<LocationSettings, OperateError> {

@@ -1,5 +1,8 @@
 //! How it stands with everything: what `/v1/overview`, `/health` and `/metrics` tell.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -8,20 +11,25 @@ use strum::IntoStaticStr;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
+use crate::health::judge;
 use crate::{CountersView, Operator};
-use ghl_sync_engine::counts::{Counted, Counts, Minute};
+use ghl_sync_engine::counts::{Counts, Minute};
 use ghl_sync_engine::ports::{Backlog, PortError, Tallied};
-use ghl_sync_limiter::{Gate, Opening, PauseReason, Rules, WaitReason};
-use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Pace, Priority, ScopeId, Time};
+pub use ghl_sync_engine::standing::LocationState;
+use ghl_sync_engine::standing::{Standing, Urgency};
+use ghl_sync_limiter::{PauseReason, WaitReason};
+use ghl_sync_model::{EpochMs, LocationId, OverviewCursor, ScopeId, Time};
 
-/// Records that are counted of each priority, and of the failed: more are "at least so many".
-const CAP: u32 = 1000;
 /// Locations looked at at once.
 const AT_ONCE: usize = 8;
-/// A pause that is longer than this is told.
-const LONG_PAUSE: Duration = Duration::from_secs(3600);
-/// A tick that is older than this has been missed several times.
-pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
+/// Locations that were never written down, of which a request asks itself how they stand.
+const ASKED: usize = 25;
+/// A standing of a location that nobody knows may be of one that was made known a moment ago.
+const UNKNOWN_FOR: Duration = Duration::from_secs(600);
+/// Locations in trouble that Prometheus is told of, each with series of its own.
+const TROUBLED_SERIES: usize = 200;
+/// Locations with the largest backlogs that it is told of, likewise.
+const BACKLOG_SERIES: usize = 50;
 
 /// Everything that a dashboard shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,9 +52,51 @@ pub struct Overview {
     #[serde(serialize_with = "CountersView::serialize_of")]
     #[cfg_attr(feature = "openapi", schema(value_type = CountersView))]
     pub totals: Counts,
-    /// The locations.
-    // By id.
+    /// All locations in numbers.
+    pub summary: Summary,
+    /// A page of the locations: those in trouble first, then those with the most to do.
     pub locations: Vec<LocationOverview>,
+    /// Where the page ended; null on the last one.
+    pub cursor: Option<String>,
+}
+
+/// All locations in numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct Summary {
+    /// How many there are.
+    pub locations: u64,
+    /// How many somebody should look at.
+    pub in_trouble: u64,
+    /// How many are known of, but were not written down yet: they are missing here until the next sweep.
+    pub not_told: u64,
+    /// How many do what: by state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// What is due in all of them.
+    pub due: DueView,
+    /// What failed for good in all of them.
+    pub failed: Tallied,
+}
+
+/// Which locations are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewPage {
+    /// Those that somebody should look at, and no others.
+    pub only_troubled: bool,
+    /// Those in whose id, scope, name or tags this is found, whatever its case.
+    pub text: Option<String>,
+    /// Where the page before ended.
+    pub after: Option<OverviewCursor>,
+    /// Most locations of the page.
+    pub limit: usize,
+    /// As if there were these locations only; `None` for all.
+    pub own: Option<Arc<BTreeSet<LocationId>>>,
+}
+
+impl Default for OverviewPage {
+    fn default() -> OverviewPage {
+        OverviewPage { only_troubled: false, text: None, after: None, limit: 50, own: None }
+    }
 }
 
 /// How it is, in one word.
@@ -81,17 +131,7 @@ pub struct LastTick {
     pub age_s: f64,
 }
 
-/// How much is asked of the overview.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Gates and backlogs.
-    State,
-    /// The counters too.
-    Counters,
-}
-
 /// A location, with its counters.
-// Both are empty if they were not asked for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LocationOverview {
@@ -136,32 +176,9 @@ pub struct LocationStatus {
     pub failed: Tallied,
     /// When all that is due will be sent, at this pace; null if nothing is due, or nobody knows.
     pub forecast: Option<Forecast>,
-}
-
-/// What a location does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum LocationState {
-    /// Nothing is due.
-    Idle,
-    /// Records go out.
-    Syncing,
-    /// Records are due, and wait for something that passes by itself.
-    Waiting,
-    /// An operator has paused it.
-    Paused,
-    /// It is not enabled, or GHL does not accept its token.
-    Stopped,
-}
-
-impl LocationState {
-    /// The word, as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
+    /// When it stood so. While it sends, that is some seconds ago, while it waits up to a minute; while it rests, it may
+    /// be long ago, and nothing has changed since.
+    pub as_of: Time,
 }
 
 /// A circuit breaker.
@@ -252,7 +269,7 @@ pub struct DailyQuota {
 }
 
 /// What is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Due))]
 pub struct DueView {
     /// How many records.
@@ -275,208 +292,221 @@ pub struct Forecast {
     pub at_least: bool,
 }
 
+/// How all locations stand at one time.
+pub(crate) struct Everybody {
+    pub(crate) time: EpochMs,
+    pub(crate) standings: Vec<(LocationId, Standing)>,
+    /// Known locations that are missing.
+    pub(crate) not_told: u64,
+}
+
 impl Operator {
-    /// How it stands with everything that is known of.
+    /// How it stands with everything that is known of: in numbers, and location by location on a page. It asks no location,
+    /// but reads what was written down of each. With `own` of the page it is as if there were those locations only.
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
-    pub async fn overview(&self, detail: Detail) -> Result<Overview, PortError> {
-        let ids = self.ports().registry.locations().await?;
-        self.overview_of(ids, detail).await
+    pub async fn overview(&self, page: &OverviewPage) -> Result<Overview, PortError> {
+        let (everybody, mut overview) = self.in_numbers(page.own.as_deref()).await?;
+        let now = everybody.time;
+        let text = page.text.as_deref().map(str::to_lowercase);
+        let mut shown: Vec<(OverviewCursor, &Standing)> = everybody
+            .standings
+            .iter()
+            .filter(|(_, standing)| !page.only_troubled || standing.urgency(now) != Urgency::Fine)
+            .filter(|(id, standing)| text.as_deref().is_none_or(|text| is_called(id, standing, text)))
+            .map(|(id, standing)| (place_of(id, standing, now), standing))
+            .filter(|(place, _)| page.after.as_ref().is_none_or(|after| order(place) > order(after)))
+            .collect();
+        shown.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+        let is_last = shown.len() <= page.limit;
+        shown.truncate(page.limit);
+        overview.cursor = shown.last().filter(|_| !is_last).map(|(place, _)| place.to_text());
+        let ids: Vec<LocationId> = shown.iter().map(|(place, _)| place.location.clone()).collect();
+        let counted = self.ports().counters.of_each(&ids, now).await?;
+        let located = shown.into_iter().zip(counted).map(|((place, standing), counted)| LocationOverview {
+            location: LocationStatus::of(place.location, standing, now),
+            counters: counted.total,
+            minutes: counted.minutes,
+        });
+        overview.locations = located.collect();
+        Ok(overview)
     }
 
-    /// The same, as if there were these locations only.
+    /// The same as numbers for Prometheus: of the locations only those in trouble and those with the largest backlogs, so
+    /// many of each that the series stay bounded, by id and without their counters.
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
-    pub async fn overview_of(&self, ids: Vec<LocationId>, detail: Detail) -> Result<Overview, PortError> {
-        let time = self.ports().clock.now();
-        let overviews = futures::stream::iter(ids)
-            .map(|location| async move { self.location_overview(&location, detail).await })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<_>>();
-        let (last_tick, dead_letters, locations) =
-            futures::try_join!(self.ports().counters.last_tick(), self.ports().dead_letters.depth(), overviews)?;
-        let mut locations: Vec<LocationOverview> = locations.into_iter().flatten().collect();
-        locations.sort_by(|a, b| a.location.id.cmp(&b.location.id));
-        let mut totals = Counts::default();
-        locations.iter().for_each(|location| totals.merge(&location.counters));
-        let (health, reasons) = judge(time, last_tick, dead_letters, &locations);
-        let last_tick = last_tick.map(|at| LastTick { at: Time(at), age_s: seconds(time.since(at)) });
-        Ok(Overview { time: Time(time), health, reasons, last_tick, dead_letters, totals, locations })
+    pub async fn series(&self, own: Option<&BTreeSet<LocationId>>) -> Result<Overview, PortError> {
+        let (everybody, mut overview) = self.in_numbers(own).await?;
+        let now = everybody.time;
+        let mut standings: Vec<&(LocationId, Standing)> = everybody.standings.iter().collect();
+        standings.sort_by_cached_key(|(id, standing)| (standing.urgency(now), Reverse(standing.due.tallied.count), id));
+        let troubled = standings.iter().filter(|(_, standing)| standing.urgency(now) != Urgency::Fine);
+        let mut told: BTreeMap<&LocationId, &Standing> =
+            troubled.take(TROUBLED_SERIES).map(|(id, standing)| (id, standing)).collect();
+        standings.sort_by_cached_key(|(id, standing)| (Reverse(standing.due.tallied.count), id));
+        told.extend(standings.iter().take(BACKLOG_SERIES).map(|(id, standing)| (id, standing)));
+        let located = told.into_iter().map(|(id, standing)| LocationOverview {
+            location: LocationStatus::of(id.clone(), standing, now),
+            counters: Counts::default(),
+            minutes: Vec::new(),
+        });
+        overview.locations = located.collect();
+        Ok(overview)
     }
 
-    /// How it stands with `location`; `None` if it is not known.
+    /// How it stands with `location`, by asking it; `None` if it is not known.
     ///
     /// # Errors
     /// When a store fails.
-    pub async fn location_overview(
-        &self,
-        location: &LocationId,
-        detail: Detail,
-    ) -> Result<Option<LocationOverview>, PortError> {
-        let Some(settings) = self.ports().registry.location(location).await? else {
+    pub async fn location_overview(&self, location: &LocationId) -> Result<Option<LocationOverview>, PortError> {
+        let Some(standing) = self.engine.standing(location).await? else {
             return Ok(None);
         };
-        let rules = self.engine.config().rules(&settings);
-        let (entry, due, failed, counted) = futures::try_join!(
-            self.engine.gate(&settings.scope, &rules),
-            self.backlog(location),
-            self.ports().outbox.count_failed(location, CAP),
-            self.counted(location, detail),
-        )?;
-        let now = self.ports().clock.now();
-        let view = GateView { gate: &entry.gate, opening: entry.gate.opening(now, &rules), rules: &rules, now };
-        let due_total = due.iter().fold(Backlog::default(), |sum, (_, backlog)| sum.and(*backlog));
-        let most_urgent = due.iter().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| *priority);
-        let location = LocationStatus {
-            id: location.clone(),
-            enabled: settings.enabled,
-            state: view.state(settings.enabled, due_total.tallied.count),
-            breaker: BreakerView {
-                state: entry.gate.breaker().as_str(),
-                retry_at: Time::maybe(entry.gate.breaker().retry_at()),
-            },
-            pause: view.pause(),
-            waits_for: view.waits_for(most_urgent),
-            quota: QuotaView { burst: view.burst(), daily: view.daily(&settings) },
-            due: due_total.into(),
-            failed,
-            forecast: self.forecast(&settings, &view, due_total, &counted.total),
-            scope: settings.scope,
-        };
+        let now = standing.at;
+        let counted = self.ports().counters.of(location, now).await?;
+        let location = LocationStatus::of(location.clone(), &standing, now);
         Ok(Some(LocationOverview { location, counters: counted.total, minutes: counted.minutes }))
     }
 
-    /// What is due, by priority.
-    async fn backlog(&self, location: &LocationId) -> Result<[(Priority, Backlog); 3], PortError> {
-        let count = |priority| async move {
-            Ok::<_, PortError>((priority, self.ports().outbox.count_due(location, priority, CAP).await?))
-        };
-        let [high, normal, low] = Priority::ALL;
-        let (high, normal, low) = futures::try_join!(count(high), count(normal), count(low))?;
-        Ok([high, normal, low])
+    /// An overview without locations, and those.
+    async fn in_numbers(&self, own: Option<&BTreeSet<LocationId>>) -> Result<(Everybody, Overview), PortError> {
+        let (last_tick, dead_letters, everybody) = futures::try_join!(
+            self.ports().counters.last_tick(),
+            self.ports().dead_letters.depth(),
+            self.everybody(own),
+        )?;
+        let time = everybody.time;
+        let (mut totals, mut summary) = (Counts::default(), Summary::default());
+        let mut due = Backlog::default();
+        for (_, standing) in &everybody.standings {
+            totals.merge(&standing.sums);
+            due = due.and(standing.due);
+            summary.failed.count += standing.failed.count;
+            summary.failed.capped |= standing.failed.capped;
+            summary.in_trouble += u64::from(standing.urgency(time) != Urgency::Fine);
+            *summary.states.entry(standing.state(time).as_str()).or_default() += 1;
+        }
+        summary.due = due.into();
+        summary.locations = everybody.standings.len() as u64;
+        summary.not_told = everybody.not_told;
+        let (health, reasons) = judge(time, last_tick, dead_letters, &everybody.standings);
+        let last_tick = LastTick::at(last_tick, time);
+        let (locations, cursor) = (Vec::new(), None);
+        let time = Time(time);
+        let overview = Overview { time, health, reasons, last_tick, dead_letters, totals, summary, locations, cursor };
+        Ok((everybody, overview))
     }
 
-    async fn counted(&self, location: &LocationId, detail: Detail) -> Result<Counted, PortError> {
-        match detail {
-            Detail::State => Ok(Counted::default()),
-            Detail::Counters => self.ports().counters.of(location, self.ports().clock.now()).await,
-        }
-    }
-
-    /// The calls that are due, at the pace that is kept to, from the moment on at which the gate opens; what the day
-    /// does not allow goes on the next one.
-    fn forecast(
-        &self,
-        settings: &LocationSettings,
-        view: &GateView<'_>,
-        due: Backlog,
-        counters: &Counts,
-    ) -> Option<Forecast> {
-        use ghl_sync_engine::counts::RecordCount::{Failed, Succeeded};
-        let records = due.tallied.count;
-        let opens_at = view.opening.at;
-        if records == 0 || !settings.enabled || opens_at == EpochMs::NEVER {
-            return None;
-        }
-        let sent = counters.records(Succeeded) + counters.records(Failed);
-        let calls_per_record = if sent == 0 { 1.0 } else { (counters.calls() as f64 / sent as f64).max(1.0) };
-        let call = counters.average_call().unwrap_or(TYPICAL_CALL).as_secs_f64().max(0.001);
-        let rate = view.pace().rate().min(f64::from(self.engine.config().concurrency) / call);
-        let calls = records as f64 * calls_per_record;
-        let today = view.gate.daily_left(opens_at, view.rules) as f64;
-        let empty_at = if calls <= today {
-            opens_at + Duration::from_secs_f64(calls / rate)
-        } else {
-            let limit = view.gate.daily_limit(view.rules).max(1) as f64;
-            let days = ((calls - today) / limit).floor();
-            let rest = (calls - today) - days * limit;
-            view.gate.day_resets_at(opens_at, view.rules)
-                + Duration::from_secs_f64((days * DAY_S + rest / rate).min(MAX_S))
-        };
-        let seconds = seconds(view.now.until(empty_at));
-        Some(Forecast { empty_at: Time(empty_at), seconds, at_least: due.tallied.capped })
+    /// How all locations stand, by what was written down. A few of which nothing was are asked.
+    pub(crate) async fn everybody(&self, own: Option<&BTreeSet<LocationId>>) -> Result<Everybody, PortError> {
+        let (mut standings, known) =
+            futures::try_join!(self.ports().counters.standings(), self.ports().registry.locations())?;
+        let time = self.ports().clock.now();
+        let is_own = |id: &LocationId| own.is_none_or(|own| own.contains(id));
+        let known: BTreeSet<LocationId> = known.into_iter().filter(is_own).collect();
+        standings.retain(|(id, _)| is_own(id));
+        standings.retain(|(id, standing)| known.contains(id) || time.since(standing.at) < UNKNOWN_FOR);
+        let told: BTreeSet<&LocationId> = standings.iter().map(|(id, _)| id).collect();
+        let untold: Vec<LocationId> = known.iter().filter(|id| !told.contains(id)).cloned().collect();
+        let not_told = untold.len().saturating_sub(ASKED) as u64;
+        let asked: Vec<_> = futures::stream::iter(untold.into_iter().take(ASKED))
+            .map(|id| async move {
+                let standing = self.engine.tell_standing(&id).await?;
+                Ok::<_, PortError>(standing.map(|standing| (id, standing)))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        standings.extend(asked.into_iter().flatten());
+        Ok(Everybody { time, standings, not_told })
     }
 }
 
-/// A call before any was measured.
-const TYPICAL_CALL: Duration = Duration::from_millis(250);
-const DAY_S: f64 = 86_400.0;
-/// Further than this nobody looks ahead: ten years.
-const MAX_S: f64 = 3650.0 * DAY_S;
-
-/// A gate at one moment.
-struct GateView<'a> {
-    gate: &'a Gate,
-    opening: Opening,
-    rules: &'a Rules,
-    now: EpochMs,
+/// Where a location comes in the overview.
+fn place_of(id: &LocationId, standing: &Standing, now: EpochMs) -> OverviewCursor {
+    let backlog = standing.due.tallied.count.saturating_add(standing.failed.count);
+    OverviewCursor { rank: standing.urgency(now).rank(), backlog, location: id.clone() }
 }
 
-impl GateView<'_> {
-    fn state(&self, enabled: bool, due: u64) -> LocationState {
-        match self.gate.paused(self.now).map(|wait| wait.reason) {
-            _ if !enabled => LocationState::Stopped,
-            Some(WaitReason::Pause(PauseReason::Operator)) => LocationState::Paused,
-            Some(WaitReason::Pause(PauseReason::Credentials | PauseReason::OtherLocation)) => LocationState::Stopped,
-            _ if self.gate.live_run(self.now).is_some() => LocationState::Syncing,
-            _ if due > 0 => LocationState::Waiting,
-            _ => LocationState::Idle,
-        }
-    }
+/// Those in trouble first, then those with the most to do.
+fn order(place: &OverviewCursor) -> (u8, Reverse<u64>, &LocationId) {
+    (place.rank, Reverse(place.backlog), &place.location)
+}
 
-    fn pause(&self) -> Option<PauseView> {
-        if let Some(hold) = self.gate.held(self.now) {
-            return Some(PauseView {
-                reason: PauseReason::Operator,
-                until: Time::maybe(hold.until),
-                note: hold.note.clone(),
-            });
-        }
-        let pause = self.gate.pause().filter(|pause| pause.until > self.now)?;
-        Some(PauseView { reason: pause.reason, until: Time::maybe(Some(pause.until)), note: None })
-    }
+/// `text` is in lower case.
+fn is_called(id: &LocationId, standing: &Standing, text: &str) -> bool {
+    [id.as_str(), standing.scope.as_str()].iter().any(|name| name.to_lowercase().contains(text))
+}
 
-    fn waits_for(&self, most_urgent: Option<Priority>) -> Option<WaitView> {
-        let kept_back = most_urgent.and_then(|priority| self.opening.kept_back_until(priority));
-        let (at, reason) = match (self.opening.reason, kept_back) {
-            (None | Some(WaitReason::Pace), Some(at)) => (at, WaitReason::DailyQuota),
-            (reason, _) => (self.opening.at, reason?),
+impl LastTick {
+    pub(crate) fn at(at: Option<EpochMs>, now: EpochMs) -> Option<LastTick> {
+        at.map(|at| LastTick { at: Time(at), age_s: seconds(now.since(at)) })
+    }
+}
+
+impl LocationStatus {
+    /// What is true at `now` of a location that stood so.
+    #[must_use]
+    pub fn of(id: LocationId, standing: &Standing, now: EpochMs) -> LocationStatus {
+        let note = |reason| match (reason, &standing.hold) {
+            (PauseReason::Operator, Some(hold)) => hold.note.clone(),
+            _ => None,
         };
-        Some(WaitView { reason, until: Time::maybe(Some(at)) })
-    }
-
-    /// What is kept to now.
-    fn pace(&self) -> Pace {
-        self.gate.allowed_pace(self.now, self.rules)
-    }
-
-    fn burst(&self) -> BurstQuota {
-        let (pace, told) = (self.pace(), self.gate.pacing().told());
-        let counted = self.gate.ledger().counted_since(self.now - pace.window);
-        BurstQuota {
-            limit: pace.limit.get().into(),
-            window_ms: milliseconds(pace.window),
-            configured: self.rules.pace.limit.get().into(),
-            told_limit: told.map(|told| told.limit.get().into()),
-            told_window_ms: told.map(|told| milliseconds(told.window)),
-            left: pace.limit.get().saturating_sub(counted).into(),
+        let pause = standing.pause_at(now);
+        let forecast = standing.empty_at.map(|empty_at| Forecast {
+            empty_at: Time(empty_at),
+            seconds: seconds(now.until(empty_at)),
+            at_least: standing.due.tallied.capped,
+        });
+        LocationStatus {
+            id,
+            scope: standing.scope.clone(),
+            enabled: standing.enabled,
+            state: standing.state(now),
+            breaker: BreakerView { state: standing.breaker.as_str(), retry_at: Time::maybe(standing.retry_at) },
+            pause: pause.map(|(reason, until)| PauseView {
+                reason,
+                until: Time::maybe(Some(until)),
+                note: note(reason),
+            }),
+            waits_for: standing
+                .waits_at(now)
+                .map(|(reason, until)| WaitView { reason, until: Time::maybe(Some(until)) }),
+            quota: QuotaView { burst: burst(standing, now), daily: daily(standing, now) },
+            due: standing.due.into(),
+            failed: standing.failed,
+            forecast,
+            as_of: Time(standing.at),
         }
     }
+}
 
-    fn daily(&self, settings: &LocationSettings) -> DailyQuota {
-        let daily = self.gate.daily();
-        DailyQuota {
-            limit: self.gate.daily_limit(self.rules),
-            scope: settings.day_scope.as_ref().unwrap_or(&settings.scope).clone(),
-            configured: self.rules.daily_limit,
-            told_daily_limit: daily.told_limit(),
-            used: daily.used(self.now),
-            left: self.gate.daily_left(self.now, self.rules),
-            reserve: self.rules.daily_reserve,
-            resets_at: Time::maybe(Some(self.gate.day_resets_at(self.now, self.rules))),
-        }
+fn burst(standing: &Standing, now: EpochMs) -> BurstQuota {
+    let burst = &standing.burst;
+    BurstQuota {
+        limit: burst.pace.limit.get().into(),
+        window_ms: milliseconds(burst.pace.window),
+        configured: burst.configured,
+        told_limit: burst.told.map(|told| told.limit.get().into()),
+        told_window_ms: burst.told.map(|told| milliseconds(told.window)),
+        left: standing.burst_left(now),
+    }
+}
+
+fn daily(standing: &Standing, now: EpochMs) -> DailyQuota {
+    let day = standing.day_at(now);
+    DailyQuota {
+        limit: day.limit,
+        scope: standing.day_scope.as_ref().unwrap_or(&standing.scope).clone(),
+        configured: day.configured,
+        told_daily_limit: day.told,
+        used: day.used,
+        left: day.left,
+        reserve: day.reserve,
+        resets_at: Time::maybe(Some(day.resets_at)),
     }
 }
 
@@ -493,54 +523,4 @@ fn seconds(span: Duration) -> f64 {
 
 fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-impl PauseView {
-    /// Why somebody should look at it; `None` if it is short, and nobody's fault.
-    fn wants_a_look(&self, id: &LocationId, now: EpochMs) -> Option<(Health, String)> {
-        let until = self.until.map_or_else(String::new, |until| format!(" until {}", until.0.to_rfc3339()));
-        match self.reason {
-            PauseReason::Operator => Some((Health::Degraded, format!("{id} is paused by an operator"))),
-            PauseReason::Credentials => Some((Health::Degraded, format!("the token of {id} is not accepted"))),
-            PauseReason::OtherLocation => Some((
-                Health::Failing,
-                format!("GHL answered for another location than {id}: its token may be of somebody else's account"),
-            )),
-            PauseReason::Throttled => {
-                let is_long = self.until.is_none_or(|until| now.until(until.0) > LONG_PAUSE);
-                is_long.then(|| {
-                    (Health::Degraded, format!("{id} is paused{until}: GHL asked to wait (429 or Retry-After)"))
-                })
-            }
-        }
-    }
-}
-
-fn judge(
-    now: EpochMs,
-    last_tick: Option<EpochMs>,
-    dead_letters: Option<u64>,
-    locations: &[LocationOverview],
-) -> (Health, Vec<String>) {
-    let mut found: Vec<(Health, String)> = Vec::new();
-    if let Some(tick) = last_tick.filter(|tick| now.since(*tick) > TICK_OVERDUE) {
-        found.push((Health::Failing, format!("the last tick was {} s ago", now.since(tick).as_secs())));
-    }
-    if let Some(count) = dead_letters.filter(|count| *count > 0) {
-        found.push((Health::Degraded, format!("{count} messages in the dead-letter queue and the parking queue")));
-    }
-    for location in locations.iter().map(|overview| &overview.location).filter(|location| location.enabled) {
-        let id = &location.id;
-        if location.breaker.state != "closed" {
-            found.push((Health::Failing, format!("breaker of {id} is {}", location.breaker.state)));
-        }
-        found.extend(location.pause.as_ref().and_then(|pause| pause.wants_a_look(id, now)));
-        if location.failed.count > 0 {
-            let more = if location.failed.capped { "at least " } else { "" };
-            found.push((Health::Degraded, format!("{more}{} records of {id} have failed", location.failed.count)));
-        }
-    }
-    found.sort_by_key(|(health, _)| std::cmp::Reverse(*health));
-    let health = found.first().map_or(Health::Ok, |(health, _)| *health);
-    (health, found.into_iter().map(|(_, reason)| reason).collect())
 }

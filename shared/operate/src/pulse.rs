@@ -1,7 +1,8 @@
 //! Whether records flow at all: what anybody may ask, as often as he likes.
 
 use crate::Operator;
-use crate::overview::{Health, TICK_OVERDUE};
+use crate::health::TICK_OVERDUE;
+use crate::overview::Health;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{Api, EpochMs};
 

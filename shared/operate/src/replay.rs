@@ -129,6 +129,7 @@ impl Operator {
             self.ports().sink.emit(&Event::Operated { location, scope, action: "replay" });
             self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
             self.engine.fan_out(scope).await?;
+            self.engine.tell_standings_of(scope).await;
         }
         Ok(report)
     }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::lock;
 use ghl_sync_engine::counts::{Counted, Counts, Minute};
 use ghl_sync_engine::ports::{Counters, PortError};
+use ghl_sync_engine::standing::{Standing, Urgency};
 use ghl_sync_model::{EpochMs, LocationId};
 
 /// [`Counters`] in memory.
@@ -19,7 +20,9 @@ pub struct MemoryCounters {
 #[derive(Debug, Default)]
 struct State {
     counted: BTreeMap<LocationId, Counted>,
+    standings: BTreeMap<LocationId, Standing>,
     writes: u64,
+    told: u64,
     last_tick: Option<EpochMs>,
 }
 
@@ -28,6 +31,18 @@ impl MemoryCounters {
     #[must_use]
     pub fn writes(&self) -> u64 {
         lock(&self.state).writes
+    }
+
+    /// How `location` stood when it was written down last.
+    #[must_use]
+    pub fn last_told(&self, location: &LocationId) -> Option<Standing> {
+        lock(&self.state).standings.get(location).cloned()
+    }
+
+    /// How often a standing was written down by itself.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        lock(&self.state).told
     }
 }
 
@@ -39,9 +54,11 @@ impl Counters for MemoryCounters {
         now: EpochMs,
         counts: &Counts,
         allowed: Option<u64>,
+        standing: Option<&Standing>,
     ) -> Result<(), PortError> {
         let mut state = lock(&self.state);
         state.writes += 1;
+        state.standings.extend(standing.map(|standing| (location.clone(), standing.clone())));
         let counted = state.counted.entry(location.clone()).or_default();
         counted.total.merge(counts);
         let part = Minute::of(now, counts, allowed);
@@ -53,10 +70,39 @@ impl Counters for MemoryCounters {
         Ok(())
     }
 
-    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
-        let mut counted = lock(&self.state).counted.get(location).cloned().unwrap_or_default();
-        counted.keep_recent(now);
-        Ok(counted)
+    async fn tell(&self, location: &LocationId, standing: &Standing) -> Result<(), PortError> {
+        let mut state = lock(&self.state);
+        state.told += 1;
+        state.standings.insert(location.clone(), standing.clone());
+        Ok(())
+    }
+
+    async fn of_each(&self, locations: &[LocationId], now: EpochMs) -> Result<Vec<Counted>, PortError> {
+        let state = lock(&self.state);
+        let counted = |location| {
+            let mut counted = state.counted.get(location).cloned().unwrap_or_default();
+            counted.keep_recent(now);
+            counted
+        };
+        Ok(locations.iter().map(counted).collect())
+    }
+
+    async fn sums(&self, location: &LocationId) -> Result<Counts, PortError> {
+        Ok(lock(&self.state).counted.get(location).map(|counted| counted.total.clone()).unwrap_or_default())
+    }
+
+    async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        let state = lock(&self.state);
+        Ok(state.standings.iter().map(|(location, standing)| (location.clone(), standing.clone())).collect())
+    }
+
+    async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
+        let mut troubled = self.standings().await?;
+        troubled.retain(|(_, standing)| standing.urgency(standing.at) != Urgency::Fine);
+        troubled.sort_by_key(|(location, standing)| standing.rank(location));
+        let is_all = troubled.len() <= limit;
+        troubled.truncate(limit);
+        Ok((troubled, is_all))
     }
 
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {

@@ -48,6 +48,11 @@ impl Caller {
     fn with_all_rights(name: &str) -> Caller {
         Caller { name: name.to_owned(), key: None, role: Role::Admin, locations: None }
     }
+
+    /// The only locations that the caller may see; `None` for all.
+    pub(crate) fn own(&self) -> Option<&BTreeSet<LocationId>> {
+        self.locations.as_deref()
+    }
 }
 
 /// Lets nobody pass who may not.

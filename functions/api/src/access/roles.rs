@@ -27,6 +27,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "list_outcomes",
             "list_records",
             "location",
+            "location_overview",
             "lookup",
             "metrics",
             "migration_config",

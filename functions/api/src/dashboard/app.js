@@ -1,10 +1,13 @@
 // The page: what it knows, how it looks for news, and what its buttons do.
 
 const POLL_MS = 2_000;
-// More for many locations, since each costs the server a few reads.
+// More for many locations: the server reads what was written down of each.
 const POLL_MS_PER_LOCATION = 20;
 const LONGEST_POLL_MS = 30_000;
 const TIMEOUT_MS = 15_000;
+// Locations of a page; the server takes no more.
+const LOADED_AT_ONCE = 200;
+const FILTER_MS = 300;
 const FAILURES_AT_ONCE = 50;
 const NOTICE_MS = 15_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
@@ -20,6 +23,9 @@ const page = {
   troubled: false,
   sort: { by: "trouble", descending: true },
   rows: ROWS_AT_ONCE,
+  // How many pages of locations are looked at, and what the last look was narrowed down to.
+  pages: 1,
+  asked: "",
   pointed: null,
   live: new Map(),
   failures: NO_FAILURES,
@@ -76,17 +82,52 @@ async function poll() {
   clearTimeout(timer);
   let delay;
   try {
-    const overview = await ask("v1/overview");
-    if (!Array.isArray(overview?.locations)) throw new Error("The server answered something else than an overview.");
+    const narrowed = narrowing();
+    const overview = await lookAtLocations(narrowed);
+    page.asked = narrowed;
     arrived(overview);
     await lookAtMigrations();
-    delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * overview.locations.length);
+    delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
+    if (narrowing() !== page.asked) delay = 0;
   } catch (error) {
     delay = missed(error);
   }
   polling = false;
   if (delay !== null && !document.hidden) timer = setTimeout(poll, delay);
   draw();
+}
+
+// How many locations there are, shown or not.
+const known = (overview) => overview?.summary?.locations ?? overview?.locations.length ?? 0;
+
+// What the server narrows down, once there are more locations than a page has; all else is narrowed down here.
+function narrowing() {
+  const isWhole = page.asked === "" && !page.overview?.cursor;
+  if (isWhole || page.overview === null) return "";
+  const query = new URLSearchParams({ ...(page.filter.trim() ? { q: page.filter.trim().slice(0, 100) } : {}), ...(page.troubled ? { trouble: true } : {}) });
+  return query.toString();
+}
+
+// The pages that are wanted, and the open location as it is now.
+async function lookAtLocations(narrowed) {
+  const of = (cursor) => new URLSearchParams({ limit: LOADED_AT_ONCE, ...Object.fromEntries(new URLSearchParams(narrowed)), ...(cursor ? { cursor } : {}) });
+  const overview = await ask(`v1/overview?${of(null)}`);
+  if (!Array.isArray(overview?.locations)) throw new Error("The server answered something else than an overview.");
+  const byId = new Map(overview.locations.map((location) => [location.id, location]));
+  for (let number = 1; number < page.pages && overview.cursor; number += 1) {
+    const next = await ask(`v1/overview?${of(overview.cursor)}`);
+    next.locations.forEach((location) => byId.set(location.id, location));
+    overview.cursor = next.cursor;
+  }
+  if (page.open !== null) {
+    const now = await ask(at(page.open, "overview")).catch((error) => {
+      if (error instanceof Refused) throw error;
+      return null;
+    });
+    if (now?.id) byId.set(now.id, now);
+  }
+  overview.locations = [...byId.values()];
+  return overview;
 }
 
 function arrived(overview) {
@@ -102,7 +143,7 @@ function arrived(overview) {
     page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
   }
   // The only location there is needs no choosing.
-  if (page.open === null && page.migration === null && overview.locations.length === 1) openLocation(overview.locations[0].id);
+  if (page.open === null && page.migration === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
   else refreshFailures();
 }
 
@@ -126,8 +167,8 @@ function draw() {
   const { overview, connection } = page;
   document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
   document.body.classList.toggle("one-open", page.open !== null || page.migration !== null);
-  document.body.classList.toggle("single", overview?.locations.length === 1 && page.migration === null);
-  document.body.classList.toggle("empty", (overview?.locations.length ?? 0) === 0);
+  document.body.classList.toggle("single", known(overview) === 1 && page.migration === null);
+  document.body.classList.toggle("empty", known(overview) === 0);
   document.title = title(overview, connection);
   render(byId("health"), ...healthLine(overview));
   render(byId("pulse"), pulse(shown));
@@ -181,6 +222,8 @@ function openLocation(id) {
   page.story = null;
   page.failures = NO_FAILURES;
   refreshFailures();
+  // One that is on no page that was looked at.
+  if (id !== null && page.overview !== null && !opened()) poll();
 }
 
 const opened = () => page.overview?.locations.find(({ id }) => id === page.open);
@@ -313,6 +356,11 @@ const ACTIONS = {
   "reset-breaker": resetBreaker,
   "migration-command": commandMigration,
   "more-rows": () => (page.rows += ROWS_AT_ONCE),
+  "more-pages": () => {
+    page.pages += 1;
+    page.rows += LOADED_AT_ONCE;
+    poll();
+  },
   sort: ({ by }) => (page.sort = { by, descending: page.sort.by === by ? !page.sort.descending : by !== "id" }),
   "reload-failures": () => loadFailures(),
   "more-failures": () => loadFailures(page.failures.cursor),
@@ -343,13 +391,21 @@ document.addEventListener("submit", (event) => {
 
 byId("filter").addEventListener("input", (event) => {
   page.filter = event.target.value;
-  draw();
+  narrow();
 });
 
 byId("troubled").addEventListener("change", (event) => {
   page.troubled = event.target.checked;
-  draw();
+  narrow();
 });
+
+// Shows at once what is there already, and asks for the rest once the reader pauses.
+function narrow() {
+  draw();
+  if (narrowing() === page.asked) return;
+  clearTimeout(timer);
+  timer = setTimeout(poll, FILTER_MS);
+}
 
 document.addEventListener("pointermove", (event) => {
   const plotted = event.target.closest("[data-hour]");

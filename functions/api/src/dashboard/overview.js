@@ -76,10 +76,12 @@ function connectionBanner({ overview, connection, now }) {
 }
 
 function totals(overview) {
-  if (!overview || overview.locations.length === 0) return [];
-  const due = overview.locations.reduce((all, location) => all + (location.due?.count ?? 0), 0);
-  const capped = overview.locations.some((location) => location.due?.capped);
-  return h("dl", { class: "figures" }, figure("Due", atLeast({ count: due, capped })), counterFigures(overview.totals));
+  if (!overview || known(overview) === 0) return [];
+  const { summary } = overview;
+  return h("dl", { class: "figures" },
+    figure("Locations", count(summary.locations)),
+    figure("In trouble", count(summary.in_trouble), summary.in_trouble > 0 && "warn"),
+    figure("Due", atLeast(summary.due)), counterFigures(overview.totals));
 }
 
 function counterFigures(counters) {
@@ -106,7 +108,7 @@ const figure = (name, value, tone) => h("div", { class: tone || null }, h("dt", 
 
 function list({ overview, open, filter, troubled, sort, rows, now }) {
   if (!overview) return [];
-  if (overview.locations.length === 0) {
+  if (known(overview) === 0) {
     return h("p", { class: "hint" },
       "No location has been seen yet. One appears here as soon as a record is put into it, for example with ",
       h("code", null, "POST /v1/locations/ID/contacts"), ".");
@@ -119,10 +121,15 @@ function list({ overview, open, filter, troubled, sort, rows, now }) {
       h("caption", { class: "unseen" }, "Locations"),
       h("thead", null, h("tr", null, COLUMNS.map((column) => columnHead(column, sort)))),
       h("tbody", null, shown.map((entry) => row(entry, open, now)))),
-    matching.length === 0 && h("p", { class: "hint" }, `None of ${plural(all.length, "location")} matches.`),
+    matching.length === 0 && h("p", { class: "hint" }, `None of ${plural(known(overview), "location")} matches.`),
     matching.length > shown.length && h("p", { class: "more" },
       h("button", { type: "button", "data-do": "more-rows" }, `Show ${count(Math.min(ROWS_AT_ONCE, matching.length - shown.length))} more`),
       ` ${count(shown.length)} of ${count(matching.length)} shown`),
+    overview.cursor && h("p", { class: "more" },
+      h("button", { type: "button", "data-do": "more-pages" }, "Look at more"),
+      ` ${count(all.length)} of ${plural(known(overview), "location")} looked at: those in trouble and with the most to do`),
+    overview.summary.not_told > 0 && h("p", { class: "hint" },
+      `${plural(overview.summary.not_told, "location")} more will be here within 15 minutes: nothing was written down of them yet.`),
   ];
 }
 

@@ -4,14 +4,18 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use ghl_sync_engine::ports::PortError;
-use ghl_sync_operate::{Detail, Health as Status, Overview};
+use ghl_sync_model::OverviewCursor;
+use ghl_sync_operate::{Health as Status, LocationOverview, Overview, OverviewPage};
+use serde::Deserialize;
 use tracing::error;
+use utoipa::IntoParams;
 
+use super::{KnownLocation, LocationPath, unknown_location};
 use crate::access::Caller;
 use crate::exposition::Format;
 use crate::metrics;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
+use crate::query::InQuery;
 use crate::service::Api;
 use crate::wire::Health;
 
@@ -31,8 +35,8 @@ use crate::wire::Health;
 )]
 pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
     let health = match caller {
-        Some(Extension(caller)) => match overview_for(&api, &caller, Detail::State).await {
-            Ok(overview) => Health::in_full(overview),
+        Some(Extension(caller)) => match api.operator().health(caller.own()).await {
+            Ok(report) => Health::in_full(report),
             Err(failed) => {
                 error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
                 Health::in_short(Status::Failing, api.engine.ports().clock.now())
@@ -47,35 +51,92 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
     (status, Json(health))
 }
 
-/// How it stands with what the caller may see.
-async fn overview_for(api: &Api, caller: &Caller, detail: Detail) -> Result<Overview, PortError> {
-    match &caller.locations {
-        Some(own) => api.operator().overview_of(own.iter().cloned().collect(), detail).await,
-        None => api.operator().overview(detail).await,
-    }
+/// Which locations the overview shows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    /// Only those that somebody should look at.
+    #[param(inline, nullable = false, default = false)]
+    trouble: Option<bool>,
+    /// Only those whose id or scope has this in it, whatever its case.
+    #[param(nullable = false, max_length = 100, example = "demo")]
+    q: Option<String>,
+    /// Where the page before ended.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+    /// Most locations of the page.
+    #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
 }
+
+const DEFAULT_PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+/// Longest text that is looked for, in characters.
+const LONGEST_TEXT: usize = 100;
 
 /// Tells how everything is.
 ///
-/// This is what the dashboard shows: each location with its breaker, quota, backlog, failures and counters. A key that is
-/// bound to locations sees those, as if there were no others.
+/// All locations in numbers, and a page of them: those in trouble first, then those with the most to do. No location is
+/// asked for it: the figures are as they were written down last, and `as_of` says when. While a location sends that is some
+/// seconds ago, while it waits up to a minute. A location whose place changes between two pages may be on both, or on none. A key
+/// that is bound to locations sees those, as if there were no others.
 #[utoipa::path(
     get,
     path = "/v1/overview",
+    operation_id = "overview",
     tag = "state",
+    params(Shown),
     responses((status = 200, description = "How everything is", body = Overview)),
 )]
 pub(crate) async fn overview(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
+    InQuery(Shown { trouble, q, cursor, limit }): InQuery<Shown>,
 ) -> Result<Json<Overview>, Problem> {
-    Ok(Json(overview_for(&api, &caller, Detail::Counters).await?))
+    let invalid = |field: &str, detail: String| Problem::field(ProblemKind::Invalid, field, detail);
+    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(invalid("limit", format!("must be a whole number from 1 to {LARGEST_PAGE}")));
+    }
+    if q.as_ref().is_some_and(|q| q.chars().count() > LONGEST_TEXT || q.chars().any(char::is_control)) {
+        return Err(invalid("q", format!("must have at most {LONGEST_TEXT} characters, and no control characters")));
+    }
+    let after = cursor.map(|cursor| OverviewCursor::from_text(&cursor)).transpose();
+    let after = after.map_err(|_| invalid("cursor", "is not one that a page before gave here".to_owned()))?;
+    let page = OverviewPage {
+        only_troubled: trouble == Some(true),
+        text: q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
+        after,
+        limit: limit as usize,
+        own: caller.locations,
+    };
+    Ok(Json(api.operator().overview(&page).await?))
+}
+
+/// Tells how one location is.
+///
+/// It is asked, so that the figures are those of now.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/overview",
+    operation_id = "location_overview",
+    tag = "state",
+    params(LocationPath),
+    responses((status = 200, description = "How it is", body = LocationOverview)),
+)]
+pub(crate) async fn location_overview(
+    State(api): State<Api>,
+    location: KnownLocation,
+) -> Result<Json<LocationOverview>, Problem> {
+    api.operator().location_overview(&location.id).await?.map(Json).ok_or_else(unknown_location)
 }
 
 /// The same in numbers, for Prometheus.
 ///
-/// In Prometheus' text format, or as OpenMetrics where the request accepts it. A key that is bound to locations gets the
-/// numbers of those, as if there were no others.
+/// In Prometheus' text format, or as OpenMetrics where the request accepts it. Of the locations only those in trouble (at
+/// most 200) and the 50 with the largest backlogs have series of their own. A key that is bound to locations gets
+/// the numbers of those, as if there were no others.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -92,6 +153,6 @@ pub(crate) async fn metrics(
 ) -> Result<impl IntoResponse, Problem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept);
-    let overview = overview_for(&api, &caller, Detail::Counters).await?;
+    let overview = api.operator().series(caller.own()).await?;
     Ok(([(header::CONTENT_TYPE, format.content_type())], metrics::text(format, &overview)))
 }

@@ -1,7 +1,7 @@
 //! How everything is, at a glance: `/health`.
 
 use ghl_sync_model::{EpochMs, Time};
-use ghl_sync_operate::{Health as Status, LastTick, LocationStatus, Overview};
+use ghl_sync_operate::{Health as Status, HealthReport, LastTick, LocationStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,7 +27,7 @@ pub(crate) struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) dead_letters: Option<u64>,
-    /// The locations.
+    /// The locations that somebody should look at; at most 50, the most urgent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) locations: Option<Vec<LocationStatus>>,
@@ -42,13 +42,13 @@ impl Health {
     }
 
     /// What those with a key may know.
-    pub(crate) fn in_full(overview: Overview) -> Health {
+    pub(crate) fn in_full(report: HealthReport) -> Health {
         Health {
-            reasons: Some(overview.reasons),
-            last_tick: overview.last_tick,
-            dead_letters: overview.dead_letters,
-            locations: Some(overview.locations.into_iter().map(|overview| overview.location).collect()),
-            ..Health::in_short(overview.health, overview.time.0)
+            reasons: Some(report.reasons),
+            last_tick: report.last_tick,
+            dead_letters: report.dead_letters,
+            locations: Some(report.locations),
+            ..Health::in_short(report.health, report.time.0)
         }
     }
 }

@@ -26,7 +26,7 @@ async fn every_counter_is_added_up_under_a_name_of_its_own_and_read_back() {
     let tables = Tables::new().await;
     let all: Counts = Counter::all().enumerate().map(|(n, counter)| (counter, n as u64 + 1)).collect();
     for _ in 0..2 {
-        tables.counters.add(&location(), T0, &all, None).await.unwrap();
+        tables.counters.add(&location(), T0, &all, None, None).await.unwrap();
     }
     let read = tables.counters.of(&location(), T0).await.unwrap().total;
     let twice: Counts = all.iter().map(|(counter, count)| (counter, 2 * count)).collect();
@@ -40,7 +40,7 @@ async fn a_batch_costs_one_write_and_a_new_minute_two_more() {
     let mut costs = Vec::new();
     for seconds in [0, 10, 59, 60, 61] {
         let before = writes();
-        tables.counters.add(&location(), T0 + Duration::from_secs(seconds), &batch(), Some(600)).await.unwrap();
+        tables.counters.add(&location(), T0 + Duration::from_secs(seconds), &batch(), Some(600), None).await.unwrap();
         costs.push(writes() - before);
     }
     assert_eq!(costs, [2, 1, 1, 3, 1], "one refused, one that begins the minute, one that keeps the old one");
@@ -51,8 +51,8 @@ async fn the_last_hour_is_kept_minute_by_minute_and_older_minutes_are_left_out()
     let tables = Tables::new().await;
     for minute in 0..70 {
         let now = T0 + MINUTE * minute;
-        tables.counters.add(&location(), now, &batch(), Some(600 + u64::from(minute))).await.unwrap();
-        tables.counters.add(&location(), now, &batch(), None).await.unwrap();
+        tables.counters.add(&location(), now, &batch(), Some(600 + u64::from(minute)), None).await.unwrap();
+        tables.counters.add(&location(), now, &batch(), None, None).await.unwrap();
     }
     let now = T0 + MINUTE * 69;
     let counted = tables.counters.of(&location(), now).await.unwrap();
@@ -68,8 +68,8 @@ async fn the_last_hour_is_kept_minute_by_minute_and_older_minutes_are_left_out()
 #[tokio::test]
 async fn a_host_whose_clock_is_behind_adds_to_the_sums_and_spoils_no_minute() {
     let tables = Tables::new().await;
-    tables.counters.add(&location(), T0 + MINUTE, &batch(), None).await.unwrap();
-    tables.counters.add(&location(), T0, &batch(), None).await.unwrap();
+    tables.counters.add(&location(), T0 + MINUTE, &batch(), None, None).await.unwrap();
+    tables.counters.add(&location(), T0, &batch(), None, None).await.unwrap();
     let counted = tables.counters.of(&location(), T0 + MINUTE).await.unwrap();
     assert_eq!((counted.total.calls(), counted.minutes.len(), counted.minutes[0].calls), (4, 1, 2));
 }
@@ -80,7 +80,7 @@ async fn many_who_count_at_once_lose_nothing() {
     let batch = batch();
     let adds = (0..20).map(|n| {
         let (counters, batch) = (&tables.counters, &batch);
-        async move { counters.add(&location(), T0 + MINUTE * (n / 5), batch, None).await.unwrap() }
+        async move { counters.add(&location(), T0 + MINUTE * (n / 5), batch, None, None).await.unwrap() }
     });
     futures::future::join_all(adds).await;
     assert_eq!(tables.counters.of(&location(), T0 + MINUTE * 4).await.unwrap().total.calls(), 40);

@@ -41,6 +41,8 @@ mod servers;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]
+mod standings;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod tokens;

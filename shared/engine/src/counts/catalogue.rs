@@ -3,6 +3,9 @@
 //! CloudWatch's lines and Prometheus' text are made of it; `docs/METRICS.md` and the dashboards are tested against it.
 //! A new metric is a row here, the place that counts it, and a row of that page.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use strum::{EnumDiscriminants, EnumIter, IntoEnumIterator, IntoStaticStr};
 
 use super::{Counts, DURATION_BUCKETS_MS, ReconcileCount, RecordCount, StatusClass};
@@ -79,6 +82,14 @@ impl Counter {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Counter> {
         CounterKind::iter().flat_map(CounterKind::counters)
+    }
+
+    /// The counter that is stored under `name`, if there is one.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Counter> {
+        static BY_NAME: LazyLock<HashMap<String, Counter>> =
+            LazyLock::new(|| Counter::all().map(|counter| (counter.name(), counter)).collect());
+        BY_NAME.get(name).copied()
     }
 
     /// What tells it from others of its kind: the values of its metric's labels. Empty if there are no others.
@@ -335,6 +346,13 @@ catalogue! {
         .prometheus("ghl_sync_last_tick_age_seconds", &[]);
     DEAD_LETTERS_LYING = gauge(Unit::Count, "Messages in the dead-letter queue and the parking queue.")
         .prometheus("ghl_sync_dead_letters", &[]);
+    LOCATIONS = gauge(Unit::Count, "Locations, by what they do.").prometheus("ghl_sync_locations", &["state"]);
+    LOCATIONS_IN_TROUBLE = gauge(Unit::Count, "Locations that somebody should look at.")
+        .prometheus("ghl_sync_locations_in_trouble", &[]);
+    ALL_DUE_RECORDS = gauge(Unit::Count, "Records that are due in all locations, each counted up to a cap.")
+        .prometheus("ghl_sync_all_due_records", &[]);
+    ALL_FAILED_RECORDS = gauge(Unit::Count, "Records that stand as failed in all locations, each counted up to a cap.")
+        .prometheus("ghl_sync_all_failed_records", &[]);
     QUOTA_USED = gauge(Unit::None, "Share of GHL's quota that is used.")
         .prometheus("ghl_sync_quota_used_ratio", &["location", "window"]);
     BREAKER_STATE = gauge(Unit::None, "Circuit breaker: 0 closed, 1 half-open, 2 open.")

@@ -2,13 +2,15 @@
 
 pub mod catalogue;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use catalogue::Counter;
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs, Time};
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{IntoStaticStr, VariantArray};
 
 /// How the answer to a call began, or that there was none.
@@ -221,6 +223,38 @@ impl Counts {
     pub fn average_call(&self) -> Option<Duration> {
         let calls = self.calls();
         (calls > 0).then(|| Duration::from_millis(self.get(Counter::CallMs) / calls))
+    }
+}
+
+/// By the counters' names.
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(counter, count)| (counter.name(), count)))
+    }
+}
+
+/// A counter of another build is passed over.
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfNames;
+        impl<'de> Visitor<'de> for OfNames {
+            type Value = Counts;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("counts by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Counts, A::Error> {
+                let mut counts = Counts::default();
+                while let Some((name, count)) = map.next_entry::<Cow<'de, str>, u64>()? {
+                    if let Some(counter) = Counter::of_name(&name) {
+                        counts.add(counter, count);
+                    }
+                }
+                Ok(counts)
+            }
+        }
+        deserializer.deserialize_map(OfNames)
     }
 }
 

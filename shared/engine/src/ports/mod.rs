@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
+use crate::standing::Standing;
 use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
 
 pub use crate::usecase::event::Event;
@@ -57,17 +58,38 @@ pub trait Crm: Send + Sync {
 /// one that is lost is no harm.
 #[async_trait]
 pub trait Counters: Send + Sync {
-    /// Adds `counts` to those of `location`, now; `allowed` is how many calls its pace allows in a minute.
+    /// Adds `counts` to those of `location`, now; `allowed` is how many calls its pace allows in a minute. With `standing`,
+    /// it is written down in the same write.
     async fn add(
         &self,
         location: &LocationId,
         now: EpochMs,
         counts: &Counts,
         allowed: Option<u64>,
+        standing: Option<&Standing>,
     ) -> Result<(), PortError>;
 
+    /// Writes down how `location` stands.
+    async fn tell(&self, location: &LocationId, standing: &Standing) -> Result<(), PortError>;
+
     /// The counters of `location`.
-    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError>;
+    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
+        Ok(self.of_each(std::slice::from_ref(location), now).await?.pop().unwrap_or_default())
+    }
+
+    /// The counters of these locations, in their order.
+    async fn of_each(&self, locations: &[LocationId], now: EpochMs) -> Result<Vec<Counted>, PortError>;
+
+    /// What was counted for `location` since the beginning, as it is now (strongly consistent).
+    async fn sums(&self, location: &LocationId) -> Result<Counts, PortError>;
+
+    /// How all locations stand that were written down, in no order. Eventually consistent. One that cannot be read is left
+    /// out, like one that was never written down.
+    async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError>;
+
+    /// The same for those that were in trouble when they were written down: some `limit` of them, the most urgent first,
+    /// and whether these are all.
+    async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError>;
 
     /// Takes note of a tick.
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError>;

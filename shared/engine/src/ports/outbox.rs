@@ -1,7 +1,7 @@
 //! The records, and when they are due.
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PortError;
 use ghl_sync_model::{
@@ -120,7 +120,7 @@ pub trait Outbox: Send + Sync {
 }
 
 /// A number of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tally))]
 pub struct Tallied {
     /// How many.
@@ -130,9 +130,10 @@ pub struct Tallied {
 }
 
 /// How much is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Backlog {
     /// How many records.
+    #[serde(flatten)]
     pub tallied: Tallied,
     /// When the first of them is due.
     pub oldest_at: Option<EpochMs>,

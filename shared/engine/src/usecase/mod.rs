@@ -28,6 +28,7 @@ mod report;
 mod send_records;
 mod shutdown;
 mod signals;
+mod standing;
 mod sync_batch;
 mod sync_record;
 mod tally;
@@ -98,13 +99,14 @@ pub struct Engine {
     ports: Ports,
     config: EngineConfig,
     shutdown: Shutdown,
+    last_told: standing::LastTold,
 }
 
 impl Engine {
     /// An engine over `ports`, which nothing stops.
     #[must_use]
     pub fn new(ports: Ports, config: EngineConfig) -> Engine {
-        Engine { ports, config, shutdown: Shutdown::default() }
+        Engine { ports, config, shutdown: Shutdown::default(), last_told: standing::LastTold::default() }
     }
 
     /// Its ports.

@@ -1,14 +1,18 @@
 //! Sending one batch.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::select;
+
 use super::due_check::Found;
-use super::fan_out::{LOOKS, Next, Planning};
+use super::fan_out::{FannedOut, LOOKS, Next, Planning};
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
+use super::standing::TOLD_EVERY;
 use super::{Engine, Event};
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
@@ -47,23 +51,25 @@ impl Engine {
     /// Never fails: what could not be done is still due, and the report says why. The message is done with.
     pub async fn sync_batch(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
         let (engine, tally) = self.tallied();
-        let report = engine.sync_batch_tallied(batch, invocation).await;
+        let (report, goes_on) = engine.sync_batch_tallied(batch, invocation).await;
         let allowed = report.pace.map(|pace| (pace.rate() * MINUTE_S).round() as u64);
-        self.count("batch", &batch.location_id, tally.take(), allowed).await;
+        self.count_and_tell("batch", &batch.location_id, tally.take(), allowed, goes_on).await;
         report
     }
 
-    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
+    /// Also whether the next batch is on its way.
+    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> (BatchReport, bool) {
         let started_at = self.ports.clock.now();
         let generation = batch.generation.unwrap_or_default();
         let mut report = BatchReport::new(batch.location_id.clone(), generation);
-        if let Err(error) = self.run_batch(batch, invocation, &mut report).await {
+        let goes_on = self.run_batch(batch, invocation, &mut report).await.unwrap_or_else(|error| {
             self.port_failed(batch.location_id.clone(), &error);
             report.not_run.get_or_insert(NotRun::StoreFailed);
-        }
+            false
+        });
         let took = self.ports.clock.now().since(started_at);
         self.ports.sink.emit(&Event::BatchEnded { report: &report, took });
-        report
+        (report, goes_on)
     }
 
     async fn run_batch(
@@ -71,16 +77,16 @@ impl Engine {
         batch: &Batch,
         invocation: &Invocation,
         report: &mut BatchReport,
-    ) -> Result<(), PortError> {
+    ) -> Result<bool, PortError> {
         let started_at = self.ports.clock.now();
         let settings = self.ports.registry.location(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(());
+            return Ok(false);
         };
         let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(());
+            return Ok(false);
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let (session, mut host_health) = futures::join!(
@@ -94,7 +100,7 @@ impl Engine {
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             host_health.close().await;
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(());
+            return Ok(false);
         };
         let found_dead = session.view().has_expired_run(started_at);
         let host = self.host(&mut host_health, &session).await;
@@ -110,12 +116,13 @@ impl Engine {
                     TakeRefused::Stale { .. } => NotRun::Stale,
                     TakeRefused::RunLive { .. } => NotRun::RunLive,
                 });
-                return Ok(());
+                return Ok(false);
             }
             Start::TooEarly(wait) => {
                 report.not_run = Some(NotRun::TooEarly(wait.reason));
                 host_health.close().await;
-                return self.postpone(&mut session, batch, wait).await;
+                self.postpone(&mut session, batch, wait).await?;
+                return Ok(false);
             }
         };
         report.generation = generation;
@@ -125,7 +132,8 @@ impl Engine {
         let sessions = (session, host_health);
         let permits =
             Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, sessions, permits);
-        self.send_records(batch, &settings, generation, &permits, deadline, report).await;
+        let sending = self.send_records(batch, &settings, generation, &permits, deadline, report);
+        select(pin!(sending), pin!(self.keep_telling(&batch.location_id))).await;
         let ((session, host_health), unused, stopped) = permits.close();
         host_health.close().await;
         report.stopped = stopped;
@@ -230,13 +238,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Settles the ledger, releases the run and plans the next batch, in one write; then sends its message.
+    /// Settles the ledger, releases the run and plans the next batch, in one write; then sends its message. Returns whether it
+    /// starts at once.
     async fn finish(
         &self,
         mut session: GateSession<'_>,
         scope: &ScopeId,
         Finished { members, holder, unused, rest }: Finished<'_>,
-    ) -> Result<(), PortError> {
+    ) -> Result<bool, PortError> {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
@@ -268,14 +277,14 @@ impl Engine {
                 .await?;
             match planning {
                 Planning::Planned(generation) => {
-                    self.send(scope, next, generation, now).await?;
-                    return Ok(());
+                    let sent = self.send(scope, next, generation, now).await?;
+                    return Ok(matches!(sent, FannedOut::Planned { delay, .. } if delay < TOLD_EVERY));
                 }
-                Planning::Lost => return Ok(()),
+                Planning::Lost => return Ok(false),
                 Planning::CheckAgain => {}
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::report::{Measures, RecordResult};
 use super::{Engine, Event, Ports};
-use crate::counts::{Counter, ReconcileCount, RecordCount};
+use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::ports::EventSink;
+use crate::standing::Standing;
 use crate::usecase::report::{ReconcileEnd, ReconcileReport};
 use ghl_sync_model::LocationId;
 
@@ -137,8 +138,36 @@ impl Engine {
         if measures.counts.is_empty() {
             return;
         }
+        self.add_counts(location, &measures.counts, allowed, None).await;
+    }
+
+    /// The same for work that changes how `location` stands, which is written down in the same write. `goes_on` says that
+    /// more work follows at once.
+    pub async fn count_and_tell(
+        &self,
+        work: &'static str,
+        location: &LocationId,
+        measures: Measures,
+        allowed: Option<u64>,
+        goes_on: bool,
+    ) {
+        self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
+        if measures.counts.is_empty() {
+            return;
+        }
+        let standing = self.standing_after(location, &measures.counts, goes_on).await;
+        self.add_counts(location, &measures.counts, allowed, standing.as_ref()).await;
+    }
+
+    async fn add_counts(
+        &self,
+        location: &LocationId,
+        counts: &Counts,
+        allowed: Option<u64>,
+        standing: Option<&Standing>,
+    ) {
         let now = self.ports.clock.now();
-        if let Err(error) = self.ports.counters.add(location, now, &measures.counts, allowed).await {
+        if let Err(error) = self.ports.counters.add(location, now, counts, allowed, standing).await {
             self.port_failed(location.clone(), &error);
         }
     }

@@ -1,18 +1,26 @@
 //! The scheduled tick: start every scope that has work and nobody on it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::report::TickReport;
+use super::standing::TOLD_EVERY;
 use super::{Engine, Event, FannedOut};
 use crate::ports::{DueChecks, PortError};
-use ghl_sync_model::ScopeId;
+use crate::standing::Standing;
+use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
 /// Scopes looked at by one tick, at most; the rest is for the next one.
 const MAX_SCOPES: u32 = 10_000;
 /// Scopes looked at at once.
 const AT_ONCE: usize = 16;
+
+/// Standings that one sweep mends, at most.
+const MENDED: usize = 1000;
+/// A location that does not rest is written down more often than this.
+const LOST_AFTER: Duration = Duration::from_secs(600);
 
 impl Engine {
     /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
@@ -39,10 +47,14 @@ impl Engine {
         let failed_shards = u32::try_from(failed.len()).unwrap_or(u32::MAX);
         if sweep {
             scopes.extend(self.others_than(&scopes).await?);
+            if let Err(error) = self.mend_standings().await {
+                self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
+            }
         }
         let mut looks = futures::stream::iter(scopes)
             .map(|scope| async move {
                 let fanned_out = self.fan_out(&scope).await;
+                self.tell_who_waits(&scope, fanned_out.as_ref().ok()).await;
                 (scope, fanned_out)
             })
             .buffer_unordered(AT_ONCE);
@@ -65,6 +77,39 @@ impl Engine {
         Ok(report)
     }
 
+    /// Nobody is about to send for `scope`: how its locations stand is written down by whoever found that. Those with
+    /// nothing to wait for were written down at the end of their last batch.
+    async fn tell_who_waits(&self, scope: &ScopeId, fanned_out: Option<&FannedOut>) {
+        let waits = match fanned_out {
+            Some(FannedOut::Planned { delay, .. }) => *delay > TOLD_EVERY,
+            Some(FannedOut::Idle { wake_at }) => wake_at.is_some(),
+            Some(FannedOut::Busy | FannedOut::NotEnabled) | None => false,
+        };
+        if waits && let Err(error) = self.tell_members(scope, TOLD_EVERY).await {
+            self.port_failed(scope.clone(), &error);
+        }
+    }
+
+    /// Writes down how locations stand of which that was never written down, or whose last word was lost: a run that died,
+    /// or a write that failed. Some of them a sweep; those that rest are not touched.
+    async fn mend_standings(&self) -> Result<(), PortError> {
+        let now = self.ports.clock.now();
+        let (standings, mut wanted) =
+            futures::try_join!(self.ports.counters.standings(), self.ports.registry.locations())?;
+        let (is_lost, told): (Vec<_>, Vec<_>) = standings.into_iter().partition(|(_, standing)| is_lost(standing, now));
+        let told: BTreeSet<LocationId> = told.into_iter().map(|(location, _)| location).collect();
+        wanted.retain(|location| !told.contains(location));
+        wanted.extend(is_lost.into_iter().map(|(location, _)| location));
+        wanted.sort_unstable();
+        wanted.dedup();
+        let telling = wanted.into_iter().take(MENDED);
+        futures::stream::iter(telling)
+            .map(|location| async move { self.tell_standing(&location).await })
+            .buffer_unordered(AT_ONCE)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+    }
+
     /// All scopes but `these`, each time from another one on: should the function's time not be enough for all, it is
     /// not always the same ones that are left out.
     async fn others_than(&self, these: &[ScopeId]) -> Result<Vec<ScopeId>, PortError> {
@@ -76,4 +121,11 @@ impl Engine {
         others.rotate_left(first);
         Ok(others)
     }
+}
+
+/// Whether something came after it that was not written down.
+fn is_lost(standing: &Standing, now: EpochMs) -> bool {
+    let is_over = standing.run_until.is_some_and(|until| until <= now);
+    let has_work = standing.enabled && standing.due.tallied.count > 0;
+    is_over || (has_work && now.since(standing.at) > LOST_AFTER)
 }

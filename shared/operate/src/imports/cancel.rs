@@ -74,6 +74,7 @@ impl Operator {
             // A batch that has loaded one of them ends before its next call, and the next batch finds what is still due.
             self.stop(&settings).await?;
             self.engine.start(scope).await?;
+            self.engine.tell_standings_of(scope).await;
         }
         Ok(report)
     }

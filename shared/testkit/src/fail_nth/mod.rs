@@ -50,6 +50,7 @@ pub enum Op {
     ImportLoad,
     ImportReplace,
     CountersAdd,
+    CountersTell,
     CountersTick,
     CountersRead,
     DeadLettersDepth,

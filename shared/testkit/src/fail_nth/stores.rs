@@ -9,6 +9,7 @@ use ghl_sync_engine::ports::{
     Bookmarks, Counters, DueChecks, Entry, GateEntry, GateStore, Installations, ItemPage, ItemStore, KnownStates,
     Listing, LocationRegistry, NewItem, PortError, RemoteKey, Replaced, Replacement, StoredItem, StoredSettings,
 };
+use ghl_sync_engine::standing::Standing;
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
     Bookmark, EpochMs, EventId, ItemKind, KnownState, LocationId, LocationSettings, ScopeId, SettingsOverlay,
@@ -121,12 +122,29 @@ impl<P: Counters> Counters for FailNth<P> {
         now: EpochMs,
         counts: &Counts,
         allowed: Option<u64>,
+        standing: Option<&Standing>,
     ) -> Result<(), PortError> {
-        self.faults.pass(Op::CountersAdd, self.port.add(location, now, counts, allowed)).await
+        self.faults.pass(Op::CountersAdd, self.port.add(location, now, counts, allowed, standing)).await
     }
 
-    async fn of(&self, location: &LocationId, now: EpochMs) -> Result<Counted, PortError> {
-        self.faults.pass(Op::CountersRead, self.port.of(location, now)).await
+    async fn tell(&self, location: &LocationId, standing: &Standing) -> Result<(), PortError> {
+        self.faults.pass(Op::CountersTell, self.port.tell(location, standing)).await
+    }
+
+    async fn of_each(&self, locations: &[LocationId], now: EpochMs) -> Result<Vec<Counted>, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.of_each(locations, now)).await
+    }
+
+    async fn sums(&self, location: &LocationId) -> Result<Counts, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.sums(location)).await
+    }
+
+    async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.standings()).await
+    }
+
+    async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
+        self.faults.pass(Op::CountersRead, self.port.in_trouble(limit)).await
     }
 
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {

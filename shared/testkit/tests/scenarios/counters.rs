@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
 use ghl_sync_engine::ports::{Counters, DeadLetterQueue};
 use ghl_sync_model::{ErrorCode, LastError};
-use ghl_sync_operate::{Detail, Health};
+use ghl_sync_operate::{Health, OverviewPage};
 use ghl_sync_testkit::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, letter, loc, with_tags};
@@ -95,7 +95,7 @@ fn a_limit_in_the_headers_below_the_configured_one_is_kept_at_once_and_told_once
         assert_eq!(told, [("burst", 100, 40), ("daily", 200_000, 5000)]);
         assert_eq!(world.ghl.over_quota(), 0, "adopted before the burst could overrun it");
         assert_eq!(totals(&world).await.get(Counter::LimitsLowered), 2);
-        let overview = world.operator().overview(Detail::State).await.unwrap();
+        let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         let quota = &overview.locations[0].location.quota;
         assert_eq!((quota.burst.limit, quota.burst.configured), (40, 100));
         assert_eq!(quota.daily.limit, 5000);
@@ -106,7 +106,7 @@ fn a_limit_in_the_headers_below_the_configured_one_is_kept_at_once_and_told_once
 fn health_tells_of_a_scheduler_that_stands_still_dead_letters_and_failed_records() {
     block_on_paused(async {
         let world = exact().start();
-        let health = || async { world.operator().overview(Detail::State).await.unwrap() };
+        let health = || async { world.operator().overview(&OverviewPage::default()).await.unwrap() };
         assert_eq!(health().await.health, Health::Ok, "before the first tick nobody is late");
         world.run_for(MINUTE + SECOND).await;
         assert!(health().await.last_tick.is_some());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::{EpochMs, Quota, RetryAfter};
-use ghl_sync_operate::{Detail, Health};
+use ghl_sync_operate::{Health, OverviewPage};
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, each_seed, email, exact, loc};
@@ -51,7 +51,7 @@ fn a_pause_of_more_than_an_hour_is_told_with_its_reason_and_its_end_and_is_lifte
         refuse_first(&world, 429, Quota { retry_after: Some(RetryAfter::At(FAR)), ..Quota::default() });
         world.put(&contacts(3)).await.unwrap();
         world.run_for(2 * MINUTE).await;
-        let overview = world.operator().overview(Detail::State).await.unwrap();
+        let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         assert_eq!(overview.health, Health::Degraded);
         let [reason] = overview.reasons.as_slice() else { panic!("{:?}", overview.reasons) };
         assert!(reason.starts_with("loc is paused until 2026-11-18T") && reason.contains("Retry-After"), "{reason}");
@@ -60,7 +60,7 @@ fn a_pause_of_more_than_an_hour_is_told_with_its_reason_and_its_end_and_is_lifte
         world.operator().resume(&loc()).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 3);
-        assert_eq!(world.operator().overview(Detail::State).await.unwrap().health, Health::Ok);
+        assert_eq!(world.operator().overview(&OverviewPage::default()).await.unwrap().health, Health::Ok);
     });
 }
 
@@ -72,7 +72,7 @@ fn a_short_pause_is_nobodys_trouble() {
         refuse_first(&world, 429, quota);
         world.put(&contacts(3)).await.unwrap();
         world.run_for(2 * MINUTE).await;
-        assert_eq!(world.operator().overview(Detail::State).await.unwrap().health, Health::Ok);
+        assert_eq!(world.operator().overview(&OverviewPage::default()).await.unwrap().health, Health::Ok);
     });
 }
 

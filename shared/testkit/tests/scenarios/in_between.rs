@@ -2,7 +2,7 @@
 
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::Cause;
-use ghl_sync_operate::{Detail, LocationState};
+use ghl_sync_operate::{LocationState, OverviewPage};
 use ghl_sync_testkit::{Fault, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, contact_key, contacts, deal, exact, loc, nameless};
@@ -41,7 +41,7 @@ fn an_answer_for_another_location_is_no_acceptance_and_stops_the_location_with_t
         assert_eq!(world.outbox.failed(), []);
         assert_eq!(world.record(&contact_key(0)).accepted_version, None);
         assert_eq!(world.gate(&loc()).pause().unwrap().reason, PauseReason::OtherLocation);
-        let overview = world.operator().overview(Detail::State).await.unwrap();
+        let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         assert_eq!(overview.locations[0].location.state, LocationState::Stopped);
         assert!(overview.reasons.iter().any(|reason| reason.contains("another location")), "{:?}", overview.reasons);
         world.run_for(mended).await;

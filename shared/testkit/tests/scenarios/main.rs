@@ -46,6 +46,7 @@ mod scope;
 mod shared_contacts;
 mod shutdown;
 mod silence;
+mod standings;
 mod stores;
 mod throttle;
 mod waits;

@@ -6,8 +6,8 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_limiter::{PauseReason, WaitReason};
 use ghl_sync_model::{EpochMs, ErrorCode, Kind, Priority, PutRecord, SettingsOverlay, Time};
 use ghl_sync_operate::{
-    CauseId, Detail, FailedFilter, Health, LocationState, LocationStatus, OperateError, PutSettingsError, RecordState,
-    RecordWait, ReplayError, Replayed, WaitsFor,
+    CauseId, FailedFilter, Health, LocationState, LocationStatus, OperateError, OverviewPage, PutSettingsError,
+    RecordState, RecordWait, ReplayError, Replayed, WaitsFor,
 };
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
@@ -16,7 +16,7 @@ use crate::fixtures::{
 };
 
 async fn view(world: &World) -> LocationStatus {
-    world.operator().location_overview(&loc(), Detail::Counters).await.unwrap().unwrap().location
+    world.operator().location_overview(&loc()).await.unwrap().unwrap().location
 }
 
 async fn waits_for(world: &World, n: usize) -> Option<WaitsFor> {
@@ -108,7 +108,7 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
             world.run_for(SECOND / 10).await;
         }
         world.run_for(2 * SECOND).await;
-        let overview = world.operator().overview(Detail::Counters).await.unwrap();
+        let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         assert_eq!(overview.health, Health::Failing);
         assert_eq!(overview.reasons, ["breaker of loc is open"]);
         let open = &overview.locations[0].location;
@@ -123,7 +123,7 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
         let after = &world.reports()[invocations..];
         assert!(after[0].succeeded > 0 && after[0].processed <= 5, "{:?}", after[0]);
         world.run_until_settled(20 * MINUTE).await.unwrap();
-        let overview = world.operator().overview(Detail::State).await.unwrap();
+        let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         assert_eq!((overview.health, overview.reasons), (Health::Ok, vec![]));
     });
 }

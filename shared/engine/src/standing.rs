@@ -1,0 +1,408 @@
+//! How a location stands, written down where it changes: whoever looks at thousands of locations asks none of them.
+//!
+//! A standing is read at a later time than it was written at. So it holds times rather than answers: [`Standing::state`]
+//! and its neighbours say what is true of it now.
+
+use std::time::Duration;
+
+use ghl_sync_limiter::{Breaker, Hold, Pause, PauseReason, WaitReason};
+use ghl_sync_model::{EpochMs, LocationId, Pace, ScopeId};
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::counts::Counts;
+use crate::ports::{Backlog, Tallied};
+
+/// A pause that GHL asked for and that is longer than this is somebody's trouble.
+const LONG_PAUSE: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How a location stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// When it stood so.
+    pub at: EpochMs,
+    /// The rate scope that its calls count toward.
+    pub scope: ScopeId,
+    /// The scope whose day it counts toward, if that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_scope: Option<ScopeId>,
+    /// Whether it is synced at all.
+    pub enabled: bool,
+    /// The end of the run under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_until: Option<EpochMs>,
+    /// An operator's pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Another pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The circuit breaker.
+    #[serde(default, skip_serializing_if = "BreakerState::is_closed")]
+    pub breaker: BreakerState,
+    /// When the next call may try whether GHL is up, unless it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<EpochMs>,
+    /// What keeps the next call back, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<(WaitReason, EpochMs)>,
+    /// The short window.
+    pub burst: Burst,
+    /// The day.
+    pub day: Day,
+    /// What is due.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub due: Backlog,
+    /// What failed for good.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failed: Tallied,
+    /// When all that is due will be sent, if somebody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_at: Option<EpochMs>,
+    /// What was counted since the beginning.
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    pub sums: Counts,
+}
+
+/// The quota of the short window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Burst {
+    /// What is kept to.
+    pub pace: Pace,
+    /// Calls per window as they are configured.
+    pub configured: u64,
+    /// What GHL's headers told last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Pace>,
+    /// Calls made in the window that ended then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub used: u64,
+}
+
+/// The quota of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Calls per day.
+    pub limit: u64,
+    /// The same as it is configured.
+    pub configured: u64,
+    /// The same as GHL's headers told it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<u64>,
+    /// Calls made since the last reset.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub used: u64,
+    /// Calls left.
+    pub left: u64,
+    /// Of these, so many are kept for records of high priority.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reserve: u64,
+    /// The next reset.
+    pub resets_at: EpochMs,
+}
+
+/// The state of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum BreakerState {
+    /// Calls go out.
+    #[default]
+    Closed,
+    /// No calls.
+    Open,
+    /// One call finds out whether GHL is up again.
+    HalfOpen,
+}
+
+/// What a location does.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, strum::VariantArray, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum LocationState {
+    /// Nothing is due.
+    Idle,
+    /// Records go out.
+    Syncing,
+    /// Records are due, and wait for something that passes by itself.
+    Waiting,
+    /// An operator has paused it.
+    Paused,
+    /// It is not enabled, or GHL does not accept its token.
+    Stopped,
+}
+
+/// What a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The breaker is not closed.
+    Breaker(BreakerState),
+    /// GHL answered for another location.
+    OtherLocation,
+    /// An operator has paused it.
+    Paused,
+    /// GHL does not accept the token.
+    Credentials,
+    /// GHL asked to wait for long.
+    Throttled {
+        /// Until then.
+        until: EpochMs,
+    },
+    /// Records failed for good.
+    Failed(Tallied),
+}
+
+/// How urgently somebody should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// Something stands still.
+    Failing,
+    /// It runs, and something wants to be looked at.
+    Degraded,
+    /// Nobody need look.
+    Fine,
+}
+
+impl LocationState {
+    /// All of them.
+    pub const ALL: &[LocationState] = <LocationState as strum::VariantArray>::VARIANTS;
+
+    /// The word, as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl BreakerState {
+    /// The word, as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_closed(&self) -> bool {
+        *self == BreakerState::Closed
+    }
+}
+
+impl From<&Breaker> for BreakerState {
+    fn from(breaker: &Breaker) -> BreakerState {
+        match breaker {
+            Breaker::Closed { .. } => BreakerState::Closed,
+            Breaker::Open { .. } => BreakerState::Open,
+            Breaker::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+}
+
+impl Trouble {
+    /// How urgent it is.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        match self {
+            Trouble::Breaker(_) | Trouble::OtherLocation => Urgency::Failing,
+            Trouble::Paused | Trouble::Credentials | Trouble::Throttled { .. } | Trouble::Failed(_) => {
+                Urgency::Degraded
+            }
+        }
+    }
+}
+
+impl Urgency {
+    /// As the first character of a sort key: the most urgent first.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Urgency::Failing => 0,
+            Urgency::Degraded => 1,
+            Urgency::Fine => 9,
+        }
+    }
+}
+
+impl Standing {
+    /// What it does now.
+    #[must_use]
+    pub fn state(&self, now: EpochMs) -> LocationState {
+        let paused = self.pause_at(now).map(|(reason, _)| reason);
+        match paused {
+            _ if !self.enabled => LocationState::Stopped,
+            Some(PauseReason::Operator) => LocationState::Paused,
+            Some(PauseReason::Credentials | PauseReason::OtherLocation) => LocationState::Stopped,
+            _ if self.run_until.is_some_and(|until| until > now) => LocationState::Syncing,
+            _ if self.due.tallied.count > 0 => LocationState::Waiting,
+            _ => LocationState::Idle,
+        }
+    }
+
+    /// Why nobody calls, and until when; an operator's pause before GHL's.
+    #[must_use]
+    pub fn pause_at(&self, now: EpochMs) -> Option<(PauseReason, EpochMs)> {
+        let held = self.hold.as_ref().filter(|hold| hold.ends_at() > now);
+        let held = held.map(|hold| (PauseReason::Operator, hold.ends_at()));
+        held.or_else(|| self.pause.filter(|pause| pause.until > now).map(|pause| (pause.reason, pause.until)))
+    }
+
+    /// What keeps the next call back now.
+    #[must_use]
+    pub fn waits_at(&self, now: EpochMs) -> Option<(WaitReason, EpochMs)> {
+        self.waits.filter(|(_, until)| *until > now)
+    }
+
+    /// Calls left in the window that ends now.
+    #[must_use]
+    pub fn burst_left(&self, now: EpochMs) -> u64 {
+        let is_over = now.since(self.at) >= self.burst.pace.window;
+        u64::from(self.burst.pace.limit.get()).saturating_sub(if is_over { 0 } else { self.burst.used })
+    }
+
+    /// The day as it is counted now.
+    #[must_use]
+    pub fn day_at(&self, now: EpochMs) -> Day {
+        if self.day.resets_at > now {
+            return self.day;
+        }
+        let days = now.since(self.day.resets_at).as_secs() / DAY.as_secs() + 1;
+        let resets_at = EpochMs(self.day.resets_at.0.saturating_add(days.saturating_mul(DAY.as_millis() as u64)));
+        Day { used: 0, left: self.day.limit, resets_at, ..self.day }
+    }
+
+    /// What a person should look at, the most urgent first. Nobody looks at a location that is switched off.
+    #[must_use]
+    pub fn troubles(&self, now: EpochMs) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
+        if !self.enabled {
+            return troubles;
+        }
+        if !self.breaker.is_closed() {
+            troubles.push(Trouble::Breaker(self.breaker));
+        }
+        match self.pause_at(now) {
+            Some((PauseReason::Operator, _)) => troubles.push(Trouble::Paused),
+            Some((PauseReason::Credentials, _)) => troubles.push(Trouble::Credentials),
+            Some((PauseReason::OtherLocation, _)) => troubles.push(Trouble::OtherLocation),
+            Some((PauseReason::Throttled, until)) if now.until(until) > LONG_PAUSE => {
+                troubles.push(Trouble::Throttled { until });
+            }
+            Some((PauseReason::Throttled, _)) | None => {}
+        }
+        if self.failed.count > 0 {
+            troubles.push(Trouble::Failed(self.failed));
+        }
+        troubles.sort_by_key(Trouble::urgency);
+        troubles
+    }
+
+    /// How urgently somebody should look.
+    #[must_use]
+    pub fn urgency(&self, now: EpochMs) -> Urgency {
+        self.troubles(now).first().map_or(Urgency::Fine, Trouble::urgency)
+    }
+
+    /// What sorts it among those of its shard: those in trouble first.
+    #[must_use]
+    pub fn rank(&self, location: &LocationId) -> String {
+        format!("{}#{location}", self.urgency(self.at).rank())
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::counts::{Counter, RecordCount};
+
+    const NOW: EpochMs = EpochMs(1_795_000_000_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn standing() -> Standing {
+        let pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: 10 * SECOND };
+        Standing {
+            at: NOW,
+            scope: ScopeId::new("a").unwrap(),
+            day_scope: None,
+            enabled: true,
+            run_until: None,
+            hold: None,
+            pause: None,
+            breaker: BreakerState::Closed,
+            retry_at: None,
+            waits: None,
+            burst: Burst { pace, configured: 100, told: None, used: 40 },
+            day: Day {
+                limit: 1000,
+                configured: 1000,
+                told: None,
+                used: 10,
+                left: 990,
+                reserve: 0,
+                resets_at: NOW + 60 * SECOND,
+            },
+            due: Backlog::default(),
+            failed: Tallied::default(),
+            empty_at: None,
+            sums: Counts::default(),
+        }
+    }
+
+    #[test]
+    fn what_has_passed_since_it_was_written_down_is_not_told_any_more() {
+        let due = Backlog { tallied: Tallied { count: 3, capped: false }, oldest_at: Some(NOW) };
+        let pause = Pause { until: NOW + 5 * SECOND, since: NOW, reason: PauseReason::Credentials };
+        let stood = Standing {
+            run_until: Some(NOW + 20 * SECOND),
+            pause: Some(pause),
+            waits: Some((WaitReason::Pause(PauseReason::Credentials), NOW + 5 * SECOND)),
+            due,
+            ..standing()
+        };
+        let states: Vec<LocationState> = [0, 5, 20].map(|s| stood.state(NOW + s * SECOND)).to_vec();
+        assert_eq!(states, [LocationState::Stopped, LocationState::Syncing, LocationState::Waiting]);
+        assert_eq!([0, 5].map(|s| stood.waits_at(NOW + s * SECOND).is_some()), [true, false]);
+        assert_eq!([0, 9, 10].map(|s| stood.burst_left(NOW + s * SECOND)), [60, 60, 100]);
+        assert_eq!([59, 60].map(|s| stood.day_at(NOW + s * SECOND).used), [10, 0]);
+        let later = stood.day_at(NOW + 3 * DAY);
+        assert_eq!((later.left, later.resets_at), (1000, NOW + 60 * SECOND + 3 * DAY));
+        assert_eq!([0, 5].map(|s| stood.urgency(NOW + s * SECOND)), [Urgency::Degraded, Urgency::Fine]);
+    }
+
+    #[test]
+    fn those_in_trouble_sort_first_and_nobody_looks_at_what_is_switched_off() {
+        let id = LocationId::new("a").unwrap();
+        let failed = Tallied { count: 1, capped: false };
+        let open = Standing { breaker: BreakerState::Open, failed, ..standing() };
+        let degraded = Standing { failed, ..standing() };
+        let ranks = [&open, &degraded, &standing()].map(|standing| standing.rank(&id));
+        assert_eq!(ranks, ["0#a", "1#a", "9#a"]);
+        assert_eq!(Standing { enabled: false, ..open }.troubles(NOW), []);
+    }
+
+    #[test]
+    fn it_is_read_back_as_written_and_short_where_there_is_nothing_to_say() {
+        let mut full = Standing {
+            hold: Some(Hold { since: NOW, until: None, note: Some("why".to_owned()) }),
+            breaker: BreakerState::HalfOpen,
+            waits: Some((WaitReason::Pause(PauseReason::OtherLocation), EpochMs::NEVER)),
+            ..standing()
+        };
+        full.sums.add(Counter::Records(RecordCount::Succeeded), 7);
+        full.sums.add(Counter::CallMs, 1200);
+        for standing in [standing(), full] {
+            let json = serde_json::to_string(&standing).unwrap();
+            assert_eq!(serde_json::from_str::<Standing>(&json).unwrap(), standing, "{json}");
+        }
+        let short = serde_json::to_string(&standing()).unwrap();
+        assert!(short.len() < 260, "{} {short}", short.len());
+    }
+}
