@@ -125,8 +125,10 @@ async fn health_is_open_and_tells_nothing_but_whether_all_is_well() {
     fields.sort_unstable();
     assert_eq!(fields, ["status", "time", "version"]);
     let known = caller.get("/health").await.json();
-    assert_eq!(known["locations"][0]["id"], "loc_demo");
-    assert_eq!(known["dead_letters"], 0);
+    assert_eq!((&known["locations"], &known["dead_letters"]), (&json!([]), &json!(0)), "nobody need look");
+    assert_eq!(caller.post("/v1/locations/loc_demo/pause", &json!({})).await.status, 204);
+    let known = caller.get("/health").await.json();
+    assert_eq!((&known["status"], &known["locations"][0]["id"]), (&json!("degraded"), &json!("loc_demo")));
 }
 
 /// Anybody may ask, as often as he likes.

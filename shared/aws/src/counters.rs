@@ -26,8 +26,10 @@ const TRIES: u32 = 3;
 /// The hour of a location that nothing happens in may go after this long.
 const HOUR_KEPT_S: u64 = 24 * 3600;
 
-/// Two items each, of the 100 that DynamoDB gets at once.
-const LOCATIONS_A_GET: usize = 50;
+/// Items that DynamoDB gets at once.
+const KEYS_A_GET: usize = 100;
+/// Two items each.
+const LOCATIONS_A_GET: usize = KEYS_A_GET / 2;
 
 /// The [`Counters`] in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -64,7 +66,8 @@ impl Counters for DynamoCounters {
         let part = Minute::of(now, counts, allowed);
         let minute = part.at.0 / MINUTE_MS;
         let told = standing.map(|standing| standing::update(location, standing)).transpose()?;
-        let sums = |counts| sums(told.clone().unwrap_or_default(), counts);
+        let told = told.unwrap_or_else(|| Update::new().set_once(state::TOLD_AT, number(now.0)));
+        let sums = |counts| sums(told.clone(), counts);
         for _ in 0..TRIES {
             let in_minute = add_to_minute(sums(counts), &part).only_if("#minute = :now").with(":now", number(minute));
             let standing = match self.table.update("counters.add", counters_of(location), in_minute).await? {
@@ -100,18 +103,17 @@ impl Counters for DynamoCounters {
             let keys = locations.iter().flat_map(|location| [counters_of(location), minutes_of(location)]).collect();
             self.table.get_all("counters.read", keys).await
         });
-        let mut counted: HashMap<String, Counted> = HashMap::new();
+        let mut counted: HashMap<LocationId, Counted> = HashMap::new();
         for item in try_join_all(chunks).await?.into_iter().flatten() {
-            let of = Fields(&item).text(state::PK).ok().and_then(|pk| pk.split_once('#'));
-            let Some((_, location)) = of else { continue };
-            let counted = counted.entry(location.to_owned()).or_default();
+            let Some(location) = location_of(&item) else { continue };
+            let counted = counted.entry(location).or_default();
             counted.total.merge(&read_sums(&item));
             counted.minutes.extend(read_minute(&item));
             let slots = (0..MINUTES).filter_map(|number| item.get(&format!("s{number:02}"))?.as_s().ok());
             counted.minutes.extend(slots.filter_map(|text| from_text(text)));
         }
         let mut of = |location: &LocationId| {
-            let mut counted = counted.remove(location.as_str()).unwrap_or_default();
+            let mut counted = counted.remove(location).unwrap_or_default();
             counted.minutes.sort_unstable_by_key(|minute| minute.at);
             counted.keep_recent(now);
             counted
@@ -122,6 +124,21 @@ impl Counters for DynamoCounters {
     async fn sums(&self, location: &LocationId) -> Result<Counts, PortError> {
         let item = self.table.get("counters.read", counters_of(location)).await?;
         Ok(item.as_ref().map(read_sums).unwrap_or_default())
+    }
+
+    async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError> {
+        let item = self.table.get("counters.read", counters_of(location)).await?;
+        let told_at = item.and_then(|item| Fields(&item).optional_number(state::TOLD_AT).ok().flatten());
+        Ok(told_at.map(EpochMs))
+    }
+
+    async fn standings_of(&self, locations: &[LocationId]) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        let chunks = locations.chunks(KEYS_A_GET).map(|locations| async move {
+            self.table.get_all("counters.read", locations.iter().map(counters_of).collect()).await
+        });
+        let items: Vec<Item> = try_join_all(chunks).await?.into_iter().flatten().collect();
+        let standing = |item| standing::read(&location_of(item)?, item);
+        Ok(items.iter().filter_map(standing).collect())
     }
 
     async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {
@@ -157,6 +174,11 @@ fn minutes_of(location: &LocationId) -> Item {
 
 fn key(pk: String) -> Item {
     HashMap::from([(state::PK.to_owned(), text(pk))])
+}
+
+/// Whose counters, or minutes, an item has.
+fn location_of(item: &Item) -> Option<LocationId> {
+    Fields(item).text(state::PK).ok()?.split_once('#')?.1.parse().ok()
 }
 
 /// The attribute of the hour that holds the minute which began at `at`.

@@ -21,6 +21,7 @@ pub(crate) fn update(location: &LocationId, standing: &Standing) -> Result<Updat
     let json = serde_json::to_string(standing).map_err(|error| PortError::new("counters.tell", error))?;
     Ok(Update::new()
         .set(state::STANDING, text(json))
+        .set(state::TOLD_AT, number(standing.at.0))
         .set(state::STANDING_SHARD, number(shard_of(location).into()))
         .set(state::STANDING_RANK, text(standing.rank(location))))
 }
@@ -31,7 +32,7 @@ pub(crate) async fn all(table: &Table) -> Result<Vec<(LocationId, Standing)>, Po
         let (mut found, mut start) = (Vec::new(), None);
         loop {
             let page = table.query("counters.standings", of_shard(shard, None, PAGE, start)).await?;
-            found.extend(page.items.iter().filter_map(read));
+            found.extend(page.items.iter().filter_map(read_entry));
             start = page.end;
             if start.is_none() {
                 return Ok::<_, PortError>(found);
@@ -50,7 +51,12 @@ pub(crate) async fn in_trouble(table: &Table, limit: usize) -> Result<(Vec<(Loca
     let mut entries: Vec<&Item> = pages.iter().flat_map(|page| &page.items).collect();
     entries.sort_by_key(|entry| Fields(entry).text(state::STANDING_RANK).unwrap_or_default().to_owned());
     let is_all = entries.len() <= limit && pages.iter().all(|page| page.end.is_none());
-    Ok((entries.into_iter().take(limit).filter_map(read).collect(), is_all))
+    Ok((entries.into_iter().take(limit).filter_map(read_entry).collect(), is_all))
+}
+
+/// What cannot be read is as good as never written.
+pub(crate) fn read(location: &LocationId, item: &Item) -> Option<(LocationId, Standing)> {
+    Some((location.clone(), json::from_str(Fields(item).text(state::STANDING).ok()?).ok()?))
 }
 
 /// One page of a shard, with `until` only what is as urgent.
@@ -71,11 +77,9 @@ fn of_shard(shard: u8, until: Option<Urgency>, limit: u32, start: Option<Item>) 
     }
 }
 
-/// An entry of the index. What cannot be read is as good as never written.
-fn read(entry: &Item) -> Option<(LocationId, Standing)> {
-    let fields = Fields(entry);
-    let location = fields.text(state::STANDING_RANK).ok()?.split_once('#')?.1.parse().ok()?;
-    Some((location, json::from_str(fields.text(state::STANDING).ok()?).ok()?))
+fn read_entry(entry: &Item) -> Option<(LocationId, Standing)> {
+    let location = Fields(entry).text(state::STANDING_RANK).ok()?.split_once('#')?.1.parse().ok()?;
+    read(&location, entry)
 }
 
 /// The shard that a location is in, always the same one.

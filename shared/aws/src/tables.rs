@@ -137,6 +137,8 @@ pub mod state {
     pub const MINUTE: &str = "minute";
     /// How a location stood when it was written down last, as JSON: beside its counters.
     pub const STANDING: &str = "standing";
+    /// When that was; before the first, when something was counted first.
+    pub const TOLD_AT: &str = "told_at";
     /// 0 to 7, exactly while there is such a standing.
     pub const STANDING_SHARD: &str = "standing_shard";
     /// What sorts it: `0#` where something stands still, `1#` where somebody should look, or `9#`; and the location.

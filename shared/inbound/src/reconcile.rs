@@ -130,7 +130,7 @@ impl Reconciler {
             }
         };
         engine.ports().sink.emit(&Event::Reconciled { location, report: &report });
-        engine.count_and_tell("reconcile", location, tally.take(), None, false).await;
+        engine.count_and_tell("reconcile", location, tally.take()).await;
         report
     }
 

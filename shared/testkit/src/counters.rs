@@ -21,6 +21,7 @@ pub struct MemoryCounters {
 struct State {
     counted: BTreeMap<LocationId, Counted>,
     standings: BTreeMap<LocationId, Standing>,
+    counted_since: BTreeMap<LocationId, EpochMs>,
     writes: u64,
     told: u64,
     last_tick: Option<EpochMs>,
@@ -58,6 +59,7 @@ impl Counters for MemoryCounters {
     ) -> Result<(), PortError> {
         let mut state = lock(&self.state);
         state.writes += 1;
+        state.counted_since.entry(location.clone()).or_insert(now);
         state.standings.extend(standing.map(|standing| (location.clone(), standing.clone())));
         let counted = state.counted.entry(location.clone()).or_default();
         counted.total.merge(counts);
@@ -89,6 +91,18 @@ impl Counters for MemoryCounters {
 
     async fn sums(&self, location: &LocationId) -> Result<Counts, PortError> {
         Ok(lock(&self.state).counted.get(location).map(|counted| counted.total.clone()).unwrap_or_default())
+    }
+
+    async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError> {
+        let state = lock(&self.state);
+        let told = state.standings.get(location).map(|standing| standing.at);
+        Ok(told.or_else(|| state.counted_since.get(location).copied()))
+    }
+
+    async fn standings_of(&self, locations: &[LocationId]) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        let mut standings = self.standings().await?;
+        standings.retain(|(location, _)| locations.contains(location));
+        Ok(standings)
     }
 
     async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {

@@ -132,9 +132,6 @@ pub(super) async fn put_sorted(
     if put.stored + put.unchanged + put.outdated == 0 {
         return Err(stored.into_iter().find_map(Result::err).map_or_else(nothing_stored, Problem::from));
     }
-    if put.stored > 0 {
-        api.engine.tell_if_waiting(location).await;
-    }
     put.items.extend(refused.into_iter().map(of_refused));
     put.items.sort_unstable_by_key(|item| item.index);
     let status = if put.refused + put.failed == 0 { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };

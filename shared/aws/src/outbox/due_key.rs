@@ -39,6 +39,12 @@ impl DueKey {
     pub(super) fn beginning(priority: Priority) -> AttributeValue {
         text(format!("{}#", rank(priority)))
     }
+
+    /// Whether an entry of the due index is of `priority`: as [`beginning`](DueKey::beginning) finds it.
+    pub(super) fn is_of(priority: Priority, entry: &Item) -> bool {
+        let rest = Fields(entry).text(record::DUE).ok().and_then(|due| due.strip_prefix(rank(priority)));
+        rest.is_some_and(|rest| rest.starts_with('#'))
+    }
 }
 
 fn rank(priority: Priority) -> &'static str {

@@ -107,6 +107,21 @@ impl Outbox for DynamoOutbox {
         Ok(Backlog { tallied: page.tallied(cap), oldest_at })
     }
 
+    async fn backlog(&self, location: &LocationId, cap: u32) -> Result<[Backlog; 3], PortError> {
+        let query = IndexQuery { projection: Some("#due"), ..due_of_all(location, cap.saturating_add(1)) };
+        let page = self.table.query("outbox.count", query).await?;
+        if page.end.is_some() || page.tallied(cap).capped {
+            // The most urgent filled it: what lies behind them is asked for by itself.
+            let [high, normal, low] = Priority::ALL.map(|priority| self.count_due(location, priority, cap));
+            return futures::try_join!(high, normal, low).map(<[Backlog; 3]>::from);
+        }
+        Ok(Priority::ALL.map(|priority| {
+            let entries: Vec<&Item> = page.items.iter().filter(|entry| DueKey::is_of(priority, entry)).collect();
+            let tallied = Tallied { count: entries.len() as u64, capped: false };
+            Backlog { tallied, oldest_at: entries.into_iter().find_map(due_at) }
+        }))
+    }
+
     async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
         failed::count(&self.table, location, cap).await
     }
@@ -228,6 +243,18 @@ fn all_due(location: &LocationId, priority: Priority, limit: u32) -> IndexQuery 
             (":location".to_owned(), text(location.as_str())),
             (":priority".to_owned(), DueKey::beginning(priority)),
         ]),
+        projection: None,
+        limit,
+        start: None,
+    }
+}
+
+/// The due records of all priorities, the most urgent first.
+fn due_of_all(location: &LocationId, limit: u32) -> IndexQuery {
+    IndexQuery {
+        index: record::DUE_INDEX,
+        condition: "#location_id = :location",
+        values: HashMap::from([(":location".to_owned(), text(location.as_str()))]),
         projection: None,
         limit,
         start: None,

@@ -83,6 +83,12 @@ pub trait Counters: Send + Sync {
     /// What was counted for `location` since the beginning, as it is now (strongly consistent).
     async fn sums(&self, location: &LocationId) -> Result<Counts, PortError>;
 
+    /// When `location` was written down last, or else when something was counted for it first.
+    async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError>;
+
+    /// How these locations stand, in no order; one that was never written down is left out.
+    async fn standings_of(&self, locations: &[LocationId]) -> Result<Vec<(LocationId, Standing)>, PortError>;
+
     /// How all locations stand that were written down, in no order. Eventually consistent. One that cannot be read is left
     /// out, like one that was never written down.
     async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError>;

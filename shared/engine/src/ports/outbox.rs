@@ -44,6 +44,9 @@ pub trait Outbox: Send + Sync {
     /// How many records of `location` and `priority` are due, now or later, counted up to `cap`. Eventually consistent.
     async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError>;
 
+    /// The same for each priority, in the order of [`Priority::ALL`].
+    async fn backlog(&self, location: &LocationId, cap: u32) -> Result<[Backlog; 3], PortError>;
+
     /// How many records of `location` stand as failed, counted up to `cap`. Eventually consistent.
     async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError>;
 

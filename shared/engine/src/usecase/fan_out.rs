@@ -14,6 +14,8 @@ use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId}
 const SOON: Duration = Duration::from_millis(200);
 /// Looks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
+/// A plan that starts later is a wait that somebody may want to see.
+const LONG: Duration = Duration::from_secs(9);
 /// How often the tick comes.
 const TICK: Duration = Duration::from_secs(60);
 
@@ -30,7 +32,10 @@ pub enum FannedOut {
         delay: Duration,
     },
     /// Somebody is on it, and will see what is due.
-    Busy,
+    Busy {
+        /// When the batch that is planned starts, if none runs or is about to.
+        starts_at: Option<EpochMs>,
+    },
     /// There is nothing to send now.
     Idle {
         /// When there may be.
@@ -38,6 +43,18 @@ pub enum FannedOut {
     },
     /// No location of this scope is enabled.
     NotEnabled,
+}
+
+impl FannedOut {
+    /// Whether something is due, and nobody will look at it for a while.
+    pub(super) fn waits(&self, now: EpochMs) -> bool {
+        match self {
+            FannedOut::Planned { delay, .. } => *delay > LONG,
+            FannedOut::Busy { starts_at } => starts_at.is_some_and(|at| now.until(at) > LONG),
+            FannedOut::Idle { wake_at } => wake_at.is_some(),
+            FannedOut::NotEnabled => false,
+        }
+    }
 }
 
 /// The batch that comes next, if any.
@@ -77,7 +94,7 @@ impl Engine {
             };
             if let Some(until) = held_until {
                 self.ports.sink.emit(&Event::Held { scope, until });
-                return Ok(FannedOut::Busy);
+                return Ok(FannedOut::Busy { starts_at: None });
             }
             let generation = gate.generation();
             let found_dead = gate.has_expired_run(now);
@@ -91,7 +108,7 @@ impl Engine {
             if let Some(plan) = planned {
                 match &next {
                     Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
-                    _ => return Ok(FannedOut::Busy),
+                    _ => return Ok(FannedOut::Busy { starts_at: Some(plan.starts_at) }),
                 }
             }
             let rules = session.rules().clone();
@@ -115,11 +132,11 @@ impl Engine {
             }
             match planning {
                 Planning::Planned(generation) => return self.send(scope, next, generation, now).await,
-                Planning::Lost => return Ok(FannedOut::Busy),
+                Planning::Lost => return Ok(FannedOut::Busy { starts_at: None }),
                 Planning::CheckAgain => {}
             }
         }
-        Ok(FannedOut::Busy)
+        Ok(FannedOut::Busy { starts_at: None })
     }
 
     /// Tells the others of a run of `scope` that was found dead.

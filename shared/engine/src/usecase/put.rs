@@ -80,13 +80,34 @@ impl Engine {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
+        let mut waiting = BTreeSet::new();
         for (scope, started) in starts {
-            if let Err(error) = started {
-                self.port_failed(scope.clone(), &error);
-                put.not_started.push((scope, error));
+            match started {
+                Ok(fanned_out) if fanned_out.waits(self.ports.clock.now()) => _ = waiting.insert(scope),
+                Ok(_) => {}
+                Err(error) => {
+                    self.port_failed(scope.clone(), &error);
+                    put.not_started.push((scope, error));
+                }
             }
         }
+        self.tell_what_waits(records, &waiting).await;
         put
+    }
+
+    /// What was put for scopes that nobody sends for soon: how its locations stand shows it at once.
+    async fn tell_what_waits(&self, records: &[PutRecord], waiting: &BTreeSet<ScopeId>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let locations: BTreeSet<&LocationId> = records.iter().map(|record| &record.location_id).collect();
+        for location in locations {
+            let settings = self.ports.registry.location(location).await;
+            // Who cannot read the settings has said so before.
+            if settings.is_ok_and(|settings| settings.is_some_and(|settings| waiting.contains(&settings.scope))) {
+                self.tell_what_was_put(location).await;
+            }
+        }
     }
 
     async fn put_and_advance(&self, records: &[PutRecord]) -> (PutItems, Vec<ScopeId>) {

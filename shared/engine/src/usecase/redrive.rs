@@ -14,7 +14,7 @@ impl From<FannedOut> for DeadLetterEnd {
     fn from(fanned_out: FannedOut) -> Self {
         match fanned_out {
             FannedOut::Planned { .. } => DeadLetterEnd::Started,
-            FannedOut::Busy => DeadLetterEnd::Busy,
+            FannedOut::Busy { .. } => DeadLetterEnd::Busy,
             FannedOut::Idle { .. } => DeadLetterEnd::Idle,
             FannedOut::NotEnabled => DeadLetterEnd::NotEnabled,
         }

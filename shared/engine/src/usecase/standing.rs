@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Engine;
+use super::{Engine, FannedOut};
 use crate::counts::{Counter, Counts, RecordCount};
 use crate::ports::{Backlog, PortError};
 use crate::standing::{BreakerState, Burst, Day, Standing, Urgency};
@@ -14,9 +14,9 @@ use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Priority, ScopeId};
 /// Records that are counted of each priority, and of the failed: more are "at least so many".
 const CAP: u32 = 1000;
 /// While a location sends, it is written down no more often than this; what comes last is written down in any case.
-pub(super) const TOLD_EVERY: Duration = Duration::from_secs(5);
-/// A batch that lasts longer says in between how its location stands.
-pub(super) const TOLD_IN_BATCH_EVERY: Duration = Duration::from_secs(9);
+pub(super) const TOLD_EVERY: Duration = Duration::from_secs(9);
+/// What was told longer ago was told of a location at rest.
+const LONG_AGO: Duration = Duration::from_secs(60);
 /// Trouble is told at once.
 const TROUBLE: [Counter; 3] =
     [Counter::BreakerOpens, Counter::CredentialsRefused, Counter::Records(RecordCount::Failed)];
@@ -34,11 +34,16 @@ const MAX_S: f64 = 3650.0 * DAY_S;
 pub(super) struct LastTold(Arc<Mutex<HashMap<LocationId, (EpochMs, Urgency)>>>);
 
 impl LastTold {
-    /// How urgent it was, if it was at `now` less than `span` ago.
-    fn within(&self, location: &LocationId, now: EpochMs, span: Duration) -> Option<Urgency> {
+    /// That somebody else wrote it down then, if this process did not.
+    fn meet(&self, location: &LocationId, told_at: EpochMs) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.entry(location.clone()).or_insert((told_at, Urgency::Fine));
+    }
+
+    /// When it was, if not after `now`, and how urgent: a clock that was put back makes nothing fresh for long.
+    fn before(&self, location: &LocationId, now: EpochMs) -> Option<(EpochMs, Urgency)> {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was put back makes nothing fresh for long.
-        told.get(location).filter(|(at, _)| *at <= now && now.since(*at) < span).map(|(_, urgency)| *urgency)
+        told.get(location).copied().filter(|(at, _)| *at <= now)
     }
 
     fn note(&self, location: &LocationId, standing: &Standing) {
@@ -50,6 +55,15 @@ impl LastTold {
     }
 }
 
+/// What a batch left behind.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Its gate, if it wrote it.
+    pub(super) gate: Option<Gate>,
+    /// When the next batch starts, if it is on its way.
+    pub(super) next_at: Option<EpochMs>,
+}
+
 impl Engine {
     /// How `location` stands now, by asking for all of it; `None` if it is not known.
     ///
@@ -59,20 +73,30 @@ impl Engine {
         let Some(settings) = self.ports.registry.location(location).await? else {
             return Ok(None);
         };
+        let gate = self.gate(&settings.scope, &self.config.rules(&settings)).await?.gate;
+        self.standing_at(location, settings, &gate).await.map(Some)
+    }
+
+    /// How `location` stands now, with a gate that was read or written a moment ago.
+    async fn standing_at(
+        &self,
+        location: &LocationId,
+        settings: LocationSettings,
+        gate: &Gate,
+    ) -> Result<Standing, PortError> {
         let rules = self.config.rules(&settings);
-        let (entry, due, failed, sums) = futures::try_join!(
-            self.gate(&settings.scope, &rules),
-            self.backlog(location),
+        let (due, failed, sums) = futures::try_join!(
+            self.ports.outbox.backlog(location, CAP),
             self.ports.outbox.count_failed(location, CAP),
             self.ports.counters.sums(location),
         )?;
         let now = self.ports.clock.now();
-        let gate = entry.gate;
-        let most_urgent = due.iter().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| *priority);
-        let due = due.iter().fold(Backlog::default(), |sum, (_, backlog)| sum.and(*backlog));
+        let by_priority = || Priority::ALL.into_iter().zip(due);
+        let most_urgent = by_priority().find(|(_, backlog)| backlog.tallied.count > 0).map(|(priority, _)| priority);
+        let due = due.into_iter().fold(Backlog::default(), Backlog::and);
         let opening = gate.opening(now, &rules);
-        let at = Moment { gate: &gate, opening, rules: &rules, now };
-        Ok(Some(Standing {
+        let at = Moment { gate, opening, rules: &rules, now };
+        Ok(Standing {
             at: now,
             day_scope: settings.day_scope.clone().filter(|scope| *scope != settings.scope),
             enabled: settings.enabled,
@@ -89,33 +113,34 @@ impl Engine {
             empty_at: self.empty_at(&settings, &at, due, &sums),
             sums,
             scope: settings.scope,
-        }))
+        })
     }
 
-    /// What is due, by priority.
-    async fn backlog(&self, location: &LocationId) -> Result<[(Priority, Backlog); 3], PortError> {
-        let count = |priority| async move {
-            Ok::<_, PortError>((priority, self.ports.outbox.count_due(location, priority, CAP).await?))
-        };
-        let [high, normal, low] = Priority::ALL;
-        let (high, normal, low) = futures::try_join!(count(high), count(normal), count(low))?;
-        Ok([high, normal, low])
-    }
-
-    /// How `location` stands after `counts`, to be written down with them. `None` if it was written down a moment ago,
-    /// `goes_on` and neither was nor is in trouble; if it is not known, or if nobody can say: a standing that is not told
-    /// spoils nothing.
+    /// How `location` stands after `counts`, to be written down with them. `None` if the next batch comes early enough to
+    /// do so and the location neither was nor is in trouble; if it is not known, or if nobody can say: a standing that is not
+    /// told spoils nothing.
     pub(super) async fn standing_after(
         &self,
         location: &LocationId,
         counts: &Counts,
-        goes_on: bool,
+        Left { gate, next_at }: Left,
     ) -> Option<Standing> {
-        let was_fine = self.last_told.within(location, self.ports.clock.now(), TOLD_EVERY) == Some(Urgency::Fine);
-        if goes_on && was_fine && !TROUBLE.into_iter().any(|counter| counts.get(counter) > 0) {
+        let was_fine_at = match self.last_told.before(location, self.ports.clock.now()) {
+            Some((at, Urgency::Fine)) => Some(at),
+            _ => None,
+        };
+        let next_tells = next_at.zip(was_fine_at).is_some_and(|(next_at, told_at)| next_at < told_at + TOLD_EVERY);
+        if next_tells && !TROUBLE.into_iter().any(|counter| counts.get(counter) > 0) {
             return None;
         }
-        let mut standing = self.standing(location).await.unwrap_or_else(|error| {
+        let standing = async {
+            let Some(gate) = gate else { return self.standing(location).await };
+            match self.ports.registry.location(location).await? {
+                Some(settings) => self.standing_at(location, settings, &gate).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let mut standing = standing.await.unwrap_or_else(|error| {
             self.port_failed(location.clone(), &error);
             None
         })?;
@@ -143,42 +168,56 @@ impl Engine {
         }
     }
 
-    /// Writes down how `location` stands if no batch that would do so is about to begin: what was put shows at once. Should
-    /// that fail, the tick makes it good.
-    pub async fn tell_if_waiting(&self, location: &LocationId) {
-        let told = async {
-            let Some(settings) = self.ports.registry.location(location).await? else { return Ok(()) };
-            let rules = self.config.rules(&settings);
-            let gate = self.gate(&settings.scope, &rules).await?.gate;
-            let now = self.ports.clock.now();
-            if gate.live_run(now).is_none() && now.until(gate.opening(now, &rules).at) > TOLD_EVERY {
-                self.tell_standing(location).await?;
-            }
-            Ok(())
-        };
-        if let Err(error) = told.await {
+    /// Nobody is about to send for `scope`: how its locations stand is written down by whoever found that. Those with
+    /// nothing to wait for were written down at the end of their last batch.
+    pub(super) async fn tell_who_waits(&self, scope: &ScopeId, fanned_out: &FannedOut) {
+        if fanned_out.waits(self.ports.clock.now())
+            && let Err(error) = self.tell_members(scope, TOLD_EVERY).await
+        {
+            self.port_failed(scope.clone(), &error);
+        }
+    }
+
+    /// The same for a location that something was put for: it shows at once. Should that fail, the tick makes it good.
+    pub(super) async fn tell_what_was_put(&self, location: &LocationId) {
+        if let Err(error) = self.tell_standing(location).await {
             self.port_failed(location.clone(), &error);
         }
     }
 
-    /// The same for the locations of `scope`, but for those that were written down within `age`.
-    pub(super) async fn tell_members(&self, scope: &ScopeId, age: Duration) -> Result<(), PortError> {
+    async fn tell_members(&self, scope: &ScopeId, age: Duration) -> Result<(), PortError> {
         for location in self.ports.registry.members(scope).await? {
-            if self.last_told.within(&location, self.ports.clock.now(), age).is_none() {
+            let now = self.ports.clock.now();
+            if self.last_told.before(&location, now).is_none_or(|(at, _)| now.since(at) >= age) {
                 self.tell_standing(&location).await?;
             }
         }
         Ok(())
     }
 
-    /// Writes down again and again how `location` stands. Never ends.
+    /// Writes down again and again how `location` stands, while a batch of it is under way. Never ends.
     pub(super) async fn keep_telling(&self, location: &LocationId) {
+        let now = self.ports.clock.now();
+        let told_at = match self.last_told.before(location, now) {
+            Some((at, _)) => at,
+            None => self.told_at(location).await.unwrap_or(now),
+        };
+        self.last_told.meet(location, told_at);
+        let mut due_at = if now.since(told_at) > LONG_AGO { now } else { told_at } + TOLD_EVERY;
         loop {
-            self.ports.clock.sleep_until(self.ports.clock.now() + TOLD_IN_BATCH_EVERY).await;
+            self.ports.clock.sleep_until(due_at).await;
             if let Err(error) = self.tell_standing(location).await {
                 self.port_failed(location.clone(), &error);
             }
+            due_at = self.ports.clock.now() + TOLD_EVERY;
         }
+    }
+
+    async fn told_at(&self, location: &LocationId) -> Option<EpochMs> {
+        self.ports.counters.told_at(location).await.unwrap_or_else(|error| {
+            self.port_failed(location.clone(), &error);
+            None
+        })
     }
 
     /// The calls that are due, at the pace that is kept to, from the moment on at which the gate opens; what the day

@@ -12,7 +12,7 @@ use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
-use super::standing::TOLD_EVERY;
+use super::standing::Left;
 use super::{Engine, Event};
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
@@ -51,25 +51,24 @@ impl Engine {
     /// Never fails: what could not be done is still due, and the report says why. The message is done with.
     pub async fn sync_batch(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
         let (engine, tally) = self.tallied();
-        let (report, goes_on) = engine.sync_batch_tallied(batch, invocation).await;
+        let (report, left) = engine.sync_batch_tallied(batch, invocation).await;
         let allowed = report.pace.map(|pace| (pace.rate() * MINUTE_S).round() as u64);
-        self.count_and_tell("batch", &batch.location_id, tally.take(), allowed, goes_on).await;
+        self.count_what_was_left("batch", &batch.location_id, tally.take(), allowed, left).await;
         report
     }
 
-    /// Also whether the next batch is on its way.
-    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> (BatchReport, bool) {
+    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> (BatchReport, Left) {
         let started_at = self.ports.clock.now();
         let generation = batch.generation.unwrap_or_default();
         let mut report = BatchReport::new(batch.location_id.clone(), generation);
-        let goes_on = self.run_batch(batch, invocation, &mut report).await.unwrap_or_else(|error| {
+        let left = self.run_batch(batch, invocation, &mut report).await.unwrap_or_else(|error| {
             self.port_failed(batch.location_id.clone(), &error);
             report.not_run.get_or_insert(NotRun::StoreFailed);
-            false
+            Left::default()
         });
         let took = self.ports.clock.now().since(started_at);
         self.ports.sink.emit(&Event::BatchEnded { report: &report, took });
-        (report, goes_on)
+        (report, left)
     }
 
     async fn run_batch(
@@ -77,16 +76,16 @@ impl Engine {
         batch: &Batch,
         invocation: &Invocation,
         report: &mut BatchReport,
-    ) -> Result<bool, PortError> {
+    ) -> Result<Left, PortError> {
         let started_at = self.ports.clock.now();
         let settings = self.ports.registry.location(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(false);
+            return Ok(Left::default());
         };
         let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(false);
+            return Ok(Left::default());
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let (session, mut host_health) = futures::join!(
@@ -100,7 +99,7 @@ impl Engine {
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             host_health.close().await;
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(false);
+            return Ok(Left::default());
         };
         let found_dead = session.view().has_expired_run(started_at);
         let host = self.host(&mut host_health, &session).await;
@@ -116,13 +115,13 @@ impl Engine {
                     TakeRefused::Stale { .. } => NotRun::Stale,
                     TakeRefused::RunLive { .. } => NotRun::RunLive,
                 });
-                return Ok(false);
+                return Ok(Left::default());
             }
             Start::TooEarly(wait) => {
                 report.not_run = Some(NotRun::TooEarly(wait.reason));
                 host_health.close().await;
                 self.postpone(&mut session, batch, wait).await?;
-                return Ok(false);
+                return Ok(Left { gate: Some(session.view().clone()), next_at: None });
             }
         };
         report.generation = generation;
@@ -134,12 +133,13 @@ impl Engine {
             Permits::new(self, &batch.location_id, Some(generation), run.clone(), deadline, sessions, permits);
         let sending = self.send_records(batch, &settings, generation, &permits, deadline, report);
         select(pin!(sending), pin!(self.keep_telling(&batch.location_id))).await;
-        let ((session, host_health), unused, stopped) = permits.close();
+        let ((mut session, host_health), unused, stopped) = permits.close();
         host_health.close().await;
         report.stopped = stopped;
         report.pace = Some(session.view().allowed_pace(self.ports.clock.now(), session.rules()));
         let after = Finished { members: &members, holder: &run.holder, unused, rest: rest_after(report) };
-        self.finish(session, &settings.scope, after).await
+        let next_at = self.finish(&mut session, &settings.scope, after).await?;
+        Ok(Left { gate: Some(session.view().clone()), next_at })
     }
 
     /// Whether the host may be called. A wait that is short is slept through; if it is time for a probe, and this
@@ -238,14 +238,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Settles the ledger, releases the run and plans the next batch, in one write; then sends its message. Returns whether it
-    /// starts at once.
+    /// Settles the ledger, releases the run and plans the next batch, in one write; then sends its message. Returns when
+    /// it starts.
     async fn finish(
         &self,
-        mut session: GateSession<'_>,
+        session: &mut GateSession<'_>,
         scope: &ScopeId,
         Finished { members, holder, unused, rest }: Finished<'_>,
-    ) -> Result<bool, PortError> {
+    ) -> Result<Option<EpochMs>, PortError> {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
             let now = self.ports.clock.now();
@@ -277,14 +277,16 @@ impl Engine {
                 .await?;
             match planning {
                 Planning::Planned(generation) => {
-                    let sent = self.send(scope, next, generation, now).await?;
-                    return Ok(matches!(sent, FannedOut::Planned { delay, .. } if delay < TOLD_EVERY));
+                    return Ok(match self.send(scope, next, generation, now).await? {
+                        FannedOut::Planned { delay, .. } => Some(now + delay),
+                        FannedOut::Busy { .. } | FannedOut::Idle { .. } | FannedOut::NotEnabled => None,
+                    });
                 }
-                Planning::Lost => return Ok(false),
+                Planning::Lost => return Ok(None),
                 Planning::CheckAgain => {}
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::report::{Measures, RecordResult};
+use super::standing::Left;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::ports::EventSink;
@@ -141,21 +142,25 @@ impl Engine {
         self.add_counts(location, &measures.counts, allowed, None).await;
     }
 
-    /// The same for work that changes how `location` stands, which is written down in the same write. `goes_on` says that
-    /// more work follows at once.
-    pub async fn count_and_tell(
+    /// The same for work that may have changed how `location` stands, which is written down in the same write.
+    pub async fn count_and_tell(&self, work: &'static str, location: &LocationId, measures: Measures) {
+        self.count_what_was_left(work, location, measures, None, Left::default()).await;
+    }
+
+    /// The same for a batch, which changes how `location` stands: that is written down in the same write.
+    pub(super) async fn count_what_was_left(
         &self,
         work: &'static str,
         location: &LocationId,
         measures: Measures,
         allowed: Option<u64>,
-        goes_on: bool,
+        left: Left,
     ) {
         self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
         if measures.counts.is_empty() {
             return;
         }
-        let standing = self.standing_after(location, &measures.counts, goes_on).await;
+        let standing = self.standing_after(location, &measures.counts, left).await;
         self.add_counts(location, &measures.counts, allowed, standing.as_ref()).await;
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 
 use super::report::TickReport;
-use super::standing::TOLD_EVERY;
 use super::{Engine, Event, FannedOut};
 use crate::ports::{DueChecks, PortError};
 use crate::standing::Standing;
@@ -17,6 +16,8 @@ const MAX_SCOPES: u32 = 10_000;
 /// Scopes looked at at once.
 const AT_ONCE: usize = 16;
 
+/// The standings of so few locations are read one by one, in one request; those of more by the index.
+const FEW: usize = 100;
 /// Standings that one sweep mends, at most.
 const MENDED: usize = 1000;
 /// A location that does not rest is written down more often than this.
@@ -47,26 +48,27 @@ impl Engine {
         let failed_shards = u32::try_from(failed.len()).unwrap_or(u32::MAX);
         if sweep {
             scopes.extend(self.others_than(&scopes).await?);
-            if let Err(error) = self.mend_standings().await {
-                self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
-            }
         }
         let mut looks = futures::stream::iter(scopes)
             .map(|scope| async move {
                 let fanned_out = self.fan_out(&scope).await;
-                self.tell_who_waits(&scope, fanned_out.as_ref().ok()).await;
+                if let Ok(fanned_out) = &fanned_out {
+                    self.tell_who_waits(&scope, fanned_out).await;
+                }
                 (scope, fanned_out)
             })
             .buffer_unordered(AT_ONCE);
         let mut report = TickReport { failed_shards, ..TickReport::default() };
+        let mut started = BTreeSet::new();
         while let Some((scope, fanned_out)) = looks.next().await {
             report.looked_at += 1;
             match fanned_out {
                 Ok(FannedOut::Planned { records, .. }) => {
                     report.started += 1;
                     report.records += records as u64;
+                    started.insert(scope);
                 }
-                Ok(FannedOut::Busy | FannedOut::Idle { .. } | FannedOut::NotEnabled) => {}
+                Ok(FannedOut::Busy { .. } | FannedOut::Idle { .. } | FannedOut::NotEnabled) => {}
                 Err(error) => {
                     report.failed += 1;
                     self.port_failed(scope, &error);
@@ -74,28 +76,23 @@ impl Engine {
             }
         }
         self.ports.sink.emit(&Event::Ticked { report: &report });
+        // Last: should there be no time for it, nobody waits for that.
+        if sweep && let Err(error) = self.mend_standings(&started).await {
+            self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
+        }
         Ok(report)
     }
 
-    /// Nobody is about to send for `scope`: how its locations stand is written down by whoever found that. Those with
-    /// nothing to wait for were written down at the end of their last batch.
-    async fn tell_who_waits(&self, scope: &ScopeId, fanned_out: Option<&FannedOut>) {
-        let waits = match fanned_out {
-            Some(FannedOut::Planned { delay, .. }) => *delay > TOLD_EVERY,
-            Some(FannedOut::Idle { wake_at }) => wake_at.is_some(),
-            Some(FannedOut::Busy | FannedOut::NotEnabled) | None => false,
-        };
-        if waits && let Err(error) = self.tell_members(scope, TOLD_EVERY).await {
-            self.port_failed(scope.clone(), &error);
-        }
-    }
-
     /// Writes down how locations stand of which that was never written down, or whose last word was lost: a run that died,
-    /// or a write that failed. Some of them a sweep; those that rest are not touched.
-    async fn mend_standings(&self) -> Result<(), PortError> {
+    /// or a write that failed. Some of them a sweep; those that rest are not touched, nor those of scopes that were `started`:
+    /// their batches tell.
+    async fn mend_standings(&self, started: &BTreeSet<ScopeId>) -> Result<(), PortError> {
         let now = self.ports.clock.now();
-        let (standings, mut wanted) =
-            futures::try_join!(self.ports.counters.standings(), self.ports.registry.locations())?;
+        let mut wanted = self.ports.registry.locations().await?;
+        let standings = match wanted.len() {
+            0..=FEW => self.ports.counters.standings_of(&wanted).await?,
+            _ => self.ports.counters.standings().await?,
+        };
         let (is_lost, told): (Vec<_>, Vec<_>) = standings.into_iter().partition(|(_, standing)| is_lost(standing, now));
         let told: BTreeSet<LocationId> = told.into_iter().map(|(location, _)| location).collect();
         wanted.retain(|location| !told.contains(location));
@@ -104,7 +101,12 @@ impl Engine {
         wanted.dedup();
         let telling = wanted.into_iter().take(MENDED);
         futures::stream::iter(telling)
-            .map(|location| async move { self.tell_standing(&location).await })
+            .map(|location| async move {
+                match self.ports.registry.location(&location).await? {
+                    Some(settings) if !started.contains(&settings.scope) => self.tell_standing(&location).await,
+                    _ => Ok(None),
+                }
+            })
             .buffer_unordered(AT_ONCE)
             .try_for_each(|_| async { Ok(()) })
             .await

@@ -43,6 +43,10 @@ impl<P: Outbox> Outbox for FailNth<P> {
         self.faults.pass(Op::OutboxCount, self.port.count_due(location, priority, cap)).await
     }
 
+    async fn backlog(&self, location: &LocationId, cap: u32) -> Result<[Backlog; 3], PortError> {
+        self.faults.pass(Op::OutboxCount, self.port.backlog(location, cap)).await
+    }
+
     async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
         self.faults.pass(Op::OutboxCount, self.port.count_failed(location, cap)).await
     }

@@ -139,6 +139,14 @@ impl<P: Counters> Counters for FailNth<P> {
         self.faults.pass(Op::CountersRead, self.port.sums(location)).await
     }
 
+    async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.told_at(location)).await
+    }
+
+    async fn standings_of(&self, locations: &[LocationId]) -> Result<Vec<(LocationId, Standing)>, PortError> {
+        self.faults.pass(Op::CountersRead, self.port.standings_of(locations)).await
+    }
+
     async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError> {
         self.faults.pass(Op::CountersRead, self.port.standings()).await
     }

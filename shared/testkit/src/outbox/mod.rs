@@ -256,6 +256,11 @@ impl Outbox for MemoryOutbox {
         Ok(Backlog { tallied: tallied(due.len(), cap), oldest_at: due.first().map(|due| due.due_at) })
     }
 
+    async fn backlog(&self, location: &LocationId, cap: u32) -> Result<[Backlog; 3], PortError> {
+        let [high, normal, low] = Priority::ALL.map(|priority| self.count_due(location, priority, cap));
+        Ok([high.await?, normal.await?, low.await?])
+    }
+
     async fn count_failed(&self, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
         Ok(tallied(self.failed_in(location).len(), cap))
     }

@@ -82,8 +82,9 @@ fn what_is_put_into_a_location_that_waits_is_told_within_a_minute() {
 fn a_word_that_was_lost_is_made_good_by_the_sweep() {
     block_on_paused(async {
         let world = exact().start();
-        world.faults.fail(Op::CountersAdd, 3..=u64::MAX, PortFault::Refused);
-        world.put(&contacts(130)).await.unwrap();
+        world.put(&contacts(600)).await.unwrap();
+        world.run_for(12 * SECOND).await;
+        world.faults.fail(Op::CountersAdd, 1..=u64::MAX, PortFault::Refused);
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert!(world.counters.last_told(&loc()).unwrap().due.tallied.count > 0, "the last batches could not tell");
         world.run_for(31 * MINUTE).await;
