@@ -132,6 +132,7 @@ impl EventSink for Tally {
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }
             | Event::Reconciled { .. }
+            | Event::ContentsDropped { .. }
             | Event::Measured { .. }
             | Event::Webhook { .. }
             | Event::WebhookRefused { .. }

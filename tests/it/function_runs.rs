@@ -9,9 +9,9 @@ use axum::Router;
 use ghl_sync_aws::DynamoOutcomeLog;
 use ghl_sync_aws::tables::record;
 use ghl_sync_cli::stack::OUTCOMES_TABLE;
-use ghl_sync_engine::usecase::Engine;
+use ghl_sync_engine::usecase::{Engine, Invocation};
 use ghl_sync_migrate::Migrator;
-use ghl_sync_model::{ImportState, MigrationStatus, PutRecord};
+use ghl_sync_model::{Holder, ImportState, LocationId, MigrationStatus, PutRecord, SettingsOverlay};
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::ImportUpdate;
 use ghl_sync_runtime::{Config, SystemClock};
@@ -179,6 +179,8 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
 /// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
 /// token from elsewhere; and it reconciles.
 async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
+    let overlay = SettingsOverlay { content_days: Some(1), ..SettingsOverlay::default() };
+    deployment.engine.ports().registry.store(&LocationId::new(LOCATION).unwrap(), 0, &overlay).await.unwrap();
     let records = contacts(3);
     deployment.put(&records).await;
     damage(deployment, &records[1]).await;
@@ -190,6 +192,19 @@ async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2
     consumer::handle(&of_the_rest, event).await.unwrap();
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
     consumer::handle(&reconcile::in_a_minute(&of_the_rest), reconcile::asked()).await.unwrap();
+    drop_contents(&of_the_rest).await;
+}
+
+/// The location keeps contents for a day, and two have gone.
+async fn drop_contents(of_function: &Engine) {
+    let location = LocationId::new(LOCATION).unwrap();
+    let later = reconcile::in_two_days(of_function);
+    let invocation = Invocation {
+        holder: Holder::new("content").unwrap(),
+        deadline: later.ports().clock.now() + Duration::from_secs(60),
+    };
+    let report = later.drop_old_contents(&location, &invocation).await.unwrap();
+    assert_eq!((report.looked_at, report.dropped, report.done), (3, 2, true));
 }
 
 /// Somebody takes the content out of a record's item.

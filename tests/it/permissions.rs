@@ -150,7 +150,7 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
             let plain = of_store.is_none_or(|of| ["GetItem", "BatchGetItem", "UpdateItem", "Query"].contains(&of));
             let forgotten: &[&str] = match name {
                 "ApiFunction" => &["RecordsTable", "StateTable: known#"],
-                "ConsumerFunction" => &["RecordsTable"],
+                "ConsumerFunction" => &["RecordsTable", "StateTable: known#"],
                 _ => &[],
             };
             let forgets = of_store == Some("DeleteItem") && forgotten.contains(&resource.as_str());

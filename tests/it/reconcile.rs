@@ -56,6 +56,11 @@ pub(crate) fn in_a_minute(engine: &Engine) -> Engine {
     shifted(engine, Shifted { ahead: MINUTE, behind: Duration::ZERO })
 }
 
+/// The same engine in two days.
+pub(crate) fn in_two_days(engine: &Engine) -> Engine {
+    shifted(engine, Shifted { ahead: 48 * 60 * MINUTE, behind: Duration::ZERO })
+}
+
 /// The message that asks for the sample location, and an invocation that has the time for it.
 pub(crate) fn asked() -> LambdaEvent<Value> {
     let body = json!({ "v": 1, "reconcile": LOCATION }).to_string();

@@ -45,6 +45,7 @@ impl Scenario {
             api: Api::V2,
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
+            content_days: None,
         };
         let locations = self.locations.iter().map(|place| (place.name.clone(), settings(&place.scope))).collect();
         let shared_quota = self.locations.iter().any(|place| place.name != place.scope);

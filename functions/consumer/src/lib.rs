@@ -68,7 +68,10 @@ async fn handle_message(
         Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
     match message {
         Message::Batch(batch) => drop(engine.sync_batch(&batch, &invocation).await),
-        Message::Reconcile(location) => drop(Reconciler::new(engine.clone()).reconcile(&location, &invocation).await),
+        Message::Reconcile(location) => {
+            Reconciler::new(engine.clone()).reconcile(&location, &invocation).await;
+            engine.drop_old_contents(&location, &invocation).await;
+        }
     }
     Ok(())
 }

@@ -9,14 +9,15 @@ use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
 use ghl_sync_model::{EpochMs, EventId, Kind, KnownState, RemoteContent};
 
-use crate::expression::{Update, number, text};
+use crate::expression::{Update, number, seconds, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
 use crate::tables::{known, state};
 
 /// The [`KnownStates`] in a table that is made like [`STATE`](crate::tables::STATE).
 ///
-/// The state of a record is an item of its own, under GHL's id of it; it has no attribute of an index and never expires.
+/// The state of a record is an item of its own, under GHL's id of it; it has no attribute of an index, and expires
+/// only where its location keeps no contents for ever.
 /// The partition keys have prefixes of their own, so that a role can be allowed these items and no others of the table.
 /// An event costs one write unit for each KB of its record, and one for its id.
 ///
@@ -76,15 +77,16 @@ impl KnownStates for DynamoKnownStates {
 }
 
 /// The conditions are [`Precedence::over`], in DynamoDB's words.
-fn replace_update(state: &KnownState, precedence: &Precedence, now: EpochMs) -> Update {
-    let content = state.content.as_ref();
+fn replace_update(known_state: &KnownState, precedence: &Precedence, now: EpochMs) -> Update {
+    let content = known_state.content.as_ref();
     Update::new()
-        .set(known::EVENT_AT, number(state.at.0))
-        .set(known::EVENT_ID, text(state.event_id.as_str()))
+        .set(known::EVENT_AT, number(known_state.at.0))
+        .set(known::EVENT_ID, text(known_state.event_id.as_str()))
         .set_or_remove(known::CONTENT, content.map(|content| text(content.to_json())))
         .set_or_remove(known::CONTENT_HASH, content.map(|content| text(content.hash().to_string())))
-        .set_or_remove(known::DELETED_AT, state.deleted_at.map(|time| number(time.0)))
+        .set_or_remove(known::DELETED_AT, known_state.deleted_at.map(|time| number(time.0)))
         .set(known::RECEIVED_AT, number(now.0))
+        .set_or_remove(state::TTL, known_state.keep_until.map(seconds))
         .only_if(
             "attribute_not_exists(#event_at) OR #event_at < :newer_than OR (#event_at = :at AND #event_id < :event_id)",
         )
@@ -116,5 +118,6 @@ fn read(kind: Kind, item: &Item) -> Result<KnownState, Damage> {
         event_id: fields.parsed(known::EVENT_ID)?,
         content: content.transpose()?,
         deleted_at: fields.optional_number(known::DELETED_AT)?.map(EpochMs),
+        keep_until: fields.optional_number::<u64>(state::TTL)?.map(|seconds| EpochMs(seconds.saturating_mul(1000))),
     })
 }

@@ -68,6 +68,8 @@ pub mod record {
     pub const MADE: &str = "made";
     /// The fields of the accepted version that GHL did not store; a list as JSON. Absent if there are none.
     pub const NOT_STORED: &str = "not_stored";
+    /// When the content was dropped that GHL had accepted: `payload` is what remains.
+    pub const CONTENT_DROPPED_AT: &str = "content_dropped_at";
     /// When the record was put first.
     pub const CREATED_AT: &str = "created_at";
     /// When the record was put last.
@@ -90,7 +92,7 @@ pub mod record {
 }
 
 /// Attributes of what GHL told last of its records: items of the state table, with partition key
-/// `known#location#kind#GHL id`. None of them has an attribute of an index, and none expires.
+/// `known#location#kind#GHL id`. None of them has an attribute of an index.
 pub mod known {
     /// When the event that told it happened, by GHL's clock.
     pub const EVENT_AT: &str = "event_at";

@@ -16,7 +16,7 @@ use ghl_sync_engine::ports::{
 };
 use ghl_sync_engine::usecase::{Event, Received};
 use ghl_sync_model::{
-    EpochMs, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
+    EpochMs, KnownState, LocationSettings, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
 };
 
 /// How far GHL's clock may be ahead of ours.
@@ -123,9 +123,12 @@ impl WebhookReceiver {
     async fn event(&self, event: &RemoteEvent) -> Result<Received, ReceiveError> {
         let now = self.ports.clock.now();
         self.in_window(event, now)?;
-        let taken = match self.not_for_us(event).await {
-            Ok(Some(reason)) => return Ok(Received::Ignored(reason)),
-            Ok(None) => self.take(event, now).await,
+        let taken = match self.for_us(event).await {
+            Ok(Err(reason)) => return Ok(Received::Ignored(reason)),
+            Ok(Ok(settings)) => {
+                let keep_until = settings.and_then(|settings| settings.keep_until(now));
+                self.take(event, now, keep_until).await
+            }
             Err(error) => Err(error),
         };
         taken.map_err(|error| {
@@ -146,22 +149,32 @@ impl WebhookReceiver {
         Ok(())
     }
 
-    async fn not_for_us(&self, event: &RemoteEvent) -> Result<Option<NotForUs>, PortError> {
+    /// The settings of its location, if that is known already; or why it is not for us.
+    async fn for_us(&self, event: &RemoteEvent) -> Result<Result<Option<LocationSettings>, NotForUs>, PortError> {
         let is_installation = matches!(event.change, RemoteChange::Installed | RemoteChange::Uninstalled);
         match (&self.rules.app_id, &event.app_id) {
-            (None, _) if is_installation => return Ok(Some(NotForUs::AppNotNamed)),
-            (Some(ours), Some(theirs)) if ours != theirs => return Ok(Some(NotForUs::OtherApp)),
-            (Some(_), None) if is_installation => return Ok(Some(NotForUs::OtherApp)),
+            (None, _) if is_installation => return Ok(Err(NotForUs::AppNotNamed)),
+            (Some(ours), Some(theirs)) if ours != theirs => return Ok(Err(NotForUs::OtherApp)),
+            (Some(_), None) if is_installation => return Ok(Err(NotForUs::OtherApp)),
             _ => {}
         }
-        // An installation may be how we learn of a location.
-        let known = is_installation || self.ports.registry.location(&event.location_id).await?.is_some();
-        Ok((!known).then_some(NotForUs::UnknownLocation))
+        // It may be how we learn of a location.
+        if is_installation {
+            return Ok(Ok(None));
+        }
+        let settings = self.ports.registry.location(&event.location_id).await?;
+        Ok(settings.map(Some).ok_or(NotForUs::UnknownLocation))
     }
 
-    async fn take(&self, event: &RemoteEvent, now: EpochMs) -> Result<Received, PortError> {
+    async fn take(
+        &self,
+        event: &RemoteEvent,
+        now: EpochMs,
+        keep_until: Option<EpochMs>,
+    ) -> Result<Received, PortError> {
         let (location, at) = (&event.location_id, event.at);
-        let state = |content, deleted_at| KnownState { at, event_id: event.id.clone(), content, deleted_at };
+        let event_id = || event.id.clone();
+        let state = |content, deleted_at| KnownState { at, event_id: event_id(), content, deleted_at, keep_until };
         let received = match &event.change {
             RemoteChange::Written { ghl_id, content } => {
                 let key = RemoteKey { location, kind: content.kind(), ghl_id };

@@ -90,7 +90,7 @@ impl Reconciler {
         let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
         for (location, settings) in group.iter().zip(settings) {
             match settings {
-                Ok(settings) if settings.as_ref().is_some_and(can_be_reconciled) => {
+                Ok(settings) if settings.as_ref().is_some_and(wants_to_be_asked) => {
                     asks.push((location.clone(), spread.mul_f64(self.ports().randomness.roll())));
                 }
                 Ok(_) => {}
@@ -178,6 +178,11 @@ async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Opt
         }
     }
     Ok(Some(entry.work_seq))
+}
+
+/// Its contents are dropped on the same occasion.
+fn wants_to_be_asked(settings: &LocationSettings) -> bool {
+    can_be_reconciled(settings) || settings.content_days.is_some()
 }
 
 fn can_be_reconciled(settings: &LocationSettings) -> bool {
@@ -295,8 +300,10 @@ impl Reading<'_, '_> {
             Err(error) => self.engine.port_failed(self.location.clone(), &error),
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
-        let state = KnownState { at, event_id, content, deleted_at: None };
-        let replacement = known.replace(key, &state, &precedence, self.engine.ports().clock.now()).await?;
+        let now = self.engine.ports().clock.now();
+        let keep_until = self.settings.keep_until(now);
+        let state = KnownState { at, event_id, content, deleted_at: None, keep_until };
+        let replacement = known.replace(key, &state, &precedence, now).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
     }
 

@@ -67,6 +67,17 @@ pub enum OnMissing {
     Delete,
 }
 
+impl OnMissing {
+    /// Whether it puts the record again, with another content.
+    #[must_use]
+    pub fn is_put(&self) -> bool {
+        match self {
+            OnMissing::Tag(_) | OnMissing::Untag(_) => true,
+            OnMissing::Keep | OnMissing::Delete => false,
+        }
+    }
+}
+
 impl Item for Mirror {
     const KIND: ItemKind = ItemKind {
         name: "mirror",

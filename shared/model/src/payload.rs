@@ -85,12 +85,39 @@ impl Payload {
     /// # Errors
     /// [`PayloadError`] names the field.
     pub fn from_json(kind: Kind, json: &str) -> Result<Payload, PayloadError> {
-        let payload = match kind {
-            Kind::Contact => Payload::Contact(parse(kind, json)?),
-            Kind::Opportunity => Payload::Opportunity(parse(kind, json)?),
-        };
+        let payload = Payload::remains_from_json(kind, json)?;
         payload.check()?;
         Ok(payload)
+    }
+
+    /// What remains of it once its content is dropped: nothing but whose it is and where it is in GHL, by ids.
+    #[must_use]
+    pub fn remains(&self) -> Payload {
+        match self {
+            Payload::Contact(_) => Payload::Contact(Contact::default()),
+            Payload::Opportunity(opportunity) => Payload::Opportunity(Opportunity {
+                contact_record: opportunity.contact_record.clone(),
+                contact_id: opportunity.contact_id.clone(),
+                pipeline_id: opportunity.pipeline_id.clone(),
+                name: String::new(),
+                status: None,
+                pipeline_stage_id: None,
+                monetary_value: None,
+                assigned_to: None,
+                custom_fields: Vec::new(),
+            }),
+        }
+    }
+
+    /// Reads what [remains](Payload::remains) of one: GHL would take it for nothing.
+    ///
+    /// # Errors
+    /// [`PayloadError::Malformed`] names the field.
+    pub fn remains_from_json(kind: Kind, json: &str) -> Result<Payload, PayloadError> {
+        Ok(match kind {
+            Kind::Contact => Payload::Contact(parse(kind, json)?),
+            Kind::Opportunity => Payload::Opportunity(parse(kind, json)?),
+        })
     }
 
     /// Checks what the types do not.

@@ -165,6 +165,8 @@ pub struct Record {
     pub deletion: bool,
     /// The import that put its present content.
     pub import: Option<ImportId>,
+    /// When its content was dropped after GHL had accepted it: `payload` is what [remains](Payload::remains) of it.
+    pub content_dropped_at: Option<EpochMs>,
 }
 
 impl Record {
@@ -237,6 +239,7 @@ pub fn put_once(key: &str, payload: Payload) -> Record {
         provenance: Provenance::Unknown,
         deletion: false,
         import: None,
+        content_dropped_at: None,
     }
 }
 

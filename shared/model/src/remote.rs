@@ -205,6 +205,8 @@ pub struct KnownState {
     pub content: Option<RemoteContent>,
     /// When the record was deleted, while it is.
     pub deleted_at: Option<EpochMs>,
+    /// Until when it is kept, in whole seconds; `None` for ever.
+    pub keep_until: Option<EpochMs>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Conflict, CredentialsRef, Item, ItemKind, LocationId, Priority, ScopeId};
+use super::{Api, Conflict, CredentialsRef, EpochMs, Item, ItemKind, LocationId, Priority, ScopeId};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A quota of calls: at most `limit` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,8 @@ pub struct LocationSettings {
     pub credentials: CredentialsRef,
     /// Who is told what became of its records.
     pub outcomes_webhook: Option<OutcomesWebhook>,
+    /// Contents are dropped so many days after GHL accepted them; `None` keeps them.
+    pub content_days: Option<u32>,
 }
 
 /// Where outcomes are posted, and what the posts are signed with.
@@ -125,6 +129,9 @@ pub struct SettingsOverlay {
     /// [`LocationSettings::outcomes_webhook`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcomes_webhook: Option<OutcomesWebhook>,
+    /// [`LocationSettings::content_days`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_days: Option<u32>,
 }
 
 /// A setting that makes no sense.
@@ -180,6 +187,7 @@ impl SettingsOverlay {
             api: self.api.unwrap_or(base.api),
             credentials: self.credentials.clone().unwrap_or(base.credentials),
             outcomes_webhook: self.outcomes_webhook.clone().or(base.outcomes_webhook),
+            content_days: self.content_days.or(base.content_days),
         }
     }
 }
@@ -198,7 +206,16 @@ impl LocationSettings {
             let reason = format!("is {}; it must be less than daily_limit ({})", self.daily_reserve, self.daily_limit);
             return Err(SettingsError { field: "daily_reserve", reason });
         }
+        if let Some(days) = self.content_days {
+            within("content_days", days.into(), 1, 3650)?;
+        }
         self.outcomes_webhook.as_ref().map_or(Ok(()), OutcomesWebhook::check)
+    }
+
+    /// How long what GHL told of a record is kept after it was told at `now`; `None` keeps it.
+    #[must_use]
+    pub fn keep_until(&self, now: EpochMs) -> Option<EpochMs> {
+        self.content_days.map(|days| now + DAY * days)
     }
 
     /// Checks that on API v1 `location` has a key of its own. Such a key speaks for the one location that it was made
@@ -296,6 +313,7 @@ mod tests {
             api: Api::V2,
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
+            content_days: None,
         }
     }
 

@@ -301,6 +301,10 @@ impl Operator {
             for loaded in self.ports().outbox.load(location, &keys).await? {
                 match loaded {
                     Loaded::Damaged { key, reason } => committed.left.push((key, reason)),
+                    // A put needs all of it.
+                    Loaded::Record(record) if record.content_dropped_at.is_some() && on_missing.is_put() => {
+                        committed.left.push((record.key, "its content was dropped; put it again first".to_owned()));
+                    }
                     Loaded::Record(record) => match on_missing {
                         OnMissing::Keep => {}
                         OnMissing::Tag(tag) => committed.changed += u64::from(self.tag(&record, tag, true).await?),

@@ -228,11 +228,13 @@ pub struct RecordStatus {
     /// How urgent.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "normal"))]
     pub priority: Priority,
-    /// The content that GHL shall have, as the API takes it; null in lists, and if it cannot be read.
+    /// The content that GHL shall have, as the API takes it; null in lists, if it was dropped, and if it cannot be read.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub content: Option<Value>,
     /// When it was put last.
     pub put_at: Option<Time>,
+    /// When its content was dropped, some time after GHL had accepted it; null while it is kept.
+    pub content_dropped_at: Option<Time>,
     /// When it is due; null when it is not.
     pub due_at: Option<Time>,
     /// When it failed for good; null when it has not.
@@ -292,6 +294,7 @@ impl RecordStatus {
             priority: Priority::default(),
             content: None,
             put_at: None,
+            content_dropped_at: None,
             due_at: None,
             failed_at: None,
             superseded_at: None,
@@ -327,6 +330,7 @@ impl RecordStatus {
             priority: record.priority,
             content: None,
             put_at: Time::maybe(record.put_at),
+            content_dropped_at: Time::maybe(record.content_dropped_at),
             due_at: Time::maybe(record.due_at),
             failed_at: Time::maybe(record.failed_at),
             superseded_at: Time::maybe(record.superseded_at),
@@ -384,7 +388,8 @@ impl Operator {
         let (due_at, waits_for_record, last_known, shares_ghl_id_with, content) = match &loaded {
             Loaded::Record(record) => {
                 let last_known = self.last_known(record).await;
-                let content = serde_json::from_str(&record.payload.to_json()).ok();
+                let is_kept = record.content_dropped_at.is_none();
+                let content = is_kept.then(|| serde_json::from_str(&record.payload.to_json()).ok()).flatten();
                 (record.due_at, record.waits_for.clone(), last_known, self.shares_with(record).await, content)
             }
             Loaded::Damaged { .. } => (None, None, None, Vec::new(), None),

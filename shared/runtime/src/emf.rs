@@ -74,6 +74,7 @@ impl EmfSink {
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }
             | Event::Reconciled { .. }
+            | Event::ContentsDropped { .. }
             | Event::TokensIssued { .. }
             | Event::TokensDelayed { .. }
             | Event::PortFailed { .. } => return None,

@@ -211,6 +211,7 @@ impl Locations {
             api,
             credentials: credentials.unwrap_or(CredentialsRef::Default),
             outcomes_webhook: None,
+            content_days: None,
         }
     }
 

@@ -93,6 +93,10 @@ impl EventSink for LogSink {
                 resent = report.resent, superseded = report.superseded, unread = report.unread,
                 ended = report.ended.as_str(),
             ),
+            Event::ContentsDropped { location, report } => info!(
+                event = "contents_dropped", %location, looked_at = report.looked_at, dropped = report.dropped,
+                done = report.done,
+            ),
             Event::NotABatch { message_id, error } => error!(
                 event = "not_a_batch", message_id, error = %error, cause = error.source().map(ToString::to_string),
             ),

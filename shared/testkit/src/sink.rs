@@ -118,6 +118,7 @@ impl EventSink for RecordingSink {
             | Event::PassedOver { .. }
             | Event::Looked { .. }
             | Event::BatchStarted { .. }
+            | Event::ContentsDropped { .. }
             | Event::Ticked { .. }
             | Event::WebhookRefused { .. }
             | Event::Ingested { .. }

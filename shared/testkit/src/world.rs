@@ -117,6 +117,7 @@ impl Setup {
             api: Api::V2,
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
+            content_days: None,
         };
         Some((location, settings))
     }

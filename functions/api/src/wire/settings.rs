@@ -66,6 +66,10 @@ pub(crate) struct Overrides {
     conflict: Option<Conflict>,
     /// Where outcomes are posted, and what the posts are signed with.
     outcomes_webhook: Option<OutcomesWebhook>,
+    /// The contents of records are dropped so many days after GHL accepted them; what is kept says that they were sent, and
+    /// that a put of the same is nothing new.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
+    content_days: Option<u32>,
 }
 
 /// Where outcomes are posted.
@@ -135,6 +139,8 @@ struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OutcomesWebhook>)]
     outcomes_webhook: Option<ghl_sync_model::OutcomesWebhook>,
+    /// Contents are dropped so many days after GHL accepted them; null keeps them.
+    content_days: Option<u32>,
 }
 
 /// A quota of calls.
@@ -169,6 +175,7 @@ impl From<Overrides> for SettingsOverlay {
             default_priority: set.default_priority,
             conflict: set.conflict,
             outcomes_webhook: set.outcomes_webhook.map(ghl_sync_model::OutcomesWebhook::from),
+            content_days: set.content_days,
         }
     }
 }
@@ -194,6 +201,7 @@ impl From<LocationSettings> for Settings {
             default_priority: settings.default_priority,
             conflict: settings.conflict,
             outcomes_webhook: settings.outcomes_webhook,
+            content_days: settings.content_days,
         }
     }
 }

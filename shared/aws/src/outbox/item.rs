@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{
-    Conflict, CreationKey, EpochMs, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record,
+    Conflict, CreationKey, EpochMs, Kind, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record,
     RecordKey,
 };
 
@@ -22,7 +22,10 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
     Ok(Record {
         location_id: location.clone(),
         key: key.clone(),
-        payload: payload(key, fields.text(record::PAYLOAD)?)?,
+        payload: match item.contains_key(record::CONTENT_DROPPED_AT) {
+            true => payload(key, fields.text(record::PAYLOAD)?, Payload::remains_from_json)?,
+            false => payload(key, fields.text(record::PAYLOAD)?, Payload::from_json)?,
+        },
         version: fields.number(record::VERSION)?,
         // What it is due by rules while it is: so `DueKey::of` the record is what stands.
         priority: due.map_or(priority, |due| due.priority),
@@ -49,6 +52,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         provenance: provenance(item),
         deletion: is_true(item, record::TO_DELETE),
         import: import_key::import_of(item),
+        content_dropped_at: time(record::CONTENT_DROPPED_AT)?,
     })
 }
 
@@ -141,8 +145,12 @@ fn read_errors(json: Option<&str>) -> Vec<LastError> {
     errors.into_iter().filter_map(|error| serde_json::from_value(error).ok()).collect()
 }
 
-fn payload(key: &RecordKey, json: &str) -> Result<Payload, Damage> {
-    Payload::from_json(key.kind, json).map_err(|error| match error {
+fn payload(
+    key: &RecordKey,
+    json: &str,
+    read: fn(Kind, &str) -> Result<Payload, PayloadError>,
+) -> Result<Payload, Damage> {
+    read(key.kind, json).map_err(|error| match error {
         // The parser's own words may quote the content.
         PayloadError::Malformed { kind, field: _, source } => {
             let position = source.column();

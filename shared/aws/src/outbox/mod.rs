@@ -10,6 +10,7 @@ mod item;
 mod load;
 mod put;
 mod resolution;
+mod retention;
 mod settlement;
 
 use std::collections::HashMap;
@@ -149,6 +150,12 @@ impl Outbox for DynamoOutbox {
         let key = key_of(&record.location_id, &record.key);
         let asked = self.table.update("outbox.ask_deletion", key, deletion::update(record, now)).await?;
         Ok(matches!(asked, Updated::Written))
+    }
+
+    async fn drop_content(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let dropped = self.table.update("outbox.drop_content", key, retention::update(record, now)).await?;
+        Ok(matches!(dropped, Updated::Written))
     }
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {

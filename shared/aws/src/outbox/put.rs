@@ -155,6 +155,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
         )
         .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::TO_DELETE])
+        .remove([record::CONTENT_DROPPED_AT])
         .only_if(not_accepted)
         .only_if(not_superseded)
         .with(":hash", text(put.payload.hash().to_string()))

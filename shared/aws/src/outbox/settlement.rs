@@ -146,10 +146,12 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
         }
         Outcome::Retry { not_before, ghl_id, provenance, .. }
         | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
-            if ghl_id.is_none() && not_before.is_none() {
+            let acquitted = matches!(outcome, Outcome::Wait { .. }).then(|| acquit(sent, standing)).flatten();
+            if ghl_id.is_none() && not_before.is_none() && acquitted.is_none() {
                 return None;
             }
-            let update = learn_id(Update::new().only_if(EXISTS), sent, ghl_id.as_ref(), *provenance);
+            let update = acquitted.unwrap_or_default().only_if(EXISTS);
+            let update = learn_id(update, sent, ghl_id.as_ref(), *provenance);
             Some(match not_before {
                 Some(not_before) => hold_back(update, standing, *not_before),
                 None => update,
@@ -157,6 +159,18 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
         }
         Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted => None,
     }
+}
+
+/// Takes back what was written against `sent` as a suspect before it was put again; `None` if nothing was.
+fn acquit(sent: &Record, standing: &Item) -> Option<Update> {
+    let last_error = sent.last_error.as_ref().map(item::last_error);
+    let written = standing.get(record::LAST_ERROR).filter(|written| Some(*written) != last_error.as_ref())?;
+    let update = Update::new()
+        .set_or_remove(record::LAST_ERROR, last_error)
+        .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.earlier_errors))
+        .only_if("#last_error = :written")
+        .with(":written", written.clone());
+    Some(update)
 }
 
 /// An acceptance forgets who waits for the record, so it holds only if the sender knew all of them.

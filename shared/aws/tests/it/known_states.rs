@@ -52,7 +52,7 @@ fn told(id: &str, at: u64, name: Option<&str>) -> (KnownState, Precedence) {
         change,
     };
     let deleted_at = content.is_none().then_some(at);
-    (KnownState { at, event_id: event_id(id), content, deleted_at }, Precedence::of(&event))
+    (KnownState { at, event_id: event_id(id), content, deleted_at, keep_until: None }, Precedence::of(&event))
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod put;
 mod queue;
 #[cfg(test)]
 mod reconcile;
+mod retention;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

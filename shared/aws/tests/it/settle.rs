@@ -267,6 +267,20 @@ async fn a_late_acceptance_clears_a_failure_of_the_same_version() {
 }
 
 #[tokio::test]
+async fn what_was_written_against_a_suspect_is_taken_back_though_it_was_put_again() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let sent = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&sent, &retry(2, None, None), EpochMs(1)).await.unwrap();
+    tables.outbox.put(&contact("a", "Bob"), EpochMs(3)).await.unwrap();
+    assert!(tables.record(&put.key()).await.last_error.is_some());
+    let settled = tables.outbox.settle(&sent, &wait(1, None, None), EpochMs(4)).await.unwrap();
+    assert_eq!(settled, Settled::ChangedMeanwhile);
+    let record = tables.record(&put.key()).await;
+    assert_eq!((record.due_at, record.attempts, record.errors()), (Some(EpochMs(3)), 0, vec![]));
+}
+
+#[tokio::test]
 async fn a_deleted_record_is_not_brought_back() {
     let put = contact("a", "Ada");
     let outcomes = [

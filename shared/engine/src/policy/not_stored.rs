@@ -293,6 +293,7 @@ mod tests {
             event_id: "e".parse().unwrap(),
             content: Some(RemoteContent::Contact(contact(&json!({ "email": email, "phone": phone })))),
             deleted_at: None,
+            keep_until: None,
         };
         let sent = contact(&json!({ "email": "second@b.c", "phone": "+12025550101" }));
         for (before, expected) in [

@@ -90,7 +90,7 @@ mod tests {
             RemoteChange::Written { content, .. } => (Some(content.clone()), None),
             _ => (None, Some(event.at)),
         };
-        KnownState { at: event.at, event_id: event.id.clone(), content, deleted_at }
+        KnownState { at: event.at, event_id: event.id.clone(), content, deleted_at, keep_until: None }
     }
 
     #[test]

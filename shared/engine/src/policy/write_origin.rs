@@ -59,7 +59,7 @@ mod tests {
     fn origin_of(kind: Kind, ours: &str, theirs: &str, at: EpochMs) -> WriteOrigin {
         let ours = Payload::from_json(kind, ours).unwrap();
         let content = Some(RemoteContent::from_json(kind, theirs).unwrap());
-        let known = KnownState { at, event_id: "e".parse().unwrap(), content, deleted_at: None };
+        let known = KnownState { at, event_id: "e".parse().unwrap(), content, deleted_at: None, keep_until: None };
         origin(&ours, WRITTEN, &known)
     }
 
@@ -121,8 +121,13 @@ mod tests {
     #[test]
     fn a_deletion_is_never_our_own() {
         let ours = Payload::from_json(Kind::Contact, r#"{"email":"a@b.c"}"#).unwrap();
-        let known =
-            KnownState { at: WRITTEN, event_id: "e".parse().unwrap(), content: None, deleted_at: Some(WRITTEN) };
+        let known = KnownState {
+            at: WRITTEN,
+            event_id: "e".parse().unwrap(),
+            content: None,
+            deleted_at: Some(WRITTEN),
+            keep_until: None,
+        };
         assert_eq!(origin(&ours, WRITTEN, &known), WriteOrigin::Elsewhere);
     }
 }

@@ -41,6 +41,10 @@ pub trait Outbox: Send + Sync {
         now: EpochMs,
     ) -> Result<(), PortError>;
 
+    /// Drops the content of `record`, if GHL has its last version and nothing has happened to it since it was loaded. Its
+    /// hash stays, so that a put of the same content is nothing new. Returns whether it did.
+    async fn drop_content(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
     /// How many records of `location` and `priority` are due, now or later, counted up to `cap`. Eventually consistent.
     async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError>;
 

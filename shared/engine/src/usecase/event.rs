@@ -7,6 +7,7 @@ use strum::{EnumDiscriminants, EnumIter};
 
 use super::outcome_news::OutcomeNews;
 use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
+use super::retention::RetentionReport;
 use crate::ports::PortError;
 use crate::usecase::report::{Received, ReconcileReport};
 use ghl_sync_limiter::WaitReason;
@@ -269,6 +270,13 @@ pub enum Event<'a> {
         location: &'a LocationId,
         /// What it did.
         report: &'a ReconcileReport,
+    },
+    /// Contents were dropped that a location keeps for so many days only, or could not be.
+    ContentsDropped {
+        /// Which location.
+        location: &'a LocationId,
+        /// How many.
+        report: &'a RetentionReport,
     },
     /// All that was measured in one piece of work, at its end.
     Measured {

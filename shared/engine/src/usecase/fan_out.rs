@@ -259,6 +259,7 @@ mod tests {
             api: Api::V2,
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
+            content_days: None,
         });
         let batch = |starts_at| Next::Batch {
             location: location.clone(),

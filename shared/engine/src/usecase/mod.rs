@@ -25,6 +25,7 @@ mod record_end;
 mod record_progress;
 mod redrive;
 mod report;
+mod retention;
 mod send_records;
 mod shutdown;
 mod signals;
@@ -49,6 +50,7 @@ pub use put::{PutItems, PutReport};
 pub use report::{
     BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,
 };
+pub use retention::{RetentionBookmark, RetentionReport};
 pub use shutdown::Shutdown;
 pub use sync_batch::Invocation;
 pub use tally::Tally;

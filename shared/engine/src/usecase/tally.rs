@@ -75,6 +75,7 @@ impl Measures {
             | Event::Host { .. }
             | Event::Operated { .. }
             | Event::BatchStarted { .. }
+            | Event::ContentsDropped { .. }
             | Event::Held { .. }
             | Event::Rests { .. }
             | Event::NotABatch { .. }

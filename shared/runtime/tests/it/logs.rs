@@ -8,7 +8,7 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{EventSink, PortError};
 use ghl_sync_engine::usecase::{
     BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, NotRun, OutcomeNews, Received, ReconcileReport,
-    RecordResult, TickReport,
+    RecordResult, RetentionReport, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{
@@ -107,6 +107,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let events = [
         Event::Ticked { report: &TickReport::default() },
         Event::Reconciled { location, report: &ReconcileReport::default() },
+        Event::ContentsDropped { location, report: &RetentionReport::default() },
         Event::Planned { location, generation, records: 1, delay, reason: Some(reason) },
         Event::BatchStarted { location, batch: generation, records: 1 },
         Event::Called {

@@ -38,6 +38,7 @@ pub enum Op {
     OutboxFailed,
     OutboxList,
     OutboxForget,
+    OutboxDropContent,
     OutboxAskDeletion,
     OutboxReplay,
     OutboxOfGhlId,
@@ -78,6 +79,8 @@ pub enum Op {
     MirrorReplace,
     NoticeLoad,
     NoticeReplace,
+    RetentionLoad,
+    RetentionKeep,
     MigrationLoad,
     MigrationReplace,
     MigrationClaim,
@@ -103,6 +106,7 @@ impl Op {
             "audit" => (Op::AuditLoad, Op::AuditWrite),
             "notice" => (Op::NoticeLoad, Op::NoticeReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
+            "retention" => (Op::RetentionLoad, Op::RetentionKeep),
             other => panic!("no operations are named for items of the kind {other}"),
         }
     }

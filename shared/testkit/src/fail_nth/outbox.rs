@@ -39,6 +39,10 @@ impl<P: Outbox> Outbox for FailNth<P> {
         self.faults.pass(Op::OutboxQuarantine, self.port.quarantine(location, key, reason, now)).await
     }
 
+    async fn drop_content(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxDropContent, self.port.drop_content(record, now)).await
+    }
+
     async fn count_due(&self, location: &LocationId, priority: Priority, cap: u32) -> Result<Backlog, PortError> {
         self.faults.pass(Op::OutboxCount, self.port.count_due(location, priority, cap)).await
     }

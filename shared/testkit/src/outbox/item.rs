@@ -40,6 +40,7 @@ pub(super) struct Item {
     pub(super) provenance: Provenance,
     pub(super) deletion: bool,
     pub(super) import: Option<ImportId>,
+    pub(super) content_dropped_at: Option<EpochMs>,
     pub(super) damage: Option<String>,
 }
 
@@ -74,6 +75,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         provenance: item.provenance,
         deletion: item.deletion,
         import: item.import.clone(),
+        content_dropped_at: item.content_dropped_at,
     }
 }
 
@@ -134,6 +136,7 @@ impl Item {
             provenance: Provenance::Unknown,
             deletion: false,
             import: put.import.clone(),
+            content_dropped_at: None,
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -171,6 +174,7 @@ impl Item {
         self.damage = None;
         self.overruled = None;
         self.superseded_at = None;
+        self.content_dropped_at = None;
         if put.ghl_id.is_some() {
             self.provenance = Provenance::Unknown;
         }
@@ -193,6 +197,20 @@ impl Item {
             (self.failed_at, self.dry_run, self.overruled, self.superseded_at) = (None, None, None, None);
         }
         asked
+    }
+
+    /// Returns whether GHL has its last version, and nothing has happened to it since.
+    pub(super) fn drop_content(&mut self, seen: &Record, now: EpochMs) -> bool {
+        let is_at_rest = !self.in_due_index && self.failed_at.is_none() && self.dry_run.is_none();
+        let dropped = is_at_rest
+            && self.version == seen.version
+            && self.accepted.is_some_and(|(version, _)| version == seen.version);
+        if dropped {
+            self.payload = self.payload.remains();
+            self.content_dropped_at = Some(now);
+            (self.last_error, self.earlier_errors, self.former) = (None, Vec::new(), Vec::new());
+        }
+        dropped
     }
 
     /// GHL may have created it under a key that the new content does not have.
@@ -308,6 +326,11 @@ impl Item {
             Outcome::Retry { not_before, ghl_id, provenance, .. }
             | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
                 self.learn_id(sent, ghl_id.as_ref(), *provenance);
+                if matches!(outcome, Outcome::Wait { .. }) && self.last_error != sent.last_error {
+                    // What was written against it as a suspect is taken back.
+                    self.last_error.clone_from(&sent.last_error);
+                    self.earlier_errors.clone_from(&sent.earlier_errors);
+                }
                 if not_before.is_some() {
                     self.not_before = *not_before;
                     self.due_at = *not_before;

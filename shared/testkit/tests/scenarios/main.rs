@@ -40,6 +40,7 @@ mod reconcile_conflicts;
 mod reconcile_pace;
 mod redrive;
 mod refusal;
+mod retention;
 mod retry;
 mod safety;
 mod scope;

@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{PutRecord, RecordKey};
 use ghl_sync_testkit::{Crash, Fault, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, exact, loc};
+use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, exact, loc, named_contact};
 
 /// A world in which `put` stood alone when its invocation died: it had just taken the run.
 async fn world_with_suspect(put: PutRecord) -> Arc<World> {
@@ -77,6 +77,28 @@ fn a_suspicion_that_was_written_down_though_the_store_did_not_say_so_is_taken_ba
         assert_eq!(world.outbox.failed(), []);
         world.run_until_settled(2 * HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.ghl.contact_count()), (vec![], 1));
+        assert_crash_mark_cleared(&world, &contact_key(0));
+    });
+}
+
+/// Found by the worlds of seeds 9200076399 and 9200080638.
+#[test]
+fn a_suspect_that_is_put_again_while_it_is_sent_is_not_held_responsible_for_deaths_that_were_none() {
+    block_on_paused(async {
+        let mut setup = Setup { store_ms: 1..=1, ..exact() };
+        setup.ghl.work_ms = 3_000..=3_000;
+        let world = setup.start();
+        world.crash(|number| (number == 1).then_some(Crash::After(Duration::from_millis(4))));
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_for(SECOND).await;
+        assert_eq!((world.died(), world.ghl.calls()), (1, 0));
+        for n in 0..200 {
+            world.put(&[named_contact(0, &format!("Ada {n}"))]).await.unwrap();
+            world.run_for(2 * SECOND).await;
+        }
+        assert!(world.ghl.calls() >= 20, "{} calls", world.ghl.calls());
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.outbox.failed(), world.died()), (vec![], 1));
         assert_crash_mark_cleared(&world, &contact_key(0));
     });
 }

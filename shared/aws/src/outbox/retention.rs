@@ -1,0 +1,18 @@
+//! Dropping the content of a record that GHL has accepted.
+
+use ghl_sync_model::{EpochMs, Record};
+
+use crate::expression::{Update, number, text};
+use crate::tables::record;
+
+/// Its content goes, and whatever quotes it; the hash of it stays, so that a put of the same is nothing new. Only if the
+/// record is as it was seen, with GHL having its last version.
+pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
+    Update::new()
+        .set(record::PAYLOAD, text(seen.payload.remains().to_json()))
+        .set(record::CONTENT_DROPPED_AT, number(now.0))
+        .remove([record::LAST_ERROR, record::EARLIER_ERRORS, record::CREATION_KEY, record::FORMER])
+        .only_if("#version = :seen AND #accepted_version = :seen AND attribute_not_exists(#due)")
+        .only_if("attribute_not_exists(#failed_at) AND attribute_not_exists(#dry_run)")
+        .with(":seen", number(seen.version))
+}

@@ -1,0 +1,146 @@
+//! Dropping contents that GHL accepted long ago, where a location keeps them for so many days only.
+//!
+//! All records of a location are looked through page by page, once a day. How far that got is kept, so that an invocation
+//! that ends in the middle is gone on with by the next one.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, Event, Invocation};
+use crate::ports::{Loaded, PortError, RemoteKey, Replaced, Versioned};
+use ghl_sync_model::{EpochMs, Item, ItemKind, LocationId, Record, RecordCursor, RecordKey};
+
+/// Records read at a time; DynamoDB ends a page at 1 MB.
+const PAGE: u32 = 1_000;
+/// Contents dropped at once.
+const AT_ONCE: usize = 8;
+/// A location is looked through no more often than this.
+const EVERY: Duration = Duration::from_secs(24 * 3600);
+/// No page is begun in the last of the function's time.
+const TIME_FOR_A_PAGE: Duration = Duration::from_secs(20);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How far a location was looked through for contents to drop.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionBookmark {
+    /// When the looking through began that is under way, or was done last.
+    pub began_at: EpochMs,
+    /// The last record that was looked at; `None` when all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RecordKey>,
+}
+
+/// What one invocation dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RetentionReport {
+    /// Records looked at.
+    pub looked_at: u64,
+    /// Contents dropped.
+    pub dropped: u64,
+    /// Whether all of the location was looked through.
+    pub done: bool,
+}
+
+impl Item for RetentionBookmark {
+    const KIND: ItemKind = ItemKind {
+        name: "retention",
+        load: "retention.load",
+        replace: "retention.keep",
+        attribute: "retention",
+        listed: None,
+        checked: false,
+        may_be_stale: false,
+    };
+    type Key = LocationId;
+
+    fn item_key(location: &LocationId) -> String {
+        format!("retention#{location}")
+    }
+}
+
+impl Engine {
+    /// Drops the contents of `location` that GHL accepted more days ago than the location keeps them, and what GHL told of
+    /// these records; `None` if it keeps them for ever, or was looked through less than a day ago.
+    ///
+    /// Never fails: what could not be dropped is dropped the next time.
+    pub async fn drop_old_contents(&self, location: &LocationId, invocation: &Invocation) -> Option<RetentionReport> {
+        let mut report = RetentionReport::default();
+        match self.try_drop_old_contents(location, invocation, &mut report).await {
+            Ok(false) => return None,
+            Ok(true) => {}
+            Err(error) => self.port_failed(location.clone(), &error),
+        }
+        self.ports.sink.emit(&Event::ContentsDropped { location, report: &report });
+        Some(report)
+    }
+
+    /// Returns whether there was anything to look through.
+    async fn try_drop_old_contents(
+        &self,
+        location: &LocationId,
+        invocation: &Invocation,
+        report: &mut RetentionReport,
+    ) -> Result<bool, PortError> {
+        let settings = self.ports.registry.location(location).await?;
+        let Some(days) = settings.and_then(|settings| settings.content_days) else { return Ok(false) };
+        let bookmarks = Versioned::<RetentionBookmark>::new(self.ports.items.clone());
+        let kept = bookmarks.load(location).await?;
+        let (mut rev, mut bookmark) = kept.map_or_else(Default::default, |entry| (entry.rev, entry.value));
+        let now = self.ports.clock.now();
+        if bookmark.after.is_none() {
+            if now.since(bookmark.began_at) < EVERY {
+                return Ok(false);
+            }
+            bookmark.began_at = now;
+        }
+        let accepted_before = now - DAY * days;
+        while self.ports.clock.now() + TIME_FOR_A_PAGE < invocation.deadline && !report.done {
+            let after = bookmark.after.take().map(|key| RecordCursor { key });
+            let page = self.ports.outbox.listed(location, None, after.as_ref(), PAGE).await?;
+            report.looked_at += page.records.len() as u64;
+            report.dropped += self.drop_contents(page.records, accepted_before).await?;
+            bookmark.after = page.next.map(|next| next.key);
+            report.done = bookmark.after.is_none();
+            match bookmarks.replace(location, rev, &bookmark).await? {
+                Replaced::Written { rev: kept } => rev = kept,
+                // Somebody else is at it.
+                Replaced::Conflict(_) => break,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Of a page. Returns how many.
+    async fn drop_contents(&self, records: Vec<Loaded>, accepted_before: EpochMs) -> Result<u64, PortError> {
+        let old = records.into_iter().filter_map(|loaded| match loaded {
+            Loaded::Record(record) if is_old(&record, accepted_before) => Some(record),
+            Loaded::Record(_) | Loaded::Damaged { .. } => None,
+        });
+        futures::stream::iter(old)
+            .map(|record| async move { self.drop_content(&record).await })
+            .buffer_unordered(AT_ONCE)
+            .try_fold(0, |sum, dropped| async move { Ok(sum + u64::from(dropped)) })
+            .await
+    }
+
+    /// What GHL told goes first: should this end in between, the record is still found.
+    async fn drop_content(&self, record: &Record) -> Result<bool, PortError> {
+        if let Some(ghl_id) = &record.ghl_id {
+            let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
+            self.ports.known.forget(key).await?;
+        }
+        self.ports.outbox.drop_content(record, self.ports.clock.now()).await
+    }
+}
+
+/// Whether GHL has its last version since before then, and nothing is to be done with it.
+fn is_old(record: &Record, accepted_before: EpochMs) -> bool {
+    record.content_dropped_at.is_none()
+        && record.due_at.is_none()
+        && record.failed_at.is_none()
+        && record.dry_run.is_none()
+        && record.accepted_version == Some(record.version)
+        && record.accepted_at.is_some_and(|at| at < accepted_before)
+}
