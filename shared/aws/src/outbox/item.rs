@@ -7,7 +7,7 @@ use ghl_sync_model::{
 };
 
 use super::due_key::DueKey;
-use super::import_key;
+use super::{import_key, undo};
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -49,6 +49,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         provenance: provenance(item),
         deletion: is_true(item, record::TO_DELETE),
         import: import_key::import_of(item),
+        undo: undo::read(item)?,
     })
 }
 

@@ -11,6 +11,7 @@ mod load;
 mod put;
 mod resolution;
 mod settlement;
+mod undo;
 
 use std::collections::HashMap;
 
@@ -133,6 +134,13 @@ impl Outbox for DynamoOutbox {
     async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         let key = key_of(&record.location_id, &record.key);
         let asked = self.table.update("outbox.ask_deletion", key, deletion::update(record, now)).await?;
+        Ok(matches!(asked, Updated::Written))
+    }
+
+    async fn ask_undo(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let Some(since) = record.undo_since() else { return Ok(false) };
+        let key = key_of(&record.location_id, &record.key);
+        let asked = self.table.update("outbox.ask_undo", key, undo::ask(record, since, now)).await?;
         Ok(matches!(asked, Updated::Written))
     }
 
