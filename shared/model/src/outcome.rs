@@ -182,7 +182,11 @@ impl Outcome {
                     *request += &format!("\n… (the first {shown} of {bytes} bytes)");
                 }
             }
-            Outcome::Accepted { .. } | Outcome::Wait { .. } | Outcome::Await { .. } | Outcome::Deleted | Outcome::Undone(_) => {}
+            Outcome::Accepted { .. }
+            | Outcome::Wait { .. }
+            | Outcome::Await { .. }
+            | Outcome::Deleted
+            | Outcome::Undone(_) => {}
         }
         self
     }

@@ -177,10 +177,9 @@ impl From<ImportError> for Problem {
                 ProblemKind::NotNow,
                 "the import was cancelled; PUT its `state` as `open` to go on with it",
             ),
-            ImportError::Undone(_) => Problem::new(
-                ProblemKind::NotNow,
-                "the import was undone; PUT its `state` as `open` to begin it anew",
-            ),
+            ImportError::Undone(_) => {
+                Problem::new(ProblemKind::NotNow, "the import was undone; PUT its `state` as `open` to begin it anew")
+            }
             ImportError::NotUndoable(_, why) => {
                 Problem::new(ProblemKind::NotNow, format!("the import cannot be undone: {why}"))
             }

@@ -269,7 +269,11 @@ fn restored_tags(sent: &[Contact], was: &Contact, is: &Contact) -> (Vec<String>,
         sent.iter().any(|sent| of(sent).iter().any(|other| is_same_tag(other, tag)))
     };
     let add = was.tags.iter().filter(|tag| is_among(tag, |sent| &sent.remove_tags) && !has(is, tag));
-    let remove = is.tags.iter().filter(|tag| is_among(tag, |sent| &sent.tags) && !has(was, tag));
+    // One that was there in another spelling, and is so still, is another tag.
+    let was_there = |tag: &String| {
+        was.tags.contains(tag) || was.tags.iter().any(|was| is_same_tag(was, tag) && !is.tags.contains(was))
+    };
+    let remove = is.tags.iter().filter(|tag| is_among(tag, |sent| &sent.tags) && !was_there(tag));
     (add.cloned().collect(), remove.cloned().collect())
 }
 
@@ -372,10 +376,12 @@ fn changed_since(image: &PreImage, kind: Kind, written_at: EpochMs, now: &ShownN
 
 fn changed_fields_of_contact(sent: &[Contact], is: &Contact) -> Vec<String> {
     let all = sent.iter().flat_map(|sent| compared(sent, is));
-    let is_shown = |compared: &Compared| compared.is_shown && compared.field != "tags" && compared.field != "removeTags";
+    let is_shown =
+        |compared: &Compared| compared.is_shown && compared.field != "tags" && compared.field != "removeTags";
     let shown: Vec<Compared> = all.filter(is_shown).collect();
     let ours = is_ours_by_field(shown);
-    let mut fields: Vec<String> = ours.iter().filter(|(_, is_ours)| !**is_ours).map(|(field, _)| field.clone()).collect();
+    let mut fields: Vec<String> =
+        ours.iter().filter(|(_, is_ours)| !**is_ours).map(|(field, _)| field.clone()).collect();
     let has_name = ["name", "firstName", "lastName"].iter().any(|field| ours.contains_key(*field));
     let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
     let more = as_object(is).into_iter().filter(|(field, value)| {
@@ -402,7 +408,8 @@ fn changed_fields_of_contact(sent: &[Contact], is: &Contact) -> Vec<String> {
 fn changed_fields_of_opportunity(sent: &[Opportunity], is: &RemoteOpportunity) -> Vec<String> {
     let all = sent.iter().flat_map(|sent| comparison::opportunity(sent, is));
     let ours = is_ours_by_field(all.filter(|compared| compared.is_shown));
-    let mut fields: Vec<String> = ours.iter().filter(|(_, is_ours)| !**is_ours).map(|(field, _)| field.clone()).collect();
+    let mut fields: Vec<String> =
+        ours.iter().filter(|(_, is_ours)| !**is_ours).map(|(field, _)| field.clone()).collect();
     let has_value = is.monetary_value.as_ref().and_then(Number::as_f64).is_some_and(|value| value != 0.0);
     if has_value && !ours.contains_key("monetaryValue") {
         fields.push("monetaryValue".to_owned());
@@ -419,10 +426,8 @@ fn more_customs<'a>(sent: impl Iterator<Item = &'a CustomField> + Clone, is: &[C
     let ids: BTreeSet<&String> = sent.clone().filter_map(|field| field.id.as_ref()).collect();
     let by_key: BTreeSet<&String> = sent.filter_map(|field| field.key.as_ref()).collect();
     let nothing = |field: &CustomField| comparison::is_nothing(&field.value);
-    let more: Vec<&CustomField> = is
-        .iter()
-        .filter(|field| !nothing(field) && field.id.as_ref().is_some_and(|id| !ids.contains(id)))
-        .collect();
+    let more: Vec<&CustomField> =
+        is.iter().filter(|field| !nothing(field) && field.id.as_ref().is_some_and(|id| !ids.contains(id))).collect();
     if more.len() <= by_key.len() {
         return Vec::new();
     }

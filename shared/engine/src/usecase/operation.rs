@@ -306,6 +306,12 @@ impl Operation {
                 self.step = self.after_tags(contact);
             }
             (Payload::Contact(contact), Answer::TagsRemoved { tags }) => {
+                // An undo knows how GHL spells them: another spelling is another tag.
+                let has_one = |shown: &Vec<String>| contact.remove_tags.iter().any(|tag| shown.contains(tag));
+                if self.undo.is_some() && !tags.as_ref().is_some_and(has_one) {
+                    self.step = Step::Done;
+                    return;
+                }
                 let left = spelled_otherwise(&contact.remove_tags, tags.as_deref());
                 if left.is_empty() || !self.spelled_otherwise.is_empty() {
                     self.not_stored.tags_removed(&contact.remove_tags, tags.as_deref());

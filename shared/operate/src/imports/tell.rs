@@ -40,7 +40,8 @@ impl ImportUpdate {
         if matches!(self.state, Some(ImportState::Cancelled | ImportState::Undone)) {
             return invalid(
                 "state",
-                "must be `open` or `complete`; an import is cancelled by its path `cancel`, and undone by `undo`".to_owned(),
+                "must be `open` or `complete`; an import is cancelled by its path `cancel`, and undone by `undo`"
+                    .to_owned(),
             );
         }
         if let Some(reason) = self.name.as_deref().and_then(fault_of_name) {

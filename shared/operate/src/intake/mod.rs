@@ -264,7 +264,8 @@ impl Intake {
 const UNKNOWN_LOCATION: &str =
     "is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by the API (`{}` will do)";
 
-const CANCELLED_IMPORT: &str = "was cancelled or undone, and takes no more records until its `state` is set to `open` by the API";
+const CANCELLED_IMPORT: &str =
+    "was cancelled or undone, and takes no more records until its `state` is set to `open` by the API";
 
 /// What is put aside of `message`.
 fn letter<'a>(message: &'a IngestMessage, refused: &[(usize, &'a str, ItemFault)]) -> Refused<'a> {

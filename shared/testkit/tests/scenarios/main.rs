@@ -48,5 +48,7 @@ mod shutdown;
 mod silence;
 mod stores;
 mod throttle;
+mod undo;
+mod undo_histories;
 mod waits;
 mod webhooks;
