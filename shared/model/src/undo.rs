@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumCount, IntoStaticStr};
 
-use crate::{EpochMs, GhlId, ImportId, Item, ItemKind, Kind, LocationId, Payload, RecordKey, RemoteContent};
+use crate::{
+    EpochMs, FieldDefinition, GhlId, ImportId, Item, ItemKind, Kind, LocationId, Payload, RecordKey, RemoteContent,
+};
 
 /// An import can be undone for so long after it was said that it can.
 pub const UNDO_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -187,6 +189,34 @@ impl PreImage {
     #[must_use]
     pub fn sent(&self, kind: Kind) -> Vec<Payload> {
         self.sent.iter().filter_map(|json| Payload::from_json(kind, &json.to_string()).ok()).collect()
+    }
+
+    /// Whether a custom field was sent by key.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        let fields = |sent: &Value| sent["customFields"].as_array().cloned().unwrap_or_default();
+        self.sent.iter().flat_map(fields).any(|field| field.get("key").is_some())
+    }
+
+    /// The same, where the custom fields that were sent by key are named by GHL's ids, as far as `definitions` has them.
+    #[must_use]
+    pub fn by_id(&self, definitions: &[FieldDefinition]) -> PreImage {
+        let mut image = self.clone();
+        let fields = image.sent.iter_mut().filter_map(|sent| sent["customFields"].as_array_mut()).flatten();
+        for field in fields.filter_map(Value::as_object_mut) {
+            let key = field.get("key").and_then(Value::as_str).unwrap_or_default();
+            let is_it = |definition: &&FieldDefinition| {
+                definition
+                    .key
+                    .as_deref()
+                    .is_some_and(|it| it == key || it.split_once('.').is_some_and(|(_, it)| it == key))
+            };
+            if let Some(definition) = definitions.iter().find(is_it) {
+                field.remove("key");
+                field.insert("id".to_owned(), definition.id.as_str().into());
+            }
+        }
+        image
     }
 
     /// The same without any content: nothing was written, or it is undone with this `result`, or to be forgotten.

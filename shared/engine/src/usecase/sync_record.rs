@@ -259,6 +259,7 @@ impl RecordSync<'_, '_> {
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused if progress.operation.divert(&class) => {
                 After::GoOn
             }
+            Class::Permanent if progress.operation.goes_on_without_ids() => After::GoOn,
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => {
                 After::End(Ended::Outcome(self.failed(progress, now)))
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_model::{
-    Contact, Endpoint, EpochMs, ImportId, ImportStanding, ImportState, LeftBecause, LeftField, Opportunity, Payload,
-    PreImage, PutRecord, RecordKey, Undo, Undone,
+    Contact, Endpoint, EpochMs, FieldType, ImportId, ImportStanding, ImportState, Kind, LeftBecause, LeftField,
+    NewField, Opportunity, Payload, PreImage, PutRecord, RecordKey, Undo, Undone,
 };
 use ghl_sync_operate::{ImportError, ImportUpdate, RecordState, UndoReport};
 use ghl_sync_testkit::{Crash, Fault, Op, PortFault, Setup, World, block_on_paused};
@@ -56,7 +56,7 @@ async fn standing(world: &World, standing: ImportStanding) -> u64 {
 }
 
 pub(crate) fn of_json(id: &str, json: &Value) -> PutRecord {
-    put_of(id, Payload::from_json(ghl_sync_model::Kind::Contact, &json.to_string()).unwrap())
+    put_of(id, Payload::from_json(Kind::Contact, &json.to_string()).unwrap())
 }
 
 fn remote(json: &Value) -> Contact {
@@ -427,5 +427,40 @@ fn a_contact_that_may_be_somebody_elses_is_not_deleted() {
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(left(&world, &contact_key(1)), [("contact".to_owned(), LeftBecause::NotKnown)]);
         assert_eq!(world.ghl.contact_count(), 1);
+    });
+}
+
+#[test]
+fn custom_fields_go_back_by_id_and_those_that_were_sent_by_key_are_looked_up() {
+    block_on_paused(async {
+        let world = exact().start();
+        let field = |name: &str| NewField {
+            name: name.to_owned(),
+            model: Kind::Contact,
+            data_type: FieldType::Text,
+            options: Vec::new(),
+            placeholder: None,
+            position: None,
+            accepted_formats: Vec::new(),
+            multiple_files: None,
+            max_files: None,
+        };
+        let [size, budget] = ["Size", "Budget"].map(|name| world.ghl.add_custom_field(&loc(), field(name)).unwrap());
+        let there = json!({ "email": email(1), "customFields": [{ "id": size.id, "value": "L" }] });
+        world.ghl.add_contact(&loc(), remote(&there), &[]).unwrap();
+        let sent = json!({ "email": email(1), "customFields": [
+            { "id": size.id, "value": "XL" }, { "key": budget.key, "value": "7" },
+        ] });
+        put_undoable(&world, [of_json("1", &sent)]).await;
+        world.run_until_settled(MINUTE).await.unwrap();
+        undo(&world).await;
+        world.run_until_settled(MINUTE).await.unwrap();
+        let (_, there, _) = world.ghl.contact(&loc(), &email(1)).unwrap();
+        let value = |id: &str| {
+            there.custom_fields.iter().find(|field| field.id.as_deref() == Some(id)).map(|it| it.value.clone())
+        };
+        assert_eq!((value(size.id.as_str()), left(&world, &contact_key(1))), (Some(json!("L")), Vec::new()));
+        assert!(value(budget.id.as_str()).is_none_or(|value| value == json!("")));
+        assert_eq!(world.ghl.arrivals_at(Endpoint::ListCustomFields).len(), 1);
     });
 }

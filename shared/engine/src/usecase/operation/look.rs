@@ -24,6 +24,8 @@ pub(super) struct UndoOf {
     image: PreImage,
     is_ours: bool,
     written_at: EpochMs,
+    /// GHL's ids of the custom fields that were sent by key are known, or cannot be.
+    knows_ids: bool,
     /// What is to be done is known.
     decided: bool,
     deletes: bool,
@@ -52,6 +54,7 @@ impl Operation {
                 Kind::Opportunity => record.provenance != Provenance::Found,
             },
             written_at: record.accepted_at.unwrap_or_default().max(image.taken_at),
+            knows_ids: image.before.is_none() || !image.has_keys(),
             image,
             decided: false,
             deletes: false,
@@ -73,6 +76,9 @@ impl Operation {
         if !wanted || self.step != Step::Write {
             return None;
         }
+        if self.undo.as_ref().is_some_and(|undo| !undo.knows_ids) {
+            return Some(Call::ListCustomFields);
+        }
         let key = |key: &Option<String>| key.clone().filter(|key| !key.is_empty());
         match (&self.payload, &self.ghl_id) {
             (Payload::Contact(_), Some(id)) => Some(Call::GetContact(id.clone())),
@@ -84,6 +90,15 @@ impl Operation {
         }
     }
 
+    /// The token may not read the definitions of custom fields: what was sent by key stays. Returns whether that was asked.
+    pub(in super::super) fn goes_on_without_ids(&mut self) -> bool {
+        let asked = self.look() == Some(Call::ListCustomFields);
+        if let Some(undo) = self.undo.as_mut().filter(|_| asked) {
+            undo.knows_ids = true;
+        }
+        asked
+    }
+
     /// Whether the next call only looks.
     pub(in super::super) fn is_looking(&self) -> bool {
         self.look().is_some()
@@ -91,6 +106,11 @@ impl Operation {
 
     /// Takes what a look has shown.
     pub(super) fn looked(&mut self, answer: Answer) {
+        if let (Answer::CustomFields(definitions), Some(undo)) = (&answer, &mut self.undo) {
+            undo.image = undo.image.by_id(definitions);
+            undo.knows_ids = true;
+            return;
+        }
         let shown = match answer {
             Answer::Contact(Some(contact)) => Some(ShownNow {
                 ghl_id: contact.id,
