@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{Loaded, Outbox, Put, Tallied};
 use ghl_sync_model::{
     ContentHash, EpochMs, ErrorCode, ImportId, ImportStanding, LastError, LeftBecause, LeftField, Outcome, PutRecord,
-    Record, RecordKey, Resolution, Undone,
+    Record, RecordKey, Resolution, Undo, Undone,
 };
 use ghl_sync_testkit::MemoryOutbox;
 
@@ -185,6 +185,13 @@ async fn done(outbox: &dyn Outbox, step: &Step, seen: &mut Option<Record>, now: 
             String::new()
         }
         (_, None) => String::new(),
+        // Only an undo ends as one, and what is undone is not sent.
+        (Step::Settle(outcome), Some(seen))
+            if matches!(**outcome, Outcome::Undone(_)) != seen.is_undoing()
+                || matches!(seen.undo, Some(Undo::Done(_))) =>
+        {
+            String::new()
+        }
         (Step::Settle(outcome), Some(seen)) => format!("{:?}", outbox.settle(seen, outcome, now).await.unwrap()),
         (Step::Withdraw, Some(seen)) => outbox.withdraw(seen, &cancelled(), now).await.unwrap().to_string(),
         (Step::AskUndo, Some(seen)) => outbox.ask_undo(seen, now).await.unwrap().to_string(),

@@ -12,7 +12,10 @@ fn id() -> GhlId {
 }
 
 fn payload(kind: Kind, json: &Value) -> Payload {
-    Payload::from_json(kind, &json.to_string()).unwrap()
+    match kind {
+        Kind::Contact => Payload::Contact(serde_json::from_value(json.clone()).unwrap()),
+        Kind::Opportunity => Payload::Opportunity(serde_json::from_value(json.clone()).unwrap()),
+    }
 }
 
 fn content(kind: Kind, json: &Value) -> RemoteContent {
