@@ -429,7 +429,10 @@ async fn a_cursor_that_was_cut_altered_made_up_or_given_elsewhere_is_refused_by_
             }
         }
     }
-    assert_eq!(routes, 6, "overview, lists of records, replay, cancel of an import, erasing, audit trail");
+    assert_eq!(
+        routes, 7,
+        "the overview, the lists of records, the replay, the cancel and the undo of an import, erasing, the audit trail"
+    );
     assert_eq!(scene.deployment.stored().await, before);
     let rest = scene.caller.get(&format!("/v1/locations/{LOCATION}/records?limit=2&cursor={own}")).await.json();
     assert_eq!((rest["records"].as_array().unwrap().len(), &rest["cursor"]), (1, &Value::Null), "its own is taken");

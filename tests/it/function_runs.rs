@@ -181,7 +181,10 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
 async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
     let overlay = SettingsOverlay { content_days: Some(1), ..SettingsOverlay::default() };
     deployment.engine.ports().registry.store(&LocationId::new(LOCATION).unwrap(), 0, &overlay).await.unwrap();
-    let records = contacts(3);
+    let mut records = contacts(3);
+    // Of an import that can be undone.
+    records[0].import = Some("imp-1".parse().unwrap());
+    records[0].undo_since = Some(ghl_sync_model::EpochMs(1));
     deployment.put(&records).await;
     damage(deployment, &records[1]).await;
     let event = LambdaEvent::new(by_hand(&records[..2]), context());
@@ -298,6 +301,10 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     assert_eq!(caller.post(&format!("{location}/contacts?import=x"), &contact).await.status, 202);
     assert_eq!(caller.put(&format!("{location}/imports/x"), &json!({ "rows": 1 })).await.status, 200);
     assert_eq!(caller.post(&format!("{location}/imports/x/cancel"), &json!({})).await.status, 200);
+    assert_eq!(caller.put(&format!("{location}/imports/y"), &json!({ "undoable": true })).await.status, 200);
+    let other = json!({ "id": "b", "contact": { "email": "b@example.com" } });
+    assert_eq!(caller.post(&format!("{location}/contacts?import=y"), &other).await.status, 202);
+    assert_eq!(caller.post(&format!("{location}/imports/y/undo"), &json!({})).await.json()["asked"], 1);
     assert_eq!(caller.put(location, &json!({ "daily_limit": 1000 })).await.status, 200);
     for path in ["pause", "resume", "breaker/reset"] {
         assert_eq!(caller.post(&format!("{location}/{path}"), &json!({})).await.status, 204);

@@ -1,7 +1,8 @@
-//! Imports by the HTTP API and by the ingest queue: records under an import, how they stand, and a cancel.
+//! Imports by the HTTP API and by the ingest queue: records under an import, how they stand, a cancel and an undo.
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -91,6 +92,51 @@ async fn a_cancelled_import_sends_nothing_and_a_replay_brings_it_back() {
 }
 
 #[tokio::test]
+async fn an_import_that_was_begun_so_is_undone_field_by_field_and_says_what_was_left() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let there = json!({ "locationId": LOCATION, "email": "c0@a.test", "firstName": "Ann", "city": "Ulm" });
+    let made = deployment.ask_ghl(Method::POST, "contacts/", &there).await;
+    let id = made["contact"]["id"].as_str().unwrap().to_owned();
+    let undo = format!("{IMPORTS}/x/undo");
+    caller.post(&undo, &json!({})).await.problem(404, "unknown-import");
+    assert_eq!(caller.put(&format!("{IMPORTS}/x"), &json!({ "undoable": true })).await.status, 200);
+    let put = json!({ "id": "c0", "contact": {
+        "firstName": "Ada", "email": "c0@a.test", "city": "Bonn", "state": "NW", "tags": ["new"],
+    } });
+    assert_eq!(caller.post(&under("x"), &put).await.status, 202);
+    assert_eq!(caller.post(&under("x"), &contacts(1..3)).await.status, 202);
+    let _running = deployment.stack.functions.clone().start(NEVER);
+    caller.until(&format!("{IMPORTS}/x"), |status| status.json()["counts"]["accepted"]["count"] == 3).await;
+    // Somebody changes one field of it in GHL.
+    deployment.ask_ghl(Method::PUT, &format!("contacts/{id}"), &json!({ "city": "Kiel" })).await;
+    let asked = caller.post(&undo, &json!({})).await;
+    let expected = json!({ "asked": 3, "skipped": 0, "not_undoable": 0, "not_written": 0, "cursor": null });
+    assert_eq!((asked.status, asked.json()), (200, expected));
+    let is_done = |status: &crate::caller::Answer| {
+        let undo = &status.json()["undo"];
+        undo["undone"]["count"].as_u64().unwrap() + undo["left"]["count"].as_u64().unwrap() == 3
+    };
+    let status = caller.until(&format!("{IMPORTS}/x"), is_done).await.json();
+    assert_eq!((&status["state"], &status["undo"]["left"]["count"]), (&json!("undone"), &json!(1)));
+    assert_eq!(counts(&caller, "x").await, [0, 0, 0, 0]);
+    let left = caller.get("/v1/locations/loc_demo/records?import=x&state=left").await.json();
+    let [left] = left["records"].as_array().unwrap().as_slice() else { panic!("{left}") };
+    assert_eq!((&left["record"], &left["state"]), (&json!("contact#c0"), &json!("undone")));
+    assert_eq!(left["undone"]["left"], json!([{ "field": "city", "why": "changed" }]));
+    let shown = deployment.ask_ghl(Method::GET, &format!("contacts/{id}"), &Value::Null).await;
+    let fields = ["firstName", "city", "state", "tags"].map(|field| shown["contact"][field].clone());
+    assert_eq!(fields, [json!("Ann"), json!("Kiel"), json!(null), json!([])]);
+    assert_eq!(deployment.stats().contacts, 1, "what it created is gone");
+    assert_eq!(caller.post(&undo, &json!({})).await.json()["asked"], 0);
+    caller.post(&under("x"), &contacts(1..2)).await.problem(409, "not-now");
+    caller.put(&format!("{IMPORTS}/z"), &json!({})).await;
+    caller.post(&format!("{IMPORTS}/z/undo"), &json!({})).await.problem(409, "not-now");
+    let bad = caller.post(&undo, &json!({ "cursor": "0.61" })).await.problem(422, "invalid");
+    assert_eq!(bad["errors"][0]["field"], "cursor");
+}
+
+#[tokio::test]
 async fn what_cannot_be_an_import_is_refused_and_an_unknown_one_is_a_problem() {
     let deployment = Deployment::start().await;
     let caller = Caller::of(&deployment).await;
@@ -151,6 +197,6 @@ async fn items_of_the_queue_name_their_import_and_those_of_a_cancelled_one_are_p
     let receive = receive.queue_url(&deployment.stack.vars["INGEST_DEAD_LETTER_QUEUE_URL"]);
     let letters = receive.message_attribute_names("All").wait_time_seconds(5).send().await.unwrap().messages.unwrap();
     let reason = letters[0].message_attributes.as_ref().unwrap()["reason"].string_value.clone().unwrap();
-    assert!(reason.starts_with("import was cancelled, and takes no more records"), "{reason}");
+    assert!(reason.starts_with("import was cancelled or undone, and takes no more records"), "{reason}");
     assert_eq!(counts(&caller, "nightly").await, [0, 0, 1, 0]);
 }

@@ -31,7 +31,9 @@ const CHANGE_GATES: [&str; 7] = [
     "MigratorFunction",
 ];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
-const RARE: [(&[&str], &str, &[&str]); 11] = [
+const RARE: [(&[&str], &str, &[&str]); 12] = [
+    // What GHL showed before an import that can be undone wrote it is emptied when the record is forgotten.
+    (&["ApiFunction"], "dynamodb:UpdateItem", &["pre_image#"]),
     // What happens to a location is noticed when it happens.
     (&CHANGE_GATES, "dynamodb:GetItem", &["notice#"]),
     (&CHANGE_GATES, "dynamodb:UpdateItem", &["notice#"]),

@@ -82,6 +82,10 @@ pub(crate) struct ImportArgs {
     pub(crate) api: Option<String>,
     #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
     pub(crate) api_key: Secret,
+    /// Keep what GHL shows of each contact before it is written, so that `imports ID --undo` can turn the import back for 30
+    /// days. It takes one more call a contact.
+    #[arg(long, requires = "api", conflicts_with = "mirror")]
+    pub(crate) undoable: bool,
     #[command(flatten)]
     pub(crate) mirror: MirrorArgs,
 }

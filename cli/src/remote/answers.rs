@@ -251,7 +251,7 @@ pub(super) struct Imports {
 pub(super) struct ListedImport {
     pub(super) id: String,
     pub(super) name: Option<String>,
-    /// `open`, `complete` or `cancelled`.
+    /// `open`, `complete`, `cancelled` or `undone`.
     pub(super) state: String,
     pub(super) created_at: String,
 }
@@ -270,6 +270,17 @@ pub(super) struct ImportStatus {
     pub(super) problems: BTreeMap<String, u64>,
     pub(super) files: Vec<String>,
     pub(super) counts: ImportCounts,
+    /// Of one that can be undone; a stack of an earlier version tells nothing of it.
+    #[serde(default)]
+    pub(super) undo: Option<ImportUndo>,
+}
+
+/// How far the undo of an import has come.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportUndo {
+    pub(super) until: String,
+    pub(super) undone: Tally,
+    pub(super) left: Tally,
 }
 
 /// How many records of an import stand where.
@@ -279,6 +290,17 @@ pub(super) struct ImportCounts {
     pub(super) accepted: Tally,
     pub(super) failed: Tally,
     pub(super) other: Tally,
+}
+
+/// What asking for the undo of an import did.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct UndoAsked {
+    pub(super) asked: u64,
+    pub(super) skipped: u64,
+    pub(super) not_undoable: u64,
+    pub(super) not_written: u64,
+    /// Where to go on; null when all was seen.
+    pub(super) cursor: Option<String>,
 }
 
 /// What cancelling an import did.

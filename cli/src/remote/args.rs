@@ -96,6 +96,10 @@ pub(crate) struct ImportsArgs {
     /// Withdraw what was not sent of the import: it stands as failed, and can be replayed.
     #[arg(long, requires = "import")]
     pub(crate) cancel: bool,
+    /// Undo the import, which must have been begun with `import --undoable`: what it created is deleted in GHL, and what it
+    /// changed goes back to what it was, where nobody has changed it since.
+    #[arg(long, requires = "import", conflicts_with = "cancel")]
+    pub(crate) undo: bool,
     /// Tell how this one stands, as `imports` lists them.
     #[arg(value_name = "IMPORT")]
     pub(crate) import: Option<ImportId>,

@@ -1,19 +1,20 @@
-//! Imports of a stack: the one that a list goes under, and the commands that list, show and cancel them.
+//! Imports of a stack: the one that a list goes under, and the commands that list, show, cancel and undo them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ghl_sync_engine::usecase::Shutdown;
 use ghl_sync_model::{ContentHash, ImportId, LocationId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::answers::{ImportCounts, ImportStatus, Imports, ListedImport, Withdrawn};
+use super::answers::{ImportCounts, ImportStatus, ImportUndo, Imports, ListedImport, UndoAsked, Withdrawn};
 use super::args::ImportsArgs;
 use super::client::{Remote, RemoteError, Told};
 use super::commands::line;
-use crate::Failure;
 use crate::list::{Contacts, ImportReport};
+use crate::{Failure, signals};
 
 /// Longest part of an id that comes from the name of the file, and digits of the hash behind it.
 const NAME_CHARS: usize = 40;
@@ -35,20 +36,24 @@ impl<'a> RemoteImport<'a> {
     pub(super) async fn begin(
         remote: &'a Remote,
         location: &LocationId,
-        file: &Path,
+        (file, undoable): (&Path, bool),
         contacts: &mut Contacts,
         report: &ImportReport,
     ) -> Result<Option<RemoteImport<'a>>, Failure> {
         let name = name(file);
         let id = id_of(location, &name, contacts)?;
         let path = format!("/v1/locations/{location}/imports/{id}");
-        let told = json!({
+        let mut told = json!({
             "name": in_bounds(&name),
             "state": "open",
             "rows": report.rows,
             "records": report.contacts,
             "problems": problems(report),
         });
+        if undoable {
+            // A stack of an earlier version refuses it: better than to find out when it is to be undone.
+            told["undoable"] = true.into();
+        }
         match remote.ask::<Value>(Method::PUT, &path, Some(&told)).await {
             Ok(_) => Ok(Some(RemoteImport { remote, path, id })),
             Err(RemoteError::Refused { status: StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, .. }) => {
@@ -102,7 +107,7 @@ fn problems(report: &ImportReport) -> BTreeMap<String, u64> {
     kinds.into_iter().take(MOST_KINDS).map(|(kind, count)| (in_bounds(&kind).to_owned(), count)).collect()
 }
 
-/// `ghl-sync imports`: the list of them, or one; and `--cancel`.
+/// `ghl-sync imports`: the list of them, or one; `--cancel` and `--undo`.
 pub(crate) async fn imports(args: ImportsArgs) -> Result<ExitCode, Failure> {
     let (stack, remote) = (&args.stack, args.stack.remote()?);
     let all = format!("/v1/locations/{}/imports", args.location);
@@ -118,6 +123,15 @@ pub(crate) async fn imports(args: ImportsArgs) -> Result<ExitCode, Failure> {
         let answer = json!({ "withdrawn": withdrawn, "skipped": skipped, "not_written": not_written });
         stack.tell(&answer, || cancelled(&sum))?;
         return Ok(if not_written == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if args.undo {
+        let sum = undo(&remote, &path).await?;
+        let UndoAsked { asked, skipped, not_undoable, not_written, ref cursor } = sum;
+        let is_done = cursor.is_none();
+        let answer = json!({ "asked": asked, "skipped": skipped, "not_undoable": not_undoable, "not_written": not_written,
+            "complete": is_done });
+        stack.tell(&answer, || asked_for(&sum))?;
+        return Ok(if is_done && not_written == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let Told { raw, read } = remote.ask::<ImportStatus>(Method::GET, &path, None).await?;
     stack.tell(&raw, || shown(&read))?;
@@ -135,6 +149,38 @@ async fn cancel(remote: &Remote, path: &str) -> Result<Withdrawn, Failure> {
         let Some(cursor) = read.cursor else { return Ok(sum) };
         asked = json!({ "cursor": cursor });
     }
+}
+
+/// Until all records are due for it, or somebody interrupts it between two steps.
+async fn undo(remote: &Remote, path: &str) -> Result<UndoAsked, Failure> {
+    let interrupted = Shutdown::default();
+    signals::end(&interrupted, None)?;
+    let (mut sum, mut asked) = (UndoAsked::default(), json!({}));
+    loop {
+        let Told { read, .. } = remote.ask::<UndoAsked>(Method::POST, &format!("{path}/undo"), Some(&asked)).await?;
+        sum.asked += read.asked;
+        sum.skipped += read.skipped;
+        sum.not_undoable += read.not_undoable;
+        sum.not_written += read.not_written;
+        sum.cursor = read.cursor;
+        let Some(cursor) = sum.cursor.as_ref().filter(|_| !interrupted.is_asked()) else { return Ok(sum) };
+        eprintln!("{} are due for being undone so far", sum.asked);
+        asked = json!({ "cursor": cursor });
+    }
+}
+
+fn asked_for(UndoAsked { asked, skipped, not_undoable, not_written, cursor }: &UndoAsked) -> String {
+    let mut told = format!("{asked} are being undone, {skipped} were so already; look again how far it is\n");
+    if *not_undoable > 0 {
+        line(&mut told, format_args!("{not_undoable} were put before the import was undoable, and stay as they are"));
+    }
+    if *not_written > 0 {
+        line(&mut told, format_args!("{not_written} could not be written: undo again"));
+    }
+    if cursor.is_some() {
+        line(&mut told, format_args!("interrupted: there are more; undo again"));
+    }
+    told
 }
 
 fn cancelled(Withdrawn { withdrawn, skipped, not_written, .. }: &Withdrawn) -> String {
@@ -157,7 +203,8 @@ fn listed(Imports { imports }: &Imports) -> String {
 }
 
 fn shown(import: &ImportStatus) -> String {
-    let ImportStatus { id, name, state, created_at, finished_at, rows, records, problems, files, counts } = import;
+    let ImportStatus { id, name, state, created_at, finished_at, rows, records, problems, files, counts, undo } =
+        import;
     let mut told = format!("import     {id}\n");
     let texts =
         [("name", name.as_ref()), ("state", Some(state)), ("began", Some(created_at)), ("ended", finished_at.as_ref())];
@@ -170,6 +217,13 @@ fn shown(import: &ImportStatus) -> String {
     let ImportCounts { pending, accepted, failed, other } = counts;
     for (what, count) in [("pending", pending), ("accepted", accepted), ("failed", failed), ("other", other)] {
         line(&mut told, format_args!("{what:<10} {count}"));
+    }
+    if let Some(ImportUndo { until, undone, left }) = undo {
+        line(&mut told, format_args!("undone     {undone}"));
+        line(&mut told, format_args!("left       {left}"));
+        if state != "undone" {
+            line(&mut told, format_args!("undo until {until}"));
+        }
     }
     problems.iter().for_each(|(kind, count)| line(&mut told, format_args!("problem    {count} × {kind}")));
     files.iter().for_each(|file| line(&mut told, format_args!("file       {file}")));

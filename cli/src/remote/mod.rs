@@ -68,8 +68,14 @@ pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<
             refused
         }
         None => {
-            let import =
-                RemoteImport::begin(&remote, &real.location, &args.file, &mut contacts, through.list()).await?;
+            let import = RemoteImport::begin(
+                &remote,
+                &real.location,
+                (&args.file, args.undoable),
+                &mut contacts,
+                through.list(),
+            )
+            .await?;
             through.import_id = import.as_ref().map(|import| import.id.clone());
             let under = through.import_id.clone();
             let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;

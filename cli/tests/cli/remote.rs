@@ -251,6 +251,44 @@ fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a
 }
 
 #[test]
+fn a_list_that_was_imported_undoable_is_undone_from_a_terminal() {
+    let stack = Remote::start("undo");
+    let of = |args: &[&str]| stack.say(&[args, &["--location", "loc_demo"]].concat());
+    let undoable = ["--allow-rejects", "--undoable"];
+    let imported = run(&mut stack.import(LIST, &undoable));
+    assert_eq!(imported.status, Some(0), "{}{}", imported.out, imported.err);
+    let id = stack.report()["import_id"].as_str().unwrap().to_owned();
+    let before = of(&["imports", &id]);
+    assert!(before.contains("undone     0") && before.contains("undo until "), "{before}");
+    let asked = of(&["imports", &id, "--undo"]);
+    assert!(asked.starts_with("3 are being undone"), "{asked}");
+    let shown = || of(&["imports", &id]);
+    let is_done = || shown().contains("undone     3");
+    (0..600)
+        .find(|_| {
+            is_done() || {
+                std::thread::sleep(Duration::from_millis(100));
+                false
+            }
+        })
+        .unwrap_or_else(|| panic!("{}", shown()));
+    assert!(shown().contains("state      undone") && shown().contains("left       0"), "{}", shown());
+    assert!(of(&["imports", &id, "--undo"]).starts_with("0 are being undone"));
+    // The same list again begins it anew.
+    let again = run(&mut stack.import(LIST, &undoable));
+    assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
+    assert_eq!(whole(&stack.report(), "/records/synced"), 3);
+    // One that was not begun so cannot be undone.
+    let other = run(&mut stack.import("Email\nzoe@example.com\n", &[]));
+    assert_eq!(other.status, Some(0), "{}{}", other.out, other.err);
+    let id = stack.report()["import_id"].as_str().unwrap().to_owned();
+    let refused = stack.run(&["imports", &id, "--undo", "--location", "loc_demo"], &stack.key);
+    assert!(refused.status == Some(1) && refused.err.contains("cannot be undone"), "{}{}", refused.out, refused.err);
+    let local_only = run(local(&["import", "-", "--location", "loc_demo", "--undoable"]).env_remove("GHL_SYNC_API"));
+    assert_eq!(local_only.status, Some(2), "{}{}", local_only.out, local_only.err);
+}
+
+#[test]
 fn a_list_that_is_a_mirror_deletes_who_is_gone_and_nobody_when_it_looks_broken() {
     let stack = Remote::start("mirror");
     let list = |people: std::ops::Range<u32>| -> String {

@@ -110,6 +110,7 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))
         .routes(routes!(imports::cancel))
+        .routes(routes!(imports::undo))
         .routes(routes!(keys::list_keys, keys::make_key))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(audit::audit))

@@ -79,8 +79,10 @@ pub mod record {
     /// `true` where somebody asked that GHL delete it: that is what it is due for.
     pub const TO_DELETE: &str = "to_delete";
     /// Of a record that an import put: the import's id, `#`, and where the record stands (`p` pending, `a` accepted, `f`
-    /// failed, `o` otherwise). Every write that changes where it stands writes this, too.
+    /// failed, `o` otherwise, `u` undone, `l` undone but for what was left). Every write that changes where it stands writes this, too.
     pub const IMPORT: &str = "import";
+    /// How far the undo of that import has come with it, as JSON; absent if the import cannot be undone.
+    pub const UNDO: &str = "undo";
     /// The due records of a location, by priority and then soonest first.
     pub const DUE_INDEX: IndexSpec = IndexSpec::of_keys("due", Reach::Local(Attribute::Text(DUE)));
     /// The failed records of a location, oldest failure first.

@@ -24,7 +24,7 @@ pub(crate) fn import_of(run: &Run) -> Result<ImportId, DropError> {
 }
 
 impl Importer {
-    /// Tells the stack that the import of a list begins, or goes on. Returns its id; `None` if somebody has cancelled it.
+    /// Tells the stack that the import of a list begins, or goes on. Returns its id; `None` if somebody has cancelled or undone it.
     pub(crate) async fn begin_import(&self, run: &Run) -> Result<Option<ImportId>, DropError> {
         let id = import_of(run)?;
         let name = Some(in_bounds(&run.place.name));
@@ -52,11 +52,14 @@ impl Importer {
     async fn tell_import(&self, run: &Run, id: &ImportId, update: &ImportUpdate) -> Result<bool, DropError> {
         match Operator::new(self.engine.clone()).tell_import(&run.place.location, id, update).await {
             Ok(_) => Ok(true),
-            Err(ImportError::Cancelled(_)) => Ok(false),
+            Err(ImportError::Cancelled(_) | ImportError::Undone(_)) => Ok(false),
             Err(ImportError::Port(error)) => Err(error.into()),
-            Err(error @ (ImportError::UnknownLocation(_) | ImportError::Unknown(_) | ImportError::Invalid { .. })) => {
-                Err(DropError::Import(error))
-            }
+            Err(
+                error @ (ImportError::UnknownLocation(_)
+                | ImportError::Unknown(_)
+                | ImportError::NotUndoable(..)
+                | ImportError::Invalid { .. }),
+            ) => Err(DropError::Import(error)),
         }
     }
 }

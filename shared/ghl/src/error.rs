@@ -162,7 +162,9 @@ fn addressed(call: &Call) -> Option<&'static str> {
         | Call::RemoveTags { .. }
         | Call::GetContact(_)
         | Call::DeleteContact(_) => Some("contact"),
-        Call::UpdateOpportunity { .. } | Call::DeleteOpportunity { .. } => Some("opportunity"),
+        Call::UpdateOpportunity { .. } | Call::GetOpportunity(_) | Call::DeleteOpportunity { .. } => {
+            Some("opportunity")
+        }
         Call::DeleteCustomField(_) => Some("custom field"),
         Call::DeleteCustomValue(_) => Some("custom value"),
         Call::DeleteTag(_) => Some("tag"),

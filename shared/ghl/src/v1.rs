@@ -27,6 +27,7 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::FindMarked(_) => return Err(Unsupported("API v1 cannot search the source of contacts")),
         Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(*since, cursor.as_ref(), *limit)?,
+        Call::GetOpportunity(_) => return Err(Unsupported("API v1 is not known to show a single opportunity")),
         Call::FindOpportunities(of) => find_opportunities(of)?,
         Call::CreateOpportunity { contact_id, opportunity } => create_opportunity(contact_id, opportunity)?,
         Call::UpdateOpportunity { id, opportunity } => update_opportunity(id, opportunity)?,

@@ -6,7 +6,7 @@ use ghl_sync_engine::policy::comparison::{self, all_same};
 use ghl_sync_engine::policy::{has_unsent_opt_out, without_consent};
 use ghl_sync_limiter::{Gate, Rules, WaitReason};
 use ghl_sync_model::{
-    Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution,
+    Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution, Undo,
 };
 
 /// What starts, or is due, within this time comes first.
@@ -41,13 +41,15 @@ pub fn rule_for(settings: &LocationSettings, record: &Record) -> Conflict {
 /// not: it makes nothing due, and what GHL shows of it always stands.
 ///
 /// An opt-out that has not gone out yet goes out: its record is not superseded. A record that failed, or that a dry run has shown, is left to a
-/// person, and one that GHL shall delete is deleted. One whose content was dropped says nothing that could be compared. One that is due is sent anyway, unless GHL's
+/// person, and one that GHL shall delete is deleted. One whose content was dropped says nothing that could be compared, and one
+/// whose import is undone is not sent again. One that is due is sent anyway, unless GHL's
 /// content shall stand.
 #[must_use]
 pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: EpochMs) -> Option<Resolution> {
     let Payload::Contact(ours) = &record.payload else { return None };
     let is_left = record.failed_at.is_some() || record.dry_run.is_some() || record.content_dropped_at.is_some();
-    if is_left || record.deletion {
+    let is_undone = matches!(record.undo, Some(Undo::Asked { .. } | Undo::Done(_)));
+    if is_left || record.deletion || is_undone {
         return None;
     }
     let ours = &without_consent(ours);

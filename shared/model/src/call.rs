@@ -98,6 +98,8 @@ pub enum Call {
         /// Its new content.
         opportunity: Opportunity,
     },
+    /// Reads an opportunity.
+    GetOpportunity(GhlId),
     /// One page of all contacts, oldest first.
     ContactsPage {
         /// Where the last page ended.
@@ -230,6 +232,7 @@ impl Call {
                 | Call::ContactsChanged { .. }
                 | Call::ContactsPage { .. }
                 | Call::FindOpportunities(_)
+                | Call::GetOpportunity(_)
                 | Call::OpportunitiesPage { .. }
                 | Call::GetLocation
                 | Call::ListCustomFields
@@ -291,6 +294,8 @@ pub enum Answer {
     },
     /// One page of the opportunities that were found.
     Opportunities(FoundPage),
+    /// The opportunity that was asked for.
+    Opportunity(Box<RemoteDeal>),
     /// One page of opportunities.
     OpportunityPage(OpportunityPage),
     /// What was to be deleted is gone.

@@ -51,6 +51,7 @@ endpoints! {
     FindContact = "contacts.find",
     ContactsChanged = "contacts.changed",
     ContactsPage = "contacts.page",
+    GetOpportunity = "opportunities.get",
     FindOpportunities = "opportunities.find",
     OpportunitiesPage = "opportunities.page",
     CreateOpportunity = "opportunities.create",

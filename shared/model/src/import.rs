@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
 
-use crate::{EpochMs, ImportId, Item, ItemKind, LocationId, Record};
+use crate::{EpochMs, ImportId, Item, ItemKind, LocationId, Record, UNDO_WITHIN, Undo, Undone};
 
 /// Imports of a location that are listed: the last ones.
 pub const LISTED_IMPORTS: usize = 200;
@@ -25,6 +25,9 @@ pub enum ImportState {
     Complete,
     /// An operator withdrew it: no more records are taken, and those that were not sent stand as failed.
     Cancelled,
+    /// An operator turns it back: no more records are taken, what was not sent is not sent any more, and what was sent is
+    /// undone.
+    Undone,
 }
 
 /// An import into a location: what whoever imports tells of it. How its records stand is asked of the outbox.
@@ -54,6 +57,9 @@ pub struct Import {
     /// The names of its files: what was read, and what was written about it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<String>,
+    /// Since when it can be undone, if it can: what GHL shows of each record is kept before it is written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undo_since: Option<EpochMs>,
 }
 
 impl Import {
@@ -70,7 +76,20 @@ impl Import {
             records: None,
             problems: BTreeMap::new(),
             files: Vec::new(),
+            undo_since: None,
         }
+    }
+
+    /// Until when it can be undone; `None` if it never can.
+    #[must_use]
+    pub fn undo_until(&self) -> Option<EpochMs> {
+        self.undo_since.map(|since| since + UNDO_WITHIN)
+    }
+
+    /// Since when it can be undone, if what is put `now` can be.
+    #[must_use]
+    pub fn undo_since_at(&self, now: EpochMs) -> Option<EpochMs> {
+        self.undo_since.filter(|since| now < *since + UNDO_WITHIN)
     }
 
     /// What a list says of it.
@@ -173,12 +192,22 @@ pub enum ImportStanding {
     /// It comes to GHL neither now nor later: a dry run has shown what would have been sent, somebody changed it in GHL and
     /// that content stands, or it is to be deleted there.
     Other,
+    /// It was undone: GHL shows what it showed before the import.
+    Undone,
+    /// It was undone in part, or not at all: the record says what was left, and why.
+    Left,
 }
 
 impl ImportStanding {
     /// All of them.
-    pub const ALL: [ImportStanding; ImportStanding::COUNT] =
-        [ImportStanding::Pending, ImportStanding::Accepted, ImportStanding::Failed, ImportStanding::Other];
+    pub const ALL: [ImportStanding; ImportStanding::COUNT] = [
+        ImportStanding::Pending,
+        ImportStanding::Accepted,
+        ImportStanding::Failed,
+        ImportStanding::Other,
+        ImportStanding::Undone,
+        ImportStanding::Left,
+    ];
 
     /// Where `record` stands.
     #[must_use]
@@ -187,10 +216,17 @@ impl ImportStanding {
             Record { due_at: Some(_), deletion: true, .. } => ImportStanding::Other,
             Record { due_at: Some(_), .. } => ImportStanding::Pending,
             Record { failed_at: Some(_), .. } => ImportStanding::Failed,
+            Record { undo: Some(Undo::Done(undone)), .. } => ImportStanding::after(undone),
             Record { waits_for: Some(_), .. } => ImportStanding::Pending,
             Record { dry_run: Some(_), .. } | Record { superseded_at: Some(_), .. } => ImportStanding::Other,
             _ => ImportStanding::Accepted,
         }
+    }
+
+    /// Where a record stands after its undo.
+    #[must_use]
+    pub fn after(undone: &Undone) -> ImportStanding {
+        if undone.left.is_empty() { ImportStanding::Undone } else { ImportStanding::Left }
     }
 
     /// The standing as it is written.

@@ -33,6 +33,7 @@ mod session;
 mod settings;
 mod structure;
 mod time;
+mod undo;
 
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
 pub use audit::{AuditKey, AuditedRequest};
@@ -84,3 +85,4 @@ pub use settings::{AdoptLimits, LocationSettings, OutcomesWebhook, Pace, Setting
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::{EpochMs, Time};
+pub use undo::{Before, LeftBecause, LeftField, PreImage, UNDO_WITHIN, Undo, Undone};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
 
-use super::{ContentHash, EpochMs, GhlId, RecordKey};
+use super::{ContentHash, EpochMs, GhlId, RecordKey, Undone};
 
 /// The words in which a failure is reported to people and programs.
 #[derive(
@@ -154,6 +154,9 @@ pub enum Outcome {
     },
     /// GHL has deleted it, as somebody asked. So is the record, unless it was put again meanwhile.
     Deleted,
+    /// What its import wrote is turned back, as far as that could be done. The record leaves the due index, and counts as
+    /// one that GHL has not accepted.
+    Undone(Undone),
     /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
     /// again makes it due. Its attempts and errors are those with which it was loaded.
     WouldSend {
@@ -179,7 +182,11 @@ impl Outcome {
                     *request += &format!("\n… (the first {shown} of {bytes} bytes)");
                 }
             }
-            Outcome::Accepted { .. } | Outcome::Wait { .. } | Outcome::Await { .. } | Outcome::Deleted => {}
+            Outcome::Accepted { .. }
+            | Outcome::Wait { .. }
+            | Outcome::Await { .. }
+            | Outcome::Deleted
+            | Outcome::Undone(_) => {}
         }
         self
     }

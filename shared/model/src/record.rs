@@ -6,7 +6,7 @@ use strum::{EnumCount, IntoStaticStr};
 use super::outcome::REMEMBERED_ERRORS;
 use super::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, LastError, LocationId, Opportunity, Payload,
-    PayloadError, Provenance, RecordId, RecordKey,
+    PayloadError, Provenance, RecordId, RecordKey, Undo,
 };
 
 /// In which order a location's due records go out.
@@ -62,6 +62,8 @@ pub struct PutRecord {
     /// The import that puts it. The record belongs to the import that put its present content: a later put that changes
     /// something takes it out of this one.
     pub import: Option<ImportId>,
+    /// Since when that import can be undone, if it can: what GHL shows is read and kept before the record is written.
+    pub undo_since: Option<EpochMs>,
 }
 
 impl PutRecord {
@@ -78,6 +80,7 @@ impl PutRecord {
             conflict: None,
             as_of: None,
             import: None,
+            undo_since: None,
         }
     }
 
@@ -167,6 +170,8 @@ pub struct Record {
     pub import: Option<ImportId>,
     /// When its content was dropped after GHL had accepted it: `payload` is what [remains](Payload::remains) of it.
     pub content_dropped_at: Option<EpochMs>,
+    /// How far the undo of that import has come with it; `None` if the import cannot be undone.
+    pub undo: Option<Undo>,
 }
 
 impl Record {
@@ -189,6 +194,21 @@ impl Record {
     pub fn provenance_of(&self, ghl_id: &GhlId, told: Provenance) -> Provenance {
         let is_same = self.ghl_id.as_ref() == Some(ghl_id);
         if is_same && self.provenance != Provenance::Unknown { self.provenance } else { told }
+    }
+
+    /// Since when its import can be undone; `None` if it cannot, or is undone already.
+    #[must_use]
+    pub fn undo_since(&self) -> Option<EpochMs> {
+        match self.undo {
+            Some(Undo::Possible { since } | Undo::Asked { since }) => Some(since),
+            Some(Undo::Done(_)) | None => None,
+        }
+    }
+
+    /// Whether it is due for being undone, or failed with that.
+    #[must_use]
+    pub fn is_undoing(&self) -> bool {
+        matches!(self.undo, Some(Undo::Asked { .. }))
     }
 
     /// The last errors, newest first, at most five, in short. They outlive the acceptance that ended
@@ -240,6 +260,7 @@ pub fn put_once(key: &str, payload: Payload) -> Record {
         deletion: false,
         import: None,
         content_dropped_at: None,
+        undo: None,
     }
 }
 

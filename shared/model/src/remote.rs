@@ -104,8 +104,14 @@ impl RemoteContent {
     /// `dndSettings` the status of each channel stays.
     #[must_use]
     pub fn shortened(self) -> RemoteContent {
+        self.shortened_to(MAX_KNOWN_BYTES)
+    }
+
+    /// The same, of at most `most` bytes of JSON.
+    #[must_use]
+    pub fn shortened_to(self, most: usize) -> RemoteContent {
         let (kind, json) = (self.kind(), self.to_json());
-        if json.len() <= MAX_KNOWN_BYTES {
+        if json.len() <= most {
             return self;
         }
         let mut fields: Map<String, Value> = serde_json::from_str(&json).unwrap_or_default();
@@ -116,7 +122,7 @@ impl RemoteContent {
             *channel = status.map(|status| json!({ "status": status })).unwrap_or_default();
         }
         let length = |value: &Value| value.to_string().len();
-        while serde_json::to_string(&fields).is_ok_and(|json| json.len() > MAX_KNOWN_BYTES) {
+        while serde_json::to_string(&fields).is_ok_and(|json| json.len() > most) {
             let longest = fields.iter().max_by_key(|(_, value)| length(value)).map(|(name, _)| name.clone());
             let Some(longest) = longest else { break };
             fields.remove(&longest);

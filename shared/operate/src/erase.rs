@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{ListedPage, Loaded, PortError, RemoteKey};
+use ghl_sync_engine::ports::{Entry, ListedPage, Loaded, PortError, RemoteKey, Replaced, Versioned};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{GhlId, LocationId, Payload, Record, RecordCursor, RecordKey, ScopeId};
+use ghl_sync_model::{GhlId, LocationId, Payload, PreImage, Record, RecordCursor, RecordKey, ScopeId};
 
 use crate::{OperateError, Operator};
 
@@ -219,6 +219,7 @@ impl Operator {
             Some(ghl_id) => ports.known.forget(RemoteKey { location, kind: key.kind, ghl_id }).await?,
             None => false,
         };
+        self.forget_image(location, key).await?;
         let waiting: Vec<RecordKey> = ports.outbox.forget(location, key).await?.into_iter().flatten().collect();
         if waiting.is_empty() {
             return Ok(was_known);
@@ -231,6 +232,23 @@ impl Operator {
         }
         self.engine.start(scope).await?;
         Ok(was_known)
+    }
+}
+
+impl Operator {
+    /// What GHL showed before an import wrote it, if that is kept, is emptied.
+    async fn forget_image(&self, location: &LocationId, key: &RecordKey) -> Result<(), PortError> {
+        let images: Versioned<PreImage> = Versioned::new(self.ports().items.clone());
+        let of = (location.clone(), key.clone());
+        let mut standing = images.load(&of).await?;
+        // Whoever is sending it may write meanwhile.
+        while let Some(Entry { rev, value }) = standing.filter(|entry| !entry.value.is_empty()) {
+            standing = match images.replace(&of, rev, &value.voided(None)).await? {
+                Replaced::Written { .. } => return Ok(()),
+                Replaced::Conflict(now) => now,
+            };
+        }
+        Ok(())
     }
 }
 

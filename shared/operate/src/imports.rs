@@ -3,14 +3,16 @@
 mod cancel;
 mod status;
 mod tell;
+mod undo;
 
 pub use cancel::CancelReport;
-pub use status::{ImportCounts, ImportPageOf, ImportStatus};
+pub use status::{ImportCounts, ImportPageOf, ImportStatus, ImportUndo};
 pub use tell::ImportUpdate;
+pub use undo::{UndoCursor, UndoReport};
 
 use ghl_sync_engine::ports::{Entry, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_model::{Import, ImportId, ImportList, ImportState, LocationId};
+use ghl_sync_model::{EpochMs, Import, ImportId, ImportList, ImportState, LocationId};
 
 use crate::OperateError;
 
@@ -29,6 +31,12 @@ pub enum ImportError {
     /// It was cancelled, and takes no records until it is opened again.
     #[error("import {0} was cancelled; set its `state` to `open` to go on with it")]
     Cancelled(ImportId),
+    /// It was undone, and takes no records until it is opened again.
+    #[error("import {0} was undone; set its `state` to `open` to begin it anew")]
+    Undone(ImportId),
+    /// It was not said before its records were put that it can be undone, or that is too long ago.
+    #[error("import {0} cannot be undone: {1}")]
+    NotUndoable(ImportId, &'static str),
     /// What is told of it cannot be taken.
     #[error("field `{field}` {reason}")]
     Invalid {
@@ -122,11 +130,16 @@ fn rev_and_value<T>(entry: Option<&Entry<T>>) -> (u64, Option<&T>) {
     (entry.map_or(0, |entry| entry.rev), entry.map(|entry| &entry.value))
 }
 
-/// Whether records may be put under this import of `location`. One that nobody has told of begins with its first records.
+/// Whether records may be put under this import of `location`; since when it can be undone, if it can. One that nobody has
+/// told of begins with its first records.
 ///
 /// # Errors
-/// [`ImportError::Cancelled`]; [`ImportError::Port`] when a store fails.
-pub async fn take_into_import(engine: &Engine, location: &LocationId, id: &ImportId) -> Result<(), ImportError> {
+/// [`ImportError::Cancelled`], [`ImportError::Undone`]; [`ImportError::Port`] when a store fails.
+pub async fn take_into_import(
+    engine: &Engine,
+    location: &LocationId,
+    id: &ImportId,
+) -> Result<Option<EpochMs>, ImportError> {
     let imports = Imports::of(engine);
     let import = match imports.load(location, id).await? {
         Some(import) => import,
@@ -138,7 +151,8 @@ pub async fn take_into_import(engine: &Engine, location: &LocationId, id: &Impor
         }
     };
     match import.state {
-        ImportState::Open | ImportState::Complete => Ok(()),
+        ImportState::Open | ImportState::Complete => Ok(import.undo_since_at(engine.ports().clock.now())),
+        ImportState::Undone => Err(ImportError::Undone(id.clone())),
         ImportState::Cancelled => Err(ImportError::Cancelled(id.clone())),
     }
 }

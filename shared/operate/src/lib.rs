@@ -30,7 +30,8 @@ pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
 pub use imports::{
-    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUpdate, take_into_import,
+    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUndo, ImportUpdate, UndoCursor,
+    UndoReport, take_into_import,
 };
 pub use keys::{KeyError, NewKey};
 pub use locations::{LocationView, PutSettingsError};
@@ -42,7 +43,9 @@ pub use overview::{
     LocationStatus, Overview, OverviewPage, PauseView, QuotaView, Summary, WaitView,
 };
 pub use pulse::Pulse;
-pub use record_status::{LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, WaitsFor};
+pub use record_status::{
+    LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, UndoneRecord, WaitsFor,
+};
 pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
 pub use replay::{FailedFilter, FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};

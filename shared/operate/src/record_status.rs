@@ -13,8 +13,8 @@ use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Contact, EpochMs, ErrorCode, GhlId, ImportId, Kind, KnownState, LastError, LocationId, LocationSettings, Payload,
-    Priority, Record, RecordId, RecordKey, RemoteContent, Time,
+    Contact, EpochMs, ErrorCode, GhlId, ImportId, Kind, KnownState, LastError, LeftField, LocationId, LocationSettings,
+    Payload, Priority, Record, RecordId, RecordKey, RemoteContent, Time, Undo, Undone,
 };
 
 /// Records that are counted to say when one goes out.
@@ -38,6 +38,8 @@ pub enum RecordState {
     DryRun,
     /// Somebody changed it in GHL, and that content stands.
     Superseded,
+    /// Its import was undone.
+    Undone,
 }
 
 impl RecordState {
@@ -178,6 +180,26 @@ impl LastKnown {
     }
 }
 
+/// What undoing its import did with a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct UndoneRecord {
+    /// When.
+    pub at: Time,
+    /// GHL does not have it any more: the import had created it, or somebody deleted it.
+    pub deleted: bool,
+    /// What stays in GHL as it is, by GHL's names, and why. `contact` or `opportunity` is all of it.
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
+    pub left: Vec<LeftField>,
+}
+
+impl UndoneRecord {
+    fn of(undo: Undo) -> Option<UndoneRecord> {
+        let Undo::Done(Undone { at, deleted, left }) = undo else { return None };
+        Some(UndoneRecord { at: Time(at), deleted, left })
+    }
+}
+
 /// A record, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = RecordDocument))]
@@ -198,11 +220,15 @@ pub struct RecordStatus {
     /// Your own id of it.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: RecordId,
-    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
+    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run`, `superseded` or `undone`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "due"))]
     pub state: RecordState,
     /// Somebody asked that it be deleted in GHL: that is what it is due for, or what failed.
     pub to_delete: bool,
+    /// Its import is undone: that is what it is due for, or what failed.
+    pub to_undo: bool,
+    /// What undoing its import did with it; null while that is not done.
+    pub undone: Option<UndoneRecord>,
     /// Grows with every put that changed something; 0 if the record cannot be read.
     pub version: u64,
     /// The version that GHL accepted last.
@@ -283,6 +309,8 @@ impl RecordStatus {
             key,
             state: RecordState::Failed,
             to_delete: false,
+            to_undo: false,
+            undone: None,
             version: 0,
             accepted_version: None,
             accepted_at: None,
@@ -319,6 +347,8 @@ impl RecordStatus {
             id: record.key.id.clone(),
             key: record.key,
             to_delete: record.deletion,
+            to_undo: record.undo.as_ref().is_some_and(|undo| matches!(undo, Undo::Asked { .. })),
+            undone: record.undo.and_then(UndoneRecord::of),
             version: record.version,
             accepted_version: record.accepted_version,
             accepted_at: Time::maybe(record.accepted_at),
@@ -365,6 +395,7 @@ fn state_of(record: &Record) -> RecordState {
         Record { failed_at: Some(_), .. } => RecordState::Failed,
         Record { dry_run: Some(_), .. } => RecordState::DryRun,
         Record { superseded_at: Some(_), .. } => RecordState::Superseded,
+        Record { undo: Some(Undo::Done(_)), .. } => RecordState::Undone,
         Record { waits_for: Some(_), .. } => RecordState::Waiting,
         _ => RecordState::Accepted,
     }

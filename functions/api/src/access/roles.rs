@@ -66,6 +66,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "start_migration",
             "tell",
             "test_migration_connection",
+            "undo_import",
         ],
     ),
     // Says with whose credentials GHL is called, where outcomes go, how all migrations run, and who may what.

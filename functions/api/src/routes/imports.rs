@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use ghl_sync_model::{ImportCursor, ImportId, ImportStanding, LocationId};
-use ghl_sync_operate::{ImportError, ImportStatus};
+use ghl_sync_operate::{ImportError, ImportStatus, UndoCursor};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,9 +13,9 @@ use super::{InPath, LocationPath, unknown_location};
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
-use crate::wire::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
+use crate::wire::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 
-/// Longest that one request withdraws: API Gateway stops waiting after 30 s.
+/// Longest that one request withdraws, or asks for undoing: API Gateway stops waiting after 30 s.
 const CANCEL_TIME: Duration = Duration::from_secs(15);
 
 /// The path of an import.
@@ -33,7 +33,7 @@ pub(crate) struct ImportPath {
 /// Begins an import, or tells how far it has come.
 ///
 /// What the body leaves out stays as it is. Items are put under the import with `?import=` and its id; one that nobody has
-/// told of begins with its first items. A cancelled import takes no items, and nothing is told of it, until its `state`
+/// told of begins with its first items. A cancelled or undone import takes no items, and nothing is told of it, until its `state`
 /// is set to `open`. An import is kept for 400 days after it was told of last.
 #[utoipa::path(
     put,
@@ -120,6 +120,43 @@ pub(crate) async fn cancel(
     }))
 }
 
+/// Undoes an import: what it created is deleted in GHL, and what it changed goes back to what it was.
+///
+/// Only an import that was begun with `undoable` can be undone, for 30 days. It takes no more items, and nothing of it is
+/// sent any more. Its records become due for being undone: field by field, where GHL still shows what the import wrote; what
+/// somebody changed since stays, and so does consent. The import's `undo` counts what was undone and what was left, and
+/// `records?import=…&state=left` says which fields, and why. A great many take more than one request: go on with `cursor`
+/// until it is null.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/imports/{import_id}/undo",
+    operation_id = "undo_import",
+    tag = "imports",
+    params(ImportPath),
+    request_body = UndoImport,
+    responses((status = 200, description = "What was asked for", body = UndoAsked)),
+)]
+pub(crate) async fn undo(
+    State(api): State<Api>,
+    InPath(ImportPath { location_id, import_id }): InPath<ImportPath>,
+    MaybeJsonBody(UndoImport { cursor }): MaybeJsonBody<UndoImport>,
+) -> Result<Json<UndoAsked>, Problem> {
+    let place = |text: String| {
+        UndoCursor::from_text(&text, &location_id, &import_id)
+            .ok_or_else(|| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
+    };
+    let after = cursor.map(place).transpose()?;
+    let enough = api.engine.ports().clock.now() + CANCEL_TIME;
+    let report = api.operator().undo_import(&location_id, &import_id, after, enough).await?;
+    Ok(Json(UndoAsked {
+        asked: report.asked,
+        skipped: report.skipped,
+        not_undoable: report.not_undoable,
+        not_written: report.not_written,
+        cursor: report.next.map(|next| next.to_text(&location_id, &import_id)),
+    }))
+}
+
 /// The place in the list of an import's records that stand at the same.
 pub(super) fn cursor_of(
     text: &str,
@@ -140,6 +177,12 @@ impl From<ImportError> for Problem {
                 ProblemKind::NotNow,
                 "the import was cancelled; PUT its `state` as `open` to go on with it",
             ),
+            ImportError::Undone(_) => {
+                Problem::new(ProblemKind::NotNow, "the import was undone; PUT its `state` as `open` to begin it anew")
+            }
+            ImportError::NotUndoable(_, why) => {
+                Problem::new(ProblemKind::NotNow, format!("the import cannot be undone: {why}"))
+            }
             ImportError::Invalid { field, reason } => Problem::field(ProblemKind::Invalid, field, reason),
             ImportError::Port(failed) => failed.into(),
         }

@@ -67,10 +67,14 @@ enum ListedState {
     DryRun,
     /// Somebody changed it in GHL, and that content stands.
     Superseded,
+    /// Its import was undone.
+    Undone,
     /// Of an import: due or waiting.
     Pending,
     /// Of an import: a dry run has shown it, GHL's own content stands, or it is to be deleted.
     Other,
+    /// Of an import: it was undone, and something of it was left.
+    Left,
 }
 
 impl ListedState {
@@ -83,7 +87,8 @@ impl ListedState {
             ListedState::Failed => Some(RecordState::Failed),
             ListedState::DryRun => Some(RecordState::DryRun),
             ListedState::Superseded => Some(RecordState::Superseded),
-            ListedState::Pending | ListedState::Other => None,
+            ListedState::Undone => Some(RecordState::Undone),
+            ListedState::Pending | ListedState::Other | ListedState::Left => None,
         }
     }
 
@@ -94,6 +99,8 @@ impl ListedState {
             ListedState::Accepted => ImportStanding::Accepted,
             ListedState::Failed => ImportStanding::Failed,
             ListedState::DryRun | ListedState::Superseded | ListedState::Other => ImportStanding::Other,
+            ListedState::Undone => ImportStanding::Undone,
+            ListedState::Left => ImportStanding::Left,
         }
     }
 }

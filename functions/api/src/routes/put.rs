@@ -108,10 +108,11 @@ pub(super) async fn put_sorted(
         let detail = format!("none of the {} items is accepted", refused.len());
         return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: refused });
     }
-    if let Some(import) = import {
-        take_into_import(&api.engine, location, import).await?;
-    }
-    let of_import = |record| PutRecord { import: import.cloned(), ..record };
+    let undo_since = match import {
+        Some(import) => take_into_import(&api.engine, location, import).await?,
+        None => None,
+    };
+    let of_import = |record| PutRecord { import: import.cloned(), undo_since, ..record };
     let records: Vec<PutRecord> = records.into_iter().map(of_import).collect();
     // Whoever could not be started is started by the next tick, and the engine has logged it.
     let PutItems { items: stored, shared, .. } = api.engine.put_and_start(&records).await;

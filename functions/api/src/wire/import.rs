@@ -15,7 +15,7 @@ pub(crate) struct ToldOfImport {
     /// What people call it, such as the name of the file.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// How far it has come: `complete` once all of its items were put. `open` goes on with it, also after it was cancelled.
+    /// How far it has come: `complete` once all of its items were put. `open` goes on with it, also after it was cancelled or undone.
     state: Option<ToldState>,
     /// Rows of the source.
     #[schema(maximum = 1_000_000_000_000_u64)]
@@ -28,6 +28,9 @@ pub(crate) struct ToldOfImport {
     /// The names of its files. At most 20.
     #[schema(max_items = 20)]
     files: Option<Vec<String>>,
+    /// Whether what is put from now on can be undone. What GHL shows of each record is read and kept before it is written,
+    /// which takes one more call a record.
+    undoable: Option<bool>,
 }
 
 /// States that can be told of an import.
@@ -42,12 +45,12 @@ enum ToldState {
 
 impl From<ToldOfImport> for ImportUpdate {
     fn from(told: ToldOfImport) -> ImportUpdate {
-        let ToldOfImport { name, state, rows, records, problems, files } = told;
+        let ToldOfImport { name, state, rows, records, problems, files, undoable } = told;
         let state = state.map(|state| match state {
             ToldState::Open => ImportState::Open,
             ToldState::Complete => ImportState::Complete,
         });
-        ImportUpdate { name, state, rows, records, problems, files }
+        ImportUpdate { name, state, rows, records, problems, files, undoable }
     }
 }
 
@@ -59,12 +62,12 @@ pub(crate) struct ListedImport {
     id: ImportId,
     /// What people call it.
     name: Option<String>,
-    /// How far it has come: `open`, `complete` or `cancelled`.
+    /// How far it has come: `open`, `complete`, `cancelled` or `undone`.
     #[schema(value_type = String, example = "complete")]
     state: ImportState,
     /// When it began.
     created_at: Time,
-    /// When it was completed or cancelled; null while it is open.
+    /// When it was completed, cancelled or undone; null while it is open.
     finished_at: Option<Time>,
 }
 
@@ -89,6 +92,30 @@ pub(crate) struct ImportList {
 #[schema(example = json!({}))]
 pub(crate) struct CancelImport {
     /// Where an earlier request ended.
+    pub(crate) cursor: Option<String>,
+}
+
+/// How to undo an import.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({}))]
+pub(crate) struct UndoImport {
+    /// Where an earlier request ended.
+    pub(crate) cursor: Option<String>,
+}
+
+/// What asking for the undo of an import did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UndoAsked {
+    /// Records that are due for being undone now.
+    pub(crate) asked: u64,
+    /// Records that are so already, ended or were put again in this very moment; and those that cannot be read.
+    pub(crate) skipped: u64,
+    /// Records that were put before the import was undoable, and those that are to be deleted anyway.
+    pub(crate) not_undoable: u64,
+    /// Records that could not be written; ask again.
+    pub(crate) not_written: u64,
+    /// Where to go on: there are more than could be asked for in the time; null when all was seen.
     pub(crate) cursor: Option<String>,
 }
 

@@ -11,7 +11,7 @@ mod settings;
 
 pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
-pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, Withdrawn};
+pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,

@@ -20,6 +20,7 @@ pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
         .set(record::DUE, DueKey { priority: seen.priority, due_at: now }.as_stored())
         .set(record::ATTEMPTS, number(0))
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::WAITS_FOR])
+        .remove([record::UNDO])
         .only_if("#version = :seen AND attribute_exists(#ghl_id)")
         .with(":seen", number(seen.version));
     import_key::stands(update, seen, ImportStanding::Other)

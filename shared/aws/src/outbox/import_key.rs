@@ -17,6 +17,8 @@ pub(super) fn as_stored(import: &ImportId, standing: ImportStanding) -> Attribut
         ImportStanding::Accepted => 'a',
         ImportStanding::Failed => 'f',
         ImportStanding::Other => 'o',
+        ImportStanding::Undone => 'u',
+        ImportStanding::Left => 'l',
     };
     text(format!("{import}{SEPARATOR}{short}"))
 }
@@ -52,6 +54,8 @@ mod tests {
             (ImportStanding::Accepted, "leads-2026_11#a"),
             (ImportStanding::Failed, "leads-2026_11#f"),
             (ImportStanding::Other, "leads-2026_11#o"),
+            (ImportStanding::Undone, "leads-2026_11#u"),
+            (ImportStanding::Left, "leads-2026_11#l"),
         ];
         for (standing, stored) in table {
             assert_eq!(as_stored(&import, standing), text(stored));

@@ -7,7 +7,7 @@ use ghl_sync_model::{
 };
 
 use super::due_key::DueKey;
-use super::import_key;
+use super::{import_key, undo};
 use crate::expression::text;
 use crate::fields::{Damage, Fields};
 use crate::table::Item;
@@ -53,6 +53,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         deletion: is_true(item, record::TO_DELETE),
         import: import_key::import_of(item),
         content_dropped_at: time(record::CONTENT_DROPPED_AT)?,
+        undo: undo::read(item)?,
     })
 }
 

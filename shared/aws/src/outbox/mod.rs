@@ -12,6 +12,7 @@ mod put;
 mod resolution;
 mod retention;
 mod settlement;
+mod undo;
 
 use std::collections::HashMap;
 
@@ -156,6 +157,13 @@ impl Outbox for DynamoOutbox {
         let key = key_of(&record.location_id, &record.key);
         let dropped = self.table.update("outbox.drop_content", key, retention::update(record, now)).await?;
         Ok(matches!(dropped, Updated::Written))
+    }
+
+    async fn ask_undo(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let Some(since) = record.undo_since() else { return Ok(false) };
+        let key = key_of(&record.location_id, &record.key);
+        let asked = self.table.update("outbox.ask_undo", key, undo::ask(record, since, now)).await?;
+        Ok(matches!(asked, Updated::Written))
     }
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {

@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Put};
-use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, PutRecord};
+use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, PutRecord, Undo};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, import_key, item, key_of};
+use super::{Raced, TRIES, import_key, item, key_of, undo};
 use crate::expression::{Update, number, text};
 use crate::fields::{Damage, Fields};
 use crate::table::{Item, Table, Updated};
@@ -153,6 +153,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
             record::IMPORT,
             put.import.as_ref().map(|import| import_key::as_stored(import, ImportStanding::Pending)),
         )
+        .set_or_remove(record::UNDO, put.undo_since.map(|since| undo::as_stored(&Undo::Possible { since })))
         .set_or_remove(record::CONFLICT, put.conflict.map(|conflict| text(conflict.as_str())))
         .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::TO_DELETE])
         .remove([record::CONTENT_DROPPED_AT])

@@ -5,7 +5,7 @@ use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, deletion, import_key, item, key_of};
+use super::{Raced, TRIES, deletion, import_key, item, key_of, undo};
 use crate::expression::{Update, number, text};
 use crate::table::{Item, Table, Updated};
 use crate::tables::record;
@@ -105,6 +105,7 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
             .with(":seen_due", due_key(sent, sent.due_at.unwrap_or_default()))
             .set(record::WAITS_FOR, text(awaited.to_string()))
             .remove([record::DUE]),
+        Outcome::Undone(undone) => undo::done(update, sent, undone),
         // It is no update.
         Outcome::Deleted => update,
         Outcome::WouldSend { request, stays_due: true } => {
@@ -123,6 +124,7 @@ fn standing(outcome: &Outcome) -> Option<ImportStanding> {
         Outcome::Accepted { .. } => Some(ImportStanding::Accepted),
         Outcome::Failed { .. } => Some(ImportStanding::Failed),
         Outcome::WouldSend { stays_due: false, .. } => Some(ImportStanding::Other),
+        Outcome::Undone(undone) => Some(ImportStanding::after(undone)),
         Outcome::WouldSend { stays_due: true, .. }
         | Outcome::Retry { .. }
         | Outcome::Wait { .. }
@@ -157,7 +159,7 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
                 None => update,
             })
         }
-        Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted => None,
+        Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted | Outcome::Undone(_) => None,
     }
 }
 

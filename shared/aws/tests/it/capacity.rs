@@ -1,12 +1,16 @@
 //! What the common requests cost, as DynamoDB charges it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_aws::Snapshot;
-use ghl_sync_engine::ports::{GateStore, Outbox};
-use ghl_sync_limiter::Gate;
-use ghl_sync_model::{Contact, EpochMs, ImportId, ImportStanding, Payload, PutRecord};
+use std::sync::Arc;
 
-use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, location, retry, scope};
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_aws::{DynamoItems, Snapshot};
+use ghl_sync_engine::ports::{GateStore, Outbox, Versioned};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{
+    Before, Contact, EpochMs, ImportId, ImportStanding, Outcome, Payload, PreImage, PutRecord, RemoteContent, Undone,
+};
+
+use crate::fixtures::{STATE, Tables, accepted, contact, failed, ghl_id, location, retry, scope};
 
 /// A contact as they usually are: about 450 bytes of JSON.
 fn typical() -> PutRecord {
@@ -133,6 +137,42 @@ async fn an_import_costs_a_unit_when_its_record_is_put_and_two_when_it_ends_and_
     meter.last = tables.usage.snapshot();
     tables.outbox.settle(&record, &failed(None), EpochMs(6)).await.unwrap();
     assert_eq!(meter.read(), (1, 3.0), "as ever without an import");
+}
+
+#[tokio::test]
+async fn an_import_that_can_be_undone_costs_two_requests_a_record_more_and_its_undo_five() {
+    let tables = Tables::new().await;
+    let import = ImportId::new("contacts-csv-0123456789abcdef").unwrap();
+    let put = PutRecord { import: Some(import.clone()), undo_since: Some(EpochMs(1)), ..typical() };
+    let images: Versioned<PreImage> = Versioned::new(Arc::new(DynamoItems::new(tables.client.clone(), STATE)));
+    let of = (location(), put.key());
+    let Payload::Contact(contact) = put.payload.clone() else { panic!("{put:?}") };
+    let before = Before::new(ghl_id("ocQHyuzHvysMo5N5VsXc"), RemoteContent::Contact(contact));
+    let image = PreImage::new(import, EpochMs(1), Some(before)).with_sent(&put.payload).unwrap();
+    tables.outbox.put(&put, EpochMs(1)).await.unwrap();
+    let record = tables.record(&put.key()).await;
+    let mut meter = Meter { tables: &tables, last: tables.usage.snapshot() };
+    assert!(images.load(&of).await.unwrap().is_none());
+    let mut used = vec![meter.read()];
+    images.replace(&of, 0, &image).await.unwrap();
+    used.push(meter.read());
+    tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(2)).await.unwrap();
+    used.push(meter.read());
+    assert_eq!(used, [(1, 1.0), (1, 2.0), (1, 5.0)], "asking for the first, and keeping it; the outcome is as ever");
+    let record = tables.record(&put.key()).await;
+    let _ = meter.read();
+    assert!(tables.outbox.ask_undo(&record, EpochMs(3)).await.unwrap());
+    let mut used = vec![meter.read()];
+    let record = tables.record(&put.key()).await;
+    let _ = meter.read();
+    assert!(images.load(&of).await.unwrap().is_some());
+    used.push(meter.read());
+    let undone = Undone::new(EpochMs(4), true, Vec::new());
+    images.replace(&of, 1, &image.voided(Some((2, undone.clone())))).await.unwrap();
+    used.push(meter.read());
+    tables.outbox.settle(&record, &Outcome::Undone(undone), EpochMs(4)).await.unwrap();
+    used.push(meter.read());
+    assert_eq!(used, [(1, 4.0), (1, 1.0), (1, 2.0), (1, 5.0)], "asked, read, emptied, and written down");
 }
 
 /// Reads what was used since it was read last.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{Loaded, Outbox, Put, Tallied};
 use ghl_sync_model::{
-    ContentHash, EpochMs, ErrorCode, ImportId, ImportStanding, LastError, Outcome, PutRecord, Record, RecordKey,
-    Resolution,
+    ContentHash, EpochMs, ErrorCode, ImportId, ImportStanding, LastError, LeftBecause, LeftField, Outcome, PutRecord,
+    Record, RecordKey, Resolution, Undo, Undone,
 };
 use ghl_sync_testkit::MemoryOutbox;
 
@@ -127,6 +127,7 @@ enum Step {
     Load(RecordKey),
     Settle(Box<Outcome>),
     Withdraw,
+    AskUndo,
     Replay,
     Resolve(Resolution),
     Wake,
@@ -139,11 +140,12 @@ fn any_step(chance: &mut fastrand::Rng, prefix: &str) -> Step {
     let id = format!("{prefix}{}", chance.choice(RECORD_IDS).unwrap());
     let put = contact(&id, chance.choice(["Ada", "Eve"]).unwrap());
     let due_at = 500 + chance.u64(0..3);
-    match chance.u32(0..14) {
+    match chance.u32(0..16) {
         0..3 => {
             let import = chance.choice([None, Some(IMPORTS[0]), Some(IMPORTS[1])]).unwrap();
             let import = import.map(|import| self::import(&format!("{prefix}{import}")));
-            Step::Put(Box::new(PutRecord { import, ..put }))
+            let undo_since = import.as_ref().filter(|_| chance.bool()).map(|_| EpochMs(1));
+            Step::Put(Box::new(PutRecord { import, undo_since, ..put }))
         }
         3..7 => Step::Load(put.key()),
         7 => Step::Settle(Box::new(accepted(&put, &format!("{prefix}G")))),
@@ -157,6 +159,15 @@ fn any_step(chance: &mut fastrand::Rng, prefix: &str) -> Step {
         10 => Step::Withdraw,
         11 => Step::Replay,
         12 => Step::Wake,
+        13 => Step::AskUndo,
+        14 => {
+            let left = chance.bool().then(|| LeftField::new("city", LeftBecause::Changed));
+            Step::Settle(Box::new(Outcome::Undone(Undone::new(
+                EpochMs(due_at),
+                chance.bool(),
+                left.into_iter().collect(),
+            ))))
+        }
         _ => Step::Resolve(match chance.u32(0..3) {
             0 => Resolution::Resend { overruled: ContentHash::of(b"theirs") },
             1 => Resolution::Supersede { changed_at: EpochMs(due_at) },
@@ -174,8 +185,16 @@ async fn done(outbox: &dyn Outbox, step: &Step, seen: &mut Option<Record>, now: 
             String::new()
         }
         (_, None) => String::new(),
+        // Only an undo ends as one, and what is undone is not sent.
+        (Step::Settle(outcome), Some(seen))
+            if matches!(**outcome, Outcome::Undone(_)) != seen.is_undoing()
+                || matches!(seen.undo, Some(Undo::Done(_))) =>
+        {
+            String::new()
+        }
         (Step::Settle(outcome), Some(seen)) => format!("{:?}", outbox.settle(seen, outcome, now).await.unwrap()),
         (Step::Withdraw, Some(seen)) => outbox.withdraw(seen, &cancelled(), now).await.unwrap().to_string(),
+        (Step::AskUndo, Some(seen)) => outbox.ask_undo(seen, now).await.unwrap().to_string(),
         (Step::Replay, Some(seen)) => outbox.replay(seen, now).await.unwrap().to_string(),
         // Of a record that is due, reconciling asks for no other decision.
         (Step::Resolve(Resolution::Resend { .. } | Resolution::Agree), Some(Record { due_at: Some(_), .. })) => {

@@ -159,7 +159,7 @@ pub(super) fn text(field: &str, ours: &str, theirs: Option<&str>, form: fn(&str)
 }
 
 /// Custom fields by id. One that we sent by key cannot be found.
-fn customs<'a>(ours: &'a [CustomField], theirs: &'a [CustomField]) -> impl Iterator<Item = Compared> + 'a {
+pub(super) fn customs<'a>(ours: &'a [CustomField], theirs: &'a [CustomField]) -> impl Iterator<Item = Compared> + 'a {
     ours.iter().filter_map(move |ours| {
         let id = ours.id.as_ref()?;
         let shown = theirs.iter().find(|shown| shown.id.as_ref() == Some(id)).map(|shown| &shown.value);
@@ -345,7 +345,7 @@ fn same_number(ours: f64, theirs: f64) -> bool {
     (ours - theirs).abs() <= f64::EPSILON * ours.abs().max(theirs.abs())
 }
 
-fn is_nothing(value: &Value) -> bool {
+pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),

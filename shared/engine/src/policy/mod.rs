@@ -6,6 +6,7 @@ mod not_stored;
 mod precedence;
 mod retry_class;
 mod shared_identity;
+mod undo;
 mod write_origin;
 
 pub use consent::{has_unsent_opt_out, needs_known_consent, not_sent, payload_to_send, without_consent};
@@ -13,4 +14,5 @@ pub use not_stored::{NotStored, spelled_otherwise};
 pub use precedence::Precedence;
 pub use retry_class::{Class, classify};
 pub use shared_identity::{SharedBy, SharedIdentity, shared_identities};
+pub use undo::{Reversal, ShownNow, Undoing, reversal};
 pub use write_origin::{WriteOrigin, origin};

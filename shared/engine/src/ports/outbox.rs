@@ -77,6 +77,10 @@ pub trait Outbox: Send + Sync {
     /// whether it did.
     async fn ask_deletion(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
 
+    /// Makes `record` due for being undone, if it still stands in this version and its import can be undone. Returns whether
+    /// it did. It leaves a record alone that is to be deleted.
+    async fn ask_undo(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
     /// Deletes a record with all that is kept of it here. Returns the records that waited for its GHL id; `None` if there
     /// was no such record. What a batch that is sending it writes down afterwards does not bring it back.
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError>;

@@ -20,6 +20,7 @@ mod outcome_news;
 mod own_or_others;
 mod permits;
 mod poison_records;
+mod pre_image;
 mod put;
 mod record_end;
 mod record_progress;
@@ -34,6 +35,7 @@ mod sync_batch;
 mod sync_record;
 mod tally;
 mod tick;
+mod undo_record;
 
 use std::sync::Arc;
 

@@ -13,12 +13,19 @@
 //!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
 //!
 //! deletion:     known id ─► delete ─► done                   (what is gone already is deleted)
+//! undo:         known id, or found as above ─► read it ─► update what is to be restored ─► tags ─► done
+//!                                                      └► delete ─► done
+//!
+//! of an import that can be undone: before the first of these writes, what would be written to is read
 //! ```
 //!
 //! What may have been created before it was put with other content is looked for under what it was called then, first.
 
+mod look;
+
 use std::collections::BTreeSet;
 
+use self::look::{Imaging, UndoOf};
 use super::deal_search::DealSearch;
 use crate::policy::{Class, NotStored, spelled_otherwise};
 use ghl_sync_model::{
@@ -52,6 +59,10 @@ pub(super) struct Operation {
     /// An upsert of it met a contact that was there, of which nothing was known before.
     met: bool,
     is_deletion: bool,
+    /// What GHL shows is read before it is written first.
+    imaging: Option<Imaging>,
+    /// It undoes what an import wrote.
+    undo: Option<Box<UndoOf>>,
     /// It took another road once (duplicate, gone); a second time it gives up.
     diverted: bool,
 }
@@ -131,6 +142,8 @@ impl Operation {
             not_stored: NotStored::default(),
             met: false,
             is_deletion: false,
+            imaging: None,
+            undo: None,
             diverted: false,
         }
     }
@@ -176,6 +189,9 @@ impl Operation {
 
     /// The next call, or `None` when all is done.
     pub(super) fn next(&self) -> Option<Call> {
+        if let Some(look) = self.look() {
+            return Some(look);
+        }
         match &self.payload {
             Payload::Contact(contact) => self.next_of_contact(contact),
             Payload::Opportunity(opportunity) => self.next_of_opportunity(opportunity),
@@ -222,12 +238,13 @@ impl Operation {
 
     /// Whether an upsert follows an update. After a duplicate answer it would meet the same conflict again.
     fn is_completed(&self, contact: &Contact) -> bool {
-        self.company_apart && contact.company_name.is_some() && contact.has_natural_key() && !self.diverted
+        let may_upsert = !self.diverted && self.undo.is_none();
+        self.company_apart && contact.company_name.is_some() && contact.has_natural_key() && may_upsert
     }
 
     /// What comes when it has its tags. A contact that was just created has no others.
     fn after_tags(&self, contact: &Contact) -> Step {
-        let is_new = self.provenance == Provenance::Created && !self.found_by_marker;
+        let is_new = self.provenance == Provenance::Created && !self.found_by_marker && self.undo.is_none();
         if contact.remove_tags.is_empty() || is_new { Step::Done } else { Step::Untag }
     }
 
@@ -255,6 +272,9 @@ impl Operation {
 
     /// Takes the answer to the last call.
     pub(super) fn advance(&mut self, answer: Answer) {
+        if self.look().is_some() {
+            return self.looked(answer);
+        }
         match (&self.payload, answer) {
             (Payload::Contact(contact), Answer::ContactWritten { id, provenance, view }) => {
                 // The first answer stands: whatever comes after it finds the contact there.
@@ -286,6 +306,12 @@ impl Operation {
                 self.step = self.after_tags(contact);
             }
             (Payload::Contact(contact), Answer::TagsRemoved { tags }) => {
+                // An undo knows how GHL spells them: another spelling is another tag.
+                let has_one = |shown: &Vec<String>| contact.remove_tags.iter().any(|tag| shown.contains(tag));
+                if self.undo.is_some() && !tags.as_ref().is_some_and(has_one) {
+                    self.step = Step::Done;
+                    return;
+                }
                 let left = spelled_otherwise(&contact.remove_tags, tags.as_deref());
                 if left.is_empty() || !self.spelled_otherwise.is_empty() {
                     self.not_stored.tags_removed(&contact.remove_tags, tags.as_deref());
@@ -317,6 +343,7 @@ impl Operation {
             }
             _ => self.step = Step::Done,
         }
+        self.end_a_search_for_nothing();
     }
 
     /// Takes what a search answered, before it is known which of it is another record's.
@@ -339,6 +366,7 @@ impl Operation {
             self.provenance = Provenance::Found;
         }
         self.ghl_id = own;
+        self.end_a_search_for_nothing();
     }
 
     /// The contact and the pipeline of each place in which an opportunity is looked for.
@@ -370,6 +398,9 @@ impl Operation {
 
     /// Goes on as if the last call had been answered by a GHL that has nothing of it yet.
     pub(super) fn pretend(&mut self) {
+        if self.look().is_some() {
+            return self.looked(Answer::Contact(None));
+        }
         let answer = match (&self.payload, self.step) {
             (_, Step::Delete) => Answer::Deleted,
             (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(FoundPage::default()),
@@ -388,6 +419,12 @@ impl Operation {
     pub(super) fn divert(&mut self, class: &Class) -> bool {
         if self.is_deletion {
             return false;
+        }
+        if self.undo.is_some() || self.look().is_some() {
+            return self.divert_look(class);
+        }
+        if matches!(class, Class::Duplicate(_) | Class::Gone) {
+            self.look_again();
         }
         if *class == Class::CompanyRefused {
             // The same update again, without it.

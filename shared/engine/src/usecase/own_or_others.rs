@@ -28,7 +28,9 @@ impl RecordSync<'_, '_> {
                 }
                 operation.settle_on(own);
             }
-            Answer::Contact(Some(found)) if self.other_holder(record, &found.id).await?.is_some() => {
+            Answer::Contact(Some(found))
+                if !operation.is_looking() && self.other_holder(record, &found.id).await?.is_some() =>
+            {
                 operation.advance(Answer::Contact(None));
             }
             answer => operation.advance(answer),

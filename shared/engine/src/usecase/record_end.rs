@@ -30,11 +30,13 @@ pub(super) struct RecordEnd {
 impl RecordSync<'_, '_> {
     /// Writes the outcome down.
     pub(super) async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
+        let undone = progress.operation.undone(self.engine.ports.clock.now());
         let not_stored = match ended {
-            Ended::Accepted => self.not_stored(record, &progress).await,
+            Ended::Accepted if undone.is_none() => self.not_stored(record, &progress).await,
             _ => Vec::new(),
         };
         let outcome = match (ended, progress.operation.ghl_id()) {
+            (Ended::Accepted, _) if let Some(undone) = undone => Outcome::Undone(undone),
             (Ended::Accepted, Some(_)) if progress.operation.is_deletion() => Outcome::Deleted,
             (Ended::Accepted, Some(id)) => {
                 let provenance = progress.operation.provenance();
@@ -46,9 +48,14 @@ impl RecordSync<'_, '_> {
             (Ended::Outcome(outcome), _) => outcome,
             (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
         };
+        if let Outcome::Undone(undone) = &outcome
+            && !self.close_image(record, &progress, undone).await
+        {
+            return deferred(record, progress, WaitReason::Store);
+        }
         let settled = match progress.operation.ghl_id() {
-            Some(_) => self.engine.settle_and_wake(record, &outcome).await,
-            None => self.engine.settle(record, &outcome).await,
+            Some(_) if !matches!(outcome, Outcome::Undone(_)) => self.engine.settle_and_wake(record, &outcome).await,
+            _ => self.engine.settle(record, &outcome).await,
         };
         let Some(settled) = settled else {
             if progress.created {
@@ -63,12 +70,13 @@ impl RecordSync<'_, '_> {
         }
         let now = self.engine.ports.clock.now();
         let result = match &outcome {
-            Outcome::Accepted { .. } | Outcome::Deleted => RecordResult::Succeeded,
+            Outcome::Accepted { .. } | Outcome::Deleted | Outcome::Undone(_) => RecordResult::Succeeded,
             Outcome::Failed { error, .. } => RecordResult::Failed(error.code),
             Outcome::Retry { error, .. } => RecordResult::Retrying(error.code),
             Outcome::Wait { .. } | Outcome::Await { .. } => RecordResult::Waiting,
             Outcome::WouldSend { .. } => RecordResult::WouldSend,
         };
+        let is_gone = matches!(&outcome, Outcome::Undone(undone) if undone.deleted);
         let stays_due = matches!(outcome, Outcome::WouldSend { stays_due: true, .. });
         if record.attempts == 0 && result == RecordResult::Retrying(ErrorCode::MaxRetriesExceeded) {
             self.permits.in_trouble().await;
@@ -79,7 +87,7 @@ impl RecordSync<'_, '_> {
             still_due: stays_due || settled == Settled::ChangedMeanwhile,
             error: progress.error.filter(|_| !accepted),
             called: progress.called,
-            ghl_id: progress.operation.ghl_id().cloned(),
+            ghl_id: progress.operation.ghl_id().filter(|_| !is_gone).cloned(),
             latency: record.due_at.filter(|_| accepted).map(|due_at| now.since(due_at)),
             not_stored: if accepted { not_stored } else { Vec::new() },
         }

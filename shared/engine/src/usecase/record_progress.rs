@@ -4,6 +4,7 @@ use super::Engine;
 use super::holders::Holders;
 use super::operation::Operation;
 use super::permits::Permits;
+use super::pre_image::KeptImage;
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{Api, EpochMs, Generation, LastError, LocationId, Outcome, RecordKey};
 
@@ -53,6 +54,8 @@ pub(super) enum After {
 /// A record on its way through its calls.
 pub(super) struct Progress {
     pub(super) operation: Operation,
+    /// What GHL showed before, of an import that can be undone.
+    pub(super) image: Option<KeptImage>,
     /// Retries after errors, so far.
     pub(super) retries: u32,
     /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.

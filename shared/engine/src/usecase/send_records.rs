@@ -206,7 +206,7 @@ impl Engine {
         if !self.sleep_until(earliest).await {
             return still_due(RecordResult::Deferred(WaitReason::Deadline));
         }
-        if record.deletion {
+        if record.deletion || record.is_undoing() {
             return sync.run(record, None, Former::default()).await;
         }
         match self.contact_of(record, contact_ids).await {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::operation::{Former, Operation, Presence};
 use super::permits::{PermitRequest, Retry};
+use super::pre_image::{KeptImage, may_be_written};
 use super::record_end::RecordEnd;
 use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
 use crate::policy::{Class, needs_known_consent, payload_to_send};
@@ -18,6 +19,9 @@ impl RecordSync<'_, '_> {
     /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`, and which GHL may have created under what
     /// it was called before.
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>, former: Former) -> RecordEnd {
+        if record.is_undoing() && !record.deletion {
+            return self.undo(record).await;
+        }
         let payload = match self.payload_to_send(record).await {
             Ok(payload) => payload,
             Err(error) => return self.engine.store_failed(record, &error),
@@ -32,8 +36,17 @@ impl RecordSync<'_, '_> {
                 Operation::new(payload, ghl_id, contact_id, marker, presence, former).with_company_apart(company_apart)
             }
         };
+        match self.with_image(record, operation).await {
+            Ok((operation, image)) => self.make(record, operation, image).await,
+            Err(error) => self.engine.store_failed(record, &error),
+        }
+    }
+
+    /// Makes the calls of `operation`, and writes down how it ended.
+    pub(super) async fn make(&self, record: &Record, operation: Operation, image: Option<KeptImage>) -> RecordEnd {
         let mut progress = Progress {
             operation,
+            image,
             retries: 0,
             throttled: 0,
             changed_token: false,
@@ -50,7 +63,9 @@ impl RecordSync<'_, '_> {
                     None => self.holders.enter(progress.operation.places()).await,
                     Some(_) => Vec::new(),
                 };
-                self.calls(record, &mut progress).await
+                let ended = self.calls(record, &mut progress).await;
+                self.void_image(&progress).await;
+                ended
             }
         };
         self.end(record, progress, ended).await
@@ -100,15 +115,22 @@ impl RecordSync<'_, '_> {
         if let Some(ended) = self.kept_by_others(record, progress).await {
             return ended;
         }
-        while let Some(call) = progress.operation.next() {
+        loop {
+            if let Some(ended) = self.keep_if_shared(record, progress).await {
+                return ended;
+            }
+            let Some(call) = progress.operation.next() else { break };
             if progress.operation.is_lost_among_others() {
                 return Ended::Outcome(self.lost_among_others(progress));
             }
             if matches!(call, Call::FindMarked(_)) && self.api == Api::V1 {
                 return Ended::Outcome(self.left_to_a_person(progress));
             }
-            if let Some(in_doubt_until) = self.in_doubt(&call).await {
+            if let Some(in_doubt_until) = self.in_doubt(&call, record.is_undoing()).await {
                 return Ended::Outcome(self.wait(progress, in_doubt_until));
+            }
+            if let Some(ended) = self.keep_image(progress, &call).await {
+                return ended;
             }
             let request = PermitRequest {
                 record: Some(&record.key),
@@ -153,9 +175,10 @@ impl RecordSync<'_, '_> {
     }
 
     /// A create must not be repeated while GHL's search may not show what a crashed run created.
-    async fn in_doubt(&self, call: &Call) -> Option<EpochMs> {
+    async fn in_doubt(&self, call: &Call, is_undo: bool) -> Option<EpochMs> {
         // Nor is it known before that nothing was created.
-        if call.is_repeatable() && !matches!(call, Call::FindMarked(_)) {
+        let is_sure = call.is_repeatable() && !matches!(call, Call::FindMarked(_));
+        if is_sure && !(is_undo && matches!(call, Call::FindOpportunities(_))) {
             return None;
         }
         let now = self.engine.ports.clock.now();
@@ -173,6 +196,9 @@ impl RecordSync<'_, '_> {
     async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, request: PermitRequest<'_>) -> After {
         progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_)) || hides(record, call);
         let called = self.permits.call(call, operation_hash(record), request).await;
+        if called.answer.as_ref().map_or_else(|(failure, _)| may_be_written(call, failure), |_| call.is_write()) {
+            progress.operation.note_written();
+        }
         match called.answer {
             Ok(answer) => match self.taken(record, progress, answer).await {
                 Ok(()) => After::GoOn,
@@ -233,6 +259,7 @@ impl RecordSync<'_, '_> {
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused if progress.operation.divert(&class) => {
                 After::GoOn
             }
+            Class::Permanent if progress.operation.goes_on_without_ids() => After::GoOn,
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => {
                 After::End(Ended::Outcome(self.failed(progress, now)))
             }

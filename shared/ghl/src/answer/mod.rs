@@ -65,6 +65,7 @@ fn read_json(api: Api, location: &LocationId, call: &Call, body: &Value) -> Resu
         Call::FindContact { .. } if api == Api::V1 => looked_up(body),
         Call::FindContact { .. } => contact(body),
         Call::ContactsChanged { limit, .. } => page::contacts(api, body, *limit),
+        Call::GetOpportunity(_) => opportunity(body),
         Call::FindOpportunities(of) => opportunities(api, body, of),
         Call::CreateOpportunity { .. } => Ok(opportunity_written(api, body, written(api, body, "opportunity")?)),
         Call::UpdateOpportunity { id, .. } => {
@@ -172,6 +173,12 @@ fn contact(body: &Value) -> Result<Answer, Misread> {
             None => Err(unreadable("no contact with an id")),
         },
     }
+}
+
+/// `{"opportunity":{…}}`
+fn opportunity(body: &Value) -> Result<Answer, Misread> {
+    let shown = remote_deal(&body["opportunity"]).ok_or_else(|| unreadable("no opportunity with an id"))?;
+    Ok(Answer::Opportunity(Box::new(shown)))
 }
 
 /// v1's lookup answers with a list, as public clients read it; the first one is theirs.

@@ -28,6 +28,7 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::FindMarked(marker) => find_marked(location, marker),
         Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(location, *since, cursor.as_ref(), *limit)?,
+        Call::GetOpportunity(id) => Request::get(format!("/opportunities/{id}"), Vec::new()),
         Call::FindOpportunities(of) => find_opportunities(location, of)?,
         Call::CreateOpportunity { contact_id, opportunity } => {
             Request::post("/opportunities/", new_opportunity(location, contact_id, opportunity))

@@ -49,7 +49,8 @@ impl Operator {
         let now = self.ports().clock.now();
         let cancel = |before: Option<&Import>| match before {
             None => Err(ImportError::Unknown(id.clone())),
-            Some(import @ Import { state: ImportState::Cancelled, .. }) => Ok(import.clone()),
+            // An undo that is cancelled stays one: what is not undone yet stands as failed, and can be replayed.
+            Some(import @ Import { state: ImportState::Cancelled | ImportState::Undone, .. }) => Ok(import.clone()),
             Some(import) => {
                 Ok(Import { state: ImportState::Cancelled, updated_at: now, finished_at: Some(now), ..import.clone() })
             }

@@ -40,14 +40,14 @@ pub struct ImportStatus {
     pub id: ImportId,
     /// What people call it, such as the name of the file.
     pub name: Option<String>,
-    /// How far it has come: `open`, `complete` or `cancelled`.
+    /// How far it has come: `open`, `complete`, `cancelled` or `undone`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "open"))]
     pub state: ImportState,
     /// When it began.
     pub created_at: Time,
     /// When it was told of last.
     pub updated_at: Time,
-    /// When it was completed or cancelled; null while it is open.
+    /// When it was completed, cancelled or undone; null while it is open.
     pub finished_at: Option<Time>,
     /// Rows of the source, as told.
     pub rows: Option<u64>,
@@ -59,11 +59,26 @@ pub struct ImportStatus {
     pub files: Vec<String>,
     /// How its records stand, each counted up to 100,000.
     pub counts: ImportCounts,
+    /// What became of its undo; null if it cannot be undone.
+    pub undo: Option<ImportUndo>,
+}
+
+/// How far the undo of an import has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+pub struct ImportUndo {
+    /// Until when it can be asked for.
+    pub until: Time,
+    /// Records that are as they were before the import.
+    pub undone: Tallied,
+    /// Records of which something was left as it is; each says what, and why.
+    pub left: Tallied,
 }
 
 impl ImportStatus {
-    fn of(id: &ImportId, import: Import, counts: ImportCounts) -> ImportStatus {
-        let Import { state, name, created_at, updated_at, finished_at, rows, records, problems, files } = import;
+    fn of(id: &ImportId, import: Import, counts: ImportCounts, undo: Option<ImportUndo>) -> ImportStatus {
+        let Import { state, name, created_at, updated_at, finished_at, rows, records, problems, files, undo_since: _ } =
+            import;
         ImportStatus {
             id: id.clone(),
             name,
@@ -76,6 +91,7 @@ impl ImportStatus {
             problems,
             files,
             counts,
+            undo,
         }
     }
 }
@@ -108,10 +124,23 @@ impl Operator {
         self.known(location).await?;
         let import = Imports::of(&self.engine).load(location, id).await?;
         let import = import.ok_or_else(|| ImportError::Unknown(id.clone()))?;
-        Ok(ImportStatus::of(id, import, self.import_counts(location, id).await?))
+        let undo = self.undo_of_import(location, id, &import).await?;
+        Ok(ImportStatus::of(id, import, self.import_counts(location, id).await?, undo))
     }
 
-    /// How the records of an import stand.
+    async fn undo_of_import(
+        &self,
+        location: &LocationId,
+        id: &ImportId,
+        import: &Import,
+    ) -> Result<Option<ImportUndo>, PortError> {
+        let Some(until) = import.undo_until() else { return Ok(None) };
+        let count = |standing| self.ports().outbox.count_import(location, id, standing, MOST_COUNTED);
+        let (undone, left) = futures::try_join!(count(ImportStanding::Undone), count(ImportStanding::Left))?;
+        Ok(Some(ImportUndo { until: Time(until), undone, left }))
+    }
+
+    /// How the records of an import stand, but for those that were undone.
     ///
     /// # Errors
     /// When a store fails.

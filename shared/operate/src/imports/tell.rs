@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_model::{EpochMs, Import, ImportId, ImportState, LocationId};
+use ghl_sync_model::{Api, EpochMs, Import, ImportId, ImportState, LocationId};
 
 use super::{ImportError, Imports};
 use crate::Operator;
@@ -30,15 +30,18 @@ pub struct ImportUpdate {
     pub problems: Option<BTreeMap<String, u64>>,
     /// The names of its files.
     pub files: Option<Vec<String>>,
+    /// Whether what is put from now on can be undone. What was put before stays as it is.
+    pub undoable: Option<bool>,
 }
 
 impl ImportUpdate {
     fn check(&self) -> Result<(), ImportError> {
         let invalid = |field, reason: String| Err(ImportError::Invalid { field, reason });
-        if self.state == Some(ImportState::Cancelled) {
+        if matches!(self.state, Some(ImportState::Cancelled | ImportState::Undone)) {
             return invalid(
                 "state",
-                "must be `open` or `complete`; an import is cancelled by its path `cancel`".to_owned(),
+                "must be `open` or `complete`; an import is cancelled by its path `cancel`, and undone by `undo`"
+                    .to_owned(),
             );
         }
         if let Some(reason) = self.name.as_deref().and_then(fault_of_name) {
@@ -79,13 +82,21 @@ impl ImportUpdate {
             name: self.name.clone().or_else(|| import.name.clone()),
             finished_at: match state {
                 ImportState::Open => None,
-                ImportState::Complete | ImportState::Cancelled if state == import.state => import.finished_at,
-                ImportState::Complete | ImportState::Cancelled => Some(now),
+                ImportState::Complete | ImportState::Cancelled | ImportState::Undone if state == import.state => {
+                    import.finished_at
+                }
+                ImportState::Complete | ImportState::Cancelled | ImportState::Undone => Some(now),
             },
             rows: self.rows.or(import.rows),
             records: self.records.or(import.records),
             problems: self.problems.clone().unwrap_or_else(|| import.problems.clone()),
             files: self.files.clone().unwrap_or_else(|| import.files.clone()),
+            undo_since: match self.undoable {
+                Some(true) if import.state == ImportState::Undone => Some(now),
+                Some(true) => import.undo_since_at(now).or(Some(now)),
+                Some(false) => None,
+                None => import.undo_since,
+            },
             ..import.clone()
         };
         if told == *import { told } else { Import { updated_at: now, ..told } }
@@ -113,12 +124,19 @@ impl Operator {
         update: &ImportUpdate,
     ) -> Result<Import, ImportError> {
         update.check()?;
-        self.known(location).await?;
+        let settings = self.known(location).await?;
+        if settings.api == Api::V1 && update.undoable == Some(true) {
+            let reason = "cannot be true: API v1 is not known to show a single opportunity".to_owned();
+            return Err(ImportError::Invalid { field: "undoable", reason });
+        }
         let now = self.ports().clock.now();
         Imports::of(&self.engine)
             .change(location, id, |before| match before {
                 Some(Import { state: ImportState::Cancelled, .. }) if update.state != Some(ImportState::Open) => {
                     Err(ImportError::Cancelled(id.clone()))
+                }
+                Some(Import { state: ImportState::Undone, .. }) if update.state != Some(ImportState::Open) => {
+                    Err(ImportError::Undone(id.clone()))
                 }
                 Some(import) => Ok(update.onto(import, now)),
                 None => Ok(update.onto(&Import::begun(now), now)),

@@ -88,8 +88,14 @@ struct Sorted<'a> {
 struct Asked {
     /// The default priority of each location; `None` of one that nobody knows.
     locations: BTreeMap<LocationId, Option<Priority>>,
-    /// Whether each import takes records.
-    imports: BTreeMap<(LocationId, ImportId), bool>,
+    /// Whether each import takes records, and since when it can be undone.
+    imports: BTreeMap<(LocationId, ImportId), Option<Taken>>,
+}
+
+/// How an import takes records.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    undo_since: Option<EpochMs>,
 }
 
 impl Intake {
@@ -175,8 +181,10 @@ impl Intake {
             Err(fault) => return Ok(Err(fault)),
         };
         let Some(import) = &record.import else { return Ok(Ok(record)) };
-        let takes = self.takes(&placed.location, import, asked).await?;
-        Ok(if takes { Ok(record) } else { Err(fault("import", CANCELLED_IMPORT)) })
+        Ok(match self.takes(&placed.location, import, asked).await? {
+            Some(Taken { undo_since }) => Ok(PutRecord { undo_since, ..record }),
+            None => Err(fault("import", CANCELLED_IMPORT)),
+        })
     }
 
     /// The default priority of `location`, or `None` if nobody knows it.
@@ -190,16 +198,21 @@ impl Intake {
         Ok(priority)
     }
 
-    /// Whether an import takes records; it begins with the first of them.
-    async fn takes(&self, location: &LocationId, import: &ImportId, asked: &mut Asked) -> Result<bool, PortError> {
+    /// How an import takes records, if it does; it begins with the first of them.
+    async fn takes(
+        &self,
+        location: &LocationId,
+        import: &ImportId,
+        asked: &mut Asked,
+    ) -> Result<Option<Taken>, PortError> {
         let key = (location.clone(), import.clone());
         if let Some(takes) = asked.imports.get(&key) {
             return Ok(*takes);
         }
         let takes = match take_into_import(&self.engine, location, import).await {
-            Ok(()) => true,
+            Ok(undo_since) => Some(Taken { undo_since }),
             Err(ImportError::Port(error)) => return Err(error),
-            Err(_) => false,
+            Err(_) => None,
         };
         asked.imports.insert(key, takes);
         Ok(takes)
@@ -251,7 +264,8 @@ impl Intake {
 const UNKNOWN_LOCATION: &str =
     "is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by the API (`{}` will do)";
 
-const CANCELLED_IMPORT: &str = "was cancelled, and takes no more records until its `state` is set to `open` by the API";
+const CANCELLED_IMPORT: &str =
+    "was cancelled or undone, and takes no more records until its `state` is set to `open` by the API";
 
 /// What is put aside of `message`.
 fn letter<'a>(message: &'a IngestMessage, refused: &[(usize, &'a str, ItemFault)]) -> Refused<'a> {

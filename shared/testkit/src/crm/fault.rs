@@ -100,6 +100,7 @@ pub(super) fn subject_of(call: &Call) -> String {
         Call::AddTags { id, .. }
         | Call::RemoveTags { id, .. }
         | Call::GetContact(id)
+        | Call::GetOpportunity(id)
         | Call::DeleteContact(id)
         | Call::DeleteOpportunity { id, .. }
         | Call::DeleteCustomField(id)

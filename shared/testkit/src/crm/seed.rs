@@ -1,5 +1,7 @@
 //! What is there from the start, and what users of GHL do by hand. No call is made and no quota used for it.
 
+use std::collections::BTreeSet;
+
 use ghl_sync_model::{
     Answer, Call, Contact, CustomValue, Failure, FieldDefinition, GhlId, LocationId, NewField, NewPipeline, NotCarried,
     Opportunity, Pipeline, Tag, User,
@@ -43,6 +45,7 @@ impl SimulatedGhl {
     /// Changes a contact, as a user of GHL does.
     pub fn edit_contact(&self, location: &LocationId, id: &GhlId, edit: impl FnOnce(&mut Contact)) {
         let Some(before) = self.read(location, &Call::GetContact(id.clone())) else { return };
+        let had = before.content.tags.clone();
         let mut contact = before.content.clone();
         edit(&mut contact);
         // GHL makes the name of its parts.
@@ -53,8 +56,18 @@ impl SimulatedGhl {
             for (name, _) in before.into_iter().filter(|(name, value)| value.is_string() && name != "name") {
                 after.entry(name).or_insert_with(|| json!(""));
             }
-            if let Ok(contact) = serde_json::from_value(Value::Object(after)) {
+            if let Ok(contact) = serde_json::from_value::<Contact>(Value::Object(after)) {
+                let tags =
+                    |of: &[String], but: &[String]| of.iter().filter(|tag| !but.contains(tag)).cloned().collect();
+                let added: BTreeSet<String> = tags(&contact.tags, &had);
+                let removed: BTreeSet<String> = tags(&had, &contact.tags);
                 let _ = self.by_hand(location, &Call::UpdateContact { id: id.clone(), contact });
+                if !added.is_empty() {
+                    let _ = self.by_hand(location, &Call::AddTags { id: id.clone(), tags: added });
+                }
+                if !removed.is_empty() {
+                    let _ = self.by_hand(location, &Call::RemoveTags { id: id.clone(), tags: removed });
+                }
             }
         }
     }
@@ -75,6 +88,11 @@ impl SimulatedGhl {
             Ok(Answer::OpportunityWritten { id, .. }) => Some(id),
             _ => None,
         }
+    }
+
+    /// Changes an opportunity, as a user of GHL does.
+    pub fn edit_opportunity(&self, location: &LocationId, id: &GhlId, opportunity: Opportunity) {
+        let _ = self.by_hand(location, &Call::UpdateOpportunity { id: id.clone(), opportunity });
     }
 
     /// A custom field that is defined from the start; `None` if there is one of its name.

@@ -78,6 +78,10 @@ impl<P: Outbox> Outbox for FailNth<P> {
         self.faults.pass(Op::OutboxAskDeletion, self.port.ask_deletion(record, now)).await
     }
 
+    async fn ask_undo(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxAskUndo, self.port.ask_undo(record, now)).await
+    }
+
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
         self.faults.pass(Op::OutboxForget, self.port.forget(location, key)).await
     }

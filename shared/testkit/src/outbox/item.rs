@@ -6,7 +6,7 @@ use super::Key;
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{
     Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, LastError, Outcome, Payload, Priority, Provenance,
-    PutRecord, Record, RecordKey, Resolution,
+    PutRecord, Record, RecordKey, Resolution, Undo,
 };
 
 /// A record as it is stored.
@@ -41,6 +41,7 @@ pub(super) struct Item {
     pub(super) deletion: bool,
     pub(super) import: Option<ImportId>,
     pub(super) content_dropped_at: Option<EpochMs>,
+    pub(super) undo: Option<Undo>,
     pub(super) damage: Option<String>,
 }
 
@@ -76,6 +77,7 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
         deletion: item.deletion,
         import: item.import.clone(),
         content_dropped_at: item.content_dropped_at,
+        undo: item.undo.clone(),
     }
 }
 
@@ -137,6 +139,7 @@ impl Item {
             deletion: false,
             import: put.import.clone(),
             content_dropped_at: None,
+            undo: put.undo_since.map(|since| Undo::Possible { since }),
             failed_at: None,
             dry_run: None,
             damage: None,
@@ -180,6 +183,7 @@ impl Item {
         }
         self.conflict = put.conflict;
         self.import.clone_from(&put.import);
+        self.undo = put.undo_since.map(|since| Undo::Possible { since });
         self.as_of = put.as_of;
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
@@ -195,6 +199,7 @@ impl Item {
             self.due_at = Some(now);
             self.attempts = 0;
             (self.failed_at, self.dry_run, self.overruled, self.superseded_at) = (None, None, None, None);
+            self.undo = None;
         }
         asked
     }
@@ -211,6 +216,21 @@ impl Item {
             (self.last_error, self.earlier_errors, self.former) = (None, Vec::new(), Vec::new());
         }
         dropped
+    }
+
+    /// Returns whether it is due for being undone now.
+    pub(super) fn ask_undo(&mut self, seen: &Record, now: EpochMs) -> bool {
+        let since = seen.undo_since().filter(|_| self.version == seen.version && !self.deletion);
+        if let Some(since) = since {
+            self.version += 1;
+            self.undo = Some(Undo::Asked { since });
+            self.leave_due_index();
+            self.in_due_index = true;
+            self.due_at = Some(now);
+            self.attempts = 0;
+            (self.failed_at, self.dry_run, self.overruled, self.superseded_at) = (None, None, None, None);
+        }
+        since.is_some()
     }
 
     /// GHL may have created it under a key that the new content does not have.
@@ -265,6 +285,16 @@ impl Item {
                 self.leave_due_index();
                 self.waits_for = Some(record.clone());
                 self.keep_errors(sent);
+            }
+            Outcome::Undone(undone) if self.in_due_index || self.undo == Some(Undo::Done(undone.clone())) => {
+                self.undo = Some(Undo::Done(undone.clone()));
+                self.leave_due_index();
+                (self.accepted, self.accepted_at, self.not_stored) = (None, None, Vec::new());
+                (self.attempts, self.not_before, self.last_error) = (0, None, None);
+                self.earlier_errors = sent.errors_when_accepted();
+                if undone.deleted {
+                    (self.ghl_id, self.provenance) = (None, Provenance::Unknown);
+                }
             }
             Outcome::WouldSend { request, stays_due: true } if self.in_due_index => {
                 self.dry_run = Some(request.clone());
@@ -336,7 +366,7 @@ impl Item {
                     self.due_at = *not_before;
                 }
             }
-            Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted => {}
+            Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted | Outcome::Undone(_) => {}
         }
     }
 

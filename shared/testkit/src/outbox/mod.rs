@@ -310,6 +310,11 @@ impl Outbox for MemoryOutbox {
         Ok(self.change(&key, |items| items.get_mut(&key).is_some_and(|item| item.drop_content(record, now))))
     }
 
+    async fn ask_undo(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| items.get_mut(&key).is_some_and(|item| item.ask_undo(record, now))))
+    }
+
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
         let key = (location.clone(), key.clone());
         Ok(self.change(&key, |items| items.remove(&key).map(|item| item.awaited_by.into_iter().collect())))

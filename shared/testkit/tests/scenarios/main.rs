@@ -50,5 +50,7 @@ mod silence;
 mod standings;
 mod stores;
 mod throttle;
+mod undo;
+mod undo_histories;
 mod waits;
 mod webhooks;

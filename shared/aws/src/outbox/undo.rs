@@ -1,0 +1,48 @@
+//! A record that is to be undone, and the end of that.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ghl_sync_model::{EpochMs, ImportStanding, Record, Undo, Undone};
+
+use super::due_key::DueKey;
+use super::{import_key, item};
+use crate::expression::{Update, number, text};
+use crate::fields::{Damage, Fields, Item};
+use crate::tables::record;
+
+/// How far it has come, as it is stored.
+pub(super) fn as_stored(undo: &Undo) -> AttributeValue {
+    // Strings, numbers and lists only: this cannot fail to serialize.
+    text(serde_json::to_string(undo).unwrap_or_default())
+}
+
+/// One that this build cannot read must not be sent: it may be due for an undo.
+pub(super) fn read(item: &Item) -> Result<Option<Undo>, Damage> {
+    let json = Fields(item).optional_text(record::UNDO)?;
+    json.map(|json| serde_json::from_str(json).map_err(|_| Damage::new(record::UNDO, "says nothing of an undo")))
+        .transpose()
+}
+
+/// One version on, and due for it. So what was under way with the content says nothing of it any more.
+pub(super) fn ask(seen: &Record, since: EpochMs, now: EpochMs) -> Update {
+    let update = Update::new()
+        .increment(record::VERSION)
+        .set(record::UNDO, as_stored(&Undo::Asked { since }))
+        .set(record::DUE, DueKey { priority: seen.priority, due_at: now }.as_stored())
+        .set(record::ATTEMPTS, number(0))
+        .remove([record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT, record::WAITS_FOR])
+        .only_if("#version = :seen AND attribute_not_exists(#to_delete)")
+        .with(":seen", number(seen.version));
+    import_key::stands(update, seen, ImportStanding::Pending)
+}
+
+/// What is written of a record that was undone. `update` holds for the version that was sent.
+pub(super) fn done(update: Update, sent: &Record, undone: &Undone) -> Update {
+    let update = update
+        .only_if("attribute_exists(#due) OR #undo = :undo")
+        .set(record::UNDO, as_stored(&Undo::Done(undone.clone())))
+        .set(record::ATTEMPTS, number(0))
+        .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))
+        .remove([record::DUE, record::NOT_BEFORE, record::WAITS_FOR, record::LAST_ERROR])
+        .remove([record::ACCEPTED_VERSION, record::ACCEPTED_HASH, record::ACCEPTED_AT, record::NOT_STORED]);
+    update.remove(undone.deleted.then_some([record::GHL_ID, record::MADE]).into_iter().flatten())
+}
