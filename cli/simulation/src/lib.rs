@@ -6,6 +6,7 @@
 
 mod campaign;
 mod content;
+mod deletes;
 mod ends;
 mod imports;
 mod names;

@@ -48,6 +48,10 @@ impl Scenario {
             puts.iter_mut().for_each(|puts| puts.import = chance_of_imports.in_ten(7));
             troubles.push(cancels(&chance_of_imports, locations.len()));
         }
+        let chance_of_deletes = Chance(TestRandomness::seeded(seed ^ 0xde1e_7e50));
+        if chance_of_deletes.in_ten(2) && !troubles.iter().any(|trouble| matches!(trouble.what, What::OptOuts { .. })) {
+            troubles.push(deletes(&chance_of_deletes, locations.len()));
+        }
         Scenario {
             reconcile_every_ms,
             about: String::new(),
@@ -162,7 +166,18 @@ fn opt_outs(chance: &Chance, locations: usize) -> Trouble {
     }
 }
 
+/// Who has opted out, is deleted and put again is another contact of GHL's: nobody could say whether that was turned back.
+fn deletes(chance: &Chance, locations: usize) -> Trouble {
+    let what = |location, every_ms| What::Deletes { location, every_ms };
+    by_an_operator(chance, locations, what)
+}
+
 fn cancels(chance: &Chance, locations: usize) -> Trouble {
+    let what = |location, every_ms| What::Cancels { location, every_ms };
+    by_an_operator(chance, locations, what)
+}
+
+fn by_an_operator(chance: &Chance, locations: usize, what: impl Fn(usize, u64) -> What) -> Trouble {
     let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
     let from_ms = chance.within(0, BUSY_MS);
     let until_ms = from_ms + chance.one_of(&[20_000, 120_000]);
@@ -170,7 +185,7 @@ fn cancels(chance: &Chance, locations: usize) -> Trouble {
         from_ms,
         until_ms,
         per_mille: 1000,
-        what: What::Cancels { location, every_ms: chance.within(500, 20_000) },
+        what: what(location, chance.within(500, 20_000)),
     }
 }
 

@@ -12,6 +12,7 @@ use ghl_sync_testkit::{Arrival, Noted, World, says};
 use serde::Serialize;
 
 use crate::content::{differing, doubled, overwritten};
+use crate::deletes::Deletes;
 use crate::names::ms;
 use crate::scenario::{Scenario, What};
 
@@ -152,7 +153,7 @@ fn broken_by_write(
 }
 
 /// What was broken in the end: `drained` says whether all records are final.
-pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -> Vec<Broken> {
+pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, deletes: &Deletes, drained: bool) -> Vec<Broken> {
     let mut broken = Vec::new();
     let mut rule = |rule, how: Vec<String>| {
         if !how.is_empty() {
@@ -173,7 +174,10 @@ pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, drained: bool) -
     rule("no more calls at once than allowed", too_many_at_once(scenario, world));
     rule("no record fails without a reason", unexplained(scenario, world));
     if drained {
-        let stale = |(location, key): &(LocationId, RecordKey)| stale(scenario, world, location, key);
+        let stale = |(location, key): &(LocationId, RecordKey)| {
+            let may_be_gone = deletes.asked(location, key) && world.outbox.record(location, key).is_none();
+            if may_be_gone { None } else { stale(scenario, world, location, key) }
+        };
         rule("ghl has what was accepted", scenario.put_records().iter().filter_map(stale).collect());
         let unnamed = |record: &Record| {
             let (dropped, _) = differing(scenario, world, record);

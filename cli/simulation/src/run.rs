@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::content::silent_about_sharing;
 use crate::ends::Ends;
+use crate::deletes::Deletes;
 use crate::imports::Cancels;
 use crate::names::ms;
 use crate::people::Watch;
@@ -78,6 +79,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let watch = GateWatch::of(&world, scenario);
     let ends = Ends::of(&world, scenario);
     let cancels = Cancels::of(&world, scenario);
+    let deletes = Deletes::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
     let mut drained = drain(&world, PATIENCE + days).await;
@@ -107,7 +109,10 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let mut broken = watch.broken(scenario, &world.ghl.arrivals());
     broken.extend(ends.broken(scenario, &world.ghl.arrivals()));
     broken.extend(cancels.broken(scenario, &world, &world.ghl.arrivals()).await);
-    broken.extend(broken_at_end(scenario, &world, drained));
+    broken.extend(broken_at_end(scenario, &world, &deletes, drained));
+    if drained {
+        broken.extend(deletes.broken(&world));
+    }
     let turned_back = people.turned_back(&world);
     if !turned_back.is_empty() {
         broken.push(Broken { rule: "consent is never turned back", how: turned_back.join("; ") });

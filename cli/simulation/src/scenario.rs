@@ -240,6 +240,13 @@ pub enum What {
         /// One contact in so many milliseconds, on average.
         every_ms: u64,
     },
+    /// An operator deletes contacts in GHL, where no other record is about them.
+    Deletes {
+        /// The location's number, from 0.
+        location: usize,
+        /// One in so many milliseconds, on average.
+        every_ms: u64,
+    },
     /// An operator cancels imports.
     Cancels {
         /// The location's number, from 0.
