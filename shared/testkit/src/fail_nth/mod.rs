@@ -77,6 +77,8 @@ pub enum Op {
     MirrorReplace,
     NoticeLoad,
     NoticeReplace,
+    FactsLoad,
+    FactsReplace,
     MigrationLoad,
     MigrationReplace,
     MigrationClaim,
@@ -101,6 +103,7 @@ impl Op {
             "api_key" => (Op::KeyLoad, Op::KeyReplace),
             "audit" => (Op::AuditLoad, Op::AuditWrite),
             "notice" => (Op::NoticeLoad, Op::NoticeReplace),
+            "facts" => (Op::FactsLoad, Op::FactsReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
             other => panic!("no operations are named for items of the kind {other}"),
         }
