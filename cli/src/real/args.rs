@@ -6,6 +6,7 @@ use clap::Args;
 use ghl_sync_model::{LocationId, Secret};
 
 use crate::args::{ApiArg, MirrorArgs, QuotaArgs};
+use crate::credential::CredentialArgs;
 use crate::list::{ListArgs, OutputArgs};
 
 /// GHL's own API.
@@ -80,8 +81,8 @@ pub(crate) struct ImportArgs {
         conflicts_with_all = ["limit", "window_ms", "daily", "verbose"]
     )]
     pub(crate) api: Option<String>,
-    #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) api_key: Secret,
+    #[command(flatten)]
+    pub(crate) credential: CredentialArgs,
     #[command(flatten)]
     pub(crate) mirror: MirrorArgs,
 }
