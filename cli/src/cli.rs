@@ -376,6 +376,10 @@ pub(crate) struct BenchArgs {
     /// Some seconds instead of minutes: to see that it runs, not to go by its figures.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Measure something else: what a record takes by the ways in and out (a list in the bucket, outcomes that are told),
+    /// besides being sent.
+    #[arg(long, conflicts_with_all = ["json", "cost"])]
+    pub(crate) ways: bool,
     /// Measure nothing: print what it would cost in AWS according to this file, which --json wrote.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick"])]
     pub(crate) cost: Option<PathBuf>,

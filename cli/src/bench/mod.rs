@@ -7,6 +7,7 @@ mod host;
 mod report;
 mod start;
 mod throughput;
+mod ways;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,6 +62,10 @@ struct Plan {
     starts: u32,
 }
 
+/// Records by each way.
+const FULL_WAYS: u32 = 2_000;
+const QUICK_WAYS: u32 = 200;
+
 const FULL: Plan = Plan {
     batches: 40,
     singles: 100,
@@ -90,6 +95,11 @@ const QUICK: Plan = Plan {
 pub(crate) async fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.cost {
         println!("{}", Costs::of(&read(file)?));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.ways {
+        let records = if args.quick { QUICK_WAYS } else { FULL_WAYS };
+        print!("{}", ways::measure(records).await?);
         return Ok(ExitCode::SUCCESS);
     }
     let report = measure(if args.quick { &QUICK } else { &FULL }).await?;
