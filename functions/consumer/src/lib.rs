@@ -1,8 +1,8 @@
 //! The queue's function: sends batches of records to GoHighLevel.
 //!
-//! Some messages ask for a location to be reconciled instead, or for what it is to be read. A message that is a batch is always done with, whatever
-//! became of its records: those that were not sent are still due. Only a message that is no batch is reported as failed,
-//! so that SQS puts it aside in the dead-letter queue.
+//! Some messages ask for a location to be reconciled instead, or for what it is to be read. A message that is a batch is
+//! always done with, whatever became of its records: those that were not sent are still due. Only a message that is no
+//! batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};

@@ -7,8 +7,8 @@
 //! again: putting the same contact twice does no harm.
 //!
 //! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. What is known of the
-//! location (its country and custom fields) is a part of what is imported: where that changes, the list begins anew. It never lets more than some
-//! thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
+//! location (its country and custom fields) is a part of what is imported: where that changes, the list begins anew. It
+//! never lets more than some thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
 
 mod checkpoint;
 mod error;

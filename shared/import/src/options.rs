@@ -56,7 +56,9 @@ mod tests {
     use super::*;
 
     fn facts(country: &str, left_out: u32) -> LocationFacts {
-        let field = json!({ "id": "f1", "name": "Shoe size", "key": "contact.shoe_size", "model": "contact", "data_type": "NUMERICAL" });
+        let field = json!({
+            "id": "f1", "name": "Shoe size", "key": "contact.shoe_size", "model": "contact", "data_type": "NUMERICAL",
+        });
         let fields: Vec<FieldDefinition> = vec![serde_json::from_value(field).unwrap()];
         let account = json!({ "id": "loc1", "name": "Practice", "country": country });
         let account = Some(serde_json::from_value(account).unwrap());

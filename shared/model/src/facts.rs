@@ -63,7 +63,7 @@ pub struct Untold {
 }
 
 impl KnownFields {
-    /// The fields of contacts among `definitions`, the shortest first if not all of them fit.
+    /// The fields of contacts among `definitions`; where not all of them fit, the longest are left out.
     #[must_use]
     pub fn of(definitions: Vec<FieldDefinition>) -> KnownFields {
         let of_contacts = definitions.into_iter().filter(|field| field.model == Kind::Contact);

@@ -62,9 +62,9 @@ impl Operator {
     }
 
     /// Sets `overlay` for `location`, in place of all that was set before; with `expected`, only if that is still its
-    /// revision. A location that is enabled is started; if it is new, or reached in another way than before, GHL is asked what
-    /// it is. If it is disabled or in dry run, no call begins any more that does
-    /// not go by that, from the moment on when this returns.
+    /// revision. A location that is enabled is started; if it is new, or reached in another way than before, GHL is asked
+    /// what it is. If it is disabled or in dry run, no call begins any more that does not go by that, from the moment on
+    /// when this returns.
     ///
     /// # Errors
     /// [`PutSettingsError`] says which setting is wrong, or that somebody else was faster.
