@@ -379,6 +379,10 @@ pub(crate) struct BenchArgs {
     /// Only what it takes to look at 10,000 locations.
     #[arg(long, conflicts_with = "json")]
     pub(crate) overview: bool,
+    /// Measure something else: what a record takes by the ways in and out (a list in the bucket, outcomes that are told),
+    /// besides being sent.
+    #[arg(long, conflicts_with_all = ["json", "cost"])]
+    pub(crate) ways: bool,
     /// Measure nothing: print what it would cost in AWS according to this file, which --json wrote.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick", "overview"])]
     pub(crate) cost: Option<PathBuf>,

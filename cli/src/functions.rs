@@ -33,6 +33,7 @@ const MAX_CONCURRENCY: usize = 64;
 const LONG_POLL: Duration = Duration::from_secs(20);
 /// What a shutdown leaves, beside the longest call, to write everything down.
 const TIME_TO_WRITE: Duration = Duration::from_secs(5);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// After a poll that failed.
 const POLL_RETRY: Duration = Duration::from_millis(200);
 
@@ -204,10 +205,19 @@ impl Functions {
 
     /// Asks for all locations to be reconciled, for the first time after `every`, as the template's third schedule does.
     pub(crate) async fn reconcile_every(self: Arc<Self>, every: Duration) {
-        let mut times = tokio::time::interval_at(Instant::now() + every, every);
+        self.ask_every("ghl-sync.reconcile", Instant::now() + every, every).await;
+    }
+
+    /// Asks what all locations are, at once and then daily, as the template's fourth schedule does.
+    pub(crate) async fn read_facts_daily(self: Arc<Self>) {
+        self.ask_every("ghl-sync.facts", Instant::now(), DAY).await;
+    }
+
+    async fn ask_every(&self, source: &str, first: Instant, every: Duration) {
+        let mut times = tokio::time::interval_at(first, every);
         times.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.comes(&mut times).await {
-            self.tick(json!({ "source": "ghl-sync.reconcile" })).await;
+            self.tick(json!({ "source": source })).await;
         }
     }
 

@@ -12,6 +12,7 @@ mod ask;
 mod bench;
 mod call_recorder;
 mod cli;
+mod credential;
 mod deliver;
 mod demo;
 mod door;

@@ -74,6 +74,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
     let running = (!args.no_functions).then(|| {
         let mut running = stack.functions.clone().start(SCHEDULE);
+        running.spawn(stack.functions.clone().read_facts_daily());
         if !args.no_reconcile {
             running.spawn(stack.functions.clone().reconcile_every(args.reconcile_every));
         }

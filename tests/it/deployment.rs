@@ -168,7 +168,9 @@ impl Deployment {
     pub(crate) async fn tick(&self, event: Value) -> Result<TickReport, SchedulerError> {
         match self.schedule(event).await? {
             scheduler::Done::Ticked(report) => Ok(report),
-            asked @ scheduler::Done::Asked { .. } => panic!("{asked:?} is no tick"),
+            asked @ (scheduler::Done::Asked { .. } | scheduler::Done::AskedForFacts { .. }) => {
+                panic!("{asked:?} is no tick")
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::deployment::{Deployment, context, context_with, failed_messages, opti
 use crate::events::sample;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const LIST: &str = "in/loc_demo/contacts/list.csv";
+pub(crate) const LIST: &str = "in/loc_demo/contacts/list.csv";
 const OUT: &str = "out/loc_demo/list.csv";
 
 /// The bucket, as somebody sees it who may read and write all of it.
@@ -30,14 +30,14 @@ pub(crate) async fn put_file(deployment: &Deployment, key: &str, text: impl Into
     bucket(deployment).put(key, text.into().into_bytes(), "text/csv").await.unwrap();
 }
 
-async fn text(deployment: &Deployment, key: &str) -> Option<String> {
+pub(crate) async fn text(deployment: &Deployment, key: &str) -> Option<String> {
     let files = bucket(deployment);
     let info = files.head(key).await.unwrap()?;
     let bytes = files.read(key, &info.etag, 0, info.size).await.unwrap()?;
     Some(String::from_utf8(bytes).unwrap())
 }
 
-async fn report(deployment: &Deployment) -> Option<Value> {
+pub(crate) async fn report(deployment: &Deployment) -> Option<Value> {
     text(deployment, &format!("{OUT}/report.json")).await.map(|json| serde_json::from_str(&json).unwrap())
 }
 
@@ -59,6 +59,7 @@ async fn delete(deployment: &Deployment, message: &Message) {
 
 /// Hands messages over to `importer` until the report says that all is done, and sends what is due meanwhile.
 pub(crate) async fn run(deployment: &Deployment, importer: &Importer) {
+    deployment.consume(sample("consumer-facts")).await.unwrap();
     let started = Instant::now();
     while report(deployment).await.is_none_or(|report| report["state"] != "done") {
         assert!(started.elapsed() < PATIENCE);
@@ -230,6 +231,7 @@ async fn a_message_comes_again_while_a_store_the_bucket_or_the_queue_is_out_of_r
 async fn a_step_without_time_puts_nothing_and_goes_on_later() {
     let deployment = Deployment::start().await;
     put_file(&deployment, LIST, people(3)).await;
+    deployment.consume(sample("consumer-facts")).await.unwrap();
     let importer = deployment.importer_with(&[]);
     let put = DropMessage::Put(vec![LIST.to_owned()]).to_json();
     let step = DropMessage::Step { file: LIST.to_owned(), step: 1 }.to_json();

@@ -21,7 +21,7 @@ use crate::records::{contacts, sample_contacts};
 use crate::{api_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 48] = [
+const SAMPLES: [(&str, &str); 50] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -32,6 +32,7 @@ const SAMPLES: [(&str, &str); 48] = [
     ("consumer-s3", include_str!("../../events/consumer-s3.json")),
     ("consumer-unknown-version", include_str!("../../events/consumer-unknown-version.json")),
     ("consumer-reconcile", include_str!("../../events/consumer-reconcile.json")),
+    ("consumer-facts", include_str!("../../events/consumer-facts.json")),
     ("importer", include_str!("../../events/importer.json")),
     ("importer-not-json", include_str!("../../events/importer-not-json.json")),
     ("importer-scheduled", include_str!("../../events/importer-scheduled.json")),
@@ -67,6 +68,7 @@ const SAMPLES: [(&str, &str); 48] = [
     ("redrive-scheduled", include_str!("../../events/redrive-scheduled.json")),
     ("scheduler", include_str!("../../events/scheduler.json")),
     ("scheduler-empty", include_str!("../../events/scheduler-empty.json")),
+    ("scheduler-facts", include_str!("../../events/scheduler-facts.json")),
     ("scheduler-location", include_str!("../../events/scheduler-location.json")),
     ("scheduler-reconcile", include_str!("../../events/scheduler-reconcile.json")),
     ("scheduler-sqs", include_str!("../../events/scheduler-sqs.json")),

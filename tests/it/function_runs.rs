@@ -169,6 +169,7 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
         json!({}),
         json!({ "location_id": LOCATION }),
         json!({ "source": "ghl-sync.reconcile" }),
+        json!({ "source": "ghl-sync.facts" }),
     ];
     for (number, event) in events.into_iter().enumerate() {
         deployment.put(&contacts(number + 1)).await;
@@ -177,7 +178,7 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
 }
 
 /// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
-/// token from elsewhere; and it reconciles.
+/// token from elsewhere; it reconciles; and it reads what the location is.
 async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
     let overlay = SettingsOverlay { content_days: Some(1), ..SettingsOverlay::default() };
     deployment.engine.ports().registry.store(&LocationId::new(LOCATION).unwrap(), 0, &overlay).await.unwrap();
@@ -196,6 +197,7 @@ async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 0));
     consumer::handle(&reconcile::in_a_minute(&of_the_rest), reconcile::asked()).await.unwrap();
     drop_contents(&of_the_rest).await;
+    consumer::handle(&of_the_rest, LambdaEvent::new(sample("consumer-facts"), context())).await.unwrap();
 }
 
 /// The location keeps contents for a day, and two have gone.

@@ -24,6 +24,7 @@ mod document;
 mod drops;
 mod events;
 mod every_write;
+mod facts;
 mod faults;
 mod flow;
 mod function_runs;

@@ -181,12 +181,7 @@ fn by_an_operator(chance: &Chance, locations: usize, what: impl Fn(usize, u64) -
     let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
     let from_ms = chance.within(0, BUSY_MS);
     let until_ms = from_ms + chance.one_of(&[20_000, 120_000]);
-    Trouble {
-        from_ms,
-        until_ms,
-        per_mille: 1000,
-        what: what(location, chance.within(500, 20_000)),
-    }
+    Trouble { from_ms, until_ms, per_mille: 1000, what: what(location, chance.within(500, 20_000)) }
 }
 
 fn end_in_order(chance: &Chance) -> Trouble {

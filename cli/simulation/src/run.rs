@@ -8,8 +8,8 @@ use ghl_sync_testkit::{Op, World, block_on_paused};
 use serde::Serialize;
 
 use crate::content::silent_about_sharing;
-use crate::ends::Ends;
 use crate::deletes::Deletes;
+use crate::ends::Ends;
 use crate::imports::Cancels;
 use crate::names::ms;
 use crate::people::Watch;

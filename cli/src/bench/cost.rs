@@ -73,6 +73,13 @@ const METRICS: f64 = 34.0;
 const ALARMS: f64 = 23.0;
 const MILLION: f64 = 1e6;
 
+/// What a million records cost of which `records` took these requests: units of DynamoDB, and messages sent.
+pub(super) fn dollars_for_a_million(requests: &Requests, records: f64) -> f64 {
+    let Requests { read_units, write_units, messages, .. } = requests;
+    (read_units * price::READ_UNITS + write_units * price::WRITE_UNITS + *messages as f64 * price::QUEUE_REQUESTS)
+        / records
+}
+
 /// The sizes that are looked at: locations, and records of each in a month.
 const SIZES: [(f64, f64); 3] = [(1.0, 1_000_000.0), (1_000.0, 10_000.0), (100_000.0, 10_000.0)];
 

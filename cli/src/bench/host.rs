@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use ghl_sync_aws::{Snapshot, Usage};
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_runtime::{EmfSink, LogSink, SystemClock, log_lines_to};
+use ghl_sync_notify::Notifier;
+use ghl_sync_runtime::{Config, EmfSink, LogSink, Runtime, SystemClock, log_lines_to};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
@@ -116,6 +117,17 @@ impl Host {
         let sink = Arc::new(Told { metrics, bytes: logged.clone() });
         let (functions, usage) = runtime.block_on(async { Functions::of(vars, sink) })?;
         Ok(Host { runtime, functions, usage, logged, _logs: logs })
+    }
+
+    /// What tells outcomes with the environment `vars`; what it asks of AWS is counted as well.
+    ///
+    /// # Errors
+    /// When they say nothing of outcomes.
+    pub(crate) fn notifier(&self, vars: BTreeMap<String, String>) -> Result<Notifier, Failure> {
+        let mut config = Config::from_vars(vars)?;
+        config.aws.interceptor = Some(self.usage.interceptor());
+        let runtime = self.runtime.block_on(async { Runtime::new(config, Arc::new(LogSink)) })?;
+        Ok(runtime.notifier().ok_or("nobody is told of outcomes")?)
     }
 
     /// Does `work`.

@@ -8,6 +8,7 @@ mod overview;
 mod report;
 mod start;
 mod throughput;
+mod ways;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -68,6 +69,10 @@ struct Plan {
     starts: u32,
 }
 
+/// Records by each way.
+const FULL_WAYS: u32 = 2_000;
+const QUICK_WAYS: u32 = 200;
+
 const FULL: Plan = Plan {
     batches: 40,
     singles: 100,
@@ -104,6 +109,11 @@ pub(crate) async fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     if args.overview {
         let row = overview::run(if args.quick { QUICK.overview } else { FULL.overview }).await?;
         println!("{row}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.ways {
+        let records = if args.quick { QUICK_WAYS } else { FULL_WAYS };
+        print!("{}", ways::measure(records).await?);
         return Ok(ExitCode::SUCCESS);
     }
     let report = measure(if args.quick { &QUICK } else { &FULL }).await?;

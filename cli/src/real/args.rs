@@ -6,6 +6,7 @@ use clap::Args;
 use ghl_sync_model::{LocationId, Secret};
 
 use crate::args::{ApiArg, MirrorArgs, QuotaArgs};
+use crate::credential::CredentialArgs;
 use crate::list::{ListArgs, OutputArgs};
 
 /// GHL's own API.
@@ -80,12 +81,12 @@ pub(crate) struct ImportArgs {
         conflicts_with_all = ["limit", "window_ms", "daily", "verbose"]
     )]
     pub(crate) api: Option<String>,
-    #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) api_key: Secret,
     /// Keep what GHL shows of each contact before it is written, so that `imports ID --undo` can turn the import back for 30
     /// days. It takes one more call a contact.
     #[arg(long, requires = "api", conflicts_with = "mirror")]
     pub(crate) undoable: bool,
+    #[command(flatten)]
+    pub(crate) credential: CredentialArgs,
     #[command(flatten)]
     pub(crate) mirror: MirrorArgs,
 }

@@ -25,11 +25,11 @@ const TO_FINISH: Duration = Duration::from_millis(1600);
 /// What a killed process held of the quota is free again within this.
 const HELD_BY_KILLED: Duration = Duration::from_secs(90);
 
-/// What is asked, with the scope that it takes.
-const ASKED: [(&str, bool, &str); 3] = [
-    ("location", false, "locations.readonly"),
-    ("contacts", true, "contacts.readonly"),
-    ("custom fields", false, "locations/customFields.readonly"),
+/// What is asked.
+const QUESTIONS: [Question; 3] = [
+    Question::LOCATION,
+    Question { what: "contacts", required: true, call: Call::ContactsPage { cursor: None, limit: 1 } },
+    Question::CUSTOM_FIELDS,
 ];
 
 pub(crate) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
@@ -115,7 +115,7 @@ async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Resu
             (Ok(Answer::Location(account)), _) => checked.account = Some(account),
             (Ok(Answer::CustomFields(fields)), _) => checked.fields = Some(fields),
             (Err(_), Some(error)) => {
-                checked.refused.push((asked.question.what, scope_of(asked.question.what), error));
+                checked.refused.push((asked.question.what, asked.question.scope(), error));
             }
             (Ok(_), _) | (Err(_), None) => {}
         }
@@ -135,9 +135,7 @@ async fn ask(stack: &Stack, location: &LocationId) -> Result<AccessReport, Failu
         holder: Holder::new(format!("check/{:016x}", fastrand::u64(..)))?,
         deadline: SystemClock.now() + PATIENCE + TO_FINISH,
     };
-    let calls = [Call::GetLocation, Call::ContactsPage { cursor: None, limit: 1 }, Call::ListCustomFields];
-    let questions = ASKED.into_iter().zip(calls).map(|((what, required, _), call)| Question { what, required, call });
-    Ok(engine.check_access(location, questions.collect(), &invocation).await?)
+    Ok(engine.check_access(location, QUESTIONS.into(), &invocation).await?)
 }
 
 /// Why nothing was asked. That the time for it is over, a time of day does not explain.
@@ -165,10 +163,6 @@ fn failure_of(asked: &Asked) -> Option<&ghl_sync_model::Failure> {
     }
 }
 
-fn scope_of(what: &str) -> &'static str {
-    ASKED.iter().find(|(asked, ..)| *asked == what).map_or("", |(_, _, scope)| scope)
-}
-
 /// GHL's own words, and what may be done about them.
 fn refusal(asked: &Asked, args: &RealArgs) -> String {
     let said = asked.error().unwrap_or_default();
@@ -177,7 +171,7 @@ fn refusal(asked: &Asked, args: &RealArgs) -> String {
     let advice = match &failure.cause {
         None if failure.status.is_none() => format!("is {ghl_url} right, and does this machine reach it?"),
         Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) if failure.message.contains("scope") => {
-            format!("the token needs the scope {}; add it to the private integration", scope_of(asked.question.what))
+            format!("the token needs the scope {}; add it to the private integration", asked.question.scope())
         }
         Some(Cause::Credentials | Cause::Forbidden | Cause::StaleToken) if failure.status.is_some() => {
             format!("the token is wrong, has expired, or is not one of location {location}")
@@ -213,7 +207,7 @@ impl fmt::Display for Checked {
             country.iter().chain(timezone).try_for_each(|word| write!(f, ", {word}"))?;
         }
         let refused = |what: &str| self.refused.iter().any(|(refused, ..)| *refused == what);
-        let read: Vec<&str> = ASKED.iter().map(|(what, ..)| *what).filter(|what| !refused(what)).collect();
+        let read: Vec<&str> = QUESTIONS.iter().map(|question| question.what).filter(|what| !refused(what)).collect();
         writeln!(f, "\ntoken      accepted; it reads: {}", read.join(", "))?;
         for (what, scope, error) in &self.refused {
             writeln!(f, "           it does not read: {what} (scope {scope}): {error}")?;
@@ -242,7 +236,7 @@ mod tests {
 
     fn refused(status: Option<u16>, cause: Option<Cause>, message: &str) -> String {
         let failure = ghl_sync_model::Failure { status, sent: status.is_some(), cause, message: message.to_owned() };
-        let question = Question { what: "contacts", required: true, call: Call::GetLocation };
+        let [_, question, _] = QUESTIONS;
         let asked = Asked { question, answer: Err(DirectError::Failed(failure)) };
         refusal(&asked, &Line::parse_from(["check", "--location", "loc1"]).real)
     }

@@ -20,8 +20,7 @@ const MOST_COUNTED: u32 = 1_000_000;
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     args.output.keep_apart(Some(&args.file), &args.list)?;
     if let Some(url) = args.api.clone() {
-        let key = args.api_key.clone();
-        return remote::import(args, &url, &key).await;
+        return remote::import(args, &url).await;
     }
     let real = &args.real;
     let mut options = real.stack_options(None).await?;

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{EpochMs, ErrorCode, ImportId, KeyId, Kind, LocationId, RecordKey, Role, Secret, is_key_name};
+use ghl_sync_model::{EpochMs, ErrorCode, ImportId, KeyId, Kind, LocationId, RecordKey, Role, is_key_name};
 use ghl_sync_operate::CauseId;
 use ghl_sync_runtime::SystemClock;
+
+use crate::credential::CredentialArgs;
 
 /// Which stack, and the key for it.
 #[derive(Debug, Args)]
@@ -14,8 +16,8 @@ pub(crate) struct StackArgs {
     /// The stack: its output `ApiUrl`. The key for it is taken from GHL_SYNC_API_KEY.
     #[arg(long, value_name = "URL", env = "GHL_SYNC_API", hide_env_values = true)]
     pub(crate) api: String,
-    #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
-    pub(crate) api_key: Secret,
+    #[command(flatten)]
+    pub(crate) credential: CredentialArgs,
     /// Print what the stack answers, as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use ghl_sync_limiter::Backoff;
-use ghl_sync_model::{ImportId, LocationId, Secret};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use ghl_sync_model::{ImportId, LocationId};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Put, Records, Status};
+use crate::credential::{Credential, CredentialArgs};
 use crate::{Failure, Usage};
 
 /// So long a stack may take to begin an answer; API Gateway gives up after 30 s.
@@ -28,12 +29,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// Largest answer that is read, in bytes: what Lambda answers at most.
 const LARGEST_ANSWER: usize = 6 << 20;
 
-const KEY: &str = "GHL_SYNC_API_KEY";
-
 /// A stack's HTTP API.
 pub(super) struct Remote {
     base: String,
-    key: HeaderValue,
+    credential: Credential,
     http: reqwest::Client,
 }
 
@@ -65,8 +64,8 @@ pub(super) enum RemoteError {
 }
 
 impl Remote {
-    /// The API at `url`; the key is that of the environment.
-    pub(super) fn at(url: &str, key: &Secret) -> Result<Remote, Failure> {
+    /// The API at `url`.
+    pub(super) fn at(url: &str, credential: &CredentialArgs) -> Result<Remote, Failure> {
         let base = url.trim_end_matches('/').to_owned();
         let usage = |text: String| -> Failure { Usage(text).into() };
         if !(base.starts_with("https://") || base.starts_with("http://")) {
@@ -75,19 +74,14 @@ impl Remote {
         if !ghl_sync_runtime::is_secure(&base) {
             return Err(usage(format!("--api {base}: the key would be sent in the clear; expected https://…")));
         }
-        if key.is_empty() {
-            return Err(usage(format!("no key: export {KEY}, a key of the stack's API (docs/API.md)")));
-        }
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose().trim()))
-            .map_err(|_| usage(format!("{KEY} has a character that a header cannot carry")))?;
-        bearer.set_sensitive(true);
+        let credential = credential.credential(&base)?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(ghl_sync_ghl::tls(base.starts_with("https://"))?)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER_WITHIN)
             .user_agent(concat!("ghl-sync/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Remote { base, key: bearer, http })
+        Ok(Remote { base, credential, http })
     }
 
     pub(super) fn base(&self) -> &str {
@@ -185,14 +179,17 @@ impl Remote {
             error: RemoteError::Unreached { base: self.base.clone(), said: chain(&error) },
             after: Some(Duration::ZERO),
         };
-        let mut request = self
-            .http
-            .request(asked.method.clone(), format!("{}{}", self.base, asked.path))
-            .header("authorization", self.key.clone());
+        let mut request = self.http.request(asked.method.clone(), format!("{}{}", self.base, asked.path));
         if let Some((kind, body)) = &asked.body {
             request = request.header(CONTENT_TYPE, *kind).body(body.clone());
         }
-        let response = request.send().await.map_err(unreached)?;
+        let mut request = request.build().map_err(unreached)?;
+        // Anew for each try: a signature is good for some minutes.
+        self.credential.put_into(&mut request).map_err(|failure| Again {
+            error: RemoteError::Unreached { base: self.base.clone(), said: failure.to_string() },
+            after: None,
+        })?;
+        let response = self.http.execute(request).await.map_err(unreached)?;
         let status = response.status();
         let after = is_passing(status).then(|| retry_after(&response));
         let body = read(response).await.map_err(unreached)?;
@@ -203,7 +200,7 @@ impl Remote {
         match serde_json::from_slice::<Problem>(&body) {
             Ok(Problem { title, detail, message, errors }) => {
                 let detail = detail.or(title).or(message).unwrap_or_default();
-                let advice = advice(status);
+                let advice = self.credential.advice(status.as_u16());
                 Err(Again { error: RemoteError::Refused { status, detail, advice, errors }, after })
             }
             Err(_) => Err(self.no_stack(status, "no problem document", after)),
@@ -247,15 +244,6 @@ fn retry_after(response: &Response) -> Duration {
     Duration::from_secs(seconds.unwrap_or_default())
 }
 
-fn advice(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        401 => "\n  GHL_SYNC_API_KEY is no key of this stack",
-        403 => "\n  the key may not do this (docs/ACCESS.md); a stack with ApiAuth=iam takes no keys",
-        404 => "\n  is --location right? A location becomes known by its settings (docs/API.md)",
-        _ => "",
-    }
-}
-
 async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -276,4 +264,56 @@ fn chain(error: &reqwest::Error) -> String {
         cause = source.source();
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::http::Request;
+    use axum::response::IntoResponse;
+    use clap::Parser;
+    use ghl_sync_model::Secret;
+    use serde_json::json;
+
+    use super::*;
+    use crate::door::{AccessKey, Door, Listen};
+
+    #[derive(Parser)]
+    struct Line {
+        #[arg(long)]
+        api: String,
+        #[command(flatten)]
+        credential: CredentialArgs,
+    }
+
+    /// The server checks signatures with an implementation of its own.
+    #[tokio::test]
+    async fn signed_requests_are_let_in_by_who_checks_them_and_others_are_not() {
+        let key = AccessKey { id: "AKIDEXAMPLE".to_owned(), secret: Secret::new("secret/example") };
+        let door = Door::at(Listen::from(SocketAddr::from(([127, 0, 0, 1], 0))), 1 << 20).await.unwrap();
+        let url = format!("http://{}", door.addr());
+        let _open = door.for_key(key).open(|request: Request<_>| async move {
+            let (path, bytes) = (request.uri().to_string(), request.body().len());
+            Ok::<_, std::io::Error>(axum::Json(json!({ "path": path, "bytes": bytes })).into_response())
+        });
+        let remote = |secret: &str| {
+            let id = ["--aws-access-key-id", "AKIDEXAMPLE", "--aws-region", "eu-west-1", "--aws-session-token", ""];
+            let line = ["x", "--api", &url, "--sign", "--aws-secret-access-key", secret].into_iter().chain(id);
+            let line = Line::parse_from(line);
+            Remote::at(&line.api, &line.credential).unwrap()
+        };
+        let body = json!({ "name": "Zo\u{eb}" });
+        for (method, path, body) in [
+            (Method::GET, "/v1/overview", None),
+            (Method::GET, "/v1/locations/loc1/records?state=failed&kind=contact", None),
+            (Method::POST, "/v1/locations/loc1/replay", Some(&body)),
+        ] {
+            let told = remote("secret/example").ask::<Value>(method, path, body).await.unwrap().read;
+            let bytes = body.map_or(0, |body| body.to_string().len());
+            assert_eq!(told, json!({ "path": path, "bytes": bytes }));
+        }
+        let refused = remote("another").ask_once::<Value>(Method::GET, "/v1/overview", None).await.unwrap_err();
+        assert!(refused.to_string().contains("403"), "{refused}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::{Failure, Usage};
 
 impl StackArgs {
     pub(super) fn remote(&self) -> Result<Remote, Failure> {
-        Remote::at(&self.api, &self.api_key)
+        Remote::at(&self.api, &self.credential)
     }
 
     /// Prints an answer as it is, if that was asked for, else as `words`.

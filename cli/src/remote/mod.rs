@@ -20,7 +20,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ghl_sync_engine::usecase::Shutdown;
-use ghl_sync_model::Secret;
 
 use crate::list::{self, List, Place, Unread};
 use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
@@ -40,9 +39,9 @@ pub(crate) use records::{EraseArgs, FailuresArgs, ForgetArgs, RecordsArgs, erase
 pub(crate) use replay::replay;
 use report::RemoteReport;
 
-pub(crate) async fn import(args: ImportArgs, url: &str, key: &Secret) -> Result<ExitCode, Failure> {
+pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Failure> {
     let (real, json) = (&args.real, args.output.json.as_deref());
-    let remote = Remote::at(url, key)?;
+    let remote = Remote::at(url, &args.credential)?;
     let location = remote.location(&real.location).await?;
     print!("{}", Reached { remote: &remote, location: &location });
     let ids = real.ids()?;

@@ -26,3 +26,27 @@ fn a_bench_measures_and_what_it_wrote_tells_the_costs_again() {
     }
     assert_eq!(report["sweep"]["sweep"]["requests"]["gate_writes"], 0);
 }
+
+/// The figures that docs/COST.md shows are those that are measured, within a tenth, and a hundredth of a unit.
+#[test]
+fn what_each_way_in_and_out_takes_is_what_the_page_of_costs_says() {
+    let measured = run(&mut local(&["bench", "--ways", "--quick"]));
+    assert_eq!(measured.status, Some(0), "{}", measured.err);
+    let page = include_str!("../../../docs/COST.md");
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        let lines = text.lines().skip_while(|line| !line.starts_with("| A record | Invocations")).skip(2);
+        let lines = lines.take_while(|line| line.starts_with("| "));
+        lines.map(|line| line.trim_matches(['|', ' ']).split(" | ").map(str::to_owned).collect()).collect()
+    };
+    let (measured, told) = (rows(&measured.out), rows(page));
+    assert_eq!(measured.len(), 7, "{measured:?}");
+    let names = |rows: &[Vec<String>]| rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&measured), names(&told));
+    for (measured, told) in measured.iter().zip(&told) {
+        // Fewer records are less alike: what a list, a batch or a page takes once weighs more.
+        for (place, slack) in [(4, 0.02), (5, 0.05)] {
+            let [measured, told]: [f64; 2] = [measured, told].map(|row| row[place].parse().unwrap());
+            assert!((measured - told).abs() <= told * 0.15 + slack, "{place}: {measured} and {told} of {}", measured);
+        }
+    }
+}

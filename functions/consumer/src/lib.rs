@@ -1,13 +1,13 @@
 //! The queue's function: sends batches of records to GoHighLevel.
 //!
-//! Some messages ask for a location to be reconciled instead. A message that is a batch is always done with, whatever
-//! became of its records: those that were not sent are still due. Only a message that is no batch is reported as failed,
-//! so that SQS puts it aside in the dead-letter queue.
+//! Some messages ask for a location to be reconciled instead, or for what it is to be read. A message that is a batch is
+//! always done with, whatever became of its records: those that were not sent are still due. Only a message that is no
+//! batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
-use ghl_sync_inbound::Reconciler;
-use ghl_sync_model::{BatchError, EpochMs, Holder, Message};
+use ghl_sync_inbound::{FactsReader, Reconciler};
+use ghl_sync_model::{Ask, BatchError, EpochMs, Holder, Message};
 use ghl_sync_runtime::{NotFromSqs, sqs_messages};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -68,10 +68,11 @@ async fn handle_message(
         Invocation { holder: Holder::of_invocation(&context.request_id, index), deadline: EpochMs(context.deadline) };
     match message {
         Message::Batch(batch) => drop(engine.sync_batch(&batch, &invocation).await),
-        Message::Reconcile(location) => {
+        Message::Ask(Ask::Reconcile, location) => {
             Reconciler::new(engine.clone()).reconcile(&location, &invocation).await;
             engine.drop_old_contents(&location, &invocation).await;
         }
+        Message::Ask(Ask::Facts, location) => FactsReader::new(engine.clone()).read(&location, &invocation).await,
     }
     Ok(())
 }

@@ -4,14 +4,15 @@
 //! enabled location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
 //!
 //! With `{"source": "ghl-sync.reconcile"}`, which a third schedule sends, it asks the consumer to reconcile all enabled
-//! locations; with a `location_id` beside it, by hand, that one.
+//! locations; with `{"source": "ghl-sync.facts"}`, which a fourth one sends, to read what they are. With a `location_id`
+//! beside it, by hand, it asks for that one.
 
 use std::time::Duration;
 
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
-use ghl_sync_inbound::Reconciler;
-use ghl_sync_model::LocationId;
+use ghl_sync_inbound::{FactsReader, Reconciler};
+use ghl_sync_model::{Ask, LocationId};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +23,7 @@ use tracing::{Instrument, info_span};
 pub enum SchedulerError {
     /// The event is not one of ours.
     #[error(
-        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}}; it got {found}"
+        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}} (or facts); it got {found}"
     )]
     Event {
         /// What it got, by its shape.
@@ -58,6 +59,11 @@ pub enum Done {
         /// How many.
         asked_to_reconcile: u32,
     },
+    /// What locations are is read anew.
+    AskedForFacts {
+        /// Of how many.
+        asked_for_facts: u32,
+    },
 }
 
 /// Does what the event asks for: a tick, mostly.
@@ -83,24 +89,36 @@ async fn tick(engine: &Engine, event: Value) -> Result<Done, SchedulerError> {
             }
         }
         What::Location(location) => start(engine, location).await.map(Done::Ticked),
-        What::Reconcile(None) => {
-            Ok(Done::Asked { asked_to_reconcile: Reconciler::new(engine.clone()).ask_to_reconcile_all().await? })
+        What::Ask(ask, Some(location)) => {
+            engine.ports().queue.ask(ask, &location, Duration::ZERO).await?;
+            Ok(asked(ask, 1))
         }
-        What::Reconcile(Some(location)) => {
-            engine.ports().queue.ask_to_reconcile(&location, Duration::ZERO).await?;
-            Ok(Done::Asked { asked_to_reconcile: 1 })
+        What::Ask(Ask::Reconcile, None) => {
+            Ok(asked(Ask::Reconcile, Reconciler::new(engine.clone()).ask_to_reconcile_all().await?))
         }
+        What::Ask(Ask::Facts, None) => Ok(asked(Ask::Facts, FactsReader::new(engine.clone()).ask_all().await?)),
     }
 }
 
-/// How the schedule of reconciling calls itself.
-const RECONCILE: &str = "ghl-sync.reconcile";
+fn asked(ask: Ask, locations: u32) -> Done {
+    match ask {
+        Ask::Reconcile => Done::Asked { asked_to_reconcile: locations },
+        Ask::Facts => Done::AskedForFacts { asked_for_facts: locations },
+    }
+}
+
+/// How the schedules that ask for something call themselves.
+const ASKS: [(&str, Ask); 2] = [("ghl-sync.reconcile", Ask::Reconcile), ("ghl-sync.facts", Ask::Facts)];
+
+fn ask_of(source: &str) -> Option<Ask> {
+    ASKS.into_iter().find(|(name, _)| *name == source).map(|(_, ask)| ask)
+}
 
 /// What an event asks for.
 enum What {
     Tick { sweep: bool },
     Location(LocationId),
-    Reconcile(Option<LocationId>),
+    Ask(Ask, Option<LocationId>),
 }
 
 fn what(event: Value) -> Result<What, SchedulerError> {
@@ -109,7 +127,7 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     struct ByHand {
         location_id: Option<LocationId>,
         sweep: Option<bool>,
-        /// [`RECONCILE`], if it is there.
+        /// One of [`ASKS`], if it is there.
         source: Option<String>,
     }
     let fields = match &event {
@@ -120,15 +138,15 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
         return Ok(What::Tick { sweep: false });
     }
-    let is_reconcile = fields.get("source").and_then(Value::as_str) == Some(RECONCILE);
+    let asks = fields.get("source").and_then(Value::as_str).and_then(ask_of).is_some();
     let ours = ["location_id", "sweep"];
-    if !fields.is_empty() && !is_reconcile && !ours.iter().any(|field| fields.contains_key(*field)) {
+    if !fields.is_empty() && !asks && !ours.iter().any(|field| fields.contains_key(*field)) {
         return Err(SchedulerError::Event { found: shape(&event) });
     }
     let ByHand { location_id, sweep, source } =
         ghl_sync_model::json::from_value(event).map_err(SchedulerError::Field)?;
-    if source.as_deref() == Some(RECONCILE) {
-        return Ok(What::Reconcile(location_id));
+    if let Some(ask) = source.as_deref().and_then(ask_of) {
+        return Ok(What::Ask(ask, location_id));
     }
     Ok(location_id.map_or(What::Tick { sweep: sweep.unwrap_or(true) }, What::Location))
 }

@@ -12,7 +12,7 @@ use ghl_sync_drop::DropMessage;
 use ghl_sync_drop::ports::StepQueue;
 use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 use ghl_sync_migrate::ports::MigrationQueue;
-use ghl_sync_model::{Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
+use ghl_sync_model::{Ask, Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
 
 /// Messages of one request; the most that SQS takes.
 const REQUEST: usize = 10;
@@ -84,13 +84,13 @@ impl BatchQueue for SqsBatchQueue {
         self.0.send("queue.send", batch.to_json(), delay).await
     }
 
-    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
-        self.0.send("queue.send", Message::Reconcile(location.clone()).to_json(), delay).await
+    async fn ask(&self, ask: Ask, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        self.0.send("queue.send", Message::Ask(ask, location.clone()).to_json(), delay).await
     }
 
     /// Ten messages a request, several requests at once.
-    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
-        let requests: Vec<_> = asks.chunks(REQUEST).map(|asks| self.0.ask_to_reconcile(asks)).collect();
+    async fn ask_all(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        let requests: Vec<_> = asks.chunks(REQUEST).map(|asks| self.0.ask(ask, asks)).collect();
         let answers: Vec<_> = futures::stream::iter(requests).buffered(AT_ONCE).collect().await;
         let (mut refused, mut error) = (Vec::new(), None);
         for (answer, asks) in answers.into_iter().zip(asks.chunks(REQUEST)) {
@@ -132,13 +132,13 @@ impl StepQueue for SqsStepQueue {
 
 impl Sender {
     /// Sends at most ten messages in one request. The indexes of those that were not taken.
-    async fn ask_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<usize>, PortError> {
+    async fn ask(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<usize>, PortError> {
         let failed = |source| PortError { action: "queue.send", source };
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (index, (location, delay)) in asks.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
-                .message_body(Message::Reconcile(location.clone()).to_json())
+                .message_body(Message::Ask(ask, location.clone()).to_json())
                 .delay_seconds(whole_seconds(*delay));
             request = request.entries(entry.build().map_err(|error| failed(error.into()))?);
         }

@@ -2,15 +2,10 @@
 //! SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
@@ -18,6 +13,7 @@ use ghl_sync_engine::ports::{BoxError, Clock};
 use serde_json::Value;
 
 use crate::client::{AwsConfig, http_client, timeouts};
+use crate::request_signer::RequestSigner;
 
 /// One operation of one service.
 pub(crate) struct SignedOperation<T> {
@@ -57,11 +53,9 @@ impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
     pub(crate) fn new(api: Api<T>, config: &AwsConfig, endpoint: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let url = endpoint.map_or_else(|| regional(api.service, &config.region), str::to_owned);
         let signer = Signer {
-            service: api.service,
+            signer: RequestSigner::with(api.service, &config.region, config.credentials.clone()),
             target: api.target,
             url: url.clone(),
-            region: config.region.clone(),
-            credentials: config.credentials.clone(),
             clock,
         };
         let operation = Operation::builder()
@@ -93,39 +87,24 @@ fn regional(service: &str, region: &str) -> String {
 
 /// Writes and signs requests.
 struct Signer {
-    service: &'static str,
+    signer: RequestSigner,
     target: &'static str,
     url: String,
-    region: String,
-    credentials: Credentials,
     clock: Arc<dyn Clock>,
 }
 
 impl Signer {
     fn request(&self, body: String) -> Result<HttpRequest, BoxError> {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", self.target)];
-        let identity: Identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.service)
-            .time(self.now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let signable =
-            SignableRequest::new("POST", &self.url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))?;
-        let (signature, _) = sign(signable, &params)?.into_parts();
-        let mut request =
-            http::Request::post("/").header("content-type", headers[0].1).header("x-amz-target", headers[1].1);
-        request = request.header("content-length", body.len());
-        let mut request = request.body(SdkBody::from(body))?;
-        signature.apply_to_request_http1x(&mut request);
-        Ok(HttpRequest::try_from(request)?)
-    }
-
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.clock.now().0)
+        let signed = self.signer.headers("POST", &self.url, &headers, body.as_bytes(), self.clock.now())?;
+        let mut request = http::Request::post("/").header("content-length", body.len());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        for (name, value) in signed {
+            request = request.header(name, value);
+        }
+        Ok(HttpRequest::try_from(request.body(SdkBody::from(body))?)?)
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Checkpoint {
     pub phase: Phase,
     /// Contacts that needed no call. Some may be counted twice where a step died.
     pub unchanged: u64,
+    /// When somebody was asked to read what the location is, if that was not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub facts_asked_at: Option<EpochMs>,
 }
 
 /// What is imported: another content begins anew.
@@ -36,6 +39,9 @@ pub struct Content {
     pub file: String,
     /// The key and the ETag of the mapping, where there is one.
     pub mapping: Option<(String, String)>,
+    /// What is known of the location, as a hash; `None` if nothing is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub facts: Option<String>,
 }
 
 /// What is done of an import, and what is next.
@@ -74,7 +80,16 @@ impl Checkpoint {
     /// Where an import of `content` begins.
     pub(crate) fn begin(content: Content, step: u64, now: EpochMs) -> Checkpoint {
         let phase = Phase::Putting { next: 0 };
-        Checkpoint { content, step, expected_until: now, began_at: now, moved_at: now, phase, unchanged: 0 }
+        Checkpoint {
+            content,
+            step,
+            expected_until: now,
+            began_at: now,
+            moved_at: now,
+            phase,
+            unchanged: 0,
+            facts_asked_at: None,
+        }
     }
 
     /// Whether no step follows.

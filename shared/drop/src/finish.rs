@@ -9,9 +9,10 @@ use ghl_sync_model::RecordKey;
 
 use crate::DropError;
 use crate::checkpoint::End;
-use crate::importer::{Importer, Next, Run};
+use crate::importer::Importer;
 use crate::list::{Copy, some};
 use crate::report::{MOST_PROBLEMS, Report};
+use crate::run::{Next, Run};
 use crate::tell::import_of;
 use crate::upload::Upload;
 use crate::wait::key_of;
@@ -27,7 +28,7 @@ impl Importer {
             Ok(list) => list,
             Err(next) => return Ok(next),
         };
-        let mut report = Report::of_results(&run.place, &run.checkpoint, self.now());
+        let mut report = Report::of_results(run, self.now());
         report.import_id = Some(import_of(run)?);
         match self.tell_rows(run, &plan, &copy, &mut report).await? {
             Ok(import) => {

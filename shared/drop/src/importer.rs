@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, ItemStore, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{EpochMs, LocationFacts};
 use tracing::info;
 
 use crate::checkpoint::{Checkpoint, Content, End, Phase};
 use crate::ports::{FileInfo, Files, StepQueue};
 use crate::report::Report;
+use crate::run::{Next, Run};
 use crate::{DropError, DropMessage, Place};
 
 /// A step's message arrives after this time at the soonest: by then the checkpoint that it goes by is written.
@@ -37,25 +38,7 @@ pub struct Importer {
     pub(crate) files: Arc<dyn Files>,
     steps: Arc<dyn StepQueue>,
     checkpoints: Versioned<Checkpoint>,
-}
-
-/// A step of an import that is under way.
-pub(crate) struct Run {
-    pub(crate) place: Place,
-    pub(crate) file: FileInfo,
-    pub(crate) deadline: EpochMs,
-    pub(crate) checkpoint: Checkpoint,
-    rev: u64,
-}
-
-/// How a step ends.
-pub(crate) enum Next {
-    /// Another one follows, after this time.
-    Step(Duration),
-    /// It was the last; the report says so.
-    End(End),
-    /// Somebody else has begun a step of the same import.
-    Overtaken,
+    facts: Versioned<LocationFacts>,
 }
 
 impl Importer {
@@ -67,7 +50,8 @@ impl Importer {
         files: Arc<dyn Files>,
         steps: Arc<dyn StepQueue>,
     ) -> Importer {
-        Importer { engine, files, steps, checkpoints: Versioned::new(items.clone()) }
+        let (checkpoints, facts) = (Versioned::new(items.clone()), Versioned::new(items.clone()));
+        Importer { engine, files, steps, checkpoints, facts }
     }
 
     /// The same, with another engine.
@@ -128,7 +112,7 @@ impl Importer {
     /// message of S3 that comes again says nothing of how far its import is.
     async fn begin(&self, place: Place, standing: Option<Entry<Checkpoint>>) -> Result<Handled, DropError> {
         let Some(file) = self.files.head(&place.key).await? else { return Ok(Handled::Done) };
-        let content = self.content(&place, &file).await?;
+        let (content, facts) = self.content(&place, &file).await?;
         let now = self.now();
         let (rev, checkpoint) = match standing {
             None => (0, Checkpoint::begin(content, 1, now)),
@@ -140,7 +124,7 @@ impl Importer {
             Some(Entry { rev, value }) => (rev, Checkpoint::begin(content, value.step + 1, now)),
         };
         let step = checkpoint.step;
-        let mut run = Run { place, file, deadline: now, checkpoint, rev };
+        let mut run = Run { place, file, deadline: now, checkpoint, facts, rev };
         self.announce(&mut run, step, SOONEST).await
     }
 
@@ -162,10 +146,10 @@ impl Importer {
             return Ok(Handled::Again);
         }
         let Some(file) = self.files.head(&place.key).await? else { return self.gone(&place, rev, value).await };
-        let content = self.content(&place, &file).await?;
+        let (content, facts) = self.content(&place, &file).await?;
         let checkpoint = if value.content == content { value } else { Checkpoint::begin(content, step, self.now()) };
         let checkpoint = Checkpoint { expected_until: deadline + LOST_AFTER, ..checkpoint };
-        let mut run = Run { place, file, deadline, checkpoint, rev };
+        let mut run = Run { place, file, deadline, checkpoint, facts, rev };
         if !self.save(&mut run).await? {
             return Ok(Handled::Again);
         }
@@ -199,20 +183,25 @@ impl Importer {
     async fn gone(&self, place: &Place, rev: u64, value: Checkpoint) -> Result<Handled, DropError> {
         let reason =
             "the file was deleted before all of it was imported and told; contacts that were put by then go out";
-        self.tell(place, &Report::refused(place, &value.content, reason)).await?;
+        self.tell(place, &Report::refused(place, &value.content, None, reason)).await?;
         let ended = Checkpoint { phase: Phase::Ended(End::Refused), ..value };
         self.checkpoints.replace(&place.key, rev, &ended).await?;
         Ok(Handled::Done)
     }
 
-    /// What a list is by now, and its mapping: its own, or that of all lists of its location.
-    async fn content(&self, place: &Place, file: &FileInfo) -> Result<Content, PortError> {
+    /// What a list is by now; its mapping, which is its own or that of all lists of its location; and what is known of the
+    /// location.
+    async fn content(&self, place: &Place, file: &FileInfo) -> Result<(Content, Option<LocationFacts>), PortError> {
+        let facts = self.facts.load(&place.location).await?.map(|stored| stored.value);
+        let meaning = facts.as_ref().map(|facts| facts.meaning().to_string());
+        let mut content = Content { file: file.etag.clone(), mapping: None, facts: meaning };
         for key in place.mappings() {
             if let Some(mapping) = self.files.head(&key).await? {
-                return Ok(Content { file: file.etag.clone(), mapping: Some((key, mapping.etag)) });
+                content.mapping = Some((key, mapping.etag));
+                break;
             }
         }
-        Ok(Content { file: file.etag.clone(), mapping: None })
+        Ok((content, facts))
     }
 
     /// Writes `report.json`.

@@ -6,19 +6,23 @@
 //! time one message is on its way or comes again, whoever dies. What a dead step had done since the last checkpoint is done
 //! again: putting the same contact twice does no harm.
 //!
-//! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. It never lets more than some
-//! thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
+//! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. What is known of the
+//! location (its country and custom fields) is a part of what is imported: where that changes, the list begins anew. It
+//! never lets more than some thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
 
 mod checkpoint;
 mod error;
+mod facts;
 mod finish;
 mod importer;
+mod known;
 mod list;
 mod message;
 mod place;
 pub mod ports;
 mod put;
 mod report;
+mod run;
 mod tell;
 mod upload;
 mod wait;

@@ -11,8 +11,9 @@ use ghl_sync_model::EpochMs;
 use time::OffsetDateTime;
 
 use crate::checkpoint::End;
-use crate::importer::{Importer, Next, Run};
+use crate::importer::Importer;
 use crate::report::{Asks, Report};
+use crate::run::{Next, Run};
 use crate::{DropError, Place};
 
 /// The longest list. It must fit on a function's disk of 512 MB.
@@ -65,7 +66,7 @@ impl Importer {
         Ok(match self.open(run).await? {
             Opened::List(plan, copy) => Ok((plan, copy)),
             Opened::Asks(asks) => {
-                self.tell(&run.place, &Report::asks(&run.place, &run.checkpoint.content, asks)).await?;
+                self.tell(&run.place, &Report::asks(run, asks)).await?;
                 Err(Next::End(End::NeedsMapping))
             }
             Opened::Refused(reason) => Err(self.refuse(run, &reason).await?),
@@ -81,7 +82,8 @@ impl Importer {
 
     /// The report says why nothing is imported.
     pub(crate) async fn refuse(&self, run: &Run, reason: &str) -> Result<Next, DropError> {
-        self.tell(&run.place, &Report::refused(&run.place, &run.checkpoint.content, reason)).await?;
+        let report = Report::refused(&run.place, &run.checkpoint.content, run.facts.as_ref(), reason);
+        self.tell(&run.place, &report).await?;
         Ok(Next::End(End::Refused))
     }
 
@@ -98,6 +100,10 @@ impl Importer {
         let Some(copy) = self.fetch(&run.place, run).await? else { return Ok(Opened::Changed) };
         let copy = Arc::new(copy);
         let options = ImportOptions { mapping, today: day(run.checkpoint.began_at), ..ImportOptions::default() };
+        let options = match &run.facts {
+            Some(facts) => options.knowing(facts),
+            None => options,
+        };
         let source = Arc::clone(&copy);
         // A million rows take seconds.
         let planned = tokio::task::spawn_blocking(move || ghl_sync_import::plan(&*source, options)).await?;

@@ -8,9 +8,10 @@ use ghl_sync_model::{ImportId, Pace, Priority, PutRecord};
 
 use crate::DropError;
 use crate::checkpoint::Phase;
-use crate::importer::{Importer, Next, Run};
+use crate::importer::Importer;
 use crate::list::{pass_over, some};
 use crate::report::Report;
+use crate::run::{Next, Run};
 
 /// Records of a location that may wait for GHL before more are put: what is dropped is never further ahead.
 pub const AHEAD: u32 = 5_000;
@@ -39,6 +40,12 @@ impl Importer {
         let Some(settings) = self.engine.ports().registry.location_now(&run.place.location).await? else {
             return self.refuse(run, UNKNOWN_LOCATION).await;
         };
+        if next == 0
+            && let Some(wait) = self.until_facts_are_told(run, &settings).await?
+        {
+            self.tell(&run.place, &Report::importing(run, 0)).await?;
+            return Ok(Next::Step(wait));
+        }
         let Some(mut room) = self.room(run).await? else {
             return Ok(Next::Step(self.until_there_is_room(run, settings.pace)));
         };
@@ -76,7 +83,7 @@ impl Importer {
                 return Ok(Next::Overtaken);
             }
         }
-        let mut report = Report::importing(&run.place, &run.checkpoint, next);
+        let mut report = Report::importing(run, next);
         report.import_id = Some(import);
         self.tell(&run.place, &report).await?;
         let goes_on = is_over || room > 0;

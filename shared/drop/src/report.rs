@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
 use ghl_sync_import::{Mapping, Plan, Question};
-use ghl_sync_model::{EpochMs, ImportId};
+use ghl_sync_model::{EpochMs, ImportId, LocationFacts};
 use serde::Serialize;
 
 use crate::Place;
-use crate::checkpoint::{Checkpoint, Content};
+use crate::checkpoint::Content;
+use crate::known::KnownOfLocation;
+use crate::run::Run;
 
 /// So many problems of rows, and records that GHL did not store whole, are in a report; rejects and results have all.
 pub(crate) const MOST_PROBLEMS: usize = 1_000;
@@ -27,6 +29,8 @@ pub(crate) struct Report {
     /// The mapping that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping_file: Option<String>,
+    /// What was known of the location.
+    known: KnownOfLocation,
     /// Why nothing can be read from the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -76,13 +80,18 @@ struct NotStored {
 }
 
 impl Report {
-    fn new(state: State, place: &Place, content: &Content) -> Report {
+    fn of(state: State, run: &Run) -> Report {
+        Report::new(state, &run.place, &run.checkpoint.content, run.facts.as_ref())
+    }
+
+    fn new(state: State, place: &Place, content: &Content, facts: Option<&LocationFacts>) -> Report {
         Report {
             state,
             file: place.key.clone(),
             location: place.location.to_string(),
             etag: content.file.clone(),
             mapping_file: content.mapping.as_ref().map(|(key, _)| key.clone()),
+            known: KnownOfLocation::of(facts),
             reason: None,
             ask: Vec::new(),
             next: None,
@@ -99,16 +108,16 @@ impl Report {
         }
     }
 
-    pub(crate) fn refused(place: &Place, content: &Content, reason: &str) -> Report {
-        Report { reason: Some(reason.to_owned()), ..Report::new(State::Refused, place, content) }
+    pub(crate) fn refused(place: &Place, content: &Content, facts: Option<&LocationFacts>, reason: &str) -> Report {
+        Report { reason: Some(reason.to_owned()), ..Report::new(State::Refused, place, content, facts) }
     }
 
-    pub(crate) fn asks(place: &Place, content: &Content, asks: Asks) -> Report {
-        let [own, _] = place.mappings();
+    pub(crate) fn asks(run: &Run, asks: Asks) -> Report {
+        let [own, _] = run.place.mappings();
         let next = format!(
             "nothing was sent. `ghl-sync plan FILE --location {}`, with the options named here, writes a mapping.json with the \
              answers: put it into the bucket as {own}, and the import begins",
-            place.location
+            run.place.location
         );
         let Asks { words, questions, plan } = asks;
         let import = match &plan {
@@ -120,25 +129,25 @@ impl Report {
             next: Some(next),
             mapping: plan.map(|plan| plan.mapping_file()),
             import: Some(import),
-            ..Report::new(State::NeedsMapping, place, content)
+            ..Report::of(State::NeedsMapping, run)
         }
     }
 
-    pub(crate) fn importing(place: &Place, checkpoint: &Checkpoint, rows_done: u64) -> Report {
+    pub(crate) fn importing(run: &Run, rows_done: u64) -> Report {
         Report {
             rows_done: Some(rows_done),
-            began_at: Some(checkpoint.began_at.to_rfc3339()),
-            ..Report::new(State::Importing, place, &checkpoint.content)
+            began_at: Some(run.checkpoint.began_at.to_rfc3339()),
+            ..Report::of(State::Importing, run)
         }
     }
 
     /// One that takes results.
-    pub(crate) fn of_results(place: &Place, checkpoint: &Checkpoint, now: EpochMs) -> Report {
+    pub(crate) fn of_results(run: &Run, now: EpochMs) -> Report {
         Report {
-            records: Some(Records { already_synced: checkpoint.unchanged, ..Records::default() }),
-            began_at: Some(checkpoint.began_at.to_rfc3339()),
+            records: Some(Records { already_synced: run.checkpoint.unchanged, ..Records::default() }),
+            began_at: Some(run.checkpoint.began_at.to_rfc3339()),
             ended_at: Some(now.to_rfc3339()),
-            ..Report::new(State::Done, place, &checkpoint.content)
+            ..Report::of(State::Done, run)
         }
     }
 

@@ -7,7 +7,8 @@ use ghl_sync_model::{ContentHash, ImportId, ImportState};
 use ghl_sync_operate::{ImportError, ImportUpdate, Operator};
 
 use crate::DropError;
-use crate::importer::{Importer, Run};
+use crate::importer::Importer;
+use crate::run::Run;
 
 /// What the ids of these imports begin with, and digits of the hash behind it.
 const PREFIX: &str = "drop-";

@@ -8,8 +8,9 @@ use ghl_sync_model::{EpochMs, Kind, Priority, RecordKey};
 
 use crate::DropError;
 use crate::checkpoint::Phase;
-use crate::importer::{Importer, Next, Run};
+use crate::importer::Importer;
 use crate::list::{pass_over, some};
+use crate::run::{Next, Run};
 
 /// After so long it is told what is still pending.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);

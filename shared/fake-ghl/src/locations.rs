@@ -57,6 +57,7 @@ fn get(visit: &Visit<'_>) -> Answer {
             "name": name.as_deref().unwrap_or(visit.location),
             "timezone": timezone.as_deref().unwrap_or("America/Chicago"),
             "country": country.as_deref().unwrap_or("US"),
+            "business": {"name": name.as_deref().unwrap_or(visit.location)},
             "settings": {
                 "allowDuplicateContact": visit.rules.allow_duplicate_contact,
                 "allowDuplicateOpportunity": visit.rules.allow_duplicate_opportunity,

@@ -1,6 +1,9 @@
 //! What the caller knows about a list.
 
+use ghl_sync_model::LocationFacts;
+
 use crate::mapping::{FieldCatalogue, Mapping};
+use crate::values::country;
 use crate::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 /// What the caller knows about a list and wants of it. The default proves everything from the data or asks.
@@ -30,4 +33,57 @@ pub struct ImportOptions {
     pub today: Option<time::Date>,
     /// Ids that contacts got in earlier imports.
     pub known: crate::KnownIds,
+}
+
+impl ImportOptions {
+    /// The same, with what is known of the location. A country that no list could name is none.
+    #[must_use]
+    pub fn knowing(self, facts: &LocationFacts) -> ImportOptions {
+        let is_known = |told: &&str| country::country(told.trim()).is_some();
+        ImportOptions {
+            country: facts.country().filter(is_known).map(str::to_owned),
+            fields: facts.fields.as_ref().map(|fact| FieldCatalogue::of_known(&fact.value)).unwrap_or_default(),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghl_sync_model::{EpochMs, Fact, FieldDefinition, KnownFields, LocationFacts};
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts(country: &str, left_out: u32) -> LocationFacts {
+        let field = json!({
+            "id": "f1", "name": "Shoe size", "key": "contact.shoe_size", "model": "contact", "data_type": "NUMERICAL",
+        });
+        let fields: Vec<FieldDefinition> = vec![serde_json::from_value(field).unwrap()];
+        let account = json!({ "id": "loc1", "name": "Practice", "country": country });
+        let account = Some(serde_json::from_value(account).unwrap());
+        let told = LocationFacts::told(EpochMs(1), None, account, None, Vec::new(), false);
+        LocationFacts { fields: Some(Fact { as_of: EpochMs(1), value: KnownFields { fields, left_out } }), ..told }
+    }
+
+    #[test]
+    fn a_country_that_is_none_does_not_stop_a_list() {
+        assert_eq!(ImportOptions::default().knowing(&facts("DE", 0)).country.as_deref(), Some("DE"));
+        assert_eq!(ImportOptions::default().knowing(&facts("Atlantis", 0)).country, None);
+    }
+
+    #[test]
+    fn where_fields_are_left_out_a_mapping_may_name_any_key() {
+        let list = "Name,Email,Shoe size,Hat\nAda,ada@example.com,41,6\n";
+        let plan_with = |left_out| {
+            let mut options = ImportOptions::default().knowing(&facts("DE", left_out));
+            options.mapping.add("Hat=contact.hat").unwrap();
+            crate::plan(&list.as_bytes(), options)
+        };
+        assert!(matches!(plan_with(0), Err(crate::ImportError::Mapping(_))));
+        let plan = plan_with(1).unwrap();
+        let targets: Vec<String> = plan.mapping_file().columns.into_values().collect();
+        assert!(targets.contains(&"contact.hat".to_owned()), "{targets:?}");
+        assert!(targets.contains(&"contact.shoe_size".to_owned()), "known by its name: {targets:?}");
+    }
 }

@@ -2,12 +2,16 @@
 //!
 //! [`WebhookReceiver`] stores the last known state of a record; [`Reconciler`] reads what has changed, and decides by
 //! [`conflict`] who wins where GHL and we differ. A record that is due again goes out through the engine, like any other.
+//! [`FactsReader`] reads what a location itself is.
 
+mod asks;
 pub mod conflict;
+mod facts;
 mod pull;
 mod receive_webhook;
 mod reconcile;
 
+pub use facts::FactsReader;
 pub use receive_webhook::{REPEATED, ReceiveError, WebhookPorts, WebhookReceiver, WebhookRules};
 
 use ghl_sync_engine::usecase::{Engine, Ports};

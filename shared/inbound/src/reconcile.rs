@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use crate::Reconciler;
+use crate::asks::{ask_all, can_be_asked};
 use crate::conflict::{SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{Loaded, PortError, RemoteKey, Replacement};
@@ -19,8 +20,8 @@ use ghl_sync_engine::usecase::{
 };
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Answer, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings, Priority,
-    Record, RemoteContact, RemoteContent, Resolution,
+    Answer, Ask, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings,
+    Priority, Record, RemoteContact, RemoteContent, Resolution,
 };
 
 /// Contacts looked up at once.
@@ -31,14 +32,6 @@ const FIRST_LOOK: Duration = Duration::from_secs(24 * 3600);
 const TIME_TO_FINISH: Duration = Duration::from_secs(20);
 /// And every call has ended so long before its end.
 const TIME_TO_WRITE: Duration = Duration::from_secs(3);
-/// Locations that are asked to reconcile before it is kept how far that got.
-const ASKED_AT_ONCE: usize = 400;
-/// Locations whose settings are read at once.
-const READ_AT_ONCE: usize = 32;
-/// Messages that ask many locations to reconcile arrive over so long a time for each.
-const SPREAD_EACH: Duration = Duration::from_secs(2);
-/// And over so long a time at most.
-const SPREAD: Duration = Duration::from_secs(600);
 
 /// A changed contact, and the record of ours that it is.
 struct Looked<'p> {
@@ -68,46 +61,7 @@ impl Reconciler {
             let behind = locations.partition_point(|location| *location <= last);
             locations.rotate_left(behind);
         }
-        let count = u32::try_from(locations.len()).unwrap_or(u32::MAX);
-        let spread = SPREAD_EACH.saturating_mul(count).min(SPREAD);
-        let (mut asked, mut first_error) = (0, None);
-        for group in locations.chunks(ASKED_AT_ONCE) {
-            match self.ask_to_reconcile_group(group, spread).await {
-                Ok(count) => asked += count,
-                Err(error) => {
-                    self.ports().sink.emit(&Event::PortFailed { scope: None, error: &error });
-                    first_error.get_or_insert(error);
-                }
-            }
-        }
-        first_error.map_or(Ok(asked), Err)
-    }
-
-    /// Asks those of `group` that can be reconciled, and keeps how far that got. Returns how many were asked.
-    async fn ask_to_reconcile_group(&self, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
-        let reads: Vec<_> = group.iter().map(|location| self.ports().registry.location(location)).collect();
-        let settings: Vec<_> = futures::stream::iter(reads).buffered(READ_AT_ONCE).collect().await;
-        let (mut asks, mut unread) = (Vec::with_capacity(group.len()), None);
-        for (location, settings) in group.iter().zip(settings) {
-            match settings {
-                Ok(settings) if settings.as_ref().is_some_and(wants_to_be_asked) => {
-                    asks.push((location.clone(), spread.mul_f64(self.ports().randomness.roll())));
-                }
-                Ok(_) => {}
-                Err(error) => unread = Some(error),
-            }
-        }
-        let refused = if asks.is_empty() { Vec::new() } else { self.ports().queue.ask_all_to_reconcile(&asks).await? };
-        if let Some(last) = group.last() {
-            self.ports().bookmarks.keep_last_asked(last).await?;
-        }
-        match (unread, refused.len()) {
-            (Some(error), _) => Err(error),
-            (None, 0) => Ok(u32::try_from(asks.len()).unwrap_or(u32::MAX)),
-            (None, refused) => {
-                Err(PortError::new("queue.send", format!("{refused} of {} messages were refused", asks.len())))
-            }
-        }
+        ask_all(&self.engine, Ask::Reconcile, &locations).await
     }
 
     /// Reads what changed in GHL since the last time, as long as nothing else needs the location's quota, and repairs
@@ -141,7 +95,7 @@ impl Reconciler {
         report: &mut ReconcileReport,
     ) -> Result<ReconcileEnd, DirectError> {
         let settings = self.ports().registry.location(location).await?;
-        let Some(settings) = settings.filter(can_be_reconciled) else {
+        let Some(settings) = settings.filter(can_be_asked) else {
             return Ok(ReconcileEnd::NotEnabled);
         };
         let Some(work_seq) = spare_quota(&self.engine, &settings).await? else {
@@ -178,15 +132,6 @@ async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Opt
         }
     }
     Ok(Some(entry.work_seq))
-}
-
-/// Its contents are dropped on the same occasion.
-fn wants_to_be_asked(settings: &LocationSettings) -> bool {
-    can_be_reconciled(settings) || settings.content_days.is_some()
-}
-
-fn can_be_reconciled(settings: &LocationSettings) -> bool {
-    settings.enabled && !settings.dry_run
 }
 
 /// One invocation's reading of a location's changes.

@@ -50,6 +50,7 @@ fn unnamed(location: &LocationId) -> RemoteLocation {
     RemoteLocation {
         id: location.clone(),
         name: location.to_string(),
+        company: None,
         timezone: None,
         country: None,
         allow_duplicate_contact: None,

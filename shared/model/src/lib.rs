@@ -14,6 +14,7 @@ mod credentials;
 mod cursor;
 mod dead_letter;
 mod endpoint;
+mod facts;
 mod ids;
 mod import;
 mod item;
@@ -53,6 +54,7 @@ pub use credentials::{
 pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, OverviewCursor, RecordCursor};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
+pub use facts::{Fact, KnownFields, LocationFacts, Untold};
 pub use ids::{
     EventId, Generation, GhlId, Holder, ImportId, InvalidId, KeyId, Kind, LocationId, MigrationId, MirrorName,
     RecordId, RecordKey, RunId, ScopeId, is_noncharacter,
@@ -60,7 +62,7 @@ pub use ids::{
 pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};
 pub use marker::Marker;
-pub use message::Message;
+pub use message::{Ask, Message};
 pub use migration::{
     Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
     ConnectionTestOrder, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast, How, KindForecast,

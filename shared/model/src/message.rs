@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use strum::IntoStaticStr;
 
 use super::batch::BATCH_VERSION;
 use super::{Batch, BatchError, LocationId};
@@ -11,8 +12,28 @@ use super::{Batch, BatchError, LocationId};
 pub enum Message {
     /// Send these records.
     Batch(Batch),
-    /// Read what changed in GHL.
-    Reconcile(LocationId),
+    /// Ask GHL for something of a location.
+    Ask(Ask, LocationId),
+}
+
+/// What GHL is asked for of a location, besides what becomes of records. Whoever wants it may have no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Ask {
+    /// What changed: [`Bookmark`](crate::Bookmark) says since when.
+    Reconcile,
+    /// What it is: [`LocationFacts`](crate::LocationFacts).
+    Facts,
+}
+
+impl Ask {
+    const ALL: [Ask; 2] = [Ask::Reconcile, Ask::Facts];
+
+    /// The field of a message that names the location.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 impl Message {
@@ -21,7 +42,7 @@ impl Message {
     pub fn as_str(&self) -> &'static str {
         match self {
             Message::Batch(_) => "batch",
-            Message::Reconcile(_) => "reconcile",
+            Message::Ask(ask, _) => ask.as_str(),
         }
     }
 
@@ -30,7 +51,7 @@ impl Message {
     pub fn location_id(&self) -> &LocationId {
         match self {
             Message::Batch(batch) => &batch.location_id,
-            Message::Reconcile(location) => location,
+            Message::Ask(_, location) => location,
         }
     }
 
@@ -39,7 +60,7 @@ impl Message {
     pub fn to_json(&self) -> String {
         match self {
             Message::Batch(batch) => batch.to_json(),
-            Message::Reconcile(location) => json!({ "v": BATCH_VERSION, "reconcile": location }).to_string(),
+            Message::Ask(ask, location) => json!({ "v": BATCH_VERSION, ask.as_str(): location }).to_string(),
         }
     }
 
@@ -48,17 +69,17 @@ impl Message {
     /// # Errors
     /// [`BatchError`] says what is wrong with it, and names the field.
     pub fn from_json(body: &str) -> Result<Message, BatchError> {
-        #[derive(Deserialize)]
-        struct V1 {
-            reconcile: LocationId,
-        }
-        match serde_json::from_str::<Value>(body) {
-            Ok(value) if value["v"] == BATCH_VERSION && value.get("reconcile").is_some() => {
-                let V1 { reconcile } = crate::json::from_value(value).map_err(BatchError::Field)?;
-                Ok(Message::Reconcile(reconcile))
+        if let Ok(mut value) = serde_json::from_str::<Value>(body)
+            && value["v"] == BATCH_VERSION
+        {
+            for ask in Ask::ALL {
+                if let Some(location) = value.get_mut(ask.as_str()) {
+                    let location = LocationId::deserialize(location.take()).map_err(BatchError::Field)?;
+                    return Ok(Message::Ask(ask, location));
+                }
             }
-            _ => Batch::from_json(body).map(Message::Batch),
         }
+        Batch::from_json(body).map(Message::Batch)
     }
 }
 
@@ -70,11 +91,14 @@ mod tests {
     fn what_is_written_is_read_back_and_a_bad_location_is_named() {
         let location = LocationId::new("loc1").unwrap();
         let batch = Batch::new(location.clone());
-        for message in [Message::Batch(batch), Message::Reconcile(location)] {
+        let asks = Ask::ALL.map(|ask| Message::Ask(ask, location.clone()));
+        for message in asks.into_iter().chain([Message::Batch(batch)]) {
             assert_eq!(Message::from_json(&message.to_json()).unwrap(), message);
         }
-        let text = r#"{"reconcile":"loc1","v":1}"#;
-        assert_eq!(Message::Reconcile("loc1".parse().unwrap()).to_json(), text);
+        for (ask, text) in Ask::ALL.into_iter().zip([r#"{"reconcile":"loc1","v":1}"#, r#"{"facts":"loc1","v":1}"#]) {
+            assert_eq!(Message::Ask(ask, location.clone()).to_json(), text);
+        }
+        assert!(matches!(Message::from_json(r#"{"v":1,"facts":7}"#), Err(BatchError::Field(_))));
         assert!(matches!(Message::from_json(r#"{"v":1,"reconcile":"a b"}"#), Err(BatchError::Field(_))));
         assert!(matches!(Message::from_json(r#"{"v":2,"reconcile":"loc1"}"#), Err(BatchError::Version { .. })));
     }

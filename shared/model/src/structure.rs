@@ -14,6 +14,9 @@ pub struct RemoteLocation {
     pub id: LocationId,
     /// Its name.
     pub name: String,
+    /// The name of the business that it is for, which may differ.
+    #[serde(default)]
+    pub company: Option<String>,
     /// IANA time zone name.
     pub timezone: Option<String>,
     /// ISO 3166 two-letter country code.
@@ -41,19 +44,19 @@ pub struct FieldDefinition {
     #[serde(default)]
     pub options: Vec<String>,
     /// What its empty input shows.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub placeholder: Option<String>,
     /// Its place among the fields.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<i64>,
     /// The endings that an uploaded file may have; empty for any.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub accepted_formats: Vec<String>,
     /// Whether more than one file may be uploaded.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub multiple_files: Option<bool>,
     /// Most files that may be uploaded.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max_files: Option<u32>,
 }
 
@@ -98,6 +101,19 @@ impl FieldDefinition {
             max_files,
         } = self.clone();
         NewField { name, model, data_type, options, placeholder, position, accepted_formats, multiple_files, max_files }
+    }
+
+    /// What reading a list needs of it.
+    #[must_use]
+    pub fn for_lists(self) -> FieldDefinition {
+        FieldDefinition {
+            placeholder: None,
+            position: None,
+            accepted_formats: Vec::new(),
+            multiple_files: None,
+            max_files: None,
+            ..self
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! Settings of locations, as an operator sees and changes them.
 
+use std::time::Duration;
+
 use crate::Operator;
-use ghl_sync_engine::ports::{PortError, Replaced, StoredSettings};
+use ghl_sync_engine::ports::{PortError, Replaced, StoredSettings, Versioned};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{LocationId, LocationSettings, SettingsError, SettingsOverlay};
+use ghl_sync_model::{
+    Api, Ask, CredentialsRef, LocationFacts, LocationId, LocationSettings, SettingsError, SettingsOverlay,
+};
 
 /// How a location is treated, and what of that an operator has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +52,19 @@ impl Operator {
         Ok(stored.map(|stored| view(location, stored)))
     }
 
+    /// What GHL told of `location`; `None` if it was never asked.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn facts(&self, location: &LocationId) -> Result<Option<LocationFacts>, PortError> {
+        let facts: Versioned<LocationFacts> = Versioned::new(self.ports().items.clone());
+        Ok(facts.load(location).await?.map(|stored| stored.value))
+    }
+
     /// Sets `overlay` for `location`, in place of all that was set before; with `expected`, only if that is still its
-    /// revision. A location that is enabled is started. If it is disabled or in dry run, no call begins any more that does
-    /// not go by that, from the moment on when this returns.
+    /// revision. A location that is enabled is started; if it is new, or reached in another way than before, GHL is asked
+    /// what it is. If it is disabled or in dry run, no call begins any more that does not go by that, from the moment on
+    /// when this returns.
     ///
     /// # Errors
     /// [`PutSettingsError`] says which setting is wrong, or that somebody else was faster.
@@ -65,6 +79,7 @@ impl Operator {
         if expected.is_some_and(|expected| expected != stored.rev) {
             return Err(PutSettingsError::Changed { current: stored.rev });
         }
+        let before = (stored.rev > 0).then(|| Access::of(&stored.effective()));
         let changed = StoredSettings { overlay: overlay.clone(), ..stored };
         let effective = changed.effective();
         effective.check()?;
@@ -77,6 +92,10 @@ impl Operator {
                     self.stop(&view.settings).await?;
                 }
                 self.settings_changed(&view).await;
+                let access = Access::of(&view.settings);
+                if access.is_open && before.is_none_or(|before| before != access) {
+                    self.ask_for_facts(location).await;
+                }
                 Ok(view)
             }
             Replaced::Conflict(standing) => {
@@ -97,6 +116,28 @@ impl Operator {
         if let Err(error) = self.engine.tell_standing(location_id).await {
             self.engine.port_failed(scope.clone(), &error);
         }
+    }
+
+    /// Should that fail, the daily schedule makes it good.
+    async fn ask_for_facts(&self, location: &LocationId) {
+        if let Err(error) = self.ports().queue.ask(Ask::Facts, location, Duration::ZERO).await {
+            self.engine.port_failed(location.clone(), &error);
+        }
+    }
+}
+
+/// What decides on whether, and where, GHL can be asked what a location is.
+#[derive(PartialEq, Eq)]
+struct Access {
+    is_open: bool,
+    api: Api,
+    credentials: CredentialsRef,
+}
+
+impl Access {
+    fn of(settings: &LocationSettings) -> Access {
+        let LocationSettings { enabled, dry_run, api, credentials, .. } = settings;
+        Access { is_open: *enabled && !dry_run, api: *api, credentials: credentials.clone() }
     }
 }
 

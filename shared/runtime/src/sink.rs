@@ -235,7 +235,7 @@ fn dead_letter(letter: &DeadLetter, message: Result<&Message, &str>, age: Option
     let location = message.ok().map(|message| tracing::field::display(message.location_id()));
     let (generation, records) = match message {
         Ok(Message::Batch(batch)) => (batch.generation.map(|generation| generation.0), Some(batch.keys.len())),
-        Ok(Message::Reconcile(_)) | Err(_) => (None, None),
+        Ok(Message::Ask(..)) | Err(_) => (None, None),
     };
     warn!(
         event = "dead_letter",

@@ -41,6 +41,15 @@ impl MemoryItems {
         of_kind.map(|(_, item)| item.clone().try_into().expect("it was stored by us")).collect()
     }
 
+    /// Stores `value`, whatever stood there.
+    #[expect(clippy::expect_used, reason = "for tests: whoever stores what cannot be written must notice")]
+    pub fn keep<T: Item>(&self, key: &T::Key, value: &T) {
+        let json = serde_json::to_string(value).expect("it can be written");
+        let items = &mut lock(&self.state).items;
+        let item = items.entry((T::KIND.name, T::item_key(key))).or_default();
+        *item = StoredItem { rev: item.rev + 1, json: Some(json) };
+    }
+
     /// The largest item that was ever stored, in bytes.
     pub(super) fn largest(&self) -> usize {
         lock(&self.state).largest

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{TestClock, lock};
 use ghl_sync_engine::ports::{BatchQueue, Clock, MAX_DELAY, PortError};
-use ghl_sync_model::{Batch, EpochMs, LocationId};
+use ghl_sync_model::{Ask, Batch, EpochMs, LocationId};
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct MemoryQueue {
 struct State {
     messages: Vec<Message>,
     sent: Vec<(EpochMs, Batch, Duration)>,
-    reconciles: Vec<(LocationId, Duration)>,
+    asks: Vec<(Ask, LocationId, Duration)>,
     last_id: u64,
     fates: Option<Fates>,
     /// Nobody takes what is sent.
@@ -92,11 +92,13 @@ impl MemoryQueue {
         lock(&self.state).sent.clone()
     }
 
-    /// The locations that were asked to reconcile, and with which delay. Nobody receives these messages: a test does
-    /// what they ask for itself.
+    /// The locations of which somebody has asked for this, and with which delay. Nobody receives these messages: a test
+    /// does what they ask for itself.
     #[must_use]
-    pub fn reconciles(&self) -> Vec<(LocationId, Duration)> {
-        lock(&self.state).reconciles.clone()
+    pub fn asked(&self, ask: Ask) -> Vec<(LocationId, Duration)> {
+        let state = lock(&self.state);
+        let asks = state.asks.iter().filter(|(asked, ..)| *asked == ask);
+        asks.map(|(_, location, delay)| (location.clone(), *delay)).collect()
     }
 
     /// Sends `batch` as a person with a console does.
@@ -194,13 +196,14 @@ impl BatchQueue for MemoryQueue {
         Ok(())
     }
 
-    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
-        lock(&self.state).reconciles.push((location.clone(), delay));
+    async fn ask(&self, ask: Ask, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        lock(&self.state).asks.push((ask, location.clone(), delay));
         Ok(())
     }
 
-    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
-        lock(&self.state).reconciles.extend_from_slice(asks);
+    async fn ask_all(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        let asks = asks.iter().map(|(location, delay)| (ask, location.clone(), *delay));
+        lock(&self.state).asks.extend(asks);
         Ok(Vec::new())
     }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{EpochMs, LocationFacts};
 use ghl_sync_operate::{LocationView, OperateError, PutSettingsError};
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
@@ -18,7 +18,7 @@ const MAX_NOTE_CHARS: usize = 200;
 
 /// Reads the settings of a location.
 ///
-/// What holds, and what of that was set here.
+/// What holds, and what of that was set here; beside it, what GHL says of the location.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}",
@@ -29,8 +29,9 @@ const MAX_NOTE_CHARS: usize = 200;
     ))),
 )]
 pub(crate) async fn location(State(api): State<Api>, location: KnownLocation) -> Result<impl IntoResponse, Problem> {
-    let view = api.operator().location(&location.id).await?.ok_or_else(unknown_location)?;
-    Ok(document(view))
+    let operator = api.operator();
+    let (view, facts) = tokio::try_join!(operator.location(&location.id), operator.facts(&location.id))?;
+    Ok(document(view.ok_or_else(unknown_location)?, facts))
 }
 
 /// Sets the settings of a location.
@@ -57,12 +58,14 @@ pub(crate) async fn set_location(
     JsonBody(overrides): JsonBody<Overrides>,
 ) -> Result<impl IntoResponse, Problem> {
     let expected = expected(&headers)?;
-    let view = api.operator().put_settings(&location_id, expected, &overrides.into()).await?;
-    Ok(document(view))
+    let operator = api.operator();
+    let view = operator.put_settings(&location_id, expected, &overrides.into()).await?;
+    let facts = operator.facts(&location_id).await?;
+    Ok(document(view, facts))
 }
 
-fn document(view: LocationView) -> impl IntoResponse {
-    (AppendHeaders([(header::ETAG, format!("\"{}\"", view.rev))]), Json(LocationDocument::from(view)))
+fn document(view: LocationView, facts: Option<LocationFacts>) -> impl IntoResponse {
+    (AppendHeaders([(header::ETAG, format!("\"{}\"", view.rev))]), Json(LocationDocument::of(view, facts)))
 }
 
 /// The revision that the caller has read, if it says so.

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Priority, ScopeId, SettingsOverlay};
+use ghl_sync_model::{
+    Api, Conflict, CredentialsRef, LocationFacts, LocationSettings, Priority, ScopeId, SettingsOverlay, Time, Untold,
+};
 use ghl_sync_operate::LocationView;
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -22,6 +24,66 @@ pub(crate) struct LocationDocument {
     /// What of it was set here; the rest is as the environment says.
     #[schema(value_type = Overrides)]
     overrides: SettingsOverlay,
+    /// What GHL says of it. Asked for once a day; absent if it was never asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Facts>,
+}
+
+/// What GHL says of a location.
+#[derive(Debug, Serialize, ToSchema)]
+struct Facts {
+    /// When GHL was asked last.
+    asked_at: Time,
+    /// Since when all of what follows has been known: what GHL does not tell stays as it was told before. Absent if it has
+    /// told nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<Time>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The name of the business that it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<String>,
+    /// IANA time zone name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "America/Chicago")]
+    timezone: Option<String>,
+    /// ISO 3166 two-letter country code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "US")]
+    country: Option<String>,
+    /// Whether a second contact of the same e-mail address or phone number may be created there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_duplicate_contact: Option<bool>,
+    /// How many custom fields its contacts have, as far as they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_fields: Option<usize>,
+    /// So many more have so long options that they are not kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_fields_left_out: Option<u32>,
+    /// What GHL did not tell when it was asked last.
+    untold: Vec<Untold>,
+}
+
+impl From<LocationFacts> for Facts {
+    fn from(facts: LocationFacts) -> Facts {
+        let as_of = Time::maybe(facts.as_of());
+        let account = facts.account.map(|fact| fact.value);
+        let (named, fields) =
+            (account.as_ref().map(|account| account.name.clone()), facts.fields.map(|fact| fact.value));
+        Facts {
+            asked_at: Time(facts.asked_at),
+            as_of,
+            name: named.filter(|name| !name.is_empty()),
+            company: account.as_ref().and_then(|account| account.company.clone()),
+            timezone: account.as_ref().and_then(|account| account.timezone.clone()),
+            allow_duplicate_contact: account.as_ref().and_then(|account| account.allow_duplicate_contact),
+            country: account.and_then(|account| account.country),
+            custom_fields: fields.as_ref().map(|fields| fields.fields.len()),
+            custom_fields_left_out: fields.map(|fields| fields.left_out).filter(|left_out| *left_out > 0),
+            untold: facts.untold,
+        }
+    }
 }
 
 /// What is set for a location. What is absent or null is as the environment says.
@@ -180,9 +242,18 @@ impl From<Overrides> for SettingsOverlay {
     }
 }
 
-impl From<LocationView> for LocationDocument {
-    fn from(LocationView { location_id, rev, settings, overlay }: LocationView) -> LocationDocument {
-        LocationDocument { id: location_id.into(), revision: rev, settings: settings.into(), overrides: overlay }
+impl LocationDocument {
+    pub(crate) fn of(
+        LocationView { location_id, rev, settings, overlay }: LocationView,
+        facts: Option<LocationFacts>,
+    ) -> LocationDocument {
+        LocationDocument {
+            id: location_id.into(),
+            revision: rev,
+            settings: settings.into(),
+            overrides: overlay,
+            facts: facts.map(Facts::from),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use ghl_sync_aws::{AwsConfig, SqsBatchQueue, SqsMigrationQueue, Usage};
 use ghl_sync_engine::ports::BatchQueue;
 use ghl_sync_migrate::ports::MigrationQueue;
-use ghl_sync_model::{Batch, Generation, LocationId, Message, MigrationId, MigrationMessage};
+use ghl_sync_model::{Ask, Batch, Generation, LocationId, Message, MigrationId, MigrationMessage};
 
 use crate::fixtures::{key, location};
 use crate::servers;
@@ -90,13 +90,13 @@ async fn many_locations_are_asked_to_reconcile_ten_a_request() {
     let queue = Queue::new().await;
     let asks: Vec<(LocationId, Duration)> =
         (0..25).map(|n| (LocationId::new(format!("loc{n}")).unwrap(), Duration::ZERO)).collect();
-    assert!(queue.batches.ask_all_to_reconcile(&asks).await.unwrap().is_empty());
+    assert!(queue.batches.ask_all(Ask::Reconcile, &asks).await.unwrap().is_empty());
     assert_eq!(queue.usage.snapshot().sends(), 3);
     let mut asked = Vec::new();
     while let Some(body) = queue.receive(Duration::from_secs(1)).await {
         match Message::from_json(&body).unwrap() {
-            Message::Reconcile(location) => asked.push(location),
-            Message::Batch(batch) => panic!("{batch:?}"),
+            Message::Ask(Ask::Reconcile, location) => asked.push(location),
+            other => panic!("{other:?}"),
         }
     }
     asked.sort();

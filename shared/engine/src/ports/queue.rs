@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use ghl_sync_model::{Batch, DeadLetter, LocationId};
+use ghl_sync_model::{Ask, Batch, DeadLetter, LocationId};
 
 /// The queue of batches.
 #[async_trait]
@@ -13,12 +13,12 @@ pub trait BatchQueue: Send + Sync {
     /// Sends `batch`, to be received after `delay` (at most [`MAX_DELAY`], in whole seconds).
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError>;
 
-    /// Asks for `location` to be reconciled, after `delay` likewise.
-    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError>;
+    /// Asks for something of `location`, after `delay` likewise.
+    async fn ask(&self, ask: Ask, location: &LocationId, delay: Duration) -> Result<(), PortError>;
 
     /// The same for many locations, in as few requests as there can be. Returns those that could not be asked; an error
     /// only if none could.
-    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError>;
+    async fn ask_all(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError>;
 }
 
 /// The longest delay of a message (SQS: 15 minutes).

@@ -16,6 +16,34 @@ pub struct Question {
     pub call: Call,
 }
 
+impl Question {
+    /// What the location itself is: its name, time zone, country.
+    pub const LOCATION: Question = Question { what: "location", required: false, call: Call::GetLocation };
+    /// The definitions of its custom fields.
+    pub const CUSTOM_FIELDS: Question =
+        Question { what: "custom fields", required: false, call: Call::ListCustomFields };
+
+    /// The scope that a private integration token needs for it; empty if that is not known.
+    #[must_use]
+    pub fn scope(&self) -> &'static str {
+        match self.call {
+            Call::GetLocation => "locations.readonly",
+            Call::ContactsPage { .. } => "contacts.readonly",
+            Call::ListCustomFields => "locations/customFields.readonly",
+            _ => "",
+        }
+    }
+}
+
+/// How a location is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking {
+    /// As urgent as this.
+    pub priority: Priority,
+    /// What the calls are counted as.
+    pub work: &'static str,
+}
+
 /// A question and what came of it.
 #[derive(Debug)]
 pub struct Asked {
@@ -68,7 +96,7 @@ impl AccessReport {
 }
 
 impl Engine {
-    /// Asks `location` the questions, one after the other, under its gate.
+    /// Asks `location` the questions, for somebody who waits for the answers.
     ///
     /// # Errors
     /// When a store fails. That the location does not answer is in the report.
@@ -78,11 +106,26 @@ impl Engine {
         questions: Vec<Question>,
         invocation: &Invocation,
     ) -> Result<AccessReport, PortError> {
+        let asking = Asking { priority: Priority::Normal, work: "test_connection" };
+        self.ask_location(location, questions, asking, invocation).await
+    }
+
+    /// Asks `location` the questions, one after the other, under its gate.
+    ///
+    /// # Errors
+    /// When a store fails. That the location does not answer is in the report.
+    pub async fn ask_location(
+        &self,
+        location: &LocationId,
+        questions: Vec<Question>,
+        Asking { priority, work }: Asking,
+        invocation: &Invocation,
+    ) -> Result<AccessReport, PortError> {
         let settings = self.ports.registry.location(location).await?;
         let api = settings.as_ref().map(|settings| settings.api);
         let mut report = AccessReport { api, asked: Vec::new(), not_asked: None, daily_left: None, burst_limit: None };
         let (engine, tally) = self.tallied();
-        match engine.direct_calls(location, Priority::Normal, invocation).await {
+        match engine.direct_calls(location, priority, invocation).await {
             Ok(calls) => {
                 report.asked = ask(&calls, questions).await;
                 calls.close().await?;
@@ -90,7 +133,7 @@ impl Engine {
             Err(DirectError::Port(error)) => return Err(error),
             Err(error) => report.not_asked = Some(error),
         }
-        engine.count("test_connection", location, tally.take(), None).await;
+        engine.count(work, location, tally.take(), None).await;
         if let Some(settings) = settings {
             let rules = engine.config.rules(&settings);
             let gate = engine.gate(&settings.scope, &rules).await?.gate;

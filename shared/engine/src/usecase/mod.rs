@@ -40,7 +40,7 @@ mod undo_record;
 use std::sync::Arc;
 
 pub use changes::{CHANGES_PER_PAGE, Changes};
-pub use check_access::{AccessReport, Asked, Question};
+pub use check_access::{AccessReport, Asked, Asking, Question};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};

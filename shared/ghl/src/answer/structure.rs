@@ -25,6 +25,7 @@ pub(super) fn location(shown: &Value) -> Option<RemoteLocation> {
     Some(RemoteLocation {
         id: LocationId::new(shown.get("id")?.as_str()?).ok()?,
         name: text(shown, "name").unwrap_or_default(),
+        company: text(&shown["business"], "name"),
         timezone: text(shown, "timezone"),
         country: text(shown, "country"),
         allow_duplicate_contact: settings["allowDuplicateContact"].as_bool(),
@@ -126,10 +127,11 @@ mod tests {
     #[test]
     fn a_location_is_read_with_its_settings() {
         let body = r#"{"location":{"id":"loc1","companyId":"x","name":"Dentist","timezone":"US/Central","country":"US",
-            "settings":{"allowDuplicateContact":false,"allowDuplicateOpportunity":true}}}"#;
+            "business":{"name":"Dentist Ltd","city":"Austin"},"settings":{"allowDuplicateContact":false,"allowDuplicateOpportunity":true}}}"#;
         let expected = RemoteLocation {
             id: LocationId::new("loc1").unwrap(),
             name: "Dentist".to_owned(),
+            company: owned("Dentist Ltd"),
             timezone: owned("US/Central"),
             country: owned("US"),
             allow_duplicate_contact: Some(false),
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(answer(&Call::GetLocation, body), Ok(Answer::Location(expected.clone())));
         let bare = RemoteLocation {
             name: String::new(),
+            company: None,
             timezone: None,
             country: None,
             allow_duplicate_contact: None,

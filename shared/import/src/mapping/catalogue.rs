@@ -1,6 +1,6 @@
 //! The custom fields that a location has.
 
-use ghl_sync_model::{FieldDefinition, FieldType, Kind};
+use ghl_sync_model::{FieldDefinition, FieldType, Kind, KnownFields};
 
 /// What a custom field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,6 +77,12 @@ impl FieldCatalogue {
     pub fn of_location(definitions: impl IntoIterator<Item = FieldDefinition>) -> FieldCatalogue {
         let of_contacts = definitions.into_iter().filter(|field| field.model == Kind::Contact);
         FieldCatalogue { fields: of_contacts.map(KnownField::from).collect(), is_whole: true }
+    }
+
+    /// The same, of fields that were kept. Where some are left out, a mapping may name any key, as if none were known.
+    #[must_use]
+    pub fn of_known(known: &KnownFields) -> FieldCatalogue {
+        FieldCatalogue { is_whole: known.left_out == 0, ..FieldCatalogue::of_location(known.fields.iter().cloned()) }
     }
 
     /// The fields.

@@ -95,6 +95,11 @@ impl SimulatedGhl {
         let _ = self.by_hand(location, &Call::UpdateOpportunity { id: id.clone(), opportunity });
     }
 
+    /// What the location says of itself; its time zone is that of Berlin.
+    pub fn set_profile(&self, location: &LocationId, name: &str, country: &str) {
+        let _ = self.0.fake.seed(location.as_str()).profile(name, "Europe/Berlin", country);
+    }
+
     /// A custom field that is defined from the start; `None` if there is one of its name.
     pub fn add_custom_field(&self, location: &LocationId, field: NewField) -> Option<FieldDefinition> {
         match self.by_hand(location, &Call::CreateCustomField(field)) {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{FailNth, Op};
 use ghl_sync_engine::ports::{BatchQueue, DeadLetterQueue, DeadLetters, PortError, Receipt, TakenDeadLetter};
-use ghl_sync_model::{Batch, DeadLetter, LocationId};
+use ghl_sync_model::{Ask, Batch, DeadLetter, LocationId};
 
 #[async_trait]
 impl<P: BatchQueue> BatchQueue for FailNth<P> {
@@ -14,12 +14,12 @@ impl<P: BatchQueue> BatchQueue for FailNth<P> {
         self.faults.pass(Op::QueueSend, self.port.send(batch, delay)).await
     }
 
-    async fn ask_to_reconcile(&self, location: &LocationId, delay: Duration) -> Result<(), PortError> {
-        self.faults.pass(Op::QueueSend, self.port.ask_to_reconcile(location, delay)).await
+    async fn ask(&self, ask: Ask, location: &LocationId, delay: Duration) -> Result<(), PortError> {
+        self.faults.pass(Op::QueueSend, self.port.ask(ask, location, delay)).await
     }
 
-    async fn ask_all_to_reconcile(&self, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
-        self.faults.pass(Op::QueueSend, self.port.ask_all_to_reconcile(asks)).await
+    async fn ask_all(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
+        self.faults.pass(Op::QueueSend, self.port.ask_all(ask, asks)).await
     }
 }
 

@@ -7,26 +7,32 @@ use std::time::Duration;
 
 use ghl_sync_drop::{AHEAD, Checkpoint, End, Handled, Importer, Phase};
 use ghl_sync_engine::ports::{Clock, ItemStore};
-use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationId};
+use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationFacts, LocationId};
 use ghl_sync_testkit::{MemoryBucket, MemorySteps, Setup, World, block_on_paused, dying_at_await};
 use serde_json::Value;
 
 use crate::fixtures::{HOUR, MINUTE, each_await, exact, loc};
 
-const LIST: &str = "in/loc/contacts/list.csv";
+pub(crate) const LIST: &str = "in/loc/contacts/list.csv";
 /// A message whose invocation died, or that was not done with, comes again after this.
 const VISIBILITY: Duration = Duration::from_secs(90);
 
 /// A bucket beside a world, and what imports from it.
-struct Drops {
-    world: Arc<World>,
-    bucket: Arc<MemoryBucket>,
+pub(crate) struct Drops {
+    pub(crate) world: Arc<World>,
+    pub(crate) bucket: Arc<MemoryBucket>,
     steps: Arc<MemorySteps>,
     importer: Importer,
 }
 
 impl Drops {
+    /// Of which it is known already what its location is.
     fn beside(world: Arc<World>) -> Drops {
+        world.items.keep(&loc(), &LocationFacts::told(world.clock.now(), None, None, None, Vec::new(), false));
+        Drops::knowing_nothing(world)
+    }
+
+    pub(crate) fn knowing_nothing(world: Arc<World>) -> Drops {
         let bucket = Arc::new(MemoryBucket::new(world.clock));
         let steps = Arc::new(MemorySteps::new(world.clock));
         let items: Arc<dyn ItemStore> = world.items.clone();
@@ -39,7 +45,7 @@ impl Drops {
     }
 
     /// Somebody puts a file into the bucket, and S3 says so.
-    fn drop(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn drop(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         self.bucket.drop_file(key, bytes);
         self.say(key);
     }
@@ -54,7 +60,7 @@ impl Drops {
 
     /// Handles messages until there are none. The invocation of number `n` (from 1) dies at the await that `dies` names.
     /// How many died.
-    async fn run_dying(&self, dies: impl Fn(u64) -> Option<u64>) -> u64 {
+    pub(crate) async fn run_dying(&self, dies: impl Fn(u64) -> Option<u64>) -> u64 {
         let mut died = 0;
         for number in 1.. {
             assert!(number < 3_000, "it runs in circles");
@@ -81,7 +87,7 @@ impl Drops {
         }
     }
 
-    async fn run(&self) {
+    pub(crate) async fn run(&self) {
         self.run_dying(|_| None).await;
     }
 
@@ -90,12 +96,12 @@ impl Drops {
         serde_json::from_str(&text).unwrap()
     }
 
-    fn report(&self) -> Value {
+    pub(crate) fn report(&self) -> Value {
         self.report_of("list.csv")
     }
 
     /// The lines of a file, as columns by their names.
-    fn lines(&self, file: &str) -> Vec<BTreeMap<String, String>> {
+    pub(crate) fn lines(&self, file: &str) -> Vec<BTreeMap<String, String>> {
         let text = self.bucket.text(&format!("out/loc/list.csv/{file}")).expect(file);
         csv::Reader::from_reader(text.as_bytes()).deserialize().map(Result::unwrap).collect()
     }

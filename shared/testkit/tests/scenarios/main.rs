@@ -16,6 +16,7 @@ mod deadline;
 mod doors;
 mod drop;
 mod dry_run;
+mod facts;
 mod far_times;
 mod fixtures;
 mod handover;

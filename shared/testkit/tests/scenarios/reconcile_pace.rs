@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::ReconcileEnd;
-use ghl_sync_model::{Conflict, Endpoint};
+use ghl_sync_model::{Ask, Conflict, Endpoint};
 use ghl_sync_operate::RecordState;
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, block_on_paused};
 
@@ -119,7 +119,7 @@ fn all_enabled_locations_are_asked_to_reconcile_spread_over_time() {
         let world = setup.start();
         world.registry.change(&"off".parse().unwrap(), |settings| settings.enabled = false);
         assert_eq!(world.reconciler().ask_to_reconcile_all().await.unwrap(), 3);
-        let asked = world.queue.reconciles();
+        let asked = world.queue.asked(Ask::Reconcile);
         assert_eq!(asked.iter().map(|(location, _)| location.as_str()).collect::<Vec<_>>(), ["a", "b", "loc"]);
         assert!(asked.iter().all(|(_, delay)| *delay <= 8 * SECOND), "{asked:?}");
     });
@@ -134,12 +134,12 @@ fn five_thousand_locations_are_asked_within_a_minute_and_who_was_cut_off_goes_on
         world.faults.fail(Op::QueueSend, 3..=3, PortFault::Hangs);
         let cut_off = tokio::time::timeout(MINUTE, world.reconciler().ask_to_reconcile_all()).await;
         assert!(cut_off.is_err());
-        assert_eq!(world.queue.reconciles().len(), 800);
+        assert_eq!(world.queue.asked(Ask::Reconcile).len(), 800);
         world.faults.heal();
         let began = world.clock.now();
         assert_eq!(world.reconciler().ask_to_reconcile_all().await.unwrap(), 5_000);
         assert!(world.clock.now().since(began) < MINUTE);
-        let asked = world.queue.reconciles().split_off(800);
+        let asked = world.queue.asked(Ask::Reconcile).split_off(800);
         let names: Vec<&str> = asked.iter().map(|(location, _)| location.as_str()).collect();
         assert_eq!((names[0], names[4_999]), ("l0800", "l0799"));
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 5_000);

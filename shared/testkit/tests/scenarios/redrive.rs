@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::ports::DeadLetterQueue::{Dead, Parked};
 use ghl_sync_engine::usecase::DeadLetterEnd;
-use ghl_sync_model::{Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
+use ghl_sync_model::{Ask, Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 use ghl_sync_operate::{RedriveEnd, RedriveOrder, RedriveReport};
 use ghl_sync_testkit::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
 
@@ -112,7 +112,7 @@ fn a_reconciliation_that_died_wakes_its_location_and_is_told_apart_from_batches(
     block_on_paused(async {
         let world = world_of(&[loc()]);
         world.put_only(&[contact(0)]).await.unwrap();
-        let asked = letter("m1", &Message::Reconcile(loc()).to_json());
+        let asked = letter("m1", &Message::Ask(Ask::Reconcile, loc()).to_json());
         world.dead_letters.add(Dead, asked.clone());
         assert_eq!(by_hand(&world, &order(true)).await.reasons, BTreeMap::from([("reconcile", 1)]));
         assert_eq!(world.engine.redrive(&[asked]).await, [DeadLetterEnd::Started]);

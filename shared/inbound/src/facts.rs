@@ -1,0 +1,112 @@
+//! What a location is: asked of GHL by whoever has a token, and kept for those who have none.
+
+use std::time::Duration;
+
+use ghl_sync_engine::ports::{Entry, PortError, Versioned};
+use ghl_sync_engine::usecase::{AccessReport, Asked, Asking, DirectError, Engine, Invocation, Question};
+use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, Priority, Untold};
+
+use crate::asks::{ask_all, can_be_asked};
+
+/// What is asked for.
+const QUESTIONS: [Question; 2] = [Question::LOCATION, Question::CUSTOM_FIELDS];
+
+/// Asks GHL what locations are. Cheap to clone.
+#[derive(Clone)]
+pub struct FactsReader {
+    pub(crate) engine: Engine,
+    facts: Versioned<LocationFacts>,
+}
+
+impl FactsReader {
+    /// Over `engine` and its ports.
+    #[must_use]
+    pub fn new(engine: Engine) -> FactsReader {
+        let facts = Versioned::new(engine.ports().items.clone());
+        FactsReader { engine, facts }
+    }
+
+    /// Asks GHL what `location` is, and keeps the answer: two calls of low priority. What GHL does not tell, because the
+    /// token lacks a scope or for any other reason, is kept as it was told before, with the reason.
+    ///
+    /// Never fails: what could not be asked or kept is asked again the next time, and the log says why.
+    pub async fn read(&self, location: &LocationId, invocation: &Invocation) {
+        if let Err(error) = self.read_and_keep(location, invocation).await {
+            self.engine.port_failed(location.clone(), &error);
+        }
+    }
+
+    /// Asks for the facts of all enabled locations to be read, spread over some minutes. Returns how many were asked.
+    ///
+    /// It begins anywhere: should the function's time not be enough for all, it is not always the same ones that are left
+    /// out.
+    ///
+    /// # Errors
+    /// When the locations cannot be listed; or, after all others were asked, when some could not be.
+    pub async fn ask_all(&self) -> Result<u32, PortError> {
+        let ports = self.engine.ports();
+        let mut locations = ports.registry.locations().await?;
+        let roll = ports.randomness.roll();
+        let first = Duration::from_secs(locations.len() as u64).mul_f64(roll).as_secs();
+        let first = usize::try_from(first).unwrap_or_default().min(locations.len());
+        locations.rotate_left(first);
+        ask_all(&self.engine, Ask::Facts, &locations).await
+    }
+
+    async fn read_and_keep(&self, location: &LocationId, invocation: &Invocation) -> Result<(), PortError> {
+        let settings = self.engine.ports().registry.location(location).await?;
+        if !settings.as_ref().is_some_and(can_be_asked) {
+            return Ok(());
+        }
+        let Entry { rev, value: before } = match self.facts.load(location).await? {
+            Some(Entry { rev, value }) => Entry { rev, value: Some(value) },
+            None => Entry::default(),
+        };
+        let asking = Asking { priority: Priority::Low, work: "facts" };
+        let report = self.engine.ask_location(location, QUESTIONS.into(), asking, invocation).await?;
+        if matches!(report.not_asked, Some(DirectError::NotEnabled(_))) {
+            return Ok(());
+        }
+        let now = self.engine.ports().clock.now();
+        let (untold, in_passing) = untold(&report);
+        let (mut account, mut fields) = (None, None);
+        for asked in report.asked {
+            match asked.answer {
+                Ok(Answer::Location(told)) => account = Some(told),
+                Ok(Answer::CustomFields(told)) => fields = Some(told),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let facts = LocationFacts::told(now, before, account, fields, untold, in_passing);
+        // Should somebody else have written meanwhile, that was as late as this.
+        self.facts.replace(location, rev, &facts).await.map(drop)
+    }
+}
+
+/// What GHL did not tell, and whether it may in a few minutes.
+fn untold(report: &AccessReport) -> (Vec<Untold>, bool) {
+    let mut untold = Vec::new();
+    let mut in_passing = false;
+    for question in QUESTIONS {
+        let asked = report.asked.iter().find(|asked| asked.question == question);
+        if asked.is_some_and(|asked| asked.answer.is_ok()) {
+            continue;
+        }
+        // What was not asked for has the reason of what came before it.
+        let asked = asked.or_else(|| report.asked.iter().find(|asked| asked.answer.is_err()));
+        let why = asked.and_then(Asked::error).or_else(|| report.not_asked.as_ref().map(ToString::to_string));
+        in_passing |= !asked.is_some_and(is_refused);
+        untold.push(Untold {
+            what: question.what.to_owned(),
+            scope: question.scope().to_owned(),
+            why: why.unwrap_or_default(),
+        });
+    }
+    (untold, in_passing)
+}
+
+/// Whether asking again is of no use, until somebody changes the token.
+fn is_refused(asked: &Asked) -> bool {
+    let Err(DirectError::Failed(failure)) = &asked.answer else { return false };
+    matches!(failure.cause, Some(Cause::Forbidden | Cause::Unsupported | Cause::TooLong))
+}
