@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{
-    Conflict, CreationKey, EpochMs, Kind, LastError, LocationId, Payload, PayloadError, Priority, Provenance, Record,
-    RecordKey,
+    Conflict, CreationKey, EpochMs, ErrorCode, Kind, LastError, LocationId, Payload, PayloadError, Priority,
+    Provenance, Record, RecordKey,
 };
 
 use super::due_key::DueKey;
@@ -138,6 +138,12 @@ fn read_names(json: Option<&str>) -> Vec<String> {
 /// keep the record from being sent.
 fn read_last_error(json: Option<&str>) -> Option<LastError> {
     serde_json::from_str(json?).ok()
+}
+
+/// Whether the last error of an item was our own.
+pub(super) fn has_failed_by_us(item: &Item) -> bool {
+    let error = read_last_error(Fields(item).optional_text(record::LAST_ERROR).ok().flatten());
+    error.is_some_and(|error| error.code == ErrorCode::Internal)
 }
 
 /// Likewise: those that can be read.

@@ -163,10 +163,14 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
     }
 }
 
-/// Takes back what was written against `sent` as a suspect before it was put again; `None` if nothing was.
+/// Takes back what was written against `sent` as a suspect before it was put again; `None` if nothing was. What somebody
+/// else wrote meanwhile, such as that it is cancelled, stays.
 fn acquit(sent: &Record, standing: &Item) -> Option<Update> {
+    let is_put_again = standing.get(record::VERSION) != Some(&number(sent.version));
+    let is_marked = item::has_failed_by_us(standing) && !standing.contains_key(record::FAILED_AT);
     let last_error = sent.last_error.as_ref().map(item::last_error);
-    let written = standing.get(record::LAST_ERROR).filter(|written| Some(*written) != last_error.as_ref())?;
+    let written = standing.get(record::LAST_ERROR).filter(|written| Some(*written) != last_error.as_ref());
+    let written = written.filter(|_| is_put_again && is_marked)?;
     let update = Update::new()
         .set_or_remove(record::LAST_ERROR, last_error)
         .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.earlier_errors))

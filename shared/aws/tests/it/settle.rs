@@ -266,18 +266,56 @@ async fn a_late_acceptance_clears_a_failure_of_the_same_version() {
     assert_eq!(tables.index_size(RECORDS, "failed").await, 0);
 }
 
+/// What is written against a suspect before its first call.
+fn mark() -> Outcome {
+    Outcome::Retry {
+        due_at: EpochMs(2),
+        error: error(ErrorCode::Internal),
+        not_before: None,
+        ghl_id: None,
+        provenance: Provenance::Unknown,
+    }
+}
+
 #[tokio::test]
 async fn what_was_written_against_a_suspect_is_taken_back_though_it_was_put_again() {
     let tables = Tables::new().await;
     let put = contact("a", "Ada");
     let sent = tables.put_and_load(&put, 1).await;
-    tables.outbox.settle(&sent, &retry(2, None, None), EpochMs(1)).await.unwrap();
+    tables.outbox.settle(&sent, &mark(), EpochMs(1)).await.unwrap();
     tables.outbox.put(&contact("a", "Bob"), EpochMs(3)).await.unwrap();
     assert!(tables.record(&put.key()).await.last_error.is_some());
     let settled = tables.outbox.settle(&sent, &wait(1, None, None), EpochMs(4)).await.unwrap();
     assert_eq!(settled, Settled::ChangedMeanwhile);
     let record = tables.record(&put.key()).await;
     assert_eq!((record.due_at, record.attempts, record.errors()), (Some(EpochMs(3)), 0, vec![]));
+}
+
+/// Found by the world of seed 9300000029.
+#[tokio::test]
+async fn what_was_cancelled_meanwhile_keeps_the_reason_though_its_batch_had_nothing_to_say() {
+    for suspected in [false, true] {
+        for put_again in [false, true] {
+            let tables = Tables::new().await;
+            let put = contact("a", "Ada");
+            let sent = tables.put_and_load(&put, 1).await;
+            if suspected {
+                tables.outbox.settle(&sent, &mark(), EpochMs(1)).await.unwrap();
+            }
+            if put_again {
+                tables.outbox.put(&contact("a", "Bob"), EpochMs(3)).await.unwrap();
+            }
+            let seen = tables.record(&put.key()).await;
+            assert!(tables.outbox.withdraw(&seen, &error(ErrorCode::Cancelled), EpochMs(4)).await.unwrap());
+            tables.outbox.settle(&sent, &wait(1, None, None), EpochMs(5)).await.unwrap();
+            let record = tables.record(&put.key()).await;
+            assert_eq!(
+                record.last_error.map(|error| error.code),
+                Some(ErrorCode::Cancelled),
+                "{suspected} {put_again}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

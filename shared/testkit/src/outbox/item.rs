@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Key;
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{
-    Conflict, ContentHash, CreationKey, EpochMs, GhlId, ImportId, LastError, Outcome, Payload, Priority, Provenance,
-    PutRecord, Record, RecordKey, Resolution, Undo,
+    Conflict, ContentHash, CreationKey, EpochMs, ErrorCode, GhlId, ImportId, LastError, Outcome, Payload, Priority,
+    Provenance, PutRecord, Record, RecordKey, Resolution, Undo,
 };
 
 /// A record as it is stored.
@@ -356,7 +356,7 @@ impl Item {
             Outcome::Retry { not_before, ghl_id, provenance, .. }
             | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
                 self.learn_id(sent, ghl_id.as_ref(), *provenance);
-                if matches!(outcome, Outcome::Wait { .. }) && self.last_error != sent.last_error {
+                if matches!(outcome, Outcome::Wait { .. }) && self.is_marked_since(sent) {
                     // What was written against it as a suspect is taken back.
                     self.last_error.clone_from(&sent.last_error);
                     self.earlier_errors.clone_from(&sent.earlier_errors);
@@ -368,6 +368,12 @@ impl Item {
             }
             Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted | Outcome::Undone(_) => {}
         }
+    }
+
+    /// Whether something stands against a version that was put since.
+    fn is_marked_since(&self, sent: &Record) -> bool {
+        let is_ours = self.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal);
+        is_ours && self.last_error != sent.last_error && self.version != sent.version && self.failed_at.is_none()
     }
 
     fn learn_id(&mut self, sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance) {
