@@ -31,9 +31,11 @@ const CHANGE_GATES: [&str; 7] = [
     "MigratorFunction",
 ];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
-const RARE: [(&[&str], &str, &[&str]); 12] = [
+const RARE: [(&[&str], &str, &[&str]); 13] = [
     // What GHL showed before an import that can be undone wrote it is emptied when the record is forgotten.
     (&["ApiFunction"], "dynamodb:UpdateItem", &["pre_image#"]),
+    // How more than a hundred locations stand is read by the index.
+    (&["SchedulerFunction"], "dynamodb:Query", &["index/standings"]),
     // What happens to a location is noticed when it happens.
     (&CHANGE_GATES, "dynamodb:GetItem", &["notice#"]),
     (&CHANGE_GATES, "dynamodb:UpdateItem", &["notice#"]),
@@ -104,8 +106,11 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
             .iter()
             .flat_map(|(of, action, keys)| {
                 let is_of = of.contains(&name);
-                let item =
-                    |key: &&str| if *key == "RecordsTable" { (*key).to_owned() } else { format!("StateTable: {key}") };
+                let item = |key: &&str| match *key {
+                    "RecordsTable" => (*key).to_owned(),
+                    index if index.starts_with("index/") => format!("StateTable/{index}"),
+                    item => format!("StateTable: {item}"),
+                };
                 keys.iter().filter(move |_| is_of).map(move |key| ((*action).to_owned(), item(key)))
             })
             .collect();

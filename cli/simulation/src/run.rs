@@ -81,6 +81,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let cancels = Cancels::of(&world, scenario);
     let deletes = Deletes::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
+    deletes.ended().await;
     let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
     let mut drained = drain(&world, PATIENCE + days).await;
     let mut flips = 0;

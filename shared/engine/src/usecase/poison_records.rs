@@ -8,7 +8,7 @@ use super::Engine;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, not_written};
 use super::report::RecordResult;
-use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
+use ghl_sync_model::{EpochMs, ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
 const MAX_DEATHS: usize = 5;
@@ -25,15 +25,17 @@ pub(super) async fn among<'r>(due: &'r [Record], permits: &Permits<'_>) -> Optio
 }
 
 impl Engine {
-    /// Writes down that `record` killed this invocation, before it can. Returns its end if it shall not be called: it
-    /// has killed often enough, or that could not be written down.
-    pub(super) async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
+    /// Writes down that `record` killed this invocation, before it can. Returns when it is due by that.
+    ///
+    /// # Errors
+    /// Its end if it shall not be called: it has killed often enough, or that could not be written down.
+    pub(super) async fn suspect(&self, record: &Record) -> Result<EpochMs, RecordEnd> {
         let now = self.ports.clock.now();
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
         if deaths(record) >= MAX_DEATHS {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
             let end = self.write(record, &outcome, RecordResult::Failed(error.code)).await;
-            return Some(RecordEnd { error: Some(error), ..end });
+            return Err(RecordEnd { error: Some(error), ..end });
         }
         let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.randomness.roll());
         let outcome = Outcome::Retry {
@@ -44,11 +46,11 @@ impl Engine {
             provenance: Provenance::Unknown,
         };
         if self.settle(record, &outcome).await.is_some() {
-            return None;
+            return Ok(due_at);
         }
         // It may have been written down all the same.
         self.clear_crash_mark(record).await;
-        Some(not_written())
+        Err(not_written())
     }
 
     /// The invocation lives, and what came of `record` did not have to be written down: it is as it was before it was

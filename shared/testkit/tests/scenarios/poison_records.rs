@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{PutRecord, RecordKey};
+use ghl_sync_engine::ports::{Clock, Outbox};
+use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, PutRecord, RecordKey};
 use ghl_sync_testkit::{Crash, Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, exact, loc, named_contact};
@@ -100,6 +100,37 @@ fn a_suspect_that_is_put_again_while_it_is_sent_is_not_held_responsible_for_deat
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.died()), (vec![], 1));
         assert_crash_mark_cleared(&world, &contact_key(0));
+    });
+}
+
+/// Found by the world of seed 9300017713: it could not be put to sleep while it was suspected, and was looked at again and
+/// again, for ever.
+#[test]
+fn a_deal_that_may_have_killed_sleeps_until_its_contact_is_there_all_the_same() {
+    block_on_paused(async {
+        let world = exact().start();
+        let now = world.clock.now();
+        world.outbox.put(&deal(0), now).await.unwrap();
+        let message = "the invocation that was sending this record died".to_owned();
+        let died = Outcome::Retry {
+            due_at: now + SECOND,
+            error: LastError { code: ErrorCode::Internal, status: None, message, at: now },
+            not_before: None,
+            ghl_id: None,
+            provenance: Provenance::Unknown,
+        };
+        world.outbox.settle(&world.record(&deal_key(0)), &died, now).await.unwrap();
+        world.run_for(HOUR).await;
+        let record = world.record(&deal_key(0));
+        assert_eq!((record.waits_for, record.due_at), (Some(contact_key(0)), None));
+        assert_eq!(
+            record.earlier_errors.len() + usize::from(record.last_error.is_some()),
+            1,
+            "one death, and no other"
+        );
+        world.put(&[contact(0)]).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.outbox.failed(), world.ghl.opportunity_count()), (vec![], 1));
     });
 }
 
