@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::poison_records;
 use super::record_end::RecordEnd;
 use super::report::RecordResult;
 use crate::ports::{Loaded, PortError, Settled};
@@ -33,8 +34,12 @@ impl Engine {
     pub(super) async fn wait_to_be_woken(&self, record: &Record, contact: RecordKey) -> RecordEnd {
         match self.ports.outbox.await_id(record, &contact).await {
             Ok(true) => {
-                let outcome = Outcome::Await { record: contact };
-                self.write(record, &outcome, RecordResult::Waiting).await
+                let end = self.write(record, &Outcome::Await { record: contact.clone() }, RecordResult::Waiting).await;
+                // What was written against a suspect changed when it is due, so it cannot be put to sleep: it looks again.
+                if end.still_due && poison_records::has_killed(record) {
+                    return self.wait_for(record, contact).await;
+                }
+                end
             }
             Ok(false) => self.wait_for(record, contact).await,
             Err(error) => self.store_failed(record, &error),

@@ -8,7 +8,7 @@ use super::Engine;
 use super::permits::Permits;
 use super::record_end::{RecordEnd, not_written};
 use super::report::RecordResult;
-use ghl_sync_model::{EpochMs, ErrorCode, LastError, Outcome, Provenance, Record};
+use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
 
 /// A record that stood alone in a batch so often when its invocation died has failed for good.
 const MAX_DEATHS: usize = 5;
@@ -25,17 +25,15 @@ pub(super) async fn among<'r>(due: &'r [Record], permits: &Permits<'_>) -> Optio
 }
 
 impl Engine {
-    /// Writes down that `record` killed this invocation, before it can. Returns when it is due by that.
-    ///
-    /// # Errors
-    /// Its end if it shall not be called: it has killed often enough, or that could not be written down.
-    pub(super) async fn suspect(&self, record: &Record) -> Result<EpochMs, RecordEnd> {
+    /// Writes down that `record` killed this invocation, before it can. Returns its end if it shall not be called: it
+    /// has killed often enough, or that could not be written down.
+    pub(super) async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
         let now = self.ports.clock.now();
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
         if deaths(record) >= MAX_DEATHS {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
             let end = self.write(record, &outcome, RecordResult::Failed(error.code)).await;
-            return Err(RecordEnd { error: Some(error), ..end });
+            return Some(RecordEnd { error: Some(error), ..end });
         }
         let due_at = now + self.config.backoff.rest(record.attempts.saturating_add(1), self.ports.randomness.roll());
         let outcome = Outcome::Retry {
@@ -46,11 +44,11 @@ impl Engine {
             provenance: Provenance::Unknown,
         };
         if self.settle(record, &outcome).await.is_some() {
-            return Ok(due_at);
+            return None;
         }
         // It may have been written down all the same.
         self.clear_crash_mark(record).await;
-        Err(not_written())
+        Some(not_written())
     }
 
     /// The invocation lives, and what came of `record` did not have to be written down: it is as it was before it was
@@ -75,7 +73,7 @@ fn deaths(record: &Record) -> usize {
 }
 
 /// Whether its last try ended with its invocation's death.
-fn has_killed(record: &Record) -> bool {
+pub(super) fn has_killed(record: &Record) -> bool {
     record.last_error.as_ref().is_some_and(is_death)
 }
 

@@ -50,22 +50,15 @@ impl Engine {
                 return;
             }
         };
-        let mut due = self.sort_out(batch, generation, loaded, report).await;
-        // When it was due before it was suspected.
-        let mut suspected = None;
-        if let Some(suspect) = poison_records::among(&due, permits).await {
-            match self.suspect(suspect).await {
-                Ok(due_at) => suspected = Some((suspect.due_at, due_at)),
-                Err(end) => {
-                    self.tell(&batch.location_id, generation, suspect, &end, report);
-                    return;
-                }
-            }
+        let due = self.sort_out(batch, generation, loaded, report).await;
+        let suspect = poison_records::among(&due, permits).await;
+        if let Some(suspect) = suspect
+            && let Some(end) = self.suspect(suspect).await
+        {
+            self.tell(&batch.location_id, generation, suspect, &end, report);
+            return;
         }
-        if let (Some((_, due_at)), Some(suspect)) = (suspected, due.first_mut()) {
-            // So it stands now: who lets it sleep must have seen that.
-            suspect.due_at = Some(due_at);
-        }
+        let is_suspect = suspect.is_some();
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
         let dry_run = match (settings.dry_run, batch.dry_run) {
             (true, _) => Some(DryRun::OfLocation),
@@ -88,11 +81,7 @@ impl Engine {
         let mut contact_ids = HashMap::new();
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
-                let record = match suspected {
-                    Some((due_at, _)) => Record { due_at, ..record },
-                    None => record,
-                };
-                if suspected.is_some() && end.still_due {
+                if is_suspect && end.still_due {
                     self.clear_crash_mark(&record).await;
                 }
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {

@@ -106,7 +106,7 @@ fn a_suspect_that_is_put_again_while_it_is_sent_is_not_held_responsible_for_deat
 /// Found by the world of seed 9300017713: it could not be put to sleep while it was suspected, and was looked at again and
 /// again, for ever.
 #[test]
-fn a_deal_that_may_have_killed_sleeps_until_its_contact_is_there_all_the_same() {
+fn a_deal_that_may_have_killed_waits_for_its_contact_without_being_looked_at_all_the_time() {
     block_on_paused(async {
         let world = exact().start();
         let now = world.clock.now();
@@ -121,13 +121,10 @@ fn a_deal_that_may_have_killed_sleeps_until_its_contact_is_there_all_the_same() 
         };
         world.outbox.settle(&world.record(&deal_key(0)), &died, now).await.unwrap();
         world.run_for(HOUR).await;
+        assert!(world.invocations() < 200, "{} invocations", world.invocations());
         let record = world.record(&deal_key(0));
-        assert_eq!((record.waits_for, record.due_at), (Some(contact_key(0)), None));
-        assert_eq!(
-            record.earlier_errors.len() + usize::from(record.last_error.is_some()),
-            1,
-            "one death, and no other"
-        );
+        assert_eq!(record.waits_for, Some(contact_key(0)));
+        assert_eq!(record.errors().len(), 1, "one death, and no other");
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.ghl.opportunity_count()), (vec![], 1));
