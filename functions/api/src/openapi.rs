@@ -130,7 +130,8 @@ static PROBLEMS: [Way; 13] = [
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
     way("409", "NotNow", "It makes no sense as things stand", |operation, path| {
         let starts = operation.responses.responses.contains_key("202") && path.contains("/migration/");
-        let imports = path.ends_with("/imports/{import_id}") && reads(operation);
+        let told = path.ends_with("/imports/{import_id}") && reads(operation);
+        let imports = told || path.ends_with("/imports/{import_id}/undo");
         let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
         let mirrors = path.contains("/mirrors/{name}/runs/");
         starts || imports || puts || mirrors || path.ends_with("/mapping") || path == "/v1/outcomes"
