@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::policy::Precedence;
+use ghl_sync_engine::policy::{Precedence, kept_until};
 use ghl_sync_engine::ports::{
     Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replaced, Replacement,
     StoredSettings,
@@ -173,8 +173,10 @@ impl WebhookReceiver {
         keep_until: Option<EpochMs>,
     ) -> Result<Received, PortError> {
         let (location, at) = (&event.location_id, event.at);
-        let event_id = || event.id.clone();
-        let state = |content, deleted_at| KnownState { at, event_id: event_id(), content, deleted_at, keep_until };
+        let state = |content, deleted_at| {
+            let told = KnownState { at, event_id: event.id.clone(), content, deleted_at, keep_until: None };
+            kept_until(told, keep_until)
+        };
         let received = match &event.change {
             RemoteChange::Written { ghl_id, content } => {
                 let key = RemoteKey { location, kind: content.kind(), ghl_id };

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use crate::Reconciler;
 use crate::asks::{ask_all, can_be_asked};
 use crate::conflict::{SOON, has_quota_to_spare, last_accepted, resolve, rule_for};
-use ghl_sync_engine::policy::Precedence;
+use ghl_sync_engine::policy::{Precedence, kept_until};
 use ghl_sync_engine::ports::{Loaded, PortError, RemoteKey, Replacement};
 use ghl_sync_engine::usecase::{
     CHANGES_PER_PAGE, Changes, DirectCalls, DirectError, Engine, Event, Invocation, ReconcileEnd, ReconcileReport,
@@ -246,8 +246,8 @@ impl Reading<'_, '_> {
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
         let now = self.engine.ports().clock.now();
-        let keep_until = self.settings.keep_until(now);
-        let state = KnownState { at, event_id, content, deleted_at: None, keep_until };
+        let told = KnownState { at, event_id, content, deleted_at: None, keep_until: None };
+        let state = kept_until(told, self.settings.keep_until(now));
         let replacement = known.replace(key, &state, &precedence, now).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
     }

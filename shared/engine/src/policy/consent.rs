@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use ghl_sync_model::{Contact, Payload, Record};
+use ghl_sync_model::{Contact, EpochMs, KnownState, Payload, Record, RemoteContent};
 
 /// The state of a channel that may be used.
 const MAY_CONTACT: &str = "inactive";
@@ -31,6 +31,28 @@ pub fn needs_known_consent(record: &Record) -> bool {
         Payload::Contact(contact) => !is_resend(record) && opted_out(contact).is_some_and(|value| value.is_object()),
         Payload::Opportunity(_) => false,
     }
+}
+
+/// What a location that keeps contents `until` then only keeps of what GHL told. An opt-out is kept for ever, and nothing
+/// beside it: without it a later opt-out of one channel would open the others, since GHL may replace them as a whole.
+#[must_use]
+pub fn kept_until(state: KnownState, until: Option<EpochMs>) -> KnownState {
+    if until.is_none() {
+        return state;
+    }
+    match opt_outs_of(&state) {
+        Some(opt_outs) => KnownState { content: Some(opt_outs), keep_until: None, ..state },
+        None => KnownState { keep_until: until, ..state },
+    }
+}
+
+/// The opt-outs that GHL told, and nothing else of the contact; `None` if it told of none.
+#[must_use]
+pub fn opt_outs_of(state: &KnownState) -> Option<RemoteContent> {
+    let Some(RemoteContent::Contact(contact)) = &state.content else { return None };
+    let opt_outs =
+        Contact { dnd: contact.dnd.filter(|dnd| *dnd), dnd_settings: opted_out(contact), ..Contact::default() };
+    (opt_outs != Contact::default()).then_some(RemoteContent::Contact(opt_outs))
 }
 
 /// The payload of `record` as it is sent, where `known` is what GHL told last of the contact.

@@ -9,7 +9,9 @@ mod shared_identity;
 mod undo;
 mod write_origin;
 
-pub use consent::{has_unsent_opt_out, needs_known_consent, not_sent, payload_to_send, without_consent};
+pub use consent::{
+    has_unsent_opt_out, kept_until, needs_known_consent, not_sent, opt_outs_of, payload_to_send, without_consent,
+};
 pub use not_stored::{NotStored, spelled_otherwise};
 pub use precedence::Precedence;
 pub use retry_class::{Class, classify};

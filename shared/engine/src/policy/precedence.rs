@@ -45,6 +45,14 @@ impl Precedence {
         Precedence { newer_than: at, at, event_id, deleted_before: at - COMPANIONS }
     }
 
+    /// That of less of what is known already: nothing that was told since is replaced, nor a deletion.
+    #[must_use]
+    pub fn of_less_of(known: &KnownState) -> Precedence {
+        let just_after = known.at + Duration::from_millis(1);
+        let event_id = known.event_id.clone();
+        Precedence { newer_than: just_after, at: known.at, event_id, deleted_before: EpochMs::default() }
+    }
+
     /// Whether the event replaces `known`.
     #[must_use]
     pub fn over(&self, known: &KnownState) -> bool {

@@ -9,8 +9,9 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, Event, Invocation};
+use crate::policy::{Precedence, opt_outs_of};
 use crate::ports::{Loaded, PortError, RemoteKey, Replaced, Versioned};
-use ghl_sync_model::{EpochMs, Item, ItemKind, LocationId, Record, RecordCursor, RecordKey};
+use ghl_sync_model::{EpochMs, Item, ItemKind, KnownState, LocationId, Record, RecordCursor, RecordKey};
 
 /// Records read at a time; DynamoDB ends a page at 1 MB.
 const PAGE: u32 = 1_000;
@@ -128,10 +129,22 @@ impl Engine {
     /// What GHL told goes first: should this end in between, the record is still found.
     async fn drop_content(&self, record: &Record) -> Result<bool, PortError> {
         if let Some(ghl_id) = &record.ghl_id {
-            let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
-            self.ports.known.forget(key).await?;
+            self.drop_known(RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id }).await?;
         }
         self.ports.outbox.drop_content(record, self.ports.clock.now()).await
+    }
+
+    /// But for opt-outs: they are sent along with those that come later.
+    async fn drop_known(&self, key: RemoteKey<'_>) -> Result<(), PortError> {
+        let known = self.ports.known.load(key).await?;
+        match known.as_ref().and_then(|known| Some((known, opt_outs_of(known)?))) {
+            Some((known, opt_outs)) => {
+                let less = KnownState { content: Some(opt_outs), keep_until: None, ..known.clone() };
+                let now = self.ports.clock.now();
+                self.ports.known.replace(key, &less, &Precedence::of_less_of(known), now).await.map(drop)
+            }
+            None => self.ports.known.forget(key).await.map(drop),
+        }
     }
 }
 

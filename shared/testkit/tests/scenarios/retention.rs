@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, KnownStates, RemoteKey};
 use ghl_sync_engine::usecase::{Invocation, RetentionReport};
-use ghl_sync_model::{Conflict, Holder, Kind, Payload, PutRecord};
+use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RemoteContent};
 use ghl_sync_operate::RecordState;
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use serde_json::json;
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, exact, loc, named_contact,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, email, exact, loc, named_contact,
 };
 use crate::reconcile::{ghl_id, name_in_ghl, reconcile, rename, state, synced};
 
@@ -87,6 +88,50 @@ fn without_its_content_a_record_never_overrules_what_people_write_in_ghl() {
         world.run_for(HOUR).await;
         assert_eq!(name_in_ghl(&world, 0).as_deref(), Some("Bob"));
         assert_eq!(state(&world, 0).await, RecordState::Accepted);
+    });
+}
+
+/// GHL may replace the channels as a whole.
+#[test]
+fn an_opt_out_that_ghl_told_is_sent_along_with_a_later_one_though_all_else_is_forgotten() {
+    block_on_paused(async {
+        for told_after_that in [false, true] {
+            let world = synced(1, Conflict::Ours).await;
+            let close_sms = || {
+                let closed = json!({ "SMS": { "status": "active" }, "Email": { "status": "inactive" } });
+                world.ghl.edit_contact(&loc(), &ghl_id(&world, 0), |contact| contact.dnd_settings = Some(closed));
+            };
+            if !told_after_that {
+                close_sms();
+                world.run_for(20 * SECOND).await;
+                reconcile(&world).await;
+            }
+            keep_for(&world, 1);
+            world.run_for(DAY + HOUR).await;
+            assert_eq!(drop_old(&world, MINUTE).await.unwrap().dropped, 1);
+            if told_after_that {
+                close_sms();
+                world.run_for(20 * SECOND).await;
+                reconcile(&world).await;
+            }
+            let (location, id) = (loc(), ghl_id(&world, 0));
+            let key = RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &id };
+            let known = world.known.load(key).await.unwrap().unwrap();
+            let opt_out =
+                Contact { dnd_settings: Some(json!({ "SMS": { "status": "active" } })), ..Contact::default() };
+            assert_eq!((known.content, known.keep_until), (Some(RemoteContent::Contact(opt_out)), None));
+
+            let mut put = contact(0);
+            if let Payload::Contact(contact) = &mut put.payload {
+                contact.dnd_settings = Some(json!({ "Call": { "status": "active" } }));
+            }
+            world.put(&[put]).await.unwrap();
+            world.run_until_settled(MINUTE).await.unwrap();
+            let shown = world.ghl.contact(&loc(), &email(0)).unwrap().1.dnd_settings.unwrap();
+            for channel in ["SMS", "Call"] {
+                assert_eq!(shown[channel]["status"], "active", "{channel} {told_after_that}: {shown}");
+            }
+        }
     });
 }
 
