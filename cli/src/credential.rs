@@ -116,17 +116,18 @@ fn region_of(base: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::Parser;
 
     use super::*;
 
+    /// A command for a deployed stack.
     #[derive(Parser)]
-    struct Line {
+    pub(crate) struct Line {
         #[arg(long)]
-        api: String,
+        pub(crate) api: String,
         #[command(flatten)]
-        credential: CredentialArgs,
+        pub(crate) credential: CredentialArgs,
     }
 
     fn signing(api: &str, id: &str, secret: &str, region: &str) -> Line {

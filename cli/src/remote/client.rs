@@ -277,15 +277,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::credential::tests::Line;
     use crate::door::{AccessKey, Door, Listen};
-
-    #[derive(Parser)]
-    struct Line {
-        #[arg(long)]
-        api: String,
-        #[command(flatten)]
-        credential: CredentialArgs,
-    }
 
     /// The server checks signatures with an implementation of its own.
     #[tokio::test]

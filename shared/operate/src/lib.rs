@@ -23,6 +23,7 @@ mod redrive_by_hand;
 mod replay;
 mod search;
 mod sessions;
+mod write_each;
 
 pub use audit::{AuditPage, MAX_AUDIT_PAGE};
 pub use counters::{CountersView, Reconciling, Waits};

@@ -60,9 +60,7 @@ impl Operator {
     pub async fn resume(&self, location: &LocationId) -> Result<FannedOut, OperateError> {
         let now = self.ports().clock.now();
         let scope = self.change_gate(location, "resume", |gate| gate.resume(now)).await?;
-        let started = self.engine.start(&scope).await?;
-        self.engine.tell_standings_of(&scope).await;
-        Ok(started)
+        Ok(self.engine.start_and_tell(&scope).await?)
     }
 
     /// Closes the circuit breaker of the scope of `location`, and starts it with a small batch.
@@ -73,9 +71,7 @@ impl Operator {
         let now = self.ports().clock.now();
         let scope = self.change_gate(location, "reset_breaker", |gate| gate.reset_breaker(now)).await?;
         self.engine.tell_breaker_was_reset(&self.known(location).await?).await;
-        let started = self.engine.start(&scope).await?;
-        self.engine.tell_standings_of(&scope).await;
-        Ok(started)
+        Ok(self.engine.start_and_tell(&scope).await?)
     }
 
     pub(super) async fn known(&self, location: &LocationId) -> Result<LocationSettings, OperateError> {

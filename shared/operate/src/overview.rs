@@ -402,12 +402,16 @@ impl Operator {
 
     /// How all locations stand, by what was written down. A few of which nothing was are asked.
     pub(crate) async fn everybody(&self, own: Option<&BTreeSet<LocationId>>) -> Result<Everybody, PortError> {
-        let (mut standings, known) =
-            futures::try_join!(self.ports().counters.standings(), self.ports().registry.locations())?;
+        let standings = async {
+            match own {
+                Some(own) => self.ports().counters.standings_of(&own.iter().cloned().collect::<Vec<_>>()).await,
+                None => self.ports().counters.standings().await,
+            }
+        };
+        let (mut standings, known) = futures::try_join!(standings, self.ports().registry.locations())?;
         let time = self.ports().clock.now();
         let is_own = |id: &LocationId| own.is_none_or(|own| own.contains(id));
         let known: BTreeSet<LocationId> = known.into_iter().filter(is_own).collect();
-        standings.retain(|(id, _)| is_own(id));
         standings.retain(|(id, standing)| known.contains(id) || time.since(standing.at) < UNKNOWN_FOR);
         let told: BTreeSet<&LocationId> = standings.iter().map(|(id, _)| id).collect();
         let untold: Vec<LocationId> = known.iter().filter(|id| !told.contains(id)).cloned().collect();

@@ -1,7 +1,5 @@
 //! Failed records: listing them, and giving them another chance.
 
-use futures::StreamExt;
-
 use crate::operate::OperateError;
 use crate::record_status::RecordStatus;
 use crate::{CauseId, Operator};
@@ -13,8 +11,6 @@ use ghl_sync_model::{
 
 /// Records that one call replays at most; the rest is for the next one.
 pub const MAX_REPLAY: u32 = 500;
-/// Records written at once.
-const AT_ONCE: usize = 16;
 
 /// Which records shall have another chance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +119,17 @@ impl Operator {
         let loaded = self.ports().outbox.load(location, &keys).await?;
         let wanted: Vec<Record> = loaded.into_iter().filter_map(|loaded| wanted(loaded, what)).collect();
         let mut report = ReplayReport { skipped: (keys.len() - wanted.len()) as u64, next, ..ReplayReport::default() };
-        self.make_due(wanted, &mut report).await;
+        let now = self.ports().clock.now();
+        let writes =
+            wanted.into_iter().map(|record| async move { (self.ports().outbox.replay(&record, now).await, record) });
+        let made_due = self.write_each(writes).await;
+        report.replayed += made_due.done;
+        report.skipped += made_due.skipped;
+        report.not_written += made_due.not_written;
         if report.replayed > 0 {
             let scope = &settings.scope;
             self.ports().sink.emit(&Event::Operated { location, scope, action: "replay" });
-            self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
-            self.engine.fan_out(scope).await?;
-            self.engine.tell_standings_of(scope).await;
+            self.engine.start_and_tell(scope).await?;
         }
         Ok(report)
     }
@@ -172,23 +172,6 @@ impl Operator {
         let FailedPage { keys, next } = outbox.failed(location, after, MAX_REPLAY).await?;
         let next = next.filter(|next| filter.until.is_none_or(|until| next.failed_at <= until));
         Ok((keys, next.map(ReplayCursor::Failed)))
-    }
-
-    async fn make_due(&self, records: Vec<Record>, report: &mut ReplayReport) {
-        let now = self.ports().clock.now();
-        let mut replays = futures::stream::iter(records)
-            .map(|record| async move { (self.ports().outbox.replay(&record, now).await, record) })
-            .buffer_unordered(AT_ONCE);
-        while let Some((replayed, record)) = replays.next().await {
-            match replayed {
-                Ok(true) => report.replayed += 1,
-                Ok(false) => report.skipped += 1,
-                Err(error) => {
-                    report.not_written += 1;
-                    self.engine.port_failed(record.location_id, &error);
-                }
-            }
-        }
     }
 }
 

@@ -14,8 +14,6 @@ use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId}
 const SOON: Duration = Duration::from_millis(200);
 /// Looks, while others put records faster than we look, before the tick is left to look again.
 pub(super) const LOOKS: u32 = 3;
-/// A plan that starts later is a wait that somebody may want to see.
-const LONG: Duration = Duration::from_secs(9);
 /// How often the tick comes.
 const TICK: Duration = Duration::from_secs(60);
 
@@ -43,18 +41,6 @@ pub enum FannedOut {
     },
     /// No location of this scope is enabled.
     NotEnabled,
-}
-
-impl FannedOut {
-    /// Whether something is due, and nobody will look at it for a while.
-    pub(super) fn waits(&self, now: EpochMs) -> bool {
-        match self {
-            FannedOut::Planned { delay, .. } => *delay > LONG,
-            FannedOut::Busy { starts_at } => starts_at.is_some_and(|at| now.until(at) > LONG),
-            FannedOut::Idle { wake_at } => wake_at.is_some(),
-            FannedOut::NotEnabled => false,
-        }
-    }
 }
 
 /// The batch that comes next, if any.

@@ -83,7 +83,7 @@ impl Engine {
         let mut waiting = BTreeSet::new();
         for (scope, started) in starts {
             match started {
-                Ok(fanned_out) if fanned_out.waits(self.ports.clock.now()) => _ = waiting.insert(scope),
+                Ok(fanned_out) if self.waits(&fanned_out) => _ = waiting.insert(scope),
                 Ok(_) => {}
                 Err(error) => {
                     self.port_failed(scope.clone(), &error);

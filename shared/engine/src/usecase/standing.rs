@@ -168,13 +168,33 @@ impl Engine {
         }
     }
 
+    /// Starts `scope` if it has work, and writes down how its locations stand.
+    ///
+    /// # Errors
+    /// When a store or the queue fails.
+    pub async fn start_and_tell(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
+        let started = self.start(scope).await?;
+        self.tell_standings_of(scope).await;
+        Ok(started)
+    }
+
     /// Nobody is about to send for `scope`: how its locations stand is written down by whoever found that. Those with
     /// nothing to wait for were written down at the end of their last batch.
     pub(super) async fn tell_who_waits(&self, scope: &ScopeId, fanned_out: &FannedOut) {
-        if fanned_out.waits(self.ports.clock.now())
+        if self.waits(fanned_out)
             && let Err(error) = self.tell_members(scope, TOLD_EVERY).await
         {
             self.port_failed(scope.clone(), &error);
+        }
+    }
+
+    /// Whether something is due, and nobody will look at it for longer than how a location stands may stay untold.
+    pub(super) fn waits(&self, fanned_out: &FannedOut) -> bool {
+        match fanned_out {
+            FannedOut::Planned { delay, .. } => *delay > TOLD_EVERY,
+            FannedOut::Busy { starts_at } => starts_at.is_some_and(|at| self.ports.clock.now().until(at) > TOLD_EVERY),
+            FannedOut::Idle { wake_at } => wake_at.is_some(),
+            FannedOut::NotEnabled => false,
         }
     }
 
@@ -200,7 +220,8 @@ impl Engine {
         let now = self.ports.clock.now();
         let told_at = match self.last_told.before(location, now) {
             Some((at, _)) => at,
-            None => self.told_at(location).await.unwrap_or(now),
+            // Another host's clock may be ahead.
+            None => self.told_at(location).await.map_or(now, |told_at| told_at.min(now)),
         };
         self.last_told.meet(location, told_at);
         let mut due_at = if now.since(told_at) > LONG_AGO { now } else { told_at } + TOLD_EVERY;

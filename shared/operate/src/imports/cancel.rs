@@ -1,6 +1,5 @@
 //! Cancelling an import: what was not sent is withdrawn.
 
-use futures::StreamExt;
 use ghl_sync_engine::ports::{ImportPage, Loaded};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{
@@ -13,8 +12,6 @@ use crate::Operator;
 
 /// Records that are read together.
 const PAGE: u32 = 500;
-/// Records written at once.
-const AT_ONCE: usize = 16;
 /// What a withdrawn record says of itself.
 const MESSAGE: &str = "withdrawn by an operator before it was sent: its import was cancelled";
 
@@ -74,8 +71,7 @@ impl Operator {
             self.ports().sink.emit(&Event::Operated { location, scope, action: "cancel_import" });
             // A batch that has loaded one of them ends before its next call, and the next batch finds what is still due.
             self.stop(&settings).await?;
-            self.engine.start(scope).await?;
-            self.engine.tell_standings_of(scope).await;
+            self.engine.start_and_tell(scope).await?;
         }
         Ok(report)
     }
@@ -98,22 +94,14 @@ impl Operator {
         report.skipped += (keys.len() - records.len()) as u64;
         let at = self.ports().clock.now();
         let error = LastError { code: ErrorCode::Cancelled, status: None, message: MESSAGE.to_owned(), at };
-        let mut withdrawals = futures::stream::iter(records)
-            .map(|record| {
-                let error = &error;
-                async move { (self.ports().outbox.withdraw(&record, error, at).await, record) }
-            })
-            .buffer_unordered(AT_ONCE);
-        while let Some((withdrawn, record)) = withdrawals.next().await {
-            match withdrawn {
-                Ok(true) => report.withdrawn += 1,
-                Ok(false) => report.skipped += 1,
-                Err(error) => {
-                    report.not_written += 1;
-                    self.engine.port_failed(record.location_id, &error);
-                }
-            }
-        }
+        let writes = records.into_iter().map(|record| {
+            let error = &error;
+            async move { (self.ports().outbox.withdraw(&record, error, at).await, record) }
+        });
+        let withdrawn = self.write_each(writes).await;
+        report.withdrawn += withdrawn.done;
+        report.skipped += withdrawn.skipped;
+        report.not_written += withdrawn.not_written;
         Ok(())
     }
 }

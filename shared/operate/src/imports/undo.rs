@@ -1,6 +1,5 @@
 //! Undoing an import: each of its records becomes due for that.
 
-use futures::StreamExt;
 use ghl_sync_engine::ports::{ImportPage, Loaded, PortError};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{
@@ -12,8 +11,6 @@ use crate::Operator;
 
 /// Records that are read together.
 const PAGE: u32 = 500;
-/// Records written at once.
-const AT_ONCE: usize = 16;
 /// The records that an undo goes through, by where they stand. What will be sent comes first: it goes out the less.
 const ORDER: [ImportStanding; 4] =
     [ImportStanding::Pending, ImportStanding::Accepted, ImportStanding::Failed, ImportStanding::Other];
@@ -105,8 +102,7 @@ impl Operator {
                 // A batch that has loaded one of them ends before its next call.
                 self.stop(&settings).await?;
             }
-            self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await?;
-            self.engine.start(scope).await?;
+            self.engine.start_and_tell(scope).await?;
         }
         Ok(report)
     }
@@ -133,19 +129,12 @@ impl Operator {
             }
         }
         let now = self.ports().clock.now();
-        let mut asks = futures::stream::iter(records)
-            .map(|record| async move { (self.ports().outbox.ask_undo(&record, now).await, record) })
-            .buffer_unordered(AT_ONCE);
-        while let Some((asked, record)) = asks.next().await {
-            match asked {
-                Ok(true) => report.asked += 1,
-                Ok(false) => report.skipped += 1,
-                Err(error) => {
-                    report.not_written += 1;
-                    self.engine.port_failed(record.location_id, &error);
-                }
-            }
-        }
+        let writes =
+            records.into_iter().map(|record| async move { (self.ports().outbox.ask_undo(&record, now).await, record) });
+        let asked = self.write_each(writes).await;
+        report.asked += asked.done;
+        report.skipped += asked.skipped;
+        report.not_written += asked.not_written;
         Ok(())
     }
 }
