@@ -34,6 +34,7 @@ mod opportunities;
 mod order;
 mod own_deals;
 mod poison_records;
+mod pre_images;
 mod put_and_start;
 mod quota;
 mod reconcile;
