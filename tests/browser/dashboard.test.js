@@ -482,7 +482,7 @@ test("what the records and locations are called is shown, and never run", async 
   await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
   await says("1 record due again.", "#notice");
   assert.deepEqual(changes()[0][1], { records: ['contact#<img src=x onerror="window.hacked = 3">'] });
-  await page.evaluate(() => (globalThis.location.hash = "#/"));
+  // Its page is the way to the migrations as well: it is the only location, so it is always open.
   await page.locator("#migration-list a").click();
   await says("<script>window.hacked = 9</script>", ".decisions");
   assert.equal(await page.evaluate(() => window.hacked), undefined);
