@@ -111,7 +111,7 @@ impl Deletes {
 
 /// Whether no other record is about one of the contacts: deals of a contact that is gone are refused, and what shares it
 /// is not deleted.
-fn stands_alone(puts: &Puts) -> bool {
+pub(crate) fn stands_alone(puts: &Puts) -> bool {
     let is_none = |(from, to): Numbers| from >= to;
     is_none(puts.deals) && is_none(puts.shared) && is_none(puts.twins) && !puts.dropped
 }

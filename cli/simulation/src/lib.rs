@@ -9,6 +9,7 @@ mod content;
 mod deletes;
 mod ends;
 mod imports;
+mod mirrors;
 mod names;
 mod pacing;
 mod people;
@@ -18,6 +19,7 @@ mod run;
 mod scenario;
 mod shrink;
 mod stage;
+mod undos;
 
 pub use ghl_sync_testkit::WindowKind;
 

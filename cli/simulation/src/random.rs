@@ -52,6 +52,21 @@ impl Scenario {
         if chance_of_deletes.in_ten(2) && !troubles.iter().any(|trouble| matches!(trouble.what, What::OptOuts { .. })) {
             troubles.push(deletes(&chance_of_deletes, locations.len()));
         }
+        let chance_of_undos = Chance(TestRandomness::seeded(seed ^ 0x0bd0_0bd0_0bd0));
+        if chance_of_undos.in_ten(2) {
+            puts.iter_mut().for_each(|puts| (puts.import, puts.undoable) = (true, true));
+            troubles.push(by_an_operator(&chance_of_undos, locations.len(), |location, every_ms| What::Undos {
+                location,
+                every_ms,
+            }));
+        }
+        let chance_of_mirrors = Chance(TestRandomness::seeded(seed ^ 0x3177_0125));
+        if chance_of_mirrors.in_ten(2) {
+            troubles.push(by_an_operator(&chance_of_mirrors, locations.len(), |location, every_ms| What::Mirrors {
+                location,
+                every_ms,
+            }));
+        }
         Scenario {
             reconcile_every_ms,
             about: String::new(),
@@ -130,6 +145,7 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
                 dropped: false,
                 consents: false,
                 import: false,
+                undoable: false,
                 large_bytes: 0,
                 priority: chance.one_of(&Priority::ALL),
                 starts: chance.in_ten(5),

@@ -15,6 +15,7 @@ use crate::content::{differing, doubled, overwritten};
 use crate::deletes::Deletes;
 use crate::names::ms;
 use crate::scenario::{Scenario, What};
+use crate::undos::is_undone;
 
 /// Fewer invocations that died cannot make a record look as if it had killed them.
 const DEATHS_OF_A_SUSPECT: u64 = 5;
@@ -270,7 +271,7 @@ fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &Record
     let Some(record) = world.outbox.record(location, key) else {
         return Some(format!("{key} is gone"));
     };
-    if waits_for_ever(world, &record) {
+    if waits_for_ever(world, &record) || is_undone(&record) {
         return None;
     }
     let is_final = record.due_at.is_none();

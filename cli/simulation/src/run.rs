@@ -11,10 +11,12 @@ use crate::content::silent_about_sharing;
 use crate::deletes::Deletes;
 use crate::ends::Ends;
 use crate::imports::Cancels;
+use crate::mirrors::Mirrors;
 use crate::names::ms;
 use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end, waits_for_ever};
 use crate::scenario::Scenario;
+use crate::undos::{self, Undos};
 
 /// When all has been well for this long, nothing may be due any more: a record rests an hour at most.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
@@ -22,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often we look whether all is done.
 const LOOK: Duration = Duration::from_secs(2);
+/// Where it takes days: there are many records to look at.
+const LONG_LOOK: Duration = Duration::from_secs(60);
 /// So long reconciling runs after all is done, once to mend and once to rest.
 const RECONCILED: Duration = Duration::from_secs(2 * 3600);
 /// After all is done, nothing may happen for this long.
@@ -80,19 +84,24 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let ends = Ends::of(&world, scenario);
     let cancels = Cancels::of(&world, scenario);
     let deletes = Deletes::of(&world, scenario);
+    let undos = Undos::of(&world, scenario);
+    let mirrors = Mirrors::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
-    deletes.ended().await;
-    let days = scenario.server.daily_limit.map_or(Duration::ZERO, |_| 5 * DAY);
-    let mut drained = drain(&world, PATIENCE + days).await;
+    futures::future::join3(deletes.ended(), undos.ended(), mirrors.ended()).await;
+    let days = days(scenario);
+    let patience = PATIENCE + DAY * days;
+    let mut drained = drain(&world, patience).await;
     let mut flips = 0;
     if let Some(every_ms) = scenario.reconcile_every_ms {
         // What reconciling has to mend is mended, and then it rests. Where GHL allows little, a round mends one record.
         let records = u64::try_from(scenario.put_records().len()).unwrap_or(u64::MAX);
         let mending = ms(every_ms.saturating_mul(records)).as_secs() / RECONCILED.as_secs();
-        for _ in 0..mending + 2 {
+        // Where the day has few calls, looking for what is to be mended takes them, and the mending comes the day after.
+        let (rounds, span) = if days == 0 { (mending + 2, RECONCILED) } else { (mending + 2 * u64::from(days), DAY) };
+        for _ in 0..rounds {
             let resent = people.resent();
-            tokio::time::sleep(RECONCILED).await;
-            drained = drained && drain(&world, PATIENCE + days).await;
+            tokio::time::sleep(span).await;
+            drained = drained && drain(&world, patience).await;
             flips = people.resent() - resent;
             if flips == 0 {
                 break;
@@ -100,7 +109,7 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
         }
         people.stop();
         tokio::time::sleep(SILENCE).await;
-        drained = drained && drain(&world, PATIENCE + days).await;
+        drained = drained && drain(&world, patience).await;
     }
     let drained_s = last_settled_s(&world);
     let (calls, invocations) = (world.ghl.calls(), world.invocations());
@@ -113,6 +122,8 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     broken.extend(broken_at_end(scenario, &world, &deletes, drained));
     if drained {
         broken.extend(deletes.broken(&world));
+        broken.extend(undos::broken(scenario, &world));
+        broken.extend(mirrors.broken(&world, &deletes));
     }
     let turned_back = people.turned_back(&world);
     if !turned_back.is_empty() {
@@ -135,6 +146,14 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     Outcome { broken, figures }
 }
 
+/// The days that a daily limit may stretch the scenario to: a record takes four calls at most, and more are left to its
+/// retries.
+fn days(scenario: &Scenario) -> u32 {
+    let Some(limit) = scenario.server.daily_limit else { return 0 };
+    let calls = 4 * scenario.put_records().len() as u64;
+    u32::try_from(calls / limit.max(1)).unwrap_or(u32::MAX).saturating_add(5)
+}
+
 /// Waits until all records are final and nobody is at work. Returns whether that came to be.
 async fn drain(world: &World, patience: Duration) -> bool {
     let began = world.clock.elapsed();
@@ -142,7 +161,8 @@ async fn drain(world: &World, patience: Duration) -> bool {
         if world.live() == 0 && world.outbox.open().iter().all(|record| waits_for_ever(world, record)) {
             return true;
         }
-        tokio::time::sleep(LOOK).await;
+        let is_long = world.clock.elapsed() - began > PATIENCE;
+        tokio::time::sleep(if is_long { LONG_LOOK } else { LOOK }).await;
     }
     false
 }

@@ -145,6 +145,9 @@ pub struct Puts {
     /// Whether they are an import, which an operator may cancel.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub import: bool,
+    /// Whether that import can be undone, which an operator may do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undoable: bool,
     /// Bytes that each contact has besides.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub large_bytes: u32,
@@ -252,6 +255,20 @@ pub enum What {
         /// The location's number, from 0.
         location: usize,
         /// One in so many milliseconds, on average.
+        every_ms: u64,
+    },
+    /// An operator undoes imports that can be undone.
+    Undos {
+        /// The location's number, from 0.
+        location: usize,
+        /// One in so many milliseconds, on average.
+        every_ms: u64,
+    },
+    /// A source sends its whole list, of a few people who come and go.
+    Mirrors {
+        /// The location's number, from 0.
+        location: usize,
+        /// Once in so many milliseconds, on average.
         every_ms: u64,
     },
     /// A call of a store or the queue fails.

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::names::{deal_name, email, ms};
 use crate::people::Watch;
 use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
+use crate::undos::announce;
 
 /// A call that hangs is given up after this, as the SDK does.
 const CALL: Duration = Duration::from_secs(20);
@@ -270,8 +271,12 @@ fn fault_of(what: &What) -> Option<Fault> {
 
 /// A producer: it puts its records, again until that succeeds; or dies before it has told the gate.
 async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
-    let records = scenario.records(puts);
+    let mut records = scenario.records(puts);
     tokio::time::sleep(ms(puts.at_ms)).await;
+    if let Some(place) = scenario.locations.get(puts.location) {
+        let undo_since = announce(puts, &place.name, world).await;
+        records.iter_mut().for_each(|record| record.undo_since = undo_since);
+    }
     let host = world.host();
     if puts.dies {
         let now = host.ports().clock.now();
