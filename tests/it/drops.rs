@@ -145,7 +145,7 @@ async fn three_thousand_rows_are_dropped_and_the_importer_is_killed_again_and_ag
     dropped(3_000, 10, fast(1_000), Duration::from_secs(150)).await;
 }
 
-/// `cargo nextest run -p ghl-sync-tests --run-ignored only -E 'test(hundred_thousand)'`
+/// `cargo test --workspace --profile worlds --test it -- --ignored a_hundred_thousand_rows --nocapture`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn a_hundred_thousand_rows_are_dropped_and_the_importer_is_killed_again_and_again() {

@@ -189,6 +189,28 @@ async fn an_import_that_is_finished_and_a_location_that_is_paused_are_told() {
 }
 
 #[tokio::test]
+async fn a_record_whose_import_was_undone_is_told_with_the_id_that_ghl_had_it_under() {
+    let deployment = Deployment::with(keeping_outcomes()).await;
+    let caller = Caller::of(&deployment).await;
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(1));
+    let location = "/v1/locations/loc_demo";
+    let open = json!({ "state": "open", "undoable": true });
+    assert_eq!(caller.put(&format!("{location}/imports/imp-8"), &open).await.status, 200);
+    let items = json!([{ "id": "ada", "contact": { "email": "ada@a.example" } }]);
+    assert_eq!(caller.post(&format!("{location}/contacts?import=imp-8"), &items).await.status, 202);
+    let has = |kind: &'static str| move |page: &Answer| page.json()["outcomes"].to_string().contains(kind);
+    let accepted = caller.until("/v1/outcomes", has("record.accepted")).await.json();
+    let ghl_id = &accepted["outcomes"][0]["data"]["ghl_id"];
+    assert_eq!(caller.post(&format!("{location}/imports/imp-8/undo"), &json!({})).await.status, 200);
+    let undone = caller.until("/v1/outcomes", has("record.undone")).await.json();
+    let undone = undone["outcomes"].as_array().unwrap().iter().find(|it| it["type"] == "record.undone").unwrap();
+    let expected = json!({ "location_id": LOCATION, "record": { "kind": "contact", "id": "ada" }, "version": 2,
+        "ghl_id": ghl_id, "import": "imp-8", "deleted": true });
+    assert_eq!(undone["data"], expected);
+    assert_eq!(deployment.stats().contacts, 0);
+}
+
+#[tokio::test]
 async fn a_bus_gets_each_event_once_and_in_order_and_only_what_it_did_not_take_is_sent_again() {
     let (log, _guard) = Log::begin();
     let deployment = Deployment::start().await;

@@ -3,8 +3,8 @@
 //! Each is read by itself, and of its images only what decides about outcomes: neither one that is damaged nor what a
 //! record says goes any further.
 
-use ghl_sync_model::{EpochMs, ImportId};
-use ghl_sync_notify::{Change, Facts, OutcomeError, RecordChange, Seen, Unreadable};
+use ghl_sync_model::{EpochMs, ImportId, Undo};
+use ghl_sync_notify::{Change, Facts, OutcomeError, RecordChange, Seen, Unreadable, undone};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,6 +83,7 @@ impl<'a> Image<'a> {
             failed_at: time(record::FAILED_AT)?,
             last_error: self.json::<StoredError>(record::LAST_ERROR)?.map(OutcomeError::from),
             superseded_at: time(record::SUPERSEDED_AT)?,
+            undone: undone(self.json::<Undo>(record::UNDO)?.as_ref()),
         })
     }
 

@@ -145,6 +145,8 @@ pub enum Outcome {
         ghl_id: Option<GhlId>,
         /// Who created what has that id.
         provenance: Provenance,
+        /// What GHL had under the id with which it was loaded is gone: nobody shall ask for it again.
+        is_gone: bool,
     },
     /// It waits for a record that is not due itself: it leaves the due index until that one has its GHL id. Its attempts
     /// and errors are those with which it was loaded.

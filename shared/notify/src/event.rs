@@ -25,6 +25,10 @@ pub enum OutcomeKind {
     #[serde(rename = "record.superseded")]
     #[strum(serialize = "record.superseded")]
     Superseded,
+    /// The import that put it was undone: GHL does not have it any more, or has it as it was before, as far as that went.
+    #[serde(rename = "record.undone")]
+    #[strum(serialize = "record.undone")]
+    Undone,
     /// Every record of an import has come to an end, after it was told complete.
     #[serde(rename = "import.finished")]
     #[strum(serialize = "import.finished")]
@@ -96,7 +100,11 @@ pub struct OutcomeData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error: Option<OutcomeError>,
-    /// The fields that GHL did not store, by its names; custom fields are one.
+    /// An undo deleted it in GHL.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub deleted: bool,
+    /// The fields that GHL did not store, or that an undo left as they are, by GHL's names; custom fields are one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub fields: Vec<String>,
@@ -164,6 +172,7 @@ impl OutcomeEvent {
                 ghl_id: None,
                 import: None,
                 error: None,
+                deleted: false,
                 fields: Vec::new(),
                 counts: None,
             },

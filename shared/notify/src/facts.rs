@@ -1,7 +1,7 @@
 //! What of a change decides which events follow from it.
 
 use ghl_sync_engine::usecase::GateTrouble;
-use ghl_sync_model::{EpochMs, GhlId, ImportId, ImportStanding, LocationId, Record, RecordKey, ScopeId};
+use ghl_sync_model::{EpochMs, GhlId, ImportId, ImportStanding, LocationId, Record, RecordKey, ScopeId, Undo, Undone};
 
 use crate::OutcomeError;
 
@@ -54,6 +54,8 @@ pub struct Facts {
     pub last_error: Option<OutcomeError>,
     /// [`Record::superseded_at`]
     pub superseded_at: Option<EpochMs>,
+    /// What the undo of its import did, if that is the last thing that became of it.
+    pub undone: Option<Undone>,
 }
 
 impl From<&Record> for Facts {
@@ -70,6 +72,16 @@ impl From<&Record> for Facts {
             failed_at: record.failed_at,
             last_error: last_error.map(|error| OutcomeError { code: error.code.to_string(), status: error.status }),
             superseded_at: record.superseded_at,
+            undone: undone(record.undo.as_ref()),
         }
+    }
+}
+
+/// What an undo did, once it is done.
+#[must_use]
+pub fn undone(undo: Option<&Undo>) -> Option<Undone> {
+    match undo? {
+        Undo::Done(undone) => Some(undone.clone()),
+        Undo::Possible { .. } | Undo::Asked { .. } => None,
     }
 }

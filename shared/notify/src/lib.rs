@@ -21,7 +21,7 @@ pub use address::is_public;
 pub use deliver::{Delivered, DeliveryMessage};
 pub use endpoint::EndpointHealth;
 pub use event::{FinishedCounts, OutcomeError, OutcomeEvent, OutcomeKind};
-pub use facts::{Facts, RecordChange, Seen};
+pub use facts::{Facts, RecordChange, Seen, undone};
 pub use finished::ImportTold;
 pub use log::{FeedError, FeedFrom, KEPT, LogPage, LogPages, OutcomeFeed, OutcomeLog, OutcomePage, SHARDS};
 pub use policy::{MAX_TRIES, backoff, events_of};

@@ -26,7 +26,7 @@ pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
         events.push(event(OutcomeKind::Accepted, at, version));
         if !new.not_stored.is_empty() {
             let mut not_stored = event(OutcomeKind::NotStored, at, version);
-            not_stored.data.fields = field_names(&new.not_stored);
+            not_stored.data.fields = field_names(new.not_stored.iter().map(String::as_str));
             events.push(not_stored);
         }
     }
@@ -38,12 +38,20 @@ pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
     if let Some(at) = new.superseded_at.filter(|_| new.superseded_at != old.superseded_at) {
         events.push(event(OutcomeKind::Superseded, at, new.version));
     }
+    if let Some(done) = new.undone.as_ref().filter(|_| new.undone != old.undone) {
+        let mut undone = event(OutcomeKind::Undone, done.at, new.version);
+        // What was deleted has no id any more.
+        undone.data.ghl_id = new.ghl_id.clone().or_else(|| old.ghl_id.clone());
+        undone.data.deleted = done.deleted;
+        undone.data.fields = field_names(done.left.iter().map(|left| left.field.as_str()));
+        events.push(undone);
+    }
     events
 }
 
 /// GHL's names of fields. What stands behind a point is the producer's text, such as a custom field's key.
-fn field_names(fields: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = fields.iter().filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
+fn field_names<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = fields.filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     names
@@ -111,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_outcome_is_told_when_it_is_new_and_not_again() {
-        use OutcomeKind::{Accepted, Failed, NotStored, Superseded};
+        use OutcomeKind::{Accepted, Failed, NotStored, Superseded, Undone};
         let put = Facts { version: 3, ..Facts::default() };
         let accepted = Facts { accepted_version: Some(3), accepted_at: Some(EpochMs(10)), ..put.clone() };
         let not_stored = Facts { not_stored: vec!["phone".to_owned()], ..accepted.clone() };
@@ -121,7 +129,9 @@ mod tests {
         let superseded = Facts { superseded_at: Some(EpochMs(13)), ..accepted.clone() };
         let put_again = Facts { version: 4, ..accepted.clone() };
         let accepted_again = Facts { accepted_at: Some(EpochMs(20)), ..accepted.clone() };
-        let cases: [Case<'_>; 14] = [
+        let undone = Facts { undone: Some(ghl_sync_model::Undone::new(EpochMs(14), true, Vec::new())), ..put.clone() };
+        let put_after = Facts { version: 4, ..put.clone() };
+        let cases: [Case<'_>; 17] = [
             (None, &put, &[]),
             (Some(&put), &put, &[]),
             (None, &accepted, &[(Accepted, 3)]),
@@ -136,6 +146,9 @@ mod tests {
             (Some(&failed), &put, &[]),
             (Some(&accepted), &superseded, &[(Superseded, 3)]),
             (Some(&superseded), &put_again, &[]),
+            (Some(&accepted), &undone, &[(Undone, 3)]),
+            (Some(&undone), &undone, &[]),
+            (Some(&undone), &put_after, &[]),
         ];
         for (old, new, expected) in cases {
             assert_eq!(kinds(old, new), expected, "{old:?} {new:?}");

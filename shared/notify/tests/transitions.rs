@@ -133,7 +133,8 @@ impl World {
             }
             Step::Wait => {
                 let (waits_for, not_before, ghl_id) = (None, None, None);
-                self.settle(Outcome::Wait { due_at: later, waits_for, not_before, ghl_id, provenance }).await;
+                self.settle(Outcome::Wait { due_at: later, waits_for, not_before, ghl_id, provenance, is_gone: false })
+                    .await;
             }
             Step::WouldSend => {
                 self.settle(Outcome::WouldSend { request: format!("POST {CONTENT}"), stays_due: false }).await;

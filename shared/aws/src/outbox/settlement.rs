@@ -94,8 +94,9 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
                 .set_or_remove(record::NOT_BEFORE, time(*not_before))
                 .remove([record::WAITS_FOR])
         }
-        Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } => {
+        Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance, is_gone } => {
             let update = due_later(keep_errors(update, sent), sent, *due_at);
+            let update = update.remove(is_gone.then_some([record::GHL_ID, record::MADE]).into_iter().flatten());
             learn_id(update, sent, ghl_id.as_ref(), *provenance)
                 .set_or_remove(record::WAITS_FOR, waits_for.as_ref().map(|key| text(key.to_string())))
                 .set_known(record::NOT_BEFORE, time(*not_before))

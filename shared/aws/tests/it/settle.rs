@@ -360,7 +360,27 @@ fn wait(due_at: u64, waits_for: Option<ghl_sync_model::RecordKey>, not_before: O
         not_before: not_before.map(EpochMs),
         ghl_id: None,
         provenance: Provenance::Unknown,
+        is_gone: false,
     }
+}
+
+#[tokio::test]
+async fn an_id_under_which_ghl_has_nothing_any_more_is_forgotten_and_one_that_was_put_since_stays() {
+    let tables = Tables::new().await;
+    let put = contact("a", "Ada");
+    let record = tables.put_and_load(&put, 1).await;
+    tables.outbox.settle(&record, &accepted(&put, "G1"), EpochMs(2)).await.unwrap();
+    let record = tables.put_and_load(&contact("a", "Eve"), 3).await;
+    assert!(record.ghl_id.is_some());
+    let gone = |due_at| match wait(due_at, None, None) {
+        Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance, .. } => {
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance, is_gone: true }
+        }
+        other => other,
+    };
+    tables.outbox.settle(&record, &gone(4), EpochMs(4)).await.unwrap();
+    let later = tables.put_and_load(&contact("a", "Eva"), 5).await;
+    assert_eq!((later.ghl_id, later.provenance), (None, Provenance::Unknown));
 }
 
 #[tokio::test]

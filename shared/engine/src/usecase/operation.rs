@@ -420,7 +420,8 @@ impl Operation {
         if self.is_deletion {
             return false;
         }
-        if self.undo.is_some() || self.look().is_some() {
+        let is_known_to_be_gone = *class == Class::Gone && self.undo.is_none() && self.ghl_id.is_some();
+        if (self.undo.is_some() || self.look().is_some()) && !is_known_to_be_gone {
             return self.divert_look(class);
         }
         if matches!(class, Class::Duplicate(_) | Class::Gone) {

@@ -61,7 +61,14 @@ impl Engine {
         let _ = self
             .settle(
                 record,
-                &Outcome::Wait { due_at, waits_for, not_before: None, ghl_id: None, provenance: Provenance::Unknown },
+                &Outcome::Wait {
+                    due_at,
+                    waits_for,
+                    not_before: None,
+                    ghl_id: None,
+                    provenance: Provenance::Unknown,
+                    is_gone: false,
+                },
             )
             .await;
     }

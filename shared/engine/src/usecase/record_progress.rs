@@ -65,6 +65,8 @@ pub(super) struct Progress {
     /// Whether it was, or may have been, created without an id that is written down.
     pub(super) created: bool,
     pub(super) called: bool,
+    /// Whether it was loaded with an id of GHL's that stands for its content.
+    pub(super) had_id: bool,
     /// Records of this batch that have its id as well.
     pub(super) shares_with: Vec<RecordKey>,
     /// A call without an answer may arrive until then.
@@ -76,5 +78,10 @@ impl Progress {
     /// 0 for the first try.
     pub(super) fn attempt(&self) -> u32 {
         self.retries + self.throttled
+    }
+
+    /// Whether GHL said that there is nothing under the id with which it was loaded.
+    pub(super) fn has_lost_id(&self) -> bool {
+        self.had_id && self.operation.ghl_id().is_none()
     }
 }

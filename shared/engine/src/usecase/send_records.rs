@@ -299,7 +299,14 @@ impl Engine {
         waits_for: Option<RecordKey>,
         not_before: Option<EpochMs>,
     ) -> RecordEnd {
-        let outcome = Outcome::Wait { due_at, waits_for, not_before, ghl_id: None, provenance: Provenance::Unknown };
+        let outcome = Outcome::Wait {
+            due_at,
+            waits_for,
+            not_before,
+            ghl_id: None,
+            provenance: Provenance::Unknown,
+            is_gone: false,
+        };
         self.write(record, &outcome, RecordResult::Waiting).await
     }
 

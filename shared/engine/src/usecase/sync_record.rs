@@ -52,6 +52,7 @@ impl RecordSync<'_, '_> {
             changed_token: false,
             created: false,
             called: false,
+            had_id: record.ghl_id.is_some() && !record.is_undoing() && !record.deletion,
             shares_with: Vec::new(),
             not_before: record.not_before,
             error: None,
@@ -282,7 +283,8 @@ impl RecordSync<'_, '_> {
         let now = self.engine.ports.clock.now();
         let open_call = progress.not_before.filter(|time| *time > now);
         let own_backoff = Some(stop.at).filter(|_| stop.reason == WaitReason::Backoff);
-        let learned_id = progress.called && progress.operation.ghl_id().is_some();
+        // Else the next batch would find out the same again, and where permits are rare come no further.
+        let learned_id = progress.called && (progress.operation.ghl_id().is_some() || progress.has_lost_id());
         match open_call.max(own_backoff) {
             Some(due_at) => Ended::Outcome(self.wait(progress, due_at)),
             None if learned_id => Ended::Outcome(self.wait(progress, now)),
@@ -298,6 +300,7 @@ impl RecordSync<'_, '_> {
             not_before: progress.not_before.filter(|time| *time > now),
             ghl_id: progress.operation.ghl_id().cloned(),
             provenance: progress.operation.provenance(),
+            is_gone: progress.has_lost_id(),
         }
     }
 

@@ -274,7 +274,10 @@ impl Item {
                 self.waits_for = None;
                 self.learn_id(sent, ghl_id.as_ref(), *provenance);
             }
-            Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance } if self.in_due_index => {
+            Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance, is_gone } if self.in_due_index => {
+                if *is_gone {
+                    (self.ghl_id, self.provenance) = (None, Provenance::Unknown);
+                }
                 self.due_at = Some(*due_at);
                 self.waits_for.clone_from(waits_for);
                 self.not_before = not_before.or(self.not_before);

@@ -42,7 +42,14 @@ fn retry(not_before: Option<EpochMs>) -> Outcome {
 }
 
 fn wait() -> Outcome {
-    Outcome::Wait { due_at: LATER, waits_for: None, not_before: None, ghl_id: None, provenance: Provenance::Unknown }
+    Outcome::Wait {
+        due_at: LATER,
+        waits_for: None,
+        not_before: None,
+        ghl_id: None,
+        provenance: Provenance::Unknown,
+        is_gone: false,
+    }
 }
 
 /// An outbox that holds Ada, and Ada as she was loaded.
