@@ -19,15 +19,22 @@ const DROPPED: [&str; 2] = ["gender", "phone"];
 /// What GHL has twice. Allowed is each pair of twins that was put: two opportunities of one contact, in its location.
 pub(crate) fn doubled(scenario: &Scenario, world: &World) -> Vec<String> {
     let mut pairs = BTreeSet::new();
+    // Of a contact that is gone, or was made anew, nobody knows the earlier id here.
+    let mut of_gone = BTreeSet::new();
     for puts in &scenario.puts {
         let Some(place) = scenario.locations.get(puts.location) else { continue };
         for n in puts.twins.0..puts.twins.1 {
             if let Some((contact, ..)) = world.ghl.contact(&place.name, &email(n)) {
                 pairs.insert(format!("{} {contact} pipeline {}", place.name, twin_name(n)));
             }
+            if puts.undoable || world.ghl.contact(&place.name, &email(n)).is_none() {
+                of_gone.insert(twin_name(n));
+            }
         }
     }
-    world.ghl.doubles().into_iter().filter(|double| !pairs.remove(double)).collect()
+    let is_pair_of_gone =
+        |double: &String| double.split_once(" pipeline ").is_some_and(|(_, name)| of_gone.contains(name));
+    world.ghl.doubles().into_iter().filter(|double| !pairs.remove(double) && !is_pair_of_gone(double)).collect()
 }
 
 /// Contact records whose status does not name exactly the others that GHL has as the same contact.

@@ -1,14 +1,15 @@
 //! People at GHL: they opt contacts out, and what they did must stand.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::Reconciler;
-use ghl_sync_model::{Call, Contact, Holder, LocationId};
-use ghl_sync_testkit::{TestRandomness, World};
+use ghl_sync_model::{Call, Contact, Endpoint, EpochMs, GhlId, Holder, LocationId};
+use ghl_sync_testkit::{Arrival, TestRandomness, World};
 use serde_json::json;
 
 use crate::names::{email, ms};
@@ -16,6 +17,8 @@ use crate::scenario::{Scenario, Trouble, What};
 
 /// People pick among the contacts of the numbers below this one.
 const CONTACTS: u64 = 36;
+/// Between a look and the write that follows from it, where GHL allows few calls.
+const LOOK_TO_WRITE: Duration = Duration::from_secs(60);
 
 /// What people did, what our calls did to it, and what reconciling sent again.
 #[derive(Clone, Default)]
@@ -23,7 +26,7 @@ pub(crate) struct Watch(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    opted_out: Mutex<BTreeSet<(LocationId, String, OptOut)>>,
+    opted_out: Mutex<BTreeMap<(LocationId, String, OptOut), (GhlId, EpochMs)>>,
     turned_back: Mutex<Vec<String>>,
     resent: AtomicU64,
     stopped: AtomicBool,
@@ -95,9 +98,16 @@ impl Watch {
     /// Opt-outs of people that a call of ours turned back, or that do not stand any more.
     pub(crate) fn turned_back(&self, world: &World) -> Vec<String> {
         let mut turned_back = locked(&self.0.turned_back).clone();
-        for (location, email, opt_out) in locked(&self.0.opted_out).iter() {
+        let arrivals = world.ghl.arrivals();
+        for ((location, email, opt_out), (id, at)) in locked(&self.0.opted_out).iter() {
             let stands = world.ghl.contact(location, email).is_some_and(|(_, shown, _)| opt_out.stands_in(&shown));
-            if !stands {
+            // An undo looks before it deletes: who opts out in between goes with the contact.
+            let is_deletion = |arrival: &Arrival| {
+                arrival.endpoint == Endpoint::DeleteContact
+                    && arrival.subject == id.as_str()
+                    && arrival.sent_at <= *at + LOOK_TO_WRITE
+            };
+            if !stands && !arrivals.iter().any(is_deletion) {
                 turned_back.push(format!("{location} {email}: {opt_out:?} is gone"));
             }
         }
@@ -105,7 +115,7 @@ impl Watch {
     }
 
     fn see(&self, location: &LocationId, written: &Contact) {
-        for (of, email, opt_out) in locked(&self.0.opted_out).iter() {
+        for (of, email, opt_out) in locked(&self.0.opted_out).keys() {
             if of == location && written.email.as_ref() == Some(email) && opt_out.is_lifted_by(written) {
                 locked(&self.0.turned_back).push(format!("{location} {email}: a call lifts {opt_out:?}"));
             }
@@ -130,7 +140,8 @@ async fn opt_outs(
                 OptOut::Everywhere => contact.dnd = Some(true),
                 OptOut::Sms => contact.dnd_settings = Some(json!({ "SMS": { "status": "active" } })),
             });
-            locked(&watch.0.opted_out).insert((location.clone(), email, opt_out));
+            let now = world.clock.now();
+            locked(&watch.0.opted_out).entry((location.clone(), email, opt_out)).or_insert((id, now));
         }
         tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
     }
