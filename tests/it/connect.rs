@@ -61,7 +61,7 @@ async fn a_location_is_connected_by_consent_and_the_first_call_tells_its_name() 
     assert!(!page.text.contains("scopes were not granted"), "{}", page.text);
     let set = settings(&browser, LOCATION).await;
     let reference = format!("{PLACE}location-{LOCATION}");
-    assert_eq!((&set["effective"]["credentials"], &set["effective"]["enabled"]), (&json!(reference), &json!(true)));
+    assert_eq!((&set["settings"]["credentials"], &set["settings"]["enabled"]), (&json!(reference), &json!(true)));
     assert_eq!(set["facts"]["name"], NAME);
     let grant: Value = serde_json::from_str(kept(&deployment, "location-loc_demo").await.unwrap().expose()).unwrap();
     assert_eq!((&grant["client_id"], &grant["user_type"]), (&json!("app"), &json!("Location")));
@@ -94,9 +94,9 @@ async fn of_an_agency_those_sub_accounts_are_added_that_are_ticked() {
     assert_eq!((page.text.matches("not added").count(), page.text.matches("reached").count()), (1, 2), "{}", page.text);
     let reference = format!("{PLACE}agency-agency");
     for id in ["loc_north", "loc_south"] {
-        assert_eq!(settings(&browser, id).await["effective"]["credentials"], reference);
+        assert_eq!(settings(&browser, id).await["settings"]["credentials"], reference);
     }
-    assert_eq!(settings(&browser, LOCATION).await["effective"]["credentials"], "env:GHL_TOKEN");
+    assert_eq!(settings(&browser, LOCATION).await["settings"]["credentials"], "env:GHL_TOKEN");
     assert_eq!(deployment.stats().location_tokens, 2);
     let grant: Value = serde_json::from_str(kept(&deployment, "agency-agency").await.unwrap().expose()).unwrap();
     assert_eq!((&grant["user_type"], &grant["company_id"]), (&json!("Company"), &json!("agency")));
@@ -125,6 +125,7 @@ async fn a_grant_that_is_refused_is_followed_by_a_new_one_and_what_stood_still_g
     assert_eq!(deployment.gate().await.pause().unwrap().reason, PauseReason::Credentials);
     assert_eq!(deployment.stats().calls, 0);
 
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     browser.connect("location", NAME).await;
     assert_ne!(kept(&deployment, "location-loc_demo").await.unwrap(), first, "a new grant, and a new chain of tokens");
     assert!(deployment.gate().await.pause().is_none(), "nobody waits for the end of the pause");
@@ -145,7 +146,7 @@ async fn what_is_disconnected_stands_still_and_its_credentials_are_gone_until_it
     }
     let set = settings(&browser, LOCATION).await;
     let reference = format!("{PLACE}location-{LOCATION}");
-    assert_eq!((&set["effective"]["enabled"], &set["effective"]["credentials"]), (&json!(false), &json!(reference)));
+    assert_eq!((&set["settings"]["enabled"], &set["settings"]["credentials"]), (&json!(false), &json!(reference)));
     let error = kept(&deployment, "location-loc_demo").await.unwrap_err().to_string();
     assert!(error.contains("InvalidRequestException"), "{error}");
     let page = browser.get("/connect/location-loc_demo").await;
@@ -159,7 +160,7 @@ async fn what_is_disconnected_stands_still_and_its_credentials_are_gone_until_it
     assert_eq!(browser.post("/connect/location-nobody/disconnect", &[]).await.status, 404);
 
     browser.connect("location", NAME).await;
-    assert_eq!(settings(&browser, LOCATION).await["effective"]["enabled"], true);
+    assert_eq!(settings(&browser, LOCATION).await["settings"]["enabled"], true);
     assert!(kept(&deployment, "location-loc_demo").await.is_ok());
 }
 
@@ -172,12 +173,9 @@ async fn a_location_that_was_given_other_credentials_is_left_alone_by_the_end_of
     assert_eq!(browser.caller.put("/v1/locations/loc_demo", &other).await.status, 200);
     assert_eq!(browser.post("/connect/location-loc_demo/disconnect", &[]).await.status, 303);
     let set = settings(&browser, LOCATION).await;
-    assert_eq!(
-        (&set["effective"]["enabled"], &set["effective"]["credentials"]),
-        (&json!(true), &json!("env:GHL_TOKEN"))
-    );
+    assert_eq!((&set["settings"]["enabled"], &set["settings"]["credentials"]), (&json!(true), &json!("env:GHL_TOKEN")));
     browser.connect("location", NAME).await;
-    assert_eq!(settings(&browser, LOCATION).await["effective"]["daily_limit"], 1000, "what else is set stays");
+    assert_eq!(settings(&browser, LOCATION).await["settings"]["daily_limit"], 1000, "what else is set stays");
 }
 
 #[tokio::test]
@@ -239,12 +237,13 @@ async fn no_code_and_no_token_is_in_a_log_an_address_a_page_or_the_api_s_environ
     let back = browser.choose(&at, NAME).await;
     assert!(back.contains("code=code-"), "{back}");
     let returned = browser.come_back(&back, &at.cookie).await;
+    assert_eq!(returned.header("referrer-policy"), "no-referrer");
     let mut shown = vec![returned.text.clone()];
     let state = back.split("state=").nth(1).unwrap().to_owned();
     browser.post("/connect/token", &[("location_id", "loc_north"), ("token", "pit-by-hand")]).await;
     for path in ["/connect", "/connect/location-loc_demo", "/connect/location-loc_north"] {
         let page = browser.get(path).await;
-        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
         assert!(!page.header("content-security-policy").contains("unsafe"));
         shown.push(page.text);
     }

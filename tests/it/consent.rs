@@ -80,8 +80,15 @@ impl Browser {
     /// Sends a form of ours.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = ("content-type", "application/x-www-form-urlencoded");
+        let origin = self.caller.server.url();
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.ask(Method::POST, path, &[OUR_PAGE[0], form, ("cookie", &self.session)], body.join("&")).await
+        self.ask(
+            Method::POST,
+            path,
+            &[OUR_PAGE[0], form, ("origin", &origin), ("cookie", &self.session)],
+            body.join("&"),
+        )
+        .await
     }
 
     /// Goes to GHL's page for a `location` or an `agency`.

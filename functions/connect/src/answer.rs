@@ -36,7 +36,7 @@ pub(crate) async fn answer(State(service): State<Service>, mut request: Request,
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // The address of the page that GHL leads to has a code in it.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     let caller = response.extensions().get::<Caller>().map(|caller| caller.name.as_str());
     let (status, took) = (response.status().as_u16(), service.now().since(started));
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

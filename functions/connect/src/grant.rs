@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use ghl_sync_access::TokenError;
 use ghl_sync_access::ports::{Granted, InstalledQuery};
 use ghl_sync_model::{
-    ConnectedBy, ConnectionId, Credentials, CredentialsRef, GhlConnection, LocationId, MarketplaceApp, OAuthGrant,
-    OAuthUser, Secret, SubAccount,
+    ConnectedBy, ConnectionId, Credentials, CredentialsRef, GhlConnection, LocationFacts, LocationId, MarketplaceApp,
+    OAuthGrant, OAuthUser, Secret, SubAccount,
 };
 use ghl_sync_operate::PutSettingsError;
 
@@ -201,25 +202,26 @@ async fn reach(
 /// GHL is asked for a location's name as soon as it is connected; whoever looks waits for so long.
 const NAME_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A connection is new for so long.
+const NEW: Duration = Duration::from_secs(60);
 
-/// Waits a moment for GHL's answer about these locations, if they were connected just now.
+/// Waits a moment for GHL's answer about these locations, if it was never asked, or they were connected just now.
 pub(crate) async fn names_told(service: &Service, connection: &GhlConnection) {
-    let clock = &service.connecting.engine.ports().clock;
-    let started = clock.now();
-    if started.since(connection.connected_at) > Duration::from_secs(60) || connection.locations.len() > AT_ONCE {
+    if connection.locations.len() > AT_ONCE {
         return;
     }
-    let operator = service.operator();
+    let (operator, clock) = (service.operator(), &service.connecting.engine.ports().clock);
+    let started = clock.now();
+    let is_new = started.since(connection.connected_at) < NEW;
     while clock.now().since(started) < NAME_WITHIN {
-        let facts =
-            futures::future::join_all(connection.locations.iter().map(|location| operator.facts(location))).await;
-        let is_told = |facts: &Result<Option<ghl_sync_model::LocationFacts>, _>| match facts {
-            Ok(Some(facts)) => facts.asked_at >= connection.connected_at,
+        let asked = connection.locations.iter().map(|location| operator.facts(location));
+        let is_told = |facts: &Result<Option<LocationFacts>, _>| match facts {
+            Ok(Some(facts)) => !is_new || facts.asked_at >= connection.connected_at,
             Ok(None) => false,
             // Who cannot read need not wait.
             Err(_) => true,
         };
-        if facts.iter().all(is_told) {
+        if join_all(asked).await.iter().all(is_told) {
             return;
         }
         clock.sleep_until(clock.now() + LOOK_EVERY).await;

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::oauth::{OAuthClient, issued, lacks, read_json};
 use crate::request::Request;
 
-/// Longest name of a location that is kept, in characters.
-const LONGEST_NAME: usize = 100;
+/// Longest name of a location that is kept, in characters: a thousand of them fit into one item.
+const LONGEST_NAME: usize = 60;
 
 #[async_trait]
 impl ConsentEndpoint for OAuthClient {

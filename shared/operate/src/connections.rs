@@ -121,10 +121,8 @@ impl Operator {
             })
             .await?;
         let view = view.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
-        self.ports().registry.register(location).await?;
         let now = self.ports().clock.now();
-        let is_paused = |gate: &mut Gate| gate.credentials_changed(now);
-        self.engine.change_gate(&view.settings, is_paused).await?;
+        self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
         if had {
             self.ask_for_facts(location).await;
         }

@@ -59,7 +59,6 @@ pub(crate) fn connection(shown: &Shown) -> Response {
     let is_over = connection.disconnected_at.is_some();
     page(
         &id.to_string(),
-        None,
         &markup! {
             h2 { bdi { (id) } }
             @if is_over {

@@ -25,8 +25,15 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
 
-/// A page with this in it. `onward`, where the browser shall go on to by itself.
-fn page(title: &str, onward: Option<&str>, content: &Markup) -> Response {
+/// A page with this in it, whose forms say where they are from: without that a browser calls their origin `null`.
+fn page(title: &str, content: &Markup) -> Response {
+    let mut page = passing(title, None, content);
+    page.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    page
+}
+
+/// A page without forms, whose address nobody else gets to know. `onward`, where the browser shall go on to by itself.
+fn passing(title: &str, onward: Option<&str>, content: &Markup) -> Response {
     let page = markup! {
         (DOCTYPE)
         html lang="en" {
@@ -34,7 +41,6 @@ fn page(title: &str, onward: Option<&str>, content: &Markup) -> Response {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
                 @if let Some(onward) = onward {
                     meta http-equiv="refresh" content=(format!("0; url={onward}"));
                 }
@@ -53,7 +59,7 @@ fn page(title: &str, onward: Option<&str>, content: &Markup) -> Response {
 /// What went wrong, and what may help.
 pub(crate) fn trouble(trouble: &Trouble) -> Response {
     let (href, name) = trouble.way_out();
-    page(
+    passing(
         "Not connected",
         None,
         &markup! {
@@ -67,7 +73,7 @@ pub(crate) fn trouble(trouble: &Trouble) -> Response {
 /// From GHL's site on to ours: the session's cookie is not sent until a page of ours leads on.
 pub(crate) fn on_the_way(id: &ConnectionId) -> Response {
     let onward = format!("/connect/{id}");
-    page(
+    passing(
         "Connected",
         Some(&onward),
         &markup! {

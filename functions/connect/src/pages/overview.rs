@@ -16,7 +16,6 @@ pub(crate) fn overview(
         connections.iter().partition(|(_, connection)| connection.disconnected_at.is_none());
     page(
         "Connect",
-        None,
         &markup! {
             h2 { "Connect GoHighLevel" }
             @if has_app { (by_app()) } @else { (without_app()) }

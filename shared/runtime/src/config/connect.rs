@@ -38,3 +38,39 @@ impl ConnectConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<ConnectConfig, String> {
+        let vars: BTreeMap<String, String> =
+            vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut vars = Variables::new(vars);
+        let connect = ConnectConfig::read(&mut vars);
+        vars.finish().map(|()| connect).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn an_app_is_where_secrets_are_kept_and_a_key_in_its_place_is_not_quoted() {
+        let app = |reference| read(&[("GHL_APP", reference)]).map(|connect| connect.app.map(|app| app.to_string()));
+        assert_eq!(app(""), Ok(None));
+        for reference in ["ssm:/ghl-sync/a/app/x", "secretsmanager:ghl-sync/a/app/x"] {
+            assert_eq!(app(reference), Ok(Some(reference.to_owned())));
+        }
+        for wrong in ["hush", "file:/etc/hush", "env:GHL_TOKEN", r#"{"client_secret":"hush"}"#] {
+            let fault = app(wrong).unwrap_err();
+            assert!(fault.contains("GHL_APP") && !fault.contains("hush"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn ghl_asks_at_its_marketplace_unless_it_is_elsewhere() {
+        assert_eq!(read(&[]).unwrap().consent_url, MARKETPLACE);
+        let elsewhere = read(&[("GHL_CONSENT_URL", "https://x.example/"), ("CONNECT_SECRETS", "a/b/")]).unwrap();
+        assert_eq!((elsewhere.consent_url.as_str(), elsewhere.secrets.as_deref()), ("https://x.example", Some("a/b")));
+        assert!(read(&[("GHL_CONSENT_URL", "x.example")]).unwrap_err().contains("GHL_CONSENT_URL"));
+    }
+}
