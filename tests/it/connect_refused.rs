@@ -31,7 +31,8 @@ async fn only_the_browser_that_began_comes_back_and_only_once() {
     let (at, other) = (browser.start("location").await, browser.start("location").await);
     let back = browser.choose(&at, LOCATION).await;
     let state = back.split("state=").nth(1).unwrap();
-    let altered = back.replace(state, &format!("{}0", &state[..state.len() - 1]));
+    let other_end = if state.ends_with('0') { '1' } else { '0' };
+    let altered = back.replace(state, &format!("{}{other_end}", &state[..state.len() - 1]));
     let strange = back.replace(state, "0123456789abcdef.x");
     let without = back.split("&state").next().unwrap().to_owned();
     for (address, cookie) in [
