@@ -14,15 +14,26 @@ use axum::{Json, Router};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::KeyHash;
 use ghl_sync_notify::OutcomeFeed;
-use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Webhooks};
+use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Connecting, Webhooks};
 use tower::ServiceExt;
 
 use crate::door::{Door, Listen, Opened};
 
 /// Where webhooks are taken in.
 const WEBHOOKS: &str = "/webhooks/ghl";
+/// Where GHL sends a browser back to that was at its consent page.
+const ENTRANCES: &[&str] = &["/connect/callback"];
 /// More than the API itself takes: what is too large for it is answered by it.
 const MAX_BODY: usize = 16 << 20;
+
+/// What stands beside the API on its port.
+#[derive(Clone, Default)]
+pub struct Beside {
+    /// Takes in webhooks.
+    pub webhooks: Option<Webhooks>,
+    /// Connects locations in a browser.
+    pub connecting: Option<Connecting>,
+}
 
 /// The API, served until this is dropped.
 pub struct ApiServer {
@@ -32,26 +43,24 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves the API over `migrator` and its engine where `listen` says, for whoever shows `key`; and takes in webhooks, if there is
-    /// somebody to. The environment is `vars`.
+    /// Serves the API over `migrator` and its engine where `listen` says, for whoever shows `key`, and what is `beside` it.
+    /// The environment is `vars`.
     ///
     /// # Errors
     /// When nothing can listen there.
     pub async fn start(
         migrator: Migrator,
         outcomes: Option<OutcomeFeed>,
-        webhooks: Option<Webhooks>,
+        beside: Beside,
         vars: &BTreeMap<String, String>,
         key: &NewKey,
         listen: impl Into<Listen>,
     ) -> io::Result<ApiServer> {
-        let door = Door::at(listen.into(), MAX_BODY).await?.with_pages();
+        let door = Door::at(listen.into(), MAX_BODY).await?.with_pages().with_entrances(ENTRANCES);
         let access = ApiAccess::Keys(vec![key.kept("local")]);
         let api = api::router(migrator, access, outcomes, Config::variables_set(vars));
-        let router = match webhooks {
-            Some(webhooks) => api.merge(webhook_router(webhooks)),
-            None => api,
-        };
+        let routers = [beside.webhooks.map(webhook_router), beside.connecting.map(connect::router)];
+        let router = routers.into_iter().flatten().fold(api, Router::merge);
         let serving = door.open(move |request| router.clone().oneshot(request.map(Body::from)));
         Ok(ApiServer { addr: serving.addr, _serving: serving })
     }
@@ -66,6 +75,12 @@ impl ApiServer {
     #[must_use]
     pub fn webhook_url(&self) -> String {
         format!("{}{WEBHOOKS}", self.url())
+    }
+
+    /// Where people connect locations.
+    #[must_use]
+    pub fn connect_url(&self) -> String {
+        format!("{}/connect", self.url())
     }
 
     /// Where a browser finds the dashboard; it knows the key from the URL, and need not ask for it.

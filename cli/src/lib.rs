@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
-pub use api::{ApiServer, NewKey};
+pub use api::{ApiServer, Beside, NewKey};
 use clap::CommandFactory;
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};

@@ -20,7 +20,7 @@ use crate::stack::{OUTCOMES_TABLE, Stack};
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 28] = [
+const ENV_FILE: [&str; 31] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -42,6 +42,9 @@ const ENV_FILE: [&str; 28] = [
     "OUTCOMES_TABLE",
     "IMPORT_BUCKET",
     "IMPORT_QUEUE_URL",
+    "GHL_APP",
+    "GHL_CONSENT_URL",
+    "CONNECT_SECRETS",
     "GHL_BASE_URL",
     "GHL_V1_BASE_URL",
     "GHL_ALLOW_INSECURE_URL",
@@ -50,7 +53,7 @@ const ENV_FILE: [&str; 28] = [
     "GHL_LOCATION_TOKENS",
     "API_KEYS",
 ];
-/// After the sandbox's port come DynamoDB's, SQS's, this one, and S3's.
+/// After the sandbox's port come DynamoDB's, SQS's, this one, S3's, and Secrets Manager's.
 const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
@@ -85,6 +88,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         println!("GHL sandbox   {} (stats: {0}/_sandbox/stats)", sandbox.url());
     }
     println!("dashboard     {}", api.dashboard(&stack.api_key));
+    println!("connect       {}", api.connect_url());
     println!("webhooks      {}", api.webhook_url());
     println!("DynamoDB      {}", stack.vars["AWS_ENDPOINT_URL_DYNAMODB"]);
     println!("SQS           {}", stack.vars["AWS_ENDPOINT_URL_SQS"]);

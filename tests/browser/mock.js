@@ -12,13 +12,14 @@ import { pathToFileURL } from "node:url";
 import { SCENARIOS, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
+const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
 const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "records.js", "migration.js", "migrating.js", "finding.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
 
 function page() {
-  const style = source("style.css");
+  const style = readFileSync(STYLE, "utf8");
   const script = SCRIPTS.map(source).join("");
   const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
   return {

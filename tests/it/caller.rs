@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ghl_sync_cli::ApiServer;
 use ghl_sync_cli::stack::Stack;
+use ghl_sync_cli::{ApiServer, Beside};
 use ghl_sync_migrate::Migrator;
+use ghl_sync_runtime::Connecting;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;
@@ -58,9 +59,16 @@ impl Caller {
     pub(crate) async fn with(migrator: Migrator, deployment: &Deployment) -> Caller {
         // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let connecting = deployment.stack.connecting(migrator.engine().clone()).unwrap();
+        Caller::beside(migrator, deployment, connecting).await
+    }
+
+    /// The same, with other pages for connecting beside it.
+    pub(crate) async fn beside(migrator: Migrator, deployment: &Deployment, connecting: Connecting) -> Caller {
         let Stack { vars, outcomes, api_key: key, .. } = &deployment.stack;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = ApiServer::start(migrator, outcomes.clone(), None, vars, key, anywhere).await.unwrap();
+        let beside = Beside { connecting: Some(connecting), webhooks: None };
+        let server = ApiServer::start(migrator, outcomes.clone(), beside, vars, key, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, LOCATION, by_hand, context, context_with, failed_messages, options, sqs_event};
 use crate::records::{contacts, sample_contacts};
-use crate::{api_events, webhooks};
+use crate::{api_events, connect_events, webhooks};
 
 /// Every event in `events/`, by its name.
 const SAMPLES: [(&str, &str); 50] = [
@@ -104,6 +104,7 @@ fn no_sample_is_left_untested() {
     assert!(events.remove("env.local"), "the environment of `sam local` lies among them");
     let tested = SAMPLES.iter().map(|(name, _)| *name).chain(webhooks::SAMPLES.iter().map(|(name, ..)| *name));
     let tested = tested.chain(api_events::SAMPLES.iter().map(|(name, ..)| *name));
+    let tested = tested.chain(connect_events::SAMPLES.iter().map(|(name, ..)| *name));
     assert_eq!(events, tested.map(str::to_owned).collect());
 }
 

@@ -21,11 +21,12 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::caller::Caller;
+use crate::consent::Browser;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, keeping_outcomes, sqs_event};
 use crate::events::sample;
 use crate::records::contacts;
 use crate::wiretap::{Asked, Wiretap};
-use crate::{drops, migrator, reconcile, webhooks};
+use crate::{consent, drops, migrator, reconcile, webhooks};
 
 /// Where a token of GHL is, below the prefix that the roles of the functions that call GHL allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
@@ -36,6 +37,14 @@ const SIGNING_SECRETS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/outcomes/all", "parameter/CredentialsPrefix/AWS::StackName/outcomes/*"),
     ("secretsmanager:", "ghl-sync/stack/outcomes/all", "secret:CredentialsPrefix/AWS::StackName/outcomes/*"),
 ];
+/// Where the app's key is.
+const APP_KEYS: [(&str, &str, &str); 2] = [
+    ("ssm:", "/ghl-sync/stack/app/oauth", "parameter/CredentialsPrefix/AWS::StackName/app/*"),
+    ("secretsmanager:", "ghl-sync/stack/app/oauth", "secret:CredentialsPrefix/AWS::StackName/app/*"),
+];
+const APP_KEY: &str = r#"{"client_id":"app","client_secret":"local"}"#;
+/// Below this are the credentials that somebody connected.
+const CONNECTED: (&str, &str) = ("ghl-sync/local/connect/", "secret:CredentialsPrefix/AWS::StackName/connect/*");
 const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BUS: &str = "outcomes";
 const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
@@ -57,7 +66,12 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let dynamodb = Wiretap::to(&vars["AWS_ENDPOINT_URL_DYNAMODB"]).await;
     let sqs = Wiretap::to(&vars["AWS_ENDPOINT_URL_SQS"]).await;
     let s3 = Wiretap::to(&vars["AWS_ENDPOINT_URL_S3"]).await;
-    let secret = if function == "NotifierFunction" { SIGNING_SECRET } else { &vars["GHL_TOKEN"] };
+    let secret = match function {
+        "NotifierFunction" => SIGNING_SECRET,
+        "ConnectFunction" => APP_KEY,
+        _ => &vars["GHL_TOKEN"],
+    };
+    let vault = Wiretap::to(&vars["AWS_ENDPOINT_URL_SECRETS_MANAGER"]).await;
     let secrets = Wiretap::to(&keep_secret(secret).await).await;
     let bus = Wiretap::to(&crate::notifier::bus().await.0).await;
     let migrator_with = |changes: &[(&str, &str)]| {
@@ -124,6 +138,18 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
             let feed = OutcomeFeed::new(Arc::new(table), Arc::new(SystemClock));
             feed.read(None, None, 10).await.unwrap();
         }
+        "ConnectFunction" => {
+            consent::run(&deployment, engine_with(&[]), &vault.url).await;
+            for (service, name, _) in APP_KEYS {
+                let app = format!("{service}{name}");
+                let of_app = [
+                    ("GHL_APP", app.as_str()),
+                    ("AWS_ENDPOINT_URL_SSM", &secrets.url),
+                    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url),
+                ];
+                Browser::over(&deployment, engine_with(&[]), &of_app).await.start("location").await;
+            }
+        }
         other => panic!("how is {other} run?"),
     }
     let logical_ids = BTreeMap::from([
@@ -141,15 +167,22 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
     ]);
     let by_logical_id = |(action, resource): Asked| {
-        if let Some((.., allowed)) = CREDENTIALS.iter().chain(&SIGNING_SECRETS).find(|(_, name, _)| *name == resource) {
+        let mut places = CREDENTIALS.iter().chain(&SIGNING_SECRETS).chain(&APP_KEYS);
+        if let Some((.., allowed)) = places.find(|(_, name, _)| *name == resource) {
             return (action, (*allowed).to_owned());
+        }
+        if resource.starts_with(CONNECTED.0) {
+            return (action, CONNECTED.1.to_owned());
         }
         // `TABLE/index/NAME`, or `TABLE: KEY`.
         let end = resource.find(['/', ':']).unwrap_or(resource.len());
         let (name, rest) = resource.split_at(end);
         (action, format!("{}{rest}", logical_ids[name]))
     };
-    [dynamodb, sqs, s3, secrets, bus].iter().flat_map(Wiretap::asked).map(by_logical_id).collect()
+    // Here the app's key lies beside what is connected.
+    let is_local = |(_, resource): &Asked| resource == "ghl-sync/local/app/oauth";
+    let all = [dynamodb, sqs, s3, secrets, bus, vault];
+    all.iter().flat_map(Wiretap::asked).filter(|asked| !is_local(asked)).map(by_logical_id).collect()
 }
 
 /// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.

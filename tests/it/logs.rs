@@ -39,6 +39,7 @@ impl Log {
         let writer = log.clone();
         let ours = [
             "api",
+            "connect",
             "consumer",
             "ghl_sync",
             "importer",

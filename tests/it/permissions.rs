@@ -21,7 +21,7 @@ const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
 /// The functions that call GHL, and so the only ones that have to do with its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
 /// The functions that change gates, and so notice what happens to locations.
-const CHANGE_GATES: [&str; 7] = [
+const CHANGE_GATES: [&str; 8] = [
     "SchedulerFunction",
     "ConsumerFunction",
     "RedriveFunction",
@@ -29,6 +29,7 @@ const CHANGE_GATES: [&str; 7] = [
     "IngestFunction",
     "ImporterFunction",
     "MigratorFunction",
+    "ConnectFunction",
 ];
 /// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
 const RARE: [(&[&str], &str, &[&str]); 13] = [
@@ -61,6 +62,7 @@ const RARE: [(&[&str], &str, &[&str]); 13] = [
             "IngestFunction",
             "ImporterFunction",
             "MigratorFunction",
+            "ConnectFunction",
         ],
         "dynamodb:GetItem",
         &["host_health#"],
@@ -74,6 +76,7 @@ const RARE: [(&[&str], &str, &[&str]); 13] = [
             "ImporterFunction",
             "MigratorFunction",
             "ConsumerFunction",
+            "ConnectFunction",
         ],
         "dynamodb:UpdateItem",
         &["host_health#"],
@@ -82,8 +85,8 @@ const RARE: [(&[&str], &str, &[&str]); 13] = [
     (&CALLERS_OF_GHL, "dynamodb:GetItem", &["token#"]),
     (&CALLERS_OF_GHL, "dynamodb:UpdateItem", &["token#"]),
 ];
-/// The functions that read secrets: those, and the one that signs webhooks.
-const READERS_OF_SECRETS: [&str; 3] = ["ConsumerFunction", "MigratorFunction", "NotifierFunction"];
+/// The functions that read secrets: those, the one that signs webhooks, and the one that has the app's key.
+const READERS_OF_SECRETS: [&str; 4] = ["ConsumerFunction", "MigratorFunction", "NotifierFunction", "ConnectFunction"];
 
 #[tokio::test]
 async fn each_role_allows_what_its_function_does_and_nothing_more() {
@@ -146,6 +149,22 @@ fn the_webhook_s_function_gets_at_no_record_no_gate_and_no_token() {
         .collect();
     let items = ["installation#", "known#", "location#", "webhook#"];
     assert_eq!(written, items.map(|item| format!("dynamodb:UpdateItem StateTable: {item}")).into());
+}
+
+#[test]
+fn credentials_are_put_by_one_function_which_cannot_read_them_and_the_api_does_neither() {
+    let template = Template::read();
+    let of = |action: &str| action.starts_with("secretsmanager:") || action.starts_with("ssm:");
+    for (name, function) in template.functions() {
+        for (action, resource) in allowed(&template, function).into_iter().filter(|(action, _)| of(action)) {
+            let reads = action.contains(":Get");
+            assert!(READERS_OF_SECRETS.contains(&name), "{name}: {action} on {resource}");
+            assert!(reads || name == "ConnectFunction", "{name}: {action} on {resource}");
+            let below = if reads { "app" } else { "connect" };
+            let place = format!("CredentialsPrefix/AWS::StackName/{below}/*");
+            assert!(name != "ConnectFunction" || resource.ends_with(&place), "{action} on {resource}");
+        }
+    }
 }
 
 #[test]

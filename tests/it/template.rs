@@ -15,7 +15,7 @@ use crate::records::contacts;
 const SET_BY_LAMBDA: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Variables that a function does without, because it makes no use of them.
-const WITHHELD: [(&str, &[&str]); 9] = [
+const WITHHELD: [(&str, &[&str]); 10] = [
     ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
     ("ApiFunction", &[]),
@@ -25,9 +25,13 @@ const WITHHELD: [(&str, &[&str]); 9] = [
     ("IngestFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ImporterFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("NotifierFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
+    ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 15] = [
+const OWN: [(&[&str], &str); 18] = [
+    (&["ConnectFunction"], "CONNECT_"),
+    (&["ConnectFunction"], "GHL_APP"),
+    (&["ConnectFunction"], "GHL_CONSENT_URL"),
     (&["ImporterFunction"], "IMPORT_"),
     (&["ImporterFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
@@ -40,8 +44,8 @@ const OWN: [(&[&str], &str); 15] = [
     (&["MigratorFunction", "ApiFunction"], "MIGRATION_"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_TOKEN"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_LOCATION_TOKENS"),
-    (&["ConsumerFunction", "MigratorFunction"], "GHL_ALLOW_INSECURE_URL"),
-    (&["ConsumerFunction", "MigratorFunction"], "GHL_BASE_URL"),
+    (&["ConsumerFunction", "MigratorFunction", "ConnectFunction"], "GHL_ALLOW_INSECURE_URL"),
+    (&["ConsumerFunction", "MigratorFunction", "ConnectFunction"], "GHL_BASE_URL"),
     (&["ConsumerFunction", "MigratorFunction"], "GHL_V1_BASE_URL"),
 ];
 
@@ -198,6 +202,8 @@ fn the_defaults_of_the_parameters_are_those_of_the_code() {
     assert_eq!(of_template.migration.overlay, of_code.migration.overlay);
     assert_eq!(of_template.log_level, of_code.log_level);
     assert_eq!(of_template.ghl, of_code.ghl);
+    assert_eq!(of_template.connect.consent_url, of_code.connect.consent_url);
+    assert_eq!(of_template.connect.app, of_code.connect.app);
     let settings = |config: &Config| config.locations.settings(&"loc".parse().unwrap());
     assert_eq!(settings(&of_template), settings(&of_code));
 }

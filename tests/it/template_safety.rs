@@ -30,11 +30,11 @@ fn secrets(template: &Template, function: &Value) -> BTreeSet<String> {
 fn tokens_reach_the_functions_that_call_ghl_and_no_others_as_the_documents_say() {
     let template = Template::read();
     let mut documented = BTreeMap::new();
-    for line in CREDENTIALS_MD.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 5) {
+    for line in CREDENTIALS_MD.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 6) {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
         let [function] = quoted(cells[1]).into_iter().collect::<Vec<_>>().try_into().unwrap();
-        documented.insert(function, (quoted(cells[2]), cells[3] == "yes", cells[4] == "yes"));
+        documented.insert(function, (quoted(cells[2]), cells[3].to_owned(), cells[4] == "yes", cells[5] == "yes"));
     }
     let mut deployed = BTreeMap::new();
     for (name, function) in template.functions() {
@@ -42,10 +42,19 @@ fn tokens_reach_the_functions_that_call_ghl_and_no_others_as_the_documents_say()
             .into_iter()
             .map(|(action, resource)| format!("{action} {resource}"))
             .collect();
-        let reads = actions.iter().any(|it| it.starts_with("ssm:") || it.starts_with("secretsmanager:"));
+        let read: Vec<&String> = actions
+            .iter()
+            .filter(|it| ["ssm:Get", "secretsmanager:Get"].iter().any(|get| it.starts_with(get)))
+            .collect();
+        let reads = match read.as_slice() {
+            [] => "no",
+            read if read.iter().all(|it| it.ends_with("/app/*")) => "the app's key only",
+            _ => "yes",
+        };
+        let writes = actions.iter().any(|it| it.starts_with("secretsmanager:Put"));
         let issued = actions.iter().any(|it| it.ends_with("StateTable: token#"));
         let name = name.strip_suffix("Function").unwrap().to_ascii_lowercase();
-        deployed.insert(name, (secrets(&template, function), reads, issued));
+        deployed.insert(name, (secrets(&template, function), reads.to_owned(), writes, issued));
     }
     assert_eq!(documented, deployed, "the table \"Who gets which secret\" of docs/CREDENTIALS.md");
     for secret in ["GHL_TOKEN", "GHL_LOCATION_TOKENS"] {
@@ -107,6 +116,10 @@ fn the_longest_values_that_the_template_allows_fit_into_each_function_s_environm
 fn longest(template: &Template, name: &str, value: &Value) -> usize {
     if let Some(text) = value.as_str() {
         return text.len();
+    }
+    if let Some(text) = value["Fn::Sub"].as_str() {
+        let prefix = template.parameters()["CredentialsPrefix"]["MaxLength"].as_u64().unwrap();
+        return text.len() + usize::try_from(prefix).unwrap() + LONGEST_STACK_NAME;
     }
     if let Some(choice) = value["Fn::If"].as_array() {
         return choice[1..].iter().map(|value| longest(template, name, value)).max().unwrap();

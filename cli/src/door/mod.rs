@@ -111,6 +111,12 @@ impl Door {
         self
     }
 
+    /// Lets people in whom a page of another site leads to one of these paths.
+    pub(crate) fn with_entrances(mut self, paths: &'static [&'static str]) -> Door {
+        self.visitors.entrances = paths;
+        self
+    }
+
     /// Lets in only what is signed with this key.
     pub(crate) fn for_key(mut self, key: AccessKey) -> Door {
         self.access_key = Some(key);

@@ -20,6 +20,8 @@ pub(crate) struct Visitors {
     allowed_hosts: Vec<String>,
     /// Whether there are pages here whose requests are let in.
     pub(crate) has_pages: bool,
+    /// Paths that a page of another site may lead a person to, by a link and no more. What stands there expects it.
+    pub(crate) entrances: &'static [&'static str],
 }
 
 /// Why a request is refused. Names that the request chose are not repeated, but for its host, so that whoever meant to
@@ -53,6 +55,7 @@ impl Visitors {
             own_hosts: THIS_MACHINE.iter().map(|&name| name.to_owned()).chain(bound_to).collect(),
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             has_pages: false,
+            entrances: &[],
         }
     }
 
@@ -67,6 +70,7 @@ impl Visitors {
         self.check_origin(&request.headers, &host)?;
         match request.headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
             None | Some(b"none" | b"same-origin") => Ok(()),
+            Some(b"same-site" | b"cross-site") if self.is_entrance(request) => Ok(()),
             Some(_) => Err(Foreign::Site),
         }
     }
@@ -76,6 +80,15 @@ impl Visitors {
         let is_own = port == Some(self.port) && self.own_hosts.iter().any(|own| own == name);
         let is_allowed = port.is_some() && self.allowed_hosts.iter().any(|allowed| allowed == name);
         if is_own || is_allowed { Ok(()) } else { Err(Foreign::Host(host.to_owned())) }
+    }
+
+    /// Whether a person is led here: a page is opened in place of another one, which does not get to see it.
+    fn is_entrance(&self, request: &Parts) -> bool {
+        let says = |name: &str, value: &str| request.headers.get(name).is_some_and(|told| told == value);
+        request.method == Method::GET
+            && says("sec-fetch-mode", "navigate")
+            && says("sec-fetch-dest", "document")
+            && self.entrances.contains(&request.uri.path())
     }
 
     fn check_preflight(&self, request: &Parts) -> Result<(), Foreign> {
@@ -124,7 +137,11 @@ mod tests {
 
     fn visitors(has_pages: bool) -> Visitors {
         let bound = SocketAddr::from(([127, 0, 0, 1], 8790));
-        Visitors { has_pages, ..Visitors::of(bound, vec!["host.docker.internal".to_owned(), "172.17.0.1".to_owned()]) }
+        Visitors {
+            has_pages,
+            entrances: &["/connect/callback"],
+            ..Visitors::of(bound, vec!["host.docker.internal".to_owned(), "172.17.0.1".to_owned()])
+        }
     }
 
     fn check(has_pages: bool, method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<(), Foreign> {
@@ -233,5 +250,35 @@ mod tests {
         }
         assert_eq!(check(false, "OPTIONS", "/", &[HOME]), Err(Foreign::Preflight));
         assert_eq!(check(true, "OPTIONS", "/", &[HOME]), Ok(()), "the API says which methods there are");
+    }
+
+    #[test]
+    fn a_page_of_another_site_may_lead_a_person_to_an_entrance_and_do_nothing_else_there() {
+        const AS_LED: [(&str, &str); 3] =
+            [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let led = |method, uri, change: Option<(&'static str, &'static str)>| {
+            let headers = AS_LED.map(|(name, value)| match change {
+                Some((changed, other)) if changed == name => (name, other),
+                _ => (name, value),
+            });
+            check(true, method, uri, &[&[HOME][..], &headers].concat())
+        };
+        let entrance = "/connect/callback?code=1";
+        assert_eq!(led("GET", entrance, None), Ok(()));
+        assert_eq!(led("GET", entrance, Some(("sec-fetch-site", "same-site"))), Ok(()));
+        assert_eq!(led("POST", entrance, None), Err(Foreign::Site));
+        for uri in ["/connect", "/connect/callback/", "/connect/start", "/v1/overview", "/dashboard"] {
+            assert_eq!(led("GET", uri, None), Err(Foreign::Site), "{uri}");
+        }
+        for change in [
+            ("sec-fetch-mode", "no-cors"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "iframe"),
+            ("sec-fetch-dest", "image"),
+        ] {
+            assert_eq!(led("GET", entrance, Some(change)), Err(Foreign::Site), "{change:?}");
+        }
+        let with_origin = [&[HOME, ("origin", "http://evil.example")][..], &AS_LED].concat();
+        assert_eq!(check(true, "GET", entrance, &with_origin), Err(Foreign::Origin));
     }
 }

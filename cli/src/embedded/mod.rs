@@ -2,8 +2,10 @@
 
 mod dynamodb;
 mod s3;
+mod secrets;
 mod sqs;
 
 pub(crate) use dynamodb::{DynamoDb, DynamoDbError, Tables};
 pub(crate) use s3::{BUCKET, S3, Told};
+pub(crate) use secrets::Secrets;
 pub(crate) use sqs::Sqs;

@@ -7,7 +7,7 @@ mod server;
 mod tests;
 
 pub use ghl_sync_fake_ghl::{
-    Contents, FaultChange, Installed, OAuthOptions, Pipeline, RetryAfterMode, SandboxOptions, SeedError, Seeding,
-    Stage, Stats, Tokens, Unwritable, WindowKind, default_pipelines,
+    Contents, FaultChange, Installed, Marketplace, OAuthOptions, Pipeline, RetryAfterMode, SandboxOptions, SeedError,
+    Seeding, Stage, Stats, Tokens, Unwritable, WindowKind, default_pipelines,
 };
 pub use server::Sandbox;

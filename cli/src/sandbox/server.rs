@@ -15,6 +15,9 @@ use crate::door::{Door, Listen, Opened};
 /// The longest body that is read.
 const MAX_BODY: usize = 1 << 20;
 
+/// The page on which people say whom an app may work for: the app leads them there.
+const ENTRANCES: &[&str] = &["/v2/oauth/chooselocation"];
+
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -34,7 +37,7 @@ impl Sandbox {
             let (journal, writes) = JournalFile::open(&dir)?;
             ghl.keep_in(Box::new(journal), &writes)?;
         }
-        let door = Door::at(listen.into(), MAX_BODY).await?;
+        let door = Door::at(listen.into(), MAX_BODY).await?.with_entrances(ENTRANCES);
         let served = Arc::clone(&ghl);
         let serving = door.open(move |request| respond(Arc::clone(&served), request));
         Ok(Sandbox { ghl, serving })

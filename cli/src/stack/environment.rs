@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::queues::QUEUE;
 use super::{Ghl, RECORDS_TABLE, STATE_TABLE, StackOptions};
 use crate::door::AccessKey;
-use crate::sandbox::{Installed, OAuthOptions, Sandbox};
+use crate::sandbox::{Installed, Marketplace, OAuthOptions, Sandbox, SeedError};
 
 /// An app that was just installed: in the one location there is, or else in its agency.
 pub(super) fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
@@ -19,13 +19,44 @@ pub(super) fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions 
         _ => Installed::Company("agency".to_owned()),
     };
     let refresh_token = Secret::new(format!("refresh-{:032x}", fastrand::u128(..)));
-    OAuthOptions {
-        client_id: "app".to_owned(),
-        client_secret: Secret::new("local"),
-        refresh_token,
-        installed,
-        lifetime,
+    OAuthOptions { client_id: APP.0.to_owned(), client_secret: Secret::new(APP.1), refresh_token, installed, lifetime }
+}
+
+/// The sandbox's app, and the name of the secret that its key is kept in.
+const APP: (&str, &str) = ("app", "local");
+pub(super) const APP_SECRET: &str = "ghl-sync/local/app/oauth";
+/// What the names of the secrets begin with that connecting puts there.
+const CONNECT_SECRETS: &str = "ghl-sync/local/connect";
+/// Sub-accounts that the sandbox's agency has besides the locations that are synced, so that there is something to choose.
+const SUB_ACCOUNTS: [(&str, &str); 2] = [("loc_north", "North Street Dental"), ("loc_south", "South Bay Roofing")];
+/// How long tokens of the sandbox are good that somebody consented to.
+const LIFETIME: Duration = Duration::from_secs(86_399);
+
+/// The app that can be installed on the sandbox's consent page.
+pub(super) fn marketplace(options: &StackOptions, app: Option<&OAuthOptions>) -> Marketplace {
+    let company = match app.map(|app| &app.installed) {
+        Some(Installed::Company(company)) => company.clone(),
+        Some(Installed::Location(_)) | None => "agency".to_owned(),
+    };
+    let own = options.locations.iter().map(ToString::to_string);
+    Marketplace {
+        client_id: APP.0.to_owned(),
+        client_secret: Secret::new(APP.1),
+        lifetime: app.map_or(LIFETIME, |app| app.lifetime),
+        company,
+        locations: own.chain(SUB_ACCOUNTS.map(|(id, _)| id.to_owned())).collect(),
+        scopes: None,
     }
+}
+
+/// Gives the sandbox's other sub-accounts their names.
+pub(super) fn name_sub_accounts(sandbox: &Sandbox) -> Result<(), SeedError> {
+    SUB_ACCOUNTS.iter().try_for_each(|(id, name)| sandbox.seed(id).profile(name, "America/New_York", "US"))
+}
+
+/// The app's key, as it is kept.
+pub(super) fn app_secret() -> Secret {
+    Secret::new(json!({ "client_id": APP.0, "client_secret": APP.1 }).to_string())
 }
 
 /// What somebody who installed the app stores as its credentials.
@@ -89,6 +120,7 @@ pub(super) struct Aws {
     pub(super) access_key: AccessKey,
     pub(super) dynamodb: SocketAddr,
     pub(super) sqs: SocketAddr,
+    pub(super) secrets: SocketAddr,
 }
 
 /// The environment of the functions: what the caller's says, and over it what this stack is.
@@ -96,7 +128,7 @@ pub(super) fn vars(
     options: &StackOptions,
     sandbox: Option<&Sandbox>,
     app: Option<&OAuthOptions>,
-    Aws { access_key, dynamodb, sqs }: &Aws,
+    Aws { access_key, dynamodb, sqs, secrets }: &Aws,
 ) -> BTreeMap<String, String> {
     let (url, token) = match (&options.ghl, sandbox) {
         (Ghl::Url { url, token }, _) => (url.clone(), token.expose().to_owned()),
@@ -116,6 +148,10 @@ pub(super) fn vars(
     let token_of = |id| Some((LocationId::as_str(id), own_token(options, id)?.expose().to_owned()));
     let tokens: BTreeMap<&str, String> = options.locations.iter().filter_map(token_of).collect();
     let mut vars = options.vars.clone();
+    if let Some(sandbox) = sandbox {
+        vars.insert("GHL_APP".to_owned(), format!("secretsmanager:{APP_SECRET}"));
+        vars.insert("GHL_CONSENT_URL".to_owned(), sandbox.url());
+    }
     vars.extend(
         [
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -123,15 +159,15 @@ pub(super) fn vars(
             ("AWS_SECRET_ACCESS_KEY", access_key.secret.expose().to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
-            // There are no parameters and secrets here. A reference to one is refused by our own DynamoDB, instead of
-            // being looked for in AWS.
-            ("AWS_ENDPOINT_URL_SSM", format!("http://{dynamodb}")),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{dynamodb}")),
-            // Nor is there a bus.
+            // There are no parameters here. A reference to one is refused, instead of being looked for in AWS.
+            ("AWS_ENDPOINT_URL_SSM", format!("http://{secrets}")),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets}")),
+            // Nor is there a bus: our own DynamoDB refuses what is for one.
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{dynamodb}")),
             ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
             ("STATE_TABLE", STATE_TABLE.to_owned()),
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),
+            ("CONNECT_SECRETS", CONNECT_SECRETS.to_owned()),
             ("GHL_BASE_URL", url),
             ("GHL_V1_BASE_URL", v1_url),
             ("GHL_ALLOW_INSECURE_URL", insecure),

@@ -18,15 +18,17 @@ use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Api, LocationId, Secret};
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
-use ghl_sync_runtime::{Config, ConfigError, LogSink, Runtime, StartError, Webhooks};
+use ghl_sync_runtime::{Config, ConfigError, Connecting, LogSink, Runtime, StartError, Webhooks};
 
-use self::environment::{Aws, app, has_own_keys, own_key, vars};
+use self::environment::{
+    APP_SECRET, Aws, app, app_secret, has_own_keys, marketplace, name_sub_accounts, own_key, vars,
+};
 use self::queues::create_queues;
-use crate::api::{ApiServer, NewKey};
+use crate::api::{ApiServer, Beside, NewKey};
 use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
 use crate::door::Listen;
-use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, S3, Sqs, Tables, Told};
+use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, S3, Secrets, Sqs, Tables, Told};
 use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions, Outcomes};
 use crate::private;
 use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
@@ -35,6 +37,8 @@ use crate::tally::Tally;
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
 /// S3's port, after the sandbox's: those between are DynamoDB's, SQS's and the API's.
 const S3_PORT_OFFSET: u16 = 4;
+/// Likewise of Secrets Manager's.
+const SECRETS_PORT_OFFSET: u16 = 5;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
 /// What `OUTCOMES_TABLE` says where outcomes are kept.
 pub const OUTCOMES_TABLE: &str = "ghl-sync-outcome-log";
@@ -68,7 +72,8 @@ pub struct StackOptions {
     pub allowed_hosts: Vec<String>,
     /// The access key of the embedded AWS services; without it, one that is made for this stack.
     pub access_key: Option<AccessKey>,
-    /// The sandbox's port, DynamoDB's and SQS's after it, and S3's after that of the API; without it, any that are free.
+    /// The sandbox's port, DynamoDB's and SQS's after it, and S3's and Secrets Manager's after that of the API; without
+    /// it, any that are free.
     pub port: Option<u16>,
     /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
     pub oauth: Option<Duration>,
@@ -198,6 +203,7 @@ pub struct Stack {
     dynamodb: DynamoDb,
     _sqs: Sqs,
     _s3: S3,
+    _secrets: Secrets,
     _lock: Option<File>,
 }
 
@@ -236,9 +242,17 @@ impl Stack {
             .await
             .map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
+        let secrets = Secrets::start(listen(SECRETS_PORT_OFFSET), access_key.clone(), options.data_dir.as_deref())
+            .await
+            .map_err(|source| StackError::Listen { what: "the embedded Secrets Manager", source })?;
+        if sandbox.is_some() {
+            let kept = secrets.keep(APP_SECRET, &app_secret());
+            kept.map_err(|source| StackError::Listen { what: "the embedded Secrets Manager", source })?;
+        }
+
         let s3_key = access_key.clone();
-        let mut vars =
-            vars(&options, sandbox.as_ref(), app.as_ref(), &Aws { access_key, dynamodb: dynamodb.addr, sqs: sqs.addr });
+        let aws = Aws { access_key, dynamodb: dynamodb.addr, sqs: sqs.addr, secrets: secrets.addr };
+        let mut vars = vars(&options, sandbox.as_ref(), app.as_ref(), &aws);
         let Config { aws, log_level, .. } = Config::from_vars(vars.clone())?;
         ghl_sync_runtime::init_telemetry(log_level);
         tables::RECORDS.create(&aws.dynamodb(), RECORDS_TABLE).await?;
@@ -322,6 +336,7 @@ impl Stack {
             dynamodb,
             _sqs: sqs,
             _s3: s3,
+            _secrets: secrets,
             _lock: lock,
         })
     }
@@ -356,16 +371,19 @@ impl Stack {
     /// When nothing can listen there.
     pub async fn serve_api(&self, listen: impl Into<Listen>) -> Result<ApiServer, StackError> {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
-        ApiServer::start(
-            self.migrator.clone(),
-            self.outcomes.clone(),
-            Some(webhooks),
-            &self.vars,
-            &self.api_key,
-            listen,
-        )
-        .await
-        .map_err(|source| StackError::Listen { what: "the HTTP API", source })
+        let connecting = self.connecting(self.engine.clone())?;
+        let beside = Beside { webhooks: Some(webhooks), connecting: Some(connecting) };
+        ApiServer::start(self.migrator.clone(), self.outcomes.clone(), beside, &self.vars, &self.api_key, listen)
+            .await
+            .map_err(|source| StackError::Listen { what: "the HTTP API", source })
+    }
+
+    /// What connects locations in a browser, over this engine.
+    ///
+    /// # Errors
+    /// When the environment has faults.
+    pub fn connecting(&self, engine: Engine) -> Result<Connecting, StackError> {
+        Ok(Connecting::new(Config::for_connect(self.vars.clone())?, engine)?)
     }
 }
 
@@ -404,11 +422,13 @@ async fn sandbox(
         daily_limit: options.daily,
         data_dir: options.data_dir.clone(),
         tokens,
+        marketplace: sandbox.marketplace.clone().or_else(|| Some(marketplace(options, app))),
         ..(**sandbox).clone()
     };
     let sandbox = Sandbox::start(sandbox, listen)
         .await
         .map_err(|source| StackError::Listen { what: "the GHL sandbox", source })?;
+    name_sub_accounts(&sandbox).map_err(|error| StackError::Resources(error.into()))?;
     Ok(Some(sandbox))
 }
 

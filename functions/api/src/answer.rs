@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use lambda_http::request::RequestContext;
+use ghl_sync_web::RequestId;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::access::Caller;
@@ -18,15 +18,11 @@ use crate::service::Api;
 /// The header that bears the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id, for whoever answers it.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) String);
-
 /// Answers, and logs: ids, counts and classes, and nothing of what a caller sent but ids in the path.
 pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let clock = &api.engine.ports().clock;
     let started = clock.now();
-    let id = request_id(&request);
+    let RequestId(id) = RequestId::of(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
 
@@ -44,19 +40,6 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         took: clock.now().since(started),
     });
     response
-}
-
-/// API Gateway's id of the request, which is in its own log, too; elsewhere one of our own. Never the caller's: it
-/// would get into our log and our headers.
-fn request_id(request: &Request) -> String {
-    let of_gateway = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
-        _ => None,
-    };
-    let plain = |id: &&str| {
-        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=".contains(&b))
-    };
-    of_gateway.filter(plain).map_or_else(|| format!("{:032x}", fastrand::u128(..)), str::to_owned)
 }
 
 /// A panic is the end of this request only.

@@ -7,7 +7,6 @@ mod answer;
 mod body;
 mod exposition;
 mod items;
-mod lambda;
 mod metrics;
 mod openapi;
 mod problem;
@@ -28,7 +27,8 @@ use axum::routing::{get, post};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_runtime::ApiAccess;
-pub use lambda::{EventError, handle};
+use ghl_sync_web::Callers;
+pub use ghl_sync_web::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -61,10 +61,7 @@ pub fn router(
     let api = Api {
         engine: migrator.engine().clone(),
         migrator,
-        access: Arc::new(access),
-        keys: Arc::default(),
-        sessions: Arc::default(),
-        strangers: Arc::default(),
+        callers: Arc::new(Callers::new(access)),
         rules,
         outcomes,
         environment: Arc::new(environment),

@@ -7,9 +7,9 @@ use ghl_sync_engine::usecase::Engine;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
-use ghl_sync_runtime::ApiAccess;
+use ghl_sync_web::Callers;
 
-use crate::access::{KnownKeys, Rules, Sessions, Strangers};
+use crate::access::Rules;
 use crate::pulse::LastPulse;
 
 /// What the handlers work with.
@@ -17,10 +17,7 @@ use crate::pulse::LastPulse;
 pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
-    pub(crate) access: Arc<ApiAccess>,
-    pub(crate) keys: Arc<KnownKeys>,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) strangers: Arc<Strangers>,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) outcomes: Option<OutcomeFeed>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,

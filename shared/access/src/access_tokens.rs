@@ -11,10 +11,12 @@ use crate::token_source::{Source, Subject};
 use crate::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
 use ghl_sync_engine::ports::{Clock, Entry, EventSink, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, Secret};
+use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, OAuthGrant, Secret};
 
 /// How long what was read from a store of secrets is taken for true.
 const SECRET_AGE: Duration = Duration::from_secs(300);
+/// What GHL refuses is read again after this: somebody may have connected the app anew.
+const REFUSED_SECRET_AGE: Duration = Duration::from_secs(1);
 /// How often whoever waits for another invocation's refresh looks.
 const POLL: Duration = Duration::from_millis(250);
 /// Refreshes in a row, as long as the answer is lost.
@@ -102,7 +104,36 @@ impl AccessTokens {
         let subject = Subject { location, credentials };
         match self.credentials(subject).await? {
             Credentials::Token(token) => Ok(token),
-            Credentials::OAuth(grant) => self.token(&Source::for_calls(&grant), subject).await.map(|it| it.token),
+            Credentials::OAuth(grant) => match self.token(&Source::for_calls(&grant), subject).await {
+                Err(NoToken::Refused(reason)) => match self.another_grant(subject, &grant).await {
+                    Some(other) => self.token(&Source::for_calls(&other), subject).await,
+                    None => Err(NoToken::Refused(reason)),
+                },
+                token => token,
+            }
+            .map(|it| it.token),
+        }
+    }
+
+    /// The grant that somebody has put in the place of one that GHL refuses, since it was read.
+    async fn another_grant(&self, subject: Subject<'_>, refused: &OAuthGrant) -> Option<OAuthGrant> {
+        {
+            let known = shelved(&self.secrets, subject.credentials.clone());
+            let mut known = known.lock().await;
+            let known = known.as_mut()?;
+            // Whoever met the refused one at the same time may have read it already.
+            let is_another = matches!(&known.credentials, Credentials::OAuth(grant) if grant.id() != refused.id());
+            if !is_another {
+                if self.ports.clock.now().since(known.at) < REFUSED_SECRET_AGE {
+                    return None;
+                }
+                // Should the store not answer now, what is known is all there is.
+                known.at = EpochMs(0);
+            }
+        }
+        match self.credentials(subject).await {
+            Ok(Credentials::OAuth(grant)) if grant.id() != refused.id() => Some(grant),
+            _ => None,
         }
     }
 

@@ -36,6 +36,7 @@ mod standing;
 mod table;
 pub mod tables;
 mod usage;
+mod vault;
 
 pub use bookmarks::DynamoBookmarks;
 pub use client::AwsConfig;
@@ -58,3 +59,4 @@ pub use refused_items::SqsRefusedItems;
 pub use request_signer::RequestSigner;
 pub use secrets::AwsSecrets;
 pub use usage::{Count, Snapshot, Usage};
+pub use vault::SecretsManagerVault;

@@ -21,18 +21,22 @@ pub(crate) fn examine(tokens: &Tokens, issuer: &mut Issuer, now: Duration, reque
     let token = request.bearer().unwrap_or_default();
     let (location, verdict) = match tokens {
         Tokens::Any(accepted) if accepted == token => (location_told_by(request, store).to_owned(), Ok(())),
-        Tokens::Any(_) => (String::new(), Err(invalid_token(request))),
-        Tokens::PerLocation(locations) => match locations.get(token) {
-            Some(location) => (location.clone(), check_location(location, request)),
-            None => (String::new(), Err(invalid_token(request))),
-        },
-        Tokens::OAuth(_) => match issuer.location_of(token, now) {
+        Tokens::PerLocation(locations) if locations.contains_key(token) => {
+            let location = locations.get(token).cloned().unwrap_or_default();
+            let verdict = check_location(&location, request);
+            (location, verdict)
+        }
+        _ => match issuer.location_of(token, now) {
+            Some(location) if issuer.is_not_for(token, request) => (location, Err(Answer::missing_scope())),
             Some(location) => {
                 let verdict = check_location(&location, request);
                 (location, verdict)
             }
             // Requests with a token that has expired count toward its location all the same.
-            None => (location_told_by(request, store).to_owned(), Err(invalid_token(request))),
+            None if matches!(tokens, Tokens::OAuth(_)) => {
+                (location_told_by(request, store).to_owned(), Err(invalid_token(request)))
+            }
+            None => (String::new(), Err(invalid_token(request))),
         },
     };
     Access { location, verdict: verdict.and_then(|()| request.check_version()) }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -19,8 +19,10 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 enum Body {
     Json(Value),
-    /// A gateway's page.
+    /// A page.
     Page(String),
+    /// Nothing; the browser shall go there.
+    Onward(String),
 }
 
 impl Answer {
@@ -69,6 +71,7 @@ impl Answer {
         match &self.body {
             Body::Json(body) => body.to_string(),
             Body::Page(page) => page.clone(),
+            Body::Onward(_) => String::new(),
         }
     }
 
@@ -165,6 +168,16 @@ impl Answer {
         Answer { status, body: Body::Page(page) }
     }
 
+    /// A page for people.
+    pub(crate) fn page(status: StatusCode, page: String) -> Answer {
+        Answer { status, body: Body::Page(page) }
+    }
+
+    /// Sends a browser on.
+    pub(crate) fn onward(to: String) -> Answer {
+        Answer { status: StatusCode::FOUND, body: Body::Onward(to) }
+    }
+
     fn error(status: StatusCode, message: Value) -> Answer {
         let body = json!({"statusCode": status.as_u16(), "message": message, "error": status.canonical_reason()});
         Answer::json(status, body)
@@ -175,11 +188,16 @@ impl From<Answer> for Response<Vec<u8>> {
     fn from(answer: Answer) -> Response<Vec<u8>> {
         let content_type = match &answer.body {
             Body::Json(_) => "application/json",
-            Body::Page(_) => "text/html; charset=utf-8",
+            Body::Page(_) | Body::Onward(_) => "text/html; charset=utf-8",
+        };
+        let onward = match &answer.body {
+            Body::Onward(to) => HeaderValue::from_str(to).ok(),
+            Body::Json(_) | Body::Page(_) => None,
         };
         let mut response = Response::new(answer.text().into_bytes());
         *response.status_mut() = answer.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response.headers_mut().extend(onward.map(|to| (LOCATION, to)));
         response
     }
 }

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::access::{self, Access};
 use super::answer::Answer;
+use super::consent;
 use super::control;
 use super::fake::FakeGhl;
 use super::faults::{Fault, Progress};
@@ -25,9 +26,12 @@ impl FakeGhl {
         if let Some(answer) = control::handle(self, request) {
             return Ok(answer.into());
         }
+        if let Some(answer) = consent::handle(self, request) {
+            return Ok(answer.into());
+        }
         if request.segments().first() == Some(&"oauth") {
             // No limit of these requests is known; they count toward no location's.
-            let issued = || self.issuer().handle(request, self.now());
+            let issued = || self.issuer().handle(request, self.now(), |location| self.name_of(location));
             return perform(self, issued).await.map(Response::from);
         }
         let Access { location, verdict: may_go_on } =

@@ -55,7 +55,7 @@ impl FakeGhl {
             meter: Mutex::new(Meter::new(limits)),
             faults: Mutex::new(Faults::new(&options)),
             store: Mutex::new(Store::new(millis(options.search_lag), options.pipelines, Ids::seeded(ids))),
-            issuer: Mutex::new(Issuer::new(&options.tokens, Ids::seeded(ids.wrapping_add(1)))),
+            issuer: Mutex::new(Issuer::new(&options.tokens, options.marketplace, Ids::seeded(ids.wrapping_add(1)))),
             tokens: options.tokens,
             missing_scopes: options.missing_scopes,
         }
@@ -126,6 +126,12 @@ impl FakeGhl {
 
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)
+    }
+
+    /// What a location is called.
+    pub(crate) fn name_of(&self, location: &str) -> String {
+        let store = self.store();
+        store.structure(location).profile.name.clone().unwrap_or_else(|| location.to_owned())
     }
 
     pub(crate) fn issuer(&self) -> MutexGuard<'_, Issuer> {

@@ -11,6 +11,7 @@
 
 mod access;
 mod answer;
+mod consent;
 mod contact_filter;
 mod contact_search;
 mod contacts;
@@ -47,7 +48,7 @@ pub use exchange::NoAnswer;
 pub use fake::FakeGhl;
 pub use faults::FaultChange;
 pub use limits::{Burst, Day};
-pub use options::{Installed, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
+pub use options::{Installed, Marketplace, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
 pub use request::Request;
 pub use seed::{Contents, SeedError, Seeding, Unwritable};
 pub use stats::Stats;

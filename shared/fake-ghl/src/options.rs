@@ -49,6 +49,8 @@ pub struct SandboxOptions {
     pub pipelines: Vec<Pipeline>,
     /// The tokens that are accepted.
     pub tokens: Tokens,
+    /// The app that people may install on the consent page, if there is one. Its tokens are accepted beside `tokens`.
+    pub marketplace: Option<Marketplace>,
     /// Seed of everything that is injected at random.
     pub seed: u64,
     /// Where whoever runs it keeps the records, in `sandbox.jsonl`. Without it they are gone when the process is.
@@ -74,6 +76,7 @@ impl Default for SandboxOptions {
             missing_scopes: BTreeSet::new(),
             pipelines: default_pipelines(),
             tokens: Tokens::Any("sandbox".to_owned()),
+            marketplace: None,
             seed: 0,
             data_dir: None,
         }
@@ -145,6 +148,23 @@ pub struct OAuthOptions {
     pub installed: Installed,
     /// How long access tokens are good, in whole seconds.
     pub lifetime: Duration,
+}
+
+/// An app of the marketplace, and the agency that may install it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marketplace {
+    /// The id of its key.
+    pub client_id: String,
+    /// What must come with the `client_id`.
+    pub client_secret: Secret,
+    /// How long access tokens are good, in whole seconds.
+    pub lifetime: Duration,
+    /// The agency.
+    pub company: String,
+    /// The locations of the agency.
+    pub locations: Vec<String>,
+    /// The scopes that the app has; `None` if it has all that are asked for.
+    pub scopes: Option<BTreeSet<String>>,
 }
 
 /// Where an app is installed.

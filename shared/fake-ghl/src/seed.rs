@@ -143,7 +143,12 @@ impl Seeding<'_> {
     /// When the journal cannot be written, as with all that follow.
     pub fn profile(&self, name: &str, timezone: &str, country: &str) -> Result<(), SeedError> {
         let some = |text: &str| Some(text.to_owned());
-        self.put(Part::Profile(Profile { name: some(name), timezone: some(timezone), country: some(country) }))
+        let profile = Profile { name: some(name), timezone: some(timezone), country: some(country) };
+        // What is kept from an earlier run need not be kept once more.
+        if self.ghl.store().structure(self.location).profile == profile {
+            return Ok(());
+        }
+        self.put(Part::Profile(profile))
     }
 
     /// A custom field, by the body of `POST /locations/{id}/customFields`. Returns its id.

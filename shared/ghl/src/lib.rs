@@ -6,7 +6,7 @@
 //!
 //! The way of a call, top down: [`GhlClient`] asks [`Accounts`] for the location's token, `v2` or `v1` writes the
 //! request, `transport` sends it, and `headers`, `answer` and `error` read what came back. [`OAuthClient`] has tokens
-//! issued.
+//! issued, and turns somebody's consent into a grant.
 //!
 //! What is known of GHL's API comes from its OpenAPI files (GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
 //! `apps/opportunities.json`) and from what the production API was publicly seen to answer. Where neither says
@@ -16,6 +16,7 @@ mod accounts;
 mod answer;
 mod client;
 mod config;
+mod consent;
 mod error;
 mod fields;
 #[cfg(fuzzing)]

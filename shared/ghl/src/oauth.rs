@@ -38,7 +38,7 @@ impl OAuthClient {
         Ok(OAuthClient { v2: Host::v2(config)?, transport: Transport::to(config)? })
     }
 
-    async fn ask(&self, token: Option<&Secret>, request: &Request) -> Result<HttpAnswer, TokenError> {
+    pub(crate) async fn ask(&self, token: Option<&Secret>, request: &Request) -> Result<HttpAnswer, TokenError> {
         let answer = self.transport.exchange(&self.v2, token, request, MAX_ANSWER, Instant::now() + TIMEOUT).await;
         answer.map_err(|Failure { sent, message, .. }| match sent {
             true => TokenError::Unanswered(message),
@@ -88,6 +88,17 @@ impl TokenEndpoint for OAuthClient {
 
 /// What an answer says; `secrets` are ours, and are taken out of GHL's words.
 fn read(answer: HttpAnswer, secrets: &[&Secret]) -> Result<IssuedTokens, TokenError> {
+    let json = read_json(answer, secrets)?;
+    issued(&json).map_err(lacks)
+}
+
+/// A success that lacks what it should have.
+pub(crate) fn lacks(field: &str) -> TokenError {
+    TokenError::Unanswered(format!("the answer has no `{field}`"))
+}
+
+/// The object in a success; `secrets` are ours, and are taken out of GHL's words.
+pub(crate) fn read_json(answer: HttpAnswer, secrets: &[&Secret]) -> Result<Value, TokenError> {
     let HttpAnswer { status, body, .. } = answer;
     let body = match body {
         Body::Read(body) => body,
@@ -96,8 +107,7 @@ fn read(answer: HttpAnswer, secrets: &[&Secret]) -> Result<IssuedTokens, TokenEr
     };
     let json: Option<Value> = serde_json::from_slice(&body).ok().filter(Value::is_object);
     if status.is_success() {
-        let json = json.ok_or_else(|| TokenError::Unanswered("the answer is not a JSON object".to_owned()))?;
-        return issued(&json).map_err(|field| TokenError::Unanswered(format!("the answer has no `{field}`")));
+        return json.ok_or_else(|| TokenError::Unanswered("the answer is not a JSON object".to_owned()));
     }
     let words = json.as_ref().map(words).unwrap_or_default();
     let words = secrets.iter().fold(words, |words, secret| secret.redact(words));
@@ -112,7 +122,7 @@ fn read(answer: HttpAnswer, secrets: &[&Secret]) -> Result<IssuedTokens, TokenEr
 }
 
 /// What a success holds, or which field it lacks. API v3 writes the same names in another case.
-fn issued(json: &Value) -> Result<IssuedTokens, &'static str> {
+pub(crate) fn issued(json: &Value) -> Result<IssuedTokens, &'static str> {
     let text = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str()).filter(|text| !text.is_empty());
     let seconds = json["expires_in"].as_u64().or_else(|| json["expiresIn"].as_u64());
     Ok(IssuedTokens {

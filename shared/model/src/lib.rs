@@ -8,6 +8,7 @@ mod batch;
 mod call;
 mod clearing;
 mod conflict;
+mod connection;
 mod contact;
 mod creation_key;
 mod credentials;
@@ -21,6 +22,7 @@ mod item;
 pub mod json;
 mod lenient;
 mod marker;
+mod marketplace_app;
 mod message;
 mod migration;
 mod mirror;
@@ -45,6 +47,7 @@ pub use call::{
 };
 pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter, Unread, UnreadRecord};
 pub use conflict::Conflict;
+pub use connection::{ConnectedBy, ConnectionId, ConsentAttempt, GhlConnection, InvalidConnectionId, SubAccount};
 pub use contact::{Contact, CustomField, is_same_tag};
 pub use creation_key::{CreationKey, DealKey};
 pub use credentials::fingerprint;
@@ -62,6 +65,7 @@ pub use ids::{
 pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};
 pub use marker::Marker;
+pub use marketplace_app::{InvalidApp, MarketplaceApp};
 pub use message::{Ask, Message};
 pub use migration::{
     Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,

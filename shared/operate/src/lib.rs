@@ -3,6 +3,7 @@
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod audit;
+mod connections;
 mod counters;
 mod erase;
 mod failures;

@@ -119,7 +119,7 @@ impl Operator {
     }
 
     /// Should that fail, the daily schedule makes it good.
-    async fn ask_for_facts(&self, location: &LocationId) {
+    pub(super) async fn ask_for_facts(&self, location: &LocationId) {
         if let Err(error) = self.ports().queue.ask(Ask::Facts, location, Duration::ZERO).await {
             self.engine.port_failed(location.clone(), &error);
         }

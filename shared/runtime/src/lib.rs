@@ -4,6 +4,7 @@
 mod accounts;
 mod clock;
 mod config;
+mod connect;
 mod emf;
 mod init_error;
 mod locations;
@@ -20,8 +21,10 @@ mod webhooks;
 
 pub use clock::SystemClock;
 pub use config::{
-    ApiAccess, ApiKey, Config, ConfigError, DropConfig, Fault, MigrationConfig, OutcomesConfig, is_secure,
+    ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, MigrationConfig, OutcomesConfig,
+    is_secure,
 };
+pub use connect::Connecting;
 pub use emf::{EmfSink, FunctionSink};
 pub use locations::{Location, Locations};
 pub use randomness::FastRandomness;

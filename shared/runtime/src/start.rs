@@ -138,7 +138,12 @@ impl Runtime {
     fn start_without_calls(config: Result<Config, ConfigError>) -> Result<Runtime, StartError> {
         let config = logging(config)?;
         let sink = FunctionSink::new(config.stack_name.clone());
-        Runtime::wire(config, Arc::new(sink), |_| Ok(Arc::new(NoCalls)))
+        Runtime::without_calls(config, Arc::new(sink))
+    }
+
+    /// Wires the adapters into the engine of a function whose engine makes no calls.
+    pub(crate) fn without_calls(config: Config, sink: Arc<dyn EventSink>) -> Result<Runtime, StartError> {
+        Runtime::wire(config, sink, |_| Ok(Arc::new(NoCalls)))
     }
 
     /// The same, for the scheduled function, which does not call GHL.
@@ -316,7 +321,7 @@ pub(crate) fn logging(config: Result<Config, ConfigError>) -> Result<Config, Con
     config
 }
 
-fn missing(name: &str, problem: &str) -> StartError {
+pub(crate) fn missing(name: &str, problem: &str) -> StartError {
     let fault = Fault { name: name.to_owned(), problem: problem.to_owned() };
     StartError::Config(ConfigError { faults: vec![fault] })
 }

@@ -8,8 +8,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Our own crates.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "api",
+    "connect",
     "consumer",
     "ghl_sync_aws",
     "ghl_sync_drop",
@@ -18,6 +19,7 @@ const OURS: [&str; 15] = [
     "ghl_sync_cli",
     "importer",
     "ghl_sync_runtime",
+    "ghl_sync_web",
     "ingest",
     "migrator",
     "notifier",

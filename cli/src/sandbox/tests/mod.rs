@@ -1,5 +1,6 @@
 //! The sandbox as its callers meet it: over HTTP.
 
+mod consent;
 mod contacts;
 mod faults;
 mod limits;

@@ -1,5 +1,7 @@
 // Signs in with a key, and out again. The session is a cookie that no script reads.
 const byId = (id) => document.getElementById(id);
+// Where to go on from here: to the pages that are named here, and no others.
+const onward = new URLSearchParams(location.search).get("to") === "connect" ? "connect" : "dashboard";
 const session = new URL("session", location.origin + location.pathname);
 
 async function send(options) {
@@ -21,7 +23,7 @@ async function send(options) {
 byId("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const body = JSON.stringify({ key: byId("key").value.trim() });
-  if (await send({ method: "POST", headers: { "content-type": "application/json" }, body })) location.assign("dashboard");
+  if (await send({ method: "POST", headers: { "content-type": "application/json" }, body })) location.assign(onward);
 });
 
 byId("sign-out").addEventListener("click", async () => {

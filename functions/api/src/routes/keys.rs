@@ -42,7 +42,7 @@ pub(crate) async fn make_key(
     Extension(caller): Extension<Caller>,
     JsonBody(MakeKey { name, role, locations, expires_at }): JsonBody<MakeKey>,
 ) -> Result<(StatusCode, Extension<Subject>, Json<MadeKey>), Problem> {
-    if matches!(*api.access, ApiAccess::Iam) {
+    if matches!(api.callers.access(), ApiAccess::Iam) {
         let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
         return Err(Problem::new(ProblemKind::NotNow, detail));
     }
@@ -106,7 +106,7 @@ pub(crate) async fn revoke_key(
     InPath(KeyPath { key_id }): InPath<KeyPath>,
 ) -> Result<StatusCode, Problem> {
     api.operator().revoke_key(&key_id, &caller.name).await?;
-    api.keys.forget(&key_id);
+    api.callers.forget_key(&key_id);
     Ok(StatusCode::NO_CONTENT)
 }
 

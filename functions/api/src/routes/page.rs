@@ -5,9 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest, Sha256};
+use ghl_sync_web::{STYLE, policy_hash};
 use utoipa::openapi::OpenApi;
 
 use crate::openapi;
@@ -33,7 +31,6 @@ pub(crate) struct Page {
 }
 
 const FRAME: &str = include_str!("../dashboard/index.html");
-const STYLE: &str = include_str!("../dashboard/style.css");
 /// In the order in which they use each other.
 const SCRIPTS: [&str; 10] = [
     include_str!("../dashboard/words.js"),
@@ -52,10 +49,10 @@ impl Page {
     /// Only this style and this script run in it, and it speaks with nobody but us.
     pub(crate) fn assemble(frame: &str, script: &str) -> Page {
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
+            "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'",
-            sha256(STYLE),
-            sha256(script)
+            policy_hash(STYLE),
+            policy_hash(script)
         );
         let html = frame.replacen("{{style}}", STYLE, 1).replacen("{{script}}", script, 1);
         // Base64 and the words above are all there is in it; were it otherwise, nothing at all may run.
@@ -66,10 +63,6 @@ impl Page {
     pub(crate) fn show(&self) -> impl IntoResponse + use<> {
         ([(header::CONTENT_SECURITY_POLICY, self.policy.clone())], Html(self.html.clone()))
     }
-}
-
-fn sha256(text: &str) -> String {
-    BASE64_STANDARD.encode(Sha256::digest(text))
 }
 
 /// The OpenAPI document, written when it is first asked for: a cold start need not wait for it.

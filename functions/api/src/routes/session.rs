@@ -7,12 +7,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{KeyHash, KeyId, Session, SessionKey};
 use ghl_sync_runtime::ApiAccess;
+use ghl_sync_web::{Cookie, LENGTH, Shown, from_our_page, is_secure, no_cookie};
 use serde::Deserialize;
 
 use super::keys::random;
 use super::page::Page;
-use crate::access::sessions::{Cookie, LENGTH, from_our_page, is_secure, no_cookie};
-use crate::access::{Shown, owner};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
@@ -34,21 +33,22 @@ pub(crate) async fn page() -> impl IntoResponse {
 
 /// Begins a session: the answer gives the browser a cookie that stands for the key.
 pub(crate) async fn begin(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    if matches!(*api.access, ApiAccess::Iam) {
+    if matches!(api.callers.access(), ApiAccess::Iam) {
         let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
         return Err(Problem::new(ProblemKind::NotNow, detail));
     }
     of_our_page(request.headers())?;
     let (is_secure, from) = (is_secure(&request), Shown::address(&request));
     let JsonBody(SignIn { key }) = JsonBody::from_request(request, &()).await?;
-    let caller = owner(&api, &Shown { key: key.clone(), by_browser: false, from }).await?;
+    let (shown, now) = (Shown { key: key.clone(), by_browser: false, from }, api.engine.ports().clock.now());
+    let caller = api.callers.owner(&api.operator(), now, &shown).await?;
     let id = KeyId::of_random(u64::from_ne_bytes(random()?))
         .map_err(|_| Problem::new(ProblemKind::Internal, "no id could be made for it"))?;
     let cookie = Cookie::new(id, random()?);
     let session = Session {
         hash: cookie.hash(),
         key: caller.key.map_or_else(|| SessionKey::Environment(KeyHash::of(key.as_bytes())), SessionKey::Record),
-        expires_at: api.engine.ports().clock.now() + LENGTH,
+        expires_at: now + LENGTH,
         ended: false,
     };
     api.operator().begin_session(&cookie.id, &session).await?;
@@ -64,7 +64,7 @@ pub(crate) async fn end(State(api): State<Api>, request: Request) -> Result<Resp
         // Who does not have the whole cookie ends nothing.
         if standing.is_some_and(|session| session.hash == cookie.hash()) {
             api.operator().end_session(&cookie.id).await?;
-            api.sessions.forget(&cookie.id);
+            api.callers.forget_session(&cookie.id);
         }
     }
     Ok(with_cookie(no_cookie(is_secure)))

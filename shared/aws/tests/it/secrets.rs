@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_access::ports::{SecretError, SecretStore};
-use ghl_sync_aws::{AwsConfig, AwsSecrets};
+use ghl_sync_access::ports::{SecretError, SecretStore, SecretVault};
+use ghl_sync_aws::{AwsConfig, AwsSecrets, SecretsManagerVault};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{CredentialsRef, EpochMs, Secret};
 use tokio::io::AsyncWriteExt;
@@ -141,5 +141,68 @@ async fn a_reference_to_elsewhere_is_not_followed() {
     let secrets = secrets("http://127.0.0.1:1", false);
     for reference in ["env:GHL_TOKEN", "file:/x"] {
         assert!(matches!(secrets.read(&at(reference)).await, Err(SecretError::Missing(_))), "{reference}");
+    }
+}
+
+const DONE: (u16, &str) = (200, r#"{"ARN":"arn:aws:secretsmanager:a","Name":"a"}"#);
+const NOT_THERE: (u16, &str) = (400, r#"{"__type":"ResourceNotFoundException"}"#);
+const DISCARDED: (u16, &str) = (400, r#"{"__type":"InvalidRequestException"}"#);
+const THERE: (u16, &str) = (400, r#"{"__type":"ResourceExistsException"}"#);
+const REFUSED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
+
+/// The vault at `url`.
+fn vault(url: &str) -> SecretsManagerVault {
+    let url = Some(url.to_owned());
+    let config = AwsConfig { secrets_manager_endpoint: url, retries: false, ..servers::config() };
+    SecretsManagerVault::new(&config, &(Arc::new(FixedClock) as Arc<dyn Clock>))
+}
+
+/// The operations that were asked for, in order.
+fn operations(requests: &Mutex<Vec<String>>) -> Vec<String> {
+    let requests = requests.lock().unwrap();
+    let target =
+        |request: &String| request.split("secretsmanager.").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
+    requests.iter().map(target).collect()
+}
+
+#[tokio::test]
+async fn a_secret_is_put_made_or_brought_back_whatever_stands_there() {
+    let ways: [(Answers, &[&str]); 4] = [
+        (&[DONE], &["PutSecretValue"]),
+        (&[NOT_THERE, DONE], &["PutSecretValue", "CreateSecret"]),
+        (&[NOT_THERE, THERE, DONE], &["PutSecretValue", "CreateSecret", "PutSecretValue"]),
+        (&[DISCARDED, DONE, DONE], &["PutSecretValue", "RestoreSecret", "PutSecretValue"]),
+    ];
+    for (answers, expected) in ways {
+        let (url, requests) = stub(answers).await;
+        vault(&url).keep("ghl-sync/a/connect/x", &Secret::new("hush")).await.unwrap();
+        assert_eq!(operations(&requests), expected);
+        let requests = requests.lock().unwrap();
+        let body: serde_json::Value = serde_json::from_str(requests[0].split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        assert_eq!((&body["SecretId"], &body["SecretString"]), (&"ghl-sync/a/connect/x".into(), &"hush".into()));
+        assert_eq!(
+            body["ClientRequestToken"].as_str().unwrap().len(),
+            32,
+            "a request without a tool of AWS must have it"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_discarded_for_seven_days_and_twice_without_harm() {
+    for answer in [&[DONE], &[NOT_THERE], &[DISCARDED]] {
+        let (url, requests) = stub(answer).await;
+        vault(&url).discard("a").await.unwrap();
+        assert!(requests.lock().unwrap()[0].ends_with(r#"{"RecoveryWindowInDays":7,"SecretId":"a"}"#));
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_of_the_vault_is_told_and_nothing_of_what_was_to_be_kept() {
+    for (answers, is_for_a_person) in [(&[REFUSED], true), (&[(503, "<html>hush")], false)] as [(Answers, bool); 2] {
+        let (url, _) = stub(answers).await;
+        let error = vault(&url).keep("a", &Secret::new("hush")).await.unwrap_err();
+        assert_eq!(matches!(error, SecretError::Missing(_)), is_for_a_person, "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
     }
 }

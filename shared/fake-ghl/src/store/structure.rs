@@ -75,7 +75,7 @@ pub(crate) struct User {
 }
 
 /// What a location says of itself.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) name: Option<String>,
     pub(crate) timezone: Option<String>,

@@ -1,7 +1,7 @@
 //! What an operator may do to a gate. Each of these may be done twice.
 
 use super::Gate;
-use crate::Hold;
+use crate::{Hold, PauseReason};
 use ghl_sync_model::EpochMs;
 
 impl Gate {
@@ -19,6 +19,15 @@ impl Gate {
         self.hold = None;
         self.pause = None;
         self.wake_at = Some(now);
+    }
+
+    /// There are new credentials: the pause for a token that GHL did not accept is over. An operator's hold and what GHL
+    /// asked us to wait stand. The gate is looked at now.
+    pub fn credentials_changed(&mut self, now: EpochMs) {
+        if self.pause.as_ref().is_some_and(|pause| pause.reason == PauseReason::Credentials) {
+            self.pause = None;
+            self.wake_at = Some(now);
+        }
     }
 
     /// A location of the scope was made safer (disabled, or in dry run): who began before that reads its settings anew

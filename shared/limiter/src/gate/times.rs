@@ -211,6 +211,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn new_credentials_lift_the_pause_for_refused_ones_and_no_other() {
+        for (signal, is_lifted) in [
+            (Signal::Throttled { at: T0, until: T0 + 20 * HOUR, daily: false }, false),
+            (Signal::AskedToWait { at: T0, until: T0 + 20 * HOUR }, false),
+            (Signal::Unauthorized { at: T0 }, true),
+        ] {
+            let mut gate = Gate::default();
+            gate.learn(&signal, &rules());
+            gate.credentials_changed(T0 + s(1));
+            assert_eq!(gate.blocked(T0 + s(1)).is_none(), is_lifted, "{signal:?}");
+            gate.hold(T0, Hold { since: T0, until: None, note: None });
+            gate.credentials_changed(T0 + s(2));
+            assert!(gate.held(T0 + s(2)).is_some(), "an operator's hold stands");
+        }
+    }
+
     /// What may have happened to a gate.
     #[derive(Debug, Clone)]
     enum Happens {

@@ -2,6 +2,7 @@
 //! replaced by a default.
 
 mod api;
+mod connect;
 mod migration;
 mod outcomes;
 mod variables;
@@ -24,6 +25,8 @@ use serde_json::error::Category;
 use tracing::level_filters::LevelFilter;
 
 pub use self::api::{ApiAccess, ApiKey};
+pub(crate) use self::connect::CONNECT_SECRETS;
+pub use self::connect::ConnectConfig;
 pub use self::migration::MigrationConfig;
 pub use self::outcomes::OutcomesConfig;
 use self::variables::Variables;
@@ -73,6 +76,8 @@ pub struct Config {
     pub migration: MigrationConfig,
     /// To whom outcomes are told.
     pub outcomes: OutcomesConfig,
+    /// How locations are connected in a browser.
+    pub connect: ConnectConfig,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
     pub stack_name: String,
 }
@@ -179,6 +184,15 @@ impl Config {
     /// [`ConfigError`] lists every fault.
     pub fn for_api(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         Config::for_migrations(vars).map(Config::without_calls)
+    }
+
+    /// Reads `vars` as the environment of the function that connects locations, which needs a place for credentials. Of
+    /// GHL it calls where tokens are issued, and nothing else.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault.
+    pub fn for_connect(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::with(Variables::new(vars), &[CONNECT_SECRETS])
     }
 
     /// Reads `vars` as the environment of a function that has to do with migrations, which needs their queue.
@@ -308,6 +322,7 @@ impl Config {
             webhook_keys: webhook_keys(vars),
             migration: MigrationConfig::read(vars),
             outcomes: OutcomesConfig::read(vars),
+            connect: ConnectConfig::read(vars),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
     }

@@ -13,7 +13,7 @@ const MOST: usize = 1_000;
 
 /// What was read, by id.
 #[derive(Debug)]
-pub(super) struct Remembered<T>(Mutex<HashMap<KeyId, (T, EpochMs)>>);
+pub(crate) struct Remembered<T>(Mutex<HashMap<KeyId, (T, EpochMs)>>);
 
 impl<T> Default for Remembered<T> {
     fn default() -> Self {
@@ -23,14 +23,14 @@ impl<T> Default for Remembered<T> {
 
 impl<T: Clone> Remembered<T> {
     /// What was read of `id`, if that is still fresh.
-    pub(super) fn get(&self, id: &KeyId, now: EpochMs) -> Option<T> {
+    pub(crate) fn get(&self, id: &KeyId, now: EpochMs) -> Option<T> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was put back makes nothing fresh for long.
         let fresh = all.get(id).filter(|(_, read_at)| *read_at <= now && now.since(*read_at) < FRESH);
         fresh.map(|(value, _)| value.clone())
     }
 
-    pub(super) fn put(&self, id: KeyId, value: T, read_at: EpochMs) {
+    pub(crate) fn put(&self, id: KeyId, value: T, read_at: EpochMs) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
@@ -39,7 +39,7 @@ impl<T: Clone> Remembered<T> {
     }
 
     /// Forgets what was read: it has changed.
-    pub(super) fn forget(&self, id: &KeyId) {
+    pub(crate) fn forget(&self, id: &KeyId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }

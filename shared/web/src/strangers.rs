@@ -19,7 +19,7 @@ pub(crate) struct Strangers(Mutex<HashMap<IpAddr, EpochMs>>);
 
 impl Strangers {
     /// How long whoever is at `address` shall wait before a key of theirs is looked for; `None` if they need not.
-    pub(super) fn wait(&self, address: IpAddr, now: EpochMs) -> Option<Duration> {
+    pub(crate) fn wait(&self, address: IpAddr, now: EpochMs) -> Option<Duration> {
         let strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let forgiven_at = *strangers.get(&network(address))?;
         let patience = STEP * (BURST - 1);
@@ -28,7 +28,7 @@ impl Strangers {
     }
 
     /// Takes note of a wrong key.
-    pub(super) fn note(&self, address: IpAddr, now: EpochMs) {
+    pub(crate) fn note(&self, address: IpAddr, now: EpochMs) {
         let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let address = network(address);
         if strangers.len() >= MOST && !strangers.contains_key(&address) {

@@ -5,11 +5,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Service};
+use lambda_http::{Adapter, Service, service_fn};
 use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::origin::CalledAs;
 
 /// Why an event could not be handled.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +35,16 @@ pub enum EventError {
 /// When the event is no request. Whatever is wrong with a request is an answer.
 pub async fn handle(router: &Router, event: LambdaEvent<Value>) -> Result<impl Serialize + use<>, EventError> {
     let LambdaEvent { payload, context } = event;
-    let request = LambdaRequest::ApiGatewayV2(readable(well_formed(request(payload)?))?);
-    let Ok(response) = Adapter::from(router.clone()).call(LambdaEvent::new(request, context)).await;
+    let request = request(payload)?;
+    let called_as = CalledAs::of(&request);
+    let request = LambdaRequest::ApiGatewayV2(readable(well_formed(request))?);
+    let router = service_fn(|mut request: lambda_http::Request| {
+        if let Some(called_as) = called_as.clone() {
+            request.extensions_mut().insert(called_as);
+        }
+        router.clone().call(request)
+    });
+    let Ok(response) = Adapter::from(router).call(LambdaEvent::new(request, context)).await;
     Ok(response)
 }
 

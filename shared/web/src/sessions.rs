@@ -5,17 +5,15 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{EpochMs, KeyHash, KeyId, Session, SessionKey};
-use ghl_sync_runtime::ApiAccess;
+use ghl_sync_model::{EpochMs, KeyHash, KeyId, Session};
+use ghl_sync_operate::Operator;
 use lambda_http::request::RequestContext;
 use subtle::ConstantTimeEq;
 
-use super::remembered::Remembered;
-use super::{Caller, known_keys};
-use crate::service::Api;
+use crate::remembered::Remembered;
 
 /// A session ends after this.
-pub(crate) const LENGTH: Duration = Duration::from_secs(12 * 3600);
+pub const LENGTH: Duration = Duration::from_secs(12 * 3600);
 
 /// The sessions that this process has read last.
 #[derive(Debug, Default)]
@@ -23,24 +21,25 @@ pub(crate) struct Sessions(Remembered<Session>);
 
 /// What a browser shows instead of a key.
 #[derive(Debug, Clone)]
-pub(crate) struct Cookie {
-    pub(crate) id: KeyId,
+pub struct Cookie {
+    /// The id of the session.
+    pub id: KeyId,
     text: String,
 }
 
 impl Cookie {
     /// A new one.
-    pub(crate) fn new(id: KeyId, random: [u8; 32]) -> Cookie {
+    #[must_use]
+    pub fn new(id: KeyId, random: [u8; 32]) -> Cookie {
         let text = random.iter().fold(format!("{id}."), |text, byte| format!("{text}{byte:02x}"));
         Cookie { id, text }
     }
 
     /// The one that a request shows.
-    pub(crate) fn of(request: &Request) -> Option<Cookie> {
+    #[must_use]
+    pub fn of(request: &Request) -> Option<Cookie> {
         let name = name(is_secure(request));
-        let lines = request.headers().get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, text) = pairs.find(|(named, _)| *named == name)?;
+        let text = cookie_value(request.headers(), name)?;
         let (id, secret) = text.split_once('.')?;
         // As many digits as a hash has.
         secret.parse::<KeyHash>().ok()?;
@@ -48,18 +47,29 @@ impl Cookie {
     }
 
     /// What is kept of it.
-    pub(crate) fn hash(&self) -> KeyHash {
+    #[must_use]
+    pub fn hash(&self) -> KeyHash {
         KeyHash::of(self.text.as_bytes())
     }
 
     /// The header that gives it to a browser.
-    pub(crate) fn header(&self, is_secure: bool) -> Option<HeaderValue> {
+    #[must_use]
+    pub fn header(&self, is_secure: bool) -> Option<HeaderValue> {
         set_cookie(is_secure, &self.text, LENGTH)
     }
 }
 
+/// What a browser sends back of the cookie that is called `name`.
+#[must_use]
+pub fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(named, _)| *named == name).map(|(_, value)| value)
+}
+
 /// The header that takes it away again.
-pub(crate) fn no_cookie(is_secure: bool) -> Option<HeaderValue> {
+#[must_use]
+pub fn no_cookie(is_secure: bool) -> Option<HeaderValue> {
     set_cookie(is_secure, "", Duration::ZERO)
 }
 
@@ -75,31 +85,32 @@ fn name(is_secure: bool) -> &'static str {
 }
 
 /// API Gateway speaks TLS only. Locally nobody does, and a browser would not send a cookie back that wants it.
-pub(crate) fn is_secure(request: &Request) -> bool {
+#[must_use]
+pub fn is_secure(request: &Request) -> bool {
     request.extensions().get::<RequestContext>().is_some()
 }
 
 /// Whether a page of ours makes the request, and not one of somebody else.
-pub(crate) fn from_our_page(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn from_our_page(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
 impl Sessions {
-    /// Who has signed in; nobody if the session is over, or its key is good no more.
-    pub(super) async fn owner(&self, api: &Api, cookie: &Cookie) -> Result<Option<Caller>, PortError> {
-        let now = api.engine.ports().clock.now();
+    /// The session of a cookie; `None` if it is over.
+    pub(crate) async fn read(
+        &self,
+        operator: &Operator,
+        now: EpochMs,
+        cookie: &Cookie,
+    ) -> Result<Option<Session>, PortError> {
         let session = match self.0.get(&cookie.id, now) {
             Some(session) => Some(session),
-            None => api.operator().session(&cookie.id).await?.inspect(|read| {
+            None => operator.session(&cookie.id).await?.inspect(|read| {
                 self.0.put(cookie.id.clone(), read.clone(), now);
             }),
         };
-        let Some(session) = session.filter(|session| is_good(session, cookie, now)) else { return Ok(None) };
-        match (&session.key, &*api.access) {
-            (SessionKey::Record(id), _) => api.keys.holder(&api.operator(), now, id).await,
-            (SessionKey::Environment(hash), ApiAccess::Keys(keys)) => Ok(known_keys::owner_of(keys, hash)),
-            (SessionKey::Environment(_), ApiAccess::Iam) => Ok(None),
-        }
+        Ok(session.filter(|session| is_good(session, cookie, now)))
     }
 
     /// Forgets what was read of a session: it is over.

@@ -9,17 +9,19 @@ use base64::prelude::BASE64_STANDARD;
 use lambda_http::request::RequestContext;
 
 /// A key that was shown, be it right or wrong.
-pub(crate) struct Shown {
-    pub(crate) key: String,
+pub struct Shown {
+    /// What was shown.
+    pub key: String,
     /// As the password of HTTP Basic, which browsers repeat by themselves.
-    pub(crate) by_browser: bool,
+    pub by_browser: bool,
     /// The address that it comes from, if API Gateway tells it. A header could tell any.
-    pub(crate) from: Option<IpAddr>,
+    pub from: Option<IpAddr>,
 }
 
 impl Shown {
     /// The key in the headers of this request, if there is one.
-    pub(super) fn of(request: &Request) -> Option<Shown> {
+    #[must_use]
+    pub fn of(request: &Request) -> Option<Shown> {
         let (headers, from) = (request.headers(), Shown::address(request));
         if let Some(key) = headers.get("x-api-key") {
             return Some(Shown { key: lossy(key.as_bytes()), by_browser: false, from });
@@ -40,7 +42,8 @@ impl Shown {
     }
 
     /// The address that a request comes from, if API Gateway tells it.
-    pub(crate) fn address(request: &Request) -> Option<IpAddr> {
+    #[must_use]
+    pub fn address(request: &Request) -> Option<IpAddr> {
         let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>() else {
             return None;
         };

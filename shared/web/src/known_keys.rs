@@ -9,8 +9,8 @@ use ghl_sync_runtime::ApiKey;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tracing::error;
 
-use super::Caller;
-use super::remembered::Remembered;
+use crate::callers::Caller;
+use crate::remembered::Remembered;
 
 /// The keys that this process has read last.
 #[derive(Debug, Default)]
@@ -18,12 +18,12 @@ pub(crate) struct KnownKeys(Remembered<Entry<KeyRecord>>);
 
 impl KnownKeys {
     /// Whether it is told without a read whose key this is.
-    pub(super) fn has(&self, now: EpochMs, shown: &str) -> bool {
+    pub(crate) fn has(&self, now: EpochMs, shown: &str) -> bool {
         KeyId::in_key(shown).is_some_and(|id| self.0.get(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
     }
 
     /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key.
-    pub(super) async fn owner(
+    pub(crate) async fn owner(
         &self,
         operator: &Operator,
         now: EpochMs,
@@ -34,7 +34,7 @@ impl KnownKeys {
     }
 
     /// Who signed in with this key; nobody if it is revoked or expired.
-    pub(super) async fn holder(
+    pub(crate) async fn holder(
         &self,
         operator: &Operator,
         now: EpochMs,
@@ -87,12 +87,12 @@ fn is_right(key: &KeyRecord, shown: &str, now: EpochMs) -> bool {
 }
 
 /// Whose of these it is. Takes as long for any key, right or wrong.
-pub(super) fn owner_in(keys: &[ApiKey], shown: &[u8]) -> Option<Caller> {
+pub(crate) fn owner_in(keys: &[ApiKey], shown: &[u8]) -> Option<Caller> {
     owner_of(keys, &KeyHash::of(shown))
 }
 
 /// The same for a key that has this hash.
-pub(super) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
+pub(crate) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
     let mut found = Choice::from(0);
     let mut place = 0_u64;
     for (index, key) in (0_u64..).zip(keys) {

@@ -1,0 +1,40 @@
+//! The end of a connection: its locations stand still, and its credentials are taken away.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use ghl_sync_model::{ConnectionId, GhlConnection};
+
+use crate::service::Service;
+use crate::trouble::Trouble;
+
+/// Each takes a second, so that no call begins any more; they wait together.
+const AT_ONCE: usize = 100;
+
+/// Disables the locations that are reached by the connection, then discards its credentials. It may be done twice.
+pub(crate) async fn disconnect(service: &Service, id: &ConnectionId) -> Result<(), Trouble> {
+    let operator = service.operator();
+    let connection = operator.connection(id).await?.ok_or(Trouble::Unknown)?;
+    let stopped: Vec<_> = connection
+        .locations
+        .iter()
+        .map(|location| {
+            let (operator, location, credentials) =
+                (operator.clone(), location.clone(), connection.credentials.clone());
+            async move { operator.disconnect_location(&location, &credentials).await.map(drop) }
+        })
+        .collect();
+    stream::iter(stopped).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    service.connecting.vault.discard(&service.secret_name(id)).await?;
+    let now = service.now();
+    let ended = |standing: Option<GhlConnection>| GhlConnection {
+        locations: BTreeSet::new(),
+        sub_accounts: Vec::new(),
+        missing_scopes: Vec::new(),
+        untold: None,
+        disconnected_at: Some(now),
+        ..standing.unwrap_or_else(|| connection.clone())
+    };
+    operator.change_connection(id, ended).await?;
+    Ok(())
+}

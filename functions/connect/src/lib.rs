@@ -1,0 +1,51 @@
+//! The function that connects locations and agencies in a browser.
+//!
+//! An admin opens `/connect` and goes to GHL's consent page. GHL sends the browser back with a code; this function, and no
+//! other, exchanges it, puts the grant where credentials are kept, and has the location reached with it. Then the consumer
+//! makes the first call. Private integration tokens come by a form.
+//!
+//! [`router`] is all of it. In AWS it stands behind the stack's HTTP API ([`handle`]), locally beside the API.
+
+mod answer;
+mod attempt;
+mod disconnect;
+mod doorkeeper;
+mod grant;
+mod pages;
+mod routes;
+mod scopes;
+mod service;
+mod trouble;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+pub use ghl_sync_web::{EventError, handle};
+
+use ghl_sync_runtime::Connecting;
+
+use crate::service::Service;
+
+/// Largest body: a page of locations that are to be added.
+const MAX_BODY_BYTES: usize = 64 << 10;
+
+/// The pages over `connecting`. Other paths than its own are left to others.
+pub fn router(connecting: Connecting) -> Router {
+    let service = Service::new(connecting);
+    let for_admins = Router::new()
+        .route("/connect", get(routes::overview))
+        .route("/connect/start", get(routes::start))
+        .route("/connect/token", post(routes::token))
+        .route("/connect/{id}", get(routes::connection))
+        .route("/connect/{id}/locations", post(routes::add_locations))
+        .route("/connect/{id}/disconnect", post(routes::disconnect))
+        .layer(from_fn_with_state(service.clone(), doorkeeper::admins_only));
+    // Whoever comes from GHL shows what they were given here, and nothing else.
+    Router::new()
+        .route("/connect/callback", get(routes::callback))
+        .merge(for_admins)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(service.clone(), answer::answer))
+        .with_state(service)
+}

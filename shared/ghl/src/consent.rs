@@ -1,0 +1,108 @@
+//! Where somebody's consent becomes a grant: `POST /oauth/token` for a code, and `GET /oauth/installedLocations`.
+//!
+//! The user type is not asked for: GHL knows for whom the code was given, and its answer says so. Whether a code's
+//! exchange may be repeated is unverified, so it is asked for once.
+
+use async_trait::async_trait;
+use ghl_sync_access::TokenError;
+use ghl_sync_access::ports::{ConsentEndpoint, Granted, InstalledPage, InstalledQuery};
+use ghl_sync_model::{MarketplaceApp, Secret, SubAccount};
+use serde_json::Value;
+
+use crate::oauth::{OAuthClient, issued, lacks, read_json};
+use crate::request::Request;
+
+/// Longest name of a location that is kept, in characters: a thousand of them fit into one item.
+const LONGEST_NAME: usize = 60;
+
+#[async_trait]
+impl ConsentEndpoint for OAuthClient {
+    async fn exchange(&self, app: &MarketplaceApp, code: &Secret, redirect_uri: &str) -> Result<Granted, TokenError> {
+        let request = Request::form(
+            "/oauth/token",
+            &[
+                ("client_id", app.client_id.as_str()),
+                ("client_secret", app.client_secret.expose()),
+                ("grant_type", "authorization_code"),
+                ("code", code.expose()),
+                ("redirect_uri", redirect_uri),
+            ],
+        );
+        let json = read_json(self.ask(None, &request).await?, &[&app.client_secret, code])?;
+        granted(&json)
+    }
+
+    async fn installed_locations(&self, asked: InstalledQuery<'_>) -> Result<InstalledPage, TokenError> {
+        let InstalledQuery { company_token, company_id, app_id, skip, limit } = asked;
+        let query = vec![
+            ("companyId", company_id.to_owned()),
+            ("appId", app_id.to_owned()),
+            ("isInstalled", "true".to_owned()),
+            ("skip", skip.to_string()),
+            ("limit", limit.to_string()),
+        ];
+        let request = Request::get("/oauth/installedLocations", query);
+        let json = read_json(self.ask(Some(company_token), &request).await?, &[company_token])?;
+        installed(&json)
+    }
+}
+
+fn granted(json: &Value) -> Result<Granted, TokenError> {
+    let tokens = issued(json).map_err(lacks)?;
+    if tokens.refresh.is_none() {
+        return Err(lacks("refresh_token"));
+    }
+    let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let scopes = json["scope"].as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    Ok(Granted { tokens, scopes, location_id: text("locationId"), company_id: text("companyId") })
+}
+
+/// What cannot be a location is passed over: nobody could add it.
+fn installed(json: &Value) -> Result<InstalledPage, TokenError> {
+    let entries = json["locations"].as_array().ok_or_else(|| lacks("locations"))?;
+    let location = |entry: &Value| {
+        let id = entry["_id"].as_str().or_else(|| entry["id"].as_str())?.parse().ok()?;
+        let name = entry["name"].as_str().unwrap_or_default().chars().take(LONGEST_NAME).collect();
+        (entry["isInstalled"] != Value::Bool(false)).then_some(SubAccount { id, name })
+    };
+    let read = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    Ok(InstalledPage { locations: entries.iter().filter_map(location).collect(), read })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_grant_says_for_whom_it_is_and_what_it_is_good_for() {
+        let told = json!({
+            "access_token": "a", "token_type": "Bearer", "expires_in": 86399, "refresh_token": "r",
+            "scope": "contacts.readonly  contacts.write", "userType": "Location", "locationId": "loc1", "companyId": "c1",
+        });
+        let read = granted(&told).unwrap();
+        assert_eq!(read.scopes, ["contacts.readonly", "contacts.write"]);
+        assert_eq!((read.location_id.as_deref(), read.company_id.as_deref()), (Some("loc1"), Some("c1")));
+        assert_eq!(read.tokens.user_type.as_deref(), Some("Location"));
+        let without = json!({ "access_token": "a", "expires_in": 1 });
+        assert!(matches!(granted(&without), Err(TokenError::Unanswered(said)) if said.contains("refresh_token")));
+    }
+
+    #[test]
+    fn installed_locations_are_those_that_can_be_added_and_all_count_for_the_next_page() {
+        let told = json!({ "count": 9, "locations": [
+            { "_id": "loc1", "name": "Nord", "address": "x", "isInstalled": true },
+            { "_id": "loc2", "name": "Süd", "isInstalled": false },
+            { "_id": "../up", "name": "none", "isInstalled": true },
+            { "_id": "loc3", "name": "n".repeat(500) },
+            { "name": "without an id" },
+        ] });
+        let page = installed(&told).unwrap();
+        assert_eq!(page.read, 5);
+        let ids: Vec<&str> = page.locations.iter().map(|location| location.id.as_str()).collect();
+        assert_eq!(ids, ["loc1", "loc3"]);
+        assert_eq!(page.locations[1].name.len(), LONGEST_NAME);
+        assert!(installed(&json!({})).is_err());
+    }
+}

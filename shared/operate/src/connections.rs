@@ -1,0 +1,176 @@
+//! Connections to GHL: what somebody consented to in a browser, and the locations that it serves. The credentials
+//! themselves are kept elsewhere; here stand references to them.
+
+use ghl_sync_engine::ports::{Entry, ItemPage, Listing, PortError, Replaced, StoredSettings, Versioned};
+use ghl_sync_limiter::Gate;
+use ghl_sync_model::{Api, ConnectionId, ConsentAttempt, CredentialsRef, GhlConnection, KeyId, LocationId};
+
+use crate::{LocationView, Operator, PutSettingsError};
+
+/// Connections that are listed, at most.
+const MOST: usize = 1_000;
+/// Connections that are read at a time.
+const PAGE: u32 = 100;
+/// How often a write that somebody else was faster than is tried again.
+const TRIES: u32 = 5;
+
+impl Operator {
+    /// Keeps that somebody is on the way to GHL's consent page.
+    ///
+    /// # Errors
+    /// When the store fails, or the id is another attempt's: it is random, so that does not happen.
+    pub async fn begin_consent(&self, id: &KeyId, attempt: &ConsentAttempt) -> Result<(), PortError> {
+        match self.consents().replace(id, 0, attempt).await? {
+            Replaced::Written { .. } => Ok(()),
+            Replaced::Conflict(_) => Err(PortError::new("consents.write", "the id is another attempt's")),
+        }
+    }
+
+    /// An attempt as it is now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn consent(&self, id: &KeyId) -> Result<Option<Entry<ConsentAttempt>>, PortError> {
+        self.consents().load(id).await
+    }
+
+    /// Takes note that the browser has come back. Returns false if it had before: of two that come at once, one is told
+    /// true.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn use_consent(&self, id: &KeyId, attempt: Entry<ConsentAttempt>) -> Result<bool, PortError> {
+        if attempt.value.used {
+            return Ok(false);
+        }
+        let used = ConsentAttempt { used: true, ..attempt.value };
+        let replaced = self.consents().replace(id, attempt.rev, &used).await?;
+        Ok(matches!(replaced, Replaced::Written { .. }))
+    }
+
+    /// A connection as it is now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn connection(&self, id: &ConnectionId) -> Result<Option<GhlConnection>, PortError> {
+        Ok(self.connection_items().load(id).await?.map(|entry| entry.value))
+    }
+
+    /// All connections, those that ended included, by their ids. One that was made a moment ago may be missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn connections(&self) -> Result<Vec<(ConnectionId, GhlConnection)>, PortError> {
+        let mut connections = Vec::new();
+        let mut before = Some("connection$".to_owned());
+        while let Some(last) = before.take().filter(|_| connections.len() < MOST) {
+            let wanted = Listing { from: "connection#".to_owned(), before: last, limit: PAGE };
+            let ItemPage { items, next } = self.connection_items().list(&wanted).await?;
+            // What names no id was put there by hand.
+            let named = |(key, entry): (String, Entry<_>)| Some((ConnectionId::in_item_key(&key)?, entry.value));
+            connections.extend(items.into_iter().filter_map(named));
+            before = next;
+        }
+        connections.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(connections)
+    }
+
+    /// Makes of a connection, which may not be there yet, what `change` says.
+    ///
+    /// # Errors
+    /// When the store fails, or others are faster each time.
+    pub async fn change_connection(
+        &self,
+        id: &ConnectionId,
+        change: impl Fn(Option<GhlConnection>) -> GhlConnection,
+    ) -> Result<GhlConnection, PortError> {
+        let mut standing = self.connection_items().load(id).await?;
+        for _ in 0..TRIES {
+            let (rev, value) = standing.map_or((0, None), |Entry { rev, value }| (rev, Some(value)));
+            let changed = change(value);
+            match self.connection_items().replace(id, rev, &changed).await? {
+                Replaced::Written { .. } => return Ok(changed),
+                Replaced::Conflict(other) => standing = other,
+            }
+        }
+        Err(PortError::new("connections.write", "somebody else was faster each time"))
+    }
+
+    /// Has `location` reached with `credentials`, all else as it is set: it is enabled, what stood still for credentials
+    /// that were not accepted goes on, and GHL is asked what the location is.
+    ///
+    /// # Errors
+    /// [`PutSettingsError`].
+    pub async fn connect_location(
+        &self,
+        location: &LocationId,
+        credentials: &CredentialsRef,
+    ) -> Result<LocationView, PutSettingsError> {
+        let mut had = false;
+        let view = self
+            .change_settings(location, |stored| {
+                let effective = stored.effective();
+                // Then settings say nothing new, though there is a new grant behind them.
+                had = effective.credentials == *credentials && effective.enabled && !effective.dry_run;
+                stored.overlay.credentials = Some(credentials.clone());
+                stored.overlay.enabled = Some(true);
+                if effective.api == Api::V1 {
+                    stored.overlay.api = Some(Api::V2);
+                }
+                true
+            })
+            .await?;
+        let view = view.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
+        let now = self.ports().clock.now();
+        self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
+        if had {
+            self.ask_for_facts(location).await;
+        }
+        Ok(view)
+    }
+
+    /// Disables `location` if it is reached with `credentials`. The reference stays: without it, credentials that are for
+    /// others might be used. Returns whether it was disabled.
+    ///
+    /// # Errors
+    /// [`PutSettingsError`].
+    pub async fn disconnect_location(
+        &self,
+        location: &LocationId,
+        credentials: &CredentialsRef,
+    ) -> Result<bool, PutSettingsError> {
+        let changed = self.change_settings(location, |stored| {
+            stored.overlay.enabled = Some(false);
+            stored.effective().credentials == *credentials
+        });
+        Ok(changed.await?.is_some())
+    }
+
+    /// Changes what is set for `location` as `change` says, unless that returns false.
+    async fn change_settings(
+        &self,
+        location: &LocationId,
+        mut change: impl FnMut(&mut StoredSettings) -> bool,
+    ) -> Result<Option<LocationView>, PutSettingsError> {
+        let mut tries = 1;
+        loop {
+            let stored = self.ports().registry.stored(location).await?;
+            let mut stored = stored.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
+            if !change(&mut stored) {
+                return Ok(None);
+            }
+            match self.put_settings(location, Some(stored.rev), &stored.overlay).await {
+                Err(PutSettingsError::Changed { .. }) if tries < TRIES => tries += 1,
+                put => return put.map(Some),
+            }
+        }
+    }
+
+    fn consents(&self) -> Versioned<ConsentAttempt> {
+        Versioned::new(self.ports().items.clone())
+    }
+
+    fn connection_items(&self) -> Versioned<GhlConnection> {
+        Versioned::new(self.ports().items.clone())
+    }
+}

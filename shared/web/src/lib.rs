@@ -1,0 +1,36 @@
+//! What the functions behind the HTTP API of API Gateway share: its events, the ids of requests, and who is calling.
+//!
+//! A request shows a key, or a browser's cookie that stands for one; [`Claim`] reads that, and [`Callers`] knows whose it
+//! is. What somebody may do then is each function's own business.
+
+mod callers;
+mod claim;
+mod event;
+mod known_keys;
+mod origin;
+mod remembered;
+mod request_id;
+mod sessions;
+mod shown;
+mod strangers;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+
+pub use callers::{Caller, Callers, NotLetIn};
+pub use claim::Claim;
+pub use event::{EventError, handle};
+pub use origin::origin;
+pub use request_id::RequestId;
+pub use sessions::{Cookie, LENGTH, cookie_value, from_our_page, is_secure, no_cookie};
+pub use shown::Shown;
+
+/// The style of all pages.
+pub const STYLE: &str = include_str!("style.css");
+
+/// What a content security policy calls a style or a script that may be in its page.
+#[must_use]
+pub fn policy_hash(text: &str) -> String {
+    format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)))
+}
