@@ -15,6 +15,10 @@ use crate::items::JsonFault;
 
 /// Locations changed at once.
 const AT_ONCE: usize = 16;
+/// What many locations are is asked after this, and so far apart: nobody waits for it, and somebody may be about to change
+/// some hundreds more.
+const MANY_ASKED_AFTER: Duration = Duration::from_secs(30);
+const APART: Duration = Duration::from_millis(500);
 /// Tries while others change the same settings.
 const TRIES: u32 = 5;
 
@@ -157,11 +161,13 @@ impl Operator {
         if stopped.iter().flatten().any(Stored::is_safer) {
             self.engine.until_all_know().await;
         }
-        let followed = stopped.into_iter().map(|stored| async {
+        let are_many = stopped.len() > 1;
+        let followed = stopped.into_iter().zip(0_u32..).map(|(stored, place)| async move {
             let stored = stored?;
             self.settings_changed(&stored.changed.view).await;
             if stored.asks_for_facts {
-                self.ask_for_facts(&stored.changed.view.location_id).await;
+                let delay = if are_many { MANY_ASKED_AFTER + APART * place } else { Duration::ZERO };
+                self.ask_for_facts(&stored.changed.view.location_id, delay).await;
             }
             Ok(stored.changed)
         });
@@ -228,8 +234,8 @@ impl Operator {
     }
 
     /// Should that fail, the daily schedule makes it good.
-    async fn ask_for_facts(&self, location: &LocationId) {
-        if let Err(error) = self.ports().queue.ask(Ask::Facts, location, Duration::ZERO).await {
+    async fn ask_for_facts(&self, location: &LocationId, delay: Duration) {
+        if let Err(error) = self.ports().queue.ask(Ask::Facts, location, delay).await {
             self.engine.port_failed(location.clone(), &error);
         }
     }

@@ -161,17 +161,17 @@ pub(crate) struct Overrides {
 struct ListMapping {
     /// Of this format: 1.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one")]
-    #[schema(nullable = false, minimum = 1, maximum = 1)]
+    #[schema(minimum = 1, maximum = 1)]
     version: Option<u32>,
     /// Where columns go, by their name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    columns: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<BTreeMap<String, Option<String>>>,
     /// The column with the list's own id of a contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_column: Option<String>,
     /// Tags that each contact gets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
     /// The source of contacts whose row names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
@@ -179,21 +179,30 @@ struct ListMapping {
     #[serde(skip_serializing_if = "Option::is_none")]
     assigned_to: Option<String>,
     /// What lists mean where they do not prove it, such as `country` and `date_order`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    answers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<BTreeMap<String, Option<String>>>,
 }
+
+/// Texts by name; a null is as good as absent, so that a patch can take one away.
+type Texts = BTreeMap<String, Option<String>>;
 
 impl ListMapping {
     fn as_map(&self) -> Map<String, Value> {
+        let given = |texts: &Option<Texts>| {
+            let given = texts.iter().flatten().filter(|(_, text)| text.is_some());
+            let given: Texts = given.map(|(name, text)| (name.clone(), text.clone())).collect();
+            (!given.is_empty()).then_some(given)
+        };
+        let plain = ListMapping { columns: given(&self.columns), answers: given(&self.answers), ..self.clone() };
         // Strings, lists and maps of strings only: this cannot fail.
-        serde_json::to_value(self).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
+        serde_json::to_value(plain).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
     }
 }
 
 fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    match u32::deserialize(deserializer)? {
-        1 => Ok(Some(1)),
-        _ => Err(D::Error::custom("must be 1")),
+    match Option::deserialize(deserializer)? {
+        version @ (None | Some(1)) => Ok(version),
+        Some(_) => Err(D::Error::custom("must be 1")),
     }
 }
 
