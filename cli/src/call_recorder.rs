@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_engine::ports::{Clock, Crm};
-use ghl_sync_model::{Answer, Call, EpochMs, GhlId, LocationId, Reply};
+use ghl_sync_model::{Answer, Call, EpochMs, GhlId, KnownCredentials, LocationId, Reply};
 use ghl_sync_runtime::SystemClock;
 
 use crate::mark::mark;
@@ -124,6 +124,10 @@ impl Crm for CallRecorder {
 
     async fn preview(&self, location: &LocationId, call: &Call) -> String {
         self.crm.preview(location, call).await
+    }
+
+    async fn credentials(&self, location: &LocationId) -> Option<KnownCredentials> {
+        self.crm.credentials(location).await
     }
 }
 

@@ -13,8 +13,8 @@ use crate::door::{AccessKey, Listen};
 use crate::list::{ListArgs, OutputArgs};
 use crate::real::{CheckArgs, ImportArgs, PlanArgs};
 use crate::remote::{
-    AuditArgs, EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, KeysArgs, OutcomesArgs, PauseArgs,
-    RecordArgs, RecordsArgs, ReplayArgs, ResumeArgs, StatusArgs,
+    AuditArgs, EraseArgs, FailedArgs, FailuresArgs, ForgetArgs, ImportsArgs, KeysArgs, LocationsArgs, OutcomesArgs,
+    PauseArgs, RecordArgs, RecordsArgs, ReplayArgs, ResumeArgs, StatusArgs,
 };
 use crate::stack::LOOPBACK;
 
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Forget(ForgetArgs),
     /// Delete what a stack keeps of a person. In GHL nothing is deleted.
     Erase(EraseArgs),
+    /// List the locations of a deployed stack, set what a file says of them, or remove one.
+    Locations(LocationsArgs),
     /// Make, list and revoke keys of a deployed stack's API.
     Keys(KeysArgs),
     /// Tell who changed what in a deployed stack.

@@ -14,6 +14,9 @@ pub(crate) const USAGE: u8 = 2;
 /// Everything was sent but rows or cells that were left out, or everything read but contacts that cannot be.
 pub(crate) const LEFT_OUT: u8 = 3;
 
+/// What was only looked at differs from what it should be.
+pub(crate) const DIFFERS: u8 = 4;
+
 /// A command line that cannot be done as it stands.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

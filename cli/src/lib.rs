@@ -71,6 +71,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Resume(args) => remote::resume(args).await,
         Command::Forget(args) => remote::forget(args).await,
         Command::Erase(args) => remote::erase(args).await,
+        Command::Locations(args) => remote::locations(args).await,
         Command::Keys(args) => remote::keys(args).await,
         Command::Audit(args) => remote::audit(args).await,
         Command::Migrate(args) => migrate::run(*args).await,

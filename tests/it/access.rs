@@ -13,7 +13,7 @@ use crate::document::{Document, Operation};
 
 const OTHER: &str = "loc_other";
 /// What a bound key may use although no location is named: it tells of the key's own, or is the same for everybody.
-const FOR_BOUND_KEYS: [&str; 3] = ["dashboard", "metrics", "overview"];
+const FOR_BOUND_KEYS: [&str; 4] = ["dashboard", "list_locations", "metrics", "overview"];
 
 async fn two_locations() -> (Deployment, Caller) {
     let locations = vec![location(LOCATION), location(OTHER)];
@@ -96,10 +96,10 @@ async fn a_bound_key_sees_its_own_locations_as_if_there_were_no_others() {
     for location in [LOCATION, OTHER] {
         assert_eq!(caller.post(&format!("/v1/locations/{location}/pause"), &json!({})).await.status, 204);
     }
-    for path in ["/v1/overview", "/health"] {
+    for path in ["/v1/overview", "/v1/locations", "/health"] {
         assert_eq!(ids(&caller.get(path).await.json()), [LOCATION, OTHER].map(str::to_owned).into(), "{path}");
     }
-    for path in ["/v1/overview", "/health"] {
+    for path in ["/v1/overview", "/v1/locations", "/health"] {
         let answer = get(path).await;
         assert_eq!((answer.status, ids(&answer.json())), (200, [LOCATION.to_owned()].into()), "{path}");
         assert!(!answer.text.contains(OTHER), "{path}");

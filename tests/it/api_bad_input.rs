@@ -290,7 +290,7 @@ async fn hostile_paths_and_headers_lead_nowhere() {
     let own_id = [("x-api-key", caller.key.as_str()), ("x-request-id", "mine"), ("x-amzn-trace-id", "Root=mine")];
     let answer = caller.send(Method::GET, "/health", &own_id, Vec::new()).await;
     assert_ne!(answer.header("x-request-id"), "mine");
-    let refused = caller.send(Method::DELETE, "/v1/locations/loc_demo", &own_id[..1], Vec::new()).await;
+    let refused = caller.send(Method::POST, "/v1/locations/loc_demo", &own_id[..1], Vec::new()).await;
     refused.problem(405, "method-not-allowed");
     assert!(refused.header("allow").contains("PUT"), "{refused:?}");
 }

@@ -360,7 +360,8 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
         "/records/contact/a",
     ]
     .map(|path| format!("{location}{path}"));
-    let paths = ["/health", "/v1/overview", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
+    let paths =
+        ["/health", "/v1/overview", "/v1/locations", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
     for path in location_paths.into_iter().chain(paths) {
         assert_eq!(caller.get(&path).await.status, 200, "{path}");
     }
@@ -380,10 +381,24 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let cookie = ("cookie", signed_in.header("set-cookie").split(';').next().unwrap());
     assert_eq!(caller.send(Method::GET, location, &[cookie], Vec::new()).await.status, 200);
     assert_eq!(caller.send(Method::DELETE, "/session", &[browser[0], cookie], Vec::new()).await.status, 204);
+    remove_a_location(&caller).await;
     let id = made["about"]["id"].as_str().unwrap();
     assert_eq!(caller.get("/v1/keys").await.json()["keys"][0]["id"], id);
     assert_eq!(caller.delete(&format!("/v1/keys/{id}")).await.status, 204);
     assert_eq!(caller.get("/v1/audit").await.json()["requests"][0]["operation"], "revoke_key");
+}
+
+/// One that no environment names comes and goes, with its record, of which GHL has told nothing.
+async fn remove_a_location(caller: &Caller) {
+    let added = json!({ "locations": [{ "location_id": "guest", "tags": ["short"] }] });
+    assert_eq!(
+        caller.with_body(Method::PATCH, "/v1/locations", "application/json", added.to_string()).await.status,
+        200
+    );
+    let contact = json!({ "id": "a", "ghl_id": "c9", "contact": { "email": "a@example.com" } });
+    assert_eq!(caller.post("/v1/locations/guest/contacts", &contact).await.status, 202);
+    let removed = caller.delete("/v1/locations/guest?forget_records=true").await.json();
+    assert_eq!((&removed["complete"], &removed["records_forgotten"]), (&true.into(), &1.into()), "{removed}");
 }
 
 /// Those of migrations; the steps are made by others.

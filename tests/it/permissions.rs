@@ -175,7 +175,16 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
             let of_store = action.strip_prefix("dynamodb:");
             let plain = of_store.is_none_or(|of| ["GetItem", "BatchGetItem", "UpdateItem", "Query"].contains(&of));
             let forgotten: &[&str] = match name {
-                "ApiFunction" => &["RecordsTable", "StateTable: known#"],
+                "ApiFunction" => &[
+                    "RecordsTable",
+                    "StateTable: known#",
+                    // Of a location that is removed.
+                    "StateTable: location#",
+                    "StateTable: facts#",
+                    "StateTable: profile#",
+                    "StateTable: counters#",
+                    "StateTable: minutes#",
+                ],
                 "ConsumerFunction" => &["RecordsTable", "StateTable: known#"],
                 _ => &[],
             };

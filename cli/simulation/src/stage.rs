@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::usecase::EngineConfig;
 use ghl_sync_model::{
-    Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationSettings, Opportunity,
-    Pace, Payload, Priority, PutRecord, RecordId, RecordKey,
+    Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationLabels,
+    LocationSettings, Opportunity, Pace, Payload, Priority, PutRecord, RecordId, RecordKey,
 };
 use ghl_sync_testkit::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, World};
 
@@ -47,6 +47,7 @@ impl Scenario {
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
             content_days: None,
+            labels: LocationLabels::default(),
         };
         let locations = self.locations.iter().map(|place| (place.name.clone(), settings(&place.scope))).collect();
         let shared_quota = self.locations.iter().any(|place| place.name != place.scope);

@@ -15,6 +15,7 @@ use serde_json::Value;
 mod bench;
 mod keys;
 mod lists;
+mod locations;
 mod migrate;
 mod options;
 mod pull;

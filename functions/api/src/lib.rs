@@ -33,9 +33,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Rules;
+pub use crate::wire::{SettingsFault, read_settings};
+
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{
-    audit, erase, imports, keys, listing, locations, migration, mirrors, outcomes, page, put, records, session, state,
+    audit, erase, imports, keys, listing, location_list, locations, migration, mirrors, outcomes, page, put, records,
+    session, state,
 };
 use crate::service::Api;
 
@@ -88,7 +91,13 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(state::location_overview))
         .routes(routes!(state::metrics))
         .routes(routes!(page::dashboard))
-        .routes(routes!(locations::location, locations::set_location))
+        .routes(routes!(location_list::list, location_list::patch_locations))
+        .routes(routes!(
+            locations::location,
+            locations::set_location,
+            locations::patch_location,
+            location_list::remove_location
+        ))
         .routes(routes!(locations::pause))
         .routes(routes!(locations::resume))
         .routes(routes!(locations::reset_breaker))

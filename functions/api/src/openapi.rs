@@ -134,7 +134,8 @@ static PROBLEMS: [Way; 13] = [
         let imports = told || path.ends_with("/imports/{import_id}/undo");
         let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
         let mirrors = path.contains("/mirrors/{name}/runs/");
-        starts || imports || puts || mirrors || path.ends_with("/mapping") || path == "/v1/outcomes"
+        let removes = operation.operation_id.as_deref() == Some("remove_location");
+        starts || imports || puts || mirrors || removes || path.ends_with("/mapping") || path == "/v1/outcomes"
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way(

@@ -138,8 +138,8 @@ impl From<PutSettingsError> for Trouble {
         match error {
             PutSettingsError::Settings(wrong) => Trouble::Invalid { field: wrong.field, reason: wrong.reason },
             PutSettingsError::Unknown(_) => Trouble::Unknown,
-            // Others were faster each time.
-            PutSettingsError::Changed { .. } => Trouble::Store,
+            // Others were faster each time. (Settings that a patch makes unreadable are none of ours: no patch is made.)
+            PutSettingsError::Changed { .. } | PutSettingsError::Fault(_) => Trouble::Store,
             PutSettingsError::Port(failed) => failed.into(),
         }
     }

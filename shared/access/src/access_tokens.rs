@@ -11,7 +11,10 @@ use crate::token_source::{Source, Subject};
 use crate::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
 use ghl_sync_engine::ports::{Clock, Entry, EventSink, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Event;
-use ghl_sync_model::{Credentials, CredentialsRef, EpochMs, Holder, LocationId, OAuthGrant, Secret};
+use ghl_sync_model::{
+    Api, Credentials, CredentialsKind, CredentialsRef, EpochMs, Holder, KnownCredentials, LocationId, OAuthGrant,
+    Secret,
+};
 
 /// How long what was read from a store of secrets is taken for true.
 const SECRET_AGE: Duration = Duration::from_secs(300);
@@ -24,6 +27,8 @@ const TRIES: u32 = 2;
 /// Tries to write new tokens down.
 const STORE_TRIES: u32 = 3;
 const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// A refresh token that nobody has used for so long is good no more.
+const UNUSED_FOR: Duration = Duration::from_secs(365 * 86_400);
 /// What follows from a location that is not active.
 const WAITS: &str = "the credentials are good: once the location is active again, the sync goes on by itself";
 
@@ -134,6 +139,27 @@ impl AccessTokens {
         match self.credentials(subject).await {
             Ok(Credentials::OAuth(grant)) if grant.id() != refused.id() => Some(grant),
             _ => None,
+        }
+    }
+
+    /// What the credentials of `location`, at `credentials`, are, without them; `None` if they cannot be read. Those of an
+    /// app end a year after they were renewed last: then the refresh token that nobody has used is good no more.
+    pub async fn known(
+        &self,
+        location: &LocationId,
+        credentials: &CredentialsRef,
+        api: Api,
+    ) -> Option<KnownCredentials> {
+        let of = |kind, expires_at| Some(KnownCredentials { reference: credentials.clone(), kind, expires_at });
+        match (self.credentials(Subject { location, credentials }).await.ok()?, api) {
+            (Credentials::Token(_), Api::V1) => of(CredentialsKind::ApiKey, None),
+            (Credentials::Token(_), Api::V2) => of(CredentialsKind::PrivateIntegration, None),
+            (Credentials::OAuth(grant), _) => {
+                // An agency's refresh token is that of the grant, whatever the location.
+                let stored = self.ports.tokens.load(&Source::Grant(&grant).key(location)).await.ok()?;
+                let renewed_at = stored.and_then(|stored| stored.value.access?.issued_at);
+                of(CredentialsKind::Oauth, renewed_at.map(|at| at + UNUSED_FOR))
+            }
         }
     }
 

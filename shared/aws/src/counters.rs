@@ -149,6 +149,13 @@ impl Counters for DynamoCounters {
         standing::in_trouble(&self.table, limit).await
     }
 
+    async fn forget(&self, location: &LocationId) -> Result<(), PortError> {
+        for key in [minutes_of(location), counters_of(location)] {
+            self.table.delete("counters.forget", key).await?;
+        }
+        Ok(())
+    }
+
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
         let update = Update::new().set(state::AT, number(now.0));
         self.table.update("counters.tick", tick(), update).await.map(drop)

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use futures::future::try_join_all;
 use ghl_sync_engine::ports::{ItemPage, ItemStore, Listing, NewItem, PortError, Replaced, StoredItem};
 use ghl_sync_model::ItemKind;
 
 use crate::expression::{Update, number, seconds, text};
 use crate::fields::{Damage, Fields};
-use crate::table::{Item, Table, Updated};
+use crate::table::{Deleted, Item, Table, Updated};
 use crate::tables::state;
+
+/// Items that DynamoDB gets at once.
+const KEYS_A_GET: usize = 100;
 
 /// The [`ItemStore`] in a table that is made like [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
@@ -34,6 +38,27 @@ impl ItemStore for DynamoItems {
             false => self.table.get(kind.load, key_of(key)).await?,
         };
         stored(kind, item.as_ref()).map_err(|damage| PortError::new(kind.load, damage))
+    }
+
+    async fn load_each(&self, kind: &'static ItemKind, keys: &[String]) -> Result<Vec<Option<StoredItem>>, PortError> {
+        let chunks = keys.chunks(KEYS_A_GET).map(|keys| async move {
+            self.table.get_all(kind.load, keys.iter().map(|key| key_of(key)).collect()).await
+        });
+        let items: Vec<Item> = try_join_all(chunks).await?.into_iter().flatten().collect();
+        let damaged = |damage| PortError::new(kind.load, damage);
+        let mut found = HashMap::new();
+        for item in &items {
+            found.insert(Fields(item).text(state::PK).map_err(damaged)?, stored(kind, Some(item)).map_err(damaged)?);
+        }
+        Ok(keys.iter().map(|key| found.remove(key.as_str()).flatten()).collect())
+    }
+
+    async fn remove(&self, kind: &'static ItemKind, key: &str, rev: Option<u64>) -> Result<bool, PortError> {
+        let Some(rev) = rev else {
+            return self.table.delete(kind.replace, key_of(key)).await.map(|_| true);
+        };
+        let values = HashMap::from([(":rev".to_owned(), number(rev))]);
+        Ok(self.table.delete_if(kind.replace, key_of(key), "#rev = :rev", values).await? == Deleted::Done)
     }
 
     async fn replace(

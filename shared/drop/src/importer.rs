@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, ItemStore, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_model::{EpochMs, LocationFacts};
+use ghl_sync_model::{ContentHash, EpochMs, LocationFacts};
 use tracing::info;
 
 use crate::checkpoint::{Checkpoint, Content, End, Phase};
@@ -21,6 +21,9 @@ const LATEST: Duration = Duration::from_secs(15 * 60);
 /// Later than its time by this, a step is taken to be lost, and a list that is dropped again goes on with it. Longer than a
 /// message stays invisible whose invocation died.
 const LOST_AFTER: Duration = Duration::from_secs(45 * 60);
+
+/// What the mapping of a location's settings is called where a key of the bucket stands else.
+pub(crate) const MAPPING_OF_SETTINGS: &str = "the settings of the location";
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,8 +192,8 @@ impl Importer {
         Ok(Handled::Done)
     }
 
-    /// What a list is by now; its mapping, which is its own or that of all lists of its location; and what is known of the
-    /// location.
+    /// What a list is by now; its mapping, which is its own, that of all lists of its location, or the one of the location's
+    /// settings; and what is known of the location.
     async fn content(&self, place: &Place, file: &FileInfo) -> Result<(Content, Option<LocationFacts>), PortError> {
         let facts = self.facts.load(&place.location).await?.map(|stored| stored.value);
         let meaning = facts.as_ref().map(|facts| facts.meaning().to_string());
@@ -201,7 +204,19 @@ impl Importer {
                 break;
             }
         }
+        if content.mapping.is_none()
+            && let Some(mapping) = self.mapping_of_settings(place).await?
+        {
+            content.mapping = Some((MAPPING_OF_SETTINGS.to_owned(), ContentHash::of(mapping.as_bytes()).to_string()));
+        }
         Ok((content, facts))
+    }
+
+    /// The mapping that the settings of the list's location have, as JSON.
+    pub(crate) async fn mapping_of_settings(&self, place: &Place) -> Result<Option<String>, PortError> {
+        let stored = self.engine.ports().registry.stored(&place.location).await?;
+        let mapping = stored.and_then(|stored| stored.overlay.mapping);
+        Ok(mapping.map(|mapping| serde_json::Value::Object(mapping).to_string()))
     }
 
     /// Writes `report.json`.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_import::{ImportError, ImportOptions, Mapping, Outcome, Plan, Records, Source};
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{ContentHash, EpochMs};
 use time::OffsetDateTime;
 
 use crate::checkpoint::End;
-use crate::importer::Importer;
+use crate::importer::{Importer, MAPPING_OF_SETTINGS};
 use crate::report::{Asks, Report};
 use crate::run::{Next, Run};
 use crate::{DropError, Place};
@@ -134,12 +134,18 @@ impl Importer {
 
     async fn mapping(&self, run: &Run) -> Result<Result<Mapping, Opened>, DropError> {
         let Some((key, etag)) = &run.checkpoint.content.mapping else { return Ok(Ok(Mapping::default())) };
+        if key == MAPPING_OF_SETTINGS {
+            let mapping = self.mapping_of_settings(&run.place).await?;
+            let mapping = mapping.filter(|mapping| ContentHash::of(mapping.as_bytes()).to_string() == *etag);
+            let Some(json) = mapping else { return Ok(Err(Opened::Changed)) };
+            return Ok(read_mapping(key, json.as_bytes()));
+        }
         let Some(found) = self.files.head(key).await? else { return Ok(Err(Opened::Changed)) };
         if found.size > LONGEST_MAPPING {
             return Ok(Err(Opened::Asks(Asks::one(format!("{key}: a mapping has 1 MiB at most")))));
         }
         let Some(json) = self.files.read(key, etag, 0, found.size).await? else { return Ok(Err(Opened::Changed)) };
-        Ok(Mapping::from_json(&json).map_err(|error| Opened::Asks(Asks::one(format!("{key}: {error}")))))
+        Ok(read_mapping(key, &json))
     }
 
     /// The list in a file that nobody else sees, and that is gone with this process; `None` if it is another one by now.
@@ -155,6 +161,11 @@ impl Importer {
         }
         Ok(Some(Copy(copy)))
     }
+}
+
+/// What `json`, found at `key`, says; or what is wrong with it.
+fn read_mapping(key: &str, json: &[u8]) -> Result<Mapping, Opened> {
+    Mapping::from_json(json).map_err(|error| Opened::Asks(Asks::one(format!("{key}: {error}"))))
 }
 
 /// Passes `count` outcomes over: they are the same, in the same order, whoever reads the list.

@@ -27,6 +27,12 @@ pub struct Standing {
     /// The scope whose day it counts toward, if that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day_scope: Option<ScopeId>,
+    /// A name of our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Tags of our own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Whether it is synced at all.
     pub enabled: bool,
     /// The end of the run under way.
@@ -332,6 +338,8 @@ mod tests {
             at: NOW,
             scope: ScopeId::new("a").unwrap(),
             day_scope: None,
+            name: None,
+            tags: Vec::new(),
             enabled: true,
             run_until: None,
             hold: None,

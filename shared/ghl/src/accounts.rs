@@ -1,7 +1,7 @@
 //! Who we are to GHL: a token per location.
 
 use async_trait::async_trait;
-use ghl_sync_model::{Api, LocationId, Secret};
+use ghl_sync_model::{Api, KnownCredentials, LocationId, Secret};
 
 /// Where the tokens of locations come from.
 #[async_trait]
@@ -15,6 +15,11 @@ pub trait Accounts: Send + Sync {
 
     /// The API that serves `location`, for a dry run, which needs no token.
     async fn api(&self, location: &LocationId) -> Api;
+
+    /// What the credentials of `location` are, without them; `None` if nobody can tell.
+    async fn known_credentials(&self, _location: &LocationId) -> Option<KnownCredentials> {
+        None
+    }
 }
 
 /// Why a location has no account.

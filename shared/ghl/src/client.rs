@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_engine::ports::Crm;
-use ghl_sync_model::{Answer, Api, Call, Cause, Failure, LocationId, Quota, Reply, Secret};
+use ghl_sync_model::{Answer, Api, Call, Cause, Failure, KnownCredentials, LocationId, Quota, Reply, Secret};
 use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
@@ -104,6 +104,10 @@ impl Crm for GhlClient {
             Ok(request) => request.preview(&self.host(api).base),
             Err(Unsupported(lacking)) => format!("nothing: {lacking}"),
         }
+    }
+
+    async fn credentials(&self, location: &LocationId) -> Option<KnownCredentials> {
+        self.accounts.known_credentials(location).await
     }
 }
 

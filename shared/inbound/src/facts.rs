@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, PortError, Versioned};
 use ghl_sync_engine::usecase::{AccessReport, Asked, Asking, DirectError, Engine, Invocation, Question};
-use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, Priority, Untold};
+use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, LocationProfile, Priority, Untold};
 
 use crate::asks::{ask_all, can_be_asked};
 
@@ -16,14 +16,16 @@ const QUESTIONS: [Question; 2] = [Question::LOCATION, Question::CUSTOM_FIELDS];
 pub struct FactsReader {
     pub(crate) engine: Engine,
     facts: Versioned<LocationFacts>,
+    profiles: Versioned<LocationProfile>,
 }
 
 impl FactsReader {
     /// Over `engine` and its ports.
     #[must_use]
     pub fn new(engine: Engine) -> FactsReader {
-        let facts = Versioned::new(engine.ports().items.clone());
-        FactsReader { engine, facts }
+        let items = &engine.ports().items;
+        let (facts, profiles) = (Versioned::new(items.clone()), Versioned::new(items.clone()));
+        FactsReader { engine, facts, profiles }
     }
 
     /// Asks GHL what `location` is, and keeps the answer: two calls of low priority. What GHL does not tell, because the
@@ -79,7 +81,21 @@ impl FactsReader {
         }
         let facts = LocationFacts::told(now, before, account, fields, untold, in_passing);
         // Should somebody else have written meanwhile, that was as late as this.
-        self.facts.replace(location, rev, &facts).await.map(drop)
+        self.facts.replace(location, rev, &facts).await?;
+        self.keep_profile(location, &facts).await
+    }
+
+    /// What lists show of the location, where that is not what they show already.
+    async fn keep_profile(&self, location: &LocationId, facts: &LocationFacts) -> Result<(), PortError> {
+        let credentials = self.engine.ports().crm.credentials(location).await;
+        let before = self.profiles.load(location).await?;
+        let rev = before.as_ref().map_or(0, |before| before.rev);
+        let before = before.map(|before| before.value);
+        let profile = LocationProfile::of(facts, credentials, before.as_ref());
+        if before.as_ref() != Some(&profile) {
+            self.profiles.replace(location, rev, &profile).await?;
+        }
+        Ok(())
     }
 }
 

@@ -39,6 +39,13 @@ pub struct OverviewCursor {
     pub location: LocationId,
 }
 
+/// A place in the list of all locations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocationCursor {
+    /// The last location before it.
+    pub location: LocationId,
+}
+
 /// A place in the log of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeCursor {
@@ -146,6 +153,27 @@ impl OverviewCursor {
             backlog: u64::from_str_radix(backlog, 16).map_err(|_| InvalidCursor)?,
             location: LocationId::new(location).map_err(|_| InvalidCursor)?,
         };
+        if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+impl LocationCursor {
+    /// What the list is called in its sum; no location is.
+    const LIST: &str = "#locations";
+
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        with_sum(self.location.as_str(), Self::LIST)
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str) -> Result<LocationCursor, InvalidCursor> {
+        let (location, _) = text.rsplit_once('.').ok_or(InvalidCursor)?;
+        let cursor = LocationCursor { location: LocationId::new(location).map_err(|_| InvalidCursor)? };
         if cursor.to_text() == text { Ok(cursor) } else { Err(InvalidCursor) }
     }
 }
@@ -271,6 +299,12 @@ mod tests {
         assert_eq!(OverviewCursor::from_text(&text), Ok(place));
         for other in [format!("{text}0"), text.replace("3e8", "3e9"), text.replace("a_B", "a_C"), "9.0.a".to_owned()] {
             assert_eq!(OverviewCursor::from_text(&other), Err(InvalidCursor), "{other}");
+        }
+        let place = LocationCursor { location: location("a_B-1") };
+        let text = place.to_text();
+        assert_eq!(LocationCursor::from_text(&text), Ok(place));
+        for other in [format!("{text}0"), text.replace("a_B", "a_C"), "a_B-1".to_owned(), ".".to_owned()] {
+            assert_eq!(LocationCursor::from_text(&other), Err(InvalidCursor), "{other}");
         }
     }
 }

@@ -20,15 +20,18 @@ mod ids;
 mod import;
 mod item;
 pub mod json;
+mod labels;
 mod lenient;
 mod marker;
 mod marketplace_app;
+mod merge_patch;
 mod message;
 mod migration;
 mod mirror;
 mod opportunity;
 mod outcome;
 mod payload;
+mod profile;
 mod reconcile;
 mod record;
 mod remote;
@@ -54,7 +57,9 @@ pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
-pub use cursor::{AuditCursor, FailedCursor, ImportCursor, InvalidCursor, OutcomeCursor, OverviewCursor, RecordCursor};
+pub use cursor::{
+    AuditCursor, FailedCursor, ImportCursor, InvalidCursor, LocationCursor, OutcomeCursor, OverviewCursor, RecordCursor,
+};
 pub use dead_letter::DeadLetter;
 pub use endpoint::Endpoint;
 pub use facts::{Fact, KnownFields, LocationFacts, Untold};
@@ -64,8 +69,10 @@ pub use ids::{
 };
 pub use import::{Import, ImportList, ImportStanding, ImportState, ImportSummary, LISTED_IMPORTS};
 pub use item::{Item, ItemKind};
+pub use labels::{LocationLabels, days_until, time_or_date};
 pub use marker::Marker;
 pub use marketplace_app::{InvalidApp, MarketplaceApp};
+pub use merge_patch::{merged, patch_between};
 pub use message::{Ask, Message};
 pub use migration::{
     Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
@@ -81,6 +88,7 @@ pub use mirror::{Mirror, MirrorPart, MirrorPartKey, MirrorRun, OnMissing};
 pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome, Provenance};
 pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
+pub use profile::{CredentialsKind, KnownCredentials, LocationProfile};
 pub use reconcile::{Bookmark, Resolution};
 #[cfg(any(test, feature = "testing"))]
 pub use record::put_once;

@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{Api, Conflict, CredentialsRef, EpochMs, Item, ItemKind, LocationId, Priority, ScopeId};
+use super::{Api, Conflict, CredentialsRef, EpochMs, Item, ItemKind, LocationId, LocationLabels, Priority, ScopeId};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -80,6 +81,8 @@ pub struct LocationSettings {
     pub outcomes_webhook: Option<OutcomesWebhook>,
     /// Contents are dropped so many days after GHL accepted them; `None` keeps them.
     pub content_days: Option<u32>,
+    /// What people call it.
+    pub labels: LocationLabels,
 }
 
 /// Where outcomes are posted, and what the posts are signed with.
@@ -132,6 +135,18 @@ pub struct SettingsOverlay {
     /// [`LocationSettings::content_days`]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_days: Option<u32>,
+    /// [`LocationLabels::name`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// [`LocationLabels::tags`]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// [`LocationLabels::credentials_expire_at`]
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::labels::as_text")]
+    pub credentials_expire_at: Option<EpochMs>,
+    /// The mapping of lists that come without one, as `mapping.json` has it. Only whoever reads a list needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<Map<String, Value>>,
 }
 
 /// A setting that makes no sense.
@@ -169,6 +184,22 @@ impl Item for SettingsOverlay {
 impl SettingsOverlay {
     /// What the locations that are known are listed as.
     pub const LISTED: &str = "location";
+    /// Most bytes of a mapping, as JSON: it is read with the settings, at each batch.
+    pub const MAX_MAPPING: usize = 8 * 1024;
+
+    /// Checks what is not in [`LocationSettings`].
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the field and what it may be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let bytes = self.mapping.as_ref().map_or(0, |mapping| Value::Object(mapping.clone()).to_string().len());
+        if bytes > Self::MAX_MAPPING {
+            let most = Self::MAX_MAPPING;
+            let reason = format!("has {bytes} bytes, and {most} at most fit; put a longer one into the bucket");
+            return Err(SettingsError { field: "mapping", reason });
+        }
+        Ok(())
+    }
 
     /// `base`, with what is set here over it.
     #[must_use]
@@ -188,6 +219,11 @@ impl SettingsOverlay {
             credentials: self.credentials.clone().unwrap_or(base.credentials),
             outcomes_webhook: self.outcomes_webhook.clone().or(base.outcomes_webhook),
             content_days: self.content_days.or(base.content_days),
+            labels: LocationLabels {
+                name: self.name.clone().or(base.labels.name),
+                tags: self.tags.clone().unwrap_or(base.labels.tags),
+                credentials_expire_at: self.credentials_expire_at.or(base.labels.credentials_expire_at),
+            },
         }
     }
 }
@@ -209,6 +245,7 @@ impl LocationSettings {
         if let Some(days) = self.content_days {
             within("content_days", days.into(), 1, 3650)?;
         }
+        self.labels.check()?;
         self.outcomes_webhook.as_ref().map_or(Ok(()), OutcomesWebhook::check)
     }
 
@@ -314,6 +351,7 @@ mod tests {
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
             content_days: None,
+            labels: LocationLabels::default(),
         }
     }
 
@@ -321,13 +359,15 @@ mod tests {
     fn what_is_set_lies_over_what_the_environment_says_and_is_read_back_as_written() {
         let json = r#"{"enabled":false,"api":"v1","credentials":"env:GHL_LOCATION_TOKENS/loc1",
             "pace":{"limit":7,"window_ms":2000},"daily_limit":50,"daily_reserve":5,"dry_run":true,"default_priority":"low",
-            "conflict":"theirs","day_scope":"account",
+            "conflict":"theirs","day_scope":"account","name":"Desk","tags":["a"],
+            "credentials_expire_at":"2027-01-31","mapping":{"columns":{"Fax":"ignore"}},
             "outcomes_webhook":{"url":"https://crm.example/hook?key=1","secret":"ssm:/ghl-sync/s/outcomes/loc1"}}"#;
         let overlay: SettingsOverlay = serde_json::from_str(json).unwrap();
         let settings = overlay.over(base());
         assert_eq!(settings.check(), Ok(()));
         assert_eq!((settings.enabled, settings.dry_run, settings.api), (false, true, Api::V1));
         assert_eq!(settings.conflict, Conflict::Theirs);
+        assert_eq!((settings.labels.name.as_deref(), &settings.labels.tags), (Some("Desk"), &vec!["a".to_owned()]));
         assert_eq!(settings.day_scope, Some(ScopeId::new("account").unwrap()));
         assert_eq!((settings.pace.limit.get(), settings.daily_limit, settings.daily_reserve), (7, 50, 5));
         let written = serde_json::to_string(&overlay).unwrap();

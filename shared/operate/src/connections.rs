@@ -1,6 +1,8 @@
 //! Connections to GHL: what somebody consented to in a browser, and the locations that it serves. The credentials
 //! themselves are kept elsewhere; here stand references to them.
 
+use std::time::Duration;
+
 use ghl_sync_engine::ports::{Entry, ItemPage, Listing, PortError, Replaced, StoredSettings, Versioned};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{Api, ConnectionId, ConsentAttempt, CredentialsRef, GhlConnection, KeyId, LocationId};
@@ -108,7 +110,7 @@ impl Operator {
     ) -> Result<LocationView, PutSettingsError> {
         let mut had = false;
         let view = self
-            .change_settings(location, |stored| {
+            .change_set(location, |stored| {
                 let effective = stored.effective();
                 // Then settings say nothing new, though there is a new grant behind them.
                 had = effective.credentials == *credentials && effective.enabled && !effective.dry_run;
@@ -124,7 +126,7 @@ impl Operator {
         let now = self.ports().clock.now();
         self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
         if had {
-            self.ask_for_facts(location).await;
+            self.ask_for_facts(location, Duration::ZERO).await;
         }
         Ok(view)
     }
@@ -139,7 +141,7 @@ impl Operator {
         location: &LocationId,
         credentials: &CredentialsRef,
     ) -> Result<bool, PutSettingsError> {
-        let changed = self.change_settings(location, |stored| {
+        let changed = self.change_set(location, |stored| {
             stored.overlay.enabled = Some(false);
             stored.effective().credentials == *credentials
         });
@@ -147,7 +149,7 @@ impl Operator {
     }
 
     /// Changes what is set for `location` as `change` says, unless that returns false.
-    async fn change_settings(
+    async fn change_set(
         &self,
         location: &LocationId,
         mut change: impl FnMut(&mut StoredSettings) -> bool,

@@ -215,11 +215,7 @@ impl Operator {
         ghl_id: Option<&GhlId>,
     ) -> Result<bool, PortError> {
         let ports = self.ports();
-        let was_known = match ghl_id {
-            Some(ghl_id) => ports.known.forget(RemoteKey { location, kind: key.kind, ghl_id }).await?,
-            None => false,
-        };
-        self.forget_image(location, key).await?;
+        let was_known = self.forget_what_was_told(location, key, ghl_id).await?;
         let waiting: Vec<RecordKey> = ports.outbox.forget(location, key).await?.into_iter().flatten().collect();
         if waiting.is_empty() {
             return Ok(was_known);
@@ -236,6 +232,21 @@ impl Operator {
 }
 
 impl Operator {
+    /// Forgets what GHL told of a record. Returns whether it had told anything.
+    pub(super) async fn forget_what_was_told(
+        &self,
+        location: &LocationId,
+        key: &RecordKey,
+        ghl_id: Option<&GhlId>,
+    ) -> Result<bool, PortError> {
+        let was_known = match ghl_id {
+            Some(ghl_id) => self.ports().known.forget(RemoteKey { location, kind: key.kind, ghl_id }).await?,
+            None => false,
+        };
+        self.forget_image(location, key).await?;
+        Ok(was_known)
+    }
+
     /// What GHL showed before an import wrote it, if that is kept, is emptied.
     async fn forget_image(&self, location: &LocationId, key: &RecordKey) -> Result<(), PortError> {
         let images: Versioned<PreImage> = Versioned::new(self.ports().items.clone());

@@ -12,6 +12,8 @@ mod imports;
 pub mod intake;
 pub mod items;
 mod keys;
+mod location_list;
+mod location_removal;
 mod locations;
 mod mirror;
 mod operate;
@@ -36,7 +38,9 @@ pub use imports::{
     UndoReport, take_into_import,
 };
 pub use keys::{KeyError, NewKey};
-pub use locations::{LocationView, PutSettingsError};
+pub use location_list::{CredentialsEnd, ListedLocation, ListedLocations, LocationFilter};
+pub use location_removal::Removal;
+pub use locations::{ChangeSettings, ChangedSettings, LocationView, PutSettingsError, SettingsChange};
 pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;

@@ -47,9 +47,14 @@ impl Operator {
     /// A location was made safer by `settings`: whoever is at work in its scope ends before the next call. When this
     /// returns, no call begins any more that does not go by the new settings.
     pub(super) async fn stop(&self, settings: &LocationSettings) -> Result<(), PortError> {
-        self.engine.change_gate(settings, Gate::stop).await?;
+        self.tell_to_stop(settings).await?;
         self.engine.until_all_know().await;
         Ok(())
+    }
+
+    /// The same, but that it only holds once all know.
+    pub(super) async fn tell_to_stop(&self, settings: &LocationSettings) -> Result<(), PortError> {
+        self.engine.change_gate(settings, Gate::stop).await
     }
 
     /// Lifts the pause of the scope of `location` (an operator's, and the one for a token that GHL did not accept), and

@@ -14,11 +14,11 @@ use utoipa::ToSchema;
 use crate::health::judge;
 use crate::{CountersView, Operator};
 use ghl_sync_engine::counts::{Counts, Minute};
-use ghl_sync_engine::ports::{Backlog, PortError, Tallied};
+use ghl_sync_engine::ports::{Backlog, PortError, Tallied, Versioned};
 pub use ghl_sync_engine::standing::LocationState;
 use ghl_sync_engine::standing::{Standing, Urgency};
 use ghl_sync_limiter::{PauseReason, WaitReason};
-use ghl_sync_model::{EpochMs, LocationId, OverviewCursor, ScopeId, Time};
+use ghl_sync_model::{EpochMs, LocationId, LocationProfile, OverviewCursor, ScopeId, Time};
 
 /// Locations looked at at once.
 const AT_ONCE: usize = 8;
@@ -83,7 +83,7 @@ pub struct Summary {
 pub struct OverviewPage {
     /// Those that somebody should look at, and no others.
     pub only_troubled: bool,
-    /// Those in whose id, scope, name or tags this is found, whatever its case.
+    /// Those in whose id, scope, own name or tags this is found, whatever its case.
     pub text: Option<String>,
     /// Where the page before ended.
     pub after: Option<OverviewCursor>,
@@ -155,6 +155,11 @@ pub struct LocationStatus {
     /// Its id.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub id: LocationId,
+    /// Its name: the one that was set here, or else GHL's; null if neither is known.
+    #[cfg_attr(feature = "openapi", schema(example = "Dentist Berlin"))]
+    pub name: Option<String>,
+    /// Its tags, as they were set here.
+    pub tags: Vec<String>,
     /// The rate scope that its calls count toward.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub scope: ScopeId,
@@ -323,11 +328,12 @@ impl Operator {
         shown.truncate(page.limit);
         overview.cursor = shown.last().filter(|_| !is_last).map(|(place, _)| place.to_text());
         let ids: Vec<LocationId> = shown.iter().map(|(place, _)| place.location.clone()).collect();
-        let counted = self.ports().counters.of_each(&ids, now).await?;
-        let located = shown.into_iter().zip(counted).map(|((place, standing), counted)| LocationOverview {
-            location: LocationStatus::of(place.location, standing, now),
-            counters: counted.total,
-            minutes: counted.minutes,
+        let profiles: Versioned<LocationProfile> = Versioned::new(self.ports().items.clone());
+        let (counted, profiles) =
+            futures::try_join!(self.ports().counters.of_each(&ids, now), profiles.load_each(&ids))?;
+        let located = shown.into_iter().zip(counted).zip(profiles).map(|(((place, standing), counted), profile)| {
+            let location = LocationStatus::of(place.location, standing, now).called(profile.map(|it| it.value));
+            LocationOverview { location, counters: counted.total, minutes: counted.minutes }
         });
         overview.locations = located.collect();
         Ok(overview)
@@ -366,8 +372,8 @@ impl Operator {
             return Ok(None);
         };
         let now = standing.at;
-        let counted = self.ports().counters.of(location, now).await?;
-        let location = LocationStatus::of(location.clone(), &standing, now);
+        let (counted, profile) = futures::try_join!(self.ports().counters.of(location, now), self.profile(location))?;
+        let location = LocationStatus::of(location.clone(), &standing, now).called(profile);
         Ok(Some(LocationOverview { location, counters: counted.total, minutes: counted.minutes }))
     }
 
@@ -442,7 +448,8 @@ fn order(place: &OverviewCursor) -> (u8, Reverse<u64>, &LocationId) {
 
 /// `text` is in lower case.
 fn is_called(id: &LocationId, standing: &Standing, text: &str) -> bool {
-    [id.as_str(), standing.scope.as_str()].iter().any(|name| name.to_lowercase().contains(text))
+    let own = standing.name.iter().chain(&standing.tags).map(String::as_str);
+    own.chain([id.as_str(), standing.scope.as_str()]).any(|name| name.to_lowercase().contains(text))
 }
 
 impl LastTick {
@@ -467,6 +474,8 @@ impl LocationStatus {
         });
         LocationStatus {
             id,
+            name: standing.name.clone(),
+            tags: standing.tags.clone(),
             scope: standing.scope.clone(),
             enabled: standing.enabled,
             state: standing.state(now),
@@ -485,6 +494,11 @@ impl LocationStatus {
             forecast,
             as_of: Time(standing.at),
         }
+    }
+
+    /// The same, by GHL's name if it has none of our own.
+    fn called(self, profile: Option<LocationProfile>) -> LocationStatus {
+        LocationStatus { name: self.name.or_else(|| profile?.name), ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ghl_sync_access::{AccessTokens, NoToken};
 use ghl_sync_ghl::{Account, Accounts, NoAccount};
-use ghl_sync_model::{Api, Holder, LocationId, Secret};
+use ghl_sync_model::{Api, Holder, KnownCredentials, LocationId, Secret};
 
 use crate::StoredLocations;
 
@@ -47,6 +47,11 @@ impl Accounts for LocationAccounts {
 
     async fn api(&self, location: &LocationId) -> Api {
         self.locations.in_batch(location).await.map_or(Api::default(), |settings| settings.api)
+    }
+
+    async fn known_credentials(&self, location: &LocationId) -> Option<KnownCredentials> {
+        let settings = self.locations.in_batch(location).await.ok()?;
+        self.tokens.known(location, &settings.credentials, settings.api).await
     }
 }
 

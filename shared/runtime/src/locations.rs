@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_model::{
-    Api, Conflict, CredentialsRef, LocationId, LocationSettings, Pace, Priority, ScopeId, Secret, SettingsError,
+    Api, Conflict, CredentialsRef, LocationId, LocationLabels, LocationSettings, Pace, Priority, ScopeId, Secret,
+    SettingsError,
 };
 use serde::Deserialize;
 use serde::de::{Error as _, IgnoredAny};
@@ -212,6 +213,7 @@ impl Locations {
             credentials: credentials.unwrap_or(CredentialsRef::Default),
             outcomes_webhook: None,
             content_days: None,
+            labels: LocationLabels::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_aws::DynamoLocations;
-use ghl_sync_engine::ports::{Entry, LocationRegistry, PortError, Replaced, StoredSettings, Versioned};
+use ghl_sync_engine::ports::{Entry, LocationIds, LocationRegistry, PortError, Replaced, StoredSettings, Versioned};
 use ghl_sync_model::{CredentialsRef, LocationId, LocationSettings, ScopeId, Secret, SettingsError, SettingsOverlay};
 use tokio::time::Instant;
 
@@ -146,10 +146,37 @@ impl LocationRegistry for StoredLocations {
 
     async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError> {
         let stored = self.settings.load(location).await?;
-        let is_known = stored.is_some() || self.environment.names(location);
+        let is_named = self.environment.names(location);
+        let is_known = stored.is_some() || is_named;
         let Entry { rev, value: overlay } = stored.unwrap_or_default();
         self.remember(location, is_known.then(|| overlay.clone()));
-        Ok(Some(StoredSettings { rev, overlay, base: self.environment.settings(location) }))
+        Ok(Some(StoredSettings { rev, overlay, base: self.environment.settings(location), is_named }))
+    }
+
+    async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError> {
+        let LocationIds { ids, has_more } = self.registered.page(after, limit).await?;
+        // Those that the environment names come in between, as far as this page reaches.
+        let reach = ids.last().filter(|_| has_more).cloned();
+        let mut ids: BTreeSet<LocationId> = ids.into_iter().collect();
+        let is_on_page =
+            |id: &&LocationId| after.is_none_or(|after| *id > after) && reach.as_ref().is_none_or(|reach| *id <= reach);
+        ids.extend(self.environment.named().filter(is_on_page).cloned());
+        let has_more = has_more || ids.len() > limit as usize;
+        Ok(LocationIds { ids: ids.into_iter().take(limit as usize).collect(), has_more })
+    }
+
+    async fn stored_each(&self, locations: &[LocationId]) -> Result<Vec<Option<StoredSettings>>, PortError> {
+        let stored = self.settings.load_each(locations).await?;
+        let settings = locations.iter().zip(stored).map(|(location, stored)| {
+            let is_named = self.environment.names(location);
+            let Entry { rev, value: overlay } = match stored {
+                Some(stored) => stored,
+                None if is_named => Entry::default(),
+                None => return None,
+            };
+            Some(StoredSettings { rev, overlay, base: self.environment.settings(location), is_named })
+        });
+        Ok(settings.collect())
     }
 
     async fn store(
@@ -163,5 +190,13 @@ impl LocationRegistry for StoredLocations {
             self.remember(location, Some(overlay.clone()));
         }
         Ok(replaced)
+    }
+
+    async fn remove(&self, location: &LocationId, rev: u64) -> Result<bool, PortError> {
+        let is_gone = self.settings.remove(location, Some(rev)).await?;
+        let mut known = self.known();
+        known.overlays.remove(location);
+        known.registered.remove(location);
+        Ok(is_gone)
     }
 }

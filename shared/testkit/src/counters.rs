@@ -119,6 +119,14 @@ impl Counters for MemoryCounters {
         Ok((troubled, is_all))
     }
 
+    async fn forget(&self, location: &LocationId) -> Result<(), PortError> {
+        let State { counted, standings, counted_since, .. } = &mut *lock(&self.state);
+        counted.remove(location);
+        standings.remove(location);
+        counted_since.remove(location);
+        Ok(())
+    }
+
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {
         lock(&self.state).last_tick = Some(now);
         Ok(())

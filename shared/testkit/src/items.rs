@@ -62,6 +62,21 @@ impl ItemStore for MemoryItems {
         Ok(lock(&self.state).items.get(&(kind.name, key.to_owned())).cloned())
     }
 
+    async fn load_each(&self, kind: &'static ItemKind, keys: &[String]) -> Result<Vec<Option<StoredItem>>, PortError> {
+        let state = lock(&self.state);
+        Ok(keys.iter().map(|key| state.items.get(&(kind.name, key.clone())).cloned()).collect())
+    }
+
+    async fn remove(&self, kind: &'static ItemKind, key: &str, rev: Option<u64>) -> Result<bool, PortError> {
+        let items = &mut lock(&self.state).items;
+        let key = (kind.name, key.to_owned());
+        let is_same = items.get(&key).is_none_or(|item| rev.is_none_or(|rev| rev == item.rev));
+        if is_same {
+            items.remove(&key);
+        }
+        Ok(is_same)
+    }
+
     async fn replace(
         &self,
         kind: &'static ItemKind,

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::lock;
-use ghl_sync_engine::ports::{Entry, Installations, LocationRegistry, PortError, Replaced, StoredSettings};
+use ghl_sync_engine::ports::{
+    Entry, Installations, LocationIds, LocationRegistry, PortError, Replaced, StoredSettings,
+};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
 /// A [`LocationRegistry`] of the locations that it was given; they can be changed while the engine runs.
@@ -20,7 +22,7 @@ impl FixedRegistry {
     /// A directory of `locations`.
     #[must_use]
     pub fn new(locations: BTreeMap<LocationId, LocationSettings>) -> Self {
-        let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base };
+        let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base, is_named: false };
         let locations = locations.into_iter().map(|(id, base)| (id, stored(base))).collect();
         FixedRegistry { locations: Mutex::new(locations), switched: Mutex::default() }
     }
@@ -67,6 +69,18 @@ impl LocationRegistry for FixedRegistry {
         Ok(lock(&self.locations).get(location).cloned())
     }
 
+    async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError> {
+        let locations = lock(&self.locations);
+        let mut following = locations.keys().filter(|id| after.is_none_or(|after| *id > after)).cloned();
+        let ids = following.by_ref().take(limit as usize).collect();
+        Ok(LocationIds { ids, has_more: following.next().is_some() })
+    }
+
+    async fn stored_each(&self, locations: &[LocationId]) -> Result<Vec<Option<StoredSettings>>, PortError> {
+        let stored = lock(&self.locations);
+        Ok(locations.iter().map(|location| stored.get(location).cloned()).collect())
+    }
+
     async fn store(
         &self,
         location: &LocationId,
@@ -84,6 +98,15 @@ impl LocationRegistry for FixedRegistry {
                 Ok(Replaced::Conflict(standing.map(entry)))
             }
         }
+    }
+
+    async fn remove(&self, location: &LocationId, rev: u64) -> Result<bool, PortError> {
+        let mut locations = lock(&self.locations);
+        let is_same = locations.get(location).is_none_or(|stored| stored.rev == rev);
+        if is_same {
+            locations.remove(location);
+        }
+        Ok(is_same)
     }
 }
 

@@ -20,8 +20,8 @@ use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Po
 use ghl_sync_inbound::{Reconciler, WebhookPorts, WebhookReceiver, WebhookRules};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
-    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationSettings, Pace, Priority, PutRecord,
-    Record, ScopeId,
+    Api, Batch, Conflict, CredentialsRef, EpochMs, Holder, LocationId, LocationLabels, LocationSettings, Pace,
+    Priority, PutRecord, Record, ScopeId,
 };
 use ghl_sync_operate::Operator;
 
@@ -118,6 +118,7 @@ impl Setup {
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
             content_days: None,
+            labels: LocationLabels::default(),
         };
         Some((location, settings))
     }

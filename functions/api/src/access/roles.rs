@@ -23,6 +23,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "dashboard",
             "failures",
             "list_imports",
+            "list_locations",
             "list_migrations",
             "list_outcomes",
             "list_records",
@@ -77,6 +78,9 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "list_keys",
             "make_key",
             "migration_environment",
+            "patch_location",
+            "patch_locations",
+            "remove_location",
             "revoke_key",
             "set_location",
             "update_migration_config",
@@ -84,9 +88,9 @@ const NEEDED: [(Role, &[&str]); 3] = [
     ),
 ];
 
-/// Paths without a location that a key may use which is bound to some: the overview and the metrics tell of the key's own
-/// locations only, and the dashboard is the same page for everybody.
-const FOR_BOUND_KEYS: [&str; 3] = ["dashboard", "metrics", "overview"];
+/// Paths without a location that a key may use which is bound to some: the list of locations, the overview and the metrics
+/// tell of the key's own locations only, and the dashboard is the same page for everybody.
+const FOR_BOUND_KEYS: [&str; 4] = ["dashboard", "list_locations", "metrics", "overview"];
 /// The OpenAPI document, which does not list itself, is the same for everybody, too.
 const DOCUMENT: &str = "/openapi.json";
 

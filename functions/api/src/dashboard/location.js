@@ -9,6 +9,7 @@ function detail({ overview, open, now, live, pointed, failures, found, story, bu
   return [
     backLink(),
     h("h2", { id: "detail-title", tabindex: -1, key: `title ${open}` }, h("bdi", null, location.id),
+      location.name && location.name !== location.id ? h("small", null, h("bdi", null, location.name)) : null,
       location.scope && location.scope !== location.id ? h("small", null, "scope ", h("bdi", null, location.scope)) : null),
     h("p", { class: `situation ${state.tone}` }, sign(state.tone), h("span", null, state.text)),
     location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,

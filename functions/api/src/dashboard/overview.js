@@ -136,7 +136,7 @@ function list({ overview, open, filter, troubled, sort, rows, now }) {
 function matches({ location, state }, filter, troubled) {
   if (troubled && state.trouble < 2) return false;
   const wanted = filter.trim().toLowerCase();
-  return [location.id, location.scope, state.label].some((text) => String(text ?? "").toLowerCase().includes(wanted));
+  return [location.id, location.scope, location.name, ...(location.tags ?? []), state.label].some((text) => String(text ?? "").toLowerCase().includes(wanted));
 }
 
 function order({ by, descending }, now) {
@@ -162,6 +162,7 @@ function row({ location, state }, open, now) {
   return h("tr", { key: location.id, class: location.id === open ? "open" : null },
     h("th", { scope: "row", class: "id" },
       h("a", { href: `#/${encodeURIComponent(location.id)}`, "aria-current": location.id === open ? "true" : null }, h("bdi", null, location.id)),
+      location.name && location.name !== location.id ? h("span", { class: "called" }, h("bdi", null, location.name)) : null,
       h("span", { class: "state" }, sign(state.tone), state.label)),
     h("td", { class: "used wide" }, sparkline(lastHour(location, now))),
     h("td", { class: "due" }, atLeast(location.due)),

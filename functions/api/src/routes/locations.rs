@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use ghl_sync_model::{EpochMs, LocationFacts};
-use ghl_sync_operate::{LocationView, OperateError, PutSettingsError};
+use ghl_sync_model::{EpochMs, SettingsOverlay};
+use ghl_sync_operate::{LocationView, OperateError, PutSettingsError, SettingsChange};
+use serde_json::Value;
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
 use crate::service::Api;
-use crate::wire::{LocationDocument, Overrides, Pause};
+use crate::wire::{LocationDocument, Overrides, Pause, SettingsPatch};
 
 /// Most characters of an operator's note.
 const MAX_NOTE_CHARS: usize = 200;
@@ -29,9 +30,8 @@ const MAX_NOTE_CHARS: usize = 200;
     ))),
 )]
 pub(crate) async fn location(State(api): State<Api>, location: KnownLocation) -> Result<impl IntoResponse, Problem> {
-    let operator = api.operator();
-    let (view, facts) = tokio::try_join!(operator.location(&location.id), operator.facts(&location.id))?;
-    Ok(document(view.ok_or_else(unknown_location)?, facts))
+    let view = api.operator().location(&location.id).await?;
+    document(&api, view.ok_or_else(unknown_location)?).await
 }
 
 /// Sets the settings of a location.
@@ -57,15 +57,49 @@ pub(crate) async fn set_location(
     headers: HeaderMap,
     JsonBody(overrides): JsonBody<Overrides>,
 ) -> Result<impl IntoResponse, Problem> {
-    let expected = expected(&headers)?;
-    let operator = api.operator();
-    let view = operator.put_settings(&location_id, expected, &overrides.into()).await?;
-    let facts = operator.facts(&location_id).await?;
-    Ok(document(view, facts))
+    let view = api.operator().put_settings(&location_id, expected(&headers)?, &overrides.into()).await?;
+    document(&api, view).await
 }
 
-fn document(view: LocationView, facts: Option<LocationFacts>) -> impl IntoResponse {
-    (AppendHeaders([(header::ETAG, format!("\"{}\"", view.rev))]), Json(LocationDocument::of(view, facts)))
+/// Changes the settings of a location.
+///
+/// The body is a JSON merge patch (RFC 7396) of what was set here: what it names is set, a null takes back what was set, and
+/// all else stays. With `If-Match`, only if nobody has changed them since they were read. What is so already is not written.
+#[utoipa::path(
+    patch,
+    path = "/v1/locations/{location_id}",
+    tag = "locations",
+    params(
+        LocationPath,
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of the settings that were read"),
+    ),
+    request_body = Overrides,
+    responses((status = 200, description = "They hold from now on", body = LocationDocument, headers(
+        ("ETag" = String, description = "The revision, for `If-Match`"),
+    ))),
+)]
+pub(crate) async fn patch_location(
+    State(api): State<Api>,
+    InPath(LocationPath { location_id }): InPath<LocationPath>,
+    headers: HeaderMap,
+    JsonBody(patch): JsonBody<Value>,
+) -> Result<impl IntoResponse, Problem> {
+    let patch = SettingsPatch::read(patch)?;
+    let change = SettingsChange {
+        location: location_id,
+        expected: expected(&headers)?,
+        change: Box::new(move |set: &SettingsOverlay| patch.onto(set)),
+        is_written_anyway: false,
+    };
+    document(&api, api.operator().change_one(change).await?.view).await
+}
+
+async fn document(api: &Api, view: LocationView) -> Result<impl IntoResponse + use<>, Problem> {
+    let operator = api.operator();
+    let (facts, profile) = tokio::try_join!(operator.facts(&view.location_id), operator.profile(&view.location_id))?;
+    let (tag, now) = (format!("\"{}\"", view.rev), api.engine.ports().clock.now());
+    let document = LocationDocument::of(view, facts, profile.as_ref(), now);
+    Ok((AppendHeaders([(header::ETAG, tag)]), Json(document)))
 }
 
 /// The revision that the caller has read, if it says so.
@@ -156,6 +190,7 @@ impl From<PutSettingsError> for Problem {
         match error {
             PutSettingsError::Unknown(_) => unknown_location(),
             PutSettingsError::Settings(wrong) => Problem::field(ProblemKind::Invalid, wrong.field, wrong.reason),
+            PutSettingsError::Fault(fault) => fault.into(),
             PutSettingsError::Changed { current } => {
                 let detail = format!("the settings have revision {current} by now; read them again");
                 Problem::new(ProblemKind::PreconditionFailed, detail)

@@ -4,6 +4,7 @@ mod audit;
 mod health;
 mod import;
 mod key;
+mod location;
 mod migration;
 mod mirror;
 mod record;
@@ -13,6 +14,10 @@ pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
 pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
+pub(crate) use location::{
+    CredentialsDocument, LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation,
+    SettingsPatch,
+};
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
     Migrations, Variables,
@@ -23,3 +28,4 @@ pub(crate) use record::{
     ToldOutcomes,
 };
 pub(crate) use settings::{LocationDocument, Overrides, Pause};
+pub use settings::{SettingsFault, read_settings};

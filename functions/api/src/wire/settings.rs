@@ -1,15 +1,21 @@
 //! Settings of a location, and what an operator does to it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_model::{
-    Api, Conflict, CredentialsRef, LocationFacts, LocationSettings, Priority, ScopeId, SettingsOverlay, Time, Untold,
+    Api, Conflict, CredentialsRef, EpochMs, LocationFacts, LocationLabels, LocationProfile, LocationSettings, Priority,
+    ScopeId, SettingsError, SettingsOverlay, Time, Untold, time_or_date,
 };
-use ghl_sync_operate::LocationView;
+use ghl_sync_operate::items::{JsonFault, from_json};
+use ghl_sync_operate::{CredentialsEnd, LocationView};
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use super::CredentialsDocument;
 
 /// How a location is treated.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,6 +30,8 @@ pub(crate) struct LocationDocument {
     /// What of it was set here; the rest is as the environment says.
     #[schema(value_type = Overrides)]
     overrides: SettingsOverlay,
+    /// What its credentials are, and when they end; never the credentials.
+    credentials: CredentialsDocument,
     /// What GHL says of it. Asked for once a day; absent if it was never asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
@@ -132,6 +140,76 @@ pub(crate) struct Overrides {
     /// that a put of the same is nothing new.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     content_days: Option<u32>,
+    /// What people here call it.
+    #[schema(min_length = 1, max_length = 100, example = "Dentist Berlin")]
+    name: Option<String>,
+    /// Tags of your own to find locations by, each 1 to 40 characters. They do not reach GHL.
+    #[schema(max_items = 20, example = json!(["dental", "berlin"]))]
+    tags: Option<Vec<String>>,
+    /// When its credentials end, for those of which GHL tells no end: RFC 3339, or a date. A reminder; nothing stops then.
+    #[serde(deserialize_with = "time")]
+    #[schema(value_type = Option<String>, example = "2027-01-31")]
+    credentials_expire_at: Option<EpochMs>,
+    /// How lists are read that come without a mapping of their own, as `mapping.json` says it: 8 KiB at most.
+    mapping: Option<ListMapping>,
+}
+
+/// How lists are read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "columns": { "Fax": "ignore" }, "id_column": "Member No", "answers": { "country": "DE" } }))]
+struct ListMapping {
+    /// Of this format: 1.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one")]
+    #[schema(minimum = 1, maximum = 1)]
+    version: Option<u32>,
+    /// Where columns go, by their name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<BTreeMap<String, Option<String>>>,
+    /// The column with the list's own id of a contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_column: Option<String>,
+    /// Tags that each contact gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
+    /// The source of contacts whose row names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// GHL's id of the user whom contacts are assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_to: Option<String>,
+    /// What lists mean where they do not prove it, such as `country` and `date_order`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// Texts by name; a null is as good as absent, so that a patch can take one away.
+type Texts = BTreeMap<String, Option<String>>;
+
+impl ListMapping {
+    fn as_map(&self) -> Map<String, Value> {
+        let given = |texts: &Option<Texts>| {
+            let given = texts.iter().flatten().filter(|(_, text)| text.is_some());
+            let given: Texts = given.map(|(name, text)| (name.clone(), text.clone())).collect();
+            (!given.is_empty()).then_some(given)
+        };
+        let plain = ListMapping { columns: given(&self.columns), answers: given(&self.answers), ..self.clone() };
+        // Strings, lists and maps of strings only: this cannot fail.
+        serde_json::to_value(plain).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
+    }
+}
+
+fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match Option::deserialize(deserializer)? {
+        version @ (None | Some(1)) => Ok(version),
+        Some(_) => Err(D::Error::custom("must be 1")),
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EpochMs>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    let wrong = || D::Error::custom("is neither a time as RFC 3339 writes it nor a date, like 2027-01-31");
+    text.map(|text| time_or_date(&text).ok_or_else(wrong)).transpose()
 }
 
 /// Where outcomes are posted.
@@ -203,6 +281,10 @@ struct Settings {
     outcomes_webhook: Option<ghl_sync_model::OutcomesWebhook>,
     /// Contents are dropped so many days after GHL accepted them; null keeps them.
     content_days: Option<u32>,
+    /// What people here call it; null if they call it nothing.
+    name: Option<String>,
+    /// Tags of your own.
+    tags: Vec<String>,
 }
 
 /// A quota of calls.
@@ -238,6 +320,10 @@ impl From<Overrides> for SettingsOverlay {
             conflict: set.conflict,
             outcomes_webhook: set.outcomes_webhook.map(ghl_sync_model::OutcomesWebhook::from),
             content_days: set.content_days,
+            name: set.name,
+            tags: set.tags,
+            credentials_expire_at: set.credentials_expire_at,
+            mapping: set.mapping.as_ref().map(ListMapping::as_map),
         }
     }
 }
@@ -246,8 +332,11 @@ impl LocationDocument {
     pub(crate) fn of(
         LocationView { location_id, rev, settings, overlay }: LocationView,
         facts: Option<LocationFacts>,
+        profile: Option<&LocationProfile>,
+        now: EpochMs,
     ) -> LocationDocument {
         LocationDocument {
+            credentials: CredentialsDocument::new(&settings, &CredentialsEnd::of(&settings, profile, now)),
             id: location_id.into(),
             revision: rev,
             settings: settings.into(),
@@ -273,8 +362,41 @@ impl From<LocationSettings> for Settings {
             conflict: settings.conflict,
             outcomes_webhook: settings.outcomes_webhook,
             content_days: settings.content_days,
+            name: settings.labels.name,
+            tags: settings.labels.tags,
         }
     }
+}
+
+/// What is wrong with settings, without any of their values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {detail}")]
+pub struct SettingsFault {
+    /// The path of the field.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub detail: String,
+}
+
+/// Reads settings as `PUT /v1/locations/{id}` does, but for what depends on the environment.
+///
+/// # Errors
+/// [`SettingsFault`] names the field that is wrong.
+pub fn read_settings(settings: &Map<String, Value>) -> Result<SettingsOverlay, SettingsFault> {
+    let json = Value::Object(settings.clone()).to_string();
+    let read =
+        from_json::<Overrides>(&json).map_err(|JsonFault { field, detail, .. }| SettingsFault { field, detail })?;
+    let overlay = SettingsOverlay::from(read);
+    let wrong =
+        |SettingsError { field, reason }: SettingsError| SettingsFault { field: field.to_owned(), detail: reason };
+    overlay.check().map_err(wrong)?;
+    let labels = LocationLabels {
+        name: overlay.name.clone(),
+        tags: overlay.tags.clone().unwrap_or_default(),
+        credentials_expire_at: None,
+    };
+    labels.check().map_err(wrong)?;
+    Ok(overlay)
 }
 
 /// A pause.

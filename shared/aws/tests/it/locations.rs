@@ -58,3 +58,37 @@ async fn a_location_is_listed_once_it_is_registered_or_set_and_keeps_what_is_set
     assert_eq!(settings.load(&ids[1]).await.unwrap(), Some(Entry { rev: 1, value: set }));
     assert_eq!(tables.index_size(STATE, "locations").await, 2);
 }
+
+#[tokio::test]
+async fn locations_are_read_page_by_page_together_and_removed_at_their_revision_only() {
+    let tables = Tables::new().await;
+    let settings = tables.versioned::<SettingsOverlay>();
+    let ids: Vec<LocationId> = (0..250).map(|number| LocationId::new(format!("l{number:03}")).unwrap()).collect();
+    for id in &ids[..240] {
+        settings.replace(id, 0, &overlay(&format!(r#"{{"name":"{id}"}}"#))).await.unwrap();
+    }
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = tables.locations.page(after.as_ref(), 100).await.unwrap();
+        assert!(page.ids.len() <= 100);
+        paged.extend(page.ids);
+        after = paged.last().cloned();
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(paged, ids[..240]);
+    let before = tables.usage.snapshot().reads().requests;
+    let read = settings.load_each(&ids).await.unwrap();
+    assert_eq!(tables.usage.snapshot().reads().requests, before + 3, "a hundred at once");
+    let names: Vec<Option<String>> = read.into_iter().map(|entry| entry.and_then(|entry| entry.value.name)).collect();
+    let expected = ids.iter().enumerate().map(|(place, id)| (place < 240).then(|| id.to_string()));
+    assert_eq!(names, expected.collect::<Vec<_>>());
+
+    assert!(!settings.remove(&ids[0], Some(2)).await.unwrap(), "somebody else has read another one");
+    assert!(settings.remove(&ids[0], Some(1)).await.unwrap());
+    assert!(settings.remove(&ids[0], Some(1)).await.unwrap(), "it is gone, whoever removed it");
+    assert!(settings.remove(&ids[1], None).await.unwrap());
+    assert_eq!(settings.load(&ids[1]).await.unwrap(), None);
+    assert_eq!(tables.locations.page(None, 1).await.unwrap().ids, [ids[2].clone()]);
+}

@@ -19,6 +19,8 @@ fn standing(location: &LocationId) -> Standing {
         at: T0,
         scope: location.clone().into(),
         day_scope: None,
+        name: None,
+        tags: Vec::new(),
         enabled: true,
         run_until: None,
         hold: None,

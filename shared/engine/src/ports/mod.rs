@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::counts::{Counted, Counts};
 use crate::standing::Standing;
-use ghl_sync_model::{Call, EpochMs, LocationId, Reply};
+use ghl_sync_model::{Call, EpochMs, KnownCredentials, LocationId, Reply};
 
 pub use crate::usecase::event::Event;
 pub use error::{BoxError, PortError};
@@ -25,7 +25,7 @@ pub use outbox::{
     Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, MAX_AWAITED_BY, Outbox, Put, Settled, Tallied,
 };
 pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, TakenDeadLetter};
-pub use registry::{LocationRegistry, StoredSettings};
+pub use registry::{LocationIds, LocationRegistry, StoredSettings};
 pub use versioned::{Entry, ItemPage, ItemStore, Listing, NewItem, Replaced, StoredItem, Versioned};
 
 /// The time, and waiting for it.
@@ -52,6 +52,11 @@ pub trait Crm: Send + Sync {
 
     /// The request that `call` would be, as text for a dry run: method, path and body, without credentials.
     async fn preview(&self, location: &LocationId, call: &Call) -> String;
+
+    /// What the credentials of `location` are, without them; `None` if nobody can tell. Makes no call.
+    async fn credentials(&self, _location: &LocationId) -> Option<KnownCredentials> {
+        None
+    }
 }
 
 /// Sums of what happened, for people and programs to look at, and the time of the last tick. Nothing depends on them:
@@ -96,6 +101,9 @@ pub trait Counters: Send + Sync {
     /// The same for those that were in trouble when they were written down: some `limit` of them, the most urgent first,
     /// and whether these are all.
     async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError>;
+
+    /// Forgets the counters of `location`, and how it stood.
+    async fn forget(&self, location: &LocationId) -> Result<(), PortError>;
 
     /// Takes note of a tick.
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError>;

@@ -31,6 +31,13 @@ pub trait LocationRegistry: Send + Sync {
     /// The settings as they are now (strongly consistent); `None` if the location is not known.
     async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError>;
 
+    /// So many known locations, by id, after this one or from the first on; and whether there are more. One that was made
+    /// known a moment ago may be missing.
+    async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError>;
+
+    /// The settings of these as they are now, in their order; `None` for one that is not known.
+    async fn stored_each(&self, locations: &[LocationId]) -> Result<Vec<Option<StoredSettings>>, PortError>;
+
     /// Stores `overlay` in place of what was set before, if the stored revision is still `rev` (0: nothing was set
     /// yet), and makes the location known.
     async fn store(
@@ -39,6 +46,19 @@ pub trait LocationRegistry: Send + Sync {
         rev: u64,
         overlay: &SettingsOverlay,
     ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError>;
+
+    /// Takes away what was set for `location`, if the stored revision is still `rev`, and returns whether it is gone. It is
+    /// not known any more then, unless the environment names it.
+    async fn remove(&self, location: &LocationId, rev: u64) -> Result<bool, PortError>;
+}
+
+/// Some of the known locations.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocationIds {
+    /// These, by id.
+    pub ids: Vec<LocationId>,
+    /// Whether others follow.
+    pub has_more: bool,
 }
 
 /// The settings of a location, and what of them an operator has set.
@@ -50,6 +70,8 @@ pub struct StoredSettings {
     pub overlay: SettingsOverlay,
     /// What the environment says.
     pub base: LocationSettings,
+    /// Whether the environment names it: then it is known whatever is stored.
+    pub is_named: bool,
 }
 
 impl StoredSettings {

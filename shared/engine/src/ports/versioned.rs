@@ -15,6 +15,12 @@ pub trait ItemStore: Send + Sync {
     /// The item, if there is one: as it is now (strongly consistent), unless its kind may be stale.
     async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError>;
 
+    /// The items, in the order of `keys`, which are different ones; as they are now (strongly consistent).
+    async fn load_each(&self, kind: &'static ItemKind, keys: &[String]) -> Result<Vec<Option<StoredItem>>, PortError>;
+
+    /// Deletes the item; with `rev`, only if that is still its revision. Returns whether there is none any more.
+    async fn remove(&self, kind: &'static ItemKind, key: &str, rev: Option<u64>) -> Result<bool, PortError>;
+
     /// Stores `item` if the stored revision is still `rev` (0: it has none yet). A write that is repeated after a lost
     /// reply finds that it was done.
     async fn replace(
@@ -150,6 +156,27 @@ impl<T: Item> Versioned<T> {
     /// When the store does not answer, or what is stored cannot be read.
     pub async fn load(&self, of: &T::Key) -> Result<Option<Entry<T>>, PortError> {
         self.store.load(&T::KIND, &T::item_key(of)).await?.map(Entry::try_from).transpose()
+    }
+
+    /// The values and their revisions, in the order of `of`, which are different ones.
+    ///
+    /// # Errors
+    /// When the store does not answer, or what is stored cannot be read.
+    pub async fn load_each(&self, of: &[T::Key]) -> Result<Vec<Option<Entry<T>>>, PortError>
+    where
+        T::Key: Sized,
+    {
+        let keys: Vec<String> = of.iter().map(T::item_key).collect();
+        let stored = self.store.load_each(&T::KIND, &keys).await?;
+        stored.into_iter().map(|item| item.map(Entry::try_from).transpose()).collect()
+    }
+
+    /// Deletes the value; with `rev`, only if that is still its revision. Returns whether there is none any more.
+    ///
+    /// # Errors
+    /// When the store does not answer: then it may have been deleted.
+    pub async fn remove(&self, of: &T::Key, rev: Option<u64>) -> Result<bool, PortError> {
+        self.store.remove(&T::KIND, &T::item_key(of), rev).await
     }
 
     /// Stores `value` if the stored revision is still `rev` (0: there is none yet).

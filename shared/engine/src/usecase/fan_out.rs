@@ -225,7 +225,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationSettings, Pace, Priority};
+    use ghl_sync_model::{Api, Conflict, CredentialsRef, LocationLabels, LocationSettings, Pace, Priority};
 
     #[test]
     fn what_was_missed_is_found_by_the_next_tick_whatever_was_planned() {
@@ -246,6 +246,7 @@ mod tests {
             credentials: CredentialsRef::Default,
             outcomes_webhook: None,
             content_days: None,
+            labels: LocationLabels::default(),
         });
         let batch = |starts_at| Next::Batch {
             location: location.clone(),

@@ -99,6 +99,8 @@ impl Engine {
         Ok(Standing {
             at: now,
             day_scope: settings.day_scope.clone().filter(|scope| *scope != settings.scope),
+            name: settings.labels.name.clone(),
+            tags: settings.labels.tags.clone(),
             enabled: settings.enabled,
             run_until: gate.live_run(now).map(|run| run.until),
             hold: gate.held(now).cloned(),

@@ -111,7 +111,7 @@ impl Op {
             "api_key" => (Op::KeyLoad, Op::KeyReplace),
             "audit" => (Op::AuditLoad, Op::AuditWrite),
             "notice" => (Op::NoticeLoad, Op::NoticeReplace),
-            "facts" => (Op::FactsLoad, Op::FactsReplace),
+            "facts" | "profile" => (Op::FactsLoad, Op::FactsReplace),
             "host_health" => (Op::HostHealthLoad, Op::HostHealthReplace),
             "retention" => (Op::RetentionLoad, Op::RetentionKeep),
             other => panic!("no operations are named for items of the kind {other}"),

@@ -7,7 +7,8 @@ use ghl_sync_engine::counts::{Counted, Counts};
 use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{
     Bookmarks, Counters, DueChecks, Entry, GateEntry, GateStore, Installations, ItemPage, ItemStore, KnownStates,
-    Listing, LocationRegistry, NewItem, PortError, RemoteKey, Replaced, Replacement, StoredItem, StoredSettings,
+    Listing, LocationIds, LocationRegistry, NewItem, PortError, RemoteKey, Replaced, Replacement, StoredItem,
+    StoredSettings,
 };
 use ghl_sync_engine::standing::Standing;
 use ghl_sync_limiter::Gate;
@@ -72,6 +73,18 @@ impl<P: LocationRegistry> LocationRegistry for FailNth<P> {
     ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError> {
         self.faults.pass(Op::SettingsStore, self.port.store(location, rev, overlay)).await
     }
+
+    async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError> {
+        self.faults.pass(Op::SettingsRead, self.port.page(after, limit)).await
+    }
+
+    async fn stored_each(&self, locations: &[LocationId]) -> Result<Vec<Option<StoredSettings>>, PortError> {
+        self.faults.pass(Op::SettingsRead, self.port.stored_each(locations)).await
+    }
+
+    async fn remove(&self, location: &LocationId, rev: u64) -> Result<bool, PortError> {
+        self.faults.pass(Op::SettingsStore, self.port.remove(location, rev)).await
+    }
 }
 
 #[async_trait]
@@ -88,6 +101,14 @@ impl<P: ItemStore> ItemStore for FailNth<P> {
         item: NewItem,
     ) -> Result<Replaced<Option<StoredItem>>, PortError> {
         self.faults.pass(Op::of_items(kind).1, self.port.replace(kind, key, rev, item)).await
+    }
+
+    async fn load_each(&self, kind: &'static ItemKind, keys: &[String]) -> Result<Vec<Option<StoredItem>>, PortError> {
+        self.faults.pass(Op::of_items(kind).0, self.port.load_each(kind, keys)).await
+    }
+
+    async fn remove(&self, kind: &'static ItemKind, key: &str, rev: Option<u64>) -> Result<bool, PortError> {
+        self.faults.pass(Op::of_items(kind).1, self.port.remove(kind, key, rev)).await
     }
 
     async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
@@ -153,6 +174,10 @@ impl<P: Counters> Counters for FailNth<P> {
 
     async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
         self.faults.pass(Op::CountersRead, self.port.in_trouble(limit)).await
+    }
+
+    async fn forget(&self, location: &LocationId) -> Result<(), PortError> {
+        self.faults.pass(Op::CountersTell, self.port.forget(location)).await
     }
 
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError> {

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use ghl_sync_access::{NoToken, TokenEntry};
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{LocationId, Secret};
+use ghl_sync_model::{Api, CredentialsKind, LocationId, Secret};
 use ghl_sync_testkit::{OAuthFault, OAuthSettings, Op, PortFault, TestRandomness, block_on_paused, dying_at_await};
 
 use crate::credentials_world::{Process, Tokens, agency, agency_grant, location_grant, reference};
@@ -251,5 +251,28 @@ fn an_access_token_that_came_with_the_credentials_is_used_before_anything_is_ref
         assert_eq!(process.token().await.unwrap().expose(), "access-seed");
         tokio::time::sleep(51 * MINUTE).await;
         assert_eq!(process.token().await.unwrap().expose(), "access-1");
+    });
+}
+
+#[test]
+fn what_credentials_are_is_told_without_them_and_those_of_an_app_end_a_year_after_their_last_renewal() {
+    block_on_paused(async {
+        for (settings, grant) in [(agency(), agency_grant()), (OAuthSettings::default(), location_grant("refresh-0"))] {
+            let world = Tokens::start(settings, &grant, 1);
+            let process = world.process("one");
+            let known = async || process.tokens.known(&loc(), &reference(), Api::V2).await.unwrap();
+            let before = known().await;
+            assert_eq!((before.kind, before.expires_at, before.reference), (CredentialsKind::Oauth, None, reference()));
+            process.call(&loc()).await.unwrap();
+            let end = known().await.expires_at.unwrap();
+            let left = world.clock.now().until(end);
+            assert!(left > 8759 * HOUR && left <= 8760 * HOUR, "{left:?}");
+        }
+        for (api, kind) in [(Api::V2, CredentialsKind::PrivateIntegration), (Api::V1, CredentialsKind::ApiKey)] {
+            let world = Tokens::start(agency(), "pit-1", 1);
+            let told = world.process("one").tokens.known(&loc(), &reference(), api).await.unwrap();
+            assert_eq!((told.kind, told.expires_at), (kind, None));
+            assert!(!format!("{told:?}").contains("pit-1"));
+        }
     });
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::FactsReader;
-use ghl_sync_model::{Ask, Call, Cause, FieldType, Holder, Kind, LocationFacts, NewField, SettingsOverlay};
+use ghl_sync_model::{
+    Ask, Call, Cause, FieldType, Holder, Kind, LocationFacts, LocationProfile, NewField, SettingsOverlay,
+};
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
 use crate::drop::{Drops, LIST};
@@ -291,5 +293,61 @@ fn a_list_whose_location_changes_while_it_is_put_begins_anew_and_nobody_is_doubl
             let (_, ada, _) = drops.world.ghl.contact(&loc(), &format!("c{n}@example.com")).unwrap();
             assert_eq!(ada.custom_fields.len(), 1, "{ada:?}");
         }
+    });
+}
+
+#[test]
+fn a_list_without_a_mapping_is_read_by_that_of_the_settings_and_anew_where_it_changes() {
+    block_on_paused(async {
+        let world = in_germany(exact());
+        read(&world).await;
+        let set = async |columns: serde_json::Value| {
+            let mapping = serde_json::json!({ "columns": columns, "tags": ["member"] });
+            let mapping = mapping.as_object().cloned();
+            let overlay = SettingsOverlay { mapping, ..SettingsOverlay::default() };
+            world.operator().put_settings(&loc(), None, &overlay).await.unwrap();
+        };
+        set(serde_json::json!({ "Diet": "ignore" })).await;
+        let drops = Drops::knowing_nothing(world.clone());
+        drops.drop(LIST, MEMBERS);
+        drops.run().await;
+        let report = drops.report();
+        assert_eq!(
+            (&report["state"], &report["mapping_file"]),
+            (&"done".into(), &"the settings of the location".into())
+        );
+        assert_eq!(report["records"]["synced"], 2, "{report}");
+        let calls = world.ghl.calls();
+        // The same again does nothing, another mapping begins anew, and one in the bucket comes first.
+        drops.drop(LIST, MEMBERS);
+        drops.run().await;
+        assert_eq!(world.ghl.calls(), calls);
+        set(serde_json::json!({ "Diet": "nowhere-to-be-found" })).await;
+        drops.drop(LIST, MEMBERS);
+        drops.run().await;
+        let report = drops.report();
+        assert_eq!(report["state"], "needs_mapping", "{report}");
+        drops.drop("in/loc/contacts/mapping.json", r#"{"version":1,"columns":{"Diet":"ignore"}}"#);
+        drops.drop(LIST, MEMBERS);
+        drops.run().await;
+        assert_eq!(drops.report()["state"], "done");
+        assert_eq!(drops.report()["mapping_file"], "in/loc/contacts/mapping.json");
+    });
+}
+
+#[test]
+fn what_lists_of_locations_show_is_written_with_the_facts_and_only_where_it_changes() {
+    block_on_paused(async {
+        let world = in_germany(exact());
+        read(&world).await;
+        let profile = || world.items.entries::<LocationProfile>().pop().expect("a profile");
+        let first = profile();
+        assert_eq!((first.value.name.as_deref(), first.value.country.as_deref()), (Some("Praxis"), Some("DE")));
+        world.run_for(25 * HOUR).await;
+        read(&world).await;
+        assert_eq!(profile().rev, first.rev, "nothing has changed");
+        world.ghl.set_profile(&loc(), "Praxis Nord", "DE");
+        read(&world).await;
+        assert_eq!(profile().value.name.as_deref(), Some("Praxis Nord"));
     });
 }
