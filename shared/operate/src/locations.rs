@@ -139,9 +139,9 @@ impl Operator {
     /// Makes all `changes`, each of another location, and returns what became of each, in their order: one that fails spoils
     /// no other.
     ///
-    /// A location that is enabled is started; if it is new, or reached in another way than before, GHL is asked what it is.
-    /// Of those that are disabled or in dry run, no call begins any more that does not go by that, from the moment on when
-    /// this returns.
+    /// A location that is enabled is started (many by the next tick); if it is new, or reached in another way than before,
+    /// GHL is asked what it is. Of those that are disabled or in dry run, no call begins any more that does not go by that,
+    /// from the moment on when this returns.
     pub async fn change_settings(
         &self,
         changes: Vec<SettingsChange>,
@@ -164,7 +164,7 @@ impl Operator {
         let are_many = stopped.len() > 1;
         let followed = stopped.into_iter().zip(0_u32..).map(|(stored, place)| async move {
             let stored = stored?;
-            self.settings_changed(&stored.changed.view).await;
+            self.settings_changed(&stored.changed.view, are_many).await;
             if stored.asks_for_facts {
                 let delay = if are_many { MANY_ASKED_AFTER + APART * place } else { Duration::ZERO };
                 self.ask_for_facts(&stored.changed.view.location_id, delay).await;
@@ -219,14 +219,19 @@ impl Operator {
         Err(PutSettingsError::Changed { current: stored.rev })
     }
 
-    /// What waited because the location was disabled, or slower, goes on. Should that fail, the sweep makes it good.
-    async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView) {
+    /// What waited because the location was disabled, or slower, goes on: at once, or of many with the next tick. Should
+    /// that fail, the sweep makes it good.
+    async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView, are_many: bool) {
         let scope = &settings.scope;
         self.ports().sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
-        if settings.enabled
-            && let Err(error) = self.engine.start(scope).await
-        {
-            self.engine.port_failed(scope.clone(), &error);
+        if settings.enabled {
+            let started = match are_many {
+                true => self.ports().gates.advance_work_seq(scope, self.ports().clock.now()).await,
+                false => self.engine.start(scope).await.map(drop),
+            };
+            if let Err(error) = started {
+                self.engine.port_failed(scope.clone(), &error);
+            }
         }
         if let Err(error) = self.engine.tell_standing(location_id).await {
             self.engine.port_failed(scope.clone(), &error);

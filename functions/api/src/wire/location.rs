@@ -156,9 +156,13 @@ impl From<ListedLocations> for LocationList {
 /// Changes of many locations.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "locations": [
-    { "location_id": "loc_demo", "revision": 0, "tags": ["dental"], "pace": { "limit": 80, "window_ms": 10000 } },
-] }))]
+#[schema(example = json!({ "locations": [{
+    "location_id": "loc_demo",
+    "revision": 0,
+    "tags": ["dental"],
+    "pace": { "limit": 80, "window_ms": 10000 },
+    "outcomes_webhook": { "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" },
+}] }))]
 pub(crate) struct PatchLocations {
     /// One for each location. Each is done or refused by itself.
     #[schema(value_type = Vec<LocationPatch>, min_items = 1, max_items = 100)]
