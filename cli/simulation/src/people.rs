@@ -26,11 +26,15 @@ pub(crate) struct Watch(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    opted_out: Mutex<BTreeMap<(LocationId, String, OptOut), (GhlId, EpochMs)>>,
+    /// With GHL's id of the contact, and since when.
+    opted_out: Mutex<BTreeMap<Person, (GhlId, EpochMs)>>,
     turned_back: Mutex<Vec<String>>,
     resent: AtomicU64,
     stopped: AtomicBool,
 }
+
+/// Whose contact, by its e-mail address, and what of it was opted out.
+type Person = (LocationId, String, OptOut);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum OptOut {
