@@ -284,12 +284,24 @@ fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &Record
     }
     let there = match &record.payload {
         // Nobody can look for one without an address; doubles are looked for apart.
-        Payload::Contact(_) => differing(scenario, world, &record).1.is_empty(),
+        Payload::Contact(_) => differing(scenario, world, &record).1.is_empty() || is_undone_by_another(world, &record),
         Payload::Opportunity(deal) => {
             world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| says(deal, there))
         }
     };
     (!there).then(|| format!("{key} v{} was accepted, and GHL has something else", record.version))
+}
+
+/// Whether the undo of another record was about the same contact: it turned back what that one had sent.
+fn is_undone_by_another(world: &World, record: &Record) -> bool {
+    let email = |record: &Record| match &record.payload {
+        Payload::Contact(contact) => contact.email.clone(),
+        Payload::Opportunity(_) => None,
+    };
+    let is_it = |other: &Record| {
+        other.key != record.key && other.location_id == record.location_id && email(other) == email(record)
+    };
+    world.outbox.records().iter().any(|other| is_undone(other) && is_it(other))
 }
 
 fn is_accepted(record: &Record) -> bool {
