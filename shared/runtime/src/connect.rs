@@ -7,7 +7,7 @@ use ghl_sync_access::ports::{ConsentEndpoint, SecretStore, SecretVault};
 use ghl_sync_aws::{AwsSecrets, SecretsManagerVault};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_ghl::OAuthClient;
+use ghl_sync_ghl::{ClientConfig, OAuthClient};
 use ghl_sync_model::CredentialsRef;
 
 use crate::config::{ApiAccess, CONNECT_SECRETS, Config};
@@ -54,7 +54,7 @@ impl Connecting {
             secrets,
             vault: Arc::new(SecretsManagerVault::new(&aws, &clock)),
             store: Arc::new(AwsSecrets::new(&aws, clock)),
-            endpoint: Arc::new(OAuthClient::new(&ghl.unwrap_or_default())?),
+            endpoint: Arc::new(OAuthClient::new(&only_v2(ghl.unwrap_or_default()))?),
         })
     }
 
@@ -68,4 +68,9 @@ impl Connecting {
         let engine = Runtime::without_calls(config.clone(), Arc::new(sink))?.engine;
         Connecting::new(config, engine)
     }
+}
+
+/// The same without a host of API v1, which is never asked here: root certificates are needed for hosts by TLS only.
+fn only_v2(ghl: ClientConfig) -> ClientConfig {
+    ClientConfig { v1_base_url: ghl.v2_base_url.clone(), ..ghl }
 }
