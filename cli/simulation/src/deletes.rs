@@ -7,65 +7,40 @@ use std::time::Duration;
 use ghl_sync_model::{Kind, LocationId, Payload, RecordKey};
 use ghl_sync_testkit::{TestRandomness, World};
 
-use crate::names::ms;
+use crate::actor::AtWork;
 use crate::rules::Broken;
-use crate::scenario::{Numbers, Puts, Scenario, Trouble, What};
+use crate::scenario::{Numbers, Puts, Scenario, What};
 
 /// A request may take this long until it is given up: a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The contact records whose deletion was asked for, with their e-mail addresses.
 #[derive(Clone, Default)]
-pub(crate) struct Deletes(Arc<Mutex<Asked>>);
-
-#[derive(Default)]
-struct Asked {
-    contacts: BTreeMap<(LocationId, RecordKey), String>,
-    /// Operators who have not gone home yet.
-    at_work: usize,
+pub(crate) struct Deletes {
+    asked: Arc<Mutex<BTreeMap<(LocationId, RecordKey), String>>>,
+    pub(crate) at_work: AtWork,
 }
 
 impl Deletes {
     /// Deletes contacts of `world` as `scenario` says.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Deletes {
         let deletes = Deletes::default();
-        for trouble in &scenario.troubles {
-            if let What::Deletes { location, every_ms } = trouble.what
-                && let Some(place) = scenario.locations.get(location)
-                && scenario.puts.iter().filter(|puts| puts.location == location).all(stands_alone)
-            {
-                let (world, watch) = (world.clone(), deletes.clone());
-                let (trouble, place) = (trouble.clone(), place.name.clone());
-                let randomness = TestRandomness::seeded(scenario.seed ^ trouble.from_ms);
-                deletes.lock().at_work += 1;
-                tokio::spawn(async move { watch.delete(&trouble, &place, every_ms, &world, &randomness).await });
+        let of = |what: &What| match what {
+            What::Deletes { location, every_ms } => Some((*location, *every_ms)),
+            _ => None,
+        };
+        for mut actor in scenario.actors(of) {
+            if scenario.puts.iter().filter(|puts| puts.location == actor.location).all(stands_alone) {
+                let (world, watch, shift) = (world.clone(), deletes.clone(), deletes.at_work.begin());
+                tokio::spawn(async move {
+                    while actor.acts(&world).await {
+                        watch.delete_one(&actor.place, &world, &actor.randomness).await;
+                    }
+                    drop(shift);
+                });
             }
         }
         deletes
-    }
-
-    async fn delete(
-        &self,
-        trouble: &Trouble,
-        location: &LocationId,
-        every_ms: u64,
-        world: &World,
-        randomness: &TestRandomness,
-    ) {
-        tokio::time::sleep(ms(trouble.from_ms)).await;
-        while trouble.is_now(world.clock.elapsed()) {
-            self.delete_one(location, world, randomness).await;
-            tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
-        }
-        self.lock().at_work -= 1;
-    }
-
-    /// Until nobody asks for anything any more.
-    pub(crate) async fn ended(&self) {
-        while self.lock().at_work > 0 {
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// What fails here is left to the next time: it may have been asked for all the same.
@@ -82,19 +57,19 @@ impl Deletes {
         let Some(last) = (there.len() as u64).checked_sub(1) else { return };
         let chosen = usize::try_from(randomness.within(0..=last)).unwrap_or(0);
         let (key, email) = there[chosen].clone();
-        self.lock().contacts.insert((location.clone(), key.clone()), email);
+        self.lock().insert((location.clone(), key.clone()), email);
         let _ = tokio::time::timeout(REQUEST, world.operator().delete_in_ghl(location, &key)).await;
     }
 
     /// Whether somebody asked for it: then it may be gone.
     pub(crate) fn asked(&self, location: &LocationId, key: &RecordKey) -> bool {
-        self.lock().contacts.contains_key(&(location.clone(), key.clone()))
+        self.lock().contains_key(&(location.clone(), key.clone()))
     }
 
     /// Contacts that are gone here, and still in GHL.
     pub(crate) fn broken(&self, world: &World) -> Vec<Broken> {
         let asked = self.lock();
-        let left = asked.contacts.iter().filter(|((location, key), email)| {
+        let left = asked.iter().filter(|((location, key), email)| {
             world.outbox.record(location, key).is_none() && world.ghl.contact(location, email).is_some()
         });
         let broken = |((location, key), _): (&(LocationId, RecordKey), &String)| Broken {
@@ -104,8 +79,8 @@ impl Deletes {
         left.map(broken).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Asked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(LocationId, RecordKey), String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,11 +7,11 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{
     EpochMs, ErrorCode, ImportId, ImportStanding, ImportState, LocationId, Payload, Record, RecordKey,
 };
-use ghl_sync_testkit::{Arrival, TestRandomness, World};
+use ghl_sync_testkit::{Arrival, World};
 
 use crate::names::ms;
 use crate::rules::Broken;
-use crate::scenario::{Puts, Scenario, Trouble, What};
+use crate::scenario::{Puts, Scenario, What};
 
 /// A cancel may take this long until it is given up: a store may hang.
 const CANCEL: Duration = Duration::from_secs(60);
@@ -40,39 +40,23 @@ impl Cancels {
     /// Cancels imports of `world` as `scenario` says.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Cancels {
         let cancels = Cancels::default();
-        for trouble in &scenario.troubles {
-            if let What::Cancels { location, every_ms } = trouble.what
-                && let Some(place) = scenario.locations.get(location)
-            {
-                let imports = scenario.puts.iter().filter(|puts| puts.location == location);
-                let imports: Vec<ImportId> = imports.filter_map(Puts::import_id).collect();
-                let (world, watch) = (world.clone(), cancels.clone());
-                let (trouble, place) = (trouble.clone(), place.name.clone());
-                let randomness = TestRandomness::seeded(scenario.seed ^ trouble.from_ms);
-                tokio::spawn(
-                    async move { watch.cancel(&trouble, &place, every_ms, &imports, &world, &randomness).await },
-                );
-            }
+        let of = |what: &What| match what {
+            What::Cancels { location, every_ms } => Some((*location, *every_ms)),
+            _ => None,
+        };
+        for mut actor in scenario.actors(of) {
+            let imports = scenario.puts.iter().filter(|puts| puts.location == actor.location);
+            let imports: Vec<ImportId> = imports.filter_map(Puts::import_id).collect();
+            let Some(last) = (imports.len() as u64).checked_sub(1) else { continue };
+            let (world, watch) = (world.clone(), cancels.clone());
+            tokio::spawn(async move {
+                while actor.acts(&world).await {
+                    let import = &imports[usize::try_from(actor.randomness.within(0..=last)).unwrap_or(0)];
+                    watch.cancel_one(&actor.place, import, &world).await;
+                }
+            });
         }
         cancels
-    }
-
-    async fn cancel(
-        &self,
-        trouble: &Trouble,
-        location: &LocationId,
-        every_ms: u64,
-        imports: &[ImportId],
-        world: &World,
-        randomness: &TestRandomness,
-    ) {
-        tokio::time::sleep(ms(trouble.from_ms)).await;
-        while trouble.is_now(world.clock.elapsed()) && !imports.is_empty() {
-            let last = imports.len() as u64 - 1;
-            let import = &imports[usize::try_from(randomness.within(0..=last)).unwrap_or(0)];
-            self.cancel_one(location, import, world).await;
-            tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
-        }
     }
 
     /// What fails here is left to the next time.

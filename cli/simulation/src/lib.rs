@@ -4,6 +4,7 @@
 //! on a clock that jumps from event to event. It follows from a seed, or is read from a file. [`run`] lives through it
 //! and says which rules were broken; [`shrink`] makes a broken world as small as it can be.
 
+mod actor;
 mod campaign;
 mod content;
 mod deletes;

@@ -8,12 +8,12 @@ use ghl_sync_model::{
     Contact, LocationId, MirrorName, MirrorPartKey, OnMissing, Payload, PutRecord, RecordId, RecordKey, RunId,
 };
 use ghl_sync_operate::{Commit, Committed};
-use ghl_sync_testkit::{TestRandomness, World};
+use ghl_sync_testkit::World;
 
+use crate::actor::{Actor, AtWork};
 use crate::deletes::Deletes;
-use crate::names::ms;
 use crate::rules::Broken;
-use crate::scenario::{Scenario, Trouble, What};
+use crate::scenario::{Scenario, What};
 
 /// A request may take this long until it is given up: a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -24,23 +24,17 @@ const PEOPLE: u64 = 12;
 /// People in a part of it.
 const PART: usize = 5;
 
-/// What the lists said.
+/// Whether who was in a committed list of a location is to be there in the end.
 #[derive(Clone, Default)]
-pub(crate) struct Mirrors(Arc<Mutex<Sent>>);
-
-#[derive(Default)]
-struct Sent {
-    /// Whether who was in a committed list of a location is to be there in the end.
-    wanted: BTreeMap<(LocationId, RecordKey), bool>,
-    /// Sources that have not ended yet.
-    at_work: usize,
+pub(crate) struct Mirrors {
+    wanted: Arc<Mutex<BTreeMap<(LocationId, RecordKey), bool>>>,
+    pub(crate) at_work: AtWork,
 }
 
 /// One source.
 struct Source {
-    location: LocationId,
+    actor: Actor,
     world: Arc<World>,
-    randomness: TestRandomness,
     sent: Mirrors,
 }
 
@@ -48,32 +42,29 @@ impl Mirrors {
     /// Mirrors lists into `world` as `scenario` says.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Mirrors {
         let mirrors = Mirrors::default();
-        for trouble in &scenario.troubles {
-            if let What::Mirrors { location, every_ms } = trouble.what
-                && let Some(place) = scenario.locations.get(location)
-            {
-                let randomness = TestRandomness::seeded(scenario.seed ^ trouble.from_ms);
-                let (world, location, sent) = (world.clone(), place.name.clone(), mirrors.clone());
-                let source = Source { location, world, randomness, sent };
-                let trouble = trouble.clone();
-                mirrors.lock().at_work += 1;
-                tokio::spawn(async move { source.send_all(&trouble, every_ms).await });
-            }
+        let of = |what: &What| match what {
+            What::Mirrors { location, every_ms } => Some((*location, *every_ms)),
+            _ => None,
+        };
+        for actor in scenario.actors(of) {
+            let mut source = Source { actor, world: world.clone(), sent: mirrors.clone() };
+            let shift = mirrors.at_work.begin();
+            tokio::spawn(async move {
+                let mut runs = 0;
+                while source.actor.acts(&source.world).await {
+                    runs += 1;
+                    source.send(runs).await;
+                }
+                drop(shift);
+            });
         }
         mirrors
     }
 
-    /// Until no list is on its way any more.
-    pub(crate) async fn ended(&self) {
-        while self.lock().at_work > 0 {
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
     /// People of the last lists who are not there, and people who are there though a list said that they are no more.
     pub(crate) fn broken(&self, world: &World, deletes: &Deletes) -> Vec<Broken> {
-        let sent = self.lock();
-        let judged = sent.wanted.iter().filter(|((location, key), _)| !deletes.asked(location, key));
+        let wanted = self.lock();
+        let judged = wanted.iter().filter(|((location, key), _)| !deletes.asked(location, key));
         judged
             .filter_map(|((location, key), wanted)| {
                 let record = world.outbox.record(location, key);
@@ -94,47 +85,41 @@ impl Mirrors {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(LocationId, RecordKey), bool>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Source {
-    async fn send_all(self, trouble: &Trouble, every_ms: u64) {
-        tokio::time::sleep(ms(trouble.from_ms)).await;
-        let mut runs = 0;
-        while trouble.is_now(self.world.clock.elapsed()) {
-            runs += 1;
-            self.send(runs).await;
-            tokio::time::sleep(ms(self.randomness.within(1..=2 * every_ms.max(1)))).await;
-        }
-        self.sent.lock().at_work -= 1;
-    }
-
     /// One list: everybody in it is put, part by part, and then it is committed.
     async fn send(&self, run: u64) {
         let Some((name, run_id)) = "crm".parse::<MirrorName>().ok().zip(RunId::new(format!("run-{run}")).ok()) else {
             return;
         };
         let people: Vec<PutRecord> = (0..PEOPLE)
-            .filter(|_| self.randomness.within(1..=10) <= 7)
+            .filter(|_| self.actor.randomness.within(1..=10) <= 7)
             .collect::<Vec<_>>()
             .into_iter()
             .filter_map(|n| self.person(n, run))
             .collect();
         let mut parts = 0;
         for part in people.chunks(PART) {
-            let key =
-                MirrorPartKey { location: self.location.clone(), name: name.clone(), run: run_id.clone(), part: parts };
+            let key = MirrorPartKey {
+                location: self.actor.place.clone(),
+                name: name.clone(),
+                run: run_id.clone(),
+                part: parts,
+            };
             self.send_part(&key, part).await;
             parts += 1;
         }
-        let on_missing = if self.randomness.within(1..=3) == 1 { OnMissing::Keep } else { OnMissing::Delete };
+        let on_missing = if self.actor.randomness.within(1..=3) == 1 { OnMissing::Keep } else { OnMissing::Delete };
         let mut commit = Commit { run: run_id, parts, on_missing, max_missing: 1.0, done: 0 };
         let mut left = BTreeSet::new();
         loop {
             let operator = self.world.operator();
-            let committed = tokio::time::timeout(REQUEST, operator.commit_mirror(&self.location, &name, &commit)).await;
+            let committed =
+                tokio::time::timeout(REQUEST, operator.commit_mirror(&self.actor.place, &name, &commit)).await;
             let Ok(Ok(Committed { done, left: more, complete, .. })) = committed else {
                 tokio::time::sleep(AGAIN).await;
                 continue;
@@ -169,30 +154,29 @@ impl Source {
         // Every other list says the same of most people.
         let city = if n.is_multiple_of(3) { format!("city {run}") } else { "city".to_owned() };
         let contact = Contact { email: Some(address(&id)), city: Some(city), ..Contact::default() };
-        Some(PutRecord::new(self.location.clone(), id, Payload::Contact(contact)))
+        Some(PutRecord::new(self.actor.place.clone(), id, Payload::Contact(contact)))
     }
 
     /// What this list means for the end.
     fn note(&self, people: &[PutRecord], on_missing: &OnMissing, left: &BTreeSet<RecordKey>) {
-        let mut sent = self.sent.lock();
+        let mut wanted = self.sent.lock();
         let present: BTreeSet<RecordKey> = people.iter().map(PutRecord::key).collect();
-        let before: Vec<RecordKey> = sent
-            .wanted
+        let before: Vec<RecordKey> = wanted
             .iter()
-            .filter(|((location, _), wanted)| *location == self.location && **wanted)
+            .filter(|((location, _), wanted)| *location == self.actor.place && **wanted)
             .map(|((_, key), _)| key.clone())
             .collect();
         for key in before.into_iter().filter(|key| !present.contains(key) && !left.contains(key)) {
-            let place = (self.location.clone(), key);
+            let place = (self.actor.place.clone(), key);
             if *on_missing == OnMissing::Delete {
-                sent.wanted.insert(place, false);
+                wanted.insert(place, false);
             } else {
                 // It stays, and is no concern of the next list.
-                sent.wanted.remove(&place);
+                wanted.remove(&place);
             }
         }
         for key in present {
-            sent.wanted.insert((self.location.clone(), key), true);
+            wanted.insert((self.actor.place.clone(), key), true);
         }
     }
 }
@@ -215,17 +199,12 @@ mod tests {
             let scenario: Scenario = serde_json::from_str(include_str!("../scenarios/undos_and_mirrors.json")).unwrap();
             let world = scenario.start();
             let mirrors = Mirrors::of(&world, &scenario);
-            mirrors.ended().await;
+            mirrors.at_work.ended().await;
             world.run_for(Duration::from_secs(3600)).await;
             let deletes = Deletes::default();
             assert!(mirrors.broken(&world, &deletes).is_empty());
-            let wanted = |wanted: bool| {
-                let sent = mirrors.lock();
-                sent.wanted
-                    .iter()
-                    .find(|(_, is)| **is == wanted)
-                    .map(|((location, key), _)| (location.clone(), key.clone()))
-            };
+            let wanted =
+                |wanted: bool| mirrors.lock().iter().find(|(_, is)| **is == wanted).map(|(place, _)| place.clone());
             let ((location, lost), (_, gone)) = (wanted(true).unwrap(), wanted(false).unwrap());
             let id = world.ghl.contact(&location, &address(&lost.id)).unwrap().0;
             world.ghl.delete_contact(&location, &id);

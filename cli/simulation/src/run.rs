@@ -16,7 +16,7 @@ use crate::names::ms;
 use crate::people::Watch;
 use crate::rules::{Broken, GateWatch, broken_at_end, waits_for_ever};
 use crate::scenario::Scenario;
-use crate::undos::{self, Undos};
+use crate::undos;
 
 /// When all has been well for this long, nothing may be due any more: a record rests an hour at most.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
@@ -84,10 +84,10 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let ends = Ends::of(&world, scenario);
     let cancels = Cancels::of(&world, scenario);
     let deletes = Deletes::of(&world, scenario);
-    let undos = Undos::of(&world, scenario);
+    let undos = undos::begin(&world, scenario);
     let mirrors = Mirrors::of(&world, scenario);
     futures::future::join(scenario.produce(&world), tokio::time::sleep(scenario.calm_from())).await;
-    futures::future::join3(deletes.ended(), undos.ended(), mirrors.ended()).await;
+    futures::future::join3(deletes.at_work.ended(), undos.ended(), mirrors.at_work.ended()).await;
     let days = days(scenario);
     let patience = PATIENCE + DAY * days;
     let mut drained = drain(&world, patience).await;

@@ -1,26 +1,22 @@
 //! An operator who undoes imports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{EpochMs, ImportId, ImportState, LeftBecause, LocationId, Payload, Record, Undo, Undone};
 use ghl_sync_operate::ImportUpdate;
-use ghl_sync_testkit::{TestRandomness, World};
+use ghl_sync_testkit::World;
 
+use crate::actor::AtWork;
 use crate::deletes::stands_alone;
-use crate::names::ms;
 use crate::rules::Broken;
-use crate::scenario::{Puts, Scenario, Trouble, What};
+use crate::scenario::{Puts, Scenario, What};
 
 /// A request may take this long until it is given up: a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_secs(1);
-
-/// The operators who have not gone home yet.
-#[derive(Clone, Default)]
-pub(crate) struct Undos(Arc<AtomicUsize>);
+/// What was not taken is told again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Says that the import of `puts` can be undone, until that is taken. Answers since when.
 pub(crate) async fn announce(puts: &Puts, location: &LocationId, world: &World) -> Option<EpochMs> {
@@ -32,56 +28,31 @@ pub(crate) async fn announce(puts: &Puts, location: &LocationId, world: &World) 
         if let Ok(Ok(import)) = told {
             return import.undo_since;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-impl Undos {
-    /// Undoes imports of `world` as `scenario` says.
-    pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Undos {
-        let undos = Undos::default();
-        for trouble in &scenario.troubles {
-            if let What::Undos { location, every_ms } = trouble.what
-                && let Some(place) = scenario.locations.get(location)
-            {
-                let puts = scenario.puts.iter().filter(|puts| puts.location == location && puts.undoable);
-                let imports: Vec<ImportId> = puts.filter_map(Puts::import_id).collect();
-                let (world, watch) = (world.clone(), undos.clone());
-                let (trouble, place) = (trouble.clone(), place.name.clone());
-                let randomness = TestRandomness::seeded(scenario.seed ^ trouble.from_ms);
-                undos.0.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
-                    undo(&trouble, &place, every_ms, &imports, &world, &randomness).await;
-                    watch.0.fetch_sub(1, Ordering::SeqCst);
-                });
+/// Undoes imports of `world` as `scenario` says. Returns who is at that.
+pub(crate) fn begin(world: &Arc<World>, scenario: &Scenario) -> AtWork {
+    let at_work = AtWork::default();
+    let of = |what: &What| match what {
+        What::Undos { location, every_ms } => Some((*location, *every_ms)),
+        _ => None,
+    };
+    for mut actor in scenario.actors(of) {
+        let puts = scenario.puts.iter().filter(|puts| puts.location == actor.location && puts.undoable);
+        let imports: Vec<ImportId> = puts.filter_map(Puts::import_id).collect();
+        let Some(last) = (imports.len() as u64).checked_sub(1) else { continue };
+        let (world, shift) = (world.clone(), at_work.begin());
+        tokio::spawn(async move {
+            while actor.acts(&world).await {
+                let import = &imports[usize::try_from(actor.randomness.within(0..=last)).unwrap_or(0)];
+                undo_one(&actor.place, import, &world).await;
             }
-        }
-        undos
+            drop(shift);
+        });
     }
-
-    /// Until nobody asks for anything any more.
-    pub(crate) async fn ended(&self) {
-        while self.0.load(Ordering::SeqCst) > 0 {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
-
-async fn undo(
-    trouble: &Trouble,
-    location: &LocationId,
-    every_ms: u64,
-    imports: &[ImportId],
-    world: &World,
-    randomness: &TestRandomness,
-) {
-    tokio::time::sleep(ms(trouble.from_ms)).await;
-    while trouble.is_now(world.clock.elapsed()) && !imports.is_empty() {
-        let last = imports.len() as u64 - 1;
-        let import = &imports[usize::try_from(randomness.within(0..=last)).unwrap_or(0)];
-        undo_one(location, import, world).await;
-        tokio::time::sleep(ms(randomness.within(1..=2 * every_ms.max(1)))).await;
-    }
+    at_work
 }
 
 /// What fails here is left to the next time: some of it may have been asked for.
@@ -156,7 +127,7 @@ mod tests {
         block_on_paused(async {
             let scenario: Scenario = serde_json::from_str(include_str!("../scenarios/undos_and_mirrors.json")).unwrap();
             let world = scenario.start();
-            let undos = Undos::of(&world, &scenario);
+            let undos = begin(&world, &scenario);
             futures::future::join(scenario.produce(&world), undos.ended()).await;
             world.run_for(Duration::from_secs(3600)).await;
             assert!(broken(&scenario, &world).is_empty());
