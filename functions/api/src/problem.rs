@@ -184,6 +184,11 @@ impl Problem {
         Problem { kind, detail: detail.into(), errors: Vec::new() }
     }
 
+    /// A field whose value makes no sense.
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Problem {
+        Problem::field(ProblemKind::Invalid, field, detail)
+    }
+
     /// One field is wrong.
     pub(crate) fn field(kind: ProblemKind, field: impl Into<String>, detail: impl Into<String>) -> Problem {
         let (field, detail) = (field.into(), detail.into());

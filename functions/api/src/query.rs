@@ -36,6 +36,27 @@ fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
+/// A number within the bounds that the document names.
+pub(crate) fn within(field: &str, number: u32, from: u32, to: u32) -> Result<u32, Problem> {
+    let is_within = (from..=to).contains(&number);
+    let detail = || format!("must be a whole number from {from} to {to}");
+    is_within.then_some(number).ok_or_else(|| Problem::invalid(field, detail()))
+}
+
+/// Text that is looked for; nothing is as good as absent.
+pub(crate) fn wanted_text(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, Problem> {
+    if text.as_ref().is_some_and(|text| text.chars().count() > most || text.chars().any(char::is_control)) {
+        let detail = format!("must have at most {most} characters, and no control characters");
+        return Err(Problem::invalid(field, detail));
+    }
+    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// What is wrong with a cursor that belongs to another list, or to none.
+pub(crate) fn foreign_cursor() -> Problem {
+    Problem::invalid("cursor", "is not one that a page before gave here")
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;

@@ -7,8 +7,8 @@ use ghl_sync_operate::{AuditPage, MAX_AUDIT_PAGE};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::problem::Problem;
+use crate::query::{InQuery, foreign_cursor, within};
 use crate::service::Api;
 use crate::wire::AuditTrail;
 
@@ -46,15 +46,11 @@ pub(crate) async fn audit(
     State(api): State<Api>,
     InQuery(Part { since, cursor, limit }): InQuery<Part>,
 ) -> Result<Json<AuditTrail>, Problem> {
-    let invalid = |field: &str, detail: String| Problem::field(ProblemKind::Invalid, field, detail);
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_AUDIT_PAGE).contains(&limit) {
-        return Err(invalid("limit", format!("must be a whole number from 1 to {MAX_AUDIT_PAGE}")));
-    }
-    let not_a_time = || invalid("since", "is not a time as RFC 3339 writes it".to_owned());
+    let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, MAX_AUDIT_PAGE)?;
+    let not_a_time = || Problem::invalid("since", "is not a time as RFC 3339 writes it");
     let since = since.map(|text| EpochMs::from_rfc3339(&text).ok_or_else(not_a_time)).transpose()?;
     let cursor = cursor.map(|text| AuditCursor::from_text(&text)).transpose();
-    let before = cursor.map_err(|_| invalid("cursor", "is not one that a page before gave here".to_owned()))?;
+    let before = cursor.map_err(|_| foreign_cursor())?;
     let before = before.map(|cursor| cursor.entry);
     let AuditPage { requests, next } =
         api.operator().audited(since.unwrap_or_default(), before.as_ref(), limit).await?;

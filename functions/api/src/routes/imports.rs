@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 use super::{InPath, LocationPath, unknown_location};
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
+use crate::query::foreign_cursor;
 use crate::service::Api;
 use crate::wire::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 
@@ -141,10 +142,7 @@ pub(crate) async fn undo(
     InPath(ImportPath { location_id, import_id }): InPath<ImportPath>,
     MaybeJsonBody(UndoImport { cursor }): MaybeJsonBody<UndoImport>,
 ) -> Result<Json<UndoAsked>, Problem> {
-    let place = |text: String| {
-        UndoCursor::from_text(&text, &location_id, &import_id)
-            .ok_or_else(|| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
-    };
+    let place = |text: String| UndoCursor::from_text(&text, &location_id, &import_id).ok_or_else(foreign_cursor);
     let after = cursor.map(place).transpose()?;
     let enough = api.engine.ports().clock.now() + CANCEL_TIME;
     let report = api.operator().undo_import(&location_id, &import_id, after, enough).await?;
@@ -162,8 +160,7 @@ pub(super) fn cursor_of(
     text: &str,
     (location, import, standing): (&LocationId, &ImportId, ImportStanding),
 ) -> Result<ImportCursor, Problem> {
-    ImportCursor::from_text(text, location, import, standing)
-        .map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
+    ImportCursor::from_text(text, location, import, standing).map_err(|_| foreign_cursor())
 }
 
 impl From<ImportError> for Problem {

@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::records::status_of;
 use super::{KnownLocation, LocationPath};
-use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::problem::Problem;
+use crate::query::{InQuery, foreign_cursor, within};
 use crate::service::Api;
 use crate::wire::RecordList;
 
@@ -126,25 +126,25 @@ pub(crate) async fn list(
     let Listing { state, import, kind, q, id, cursor, limit } = listing;
     if let Some(id) = id {
         if state.is_some() || import.is_some() || cursor.is_some() || limit.is_some() || q.is_some() {
-            return Err(invalid("id", "goes with none of state, import, q, cursor and limit: it names one record"));
+            return Err(Problem::invalid(
+                "id",
+                "goes with none of state, import, q, cursor and limit: it names one record",
+            ));
         }
-        let kind = kind.ok_or_else(|| invalid("kind", "is missing; `id` goes with it"))?;
+        let kind = kind.ok_or_else(|| Problem::invalid("kind", "is missing; `id` goes with it"))?;
         let story = status_of(&api, &location.id, kind, id).await?;
         return Ok(Json(RecordList { records: vec![story], cursor: None }));
     }
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid("limit", &format!("must be a whole number from 1 to {LARGEST_PAGE}")));
-    }
+    let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     if let Some(import) = import {
         if q.is_some() {
-            return Err(invalid("q", "does not go with `import`"));
+            return Err(Problem::invalid("q", "does not go with `import`"));
         }
         let wanted = OfImport { import, state, kind };
         return of_import(&api, &location, &wanted, cursor, limit).await;
     }
     if let Some(ListedState::Pending | ListedState::Other) = state {
-        return Err(invalid("state", "is one of an import: name it as `import`"));
+        return Err(Problem::invalid("state", "is one of an import: name it as `import`"));
     }
     let state = state.and_then(ListedState::exactly);
     match q {
@@ -153,7 +153,7 @@ pub(crate) async fn list(
         Some(q) => {
             let text = SearchText::new(&q).filter(|_| q.chars().count() <= LONGEST_TEXT);
             let text = text.ok_or_else(|| {
-                invalid("q", &format!("must have a letter or a digit, and at most {LONGEST_TEXT} characters"))
+                Problem::invalid("q", format!("must have a letter or a digit, and at most {LONGEST_TEXT} characters"))
             })?;
             let filter = RecordFilter { state, kind, text: Some(text) };
             found(&api, &location, q.trim(), &filter, cursor, limit).await
@@ -276,10 +276,6 @@ pub(crate) async fn failures(State(api): State<Api>, location: KnownLocation) ->
     Ok(Json(api.operator().failures(&location.id).await?))
 }
 
-fn invalid(field: &str, detail: &str) -> Problem {
-    Problem::field(ProblemKind::Invalid, field, detail.to_owned())
-}
-
 fn no_cursor(_: InvalidCursor) -> Problem {
-    invalid("cursor", "is not one that a page before gave here")
+    foreign_cursor()
 }

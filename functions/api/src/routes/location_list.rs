@@ -20,7 +20,7 @@ use super::{InPath, LocationPath};
 use crate::access::{Caller, Subject};
 use crate::body::JsonBody;
 use crate::problem::{FieldProblem, Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::query::{InQuery, foreign_cursor, wanted_text, within};
 use crate::service::Api;
 use crate::wire::{LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation};
 
@@ -84,34 +84,17 @@ pub(crate) async fn list(
     let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     let days = expires_within_days.map(|days| within("expires_within_days", days, 0, FURTHEST_DAYS)).transpose()?;
     let after = cursor.map(|cursor| LocationCursor::from_text(&cursor)).transpose();
-    let after = after.map_err(|_| invalid("cursor", "is not one that a page before gave here"))?;
+    let after = after.map_err(|_| foreign_cursor())?;
     let filter = LocationFilter {
         state,
-        tag: text("tag", tag, LocationLabels::MAX_TAG)?,
-        text: text("q", q, LONGEST_TEXT)?,
+        tag: wanted_text("tag", tag, LocationLabels::MAX_TAG)?,
+        text: wanted_text("q", q, LONGEST_TEXT)?,
         in_trouble: trouble,
         expires_within: days.map(|days| DAY * days),
         own: caller.locations,
     };
     let page = api.operator().locations(&filter, after.map(|after| after.location), limit as usize).await?;
     Ok(Json(page.into()))
-}
-
-fn within(field: &str, number: u32, from: u32, to: u32) -> Result<u32, Problem> {
-    let is_within = (from..=to).contains(&number);
-    is_within.then_some(number).ok_or_else(|| invalid(field, &format!("must be a whole number from {from} to {to}")))
-}
-
-/// What is looked for; nothing is as good as absent.
-fn text(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, Problem> {
-    if text.as_ref().is_some_and(|text| text.chars().count() > most || text.chars().any(char::is_control)) {
-        return Err(invalid(field, &format!("must have at most {most} characters, and no control characters")));
-    }
-    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
-}
-
-fn invalid(field: &str, detail: &str) -> Problem {
-    Problem::field(ProblemKind::Invalid, field, detail)
 }
 
 /// Changes the settings of many locations.
@@ -134,7 +117,7 @@ pub(crate) async fn patch_locations(
     JsonBody(PatchLocations { locations }): JsonBody<PatchLocations>,
 ) -> Result<Response, Problem> {
     if locations.is_empty() || locations.len() > MOST_CHANGES {
-        return Err(invalid("locations", &format!("must be a list of 1 to {MOST_CHANGES}")));
+        return Err(Problem::invalid("locations", format!("must be a list of 1 to {MOST_CHANGES}")));
     }
     let Sorted { items, refused: mut all } = Sorted::of(locations);
     let places: Vec<(usize, LocationId)> = items.iter().map(|(index, item)| (*index, item.location.clone())).collect();

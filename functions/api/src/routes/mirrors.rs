@@ -15,6 +15,7 @@ use super::{InPath, KnownLocation};
 use crate::body::JsonBody;
 use crate::items::{Items, OneOrMore};
 use crate::problem::{Problem, ProblemKind};
+use crate::query::within;
 use crate::service::Api;
 use crate::wire::{CommitMirror, MirrorCommitted, MirrorState, Put};
 
@@ -158,16 +159,14 @@ pub(crate) async fn commit(
     InPath(RunPath { location_id, name, run }): InPath<RunPath>,
     JsonBody(CommitMirror { parts, on_missing, max_missing, done }): JsonBody<CommitMirror>,
 ) -> Result<Json<MirrorCommitted>, Problem> {
-    if !(1..=MAX_PARTS).contains(&parts) {
-        return Err(invalid("parts", format!("must be a whole number from 1 to {MAX_PARTS}")));
-    }
+    within("parts", parts, 1, MAX_PARTS)?;
     let max_missing = max_missing.unwrap_or(MAX_MISSING);
     if !(0.0..=1.0).contains(&max_missing) {
-        return Err(invalid("max_missing", "must be a number from 0 to 1".to_owned()));
+        return Err(Problem::invalid("max_missing", "must be a number from 0 to 1"));
     }
     let done = done.unwrap_or_default();
     if done > MAX_PRESENT {
-        return Err(invalid("done", format!("must be a whole number up to {MAX_PRESENT}")));
+        return Err(Problem::invalid("done", format!("must be a whole number up to {MAX_PRESENT}")));
     }
     let on_missing = on_missing.as_deref().map_or(Ok(OnMissing::Keep), on_missing_of)?;
     let commit = Commit { run, parts, on_missing, max_missing, done };
@@ -176,7 +175,7 @@ pub(crate) async fn commit(
 }
 
 fn on_missing_of(text: &str) -> Result<OnMissing, Problem> {
-    let unknown = || invalid("on_missing", "must be keep, delete, tag:NAME or untag:NAME".to_owned());
+    let unknown = || Problem::invalid("on_missing", "must be keep, delete, tag:NAME or untag:NAME");
     match text.split_once(':') {
         None if text == "keep" => Ok(OnMissing::Keep),
         None if text == "delete" => Ok(OnMissing::Delete),
@@ -187,10 +186,6 @@ fn on_missing_of(text: &str) -> Result<OnMissing, Problem> {
         },
         _ => Err(unknown()),
     }
-}
-
-fn invalid(field: &str, detail: String) -> Problem {
-    Problem::field(ProblemKind::Invalid, field, detail)
 }
 
 impl From<MirrorError> for Problem {

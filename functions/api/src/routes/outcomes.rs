@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::query::{InQuery, within};
 use crate::service::Api;
 use crate::wire::ToldOutcomes;
 
@@ -49,15 +49,13 @@ pub(crate) async fn list(
     State(api): State<Api>,
     InQuery(Polling { since, location, limit }): InQuery<Polling>,
 ) -> Result<Json<ToldOutcomes>, Problem> {
-    let invalid = |field: &str, detail: &str| Problem::field(ProblemKind::Invalid, field, detail);
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid("limit", &format!("must be a whole number from 1 to {LARGEST_PAGE}")));
-    }
+    let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     let from = |text: &str| {
         let cursor = OutcomeCursor::from_text(text).ok().map(FeedFrom::Cursor);
         let from = cursor.or_else(|| EpochMs::from_rfc3339(text).map(FeedFrom::Time));
-        from.ok_or_else(|| invalid("since", "is neither a cursor of a page before nor a time as RFC 3339 writes it"))
+        from.ok_or_else(|| {
+            Problem::invalid("since", "is neither a cursor of a page before nor a time as RFC 3339 writes it")
+        })
     };
     let from = since.as_deref().map(from).transpose()?;
     let Some(feed) = &api.outcomes else {
@@ -66,7 +64,9 @@ pub(crate) async fn list(
     };
     let page = feed.read(from, location.as_ref(), limit as usize).await;
     let OutcomePage { outcomes, next, has_more } = page.map_err(|error| match error {
-        FeedError::Gone => invalid("since", "is more than 7 days ago; what was told then is gone. Leave it out"),
+        FeedError::Gone => {
+            Problem::invalid("since", "is more than 7 days ago; what was told then is gone. Leave it out")
+        }
         FeedError::Port(error) => error.into(),
     })?;
     Ok(Json(ToldOutcomes { outcomes, cursor: next.to_text(), has_more }))

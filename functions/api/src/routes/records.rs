@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use super::{InPath, LocationPath, imports, unknown_location};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
+use crate::query::foreign_cursor;
 use crate::service::Api;
 use crate::wire::{Lookup, Outcomes, Replay, Replayed};
 
@@ -73,8 +74,7 @@ pub(super) async fn status_of(
 }
 
 fn cursor_of(text: &str, location: &LocationId) -> Result<FailedCursor, Problem> {
-    FailedCursor::from_text(text, location)
-        .map_err(|_| Problem::field(ProblemKind::Invalid, "cursor", "is not one that a page before gave here"))
+    FailedCursor::from_text(text, location).map_err(|_| foreign_cursor())
 }
 
 /// Tells where many records stand.

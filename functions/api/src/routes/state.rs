@@ -14,8 +14,8 @@ use super::{KnownLocation, LocationPath, unknown_location};
 use crate::access::Caller;
 use crate::exposition::Format;
 use crate::metrics;
-use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::problem::Problem;
+use crate::query::{InQuery, foreign_cursor, wanted_text, within};
 use crate::service::Api;
 use crate::wire::Health;
 
@@ -94,19 +94,13 @@ pub(crate) async fn overview(
     Extension(caller): Extension<Caller>,
     InQuery(Shown { trouble, q, cursor, limit }): InQuery<Shown>,
 ) -> Result<Json<Overview>, Problem> {
-    let invalid = |field: &str, detail: String| Problem::field(ProblemKind::Invalid, field, detail);
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid("limit", format!("must be a whole number from 1 to {LARGEST_PAGE}")));
-    }
-    if q.as_ref().is_some_and(|q| q.chars().count() > LONGEST_TEXT || q.chars().any(char::is_control)) {
-        return Err(invalid("q", format!("must have at most {LONGEST_TEXT} characters, and no control characters")));
-    }
+    let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
+    let text = wanted_text("q", q, LONGEST_TEXT)?;
     let after = cursor.map(|cursor| OverviewCursor::from_text(&cursor)).transpose();
-    let after = after.map_err(|_| invalid("cursor", "is not one that a page before gave here".to_owned()))?;
+    let after = after.map_err(|_| foreign_cursor())?;
     let page = OverviewPage {
         only_troubled: trouble == Some(true),
-        text: q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
+        text,
         after,
         limit: limit as usize,
         own: caller.locations,

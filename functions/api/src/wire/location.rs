@@ -71,7 +71,7 @@ struct LocationEntry {
 /// What GHL says of a location, in short.
 #[derive(Debug, Serialize, ToSchema)]
 struct GhlProfile {
-    /// Its name.
+    /// What GHL calls it.
     name: Option<String>,
     /// The name of the business that it is for.
     company: Option<String>,
@@ -311,7 +311,7 @@ pub(crate) struct PatchedLocation {
 /// What was removed of a location.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RemovedLocation {
-    /// Which.
+    /// The location that was asked for, by GHL's id.
     #[schema(example = "loc_demo")]
     location_id: String,
     /// No call to GHL begins any more.

@@ -20,7 +20,7 @@ use super::CredentialsDocument;
 /// How a location is treated.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LocationDocument {
-    /// Its id.
+    /// The location's id at GHL.
     #[schema(example = "loc_demo")]
     id: String,
     /// Advances with every change; 0 when nothing was ever set. The header `ETag` holds it, too.
@@ -46,7 +46,7 @@ struct Facts {
     /// told nothing yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<Time>,
-    /// Its name.
+    /// What GHL calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// The name of the business that it is for.

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 
 use super::{MigrationInPath, MigrationPath, document, report_of, view_of};
 use crate::problem::{Problem, ProblemKind};
-use crate::query::InQuery;
+use crate::query::{InQuery, within};
 use crate::routes::InPath;
 use crate::service::Api;
 use crate::wire::{MigrationDocument, MigrationSummary, Migrations};
@@ -41,11 +41,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     InQuery(Listing { limit }): InQuery<Listing>,
 ) -> Result<Json<Migrations>, Problem> {
-    let limit = limit.unwrap_or(DEFAULT_LIST);
-    if !(1..=LONGEST_LIST).contains(&limit) {
-        let detail = format!("must be a whole number from 1 to {LONGEST_LIST}");
-        return Err(Problem::field(ProblemKind::Invalid, "limit", detail));
-    }
+    let limit = within("limit", limit.unwrap_or(DEFAULT_LIST), 1, LONGEST_LIST)?;
     let migrations = api.migrator.list(limit).await?;
     Ok(Json(Migrations { migrations }))
 }
