@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use ghl_sync_engine::ports::Entry;
 use ghl_sync_model::{ConsentAttempt, EpochMs, KeyHash, KeyId, Role, SessionKey};
-use ghl_sync_web::Caller;
+use ghl_sync_web::{Caller, SameSite, hex, set_cookie};
 use subtle::ConstantTimeEq;
 use tracing::error;
 
@@ -109,9 +109,8 @@ pub(crate) fn cookie_name(is_secure: bool) -> &'static str {
 /// The header that gives a browser the cookie, or with an empty one takes it away. It is sent where GHL leads the browser
 /// here (`Lax`), and to no script.
 pub(crate) fn cookie_header(is_secure: bool, cookie: &str) -> Option<HeaderValue> {
-    let (name, secure) = (cookie_name(is_secure), if is_secure { "; Secure" } else { "" });
-    let length = if cookie.is_empty() { 0 } else { PATIENCE.as_secs() };
-    format!("{name}={cookie}; Path=/; Max-Age={length}; HttpOnly; SameSite=Lax{secure}").parse().ok()
+    let length = if cookie.is_empty() { Duration::ZERO } else { PATIENCE };
+    set_cookie(cookie_name(is_secure), cookie, length, SameSite::Lax, is_secure)
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Trouble> {
@@ -121,10 +120,6 @@ fn random<const N: usize>() -> Result<[u8; N], Trouble> {
         Trouble::NoRandomness
     })?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

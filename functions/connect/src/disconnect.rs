@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use ghl_sync_model::{ConnectionId, GhlConnection};
 
+use crate::grant::all;
 use crate::service::Service;
 use crate::trouble::Trouble;
 
@@ -15,16 +15,11 @@ const AT_ONCE: usize = 100;
 pub(crate) async fn disconnect(service: &Service, id: &ConnectionId) -> Result<(), Trouble> {
     let operator = service.operator();
     let connection = operator.connection(id).await?.ok_or(Trouble::Unknown)?;
-    let stopped: Vec<_> = connection
-        .locations
-        .iter()
-        .map(|location| {
-            let (operator, location, credentials) =
-                (operator.clone(), location.clone(), connection.credentials.clone());
-            async move { operator.disconnect_location(&location, &credentials).await.map(drop) }
-        })
-        .collect();
-    stream::iter(stopped).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let stopped = connection.locations.iter().map(|location| {
+        let (operator, location, credentials) = (operator.clone(), location.clone(), connection.credentials.clone());
+        async move { operator.disconnect_location(&location, &credentials).await }
+    });
+    all(stopped.collect(), AT_ONCE).await?;
     service.connecting.vault.discard(&service.secret_name(id)).await?;
     let now = service.now();
     let ended = |standing: Option<GhlConnection>| GhlConnection {

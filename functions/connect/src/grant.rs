@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use ghl_sync_access::TokenError;
 use ghl_sync_access::ports::{Granted, InstalledQuery};
 use ghl_sync_model::{
@@ -23,7 +23,7 @@ const MOST_SUB_ACCOUNTS: usize = 1_000;
 /// Sub-accounts that GHL is asked for at a time.
 const PAGE: u32 = 100;
 /// Locations whose settings are changed at a time.
-pub(crate) const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
 
 /// Exchanges a code, keeps the grant, and has its locations reached by it.
 pub(crate) async fn by_consent(
@@ -42,7 +42,7 @@ pub(crate) async fn by_consent(
     let grant = OAuthGrant {
         client_id: app.client_id.clone(),
         client_secret: app.client_secret.clone(),
-        refresh_token: granted.tokens.refresh.clone().ok_or(Trouble::ForNobody)?,
+        refresh_token: granted.tokens.refresh.clone().ok_or_else(no_refresh_token)?,
         access_token: Some((access.clone(), asked_at + granted.tokens.expires_in)),
         user,
     };
@@ -53,6 +53,10 @@ pub(crate) async fn by_consent(
     };
     let made = Made { way: ConnectedBy::Consent, missing_scopes, sub_accounts, untold };
     finish(service, id, made, by).await
+}
+
+fn no_refresh_token() -> Trouble {
+    Trouble::Unreachable("the answer has no `refresh_token`".to_owned())
 }
 
 /// Keeps a private integration token, and has its location reached by it.
@@ -189,14 +193,20 @@ async fn reach(
     locations: &BTreeSet<LocationId>,
     credentials: &CredentialsRef,
 ) -> Result<(), PutSettingsError> {
-    let connected: Vec<_> = locations
-        .iter()
-        .map(|location| {
-            let (operator, location, credentials) = (service.operator(), location.clone(), credentials.clone());
-            async move { operator.connect_location(&location, &credentials).await.map(drop) }
-        })
-        .collect();
-    stream::iter(connected).buffer_unordered(AT_ONCE).try_collect().await
+    let connected = locations.iter().map(|location| {
+        let (operator, location, credentials) = (service.operator(), location.clone(), credentials.clone());
+        async move { operator.connect_location(&location, &credentials).await.map(drop) }
+    });
+    all(connected.collect(), AT_ONCE).await
+}
+
+/// Does all of it, so many at a time: a location that fails spoils no other. The first failure is told.
+pub(crate) async fn all<F: Future<Output = Result<(), PutSettingsError>>>(
+    work: Vec<F>,
+    at_once: usize,
+) -> Result<(), PutSettingsError> {
+    let done: Vec<_> = stream::iter(work).buffer_unordered(at_once).collect().await;
+    done.into_iter().collect()
 }
 
 /// GHL is asked for a location's name as soon as it is connected; whoever looks waits for so long.

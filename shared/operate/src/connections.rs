@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, ItemPage, Listing, PortError, Replaced, StoredSettings, Versioned};
 use ghl_sync_limiter::Gate;
-use ghl_sync_model::{Api, ConnectionId, ConsentAttempt, CredentialsRef, GhlConnection, KeyId, LocationId};
+use ghl_sync_model::{
+    Api, ConnectionId, ConsentAttempt, CredentialsRef, GhlConnection, KeyId, LocationId, SettingsOverlay,
+};
 
-use crate::{LocationView, Operator, PutSettingsError};
+use crate::{ChangeSettings, LocationView, Operator, PutSettingsError, SettingsChange};
 
 /// Connections that are listed, at most.
 const MOST: usize = 1_000;
@@ -108,21 +110,17 @@ impl Operator {
         location: &LocationId,
         credentials: &CredentialsRef,
     ) -> Result<LocationView, PutSettingsError> {
-        let mut had = false;
-        let view = self
-            .change_set(location, |stored| {
-                let effective = stored.effective();
-                // Then settings say nothing new, though there is a new grant behind them.
-                had = effective.credentials == *credentials && effective.enabled && !effective.dry_run;
-                stored.overlay.credentials = Some(credentials.clone());
-                stored.overlay.enabled = Some(true);
-                if effective.api == Api::V1 {
-                    stored.overlay.api = Some(Api::V2);
-                }
-                true
-            })
-            .await?;
-        let view = view.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
+        let stored = self.stored(location).await?;
+        let effective = stored.effective();
+        // Then settings say nothing new, though there is a new grant behind them.
+        let had = effective.credentials == *credentials && effective.enabled && !effective.dry_run;
+        let reference = credentials.clone();
+        let reached = move |set: &SettingsOverlay| {
+            let is_v1 = with(set, &stored).effective().api == Api::V1;
+            let api = if is_v1 { Some(Api::V2) } else { set.api };
+            Ok(SettingsOverlay { credentials: Some(reference.clone()), enabled: Some(true), api, ..set.clone() })
+        };
+        let view = self.change_one(change(location, Box::new(reached), true)).await?.view;
         let now = self.ports().clock.now();
         self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
         if had {
@@ -132,7 +130,7 @@ impl Operator {
     }
 
     /// Disables `location` if it is reached with `credentials`. The reference stays: without it, credentials that are for
-    /// others might be used. Returns whether it was disabled.
+    /// others might be used.
     ///
     /// # Errors
     /// [`PutSettingsError`].
@@ -140,32 +138,24 @@ impl Operator {
         &self,
         location: &LocationId,
         credentials: &CredentialsRef,
-    ) -> Result<bool, PutSettingsError> {
-        let changed = self.change_set(location, |stored| {
-            stored.overlay.enabled = Some(false);
-            stored.effective().credentials == *credentials
-        });
-        Ok(changed.await?.is_some())
+    ) -> Result<(), PutSettingsError> {
+        let stored = self.stored(location).await?;
+        if stored.effective().credentials != *credentials {
+            return Ok(());
+        }
+        let reference = credentials.clone();
+        let disabled = move |set: &SettingsOverlay| {
+            // Somebody may set others in between.
+            let is_reached = with(set, &stored).effective().credentials == reference;
+            let enabled = if is_reached { Some(false) } else { set.enabled };
+            Ok(SettingsOverlay { enabled, ..set.clone() })
+        };
+        self.change_one(change(location, Box::new(disabled), false)).await.map(drop)
     }
 
-    /// Changes what is set for `location` as `change` says, unless that returns false.
-    async fn change_set(
-        &self,
-        location: &LocationId,
-        mut change: impl FnMut(&mut StoredSettings) -> bool,
-    ) -> Result<Option<LocationView>, PutSettingsError> {
-        let mut tries = 1;
-        loop {
-            let stored = self.ports().registry.stored(location).await?;
-            let mut stored = stored.ok_or_else(|| PutSettingsError::Unknown(location.clone()))?;
-            if !change(&mut stored) {
-                return Ok(None);
-            }
-            match self.put_settings(location, Some(stored.rev), &stored.overlay).await {
-                Err(PutSettingsError::Changed { .. }) if tries < TRIES => tries += 1,
-                put => return put.map(Some),
-            }
-        }
+    async fn stored(&self, location: &LocationId) -> Result<StoredSettings, PutSettingsError> {
+        let stored = self.ports().registry.stored(location).await?;
+        stored.ok_or_else(|| PutSettingsError::Unknown(location.clone()))
     }
 
     fn consents(&self) -> Versioned<ConsentAttempt> {
@@ -175,4 +165,13 @@ impl Operator {
     fn connection_items(&self) -> Versioned<GhlConnection> {
         Versioned::new(self.ports().items.clone())
     }
+}
+
+/// The settings of `stored` as they are with `set` instead.
+fn with(set: &SettingsOverlay, stored: &StoredSettings) -> StoredSettings {
+    StoredSettings { overlay: set.clone(), ..stored.clone() }
+}
+
+fn change(location: &LocationId, change: ChangeSettings, is_written_anyway: bool) -> SettingsChange {
+    SettingsChange { location: location.clone(), expected: None, change, is_written_anyway }
 }

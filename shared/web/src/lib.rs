@@ -23,7 +23,7 @@ pub use claim::Claim;
 pub use event::{EventError, handle};
 pub use origin::origin;
 pub use request_id::RequestId;
-pub use sessions::{Cookie, LENGTH, cookie_value, from_our_page, is_secure, no_cookie};
+pub use sessions::{Cookie, LENGTH, SameSite, cookie_value, from_our_page, hex, is_secure, no_cookie, set_cookie};
 pub use shown::Shown;
 
 /// The style of all pages.

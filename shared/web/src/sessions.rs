@@ -31,8 +31,7 @@ impl Cookie {
     /// A new one.
     #[must_use]
     pub fn new(id: KeyId, random: [u8; 32]) -> Cookie {
-        let text = random.iter().fold(format!("{id}."), |text, byte| format!("{text}{byte:02x}"));
-        Cookie { id, text }
+        Cookie { text: format!("{id}.{}", hex(&random)), id }
     }
 
     /// The one that a request shows.
@@ -55,7 +54,7 @@ impl Cookie {
     /// The header that gives it to a browser.
     #[must_use]
     pub fn header(&self, is_secure: bool) -> Option<HeaderValue> {
-        set_cookie(is_secure, &self.text, LENGTH)
+        set_cookie(name(is_secure), &self.text, LENGTH, SameSite::Strict, is_secure)
     }
 }
 
@@ -70,14 +69,39 @@ pub fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// The header that takes it away again.
 #[must_use]
 pub fn no_cookie(is_secure: bool) -> Option<HeaderValue> {
-    set_cookie(is_secure, "", Duration::ZERO)
+    set_cookie(name(is_secure), "", Duration::ZERO, SameSite::Strict, is_secure)
 }
 
-/// No script reads it, no other page sends it, and no other host is given it.
-fn set_cookie(is_secure: bool, text: &str, length: Duration) -> Option<HeaderValue> {
-    let (name, secure) = (name(is_secure), if is_secure { "; Secure" } else { "" });
-    let length = length.as_secs();
-    format!("{name}={text}; Path=/; Max-Age={length}; HttpOnly; SameSite=Strict{secure}").parse().ok()
+/// From where a browser sends a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameSite {
+    /// From our own pages only.
+    Strict,
+    /// Also where another site leads here.
+    Lax,
+}
+
+/// The header that gives a browser a cookie for so long. No script reads it, and no other host is given it.
+#[must_use]
+pub fn set_cookie(
+    name: &str,
+    text: &str,
+    length: Duration,
+    same_site: SameSite,
+    is_secure: bool,
+) -> Option<HeaderValue> {
+    let (length, secure) = (length.as_secs(), if is_secure { "; Secure" } else { "" });
+    let same_site = match same_site {
+        SameSite::Strict => "Strict",
+        SameSite::Lax => "Lax",
+    };
+    format!("{name}={text}; Path=/; Max-Age={length}; HttpOnly; SameSite={same_site}{secure}").parse().ok()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn name(is_secure: bool) -> &'static str {
