@@ -86,7 +86,7 @@ struct RotateArgs {
 struct RemoveArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Which.
+    /// The location's id at GHL.
     #[arg(value_name = "LOCATION")]
     location: LocationId,
     /// Forget all its records as well. In GHL they stay.
