@@ -39,12 +39,12 @@ pub(crate) enum Updated {
 }
 
 /// What became of a deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Deleted {
     /// It is gone.
     Done,
-    /// Its condition did not hold.
-    Refused,
+    /// Its condition did not hold; it stands so.
+    Refused(Item),
 }
 
 /// A query of an index, ascending.
@@ -357,11 +357,8 @@ impl Table {
             Ok(_) => Ok(Deleted::Done),
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
-                    Ok(if refusal.item().is_some_and(|item| !item.is_empty()) {
-                        Deleted::Refused
-                    } else {
-                        Deleted::Done
-                    })
+                    let standing = refusal.item().filter(|item| !item.is_empty());
+                    Ok(standing.map_or(Deleted::Done, |item| Deleted::Refused(item.clone())))
                 }
                 _ => Err(PortError::new(action, error)),
             },

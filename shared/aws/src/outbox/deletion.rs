@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_engine::ports::{PortError, Settled};
+use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{EpochMs, ImportStanding, Record};
 
 use super::due_key::DueKey;
 use super::{import_key, key_of};
 use crate::expression::{Update, number};
-use crate::table::{Deleted, Table};
+use crate::table::{Deleted, Item, Table};
 use crate::tables::record;
 
 /// One version on, and due for it. So what was under way with the content says nothing of it any more.
@@ -26,14 +26,14 @@ pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
     import_key::stands(update, seen, ImportStanding::Other)
 }
 
-/// Deletes the record, if it still is the version that GHL has deleted.
-pub(super) async fn settle(table: &Table, sent: &Record) -> Result<Settled, PortError> {
+/// Deletes the record, if it still is the version that GHL has deleted. Returns how it stands if it is another one.
+pub(super) async fn settle(table: &Table, sent: &Record) -> Result<Option<Item>, PortError> {
     let key = key_of(&sent.location_id, &sent.key);
     let values =
         HashMap::from([(":sent".to_owned(), number(sent.version)), (":true".to_owned(), AttributeValue::Bool(true))]);
     let deleted = table.delete_if("outbox.settle", key, "#version = :sent AND #to_delete = :true", values).await?;
     Ok(match deleted {
-        Deleted::Done => Settled::Done,
-        Deleted::Refused => Settled::ChangedMeanwhile,
+        Deleted::Done => None,
+        Deleted::Refused(standing) => Some(standing),
     })
 }

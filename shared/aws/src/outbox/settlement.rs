@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Settled};
-use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record};
+use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record, Undone};
 
 use super::due_key::DueKey;
 use super::{Raced, TRIES, deletion, import_key, item, key_of, undo};
@@ -23,7 +23,9 @@ pub(super) async fn settle(
     now: EpochMs,
 ) -> Result<Settled, PortError> {
     if *outcome == Outcome::Deleted {
-        return deletion::settle(table, sent).await;
+        let Some(standing) = deletion::settle(table, sent).await? else { return Ok(Settled::Done) };
+        record_facts(table, sent, outcome, standing, now).await?;
+        return Ok(Settled::ChangedMeanwhile);
     }
     let key = key_of(&sent.location_id, &sent.key);
     match table.update("outbox.settle", key, of_sent_version(sent, outcome, now)).await? {
@@ -149,19 +151,38 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
         }
         Outcome::Retry { not_before, ghl_id, provenance, .. }
         | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
-            let acquitted = matches!(outcome, Outcome::Wait { .. }).then(|| acquit(sent, standing)).flatten();
-            if ghl_id.is_none() && not_before.is_none() && acquitted.is_none() {
+            let is_wait = matches!(outcome, Outcome::Wait { .. });
+            let acquitted = is_wait.then(|| acquit(sent, standing)).flatten();
+            let is_gone = matches!(outcome, Outcome::Wait { is_gone: true, .. }) && still_names(sent, standing);
+            if ghl_id.is_none() && not_before.is_none() && acquitted.is_none() && !is_gone {
                 return None;
             }
             let update = acquitted.unwrap_or_default().only_if(EXISTS);
+            let update = if is_gone { gone(update, sent) } else { update };
             let update = learn_id(update, sent, ghl_id.as_ref(), *provenance);
             Some(match not_before {
                 Some(not_before) => hold_back(update, standing, *not_before),
                 None => update,
             })
         }
-        Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted | Outcome::Undone(_) => None,
+        Outcome::Undone(Undone { deleted: true, .. }) | Outcome::Deleted => {
+            still_names(sent, standing).then(|| gone(Update::new().only_if(EXISTS), sent))
+        }
+        Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Undone(_) => None,
     }
+}
+
+/// Whether `standing` has the GHL id that it was sent with.
+fn still_names(sent: &Record, standing: &Item) -> bool {
+    let id = sent.ghl_id.as_ref().map(|id| text(id.as_str()));
+    id.is_some() && standing.get(record::GHL_ID) == id.as_ref()
+}
+
+/// That GHL has nothing under that id any more. Whoever else needs it, such as an opportunity its contact's, must not take it
+/// for a contact that is there.
+fn gone(update: Update, sent: &Record) -> Update {
+    let id = sent.ghl_id.as_ref().map_or("", |id| id.as_str());
+    update.only_if("#ghl_id = :gone").with(":gone", text(id)).remove([record::GHL_ID, record::MADE])
 }
 
 /// Takes back what was written against `sent` as a suspect before it was put again; `None` if nothing was. What somebody

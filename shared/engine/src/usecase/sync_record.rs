@@ -7,6 +7,7 @@ use super::permits::{PermitRequest, Retry};
 use super::pre_image::{KeptImage, may_be_written};
 use super::record_end::RecordEnd;
 use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
+use super::report::RecordResult;
 use crate::policy::{Class, needs_known_consent, payload_to_send};
 use crate::ports::{PortError, RemoteKey};
 use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
@@ -21,6 +22,10 @@ impl RecordSync<'_, '_> {
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>, former: Former) -> RecordEnd {
         if record.is_undoing() && !record.deletion {
             return self.undo(record).await;
+        }
+        if record.deletion && record.ghl_id.is_none() {
+            // GHL has it no more: somebody else's call deleted it since this was asked for.
+            return self.engine.write(record, &Outcome::Deleted, RecordResult::Succeeded).await;
         }
         let payload = match self.payload_to_send(record).await {
             Ok(payload) => payload,

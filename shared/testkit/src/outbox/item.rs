@@ -6,7 +6,7 @@ use super::Key;
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{
     Conflict, ContentHash, CreationKey, EpochMs, ErrorCode, GhlId, ImportId, LastError, Outcome, Payload, Priority,
-    Provenance, PutRecord, Record, RecordKey, Resolution, Undo,
+    Provenance, PutRecord, Record, RecordKey, Resolution, Undo, Undone,
 };
 
 /// A record as it is stored.
@@ -368,8 +368,19 @@ impl Item {
                     self.not_before = *not_before;
                     self.due_at = *not_before;
                 }
+                if matches!(outcome, Outcome::Wait { is_gone: true, .. }) {
+                    self.learn_gone(sent);
+                }
             }
-            Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Deleted | Outcome::Undone(_) => {}
+            Outcome::Deleted | Outcome::Undone(Undone { deleted: true, .. }) => self.learn_gone(sent),
+            Outcome::Await { .. } | Outcome::WouldSend { .. } | Outcome::Undone(_) => {}
+        }
+    }
+
+    /// GHL has nothing any more under the id that `sent` had.
+    fn learn_gone(&mut self, sent: &Record) {
+        if sent.ghl_id.is_some() && self.ghl_id == sent.ghl_id {
+            (self.ghl_id, self.provenance) = (None, Provenance::Unknown);
         }
     }
 

@@ -215,11 +215,12 @@ impl Outbox for MemoryOutbox {
                 return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
             };
             if *outcome == Outcome::Deleted {
-                let is_done = item.version == sent.version && item.deletion;
-                if is_done {
+                if item.version == sent.version && item.deletion {
                     items.remove(&key);
+                    return Ok(Settled::Done);
                 }
-                return Ok(if is_done { Settled::Done } else { Settled::ChangedMeanwhile });
+                item.learn(sent, outcome, now);
+                return Ok(Settled::ChangedMeanwhile);
             }
             if item.is_awaited_by_more_than(sent, outcome) {
                 return Ok(Settled::AwaitedByMore);

@@ -6,7 +6,7 @@ use proptest::prelude::{Just, Strategy, any, proptest};
 
 use super::*;
 use crate::block_on_paused;
-use ghl_sync_model::{Contact, Payload, Provenance, RecordId};
+use ghl_sync_model::{Contact, Payload, Provenance, RecordId, Undone};
 
 const NOW: EpochMs = EpochMs(10);
 const LATER: EpochMs = EpochMs(90);
@@ -131,6 +131,29 @@ fn a_record_put_again_meanwhile_stays_due_and_learns_what_ghl_told() {
             assert_eq!(record.ghl_id, id("G1"));
             let accepted = matches!(outcome, Outcome::Accepted { .. }).then_some(1);
             assert_eq!(record.accepted_version, accepted);
+        });
+    }
+}
+
+#[test]
+fn a_record_put_again_while_ghl_deleted_it_forgets_the_id_unless_it_has_another_one_since() {
+    for outcome in [Outcome::Undone(Undone::new(NOW, true, Vec::new())), Outcome::Deleted] {
+        block_on_paused(async move {
+            let (outbox, ada) = with_ada().await;
+            outbox.settle(&ada, &accepted(&put("Ada")), NOW).await.unwrap();
+            let sent = now(&outbox);
+            outbox.put(&put("Eve"), EpochMs(11)).await.unwrap();
+            assert_eq!(outbox.settle(&sent, &outcome, NOW).await.unwrap(), Settled::ChangedMeanwhile);
+            assert_eq!((now(&outbox).ghl_id, now(&outbox).due_at), (None, Some(EpochMs(11))));
+            let refound = Outcome::Accepted {
+                ghl_id: GhlId::new("G2").unwrap(),
+                hash: put("Eve").payload.hash(),
+                provenance: Provenance::Unknown,
+                not_stored: Vec::new(),
+            };
+            outbox.settle(&now(&outbox), &refound, LATER).await.unwrap();
+            outbox.settle(&sent, &outcome, LATER).await.unwrap();
+            assert_eq!(now(&outbox).ghl_id, id("G2"));
         });
     }
 }

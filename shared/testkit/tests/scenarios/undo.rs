@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, each_await, each_seed,
-    email, exact, loc, nameless, put_of,
+    email, exact, loc, named_contact, nameless, put_of,
 };
 use crate::reconcile::reconcile;
 
@@ -368,5 +368,50 @@ fn custom_fields_go_back_by_id_and_those_that_were_sent_by_key_are_looked_up() {
         assert_eq!((value(size.id.as_str()), left(&world, &contact_key(1))), (Some(json!("L")), Vec::new()));
         assert!(value(budget.id.as_str()).is_none_or(|value| value == json!("")));
         assert_eq!(world.ghl.arrivals_at(Endpoint::ListCustomFields).len(), 1);
+    });
+}
+
+/// Returns when the deletion by an undo has arrived at GHL, and is not answered yet.
+async fn until_a_deletion_is_under_way(world: &World) {
+    while world.ghl.arrivals_at(Endpoint::DeleteContact).is_empty() {
+        world.run_for(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn a_contact_put_again_while_its_undo_deletes_it_is_not_taken_for_one_that_is_there() {
+    block_on_paused(async {
+        let world = exact().start();
+        put_undoable(&world, [contact(0)]).await;
+        world.run_until_settled(MINUTE).await.unwrap();
+        undo(&world).await;
+        until_a_deletion_is_under_way(&world).await;
+        let gone = world.record(&contact_key(0)).ghl_id;
+        world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
+        while world.record(&contact_key(0)).ghl_id == gone {
+            world.run_for(Duration::from_millis(1)).await;
+        }
+        let record = world.record(&contact_key(0));
+        assert_eq!((record.ghl_id, record.due_at.is_some()), (None, true), "its deals wait for it");
+        world.put(&[deal(0)]).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 1));
+        assert!(world.record(&contact_key(0)).undo.is_none(), "it is of no import any more");
+    });
+}
+
+#[test]
+fn a_record_that_shall_be_deleted_and_that_an_undo_deletes_meanwhile_is_not_created_anew() {
+    block_on_paused(async {
+        let world = exact().start();
+        put_undoable(&world, [contact(0)]).await;
+        world.run_until_settled(MINUTE).await.unwrap();
+        undo(&world).await;
+        until_a_deletion_is_under_way(&world).await;
+        let calls = world.ghl.calls();
+        world.operator().delete_in_ghl(&loc(), &contact_key(0)).await.unwrap();
+        world.run_until_settled(MINUTE).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (0, calls), "there is nothing left to ask for");
+        assert!(world.outbox.record(&loc(), &contact_key(0)).is_none());
     });
 }
