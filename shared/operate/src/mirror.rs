@@ -27,6 +27,9 @@ const AT_ONCE: usize = 100;
 /// One request works no longer than this: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(12);
 
+/// Why somebody was left, where a request before this one knew it.
+const LEFT_BEFORE: &str = "it could not be dealt with when the run was committed; the next list has it missing again";
+
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
@@ -166,7 +169,8 @@ impl Operator {
     /// number of them takes more than one call: go on with `done` until it is complete.
     ///
     /// # Errors
-    /// [`MirrorError`]; until a run is complete the one before counts, so doing it again does no harm.
+    /// [`MirrorError`]; until a run is complete the one before counts, so doing it again does no harm. Of a run that is
+    /// complete already it is told again who was left.
     pub async fn commit_mirror(
         &self,
         location: &LocationId,
@@ -175,6 +179,10 @@ impl Operator {
     ) -> Result<Committed, MirrorError> {
         self.known(location).await?;
         let Compared { entry, present, before, refused, missing } = self.compare(location, name, commit).await?;
+        if entry.value.committed.as_ref().is_some_and(|last| last.run == commit.run) {
+            let left = self.left_over(location, name, commit).await?;
+            return Ok(Committed { present, left, complete: true, ..Committed::default() });
+        }
         let count = missing.len() as u64;
         let mut committed = Committed { present, before, missing: count, done: count, ..Committed::default() };
         if commit.on_missing != OnMissing::Keep && count > 0 {
@@ -265,12 +273,7 @@ impl Operator {
         commit: &Commit,
         left: &[(RecordKey, String)],
     ) -> Result<u32, MirrorError> {
-        let key = MirrorPartKey {
-            location: location.clone(),
-            name: name.clone(),
-            run: commit.run.clone(),
-            part: commit.parts,
-        };
+        let key = part_of_left(location, name, commit);
         let standing = self.mirror_parts().load(&key).await?;
         let mut ids = standing.map(|entry| entry.value.ids).unwrap_or_default();
         let before = ids.len();
@@ -284,6 +287,19 @@ impl Operator {
             self.take_mirror_part(&key, ids, 0).await?;
         }
         Ok(commit.parts + extra)
+    }
+
+    /// Those that stay in a run that is committed, since they could not be dealt with.
+    async fn left_over(
+        &self,
+        location: &LocationId,
+        name: &MirrorName,
+        commit: &Commit,
+    ) -> Result<Vec<(RecordKey, String)>, MirrorError> {
+        let part = self.mirror_parts().load(&part_of_left(location, name, commit)).await?;
+        let ids = part.map(|entry| entry.value.ids).unwrap_or_default();
+        let left = |id| (RecordKey { kind: Kind::Contact, id }, LEFT_BEFORE.to_owned());
+        Ok(ids.into_iter().map(left).collect())
     }
 
     /// Goes on where `committed` ends, for as long as a request may take.
@@ -362,6 +378,11 @@ impl Operator {
         }
         Ok(())
     }
+}
+
+/// The part of a run that holds those that could not be dealt with.
+fn part_of_left(location: &LocationId, name: &MirrorName, commit: &Commit) -> MirrorPartKey {
+    MirrorPartKey { location: location.clone(), name: name.clone(), run: commit.run.clone(), part: commit.parts }
 }
 
 /// Two ids of one digest are taken for one, so that at worst somebody missing is kept.

@@ -158,7 +158,7 @@ fn a_list_that_looks_broken_or_is_not_whole_changes_nobody() {
 }
 
 #[test]
-fn who_could_not_be_deleted_is_missing_again_in_the_next_run() {
+fn who_could_not_be_deleted_is_told_again_if_the_answer_was_lost_and_missing_again_in_the_next_run() {
     block_on_paused(async {
         let world = exact().start();
         let parts = send(&world, "1", &[0, 1, 2]).await;
@@ -170,6 +170,8 @@ fn who_could_not_be_deleted_is_missing_again_in_the_next_run() {
         let parts = send(&world, "2", &[0, 1]).await;
         let left = commit(&world, &of("2", parts, OnMissing::Delete)).await.unwrap();
         assert_eq!((left.missing, left.changed, left.left.len(), left.complete), (1, 0, 1, true));
+        let again = commit(&world, &of("2", parts, OnMissing::Delete)).await.unwrap();
+        assert_eq!((again.present, again.left[0].0.clone(), again.complete), (2, left.left[0].0.clone(), true));
         world.operator().forget(&loc(), &"contact#twin".parse().unwrap()).await.unwrap();
         let parts = send(&world, "3", &[0, 1]).await;
         let gone = commit(&world, &of("3", parts, OnMissing::Delete)).await.unwrap();
