@@ -17,6 +17,7 @@ use ghl_sync_notify::Notifier;
 use ghl_sync_operate::intake::Intake;
 use ghl_sync_runtime::{Config, Runtime, StartError, SystemClock, causes};
 use lambda_runtime::{Context, LambdaEvent};
+use scheduler::Scheduler;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -33,6 +34,8 @@ const MAX_CONCURRENCY: usize = 64;
 const LONG_POLL: Duration = Duration::from_secs(20);
 /// What a shutdown leaves, beside the longest call, to write everything down.
 const TIME_TO_WRITE: Duration = Duration::from_secs(5);
+/// Between two looks for locations in trouble: `Alerts` in template.yaml.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// After a poll that failed.
 const POLL_RETRY: Duration = Duration::from_millis(200);
@@ -77,6 +80,7 @@ pub(crate) struct Outcomes {
 /// The functions, as one process runs them.
 pub struct Functions {
     pub(crate) engine: Engine,
+    pub(crate) scheduler: Scheduler,
     pub(crate) migrator: Migrator,
     pub(crate) intake: Intake,
     pub(crate) importer: Importer,
@@ -139,6 +143,7 @@ impl Functions {
             migrator: runtime.migrations()?,
             intake: runtime.intake()?,
             importer: runtime.importer()?,
+            scheduler: Scheduler { engine: runtime.engine.clone(), alerts: runtime.alerts() },
             engine: runtime.engine,
             sqs,
             queue_url,
@@ -208,6 +213,11 @@ impl Functions {
         self.ask_every("ghl-sync.reconcile", Instant::now() + every, every).await;
     }
 
+    /// Looks for locations in trouble, as the template's fifth schedule does.
+    pub(crate) async fn look_for_trouble(self: Arc<Self>) {
+        self.ask_every("ghl-sync.alerts", Instant::now() + LOOK_EVERY, LOOK_EVERY).await;
+    }
+
     /// Asks what all locations are, at once and then daily, as the template's fourth schedule does.
     pub(crate) async fn read_facts_daily(self: Arc<Self>) {
         self.ask_every("ghl-sync.facts", Instant::now(), DAY).await;
@@ -229,7 +239,7 @@ impl Functions {
     }
 
     async fn tick(&self, event: Value) {
-        let handled = scheduler::handle(&self.engine, LambdaEvent::new(event, self.context()));
+        let handled = scheduler::handle(&self.scheduler, LambdaEvent::new(event, self.context()));
         match self.billed(handled).await {
             Some(Err(tick_error)) => error!(event = "tick_failed", error = %tick_error),
             Some(Ok(_)) => {}

@@ -129,6 +129,7 @@ impl EventSink for Tally {
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
             | Event::Outcomes(_)
+            | Event::Alerts(_)
             | Event::DeadLetter { .. }
             | Event::Ticked { .. }
             | Event::Reconciled { .. }

@@ -20,7 +20,7 @@ use crate::stack::{OUTCOMES_TABLE, Stack};
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
 /// Variables that a function needs to use the stack, in the order in which they are written.
-const ENV_FILE: [&str; 31] = [
+const ENV_FILE: [&str; 32] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,6 +30,7 @@ const ENV_FILE: [&str; 31] = [
     "AWS_ENDPOINT_URL_SSM",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_SNS",
     "RECORDS_TABLE",
     "STATE_TABLE",
     "BATCH_QUEUE_URL",
@@ -78,6 +79,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     let running = (!args.no_functions).then(|| {
         let mut running = stack.functions.clone().start(SCHEDULE);
         running.spawn(stack.functions.clone().read_facts_daily());
+        running.spawn(stack.functions.clone().look_for_trouble());
         if !args.no_reconcile {
             running.spawn(stack.functions.clone().reconcile_every(args.reconcile_every));
         }

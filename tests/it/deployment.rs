@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use consumer::ConsumerError;
+use ghl_sync_alerts::{AlertPorts, AlertRules, Alerts, Place};
 use ghl_sync_aws::tables::record;
 use ghl_sync_cli::Listen;
 use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
@@ -30,7 +31,7 @@ use migrator::MigratorError;
 use notifier::NotifierError;
 use redrive::RedriveError;
 use reqwest::Method;
-use scheduler::SchedulerError;
+use scheduler::{Scheduler, SchedulerError};
 use serde_json::{Value, json};
 
 use crate::intermediary::{self, Act};
@@ -135,6 +136,14 @@ impl Deployment {
         runtime.intake().unwrap()
     }
 
+    /// The scheduled function, where some of the environment is different.
+    pub(crate) fn scheduler_with(&self, changes: &[(&str, &str)]) -> Scheduler {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        let sink = self.engine.ports().sink.clone();
+        let runtime = Runtime::new(Config::for_scheduler(environment).unwrap(), sink).unwrap();
+        Scheduler { alerts: runtime.alerts(), engine: runtime.engine }
+    }
+
     /// What imports the lists of the bucket, where some of the environment is different.
     pub(crate) fn importer_with(&self, changes: &[(&str, &str)]) -> Importer {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
@@ -168,15 +177,13 @@ impl Deployment {
     pub(crate) async fn tick(&self, event: Value) -> Result<TickReport, SchedulerError> {
         match self.schedule(event).await? {
             scheduler::Done::Ticked(report) => Ok(report),
-            asked @ (scheduler::Done::Asked { .. } | scheduler::Done::AskedForFacts { .. }) => {
-                panic!("{asked:?} is no tick")
-            }
+            other => panic!("{other:?} is no tick"),
         }
     }
 
     /// Hands `event` to the scheduler.
     pub(crate) async fn schedule(&self, event: Value) -> Result<scheduler::Done, SchedulerError> {
-        scheduler::handle(&self.engine, LambdaEvent::new(event, context())).await
+        scheduler::handle(&scheduler_of(&self.engine), LambdaEvent::new(event, context())).await
     }
 
     /// Invokes the queue's function.
@@ -364,6 +371,12 @@ fn nearby(engine: &Engine) -> Engine {
 }
 
 /// The context of an invocation that has a minute, like no other's.
+/// The scheduled function with `engine`, which tells people nothing.
+pub(crate) fn scheduler_of(engine: &Engine) -> Scheduler {
+    let alerts = Alerts::new(AlertPorts::of(engine.ports()), AlertRules::default(), Place::default());
+    Scheduler { engine: engine.clone(), alerts }
+}
+
 pub(crate) fn context() -> Context {
     context_with(PATIENCE)
 }

@@ -16,12 +16,14 @@ use redrive::RedriveError;
 use scheduler::SchedulerError;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, LOCATION, by_hand, context, context_with, failed_messages, options, sqs_event};
+use crate::deployment::{
+    Deployment, LOCATION, by_hand, context, context_with, failed_messages, options, scheduler_of, sqs_event,
+};
 use crate::records::{contacts, sample_contacts};
 use crate::{api_events, connect_events, webhooks};
 
 /// Every event in `events/`, by its name.
-const SAMPLES: [(&str, &str); 50] = [
+const SAMPLES: [(&str, &str); 52] = [
     ("consumer", include_str!("../../events/consumer.json")),
     ("consumer-dry-run", include_str!("../../events/consumer-dry-run.json")),
     ("consumer-duplicate", include_str!("../../events/consumer-duplicate.json")),
@@ -67,6 +69,8 @@ const SAMPLES: [(&str, &str); 50] = [
     ("redrive-not-a-batch", include_str!("../../events/redrive-not-a-batch.json")),
     ("redrive-scheduled", include_str!("../../events/redrive-scheduled.json")),
     ("scheduler", include_str!("../../events/scheduler.json")),
+    ("scheduler-alerts", include_str!("../../events/scheduler-alerts.json")),
+    ("scheduler-digest", include_str!("../../events/scheduler-digest.json")),
     ("scheduler-empty", include_str!("../../events/scheduler-empty.json")),
     ("scheduler-facts", include_str!("../../events/scheduler-facts.json")),
     ("scheduler-location", include_str!("../../events/scheduler-location.json")),
@@ -375,6 +379,7 @@ async fn a_location_that_is_not_enabled_is_not_started() {
     let deployment = Deployment::start().await;
     let disabled = deployment.engine_with(&[("GHL_LOCATIONS", r#"{"loc_demo":{"enabled":false}}"#)]);
     disabled.put(&contacts(1)).await.unwrap();
+    let disabled = scheduler_of(&disabled);
     let tick = |event| scheduler::handle(&disabled, LambdaEvent::new(event, context()));
     let refused = tick(sample("scheduler-location")).await.unwrap_err();
     assert!(matches!(&refused, SchedulerError::NotEnabled(id) if id.as_str() == LOCATION), "{refused:?}");

@@ -17,6 +17,7 @@ use ghl_sync_operate::ImportUpdate;
 use ghl_sync_runtime::{Config, SystemClock};
 use lambda_runtime::LambdaEvent;
 use reqwest::Method;
+use scheduler::Scheduler;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -26,7 +27,7 @@ use crate::deployment::{Deployment, LOCATION, by_hand, context, keeping_outcomes
 use crate::events::sample;
 use crate::records::contacts;
 use crate::wiretap::{Asked, Wiretap};
-use crate::{consent, drops, migrator, reconcile, webhooks};
+use crate::{alerts, consent, drops, migrator, reconcile, webhooks};
 
 /// Where a token of GHL is, below the prefix that the roles of the functions that call GHL allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
@@ -74,13 +75,24 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
     let vault = Wiretap::to(&vars["AWS_ENDPOINT_URL_SECRETS_MANAGER"]).await;
     let secrets = Wiretap::to(&keep_secret(secret).await).await;
     let bus = Wiretap::to(&crate::notifier::bus().await.0).await;
+    let topics = Wiretap::to(&alerts::topics().await.0).await;
     let migrator_with = |changes: &[(&str, &str)]| {
         let taps = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()), ("AWS_ENDPOINT_URL_SQS", &sqs.url)];
         deployment.migrator_with(&[&taps[..], changes].concat())
     };
     let engine_with = |changes: &[(&str, &str)]| migrator_with(changes).engine().clone();
     match function {
-        "SchedulerFunction" => run_scheduler(&deployment, &engine_with(&[])).await,
+        "SchedulerFunction" => {
+            let changes = [
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+                ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+                ("AWS_ENDPOINT_URL_SNS", &topics.url),
+                ("ALERT_TOPIC_ARN", alerts::ALERT_TOPIC),
+                ("DIGEST_TOPIC_ARN", alerts::DIGEST_TOPIC),
+                ("ALERT_FAILURE_MINIMUM", "1"),
+            ];
+            run_scheduler(&deployment, &deployment.scheduler_with(&changes)).await;
+        }
         "ConsumerFunction" => {
             let engines = CREDENTIALS.map(|(service, name, _)| {
                 engine_with(&[
@@ -162,6 +174,8 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["PARKING_QUEUE_URL"].rsplit('/').next().unwrap(), "BatchParkingQueue"),
         (vars["OUTCOMES_QUEUE_URL"].rsplit('/').next().unwrap(), "OutcomesQueue"),
         (BUS, "event-bus/OutcomesBus"),
+        ("alarms", "AlarmTopic"),
+        ("digests", "DigestTopic"),
         (vars["IMPORT_BUCKET"].as_str(), "ImportBucket"),
         (vars["IMPORT_QUEUE_URL"].rsplit('/').next().unwrap(), "ImportQueue"),
         (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
@@ -181,7 +195,7 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
     };
     // Here the app's key lies beside what is connected.
     let is_local = |(_, resource): &Asked| resource == "ghl-sync/local/app/oauth";
-    let all = [dynamodb, sqs, s3, secrets, bus, vault];
+    let all = [dynamodb, sqs, s3, secrets, bus, vault, topics];
     all.iter().flat_map(Wiretap::asked).filter(|asked| !is_local(asked)).map(by_logical_id).collect()
 }
 
@@ -195,8 +209,8 @@ async fn keep_secret(secret: &str) -> String {
     url
 }
 
-/// It finds work by the tick, by the sweep, and where it is told to.
-async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
+/// It finds work by the tick, by the sweep, and where it is told to; and it tells people who is in trouble.
+async fn run_scheduler(deployment: &Deployment, scheduler: &Scheduler) {
     let events = [
         json!({ "detail-type": "Scheduled Event" }),
         json!({}),
@@ -206,7 +220,11 @@ async fn run_scheduler(deployment: &Deployment, engine: &Engine) {
     ];
     for (number, event) in events.into_iter().enumerate() {
         deployment.put(&contacts(number + 1)).await;
-        scheduler::handle(engine, LambdaEvent::new(event, context())).await.unwrap();
+        scheduler::handle(scheduler, LambdaEvent::new(event, context())).await.unwrap();
+    }
+    alerts::fail_one(deployment).await;
+    for event in ["scheduler-alerts", "scheduler-digest"] {
+        scheduler::handle(scheduler, LambdaEvent::new(sample(event), context())).await.unwrap();
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod access;
+mod alerts;
 mod api;
 mod api_audit;
 mod api_bad_input;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::counts::Counter;
 use ghl_sync_engine::counts::catalogue::{self, Metric, MetricKind};
-use ghl_sync_engine::usecase::{DeadLetterEnd, DeliveryEnd, Event, Measures, OutcomeNews, Received};
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_engine::usecase::{AlertNews, DeadLetterEnd, DeliveryEnd, Event, Measures, OutcomeNews, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, NotForUs};
 use ghl_sync_runtime::EmfSink;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ fn written() -> BTreeMap<String, String> {
     Counter::all().for_each(|counter| measures.counts.add(counter, 1));
     measures.call_ms.push(1);
     measures.backoff_ms.push(1);
+    let unanswered = PortError::new("alerts.publish", "no answer");
     let no_batch = Batch::from_json("").unwrap_err();
     let letter = DeadLetter { id: "m".to_owned(), body: String::new(), sent_at: None, receives: None, source: None };
     let (scope, location) = ("scope".parse().unwrap(), "loc".parse().unwrap());
@@ -39,6 +41,8 @@ fn written() -> BTreeMap<String, String> {
         Event::Outcomes(OutcomeNews::Delivery { location: &location, event_id: "e", tries: 1, end: &delivered }),
         Event::Outcomes(OutcomeNews::Delivery { location: &location, event_id: "e", tries: 1, end: &failed }),
         Event::Outcomes(OutcomeNews::SwitchedOff { location: &location, is_gone: true }),
+        Event::Alerts(AlertNews::Begun { kind: "breaker", location: None, failed: None, ended: None }),
+        Event::Alerts(AlertNews::Untold { error: &unanswered }),
         Event::Host { api: Api::V2, scope: &scope, from: "up", to: "down" },
     ]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();

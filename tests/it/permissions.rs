@@ -263,9 +263,10 @@ fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// `!GetAtt X.Arn` is X, `!Sub ${X.Arn}/index/i` is X/index/i, and an ARN that is spelled out is what follows the account.
+/// `!GetAtt X.Arn` and `!Ref X` are X, `!Sub ${X.Arn}/index/i` is X/index/i, and an ARN that is spelled out is what follows the account.
 fn resource_id(arn: &Value) -> String {
-    let path = arn["Fn::GetAtt"].as_str().or(arn["Fn::Sub"].as_str()).or(arn.as_str()).unwrap();
+    let path = arn["Fn::GetAtt"].as_str().or(arn["Fn::Sub"].as_str()).or(arn["Ref"].as_str()).or(arn.as_str());
+    let path = path.unwrap();
     let path = path.split_once("${AWS::AccountId}:").map_or(path, |(_, path)| path);
     path.replace("${", "").replace('}', "").replace(".Arn", "")
 }

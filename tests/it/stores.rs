@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::deployment::{Deployment, by_hand, context, context_with, failed_messages, options, sandbox};
+use crate::deployment::{Deployment, by_hand, context, context_with, failed_messages, options, sandbox, scheduler_of};
 use crate::records::contacts;
 
 /// Nobody listens there.
@@ -64,7 +64,7 @@ async fn a_tick_without_dynamodb_says_so() {
     let deployment = Deployment::start().await;
     let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE)]);
     for event in [json!({}), json!({ "location_id": "loc_demo" })] {
-        let failed = scheduler::handle(&cut_off, LambdaEvent::new(event, context())).await.unwrap_err();
+        let failed = scheduler::handle(&scheduler_of(&cut_off), LambdaEvent::new(event, context())).await.unwrap_err();
         let SchedulerError::Port(port) = &failed else { panic!("{failed:?}") };
         let action = port.to_string();
         assert!(action.starts_with("gates.") || action.starts_with("settings."), "{action}");
@@ -76,7 +76,7 @@ async fn a_tick_without_sqs_counts_what_it_could_not_start() {
     let deployment = Deployment::start().await;
     deployment.put(&contacts(1)).await;
     let cut_off = deployment.engine_with(&[("AWS_ENDPOINT_URL_SQS", NOWHERE), ("BATCH_QUEUE_URL", NOWHERE)]);
-    let done = scheduler::handle(&cut_off, LambdaEvent::new(json!({}), context())).await.unwrap();
+    let done = scheduler::handle(&scheduler_of(&cut_off), LambdaEvent::new(json!({}), context())).await.unwrap();
     let scheduler::Done::Ticked(report) = done else { panic!("{done:?}") };
     assert_eq!((report.looked_at, report.started, report.failed), (1, 0, 1));
     assert_eq!(deployment.due().await.len(), 1);

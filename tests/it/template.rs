@@ -28,7 +28,11 @@ const WITHHELD: [(&str, &[&str]); 10] = [
     ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 18] = [
+const OWN: [(&[&str], &str); 22] = [
+    (&["SchedulerFunction"], "ALERT_"),
+    (&["SchedulerFunction"], "DIGEST_TOPIC_ARN"),
+    (&["SchedulerFunction"], "DASHBOARD_URL"),
+    (&["SchedulerFunction"], "AWS_ENDPOINT_URL_SNS"),
     (&["ConnectFunction"], "CONNECT_"),
     (&["ConnectFunction"], "GHL_APP"),
     (&["ConnectFunction"], "GHL_CONSENT_URL"),
@@ -162,6 +166,7 @@ fn the_defaults_of_the_parameters_are_accepted_by_the_functions() {
                 (Value::String(text), _) => text.clone(),
                 (Value::Null, Some(text)) => text.to_owned(),
                 // A resource of the stack.
+                (Value::Null, None) if name.ends_with("TOPIC_ARN") => "arn:aws:sns:us-east-1:000000000000:x".to_owned(),
                 (Value::Null, None) => "https://example.com".to_owned(),
                 (other, _) => other.to_string(),
             };

@@ -14,6 +14,8 @@ const LARGEST_ENVIRONMENT: usize = 4096;
 const LONGEST_STACK_NAME: usize = 128;
 /// `https://sqs.REGION.amazonaws.com.cn/ACCOUNT/NAME`: regions have at most 14 characters, queues' names 80.
 const LONGEST_QUEUE_URL: usize = 12 + 14 + 18 + 12 + 1 + 80;
+/// `arn:aws-us-gov:sns:REGION:ACCOUNT:NAME`: topics' names have at most 256 characters.
+const LONGEST_TOPIC_ARN: usize = 19 + 14 + 1 + 12 + 1 + 256;
 /// `STACK-RecordsTable-RANDOM`.
 const LONGEST_TABLE_NAME: usize = LONGEST_STACK_NAME + 14 + 14;
 
@@ -129,6 +131,7 @@ fn longest(template: &Template, name: &str, value: &Value) -> usize {
             "AWS::StackName" => LONGEST_STACK_NAME,
             table if table.ends_with("Table") => LONGEST_TABLE_NAME,
             queue if queue.ends_with("Queue") => LONGEST_QUEUE_URL,
+            topic if topic.ends_with("Topic") => LONGEST_TOPIC_ARN,
             other => panic!("how long is {other}?"),
         };
     };

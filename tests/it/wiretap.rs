@@ -1,6 +1,6 @@
 //! An intermediary on the way to AWS, which notes what is asked of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -29,8 +29,12 @@ impl Wiretap {
         let wiretap = Wiretap { url: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
         let (server, client, asked) = (url.to_owned(), reqwest::Client::new(), wiretap.asked.clone());
         let pass_on = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let is_file = !headers.contains_key("x-amz-target");
-            let read = if is_file { read_file(&method, uri.path()) } else { read(&headers, &body) };
+            let is_form = headers.get("content-type").is_some_and(|it| it.as_bytes().starts_with(FORM));
+            let read = match headers.contains_key("x-amz-target") {
+                true => read(&headers, &body),
+                false if is_form => vec![read_form(&body)],
+                false => read_file(&method, uri.path()),
+            };
             asked.lock().unwrap().extend(read);
             let is_head = method == Method::HEAD;
             pass_on(client.request(method, format!("{server}{uri}")), is_head, headers, body)
@@ -73,6 +77,14 @@ fn read_file(method: &Method, path: &str) -> Vec<Asked> {
         Method::GET => vec![on("GetObject", format!("{bucket}/{folder}/*"))],
         _ => vec![on("PutObject", format!("{bucket}/{folder}/*"))],
     }
+}
+
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
+
+/// What a request to SNS needs: the topic's name, in place of its ARN.
+fn read_form(body: &[u8]) -> Asked {
+    let fields: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+    (format!("sns:{}", fields["Action"]), fields["TopicArn"].rsplit(':').next().unwrap().to_owned())
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {

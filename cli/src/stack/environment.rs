@@ -164,6 +164,11 @@ pub(super) fn vars(
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets}")),
             // Nor is there a bus: our own DynamoDB refuses what is for one.
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{dynamodb}")),
+            // And no topic: the log tells who is in trouble.
+            ("AWS_ENDPOINT_URL_SNS", format!("http://{dynamodb}")),
+            ("ALERT_TOPIC_ARN", String::new()),
+            ("DIGEST_TOPIC_ARN", String::new()),
+            ("DASHBOARD_URL", String::new()),
             ("RECORDS_TABLE", RECORDS_TABLE.to_owned()),
             ("STATE_TABLE", STATE_TABLE.to_owned()),
             ("BATCH_QUEUE_URL", format!("http://{sqs}/000000000000/{QUEUE}")),

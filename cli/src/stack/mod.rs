@@ -19,6 +19,7 @@ use ghl_sync_model::{Api, LocationId, Secret};
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::{Config, ConfigError, Connecting, LogSink, Runtime, StartError, Webhooks};
+use scheduler::Scheduler;
 
 use self::environment::{
     APP_SECRET, Aws, app, app_secret, has_own_keys, marketplace, name_sub_accounts, own_key, vars,
@@ -308,6 +309,7 @@ impl Stack {
         });
         let functions = Arc::new(Functions {
             engine: engine.clone(),
+            scheduler: Scheduler { engine: engine.clone(), alerts: runtime.alerts() },
             migrator: migrator.clone(),
             intake,
             importer,

@@ -21,6 +21,7 @@ fn up_writes_what_a_function_needs_and_stays_until_it_is_stopped() {
         "AWS_ENDPOINT_URL_EVENTBRIDGE",
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_SNS",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_SSM",
         "RECORDS_TABLE",

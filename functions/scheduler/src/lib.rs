@@ -3,12 +3,16 @@
 //! It takes the event of an EventBridge schedule; `{"sweep": true}`, which a slower schedule sends, to look at every
 //! enabled location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
 //!
+//! With `{"source": "ghl-sync.alerts"}` it looks at how all locations stand, and tells people who is in trouble; with
+//! `{"source": "ghl-sync.digest"}` it tells them how the day went.
+//!
 //! With `{"source": "ghl-sync.reconcile"}`, which a third schedule sends, it asks the consumer to reconcile all enabled
 //! locations; with `{"source": "ghl-sync.facts"}`, which a fourth one sends, to read what they are. With a `location_id`
 //! beside it, by hand, it asks for that one.
 
 use std::time::Duration;
 
+use ghl_sync_alerts::{Alerts, Digested, Looked};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
 use ghl_sync_inbound::{FactsReader, Reconciler};
@@ -18,12 +22,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
+/// What the function works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Scheduler {
+    /// Starts locations.
+    pub engine: Engine,
+    /// Tells people who is in trouble.
+    pub alerts: Alerts,
+}
+
 /// Why a tick could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// The event is not one of ours.
     #[error(
-        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}} (or facts); it got {found}"
+        "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}} (or facts, alerts, digest); it got {found}"
     )]
     Event {
         /// What it got, by its shape.
@@ -64,20 +77,26 @@ pub enum Done {
         /// Of how many.
         asked_for_facts: u32,
     },
+    /// All locations were looked at for alerts.
+    Looked(Looked),
+    /// How the day went was told.
+    Digested(Digested),
 }
 
 /// Does what the event asks for: a tick, mostly.
 ///
 /// # Errors
 /// When the event is not understood, or not even the list of scopes can be read.
-pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<Done, SchedulerError> {
+pub async fn handle(scheduler: &Scheduler, event: LambdaEvent<Value>) -> Result<Done, SchedulerError> {
     let context = &event.context;
     let span = info_span!("tick", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
-    tick(engine, event.payload).instrument(span).await
+    tick(scheduler, event.payload).instrument(span).await
 }
 
-async fn tick(engine: &Engine, event: Value) -> Result<Done, SchedulerError> {
+async fn tick(Scheduler { engine, alerts }: &Scheduler, event: Value) -> Result<Done, SchedulerError> {
     match what(event)? {
+        What::Alerts => Ok(Done::Looked(alerts.look().await?)),
+        What::Digest => Ok(Done::Digested(alerts.digest().await?)),
         What::Tick { sweep } => {
             let report = engine.tick(sweep).await?;
             // All that could be done was done; that some could not sets off the alarm on this function's errors.
@@ -114,11 +133,17 @@ fn ask_of(source: &str) -> Option<Ask> {
     ASKS.into_iter().find(|(name, _)| *name == source).map(|(_, ask)| ask)
 }
 
+/// How the schedules call themselves that tell people something.
+const ALERTS: &str = "ghl-sync.alerts";
+const DIGEST: &str = "ghl-sync.digest";
+
 /// What an event asks for.
 enum What {
     Tick { sweep: bool },
     Location(LocationId),
     Ask(Ask, Option<LocationId>),
+    Alerts,
+    Digest,
 }
 
 fn what(event: Value) -> Result<What, SchedulerError> {
@@ -137,6 +162,12 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     };
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
         return Ok(What::Tick { sweep: false });
+    }
+    match fields.get("source").and_then(Value::as_str) {
+        Some(ALERTS | DIGEST) if fields.len() > 1 => return Err(SchedulerError::Event { found: shape(&event) }),
+        Some(ALERTS) => return Ok(What::Alerts),
+        Some(DIGEST) => return Ok(What::Digest),
+        _ => {}
     }
     let asks = fields.get("source").and_then(Value::as_str).and_then(ask_of).is_some();
     let ours = ["location_id", "sweep"];

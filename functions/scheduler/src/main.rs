@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use ghl_sync_runtime::Runtime;
+use scheduler::Scheduler;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let started = Runtime::of_scheduler_from_env().map(|runtime| runtime.engine);
-    ghl_sync_runtime::serve(started, |engine, event| async move { scheduler::handle(&engine, event).await }).await
+    let started =
+        Runtime::of_scheduler_from_env().map(|runtime| Scheduler { alerts: runtime.alerts(), engine: runtime.engine });
+    ghl_sync_runtime::serve(started, |scheduler, event| async move { scheduler::handle(&scheduler, event).await }).await
 }

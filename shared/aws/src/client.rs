@@ -37,6 +37,8 @@ pub struct AwsConfig {
     pub secrets_manager_endpoint: Option<String>,
     /// URL of an EventBridge other than the region's own.
     pub eventbridge_endpoint: Option<String>,
+    /// URL of an SNS other than the region's own.
+    pub sns_endpoint: Option<String>,
     /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
     /// so that no error is hidden from them.
     pub retries: bool,

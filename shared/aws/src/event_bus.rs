@@ -9,15 +9,20 @@ use ghl_sync_notify::{EventBus, OutcomeEvent};
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, SignedOperation};
+use crate::signed::{Api, Protocol, SignedOperation};
 
 /// What every event is from: rules match it.
 const SOURCE: &str = "ghl-sync";
 /// Entries of one request; each of ours has a few hundred bytes, and the limit of all together is 256 KB.
 const MOST_ENTRIES: usize = 10;
 
-const PUT_EVENTS: Api<Vec<bool>> =
-    Api { service: "events", target: "AWSEvents.PutEvents", read: taken, unread: "an answer without a list `Entries`" };
+const PUT_EVENTS: Api<Vec<bool>> = Api {
+    service: "events",
+    target: "AWSEvents.PutEvents",
+    protocol: Protocol::Json,
+    read: taken,
+    unread: "an answer without a list `Entries`",
+};
 
 /// The [`EventBus`] in EventBridge.
 pub struct EventBridge {

@@ -35,6 +35,7 @@ mod signed;
 mod standing;
 mod table;
 pub mod tables;
+mod topic;
 mod usage;
 mod vault;
 
@@ -58,5 +59,6 @@ pub use record_stream::{NotFromStream, record_changes};
 pub use refused_items::SqsRefusedItems;
 pub use request_signer::RequestSigner;
 pub use secrets::AwsSecrets;
+pub use topic::SnsTopic;
 pub use usage::{Count, Snapshot, Usage};
 pub use vault::SecretsManagerVault;

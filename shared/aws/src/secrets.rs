@@ -11,7 +11,7 @@ use ghl_sync_model::{CredentialsRef, Secret};
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, SignedOperation};
+use crate::signed::{Api, Protocol, SignedOperation};
 
 /// The two services as a [`SecretStore`]. It follows `ssm:` and `secretsmanager:`, and no other reference.
 pub struct AwsSecrets {
@@ -22,6 +22,7 @@ pub struct AwsSecrets {
 const PARAMETERS: Api<Secret> = Api {
     service: "ssm",
     target: "AmazonSSM.GetParameter",
+    protocol: Protocol::Json,
     read: |answer| answer["Parameter"]["Value"].as_str().map(Secret::new),
     unread: NO_TEXT,
 };
@@ -29,6 +30,7 @@ const PARAMETERS: Api<Secret> = Api {
 const SECRETS: Api<Secret> = Api {
     service: "secretsmanager",
     target: "secretsmanager.GetSecretValue",
+    protocol: Protocol::Json,
     read: |answer| answer["SecretString"].as_str().map(Secret::new),
     unread: NO_TEXT,
 };

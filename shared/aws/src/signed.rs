@@ -1,5 +1,5 @@
-//! Single operations of services that have no SDK client here: one request of each is needed. A JSON body, signed by the
-//! SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
+//! Single operations of services that have no SDK client here: one request of each is needed. A body of JSON or of a form,
+//! signed by the SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
 
 use std::sync::Arc;
 
@@ -26,10 +26,21 @@ pub(crate) struct Api<T> {
     pub(crate) service: &'static str,
     /// The operation, as the protocol names it.
     pub(crate) target: &'static str,
+    /// How requests and errors are written.
+    pub(crate) protocol: Protocol,
     /// What is wanted of the answer; `None` if it is not there.
     pub(crate) read: fn(&Value) -> Option<T>,
     /// The code of an answer that lacks it.
     pub(crate) unread: &'static str,
+}
+
+/// How a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// JSON both ways; a header names the operation.
+    Json,
+    /// A form, which names the operation, and XML for an answer, of which only an error's code is read.
+    Query,
 }
 
 impl<T> Clone for Api<T> {
@@ -55,6 +66,7 @@ impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
         let signer = Signer {
             signer: RequestSigner::with(api.service, &config.region, config.credentials.clone()),
             target: api.target,
+            protocol: api.protocol,
             url: url.clone(),
             clock,
         };
@@ -76,7 +88,12 @@ impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
     }
 
     pub(crate) async fn call(&self, body: &Value) -> Result<T, SdkError<Refusal, HttpResponse>> {
-        self.operation.invoke(body.to_string()).await
+        self.call_with(body.to_string()).await
+    }
+
+    /// The same with a body that is written already.
+    pub(crate) async fn call_with(&self, body: String) -> Result<T, SdkError<Refusal, HttpResponse>> {
+        self.operation.invoke(body).await
     }
 }
 
@@ -89,13 +106,17 @@ fn regional(service: &str, region: &str) -> String {
 struct Signer {
     signer: RequestSigner,
     target: &'static str,
+    protocol: Protocol,
     url: String,
     clock: Arc<dyn Clock>,
 }
 
 impl Signer {
     fn request(&self, body: String) -> Result<HttpRequest, BoxError> {
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", self.target)];
+        let headers = match self.protocol {
+            Protocol::Json => vec![("content-type", "application/x-amz-json-1.1"), ("x-amz-target", self.target)],
+            Protocol::Query => vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
+        };
         let signed = self.signer.headers("POST", &self.url, &headers, body.as_bytes(), self.clock.now())?;
         let mut request = http::Request::post("/").header("content-length", body.len());
         for (name, value) in headers {
@@ -110,13 +131,23 @@ impl Signer {
 
 /// What is wanted of an answer, or the code of an error.
 fn read<T>(api: Api<T>, response: &HttpResponse) -> Result<T, OrchestratorError<Refusal>> {
-    let json: Value = serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let body = response.body().bytes().unwrap_or_default();
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
     if response.status().is_success() {
         return (api.read)(&json).ok_or_else(|| refusal(response, api.unread));
     }
-    // `ParameterNotFound`, or with a namespace before it: `com.amazonaws.ssm#ParameterNotFound`.
-    let code = json["__type"].as_str().and_then(|code| code.rsplit('#').next()).unwrap_or("an error without a name");
-    Err(refusal(response, code))
+    let code = match api.protocol {
+        // `ParameterNotFound`, or with a namespace before it: `com.amazonaws.ssm#ParameterNotFound`.
+        Protocol::Json => json["__type"].as_str().and_then(|code| code.rsplit('#').next()),
+        Protocol::Query => code_in_xml(std::str::from_utf8(body).unwrap_or_default()),
+    };
+    Err(refusal(response, code.unwrap_or("an error without a name")))
+}
+
+/// `<ErrorResponse><Error><Code>NotFound</Code>…`
+fn code_in_xml(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code)
 }
 
 fn refusal(response: &HttpResponse, code: &str) -> OrchestratorError<Refusal> {

@@ -11,7 +11,7 @@ use ghl_sync_model::Secret;
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, SignedOperation};
+use crate::signed::{Api, Protocol, SignedOperation};
 
 /// AWS Secrets Manager as a [`SecretVault`].
 pub struct SecretsManagerVault {
@@ -46,6 +46,7 @@ const fn api(target: &'static str) -> Api<()> {
     Api {
         service: "secretsmanager",
         target,
+        protocol: Protocol::Json,
         read: |answer| answer["ARN"].as_str().map(|_| ()),
         unread: "an answer that names no secret",
     }

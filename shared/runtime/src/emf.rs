@@ -5,7 +5,7 @@ use std::io::Write;
 
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source};
 use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::{DeliveryEnd, Event, Measures, OutcomeNews, Received};
+use ghl_sync_engine::usecase::{AlertNews, DeliveryEnd, Event, Measures, OutcomeNews, Received};
 use ghl_sync_model::{EpochMs, LocationId};
 use serde_json::{Map, Value, json};
 
@@ -51,6 +51,7 @@ impl EmfSink {
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
             Event::Ingested { messages, refused, repeated, .. } => Line::of_ingested(*messages, *refused, *repeated),
             Event::Outcomes(news) => Line::of_outcomes(news),
+            Event::Alerts(news) => Line::of_alerts(news),
             Event::Host { to: "down", .. } => Line::of_one(&catalogue::HOST_DOWN),
             Event::Migrating { .. }
             | Event::ItemsRefused { .. }
@@ -183,6 +184,20 @@ impl Line {
             }
             // It becomes a dead letter, and has an alarm as such; the other is counted with its batch.
             OutcomeNews::NotADelivery | OutcomeNews::Unreadable { .. } => Line::default(),
+        }
+    }
+
+    fn of_alerts(news: &AlertNews<'_>) -> Line {
+        match news {
+            AlertNews::Begun { location, .. } => {
+                let line = Line::of_one(&catalogue::ALERTS_BEGUN);
+                match location {
+                    Some(location) => line.of_location(location),
+                    None => line,
+                }
+            }
+            AlertNews::Untold { .. } => Line::of_one(&catalogue::ALERTS_UNTOLD),
+            AlertNews::Over { .. } | AlertNews::Digested { .. } => Line::default(),
         }
     }
 

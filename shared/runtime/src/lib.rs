@@ -21,8 +21,8 @@ mod webhooks;
 
 pub use clock::SystemClock;
 pub use config::{
-    ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, MigrationConfig, OutcomesConfig,
-    is_secure,
+    AlertsConfig, ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, MigrationConfig,
+    OutcomesConfig, is_secure,
 };
 pub use connect::Connecting;
 pub use emf::{EmfSink, FunctionSink};

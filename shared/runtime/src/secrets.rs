@@ -54,6 +54,7 @@ pub async fn read_from_aws(
         ssm_endpoint: var("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: var("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         eventbridge_endpoint: None,
+        sns_endpoint: None,
         retries: true,
         interceptor: None,
     };

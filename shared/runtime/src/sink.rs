@@ -4,7 +4,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::EventSink;
-use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult};
+use ghl_sync_engine::usecase::{
+    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult,
+};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
 use tracing::{debug, error, info, warn};
@@ -107,6 +109,7 @@ impl EventSink for LogSink {
                 warn!(event = "items_refused", message_id, items, reason);
             }
             Event::Outcomes(news) => outcomes(news),
+            Event::Alerts(news) => alerts(news),
             Event::DeadLetter { letter, message, age, end } => dead_letter(letter, *message, *age, *end),
             Event::PortFailed { scope, error } => error!(
                 event = "port_failed",
@@ -151,6 +154,20 @@ fn outcomes(news: &OutcomeNews<'_>) {
         OutcomeNews::SwitchedOff { location, is_gone } => {
             error!(event = "webhook_switched_off", %location, is_gone);
         }
+    }
+}
+
+/// What people are told. Names of locations are in their messages only.
+fn alerts(news: &AlertNews<'_>) {
+    match news {
+        AlertNews::Begun { kind, location, failed, ended } => {
+            warn!(event = "alert", trouble = kind, location = location.map(tracing::field::display), failed, of = ended,)
+        }
+        AlertNews::Over { kind, location } => {
+            info!(event = "alert_over", trouble = kind, location = location.map(tracing::field::display));
+        }
+        AlertNews::Digested { messages } => info!(event = "digest", messages),
+        AlertNews::Untold { error } => error!(event = "alerts_untold", action = error.action, error = causes(*error)),
     }
 }
 

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
+use ghl_sync_alerts::{AlertPorts, Alerts, Announcer, Place};
 use ghl_sync_aws::{
     AwsConfig, AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates,
-    DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, SqsBatchQueue,
-    SqsDeadLetters, SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
+    DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, SnsTopic,
+    SqsBatchQueue, SqsDeadLetters, SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
 };
 use ghl_sync_drop::Importer;
 use ghl_sync_endpoints::{HttpPoster, Reach};
@@ -26,7 +27,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
 use crate::config::{
-    ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL, OutcomesConfig,
+    AlertsConfig, ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL,
+    OutcomesConfig,
 };
 use crate::no_calls::NoCalls;
 use crate::secrets::Secrets;
@@ -45,6 +47,8 @@ pub struct Runtime {
     refused_items: Option<SqsRefusedItems>,
     /// Where lists are dropped, and what reads them there; `None` in a function that is not told.
     drops: Option<(DropConfig, AwsConfig, Arc<dyn ItemStore>)>,
+    /// Who is told who is in trouble.
+    alerts: AlertsWiring,
     /// Who may use the HTTP API, in a function that has one.
     pub api_access: Option<ApiAccess>,
 }
@@ -96,6 +100,8 @@ impl Runtime {
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone());
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url));
         let refused_items = config.ingest_dead_letter_queue.map(|url| SqsRefusedItems::new(sqs.clone(), url));
+        let place = Place { stack: config.stack_name, dashboard: config.alerts.dashboard.clone() };
+        let alerts = AlertsWiring { config: config.alerts, place, aws: config.aws.clone() };
         let drops = config.drops.map(|drops| (drops, config.aws.clone(), items.clone()));
         let ports = Ports {
             clock: Arc::new(SystemClock),
@@ -118,7 +124,7 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, outcomes, refused_items, drops, api_access: config.api_access })
+        Ok(Runtime { engine, migrator, outcomes, refused_items, drops, alerts, api_access: config.api_access })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -152,6 +158,19 @@ impl Runtime {
     /// Lists every fault of the environment.
     pub fn of_scheduler_from_env() -> Result<Runtime, StartError> {
         Runtime::start_without_calls(Config::for_scheduler(Config::environment()))
+    }
+
+    /// What tells people who is in trouble: by the topics that the environment names, and else by the log.
+    #[must_use]
+    pub fn alerts(&self) -> Alerts {
+        let AlertsWiring { config, place, aws } = &self.alerts;
+        let topic = |arn: &Option<String>| {
+            let arn = arn.as_ref()?;
+            Some(Arc::new(SnsTopic::new(aws, arn, Arc::new(SystemClock))) as Arc<dyn Announcer>)
+        };
+        let (alerts_to, digests_to) = (topic(&config.topic), topic(&config.digest_topic));
+        let ports = AlertPorts { alerts_to, digests_to, ..AlertPorts::of(self.engine.ports()) };
+        Alerts::new(ports, config.rules, place.clone())
     }
 
     /// The same, for the redrive, which must know both queues of dead letters.
@@ -286,6 +305,14 @@ struct OutcomesWiring {
     locations: Arc<StoredLocations>,
     items: Arc<dyn ItemStore>,
     sink: Arc<dyn EventSink>,
+}
+
+/// What tells people who is in trouble is made of.
+#[derive(Clone)]
+struct AlertsWiring {
+    config: AlertsConfig,
+    place: Place,
+    aws: AwsConfig,
 }
 
 /// What the way to GHL is made of.

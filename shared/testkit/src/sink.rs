@@ -124,6 +124,7 @@ impl EventSink for RecordingSink {
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
             | Event::Outcomes(_)
+            | Event::Alerts(_)
             | Event::NotABatch { .. } => return,
             Event::Rests { wake_at, .. } => Noted::Rests { wake_at: *wake_at },
             Event::Webhook { event_type, received, .. } => {

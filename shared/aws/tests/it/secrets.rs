@@ -59,6 +59,7 @@ fn secrets(url: &str, retries: bool) -> AwsSecrets {
         ssm_endpoint: Some(url.to_owned()),
         secrets_manager_endpoint: Some(url.to_owned()),
         eventbridge_endpoint: None,
+        sns_endpoint: None,
         retries,
         ..servers::config()
     };

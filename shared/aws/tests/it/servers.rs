@@ -27,6 +27,7 @@ pub(crate) fn config() -> AwsConfig {
         ssm_endpoint: None,
         secrets_manager_endpoint: None,
         eventbridge_endpoint: None,
+        sns_endpoint: None,
         retries: false,
         interceptor: None,
     }

@@ -341,6 +341,11 @@ catalogue! {
     WEBHOOKS_SWITCHED_OFF = counter("Webhooks whose endpoint was switched off: it failed for days, or said 410.")
         .cloudwatch("WebhooksSwitchedOff");
 
+    ALERTS_BEGUN = counter("Alerts that people were told of: a location is in trouble, or too many records fail.")
+        .cloudwatch("AlertsBegun");
+    ALERTS_UNTOLD = counter("Looks for alerts, and digests, that failed: people may not have been told.")
+        .cloudwatch("AlertsUntold");
+
     HEALTH = gauge(Unit::None, "1 for the state that it is in.").prometheus("ghl_sync_health", &["state"]);
     LAST_TICK_AGE = gauge(Unit::Seconds, "Time since the scheduler ran last.")
         .prometheus("ghl_sync_last_tick_age_seconds", &[]);

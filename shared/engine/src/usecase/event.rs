@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use strum::{EnumDiscriminants, EnumIter};
 
+use super::alert_news::AlertNews;
 use super::outcome_news::OutcomeNews;
 use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
 use super::retention::RetentionReport;
@@ -248,6 +249,8 @@ pub enum Event<'a> {
     },
     /// Outcomes were told to those who want to know of them, or could not be.
     Outcomes(OutcomeNews<'a>),
+    /// People were told who is in trouble or how the day went, or should have been.
+    Alerts(AlertNews<'a>),
     /// A message that nobody could handle was looked at.
     DeadLetter {
         /// The message.

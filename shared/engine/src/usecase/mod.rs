@@ -1,5 +1,6 @@
 //! What the functions do, in terms of the ports.
 
+mod alert_news;
 mod awaiting;
 mod changes;
 mod check_access;
@@ -39,6 +40,7 @@ mod undo_record;
 
 use std::sync::Arc;
 
+pub use alert_news::AlertNews;
 pub use changes::{CHANGES_PER_PAGE, Changes};
 pub use check_access::{AccessReport, Asked, Asking, Question};
 pub use config::EngineConfig;

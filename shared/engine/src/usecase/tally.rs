@@ -82,6 +82,7 @@ impl Measures {
             | Event::Ingested { .. }
             | Event::ItemsRefused { .. }
             | Event::Outcomes(_)
+            | Event::Alerts(_)
             | Event::DeadLetter { .. }
             | Event::Measured { .. }
             | Event::Webhook { .. }

@@ -1,6 +1,7 @@
 //! The environment, read once. Every fault in it is found and named before the first event; nothing bad is silently
 //! replaced by a default.
 
+mod alerts;
 mod api;
 mod connect;
 mod migration;
@@ -24,6 +25,7 @@ use ghl_sync_model::{AdoptLimits, Api, CredentialsRef, LocationId, Pace, Secret}
 use serde_json::error::Category;
 use tracing::level_filters::LevelFilter;
 
+pub use self::alerts::AlertsConfig;
 pub use self::api::{ApiAccess, ApiKey};
 pub(crate) use self::connect::CONNECT_SECRETS;
 pub use self::connect::ConnectConfig;
@@ -76,6 +78,8 @@ pub struct Config {
     pub migration: MigrationConfig,
     /// To whom outcomes are told.
     pub outcomes: OutcomesConfig,
+    /// Who is told who is in trouble.
+    pub alerts: AlertsConfig,
     /// How locations are connected in a browser.
     pub connect: ConnectConfig,
     /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
@@ -322,6 +326,7 @@ impl Config {
             webhook_keys: webhook_keys(vars),
             migration: MigrationConfig::read(vars),
             outcomes: OutcomesConfig::read(vars),
+            alerts: AlertsConfig::read(vars),
             connect: ConnectConfig::read(vars),
             stack_name: vars.text("STACK_NAME").unwrap_or_else(|| "local".to_owned()),
         }
@@ -375,6 +380,7 @@ fn aws(vars: &mut Variables) -> AwsConfig {
         ssm_endpoint: vars.url("AWS_ENDPOINT_URL_SSM"),
         secrets_manager_endpoint: vars.url("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         eventbridge_endpoint: vars.url("AWS_ENDPOINT_URL_EVENTBRIDGE"),
+        sns_endpoint: vars.url("AWS_ENDPOINT_URL_SNS"),
         retries: true,
         interceptor: None,
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{EventSink, PortError};
 use ghl_sync_engine::usecase::{
-    BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, NotRun, OutcomeNews, Received, ReconcileReport,
-    RecordResult, RetentionReport, TickReport,
+    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, NotRun, OutcomeNews, Received,
+    ReconcileReport, RecordResult, RetentionReport, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{
@@ -102,6 +102,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let failed = Progress { status: MigrationStatus::Failed, ..progress.clone() };
     let webhook = |received| Event::Webhook { location: Some(location), event_type: "ContactCreate", received };
     let fields = ["phone".to_owned()];
+    let alert =
+        |location| Event::Alerts(AlertNews::Begun { kind: "failures", location, failed: Some(3), ended: Some(20) });
     let delivery = |end| Event::Outcomes(OutcomeNews::Delivery { location, event_id: "evt_1", tries: 1, end });
     let not_delivered = DeliveryEnd::Failed { why: "the endpoint answered 500".to_owned(), rest: SECOND };
     let events = [
@@ -178,6 +180,11 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         delivery(&not_delivered),
         Event::Outcomes(OutcomeNews::NotADelivery),
         Event::Outcomes(OutcomeNews::SwitchedOff { location, is_gone: true }),
+        alert(Some(location)),
+        alert(None),
+        Event::Alerts(AlertNews::Over { kind: "failures", location: Some(location) }),
+        Event::Alerts(AlertNews::Digested { messages: 3 }),
+        Event::Alerts(AlertNews::Untold { error: &failure }),
     ];
     let told: BTreeSet<EventKind> = events.iter().map(EventKind::from).collect();
     // It sums up what the others say, and is written as metrics.

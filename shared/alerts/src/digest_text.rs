@@ -1,0 +1,94 @@
+//! A digest as people read it.
+
+use std::fmt::Write;
+
+use ghl_sync_engine::standing::{LocationState, Standing, Trouble};
+use ghl_sync_model::EpochMs;
+
+use crate::Place;
+use crate::digest::Reckoned;
+use crate::message::{Audience, Message, count, footer, grouped, minute, subject_of};
+
+/// Locations of one digest that are named; of more it is told how many there are.
+const MOST_NAMED: usize = 100;
+
+/// A location of a digest.
+pub(crate) struct Line<'a> {
+    pub(crate) name: String,
+    pub(crate) page: Option<String>,
+    /// What was counted since the last digest.
+    pub(crate) counted: Reckoned,
+    /// How it stands.
+    pub(crate) standing: &'a Standing,
+}
+
+/// The digest of `lines`, the most important first, which are those of `locations` where anything happened.
+pub(crate) fn digest(
+    audience: Audience,
+    lines: &[&Line<'_>],
+    locations: usize,
+    since: Option<EpochMs>,
+    place: &Place,
+    now: EpochMs,
+) -> Message {
+    let sum = |of: fn(&Line<'_>) -> u64| lines.iter().map(|line| of(line)).sum::<u64>();
+    let (accepted, failed) = (sum(|line| line.counted.accepted), sum(|line| line.counted.failed));
+    let unchanged = sum(|line| line.counted.unchanged);
+    let (due, failures) = (sum(|line| line.standing.due.tallied.count), sum(|line| line.standing.failed.count));
+    let subject = format!("{} accepted, {} failed", grouped(accepted), grouped(failed));
+    let subject = match &audience {
+        Audience::Stack => subject,
+        Audience::Tag(tag) => format!("{subject} ({tag})"),
+        Audience::Location(location) => format!("{subject} ({location})"),
+    };
+    let since = since.map_or_else(|| "since the beginning".to_owned(), |since| format!("since {}", minute(since)));
+    let mut text = match &audience {
+        Audience::Stack => format!("{}, {since}:\n", count(locations, "location")),
+        Audience::Tag(tag) => format!("{} tagged \"{tag}\", {since}:\n", count(locations, "location")),
+        Audience::Location(_) => format!("{}, {since}:\n", lines.first().map_or("", |line| &line.name)),
+    };
+    let _ = writeln!(text, "- accepted by GoHighLevel: {}", grouped(accepted));
+    let _ = writeln!(text, "- failed: {}", grouped(failed));
+    let _ = writeln!(text, "- unchanged, so not sent: {}", grouped(unchanged));
+    let _ = writeln!(text, "Now waiting: {}. Now standing as failed: {}.\n", grouped(due), grouped(failures));
+
+    let is_of_one = matches!(audience, Audience::Location(_));
+    for line in lines.iter().take(MOST_NAMED) {
+        if !is_of_one {
+            let Reckoned { accepted, failed, .. } = line.counted;
+            let _ = writeln!(text, "{}: {} accepted, {} failed", line.name, grouped(accepted), grouped(failed));
+        }
+        for trouble in troubles(line.standing, now) {
+            let _ = writeln!(text, "  {trouble}");
+        }
+        if let Some(page) = line.page.as_ref().filter(|_| is_of_one || line.counted.failed > 0) {
+            let _ = writeln!(text, "  {page}");
+        }
+    }
+    if lines.len() > MOST_NAMED {
+        let _ = writeln!(text, "and {} more", count(lines.len() - MOST_NAMED, "location"));
+    }
+    if !is_of_one && lines.len() < locations {
+        let _ = writeln!(text, "Nothing happened in {}.", count(locations - lines.len(), "location"));
+    }
+    let _ = write!(text, "\n{}", footer(place, now));
+    Message { subject: subject_of(place, &subject), text, audience }
+}
+
+/// What somebody should look at.
+fn troubles(standing: &Standing, now: EpochMs) -> Vec<String> {
+    if standing.state(now) == LocationState::Stopped && !standing.enabled {
+        return vec!["switched off".to_owned()];
+    }
+    let told = standing.troubles(now).into_iter().map(|trouble| match trouble {
+        Trouble::Breaker(_) => "GoHighLevel fails; it is asked again and again".to_owned(),
+        Trouble::OtherLocation => "GoHighLevel answers for another location; nothing is sent".to_owned(),
+        Trouble::Credentials => "GoHighLevel does not accept the token; nothing is sent".to_owned(),
+        Trouble::Paused => "paused by an operator".to_owned(),
+        Trouble::Throttled { until } => format!("GoHighLevel asked to wait until {}", minute(until)),
+        Trouble::Failed(failed) => {
+            format!("{}{} stand as failed", if failed.capped { "at least " } else { "" }, grouped(failed.count))
+        }
+    });
+    told.collect()
+}

@@ -1,0 +1,59 @@
+//! Messages to people, on a topic of SNS.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ghl_sync_alerts::{Announcer, Message};
+use ghl_sync_engine::ports::{Clock, PortError};
+
+use crate::client::AwsConfig;
+use crate::signed::{Api, Protocol, SignedOperation};
+
+const PUBLISH: Api<()> =
+    Api { service: "sns", target: "Publish", protocol: Protocol::Query, read: |_| Some(()), unread: "no answer" };
+/// The version of the API, which every request names.
+const VERSION: &str = "2010-03-31";
+
+/// A topic of SNS as an [`Announcer`]. Whom a message is for stands in its attributes, so that subscriptions can filter.
+pub struct SnsTopic {
+    arn: String,
+    publish: SignedOperation<()>,
+}
+
+impl SnsTopic {
+    /// The topic with this ARN, in `config`'s region; `clock` dates the signatures.
+    #[must_use]
+    pub fn new(config: &AwsConfig, arn: impl Into<String>, clock: Arc<dyn Clock>) -> SnsTopic {
+        let publish = SignedOperation::new(PUBLISH, config, config.sns_endpoint.as_deref(), clock);
+        SnsTopic { arn: arn.into(), publish }
+    }
+}
+
+impl fmt::Debug for SnsTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnsTopic").field("arn", &self.arn).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Announcer for SnsTopic {
+    async fn announce(&self, message: &Message) -> Result<(), PortError> {
+        let answer = self.publish.call_with(self.form(message)).await;
+        answer.map_err(|error| PortError::new("alerts.publish", error))
+    }
+}
+
+impl SnsTopic {
+    fn form(&self, message: &Message) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", PUBLISH.target).append_pair("Version", VERSION).append_pair("TopicArn", &self.arn);
+        form.append_pair("Subject", &message.subject).append_pair("Message", &message.text);
+        for (place, (name, value)) in message.audience.attributes().into_iter().enumerate() {
+            let entry = |part| format!("MessageAttributes.entry.{}.{part}", place + 1);
+            form.append_pair(&entry("Name"), name).append_pair(&entry("Value.DataType"), "String");
+            form.append_pair(&entry("Value.StringValue"), value);
+        }
+        form.finish()
+    }
+}
