@@ -32,10 +32,12 @@ fn the_same_seed_is_the_same_world() {
 /// - An undo deleted a contact that was put again meanwhile, and its deals were sent under the id that was gone
 ///   (13000050890).
 /// - A commit whose answer was lost did not say again whom it had left (13000011056).
+/// - A contact was created anew and nobody could write that down; a deletion under the old id then passed for done
+///   (13000046606).
 /// - Each batch had time for two calls, and spent them on finding out that a contact is gone (9900010559, 9900012053).
 #[test]
 fn worlds_that_broke_a_rule_once_keep_it() {
-    for seed in [200_069, 200_400, 9_900_010_559, 9_900_012_053, 13_000_050_890, 13_000_011_056] {
+    for seed in [200_069, 200_400, 9_900_010_559, 9_900_012_053, 13_000_050_890, 13_000_011_056, 13_000_046_606] {
         let broken: Vec<String> = run(&Scenario::of_seed(seed)).broken.iter().map(ToString::to_string).collect();
         assert!(broken.is_empty(), "{seed}: {}", broken.join("; "));
     }

@@ -25,7 +25,7 @@ mod look;
 
 use std::collections::BTreeSet;
 
-use self::look::{Imaging, UndoOf};
+use self::look::{Imaging, UndoOf, find};
 use super::deal_search::DealSearch;
 use crate::policy::{Class, NotStored, spelled_otherwise};
 use ghl_sync_model::{
@@ -59,6 +59,10 @@ pub(super) struct Operation {
     /// An upsert of it met a contact that was there, of which nothing was known before.
     met: bool,
     is_deletion: bool,
+    /// What was put before its deletion may have been sent, so GHL may have it under another id: one more look says.
+    looks_back: bool,
+    /// That look found it.
+    is_left_behind: bool,
     /// What GHL shows is read before it is written first.
     imaging: Option<Imaging>,
     /// It undoes what an import wrote.
@@ -101,6 +105,8 @@ enum Step {
     Untag,
     /// Delete it.
     Delete,
+    /// Look whether it is there all the same, under another id.
+    LookBack,
     Done,
 }
 
@@ -142,16 +148,25 @@ impl Operation {
             not_stored: NotStored::default(),
             met: false,
             is_deletion: false,
+            looks_back: false,
+            is_left_behind: false,
             imaging: None,
             undo: None,
             diverted: false,
         }
     }
 
-    /// The deletion of what `payload` has been sent to, which GHL has under `ghl_id`.
-    pub(super) fn deletion(payload: Payload, ghl_id: GhlId, marker: Marker) -> Operation {
+    /// The deletion of what `payload` has been sent to, which GHL has under `ghl_id`; if that `is_unsure`, GHL may have
+    /// created it anew since, without anybody knowing.
+    pub(super) fn deletion(payload: Payload, ghl_id: GhlId, marker: Marker, is_unsure: bool) -> Operation {
+        let looks_back = is_unsure && matches!(&payload, Payload::Contact(contact) if contact.has_natural_key());
         let operation = Operation::new(payload, Some(ghl_id), None, marker, Presence::InDoubt, Former::default());
-        Operation { step: Step::Delete, is_deletion: true, ..operation }
+        Operation { step: Step::Delete, is_deletion: true, looks_back, ..operation }
+    }
+
+    /// What GHL has after a deletion all the same, under another id, which is the known one now.
+    pub(super) fn left_behind(&self) -> Option<&GhlId> {
+        self.ghl_id.as_ref().filter(|_| self.is_left_behind)
     }
 
     /// Whether it deletes.
@@ -220,6 +235,7 @@ impl Operation {
                 Some(Call::RemoveTags { id: id.clone(), tags })
             }
             (Step::Delete, Some(id)) => Some(Call::DeleteContact(id.clone())),
+            (Step::LookBack, _) => Some(find(contact)),
             (Step::Tag | Step::Untag | Step::Delete, None) | (Step::Done, _) => None,
         }
     }
@@ -266,7 +282,7 @@ impl Operation {
                 let pipeline_id = opportunity.pipeline_id.clone();
                 Some(Call::DeleteOpportunity { id: id.clone(), pipeline_id })
             }
-            (Step::Delete, None) | (Step::Complete | Step::Tag | Step::Untag | Step::Done, _) => None,
+            (Step::Delete, None) | (Step::Complete | Step::Tag | Step::Untag | Step::LookBack | Step::Done, _) => None,
         }
     }
 
@@ -319,6 +335,12 @@ impl Operation {
                 }
                 self.spelled_otherwise = left;
             }
+            (Payload::Contact(_), Answer::Contact(found)) if self.step == Step::LookBack => {
+                if let Some(found) = found.filter(|found| self.ghl_id.as_ref() != Some(&found.id)) {
+                    (self.ghl_id, self.is_left_behind) = (Some(found.id), true);
+                }
+                self.step = Step::Done;
+            }
             (Payload::Contact(_), Answer::Contact(found)) => {
                 self.ghl_id = found.map(|found| found.id);
                 self.found_by_marker = self.ghl_id.is_some();
@@ -341,6 +363,7 @@ impl Operation {
                 let first = self.candidates().into_iter().next();
                 self.settle_on(first);
             }
+            (Payload::Contact(_), Answer::Deleted) if self.looks_back => self.step = Step::LookBack,
             _ => self.step = Step::Done,
         }
         self.end_a_search_for_nothing();
@@ -405,7 +428,7 @@ impl Operation {
             (_, Step::Delete) => Answer::Deleted,
             (Payload::Opportunity(_), Step::Find) => Answer::Opportunities(FoundPage::default()),
             (Payload::Opportunity(_), _) => Answer::OpportunityWritten { id: GhlId::unknown(), view: None },
-            (Payload::Contact(_), Step::Find) => Answer::Contact(None),
+            (Payload::Contact(_), Step::Find | Step::LookBack) => Answer::Contact(None),
             (Payload::Contact(_), Step::Tag) => Answer::TagsAdded { tags: None },
             (Payload::Contact(_), Step::Untag) => Answer::TagsRemoved { tags: None },
             (Payload::Contact(_), _) => {

@@ -36,7 +36,10 @@ impl RecordSync<'_, '_> {
         let presence = self.presence(record).await;
         let company_apart = self.permits.updates_refuse_company().await;
         let operation = match ghl_id {
-            Some(ghl_id) if record.deletion => Operation::deletion(payload, ghl_id, marker),
+            Some(ghl_id) if record.deletion => {
+                let is_unsure = self.api == Api::V2 && may_be_elsewhere(record);
+                Operation::deletion(payload, ghl_id, marker, is_unsure)
+            }
             ghl_id => {
                 Operation::new(payload, ghl_id, contact_id, marker, presence, former).with_company_apart(company_apart)
             }
@@ -162,7 +165,25 @@ impl RecordSync<'_, '_> {
                 After::End(ended) => return ended,
             }
         }
-        Ended::Accepted
+        self.left_behind(record, progress).await.unwrap_or(Ended::Accepted)
+    }
+
+    /// It is not deleted as long as GHL may have it under another id. That is said, and a replay deletes that one.
+    async fn left_behind(&self, record: &Record, progress: &mut Progress) -> Option<Ended> {
+        let id = progress.operation.left_behind()?.clone();
+        match self.engine.other_holders(&record.location_id, &record.key, &id).await {
+            Ok(others) if others.is_empty() => {
+                let now = self.engine.ports.clock.now();
+                let message = format!(
+                    "what was put last may have been created as {id}, which has the same e-mail address or phone number: \
+                     replay the deletion to delete that one"
+                );
+                progress.error = Some(LastError { code: ErrorCode::Ambiguous, status: None, message, at: now });
+                Some(Ended::Outcome(self.failed(progress, now)))
+            }
+            Ok(_) => None,
+            Err(error) => Some(self.holder_unknown(record, &error)),
+        }
     }
 
     /// What another record has as well is not deleted.
@@ -396,4 +417,13 @@ fn hides(record: &Record, call: &Call) -> bool {
 fn operation_hash(record: &Record) -> u32 {
     let key = record.key.to_string();
     super::fnv1a(record.location_id.as_str().bytes().chain(key.bytes()))
+}
+
+/// Whether GHL may have a record that shall be deleted under another id than the one that is known: what was put last was
+/// not accepted, and nobody knows that it was not sent. What was gone may then have been created anew.
+fn may_be_elsewhere(record: &Record) -> bool {
+    let is_known = record.accepted_version.is_some_and(|accepted| accepted + 1 >= record.version);
+    let is_doubtful =
+        |error: &LastError| !matches!(error.code, ErrorCode::Rejected | ErrorCode::Unauthorized | ErrorCode::Cancelled);
+    !is_known && record.last_error.as_ref().is_none_or(is_doubtful)
 }

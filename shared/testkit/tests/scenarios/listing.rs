@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use ghl_sync_engine::ports::RemoteKey;
-use ghl_sync_model::{Endpoint, Kind, Payload, PutRecord, RecordKey};
-use ghl_sync_operate::{DeletionError, Person, RecordFilter, RecordState, SearchText};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_model::{Endpoint, ErrorCode, Kind, Payload, PutRecord, RecordKey};
+use ghl_sync_operate::{DeletionError, FailedFilter, Person, RecordFilter, RecordState, Replayed, SearchText};
+use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, MINUTE, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc, named_contact,
+};
 
 async fn listed(world: &World, filter: &RecordFilter, limit: usize) -> Vec<RecordKey> {
     let (mut found, mut after) = (Vec::new(), None);
@@ -201,5 +203,38 @@ fn what_ghl_does_not_have_or_has_for_another_record_as_well_is_not_deleted() {
         assert!(matches!(deleted(contact_key(2)).await, Err(DeletionError::NotInGhl)));
         assert!(matches!(deleted(contact_key(7)).await, Err(DeletionError::UnknownRecord)));
         assert_eq!(world.ghl.contact_count(), 1);
+    });
+}
+
+/// Somebody deleted it in GHL; it was put again and created anew, and no outcome could be written down.
+#[test]
+fn a_deletion_does_not_end_while_ghl_has_under_another_id_what_was_put_last() {
+    block_on_paused(async {
+        let world = exact().start();
+        world.put(&[contact(0), contact(1)]).await.unwrap();
+        world.run_until_settled(5 * MINUTE).await.unwrap();
+        world.ghl.delete_contact(&loc(), &world.record(&contact_key(0)).ghl_id.unwrap());
+        world.faults.fail(Op::OutboxSettle, 1..=u64::MAX, PortFault::Refused);
+        world.put(&[named_contact(0, "Eve"), named_contact(1, "Eve")]).await.unwrap();
+        while world.ghl.contact(&loc(), &email(0)).is_none() {
+            world.run_for(Duration::from_millis(100)).await;
+        }
+        // Until nobody is left who knows of it.
+        world.operator().pause(&loc(), None, None).await.unwrap();
+        world.run_for(2 * MINUTE).await;
+        world.faults.heal();
+        for key in [contact_key(0), contact_key(1)] {
+            world.operator().delete_in_ghl(&loc(), &key).await.unwrap();
+        }
+        world.operator().resume(&loc()).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        let (anew, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
+        let record = world.record(&contact_key(0));
+        assert_eq!((record.last_error.unwrap().code, record.ghl_id), (ErrorCode::Ambiguous, Some(anew)));
+        assert!(world.outbox.record(&loc(), &contact_key(1)).is_none(), "that one was there, and is deleted");
+
+        world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+        world.run_until_settled(HOUR).await.unwrap();
+        assert_eq!((world.ghl.contact_count(), world.outbox.records().len()), (0, 0));
     });
 }

@@ -1,6 +1,7 @@
 //! Undo of an import: what it created is deleted, what it changed goes back, and what anybody else did stays.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Outbox};
@@ -371,21 +372,22 @@ fn custom_fields_go_back_by_id_and_those_that_were_sent_by_key_are_looked_up() {
     });
 }
 
-/// Returns when the deletion by an undo has arrived at GHL, and is not answered yet.
-async fn until_a_deletion_is_under_way(world: &World) {
+/// A world whose undo of a contact has arrived at GHL, and is not answered yet.
+async fn while_an_undo_deletes() -> Arc<World> {
+    let world = exact().start();
+    put_undoable(&world, [contact(0)]).await;
+    world.run_until_settled(MINUTE).await.unwrap();
+    undo(&world).await;
     while world.ghl.arrivals_at(Endpoint::DeleteContact).is_empty() {
         world.run_for(Duration::from_millis(1)).await;
     }
+    world
 }
 
 #[test]
 fn a_contact_put_again_while_its_undo_deletes_it_is_not_taken_for_one_that_is_there() {
     block_on_paused(async {
-        let world = exact().start();
-        put_undoable(&world, [contact(0)]).await;
-        world.run_until_settled(MINUTE).await.unwrap();
-        undo(&world).await;
-        until_a_deletion_is_under_way(&world).await;
+        let world = while_an_undo_deletes().await;
         let gone = world.record(&contact_key(0)).ghl_id;
         world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
         while world.record(&contact_key(0)).ghl_id == gone {
@@ -403,11 +405,7 @@ fn a_contact_put_again_while_its_undo_deletes_it_is_not_taken_for_one_that_is_th
 #[test]
 fn a_record_that_shall_be_deleted_and_that_an_undo_deletes_meanwhile_is_not_created_anew() {
     block_on_paused(async {
-        let world = exact().start();
-        put_undoable(&world, [contact(0)]).await;
-        world.run_until_settled(MINUTE).await.unwrap();
-        undo(&world).await;
-        until_a_deletion_is_under_way(&world).await;
+        let world = while_an_undo_deletes().await;
         let calls = world.ghl.calls();
         world.operator().delete_in_ghl(&loc(), &contact_key(0)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();

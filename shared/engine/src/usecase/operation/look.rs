@@ -34,6 +34,12 @@ pub(super) struct UndoOf {
     left: Vec<LeftField>,
 }
 
+/// The search for a contact by what GHL tells contacts apart by.
+pub(super) fn find(contact: &Contact) -> Call {
+    let key = |key: &Option<String>| key.clone().filter(|key| !key.is_empty());
+    Call::FindContact { email: key(&contact.email), phone: key(&contact.phone) }
+}
+
 impl Operation {
     /// The same, where what GHL shows is read before it is written.
     pub(in super::super) fn with_image(self) -> Operation {
@@ -79,12 +85,9 @@ impl Operation {
         if self.undo.as_ref().is_some_and(|undo| !undo.knows_ids) {
             return Some(Call::ListCustomFields);
         }
-        let key = |key: &Option<String>| key.clone().filter(|key| !key.is_empty());
         match (&self.payload, &self.ghl_id) {
             (Payload::Contact(_), Some(id)) => Some(Call::GetContact(id.clone())),
-            (Payload::Contact(contact), None) if contact.has_natural_key() => {
-                Some(Call::FindContact { email: key(&contact.email), phone: key(&contact.phone) })
-            }
+            (Payload::Contact(contact), None) if contact.has_natural_key() => Some(find(contact)),
             (Payload::Opportunity(_), Some(id)) => Some(Call::GetOpportunity(id.clone())),
             (Payload::Contact(_) | Payload::Opportunity(_), None) => None,
         }
