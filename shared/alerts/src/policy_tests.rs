@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
+
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
@@ -128,33 +131,23 @@ struct Look {
 
 fn looks() -> impl Strategy<Value = Vec<Look>> {
     let kind = prop_oneof![Just(AlertKind::Credentials), Just(AlertKind::Breaker), Just(AlertKind::Throttled)];
-    let troubles = proptest::collection::btree_map(0..4u8, kind, 0..4);
-    let shares = proptest::collection::btree_map(0..4u8, (0..40u64, 0..400u64), 0..4);
-    let look = (0..40u32, troubles, shares, 0..50u64, 0..500u64);
-    proptest::collection::vec(look, 1..30).prop_map(|looks| {
+    let name = |n: u8| id(&format!("loc{n}"));
+    let troubles = btree_map(0..4u8, kind, 0..4)
+        .prop_map(move |of| of.into_iter().map(|(n, kind)| (name(n), kind, None)).collect::<Vec<_>>());
+    let failures = btree_map(0..4u8, (0..40u64, 0..400u64), 0..4).prop_map(move |of| {
+        of.into_iter().map(|(n, (failed, more))| (name(n), share(failed, failed + more))).collect::<Vec<_>>()
+    });
+    let more = (0..50u64, 0..500u64).prop_map(|(failed, accepted)| share(failed, failed + accepted));
+    // What came to an end is told by its sum.
+    let found = (troubles, failures, more).prop_map(|(troubles, failures, total)| Found { troubles, failures, total });
+    let look = (0..40u32, found).prop_map(|(minutes, found)| Look { after: minutes * MINUTE, found });
+    vec(look, 1..30).prop_map(|mut looks| {
         let mut total = Share::default();
-        let look = |(minutes, troubles, shares, failed, ended): (
-            u32,
-            std::collections::BTreeMap<u8, AlertKind>,
-            std::collections::BTreeMap<u8, (u64, u64)>,
-            u64,
-            u64,
-        )| {
-            total = total.and(share(failed, failed + ended));
-            let name = |n: u8| id(&format!("loc{n}"));
-            Look {
-                after: minutes * MINUTE,
-                found: Found {
-                    troubles: troubles.into_iter().map(|(n, kind)| (name(n), kind, None)).collect(),
-                    failures: shares
-                        .into_iter()
-                        .map(|(n, (failed, more))| (name(n), share(failed, failed + more)))
-                        .collect(),
-                    total,
-                },
-            }
-        };
-        looks.into_iter().map(look).collect()
+        for look in &mut looks {
+            total = total.and(look.found.total);
+            look.found.total = total;
+        }
+        looks
     })
 }
 
@@ -164,7 +157,7 @@ proptest! {
     #[test]
     fn what_has_begun_is_over_before_it_begins_again(looks in looks()) {
         let (mut watch, mut now) = (Watch::default(), START);
-        let mut on: std::collections::BTreeSet<(Option<LocationId>, AlertKind)> = std::collections::BTreeSet::new();
+        let mut on: BTreeSet<(Option<LocationId>, AlertKind)> = BTreeSet::new();
         for Look { after, found } in looks {
             now = now + after;
             let change = judge(&watch, &found, &RULES, now);
@@ -175,7 +168,7 @@ proptest! {
                 prop_assert!(on.insert((alert.location.clone(), alert.kind)), "{alert:?} was on");
                 prop_assert!(now.since(alert.since) >= alert.kind.patience());
             }
-            let known: std::collections::BTreeSet<_> = change.watch.alerts.iter().filter(|it| it.told)
+            let known: BTreeSet<_> = change.watch.alerts.iter().filter(|it| it.told)
                 .map(|it| (it.location.clone(), it.kind)).collect();
             prop_assert_eq!(&known, &on);
             prop_assert!(change.watch.sums.len() < 20, "an hour of sums, and no more");

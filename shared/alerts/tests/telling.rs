@@ -46,8 +46,8 @@ struct Stack {
 
 /// Locations `a` to `c`, of which `a` has a name of our own, and all but `c` a tag.
 fn start() -> Stack {
-    let mut setup = Setup::default();
-    setup.locations = ["a", "b", "c"].into_iter().filter_map(Setup::settings).collect();
+    let locations = ["a", "b", "c"].into_iter().filter_map(Setup::settings).collect();
+    let mut setup = Setup { locations, ..Setup::default() };
     for (id, settings) in &mut setup.locations {
         settings.labels.tags = if id.as_str() == "c" { Vec::new() } else { vec!["dentists".to_owned()] };
     }
