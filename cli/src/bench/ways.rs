@@ -1,4 +1,5 @@
-//! What a record takes by the ways in and out besides being sent: a list in the bucket, and outcomes that are told.
+//! What a record takes by the ways in and out besides being sent: a list in the bucket, the ingest queue, a mirror, and
+//! outcomes that are told.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -9,7 +10,8 @@ use ghl_sync_drop::ports::Files;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::FactsReader;
-use ghl_sync_model::{Holder, LocationId, Priority, PutRecord};
+use ghl_sync_model::{Holder, LocationId, MirrorName, MirrorPartKey, OnMissing, Priority, PutRecord, RunId};
+use ghl_sync_operate::{Commit, Operator};
 use ghl_sync_runtime::{Config, SystemClock};
 use serde_json::{Value, json};
 
@@ -27,6 +29,9 @@ use crate::stack::{OUTCOMES_TABLE, RECORDS_TABLE, StackOptions};
 const TOGETHER: usize = 500;
 /// Changes that one invocation of the notifier is shown, at most and when little happens.
 const SHOWN: [usize; 2] = [100, 10];
+
+/// Messages of an item each that one invocation of the ingest function is handed, at most and when little comes.
+const HANDED: [usize; 2] = [10, 1];
 
 /// What each way takes.
 pub(super) struct Ways {
@@ -46,6 +51,10 @@ struct Way {
 /// Measures each way with so many records.
 pub(super) async fn measure(records: u32) -> Result<Ways, Failure> {
     let mut rows = vec![by_api(records).await?, by_bucket(records).await?];
+    for handed in HANDED {
+        rows.push(by_queue(records, handed).await?);
+    }
+    rows.extend(by_mirror(records).await?);
     for shown in SHOWN {
         let log = [("OUTCOMES_TABLE", OUTCOMES_TABLE)];
         rows.push(told(&format!("outcomes: the log, {shown} changes an invocation"), records, shown, &log).await?);
@@ -147,6 +156,71 @@ async fn by_bucket(records: u32) -> Result<Way, Failure> {
         Ok(way)
     })
     .await
+}
+
+/// Items on the ingest queue, one a message. Receiving them is not counted.
+async fn by_queue(records: u32, handed: usize) -> Result<Way, Failure> {
+    let location = one_location()?;
+    let contacts = contacts(&location, records)?;
+    let stack = stack_with(location, free_ghl()).await?;
+    on_a_host(&stack, move |host| {
+        let plural = if handed == 1 { "" } else { "s" };
+        let mut way = Way::new(&format!("by the ingest queue, {handed} message{plural} an invocation"), records);
+        for together in contacts.chunks(handed) {
+            let messages = together.iter().map(message).collect::<Result<Vec<Value>, Failure>>()?;
+            let event = host.functions.event(json!({ "Records": messages }));
+            let (answer, effort) = host.measure(ingest::handle(&host.functions.intake, event))?;
+            if !answer.batch_item_failures.is_empty() {
+                return Err("an item could not be put".into());
+            }
+            way.take(effort);
+        }
+        Ok(way)
+    })
+    .await
+}
+
+/// A contact as a message of the ingest queue.
+fn message(put: &PutRecord) -> Result<Value, Failure> {
+    let contact: Value = serde_json::from_str(&put.payload.to_json())?;
+    let item = json!({ "location_id": put.location_id, "id": put.id, "contact": contact });
+    Ok(json!({ "messageId": put.id, "eventSource": "aws:sqs", "body": item.to_string() }))
+}
+
+/// A list that is mirrored, and the same list once more when GHL has it.
+async fn by_mirror(records: u32) -> Result<[Way; 2], Failure> {
+    let location = one_location()?;
+    let contacts = contacts(&location, records)?;
+    let stack = stack_with(location.clone(), free_ghl()).await?;
+    on_a_host(&stack, move |host| {
+        let location = location.first().ok_or("there is no location")?;
+        let first = mirrored(host, "mirrored, all of it new", "first", location, &contacts)?;
+        send_all(host, location, Priority::Normal)?;
+        let again = mirrored(host, "mirrored again, unchanged", "again", location, &contacts)?;
+        Ok([first, again])
+    })
+    .await
+}
+
+fn mirrored(host: &Host, name: &str, run: &str, location: &LocationId, contacts: &[PutRecord]) -> Result<Way, Failure> {
+    let engine = &host.functions.engine;
+    let operator = Operator::new(engine.clone());
+    let mut way = Way::new(name, u32::try_from(contacts.len())?);
+    let (mirror, run): (MirrorName, RunId) = ("bench".parse()?, run.parse()?);
+    let mut parts = 0;
+    for part in contacts.chunks(TOGETHER) {
+        let key = MirrorPartKey { location: location.clone(), name: mirror.clone(), run: run.clone(), part: parts };
+        let ids = part.iter().map(|put| put.id.clone()).collect();
+        let sending = async {
+            engine.put_and_start(part).await;
+            operator.take_mirror_part(&key, ids, 0).await
+        };
+        way.take(host.measure(sending)?.1);
+        parts += 1;
+    }
+    let commit = Commit { run, parts, on_missing: OnMissing::Delete, max_missing: 0.05, done: 0 };
+    way.take(host.measure(operator.commit_mirror(location, &mirror, &commit))?.1);
+    Ok(way)
 }
 
 async fn is_done(files: &S3Files, report: &str) -> Result<bool, Failure> {
