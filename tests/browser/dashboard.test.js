@@ -58,6 +58,150 @@ async function look(text) {
 
 const press = (name) => page.getByRole("button", { name, exact: true }).click();
 
+const patches = () => mock.requests.filter(({ method }) => method === "PATCH").map(({ headers, body }) => [headers["if-match"], JSON.parse(body)]);
+
+describe("the sentence about everything", () => {
+  for (const [scenario, sentence] of [
+    ["healthy", /All is well: 1,950 records on the way\. All of them are sent by \d\d:\d\d:\d\d\./],
+    ["breaker-open", /GoHighLevel fails for C2QujeCh8ZnC7al2InWR\. Nothing to do: what is due waits, and GoHighLevel is asked again at/],
+    ["paused", "GoHighLevel does not accept the token of badToken. Nothing is sent there: connect it anew."],
+    ["failures", "3 records failed in ve9EPM428h8vShlRW1KT. Open the location to see why: mend the cause, then replay them."],
+    ["late", /The scheduler has not run for 6 min 40 s\. What waits is not started until it does\./],
+  ]) {
+    test(`${scenario}: it names the cause and what to do`, async () => {
+      await show(scenario);
+      await says(sentence, "#headline");
+      assert.deepEqual(page.troubles, []);
+    });
+  }
+
+  test("nothing is forecast while nothing moves", async () => {
+    await show("outage");
+    await says("1,950 records on the way.", "#headline");
+    assert.doesNotMatch(await page.locator("main").innerText(), /sent by|empty (at|in)/);
+    await says("1,950 due, no forecast yet.", "#detail .situation");
+  });
+});
+
+describe("the account of a location", () => {
+  test("it shows what GoHighLevel calls it, and when its credentials end", async () => {
+    await show("imports", { location: SYNCING });
+    await says("Dental Care Berlin of Dental Group", "#detail .account");
+    await says("Europe/Berlin, DE", "#detail .account");
+    await says(/an app's grant, which renews itself, ends \d+ \w+/, "#detail .account .warn");
+    await screenshot(page, "account");
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("settings are changed by what differs, under the revision that was read", async () => {
+    await show("imports", { location: SYNCING });
+    await press("Settings…");
+    await page.getByLabel("Dry run").check();
+    await page.getByLabel("Tags, with commas between").fill("dentists, berlin");
+    await page.getByRole("dialog").getByLabel("Calls in 10 s").fill("80");
+    await press("Save");
+    await says("Saved.", "#notice");
+    assert.deepEqual(patches(), [['"4"', { tags: ["dentists", "berlin"], dry_run: true, pace: { limit: 80, window_ms: 10_000 } }]]);
+    await press("Settings…");
+    assert.equal(await page.getByLabel("Dry run").isChecked(), true);
+    await press("Save");
+    await says("Nothing was changed.", "#notice");
+    assert.equal(patches().length, 1);
+  });
+
+  test("what the server refuses of settings is said in its words", async () => {
+    await show("imports", { location: SYNCING });
+    await press("Settings…");
+    await page.getByLabel("Calls a day").fill("7");
+    await press("Save");
+    await says("Not done. The server answered 422: daily_limit: is below what is kept for high priority.", "#notice");
+  });
+});
+
+describe("imports", () => {
+  test("one shows how its records stand, and is undone with a question before it", async () => {
+    await show("imports", { location: SYNCING });
+    await press("people-2026.csv");
+    await says("Left out or altered: invalid phone 2.", "#detail .imports");
+    await says("It can be undone until", "#detail .imports");
+    await screenshot(page, "imports");
+    await press("Undo…");
+    await press("Undo the import");
+    await says("28 records will be undone.", "#notice");
+    await says("undone", "#detail .import-list");
+    const [undo] = mock.requests.filter(({ method }) => method === "POST");
+    assert.equal(undo.url, `/v1/locations/${SYNCING}/imports/people-2026/undo`);
+  });
+
+  test("what waits of one is withdrawn", async () => {
+    await show("imports", { location: SYNCING });
+    await press("big list.csv");
+    await says("1,200", "#detail .imports .card");
+    await press("Cancel what waits…");
+    await press("Cancel the import");
+    await says("1,200 records withdrawn.", "#notice");
+    await says("cancelled", "#detail .import-list");
+    assert.equal(await page.getByRole("button", { name: "Cancel what waits…" }).count(), 0);
+  });
+});
+
+describe("the account for everybody", () => {
+  for (const [name, pageOptions] of [["light", {}], ["dark", { dark: true }], ["phone", { size: SIZES.phone }]]) {
+    test(`imports, settings and their dialog are within reach, ${name}`, async () => {
+      await show("imports", { location: SYNCING, ...pageOptions });
+      await press("people-2026.csv");
+      await says("It can be undone until", "#detail .imports");
+      assert.equal(await widthBeyondView(page), 0);
+      assert.deepEqual(await accessibilityFaults(page), []);
+      await screenshot(page, `imports-${name}`);
+      await press("Settings…");
+      await page.getByRole("dialog").getByLabel("Calls a day").waitFor();
+      assert.deepEqual(await accessibilityFaults(page), []);
+      await screenshot(page, `settings-${name}`);
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "hidden" });
+      assert.deepEqual(page.troubles, []);
+    });
+  }
+});
+
+describe("what failed is mended", () => {
+  test("all that failed for one cause is replayed with one button", async () => {
+    await show("failures", { location: SYNCING });
+    await page.getByRole("button", { name: "Replay the 1 record that failed for: phone: must be in E.164" }).click();
+    await press("Replay");
+    await says("1 record due again.", "#notice");
+    assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/replay`, { cause: "REJECTED.1" }]]);
+  });
+
+  test("a record is edited and sent again, and what is no JSON is not", async () => {
+    await show("failures", { location: SYNCING });
+    await page.locator(".failed-records").getByRole("button", { name: "contact#crm-1041", exact: true }).click();
+    await press("Edit and send…");
+    const content = page.getByLabel("Content");
+    assert.deepEqual(JSON.parse(await content.inputValue()), { email: "not an address", firstName: "Ada" });
+    await content.fill("{ email: ");
+    await press("Send");
+    await says("Not done. What stands there is no JSON object.", "#notice");
+    await press("Edit and send…");
+    await page.getByLabel("Content").fill('{ "email": "ada@example.com" }');
+    await press("Send");
+    await says("contact#crm-1041 goes out again.", "#notice");
+    assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1041", contact: { email: "ada@example.com" } }]]]);
+  });
+
+  test("a record tells what happened to it, in order, and leads to its page in GoHighLevel", async () => {
+    await show("healthy", { location: SYNCING });
+    await look("superseded");
+    await says("changed in GoHighLevel, and that stands", ".timeline");
+    const lines = await page.locator(".timeline li").allTextContents();
+    assert.deepEqual(lines.map((line) => /put|did not take|accepted|changed/.exec(line)[0]), ["put", "did not take", "accepted", "changed", "changed"].slice(0, lines.length));
+    const link = page.getByRole("link", { name: "Open in GoHighLevel" });
+    assert.equal(await link.getAttribute("href"), `https://app.gohighlevel.com/v2/location/${SYNCING}/contacts/detail/nmFmQEsNgz6AVpgLVUJ0`);
+    assert.equal(await link.getAttribute("rel"), "noreferrer");
+  });
+});
+
 describe("what it says", () => {
   test("a location that is syncing has its forecast in words", async () => {
     await show("healthy", { location: SYNCING });
@@ -462,12 +606,28 @@ describe("migrations", () => {
     await says("It is being rolled back.", "#notice");
   });
 
-  test("without any, nothing is said of them, and they are rarely asked for", async () => {
+  test("without any, that is said, and they are rarely asked for", async () => {
     await show("healthy");
     await says("OK", "#health");
     await polled(3);
-    assert.equal(await page.locator("#migrations").isVisible(), false);
+    await says("None yet.", "#migrations");
     assert.equal(looks("/api/v1/migration"), 1);
+  });
+
+  test("one is begun from a form, as a preview or for real, and opened", async () => {
+    await show("migrations");
+    await press("Move an account…");
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("From").fill("oldAccount");
+    await dialog.getByLabel("Into").fill("newAccount");
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await dialog.getByLabel("Opportunities as well").uncheck();
+    await dialog.getByLabel("A preview only").check();
+    await press("Begin");
+    await says("It has begun: it reads both accounts.", "#notice");
+    const begun = ["/api/v1/migration/preview", { source: "oldAccount", target: "newAccount", settings: { skip_opportunities: true, skip_verify: false } }];
+    assert.deepEqual(changes(), [begun]);
+    await page.waitForFunction(() => location.hash === "#/migration/mig-2");
   });
 });
 

@@ -33,13 +33,17 @@ async function ask(method, path, body) {
 
 test("a migration waits for consent in the dashboard, gets it there, and its report is a link away", async () => {
   await ask("PUT", "/v1/locations/new_account", {});
-  const settings = { skip_verify: true };
-  const { migration_id: id } = await ask("POST", "/api/v1/migration/start", { source: "loc_demo", target: "new_account", settings });
-
   const page = await open(browser, api.url, { key: api.key });
   page.setDefaultTimeout(PATIENCE_MS);
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
-  await page.locator("#migration-list a").filter({ hasText: "loc_demo" }).click();
+  await page.getByRole("button", { name: "Move an account…" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("From").fill("loc_demo");
+  await form.getByLabel("Into").fill("new_account");
+  await form.getByLabel("Compare both accounts at the end").uncheck();
+  await form.getByRole("button", { name: "Begin" }).click();
+  await page.waitForFunction(() => location.hash.startsWith("#/migration/"));
+  const id = decodeURIComponent(new URL(page.url()).hash.slice("#/migration/".length));
   await says("It waits for your consent before it writes anything.", "#detail .situation");
   await says("Mapping: 100 % ready", "#detail");
   await page.locator("summary").filter({ hasText: /Pipelines: (\d+) of \1/ }).click();

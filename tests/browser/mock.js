@@ -9,11 +9,11 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
-import { SCENARIOS, story, superseded } from "./scenarios.js";
+import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "overview.js", "location.js", "records.js", "migration.js", "migrating.js", "finding.js", "app.js"];
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "home.js", "overview.js", "location.js", "records.js", "account.js", "managing.js", "migration.js", "migrating.js", "finding.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -32,7 +32,7 @@ function page() {
 /// `down` makes it hang up.
 export async function startMock(scenario, { port = 0, key = null } = {}) {
   const started = Date.now();
-  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {}, gone: new Set() };
+  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
@@ -43,7 +43,8 @@ export async function startMock(scenario, { port = 0, key = null } = {}) {
       response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
       return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
     }
-    const { status = 200, answer, html, policy } = route(mock, SCENARIOS[scenario], started, request, body);
+    const { status = 200, answer, html, policy, etag } = route(mock, SCENARIOS[scenario], started, request, body);
+    if (etag) response.setHeader("etag", etag);
     if (html === undefined) return send(response, status, answer);
     response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "cache-control": "no-store" }).end(html);
   });
@@ -68,12 +69,15 @@ function route(mock, scenario, started, { method, url }, body) {
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
+  const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
+  if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
   if (method === "GET" && rest === "overview") return one(overview(mock, scenario, started), decodeURIComponent(id));
   if (method === "GET" && rest === "records" && searchParams.has("q")) return { answer: found(mock, searchParams) };
   if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
   if (method === "GET" && rest === "failures") return { answer: failureCauses(mock) };
+  if (rest.startsWith("imports")) return imports(mock, scenario, started, method, rest);
   if (method === "DELETE") return forget(mock, rest, searchParams);
   if (method === "GET") return record(mock, rest);
   if (rest === "replay") return replay(mock, scenario, JSON.parse(body));
@@ -83,10 +87,38 @@ function route(mock, scenario, started, { method, url }, body) {
   return { status: 204 };
 }
 
+function settings(mock, id, method, body) {
+  const document = mock.settings[id] ?? accountOf(Date.now(), id);
+  if (method === "PATCH") {
+    const patch = JSON.parse(body);
+    if (patch.daily_limit === 7) return problem(422, "The settings are not valid", "daily_limit: is below what is kept for high priority");
+    mock.settings[id] = { ...document, revision: document.revision + 1, settings: { ...document.settings, ...patch } };
+    return { answer: mock.settings[id], etag: `"${mock.settings[id].revision}"` };
+  }
+  return { answer: document, etag: `"${document.revision}"` };
+}
+
+function imports(mock, scenario, started, method, rest) {
+  const all = (scenario.imports?.(started) ?? []).map((one) => ({ ...one, ...mock.imports[one.id] }));
+  const [, id, what] = rest.split("/").map(decodeURIComponent);
+  if (id === undefined) return { answer: { imports: all.map(({ id: own, name, state, created_at, finished_at }) => ({ id: own, name, state, created_at, finished_at })) } };
+  const one = all.find((known) => known.id === id);
+  if (!one) return problem(404, "Not Found", `no import ${id} is known`);
+  if (method === "GET") return { answer: one };
+  const none = { count: 0, capped: false };
+  if (what === "cancel") {
+    mock.imports[id] = { state: "cancelled", counts: { ...one.counts, pending: none, failed: { count: one.counts.pending.count, capped: false } } };
+    return { answer: { withdrawn: one.counts.pending.count, skipped: 0, not_written: 0, cursor: null } };
+  }
+  mock.imports[id] = { state: "undone", counts: { ...one.counts, accepted: none, pending: none }, undo: { ...one.undo, undone: one.counts.accepted } };
+  return { answer: { asked: one.counts.accepted.count, skipped: 0, not_undoable: 0, not_written: 0, cursor: null } };
+}
+
 function migration(mock, scenario, started, method, pathname, body) {
   const migrations = scenario.migrations?.(Date.now(), started).map((one) => ({ ...one, ...mock.migrations[one.migration_id] })) ?? [];
   const [, first, second] = /^\/api\/v1\/migration(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? [];
   if (first === undefined) return { answer: { migrations } };
+  if (method === "POST" && second === undefined) return { status: 202, answer: { ...migrations[0], ...JSON.parse(body) } };
   const [id, what] = first === "status" ? [second, "status"] : [first, second];
   const one = migrations.find(({ migration_id: known }) => known === decodeURIComponent(id));
   if (!one) return problem(404, "The migration is unknown", "GET /api/v1/migration lists those that there are");
@@ -134,7 +166,7 @@ function failed(mock, query) {
 function failureCauses(mock) {
   const causes = new Map();
   for (const { record, last_error: error, failed_at: at } of mock.failures) {
-    const cause = causes.get(error.message) ?? { code: error.code, status: error.status, cause: error.message, count: 0, example: record, first_at: at, last_at: at };
+    const cause = causes.get(error.message) ?? { id: `${error.code}.${causes.size}`, code: error.code, status: error.status, cause: error.message, count: 0, example: record, first_at: at, last_at: at };
     causes.set(error.message, { ...cause, count: cause.count + 1 });
   }
   return { causes: [...causes.values()], capped: false };
@@ -165,9 +197,10 @@ function record(mock, path) {
   return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
 }
 
-function replay(mock, scenario, { all, code, records }) {
+function replay(mock, scenario, { all, code, records, cause, import: importId }) {
   if (scenario.replay) return { status: scenario.replay.status, answer: scenario.replay.problem };
-  const chosen = (failure) => all || failure.last_error.code === code || records?.includes(failure.record);
+  const messages = new Map(failureCauses(mock).causes.map(({ id, cause: message }) => [message, id]));
+  const chosen = (failure) => all || importId || (cause && messages.get(failure.last_error.message) === cause) || failure.last_error.code === code || records?.includes(failure.record);
   const replayed = mock.failures.filter(chosen).length;
   mock.failures = mock.failures.filter((failure) => !chosen(failure));
   return { answer: { replayed, skipped: (records ?? []).length - (records ? replayed : 0), not_written: 0, cursor: null } };

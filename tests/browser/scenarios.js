@@ -86,10 +86,39 @@ export function superseded(now, name) {
   });
 }
 
+// What a location is, and how it is treated.
+export function accountOf(now, id) {
+  const hostile = id.includes("<");
+  return {
+    id, revision: 4,
+    settings: {
+      scope: id, day_scope: id, enabled: true, api: "v2", credentials: "secretsmanager:x", pace: { limit: 100, window_ms: 10_000 }, daily_limit: 200_000, daily_reserve: 500,
+      dry_run: false, default_priority: "normal", conflict: "ours", content_days: null, name: hostile ? "<b>name</b>" : "Dentist Berlin", tags: hostile ? ["\"><img src=x onerror=\"window.hacked = 20\">"] : ["dentists"],
+    },
+    overrides: {},
+    credentials: { reference: "secretsmanager:x", kind: "oauth", expires_at: iso(now + 12.5 * 24 * 60 * MINUTE), days_left: 12 },
+    facts: {
+      asked_at: iso(now - 60 * MINUTE), as_of: iso(now - 60 * MINUTE), name: hostile ? "<script>window.hacked = 21</script>" : "Dental Care Berlin", company: "Dental Group", timezone: "Europe/Berlin", country: "DE", custom_fields: 14,
+      untold: hostile ? [{ what: "custom_fields", why: "<img src=x onerror=\"window.hacked = 22\">" }] : [],
+    },
+  };
+}
+
+// An import, as its status tells.
+function imported(started, id, changes = {}) {
+  const tallied = (number) => ({ count: number, capped: false });
+  return {
+    id, name: `${id}.csv`, state: "complete", created_at: iso(started - 40 * MINUTE), updated_at: iso(started - 38 * MINUTE), finished_at: iso(started - 38 * MINUTE), rows: 32, records: 30,
+    problems: { invalid_phone: 2 }, files: [`${id}.csv`], counts: { pending: tallied(0), accepted: tallied(28), failed: tallied(2), other: tallied(0) },
+    undo: { until: iso(started + 29 * 24 * 60 * MINUTE), undone: tallied(0), left: tallied(0) }, ...changes,
+  };
+}
+
 function failure(now, id, code, status, message) {
   const at = iso(now - 7 * MINUTE);
   return story(now, `contact#${id}`, {
-    state: "failed", due_at: null, waits_for: null, expected_at: null, failed_at: at, last_error: { code, status, message, at },
+    state: "failed", due_at: null, waits_for: null, expected_at: null, failed_at: at, last_error: { code, status, message, at }, errors: [{ code, status, message, at }],
+    content: { email: "not an address", firstName: "Ada" },
   });
 }
 
@@ -188,6 +217,21 @@ export const SCENARIOS = {
     ], failures.length > 0 ? { status: "degraded", reasons: [`${failures.length} records of ve9EPM428h8vShlRW1KT have failed`], dead_letters: 2 } : {}),
     failures: failuresOf,
   },
+  imports: {
+    overview: (now) => overview(now, [syncing(now, "ve9EPM428h8vShlRW1KT"), location(now, "C2QujeCh8ZnC7al2InWR")]),
+    imports: (started) => [
+      imported(started, "people-2026"),
+      imported(started, "big list", { state: "open", finished_at: null, rows: null, problems: {}, undo: null, counts: { pending: { count: 1_200, capped: false }, accepted: { count: 800, capped: false }, failed: { count: 0, capped: false }, other: { count: 0, capped: false } } }),
+    ],
+  },
+  outage: {
+    overview: (now, started) => overview(now, [
+      syncing(now, "ve9EPM428h8vShlRW1KT", {
+        state: "waiting", waits_for: null, due: { count: 1_950, capped: false, oldest_at: iso(started - 20 * MINUTE) }, forecast: { empty_at: iso(now + 5_000), seconds: 5, at_least: false }, minutes: minutes(now, 32, 19),
+      }),
+    ]),
+  },
+  late: { overview: (now) => overview(now, [location(now, "C2QujeCh8ZnC7al2InWR")], { status: "failing", last_tick: { at: iso(now - 400_000), age_s: 400 } }) },
   "failing-replay": {
     overview: (now, _, failures) => overview(now, [syncing(now, "ve9EPM428h8vShlRW1KT", { failed: { count: failures.length, capped: false } })]),
     failures: failuresOf,

@@ -32,6 +32,9 @@ const page = {
   // What was looked for last.
   found: null,
   story: null,
+  // What the open location is, and its imports.
+  account: null,
+  imports: null,
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
   migration: null,
@@ -51,11 +54,16 @@ class Refused extends Error {}
 
 // Answers the parsed body. Without a `body` it is a GET, with null a POST that has none, unless another method is named. The browser
 // adds the key that it asked for when it opened the page.
-async function ask(path, body, method = body === undefined ? "GET" : "POST") {
+async function ask(path, body, method = body === undefined ? "GET" : "POST", headers = {}) {
+  return (await askWithTag(path, body, method, headers)).answer;
+}
+
+// The same, with the revision of what was read.
+async function askWithTag(path, body, method = "GET", headers = {}) {
   const url = new URL(path, location.origin + location.pathname);
-  const options = { method, signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" }, cache: "no-store" };
+  const options = { method, signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json", ...headers }, cache: "no-store" };
   if (body) {
-    options.headers["content-type"] = "application/json";
+    options.headers["content-type"] ??= "application/json";
     options.body = JSON.stringify(body);
   }
   const response = await fetch(url, options).catch((error) => {
@@ -64,7 +72,7 @@ async function ask(path, body, method = body === undefined ? "GET" : "POST") {
   if (response.status === 401) throw new Refused("The key was refused.");
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw new Error(problemText(response.status, answer));
-  return answer;
+  return { answer, etag: response.headers.get("etag") };
 }
 
 // RFC 9457, or whatever else there is.
@@ -87,6 +95,7 @@ async function poll() {
     page.asked = narrowed;
     arrived(overview);
     await lookAtMigrations();
+    await refreshImport();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
     if (narrowing() !== page.asked) delay = 0;
   } catch (error) {
@@ -174,10 +183,11 @@ function draw() {
   render(byId("pulse"), pulse(shown));
   render(byId("alarm"), h("p", { class: "unseen" }, alarmText(connection)));
   render(byId("connection"), connectionBanner(shown));
+  render(byId("headline"), headline(shown));
   render(byId("totals"), totals(overview));
   render(byId("list"), list(shown));
   render(byId("migration-list"), migrationList(shown));
-  byId("migrations").hidden = (page.migrations.list ?? []).length === 0;
+  byId("migrations").hidden = page.migrations.list === null;
   render(byId("detail"), page.migration === null ? detail(shown) : migrationDetail(shown));
 }
 
@@ -221,7 +231,10 @@ function openLocation(id) {
   page.found = null;
   page.story = null;
   page.failures = NO_FAILURES;
+  page.account = null;
+  page.imports = null;
   refreshFailures();
+  loadAccount();
   // One that is on no page that was looked at.
   if (id !== null && page.overview !== null && !opened()) poll();
 }
@@ -355,6 +368,7 @@ const ACTIONS = {
   resume,
   "reset-breaker": resetBreaker,
   "migration-command": commandMigration,
+  "start-migration": startMigration,
   "more-rows": () => (page.rows += ROWS_AT_ONCE),
   "more-pages": () => {
     page.pages += 1;
@@ -366,9 +380,17 @@ const ACTIONS = {
   "more-failures": () => loadFailures(page.failures.cursor),
   "replay-all": () => replay({ all: true }, `all ${atLeast(opened()?.failed)} failed records`),
   "replay-code": ({ code }) => replay({ code }, `all failed records with ${code}`),
+  "replay-cause": ({ cause }) => replay({ cause }, "all that failed for this cause"),
   "replay-one": ({ record }) => replay({ records: [record] }, record),
   story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
   "find-more": () => find(),
+  "edit-record": ({ record }) => editRecord(record),
+  "edit-settings": editSettings,
+  "open-import": ({ import: id }) => openImport(id),
+  "more-imports": () => (page.imports = { ...page.imports, rows: page.imports.rows + IMPORTS_SHOWN }),
+  "replay-import": ({ import: id }) => replayImport(id),
+  "cancel-import": ({ import: id }) => cancelImport(id),
+  "undo-import": ({ import: id }) => undoImport(id),
   forget: ({ record }) => forget(record),
   "delete-in-ghl": ({ record }) => deleteInGhl(record),
 };

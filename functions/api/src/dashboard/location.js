@@ -1,6 +1,6 @@
 // One location in detail: how it stands, its charts, and its failures.
 
-function detail({ overview, open, now, live, pointed, failures, found, story, busy }) {
+function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, busy }) {
   if (!overview || open === null) return [];
   const location = overview.locations.find(({ id }) => id === open);
   if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
@@ -25,7 +25,9 @@ function detail({ overview, open, now, live, pointed, failures, found, story, bu
     waits(location.counters?.waits),
     failedRecords(location, failures, busy, now),
     recordSearch(found, now),
-    recordStory(story, busy, now),
+    recordStory(story, open, busy, now),
+    importList(imports, busy, now),
+    account(known, busy, now),
   ];
 }
 
@@ -46,7 +48,7 @@ function actions(location, busy) {
 function facts(location, now) {
   const { breaker, due, forecast, pause, quota, waits_for: wait } = location;
   const oldest = due?.oldest_at ? ["oldest ", time(due.oldest_at, now, ago(due.oldest_at, now))] : [];
-  const empty = forecast ? [", empty at ", time(forecast.empty_at, now)] : [];
+  const empty = forecast && standstill(location, now) === null && hasProgress(location, now) ? [", empty at ", time(forecast.empty_at, now)] : [];
   const probe = breaker?.retry_at ? [", probe at ", time(breaker.retry_at, now)] : [];
   const { burst, daily } = quota ?? {};
   return h("dl", { class: "facts" },
@@ -88,21 +90,22 @@ function failedRecords(location, failures, busy, now) {
     records.length > 0 ? h("p", { class: "actions" },
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
       codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code }))) : null,
-    failures.causes?.length > 1 ? causeTable(failures) : null,
+    failures.causes?.length > 0 ? causeTable(failures, busy) : null,
     records.length > 0 ? failureTable(records, busy, now) : null,
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
 }
 
 // What went wrong in the same way is one thing to mend.
-function causeTable({ causes, capped }) {
+function causeTable({ causes, capped }, busy) {
   return h("table", { class: "causes" },
     h("caption", null, `Why they failed${capped ? ", of the first 1,000" : ""}`),
-    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Replay"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, causes.map((cause) => h("tr", { key: `${cause.code} ${cause.status} ${cause.cause}` },
       h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
         h("bdi", { class: "message" }, cause.cause)),
       h("td", null, plural(cause.count, "record")),
-      h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example }))))));
+      h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
+      h("td", null, button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay the ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
 }
 
 const errorOf = (record) => record.last_error ?? {};

@@ -44,6 +44,33 @@ async function loadMigration() {
   if (page.migration?.id === id) page.migration = { ...page.migration, ...learned };
 }
 
+// The two accounts, and what of the one. A preview writes nothing.
+async function startMigration() {
+  const known = page.overview.locations.map(({ id, name }) => [id, name && name !== id ? `${name} (${id})` : id]);
+  const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: "false", value: value ?? "" }));
+  const check = (name, label, checked) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), ` ${label}`);
+  const form = await confirmed({
+    heading: "Move one account into another",
+    text: "First both are read and everything is mapped. Nothing is written before you have seen the mapping and agreed.",
+    verb: "Begin",
+    fields: [
+      field("source", "From", page.open), field("target", "Into"),
+      h("datalist", { id: "accounts" }, known.map(([id, words]) => h("option", { value: id }, words))),
+      check("dry_run", "A preview only: write nothing, whatever I agree to"),
+      check("opportunities", "Opportunities as well", true),
+      check("verify", "Compare both accounts at the end", true),
+    ],
+  });
+  if (!form) return;
+  const settings = { skip_opportunities: form.opportunities !== "on", skip_verify: form.verify !== "on" };
+  const body = { source: form.source.trim(), target: form.target.trim(), settings };
+  const verb = form.dry_run === "on" ? "preview" : "start";
+  page.migrations.nextLook = 0;
+  let begun = null;
+  await change(async () => (begun = await ask(`${MIGRATIONS}/${verb}`, body)), () => "It has begun: it reads both accounts.");
+  if (begun?.migration_id) location.hash = `#/migration/${encodeURIComponent(begun.migration_id)}`;
+}
+
 async function commandMigration({ command }) {
   const { id, status } = page.migration;
   const { heading, verb, text, done } = COMMAND_WORDS[command];

@@ -37,8 +37,11 @@ const isActive = ({ status }) => ACTIVE.includes(status);
 const fromTo = ({ source, target }) => [h("bdi", null, source), " → ", h("bdi", null, target)];
 
 function migrationList({ migrations, migration, now }) {
-  if (!migrations.list || migrations.list.length === 0) return [];
+  if (!migrations.list) return [];
+  const start = h("p", { class: "actions" }, button("start-migration", "Move an account…", false));
+  if (migrations.list.length === 0) return [h("p", { class: "hint" }, "None yet."), start];
   return [
+    start,
     migrations.problem ? h("p", { class: "problem" }, migrations.problem) : null,
     h("table", { class: "list" },
       h("caption", { class: "unseen" }, "Migrations, the newest first"),

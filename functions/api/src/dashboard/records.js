@@ -1,5 +1,8 @@
 // Records: the search for one, what it found, and the story of a record.
 
+// Where people of agencies look at contacts, unless theirs has a name of its own.
+const GHL_APP = "https://app.gohighlevel.com";
+
 function recordSearch(found, now) {
   return h("section", { class: "found", "aria-labelledby": "found-title" },
     h("h3", { id: "found-title" }, "Find a record"),
@@ -33,14 +36,14 @@ function foundTable(records, now) {
       h("td", null, time(record.put_at, now))))));
 }
 
-function recordStory(story, busy, now) {
+function recordStory(story, location, busy, now) {
   if (!story) return null;
   return h("section", { class: "story", "aria-labelledby": "story-title", "aria-live": "polite" },
     h("h3", { id: "story-title", tabindex: -1 }, "Record ", h("bdi", null, story.name)),
-    storyText(story, busy, now));
+    storyText(story, location, busy, now));
 }
 
-function storyText(story, busy, now) {
+function storyText(story, location, busy, now) {
   if (story.loading) return h("p", { class: "hint" }, "Looking…");
   if (story.problem) return h("p", { class: "problem" }, story.problem);
   const { record } = story;
@@ -50,9 +53,37 @@ function storyText(story, busy, now) {
     inGhl(record, now),
     h("p", { class: "actions" },
       record.state === "failed" ? button("replay-one", "Replay this record", busy, name) : null,
+      record.content && !record.to_delete ? button("edit-record", "Edit and send…", busy, name) : null,
+      ghlLink(record, location),
       button("forget", "Forget…", busy, name),
       record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GHL…", busy, name) : null),
+    timeline(record, now),
     fields(record, now));
+}
+
+// GoHighLevel's own page of it. Of an opportunity no address is known.
+function ghlLink({ kind, ghl_id: id }, location) {
+  if (kind !== "contact" || !id) return null;
+  const url = `${GHL_APP}/v2/location/${encodeURIComponent(location)}/contacts/detail/${encodeURIComponent(id)}`;
+  return h("a", { class: "button", href: url, target: "_blank", rel: "noreferrer" }, "Open in GoHighLevel");
+}
+
+// What happened to it, the first thing first; what is still to come stands last.
+function timeline(record, now) {
+  const { put_at: put, errors = [], accepted_at: accepted, failed_at: failed, superseded_at: superseded, last_known: known, due_at: due, undone } = record;
+  const happened = [
+    { at: put, what: `put, as version ${record.version}` },
+    ...errors.map(({ at, code, status, message }) => ({ at, what: `GoHighLevel did not take it: ${code}${status ? ` ${status}` : ""}`, said: message })),
+    { at: accepted, what: `accepted, version ${record.accepted_version}` },
+    { at: failed, what: "failed for good", said: record.last_error?.message },
+    { at: superseded, what: "changed in GoHighLevel, and that stands" },
+    known?.origin === "elsewhere" && { at: known.at, what: known.content === null ? "deleted in GoHighLevel" : "changed in GoHighLevel" },
+    { at: undone?.at, what: "undone with its import" },
+  ].filter((event) => event && event.at).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const next = due && secondsUntil(due, now) > 0 ? { at: due, what: "goes out" } : null;
+  return h("ol", { class: "timeline", "aria-label": "What happened to it" },
+    happened.map(({ at, what, said }) => h("li", null, time(at, now), " ", what, said ? [": ", h("bdi", null, said)] : null)),
+    next && h("li", { class: "next" }, time(next.at, now), " ", next.what));
 }
 
 // What GHL showed of it last, and where that came from.

@@ -165,7 +165,7 @@ function paused(pause, now) {
 }
 
 function backlog(location, due, now) {
-  if (location.forecast) {
+  if (location.forecast && hasProgress(location, now)) {
     const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
     return { label: plainState(location.state), text: `Backlog empty in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
   }

@@ -32,13 +32,16 @@ pub(crate) struct Page {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 13] = [
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
     include_str!("../dashboard/charts.js"),
+    include_str!("../dashboard/home.js"),
     include_str!("../dashboard/overview.js"),
     include_str!("../dashboard/location.js"),
     include_str!("../dashboard/records.js"),
+    include_str!("../dashboard/account.js"),
+    include_str!("../dashboard/managing.js"),
     include_str!("../dashboard/migration.js"),
     include_str!("../dashboard/migrating.js"),
     include_str!("../dashboard/finding.js"),

@@ -1,0 +1,76 @@
+// One sentence about everything: what is the matter, and what to do about it.
+
+const NAMED = 2;
+// Without an accepted record for so long, a forecast is only a hope.
+const PROGRESS_S = 300;
+
+function headline({ overview, now }) {
+  // Narrowed down, the list does not show everything.
+  if (!overview || known(overview) === 0 || page.asked !== "") return [];
+  const { tone, what, todo } = verdict(overview, now);
+  return h("p", { class: `headline ${tone}` }, sign(tone), h("span", null, h("b", null, what), todo ? [" ", todo].flat() : null));
+}
+
+// The most urgent cause that there is.
+function verdict(overview, now) {
+  const tick = overview.last_tick;
+  if (tick && -secondsUntil(tick.at, now) > STALE_TICK_S) {
+    return { tone: "bad", what: `The scheduler has not run for ${duration(-secondsUntil(tick.at, now))}.`, todo: "What waits is not started until it does. See whether its schedule is switched on, and read its log." };
+  }
+  const { locations } = overview;
+  const those = (holds) => locations.filter((location) => location.enabled !== false && holds(location));
+  const pausedFor = (reason) => those(({ pause }) => pause?.reason === reason);
+  const next = (times) => times.filter(Boolean).sort()[0];
+
+  const down = those(({ breaker }) => (breaker?.state ?? "closed") !== "closed");
+  if (down.length > 0) {
+    const at = next(down.map(({ breaker }) => breaker.retry_at));
+    const again = at && secondsUntil(at, now) > 0 ? ["at ", time(at, now)] : "now";
+    return { tone: "bad", what: `GoHighLevel fails for ${named(down)}.`, todo: ["Nothing to do: what is due waits, and GoHighLevel is asked again ", again, "."].flat() };
+  }
+  const foreign = pausedFor("other_location");
+  if (foreign.length > 0) return { tone: "bad", what: `GoHighLevel answers for another location than ${named(foreign)}.`, todo: ["Nothing is sent there. Find out whose token it is, and ", connectAnew(), "."] };
+  const refused = pausedFor("credentials");
+  if (refused.length > 0) return { tone: "bad", what: `GoHighLevel does not accept the token of ${named(refused)}.`, todo: ["Nothing is sent there: ", connectAnew(), "."] };
+  const held = pausedFor("operator");
+  const failed = those((location) => (location.failed?.count ?? 0) > 0);
+  const failures = overview.summary?.failed ?? { count: 0 };
+  if (failures.count > 0) {
+    return { tone: "warn", what: `${records(failures)} failed${failed.length > 0 ? ` in ${named(failed)}` : ""}.`, todo: "Open the location to see why: mend the cause, then replay them." };
+  }
+  if (held.length > 0) return { tone: "warn", what: `${named(held)} ${held.length === 1 ? "is" : "are"} paused by an operator.`, todo: "Nothing is sent there until somebody resumes it." };
+  const throttled = pausedFor("throttled");
+  if (throttled.length > 0) return { tone: "warn", what: `GoHighLevel asked ${named(throttled)} to wait.`, todo: ["Nothing to do: it goes on ", time(next(throttled.map(({ pause }) => pause.until)), now), "."] };
+  if (overview.dead_letters > 0) return { tone: "warn", what: `${plural(overview.dead_letters, "message")} could not be handled.`, todo: "Their records are sent all the same. The runbook (Dead letters) says what to look at." };
+  const used = those(({ waits_for: wait }) => wait?.reason === "daily_quota");
+  if (used.length > 0) return { tone: "warn", what: `The day's quota of ${named(used)} is used up.`, todo: ["Nothing to do: it goes on ", time(next(used.map(({ waits_for: wait }) => wait.until)), now), "."] };
+  return underWay(overview, now);
+}
+
+function underWay(overview, now) {
+  const due = overview.summary?.due ?? { count: 0 };
+  if (due.count === 0) return { tone: "good", what: "All is well.", todo: "Nothing waits." };
+  const moving = overview.locations.filter((location) => location.forecast && hasProgress(location, now));
+  const last = moving.map(({ forecast }) => forecast.empty_at).sort().at(-1);
+  const all = overview.locations.filter((location) => (location.due?.count ?? 0) > 0).every((location) => moving.includes(location)) && !overview.cursor;
+  return { tone: "good", what: `All is well: ${records(due)} on the way.`, todo: last && all ? ["All of them are sent by ", time(last, now), "."] : null };
+}
+
+// A forecast holds while something moves: a record was accepted a short while ago, or the first one is not due for long.
+function hasProgress(location, now) {
+  const oldest = location.due?.oldest_at;
+  if (oldest && -secondsUntil(oldest, now) < PROGRESS_S) return true;
+  return (location.minutes ?? []).some(({ at, succeeded }) => succeeded > 0 && -secondsUntil(at, now) < PROGRESS_S + 60);
+}
+
+const records = (counted) => `${atLeast(counted)} ${counted.count === 1 && !counted.capped ? "record" : "records"}`;
+
+const connectAnew = () => h("a", { href: "connect" }, "connect it anew");
+
+// Two names, and how many more there are.
+function named(locations) {
+  const names = locations.slice(0, NAMED).map(({ id, name }) => name ?? id);
+  const more = locations.length - names.length;
+  if (more > 0) return `${names.join(", ")} and ${plural(more, "more location", "more locations")}`;
+  return names.join(" and ");
+}

@@ -1,0 +1,128 @@
+// What loads and changes a location's account, settings and imports.
+
+const IMPORTS_SHOWN = 5;
+// While an import is under way, or undone, its figures move.
+const IMPORT_LOOK_MS = 5_000;
+
+async function loadAccount() {
+  const id = page.open;
+  if (id === null) return;
+  const learned = {};
+  try {
+    const { answer, etag } = await askWithTag(`v1/locations/${encodeURIComponent(id)}`);
+    learned.account = { document: answer, etag };
+  } catch (error) {
+    learned.account = { problem: error.message };
+  }
+  try {
+    const { imports: list } = await ask(at(id, "imports"));
+    learned.imports = { rows: IMPORTS_SHOWN, ...page.imports, list, problem: null };
+  } catch (error) {
+    learned.imports = { rows: IMPORTS_SHOWN, ...page.imports, problem: error.message };
+  }
+  if (id === page.open) Object.assign(page, learned);
+  draw();
+}
+
+async function editSettings() {
+  const { document, etag } = page.account;
+  const id = page.open;
+  const form = await confirmed({ heading: "Settings", text: `${id}: they hold within seconds.`, verb: "Save", fields: [settingsFields(document)] });
+  if (!form) return;
+  const patch = settingsPatch(document, form);
+  if (patch === null) return notice("Nothing was changed.", "quiet");
+  const headers = { "content-type": "application/merge-patch+json", ...(etag ? { "if-match": etag } : {}) };
+  await change(() => ask(`v1/locations/${encodeURIComponent(id)}`, patch, "PATCH", headers), () => "Saved.");
+  if (id === page.open) await loadAccount();
+}
+
+async function openImport(importId) {
+  page.imports = { ...page.imports, open: { id: importId } };
+  draw();
+  await lookAtImport();
+  byId("import-title")?.focus();
+}
+
+async function lookAtImport() {
+  const id = page.open;
+  const importId = page.imports?.open?.id;
+  if (id === null || importId === undefined) return;
+  const open = { id: importId, lookedAt: Date.now() };
+  try {
+    open.status = await ask(importPath(id, importId));
+  } catch (error) {
+    open.problem = error.message;
+  }
+  if (id === page.open && page.imports?.open?.id === importId) page.imports = { ...page.imports, open };
+  draw();
+}
+
+// With the polls, while something of it may still change.
+async function refreshImport() {
+  const { status, lookedAt } = page.imports?.open ?? {};
+  const moves = status && (status.state === "open" || status.counts.pending?.count > 0);
+  if (moves && Date.now() - lookedAt >= IMPORT_LOOK_MS) await lookAtImport();
+}
+
+const importPath = (id, importId) => at(id, `imports/${encodeURIComponent(importId)}`);
+
+async function replayImport(importId) {
+  await replay({ import: importId }, `what failed of ${importId}`);
+  await lookAtImport();
+}
+
+async function cancelImport(importId) {
+  const text = `${importId}: what GoHighLevel does not have yet is not sent any more. What it has stays there.`;
+  await endImport(importId, "cancel", { heading: "Cancel this import?", text, verb: "Cancel the import" }, ({ withdrawn }) => `${plural(withdrawn ?? 0, "record")} withdrawn.`);
+}
+
+async function undoImport(importId) {
+  const text = `${importId}: what it created is deleted in GoHighLevel, what it changed goes back to what it was, and what others changed since stays.`;
+  await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo the import" }, ({ asked }) => `${plural(asked ?? 0, "record")} will be undone.`);
+}
+
+// A great many take several requests; each says where it ended.
+async function endImport(importId, what, question, said) {
+  const id = page.open;
+  if (!(await confirmed(question))) return;
+  const all = async () => {
+    const sums = {};
+    let cursor = null;
+    do {
+      const answer = await ask(`${importPath(id, importId)}/${what}`, cursor === null ? null : { cursor });
+      for (const [name, value] of Object.entries(answer)) if (typeof value === "number") sums[name] = (sums[name] ?? 0) + value;
+      cursor = answer.cursor ?? null;
+    } while (cursor !== null);
+    return sums;
+  };
+  await change(all, said);
+  await loadAccount();
+  await lookAtImport();
+}
+
+async function editRecord(name) {
+  const { record } = page.story;
+  const id = page.open;
+  const kind = record.kind;
+  const form = await confirmed({
+    heading: "Edit and send again",
+    text: `${name}: what stands here replaces what was put, and goes out.`,
+    verb: "Send",
+    fields: [h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: "false" }, JSON.stringify(record.content, null, 2)))],
+  });
+  if (!form) return;
+  const content = parsed(form.content);
+  if (content === null) return notice("Not done. What stands there is no JSON object.", "bad");
+  const item = { id: record.id, [kind]: content };
+  await change(() => ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]), () => `${name} goes out again.`);
+  await lookUp(name);
+}
+
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
