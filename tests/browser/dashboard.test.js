@@ -133,6 +133,14 @@ describe("imports", () => {
     assert.equal(undo.url, `/v1/locations/${SYNCING}/imports/people-2026/undo`);
   });
 
+  test("its records are listed", async () => {
+    await show("imports", { location: SYNCING });
+    await press("people-2026.csv");
+    await press("Show its records");
+    await says("Of the import people-2026:", "#detail .found");
+    assert.deepEqual(await page.locator(".found-records th[scope=row]").allTextContents(), ["contact#people-2026-1", "contact#people-2026-2"]);
+  });
+
   test("what waits of one is withdrawn", async () => {
     await show("imports", { location: SYNCING });
     await press("big list.csv");
@@ -166,6 +174,16 @@ describe("the account for everybody", () => {
 });
 
 describe("what failed is mended", () => {
+  test("records are listed by state and kind without a name", async () => {
+    await show("healthy", { location: SYNCING });
+    await page.getByLabel("State", { exact: true }).selectOption("superseded");
+    await page.getByLabel("Kind", { exact: true }).selectOption("contact");
+    await press("Find");
+    await says("contact#any-1", ".found-records");
+    const [asked] = mock.requests.filter(({ url }) => url.includes("state=superseded"));
+    assert.ok(asked.url.includes("kind=contact") && !asked.url.includes("q="), asked.url);
+  });
+
   test("all that failed for one cause is replayed with one button", async () => {
     await show("failures", { location: SYNCING });
     await page.getByRole("button", { name: "Replay the 1 record that failed for: phone: must be in E.164" }).click();

@@ -75,6 +75,7 @@ function route(mock, scenario, started, { method, url }, body) {
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
   if (method === "GET" && rest === "overview") return one(overview(mock, scenario, started), decodeURIComponent(id));
   if (method === "GET" && rest === "records" && searchParams.has("q")) return { answer: found(mock, searchParams) };
+  if (method === "GET" && rest === "records" && searchParams.get("state") !== "failed") return { answer: listed(mock, searchParams) };
   if (method === "GET" && rest === "records") return { answer: failed(mock, searchParams) };
   if (method === "GET" && rest === "failures") return { answer: failureCauses(mock) };
   if (rest.startsWith("imports")) return imports(mock, scenario, started, method, rest);
@@ -181,6 +182,13 @@ function found(mock, query) {
   const person = (id, name) => story(Date.now(), `contact#${id}`, { name, state: "accepted", ghl_id: "nmFmQEsNgz6AVpgLVUJ0" });
   if (query.has("cursor")) return { records: kept([person("crm-7", "Eve <b>Lee</b>")]), cursor: null };
   return { records: kept([person("crm-1", "Ann Lee"), person("crm-2", "Bob Lee")]), cursor: "further" };
+}
+
+// Without a text: two records of the import, or in the state, that is asked for.
+function listed(mock, query) {
+  const state = query.get("state") ?? "accepted";
+  const of = query.get("import") ?? "any";
+  return { records: [1, 2].map((n) => story(Date.now(), `contact#${of}-${n}`, { name: `Person ${n}`, state, import: of })), cursor: null };
 }
 
 function forget(mock, path, query) {

@@ -1,7 +1,7 @@
 //! Messages to people, on a topic of SNS.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use ghl_sync_alerts::{Announcer, Message};
@@ -18,15 +18,17 @@ const VERSION: &str = "2010-03-31";
 /// A topic of SNS as an [`Announcer`]. Whom a message is for stands in its attributes, so that subscriptions can filter.
 pub struct SnsTopic {
     arn: String,
-    publish: SignedOperation<()>,
+    config: AwsConfig,
+    clock: Arc<dyn Clock>,
+    /// Made for the first message: most invocations have none, and start sooner without it.
+    publish: OnceLock<SignedOperation<()>>,
 }
 
 impl SnsTopic {
     /// The topic with this ARN, in `config`'s region; `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, arn: impl Into<String>, clock: Arc<dyn Clock>) -> SnsTopic {
-        let publish = SignedOperation::new(PUBLISH, config, config.sns_endpoint.as_deref(), clock);
-        SnsTopic { arn: arn.into(), publish }
+        SnsTopic { arn: arn.into(), config: config.clone(), clock, publish: OnceLock::new() }
     }
 }
 
@@ -39,7 +41,10 @@ impl fmt::Debug for SnsTopic {
 #[async_trait]
 impl Announcer for SnsTopic {
     async fn announce(&self, message: &Message) -> Result<(), PortError> {
-        let answer = self.publish.call_with(self.form(message)).await;
+        let publish = self.publish.get_or_init(|| {
+            SignedOperation::new(PUBLISH, &self.config, self.config.sns_endpoint.as_deref(), self.clock.clone())
+        });
+        let answer = publish.call_with(self.form(message)).await;
         answer.map_err(|error| PortError::new("alerts.publish", error))
     }
 }

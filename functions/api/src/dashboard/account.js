@@ -124,6 +124,7 @@ function importCard({ id, status, problem }, busy, now) {
       undo && (undo.undone.count > 0 || undo.left.count > 0) && [figure("Undone", atLeast(undo.undone)), figure("Left as it is", atLeast(undo.left), undo.left.count > 0 && "warn")]),
     problems(status.problems),
     h("p", { class: "actions" },
+      button("import-records", "Show its records", busy, { "data-import": id }),
       counts.failed?.count > 0 ? button("replay-import", `Replay ${atLeast(counts.failed)} that failed…`, busy, { "data-import": id }) : null,
       status.state !== "cancelled" && counts.pending?.count > 0 ? button("cancel-import", "Cancel what waits…", busy, { "data-import": id }) : null,
       canUndo ? button("undo-import", "Undo…", busy, { "data-import": id }) : null),

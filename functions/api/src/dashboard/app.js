@@ -387,6 +387,7 @@ const ACTIONS = {
   "edit-record": ({ record }) => editRecord(record),
   "edit-settings": editSettings,
   "open-import": ({ import: id }) => openImport(id),
+  "import-records": ({ import: id }) => find({ import: id }).then(() => byId("found-title")?.scrollIntoView()),
   "more-imports": () => (page.imports = { ...page.imports, rows: page.imports.rows + IMPORTS_SHOWN }),
   "replay-import": ({ import: id }) => replayImport(id),
   "cancel-import": ({ import: id }) => cancelImport(id),
@@ -407,8 +408,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "find-form") return;
   event.preventDefault();
-  const { q } = Object.fromEntries(new FormData(event.target));
-  if (q.trim()) find(q.trim());
+  const wanted = Object.entries(Object.fromEntries(new FormData(event.target))).map(([name, value]) => [name, value.trim()]);
+  find(Object.fromEntries(wanted.filter(([, value]) => value !== "")));
 });
 
 byId("filter").addEventListener("input", (event) => {

@@ -2,13 +2,13 @@
 
 const FOUND_AT_ONCE = 50;
 
-// Without a text: goes on where the last search ended.
-async function find(text) {
+// What is wanted by name: text, state, kind, import. Without it, goes on where the last search ended.
+async function find(wanted) {
   const id = page.open;
-  const before = text === undefined ? page.found : { q: text, records: [], cursor: null };
+  const before = wanted === undefined ? page.found : { wanted, records: [], cursor: null };
   page.found = { ...before, loading: true, problem: null };
   draw();
-  const query = new URLSearchParams({ q: before.q, limit: FOUND_AT_ONCE, ...(before.cursor === null ? {} : { cursor: before.cursor }) });
+  const query = new URLSearchParams({ ...before.wanted, limit: FOUND_AT_ONCE, ...(before.cursor === null ? {} : { cursor: before.cursor }) });
   let answer;
   try {
     const { records, cursor = null } = await ask(at(id, `records?${query}`));
@@ -17,9 +17,9 @@ async function find(text) {
     answer = { ...before, problem: error.message };
   }
   // Somebody may look for something else by now.
-  if (id === page.open && page.found?.q === before.q) page.found = { ...answer, loading: false };
+  if (id === page.open && page.found?.wanted === before.wanted) page.found = { ...answer, loading: false };
   draw();
-  if (text !== undefined && page.found?.records.length === 1) await lookUp(page.found.records[0].record);
+  if (wanted !== undefined && page.found?.records.length === 1) await lookUp(page.found.records[0].record);
 }
 
 async function lookUp(name) {

@@ -8,18 +8,26 @@ function recordSearch(found, now) {
     h("h3", { id: "found-title" }, "Find a record"),
     h("form", { id: "find-form", class: "bar-of-tools" },
       h("label", { class: "grow" }, h("span", { class: "unseen" }, "Name, e-mail, phone or id"),
-        h("input", { name: "q", type: "search", required: true, placeholder: "Name, e-mail, phone or id", autocomplete: "off", spellcheck: "false", maxlength: 200 })),
+        h("input", { name: "q", type: "search", placeholder: "Name, e-mail, phone or id", autocomplete: "off", spellcheck: "false", maxlength: 200 })),
+      narrowed("state", "State", "in any state", Object.keys(RECORD_STATES)),
+      narrowed("kind", "Kind", "of any kind", ["contact", "opportunity"]),
       h("button", { type: "submit" }, "Find")),
     h("div", { "aria-live": "polite" }, found ? foundRecords(found, now) : null));
 }
 
-function foundRecords({ q, records, cursor, loading, problem }, now) {
+function narrowed(name, label, all, values) {
+  return h("label", null, h("span", { class: "unseen" }, label),
+    h("select", { name }, h("option", { value: "" }, all), values.map((value) => h("option", { value }, plainState(value)))));
+}
+
+function foundRecords({ wanted, records, cursor, loading, problem }, now) {
   return [
+    wanted.import ? h("p", { class: "hint" }, "Of the import ", h("bdi", null, wanted.import), ":") : null,
     problem ? h("p", { class: "problem" }, problem) : null,
     records.length > 0 ? foundTable(records, now) : null,
     loading ? h("p", { class: "hint" }, "Looking…") : null,
     records.length === 0 && !loading && !problem
-      ? h("p", { class: "hint" }, cursor ? "None among those looked at so far." : ["No record has ", h("bdi", null, q), "."])
+      ? h("p", { class: "hint" }, cursor ? "None among those looked at so far." : wanted.q ? ["No record has ", h("bdi", null, wanted.q), "."] : "None.")
       : null,
     cursor && !loading ? h("p", { class: "more" }, button("find-more", "Look further", false)) : null,
   ];

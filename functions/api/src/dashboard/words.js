@@ -37,6 +37,7 @@ const RECORD_STATES = {
   failed: "failed for good; it can be replayed",
   dry_run: "a dry run has shown what would have been sent",
   superseded: "changed in GHL, and GHL's content stands; it goes out again when other content is put",
+  undone: "as it was before its import, which was undone",
 };
 
 // Who left a record in GHL as it is there.
