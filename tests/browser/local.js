@@ -11,6 +11,7 @@ export async function startLocal(args, found, env = {}) {
   const [command, ...prefix] = process.env.LOCAL_STACK ? [process.env.LOCAL_STACK] : CARGO;
   const run = spawn(command, [...prefix, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
   const answer = await new Promise((resolve, reject) => {
+    run.on("error", reject);
     run.on("exit", (code) => reject(new Error(`the run ended with ${code}`)));
     createInterface({ input: run.stdout }).on("line", (line) => {
       const made = found(line);

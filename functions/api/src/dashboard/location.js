@@ -105,7 +105,7 @@ function causeTable({ causes, capped }, busy) {
         h("bdi", { class: "message" }, cause.cause)),
       h("td", null, plural(cause.count, "record")),
       h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
-      h("td", null, button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay the ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
+      h("td", null, button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay these… ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
 }
 
 const errorOf = (record) => record.last_error ?? {};

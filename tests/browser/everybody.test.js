@@ -1,0 +1,53 @@
+// Every situation in light and dark, on a desktop and on a phone: within the view, accessible, without an error.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+
+import { SIZES, accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
+import { startMock } from "./mock.js";
+import { SCENARIOS } from "./scenarios.js";
+
+const PATIENCE_MS = 30_000;
+
+let browser;
+let mock;
+let page;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+afterEach(async () => {
+  await page?.context().close();
+  await mock?.close();
+  page = mock = undefined;
+});
+
+describe("for everybody", () => {
+  for (const scenario of Object.keys(SCENARIOS)) {
+    for (const [name, options] of [
+      ["light", {}],
+      ["dark", { dark: true }],
+      ["phone", { size: SIZES.phone }],
+      ["dark phone", { size: SIZES.phone, dark: true }],
+    ]) {
+      test(`${scenario}, ${name}: nothing is wider than the view, nothing serious found by axe, no error`, async () => {
+        mock = await startMock(scenario);
+        page = await open(browser, mock.url, options);
+        page.setDefaultTimeout(PATIENCE_MS);
+        await page.locator("#list > *").first().waitFor({ state: "attached" });
+        for (const view of ["list", "location", "migration"]) {
+          const first = { location: page.locator("#list th a").first(), migration: page.locator("#migration-list th a").first() }[view];
+          if (view === "migration") await page.evaluate(() => (globalThis.location.hash = "#/"));
+          if (view === "migration" && !(await first.isVisible())) continue;
+          if (first && (await first.isVisible())) await first.click();
+          if (view === "migration") await page.locator("#detail .stages").waitFor();
+          assert.equal(await widthBeyondView(page), 0);
+          assert.deepEqual(await accessibilityFaults(page), []);
+          await screenshot(page, `${scenario}-${view}-${name.replace(" ", "-")}`);
+        }
+        assert.deepEqual(page.troubles, []);
+      });
+    }
+  }
+});
