@@ -43,7 +43,7 @@ pub struct Share {
 pub struct Found {
     /// What is wrong with locations, but for their failures: until when it lasts, if that is known.
     pub troubles: Vec<(LocationId, AlertKind, Option<EpochMs>)>,
-    /// What failed within the last [`WINDOW`] in locations where anything did.
+    /// What failed within the last hour in locations where anything did.
     pub failures: Vec<(LocationId, Share)>,
     /// What has come to an end in all locations since the beginning.
     pub total: Share,
