@@ -1,36 +1,14 @@
 // The dashboard in a real browser, in every situation that it has words for.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { SIZES, accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
-import { startMock } from "./mock.js";
+import { SIZES, accessibilityFaults, screenshot, widthBeyondView } from "./browser.js";
 import { HOSTILE_LOCATION } from "./scenarios.js";
+import { PATIENCE_MS, mock, page, show } from "./stage.js";
 
 const SYNCING = "ve9EPM428h8vShlRW1KT";
 const OPEN = "C2QujeCh8ZnC7al2InWR";
-const PATIENCE_MS = 30_000;
-
-let browser;
-let mock;
-let page;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-afterEach(async () => {
-  await page?.context().close();
-  await mock?.close();
-  page = mock = undefined;
-});
-
-async function show(scenario, { location, options, ...pageOptions } = {}) {
-  mock = await startMock(scenario, options);
-  page = await open(browser, mock.url, pageOptions);
-  page.setDefaultTimeout(PATIENCE_MS);
-  if (location) await page.evaluate((id) => (globalThis.location.hash = `#/${encodeURIComponent(id)}`), location);
-}
 
 // Waits until the text stands there.
 const says = (text, within = "body") => page.locator(within).filter({ hasText: text }).first().waitFor();
@@ -98,11 +76,13 @@ describe("the account of a location", () => {
     await press("Settings…");
     const dryRun = page.getByRole("dialog").getByLabel("Dry run");
     await dryRun.check();
-    await page.getByLabel("Tags, with commas between").fill("dentists, berlin");
+    const tags = page.getByLabel("Tags, one a line");
+    assert.equal(await tags.inputValue(), "dentists\nMitte, Berlin");
+    await tags.fill("dentists\nMitte, Berlin\nnew");
     await page.getByRole("dialog").getByLabel("Calls in 10 s").fill("80");
     await press("Save");
     await says("Saved.", "#notice");
-    assert.deepEqual(patches(), [['"4"', { tags: ["dentists", "berlin"], dry_run: true, pace: { limit: 80, window_ms: 10_000 } }]]);
+    assert.deepEqual(patches(), [['"4"', { tags: ["dentists", "Mitte, Berlin", "new"], dry_run: true, pace: { limit: 80, window_ms: 10_000 } }]]);
     await press("Settings…");
     assert.equal(await dryRun.isChecked(), true);
     await press("Save");
@@ -148,7 +128,7 @@ describe("imports", () => {
     await says("1,200", "#detail .imports .card");
     await press("Cancel what waits…");
     await press("Cancel the import");
-    await says("1,200 records withdrawn.", "#notice");
+    await says("1,200 records withdrawn. 3 records could not be written: cancel again.", "#notice");
     await says("cancelled", "#detail .import-list");
     assert.equal(await page.getByRole("button", { name: "Cancel what waits…" }).count(), 0);
   });
@@ -206,7 +186,17 @@ describe("what failed is mended", () => {
     await page.getByLabel("Content").fill('{ "email": "ada@example.com" }');
     await press("Send");
     await says("contact#crm-1041 goes out again.", "#notice");
-    assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1041", contact: { email: "ada@example.com" } }]]]);
+    assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1041", priority: "normal", contact: { email: "ada@example.com" } }]]]);
+  });
+
+  test("an edit does not replace what was put meanwhile", async () => {
+    await show("failures", { location: SYNCING });
+    await page.locator(".failed-records").getByRole("button", { name: "contact#crm-1041", exact: true }).click();
+    await press("Edit and send…");
+    mock.failures = mock.failures.map((failure) => ({ ...failure, version: failure.version + 1 }));
+    await press("Send");
+    await says("Not done. It was put again meanwhile: look at it, then edit that.", "#notice");
+    assert.deepEqual(changes(), []);
   });
 
   test("a record tells what happened to it, in order, and leads to its page in GoHighLevel", async () => {

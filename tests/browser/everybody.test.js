@@ -1,27 +1,11 @@
 // Every situation in light and dark, on a desktop and on a phone: within the view, accessible, without an error.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { SIZES, accessibilityFaults, launch, open, screenshot, widthBeyondView } from "./browser.js";
-import { startMock } from "./mock.js";
+import { SIZES, accessibilityFaults, screenshot, widthBeyondView } from "./browser.js";
 import { SCENARIOS } from "./scenarios.js";
-
-const PATIENCE_MS = 30_000;
-
-let browser;
-let mock;
-let page;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-afterEach(async () => {
-  await page?.context().close();
-  await mock?.close();
-  page = mock = undefined;
-});
+import { page, show } from "./stage.js";
 
 describe("for everybody", () => {
   for (const scenario of Object.keys(SCENARIOS)) {
@@ -32,9 +16,7 @@ describe("for everybody", () => {
       ["dark phone", { size: SIZES.phone, dark: true }],
     ]) {
       test(`${scenario}, ${name}: nothing is wider than the view, nothing serious found by axe, no error`, async () => {
-        mock = await startMock(scenario);
-        page = await open(browser, mock.url, options);
-        page.setDefaultTimeout(PATIENCE_MS);
+        await show(scenario, options);
         await page.locator("#list > *").first().waitFor({ state: "attached" });
         for (const view of ["list", "location", "migration"]) {
           const first = { location: page.locator("#list th a").first(), migration: page.locator("#migration-list th a").first() }[view];

@@ -109,7 +109,7 @@ function imports(mock, scenario, started, method, rest) {
   const none = { count: 0, capped: false };
   if (what === "cancel") {
     mock.imports[id] = { state: "cancelled", counts: { ...one.counts, pending: none, failed: { count: one.counts.pending.count, capped: false } } };
-    return { answer: { withdrawn: one.counts.pending.count, skipped: 0, not_written: 0, cursor: null } };
+    return { answer: { withdrawn: one.counts.pending.count, skipped: 0, not_written: 3, cursor: null } };
   }
   mock.imports[id] = { state: "undone", counts: { ...one.counts, accepted: none, pending: none }, undo: { ...one.undo, undone: one.counts.accepted } };
   return { answer: { asked: one.counts.accepted.count, skipped: 0, not_undoable: 0, not_written: 0, cursor: null } };

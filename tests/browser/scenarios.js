@@ -93,7 +93,7 @@ export function accountOf(now, id) {
     id, revision: 4,
     settings: {
       scope: id, day_scope: id, enabled: true, api: "v2", credentials: "secretsmanager:x", pace: { limit: 100, window_ms: 10_000 }, daily_limit: 200_000, daily_reserve: 500,
-      dry_run: false, default_priority: "normal", conflict: "ours", content_days: null, name: hostile ? "<b>name</b>" : "Dentist Berlin", tags: hostile ? ["\"><img src=x onerror=\"window.hacked = 20\">"] : ["dentists"],
+      dry_run: false, default_priority: "normal", conflict: "ours", content_days: null, name: hostile ? "<b>name</b>" : "Dentist Berlin", tags: hostile ? ["\"><img src=x onerror=\"window.hacked = 20\">"] : ["dentists", "Mitte, Berlin"],
     },
     overrides: {},
     credentials: { reference: "secretsmanager:x", kind: "oauth", expires_at: iso(now + 12.5 * 24 * 60 * MINUTE), days_left: 12 },

@@ -54,7 +54,8 @@ function settingsFields({ settings }) {
   const check = (name, label, value) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked: value }), ` ${label}`);
   return h("div", { class: "settings" },
     text("name", "Name of your own", settings.name, { maxlength: 100 }),
-    text("tags", "Tags, with commas between", (settings.tags ?? []).join(", "), { maxlength: 820 }),
+    // A tag may have commas, and no line breaks.
+    h("label", null, "Tags, one a line ", h("textarea", { name: "tags", rows: 3, spellcheck: "false" }, (settings.tags ?? []).join("\n"))),
     check("enabled", "Synced at all", settings.enabled),
     check("dry_run", "Dry run: show what would be sent, and send nothing", settings.dry_run),
     choice("conflict", "If somebody changed a contact in GoHighLevel,", settings.conflict, CONFLICTS),
@@ -67,7 +68,7 @@ function settingsFields({ settings }) {
 
 // What of the settings the form changes, as a merge patch; null if nothing.
 function settingsPatch({ settings }, form) {
-  const tags = form.tags.split(",").map((tag) => tag.trim()).filter(Boolean);
+  const tags = form.tags.split("\n").map((tag) => tag.trim()).filter(Boolean);
   const wanted = {
     name: form.name.trim() || null,
     tags,

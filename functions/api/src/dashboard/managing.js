@@ -73,12 +73,21 @@ async function replayImport(importId) {
 
 async function cancelImport(importId) {
   const text = `${importId}: what GoHighLevel does not have yet is not sent any more. What it has stays there.`;
-  await endImport(importId, "cancel", { heading: "Cancel this import?", text, verb: "Cancel the import" }, ({ withdrawn }) => `${plural(withdrawn ?? 0, "record")} withdrawn.`);
+  await endImport(importId, "cancel", { heading: "Cancel this import?", text, verb: "Cancel the import" }, (sums) => `${plural(sums.withdrawn, "record")} withdrawn.${leftOut(sums, "cancel")}`);
 }
 
 async function undoImport(importId) {
   const text = `${importId}: what it created is deleted in GoHighLevel, what it changed goes back to what it was, and what others changed since stays.`;
-  await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo the import" }, ({ asked }) => `${plural(asked ?? 0, "record")} will be undone.`);
+  await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo the import" }, (sums) => `${plural(sums.asked, "record")} will be undone.${leftOut(sums, "undo")}`);
+}
+
+// What an answer says of records that it did not reach.
+function leftOut({ skipped = 0, not_undoable: notUndoable = 0, not_written: notWritten = 0 }, verb) {
+  return [
+    skipped > 0 && ` ${plural(skipped, "record")} left as before: ended, put again, or unreadable.`,
+    notUndoable > 0 && ` ${plural(notUndoable, "record")} cannot be undone.`,
+    notWritten > 0 && ` ${plural(notWritten, "record")} could not be written: ${verb} again.`,
+  ].filter(Boolean).join("");
 }
 
 // A great many take several requests; each says where it ended.
@@ -113,8 +122,13 @@ async function editRecord(name) {
   if (!form) return;
   const content = parsed(form.content);
   if (content === null) return notice("Not done. What stands there is no JSON object.", "bad");
-  const item = { id: record.id, [kind]: content };
-  await change(() => ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]), () => `${name} goes out again.`);
+  const item = { id: record.id, priority: record.priority, [kind]: content };
+  const send = async () => {
+    const { version } = await ask(at(id, recordPath(name)));
+    if (version !== record.version) throw new Error("It was put again meanwhile: look at it, then edit that.");
+    return ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]);
+  };
+  await change(send, () => `${name} goes out again.`);
   await lookUp(name);
 }
 
