@@ -133,9 +133,14 @@ fn ask_of(source: &str) -> Option<Ask> {
     ASKS.into_iter().find(|(name, _)| *name == source).map(|(_, ask)| ask)
 }
 
-/// How the schedules call themselves that tell people something.
-const ALERTS: &str = "ghl-sync.alerts";
-const DIGEST: &str = "ghl-sync.digest";
+/// What the schedules want that tell people something, by how they call themselves.
+fn told_by(source: &str) -> Option<What> {
+    match source {
+        "ghl-sync.alerts" => Some(What::Alerts),
+        "ghl-sync.digest" => Some(What::Digest),
+        _ => None,
+    }
+}
 
 /// What an event asks for.
 enum What {
@@ -163,13 +168,12 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
         return Ok(What::Tick { sweep: false });
     }
-    match fields.get("source").and_then(Value::as_str) {
-        Some(ALERTS | DIGEST) if fields.len() > 1 => return Err(SchedulerError::Event { found: shape(&event) }),
-        Some(ALERTS) => return Ok(What::Alerts),
-        Some(DIGEST) => return Ok(What::Digest),
-        _ => {}
+    let source = fields.get("source").and_then(Value::as_str);
+    if let Some(told) = source.and_then(told_by) {
+        let is_alone = fields.len() == 1;
+        return if is_alone { Ok(told) } else { Err(SchedulerError::Event { found: shape(&event) }) };
     }
-    let asks = fields.get("source").and_then(Value::as_str).and_then(ask_of).is_some();
+    let asks = source.and_then(ask_of).is_some();
     let ours = ["location_id", "sweep"];
     if !fields.is_empty() && !asks && !ours.iter().any(|field| fields.contains_key(*field)) {
         return Err(SchedulerError::Event { found: shape(&event) });

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use ghl_sync_engine::ports::Tallied;
 use ghl_sync_engine::standing::{LocationState, Standing, Trouble};
 use ghl_sync_model::EpochMs;
 
@@ -34,7 +35,8 @@ pub(crate) fn digest(
     let sum = |of: fn(&Line<'_>) -> u64| lines.iter().map(|line| of(line)).sum::<u64>();
     let (accepted, failed) = (sum(|line| line.counted.accepted), sum(|line| line.counted.failed));
     let unchanged = sum(|line| line.counted.unchanged);
-    let (due, failures) = (sum(|line| line.standing.due.tallied.count), sum(|line| line.standing.failed.count));
+    let due = tallied(lines.iter().map(|line| line.standing.due.tallied));
+    let failures = tallied(lines.iter().map(|line| line.standing.failed));
     let subject = format!("{} accepted, {} failed", grouped(accepted), grouped(failed));
     let subject = match &audience {
         Audience::Stack => subject,
@@ -50,7 +52,7 @@ pub(crate) fn digest(
     let _ = writeln!(text, "- accepted by GoHighLevel: {}", grouped(accepted));
     let _ = writeln!(text, "- failed: {}", grouped(failed));
     let _ = writeln!(text, "- unchanged, so not sent: {}", grouped(unchanged));
-    let _ = writeln!(text, "Now waiting: {}. Now standing as failed: {}.\n", grouped(due), grouped(failures));
+    let _ = writeln!(text, "Now waiting: {due}. Now standing as failed: {failures}.\n");
 
     let is_of_one = matches!(audience, Audience::Location(_));
     for line in lines.iter().take(MOST_NAMED) {
@@ -86,9 +88,29 @@ fn troubles(standing: &Standing, now: EpochMs) -> Vec<String> {
         Trouble::Credentials => "GoHighLevel does not accept the token; nothing is sent".to_owned(),
         Trouble::Paused => "paused by an operator".to_owned(),
         Trouble::Throttled { until } => format!("GoHighLevel asked to wait until {}", minute(until)),
-        Trouble::Failed(failed) => {
-            format!("{}{} stand as failed", if failed.capped { "at least " } else { "" }, grouped(failed.count))
-        }
+        Trouble::Failed(failed) => format!("{} stand as failed", tallied([failed])),
     });
     told.collect()
+}
+
+/// How many there are together; at least so many where they were not counted to the end.
+fn tallied(counts: impl IntoIterator<Item = Tallied>) -> String {
+    let (mut sum, mut is_capped) = (0, false);
+    for Tallied { count, capped } in counts {
+        sum += count;
+        is_capped |= capped;
+    }
+    format!("{}{}", if is_capped { "at least " } else { "" }, grouped(sum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_counted_to_the_end_is_never_told_as_all_of_it() {
+        let of = |count, capped| Tallied { count, capped };
+        assert_eq!(tallied([of(1_000, true), of(7, false)]), "at least 1,007");
+        assert_eq!(tallied([of(1_000, false), of(7, false)]), "1,007");
+    }
 }

@@ -76,7 +76,7 @@ impl AlertPorts {
 /// Which installation it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
-    /// Its name.
+    /// The stack's name, which every message begins with.
     pub stack: String,
     /// The address of its dashboard, which messages link to; `None` if it has none.
     pub dashboard: Option<String>,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ghl_sync_engine::counts::{Counts, RecordCount};
+use ghl_sync_engine::counts::{Counts, Minute, RecordCount};
 use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_engine::standing::{Standing, Trouble};
 use ghl_sync_engine::usecase::{AlertNews, Event};
@@ -77,11 +77,8 @@ impl Alerts {
         let failing: Vec<LocationId> = failing.into_iter().take(MOST_READ).map(|(id, _)| id.clone()).collect();
         let counted = self.ports.counters.of_each(&failing, now).await?;
         let shares = counted.iter().map(|counted| {
-            let add = |sum: Share, failed, succeeded| Share {
-                failed: sum.failed + failed,
-                ended: sum.ended + failed + succeeded,
-            };
-            counted.minutes.iter().fold(Share::default(), |sum, minute| add(sum, minute.failed, minute.succeeded))
+            let of = |minute: &Minute| Share { failed: minute.failed, ended: minute.failed + minute.succeeded };
+            counted.minutes.iter().map(of).fold(Share::default(), Share::and)
         });
         let failures = failing.into_iter().zip(shares).filter(|(_, share)| share.failed > 0);
         Ok(Found { troubles: troubles.collect(), failures: failures.collect(), total: Share::of(&total) })

@@ -81,10 +81,10 @@ pub(crate) fn alerts(
     now: EpochMs,
 ) -> Message {
     let Change { begun, over, more, .. } = change;
-    let subject = match (begun.len() + more, over.len()) {
-        (0, ended) => format!("over: {}", count(ended, "alert")),
-        (1, _) if begun.len() == 1 => short(&begun[0]),
-        (some, _) => count(some, "alert"),
+    let subject = match begun.as_slice() {
+        [] => format!("over: {}", count(over.len(), "alert")),
+        [alert] if *more == 0 => short(alert),
+        some => count(some.len() + more, "alert"),
     };
     let mut text = String::new();
     if !begun.is_empty() {

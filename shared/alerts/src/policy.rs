@@ -82,7 +82,7 @@ impl Share {
         Share { failed: self.failed.saturating_sub(other.failed), ended: self.ended.saturating_sub(other.ended) }
     }
 
-    fn and(self, other: Share) -> Share {
+    pub(crate) fn and(self, other: Share) -> Share {
         Share { failed: self.failed + other.failed, ended: self.ended + other.ended }
     }
 }

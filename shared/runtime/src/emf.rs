@@ -6,7 +6,7 @@ use std::io::Write;
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source};
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::{AlertNews, DeliveryEnd, Event, Measures, OutcomeNews, Received};
-use ghl_sync_model::{EpochMs, LocationId};
+use ghl_sync_model::{EpochMs, LocationId, Message};
 use serde_json::{Map, Value, json};
 
 use crate::SystemClock;
@@ -41,11 +41,7 @@ impl EmfSink {
             Event::NotABatch { .. } => Line::of_one(&catalogue::NOT_A_BATCH),
             // One that stays is counted when it is done with.
             Event::DeadLetter { message, end, .. } if end.is_done() => {
-                let line = Line::of_one(&catalogue::DEAD_LETTERS);
-                match message {
-                    Ok(message) => line.of_location(message.location_id()),
-                    Err(_) => line,
-                }
+                Line::of_one(&catalogue::DEAD_LETTERS).of_maybe(message.ok().map(Message::location_id))
             }
             Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
             Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
@@ -121,10 +117,7 @@ impl Line {
             line = line.with(&catalogue::OLDEST_DUE_AGE, json!(oldest.as_secs_f64()));
         }
         line.members.insert("work".to_owned(), json!(work));
-        match location {
-            Some(location) => line.of_location(location),
-            None => line,
-        }
+        line.of_maybe(location)
     }
 
     fn of_one(metric: &Metric) -> Line {
@@ -139,10 +132,7 @@ impl Line {
             Received::Ignored(_) => &catalogue::WEBHOOKS_IGNORED,
         };
         let line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
-        match location {
-            Some(location) => line.of_location(location),
-            None => line,
-        }
+        line.of_maybe(location)
     }
 
     fn of_refused_webhook(reason: &str) -> Line {
@@ -189,16 +179,14 @@ impl Line {
 
     fn of_alerts(news: &AlertNews<'_>) -> Line {
         match news {
-            AlertNews::Begun { location, .. } => {
-                let line = Line::of_one(&catalogue::ALERTS_BEGUN);
-                match location {
-                    Some(location) => line.of_location(location),
-                    None => line,
-                }
-            }
+            AlertNews::Begun { location, .. } => Line::of_one(&catalogue::ALERTS_BEGUN).of_maybe(*location),
             AlertNews::Untold { .. } => Line::of_one(&catalogue::ALERTS_UNTOLD),
             AlertNews::Over { .. } | AlertNews::Digested { .. } => Line::default(),
         }
+    }
+
+    fn of_maybe(self, location: Option<&LocationId>) -> Line {
+        location.into_iter().fold(self, Line::of_location)
     }
 
     fn of_location(mut self, location: &LocationId) -> Line {
