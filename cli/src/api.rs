@@ -11,10 +11,8 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
-use ghl_sync_migrate::Migrator;
 use ghl_sync_model::KeyHash;
-use ghl_sync_notify::OutcomeFeed;
-use ghl_sync_runtime::{ApiAccess, ApiKey, Config, Connecting, Webhooks};
+use ghl_sync_runtime::{ApiKey, ApiParts, Config, Connecting, Webhooks};
 use tower::ServiceExt;
 
 use crate::door::{Door, Listen, Opened};
@@ -43,22 +41,19 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves the API over `migrator` and its engine where `listen` says, for whoever shows `key`, and what is `beside` it.
+    /// Serves the API over its `parts` where `listen` says, and what is `beside` it.
     /// The environment is `vars`.
     ///
     /// # Errors
     /// When nothing can listen there.
     pub async fn start(
-        migrator: Migrator,
-        outcomes: Option<OutcomeFeed>,
+        parts: ApiParts,
         beside: Beside,
         vars: &BTreeMap<String, String>,
-        key: &NewKey,
         listen: impl Into<Listen>,
     ) -> io::Result<ApiServer> {
         let door = Door::at(listen.into(), MAX_BODY).await?.with_pages().with_entrances(ENTRANCES);
-        let access = ApiAccess::Keys(vec![key.kept("local")]);
-        let api = api::router(migrator, access, outcomes, Config::variables_set(vars));
+        let api = api::router(parts, Config::variables_set(vars));
         let routers = [beside.webhooks.map(webhook_router), beside.connecting.map(connect::router)];
         let router = routers.into_iter().flatten().fold(api, Router::merge);
         let serving = door.open(move |request| router.clone().oneshot(request.map(Body::from)));

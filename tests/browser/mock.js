@@ -13,7 +13,7 @@ import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "home.js", "overview.js", "location.js", "records.js", "account.js", "managing.js", "migration.js", "migrating.js", "finding.js", "app.js"];
+const SCRIPTS = ["words.js", "dom.js", "charts.js", "home.js", "overview.js", "location.js", "records.js", "account.js", "list.js", "managing.js", "handing.js", "migration.js", "migrating.js", "finding.js", "app.js"];
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");

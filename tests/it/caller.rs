@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use ghl_sync_cli::stack::Stack;
 use ghl_sync_cli::{ApiServer, Beside};
+use ghl_sync_drop::Lists;
 use ghl_sync_migrate::Migrator;
-use ghl_sync_runtime::Connecting;
+use ghl_sync_runtime::{ApiParts, Connecting};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;
@@ -63,12 +64,26 @@ impl Caller {
         Caller::beside(migrator, deployment, connecting).await
     }
 
+    /// The same, taking lists in by `lists`.
+    pub(crate) async fn with_lists(migrator: Migrator, deployment: &Deployment, lists: &Lists) -> Caller {
+        let lists = Some(lists.with_engine(migrator.engine().clone()));
+        let parts = ApiParts { lists, ..deployment.stack.api_parts(migrator.clone()) };
+        let connecting = deployment.stack.connecting(migrator.engine().clone()).unwrap();
+        Caller::of_parts(parts, deployment, connecting).await
+    }
+
     /// The same, with other pages for connecting beside it.
     pub(crate) async fn beside(migrator: Migrator, deployment: &Deployment, connecting: Connecting) -> Caller {
-        let Stack { vars, outcomes, api_key: key, .. } = &deployment.stack;
+        Caller::of_parts(deployment.stack.api_parts(migrator), deployment, connecting).await
+    }
+
+    async fn of_parts(parts: ApiParts, deployment: &Deployment, connecting: Connecting) -> Caller {
+        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let Stack { vars, api_key: key, .. } = &deployment.stack;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let beside = Beside { connecting: Some(connecting), webhooks: None };
-        let server = ApiServer::start(migrator, outcomes.clone(), beside, vars, key, anywhere).await.unwrap();
+        let server = ApiServer::start(parts, beside, vars, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 

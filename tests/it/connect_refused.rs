@@ -161,8 +161,9 @@ async fn without_an_app_or_with_signatures_there_is_no_way_to_ghl() {
     let mut connecting = deployment.stack.connecting(deployment.engine.clone()).unwrap();
     connecting.access = ApiAccess::Iam;
     let beside = Beside { connecting: Some(connecting), webhooks: None };
-    let (key, anywhere) = (&deployment.stack.api_key, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let server = ApiServer::start(deployment.migrator(), None, beside, &deployment.stack.vars, key, anywhere).await;
+    let anywhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let parts = deployment.stack.api_parts(deployment.migrator());
+    let server = ApiServer::start(parts, beside, &deployment.stack.vars, anywhere).await;
     let answer = reqwest::get(server.unwrap().connect_url()).await.unwrap();
     assert_eq!(answer.status(), 409);
     assert!(answer.text().await.unwrap().contains("ApiAuth=key"));

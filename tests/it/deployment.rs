@@ -14,7 +14,7 @@ use ghl_sync_aws::tables::record;
 use ghl_sync_cli::Listen;
 use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
 use ghl_sync_cli::stack::{Ghl, OUTCOMES_TABLE, Stack, StackOptions};
-use ghl_sync_drop::Importer;
+use ghl_sync_drop::{Importer, Lists};
 use ghl_sync_engine::ports::{Clock, Loaded};
 use ghl_sync_engine::usecase::{Engine, EngineConfig, Ports, PutReport, TickReport};
 use ghl_sync_limiter::Gate;
@@ -23,7 +23,7 @@ use ghl_sync_model::{Batch, LocationId, Priority, PutRecord, Record, RecordKey, 
 use ghl_sync_notify::Notifier;
 use ghl_sync_operate::Operator;
 use ghl_sync_operate::intake::Intake;
-use ghl_sync_runtime::{ApiAccess, Config, LogSink, Runtime, SystemClock};
+use ghl_sync_runtime::{ApiAccess, ApiParts, Config, LogSink, Runtime, SystemClock};
 use importer::ImporterError;
 use ingest::IngestError;
 use lambda_runtime::{Context, LambdaEvent};
@@ -151,6 +151,13 @@ impl Deployment {
         Runtime::new(Config::for_importer(environment).unwrap(), sink).unwrap().importer().unwrap()
     }
 
+    /// What takes lists in, in an environment with these changes.
+    pub(crate) fn lists_with(&self, changes: &[(&str, &str)]) -> Lists {
+        let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
+        let sink = self.engine.ports().sink.clone();
+        Runtime::new(Config::for_api(environment).unwrap(), sink).unwrap().lists().unwrap()
+    }
+
     /// What migrates with the engine that runs here.
     pub(crate) fn migrator(&self) -> Migrator {
         self.stack.migrator.clone().with_engine(self.engine.clone())
@@ -158,7 +165,8 @@ impl Deployment {
 
     /// Its HTTP API, for whom `access` lets in.
     pub(crate) fn router(&self, access: ApiAccess) -> axum::Router {
-        api::router(self.migrator(), access, self.stack.outcomes.clone(), Config::variables_set(&self.stack.vars))
+        let parts = ApiParts { access, ..self.stack.api_parts(self.migrator()) };
+        api::router(parts, Config::variables_set(&self.stack.vars))
     }
 
     /// From now on what the engine measures is kept.

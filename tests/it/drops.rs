@@ -41,7 +41,7 @@ pub(crate) async fn report(deployment: &Deployment) -> Option<Value> {
     text(deployment, &format!("{OUT}/report.json")).await.map(|json| serde_json::from_str(&json).unwrap())
 }
 
-async fn receive(deployment: &Deployment) -> Vec<Message> {
+pub(crate) async fn receive(deployment: &Deployment) -> Vec<Message> {
     let functions = &deployment.stack.functions;
     let receive = functions.sqs.receive_message().queue_url(&functions.import_queue_url).visibility_timeout(1);
     let messages = receive.max_number_of_messages(10).send().await.unwrap().messages.unwrap_or_default();
@@ -51,7 +51,7 @@ async fn receive(deployment: &Deployment) -> Vec<Message> {
     messages
 }
 
-async fn delete(deployment: &Deployment, message: &Message) {
+pub(crate) async fn delete(deployment: &Deployment, message: &Message) {
     let functions = &deployment.stack.functions;
     let delete = functions.sqs.delete_message().queue_url(&functions.import_queue_url);
     delete.receipt_handle(message.receipt_handle.clone().unwrap()).send().await.unwrap();

@@ -9,6 +9,7 @@ use axum::Router;
 use ghl_sync_aws::DynamoOutcomeLog;
 use ghl_sync_aws::tables::record;
 use ghl_sync_cli::stack::OUTCOMES_TABLE;
+use ghl_sync_drop::Lists;
 use ghl_sync_engine::usecase::{Engine, Invocation};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Holder, ImportState, LocationId, MigrationStatus, PutRecord, SettingsOverlay};
@@ -145,7 +146,8 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
             run_importer(&deployment, &taps).await;
         }
         "ApiFunction" => {
-            run_api(&deployment, migrator_with(&[])).await;
+            let lists = deployment.lists_with(&[("AWS_ENDPOINT_URL_S3", &s3.url)]);
+            run_api(&deployment, migrator_with(&[]), &lists).await;
             let table = DynamoOutcomeLog::new(tapped(&dynamodb.url, vars), OUTCOMES_TABLE);
             let feed = OutcomeFeed::new(Arc::new(table), Arc::new(SystemClock));
             feed.read(None, None, 10).await.unwrap();
@@ -346,8 +348,8 @@ async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
 }
 
 /// It answers each of its paths.
-async fn run_api(deployment: &Deployment, migrator: Migrator) {
-    let caller = Caller::with(migrator, deployment).await;
+async fn run_api(deployment: &Deployment, migrator: Migrator, lists: &Lists) {
+    let caller = Caller::with_lists(migrator, deployment, lists).await;
     let location = "/v1/locations/loc_demo";
     // What GHL told of a record is looked for once its id is known.
     let contact = json!({ "id": "a", "ghl_id": "c1", "contact": { "email": "a@example.com" } });
@@ -390,6 +392,7 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     let person = json!({ "email": "A@example.com" });
     assert_eq!(caller.post(&format!("{location}/erase"), &person).await.json()["contacts"][0]["ghl_id"], "c1");
     run_migration_paths(deployment, &caller).await;
+    hand_a_list_in(deployment, &caller).await;
     let made = caller.post("/v1/keys", &json!({ "name": "crm", "role": "read" })).await.json();
     let of_record = [("x-api-key", made["key"].as_str().unwrap())];
     assert_eq!(caller.send(Method::GET, location, &of_record, Vec::new()).await.status, 200);
@@ -404,6 +407,24 @@ async fn run_api(deployment: &Deployment, migrator: Migrator) {
     assert_eq!(caller.get("/v1/keys").await.json()["keys"][0]["id"], id);
     assert_eq!(caller.delete(&format!("/v1/keys/{id}")).await.status, 204);
     assert_eq!(caller.get("/v1/audit").await.json()["requests"][0]["operation"], "revoke_key");
+}
+
+/// The file goes to the bucket by its link, with no key; what came of its rows comes by another one.
+async fn hand_a_list_in(deployment: &Deployment, caller: &Caller) {
+    const FILE: &str = "Name,Email\nAda,ada@example.com\n";
+    let lists = "/v1/locations/loc_demo/lists";
+    let handed_in = caller.post(lists, &json!({ "name": "a.csv", "size": FILE.len() })).await.json();
+    let client = reqwest::Client::new();
+    let upload = client.put(handed_in["upload"]["url"].as_str().unwrap()).body(FILE);
+    assert_eq!(upload.send().await.unwrap().status(), 200);
+    let name = handed_in["name"].as_str().unwrap();
+    assert_eq!(caller.get(&format!("{lists}/{name}")).await.json()["state"], "reading");
+    assert_eq!(caller.put(&format!("{lists}/{name}/mapping"), &json!({ "hold": false })).await.status, 200);
+    drops::put_file(deployment, &format!("out/loc_demo/{name}/results.csv"), "_row\n").await;
+    let results = caller.get(&format!("{lists}/{name}/results")).await.json();
+    let file = client.get(results["url"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(file.headers()["content-disposition"], "attachment; filename=\"results.csv\"");
+    assert_eq!(file.text().await.unwrap(), "_row\n");
 }
 
 /// One that no environment names comes and goes, with its record, of which GHL has told nothing.

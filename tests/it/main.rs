@@ -38,6 +38,7 @@ mod imports;
 mod ingest;
 mod intermediary;
 mod large_pages;
+mod lists;
 mod logs;
 mod metrics;
 mod migrator;

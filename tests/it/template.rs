@@ -28,7 +28,7 @@ const WITHHELD: [(&str, &[&str]); 10] = [
     ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 22] = [
+const OWN: [(&[&str], &str); 23] = [
     (&["SchedulerFunction"], "ALERT_"),
     (&["SchedulerFunction"], "DIGEST_TOPIC_ARN"),
     (&["SchedulerFunction"], "DASHBOARD_URL"),
@@ -36,8 +36,9 @@ const OWN: [(&[&str], &str); 22] = [
     (&["ConnectFunction"], "CONNECT_"),
     (&["ConnectFunction"], "GHL_APP"),
     (&["ConnectFunction"], "GHL_CONSENT_URL"),
-    (&["ImporterFunction"], "IMPORT_"),
-    (&["ImporterFunction"], "AWS_ENDPOINT_URL_S3"),
+    (&["ImporterFunction", "ApiFunction"], "IMPORT_BUCKET"),
+    (&["ImporterFunction"], "IMPORT_QUEUE_URL"),
+    (&["ImporterFunction", "ApiFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
     (&["NotifierFunction"], "OUTCOMES_BUS"),
     (&["NotifierFunction"], "OUTCOMES_QUEUE_URL"),

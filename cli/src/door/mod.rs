@@ -1,8 +1,8 @@
 //! What every local port has before it: a door that lets programs of this machine in, and no web page.
 //!
 //! A browser sends requests to this machine for any page that is open in it. So a request that comes from a page, or that
-//! means another host (DNS rebinding), is refused before anything is done with it; no answer carries a CORS header. Who
-//! stands in for AWS also checks the signature. Requests that come slowly, or never to their end, are given up.
+//! means another host (DNS rebinding), is refused before anything is done with it; no answer carries a CORS header, but S3's
+//! to a page of this machine that has a signed link. Who stands in for AWS also checks the signature. Requests that come slowly, or never to their end, are given up.
 
 mod access_key;
 mod visitor;
@@ -114,6 +114,12 @@ impl Door {
     /// Lets people in whom a page of another site leads to one of these paths.
     pub(crate) fn with_entrances(mut self, paths: &'static [&'static str]) -> Door {
         self.visitors.entrances = paths;
+        self
+    }
+
+    /// Lets pages of this machine use links here that are signed; whoever answers checks the signatures.
+    pub(crate) fn with_links(mut self) -> Door {
+        self.visitors.has_links = true;
         self
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Visitors {
     pub(crate) has_pages: bool,
     /// Paths that a page of another site may lead a person to, by a link and no more. What stands there expects it.
     pub(crate) entrances: &'static [&'static str],
+    /// Whether pages of this machine may use links here that are signed: who answers checks the signature.
+    pub(crate) has_links: bool,
 }
 
 /// Why a request is refused. Names that the request chose are not repeated, but for its host, so that whoever meant to
@@ -56,6 +58,7 @@ impl Visitors {
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             has_pages: false,
             entrances: &[],
+            has_links: false,
         }
     }
 
@@ -65,6 +68,9 @@ impl Visitors {
         // A request may name its host a second time.
         if let Some(authority) = request.uri.authority() {
             self.check_host(&authority.as_str().to_ascii_lowercase())?;
+        }
+        if self.is_of_link(request) {
+            return Ok(());
         }
         self.check_preflight(request)?;
         self.check_origin(&request.headers, &host)?;
@@ -91,6 +97,12 @@ impl Visitors {
             && self.entrances.contains(&request.uri.path())
     }
 
+    /// Whether a page of this machine uses a link that was signed for it, asks whether it may, or leads a person there.
+    fn is_of_link(&self, request: &Parts) -> bool {
+        let mut origins = request.headers.get_all(header::ORIGIN).iter();
+        self.has_links && is_signed_link(&request.uri) && origins.all(|origin| is_of_this_machine(origin.as_bytes()))
+    }
+
     fn check_preflight(&self, request: &Parts) -> Result<(), Foreign> {
         let asks = request.headers.keys().any(|name| name.as_str().starts_with("access-control-request-"));
         let is_preflight = request.method == Method::OPTIONS && (asks || !self.has_pages);
@@ -110,6 +122,18 @@ impl Visitors {
             Err(Foreign::Origin)
         }
     }
+}
+
+/// Whether the query has a signature, as a link has it.
+fn is_signed_link(uri: &Uri) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| pair.starts_with("X-Amz-Signature="))
+}
+
+/// Whether an origin is a page that this machine serves, on any port.
+fn is_of_this_machine(origin: &[u8]) -> bool {
+    let origin = String::from_utf8_lossy(origin).to_ascii_lowercase();
+    let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.into_parts().authority);
+    authority.is_some_and(|authority| THIS_MACHINE.contains(&authority.host()))
 }
 
 fn host(headers: &HeaderMap) -> Result<String, Foreign> {
@@ -250,6 +274,41 @@ mod tests {
         }
         assert_eq!(check(false, "OPTIONS", "/", &[HOME]), Err(Foreign::Preflight));
         assert_eq!(check(true, "OPTIONS", "/", &[HOME]), Ok(()), "the API says which methods there are");
+    }
+
+    #[test]
+    fn a_page_of_this_machine_may_use_a_signed_link_and_no_other_page_may() {
+        let links = Visitors { has_links: true, ..visitors(false) };
+        let check = |links: &Visitors, method: &str, uri: &str, origin: Option<&str>| {
+            let mut request = Request::builder().method(method).uri(uri).header("host", "127.0.0.1:8790");
+            for (name, value) in
+                origin.map(|origin| ("origin", origin)).into_iter().chain([("sec-fetch-site", "same-site")])
+            {
+                request = request.header(name, value);
+            }
+            if method == "OPTIONS" {
+                request = request.header("access-control-request-method", "PUT");
+            }
+            links.check(&request.body(()).unwrap().into_parts().0)
+        };
+        let signed = "/bucket/in/x?X-Amz-Expires=900&X-Amz-Signature=abc";
+        for (method, origin) in
+            [("PUT", Some("http://127.0.0.1:3000")), ("OPTIONS", Some("http://localhost:9")), ("GET", None)]
+        {
+            assert_eq!(check(&links, method, signed, origin), Ok(()), "{method}");
+            assert!(check(&links, method, "/bucket/in/x", origin).is_err(), "{method} without a signature");
+            assert!(check(&visitors(false), method, signed, origin).is_err(), "{method} where there are no links");
+        }
+        for origin in [
+            "null",
+            "",
+            "http://evil.example",
+            "http://127.0.0.1.evil.example:3000",
+            "http://127.0.0.1:1@evil.example",
+            "file://",
+        ] {
+            assert!(check(&links, "PUT", signed, Some(origin)).is_err(), "{origin}");
+        }
     }
 
     #[test]

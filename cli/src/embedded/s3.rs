@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -55,7 +55,7 @@ impl S3 {
         service.set_auth(SimpleAuth::from_single(key.id.clone(), key.secret.expose()));
         let service = service.build();
         let told = Arc::new(told);
-        let serving = Door::at(listen, MAX_BODY).await?.open(move |request| {
+        let serving = Door::at(listen, MAX_BODY).await?.with_links().open(move |request| {
             let (service, told) = (service.clone(), Arc::clone(&told));
             async move { Always::Ok(answer(&service, &told, request).await) }
         });
@@ -81,7 +81,21 @@ impl S3 {
     }
 }
 
+/// Answers a page as the template's bucket does, which lets pages put files by links.
 async fn answer(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = match *request.method() {
+        Method::OPTIONS => ([(header::ACCESS_CONTROL_ALLOW_METHODS, "PUT")], StatusCode::OK).into_response(),
+        _ => serve(service, told, request).await,
+    };
+    if let Some(origin) = origin {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    }
+    response
+}
+
+async fn serve(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) -> Response {
     let put = put_by(&request);
     let wanted = request.headers().get(header::IF_MATCH).filter(|_| request.method() == Method::GET).cloned();
     let Ok(answer) = service.call(request.map(s3s::Body::from)).await else {

@@ -14,6 +14,7 @@ use ghl_sync_import::{
 };
 
 use crate::Failure;
+use crate::exit::Usage;
 pub(crate) use apart::keep_apart;
 pub(crate) use args::{ListArgs, OutputArgs};
 pub(crate) use contacts::{Contacts, Lines};
@@ -137,6 +138,16 @@ fn read_from(source: &ListSource, args: &ListArgs, place: Place, keeps_problems:
 }
 
 impl List {
+    /// A mapping may say that its list is only looked at; `plan` does that.
+    pub(crate) fn refuse_if_held(&self) -> Result<(), Usage> {
+        if !self.mapping.hold {
+            return Ok(());
+        }
+        Err(Usage(
+            "the mapping says `hold`: take that out of it to import the list, or say `plan` to look at it".to_owned(),
+        ))
+    }
+
     fn take_records(
         &mut self,
         plan: &Plan,

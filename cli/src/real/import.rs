@@ -36,6 +36,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
+    list.refuse_if_held()?;
     let earlier = stack.engine.ports().outbox.count_due(&real.location, Priority::Normal, MOST_COUNTED).await?.tallied;
     if earlier.count > 0 {
         println!("earlier    {} records of an earlier import are still to be sent, and go out as well", earlier.count);

@@ -53,6 +53,8 @@ pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Fail
         Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
         Err(Unread::Failed(failure)) => return Err(failure),
     };
+    list.refuse_if_held()?;
+    let undoable = args.undoable || list.mapping.undoable;
     let pace = location.settings.pace;
     print!("\n{}\n{}", MappingTable(&list), Expected::new(&list, pace.limit, pace.window_ms, None));
     let people = list.contacts.len();
@@ -69,14 +71,9 @@ pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Fail
             refused
         }
         None => {
-            let import = RemoteImport::begin(
-                &remote,
-                &real.location,
-                (&args.file, args.undoable),
-                &mut contacts,
-                through.list(),
-            )
-            .await?;
+            let import =
+                RemoteImport::begin(&remote, &real.location, (&args.file, undoable), &mut contacts, through.list())
+                    .await?;
             through.import_id = import.as_ref().map(|import| import.id.clone());
             let under = through.import_id.clone();
             let refused = put::all(&remote, &real.location, under.as_ref(), &mut contacts, &mut through).await?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_aws::{Usage, tables};
+use ghl_sync_drop::Lists;
 use ghl_sync_engine::ports::{BoxError, PortError};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_inbound::Reconciler;
@@ -18,7 +19,7 @@ use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{Api, LocationId, Secret};
 use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
-use ghl_sync_runtime::{Config, ConfigError, Connecting, LogSink, Runtime, StartError, Webhooks};
+use ghl_sync_runtime::{ApiAccess, ApiParts, Config, ConfigError, Connecting, LogSink, Runtime, StartError, Webhooks};
 use scheduler::Scheduler;
 
 use self::environment::{
@@ -199,6 +200,8 @@ pub struct Stack {
     pub vars: BTreeMap<String, String>,
     /// What its HTTP API tells of outcomes, if they are kept.
     pub outcomes: Option<OutcomeFeed>,
+    /// What takes lists in by its HTTP API.
+    lists: Option<Lists>,
     /// The key that its HTTP API takes.
     pub api_key: NewKey,
     dynamodb: DynamoDb,
@@ -334,6 +337,7 @@ impl Stack {
             functions,
             vars,
             outcomes: feed,
+            lists: runtime.lists(),
             api_key,
             dynamodb,
             _sqs: sqs,
@@ -375,9 +379,20 @@ impl Stack {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
         let connecting = self.connecting(self.engine.clone())?;
         let beside = Beside { webhooks: Some(webhooks), connecting: Some(connecting) };
-        ApiServer::start(self.migrator.clone(), self.outcomes.clone(), beside, &self.vars, &self.api_key, listen)
+        ApiServer::start(self.api_parts(self.migrator.clone()), beside, &self.vars, listen)
             .await
             .map_err(|source| StackError::Listen { what: "the HTTP API", source })
+    }
+
+    /// What the HTTP API is made of, over `migrator` and its engine, for whoever shows the stack's key.
+    #[must_use]
+    pub fn api_parts(&self, migrator: Migrator) -> ApiParts {
+        ApiParts {
+            access: ApiAccess::Keys(vec![self.api_key.kept("local")]),
+            outcomes: self.outcomes.clone(),
+            lists: self.lists.as_ref().map(|lists| lists.with_engine(migrator.engine().clone())),
+            migrator,
+        }
     }
 
     /// What connects locations in a browser, over this engine.

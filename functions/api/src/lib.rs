@@ -24,9 +24,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use ghl_sync_migrate::Migrator;
-use ghl_sync_notify::OutcomeFeed;
-use ghl_sync_runtime::ApiAccess;
+use ghl_sync_runtime::ApiParts;
 use ghl_sync_web::Callers;
 pub use ghl_sync_web::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
@@ -37,8 +35,8 @@ pub use crate::wire::{SettingsFault, read_settings};
 
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{
-    audit, erase, imports, keys, listing, location_list, locations, migration, mirrors, outcomes, page, put, records,
-    session, state,
+    audit, erase, imports, keys, listing, lists, location_list, locations, migration, mirrors, outcomes, page, put,
+    records, session, state,
 };
 use crate::service::Api;
 
@@ -46,14 +44,9 @@ use crate::service::Api;
 /// base64: 4 MiB fit in any case.
 pub(crate) const MAX_BODY_BYTES: usize = 4 << 20;
 
-/// The API over `migrator` and its engine, for whom `access` lets in; it tells `outcomes`, where they are kept. `environment`
-/// says which variables are set.
-pub fn router(
-    migrator: Migrator,
-    access: ApiAccess,
-    outcomes: Option<OutcomeFeed>,
-    environment: BTreeMap<&'static str, bool>,
-) -> Router {
+/// The API over its parts. `environment` says which variables are set.
+pub fn router(parts: ApiParts, environment: BTreeMap<&'static str, bool>) -> Router {
+    let ApiParts { migrator, access, outcomes, lists } = parts;
     let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
     // For our own pages, so the document does not tell of them.
     let open = open.route("/sign-in", get(session::page)).route("/session", post(session::begin).delete(session::end));
@@ -67,6 +60,8 @@ pub fn router(
         callers: Arc::new(Callers::new(access)),
         rules,
         outcomes,
+        dashboard: Arc::new(page::dashboard_page(lists.as_ref())),
+        lists,
         environment: Arc::new(environment),
         pulse: Arc::default(),
     };
@@ -117,6 +112,11 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(imports::status, imports::tell))
         .routes(routes!(imports::cancel))
         .routes(routes!(imports::undo))
+        .routes(routes!(lists::hand_in))
+        .routes(routes!(lists::status))
+        .routes(routes!(lists::map))
+        .routes(routes!(lists::results))
+        .routes(routes!(lists::rejects))
         .routes(routes!(keys::list_keys, keys::make_key))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(audit::audit))

@@ -30,6 +30,7 @@ fn document(mut document: OpenApi) -> OpenApi {
     document.tags = Some(vec![
         tag("records", "Putting contacts and opportunities in, and what became of them."),
         tag("mirrors", "Lists that their sources send whole, and what is missing in them."),
+        tag("lists", "Lists of contacts in files: handed in, looked at, mapped and imported."),
         tag("imports", "Records that came together, such as those of one file."),
         tag("locations", "Settings of locations; stopping and starting them."),
         tag("access", "Who may use the API, and who changed what."),
@@ -124,9 +125,12 @@ static PROBLEMS: [Way; 13] = [
         "The key's role or its locations do not allow it; or a change with HTTP Basic from a page that is not ours",
         |_, path| path != "/health",
     ),
-    way("404", "NotFound", "The location, the record, the import, the migration or the key is unknown", |_, path| {
-        path.contains('{') || path.ends_with("/summary")
-    }),
+    way(
+        "404",
+        "NotFound",
+        "The location, the record, the import, the list, the migration or the key is unknown",
+        |_, path| path.contains('{') || path.ends_with("/summary"),
+    ),
     way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
     way("409", "NotNow", "It makes no sense as things stand", |operation, path| {
         let starts = operation.responses.responses.contains_key("202") && path.contains("/migration/");
@@ -135,7 +139,8 @@ static PROBLEMS: [Way; 13] = [
         let puts = path.ends_with("/contacts") || path.ends_with("/opportunities");
         let mirrors = path.contains("/mirrors/{name}/runs/");
         let removes = operation.operation_id.as_deref() == Some("remove_location");
-        starts || imports || puts || mirrors || removes || path.ends_with("/mapping") || path == "/v1/outcomes"
+        let lists = path.contains("/lists");
+        starts || lists || imports || puts || mirrors || removes || path.ends_with("/mapping") || path == "/v1/outcomes"
     }),
     way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
     way(

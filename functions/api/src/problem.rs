@@ -29,6 +29,8 @@ pub(crate) enum ProblemKind {
     UnknownRecord,
     /// There is no such import.
     UnknownImport,
+    /// There is no such list.
+    UnknownList,
     /// There is no such key.
     UnknownKey,
     /// There is no such migration.
@@ -66,6 +68,7 @@ impl ProblemKind {
             | ProblemKind::UnknownLocation
             | ProblemKind::UnknownRecord
             | ProblemKind::UnknownImport
+            | ProblemKind::UnknownList
             | ProblemKind::UnknownKey
             | ProblemKind::UnknownMigration => StatusCode::NOT_FOUND,
             ProblemKind::NotNow => StatusCode::CONFLICT,
@@ -90,6 +93,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "urn:ghl-sync:unknown-location",
             ProblemKind::UnknownRecord => "urn:ghl-sync:unknown-record",
             ProblemKind::UnknownImport => "urn:ghl-sync:unknown-import",
+            ProblemKind::UnknownList => "urn:ghl-sync:unknown-list",
             ProblemKind::UnknownKey => "urn:ghl-sync:unknown-key",
             ProblemKind::UnknownMigration => "urn:ghl-sync:unknown-migration",
             ProblemKind::NotNow => "urn:ghl-sync:not-now",
@@ -114,6 +118,7 @@ impl ProblemKind {
             ProblemKind::UnknownLocation => "The location is unknown",
             ProblemKind::UnknownRecord => "The record is unknown",
             ProblemKind::UnknownImport => "The import is unknown",
+            ProblemKind::UnknownList => "The list is unknown",
             ProblemKind::UnknownKey => "The key is unknown",
             ProblemKind::UnknownMigration => "The migration is unknown",
             ProblemKind::NotNow => "This makes no sense as things stand",

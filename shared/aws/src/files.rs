@@ -32,7 +32,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_
 use crate::client::{AwsConfig, http_client, timeouts};
 
 /// As a path of S3 is written and signed: each byte but letters, digits, `-._~` and `/`.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+pub(crate) const IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 /// For one attempt at megabytes.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// For all attempts.
@@ -75,14 +76,7 @@ impl S3Files {
     /// The files of `bucket` in `config`'s region; `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Files {
-        // A bucket's own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
-        let base = match &config.s3_endpoint {
-            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-            None if config.region.starts_with("cn-") => {
-                format!("https://{bucket}.s3.{}.amazonaws.com.cn", config.region)
-            }
-            None => format!("https://{bucket}.s3.{}.amazonaws.com", config.region),
-        };
+        let base = base_of(config, bucket);
         let signer = Signer {
             base: base.clone(),
             region: config.region.clone(),
@@ -124,6 +118,15 @@ impl S3Files {
             Err(SdkError::ServiceError(error)) if error.err().status == status => Ok(None),
             Err(error) => Err(PortError::new(action, error)),
         }
+    }
+}
+
+/// Where a bucket is. Its own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
+pub(crate) fn base_of(config: &AwsConfig, bucket: &str) -> String {
+    match &config.s3_endpoint {
+        Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+        None if config.region.starts_with("cn-") => format!("https://{bucket}.s3.{}.amazonaws.com.cn", config.region),
+        None => format!("https://{bucket}.s3.{}.amazonaws.com", config.region),
     }
 }
 
@@ -274,7 +277,7 @@ fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     Some(rest.split_once(&format!("</{name}>"))?.0)
 }
 
-fn in_query(text: &str) -> impl fmt::Display {
+pub(crate) fn in_query(text: &str) -> impl fmt::Display {
     percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string()
 }
 

@@ -74,6 +74,8 @@ pub enum End {
     NeedsMapping,
     /// Nothing can be read from it.
     Refused,
+    /// Its mapping says that it is only looked at; nothing was put.
+    Held,
 }
 
 impl Checkpoint {
@@ -102,7 +104,7 @@ impl Checkpoint {
         match &self.phase {
             Phase::Ended(End::Done) => true,
             // A person may have mended what stood in the way.
-            Phase::Ended(End::NeedsMapping | End::Refused) => false,
+            Phase::Ended(End::NeedsMapping | End::Refused | End::Held) => false,
             Phase::Putting { .. } | Phase::Waiting { .. } => now < self.expected_until,
         }
     }

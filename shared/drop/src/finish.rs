@@ -19,7 +19,7 @@ use crate::wait::key_of;
 
 /// Outcomes that are told together.
 const CHUNK: usize = 500;
-const CSV: &str = "text/csv; charset=utf-8";
+pub(crate) const CSV: &str = "text/csv; charset=utf-8";
 
 impl Importer {
     /// Tells what came of each row. `is_late` if some may still be pending.
@@ -97,7 +97,11 @@ impl Importer {
     }
 
     /// How the records of these outcomes stand.
-    async fn standing(&self, run: &Run, outcomes: &[Outcome]) -> Result<HashMap<RecordKey, Loaded>, DropError> {
+    pub(crate) async fn standing(
+        &self,
+        run: &Run,
+        outcomes: &[Outcome],
+    ) -> Result<HashMap<RecordKey, Loaded>, DropError> {
         let keys: Vec<RecordKey> = outcomes.iter().filter_map(key_of).collect();
         let loaded = self.engine.ports().outbox.load(&run.place.location, &keys).await?;
         let with_key = |loaded: Loaded| match &loaded {

@@ -6,6 +6,9 @@
 //! time one message is on its way or comes again, whoever dies. What a dead step had done since the last checkpoint is done
 //! again: putting the same contact twice does no harm.
 //!
+//! A mapping may say that its list is held: then it is looked at and told of, and nothing is sent. People hand lists in this
+//! way by [`Lists`], which needs no access to the bucket.
+//!
 //! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. What is known of the
 //! location (its country and custom fields) is a part of what is imported: where that changes, the list begins anew. It
 //! never lets more than some thousand records of a location wait for GHL ([`AHEAD`]), and comes back when there is room.
@@ -17,9 +20,11 @@ mod finish;
 mod importer;
 mod known;
 mod list;
+mod lists;
 mod message;
 mod place;
 pub mod ports;
+mod preview;
 mod put;
 mod report;
 mod run;
@@ -30,6 +35,7 @@ mod wait;
 pub use checkpoint::{Checkpoint, Content, End, Phase};
 pub use error::DropError;
 pub use importer::{Handled, Importer};
+pub use lists::{HandedIn, LONGEST_UPLOAD, Link, ListState, ListStatus, Lists, ListsError, RowsFile};
 pub use message::{DropMessage, MessageError};
 pub use place::Place;
 pub use put::AHEAD;

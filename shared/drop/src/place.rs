@@ -39,6 +39,14 @@ impl Place {
         })
     }
 
+    /// The list of contacts of this name in the bucket's folder of the location; `None` if there can be none, or it is in a
+    /// folder of its own.
+    pub(crate) fn of_contacts(location: &LocationId, name: &str) -> Option<Place> {
+        let place = Place::of(&format!("in/{location}/{CONTACTS}/{name}"))?;
+        let is_plain = place.name == name && !name.contains('/') && !name.contains(char::is_control);
+        is_plain.then_some(place)
+    }
+
     /// Whether lists of this kind can be imported.
     pub(crate) fn is_of_contacts(&self) -> bool {
         self.kind == CONTACTS
@@ -58,6 +66,16 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_a_list_leads_nowhere_else() {
+        let location = LocationId::new("loc_demo").unwrap();
+        let place = Place::of_contacts(&location, "März 1.csv").unwrap();
+        assert_eq!(place.key, "in/loc_demo/contacts/März 1.csv");
+        for name in ["", "a/b.csv", "../x.csv", "mapping.json", "list.csv.mapping.json", "a\nb", "a/"] {
+            assert_eq!(Place::of_contacts(&location, name), None, "{name}");
+        }
+    }
 
     #[test]
     fn a_list_is_known_by_its_folder_and_its_mapping_stands_for_it() {

@@ -41,6 +41,18 @@ pub trait Files: Send + Sync {
     async fn complete(&self, key: &str, upload: &str, parts: &[String]) -> Result<(), PortError>;
 }
 
+/// Links by which somebody without credentials puts or fetches one file of the bucket.
+pub trait Links: Send + Sync {
+    /// Where links lead: scheme, host and port.
+    fn origin(&self) -> &str;
+
+    /// A link to put the file of `key` with exactly `size` bytes, good for so long.
+    fn to_put(&self, key: &str, size: u64, lasts: Duration) -> Result<String, PortError>;
+
+    /// A link to fetch the file of `key`, which a browser keeps as `name`.
+    fn to_get(&self, key: &str, name: &str, lasts: Duration) -> Result<String, PortError>;
+}
+
 /// The queue that brings the steps.
 #[async_trait]
 pub trait StepQueue: Send + Sync {

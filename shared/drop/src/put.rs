@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Backlog, PortError, Put};
 use ghl_sync_import::{ImportedContact, Outcome};
-use ghl_sync_model::{ImportId, Pace, Priority, PutRecord};
+use ghl_sync_model::{Pace, Priority, PutRecord};
 
 use crate::DropError;
 use crate::checkpoint::Phase;
@@ -12,6 +12,7 @@ use crate::importer::Importer;
 use crate::list::{pass_over, some};
 use crate::report::Report;
 use crate::run::{Next, Run};
+use crate::tell::Under;
 
 /// Records of a location that may wait for GHL before more are put: what is dropped is never further ahead.
 pub const AHEAD: u32 = 5_000;
@@ -43,7 +44,7 @@ impl Importer {
         if next == 0
             && let Some(wait) = self.until_facts_are_told(run, &settings).await?
         {
-            self.tell(&run.place, &Report::importing(run, 0)).await?;
+            self.tell(&run.place, &Report::reading(run)).await?;
             return Ok(Next::Step(wait));
         }
         let Some(mut room) = self.room(run).await? else {
@@ -53,7 +54,12 @@ impl Importer {
             Ok(list) => list,
             Err(next) => return Ok(next),
         };
-        let Some(import) = self.begin_import(run).await? else { return self.refuse(run, CANCELLED).await };
+        if plan.told().hold {
+            return self.hold(run, &plan, &copy, &settings).await;
+        }
+        let Some(import) = self.begin_import(run, plan.told().undoable).await? else {
+            return self.refuse(run, CANCELLED).await;
+        };
         let mut records = match plan.records(&*copy) {
             Ok(records) => records,
             Err(error) => return self.damaged(run, &error).await,
@@ -84,7 +90,7 @@ impl Importer {
             }
         }
         let mut report = Report::importing(run, next);
-        report.import_id = Some(import);
+        report.import_id = Some(import.id);
         self.tell(&run.place, &report).await?;
         let goes_on = is_over || room > 0;
         Ok(Next::Step(if goes_on { Duration::ZERO } else { self.until_there_is_room(run, settings.pace) }))
@@ -139,14 +145,14 @@ impl Importer {
 }
 
 /// What an outcome of a list puts. It was true when the file was put there: what somebody else puts later stays.
-fn put_of(outcome: Outcome, run: &Run, import: &ImportId) -> Option<PutRecord> {
+fn put_of(outcome: Outcome, run: &Run, import: &Under) -> Option<PutRecord> {
     match outcome {
         Outcome::Record(contact) => Some(record_of(*contact, run, import)),
         Outcome::HeldBack(_) | Outcome::NotAPerson(_) => None,
     }
 }
 
-fn record_of(contact: ImportedContact, run: &Run, import: &ImportId) -> PutRecord {
+fn record_of(contact: ImportedContact, run: &Run, import: &Under) -> PutRecord {
     let record = contact.into_put(run.place.location.clone(), PRIORITY);
-    PutRecord { as_of: Some(run.file.modified_at), import: Some(import.clone()), ..record }
+    import.take(PutRecord { as_of: Some(run.file.modified_at), ..record })
 }

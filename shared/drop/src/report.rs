@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
-use ghl_sync_import::{Mapping, Plan, Question};
+use ghl_sync_import::{MappedColumn, Mapping, Plan, Question};
 use ghl_sync_model::{EpochMs, ImportId, LocationFacts};
 use serde::Serialize;
 
 use crate::Place;
 use crate::checkpoint::Content;
 use crate::known::KnownOfLocation;
+use crate::preview::Preview;
 use crate::run::Run;
 
 /// So many problems of rows, and records that GHL did not store whole, are in a report; rejects and results have all.
@@ -29,6 +30,9 @@ pub(crate) struct Report {
     /// The mapping that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping_file: Option<String>,
+    /// Which content of the mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping_etag: Option<String>,
     /// What was known of the location.
     known: KnownOfLocation,
     /// Why nothing can be read from the file.
@@ -43,6 +47,18 @@ pub(crate) struct Report {
     /// What is known of the mapping, to be completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping: Option<Mapping>,
+    /// The columns of a list that is not sent yet, and where they go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<ColumnTold>,
+    /// Where columns may go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<TargetTold>,
+    /// E-mail addresses, phone numbers and own ids that more than one row has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated: Option<usize>,
+    /// What the import would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview: Option<Preview>,
     /// The stack's import that its contacts are put under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) import_id: Option<ImportId>,
@@ -67,10 +83,31 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
+    Reading,
     Importing,
+    Held,
     NeedsMapping,
     Refused,
     Done,
+}
+
+/// A column, and where it goes.
+#[derive(Debug, Serialize)]
+struct ColumnTold {
+    #[serde(flatten)]
+    column: MappedColumn,
+    /// So many of its cells could not be read as that.
+    lost: u64,
+}
+
+/// Where a column may go.
+#[derive(Debug, Serialize)]
+struct TargetTold {
+    /// As a mapping names it.
+    target: String,
+    /// A custom field's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,11 +128,16 @@ impl Report {
             location: place.location.to_string(),
             etag: content.file.clone(),
             mapping_file: content.mapping.as_ref().map(|(key, _)| key.clone()),
+            mapping_etag: content.mapping.as_ref().map(|(_, etag)| etag.clone()),
             known: KnownOfLocation::of(facts),
             reason: None,
             ask: Vec::new(),
             next: None,
             mapping: None,
+            columns: Vec::new(),
+            targets: Vec::new(),
+            repeated: None,
+            preview: None,
             import_id: None,
             rows_done: None,
             import: None,
@@ -127,9 +169,32 @@ impl Report {
         Report {
             ask: words,
             next: Some(next),
-            mapping: plan.map(|plan| plan.mapping_file()),
+            mapping: plan.as_ref().map(|plan| plan.mapping_file()),
+            columns: plan.as_ref().map(|plan| columns(plan, &import)).unwrap_or_default(),
+            targets: plan.as_ref().map(|plan| targets(plan)).unwrap_or_default(),
+            repeated: plan.as_ref().map(|plan| plan.repeated()),
             import: Some(import),
             ..Report::of(State::NeedsMapping, run)
+        }
+    }
+
+    /// The list waits for what GHL says of its location.
+    pub(crate) fn reading(run: &Run) -> Report {
+        Report { began_at: Some(run.checkpoint.began_at.to_rfc3339()), ..Report::of(State::Reading, run) }
+    }
+
+    /// A list that is only looked at.
+    pub(crate) fn held(run: &Run, plan: &Plan, import: ImportReport, preview: Preview) -> Report {
+        let [own, _] = run.place.mappings();
+        Report {
+            next: Some(format!("nothing was sent: put the mapping into the bucket as {own} without `hold`, and it is")),
+            mapping: Some(plan.mapping_file()),
+            columns: columns(plan, &import),
+            targets: targets(plan),
+            repeated: Some(plan.repeated()),
+            preview: Some(preview),
+            import: Some(import),
+            ..Report::of(State::Held, run)
         }
     }
 
@@ -180,6 +245,18 @@ impl Report {
             self.stopped = Some(said);
         }
     }
+}
+
+fn columns(plan: &Plan, import: &ImportReport) -> Vec<ColumnTold> {
+    let told = |column: MappedColumn| ColumnTold { lost: import.problems.lost_of(&column.column), column };
+    plan.mapping().into_iter().map(told).collect()
+}
+
+fn targets(plan: &Plan) -> Vec<TargetTold> {
+    let fields = ghl_sync_import::targets().into_iter().map(|target| TargetTold { target, name: None });
+    let custom = plan.custom_fields().iter().filter(|field| field.can_be_filled());
+    let custom = custom.map(|field| TargetTold { target: field.target().to_owned(), name: Some(field.name.clone()) });
+    fields.chain(custom).collect()
 }
 
 /// What must be answered before a list is imported.

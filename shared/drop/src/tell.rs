@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_import::report::ImportReport;
-use ghl_sync_model::{ContentHash, ImportId, ImportState};
+use ghl_sync_model::{ContentHash, EpochMs, Import, ImportId, ImportState, PutRecord};
 use ghl_sync_operate::{ImportError, ImportUpdate, Operator};
 
 use crate::DropError;
@@ -24,13 +24,27 @@ pub(crate) fn import_of(run: &Run) -> Result<ImportId, DropError> {
     Ok(ImportId::new(format!("{PREFIX}{digits}"))?)
 }
 
+/// What contacts are put under.
+pub(crate) struct Under {
+    pub(crate) id: ImportId,
+    /// Since when the import can be undone, if it can.
+    undo_since: Option<EpochMs>,
+}
+
+impl Under {
+    /// The same record, put under this import.
+    pub(crate) fn take(&self, record: PutRecord) -> PutRecord {
+        PutRecord { import: Some(self.id.clone()), undo_since: self.undo_since, ..record }
+    }
+}
+
 impl Importer {
-    /// Tells the stack that the import of a list begins, or goes on. Returns its id; `None` if somebody has cancelled or undone it.
-    pub(crate) async fn begin_import(&self, run: &Run) -> Result<Option<ImportId>, DropError> {
+    /// Tells the stack that the import of a list begins, or goes on; `None` if somebody has cancelled or undone it.
+    pub(crate) async fn begin_import(&self, run: &Run, undoable: bool) -> Result<Option<Under>, DropError> {
         let id = import_of(run)?;
-        let name = Some(in_bounds(&run.place.name));
-        let told = self.tell_import(run, &id, &ImportUpdate { name, ..ImportUpdate::default() }).await?;
-        Ok(told.then_some(id))
+        let (name, undoable) = (Some(in_bounds(&run.place.name)), undoable.then_some(true));
+        let told = self.tell_import(run, &id, &ImportUpdate { name, undoable, ..ImportUpdate::default() }).await?;
+        Ok(told.map(|import| Under { id, undo_since: import.undo_since_at(self.now()) }))
     }
 
     /// Tells the stack that all contacts of a list were put, and what was left out.
@@ -50,10 +64,10 @@ impl Importer {
         self.tell_import(run, &import_of(run)?, &update).await.map(drop)
     }
 
-    async fn tell_import(&self, run: &Run, id: &ImportId, update: &ImportUpdate) -> Result<bool, DropError> {
+    async fn tell_import(&self, run: &Run, id: &ImportId, update: &ImportUpdate) -> Result<Option<Import>, DropError> {
         match Operator::new(self.engine.clone()).tell_import(&run.place.location, id, update).await {
-            Ok(_) => Ok(true),
-            Err(ImportError::Cancelled(_) | ImportError::Undone(_)) => Ok(false),
+            Ok(import) => Ok(Some(import)),
+            Err(ImportError::Cancelled(_) | ImportError::Undone(_)) => Ok(None),
             Err(ImportError::Port(error)) => Err(error.into()),
             Err(
                 error @ (ImportError::UnknownLocation(_)

@@ -39,7 +39,7 @@ pub use choices::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 pub use contact::ImportedContact;
 pub use error::{ImportError, NotAList};
 pub use identity::KnownIds;
-pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError};
+pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError, targets};
 pub use options::ImportOptions;
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};

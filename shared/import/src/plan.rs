@@ -186,6 +186,18 @@ impl Plan {
         &self.layout.columns
     }
 
+    /// What the caller says of the list, with the answers to all that was asked.
+    #[must_use]
+    pub fn told(&self) -> &crate::Mapping {
+        &self.options.mapping
+    }
+
+    /// The custom fields that a column may go into.
+    #[must_use]
+    pub fn custom_fields(&self) -> &[crate::KnownField] {
+        self.options.fields.fields()
+    }
+
     /// The columns, in the list's order.
     #[must_use]
     pub fn mapping(&self) -> Vec<MappedColumn> {

@@ -32,7 +32,7 @@ pub use registry::StoredLocations;
 pub use secrets::{AwsSecretError, read_from_aws};
 pub use sink::{LogSink, causes};
 pub use sqs_event::{NotFromSqs, dead_letter, sqs_messages};
-pub use start::{Runtime, StartError, serve};
+pub use start::{ApiParts, Runtime, StartError, serve};
 pub use telemetry::{init as init_telemetry, lines_to as log_lines_to};
 pub use webhooks::Webhooks;
 

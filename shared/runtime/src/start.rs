@@ -8,10 +8,10 @@ use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
 use ghl_sync_alerts::{AlertPorts, Alerts, Announcer, Place};
 use ghl_sync_aws::{
     AwsConfig, AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates,
-    DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, SnsTopic,
+    DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, S3Links, SnsTopic,
     SqsBatchQueue, SqsDeadLetters, SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
 };
-use ghl_sync_drop::Importer;
+use ghl_sync_drop::{Importer, Lists};
 use ghl_sync_endpoints::{HttpPoster, Reach};
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
@@ -47,6 +47,8 @@ pub struct Runtime {
     refused_items: Option<SqsRefusedItems>,
     /// Where lists are dropped, and what reads them there; `None` in a function that is not told.
     drops: Option<(DropConfig, AwsConfig, Arc<dyn ItemStore>)>,
+    /// Where lists are handed in; `None` in a function that takes none.
+    handing_in: Option<(String, AwsConfig)>,
     /// Who is told who is in trouble.
     alerts: AlertsWiring,
     /// Who may use the HTTP API, in a function that has one.
@@ -103,6 +105,7 @@ impl Runtime {
         let place = Place { stack: config.stack_name, dashboard: config.alerts.dashboard.clone() };
         let alerts = AlertsWiring { config: config.alerts, place, aws: config.aws.clone() };
         let drops = config.drops.map(|drops| (drops, config.aws.clone(), items.clone()));
+        let handing_in = config.import_bucket.map(|bucket| (bucket, config.aws.clone()));
         let ports = Ports {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(FastRandomness),
@@ -124,7 +127,16 @@ impl Runtime {
             let steps = Arc::new(steps.traced(trace::current));
             Migrator::new(engine.clone(), &items, Arc::new(migrations), steps, config.migration.overlay)
         });
-        Ok(Runtime { engine, migrator, outcomes, refused_items, drops, alerts, api_access: config.api_access })
+        Ok(Runtime {
+            engine,
+            migrator,
+            outcomes,
+            refused_items,
+            drops,
+            handing_in,
+            alerts,
+            api_access: config.api_access,
+        })
     }
 
     /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
@@ -284,16 +296,43 @@ impl Runtime {
         Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)))
     }
 
-    /// The same, for the HTTP API, which starts migrations, too; who may use it; and the outcomes that it tells.
+    /// What takes lists in from people without access to the bucket; `None` where there is no bucket.
+    #[must_use]
+    pub fn lists(&self) -> Option<Lists> {
+        let (bucket, aws) = self.handing_in.as_ref()?;
+        let files = S3Files::new(aws, bucket, Arc::new(SystemClock));
+        let links = S3Links::new(aws, bucket, Arc::new(SystemClock));
+        Some(Lists::new(self.engine.clone(), Arc::new(files), Arc::new(links)))
+    }
+
+    /// The same, for the HTTP API.
     ///
     /// # Errors
     /// Lists every fault of the environment.
-    pub fn of_api_from_env() -> Result<(Migrator, ApiAccess, Option<OutcomeFeed>), StartError> {
+    pub fn of_api_from_env() -> Result<ApiParts, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
         let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
-        Ok((runtime.migrations()?, access, runtime.outcome_feed()))
+        Ok(ApiParts {
+            migrator: runtime.migrations()?,
+            access,
+            outcomes: runtime.outcome_feed(),
+            lists: runtime.lists(),
+        })
     }
+}
+
+/// What the HTTP API is made of.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// Starts migrations, and knows the engine.
+    pub migrator: Migrator,
+    /// Who may use it.
+    pub access: ApiAccess,
+    /// The outcomes that it tells, where they are kept.
+    pub outcomes: Option<OutcomeFeed>,
+    /// What takes lists in, where there is a bucket for them.
+    pub lists: Option<Lists>,
 }
 
 /// What tells outcomes is made of.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{TestClock, lock};
 use ghl_sync_drop::DropMessage;
-use ghl_sync_drop::ports::{FileInfo, Files, StepQueue};
+use ghl_sync_drop::ports::{FileInfo, Files, Links, StepQueue};
 use ghl_sync_engine::ports::{Clock, PortError};
 use ghl_sync_model::EpochMs;
 
@@ -77,6 +77,21 @@ impl MemoryBucket {
 
     fn store(&self, key: &str, bytes: Vec<u8>) {
         self.drop_file(key, bytes);
+    }
+}
+
+/// Links that say what they are for.
+impl Links for MemoryBucket {
+    fn origin(&self) -> &'static str {
+        "https://bucket.test"
+    }
+
+    fn to_put(&self, key: &str, size: u64, lasts: Duration) -> Result<String, PortError> {
+        Ok(format!("https://bucket.test/{key}?size={size}&lasts={}", lasts.as_secs()))
+    }
+
+    fn to_get(&self, key: &str, name: &str, lasts: Duration) -> Result<String, PortError> {
+        Ok(format!("https://bucket.test/{key}?name={name}&lasts={}", lasts.as_secs()))
     }
 }
 

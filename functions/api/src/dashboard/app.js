@@ -35,6 +35,8 @@ const page = {
   // What the open location is, and its imports.
   account: null,
   imports: null,
+  // The list that is put in.
+  list: null,
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
   migration: null,
@@ -206,14 +208,15 @@ function notice(text, tone) {
 // -- the open location ------------------------------------------------------------------------------------------------
 
 function route() {
-  const match = /^#\/(migration\/)?(.*)$/.exec(location.hash);
+  const match = /^#\/(migration\/)?([^/]*)(?:\/list\/(.*))?$/.exec(location.hash);
   if (!match) return;
-  const [, migration, name] = match;
+  const [, migration, name, list] = match;
   const id = name === "" ? null : decoded(name);
   openMigration(migration === undefined ? null : id);
   openLocation(migration === undefined ? id : null);
+  openList(id, list === undefined ? undefined : decoded(list));
   draw();
-  const target = id === null ? byId("locations") : byId("detail-title");
+  const target = list !== undefined ? byId("list-title") : id === null ? byId("locations") : byId("detail-title");
   target?.focus();
 }
 
@@ -233,6 +236,7 @@ function openLocation(id) {
   page.failures = NO_FAILURES;
   page.account = null;
   page.imports = null;
+  if (page.list?.location !== id) openList(null);
   refreshFailures();
   loadAccount();
   // One that is on no page that was looked at.
@@ -392,6 +396,11 @@ const ACTIONS = {
   "replay-import": ({ import: id }) => replayImport(id),
   "cancel-import": ({ import: id }) => cancelImport(id),
   "undo-import": ({ import: id }) => undoImport(id),
+  "leave-list": leaveList,
+  "send-list": sendList,
+  "forget-mapping": forgetMapping,
+  "list-results": () => download("results"),
+  "list-rejects": () => download("rejects"),
   forget: ({ record }) => forget(record),
   "delete-in-ghl": ({ record }) => deleteInGhl(record),
 };

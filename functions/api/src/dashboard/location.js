@@ -1,6 +1,6 @@
 // One location in detail: how it stands, its charts, and its failures.
 
-function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, busy }) {
+function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, list, busy }) {
   if (!overview || open === null) return [];
   const location = overview.locations.find(({ id }) => id === open);
   if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
@@ -26,6 +26,7 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     failedRecords(location, failures, busy, now),
     recordSearch(found, now),
     recordStory(story, open, busy, now),
+    listSection(list, busy, now),
     importList(imports, busy, now),
     account(known, busy, now),
   ];

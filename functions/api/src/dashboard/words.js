@@ -50,6 +50,12 @@ const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many
 // A count that stops being exact somewhere: "1,000+".
 const atLeast = (counted) => (counted ? `${count(counted.count)}${counted.capped ? "+" : ""}` : "–");
 
+// "48.2 kB".
+function size(bytes) {
+  const [unit, factor] = bytes < 1_000 ? ["bytes", 1] : bytes < 1_000_000 ? ["kB", 1_000] : ["MB", 1_000_000];
+  return `${NUMBER.format(Math.round((10 * bytes) / factor) / 10)} ${unit}`;
+}
+
 // Rounded down, so that 99.99 % never reads as all.
 function percent(share) {
   if (!Number.isFinite(share)) return "–";

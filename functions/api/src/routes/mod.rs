@@ -5,6 +5,7 @@ pub(crate) mod erase;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod listing;
+pub(crate) mod lists;
 pub(crate) mod location_list;
 pub(crate) mod locations;
 pub(crate) mod migration;

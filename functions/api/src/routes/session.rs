@@ -1,7 +1,5 @@
 //! Signing in and out, for browsers.
 
-use std::sync::LazyLock;
-
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -25,9 +23,11 @@ struct SignIn {
 
 /// Shows the page on which people sign in.
 pub(crate) async fn page() -> impl IntoResponse {
-    static PAGE: LazyLock<Page> = LazyLock::new(|| {
-        Page::assemble(include_str!("../dashboard/sign-in.html"), include_str!("../dashboard/sign-in.js"))
-    });
+    static PAGE: Page = Page::new(
+        || include_str!("../dashboard/sign-in.js").to_owned(),
+        include_str!("../dashboard/sign-in.html"),
+        None,
+    );
     PAGE.show()
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod health;
 mod import;
 mod key;
+mod list;
 mod location;
 mod migration;
 mod mirror;
@@ -14,6 +15,7 @@ pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
 pub(crate) use import::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
+pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument};
 pub(crate) use location::{
     CredentialsDocument, LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation,
     SettingsPatch,
@@ -27,5 +29,5 @@ pub(crate) use record::{
     Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Replay, Replayed, Shared,
     ToldOutcomes,
 };
-pub(crate) use settings::{LocationDocument, Overrides, Pause};
+pub(crate) use settings::{ListMapping, LocationDocument, Overrides, Pause};
 pub use settings::{SettingsFault, read_settings};

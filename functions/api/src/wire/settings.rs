@@ -158,7 +158,7 @@ pub(crate) struct Overrides {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "columns": { "Fax": "ignore" }, "id_column": "Member No", "answers": { "country": "DE" } }))]
-struct ListMapping {
+pub(crate) struct ListMapping {
     /// Of this format: 1.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one")]
     #[schema(minimum = 1, maximum = 1)]
@@ -181,20 +181,26 @@ struct ListMapping {
     /// What lists mean where they do not prove it, such as `country` and `date_order`.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<BTreeMap<String, Option<String>>>,
+    /// The list is looked at and told of; nothing is sent of it until this is false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<bool>,
+    /// The import shall be one that can be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoable: Option<bool>,
 }
 
 /// Texts by name; a null is as good as absent, so that a patch can take one away.
 type Texts = BTreeMap<String, Option<String>>;
 
 impl ListMapping {
-    fn as_map(&self) -> Map<String, Value> {
+    pub(crate) fn as_map(&self) -> Map<String, Value> {
         let given = |texts: &Option<Texts>| {
             let given = texts.iter().flatten().filter(|(_, text)| text.is_some());
             let given: Texts = given.map(|(name, text)| (name.clone(), text.clone())).collect();
             (!given.is_empty()).then_some(given)
         };
         let plain = ListMapping { columns: given(&self.columns), answers: given(&self.answers), ..self.clone() };
-        // Strings, lists and maps of strings only: this cannot fail.
+        // Strings, lists, maps of strings and switches only: this cannot fail.
         serde_json::to_value(plain).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
     }
 }

@@ -55,6 +55,20 @@ pub struct KnownField {
     pub options: Vec<String>,
 }
 
+impl KnownField {
+    /// What a mapping calls it.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether a list can fill it: files and signatures come from elsewhere.
+    #[must_use]
+    pub fn can_be_filled(&self) -> bool {
+        self.kind != CustomFieldType::Other
+    }
+}
+
 impl From<FieldDefinition> for KnownField {
     fn from(field: FieldDefinition) -> KnownField {
         let kind = CustomFieldType::from(&field.data_type);

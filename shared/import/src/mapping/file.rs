@@ -13,7 +13,8 @@ const VERSION: u32 = 1;
 ///
 /// ```json
 /// {"version": 1, "columns": {"Budget": "contact.budget", "Fax": "ignore"}, "id_column": "Member No",
-///  "tags": ["import-2026"], "source": "Trade fair", "answers": {"date_order": "day_first", "country": "DE"}}
+///  "tags": ["import-2026"], "source": "Trade fair", "answers": {"date_order": "day_first", "country": "DE"},
+///  "hold": true, "undoable": true}
 /// ```
 ///
 /// A column goes into a field of a contact (`email`, `firstName` …), a custom field (`contact.key`, its id or its name),
@@ -41,6 +42,12 @@ pub struct Mapping {
     /// What the list means where it does not prove it.
     #[serde(skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
+    /// The list is only looked at, and told of: nothing of it is sent until this is false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+    /// The import shall be one that can be undone: a call more for each contact.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undoable: bool,
 }
 
 /// Answers to what a list leaves open. They count less than the same options given beside the mapping, except for the
@@ -87,6 +94,8 @@ impl Default for Mapping {
             source: None,
             assigned_to: None,
             answers: Answers::default(),
+            hold: false,
+            undoable: false,
         }
     }
 }

@@ -18,6 +18,31 @@ pub(crate) use field::Field;
 pub use file::{Answers, Mapping, MappingError};
 pub(crate) use house_number::{Side, side, unit};
 
+/// What else a mapping may say of a column.
+const OTHER_TARGETS: [&str; 13] = [
+    "dnd",
+    "dnd.email",
+    "dnd.sms",
+    "dnd.call",
+    "optin",
+    "optin.email",
+    "optin.sms",
+    "optin.call",
+    "status",
+    "subscription",
+    "dnd_if_filled",
+    "id",
+    "ignore",
+];
+
+/// Where a mapping may send a column, as it names it, but for the location's custom fields: the fields of a contact, then
+/// consent, the list's own id and nowhere.
+#[must_use]
+pub fn targets() -> Vec<String> {
+    let fields = Field::ALL.map(Field::as_str);
+    fields.iter().chain(&OTHER_TARGETS).map(|target| (*target).to_owned()).collect()
+}
+
 /// Whether a name means something without being told.
 pub(crate) fn is_known(name: &str, mapping: &Mapping) -> bool {
     let key = key(name);
@@ -40,3 +65,16 @@ pub(crate) fn alias(name: &str) -> Option<aliases::Alias> {
 }
 
 pub(crate) use aliases::Alias;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_that_is_offered_can_be_named_in_a_mapping() {
+        for target in targets() {
+            let found = Target::of_name("column", &target, &FieldCatalogue::default());
+            assert_eq!(found.unwrap().name().as_deref(), Some(target.as_str()));
+        }
+    }
+}

@@ -60,6 +60,8 @@ pub struct Config {
     pub ingest_dead_letter_queue: Option<String>,
     /// The bucket that lists are dropped into, and the URL of the queue that says so; `None` where nothing is imported.
     pub drops: Option<DropConfig>,
+    /// The bucket alone, for whoever hands lists in.
+    pub import_bucket: Option<String>,
     /// Where GHL is; `None` in a function that makes no calls.
     pub ghl: Option<ClientConfig>,
     /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
@@ -306,6 +308,7 @@ impl Config {
             },
             ingest_dead_letter_queue: vars.url(INGEST_DEAD_LETTER_QUEUE_URL),
             drops: drops(vars),
+            import_bucket: vars.text(IMPORT_BUCKET),
             ghl: Some(ghl(vars)),
             reads_files,
             locations,

@@ -40,7 +40,7 @@ impl Drops {
         Drops { world, bucket, steps, importer }
     }
 
-    fn begin() -> Drops {
+    pub(crate) fn begin() -> Drops {
         Drops::beside(exact().start())
     }
 
@@ -51,7 +51,7 @@ impl Drops {
     }
 
     /// S3 says that a file was put.
-    fn say(&self, key: &str) {
+    pub(crate) fn say(&self, key: &str) {
         let event = serde_json::json!({ "Records": [{
             "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": { "object": { "key": key } },
         }] });

@@ -25,6 +25,7 @@ mod imports;
 mod in_between;
 mod keys;
 mod listing;
+mod lists;
 mod locations;
 mod migration;
 mod mirror;

@@ -1,0 +1,141 @@
+//! Lists of contacts, handed in without access to the bucket.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ghl_sync_drop::{Lists, ListsError, RowsFile};
+use ghl_sync_model::LocationId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{InPath, LocationPath, unknown_location};
+use crate::body::JsonBody;
+use crate::problem::{Problem, ProblemKind};
+use crate::service::Api;
+use crate::wire::{FileLink, HandInList, HandedInList, ListDocument, ListMapping};
+
+/// The path of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ListPath {
+    /// GHL's id of the location (sub-account).
+    #[param(inline, example = "loc_demo")]
+    location_id: LocationId,
+    /// What the list is called: the last part of its key in the bucket.
+    #[param(example = "20261130-194501-3fa9c1-contacts.csv")]
+    list: String,
+}
+
+/// Makes room for a list of contacts.
+///
+/// The answer's link takes the file (CSV, XLSX and the like, 64 MiB at most) by `PUT`, without a key. The list is held: it
+/// is read and told of, and nothing is sent before its mapping says so. It is mapped as the location's settings say.
+#[utoipa::path(
+    post,
+    path = "/v1/locations/{location_id}/lists",
+    operation_id = "hand_in_list",
+    tag = "lists",
+    params(LocationPath),
+    request_body = HandInList,
+    responses((status = 201, description = "Where the file goes", body = HandedInList)),
+)]
+pub(crate) async fn hand_in(
+    State(api): State<Api>,
+    InPath(LocationPath { location_id }): InPath<LocationPath>,
+    JsonBody(HandInList { name, size, undoable }): JsonBody<HandInList>,
+) -> Result<(StatusCode, Json<HandedInList>), Problem> {
+    let handed_in = lists(&api)?.hand_in(&location_id, &name, size, undoable).await?;
+    Ok((StatusCode::CREATED, Json(handed_in.into())))
+}
+
+/// Tells how a list stands.
+///
+/// Lists that were dropped into the bucket are told of as well, but for those in folders.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/lists/{list}",
+    operation_id = "list_status",
+    tag = "lists",
+    params(ListPath),
+    responses((status = 200, description = "How it stands", body = ListDocument)),
+)]
+pub(crate) async fn status(
+    State(api): State<Api>,
+    InPath(ListPath { location_id, list }): InPath<ListPath>,
+) -> Result<Json<ListDocument>, Problem> {
+    let status = lists(&api)?.look(&location_id, &list).await?;
+    Ok(Json(ListDocument::of(list, status)))
+}
+
+/// Says how a list is read, and whether it is held.
+///
+/// It replaces the list's mapping. The list is then read anew; without `hold`, and with no question open, it is imported.
+#[utoipa::path(
+    put,
+    path = "/v1/locations/{location_id}/lists/{list}/mapping",
+    operation_id = "map_list",
+    tag = "lists",
+    params(ListPath),
+    request_body = ListMapping,
+    responses((status = 200, description = "How it stands", body = ListDocument)),
+)]
+pub(crate) async fn map(
+    State(api): State<Api>,
+    InPath(ListPath { location_id, list }): InPath<ListPath>,
+    JsonBody(mapping): JsonBody<ListMapping>,
+) -> Result<Json<ListDocument>, Problem> {
+    let lists = lists(&api)?;
+    lists.set_mapping(&location_id, &list, &mapping.as_map()).await?;
+    let status = lists.look(&location_id, &list).await?;
+    Ok(Json(ListDocument::of(list, status)))
+}
+
+/// Tells where the results of a list are: one line a contact.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/lists/{list}/results",
+    operation_id = "list_results",
+    tag = "lists",
+    params(ListPath),
+    responses((status = 200, description = "A link to results.csv", body = FileLink)),
+)]
+pub(crate) async fn results(
+    State(api): State<Api>,
+    InPath(ListPath { location_id, list }): InPath<ListPath>,
+) -> Result<Json<FileLink>, Problem> {
+    Ok(Json(lists(&api)?.rows(&location_id, &list, RowsFile::Results).await?.into()))
+}
+
+/// Tells where the rejects of a list are: rows that were left out, or lost a cell, to be corrected and handed in again.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/lists/{list}/rejects",
+    operation_id = "list_rejects",
+    tag = "lists",
+    params(ListPath),
+    responses((status = 200, description = "A link to rejects.csv", body = FileLink)),
+)]
+pub(crate) async fn rejects(
+    State(api): State<Api>,
+    InPath(ListPath { location_id, list }): InPath<ListPath>,
+) -> Result<Json<FileLink>, Problem> {
+    Ok(Json(lists(&api)?.rows(&location_id, &list, RowsFile::Rejects).await?.into()))
+}
+
+fn lists(api: &Api) -> Result<&Lists, Problem> {
+    let missing = "the stack has no bucket for lists; deploy it with the parameter ImportBucketName";
+    api.lists.as_ref().ok_or_else(|| Problem::new(ProblemKind::NotNow, missing))
+}
+
+impl From<ListsError> for Problem {
+    fn from(error: ListsError) -> Problem {
+        match error {
+            ListsError::UnknownLocation(_) => unknown_location(),
+            ListsError::UnknownList | ListsError::NoSuchFile => {
+                Problem::new(ProblemKind::UnknownList, error.to_string())
+            }
+            ListsError::Invalid { field, reason } => Problem::field(ProblemKind::Invalid, field, reason),
+            ListsError::Port(failed) => failed.into(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Lists that are handed in by the HTTP API: to the bucket, to the importer, to GHL, and back.
+
+use std::time::{Duration, Instant};
+
+use ghl_sync_drop::Importer;
+use lambda_runtime::LambdaEvent;
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+use crate::deployment::{Deployment, context, sqs_event};
+use crate::drops::{delete, receive};
+use crate::events::sample;
+
+const LISTS: &str = "/v1/locations/loc_demo/lists";
+const PATIENCE: Duration = Duration::from_secs(60);
+const PEOPLE: &str = "Name,Email,Rank\nAda,ada@example.com,1\nBob,bob@example.com,2\n,nobody,3\n";
+
+async fn hand_in(caller: &Caller, file: &str, bytes: &str) -> String {
+    let answer = caller.post(LISTS, &json!({ "name": file, "size": bytes.len(), "undoable": true })).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let upload = &answer.json()["upload"];
+    let put = Client::new().put(upload["url"].as_str().unwrap()).body(bytes.to_owned()).send().await.unwrap();
+    assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
+    answer.json()["name"].as_str().unwrap().to_owned()
+}
+
+/// Lets the importer work until the list stands like this.
+async fn until(deployment: &Deployment, caller: &Caller, importer: &Importer, list: &str, state: &str) -> Value {
+    let started = Instant::now();
+    loop {
+        let status = caller.get(&format!("{LISTS}/{list}")).await.json();
+        if status["state"] == state {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "{status}");
+        for message in receive(deployment).await {
+            let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
+            let answer = importer::handle(importer, LambdaEvent::new(event, context())).await.unwrap();
+            if answer.batch_item_failures.is_empty() {
+                delete(deployment, &message).await;
+            }
+        }
+        deployment.run_until_synced().await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_handed_in_looked_at_sent_and_told_of_row_by_row() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let importer = deployment.importer_with(&[]);
+    deployment.consume(sample("consumer-facts")).await.unwrap();
+    let list = hand_in(&caller, "people & others.csv", PEOPLE).await;
+    let held = until(&deployment, &caller, &importer, &list, "held").await;
+    assert_eq!(held["report"]["preview"]["new"], 2);
+    assert_eq!((&held["report"]["import"]["left_out"], deployment.stats().contacts), (&1.into(), 0));
+    let rejects = caller.get(&format!("{LISTS}/{list}/rejects")).await.json();
+    let rows = reqwest::get(rejects["url"].as_str().unwrap()).await.unwrap().text().await.unwrap();
+    assert!(rows.contains("nobody") && !rows.contains("ada@"), "{rows}");
+    caller.get(&format!("{LISTS}/{list}/results")).await.problem(404, "unknown-list");
+
+    let wrong = caller.put(&format!("{LISTS}/{list}/mapping"), &json!({ "columns": { "Rank": 3 } })).await;
+    assert_eq!(wrong.problem(422, "invalid")["errors"][0]["field"], "columns.Rank");
+    let mapping = json!({ "columns": { "Rank": "ignore" }, "tags": ["fair"], "undoable": true });
+    assert_eq!(caller.put(&format!("{LISTS}/{list}/mapping"), &mapping).await.json()["state"], "reading");
+    let done = until(&deployment, &caller, &importer, &list, "done").await;
+    assert_eq!((&done["report"]["records"]["synced"], deployment.stats().contacts), (&2.into(), 2));
+    let results = caller.get(&format!("{LISTS}/{list}/results")).await.json();
+    let rows = reqwest::get(results["url"].as_str().unwrap()).await.unwrap().text().await.unwrap();
+    assert_eq!(rows.lines().filter(|line| line.contains("synced")).count(), 2, "{rows}");
+
+    let import = done["report"]["import_id"].as_str().unwrap();
+    let undo = caller.post(&format!("/v1/locations/loc_demo/imports/{import}/undo"), &json!({})).await.json();
+    assert_eq!((&undo["asked"], &undo["not_undoable"]), (&2.into(), &0.into()));
+    deployment.run_until_synced().await;
+    assert_eq!(deployment.stats().contacts, 0);
+}
+
+#[tokio::test]
+async fn a_link_takes_one_file_of_the_size_that_was_told_and_nothing_else() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let told = caller.post(LISTS, &json!({ "name": "a.csv", "size": PEOPLE.len() })).await.json();
+    let url = told["upload"]["url"].as_str().unwrap();
+    let client = Client::new();
+    for (what, request) in [
+        ("a longer file", client.put(url).body(format!("{PEOPLE}Eve,eve@example.com\n"))),
+        ("another file", client.put(url.replace("a.csv", "b.csv")).body(PEOPLE)),
+        ("another location", client.put(url.replace("loc_demo", "loc_other")).body(PEOPLE)),
+        ("reading", client.get(url)),
+        ("deleting", client.delete(url)),
+        ("a later end", client.put(url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000")).body(PEOPLE)),
+    ] {
+        let status = request.send().await.unwrap().status();
+        assert!(status.is_client_error(), "{what}: {status}");
+    }
+    assert_eq!(client.put(url).body(PEOPLE).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_handed_in_is_refused_by_name() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    for (body, field) in [
+        (json!({ "name": "a.csv", "size": 0 }), "size"),
+        (json!({ "name": "a.csv", "size": 100_000_000 }), "size"),
+        (json!({ "name": "a.csv", "size": -1 }), "size"),
+        (json!({ "size": 5 }), "name"),
+        (json!({ "name": "x.mapping.json", "size": 5 }), "name"),
+    ] {
+        assert_eq!(caller.post(LISTS, &body).await.problem(422, "invalid")["errors"][0]["field"], field, "{body}");
+    }
+    let somewhere = caller.post("/v1/locations/nowhere/lists", &json!({ "name": "a.csv", "size": 5 })).await;
+    somewhere.problem(404, "unknown-location");
+    for list in ["nothing.csv", "mapping.json", "a%2Fb.csv", "..%2F..%2Fx.csv"] {
+        caller.get(&format!("{LISTS}/{list}")).await.problem(404, "unknown-list");
+    }
+}
