@@ -13,7 +13,8 @@ import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "home.js", "overview.js", "location.js", "records.js", "account.js", "managing.js", "migration.js", "migrating.js", "finding.js", "app.js"];
+// The files of the page, in the order in which the API joins them.
+const SCRIPTS = [...readFileSync(new URL("../routes/page.rs", SOURCES), "utf8").matchAll(/include_str!\("\.\.\/dashboard\/(.*\.js)"\)/g)].map(([, name]) => name);
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -28,11 +29,12 @@ function page() {
   };
 }
 
-/// Starts it. `requests` gathers what was asked for, bodies included. `key`, if set, is the password that is wanted;
+/// Starts it with a scenario, or with the one of that name. `requests` gathers what was asked for, bodies included. `key`, if set, is the password that is wanted;
 /// `down` makes it hang up.
-export async function startMock(scenario, { port = 0, key = null } = {}) {
+export async function startMock(name, { port = 0, key = null } = {}) {
   const started = Date.now();
-  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
+  const scenario = typeof name === "string" ? SCENARIOS[name] : name;
+  const mock = { requests: [], key, down: false, failures: scenario.failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
@@ -43,7 +45,7 @@ export async function startMock(scenario, { port = 0, key = null } = {}) {
       response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
       return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
     }
-    const { status = 200, answer, html, policy, etag } = route(mock, SCENARIOS[scenario], started, request, body);
+    const { status = 200, answer, html, policy, etag } = route(mock, scenario, started, request, body);
     if (etag) response.setHeader("etag", etag);
     if (html === undefined) return send(response, status, answer);
     response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "cache-control": "no-store" }).end(html);

@@ -179,6 +179,25 @@ const HOSTILE_MAPPING = {
   pipelines: [mapped("p 1", "<script>window.hacked = 9</script>", { action: "ask", reason: "x", suggestions: [{ id: "\"><b>", name: "\u202Ex</option><img src=x onerror=\"window.hacked = 10\">", confidence: 0.5 }] }, "none", 0, "<b>why</b>")],
 };
 
+// So many locations, of which one has an open breaker and one has failures. `asOf` says from which time they are, given
+// the present one: with the same answer each time they are made once.
+export function manyLocations(number, asOf) {
+  let made = { at: null };
+  const locations = (now) => Array.from({ length: number }, (_, index) => {
+    const id = `loc${String(index).padStart(3, "0")}xEPM428h8vShl`;
+    if (index === 250) return syncing(now, id, { ...BREAKER_OPEN, breaker: { state: "open", retry_at: iso(now + 30_000) } });
+    if (index === 120) return syncing(now, id, { failed: { count: 100, capped: true } });
+    return index % 3 === 0 ? syncing(now, id, { due: { count: 10 * index, capped: false, oldest_at: iso(now - 60_000) } }) : location(now, id);
+  });
+  return {
+    overview: (now) => {
+      const at = asOf(now);
+      if (made.at !== at) made = { at, locations: locations(at) };
+      return overview(now, [...made.locations], { status: "failing", reasons: ["breaker of loc250xEPM428h8vShl is open"] });
+    },
+  };
+}
+
 // A scenario answers `overview` and `failures` at a time, and `migrations`, of which each has this `mapping`; `replay`, if
 // it is there, how a replay ends, and `refuses`, how an approval does.
 export const SCENARIOS = {
@@ -251,14 +270,7 @@ export const SCENARIOS = {
     mapping: MAPPING,
     refuses: { type: "urn:ghl-sync:invalid", title: "The request is not valid", status: 422, detail: "the decisions about the mapping cannot be followed; nothing was changed", errors: [{ field: "overrides.pipelines.p1", detail: "is gone" }] },
   },
-  many: {
-    overview: (now) => overview(now, Array.from({ length: 300 }, (_, index) => {
-      const id = `loc${String(index).padStart(3, "0")}xEPM428h8vShl`;
-      if (index === 250) return syncing(now, id, { ...BREAKER_OPEN, breaker: { state: "open", retry_at: iso(now + 30_000) } });
-      if (index === 120) return syncing(now, id, { failed: { count: 100, capped: true } });
-      return index % 3 === 0 ? syncing(now, id, { due: { count: 10 * index, capped: false, oldest_at: iso(now - 60_000) } }) : location(now, id);
-    }), { status: "failing", reasons: ["breaker of loc250xEPM428h8vShl is open"] }),
-  },
+  many: manyLocations(300, (now) => now),
   hostile: {
     overview: (now, _, failures) => overview(now, [
       syncing(now, HOSTILE_LOCATION, {

@@ -44,6 +44,7 @@ let timer = null;
 let polling = false;
 let errorsInARow = 0;
 let noticeTimer = null;
+let questions = 0;
 
 const byId = (id) => document.getElementById(id);
 const serverNow = () => Date.now() + page.clockOffset;
@@ -345,16 +346,17 @@ async function resetBreaker() {
 // Asks, and answers the fields by name once the reader agrees; nothing if not.
 function confirmed({ heading, text, verb, fields = [] }) {
   const dialog = byId("question");
-  const form = h("form", null,
-    h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
-    h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel")));
-  dialog.replaceChildren(form);
+  questions += 1;
   return new Promise((resolve) => {
-    form.addEventListener("submit", (event) => {
+    const agree = (event) => {
       event.preventDefault();
-      resolve(Object.fromEntries(new FormData(form)));
+      resolve(Object.fromEntries(new FormData(event.target)));
       dialog.close();
-    });
+    };
+    // Each question has a form of its own: what was typed into the last one is over.
+    render(dialog, h("form", { key: questions, onSubmit: agree },
+      h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
+      h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel"))));
     dialog.addEventListener("close", () => resolve(null), { once: true });
     dialog.showModal();
   });

@@ -117,7 +117,7 @@ async function editRecord(name) {
     heading: "Edit and send again",
     text: `${name}: what stands here replaces what was put, and goes out.`,
     verb: "Send",
-    fields: [h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: "false" }, JSON.stringify(record.content, null, 2)))],
+    fields: [h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: false }, JSON.stringify(record.content, null, 2)))],
   });
   if (!form) return;
   const content = parsed(form.content);

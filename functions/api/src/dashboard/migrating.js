@@ -47,7 +47,7 @@ async function loadMigration() {
 // The two accounts, and what of the one. A preview writes nothing.
 async function startMigration() {
   const known = page.overview.locations.map(({ id, name }) => [id, name && name !== id ? `${name} (${id})` : id]);
-  const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: "false", value: value ?? "" }));
+  const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: false, value: value ?? "" }));
   const check = (name, label, checked) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), ` ${label}`);
   const form = await confirmed({
     heading: "Move one account into another",

@@ -8,7 +8,7 @@ function recordSearch(found, now) {
     h("h3", { id: "found-title" }, "Find a record"),
     h("form", { id: "find-form", class: "bar-of-tools" },
       h("label", { class: "grow" }, h("span", { class: "unseen" }, "Name, e-mail, phone or id"),
-        h("input", { name: "q", type: "search", placeholder: "Name, e-mail, phone or id", autocomplete: "off", spellcheck: "false", maxlength: 200 })),
+        h("input", { name: "q", type: "search", placeholder: "Name, e-mail, phone or id", autocomplete: "off", spellcheck: false, maxlength: 200 })),
       narrowed("state", "State", "in any state", Object.keys(RECORD_STATES)),
       narrowed("kind", "Kind", "of any kind", ["contact", "opportunity"]),
       h("button", { type: "submit" }, "Find")),

@@ -32,7 +32,8 @@ pub(crate) struct Page {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 14] = [
+    include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
     include_str!("../dashboard/charts.js"),
