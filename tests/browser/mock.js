@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
+import { access } from "./mock-access.js";
 import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
@@ -71,6 +72,8 @@ function route(mock, scenario, started, { method, url }, body) {
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
+  const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
+  if (allowed) return allowed;
   const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
   if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];

@@ -272,6 +272,7 @@ export const SCENARIOS = {
   },
   many: manyLocations(300, (now) => now),
   hostile: {
+    isHostile: true,
     overview: (now, _, failures) => overview(now, [
       syncing(now, HOSTILE_LOCATION, {
         scope: "\u202Eepocs", failed: { count: failures.length, capped: false },

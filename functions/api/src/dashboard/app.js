@@ -38,6 +38,10 @@ const page = {
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
   migration: null,
+  // A page of no location: "keys" or "audit".
+  managed: null,
+  keys: NO_KEYS,
+  audit: NO_AUDIT,
   busy: false,
 };
 let timer = null;
@@ -72,7 +76,7 @@ async function askWithTag(path, body, method = "GET", headers = {}) {
   });
   if (response.status === 401) throw new Refused("The key was refused.");
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(problemText(response.status, answer));
+  if (!response.ok) throw Object.assign(new Error(problemText(response.status, answer)), { status: response.status });
   return { answer, etag: response.headers.get("etag") };
 }
 
@@ -153,7 +157,7 @@ function arrived(overview) {
     page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
   }
   // The only location there is needs no choosing.
-  if (page.open === null && page.migration === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
+  if (page.open === null && page.migration === null && page.managed === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
   else refreshFailures();
 }
 
@@ -176,8 +180,8 @@ function draw() {
   const shown = { ...page, now: serverNow() };
   const { overview, connection } = page;
   document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
-  document.body.classList.toggle("one-open", page.open !== null || page.migration !== null);
-  document.body.classList.toggle("single", known(overview) === 1 && page.migration === null);
+  document.body.classList.toggle("one-open", page.open !== null || page.migration !== null || page.managed !== null);
+  document.body.classList.toggle("single", known(overview) === 1 && page.migration === null && page.managed === null);
   document.body.classList.toggle("empty", known(overview) === 0);
   document.title = title(overview, connection);
   render(byId("health"), ...healthLine(overview));
@@ -189,7 +193,7 @@ function draw() {
   render(byId("list"), list(shown));
   render(byId("migration-list"), migrationList(shown));
   byId("migrations").hidden = page.migrations.list === null;
-  render(byId("detail"), page.migration === null ? detail(shown) : migrationDetail(shown));
+  render(byId("detail"), page.managed !== null ? managedPage(shown) : page.migration === null ? detail(shown) : migrationDetail(shown));
 }
 
 function title(overview, connection) {
@@ -207,14 +211,16 @@ function notice(text, tone) {
 // -- the open location ------------------------------------------------------------------------------------------------
 
 function route() {
-  const match = /^#\/(migration\/)?(.*)$/.exec(location.hash);
+  const managed = /^#(keys|audit)$/.exec(location.hash)?.[1] ?? null;
+  const match = managed !== null ? ["", undefined, ""] : /^#\/(migration\/)?(.*)$/.exec(location.hash);
   if (!match) return;
   const [, migration, name] = match;
   const id = name === "" ? null : decoded(name);
+  openManaged(managed);
   openMigration(migration === undefined ? null : id);
   openLocation(migration === undefined ? id : null);
   draw();
-  const target = id === null ? byId("locations") : byId("detail-title");
+  const target = id === null && managed === null ? byId("locations") : byId("detail-title");
   target?.focus();
 }
 
@@ -394,6 +400,13 @@ const ACTIONS = {
   "replay-import": ({ import: id }) => replayImport(id),
   "cancel-import": ({ import: id }) => cancelImport(id),
   "undo-import": ({ import: id }) => undoImport(id),
+  "make-key": makeKey,
+  "revoke-key": revokeKey,
+  "copy-key": copyKey,
+  "forget-made": () => (page.keys = { ...page.keys, made: null }),
+  "reload-keys": loadKeys,
+  "reload-audit": () => loadAudit(),
+  "more-audit": () => loadAudit(page.audit.since, page.audit.cursor),
   forget: ({ record }) => forget(record),
   "delete-in-ghl": ({ record }) => deleteInGhl(record),
 };

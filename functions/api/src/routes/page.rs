@@ -32,7 +32,7 @@ pub(crate) struct Page {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 16] = [
     include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
@@ -46,6 +46,8 @@ const SCRIPTS: [&str; 14] = [
     include_str!("../dashboard/migration.js"),
     include_str!("../dashboard/migrating.js"),
     include_str!("../dashboard/finding.js"),
+    include_str!("../dashboard/keys.js"),
+    include_str!("../dashboard/audit.js"),
     include_str!("../dashboard/app.js"),
 ];
 
