@@ -71,7 +71,7 @@ function route(mock, scenario, started, { method, url }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
-  if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
+  if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body, searchParams);
   const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
   if (allowed) return allowed;
   const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
@@ -120,19 +120,27 @@ function imports(mock, scenario, started, method, rest) {
   return { answer: { asked: one.counts.accepted.count, skipped: 0, not_undoable: 0, not_written: 0, cursor: null } };
 }
 
-function migration(mock, scenario, started, method, pathname, body) {
+function migration(mock, scenario, started, method, pathname, body, query) {
   const migrations = scenario.migrations?.(Date.now(), started).map((one) => ({ ...one, ...mock.migrations[one.migration_id] })) ?? [];
   const [, first, second] = /^\/api\/v1\/migration(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? [];
   if (first === undefined) return { answer: { migrations } };
   if (method === "POST" && second === undefined) return { status: 202, answer: { ...migrations[0], ...JSON.parse(body) } };
-  const [id, what] = first === "status" ? [second, "status"] : [first, second];
-  const one = migrations.find(({ migration_id: known }) => known === decodeURIComponent(id));
+  const id = first === "status" ? decodeURIComponent(second) : first === "summary" ? query.get("migration_id") : decodeURIComponent(first);
+  const what = ["status", "summary"].includes(first) ? first : second;
+  const one = migrations.find(({ migration_id: known }) => known === id);
   if (!one) return problem(404, "The migration is unknown", "GET /api/v1/migration lists those that there are");
-  if (method === "GET") return { answer: what === "mapping" ? scenario.mapping : one };
+  if (method === "GET") return { answer: { mapping: scenario.mapping, summary: sumsOf(one) }[what] ?? one };
   if (what === "approve" && scenario.refuses) return { status: 422, answer: scenario.refuses };
   const status = { approve: "running", resume: "running", pause: "paused", cancel: "cancelled", rollback: "rolling_back" }[what];
   mock.migrations[one.migration_id] = { status, reason: null };
   return { status: 202, answer: { ...one, status, ...(body ? JSON.parse(body) : {}) } };
+}
+
+// Contacts as far as they are done; opportunities come after them.
+function sumsOf({ migration_id: id, status, current, total }) {
+  const isDone = status === "done";
+  const sums = (all, done, failed) => ({ total_count: all, migrated_count: done - failed, failed_count: failed, blocked_count: 0, skipped_count: 0, open_count: Math.min(48, all - done) });
+  return { migration_id: id, status, contacts: sums(total, isDone ? total : current, isDone ? 0 : 2), opportunities: sums(60, isDone ? 60 : 0, 0) };
 }
 
 function overview(mock, scenario, started) {

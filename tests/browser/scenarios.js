@@ -264,6 +264,17 @@ export const SCENARIOS = {
     ],
     mapping: MAPPING,
   },
+  "waiting-migration": {
+    overview: (now, started) => overview(now, [
+      syncing(now, "oldAccount"),
+      syncing(now, "newAccount", { state: "waiting", forecast: null, waits_for: { reason: "daily_quota", until: iso(started + 7_300_000) } }),
+      syncing(now, "heldAccount", { state: "paused", pause: { reason: "operator", until: null, note: null }, forecast: null, waits_for: null }),
+    ]),
+    migrations: (now) => [
+      migration(now, "mig-2"), migration(now, "mig-1", { target: "heldAccount", status: "needs_input", stage: "pipelines", reason: "the pipeline \"Sales\" cannot be made" }),
+    ],
+    mapping: MAPPING,
+  },
   "failing-approval": {
     overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
     migrations: (now) => [migration(now, "mig-1", { ...WAITING, status: "needs_input", reason: "the mapping has questions: pipelines \"Sales\"" })],

@@ -7,7 +7,7 @@ const QUIET_MIGRATIONS_MS = 60_000;
 
 function openMigration(id) {
   if (id === (page.migration?.id ?? null)) return;
-  page.migration = id === null ? null : { id, status: null, mapping: null, mappedAt: null, problem: null };
+  page.migration = id === null ? null : { id, status: null, mapping: null, mappedAt: null, choices: {}, sides: null, sums: null, problem: null };
   if (id !== null) loadMigration().then(draw, draw);
 }
 
@@ -36,12 +36,33 @@ async function loadMigration() {
       learned.mapping = await ask(migrationPath(id, "mapping"));
       learned.mappedAt = mapped;
     }
+    await loadAround(id, learned);
     learned.problem = null;
   } catch (error) {
     if (error instanceof Refused) throw error;
     learned.problem = error.message;
   }
   if (page.migration?.id === id) page.migration = { ...page.migration, ...learned };
+}
+
+// Its records in numbers, once there may be some; and how both accounts stand, while that matters.
+async function loadAround(id, learned) {
+  const { status } = learned;
+  const isOver = OVER.includes(status.status);
+  const hasRecords = MIGRATION_STAGES.indexOf(status.stage) >= MIGRATION_STAGES.indexOf("contacts");
+  if (hasRecords && !(isOver && page.migration?.sums?.status === status.status)) {
+    learned.sums = await ask(`${MIGRATIONS}/summary?migration_id=${encodeURIComponent(id)}`);
+  }
+  if (isOver) return;
+  const sides = await Promise.all([status.source, status.target].map(sideOf));
+  learned.sides = sides.filter(Boolean);
+}
+
+// Asked for only if the page may not have been told of it.
+async function sideOf(id) {
+  const known = page.overview?.locations.find((location) => location.id === id);
+  if (known || (page.asked === "" && !page.overview?.cursor)) return known;
+  return ask(at(id, "overview")).catch(() => null);
 }
 
 // The two accounts, and what of the one. A preview writes nothing.
@@ -74,11 +95,17 @@ async function startMigration() {
 async function commandMigration({ command }) {
   const { id, status } = page.migration;
   const { heading, verb, text, done } = COMMAND_WORDS[command];
-  const body = command === "approve" ? { overrides: decided(byId("decisions")) } : null;
+  const { choices } = page.migration;
+  const body = command === "approve" ? { overrides: decided(choices) } : null;
   if (heading) {
-    const said = `${status.source} → ${status.target}: ${command === "approve" ? consentText(status) : text}`;
+    const said = `${status.source} → ${status.target}: ${command === "approve" ? consentText(status, changed(choices)) : text}`;
     if (!(await confirmed({ heading, text: said, verb }))) return;
   }
   page.migrations.nextLook = 0;
-  await change(() => ask(migrationPath(id, command), body), () => done);
+  const send = async () => {
+    await ask(migrationPath(id, command), body);
+    // They are the mapping now.
+    if (command === "approve" && page.migration?.id === id) page.migration = { ...page.migration, choices: {} };
+  };
+  await change(send, () => done);
 }
