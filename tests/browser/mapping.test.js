@@ -92,6 +92,21 @@ describe("the mapping", () => {
   });
 });
 
+test("a preview is begun for real with the choices that were made on it", async () => {
+  await show("waiting-migration");
+  await openMigration("seenAccount");
+  await says("The preview is made", "#detail .situation");
+  await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+  await says("1 change of yours goes along when it is begun for real.", "#detail");
+  await press("Begin for real…");
+  await says("seenAccount → newAccount: both are read again and mapped with your choices.", "dialog");
+  await page.getByRole("dialog").getByRole("button", { name: "Begin" }).click();
+  await says("It has begun: it reads both accounts.", "#notice");
+  assert.deepEqual(posted(), [["/api/v1/migration/start", {
+    source: "seenAccount", target: "newAccount", settings: { skip_opportunities: false, skip_verify: false }, overrides: { pipelines: { p1: "q1" } },
+  }]]);
+});
+
 describe("how far a migration is", () => {
   test("its records are counted as GoHighLevel accepted them", async () => {
     await show("migrations");

@@ -208,6 +208,7 @@ function forget(mock, path, query) {
   const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
   if (query.get("in_ghl") === "true") return { status: 202 };
   mock.gone.add(name);
+  mock.failures = mock.failures.filter(({ record }) => record !== name);
   return { status: 204 };
 }
 

@@ -272,6 +272,7 @@ export const SCENARIOS = {
     ]),
     migrations: (now) => [
       migration(now, "mig-2"), migration(now, "mig-1", { target: "heldAccount", status: "needs_input", stage: "pipelines", reason: "the pipeline \"Sales\" cannot be made" }),
+      migration(now, "mig-0", { source: "seenAccount", target: "newAccount", dry_run: true, status: "done", stage: "await_approval", approved: false }),
     ],
     mapping: MAPPING,
   },

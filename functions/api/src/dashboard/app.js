@@ -177,6 +177,7 @@ function missed(error) {
 // -- drawing ----------------------------------------------------------------------------------------------------------
 
 function draw() {
+  const reading = byId("detail").contains(document.activeElement) && document.activeElement.closest("[aria-labelledby], #detail").getAttribute("aria-labelledby");
   const shown = { ...page, now: serverNow() };
   const { overview, connection } = page;
   document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
@@ -194,6 +195,10 @@ function draw() {
   render(byId("migration-list"), migrationList(shown));
   byId("migrations").hidden = page.migrations.list === null;
   render(byId("detail"), page.managed !== null ? managedPage(shown) : page.migration === null ? detail(shown) : migrationDetail(shown));
+  // Whose button is gone reads on at the heading that stood above it.
+  for (const heading of reading === false ? [] : [byId(reading), byId("detail-title")]) {
+    if (document.activeElement === document.body) heading?.focus({ preventScroll: true });
+  }
 }
 
 function title(overview, connection) {
@@ -377,6 +382,7 @@ const ACTIONS = {
   "reset-breaker": resetBreaker,
   "migration-command": commandMigration,
   "start-migration": startMigration,
+  "begin-previewed": beginPreviewed,
   "more-rows": () => (page.rows += ROWS_AT_ONCE),
   "more-pages": () => {
     page.pages += 1;
@@ -393,6 +399,7 @@ const ACTIONS = {
   story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
   "find-more": () => find(),
   "edit-record": ({ record }) => editRecord(record),
+  "leave-out": ({ record }) => leaveOut(record),
   "edit-settings": editSettings,
   "open-import": ({ import: id }) => openImport(id),
   "import-records": ({ import: id }) => find({ import: id }).then(() => byId("found-title")?.scrollIntoView()),

@@ -8,7 +8,8 @@ const ANOTHER = "another…";
 const OTHERS_OFFERED = 30;
 
 // The parts of which something can still be changed: all of them before anything is written, what a stage asks about later.
-function changeable({ status, stage }) {
+function changeable({ status, stage, dry_run: looks }) {
+  if (looks && status === "done") return Object.keys(PARTS);
   if (!["awaiting_approval", "needs_input"].includes(status)) return [];
   if (["map", "await_approval"].includes(stage)) return Object.keys(PARTS);
   return ["pipelines", "stages"];
@@ -110,12 +111,14 @@ function mappingTables(mapping, status, choices) {
   return h("section", { "aria-labelledby": "mapping-title" },
     h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready`),
     uncertain > 0 ? h("p", { class: "uncertain" }, sign("warn"), `${plural(uncertain, "match is", "matches are")} less than certain${open.length > 0 ? `: look at ${uncertain === 1 ? "it" : "them"} before you approve` : ""}.`) : null,
-    open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change of yours goes", "changes of yours go")} along with the approval.` : "Each row can be changed. What you change goes along with the approval.") : null,
+    open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change of yours goes", "changes of yours go")} along ${occasion(status)}.` : `Each row can be changed. What you change goes along ${occasion(status)}.`) : null,
     warnings.length > 0 ? h("ul", { class: "warnings" }, warnings.map((warning) => h("li", null, h("bdi", null, warning)))) : null,
     conflicts.length > 0 ? h("ul", { class: "warnings" }, conflicts.map((conflict) =>
       h("li", null, h("bdi", null, `${conflict.source_name} is ${conflict.source_type} here and ${conflict.target_type} there: ${conflict.resolution}`)))) : null,
     Object.keys(PARTS).map((part) => mappingTable(part, mapping, open.includes(part), choices)));
 }
+
+const occasion = ({ dry_run: looks }) => (looks ? "when it is begun for real" : "with the approval");
 
 function mappingTable(part, mapping, isOpen, choices) {
   const rows = mapping[part] ?? [];

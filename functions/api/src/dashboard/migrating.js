@@ -85,7 +85,20 @@ async function startMigration() {
   if (!form) return;
   const settings = { skip_opportunities: form.opportunities !== "on", skip_verify: form.verify !== "on" };
   const body = { source: form.source.trim(), target: form.target.trim(), settings };
-  const verb = form.dry_run === "on" ? "preview" : "start";
+  await begin(form.dry_run === "on" ? "preview" : "start", body);
+}
+
+// What a preview showed, with the same settings and the choices made since.
+async function beginPreviewed() {
+  const { status, choices } = page.migration;
+  const { source, target, settings } = status;
+  const text = `${source} → ${target}: both are read again and mapped with your choices. It waits for your consent before it writes anything.`;
+  if (!(await confirmed({ heading: "Begin for real?", text, verb: "Begin" }))) return;
+  const { skip_opportunities, skip_verify } = settings;
+  await begin("start", { source, target, settings: { skip_opportunities, skip_verify }, overrides: decided(choices) });
+}
+
+async function begin(verb, body) {
   page.migrations.nextLook = 0;
   let begun = null;
   await change(async () => (begun = await ask(`${MIGRATIONS}/${verb}`, body)), () => "It has begun: it reads both accounts.");

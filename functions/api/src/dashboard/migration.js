@@ -69,7 +69,8 @@ function migrationDetail({ migration, busy, now }) {
     h("p", { class: `situation ${tone}` }, sign(tone), h("span", null, migrationSituation(status))),
     status.reason ? h("p", { class: "reason" }, h("bdi", null, status.reason)) : null,
     h("p", { class: "actions" }, (MIGRATION_COMMANDS[status.status] ?? []).filter((command) => !(command === "rollback" && status.dry_run))
-      .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command }))),
+      .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command })),
+      status.dry_run && status.status === "done" ? button("begin-previewed", "Begin for real…", busy) : null),
     migrationStages(status),
     migrationProgress(status, now),
     migrationRecords(sums, status),

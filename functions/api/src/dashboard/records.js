@@ -62,6 +62,7 @@ function storyText(story, location, busy, now) {
     h("p", { class: "actions" },
       record.state === "failed" ? button("replay-one", "Replay this record", busy, name) : null,
       record.content && !record.to_delete ? button("edit-record", "Edit and send…", busy, name) : null,
+      record.state === "failed" && record.content && !record.to_delete ? button("leave-out", "Send without a field…", busy, name) : null,
       ghlLink(record, location),
       button("forget", "Forget…", busy, name),
       record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GHL…", busy, name) : null),

@@ -32,7 +32,7 @@ pub(crate) struct Page {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 17] = [
+const SCRIPTS: [&str; 18] = [
     include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
@@ -41,6 +41,7 @@ const SCRIPTS: [&str; 17] = [
     include_str!("../dashboard/overview.js"),
     include_str!("../dashboard/location.js"),
     include_str!("../dashboard/records.js"),
+    include_str!("../dashboard/failures.js"),
     include_str!("../dashboard/account.js"),
     include_str!("../dashboard/managing.js"),
     include_str!("../dashboard/mapping.js"),
