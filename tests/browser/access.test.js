@@ -46,13 +46,14 @@ describe("keys", () => {
     await dialog.getByLabel("Name").fill("erp");
     await dialog.getByLabel("Role").selectOption("operate");
     await dialog.getByLabel("Only for these locations").fill("ve9EPM428h8vShlRW1KT\n\n trialA ");
+    await dialog.getByLabel("And for those with one of these tags").fill("dental");
     await dialog.getByLabel("Good until").fill("2030-01-31");
     assert.deepEqual(await accessibilityFaults(page), []);
     await dialog.getByRole("button", { name: "Make it" }).click();
     await says("This is the only time that it is shown. Copy it now.", ".made");
     // The day ends where the reader is.
-    assert.deepEqual(sent("POST"), [["/v1/keys", { name: "erp", role: "operate", locations: ["ve9EPM428h8vShlRW1KT", "trialA"], expires_at: "2030-02-01T04:59:59.000Z" }]]);
-    assert.match(await page.locator(".keys tbody tr").first().innerText(), /erp/);
+    assert.deepEqual(sent("POST"), [["/v1/keys", { name: "erp", role: "operate", locations: ["ve9EPM428h8vShlRW1KT", "trialA"], tags: ["dental"], expires_at: "2030-02-01T04:59:59.000Z" }]]);
+    assert.match(await page.locator(".keys tbody tr").first().innerText(), /erp[\s\S]*trialA[\s\S]*tag dental/);
     const key = await page.locator(".made code").textContent();
     assert.match(key, /^ghls_/);
     assert.equal(await page.evaluate(() => document.activeElement.id), "made-title");

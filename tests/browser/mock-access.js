@@ -7,15 +7,15 @@ const iso = (at) => new Date(at).toISOString();
 
 function key(started, id, changes = {}) {
   return {
-    id, name: "crm", role: "operate", locations: null, state: "active", created_at: iso(started - 40 * DAY), created_by: "bootstrap", last_used_at: iso(started - HOUR),
+    id, name: "crm", role: "operate", locations: null, tags: [], state: "active", created_at: iso(started - 40 * DAY), created_by: "bootstrap", last_used_at: iso(started - HOUR),
     expires_at: null, revoked_at: null, revoked_by: null, ...changes,
   };
 }
 
 export const HOSTILE_NAME = "<img src=x onerror=\"window.hacked = 30\">";
 
-const keysOf = (started, isHostile) => [
-  key(started, "5f1c09e2a7b3d481", { locations: ["ve9EPM428h8vShlRW1KT", "C2QujeCh8ZnC7al2InWR"], expires_at: iso(started + 90 * DAY) }),
+const keysOf = (started, isHostile, locations = ["ve9EPM428h8vShlRW1KT", "C2QujeCh8ZnC7al2InWR"]) => [
+  key(started, "5f1c09e2a7b3d481", { locations, expires_at: iso(started + 90 * DAY) }),
   key(started, "00c0ffee00c0ffee", { name: "support", role: "read", last_used_at: null, created_by: isHostile ? HOSTILE_NAME : "ann" }),
   key(started, "a1a1a1a1a1a1a1a1", { name: "ann", role: "admin" }),
   key(started, "deadbeefdeadbeef", { name: "old-crm", state: "revoked", revoked_at: iso(started - DAY), revoked_by: "ann" }),
@@ -49,14 +49,14 @@ export function access(mock, scenario, started, method, pathname, query, body) {
     const next = from + Number(query.get("limit") ?? 50);
     return { answer: { requests: all.slice(from, next), cursor: next < all.length ? String(next) : null } };
   }
-  mock.keys ??= scenario.access === "iam" ? [] : keysOf(started, isHostile);
+  mock.keys ??= scenario.access === "iam" ? [] : keysOf(started, isHostile, scenario.keyLocations);
   if (method === "GET") return { answer: { keys: mock.keys } };
   if (method === "POST" && scenario.access === "iam") return problem(409, "Not now", "this stack checks AWS signatures (ApiAuth=iam) and takes no keys");
   if (method === "POST") {
-    const { name, role, locations = null, expires_at = null } = JSON.parse(body);
+    const { name, role, locations = null, tags = [], expires_at = null } = JSON.parse(body);
     if (role === "admin" && locations) return { status: 422, answer: { type: "urn:ghl-sync:invalid", title: "The request is not valid", status: 422, detail: "nothing was changed", errors: [{ field: "locations", detail: "an admin is good for all locations" }] } };
     // Like the API's list, which may lack it for a moment.
-    return { status: 201, answer: { key: "ghls_1234567890abcdef_c2VjcmV0LXNlY3JldC1zZWNyZXQ", about: key(Date.now(), "1234567890abcdef", { name, role, locations, expires_at, created_at: iso(Date.now()), created_by: "ann", last_used_at: null }) } };
+    return { status: 201, answer: { key: "ghls_1234567890abcdef_c2VjcmV0LXNlY3JldC1zZWNyZXQ", about: key(Date.now(), "1234567890abcdef", { name, role, locations, tags, expires_at, created_at: iso(Date.now()), created_by: "ann", last_used_at: null }) } };
   }
   const id = decodeURIComponent(pathname.split("/").at(-1));
   mock.keys = mock.keys.map((one) => (one.id === id ? { ...one, state: "revoked", revoked_at: iso(Date.now()), revoked_by: "ann" } : one));

@@ -8,10 +8,8 @@ const TIMEOUT_MS = 15_000;
 // Locations of a page; the server takes no more.
 const LOADED_AT_ONCE = 200;
 const FILTER_MS = 300;
-const FAILURES_AT_ONCE = 50;
 const NOTICE_MS = 15_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
-const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
 
 const page = {
   overview: null,
@@ -253,33 +251,6 @@ function openLocation(id) {
 
 const opened = () => page.overview?.locations.find(({ id }) => id === page.open);
 
-// Loads the list of failures when their number has changed; but not under the reader's hands.
-function refreshFailures() {
-  const known = opened()?.failed?.count ?? 0;
-  if (known === page.failures.known || page.failures.loading) return;
-  const section = document.querySelector(".failures");
-  const inUse = page.failures.records.length > 0 && section?.matches(":hover, :focus-within");
-  if (inUse) page.failures = { ...page.failures, outdated: true };
-  else loadFailures();
-}
-
-async function loadFailures(cursor = null) {
-  const id = page.open;
-  const before = cursor === null ? [] : page.failures.records;
-  const known = opened()?.failed?.count ?? 0;
-  page.failures = { ...page.failures, loading: true, known };
-  const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
-  try {
-    const first = cursor === null && known > 0;
-    const { causes, capped } = first ? await ask(at(id, "failures")) : page.failures;
-    const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
-    if (id === page.open) page.failures = { ...NO_FAILURES, causes, capped, records: [...before, ...records], cursor: next, known };
-  } catch (error) {
-    if (id === page.open) page.failures = { ...page.failures, loading: false, problem: error.message };
-  }
-  draw();
-}
-
 // -- what changes something -------------------------------------------------------------------------------------------
 
 // Sends one change, says how it went, and looks at once at what became of it.
@@ -294,36 +265,6 @@ async function change(request, success) {
   }
   page.busy = false;
   await poll();
-}
-
-async function replay(body, what) {
-  const id = page.open;
-  const agreed = await confirmed({
-    heading: `Replay ${what}?`,
-    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GHL refuses as it stands will fail again.`,
-    verb: "Replay",
-  });
-  if (!agreed) return;
-  await change(() => replayAll(id, body), replayed);
-  if (id === page.open) loadFailures();
-}
-
-// A great many take several requests; each says where it ended.
-async function replayAll(id, body) {
-  const sum = { replayed: 0, skipped: 0, not_written: 0 };
-  let cursor = null;
-  do {
-    const answer = await ask(at(id, "replay"), cursor === null ? body : { ...body, cursor });
-    for (const name of Object.keys(sum)) sum[name] += answer[name] ?? 0;
-    cursor = answer.cursor ?? null;
-  } while (cursor !== null);
-  return sum;
-}
-
-function replayed({ replayed, skipped, not_written: notWritten }) {
-  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left as before: no longer failed, or with another error.` : "";
-  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: replay again.` : "";
-  return `${plural(replayed, "record")} due again.${kept}${lost}`;
 }
 
 async function pause() {

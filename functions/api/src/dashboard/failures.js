@@ -1,4 +1,64 @@
-// What is done to a record that failed, besides replaying it: its content is mended, or a field of it is left out.
+// What failed: how the page looks for it, how it is replayed, and how single records are mended.
+
+const FAILURES_AT_ONCE = 50;
+const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
+
+// Loads the list of failures when their number has changed; but not under the reader's hands.
+function refreshFailures() {
+  const known = opened()?.failed?.count ?? 0;
+  if (known === page.failures.known || page.failures.loading) return;
+  const section = document.querySelector(".failures");
+  const inUse = page.failures.records.length > 0 && section?.matches(":hover, :focus-within");
+  if (inUse) page.failures = { ...page.failures, outdated: true };
+  else loadFailures();
+}
+
+async function loadFailures(cursor = null) {
+  const id = page.open;
+  const before = cursor === null ? [] : page.failures.records;
+  const known = opened()?.failed?.count ?? 0;
+  page.failures = { ...page.failures, loading: true, known };
+  const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
+  try {
+    const first = cursor === null && known > 0;
+    const { causes, capped } = first ? await ask(at(id, "failures")) : page.failures;
+    const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
+    if (id === page.open) page.failures = { ...NO_FAILURES, causes, capped, records: [...before, ...records], cursor: next, known };
+  } catch (error) {
+    if (id === page.open) page.failures = { ...page.failures, loading: false, problem: error.message };
+  }
+  draw();
+}
+
+async function replay(body, what) {
+  const id = page.open;
+  const agreed = await confirmed({
+    heading: `Replay ${what}?`,
+    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GHL refuses as it stands will fail again.`,
+    verb: "Replay",
+  });
+  if (!agreed) return;
+  await change(() => replayAll(id, body), replayed);
+  if (id === page.open) loadFailures();
+}
+
+// A great many take several requests; each says where it ended.
+async function replayAll(id, body) {
+  const sum = { replayed: 0, skipped: 0, not_written: 0 };
+  let cursor = null;
+  do {
+    const answer = await ask(at(id, "replay"), cursor === null ? body : { ...body, cursor });
+    for (const name of Object.keys(sum)) sum[name] += answer[name] ?? 0;
+    cursor = answer.cursor ?? null;
+  } while (cursor !== null);
+  return sum;
+}
+
+function replayed({ replayed, skipped, not_written: notWritten }) {
+  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left as before: no longer failed, or with another error.` : "";
+  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: replay again.` : "";
+  return `${plural(replayed, "record")} due again.${kept}${lost}`;
+}
 
 // The record as it stands: what is looked at already, or else what the server says now.
 async function recordToMend(name) {

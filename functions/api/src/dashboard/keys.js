@@ -25,14 +25,16 @@ async function makeKey() {
       h("label", null, "Name ", h("input", { name: "name", required: true, maxlength: 64, pattern: "[A-Za-z0-9._\\-]+", title: "Letters, digits, - _ and .", autocomplete: "off", spellcheck: false })),
       h("label", null, "Role ", h("select", { name: "role" }, ROLES.map(([value, words]) => h("option", { value }, words)))),
       h("label", null, "Only for these locations, an id a line (empty: all) ", h("textarea", { name: "locations", rows: 2, spellcheck: false })),
+      h("label", null, "And for those with one of these tags, one a line ", h("textarea", { name: "tags", rows: 2, spellcheck: false })),
       h("label", null, "Good until the end of (empty: for good) ", h("input", { name: "ends", type: "date" })),
     ],
   });
   if (!form) return;
-  const locations = form.locations.split("\n").map((id) => id.trim()).filter(Boolean);
+  const [locations, tags] = [form.locations, form.tags].map((text) => text.split("\n").map((line) => line.trim()).filter(Boolean));
   const body = {
     name: form.name.trim(), role: form.role,
     ...(locations.length > 0 ? { locations } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
     // The reader's day.
     ...(form.ends ? { expires_at: new Date(`${form.ends}T23:59:59`).toISOString() } : {}),
   };
@@ -105,10 +107,18 @@ function keyTable(caption, keys, busy, now) {
       h("th", { scope: "row" }, h("b", null, h("bdi", null, one.name)), h("span", { class: "called hint" }, one.id),
         h("span", { class: "called hint" }, "made ", time(one.created_at, now), " by ", h("bdi", null, one.created_by))),
       h("td", { "data-head": "Role" }, plainState(one.role)),
-      h("td", { "data-head": "Locations" }, one.locations ? one.locations.map((id) => h("bdi", { key: id, class: "line" }, id)) : "all"),
+      h("td", { "data-head": "Locations" }, boundTo(one)),
       h("td", { "data-head": "Last used" }, one.last_used_at ? time(one.last_used_at, now) : "never"),
       h("td", { "data-head": "Ends" }, keyEnd(one, now)),
       h("td", null, one.state === "active" ? button("revoke-key", "Revoke…", busy, { "data-key": one.id, "data-name": one.name, "aria-label": `Revoke ${one.name}…` }) : null)))));
+}
+
+function boundTo({ locations, tags = [] }) {
+  if (!locations && tags.length === 0) return "all";
+  return [
+    (locations ?? []).map((id) => h("bdi", { key: id, class: "line" }, id)),
+    tags.map((tag) => h("span", { key: `tag ${tag}`, class: "line" }, "tag ", h("bdi", null, tag))),
+  ];
 }
 
 function keyEnd({ state, expires_at: end, revoked_at: revoked, revoked_by: by }, now) {
