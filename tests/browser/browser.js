@@ -13,7 +13,7 @@ const FLAGS = [
 ];
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
-export const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 320, height: 640 } };
+export const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 320, height: 640 }, modernPhone: { width: 390, height: 844 } };
 
 export async function launch() {
   const executablePath = BROWSERS.find((file) => file && existsSync(file));

@@ -426,7 +426,7 @@ describe("finding records", () => {
     await show("failures", { location: SYNCING });
     await says("email must be an email", ".causes");
     assert.equal(await page.locator(".causes tbody tr").count(), 3);
-    await page.locator(".causes").getByRole("button", { name: "contact#crm-2203" }).click();
+    await page.locator(".causes").getByRole("button", { name: "contact#crm-2203", exact: true }).click();
     await says("contact#crm-2203", ".story h3");
   });
 });

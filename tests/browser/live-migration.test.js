@@ -1,4 +1,4 @@
-// A migration, from its start to its report, by the dashboard and the API of `cargo ghl-sync up`.
+// What the dashboard does with the API of `cargo ghl-sync up`: a migration from its start to its report, keys, and failed records.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -61,6 +61,70 @@ test("a migration waits for consent in the dashboard, gets it there, and its rep
   assert.equal(await report.title(), "Migration of loc_demo into new_account");
   assert.ok((await report.content()).includes(id));
   await screenshot(report, "live-migration-report");
+  assert.deepEqual(page.troubles, []);
+  await page.context().close();
+});
+
+test("keys are made, used, revoked and audited by the real API", async () => {
+  const page = await open(browser, api.url, { key: api.key });
+  page.setDefaultTimeout(PATIENCE_MS);
+  const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("navigation").getByRole("link", { name: "Keys" }).click();
+  await page.getByRole("button", { name: "Make a key…" }).click();
+  await dialog.getByLabel("Name").fill("support");
+  await dialog.getByLabel("Only for these locations").fill("loc_demo");
+  await dialog.getByLabel("Good until").fill("2030-01-31");
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  const key = await page.locator("#made-key").textContent();
+  await says(/support[\s\S]*read[\s\S]*loc_demo/, ".keys tbody tr");
+
+  const theirs = await open(browser, api.url, { key });
+  theirs.setDefaultTimeout(PATIENCE_MS);
+  await theirs.getByRole("navigation").getByRole("link", { name: "Keys" }).click();
+  await theirs.locator("#detail").filter({ hasText: "Your key is not an admin's." }).waitFor();
+  await theirs.context().close();
+
+  await page.getByRole("button", { name: "Revoke support…" }).click();
+  await dialog.getByRole("button", { name: "Revoke" }).click();
+  await says("Revoked or expired (1)", "#detail");
+  await page.getByRole("navigation").getByRole("link", { name: "Who changed what" }).click();
+  for (const what of ["revoke key", "make key"]) await says(what, ".audit tbody tr");
+  assert.deepEqual(page.troubles, []);
+  await page.context().close();
+});
+
+test("a row of a preview's mapping is changed, and a record that GHL refuses is sent without its field", async () => {
+  await ask("POST", "/v1/locations/loc_demo/contacts", [{ id: "crm-1", contact: { firstName: "Ada", phone: "12" } }]);
+  const begun = await ask("POST", "/api/v1/migration/preview", { source: "loc_demo", target: "new_account" });
+  const page = await open(browser, api.url, { key: api.key });
+  page.setDefaultTimeout(PATIENCE_MS);
+  const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
+  const dialog = page.getByRole("dialog");
+  await page.evaluate((id) => (globalThis.location.hash = `#/migration/${id}`), begun.migration_id);
+  await says("The preview is made", "#detail .situation");
+  await page.locator("summary").filter({ hasText: /^Pipelines: / }).click();
+  const row = page.getByLabel("Pipelines: Sales");
+  await row.selectOption("leave it out");
+  await page.getByRole("button", { name: "Begin for real…" }).click();
+  await dialog.getByRole("button", { name: "Begin" }).click();
+  await says("It waits for your consent before it writes anything.", "#detail .situation");
+  assert.equal(await row.locator("option").first().textContent(), "left out");
+
+  await page.evaluate(() => (globalThis.location.hash = "#/loc_demo"));
+  await page.getByRole("button", { name: "Leave out a field of contact#crm-1…" }).click();
+  assert.equal(await dialog.getByLabel("Without").inputValue(), "phone");
+  await dialog.getByRole("button", { name: "Send" }).click();
+  await says("contact#crm-1 goes out again.", "#notice");
+  await says("None.", ".failures");
+  await page.getByLabel("Name, e-mail, phone or id").fill("crm-1");
+  const accepted = async () => {
+    await page.getByRole("button", { name: "Find", exact: true }).click();
+    return (await page.locator(".found-records tbody").innerText()).includes("accepted");
+  };
+  while (!(await accepted())) await page.waitForTimeout(500);
+  const { content } = await ask("GET", "/v1/locations/loc_demo/records/contact/crm-1");
+  assert.deepEqual(content, { firstName: "Ada" });
   assert.deepEqual(page.troubles, []);
   await page.context().close();
 });

@@ -9,11 +9,13 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
+import { access } from "./mock-access.js";
 import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
-const SCRIPTS = ["words.js", "dom.js", "charts.js", "home.js", "overview.js", "location.js", "records.js", "account.js", "list.js", "managing.js", "handing.js", "migration.js", "migrating.js", "finding.js", "app.js"];
+// The files of the page, in the order in which the API joins them.
+const SCRIPTS = [...readFileSync(new URL("../routes/page.rs", SOURCES), "utf8").matchAll(/include_str!\("\.\.\/dashboard\/(.*\.js)"\)/g)].map(([, name]) => name);
 const PAGE_SIZE = 2;
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -28,11 +30,12 @@ function page() {
   };
 }
 
-/// Starts it. `requests` gathers what was asked for, bodies included. `key`, if set, is the password that is wanted;
+/// Starts it with a scenario, or with the one of that name. `requests` gathers what was asked for, bodies included. `key`, if set, is the password that is wanted;
 /// `down` makes it hang up.
-export async function startMock(scenario, { port = 0, key = null } = {}) {
+export async function startMock(name, { port = 0, key = null } = {}) {
   const started = Date.now();
-  const mock = { requests: [], key, down: false, failures: SCENARIOS[scenario].failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
+  const scenario = typeof name === "string" ? SCENARIOS[name] : name;
+  const mock = { requests: [], key, down: false, failures: scenario.failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
@@ -43,7 +46,7 @@ export async function startMock(scenario, { port = 0, key = null } = {}) {
       response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
       return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
     }
-    const { status = 200, answer, html, policy, etag } = route(mock, SCENARIOS[scenario], started, request, body);
+    const { status = 200, answer, html, policy, etag } = route(mock, scenario, started, request, body);
     if (etag) response.setHeader("etag", etag);
     if (html === undefined) return send(response, status, answer);
     response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "cache-control": "no-store" }).end(html);
@@ -68,7 +71,9 @@ function route(mock, scenario, started, { method, url }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
-  if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body);
+  if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body, searchParams);
+  const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
+  if (allowed) return allowed;
   const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
   if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
@@ -115,19 +120,27 @@ function imports(mock, scenario, started, method, rest) {
   return { answer: { asked: one.counts.accepted.count, skipped: 0, not_undoable: 0, not_written: 0, cursor: null } };
 }
 
-function migration(mock, scenario, started, method, pathname, body) {
+function migration(mock, scenario, started, method, pathname, body, query) {
   const migrations = scenario.migrations?.(Date.now(), started).map((one) => ({ ...one, ...mock.migrations[one.migration_id] })) ?? [];
   const [, first, second] = /^\/api\/v1\/migration(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? [];
   if (first === undefined) return { answer: { migrations } };
   if (method === "POST" && second === undefined) return { status: 202, answer: { ...migrations[0], ...JSON.parse(body) } };
-  const [id, what] = first === "status" ? [second, "status"] : [first, second];
-  const one = migrations.find(({ migration_id: known }) => known === decodeURIComponent(id));
+  const id = first === "status" ? decodeURIComponent(second) : first === "summary" ? query.get("migration_id") : decodeURIComponent(first);
+  const what = ["status", "summary"].includes(first) ? first : second;
+  const one = migrations.find(({ migration_id: known }) => known === id);
   if (!one) return problem(404, "The migration is unknown", "GET /api/v1/migration lists those that there are");
-  if (method === "GET") return { answer: what === "mapping" ? scenario.mapping : one };
+  if (method === "GET") return { answer: { mapping: scenario.mapping, summary: sumsOf(one) }[what] ?? one };
   if (what === "approve" && scenario.refuses) return { status: 422, answer: scenario.refuses };
   const status = { approve: "running", resume: "running", pause: "paused", cancel: "cancelled", rollback: "rolling_back" }[what];
   mock.migrations[one.migration_id] = { status, reason: null };
   return { status: 202, answer: { ...one, status, ...(body ? JSON.parse(body) : {}) } };
+}
+
+// Contacts as far as they are done; opportunities come after them.
+function sumsOf({ migration_id: id, status, current, total }) {
+  const isDone = status === "done";
+  const sums = (all, done, failed) => ({ total_count: all, migrated_count: done - failed, failed_count: failed, blocked_count: 0, skipped_count: 0, open_count: Math.min(48, all - done) });
+  return { migration_id: id, status, contacts: sums(total, isDone ? total : current, isDone ? 0 : 2), opportunities: sums(60, isDone ? 60 : 0, 0) };
 }
 
 function overview(mock, scenario, started) {
@@ -195,6 +208,7 @@ function forget(mock, path, query) {
   const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
   if (query.get("in_ghl") === "true") return { status: 202 };
   mock.gone.add(name);
+  mock.failures = mock.failures.filter(({ record }) => record !== name);
   return { status: 204 };
 }
 

@@ -4,7 +4,7 @@ const MINUTE = 60_000;
 
 const iso = (at) => new Date(at).toISOString();
 
-const COUNTERS = {
+export const COUNTERS = {
   calls: 18_240, rate_limit_hits: 2, retry_attempts: 61, circuit_breaker_opens: 1, succeeded: 18_101, failed: 12, deferred: 40, unchanged: 911, calls_saved: 1_366,
   reconciling: { compared: 240, states_repaired: 31, resent: 4, superseded: 1, put_off: 2 },
   waits: { pace: { count: 1_804, ms: 5_401_000 }, backoff: { count: 59, ms: 121_000 }, throttled: { count: 2, ms: 19_000 } },
@@ -18,7 +18,7 @@ const NO_COUNTERS = {
 };
 
 // Minutes of work, `from` to `to` minutes ago, with a 429 and some retries in between.
-function minutes(now, from, to, pace = 585) {
+export function minutes(now, from, to, pace = 585) {
   return Array.from({ length: from - to + 1 }, (_, index) => {
     const at = Math.floor(now / MINUTE) * MINUTE - (from - index) * MINUTE;
     const calls = Math.round(pace * (0.93 + 0.07 * Math.sin(index)));
@@ -30,7 +30,7 @@ function minutes(now, from, to, pace = 585) {
   });
 }
 
-function location(now, id, changes = {}) {
+export function location(now, id, changes = {}) {
   return {
     id, scope: id, enabled: true, state: "idle",
     breaker: { state: "closed", retry_at: null }, pause: null, waits_for: null,
@@ -43,7 +43,7 @@ function location(now, id, changes = {}) {
   };
 }
 
-function syncing(now, id, changes = {}) {
+export function syncing(now, id, changes = {}) {
   const left = 3 + Math.round(30 * (1 + Math.sin(now / 4_000)));
   return location(now, id, {
     state: "syncing",
@@ -58,7 +58,7 @@ function syncing(now, id, changes = {}) {
   });
 }
 
-function overview(now, locations, changes = {}) {
+export function overview(now, locations, changes = {}) {
   return {
     time: iso(now), status: "ok", reasons: [], last_tick: { at: iso(now - 12_300), age_s: 12.3 }, dead_letters: 0,
     totals: locations.length > 0 ? COUNTERS : NO_COUNTERS, locations, ...changes,
@@ -128,7 +128,7 @@ const FAILURES = [
   ["crm-2203", "AMBIGUOUS", null, "no answer within 10 s, and nothing to look for it by"],
 ];
 
-const failuresOf = (now, rows = FAILURES) => rows.map((row) => failure(now, ...row));
+export const failuresOf = (now, rows = FAILURES) => rows.map((row) => failure(now, ...row));
 
 const BREAKER_OPEN = {
   state: "waiting", breaker: { state: "open", retry_at: null }, waits_for: null, forecast: null,
@@ -136,7 +136,7 @@ const BREAKER_OPEN = {
 };
 
 // A migration, in the list and as its status tells.
-function migration(now, id, changes = {}) {
+export function migration(now, id, changes = {}) {
   return {
     migration_id: id, source: "oldAccount", target: "newAccount", dry_run: false, auto_approve: false, approved: true,
     status: "running", stage: "contacts", current: 120, total: 198, percentage: 60.6, message: "contacts: 120 of 198",
@@ -152,14 +152,14 @@ function migration(now, id, changes = {}) {
   };
 }
 
-const WAITING = {
+export const WAITING = {
   status: "awaiting_approval", stage: "await_approval", approved: false, current: 1, total: 1, percentage: 100, rate_per_second: null, seconds_left: null,
   message: "the mapping is made; approve it to go on",
 };
 
 const mapped = (id, name, target, how, confidence, explanation) => ({ source_id: id, source_name: name, target, how, confidence, explanation });
 
-const MAPPING = {
+export const MAPPING = {
   custom_fields: [
     mapped("f1", "Shoe size", { action: "existing", id: "t1", name: "Shoe size" }, "exact_key", 1, "the same key"),
     mapped("f2", "Shirt-Size", { action: "existing", id: "t2", name: "shirt size" }, "similar", 0.91, "the names are 91 % alike"),
@@ -178,6 +178,25 @@ const HOSTILE_MAPPING = {
   ...MAPPING, warnings: ["<img src=x onerror=\"window.hacked = 8\">"],
   pipelines: [mapped("p 1", "<script>window.hacked = 9</script>", { action: "ask", reason: "x", suggestions: [{ id: "\"><b>", name: "\u202Ex</option><img src=x onerror=\"window.hacked = 10\">", confidence: 0.5 }] }, "none", 0, "<b>why</b>")],
 };
+
+// So many locations, of which one has an open breaker and one has failures. `asOf` says from which time they are, given
+// the present one: with the same answer each time they are made once.
+export function manyLocations(number, asOf) {
+  let made = { at: null };
+  const locations = (now) => Array.from({ length: number }, (_, index) => {
+    const id = `loc${String(index).padStart(3, "0")}xEPM428h8vShl`;
+    if (index === 250) return syncing(now, id, { ...BREAKER_OPEN, breaker: { state: "open", retry_at: iso(now + 30_000) } });
+    if (index === 120) return syncing(now, id, { failed: { count: 100, capped: true } });
+    return index % 3 === 0 ? syncing(now, id, { due: { count: 10 * index, capped: false, oldest_at: iso(now - 60_000) } }) : location(now, id);
+  });
+  return {
+    overview: (now) => {
+      const at = asOf(now);
+      if (made.at !== at) made = { at, locations: locations(at) };
+      return overview(now, [...made.locations], { status: "failing", reasons: ["breaker of loc250xEPM428h8vShl is open"] });
+    },
+  };
+}
 
 // A scenario answers `overview` and `failures` at a time, and `migrations`, of which each has this `mapping`; `replay`, if
 // it is there, how a replay ends, and `refuses`, how an approval does.
@@ -245,21 +264,27 @@ export const SCENARIOS = {
     ],
     mapping: MAPPING,
   },
+  "waiting-migration": {
+    overview: (now, started) => overview(now, [
+      syncing(now, "oldAccount"),
+      syncing(now, "newAccount", { state: "waiting", forecast: null, waits_for: { reason: "daily_quota", until: iso(started + 7_300_000) } }),
+      syncing(now, "heldAccount", { state: "paused", pause: { reason: "operator", until: null, note: null }, forecast: null, waits_for: null }),
+    ]),
+    migrations: (now) => [
+      migration(now, "mig-2"), migration(now, "mig-1", { target: "heldAccount", status: "needs_input", stage: "pipelines", reason: "the pipeline \"Sales\" cannot be made" }),
+      migration(now, "mig-0", { source: "seenAccount", target: "newAccount", dry_run: true, status: "done", stage: "await_approval", approved: false }),
+    ],
+    mapping: MAPPING,
+  },
   "failing-approval": {
     overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
     migrations: (now) => [migration(now, "mig-1", { ...WAITING, status: "needs_input", reason: "the mapping has questions: pipelines \"Sales\"" })],
     mapping: MAPPING,
     refuses: { type: "urn:ghl-sync:invalid", title: "The request is not valid", status: 422, detail: "the decisions about the mapping cannot be followed; nothing was changed", errors: [{ field: "overrides.pipelines.p1", detail: "is gone" }] },
   },
-  many: {
-    overview: (now) => overview(now, Array.from({ length: 300 }, (_, index) => {
-      const id = `loc${String(index).padStart(3, "0")}xEPM428h8vShl`;
-      if (index === 250) return syncing(now, id, { ...BREAKER_OPEN, breaker: { state: "open", retry_at: iso(now + 30_000) } });
-      if (index === 120) return syncing(now, id, { failed: { count: 100, capped: true } });
-      return index % 3 === 0 ? syncing(now, id, { due: { count: 10 * index, capped: false, oldest_at: iso(now - 60_000) } }) : location(now, id);
-    }), { status: "failing", reasons: ["breaker of loc250xEPM428h8vShl is open"] }),
-  },
+  many: manyLocations(300, (now) => now),
   hostile: {
+    isHostile: true,
     overview: (now, _, failures) => overview(now, [
       syncing(now, HOSTILE_LOCATION, {
         scope: "\u202Eepocs", failed: { count: failures.length, capped: false },

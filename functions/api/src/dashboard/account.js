@@ -55,7 +55,7 @@ function settingsFields({ settings }) {
   return h("div", { class: "settings" },
     text("name", "Name of your own", settings.name, { maxlength: 100 }),
     // A tag may have commas, and no line breaks.
-    h("label", null, "Tags, one a line ", h("textarea", { name: "tags", rows: 3, spellcheck: "false" }, (settings.tags ?? []).join("\n"))),
+    h("label", null, "Tags, one a line ", h("textarea", { name: "tags", rows: 3, spellcheck: false }, (settings.tags ?? []).join("\n"))),
     check("enabled", "Synced at all", settings.enabled),
     check("dry_run", "Dry run: show what would be sent, and send nothing", settings.dry_run),
     choice("conflict", "If somebody changed a contact in GoHighLevel,", settings.conflict, CONFLICTS),

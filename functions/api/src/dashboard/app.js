@@ -8,10 +8,8 @@ const TIMEOUT_MS = 15_000;
 // Locations of a page; the server takes no more.
 const LOADED_AT_ONCE = 200;
 const FILTER_MS = 300;
-const FAILURES_AT_ONCE = 50;
 const NOTICE_MS = 15_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
-const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
 
 const page = {
   overview: null,
@@ -40,12 +38,17 @@ const page = {
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
   migration: null,
+  // A page of no location: "keys" or "audit".
+  managed: null,
+  keys: NO_KEYS,
+  audit: NO_AUDIT,
   busy: false,
 };
 let timer = null;
 let polling = false;
 let errorsInARow = 0;
 let noticeTimer = null;
+let questions = 0;
 
 const byId = (id) => document.getElementById(id);
 const serverNow = () => Date.now() + page.clockOffset;
@@ -73,7 +76,7 @@ async function askWithTag(path, body, method = "GET", headers = {}) {
   });
   if (response.status === 401) throw new Refused("The key was refused.");
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(problemText(response.status, answer));
+  if (!response.ok) throw Object.assign(new Error(problemText(response.status, answer)), { status: response.status });
   return { answer, etag: response.headers.get("etag") };
 }
 
@@ -154,7 +157,7 @@ function arrived(overview) {
     page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
   }
   // The only location there is needs no choosing.
-  if (page.open === null && page.migration === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
+  if (page.open === null && page.migration === null && page.managed === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
   else refreshFailures();
 }
 
@@ -174,11 +177,12 @@ function missed(error) {
 // -- drawing ----------------------------------------------------------------------------------------------------------
 
 function draw() {
+  const reading = byId("detail").contains(document.activeElement) && document.activeElement.closest("[aria-labelledby], #detail").getAttribute("aria-labelledby");
   const shown = { ...page, now: serverNow() };
   const { overview, connection } = page;
   document.body.classList.toggle("stale", connection.state === "lost" || connection.state === "refused");
-  document.body.classList.toggle("one-open", page.open !== null || page.migration !== null);
-  document.body.classList.toggle("single", known(overview) === 1 && page.migration === null);
+  document.body.classList.toggle("one-open", page.open !== null || page.migration !== null || page.managed !== null);
+  document.body.classList.toggle("single", known(overview) === 1 && page.migration === null && page.managed === null);
   document.body.classList.toggle("empty", known(overview) === 0);
   document.title = title(overview, connection);
   render(byId("health"), ...healthLine(overview));
@@ -190,7 +194,11 @@ function draw() {
   render(byId("list"), list(shown));
   render(byId("migration-list"), migrationList(shown));
   byId("migrations").hidden = page.migrations.list === null;
-  render(byId("detail"), page.migration === null ? detail(shown) : migrationDetail(shown));
+  render(byId("detail"), page.managed !== null ? managedPage(shown) : page.migration === null ? detail(shown) : migrationDetail(shown));
+  // Whose button is gone reads on at the heading that stood above it.
+  for (const heading of reading === false ? [] : [byId(reading), byId("detail-title")]) {
+    if (document.activeElement === document.body) heading?.focus({ preventScroll: true });
+  }
 }
 
 function title(overview, connection) {
@@ -208,15 +216,18 @@ function notice(text, tone) {
 // -- the open location ------------------------------------------------------------------------------------------------
 
 function route() {
-  const match = /^#\/(migration\/)?([^/]*)(?:\/list\/(.*))?$/.exec(location.hash);
+  const managed = /^#(keys|audit)$/.exec(location.hash)?.[1] ?? null;
+  const match = managed !== null ? ["", undefined, ""] : /^#\/(migration\/)?([^/]*)(?:\/list\/(.*))?$/.exec(location.hash);
   if (!match) return;
   const [, migration, name, list] = match;
   const id = name === "" ? null : decoded(name);
+  openManaged(managed);
   openMigration(migration === undefined ? null : id);
   openLocation(migration === undefined ? id : null);
   openList(id, list === undefined ? undefined : decoded(list));
   draw();
-  const target = list !== undefined ? byId("list-title") : id === null ? byId("locations") : byId("detail-title");
+  const title = list !== undefined ? "list-title" : id === null && managed === null ? "locations" : "detail-title";
+  const target = byId(title);
   target?.focus();
 }
 
@@ -245,33 +256,6 @@ function openLocation(id) {
 
 const opened = () => page.overview?.locations.find(({ id }) => id === page.open);
 
-// Loads the list of failures when their number has changed; but not under the reader's hands.
-function refreshFailures() {
-  const known = opened()?.failed?.count ?? 0;
-  if (known === page.failures.known || page.failures.loading) return;
-  const section = document.querySelector(".failures");
-  const inUse = page.failures.records.length > 0 && section?.matches(":hover, :focus-within");
-  if (inUse) page.failures = { ...page.failures, outdated: true };
-  else loadFailures();
-}
-
-async function loadFailures(cursor = null) {
-  const id = page.open;
-  const before = cursor === null ? [] : page.failures.records;
-  const known = opened()?.failed?.count ?? 0;
-  page.failures = { ...page.failures, loading: true, known };
-  const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
-  try {
-    const first = cursor === null && known > 0;
-    const { causes, capped } = first ? await ask(at(id, "failures")) : page.failures;
-    const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
-    if (id === page.open) page.failures = { ...NO_FAILURES, causes, capped, records: [...before, ...records], cursor: next, known };
-  } catch (error) {
-    if (id === page.open) page.failures = { ...page.failures, loading: false, problem: error.message };
-  }
-  draw();
-}
-
 // -- what changes something -------------------------------------------------------------------------------------------
 
 // Sends one change, says how it went, and looks at once at what became of it.
@@ -286,36 +270,6 @@ async function change(request, success) {
   }
   page.busy = false;
   await poll();
-}
-
-async function replay(body, what) {
-  const id = page.open;
-  const agreed = await confirmed({
-    heading: `Replay ${what}?`,
-    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GHL refuses as it stands will fail again.`,
-    verb: "Replay",
-  });
-  if (!agreed) return;
-  await change(() => replayAll(id, body), replayed);
-  if (id === page.open) loadFailures();
-}
-
-// A great many take several requests; each says where it ended.
-async function replayAll(id, body) {
-  const sum = { replayed: 0, skipped: 0, not_written: 0 };
-  let cursor = null;
-  do {
-    const answer = await ask(at(id, "replay"), cursor === null ? body : { ...body, cursor });
-    for (const name of Object.keys(sum)) sum[name] += answer[name] ?? 0;
-    cursor = answer.cursor ?? null;
-  } while (cursor !== null);
-  return sum;
-}
-
-function replayed({ replayed, skipped, not_written: notWritten }) {
-  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left as before: no longer failed, or with another error.` : "";
-  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: replay again.` : "";
-  return `${plural(replayed, "record")} due again.${kept}${lost}`;
 }
 
 async function pause() {
@@ -349,16 +303,17 @@ async function resetBreaker() {
 // Asks, and answers the fields by name once the reader agrees; nothing if not.
 function confirmed({ heading, text, verb, fields = [] }) {
   const dialog = byId("question");
-  const form = h("form", null,
-    h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
-    h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel")));
-  dialog.replaceChildren(form);
+  questions += 1;
   return new Promise((resolve) => {
-    form.addEventListener("submit", (event) => {
+    const agree = (event) => {
       event.preventDefault();
-      resolve(Object.fromEntries(new FormData(form)));
+      resolve(Object.fromEntries(new FormData(event.target)));
       dialog.close();
-    });
+    };
+    // Each question has a form of its own: what was typed into the last one is over.
+    render(dialog, h("form", { key: questions, onSubmit: agree },
+      h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
+      h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel"))));
     dialog.addEventListener("close", () => resolve(null), { once: true });
     dialog.showModal();
   });
@@ -373,6 +328,7 @@ const ACTIONS = {
   "reset-breaker": resetBreaker,
   "migration-command": commandMigration,
   "start-migration": startMigration,
+  "begin-previewed": beginPreviewed,
   "more-rows": () => (page.rows += ROWS_AT_ONCE),
   "more-pages": () => {
     page.pages += 1;
@@ -389,6 +345,7 @@ const ACTIONS = {
   story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
   "find-more": () => find(),
   "edit-record": ({ record }) => editRecord(record),
+  "leave-out": ({ record }) => leaveOut(record),
   "edit-settings": editSettings,
   "open-import": ({ import: id }) => openImport(id),
   "import-records": ({ import: id }) => find({ import: id }).then(() => byId("found-title")?.scrollIntoView()),
@@ -401,6 +358,13 @@ const ACTIONS = {
   "forget-mapping": forgetMapping,
   "list-results": () => download("results"),
   "list-rejects": () => download("rejects"),
+  "make-key": makeKey,
+  "revoke-key": revokeKey,
+  "copy-key": copyKey,
+  "forget-made": () => (page.keys = { ...page.keys, made: null }),
+  "reload-keys": loadKeys,
+  "reload-audit": () => loadAudit(),
+  "more-audit": () => loadAudit(page.audit.since, page.audit.cursor),
   forget: ({ record }) => forget(record),
   "delete-in-ghl": ({ record }) => deleteInGhl(record),
 };

@@ -58,6 +58,7 @@ async function deleteInGhl(name) {
 
 function gone(name) {
   page.story = null;
+  if (page.failures.records.some(({ record }) => record === name)) loadFailures();
   if (page.found) page.found = { ...page.found, records: page.found.records.filter(({ record }) => record !== name) };
   draw();
 }

@@ -23,7 +23,7 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     h("h3", null, "Since counting began"),
     h("dl", { class: "figures" }, counterFigures(location.counters)),
     waits(location.counters?.waits),
-    failedRecords(location, failures, busy, now),
+    failedRecords(location, failures, known, busy, now),
     recordSearch(found, now),
     recordStory(story, open, busy, now),
     listSection(list, busy, now),
@@ -78,19 +78,20 @@ function waits(byReason) {
       h("td", { class: "share" }, bar(wait.ms / longest, "quiet"))))));
 }
 
-function failedRecords(location, failures, busy, now) {
+function failedRecords(location, failures, settings, busy, now) {
   const known = location.failed?.count ?? 0;
   const records = failures.records;
   const codes = [...new Set(records.map((record) => errorOf(record).code).filter(Boolean))].sort();
   return h("section", { class: "failures", "aria-labelledby": "failures-title" },
     h("div", { class: "bar-of-tools" },
-      h("h3", { id: "failures-title" }, known > 0 ? `Failed records (${atLeast(location.failed)})` : "Failed records"),
+      h("h3", { id: "failures-title", tabindex: -1 }, known > 0 ? `Failed records (${atLeast(location.failed)})` : "Failed records"),
       failures.outdated ? button("reload-failures", "The list has changed: reload", false) : null),
     failures.problem ? h("p", { class: "problem" }, failures.problem, " ", button("reload-failures", "Try again", false)) : null,
     records.length === 0 && !failures.problem && !failures.cursor ? h("p", { class: "hint" }, failures.loading ? "Loading…" : "None.") : null,
     records.length > 0 ? h("p", { class: "actions" },
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
-      codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code }))) : null,
+      codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code })),
+      settings?.document ? button("edit-settings", "Settings of this location…", busy) : null) : null,
     failures.causes?.length > 0 ? causeTable(failures, busy) : null,
     records.length > 0 ? failureTable(records, busy, now) : null,
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
@@ -100,13 +101,13 @@ function failedRecords(location, failures, busy, now) {
 function causeTable({ causes, capped }, busy) {
   return h("table", { class: "causes" },
     h("caption", null, `Why they failed${capped ? ", of the first 1,000" : ""}`),
-    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Replay"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Do"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, causes.map((cause) => h("tr", { key: `${cause.code} ${cause.status} ${cause.cause}` },
       h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
         h("bdi", { class: "message" }, cause.cause)),
       h("td", null, plural(cause.count, "record")),
       h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
-      h("td", null, button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay these… ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
+      h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ", button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay these… ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
 }
 
 const errorOf = (record) => record.last_error ?? {};
@@ -114,7 +115,7 @@ const errorOf = (record) => record.last_error ?? {};
 function failureTable(records, busy, now) {
   return h("table", { class: "failed-records" },
     h("caption", { class: "unseen" }, "Records that failed for good, the oldest failure first"),
-    h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Replay"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Do"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, records.map((record) => {
       const name = record.record;
       const error = errorOf(record);
@@ -123,6 +124,10 @@ function failureTable(records, busy, now) {
         h("td", { class: "why" }, h("b", { title: errorCode(error.code) }, error.code ?? "–"), error.status ? ` ${error.status}` : "", " ",
           h("bdi", { class: "message" }, error.message ?? errorCode(error.code) ?? "")),
         h("td", null, time(record.failed_at ?? error.at, now)),
-        h("td", null, button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` })));
+        h("td", { class: "does" },
+          button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` }), " ",
+          button("edit-record", "Edit…", busy, { "data-record": name, "aria-label": `Edit ${name}…` }), " ",
+          button("leave-out", "Leave out…", busy, { "data-record": name, "aria-label": `Leave out a field of ${name}…` }), " ",
+          button("forget", "Forget…", busy, { "data-record": name, "aria-label": `Forget ${name}…` })));
     })));
 }

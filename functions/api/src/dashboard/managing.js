@@ -108,35 +108,3 @@ async function endImport(importId, what, question, said) {
   await loadAccount();
   await lookAtImport();
 }
-
-async function editRecord(name) {
-  const { record } = page.story;
-  const id = page.open;
-  const kind = record.kind;
-  const form = await confirmed({
-    heading: "Edit and send again",
-    text: `${name}: what stands here replaces what was put, and goes out.`,
-    verb: "Send",
-    fields: [h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: "false" }, JSON.stringify(record.content, null, 2)))],
-  });
-  if (!form) return;
-  const content = parsed(form.content);
-  if (content === null) return notice("Not done. What stands there is no JSON object.", "bad");
-  const item = { id: record.id, priority: record.priority, [kind]: content };
-  const send = async () => {
-    const { version } = await ask(at(id, recordPath(name)));
-    if (version !== record.version) throw new Error("It was put again meanwhile: look at it, then edit that.");
-    return ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]);
-  };
-  await change(send, () => `${name} goes out again.`);
-  await lookUp(name);
-}
-
-function parsed(text) {
-  try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
-}

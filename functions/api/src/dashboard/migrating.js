@@ -7,7 +7,7 @@ const QUIET_MIGRATIONS_MS = 60_000;
 
 function openMigration(id) {
   if (id === (page.migration?.id ?? null)) return;
-  page.migration = id === null ? null : { id, status: null, mapping: null, mappedAt: null, problem: null };
+  page.migration = id === null ? null : { id, status: null, mapping: null, mappedAt: null, choices: {}, sides: null, sums: null, problem: null };
   if (id !== null) loadMigration().then(draw, draw);
 }
 
@@ -36,6 +36,7 @@ async function loadMigration() {
       learned.mapping = await ask(migrationPath(id, "mapping"));
       learned.mappedAt = mapped;
     }
+    await loadAround(id, learned);
     learned.problem = null;
   } catch (error) {
     if (error instanceof Refused) throw error;
@@ -44,10 +45,30 @@ async function loadMigration() {
   if (page.migration?.id === id) page.migration = { ...page.migration, ...learned };
 }
 
+// Its records in numbers, once there may be some; and how both accounts stand, while that matters.
+async function loadAround(id, learned) {
+  const { status } = learned;
+  const isOver = OVER.includes(status.status);
+  const hasRecords = MIGRATION_STAGES.indexOf(status.stage) >= MIGRATION_STAGES.indexOf("contacts");
+  if (hasRecords && !(isOver && page.migration?.sums?.status === status.status)) {
+    learned.sums = await ask(`${MIGRATIONS}/summary?migration_id=${encodeURIComponent(id)}`);
+  }
+  if (isOver) return;
+  const sides = await Promise.all([status.source, status.target].map(sideOf));
+  learned.sides = sides.filter(Boolean);
+}
+
+// Asked for only if the page may not have been told of it.
+async function sideOf(id) {
+  const known = page.overview?.locations.find((location) => location.id === id);
+  if (known || (page.asked === "" && !page.overview?.cursor)) return known;
+  return ask(at(id, "overview")).catch(() => null);
+}
+
 // The two accounts, and what of the one. A preview writes nothing.
 async function startMigration() {
   const known = page.overview.locations.map(({ id, name }) => [id, name && name !== id ? `${name} (${id})` : id]);
-  const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: "false", value: value ?? "" }));
+  const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: false, value: value ?? "" }));
   const check = (name, label, checked) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), ` ${label}`);
   const form = await confirmed({
     heading: "Move one account into another",
@@ -64,7 +85,20 @@ async function startMigration() {
   if (!form) return;
   const settings = { skip_opportunities: form.opportunities !== "on", skip_verify: form.verify !== "on" };
   const body = { source: form.source.trim(), target: form.target.trim(), settings };
-  const verb = form.dry_run === "on" ? "preview" : "start";
+  await begin(form.dry_run === "on" ? "preview" : "start", body);
+}
+
+// What a preview showed, with the same settings and the choices made since.
+async function beginPreviewed() {
+  const { status, choices } = page.migration;
+  const { source, target, settings } = status;
+  const text = `${source} → ${target}: both are read again and mapped with your choices. It waits for your consent before it writes anything.`;
+  if (!(await confirmed({ heading: "Begin for real?", text, verb: "Begin" }))) return;
+  const { skip_opportunities, skip_verify } = settings;
+  await begin("start", { source, target, settings: { skip_opportunities, skip_verify }, overrides: decided(choices) });
+}
+
+async function begin(verb, body) {
   page.migrations.nextLook = 0;
   let begun = null;
   await change(async () => (begun = await ask(`${MIGRATIONS}/${verb}`, body)), () => "It has begun: it reads both accounts.");
@@ -74,11 +108,17 @@ async function startMigration() {
 async function commandMigration({ command }) {
   const { id, status } = page.migration;
   const { heading, verb, text, done } = COMMAND_WORDS[command];
-  const body = command === "approve" ? { overrides: decided(byId("decisions")) } : null;
+  const { choices } = page.migration;
+  const body = command === "approve" ? { overrides: decided(choices) } : null;
   if (heading) {
-    const said = `${status.source} → ${status.target}: ${command === "approve" ? consentText(status) : text}`;
+    const said = `${status.source} → ${status.target}: ${command === "approve" ? consentText(status, changed(choices)) : text}`;
     if (!(await confirmed({ heading, text: said, verb }))) return;
   }
   page.migrations.nextLook = 0;
-  await change(() => ask(migrationPath(id, command), body), () => done);
+  const send = async () => {
+    await ask(migrationPath(id, command), body);
+    // They are the mapping now.
+    if (command === "approve" && page.migration?.id === id) page.migration = { ...page.migration, choices: {} };
+  };
+  await change(send, () => done);
 }

@@ -1,11 +1,8 @@
-// Migrations: the list of them, and one in detail, with what a person has to decide.
+// Migrations: the list of them, and one in detail.
 
 const MIGRATION_STAGES = [
   "connect", "discover", "map", "await_approval", "custom_fields", "custom_values", "tags", "pipelines", "contacts", "opportunities", "verify", "finish",
 ];
-const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", tags: "Tags", users: "Users", pipelines: "Pipelines", stages: "Stages" };
-// What GHL may let us make.
-const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
 const ACTIVE = ["running", "rolling_back"];
 const OVER = ["done", "incomplete", "cancelled", "rolled_back"];
 const MIGRATION_TONES = {
@@ -62,7 +59,7 @@ function migrationRow(line, open, now) {
 }
 
 function migrationDetail({ migration, busy, now }) {
-  const { id, status, mapping, problem } = migration;
+  const { id, status, mapping, choices, sides, sums, problem } = migration;
   if (!status) return [backLink(), h("p", { class: problem ? "problem" : "hint" }, problem ?? "Loading…")];
   const tone = migrationTone(status.status);
   return [
@@ -72,12 +69,15 @@ function migrationDetail({ migration, busy, now }) {
     h("p", { class: `situation ${tone}` }, sign(tone), h("span", null, migrationSituation(status))),
     status.reason ? h("p", { class: "reason" }, h("bdi", null, status.reason)) : null,
     h("p", { class: "actions" }, (MIGRATION_COMMANDS[status.status] ?? []).filter((command) => !(command === "rollback" && status.dry_run))
-      .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command }))),
+      .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command })),
+      status.dry_run && status.status === "done" ? button("begin-previewed", "Begin for real…", busy) : null),
     migrationStages(status),
     migrationProgress(status, now),
-    migrationForecast(status, now),
-    mapping ? decisions(mapping, status) : null,
-    mapping ? mappingTables(mapping) : null,
+    migrationRecords(sums, status),
+    migrationWaits(sides, status, now),
+    migrationForecast(status, sides, now),
+    mapping ? decisions(mapping, status, choices) : null,
+    mapping ? mappingSection(mapping, status, choices) : null,
     h("p", { class: "actions" }, ["html", "csv", "json"].map((format) =>
       h("a", { key: format, href: `${migrationPath(id, "report")}?format=${format}`, target: "_blank", rel: "noopener" }, `Report as ${format.toUpperCase()}`))),
     migrationAudit(status.audit ?? [], now),
@@ -120,7 +120,53 @@ function migrationProgress(status, now) {
     status.finished_at ? fact("Ended", time(status.finished_at, now)) : fact("Changed", time(status.updated_at, now, ago(status.updated_at, now))));
 }
 
-function migrationForecast(status, now) {
+// What became of the records: only what GoHighLevel has accepted is done.
+function migrationRecords(sums, status) {
+  if (!sums || status.dry_run) return null;
+  const rows = [["Contacts", sums.contacts], ["Opportunities", sums.opportunities]].filter(([, counts]) => counts?.total_count > 0);
+  if (rows.length === 0) return null;
+  return h("table", { class: "stacked records" },
+    h("caption", null, "Records, as GoHighLevel accepted them"),
+    h("thead", null, h("tr", null, ["Kind", "Done", "Waiting", "Failed", "Left out"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, rows.map(([kind, counts]) => h("tr", { key: kind },
+      h("th", { scope: "row" }, kind),
+      h("td", { "data-head": "Done" }, `${count(counts.migrated_count)} of ${count(counts.total_count)}`),
+      h("td", { "data-head": "Waiting" }, count(counts.open_count + counts.blocked_count)),
+      h("td", { "data-head": "Failed" }, counts.failed_count > 0 ? sign("bad") : null, count(counts.failed_count)),
+      h("td", { "data-head": "Left out" }, count(counts.skipped_count))))));
+}
+
+// What the two accounts wait for: it is in no rate.
+const migrationStops = (sides, now) => (sides ?? []).map((location) => ({ location, stop: standstill(location, now) })).filter(({ stop }) => stop !== null);
+
+function migrationWaits(sides, status, now) {
+  if (OVER.includes(status.status)) return null;
+  return migrationStops(sides, now).map(({ location, stop }) => h("p", { key: `waits ${location.id}`, class: "waits-for" }, sign(stop.tone), h("bdi", null, location.name ?? location.id), `: ${stop.text}`));
+}
+
+// When it would be complete after so many seconds of work, the waits of both accounts included; null while one has no end.
+function completeAt(seconds, sides, now) {
+  let begin = now;
+  for (const { location } of migrationStops(sides, now)) {
+    const end = location.pause?.until ?? location.waits_for?.until ?? location.breaker?.retry_at;
+    if (location.enabled === false || !end || location.pause?.until === null) return null;
+    begin = Math.max(begin, Date.parse(end));
+  }
+  return new Date(begin + seconds * 1_000).toISOString();
+}
+
+function completion(status, sides, now) {
+  const { forecast, seconds_left: left } = status;
+  const says = (seconds, before, after) => {
+    const end = completeAt(seconds, sides, now);
+    return h("p", { class: "hint" }, end === null ? "No time can be told while an account is stopped without an end." : [before, time(end, now), after]);
+  };
+  if (isActive(status)) return left === null || left === undefined ? null : says(left, "This stage ends at about ", ", waits included.");
+  if (OVER.includes(status.status)) return null;
+  return says(forecast.seconds, "Begun now, it would be complete at about ", ", waits included.");
+}
+
+function migrationForecast(status, sides, now) {
   const { forecast } = status;
   if (!forecast) return null;
   return h("section", { "aria-label": "Forecast" },
@@ -135,84 +181,14 @@ function migrationForecast(status, now) {
       figure("Calls", count(forecast.calls)),
       figure("Takes", duration(forecast.seconds)),
       figure("Day's quota", `${count(Math.round(forecast.daily_share_percent * 10) / 10)} %`, forecast.daily_share_percent > 100 && "bad")),
-    isActive(status) ? null : h("p", { class: "hint" }, "Begun at the time of the forecast, it would be complete at ", time(forecast.finish_at, now), "."));
+    completion(status, sides, now));
 }
 
-const questionsOf = (mapping) => Object.keys(PARTS).flatMap((part) =>
-  (mapping[part] ?? []).filter(({ target }) => target.action === "ask").map((mapped) => ({ part, mapped })));
-
-// What a person must decide; the choices go along with the approval.
-function decisions(mapping, status) {
-  const questions = questionsOf(mapping);
-  if (questions.length === 0 || !["awaiting_approval", "needs_input"].includes(status.status)) return null;
-  return h("section", { class: "decisions", "aria-labelledby": "decisions-title" },
-    h("h3", { id: "decisions-title" }, `To be decided (${count(questions.length)})`),
-    h("form", { id: "decisions" }, questions.map(({ part, mapped }) => decision(part, mapped))));
-}
-
-function decision(part, { source_id: id, source_name: name, target, explanation }) {
-  const field = `${part} ${id}`;
-  const options = [
-    ["", "not decided"],
-    ...target.suggestions.map(({ id: suggested, name: called, confidence }) => [suggested, `is “${called}” (${percent(confidence)} alike)`]),
-    ...(MAKEABLE.includes(part) ? [["create", "make it anew"]] : []),
-    ["skip", "leave it out"],
-  ];
-  return h("p", { key: field },
-    h("label", null, h("span", null, `${PARTS[part]}: `, h("b", null, h("bdi", null, name))),
-      h("select", { name: field }, options.map(([value, label]) => h("option", { value }, label)))),
-    h("span", { class: "hint" }, h("bdi", null, explanation)));
-}
-
-// The choices made so far, as the API takes them.
-function decided(form) {
-  const overrides = {};
-  for (const [field, choice] of form ? new FormData(form) : []) {
-    if (choice === "") continue;
-    const [part, ...id] = field.split(" ");
-    (overrides[part] ??= {})[id.join(" ")] = choice;
-  }
-  return overrides;
-}
-
-function consentText({ forecast, dry_run: looks }) {
+function consentText({ forecast, dry_run: looks }, changes) {
   if (!forecast || looks) return "it goes on with what was decided.";
   const { creates, updates, calls, seconds } = forecast;
-  return `${plural(creates, "thing is", "things are")} created and ${plural(updates, "record")} updated in the target, with ${plural(calls, "call")} in about ${duration(seconds)}.`;
-}
-
-function mappingTables(mapping) {
-  const { summary, type_conflicts: conflicts = [], warnings = [] } = mapping;
-  return h("section", { "aria-labelledby": "mapping-title" },
-    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready`),
-    warnings.length > 0 ? h("ul", { class: "warnings" }, warnings.map((warning) => h("li", null, h("bdi", null, warning)))) : null,
-    conflicts.length > 0 ? h("ul", { class: "warnings" }, conflicts.map((conflict) =>
-      h("li", null, h("bdi", null, `${conflict.source_name} is ${conflict.source_type} here and ${conflict.target_type} there: ${conflict.resolution}`)))) : null,
-    Object.entries(PARTS).map(([part, heading]) => mappingTable(part, heading, mapping[part] ?? [])));
-}
-
-function mappingTable(part, heading, rows) {
-  if (rows.length === 0) return null;
-  const mapped = rows.filter(({ target }) => target.action === "existing" || target.action === "create").length;
-  return h("details", { key: part },
-    h("summary", null, `${heading}: ${count(mapped)} of ${count(rows.length)}`),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": heading },
-      h("table", { class: "mapping" },
-        h("thead", null, h("tr", null, ["In the source", "In the target", "Sure", "Why"].map((head) => h("th", { scope: "col" }, head)))),
-        h("tbody", null, rows.map((row) => h("tr", { key: row.source_id },
-          h("th", { scope: "row" }, h("bdi", null, row.source_name)),
-          h("td", null, becomes(row.target)),
-          h("td", null, row.target.action === "existing" ? percent(row.confidence) : "–"),
-          h("td", null, h("bdi", null, row.explanation))))))));
-}
-
-function becomes(target) {
-  switch (target.action) {
-    case "existing": return h("bdi", null, target.name);
-    case "create": return ["new: ", h("bdi", null, target.name)];
-    case "skip": return "left out";
-    default: return "to be decided";
-  }
+  const mine = changes > 0 ? ` ${plural(changes, "change")} of yours to the mapping ${changes === 1 ? "is" : "are"} not counted in this.` : "";
+  return `${plural(creates, "thing is", "things are")} created and ${plural(updates, "record")} updated in the target, with ${plural(calls, "call")} in about ${duration(seconds)}.${mine}`;
 }
 
 function migrationAudit(entries, now) {

@@ -48,7 +48,8 @@ struct Assembled {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 15] = [
+const SCRIPTS: [&str; 20] = [
+    include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
     include_str!("../dashboard/charts.js"),
@@ -56,13 +57,17 @@ const SCRIPTS: [&str; 15] = [
     include_str!("../dashboard/overview.js"),
     include_str!("../dashboard/location.js"),
     include_str!("../dashboard/records.js"),
+    include_str!("../dashboard/failures.js"),
     include_str!("../dashboard/account.js"),
     include_str!("../dashboard/list.js"),
     include_str!("../dashboard/managing.js"),
     include_str!("../dashboard/handing.js"),
+    include_str!("../dashboard/mapping.js"),
     include_str!("../dashboard/migration.js"),
     include_str!("../dashboard/migrating.js"),
     include_str!("../dashboard/finding.js"),
+    include_str!("../dashboard/keys.js"),
+    include_str!("../dashboard/audit.js"),
     include_str!("../dashboard/app.js"),
 ];
 

@@ -1,0 +1,156 @@
+// The mapping of a migration: what becomes of each thing, and the selects that change it.
+
+const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", tags: "Tags", users: "Users", pipelines: "Pipelines", stages: "Stages" };
+// What GHL may let us make.
+const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
+// What is chosen that is in no list, and typed instead.
+const ANOTHER = "another…";
+const OTHERS_OFFERED = 30;
+
+// The parts of which something can still be changed: all of them before anything is written, what a stage asks about later.
+function changeable({ status, stage, dry_run: looks }) {
+  if (looks && status === "done") return Object.keys(PARTS);
+  if (!["awaiting_approval", "needs_input"].includes(status)) return [];
+  if (["map", "await_approval"].includes(stage)) return Object.keys(PARTS);
+  return ["pipelines", "stages"];
+}
+
+const questionsOf = (mapping) => Object.keys(PARTS).flatMap((part) =>
+  (mapping[part] ?? []).filter(({ target }) => target.action === "ask").map((mapped) => ({ part, mapped })));
+
+// Less than certain: found by likeness or by the place, not by the same key or name.
+const isUncertain = ({ target, confidence, how }) => target.action === "existing" && how !== "override" && confidence < 1;
+
+// What a person must decide; the choices go along with the approval.
+function decisions(mapping, status, choices) {
+  const open = changeable(status);
+  const questions = questionsOf(mapping).filter(({ part }) => open.includes(part));
+  if (questions.length === 0) return null;
+  return h("section", { class: "decisions", "aria-labelledby": "decisions-title" },
+    h("h3", { id: "decisions-title" }, `To be decided (${count(questions.length)})`),
+    questions.map(({ part, mapped }) => h("div", { key: `${part} ${mapped.source_id}`, class: "decision" },
+      h("label", null, h("span", null, `${PARTS[part]}: `, h("b", null, h("bdi", null, mapped.source_name))), choiceSelect(part, mapped, mapping, choices)),
+      otherInput(part, mapped, choices),
+      h("span", { class: "hint" }, h("bdi", null, mapped.explanation)))));
+}
+
+const choiceField = (part, { source_id: id }) => `${part} ${id}`;
+
+function choiceSelect(part, mapped, mapping, choices, label) {
+  const field = choiceField(part, mapped);
+  const onChange = (event) => chosen(field, { choice: event.target.value });
+  return h("select", { name: field, value: choices[field]?.choice ?? "", "aria-label": label ?? null, onChange },
+    choiceOptions(part, mapped, mapping).map(([value, words]) => h("option", { key: value, value }, words)));
+}
+
+function choiceOptions(part, { target, confidence }, mapping) {
+  const { action, suggestions = [] } = target;
+  const stays = {
+    existing: () => `is “${target.name}”${confidence < 1 ? ` (${percent(confidence)} alike)` : ""}`,
+    create: () => `made anew as “${target.name}”`,
+    skip: () => "left out",
+  }[action] ?? (() => "not decided");
+  const offered = new Set([target.id, ...suggestions.map(({ id }) => id)]);
+  return [
+    ["", stays()],
+    ...suggestions.map(({ id, name, confidence: alike }) => [id, `is “${name}” (${percent(alike)} alike)`]),
+    ...othersOf(mapping[part] ?? []).filter(([id]) => !offered.has(id)).slice(0, OTHERS_OFFERED).map(([id, name]) => [id, `is “${name}”`]),
+    ...(MAKEABLE.includes(part) && action !== "create" ? [["create", "make it anew"]] : []),
+    ...(action === "skip" ? [] : [["skip", "leave it out"]]),
+    [ANOTHER, "is another one of the target…"],
+  ];
+}
+
+// What of the target the mapping names.
+function othersOf(rows) {
+  const things = rows.flatMap(({ target }) => (target.action === "existing" ? [target] : (target.suggestions ?? [])));
+  return [...new Map(things.map(({ id, name }) => [id, name]))].sort(([, a], [, b]) => a.localeCompare(b, "en"));
+}
+
+// The target's things are not listed by the API: its id, key or name is typed.
+function otherInput(part, mapped, choices) {
+  const field = choiceField(part, mapped);
+  if (choices[field]?.choice !== ANOTHER) return null;
+  return h("label", { key: "other" }, h("span", null, "Its id, key or name in the target "),
+    h("input", { value: choices[field].other ?? "", autocomplete: "off", spellcheck: false, maxlength: 200, onInput: (event) => chosen(field, { other: event.target.value }) }));
+}
+
+function chosen(field, change) {
+  const { choices } = page.migration;
+  page.migration = { ...page.migration, choices: { ...choices, [field]: { ...choices[field], ...change } } };
+  draw();
+}
+
+// The choices made so far, as the API takes them.
+function decided(choices) {
+  const overrides = {};
+  for (const [field, { choice, other = "" }] of Object.entries(choices)) {
+    const wanted = choice === ANOTHER ? other.trim() : choice;
+    if (!wanted) continue;
+    const [part, ...id] = field.split(" ");
+    (overrides[part] ??= {})[id.join(" ")] = wanted;
+  }
+  return overrides;
+}
+
+const changed = (choices) => Object.values(decided(choices)).reduce((sum, of) => sum + Object.keys(of).length, 0);
+
+// A mapping may have thousands of rows, and hardly ever changes: what was drawn of it last is used again.
+let mappingDrawn = { from: [], drawn: null };
+
+function mappingSection(mapping, status, choices) {
+  const from = [mapping, status.status, status.stage, choices];
+  if (from.some((one, index) => one !== mappingDrawn.from[index])) mappingDrawn = { from, drawn: mappingTables(mapping, status, choices) };
+  return mappingDrawn.drawn;
+}
+
+function mappingTables(mapping, status, choices) {
+  const { summary, type_conflicts: conflicts = [], warnings = [] } = mapping;
+  const open = changeable(status);
+  const uncertain = Object.keys(PARTS).flatMap((part) => mapping[part] ?? []).filter(isUncertain).length;
+  return h("section", { "aria-labelledby": "mapping-title" },
+    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready`),
+    uncertain > 0 ? h("p", { class: "uncertain" }, sign("warn"), `${plural(uncertain, "match is", "matches are")} less than certain${open.length > 0 ? `: look at ${uncertain === 1 ? "it" : "them"} before you approve` : ""}.`) : null,
+    open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change of yours goes", "changes of yours go")} along ${occasion(status)}.` : `Each row can be changed. What you change goes along ${occasion(status)}.`) : null,
+    warnings.length > 0 ? h("ul", { class: "warnings" }, warnings.map((warning) => h("li", null, h("bdi", null, warning)))) : null,
+    conflicts.length > 0 ? h("ul", { class: "warnings" }, conflicts.map((conflict) =>
+      h("li", null, h("bdi", null, `${conflict.source_name} is ${conflict.source_type} here and ${conflict.target_type} there: ${conflict.resolution}`)))) : null,
+    Object.keys(PARTS).map((part) => mappingTable(part, mapping, open.includes(part), choices)));
+}
+
+const occasion = ({ dry_run: looks }) => (looks ? "when it is begun for real" : "with the approval");
+
+function mappingTable(part, mapping, isOpen, choices) {
+  const rows = mapping[part] ?? [];
+  if (rows.length === 0) return null;
+  const heading = PARTS[part];
+  const mapped = rows.filter(({ target }) => target.action === "existing" || target.action === "create").length;
+  const uncertain = rows.filter(isUncertain).length;
+  return h("details", { key: part },
+    h("summary", null, `${heading}: ${count(mapped)} of ${count(rows.length)}${uncertain > 0 ? `, ${count(uncertain)} less than certain` : ""}`),
+    h("table", { class: "mapping stacked" },
+      h("caption", { class: "unseen" }, heading),
+      h("thead", null, h("tr", null, ["In the source", "In the target", "Sure", "Why"].map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", null, rows.map((row) => h("tr", { key: row.source_id },
+        h("th", { scope: "row" }, h("bdi", null, row.source_name), pipelineOf(row, mapping)),
+        h("td", { "data-head": "In the target" }, isOpen && row.target.action !== "ask"
+          ? [choiceSelect(part, row, mapping, choices, `${heading}: ${row.source_name}`), otherInput(part, row, choices)]
+          : becomes(row.target)),
+        h("td", { "data-head": "Sure" }, isUncertain(row) ? sign("warn") : null, row.target.action === "existing" ? percent(row.confidence) : "–"),
+        h("td", { "data-head": "Why", class: "because" }, h("bdi", null, row.explanation)))))));
+}
+
+// Stages of one name are in several pipelines.
+function pipelineOf({ pipeline_id: id }, mapping) {
+  const pipeline = id && (mapping.pipelines ?? []).find(({ source_id: known }) => known === id);
+  return pipeline ? h("span", { class: "called hint" }, "of ", h("bdi", null, pipeline.source_name)) : null;
+}
+
+function becomes(target) {
+  switch (target.action) {
+    case "existing": return h("bdi", null, target.name);
+    case "create": return ["new: ", h("bdi", null, target.name)];
+    case "skip": return "left out";
+    default: return "to be decided";
+  }
+}

@@ -1,0 +1,149 @@
+// What a person changes of a migration's mapping, how far its records are, and what it waits for.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { SIZES, accessibilityFaults, screenshot, widthBeyondView } from "./browser.js";
+import { mock, page, show } from "./stage.js";
+
+const says = (text, within = "body") => page.locator(within).filter({ hasText: text }).first().waitFor();
+
+const press = (name) => page.getByRole("button", { name, exact: true }).click();
+
+const posted = () => mock.requests.filter(({ method }) => method === "POST").map(({ url, body }) => [url, JSON.parse(body)]);
+
+async function openMigration(source) {
+  await page.locator("#migration-list a").filter({ hasText: source }).first().click();
+  await says(source, "#detail h2");
+}
+
+const unfold = (part) => page.locator("summary").filter({ hasText: part }).click();
+
+describe("the mapping", () => {
+  test("each row is changed by a select, and the changes go along with the approval", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await says("Each row can be changed.", "#detail");
+    await unfold("Custom fields: 3 of 3");
+    await unfold("Users: 0 of 1");
+    assert.deepEqual(await page.getByLabel("Custom fields: Shirt-Size").locator("option").allTextContents(), [
+      "is “shirt size” (91 % alike)", "is “Shoe size”", "make it anew", "leave it out", "is another one of the target…",
+    ]);
+    // GHL lets nobody make users.
+    assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "is another one of the target…"]);
+    await page.getByLabel("Custom fields: Shirt-Size").selectOption("leave it out");
+    await page.getByLabel("Custom fields: Größe ✨").selectOption("is another one of the target…");
+    await page.getByLabel("Its id, key or name in the target").fill("contact.size");
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+    await says("3 changes of yours go along with the approval.", "#detail");
+    await page.waitForTimeout(2_500);
+    assert.equal(await page.getByLabel("Its id, key or name in the target").inputValue(), "contact.size", "what was typed survives the polls");
+    assert.equal(await page.locator(".mapping").first().isVisible(), true, "what was unfolded stays so");
+    await screenshot(page, "mapping");
+    await press("Approve…");
+    await says("3 changes of yours to the mapping are not counted in this.", "dialog");
+    await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("It goes on.", "#notice");
+    assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { custom_fields: { f2: "skip", f3: "contact.size" }, pipelines: { p1: "q1" } } }]]);
+    await page.getByLabel("Custom fields: Shirt-Size").waitFor({ state: "detached" });
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("a choice that is taken back changes nothing", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await unfold("Custom fields: 3 of 3");
+    await page.getByLabel("Custom fields: Shoe size").selectOption("leave it out");
+    await says("1 change of yours goes along with the approval.", "#detail");
+    await page.getByLabel("Custom fields: Shoe size").selectOption("is “Shoe size”");
+    await says("Each row can be changed.", "#detail");
+    await press("Approve…");
+    await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("It goes on.", "#notice");
+    assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: {} }]]);
+  });
+
+  test("an approval that is refused keeps the choices", async () => {
+    await show("failing-approval");
+    await openMigration("oldAccount");
+    await page.getByLabel("Pipelines: Sales").selectOption("leave it out");
+    await press("Approve…");
+    await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("overrides.pipelines.p1: is gone", "#notice");
+    assert.equal(await page.getByLabel("Pipelines: Sales").inputValue(), "skip");
+  });
+
+  test("what is less than certain is said where it is", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await says("1 match is less than certain: look at it before you approve.", "#detail");
+    await unfold("Custom fields: 3 of 3, 1 less than certain");
+    assert.equal(await page.locator(".mapping tr").filter({ hasText: "Shirt-Size" }).locator(".sign.warn").count(), 1);
+    assert.equal(await page.locator(".mapping tr").filter({ hasText: "Shoe size" }).filter({ hasText: "100 %" }).locator(".sign.warn").count(), 0);
+  });
+
+  test("once something is written, only what is asked about can be changed", async () => {
+    await show("waiting-migration");
+    await openMigration("heldAccount");
+    await page.getByLabel("Pipelines: Sales").waitFor();
+    await unfold("Custom fields: 3 of 3");
+    await says("shirt size", ".mapping");
+    assert.equal(await page.locator(".mapping select").count(), 0);
+  });
+});
+
+test("a preview is begun for real with the choices that were made on it", async () => {
+  await show("waiting-migration");
+  await openMigration("seenAccount");
+  await says("The preview is made", "#detail .situation");
+  await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+  await says("1 change of yours goes along when it is begun for real.", "#detail");
+  await press("Begin for real…");
+  await says("seenAccount → newAccount: both are read again and mapped with your choices.", "dialog");
+  await page.getByRole("dialog").getByRole("button", { name: "Begin" }).click();
+  await says("It has begun: it reads both accounts.", "#notice");
+  assert.deepEqual(posted(), [["/api/v1/migration/start", {
+    source: "seenAccount", target: "newAccount", settings: { skip_opportunities: false, skip_verify: false }, overrides: { pipelines: { p1: "q1" } },
+  }]]);
+});
+
+describe("how far a migration is", () => {
+  test("its records are counted as GoHighLevel accepted them", async () => {
+    await show("migrations");
+    await openMigration("oldAccount");
+    assert.match(await page.locator(".records tbody tr").first().innerText(), /Contacts\s+118 of 198\s+48\s+2\s+0/);
+    assert.match(await page.locator(".records tbody tr").nth(1).innerText(), /Opportunities\s+0 of 60/);
+  });
+
+  test("an account that waits is named, and its wait is in the forecast", async () => {
+    await show("waiting-migration");
+    await openMigration("oldAccount");
+    await says(/newAccount: Waits: the day's quota is used up, goes on in 2 h/, "#detail .waits-for");
+    const end = page.locator("[aria-label=Forecast] .hint time");
+    const [text, at] = [await page.locator("[aria-label=Forecast] .hint").textContent(), await end.getAttribute("datetime")];
+    assert.match(text, /^This stage ends at about .*, waits included\.$/);
+    assert.ok(Date.parse(at) > Date.now() + 7_200_000, at);
+  });
+
+  test("while an account is stopped without an end, no time is told", async () => {
+    await show("waiting-migration");
+    await openMigration("heldAccount");
+    await says("heldAccount: Stands still: paused by an operator, goes on when resumed.", "#detail .waits-for");
+    await says("No time can be told while an account is stopped without an end.", "#detail");
+  });
+});
+
+describe("the mapping for everybody", () => {
+  for (const [name, options] of [["light", {}], ["dark", { dark: true }], ["phone", { size: SIZES.phone }], ["dark phone", { size: SIZES.phone, dark: true }]]) {
+    test(`its rows are within reach, ${name}`, async () => {
+      await show("migrations", options);
+      await openMigration("firstAccount");
+      await unfold("Custom fields: 3 of 3");
+      await page.getByLabel("Custom fields: Shoe size").selectOption("is another one of the target…");
+      assert.equal(await widthBeyondView(page), 0);
+      assert.deepEqual(await accessibilityFaults(page), []);
+      await screenshot(page, `mapping-${name.replace(" ", "-")}`);
+      assert.deepEqual(page.troubles, []);
+    });
+  }
+});
