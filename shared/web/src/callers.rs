@@ -1,10 +1,9 @@
 //! Whose a key or a session is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{EpochMs, KeyId, LocationId, Role, SessionKey};
+use ghl_sync_model::{EpochMs, KeyId, Reach, Role, SessionKey};
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
@@ -22,20 +21,20 @@ pub struct Caller {
     pub key: Option<KeyId>,
     /// What the key allows.
     pub role: Role,
-    /// The locations that the key is bound to; `None` if it is good for all.
-    pub locations: Option<Arc<BTreeSet<LocationId>>>,
+    /// What the key is bound to; `None` if it is good for all locations.
+    pub reach: Option<Arc<Reach>>,
 }
 
 impl Caller {
     /// Whoever shows a key of the environment, or whom AWS knows: there, policies say who may what.
     pub(crate) fn with_all_rights(name: &str) -> Caller {
-        Caller { name: name.to_owned(), key: None, role: Role::Admin, locations: None }
+        Caller { name: name.to_owned(), key: None, role: Role::Admin, reach: None }
     }
 
     /// The only locations that the caller may see; `None` for all.
     #[must_use]
-    pub fn own(&self) -> Option<&BTreeSet<LocationId>> {
-        self.locations.as_deref()
+    pub fn own(&self) -> Option<&Reach> {
+        self.reach.as_deref()
     }
 }
 

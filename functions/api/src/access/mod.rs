@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ghl_sync_model::Role;
+use ghl_sync_model::{LocationId, Role};
 pub(crate) use ghl_sync_web::Caller;
 use ghl_sync_web::{Claim, NotLetIn, RequestId};
 
@@ -26,7 +26,7 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
     };
     let asked = Asked::of(&mut request).await;
     request.extensions_mut().insert(caller.clone());
-    let mut response = match asked.may(&api.rules, &caller) {
+    let mut response = match asked.may(&api, &caller).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -92,15 +92,30 @@ impl Asked {
         rules.of(&self.method, self.path.as_ref()?.as_str())
     }
 
-    fn may(&self, rules: &Rules, caller: &Caller) -> Result<(), Problem> {
-        match self.rule(rules) {
-            Some(rule) => rule.allows(caller, self.location.as_deref()),
+    async fn may(&self, api: &Api, caller: &Caller) -> Result<(), Problem> {
+        match self.rule(&api.rules) {
+            Some(rule) => {
+                rule.allows(caller, self.location.is_some())?;
+                self.is_reached(api, caller).await
+            }
             // Everybody may hear that there is nothing.
             None if self.path.is_none() => Ok(()),
             // A method that the path does not take, or something that the document does not tell of.
             None if caller.role == Role::Admin => Ok(()),
             None => Err(Problem::new(ProblemKind::Forbidden, "the key may use what GET /openapi.json lists")),
         }
+    }
+
+    /// Whether the location that the path names is one of the caller's.
+    async fn is_reached(&self, api: &Api, caller: &Caller) -> Result<(), Problem> {
+        let (Some(reach), Some(location)) = (caller.own(), &self.location) else { return Ok(()) };
+        // What is no id is nobody's.
+        let is_own = match LocationId::new(location.as_str()) {
+            Ok(location) => api.operator().reaches(reach, &location).await?,
+            Err(_) => false,
+        };
+        let other = || Problem::new(ProblemKind::Forbidden, "the key is bound to other locations than this one");
+        is_own.then_some(()).ok_or_else(other)
     }
 }
 
