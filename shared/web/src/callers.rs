@@ -15,7 +15,7 @@ use crate::strangers::Strangers;
 /// Who calls. Absent while nobody has shown who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// For the log: the name of a key, or of an AWS principal.
+    /// For the log: the name of a key or of an AWS principal, or the `sub` of a token.
     pub name: String,
     /// The key, if it is one that is kept as a record.
     pub key: Option<KeyId>,
@@ -47,6 +47,15 @@ pub enum NotLetIn {
     /// The session is over.
     #[error("the session is over")]
     SignedOut,
+    /// The token gives no role.
+    #[error("the token gives no role")]
+    NoRole {
+        /// Where it would be.
+        claim: String,
+    },
+    /// The token does not say whose it is.
+    #[error("the token does not say whose it is")]
+    NoSubject,
     /// A browser shows a key by itself, and some other page may have made it do so.
     #[error("another page may have made the browser ask")]
     Forged,
@@ -92,7 +101,7 @@ impl Callers {
     pub async fn owner(&self, operator: &Operator, now: EpochMs, shown: &Shown) -> Result<Caller, NotLetIn> {
         let of_environment = match &self.access {
             ApiAccess::Keys(keys) => known_keys::owner_in(keys, shown.key.as_bytes()),
-            ApiAccess::Iam => None,
+            ApiAccess::Iam | ApiAccess::Jwt(_) => None,
         };
         if let Some(caller) = of_environment {
             return Ok(caller);
@@ -132,7 +141,7 @@ impl Callers {
         match (key, &self.access) {
             (SessionKey::Record(id), _) => self.keys.holder(operator, now, id).await,
             (SessionKey::Environment(hash), ApiAccess::Keys(keys)) => Ok(known_keys::owner_of(keys, hash)),
-            (SessionKey::Environment(_), ApiAccess::Iam) => Ok(None),
+            (SessionKey::Environment(_), ApiAccess::Iam | ApiAccess::Jwt(_)) => Ok(None),
         }
     }
 

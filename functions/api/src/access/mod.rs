@@ -38,8 +38,8 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
     response
 }
 
-/// Lets everybody pass, and finds out who they are; a key that is shown must be right. Whoever is signed in no more is
-/// nobody.
+/// Lets everybody pass, and finds out who they are; a key that is shown must be right. Whoever is signed in no more, or has
+/// a token without a role, is nobody.
 pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let claim = Claim::of(&request, api.callers.access(), !changes_nothing(&request));
     match check(claim, &api).await {
@@ -47,7 +47,7 @@ pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next:
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Ok(None) | Err(NotLetIn::SignedOut) => next.run(request).await,
+        Ok(None) | Err(NotLetIn::SignedOut | NotLetIn::NoRole { .. } | NotLetIn::NoSubject) => next.run(request).await,
         Err(refused) => Problem::from(refused).into_response(),
     }
 }
@@ -102,7 +102,7 @@ impl Asked {
             None if self.path.is_none() => Ok(()),
             // A method that the path does not take, or something that the document does not tell of.
             None if caller.role == Role::Admin => Ok(()),
-            None => Err(Problem::new(ProblemKind::Forbidden, "the key may use what GET /openapi.json lists")),
+            None => Err(Problem::new(ProblemKind::Forbidden, "the caller may use what GET /openapi.json lists")),
         }
     }
 
@@ -114,7 +114,7 @@ impl Asked {
             Ok(location) => api.operator().reaches(reach, &location).await?,
             Err(_) => false,
         };
-        let other = || Problem::new(ProblemKind::Forbidden, "the key is bound to other locations than this one");
+        let other = || Problem::new(ProblemKind::Forbidden, "the caller is bound to other locations than this one");
         is_own.then_some(()).ok_or_else(other)
     }
 }
@@ -128,6 +128,13 @@ impl From<NotLetIn> for Problem {
                 "send a valid API key as `Authorization: Bearer KEY`, as `X-Api-Key: KEY`, or as the password of HTTP Basic",
             ),
             NotLetIn::SignedOut => Problem::new(ProblemKind::SignedOut, "sign in again at /sign-in, or send a key"),
+            NotLetIn::NoRole { claim } => Problem::new(
+                ProblemKind::Forbidden,
+                format!("the claim `{claim}` of the token must be, or list, one of the roles: read, operate, admin"),
+            ),
+            NotLetIn::NoSubject => {
+                Problem::new(ProblemKind::Forbidden, "the token does not say whose it is: it has no claim `sub`")
+            }
             NotLetIn::Forged => Problem::new(ProblemKind::Forbidden, FORGED),
             NotLetIn::Wait { retry_after_s } => Problem::new(
                 ProblemKind::TooManyWrongKeys { retry_after_s },

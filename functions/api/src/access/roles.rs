@@ -143,12 +143,12 @@ impl Rule {
         let forbidden = |detail: String| Err(Problem::new(ProblemKind::Forbidden, detail));
         if caller.role < self.role {
             let (needed, has) = (self.role.as_str(), caller.role.as_str());
-            return forbidden(format!("this needs the role `{needed}`, and the key has the role `{has}`"));
+            return forbidden(format!("this needs the role `{needed}`, and the caller has the role `{has}`"));
         }
         if caller.own().is_none() || names_location || self.is_for_bound_keys {
             return Ok(());
         }
-        forbidden("this is about more than one location, and the key is bound to some".to_owned())
+        forbidden("this is about more than one location, and the caller is bound to some".to_owned())
     }
 }
 

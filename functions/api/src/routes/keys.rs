@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use ghl_sync_model::{EpochMs, KeyHash, KeyId, key_text};
 use ghl_sync_operate::{KeyError, NewKey};
-use ghl_sync_runtime::ApiAccess;
 use serde::Deserialize;
 use tracing::error;
 use utoipa::IntoParams;
@@ -42,8 +41,7 @@ pub(crate) async fn make_key(
     Extension(caller): Extension<Caller>,
     JsonBody(MakeKey { name, role, locations, tags, expires_at }): JsonBody<MakeKey>,
 ) -> Result<(StatusCode, Extension<Subject>, Json<MadeKey>), Problem> {
-    if matches!(api.callers.access(), ApiAccess::Iam) {
-        let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
+    if let Some(detail) = api.callers.access().takes_no_keys() {
         return Err(Problem::new(ProblemKind::NotNow, detail));
     }
     let expires_at = expires_at.as_deref().map(time).transpose()?;
