@@ -93,7 +93,9 @@ impl Credential {
     /// What to do where the stack does not let it in.
     pub(crate) fn advice(&self, status: u16) -> &'static str {
         match (self, status) {
-            (Credential::Key(_), 401) => "\n  GHL_SYNC_API_KEY is no key of this stack",
+            (Credential::Key(_), 401) => {
+                "\n  GHL_SYNC_API_KEY is no key of this stack, or no token that it takes (ApiAuth=jwt)"
+            }
             (Credential::Key(_), 403) => {
                 "\n  the key may not do this (docs/ACCESS.md); a stack with ApiAuth=iam takes no keys: --sign"
             }

@@ -73,6 +73,7 @@ async fn a_key_is_told_once_and_kept_as_a_hash_and_ends_when_it_is_revoked() {
     let told = ["id", "name", "role", "state", "created_by"].map(|field| about[field].as_str().unwrap().to_owned());
     assert_eq!(told, [id.as_str(), "crm", "operate", "active", "local"]);
     assert_eq!((&about["locations"], &about["expires_at"]), (&json!(["loc_demo"]), &json!(null)));
+    assert_eq!(about["tags"], json!([]));
     assert!(about["last_used_at"].is_string(), "{about}");
     let secret = &key[key.len() - 64..];
     assert!(!listed.text.contains(secret) && !listed.text.contains("hash"));
@@ -128,6 +129,22 @@ async fn a_key_that_is_wrong_missing_revoked_or_expired_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_bound_to_tags_says_so_and_an_older_build_takes_it_for_one_that_is_good_for_nothing() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let asked = json!({ "name": "dentists", "role": "read", "tags": ["Dental", "berlin"] });
+    let made = caller.post("/v1/keys", &asked).await.json();
+    let listed = caller.get("/v1/keys").await.json();
+    for about in [&made["about"], &listed["keys"][0]] {
+        assert_eq!((&about["tags"], &about["locations"]), (&json!(["Dental", "berlin"]), &json!([])));
+    }
+    // A build that knows no tags reads the locations, and none of them may not mean all.
+    let stored = deployment.stored().await;
+    let stored = stored.iter().find(|item| item.contains("dentists")).unwrap();
+    assert!(stored.replace('\\', "").contains("\"locations\":[]"), "{stored}");
+}
+
+#[tokio::test]
 async fn a_key_s_use_is_written_down_once_an_hour() {
     let (deployment, clock) = (Deployment::start().await, Steered::default());
     let caller = process(&deployment, &clock).await;
@@ -155,6 +172,13 @@ async fn what_a_key_cannot_be_is_named_field_by_field() {
         (json!({ "name": "a", "role": "read", "locations": ["nowhere"] }), "locations"),
         (json!({ "name": "a", "role": "read", "locations": ["a b"] }), "locations[0]"),
         (json!({ "name": "a", "role": "admin", "locations": ["loc_demo"] }), "locations"),
+        (json!({ "name": "a", "role": "read", "locations": [], "tags": ["x"] }), "locations"),
+        (json!({ "name": "a", "role": "read", "tags": [] }), "tags"),
+        (json!({ "name": "a", "role": "read", "tags": [""] }), "tags"),
+        (json!({ "name": "a", "role": "read", "tags": ["x", " y"] }), "tags"),
+        (json!({ "name": "a", "role": "read", "tags": ["x", "X"] }), "tags"),
+        (json!({ "name": "a", "role": "read", "tags": "x" }), "tags"),
+        (json!({ "name": "a", "role": "admin", "tags": ["x"] }), "tags"),
         (json!({ "name": "a", "role": "read", "expires_at": "2001-01-01T00:00:00Z" }), "expires_at"),
         (json!({ "name": "a", "role": "read", "expires_at": "tomorrow" }), "expires_at"),
         (json!({ "name": "a", "role": "read", "hash": "x" }), "hash"),

@@ -10,6 +10,7 @@ mod api_bad_input;
 mod api_events;
 mod api_hostile;
 mod api_ids;
+mod api_jwt;
 mod api_keys;
 mod api_locations;
 mod api_migration;

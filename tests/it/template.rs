@@ -28,7 +28,8 @@ const WITHHELD: [(&str, &[&str]); 10] = [
     ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 23] = [
+const OWN: [(&[&str], &str); 24] = [
+    (&["ApiFunction", "ConnectFunction"], "API_JWT_"),
     (&["SchedulerFunction"], "ALERT_"),
     (&["SchedulerFunction"], "DIGEST_TOPIC_ARN"),
     (&["SchedulerFunction"], "DASHBOARD_URL"),
@@ -55,7 +56,7 @@ const OWN: [(&[&str], &str); 23] = [
 ];
 
 /// The template, with `!Ref X` and its like as `{"Ref": "X"}`.
-pub(crate) struct Template(Value);
+pub(crate) struct Template(pub(crate) Value);
 
 impl Template {
     pub(crate) fn read() -> Template {
@@ -106,8 +107,18 @@ impl Template {
 
     /// The variables of a function: those of all functions, and its own.
     pub(crate) fn variables(&self, function: &Value) -> Map<String, Value> {
+        self.variables_where(function, false)
+    }
+
+    /// The same, where API Gateway checks tokens or does not.
+    pub(crate) fn variables_where(&self, function: &Value, checks_tokens: bool) -> Map<String, Value> {
         let mut variables = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap().clone();
         variables.extend(function["Environment"]["Variables"].as_object().cloned().unwrap_or_default());
+        for value in variables.values_mut() {
+            if value["Fn::If"][0] == "IsJwtApi" {
+                *value = value["Fn::If"][if checks_tokens { 1 } else { 2 }].take();
+            }
+        }
         variables
     }
 
@@ -351,6 +362,10 @@ async fn the_environment_of_sam_local_is_that_of_the_local_stack() {
     }
     // What would point to AWS, or to nowhere: the parts of the stack, and the endpoints.
     for (name, value) in &declared {
+        // Who reads tokens, here nobody does.
+        if name.starts_with("API_JWT_") {
+            continue;
+        }
         let is_resource = template.0["Resources"].get(value["Ref"].as_str().unwrap_or_default()).is_some();
         assert!(file.contains_key(name) || !(is_resource || value == ""), "{name}");
     }

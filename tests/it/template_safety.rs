@@ -104,8 +104,10 @@ fn a_token_among_the_settings_of_locations_is_refused() {
 #[test]
 fn the_longest_values_that_the_template_allows_fit_into_each_function_s_environment() {
     let template = Template::read();
-    for (name, function) in template.functions() {
-        let variables = template.variables(function);
+    let each =
+        template.functions().into_iter().flat_map(|(name, function)| [(name, function, false), (name, function, true)]);
+    for (name, function, checks_tokens) in each {
+        let variables = template.variables_where(function, checks_tokens);
         let longest = variables.iter().map(|(name, value)| (name.as_str(), longest(&template, name, value)));
         // Quotes, the colon and the comma.
         let sizes: Vec<(&str, usize)> = longest.map(|(name, value)| (name, name.len() + value + 6)).collect();
@@ -199,6 +201,40 @@ fn a_flood_of_the_open_doors_takes_nothing_from_the_consumer() {
     let health = &api["RouteSettings"]["GET /health"];
     assert!((1..=50).contains(&health["ThrottlingRateLimit"].as_u64().unwrap()));
     assert!(health["ThrottlingBurstLimit"].is_u64());
+}
+
+#[test]
+fn every_path_but_health_asks_who_it_is_as_the_parameter_says() {
+    let template = Template::read();
+    let (_, api) = template.target(&json!({ "Ref": "HttpApi" }));
+    let paths = api["DefinitionBody"]["paths"].as_object().unwrap();
+    assert!(paths.len() > 3);
+    let by_parameter =
+        json!({ "Fn::If": ["IsSignedApi", [{ "AWS_IAM": [] }], { "Fn::If": ["IsJwtApi", [{ "JWT": [] }], []] }] });
+    for (path, methods) in paths {
+        for operation in methods.as_object().unwrap().values() {
+            let expected = if path == "/health" { &Value::Null } else { &by_parameter };
+            assert_eq!(&operation["security"], expected, "{path}");
+        }
+    }
+    let jwt = &api["DefinitionBody"]["components"]["securitySchemes"]["JWT"]["Fn::If"];
+    assert_eq!((&jwt[0], &jwt[2]), (&json!("IsJwtApi"), &json!({ "Ref": "AWS::NoValue" })));
+    let authorizer = &jwt[1]["x-amazon-apigateway-authorizer"];
+    assert_eq!(authorizer["identitySource"], "$request.header.Authorization");
+    let [issuer, audience] = ["issuer", "audience"].map(|name| &authorizer["jwtConfiguration"][name]);
+    assert_eq!(issuer, &json!({ "Ref": "ApiJwtIssuer" }));
+    assert_eq!(audience, &json!({ "Fn::Split": [",", { "Ref": "ApiJwtAudience" }] }));
+    // The same issuer is what the function compares with, and neither may be missing.
+    let functions = template.functions();
+    for function in ["ApiFunction", "ConnectFunction"] {
+        assert_eq!(&template.variables_where(functions[function], true)["API_JWT_ISSUER"], issuer, "{function}");
+    }
+    let rule = &template.0["Rules"]["IssuerOfTheTokens"];
+    assert_eq!(rule["RuleCondition"], template.0["Conditions"]["IsJwtApi"]);
+    let wanted =
+        ["ApiJwtIssuer", "ApiJwtAudience"].map(|name| json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": name }, ""] }] }));
+    let asserted: Vec<&Value> = rule["Assertions"].as_array().unwrap().iter().map(|it| &it["Assert"]).collect();
+    assert_eq!(asserted, wanted.iter().collect::<Vec<_>>());
 }
 
 #[test]

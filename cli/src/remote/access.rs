@@ -36,6 +36,9 @@ struct Key {
     name: String,
     role: String,
     locations: Option<Vec<String>>,
+    /// Absent from a stack of an earlier build.
+    #[serde(default)]
+    tags: Vec<String>,
     state: String,
     last_used_at: Option<String>,
     expires_at: Option<String>,
@@ -77,10 +80,14 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Asked once: were the answer lost and the request repeated, there would be a key that nobody has.
-async fn create(NewKeyArgs { stack, name, role, locations, expires_in }: &NewKeyArgs) -> Result<(), Failure> {
+async fn create(NewKeyArgs { stack, name, role, locations, tags, expires_in }: &NewKeyArgs) -> Result<(), Failure> {
     let expires_at = expires_in.map(|span| rfc3339(OffsetDateTime::now_utc() + span)).transpose()?;
     let locations = (!locations.is_empty()).then_some(locations);
-    let asked = json!({ "name": name, "role": role, "locations": locations, "expires_at": expires_at });
+    let mut asked = json!({ "name": name, "role": role, "locations": locations, "expires_at": expires_at });
+    // A stack of an earlier build refuses the field rather than make a key for all.
+    if !tags.is_empty() {
+        asked["tags"] = json!(tags);
+    }
     let Told { raw, read } = stack.remote()?.ask_once::<MadeKey>(Method::POST, KEYS, Some(&asked)).await?;
     stack.tell(&raw, || {
         let mut told = format!("key        {}\n", read.key);
@@ -114,7 +121,10 @@ fn listed(Keys { keys }: &Keys) -> String {
 }
 
 fn reach(key: &Key) -> String {
-    key.locations.as_ref().map_or("all locations".to_owned(), |locations| locations.join(" "))
+    let Some(locations) = &key.locations else { return "all locations".to_owned() };
+    let tags = key.tags.iter().map(|tag| format!("tag {tag:?}"));
+    let locations = (!locations.is_empty()).then(|| locations.join(" "));
+    locations.into_iter().chain(tags).collect::<Vec<_>>().join(", ")
 }
 
 /// `ghl-sync audit`.

@@ -166,9 +166,12 @@ pub(crate) struct NewKeyArgs {
     /// What it allows: `read` looks, `operate` also puts, replays, pauses and erases, `admin` also sets and manages keys.
     #[arg(long, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Role,
-    /// Bind it to this location; may be given several times. Without it, it is good for all.
+    /// Bind it to this location; may be given several times. Without --location and --tag it is good for all.
     #[arg(long = "location", value_name = "ID")]
     pub(crate) locations: Vec<LocationId>,
+    /// Bind it to the locations that have this tag, whenever they have it; may be given several times.
+    #[arg(long = "tag", value_name = "NAME")]
+    pub(crate) tags: Vec<String>,
     /// It is good for so long; without it, until it is revoked.
     #[arg(long, value_name = "SPAN", value_parser = days)]
     pub(crate) expires_in: Option<Duration>,

@@ -22,8 +22,10 @@ fn a_key_is_made_used_within_its_role_listed_revoked_and_all_of_it_is_in_the_tra
     for words in ["403", "needs the role `operate`", "docs/ACCESS.md"] {
         assert!(paused.err.contains(words), "{words}: {}", paused.err);
     }
+    let of_tags = stack.say(&["keys", "create", "d", "--role=read", "--tag=dental", "--tag", "Köln 2"]);
+    assert!(of_tags.contains("good for   tag \"Köln 2\", tag \"dental\""), "{of_tags}");
     let listed = stack.say(&["keys", "list"]);
-    for words in [id.as_str(), "active", "read", "desk", "loc_demo", "used 20", "expires 20"] {
+    for words in [id.as_str(), "active", "read", "desk", "loc_demo", "used 20", "expires 20", "tag \"dental\""] {
         assert!(listed.contains(words), "{words}: {listed}");
     }
     assert!(!listed.contains(&key));
@@ -31,11 +33,11 @@ fn a_key_is_made_used_within_its_role_listed_revoked_and_all_of_it_is_in_the_tra
     let refused = stack.run(&["status"], &key);
     assert!(refused.status == Some(1) && refused.err.contains("401"), "{}", refused.err);
     let json: Value = serde_json::from_str(&stack.say(&["keys", "list", "--json"])).unwrap();
-    assert_eq!(json["keys"][0]["state"], "revoked");
+    assert_eq!(json["keys"][1]["state"], "revoked");
 
     let trail = stack.say(&["audit", "--since", "1h"]);
     let operations: Vec<&str> = trail.lines().map(|line| line.split_whitespace().nth(3).unwrap()).collect();
-    assert_eq!(operations, ["revoke_key", "pause", "make_key"], "{trail}");
+    assert_eq!(operations, ["revoke_key", "make_key", "pause", "make_key"], "{trail}");
     assert!(trail.lines().next().unwrap().ends_with(&id), "{trail}");
     let json: Value = serde_json::from_str(&stack.say(&["audit", "--limit", "2", "--json"])).unwrap();
     assert_eq!((json["requests"].as_array().unwrap().len(), &json["has_more"]), (2, &true.into()));

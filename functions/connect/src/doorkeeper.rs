@@ -5,7 +5,6 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{AuditedRequest, ConnectionId, LocationId, Role};
-use ghl_sync_runtime::ApiAccess;
 use ghl_sync_web::{Caller, Claim, RequestId};
 use tracing::error;
 
@@ -34,8 +33,8 @@ impl From<ConnectionId> for About {
 
 /// Lets admins pass, and nobody else.
 pub(crate) async fn admins_only(State(service): State<Service>, mut request: Request, next: Next) -> Response {
-    if matches!(service.callers.access(), ApiAccess::Iam) {
-        return Trouble::Iam.into_response();
+    if service.callers.access().takes_no_keys().is_some() {
+        return Trouble::NoKeys.into_response();
     }
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
     let claim = Claim::of(&request, service.callers.access(), changes || request.uri().path() == START);

@@ -23,10 +23,10 @@ pub(crate) enum Trouble {
     #[error("Many wrong keys came from your address. Wait a moment, then sign in.")]
     Wait { retry_after_s: u64 },
     #[error(
-        "This stack checks AWS signatures (ApiAuth=iam), which browsers do not make. Deploy it with ApiAuth=key, or \
-         connect by hand: docs/CREDENTIALS.md says how."
+        "This stack checks AWS signatures (ApiAuth=iam) or tokens (ApiAuth=jwt), which browsers do not send by \
+         themselves. Deploy it with ApiAuth=key, or connect by hand: docs/CREDENTIALS.md says how."
     )]
-    Iam,
+    NoKeys,
     #[error("No app is set up for this stack. Its parameter GhlApp must say where the app's id and key are.")]
     NoApp,
     #[error("The app's key cannot be used: {0}.")]
@@ -73,7 +73,9 @@ impl Trouble {
             Trouble::SignIn => StatusCode::UNAUTHORIZED,
             Trouble::NotAdmin | Trouble::Forged | Trouble::Stranger => StatusCode::FORBIDDEN,
             Trouble::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Trouble::Iam | Trouble::NoApp | Trouble::BadApp(_) | Trouble::Used | Trouble::Over => StatusCode::CONFLICT,
+            Trouble::NoKeys | Trouble::NoApp | Trouble::BadApp(_) | Trouble::Used | Trouble::Over => {
+                StatusCode::CONFLICT
+            }
             Trouble::TooLate => StatusCode::GONE,
             Trouble::Denied | Trouble::NoCode | Trouble::Refused(_) | Trouble::NoName => StatusCode::BAD_REQUEST,
             Trouble::Unreachable(_) | Trouble::ForNobody => StatusCode::BAD_GATEWAY,
@@ -107,6 +109,7 @@ impl From<NotLetIn> for Trouble {
     fn from(refused: NotLetIn) -> Trouble {
         match refused {
             NotLetIn::Nobody | NotLetIn::SignedOut => Trouble::SignIn,
+            NotLetIn::NoRole { .. } | NotLetIn::NoSubject => Trouble::NotAdmin,
             NotLetIn::Forged => Trouble::Forged,
             NotLetIn::Wait { retry_after_s } => Trouble::Wait { retry_after_s },
             NotLetIn::Port(failed) => failed.into(),

@@ -68,6 +68,9 @@ impl Alerts {
                 .into_iter()
                 .filter_map(|trouble| kind_of(&trouble).map(|it| (id.clone(), it.0, it.1)))
         });
+        let ends = standings.iter().filter_map(|(id, standing)| {
+            Some((id.clone(), AlertKind::CredentialsEnd, Some(standing.credentials_end(now)?)))
+        });
         // Who has sent nothing for an hour had no failure in it.
         let may_have_failed = |(_, standing): &&(LocationId, Standing)| {
             standing.enabled && standing.failed.count > 0 && now.since(standing.at) < WINDOW
@@ -81,7 +84,7 @@ impl Alerts {
             counted.minutes.iter().map(of).fold(Share::default(), Share::and)
         });
         let failures = failing.into_iter().zip(shares).filter(|(_, share)| share.failed > 0);
-        Ok(Found { troubles: troubles.collect(), failures: failures.collect(), total: Share::of(&total) })
+        Ok(Found { troubles: troubles.chain(ends).collect(), failures: failures.collect(), total: Share::of(&total) })
     }
 
     async fn tell(

@@ -90,7 +90,7 @@ pub(crate) fn alerts(
     if !begun.is_empty() {
         text += "Somebody should look:\n";
         for alert in begun.iter().take(MOST_NAMED) {
-            let what = sentence(alert, failing, names);
+            let what = sentence(alert, failing, names, now);
             let _ = writeln!(text, "- {what}{}", link(place, alert.location.as_ref()));
         }
         let unnamed = begun.len().saturating_sub(MOST_NAMED) + more;
@@ -122,12 +122,13 @@ fn title(alert: &Alert, names: &Names) -> String {
         AlertKind::Breaker => "GoHighLevel failed",
         AlertKind::Failures => "too many records failed",
         AlertKind::Throttled => "GoHighLevel asked to wait",
+        AlertKind::CredentialsEnd => "its credentials were about to end",
     };
     format!("{who}: {what}")
 }
 
 /// What is wrong, and what to do about it.
-fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &Names) -> String {
+fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &Names, now: EpochMs) -> String {
     let who = alert.location.as_ref().map_or_else(|| "All other locations together".to_owned(), |id| names.of(id));
     let since = minute(alert.since);
     match alert.kind {
@@ -146,6 +147,14 @@ fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &Names) -> St
             let until =
                 alert.until.map_or_else(|| "for more than an hour".to_owned(), |at| format!("until {}", minute(at)));
             format!("{who}: GoHighLevel asked to wait {until}. If that is wrong, resume the location.")
+        }
+        AlertKind::CredentialsEnd => {
+            let end = alert.until.unwrap_or(now);
+            let ends = if end > now { "end" } else { "ended" };
+            format!(
+                "{who}: its credentials {ends} on {}, by its setting credentials_expire_at. Replace them, then set the new end.",
+                minute(end)
+            )
         }
         AlertKind::Failures => {
             let Share { failed, ended } = alert.share.unwrap_or_default();
@@ -173,6 +182,7 @@ fn short(alert: &Alert) -> String {
         AlertKind::Breaker => "GoHighLevel fails",
         AlertKind::Failures => "too many records fail",
         AlertKind::Throttled => "GoHighLevel asks to wait",
+        AlertKind::CredentialsEnd => "credentials end soon",
     };
     format!("{what}: {who}")
 }

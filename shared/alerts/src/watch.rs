@@ -53,6 +53,8 @@ pub enum AlertKind {
     Failures,
     /// GHL asked to wait for long.
     Throttled,
+    /// The credentials end within a week, or have ended, as an operator said.
+    CredentialsEnd,
 }
 
 impl AlertKind {
@@ -68,9 +70,11 @@ impl AlertKind {
     pub fn patience(self) -> Duration {
         match self {
             AlertKind::Breaker => Duration::from_secs(600),
-            AlertKind::OtherLocation | AlertKind::Credentials | AlertKind::Failures | AlertKind::Throttled => {
-                Duration::ZERO
-            }
+            AlertKind::OtherLocation
+            | AlertKind::Credentials
+            | AlertKind::Failures
+            | AlertKind::Throttled
+            | AlertKind::CredentialsEnd => Duration::ZERO,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_alerts::{AlertPorts, AlertRules, Alerts, Announcer, Audience, Message, Place};
-use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{Contact, LocationId, Payload, PutRecord, RecordId};
+use ghl_sync_engine::ports::{Clock, PortError, StoredSettings};
+use ghl_sync_model::{Contact, EpochMs, LocationId, Payload, PutRecord, RecordId, SettingsOverlay};
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,6 +86,20 @@ impl Stack {
         });
     }
 
+    /// Says when the credentials of `location` end.
+    async fn ends(&self, location: &str, at: Option<EpochMs>) {
+        self.change(location, |set| set.credentials_expire_at = at).await;
+    }
+
+    /// Sets something for `location`, as an operator does.
+    async fn change(&self, location: &str, change: impl FnOnce(&mut SettingsOverlay)) {
+        let registry = &self.world.engine.ports().registry;
+        let StoredSettings { rev, mut overlay, .. } = registry.stored(&id(location)).await.unwrap().unwrap();
+        change(&mut overlay);
+        registry.store(&id(location), rev, &overlay).await.unwrap();
+        self.world.engine.tell_standing(&id(location)).await.unwrap();
+    }
+
     async fn look(&self) -> Vec<Message> {
         self.alerts.look().await.unwrap();
         self.people.hear()
@@ -113,6 +127,40 @@ fn a_location_where_many_fail_is_named_once_with_a_link_to_it_and_told_again_whe
         let over = stack.look().await;
         assert_eq!(over[0].subject, "prod: over: 1 alert");
         assert!(over[0].text.contains("Over:\n- Praxis Köln (a): too many records failed, since "), "{}", over[0].text);
+    });
+}
+
+#[test]
+fn credentials_that_end_within_a_week_are_told_once_and_again_when_they_are_renewed() {
+    block_on_paused(async {
+        let stack = start();
+        let day = 24 * HOUR;
+        let end = stack.world.clock.now() + 7 * day + 10 * MINUTE;
+        stack.ends("a", Some(end)).await;
+        stack.ends("c", Some(end + day)).await;
+        assert_eq!(stack.look().await, [], "there is time yet");
+        stack.world.run_for(15 * MINUTE).await;
+        let told = stack.look().await;
+        let [message] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(message.subject, "prod: credentials end soon: a");
+        assert!(message.text.contains("Praxis Köln (a): its credentials end on "), "{}", message.text);
+        assert!(message.text.contains("#/a\n") && !message.text.contains("(c)"), "{}", message.text);
+        assert_eq!(stack.look().await, [], "it is told once");
+        stack.ends("a", Some(end + 300 * day)).await;
+        let over = stack.look().await;
+        assert!(
+            over[0].text.contains("Over:\n- Praxis Köln (a): its credentials were about to end"),
+            "{}",
+            over[0].text
+        );
+        // What has ended is told, too, but not of a location that is switched off.
+        stack.ends("b", Some(stack.world.clock.now())).await;
+        stack.world.run_for(MINUTE).await;
+        assert!(stack.look().await[0].text.contains("b: its credentials ended on "));
+        stack.change("b", |set| set.enabled = Some(false)).await;
+        assert_eq!(stack.look().await[0].subject, "prod: over: 1 alert");
+        stack.ends("b", None).await;
+        assert_eq!(stack.look().await, []);
     });
 }
 

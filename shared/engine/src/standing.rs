@@ -16,6 +16,8 @@ use crate::ports::{Backlog, Tallied};
 /// A pause that GHL asked for and that is longer than this is somebody's trouble.
 const LONG_PAUSE: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// Credentials that end within this time are told of.
+const SOON: Duration = Duration::from_secs(7 * 86_400);
 
 /// How a location stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,9 @@ pub struct Standing {
     /// Tags of our own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// When its credentials end, as an operator said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_expire_at: Option<EpochMs>,
     /// Whether it is synced at all.
     pub enabled: bool,
     /// The end of the run under way.
@@ -233,6 +238,12 @@ impl Urgency {
 }
 
 impl Standing {
+    /// When its credentials end, if that is within a week or over, and it is synced.
+    #[must_use]
+    pub fn credentials_end(&self, now: EpochMs) -> Option<EpochMs> {
+        self.credentials_expire_at.filter(|end| self.enabled && *end <= now + SOON)
+    }
+
     /// What it does now.
     #[must_use]
     pub fn state(&self, now: EpochMs) -> LocationState {
@@ -340,6 +351,7 @@ mod tests {
             day_scope: None,
             name: None,
             tags: Vec::new(),
+            credentials_expire_at: None,
             enabled: true,
             run_until: None,
             hold: None,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strum::{EnumCount, EnumString, IntoStaticStr};
 
-use crate::{EpochMs, InvalidId, Item, ItemKind, KeyId, LocationId, Secret};
+use crate::{EpochMs, InvalidId, Item, ItemKind, KeyId, LocationId, Reach, Secret};
 
 /// What the text of a key begins with, so that people and scanners of secrets know one when they see it.
 pub const KEY_PREFIX: &str = "ghls_";
@@ -166,9 +166,13 @@ pub struct KeyRecord {
     pub name: String,
     /// What it allows.
     pub role: Role,
-    /// The locations that it is bound to; `None` if it is good for all.
+    /// The locations that it is bound to; `None` if it is good for all. One that is bound to tags has a list here, be it
+    /// an empty one: a build that knows no tags then takes it for a key without locations, and not for one of all.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub locations: Option<BTreeSet<LocationId>>,
+    /// The tags that it is bound to: it is good for the locations that have one of them, too.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub tags: BTreeSet<String>,
     /// Of the key's text.
     pub hash: KeyHash,
     /// When it was made.
@@ -194,6 +198,15 @@ impl KeyRecord {
     #[must_use]
     pub fn is_good(&self, now: EpochMs) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|until| now < until)
+    }
+
+    /// What it is bound to; `None` if it is good for all.
+    #[must_use]
+    pub fn reach(&self) -> Option<Reach> {
+        if self.locations.is_none() && self.tags.is_empty() {
+            return None;
+        }
+        Some(Reach { locations: self.locations.clone().unwrap_or_default(), tags: self.tags.clone() })
     }
 
     /// The id that the key of an item names; `None` if it is no key's.
@@ -245,6 +258,7 @@ mod tests {
             name: "crm".to_owned(),
             role: Role::Read,
             locations: None,
+            tags: BTreeSet::new(),
             hash: KeyHash::of(b"x"),
             created_at: EpochMs(1),
             created_by: "operator".to_owned(),
@@ -261,6 +275,10 @@ mod tests {
         assert_eq!(revoked.keep_until(), Some(EpochMs(5) + KEPT), "the earlier end counts");
         let json = serde_json::to_string(&revoked).unwrap();
         assert_eq!(serde_json::from_str::<KeyRecord>(&json).unwrap(), revoked);
+        assert_eq!(revoked.reach(), None);
+        let tags = BTreeSet::from(["dental".to_owned()]);
+        let bound = KeyRecord { tags, ..key };
+        assert!(bound.reach().is_some_and(|reach| reach.locations.is_empty() && reach.tags.len() == 1));
         assert!(!format!("{revoked:?}").contains(&revoked.hash.to_string()), "hashes are not logged");
     }
 

@@ -32,6 +32,7 @@ mod opportunity;
 mod outcome;
 mod payload;
 mod profile;
+mod reach;
 mod reconcile;
 mod record;
 mod remote;
@@ -89,6 +90,7 @@ pub use opportunity::{Opportunity, OpportunityStatus};
 pub use outcome::{ErrorCode, LastError, Outcome, Provenance};
 pub use payload::{ContentHash, MAX_PAYLOAD_BYTES, Payload, PayloadError};
 pub use profile::{CredentialsKind, KnownCredentials, LocationProfile};
+pub use reach::Reach;
 pub use reconcile::{Bookmark, Resolution};
 #[cfg(any(test, feature = "testing"))]
 pub use record::put_once;

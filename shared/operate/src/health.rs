@@ -1,13 +1,12 @@
 //! Whether somebody should look, and why: what `/health` and the overview say.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::Operator;
 use crate::overview::{Health, LastTick, LocationStatus};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::standing::{Standing, Trouble, Urgency};
-use ghl_sync_model::{EpochMs, LocationId, Time};
+use ghl_sync_model::{EpochMs, LocationId, Reach, Time};
 
 /// A tick that is older than this has been missed several times.
 pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
@@ -35,11 +34,11 @@ pub struct HealthReport {
 
 impl Operator {
     /// How everything is: it reads the locations in trouble only, however many others there are. With `own` it is as if
-    /// there were those locations only, and all is read.
+    /// there were those locations only, and all of them are read.
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
-    pub async fn health(&self, own: Option<&BTreeSet<LocationId>>) -> Result<HealthReport, PortError> {
+    pub async fn health(&self, own: Option<&Reach>) -> Result<HealthReport, PortError> {
         let (last_tick, dead_letters, (troubled, is_all)) = futures::try_join!(
             self.ports().counters.last_tick(),
             self.ports().dead_letters.depth(),
@@ -57,10 +56,7 @@ impl Operator {
     }
 
     /// The locations in trouble, and whether these are all.
-    async fn troubled(
-        &self,
-        own: Option<&BTreeSet<LocationId>>,
-    ) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
+    async fn troubled(&self, own: Option<&Reach>) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
         match own {
             Some(own) => Ok((self.everybody(Some(own)).await?.standings, true)),
             None => self.ports().counters.in_trouble(LOOKED_AT).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, ItemPage, Listing, PortError, Replaced, Versioned};
-use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord, LocationId, Role, is_key_name};
+use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord, LocationId, LocationLabels, Role, is_key_name};
 
 use crate::Operator;
 
@@ -31,8 +31,10 @@ pub struct NewKey {
     pub name: String,
     /// What it allows.
     pub role: Role,
-    /// The locations that it is bound to; `None` if it is good for all.
+    /// The locations that it is bound to; without these and without `tags` it is good for all.
     pub locations: Option<BTreeSet<LocationId>>,
+    /// The tags that it is bound to.
+    pub tags: Option<Vec<String>>,
     /// It is good until then; `None` if it does not expire.
     pub expires_at: Option<EpochMs>,
 }
@@ -70,11 +72,13 @@ impl Operator {
         if self.keys().await?.len() >= MOST_KEYS {
             return Err(KeyError::TooMany);
         }
-        let NewKey { id, hash, name, role, locations, expires_at } = new;
+        let NewKey { id, hash, name, role, locations, tags, expires_at } = new;
+        let tags: BTreeSet<String> = tags.into_iter().flatten().collect();
         let key = KeyRecord {
             name,
             role,
-            locations,
+            locations: locations.or_else(|| (!tags.is_empty()).then(BTreeSet::new)),
+            tags,
             hash,
             created_at: now,
             created_by: by.to_owned(),
@@ -98,12 +102,25 @@ impl Operator {
         if new.expires_at.is_some_and(|until| until <= now) {
             return invalid("expires_at", "is not in the future".to_owned());
         }
-        let Some(locations) = &new.locations else { return Ok(()) };
-        if new.role == Role::Admin {
-            return invalid("locations", "do not go with the role `admin`, which may make keys for all".to_owned());
+        for (field, is_bound) in [("locations", new.locations.is_some()), ("tags", new.tags.is_some())] {
+            if is_bound && new.role == Role::Admin {
+                return invalid(field, "do not go with the role `admin`, which may make keys for all".to_owned());
+            }
         }
+        if let Some(tags) = &new.tags {
+            if tags.is_empty() {
+                let reason = format!(
+                    "must list 1 to {}; without `locations` and `tags` it is good for all",
+                    LocationLabels::MAX_TAGS
+                );
+                return invalid("tags", reason);
+            }
+            let labels = LocationLabels { tags: tags.clone(), ..LocationLabels::default() };
+            labels.check().map_err(|wrong| KeyError::Invalid { field: wrong.field, reason: wrong.reason })?;
+        }
+        let Some(locations) = &new.locations else { return Ok(()) };
         if !(1..=MOST_LOCATIONS).contains(&locations.len()) {
-            let reason = format!("must list 1 to {MOST_LOCATIONS}; a key without `locations` is good for all");
+            let reason = format!("must list 1 to {MOST_LOCATIONS}; without `locations` and `tags` it is good for all");
             return invalid("locations", reason);
         }
         for location in locations {

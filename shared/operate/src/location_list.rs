@@ -1,6 +1,6 @@
 //! Locations in a list, by id: what is set for each, what GHL calls it, how it stood last.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{LocationIds, PortError, StoredSettings, Versioned};
 use ghl_sync_engine::standing::{LocationState, Standing, Urgency};
 use ghl_sync_model::{
-    CredentialsKind, EpochMs, LocationId, LocationLabels, LocationProfile, LocationSettings, days_until,
+    CredentialsKind, EpochMs, LocationId, LocationLabels, LocationProfile, LocationSettings, Reach, days_until,
 };
 
 use crate::Operator;
@@ -32,7 +32,7 @@ pub struct LocationFilter {
     /// Those whose credentials end within this time, or have ended.
     pub expires_within: Option<Duration>,
     /// As if there were these locations only; `None` for all.
-    pub own: Option<Arc<BTreeSet<LocationId>>>,
+    pub own: Option<Arc<Reach>>,
 }
 
 /// A page of locations.
@@ -89,8 +89,13 @@ impl CredentialsEnd {
 
 impl LocationFilter {
     fn lets_all_pass(&self) -> bool {
-        let LocationFilter { state, tag, text, in_trouble, expires_within, own: _ } = self;
-        state.is_none() && tag.is_none() && text.is_none() && in_trouble.is_none() && expires_within.is_none()
+        let LocationFilter { state, tag, text, in_trouble, expires_within, own } = self;
+        own.as_ref().is_none_or(|own| own.tags.is_empty())
+            && state.is_none()
+            && tag.is_none()
+            && text.is_none()
+            && in_trouble.is_none()
+            && expires_within.is_none()
     }
 
     fn lets_pass(&self, location: &ListedLocation, now: EpochMs) -> bool {
@@ -144,8 +149,14 @@ impl Operator {
         let time = self.ports().clock.now();
         let mut page = ListedLocations { time, locations: Vec::new(), looked_at: 0, next: after };
         let at_once = if filter.lets_all_pass() { limit.min(TOGETHER) } else { TOGETHER };
+        let mut passed = 0;
         loop {
-            let LocationIds { ids, has_more } = self.ids(filter, page.next.as_ref(), at_once).await?;
+            let LocationIds { ids: all, has_more } = self.ids(filter, page.next.as_ref(), at_once).await?;
+            passed += all.len();
+            let ids = match &filter.own {
+                Some(own) => self.reached(own, &all).await?,
+                None => all.clone(),
+            };
             let last = ids.last().cloned();
             for location in self.read_locations(&ids).await? {
                 page.looked_at += 1;
@@ -158,8 +169,14 @@ impl Operator {
                     return Ok(page);
                 }
             }
-            page.next = last.filter(|_| has_more);
-            if page.next.is_none() || page.looked_at >= LOOKED_AT {
+            page.next = all.last().cloned().filter(|_| has_more);
+            if page.next.is_none() {
+                return Ok(page);
+            }
+            if passed >= LOOKED_AT {
+                if last != page.next {
+                    page.next = place_within(&all);
+                }
                 return Ok(page);
             }
         }
@@ -171,7 +188,7 @@ impl Operator {
         after: Option<&LocationId>,
         limit: usize,
     ) -> Result<LocationIds, PortError> {
-        let Some(own) = &filter.own else {
+        let Some(Reach { locations: own, .. }) = filter.own.as_deref().filter(|own| own.tags.is_empty()) else {
             return self.ports().registry.page(after, u32::try_from(limit).unwrap_or(u32::MAX)).await;
         };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -198,4 +215,13 @@ impl Operator {
         });
         Ok(read.collect())
     }
+}
+
+/// A place in the second half of `ids`, to go on from: as few characters as tell it, so that whoever may not know of the last
+/// one does not read its id there.
+fn place_within(ids: &[LocationId]) -> Option<LocationId> {
+    let (last, middle) = (ids.last()?, ids.get(ids.len().checked_sub(1)? / 2)?);
+    let lengths = 1..=last.as_str().len();
+    let mut beginnings = lengths.filter_map(|length| LocationId::new(last.as_str().get(..length)?).ok());
+    beginnings.find(|beginning| beginning > middle).or_else(|| Some(last.clone()))
 }

@@ -1,16 +1,16 @@
 //! How it stands with everything: what `/v1/overview`, `/health` and `/metrics` tell.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use strum::IntoStaticStr;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
+use crate::everybody::Everybody;
 use crate::health::judge;
 use crate::{CountersView, Operator};
 use ghl_sync_engine::counts::{Counts, Minute};
@@ -18,14 +18,8 @@ use ghl_sync_engine::ports::{Backlog, PortError, Tallied, Versioned};
 pub use ghl_sync_engine::standing::LocationState;
 use ghl_sync_engine::standing::{Standing, Urgency};
 use ghl_sync_limiter::{PauseReason, WaitReason};
-use ghl_sync_model::{EpochMs, LocationId, LocationProfile, OverviewCursor, ScopeId, Time};
+use ghl_sync_model::{EpochMs, LocationId, LocationProfile, OverviewCursor, Reach, ScopeId, Time};
 
-/// Locations looked at at once.
-const AT_ONCE: usize = 8;
-/// Locations that were never written down, of which a request asks itself how they stand.
-const ASKED: usize = 25;
-/// A standing of a location that nobody knows may be of one that was made known a moment ago.
-const UNKNOWN_FOR: Duration = Duration::from_secs(600);
 /// Locations in trouble that Prometheus is told of, each with series of its own.
 const TROUBLED_SERIES: usize = 200;
 /// Locations with the largest backlogs that it is told of, likewise.
@@ -90,7 +84,7 @@ pub struct OverviewPage {
     /// Most locations of the page.
     pub limit: usize,
     /// As if there were these locations only; `None` for all.
-    pub own: Option<Arc<BTreeSet<LocationId>>>,
+    pub own: Option<Arc<Reach>>,
 }
 
 impl Default for OverviewPage {
@@ -297,14 +291,6 @@ pub struct Forecast {
     pub at_least: bool,
 }
 
-/// How all locations stand at one time.
-pub(crate) struct Everybody {
-    pub(crate) time: EpochMs,
-    pub(crate) standings: Vec<(LocationId, Standing)>,
-    /// Known locations that are missing.
-    pub(crate) not_told: u64,
-}
-
 impl Operator {
     /// How it stands with everything that is known of: in numbers, and location by location on a page. It asks no location,
     /// but reads what was written down of each. With `own` of the page it is as if there were those locations only.
@@ -344,7 +330,7 @@ impl Operator {
     ///
     /// # Errors
     /// When a store fails; then nobody knows.
-    pub async fn series(&self, own: Option<&BTreeSet<LocationId>>) -> Result<Overview, PortError> {
+    pub async fn series(&self, own: Option<&Reach>) -> Result<Overview, PortError> {
         let (everybody, mut overview) = self.in_numbers(own).await?;
         let now = everybody.time;
         let mut standings: Vec<&(LocationId, Standing)> = everybody.standings.iter().collect();
@@ -378,7 +364,7 @@ impl Operator {
     }
 
     /// An overview without locations, and those.
-    async fn in_numbers(&self, own: Option<&BTreeSet<LocationId>>) -> Result<(Everybody, Overview), PortError> {
+    async fn in_numbers(&self, own: Option<&Reach>) -> Result<(Everybody, Overview), PortError> {
         let (last_tick, dead_letters, everybody) = futures::try_join!(
             self.ports().counters.last_tick(),
             self.ports().dead_letters.depth(),
@@ -404,34 +390,6 @@ impl Operator {
         let time = Time(time);
         let overview = Overview { time, health, reasons, last_tick, dead_letters, totals, summary, locations, cursor };
         Ok((everybody, overview))
-    }
-
-    /// How all locations stand, by what was written down. A few of which nothing was are asked.
-    pub(crate) async fn everybody(&self, own: Option<&BTreeSet<LocationId>>) -> Result<Everybody, PortError> {
-        let standings = async {
-            match own {
-                Some(own) => self.ports().counters.standings_of(&own.iter().cloned().collect::<Vec<_>>()).await,
-                None => self.ports().counters.standings().await,
-            }
-        };
-        let (mut standings, known) = futures::try_join!(standings, self.ports().registry.locations())?;
-        let time = self.ports().clock.now();
-        let is_own = |id: &LocationId| own.is_none_or(|own| own.contains(id));
-        let known: BTreeSet<LocationId> = known.into_iter().filter(is_own).collect();
-        standings.retain(|(id, standing)| known.contains(id) || time.since(standing.at) < UNKNOWN_FOR);
-        let told: BTreeSet<&LocationId> = standings.iter().map(|(id, _)| id).collect();
-        let untold: Vec<LocationId> = known.iter().filter(|id| !told.contains(id)).cloned().collect();
-        let not_told = untold.len().saturating_sub(ASKED) as u64;
-        let asked: Vec<_> = futures::stream::iter(untold.into_iter().take(ASKED))
-            .map(|id| async move {
-                let standing = self.engine.tell_standing(&id).await?;
-                Ok::<_, PortError>(standing.map(|standing| (id, standing)))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
-        standings.extend(asked.into_iter().flatten());
-        Ok(Everybody { time, standings, not_told })
     }
 }
 

@@ -42,8 +42,9 @@ impl Connecting {
     /// When the environment does not say what is needed, or the client of GHL cannot be made.
     pub fn new(config: Config, engine: Engine) -> Result<Connecting, StartError> {
         let Config { aws, ghl, api_access, connect, .. } = config;
-        let access =
-            api_access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
+        let access = api_access.ok_or_else(|| {
+            missing("API_AUTH", "is missing; expected key, with API_KEYS, iam, or jwt, with API_JWT_ISSUER")
+        })?;
         let secrets = connect.secrets.ok_or_else(|| missing(CONNECT_SECRETS, "is missing"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Connecting {

@@ -21,7 +21,7 @@ mod webhooks;
 
 pub use clock::SystemClock;
 pub use config::{
-    AlertsConfig, ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, MigrationConfig,
+    AlertsConfig, ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, JwtAccess, MigrationConfig,
     OutcomesConfig, is_secure,
 };
 pub use connect::Connecting;

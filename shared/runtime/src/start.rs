@@ -312,7 +312,9 @@ impl Runtime {
     pub fn of_api_from_env() -> Result<ApiParts, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
-        let access = access.ok_or_else(|| missing("API_AUTH", "is missing; expected key, with API_KEYS, or iam"))?;
+        let access = access.ok_or_else(|| {
+            missing("API_AUTH", "is missing; expected key, with API_KEYS, iam, or jwt, with API_JWT_ISSUER")
+        })?;
         Ok(ApiParts {
             migrator: runtime.migrations()?,
             access,

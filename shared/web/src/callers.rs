@@ -1,10 +1,9 @@
 //! Whose a key or a session is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{EpochMs, KeyId, LocationId, Role, SessionKey};
+use ghl_sync_model::{EpochMs, KeyId, Reach, Role, SessionKey};
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
@@ -16,26 +15,26 @@ use crate::strangers::Strangers;
 /// Who calls. Absent while nobody has shown who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// For the log: the name of a key, or of an AWS principal.
+    /// For the log: the name of a key or of an AWS principal, or the `sub` of a token.
     pub name: String,
     /// The key, if it is one that is kept as a record.
     pub key: Option<KeyId>,
     /// What the key allows.
     pub role: Role,
-    /// The locations that the key is bound to; `None` if it is good for all.
-    pub locations: Option<Arc<BTreeSet<LocationId>>>,
+    /// What the key is bound to; `None` if it is good for all locations.
+    pub reach: Option<Arc<Reach>>,
 }
 
 impl Caller {
     /// Whoever shows a key of the environment, or whom AWS knows: there, policies say who may what.
     pub(crate) fn with_all_rights(name: &str) -> Caller {
-        Caller { name: name.to_owned(), key: None, role: Role::Admin, locations: None }
+        Caller { name: name.to_owned(), key: None, role: Role::Admin, reach: None }
     }
 
     /// The only locations that the caller may see; `None` for all.
     #[must_use]
-    pub fn own(&self) -> Option<&BTreeSet<LocationId>> {
-        self.locations.as_deref()
+    pub fn own(&self) -> Option<&Reach> {
+        self.reach.as_deref()
     }
 }
 
@@ -48,6 +47,15 @@ pub enum NotLetIn {
     /// The session is over.
     #[error("the session is over")]
     SignedOut,
+    /// The token gives no role.
+    #[error("the token gives no role")]
+    NoRole {
+        /// Where it would be.
+        claim: String,
+    },
+    /// The token does not say whose it is.
+    #[error("the token does not say whose it is")]
+    NoSubject,
     /// A browser shows a key by itself, and some other page may have made it do so.
     #[error("another page may have made the browser ask")]
     Forged,
@@ -93,7 +101,7 @@ impl Callers {
     pub async fn owner(&self, operator: &Operator, now: EpochMs, shown: &Shown) -> Result<Caller, NotLetIn> {
         let of_environment = match &self.access {
             ApiAccess::Keys(keys) => known_keys::owner_in(keys, shown.key.as_bytes()),
-            ApiAccess::Iam => None,
+            ApiAccess::Iam | ApiAccess::Jwt(_) => None,
         };
         if let Some(caller) = of_environment {
             return Ok(caller);
@@ -133,7 +141,7 @@ impl Callers {
         match (key, &self.access) {
             (SessionKey::Record(id), _) => self.keys.holder(operator, now, id).await,
             (SessionKey::Environment(hash), ApiAccess::Keys(keys)) => Ok(known_keys::owner_of(keys, hash)),
-            (SessionKey::Environment(_), ApiAccess::Iam) => Ok(None),
+            (SessionKey::Environment(_), ApiAccess::Iam | ApiAccess::Jwt(_)) => Ok(None),
         }
     }
 

@@ -3,10 +3,12 @@
 use axum::extract::Request;
 use ghl_sync_model::EpochMs;
 use ghl_sync_operate::Operator;
-use ghl_sync_runtime::ApiAccess;
+use ghl_sync_runtime::{ApiAccess, JwtAccess};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 use lambda_http::request::RequestContext;
 
 use crate::callers::{Caller, Callers, NotLetIn};
+use crate::jwt;
 use crate::sessions::{Cookie, from_our_page};
 use crate::shown::Shown;
 
@@ -16,6 +18,8 @@ pub enum Claim {
     Nobody,
     /// API Gateway knows.
     Principal(Caller),
+    /// API Gateway knows, and it is nobody who may come in.
+    Refused(NotLetIn),
     /// Whoever has this key.
     Key(Shown),
     /// Whoever has signed in.
@@ -30,6 +34,7 @@ impl Claim {
     pub fn of(request: &Request, access: &ApiAccess, changes: bool) -> Claim {
         let (shown, cookie) = match access {
             ApiAccess::Iam => return principal(request).map_or(Claim::Nobody, Claim::Principal),
+            ApiAccess::Jwt(access) => return holder(request, access),
             ApiAccess::Keys(_) => (Shown::of(request), Cookie::of(request)),
         };
         let (claim, by_browser) = match (shown, cookie) {
@@ -50,12 +55,13 @@ impl Claim {
         match self {
             Claim::Nobody => Ok(None),
             Claim::Principal(caller) => Ok(Some(caller)),
+            Claim::Refused(refused) => Err(refused),
             Claim::Key(shown) => callers.owner(operator, now, &shown).await.map(Some),
             Claim::Session(cookie) => callers.signed_in(operator, now, &cookie).await.map(Some),
             Claim::Forgeable(claim) => match *claim {
                 Claim::Key(shown) => callers.owner(operator, now, &shown).await.map(drop),
                 Claim::Session(cookie) => callers.signed_in(operator, now, &cookie).await.map(drop),
-                Claim::Nobody | Claim::Principal(_) | Claim::Forgeable(_) => Ok(()),
+                Claim::Nobody | Claim::Principal(_) | Claim::Refused(_) | Claim::Forgeable(_) => Ok(()),
             }
             .and(Err(NotLetIn::Forged)),
         }
@@ -64,9 +70,19 @@ impl Claim {
 
 /// Whom API Gateway has let in. An event that did not pass its check has nobody in it.
 fn principal(request: &Request) -> Option<Caller> {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>() else {
-        return None;
-    };
-    let iam = context.authorizer.as_ref()?.iam.as_ref()?;
+    let iam = authorizer(request)?.iam.as_ref()?;
     iam.user_arn.as_deref().filter(|arn| !arn.is_empty()).map(Caller::with_all_rights)
+}
+
+/// Who has the token that API Gateway has checked. Browsers send no such token by themselves, so no page can make them.
+fn holder(request: &Request, access: &JwtAccess) -> Claim {
+    let Some(jwt) = authorizer(request).and_then(|authorizer| authorizer.jwt.as_ref()) else { return Claim::Nobody };
+    jwt::owner(&jwt.claims, access).map_or_else(Claim::Refused, Claim::Principal)
+}
+
+fn authorizer(request: &Request) -> Option<&ApiGatewayRequestAuthorizer> {
+    match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref(),
+        _ => None,
+    }
 }

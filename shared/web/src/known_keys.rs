@@ -106,12 +106,7 @@ pub(crate) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
 
 impl Caller {
     fn of_key(id: &KeyId, key: &KeyRecord) -> Caller {
-        Caller {
-            name: key.name.clone(),
-            key: Some(id.clone()),
-            role: key.role,
-            locations: key.locations.clone().map(Arc::new),
-        }
+        Caller { name: key.name.clone(), key: Some(id.clone()), role: key.role, reach: key.reach().map(Arc::new) }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the functions behind the HTTP API of API Gateway share: its events, the ids of requests, and who is calling.
 //!
-//! A request shows a key, or a browser's cookie that stands for one; [`Claim`] reads that, and [`Callers`] knows whose it
-//! is. What somebody may do then is each function's own business.
+//! A request shows a key, or a browser's cookie that stands for one, or API Gateway says who makes it; [`Claim`] reads
+//! that, and [`Callers`] knows whose a key is. What somebody may do then is each function's own business.
 
 mod callers;
 mod claim;
 mod event;
+mod jwt;
 mod known_keys;
 mod origin;
 mod remembered;

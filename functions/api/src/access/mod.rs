@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ghl_sync_model::Role;
+use ghl_sync_model::{LocationId, Role};
 pub(crate) use ghl_sync_web::Caller;
 use ghl_sync_web::{Claim, NotLetIn, RequestId};
 
@@ -26,7 +26,7 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
     };
     let asked = Asked::of(&mut request).await;
     request.extensions_mut().insert(caller.clone());
-    let mut response = match asked.may(&api.rules, &caller) {
+    let mut response = match asked.may(&api, &caller).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -38,8 +38,8 @@ pub(crate) async fn required(State(api): State<Api>, mut request: Request, next:
     response
 }
 
-/// Lets everybody pass, and finds out who they are; a key that is shown must be right. Whoever is signed in no more is
-/// nobody.
+/// Lets everybody pass, and finds out who they are; a key that is shown must be right. Whoever is signed in no more, or has
+/// a token without a role, is nobody.
 pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let claim = Claim::of(&request, api.callers.access(), !changes_nothing(&request));
     match check(claim, &api).await {
@@ -47,7 +47,7 @@ pub(crate) async fn optional(State(api): State<Api>, mut request: Request, next:
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Ok(None) | Err(NotLetIn::SignedOut) => next.run(request).await,
+        Ok(None) | Err(NotLetIn::SignedOut | NotLetIn::NoRole { .. } | NotLetIn::NoSubject) => next.run(request).await,
         Err(refused) => Problem::from(refused).into_response(),
     }
 }
@@ -92,15 +92,30 @@ impl Asked {
         rules.of(&self.method, self.path.as_ref()?.as_str())
     }
 
-    fn may(&self, rules: &Rules, caller: &Caller) -> Result<(), Problem> {
-        match self.rule(rules) {
-            Some(rule) => rule.allows(caller, self.location.as_deref()),
+    async fn may(&self, api: &Api, caller: &Caller) -> Result<(), Problem> {
+        match self.rule(&api.rules) {
+            Some(rule) => {
+                rule.allows(caller, self.location.is_some())?;
+                self.is_reached(api, caller).await
+            }
             // Everybody may hear that there is nothing.
             None if self.path.is_none() => Ok(()),
             // A method that the path does not take, or something that the document does not tell of.
             None if caller.role == Role::Admin => Ok(()),
-            None => Err(Problem::new(ProblemKind::Forbidden, "the key may use what GET /openapi.json lists")),
+            None => Err(Problem::new(ProblemKind::Forbidden, "the caller may use what GET /openapi.json lists")),
         }
+    }
+
+    /// Whether the location that the path names is one of the caller's.
+    async fn is_reached(&self, api: &Api, caller: &Caller) -> Result<(), Problem> {
+        let (Some(reach), Some(location)) = (caller.own(), &self.location) else { return Ok(()) };
+        // What is no id is nobody's.
+        let is_own = match LocationId::new(location.as_str()) {
+            Ok(location) => api.operator().reaches(reach, &location).await?,
+            Err(_) => false,
+        };
+        let other = || Problem::new(ProblemKind::Forbidden, "the caller is bound to other locations than this one");
+        is_own.then_some(()).ok_or_else(other)
     }
 }
 
@@ -113,6 +128,13 @@ impl From<NotLetIn> for Problem {
                 "send a valid API key as `Authorization: Bearer KEY`, as `X-Api-Key: KEY`, or as the password of HTTP Basic",
             ),
             NotLetIn::SignedOut => Problem::new(ProblemKind::SignedOut, "sign in again at /sign-in, or send a key"),
+            NotLetIn::NoRole { claim } => Problem::new(
+                ProblemKind::Forbidden,
+                format!("the claim `{claim}` of the token must be, or list, one of the roles: read, operate, admin"),
+            ),
+            NotLetIn::NoSubject => {
+                Problem::new(ProblemKind::Forbidden, "the token does not say whose it is: it has no claim `sub`")
+            }
             NotLetIn::Forged => Problem::new(ProblemKind::Forbidden, FORGED),
             NotLetIn::Wait { retry_after_s } => Problem::new(
                 ProblemKind::TooManyWrongKeys { retry_after_s },

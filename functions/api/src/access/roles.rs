@@ -143,20 +143,17 @@ impl Rules {
 }
 
 impl Rule {
-    /// Whether `caller` may; `location` is the one that the path names.
-    pub(super) fn allows(&self, caller: &Caller, location: Option<&str>) -> Result<(), Problem> {
+    /// Whether `caller` may, if the location is theirs that the path names, should it name one.
+    pub(super) fn allows(&self, caller: &Caller, names_location: bool) -> Result<(), Problem> {
         let forbidden = |detail: String| Err(Problem::new(ProblemKind::Forbidden, detail));
         if caller.role < self.role {
             let (needed, has) = (self.role.as_str(), caller.role.as_str());
-            return forbidden(format!("this needs the role `{needed}`, and the key has the role `{has}`"));
+            return forbidden(format!("this needs the role `{needed}`, and the caller has the role `{has}`"));
         }
-        let Some(own) = &caller.locations else { return Ok(()) };
-        match location {
-            Some(location) if own.iter().any(|own| own.as_str() == location) => Ok(()),
-            Some(_) => forbidden("the key is bound to other locations than this one".to_owned()),
-            None if self.is_for_bound_keys => Ok(()),
-            None => forbidden("this is about more than one location, and the key is bound to some".to_owned()),
+        if caller.own().is_none() || names_location || self.is_for_bound_keys {
+            return Ok(());
         }
+        forbidden("this is about more than one location, and the caller is bound to some".to_owned())
     }
 }
 
@@ -177,10 +174,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use ghl_sync_model::LocationId;
+    use ghl_sync_model::Reach;
 
     use super::*;
 
@@ -199,24 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn a_role_allows_what_it_needs_and_a_bound_key_its_own_locations() {
-        let caller = |role, locations: Option<&str>| Caller {
-            name: "a".to_owned(),
-            key: None,
-            role,
-            locations: locations.map(|id| Arc::new(BTreeSet::from([LocationId::new(id).unwrap()]))),
-        };
+    fn a_role_allows_what_it_needs_and_a_bound_key_nothing_about_all_locations() {
+        let caller =
+            |role, reach: Option<Reach>| Caller { name: "a".to_owned(), key: None, role, reach: reach.map(Arc::new) };
         let rule = |role, is_for_bound_keys| Rule { operation: String::new(), role, is_for_bound_keys };
         for needed in Role::ALL {
             for has in Role::ALL {
-                let allowed = rule(needed, false).allows(&caller(has, None), Some("a"));
+                let allowed = rule(needed, false).allows(&caller(has, None), true);
                 assert_eq!(allowed.is_ok(), has >= needed, "{has:?} where {needed:?} is needed");
             }
         }
-        let bound = caller(Role::Operate, Some("a"));
-        let allowed =
-            |is_for_bound_keys, location| rule(Role::Read, is_for_bound_keys).allows(&bound, location).is_ok();
-        assert!(allowed(false, Some("a")) && !allowed(false, Some("b")) && !allowed(false, None));
-        assert!(allowed(true, None) && !allowed(true, Some("b")));
+        let bound = caller(Role::Operate, Some(Reach::default()));
+        let allowed = |is_for_bound_keys, names_location| {
+            rule(Role::Read, is_for_bound_keys).allows(&bound, names_location).is_ok()
+        };
+        assert!(allowed(false, true) && allowed(true, false) && !allowed(false, false));
     }
 }

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use ghl_sync_model::{EpochMs, KeyHash, KeyId, key_text};
 use ghl_sync_operate::{KeyError, NewKey};
-use ghl_sync_runtime::ApiAccess;
 use serde::Deserialize;
 use tracing::error;
 use utoipa::IntoParams;
@@ -40,10 +39,9 @@ pub(crate) struct KeyPath {
 pub(crate) async fn make_key(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    JsonBody(MakeKey { name, role, locations, expires_at }): JsonBody<MakeKey>,
+    JsonBody(MakeKey { name, role, locations, tags, expires_at }): JsonBody<MakeKey>,
 ) -> Result<(StatusCode, Extension<Subject>, Json<MadeKey>), Problem> {
-    if matches!(api.callers.access(), ApiAccess::Iam) {
-        let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
+    if let Some(detail) = api.callers.access().takes_no_keys() {
         return Err(Problem::new(ProblemKind::NotNow, detail));
     }
     let expires_at = expires_at.as_deref().map(time).transpose()?;
@@ -52,7 +50,7 @@ pub(crate) async fn make_key(
         .map_err(|_| Problem::new(ProblemKind::Internal, "no id could be made for it"))?;
     let text = key_text(&id, &random()?);
     let hash = KeyHash::of(text.expose().as_bytes());
-    let new = NewKey { id: id.clone(), hash, name, role, locations, expires_at };
+    let new = NewKey { id: id.clone(), hash, name, role, locations, tags, expires_at };
     let made = api.operator().make_key(new, &caller.name).await?;
     let subject = Extension(Subject(id.to_string()));
     let about = KeyDocument::new(id, made, api.engine.ports().clock.now());

@@ -66,7 +66,7 @@ pub(crate) struct Wanted {
 ///
 /// By id: what is set for each, what GHL calls it, how it stood last, and when its credentials end. A page looks at 500
 /// locations at most, so one that looks for something may be short, or empty, and not the last: `cursor` is null on the last
-/// one. A key that is bound to locations sees those, as if there were no others.
+/// one. A key that is bound sees its own locations, as if there were no others.
 #[utoipa::path(
     get,
     path = "/v1/locations",
@@ -91,7 +91,7 @@ pub(crate) async fn list(
         text: wanted_text("q", q, LONGEST_TEXT)?,
         in_trouble: trouble,
         expires_within: days.map(|days| DAY * days),
-        own: caller.locations,
+        own: caller.reach,
     };
     let page = api.operator().locations(&filter, after.map(|after| after.location), limit as usize).await?;
     Ok(Json(page.into()))

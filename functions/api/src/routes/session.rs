@@ -4,7 +4,6 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{KeyHash, KeyId, Session, SessionKey};
-use ghl_sync_runtime::ApiAccess;
 use ghl_sync_web::{Cookie, LENGTH, Shown, from_our_page, is_secure, no_cookie};
 use serde::Deserialize;
 
@@ -33,8 +32,7 @@ pub(crate) async fn page() -> impl IntoResponse {
 
 /// Begins a session: the answer gives the browser a cookie that stands for the key.
 pub(crate) async fn begin(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    if matches!(api.callers.access(), ApiAccess::Iam) {
-        let detail = "this stack checks AWS signatures (ApiAuth=iam) and takes no keys";
+    if let Some(detail) = api.callers.access().takes_no_keys() {
         return Err(Problem::new(ProblemKind::NotNow, detail));
     }
     of_our_page(request.headers())?;

@@ -80,7 +80,7 @@ const LONGEST_TEXT: usize = 100;
 /// All locations in numbers, and a page of them: those in trouble first, then those with the most to do. No location is
 /// asked for it: the figures are as they were written down last, and `as_of` says when. While a location sends that is some
 /// seconds ago, while it waits up to a minute. A location whose place changes between two pages may be on both, or on none. A key
-/// that is bound to locations sees those, as if there were no others.
+/// that is bound sees its own locations, as if there were no others.
 #[utoipa::path(
     get,
     path = "/v1/overview",
@@ -98,13 +98,8 @@ pub(crate) async fn overview(
     let text = wanted_text("q", q, LONGEST_TEXT)?;
     let after = cursor.map(|cursor| OverviewCursor::from_text(&cursor)).transpose();
     let after = after.map_err(|_| foreign_cursor())?;
-    let page = OverviewPage {
-        only_troubled: trouble == Some(true),
-        text,
-        after,
-        limit: limit as usize,
-        own: caller.locations,
-    };
+    let page =
+        OverviewPage { only_troubled: trouble == Some(true), text, after, limit: limit as usize, own: caller.reach };
     Ok(Json(api.operator().overview(&page).await?))
 }
 
@@ -129,8 +124,8 @@ pub(crate) async fn location_overview(
 /// The same in numbers, for Prometheus.
 ///
 /// In Prometheus' text format, or as OpenMetrics where the request accepts it. Of the locations only those in trouble (at
-/// most 200) and the 50 with the largest backlogs have series of their own. A key that is bound to locations gets
-/// the numbers of those, as if there were no others.
+/// most 200) and the 50 with the largest backlogs have series of their own. A key that is bound gets the
+/// numbers of its own locations, as if there were no others.
 #[utoipa::path(
     get,
     path = "/metrics",

@@ -21,10 +21,10 @@ pub(crate) struct AuditDocument {
     at: Time,
     /// Its id, as in the log and in the header `x-request-id`.
     request_id: String,
-    /// Who asked: the name of a key, or of an AWS principal.
+    /// Who asked: the name of a key or of an AWS principal, or the `sub` of a token.
     #[schema(example = "crm")]
     caller: String,
-    /// The id of the key; null where it is one of the environment, or where AWS knows who asked.
+    /// The id of the key; null where it is one of the environment, or where API Gateway knows who asked.
     key: Option<KeyId>,
     /// What was asked for: `operationId` of this document.
     #[schema(example = "pause")]

@@ -17,9 +17,13 @@ pub(crate) struct MakeKey {
     /// What it allows: `read` looks, `operate` also puts, replays, pauses, migrates and erases, `admin` also sets what
     /// locations are and manages keys.
     pub(crate) role: Role,
-    /// The locations that it is bound to; absent or null if it is good for all. Not for an admin's.
+    /// The locations that it is bound to. Without these and without `tags` it is good for all. Not for an admin's.
     #[schema(min_items = 1, max_items = 100)]
     pub(crate) locations: Option<Vec<LocationId>>,
+    /// The tags that it is bound to: it is good for each location while that has one of them, whatever its case. Not for an
+    /// admin's.
+    #[schema(min_items = 1, max_items = 20)]
+    pub(crate) tags: Option<Vec<String>>,
     /// It is good until then; absent or null if it does not expire.
     #[schema(format = DateTime)]
     pub(crate) expires_at: Option<String>,
@@ -46,6 +50,8 @@ pub(crate) struct KeyDocument {
     role: Role,
     /// The locations that it is bound to; null if it is good for all.
     locations: Option<BTreeSet<LocationId>>,
+    /// The tags that it is bound to: it is good for each location while that has one of them.
+    tags: BTreeSet<String>,
     /// Whether it is good now.
     state: KeyState,
     /// When it was made.
@@ -82,7 +88,7 @@ impl KeyDocument {
             None => KeyState::Expired,
         };
         // The hash stays here.
-        let KeyRecord { name, role, locations, created_at, created_by, revoked_by, .. } = key;
+        let KeyRecord { name, role, locations, tags, created_at, created_by, revoked_by, .. } = key;
         let [last_used_at, expires_at, revoked_at] =
             [key.last_used_at, key.expires_at, key.revoked_at].map(Time::maybe);
         let created_at = Time(created_at);
@@ -91,6 +97,7 @@ impl KeyDocument {
             name,
             role,
             locations,
+            tags,
             state,
             created_at,
             created_by,

@@ -21,6 +21,7 @@ fn standing(location: &LocationId) -> Standing {
         day_scope: None,
         name: None,
         tags: Vec::new(),
+        credentials_expire_at: None,
         enabled: true,
         run_until: None,
         hold: None,

@@ -101,6 +101,7 @@ impl Engine {
             day_scope: settings.day_scope.clone().filter(|scope| *scope != settings.scope),
             name: settings.labels.name.clone(),
             tags: settings.labels.tags.clone(),
+            credentials_expire_at: settings.labels.credentials_expire_at,
             enabled: settings.enabled,
             run_until: gate.live_run(now).map(|run| run.until),
             hold: gate.held(now).cloned(),

@@ -1,4 +1,4 @@
-//! Who may use the HTTP API: `API_AUTH` and `API_KEYS`.
+//! Who may use the HTTP API: `API_AUTH`, `API_KEYS` and `API_JWT_…`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +15,29 @@ pub enum ApiAccess {
     Keys(Vec<ApiKey>),
     /// Whom API Gateway lets in after it has checked an AWS signature.
     Iam,
+    /// Whom API Gateway lets in after it has checked a token (JWT).
+    Jwt(JwtAccess),
+}
+
+/// What is read of the tokens that API Gateway has checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtAccess {
+    /// Who issues them, as their `iss` says.
+    pub issuer: String,
+    /// The claim that says, or lists, what somebody may do.
+    pub role_claim: String,
+    /// The claim with the locations that somebody is bound to; `None` if nobody is bound to any.
+    pub locations_claim: Option<String>,
+    /// The claim with the tags that somebody is bound to; `None` if nobody is bound to any.
+    pub tags_claim: Option<String>,
+}
+
+/// The ways in.
+#[derive(Clone, Copy)]
+enum Way {
+    Key,
+    Iam,
+    Jwt,
 }
 
 /// An API key that the environment gives, as it is kept: nobody can tell the key from it. It may do everything, so that
@@ -53,17 +76,45 @@ impl ApiAccess {
     pub(super) fn read(vars: &mut Variables) -> Option<ApiAccess> {
         let keys = vars.json("API_KEYS", keys);
         let has_auth = vars.text("API_AUTH").is_some();
-        let iam = vars.choice("API_AUTH", false, &[("key", false), ("iam", true)]);
-        match (iam, keys) {
-            (true, _) => Some(ApiAccess::Iam),
-            (false, Some(keys)) => Some(ApiAccess::Keys(keys)),
-            (false, None) => {
+        let way = vars.choice("API_AUTH", Way::Key, &[("key", Way::Key), ("iam", Way::Iam), ("jwt", Way::Jwt)]);
+        let jwt = JwtAccess::read(vars, matches!(way, Way::Jwt));
+        match (way, keys) {
+            (Way::Iam, _) => Some(ApiAccess::Iam),
+            (Way::Jwt, _) => jwt.map(ApiAccess::Jwt),
+            (Way::Key, Some(keys)) => Some(ApiAccess::Keys(keys)),
+            (Way::Key, None) => {
                 if has_auth {
                     vars.fault("API_KEYS", "is missing; `cargo ghl-sync key` makes one");
                 }
                 None
             }
         }
+    }
+
+    /// Why no key is taken here; `None` where keys are.
+    #[must_use]
+    pub fn takes_no_keys(&self) -> Option<&'static str> {
+        match self {
+            ApiAccess::Keys(_) => None,
+            ApiAccess::Iam => Some("this stack checks AWS signatures (ApiAuth=iam) and takes no keys"),
+            ApiAccess::Jwt(_) => Some("this stack checks tokens of an issuer (ApiAuth=jwt) and takes no keys"),
+        }
+    }
+}
+
+impl JwtAccess {
+    /// What the variables say, which must be something if it `is_needed`.
+    fn read(vars: &mut Variables, is_needed: bool) -> Option<JwtAccess> {
+        let issuer = vars.text("API_JWT_ISSUER");
+        let role_claim = vars.text("API_JWT_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned());
+        let (locations_claim, tags_claim) = (vars.text("API_JWT_LOCATIONS_CLAIM"), vars.text("API_JWT_TAGS_CLAIM"));
+        if let Some(issuer) = issuer.as_ref().filter(|issuer| !issuer.starts_with("https://")) {
+            vars.fault("API_JWT_ISSUER", format!("is `{issuer}`; expected a URL that starts with https://"));
+        }
+        if is_needed && issuer.is_none() {
+            vars.fault("API_JWT_ISSUER", "is missing; API_AUTH is jwt, and it says who issues the tokens");
+        }
+        Some(JwtAccess { issuer: issuer?, role_claim, locations_claim, tags_claim })
     }
 }
 
@@ -142,6 +193,33 @@ mod tests {
     }
 
     #[test]
+    fn tokens_have_an_issuer_and_a_claim_for_the_role() {
+        let issuer = ("API_JWT_ISSUER", "https://id.example.com/");
+        let jwt = |role: &str, locations: Option<&str>, tags: Option<&str>| {
+            Ok(Some(ApiAccess::Jwt(JwtAccess {
+                issuer: issuer.1.to_owned(),
+                role_claim: role.to_owned(),
+                locations_claim: locations.map(str::to_owned),
+                tags_claim: tags.map(str::to_owned),
+            })))
+        };
+        assert_eq!(read(&[("API_AUTH", "jwt"), issuer]), jwt("role", None, None));
+        let all = [
+            ("API_AUTH", "jwt"),
+            issuer,
+            ("API_JWT_ROLE_CLAIM", "cognito:groups"),
+            ("API_JWT_LOCATIONS_CLAIM", "locations"),
+            ("API_JWT_TAGS_CLAIM", "tags"),
+            ("API_KEYS", ""),
+        ];
+        assert_eq!(read(&all), jwt("cognito:groups", Some("locations"), Some("tags")));
+        assert!(read(&[("API_AUTH", "jwt")]).unwrap_err().contains("API_JWT_ISSUER is missing"));
+        let plain = [("API_AUTH", "jwt"), ("API_JWT_ISSUER", "id.example.com")];
+        assert!(read(&plain).unwrap_err().contains("API_JWT_ISSUER is `id.example.com`"));
+        assert_eq!(read(&[("API_AUTH", "iam"), issuer]), Ok(Some(ApiAccess::Iam)), "what is not needed does no harm");
+    }
+
+    #[test]
     fn a_bad_list_of_keys_is_refused_without_a_word_of_what_stands_in_it() {
         let twice = format!("a:{ONE},a:{TWO}");
         let cases = [
@@ -157,6 +235,6 @@ mod tests {
             assert!(!fault.contains("secret"), "{fault}");
         }
         assert!(read(&[("API_AUTH", "key")]).unwrap_err().contains("API_KEYS is missing"));
-        assert!(read(&[("API_AUTH", "none")]).unwrap_err().contains("expected key or iam"));
+        assert!(read(&[("API_AUTH", "none")]).unwrap_err().contains("expected key or iam or jwt"));
     }
 }

@@ -26,7 +26,7 @@ use serde_json::error::Category;
 use tracing::level_filters::LevelFilter;
 
 pub use self::alerts::AlertsConfig;
-pub use self::api::{ApiAccess, ApiKey};
+pub use self::api::{ApiAccess, ApiKey, JwtAccess};
 pub(crate) use self::connect::CONNECT_SECRETS;
 pub use self::connect::ConnectConfig;
 pub use self::migration::MigrationConfig;

@@ -17,6 +17,7 @@ async fn make(world: &World, number: u64) -> Result<(), KeyError> {
         name: format!("key-{number}"),
         role: Role::Read,
         locations: None,
+        tags: None,
         expires_at: None,
     };
     world.operator().make_key(new, "operator").await.map(drop)

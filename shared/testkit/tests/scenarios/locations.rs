@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, LocationRegistry};
 use ghl_sync_engine::standing::LocationState;
-use ghl_sync_model::{CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, SettingsOverlay};
+use ghl_sync_model::{
+    CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, Reach, SettingsOverlay,
+};
 use ghl_sync_operate::{
     CredentialsEnd, ListedLocations, LocationFilter, OverviewPage, PutSettingsError, Removal, SettingsChange,
 };
@@ -73,8 +75,21 @@ fn a_list_has_each_location_once_and_no_page_looks_at_more_than_five_hundred() {
         assert_eq!(listed(&world, &rare, 50).await.0, ["l0007", "l1150"]);
         // A key that is bound to locations sees those, and none that is not known.
         let own: BTreeSet<LocationId> = [id(3), id(900), LocationId::new("nobody").unwrap()].into();
-        let bound = LocationFilter { own: Some(Arc::new(own)), ..LocationFilter::default() };
-        assert_eq!(listed(&world, &bound, 1).await.0, ["l0003", "l0900"]);
+        let bound_to = |locations: BTreeSet<LocationId>, tags: &[&str]| {
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            LocationFilter { own: Some(Arc::new(Reach { locations, tags })), ..LocationFilter::default() }
+        };
+        assert_eq!(listed(&world, &bound_to(own.clone(), &[]), 1).await.0, ["l0003", "l0900"]);
+        // One that is bound to a tag, too, sees who has it, and no page shows more of others than where it ended.
+        for limit in [1, 50] {
+            assert_eq!(
+                listed(&world, &bound_to(own.clone(), &["Rare"]), limit).await.0,
+                ["l0003", "l0007", "l0900", "l1150"]
+            );
+        }
+        let first = world.operator().locations(&bound_to(BTreeSet::new(), &["rare"]), None, 50).await.unwrap();
+        assert_eq!((first.locations.len(), first.looked_at), (1, 1));
+        assert_eq!(first.next, LocationId::new("l049").ok(), "a place, and no id of somebody else's");
     });
 }
 

@@ -1,0 +1,44 @@
+//! Which locations somebody reaches who is bound to some of them, or to tags.
+
+use std::collections::HashSet;
+
+use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::{LocationId, Reach};
+
+use crate::Operator;
+
+/// Locations whose settings are read together.
+const TOGETHER: usize = 100;
+
+impl Operator {
+    /// Whether `location` is within `reach` now. It takes one read at most, which holds for some seconds; none where the
+    /// location is named.
+    ///
+    /// # Errors
+    /// When a store fails; then nobody knows.
+    pub async fn reaches(&self, reach: &Reach, location: &LocationId) -> Result<bool, PortError> {
+        if reach.names(location) || reach.tags.is_empty() {
+            return Ok(reach.names(location));
+        }
+        let settings = self.ports().registry.location(location).await?;
+        Ok(settings.is_some_and(|settings| reach.has_one_of(&settings.labels.tags)))
+    }
+
+    /// Those of `ids` that are within `reach` now, in their order. The settings are read of those that it does not name.
+    pub(crate) async fn reached(&self, reach: &Reach, ids: &[LocationId]) -> Result<Vec<LocationId>, PortError> {
+        let unnamed: Vec<LocationId> = match reach.tags.is_empty() {
+            true => Vec::new(),
+            false => ids.iter().filter(|id| !reach.names(id)).cloned().collect(),
+        };
+        let reading = unnamed.chunks(TOGETHER).map(|ids| self.ports().registry.stored_each(ids));
+        let stored = futures::future::try_join_all(reading).await?.into_iter().flatten();
+        let is_tagged =
+            |stored: &_| reach.has_one_of(&ghl_sync_engine::ports::StoredSettings::effective(stored).labels.tags);
+        let tagged: HashSet<&LocationId> = unnamed
+            .iter()
+            .zip(stored)
+            .filter_map(|(id, stored)| stored.as_ref().is_some_and(is_tagged).then_some(id))
+            .collect();
+        Ok(ids.iter().filter(|id| reach.names(id) || tagged.contains(id)).cloned().collect())
+    }
+}
