@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ghl_sync_drop::Importer;
 use lambda_runtime::LambdaEvent;
-use reqwest::Client;
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -12,6 +12,7 @@ use crate::deployment::{Deployment, context, sqs_event};
 use crate::drops::{delete, receive};
 use crate::events::sample;
 
+const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 const LISTS: &str = "/v1/locations/loc_demo/lists";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PEOPLE: &str = "Name,Email,Rank\nAda,ada@example.com,1\nBob,bob@example.com,2\n,nobody,3\n";
@@ -96,6 +97,26 @@ async fn a_link_takes_one_file_of_the_size_that_was_told_and_nothing_else() {
         assert!(status.is_client_error(), "{what}: {status}");
     }
     assert_eq!(client.put(url).body(PEOPLE).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_page_of_this_machine_puts_a_file_by_its_link_and_no_other_page_does() {
+    let deployment = Deployment::start().await;
+    let caller = Caller::of(&deployment).await;
+    let told = caller.post(LISTS, &json!({ "name": "a.csv", "size": PEOPLE.len() })).await.json();
+    let url = told["upload"]["url"].as_str().unwrap();
+    let client = Client::new();
+    let preflight = |origin: &str| {
+        let request = client.request(Method::OPTIONS, url).header("origin", origin);
+        request.header("access-control-request-method", "PUT").header("sec-fetch-site", "same-site").send()
+    };
+    let put = |origin: &str| client.put(url).header("origin", origin).body(PEOPLE).send();
+    let (ours, evil) = ("http://127.0.0.1:3000", "http://evil.example");
+    assert_eq!((preflight(evil).await.unwrap().status(), put(evil).await.unwrap().status()), (FORBIDDEN, FORBIDDEN));
+    for answer in [preflight(ours).await.unwrap(), put(ours).await.unwrap()] {
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["access-control-allow-origin"], ours);
+    }
 }
 
 #[tokio::test]

@@ -234,10 +234,12 @@ impl Connection {
         let Connection { door, stream, mut stopped, place } = self;
         let _ = stream.set_nodelay(true); // Without it answers are only slower.
         let patience = door.patience;
-        let service = service_fn(move |request| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let (door, answer) = (Arc::clone(&door), answer.clone());
+            let is_of_link = door.visitors.has_link(request.uri());
             async move {
                 match door.let_in(request).await {
+                    Ok(request) if is_of_link => answer(request).await,
                     Ok(request) => answer(request).await.map(without_cors),
                     Err(refused) if door.visitors.has_pages => Ok(refused.problem()),
                     Err(refused) => Ok(refused.answer()),

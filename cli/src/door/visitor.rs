@@ -97,10 +97,15 @@ impl Visitors {
             && self.entrances.contains(&request.uri.path())
     }
 
+    /// Whether there are links here, and this may be one.
+    pub(crate) fn has_link(&self, uri: &Uri) -> bool {
+        self.has_links && is_signed_link(uri)
+    }
+
     /// Whether a page of this machine uses a link that was signed for it, asks whether it may, or leads a person there.
     fn is_of_link(&self, request: &Parts) -> bool {
         let mut origins = request.headers.get_all(header::ORIGIN).iter();
-        self.has_links && is_signed_link(&request.uri) && origins.all(|origin| is_of_this_machine(origin.as_bytes()))
+        self.has_link(&request.uri) && origins.all(|origin| is_of_this_machine(origin.as_bytes()))
     }
 
     fn check_preflight(&self, request: &Parts) -> Result<(), Foreign> {
