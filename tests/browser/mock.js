@@ -71,6 +71,7 @@ function route(mock, scenario, started, { method, url }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
+  if (pathname === "/v1/imports") return { answer: recentImports(scenario, started) };
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body, searchParams);
   const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
   if (allowed) return allowed;
@@ -102,6 +103,12 @@ function settings(mock, id, method, body) {
     return { answer: mock.settings[id], etag: `"${mock.settings[id].revision}"` };
   }
   return { answer: document, etag: `"${document.revision}"` };
+}
+
+function recentImports(scenario, started) {
+  const all = scenario.imports?.(started) ?? [];
+  const [location] = scenario.overview(Date.now(), started, []).locations;
+  return { imports: all.map(({ id, name, state, created_at, finished_at }) => ({ location_id: location?.id ?? "loc_demo", id, name, state, created_at, finished_at })) };
 }
 
 function imports(mock, scenario, started, method, rest) {

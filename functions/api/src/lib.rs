@@ -108,6 +108,7 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(records::lookup))
         .routes(routes!(outcomes::list))
         .routes(routes!(records::replay))
+        .routes(routes!(imports::recent))
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))
         .routes(routes!(imports::cancel))

@@ -5,6 +5,7 @@ mod api_key;
 mod ascii_json;
 mod audit;
 mod batch;
+mod begun_import;
 mod call;
 mod clearing;
 mod conflict;
@@ -43,6 +44,7 @@ mod time;
 mod undo;
 
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
+pub use begun_import::BegunImport;
 pub use audit::{AuditKey, AuditedRequest};
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use call::{

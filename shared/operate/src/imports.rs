@@ -1,18 +1,20 @@
 //! Imports: what is told of them, how their records stand, and withdrawing what was not sent.
 
 mod cancel;
+mod recent;
 mod status;
 mod tell;
 mod undo;
 
 pub use cancel::CancelReport;
+pub use recent::{MAX_RECENT_IMPORTS, RecentImport};
 pub use status::{ImportCounts, ImportPageOf, ImportStatus, ImportUndo};
 pub use tell::ImportUpdate;
 pub use undo::{UndoCursor, UndoReport};
 
 use ghl_sync_engine::ports::{Entry, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Engine;
-use ghl_sync_model::{EpochMs, Import, ImportId, ImportList, ImportState, LocationId};
+use ghl_sync_model::{BegunImport, EpochMs, Import, ImportId, ImportList, ImportState, LocationId};
 
 use crate::OperateError;
 
@@ -70,12 +72,17 @@ struct Raced;
 struct Imports {
     imports: Versioned<Import>,
     lists: Versioned<ImportList>,
+    begun: Versioned<BegunImport>,
 }
 
 impl Imports {
     fn of(engine: &Engine) -> Imports {
         let items = &engine.ports().items;
-        Imports { imports: Versioned::new(items.clone()), lists: Versioned::new(items.clone()) }
+        Imports {
+            imports: Versioned::new(items.clone()),
+            lists: Versioned::new(items.clone()),
+            begun: Versioned::new(items.clone()),
+        }
     }
 
     async fn load(&self, location: &LocationId, id: &ImportId) -> Result<Option<Import>, PortError> {
@@ -100,6 +107,9 @@ impl Imports {
                 // Whoever wrote it last may have died before it was listed.
                 self.list(location, id, &import).await?;
                 return Ok(import);
+            }
+            if before.is_none() {
+                self.mark(location, id, import.created_at).await?;
             }
             match self.imports.replace(&key, rev, &import).await? {
                 Replaced::Written { .. } => {

@@ -35,7 +35,7 @@ pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
-pub use imports::{
+pub use imports::{MAX_RECENT_IMPORTS, RecentImport, 
     CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUndo, ImportUpdate, UndoCursor,
     UndoReport, take_into_import,
 };

@@ -42,6 +42,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "migration_summary",
             "mirror",
             "overview",
+            "recent_imports",
             "record_status",
             "status",
         ],
@@ -95,7 +96,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
 
 /// Paths without a location that a key may use which is bound to some: the list of locations, the overview and the metrics
 /// tell of the key's own locations only, and the dashboard is the same page for everybody.
-const FOR_BOUND_KEYS: [&str; 4] = ["dashboard", "list_locations", "metrics", "overview"];
+const FOR_BOUND_KEYS: [&str; 5] = ["dashboard", "list_locations", "metrics", "overview", "recent_imports"];
 /// The OpenAPI document, which does not list itself, is the same for everybody, too.
 const DOCUMENT: &str = "/openapi.json";
 

@@ -33,6 +33,7 @@ const page = {
   // What the open location is, and its imports.
   account: null,
   imports: null,
+  recent: { imports: null, nextLook: 0 },
   // The list that is put in.
   list: null,
   migrations: { list: null, problem: null, nextLook: 0 },
@@ -100,6 +101,7 @@ async function poll() {
     page.asked = narrowed;
     arrived(overview);
     await lookAtMigrations();
+    await lookAtImports();
     await refreshImport();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
     if (narrowing() !== page.asked) delay = 0;
@@ -193,6 +195,8 @@ function draw() {
   render(byId("totals"), totals(overview));
   render(byId("list"), list(shown));
   render(byId("migration-list"), migrationList(shown));
+  render(byId("recent-list"), ...recentImports(shown));
+  byId("recent").hidden = !page.recent.imports?.length;
   byId("migrations").hidden = page.migrations.list === null;
   render(byId("detail"), page.managed !== null ? managedPage(shown) : page.migration === null ? detail(shown) : migrationDetail(shown));
   // Whose button is gone reads on at the heading that stood above it.

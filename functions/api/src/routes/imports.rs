@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use ghl_sync_model::{ImportCursor, ImportId, ImportStanding, LocationId};
-use ghl_sync_operate::{ImportError, ImportStatus, UndoCursor};
+use ghl_sync_operate::{ImportError, ImportStatus, MAX_RECENT_IMPORTS, UndoCursor};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{InPath, LocationPath, unknown_location};
+use crate::access::Caller;
 use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
-use crate::query::foreign_cursor;
+use crate::query::{InQuery, foreign_cursor, within};
 use crate::service::Api;
-use crate::wire::{CancelImport, ImportList, ListedImport, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
+use crate::wire::{CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
 
 /// Longest that one request withdraws, or asks for undoing: API Gateway stops waiting after 30 s.
 const CANCEL_TIME: Duration = Duration::from_secs(15);
+
+/// Imports that are listed unless more are asked for.
+const DEFAULT_RECENT: u32 = 20;
 
 /// The path of an import.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,6 +33,38 @@ pub(crate) struct ImportPath {
     /// Your own id of the import.
     #[param(inline, example = "contacts-csv-5f1c09e2")]
     import_id: ImportId,
+}
+
+/// How many imports to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HowMany {
+    /// Most imports.
+    #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+}
+
+/// Lists the imports that began last, of all locations.
+///
+/// The newest first, of the last 30 days. A caller that is bound sees those of its own locations among the last 500. One
+/// that began a moment ago may be missing.
+#[utoipa::path(
+    get,
+    path = "/v1/imports",
+    operation_id = "recent_imports",
+    tag = "imports",
+    params(HowMany),
+    responses((status = 200, description = "The imports", body = RecentImports)),
+)]
+pub(crate) async fn recent(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    InQuery(HowMany { limit }): InQuery<HowMany>,
+) -> Result<Json<RecentImports>, Problem> {
+    let limit = within("limit", limit.unwrap_or(DEFAULT_RECENT), 1, MAX_RECENT_IMPORTS)?;
+    let imports = api.operator().recent_imports(caller.own(), limit).await?;
+    Ok(Json(RecentImports { imports: imports.into_iter().map(Into::into).collect() }))
 }
 
 /// Begins an import, or tells how far it has come.

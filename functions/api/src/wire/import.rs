@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ghl_sync_model::{ImportId, ImportState, ImportSummary, Time};
-use ghl_sync_operate::ImportUpdate;
+use ghl_sync_model::{ImportId, ImportState, ImportSummary, LocationId, Time};
+use ghl_sync_operate::{ImportUpdate, RecentImport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,6 +69,30 @@ pub(crate) struct ListedImport {
     created_at: Time,
     /// When it was completed, cancelled or undone; null while it is open.
     finished_at: Option<Time>,
+}
+
+/// The imports that began last.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecentImports {
+    /// The newest first.
+    pub(crate) imports: Vec<ImportSomewhere>,
+}
+
+/// An import in short, and whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecentImport)]
+pub(crate) struct ImportSomewhere {
+    /// GHL's id of the location (sub-account).
+    #[schema(value_type = String, example = "loc_demo")]
+    location_id: LocationId,
+    #[serde(flatten)]
+    import: ListedImport,
+}
+
+impl From<RecentImport> for ImportSomewhere {
+    fn from(RecentImport { location, summary }: RecentImport) -> ImportSomewhere {
+        ImportSomewhere { location_id: location, import: summary.into() }
+    }
 }
 
 impl From<ImportSummary> for ListedImport {
