@@ -93,6 +93,42 @@ fn a_list_has_each_location_once_and_no_page_looks_at_more_than_five_hundred() {
     });
 }
 
+/// The standing is written after the settings, and that may fail: then it knows the tags of before.
+#[test]
+fn who_is_bound_to_a_tag_sees_nobody_who_has_lost_it_whatever_was_written_down() {
+    block_on_paused(async {
+        let world = with_locations(3);
+        let (operator, registry) = (world.operator(), &world.engine.ports().registry);
+        operator.change_settings(vec![tagged(id(0), "dental"), tagged(id(1), "dental")]).await;
+        for number in 0..2 {
+            operator.pause(&id(number), None, None).await.unwrap();
+        }
+        let reach = Reach { tags: ["Dental".to_owned()].into(), ..Reach::default() };
+        let page = OverviewPage { own: Some(Arc::new(reach.clone())), ..OverviewPage::default() };
+        let seen = async || {
+            let overview = operator.overview(&page).await.unwrap();
+            assert_eq!(overview.summary.locations, overview.locations.len() as u64);
+            let series = operator.series(Some(&reach)).await.unwrap().locations.into_iter();
+            let mut series: Vec<String> = series.map(|location| location.location.id.to_string()).collect();
+            let health = operator.health(Some(&reach)).await.unwrap().locations.into_iter();
+            let mut health: Vec<String> = health.map(|location| location.id.to_string()).collect();
+            let overview = overview.locations.into_iter();
+            let mut overview: Vec<String> = overview.map(|location| location.location.id.to_string()).collect();
+            for ids in [&mut series, &mut health, &mut overview] {
+                ids.sort();
+            }
+            assert!(series == overview && health == overview, "{series:?} {health:?} {overview:?}");
+            overview
+        };
+        assert_eq!(seen().await, ["l0000", "l0001"]);
+        let stored = registry.stored(&id(0)).await.unwrap().unwrap();
+        let untagged = SettingsOverlay { tags: None, ..stored.overlay };
+        registry.store(&id(0), stored.rev, &untagged).await.unwrap();
+        assert_eq!(seen().await, ["l0001"], "its standing still has the tag");
+        assert!(!operator.reaches(&reach, &id(0)).await.unwrap() && operator.reaches(&reach, &id(1)).await.unwrap());
+    });
+}
+
 #[test]
 fn locations_are_found_by_what_they_do_what_they_are_called_and_when_their_credentials_end() {
     block_on_paused(async {
