@@ -1,7 +1,5 @@
 //! Locations by the API: listed by page, changed one by one and many at once, removed.
 
-use std::time::Instant;
-
 use ghl_sync_cli::stack::StackOptions;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -118,7 +116,6 @@ async fn three_hundred_locations_are_listed_by_page_by_what_is_looked_for_and_by
     let named = ["loc_a", "loc_demo", "loc_z"].map(location).to_vec();
     let deployment = Deployment::with(StackOptions { locations: named, ..options() }).await;
     let caller = Caller::of(&deployment).await;
-    let started = Instant::now();
     for hundred in 0..3 {
         let items: Vec<Value> = (0..100)
             .map(|number| {
@@ -128,7 +125,6 @@ async fn three_hundred_locations_are_listed_by_page_by_what_is_looked_for_and_by
             .collect();
         assert_eq!(patch(&caller, LOCATIONS, &json!({ "locations": items })).await.status, 200);
     }
-    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
     // The index of locations follows the table.
     let mut expected: Vec<String> = (0..300).map(|number| format!("loc_{number:03}")).collect();
     expected.extend(["loc_a", "loc_demo", "loc_z"].map(str::to_owned));

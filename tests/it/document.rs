@@ -209,6 +209,7 @@ impl Operation {
             ("run", "r"),
             ("part", "0"),
             ("key_id", "0123456789abcdef"),
+            ("list", "a.csv"),
         ];
         let url = instead
             .into_iter()

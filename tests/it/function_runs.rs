@@ -380,8 +380,8 @@ async fn run_api(deployment: &Deployment, migrator: Migrator, lists: &Lists) {
         "/records/contact/a",
     ]
     .map(|path| format!("{location}{path}"));
-    let paths =
-        ["/health", "/v1/overview", "/v1/imports", "/v1/locations", "/metrics", "/dashboard", "/openapi.json"].map(str::to_owned);
+    let paths = ["/health", "/v1/overview", "/v1/imports", "/v1/locations", "/metrics", "/dashboard", "/openapi.json"]
+        .map(str::to_owned);
     for path in location_paths.into_iter().chain(paths) {
         assert_eq!(caller.get(&path).await.status, 200, "{path}");
     }

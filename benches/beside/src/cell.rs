@@ -12,7 +12,7 @@ pub(crate) struct Cell {
     pub(crate) others: bool,
     /// How the server counts.
     pub(crate) counting: Counting,
-    /// Who.
+    /// The engine or queue that was run.
     pub(crate) contender: Contender,
     /// In how many processes.
     pub(crate) workers: u32,

@@ -18,7 +18,7 @@ const MOST_SHRUNK: usize = 5;
 pub struct Campaign {
     /// The first.
     pub from: u64,
-    /// How many.
+    /// How many worlds are simulated.
     pub seeds: u64,
     /// Threads.
     pub threads: usize,

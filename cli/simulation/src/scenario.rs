@@ -115,7 +115,7 @@ fn usual_concurrency() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Puts {
-    /// When.
+    /// When they are put, in milliseconds since the world began.
     pub at_ms: u64,
     /// Where: the location of this number, from 0.
     pub location: usize,
@@ -179,11 +179,11 @@ fn is_nothing((from, to): &Numbers) -> bool {
 pub struct Trouble {
     /// From when on.
     pub from_ms: u64,
-    /// Until when.
+    /// When it ends, in milliseconds since the world began.
     pub until_ms: u64,
     /// Of a thousand things that it can happen to, so many meet it.
     pub per_mille: u64,
-    /// What.
+    /// What goes wrong.
     pub what: What,
 }
 
@@ -275,7 +275,7 @@ pub enum What {
     Store {
         /// Which; all of them if it is not said.
         op: Option<Op>,
-        /// How.
+        /// How the store fails.
         fault: PortFault,
     },
     /// An invocation dies within so many milliseconds.

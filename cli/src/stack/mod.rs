@@ -115,7 +115,7 @@ pub enum StackError {
     DataDir {
         /// As it was named.
         dir: String,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// Another process uses the directory.
@@ -132,7 +132,7 @@ pub enum StackError {
     Listen {
         /// What should listen, in words.
         what: &'static str,
-        /// Why.
+        /// What the operating system says.
         source: std::io::Error,
     },
     /// The tables or the queues.

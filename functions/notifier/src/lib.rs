@@ -25,7 +25,7 @@ pub struct Answer {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
-    /// Which.
+    /// The message's id, or the sequence number of the stream's record.
     pub item_identifier: String,
 }
 

@@ -31,7 +31,7 @@ pub enum OrderError {
     /// A number is too small or too large.
     #[error("field `redrive.{field}` is {found}; expected {} to {}", .range.start(), .range.end())]
     OutOfRange {
-        /// Which.
+        /// The field of the order that is out of range.
         field: &'static str,
         /// The number.
         found: u32,

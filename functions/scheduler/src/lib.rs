@@ -51,7 +51,7 @@ pub enum SchedulerError {
     /// Parts of the check index did not answer. The locations in them are looked at by a later tick, or the sweep.
     #[error("{shards} of the check index's shards did not answer; all others were looked at: {report}")]
     Shards {
-        /// How many.
+        /// How many parts of the check index did not answer.
         shards: u32,
         /// What the tick did all the same, as JSON.
         report: String,
@@ -69,7 +69,7 @@ pub enum Done {
     Ticked(TickReport),
     /// Locations were asked to reconcile.
     Asked {
-        /// How many.
+        /// How many locations were asked to reconcile.
         asked_to_reconcile: u32,
     },
     /// What locations are is read anew.

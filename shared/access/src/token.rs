@@ -95,7 +95,7 @@ pub struct TokenEntry {
 /// Leave to renew a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenLease {
-    /// Whose.
+    /// The process that is renewing the token.
     pub holder: Holder,
     /// When somebody else may.
     pub until: EpochMs,

@@ -30,7 +30,7 @@ pub struct Digested {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reckoned {
-    /// When.
+    /// When the counts were read.
     pub at: EpochMs,
     /// Records that GHL had accepted.
     pub accepted: u64,

@@ -84,7 +84,7 @@ impl AlertKind {
 pub struct Sum {
     /// By when.
     pub at: EpochMs,
-    /// What.
+    /// How many of how many failed.
     pub share: Share,
 }
 

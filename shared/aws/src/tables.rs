@@ -229,7 +229,7 @@ pub const STATE: TableSpec = TableSpec {
 /// A table, charged on demand.
 #[derive(Debug, Clone, Copy)]
 pub struct TableSpec {
-    /// Its key.
+    /// The table's partition key and sort key.
     pub key: Key,
     /// Its secondary indexes.
     pub indexes: &'static [IndexSpec],
@@ -240,7 +240,7 @@ pub struct TableSpec {
 /// A secondary index. It holds only items that have all attributes of its key.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexSpec {
-    /// Its name.
+    /// The index's name, as queries give it.
     pub name: &'static str,
     /// What it brings together.
     pub reach: Reach,

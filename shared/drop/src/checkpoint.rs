@@ -55,7 +55,7 @@ pub enum Phase {
     },
     /// All are put, and some are not in GHL yet.
     Waiting {
-        /// Since when.
+        /// Since when it waits for GHL.
         since: EpochMs,
         /// So many outcomes of the list, from the first on, have come to their end.
         ended: u64,

@@ -20,6 +20,8 @@ use crate::ports::{Files, Links};
 pub const LONGEST_UPLOAD: u64 = 64 << 20;
 /// A link that was not used by then is no good any more.
 const LINK_LASTS: Duration = Duration::from_secs(15 * 60);
+/// Characters of a file's name that are taken.
+const LONGEST_FILE_NAME: usize = 1000;
 /// Characters of a file's name that are kept: its last ones, which hold its ending.
 const LONGEST_NAME: usize = 80;
 /// The longest mapping.
@@ -48,7 +50,7 @@ pub struct HandedIn {
 pub struct Link {
     /// The address. It holds a signature.
     pub url: String,
-    /// Until when.
+    /// When the signature ends.
     pub expires_at: EpochMs,
 }
 
@@ -113,7 +115,7 @@ pub enum ListsError {
     Invalid {
         /// What is wrong.
         field: &'static str,
-        /// Why.
+        /// Why it is not taken, in words.
         reason: String,
     },
     /// The bucket or a store failed.
@@ -161,6 +163,10 @@ impl Lists {
             let reason =
                 format!("a file has 1 byte at least, and {most} MiB at most; `ghl-sync import` takes longer ones");
             return Err(ListsError::Invalid { field: "size", reason });
+        }
+        if file.is_empty() || file.chars().count() > LONGEST_FILE_NAME {
+            let reason = format!("a name has 1 to {LONGEST_FILE_NAME} characters");
+            return Err(ListsError::Invalid { field: "name", reason });
         }
         let stored = registry.stored(location).await?;
         let mut mapping = stored.and_then(|stored| stored.overlay.mapping).unwrap_or_default();

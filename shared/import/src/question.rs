@@ -43,7 +43,7 @@ pub enum Question {
     },
     /// The sheet hides rows, by hand or by a filter, that say something.
     HiddenRows {
-        /// How many.
+        /// How many rows are hidden and say something.
         rows: u64,
     },
 }

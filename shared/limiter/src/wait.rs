@@ -91,7 +91,7 @@ pub struct Pause {
     /// When it was told; unknown in what older builds stored.
     #[serde(default)]
     pub since: EpochMs,
-    /// Why.
+    /// Why nothing is sent.
     pub reason: PauseReason,
 }
 
@@ -124,7 +124,7 @@ impl PauseReason {
 /// or its own end lifts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Since when.
+    /// Since when it is held.
     pub since: EpochMs,
     /// Its end; without one, until it is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ pub enum CommandError {
     /// It makes no sense as the migration stands.
     #[error("migration {id} is {}: it cannot be {command}", .status.as_str())]
     NotNow {
-        /// Which.
+        /// The migration that was to be commanded.
         id: MigrationId,
         /// How it stands.
         status: MigrationStatus,

@@ -44,9 +44,9 @@ pub(super) enum Interrupted {
     /// A call was not answered.
     #[error("a call in the {} was not answered", .side.as_str())]
     Call {
-        /// Where.
+        /// The account that the call was for.
         side: Side,
-        /// Why.
+        /// What went wrong with it.
         #[source]
         error: DirectError,
     },

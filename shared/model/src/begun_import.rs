@@ -18,7 +18,7 @@ pub struct BegunImport {
     pub at: EpochMs,
     /// Whose import.
     pub location: LocationId,
-    /// Which.
+    /// The import's id within the location.
     pub import: ImportId,
 }
 
@@ -50,11 +50,13 @@ mod tests {
 
     #[test]
     fn keys_sort_as_times_do() {
-        let key = |at| BegunImport::item_key(&BegunImport {
-            at: EpochMs(at),
-            location: "loc".parse().unwrap(),
-            import: "list".parse().unwrap(),
-        });
+        let key = |at| {
+            BegunImport::item_key(&BegunImport {
+                at: EpochMs(at),
+                location: "loc".parse().unwrap(),
+                import: "list".parse().unwrap(),
+            })
+        };
         assert!([0, 9, 1_795_000_000_000, EpochMs::LAST_DATED.0].map(key).is_sorted());
         assert_eq!(key(9), "begun#0000000000000009#loc#list");
     }

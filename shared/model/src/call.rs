@@ -42,21 +42,21 @@ pub enum Call {
     /// Updates a known contact. (GHL refuses `gender` here; the client leaves it out. `companyName` may be refused, too:
     /// [`Cause::CompanyRefused`].)
     UpdateContact {
-        /// Which.
+        /// GHL's id of the contact.
         id: GhlId,
         /// Its new content.
         contact: Contact,
     },
     /// Adds tags to a contact and leaves its others alone.
     AddTags {
-        /// Whose.
+        /// GHL's id of the contact that gets them.
         id: GhlId,
         /// What to add.
         tags: BTreeSet<String>,
     },
     /// Removes tags from a contact and leaves its others alone.
     RemoveTags {
-        /// Whose.
+        /// GHL's id of the contact that loses them.
         id: GhlId,
         /// What to remove.
         tags: BTreeSet<String>,
@@ -93,7 +93,7 @@ pub enum Call {
     },
     /// Updates a known opportunity.
     UpdateOpportunity {
-        /// Which.
+        /// GHL's id of the opportunity.
         id: GhlId,
         /// Its new content.
         opportunity: Opportunity,
@@ -120,7 +120,7 @@ pub enum Call {
     DeleteContact(GhlId),
     /// Deletes an opportunity. One that is gone already is deleted, too.
     DeleteOpportunity {
-        /// Which.
+        /// GHL's id of the opportunity.
         id: GhlId,
         /// The pipeline that it is in; API v1 wants to know.
         pipeline_id: GhlId,
@@ -137,7 +137,7 @@ pub enum Call {
     ListCustomValues,
     /// Makes a custom value. Repeating it may make a second one.
     CreateCustomValue {
-        /// Its name.
+        /// The name that templates refer to.
         name: String,
         /// Its text.
         value: String,
@@ -447,7 +447,7 @@ pub struct OpportunityPage {
 pub struct FoundOpportunity {
     /// GHL's id of it.
     pub id: GhlId,
-    /// Its name.
+    /// The opportunity's name, which carries the marker.
     pub name: String,
 }
 

@@ -149,7 +149,7 @@ pub struct GhlConnection {
 /// A location of an agency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubAccount {
-    /// Its id.
+    /// GHL's id of the location.
     pub id: LocationId,
     /// What it is called in GHL.
     pub name: String,

@@ -214,7 +214,7 @@ pub enum CredentialsError {
     /// A field of the JSON object.
     #[error("field `{field}` {problem}")]
     Field {
-        /// Which.
+        /// The field, by its name in the document.
         field: String,
         /// What is wrong with it, and what would be right.
         problem: &'static str,

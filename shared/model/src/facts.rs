@@ -34,9 +34,9 @@ pub struct LocationFacts {
 /// Something that GHL told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact<T> {
-    /// When.
+    /// When GHL told it.
     pub as_of: EpochMs,
-    /// What.
+    /// What GHL told.
     pub value: T,
 }
 

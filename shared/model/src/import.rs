@@ -124,7 +124,7 @@ impl Item for Import {
 /// What a list says of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportSummary {
-    /// Which.
+    /// The import's id within its location.
     pub id: ImportId,
     /// What people call it.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -34,7 +34,7 @@ pub trait Item: Serialize + DeserializeOwned + Send + Sync {
 /// What is the same for all items of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemKind {
-    /// Its name.
+    /// What the kind is called in logs.
     pub name: &'static str,
     /// What reading one is called in errors.
     pub load: &'static str,

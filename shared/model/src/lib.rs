@@ -44,9 +44,9 @@ mod time;
 mod undo;
 
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
-pub use begun_import::BegunImport;
 pub use audit::{AuditKey, AuditedRequest};
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
+pub use begun_import::BegunImport;
 pub use call::{
     Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
     View,

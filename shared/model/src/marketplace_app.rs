@@ -12,7 +12,7 @@ use crate::{OAuthGrant, OAuthUser, Secret};
 pub struct MarketplaceApp {
     /// Its id, which everybody may know.
     pub client_id: String,
-    /// Its key.
+    /// The secret that the app shows when it asks for tokens.
     pub client_secret: Secret,
 }
 

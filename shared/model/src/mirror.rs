@@ -19,7 +19,7 @@ pub struct Mirror {
 /// A run of a mirror: one sending of the whole list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorRun {
-    /// Which.
+    /// The run's id, which its source chose.
     pub run: RunId,
     /// In how many parts it was sent.
     pub parts: u32,

@@ -78,7 +78,7 @@ pub struct LastError {
     pub status: Option<u16>,
     /// In GHL's words, at most 1 KB.
     pub message: String,
-    /// When.
+    /// When it happened.
     pub at: EpochMs,
 }
 
@@ -112,7 +112,7 @@ pub enum Outcome {
     },
     /// It failed for good: it leaves the due index, and can be replayed.
     Failed {
-        /// Why.
+        /// The error that ended it.
         error: LastError,
         /// GHL's id of it, where one was learned on the way.
         ghl_id: Option<GhlId>,
@@ -121,9 +121,9 @@ pub enum Outcome {
     },
     /// It comes back later, and this counts as an attempt.
     Retry {
-        /// When.
+        /// When it is tried again.
         due_at: EpochMs,
-        /// Why.
+        /// The error that it was put off for.
         error: LastError,
         /// Nothing may be written again before (a call without an answer may still arrive).
         not_before: Option<EpochMs>,

@@ -40,9 +40,9 @@ pub enum PayloadError {
     /// A field has a value that GHL would refuse.
     #[error("field `{field}` {reason}")]
     Field {
-        /// Which.
+        /// The field, by its name in the document.
         field: &'static str,
-        /// Why.
+        /// What is wrong with the value, in words.
         reason: &'static str,
     },
     /// All of it is longer than a record may be.

@@ -113,7 +113,7 @@ impl PutRecord {
 pub struct Record {
     /// Whose record.
     pub location_id: LocationId,
-    /// Which.
+    /// Its kind, and its producer's id of it.
     pub key: RecordKey,
     /// The content to send.
     pub payload: Payload,

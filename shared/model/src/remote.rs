@@ -53,7 +53,7 @@ pub struct RemoteEvent {
     pub at: EpochMs,
     /// GHL's name of it, such as `ContactUpdate`.
     pub event_type: &'static str,
-    /// Where.
+    /// The location that it happened in.
     pub location_id: LocationId,
     /// The app that the webhook was sent for.
     pub app_id: Option<String>,

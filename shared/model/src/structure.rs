@@ -12,7 +12,7 @@ use super::{GhlId, Kind, LocationId};
 pub struct RemoteLocation {
     /// GHL's id of it.
     pub id: LocationId,
-    /// Its name.
+    /// The name that GHL shows.
     pub name: String,
     /// The name of the business that it is for, which may differ.
     #[serde(default)]
@@ -261,7 +261,7 @@ pub struct User {
 pub struct Pipeline {
     /// GHL's id of it.
     pub id: GhlId,
-    /// Its name.
+    /// The name that GHL shows.
     pub name: String,
     /// Its stages, in order.
     pub stages: Vec<PipelineStage>,
@@ -272,7 +272,7 @@ pub struct Pipeline {
 pub struct PipelineStage {
     /// GHL's id of it.
     pub id: GhlId,
-    /// Its name.
+    /// The name that GHL shows.
     pub name: String,
     /// Its place in the pipeline.
     pub position: u32,
@@ -281,7 +281,7 @@ pub struct PipelineStage {
 /// A pipeline that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPipeline {
-    /// Its name.
+    /// The name that GHL shall show.
     pub name: String,
     /// The names of its stages, in order.
     pub stages: Vec<String>,

@@ -44,7 +44,7 @@ pub enum Undo {
 /// What an undo did with a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
-    /// When.
+    /// When it was undone.
     pub at: EpochMs,
     /// GHL does not have it any more.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
@@ -60,7 +60,7 @@ pub struct Undone {
 pub struct LeftField {
     /// GHL's name of it; of a custom field `customFields.ID`.
     pub field: String,
-    /// Why.
+    /// Why it stays as it is.
     pub why: LeftBecause,
 }
 

@@ -23,7 +23,7 @@ pub enum Seen {
 pub struct RecordChange {
     /// Whose record.
     pub location_id: LocationId,
-    /// Which.
+    /// The record that has changed.
     pub key: RecordKey,
     /// How it was; `None` if it is new.
     pub old: Option<Facts>,

@@ -60,7 +60,7 @@ pub struct Reconciling {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Waits {
-    /// How many.
+    /// How often something waited.
     pub count: u64,
     /// Their length together, in milliseconds.
     pub ms: u64,

@@ -35,9 +35,9 @@ pub use counters::{CountersView, Reconciling, Waits};
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
-pub use imports::{MAX_RECENT_IMPORTS, RecentImport, 
-    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUndo, ImportUpdate, UndoCursor,
-    UndoReport, take_into_import,
+pub use imports::{
+    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUndo, ImportUpdate, MAX_RECENT_IMPORTS,
+    RecentImport, UndoCursor, UndoReport, take_into_import,
 };
 pub use keys::{KeyError, NewKey};
 pub use location_list::{CredentialsEnd, ListedLocation, ListedLocations, LocationFilter};

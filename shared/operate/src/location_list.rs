@@ -51,7 +51,7 @@ pub struct ListedLocations {
 /// A location of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedLocation {
-    /// Which.
+    /// GHL's id of the location.
     pub id: LocationId,
     /// What is set for it, over what the environment says.
     pub stored: StoredSettings,

@@ -25,7 +25,7 @@ const TRIES: u32 = 5;
 /// How a location is treated, and what of that an operator has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocationView {
-    /// Which.
+    /// GHL's id of the location.
     pub location_id: LocationId,
     /// Advances with every change; 0 when nothing was ever set.
     pub rev: u64,

@@ -119,7 +119,7 @@ impl Health {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LastTick {
-    /// When.
+    /// When the scheduler ran last.
     pub at: Time,
     /// How long ago, in seconds.
     pub age_s: f64,
@@ -146,7 +146,7 @@ pub struct LocationOverview {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Location))]
 pub struct LocationStatus {
-    /// Its id.
+    /// GHL's id of the location.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub id: LocationId,
     /// Its name: the one that was set here, or else GHL's; null if neither is known.
@@ -283,7 +283,7 @@ pub struct DueView {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Forecast {
-    /// When.
+    /// When nothing waits any more, at the pace of the last minutes.
     pub empty_at: Time,
     /// In so many seconds.
     pub seconds: f64,

@@ -118,7 +118,7 @@ pub struct RecordError {
     pub status: Option<u16>,
     /// In GHL's own words.
     pub message: String,
-    /// When.
+    /// When it happened.
     pub at: Time,
 }
 
@@ -184,7 +184,7 @@ impl LastKnown {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct UndoneRecord {
-    /// When.
+    /// When it was undone.
     pub at: Time,
     /// GHL does not have it any more: the import had created it, or somebody deleted it.
     pub deleted: bool,

@@ -15,7 +15,9 @@ use crate::body::{JsonBody, MaybeJsonBody};
 use crate::problem::{Problem, ProblemKind};
 use crate::query::{InQuery, foreign_cursor, within};
 use crate::service::Api;
-use crate::wire::{CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
+use crate::wire::{
+    CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,
+};
 
 /// Longest that one request withdraws, or asks for undoing: API Gateway stops waiting after 30 s.
 const CANCEL_TIME: Duration = Duration::from_secs(15);

@@ -90,7 +90,10 @@ pub(crate) async fn map(
     Ok(Json(ListDocument::of(list, status)))
 }
 
-/// Tells where the results of a list are: one line a contact.
+/// Tells where the results of a list are.
+///
+/// They are a CSV file with one line a contact: its row, its record, how it stands, GHL's id of it, and what went wrong. The
+/// link is good for 15 minutes, without a key.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}/results",
@@ -106,7 +109,10 @@ pub(crate) async fn results(
     Ok(Json(lists(&api)?.rows(&location_id, &list, RowsFile::Results).await?.into()))
 }
 
-/// Tells where the rejects of a list are: rows that were left out, or lost a cell, to be corrected and handed in again.
+/// Tells where the rejects of a list are.
+///
+/// They are a CSV file with the rows that were, or would be, left out or lose a cell, and why: to be corrected and handed in
+/// again. The link is good for 15 minutes, without a key.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}/rejects",

@@ -75,7 +75,7 @@ pub(crate) struct LeftOver {
     /// Kind and your id of it, as `contact#ID`.
     #[schema(value_type = String, example = "contact#crm-42")]
     pub(crate) record: RecordKey,
-    /// Why.
+    /// Why it could not be dealt with, in words.
     pub(crate) detail: String,
 }
 

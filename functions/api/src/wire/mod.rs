@@ -13,7 +13,9 @@ mod settings;
 
 pub(crate) use audit::AuditTrail;
 pub(crate) use health::Health;
-pub(crate) use import::{CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn};
+pub(crate) use import::{
+    CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,
+};
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument};
 pub(crate) use location::{

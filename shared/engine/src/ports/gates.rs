@@ -27,7 +27,7 @@ pub trait GateStore: Send + Sync {
 /// Scopes whose time to look at has come.
 #[derive(Debug, Default)]
 pub struct DueChecks {
-    /// Which.
+    /// The rate scopes whose gates should be looked at.
     pub scopes: Vec<ScopeId>,
     /// Why parts of the store did not tell theirs, one error a part.
     pub failed: Vec<PortError>,

@@ -32,7 +32,7 @@ pub trait KnownStates: Send + Sync {
 /// A record by GHL's own id of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteKey<'a> {
-    /// Where.
+    /// The location that the record is in.
     pub location: &'a LocationId,
     /// What it is.
     pub kind: Kind,

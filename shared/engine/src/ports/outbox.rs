@@ -134,7 +134,7 @@ pub trait Outbox: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tally))]
 pub struct Tallied {
-    /// How many.
+    /// How many there are, or the most that were counted.
     pub count: u64,
     /// There are more; they were not counted.
     pub capped: bool,
@@ -185,7 +185,7 @@ pub struct ListedPage {
 /// Some of an import's records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImportPage {
-    /// Which.
+    /// The records of the page.
     pub keys: Vec<RecordKey>,
     /// Where to go on; `None` on the last page.
     pub next: Option<RecordKey>,
@@ -207,7 +207,7 @@ pub enum Put {
 pub struct Due {
     /// Which record.
     pub key: RecordKey,
-    /// When.
+    /// From when on it may be sent.
     pub due_at: EpochMs,
 }
 
@@ -218,7 +218,7 @@ pub enum Loaded {
     Record(Box<Record>),
     /// An item that is not a readable record.
     Damaged {
-        /// Its key.
+        /// The record whose item cannot be read.
         key: RecordKey,
         /// What is wrong with it.
         reason: String,

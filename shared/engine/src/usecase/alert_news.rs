@@ -32,7 +32,7 @@ pub enum AlertNews<'a> {
     },
     /// What people should be told could not be found out, or not be sent. The next look tries again.
     Untold {
-        /// Why.
+        /// What the topic answered.
         error: &'a PortError,
     },
 }

@@ -95,7 +95,7 @@ pub enum Event<'a> {
     },
     /// The circuit breaker changed.
     Breaker {
-        /// Whose.
+        /// The rate scope whose breaker it is.
         scope: &'a ScopeId,
         /// `closed`, `open` or `half_open`.
         from: &'static str,
@@ -115,7 +115,7 @@ pub enum Event<'a> {
     },
     /// GHL told a limit that is lower than the one before; it is kept to from now on.
     LimitLowered {
-        /// Whose.
+        /// The rate scope whose limit it is.
         scope: &'a ScopeId,
         /// `burst` or `daily`.
         quota: &'static str,
@@ -137,7 +137,7 @@ pub enum Event<'a> {
     },
     /// The due records of a location were looked at.
     Looked {
-        /// Whose.
+        /// The location that was looked through.
         location: &'a LocationId,
         /// For how long the oldest of them has been due; zero if none is.
         oldest: Duration,
@@ -157,7 +157,7 @@ pub enum Event<'a> {
         location: &'a LocationId,
         /// In which batch.
         batch: Generation,
-        /// Which.
+        /// The record that has come to its end.
         record: &'a RecordKey,
         /// How it ended.
         result: RecordResult,
@@ -170,7 +170,7 @@ pub enum Event<'a> {
         location: &'a LocationId,
         /// In which batch.
         batch: Generation,
-        /// Which.
+        /// The record that was accepted in part.
         record: &'a RecordKey,
         /// The fields, by GHL's names. None of their values.
         fields: &'a [String],
@@ -181,7 +181,7 @@ pub enum Event<'a> {
         location: &'a LocationId,
         /// In which batch.
         batch: Generation,
-        /// Which.
+        /// The record that GHL took for the same contact as another one.
         record: &'a RecordKey,
         /// GHL's id of it.
         ghl_id: &'a GhlId,
@@ -215,7 +215,7 @@ pub enum Event<'a> {
     },
     /// Nothing more is planned for a scope before this time, or at all.
     Rests {
-        /// Which.
+        /// The rate scope that rests.
         scope: &'a ScopeId,
         /// When it is looked at again.
         wake_at: Option<EpochMs>,
@@ -229,7 +229,7 @@ pub enum Event<'a> {
     },
     /// Messages of the ingest queue were taken.
     Ingested {
-        /// How many.
+        /// Messages of the queue that were read.
         messages: usize,
         /// Records of theirs that are stored, or need not be.
         stored: usize,
@@ -242,7 +242,7 @@ pub enum Event<'a> {
     ItemsRefused {
         /// Which message.
         message_id: &'a str,
-        /// How many.
+        /// Items that were refused.
         items: usize,
         /// Which fields, and what is wrong with them. Nothing of what they say.
         reason: &'a str,
@@ -278,7 +278,7 @@ pub enum Event<'a> {
     ContentsDropped {
         /// Which location.
         location: &'a LocationId,
-        /// How many.
+        /// How many records were looked at, and how many contents dropped.
         report: &'a RetentionReport,
     },
     /// All that was measured in one piece of work, at its end.
@@ -319,7 +319,7 @@ pub enum Event<'a> {
     },
     /// A location's credentials are of no use until a person mends them.
     CredentialsRefused {
-        /// Whose.
+        /// The location whose credentials GHL refused.
         location: &'a LocationId,
         /// Where they are.
         credentials: &'a CredentialsRef,
@@ -328,7 +328,7 @@ pub enum Event<'a> {
     },
     /// A token could not be renewed in passing; it will be tried again.
     TokensDelayed {
-        /// Whose.
+        /// The location whose token could not be had in time.
         location: &'a LocationId,
         /// Where the credentials are.
         credentials: &'a CredentialsRef,

@@ -42,7 +42,7 @@ pub enum OutcomeNews<'a> {
     /// The endpoint of a location's webhook has failed for too long, or wants nothing any more. It is told nothing until
     /// the location's settings are set again.
     SwitchedOff {
-        /// Whose.
+        /// The location whose webhook is switched off.
         location: &'a LocationId,
         /// Whether it said so itself (410).
         is_gone: bool,

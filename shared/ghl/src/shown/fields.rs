@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` {problem}")]
 pub(crate) struct FieldError {
-    /// Which.
+    /// The field that cannot be compared, by GHL's name.
     pub(crate) field: String,
     /// What is wrong with it.
     pub(crate) problem: String,

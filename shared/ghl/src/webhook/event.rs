@@ -27,7 +27,7 @@ pub enum WebhookError {
     /// A field is missing or wrong.
     #[error("field `{field}` {problem}")]
     Field {
-        /// Which.
+        /// The field, by its name in the document.
         field: String,
         /// What is wrong with it.
         problem: String,

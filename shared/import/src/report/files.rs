@@ -66,7 +66,7 @@ impl<W: Write> Rejects<W> {
 pub struct RecordResult {
     /// The row that it began with.
     pub row: u64,
-    /// Its id.
+    /// The id of the record that its row became.
     pub record: String,
     /// `synced`, `skipped`, `pending`, `refused` or `failed`.
     pub state: &'static str,

@@ -24,12 +24,12 @@ pub enum Signal {
     Trouble {
         /// Which operation, as a hash of its record.
         operation: u32,
-        /// When.
+        /// When the answer came, or was given up.
         at: EpochMs,
     },
     /// GHL answered 429.
     Throttled {
-        /// When.
+        /// When the answer came.
         at: EpochMs,
         /// How long everybody shall wait.
         until: EpochMs,
@@ -38,7 +38,7 @@ pub enum Signal {
     },
     /// GHL, in trouble, asked everybody to wait this long.
     AskedToWait {
-        /// When.
+        /// When the answer came.
         at: EpochMs,
         /// Until then.
         until: EpochMs,
@@ -57,24 +57,24 @@ pub enum Signal {
     },
     /// GHL does not accept the token.
     Unauthorized {
-        /// When.
+        /// When the answer came.
         at: EpochMs,
     },
     /// GHL answered for another location.
     OtherLocation {
-        /// When.
+        /// When the answer came.
         at: EpochMs,
     },
     /// A part of a day that is shared with other scopes was taken.
     Allotted {
-        /// When.
+        /// When the allotment was read.
         at: EpochMs,
         /// Which part.
         allotment: Allotment,
     },
     /// The headers of an answer.
     Told {
-        /// When.
+        /// When the answer came.
         at: EpochMs,
         /// What they said.
         quota: Quota,

@@ -79,12 +79,12 @@ pub enum MappedTo {
     },
     /// It is left out.
     Skip {
-        /// Why.
+        /// Why it is left out, in words.
         reason: String,
     },
     /// A person must say.
     Ask {
-        /// Why.
+        /// Why a person must decide, in words.
         reason: String,
         /// What it may be, the most likely first.
         suggestions: Vec<Suggestion>,

@@ -148,7 +148,7 @@ pub struct ExistingContact {
 /// An opportunity that was there before, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingDeal {
-    /// Its id.
+    /// GHL's id of the opportunity.
     pub id: GhlId,
     /// Its contact's id there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -163,11 +163,11 @@ pub struct ExistingDeal {
 /// Something that was made in the target, or shall be: written down before the call and after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// What.
+    /// The kind of structure that was made.
     pub part: Part,
     /// The source's id of what it was made after.
     pub source_id: GhlId,
-    /// Its name.
+    /// The name that it was given.
     pub name: String,
     /// When that was decided.
     pub intended_at: EpochMs,

@@ -175,7 +175,7 @@ pub struct RolledBack {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CallCount {
-    /// How many.
+    /// Calls that were made.
     pub calls: u64,
     /// How many of them met a 429.
     pub status_429: u64,

@@ -176,12 +176,12 @@ fn within(field: &'static str, value: Option<f64>, from: f64, to: f64) -> Result
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
-    /// When.
+    /// When the step was made.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub at: EpochMs,
     /// Who, if it is known.
     pub by: Option<String>,
-    /// What.
+    /// What was done: `started`, `approved`, and the like.
     pub action: String,
 }
 

@@ -37,7 +37,7 @@ impl Side {
 /// A migration, as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Migration {
-    /// Which.
+    /// The migration's id, of our own.
     pub id: MigrationId,
     /// The location that is read.
     pub source: LocationId,
@@ -256,7 +256,7 @@ impl Item for Migration {
 /// Somebody makes a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationLease {
-    /// Who.
+    /// The process that makes the step.
     pub holder: Holder,
     /// Until when at the latest.
     pub until: EpochMs,
@@ -369,7 +369,7 @@ pub struct Reverted {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MigrationLine))]
 pub struct MigrationSummaryLine {
-    /// Which.
+    /// The migration's id, of our own.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub migration_id: MigrationId,
     /// The location that is read.

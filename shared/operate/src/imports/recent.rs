@@ -17,7 +17,7 @@ const MOST_LOOKS: usize = 5;
 /// An import of some location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentImport {
-    /// Whose.
+    /// The location that it is into.
     pub location: LocationId,
     /// How it stands.
     pub summary: ImportSummary,

@@ -35,7 +35,7 @@ pub struct ImportCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = ImportDocument))]
 pub struct ImportStatus {
-    /// Which.
+    /// The import's id within its location.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contacts-csv-5f1c09e2"))]
     pub id: ImportId,
     /// What people call it, such as the name of the file.

@@ -32,7 +32,7 @@ const TOLD: usize = 5;
 /// A message of the ingest queue.
 #[derive(Debug, Clone, Default)]
 pub struct IngestMessage {
-    /// Its id.
+    /// SQS's id of the message.
     pub id: String,
     /// One item as JSON, or a list of them.
     pub body: String,

@@ -17,7 +17,7 @@ pub struct Seen<'a> {
     pub elapsed: Duration,
     /// For whom.
     pub location: &'a LocationId,
-    /// What.
+    /// The call that the fake is asked.
     pub call: &'a Call,
     /// The contact's e-mail address, the opportunity's name, or the id: see [`Arrival::subject`].
     pub subject: &'a str,

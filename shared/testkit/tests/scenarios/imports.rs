@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_engine::ports::{Clock, Outbox, Put};
-use ghl_sync_model::{ErrorCode, ImportId, ImportStanding, ImportState, LISTED_IMPORTS, PutRecord, Record, RecordKey};
+use ghl_sync_model::{
+    ErrorCode, ImportId, ImportStanding, ImportState, LISTED_IMPORTS, PutRecord, Reach, Record, RecordKey,
+};
 use ghl_sync_operate::{CancelReport, FailedFilter, ImportError, ImportUpdate, Replayed, take_into_import};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
@@ -72,6 +74,37 @@ fn a_record_counts_for_the_import_that_put_its_present_content_wherever_it_stand
         assert_eq!((counts(&world, "x").await, counts(&world, "y").await), ([0, 2, 0, 0], [0, 1, 0, 0]));
         let status = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
         assert_eq!(status.import, Some(import("x")), "what changed nothing took nothing over");
+    });
+}
+
+#[test]
+fn the_imports_that_began_last_are_told_of_once_each_whatever_failed_when_they_began() {
+    each_seed(20, async |seed| {
+        let world = Setup { seed, ..Setup::default() }.start();
+        // One of the first writes fails, or its answer is lost.
+        let fault = if seed % 2 == 0 { PortFault::Unanswered } else { PortFault::Refused };
+        let nth = 1 + seed % 3;
+        world.faults.fail(Op::ImportReplace, nth..=nth, fault);
+        for id in ["a", "b", "c"] {
+            let told = async || world.operator().tell_import(&loc(), &import(id), &ImportUpdate::default()).await;
+            if told().await.is_err() {
+                told().await.unwrap();
+            }
+            tokio::time::sleep(SECOND).await;
+        }
+        world.operator().tell_import(&loc(), &import("a"), &state(ImportState::Complete)).await.unwrap();
+        let recent = async |reach: Option<Reach>, limit| {
+            let recent = world.operator().recent_imports(reach.as_ref(), limit).await.unwrap();
+            recent.into_iter().map(|import| (import.summary.id.to_string(), import.summary.state)).collect::<Vec<_>>()
+        };
+        let told = |id: &str, state| (id.to_owned(), state);
+        let all = [told("c", ImportState::Open), told("b", ImportState::Open), told("a", ImportState::Complete)];
+        assert_eq!(recent(None, 10).await, all);
+        assert_eq!(recent(None, 2).await, all[..2]);
+        let elsewhere = Reach { locations: ["other".parse().unwrap()].into(), ..Reach::default() };
+        assert_eq!(recent(Some(elsewhere), 10).await, []);
+        let here = Reach { locations: [loc()].into(), ..Reach::default() };
+        assert_eq!(recent(Some(here), 10).await, all);
     });
 }
 
@@ -189,7 +222,7 @@ fn a_cancel_whose_writes_fail_says_so_and_can_be_repeated() {
 fn the_last_imports_are_listed_the_newest_first_whatever_write_failed() {
     block_on_paused(async {
         let world = exact().start();
-        world.faults.fail(Op::ImportReplace, 2..=2, PortFault::Refused);
+        world.faults.fail(Op::ImportReplace, 3..=3, PortFault::Refused);
         let first = world.operator().tell_import(&loc(), &import("i0"), &ImportUpdate::default()).await;
         assert!(matches!(first, Err(ImportError::Port(_))), "it is stored, and not listed");
         for n in 0..LISTED_IMPORTS + 3 {

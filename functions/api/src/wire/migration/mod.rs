@@ -77,12 +77,12 @@ impl MigrationDocument {
 /// Who did what.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Audit {
-    /// When.
+    /// When the step was made.
     at: Time,
     /// Who: the name of a key, or an AWS principal; null if that is unknown.
     #[schema(example = "operator")]
     by: Option<String>,
-    /// What.
+    /// What was done: `started`, `approved`, and the like.
     #[schema(example = "paused")]
     action: String,
 }
