@@ -13,7 +13,7 @@ use crate::document::{Document, Operation};
 
 const OTHER: &str = "loc_other";
 /// What a bound key may use although no location is named: it tells of the key's own, or is the same for everybody.
-const FOR_BOUND_KEYS: [&str; 4] = ["dashboard", "list_locations", "metrics", "overview"];
+const FOR_BOUND_KEYS: [&str; 5] = ["dashboard", "list_locations", "metrics", "overview", "recent_imports"];
 
 async fn two_locations() -> (Deployment, Caller) {
     let locations = vec![location(LOCATION), location(OTHER)];
@@ -112,7 +112,10 @@ async fn a_bound_key_sees_its_own_locations_as_if_there_were_no_others() {
     tag(&caller, OTHER, &["dent"]).await;
     for location in [LOCATION, OTHER] {
         assert_eq!(caller.post(&format!("/v1/locations/{location}/pause"), &json!({})).await.status, 204);
+        assert_eq!(caller.put(&format!("/v1/locations/{location}/imports/x"), &json!({})).await.status, 200);
     }
+    let imports = caller.until("/v1/imports", |answer| answer.json()["imports"].as_array().unwrap().len() == 2).await;
+    assert_eq!(imports.json()["imports"][0]["location_id"], OTHER);
     for path in ["/v1/overview", "/v1/locations", "/health"] {
         assert_eq!(ids(&caller.get(path).await.json()), [LOCATION, OTHER].map(str::to_owned).into(), "{path}");
     }
@@ -124,6 +127,8 @@ async fn a_bound_key_sees_its_own_locations_as_if_there_were_no_others() {
             assert_eq!((answer.status, ids(&answer.json())), (200, [LOCATION.to_owned()].into()), "{path} {bound:?}");
             assert!(!answer.text.contains(OTHER), "{path} {bound:?}");
         }
+        let imports = get("/v1/imports").await.json();
+        assert_eq!((&imports["imports"][0]["location_id"], &imports["imports"][1]), (&json!(LOCATION), &Value::Null));
         assert_eq!(get("/v1/locations").await.json()["looked_at"], 1);
         assert_eq!(get("/v1/overview").await.json()["summary"]["locations"], 1);
         let metrics = get("/metrics").await;

@@ -63,6 +63,9 @@ async fn a_list_is_handed_in_looked_at_sent_and_told_of_row_by_row() {
 
     let wrong = caller.put(&format!("{LISTS}/{list}/mapping"), &json!({ "columns": { "Rank": 3 } })).await;
     assert_eq!(wrong.problem(422, "invalid")["errors"][0]["field"], "columns.Rank");
+    let wrong = json!({ "answers": { "date_order": "year_first" } });
+    let wrong = caller.put(&format!("{LISTS}/{list}/mapping"), &wrong).await;
+    assert_eq!(wrong.problem(422, "invalid")["errors"][0]["field"], "answers.date_order");
     let mapping = json!({ "columns": { "Rank": "ignore" }, "tags": ["fair"], "undoable": true });
     assert_eq!(caller.put(&format!("{LISTS}/{list}/mapping"), &mapping).await.json()["state"], "reading");
     let done = until(&deployment, &caller, &importer, &list, "done").await;
@@ -134,7 +137,8 @@ async fn what_cannot_be_handed_in_is_refused_by_name() {
     }
     let somewhere = caller.post("/v1/locations/nowhere/lists", &json!({ "name": "a.csv", "size": 5 })).await;
     somewhere.problem(404, "unknown-location");
-    for list in ["nothing.csv", "mapping.json", "a%2Fb.csv", "..%2F..%2Fx.csv"] {
-        caller.get(&format!("{LISTS}/{list}")).await.problem(404, "unknown-list");
+    caller.get(&format!("{LISTS}/nothing.csv")).await.problem(404, "unknown-list");
+    for list in ["mapping.json", "a%2Fb.csv", "..%2F..%2Fx.csv"] {
+        caller.get(&format!("{LISTS}/{list}")).await.problem(400, "bad-request");
     }
 }

@@ -37,5 +37,5 @@ pub use error::DropError;
 pub use importer::{Handled, Importer};
 pub use lists::{HandedIn, LONGEST_UPLOAD, Link, ListState, ListStatus, Lists, ListsError, RowsFile};
 pub use message::{DropMessage, MessageError};
-pub use place::Place;
+pub use place::{ListName, NotAListName, Place};
 pub use put::AHEAD;

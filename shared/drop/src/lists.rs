@@ -13,8 +13,8 @@ use ghl_sync_model::{EpochMs, LocationId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::Place;
 use crate::ports::{Files, Links};
+use crate::{ListName, Place};
 
 /// The longest file that is taken this way. Longer ones are for the program, or for the bucket itself.
 pub const LONGEST_UPLOAD: u64 = 64 << 20;
@@ -40,7 +40,7 @@ pub struct Lists {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedIn {
     /// What the list is called from now on.
-    pub name: String,
+    pub name: ListName,
     /// Where the file goes, by a `PUT` of exactly as many bytes as were told.
     pub upload: Link,
 }
@@ -173,11 +173,8 @@ impl Lists {
         mapping.insert("hold".to_owned(), true.into());
         mapping.insert("undoable".to_owned(), undoable.into());
         let now = self.engine.ports().clock.now();
-        let name = self.name(file, now);
-        let Some(place) = Place::of_contacts(location, &name) else {
-            let reason = "this is the name of a mapping, not of a list".to_owned();
-            return Err(ListsError::Invalid { field: "name", reason });
-        };
+        let name = self.name(file, now)?;
+        let place = Place::of_contacts(location, &name);
         self.put_mapping(&place, &mapping).await?;
         let url = self.links.to_put(&place.key, size, LINK_LASTS)?;
         Ok(HandedIn { name, upload: Link { url, expires_at: now + LINK_LASTS } })
@@ -187,8 +184,8 @@ impl Lists {
     ///
     /// # Errors
     /// [`ListsError::UnknownList`] where there is neither the list nor a mapping of it.
-    pub async fn look(&self, location: &LocationId, name: &str) -> Result<ListStatus, ListsError> {
-        let place = Place::of_contacts(location, name).ok_or(ListsError::UnknownList)?;
+    pub async fn look(&self, location: &LocationId, name: &ListName) -> Result<ListStatus, ListsError> {
+        let place = Place::of_contacts(location, name);
         let [own, _] = place.mappings();
         let (file, mapping, report) = (
             self.files.head(&place.key).await?,
@@ -230,10 +227,10 @@ impl Lists {
     pub async fn set_mapping(
         &self,
         location: &LocationId,
-        name: &str,
+        name: &ListName,
         mapping: &Map<String, Value>,
     ) -> Result<(), ListsError> {
-        let place = Place::of_contacts(location, name).ok_or(ListsError::UnknownList)?;
+        let place = Place::of_contacts(location, name);
         let json = Value::Object(mapping.clone()).to_string();
         if json.len() > LONGEST_MAPPING {
             let reason = format!("a mapping has {} KiB at most", LONGEST_MAPPING >> 10);
@@ -251,8 +248,8 @@ impl Lists {
     ///
     /// # Errors
     /// [`ListsError::NoSuchFile`] where it was not written yet.
-    pub async fn rows(&self, location: &LocationId, name: &str, which: RowsFile) -> Result<Link, ListsError> {
-        let place = Place::of_contacts(location, name).ok_or(ListsError::UnknownList)?;
+    pub async fn rows(&self, location: &LocationId, name: &ListName, which: RowsFile) -> Result<Link, ListsError> {
+        let place = Place::of_contacts(location, name);
         let file = match which {
             RowsFile::Results => "results.csv",
             RowsFile::Rejects => "rejects.csv",
@@ -266,11 +263,12 @@ impl Lists {
     }
 
     /// A name that no other list has, whoever hands in what at the same time: `20261130-194501-3fa9c1-contacts.csv`.
-    fn name(&self, file: &str, now: EpochMs) -> String {
+    fn name(&self, file: &str, now: EpochMs) -> Result<ListName, ListsError> {
         let digits: String = now.to_rfc3339().chars().filter(|c| c.is_ascii_digit()).collect();
         let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
         let roll = (self.engine.ports().randomness.roll() * f64::from(0x100_0000)) as u32;
-        format!("{day}-{time}-{roll:06x}-{}", plain(file))
+        let name = ListName::try_from(format!("{day}-{time}-{roll:06x}-{}", plain(file)));
+        name.map_err(|error| ListsError::Invalid { field: "name", reason: error.to_string() })
     }
 
     async fn put_mapping(&self, place: &Place, mapping: &Map<String, Value>) -> Result<(), ListsError> {

@@ -1,11 +1,14 @@
 //! Which file is what.
 
 use ghl_sync_model::LocationId;
+use serde::Deserialize;
 
 /// What a list's own mapping is called, after the list's name.
 const MAPPING: &str = ".mapping.json";
 /// What the mapping of all lists of a location is called.
 const MAPPING_OF_ALL: &str = "mapping.json";
+/// Characters of a name, at most.
+const LONGEST_NAME: usize = 255;
 /// The only kind of lists that there is.
 const CONTACTS: &str = "contacts";
 
@@ -20,6 +23,36 @@ pub struct Place {
     pub kind: String,
     /// Its name, with its ending; it may have folders.
     pub name: String,
+}
+
+/// What a list is called that is in no folder of its own: the last part of its key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ListName(String);
+
+/// Why a text is no name of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the name of a list: 1 to 255 characters, no `/` and no control character, and not that of a mapping")]
+pub struct NotAListName;
+
+impl ListName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ListName {
+    type Error = NotAListName;
+
+    fn try_from(name: String) -> Result<ListName, NotAListName> {
+        let is_plain = !name.is_empty()
+            && name.chars().count() <= LONGEST_NAME
+            && !name.contains(|c: char| c == '/' || c.is_control());
+        let is_list = !name.ends_with(MAPPING) && name != MAPPING_OF_ALL;
+        if is_plain && is_list { Ok(ListName(name)) } else { Err(NotAListName) }
+    }
 }
 
 impl Place {
@@ -39,12 +72,14 @@ impl Place {
         })
     }
 
-    /// The list of contacts of this name in the bucket's folder of the location; `None` if there can be none, or it is in a
-    /// folder of its own.
-    pub(crate) fn of_contacts(location: &LocationId, name: &str) -> Option<Place> {
-        let place = Place::of(&format!("in/{location}/{CONTACTS}/{name}"))?;
-        let is_plain = place.name == name && !name.contains('/') && !name.contains(char::is_control);
-        is_plain.then_some(place)
+    /// The list of contacts of this name in the bucket's folder of the location.
+    pub(crate) fn of_contacts(location: &LocationId, name: &ListName) -> Place {
+        Place {
+            key: format!("in/{location}/{CONTACTS}/{}", name.0),
+            location: location.clone(),
+            kind: CONTACTS.to_owned(),
+            name: name.0.clone(),
+        }
     }
 
     /// Whether lists of this kind can be imported.
@@ -70,10 +105,12 @@ mod tests {
     #[test]
     fn a_name_of_a_list_leads_nowhere_else() {
         let location = LocationId::new("loc_demo").unwrap();
-        let place = Place::of_contacts(&location, "März 1.csv").unwrap();
-        assert_eq!(place.key, "in/loc_demo/contacts/März 1.csv");
-        for name in ["", "a/b.csv", "../x.csv", "mapping.json", "list.csv.mapping.json", "a\nb", "a/"] {
-            assert_eq!(Place::of_contacts(&location, name), None, "{name}");
+        let name = |name: &str| ListName::try_from(name.to_owned());
+        let place = Place::of_contacts(&location, &name("März 1.csv").unwrap());
+        assert_eq!(Place::of("in/loc_demo/contacts/März 1.csv"), Some(place));
+        let long = "x".repeat(256);
+        for wrong in ["", "a/b.csv", "../x.csv", "mapping.json", "list.csv.mapping.json", "a\nb", "a/", &long] {
+            assert_eq!(name(wrong), Err(NotAListName), "{wrong}");
         }
     }
 

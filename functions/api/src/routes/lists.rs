@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ghl_sync_drop::{Lists, ListsError, RowsFile};
+use ghl_sync_drop::{ListName, Lists, ListsError, RowsFile};
 use ghl_sync_model::LocationId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -22,8 +22,8 @@ pub(crate) struct ListPath {
     #[param(inline, example = "loc_demo")]
     location_id: LocationId,
     /// What the list is called: the last part of its key in the bucket.
-    #[param(example = "20261130-194501-3fa9c1-contacts.csv")]
-    list: String,
+    #[param(value_type = String, max_length = 255, example = "20261130-194501-3fa9c1-contacts.csv")]
+    list: ListName,
 }
 
 /// Makes room for a list of contacts.
@@ -64,7 +64,7 @@ pub(crate) async fn status(
     InPath(ListPath { location_id, list }): InPath<ListPath>,
 ) -> Result<Json<ListDocument>, Problem> {
     let status = lists(&api)?.look(&location_id, &list).await?;
-    Ok(Json(ListDocument::of(list, status)))
+    Ok(Json(ListDocument::of(&list, status)))
 }
 
 /// Says how a list is read, and whether it is held.
@@ -87,7 +87,7 @@ pub(crate) async fn map(
     let lists = lists(&api)?;
     lists.set_mapping(&location_id, &list, &mapping.as_map()).await?;
     let status = lists.look(&location_id, &list).await?;
-    Ok(Json(ListDocument::of(list, status)))
+    Ok(Json(ListDocument::of(&list, status)))
 }
 
 /// Tells where the results of a list are.

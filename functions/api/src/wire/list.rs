@@ -1,6 +1,6 @@
 //! Lists of contacts that are handed in: what is told of a file, and how it stands.
 
-use ghl_sync_drop::{HandedIn, Link, ListState, ListStatus};
+use ghl_sync_drop::{HandedIn, Link, ListName, ListState, ListStatus};
 use ghl_sync_model::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,7 +66,7 @@ pub(crate) struct ListDocument {
 
 impl From<HandedIn> for HandedInList {
     fn from(HandedIn { name, upload }: HandedIn) -> HandedInList {
-        HandedInList { name, upload: upload.into() }
+        HandedInList { name: name.as_str().to_owned(), upload: upload.into() }
     }
 }
 
@@ -77,8 +77,15 @@ impl From<Link> for FileLink {
 }
 
 impl ListDocument {
-    pub(crate) fn of(name: String, status: ListStatus) -> ListDocument {
+    pub(crate) fn of(name: &ListName, status: ListStatus) -> ListDocument {
         let ListStatus { state, size, uploaded_at, mapping, report } = status;
-        ListDocument { name, state, size, uploaded_at: Time::maybe(uploaded_at), mapping, report }
+        ListDocument {
+            name: name.as_str().to_owned(),
+            state,
+            size,
+            uploaded_at: Time::maybe(uploaded_at),
+            mapping,
+            report,
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use ghl_sync_import::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 use ghl_sync_model::{
     Api, Conflict, CredentialsRef, EpochMs, LocationFacts, LocationLabels, LocationProfile, LocationSettings, Priority,
     ScopeId, SettingsError, SettingsOverlay, Time, Untold, time_or_date,
@@ -180,13 +181,45 @@ pub(crate) struct ListMapping {
     assigned_to: Option<String>,
     /// What lists mean where they do not prove it, such as `country` and `date_order`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<BTreeMap<String, Option<String>>>,
+    #[schema(nullable = false)]
+    answers: Option<ListAnswers>,
     /// The list is looked at and told of; nothing is sent of it until this is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<bool>,
     /// The import shall be one that can be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoable: Option<bool>,
+}
+
+/// Answers to what lists leave open, as `mapping.json` has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ListAnswers {
+    /// What text is written in that is not UTF-8, such as `windows-1252`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<String>,
+    /// Which number of a date is the day: `day_first` or `month_first`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(day_first|month_first)$")]
+    date_order: Option<DateOrder>,
+    /// What stands before the decimals of a number: `point` or `comma`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(point|comma)$")]
+    decimal_mark: Option<DecimalMark>,
+    /// The sheet of a workbook that holds the people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sheet: Option<String>,
+    /// What becomes of rows that a sheet hides: `import` or `leave_out`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(import|leave_out)$")]
+    hidden_rows: Option<HiddenRows>,
+    /// The country of phone numbers without `+`, where it is not the location's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
+    /// What becomes of rows of the same person: `hold_back`, `merge_first`, `merge_last` or `keep_apart`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(hold_back|merge_first|merge_last|keep_apart)$")]
+    same_person: Option<SamePerson>,
 }
 
 /// Texts by name; a null is as good as absent, so that a patch can take one away.
@@ -199,7 +232,8 @@ impl ListMapping {
             let given: Texts = given.map(|(name, text)| (name.clone(), text.clone())).collect();
             (!given.is_empty()).then_some(given)
         };
-        let plain = ListMapping { columns: given(&self.columns), answers: given(&self.answers), ..self.clone() };
+        let answers = self.answers.clone().filter(|answers| *answers != ListAnswers::default());
+        let plain = ListMapping { columns: given(&self.columns), answers, ..self.clone() };
         // Strings, lists, maps of strings and switches only: this cannot fail.
         serde_json::to_value(plain).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
     }
