@@ -15,6 +15,13 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,
     actions(location, busy),
     facts(location, now),
+    // What is done here most, before what is looked at seldom.
+    listSection(list, rememberedMapping(known), busy, now),
+    failedRecords(location, failures, known, busy, now),
+    recordSearch(found, now),
+    recordStory(story, open, busy, now),
+    importList(imports, busy, now),
+    h("h3", null, "The last hour"),
     h("section", { class: "charts", "aria-label": "Charts" },
       location.quota?.burst ? liveChart(live.get(open) ?? [], location.quota.burst, now) : null,
       callsChart(minutes, pointed, now),
@@ -23,11 +30,6 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     h("h3", null, "Since counting began"),
     h("dl", { class: "figures" }, counterFigures(location.counters)),
     waits(location.counters?.waits),
-    failedRecords(location, failures, known, busy, now),
-    recordSearch(found, now),
-    recordStory(story, open, busy, now),
-    listSection(list, busy, now),
-    importList(imports, busy, now),
     account(known, busy, now),
   ];
 }
