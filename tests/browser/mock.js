@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 
 import { access } from "./mock-access.js";
 import { lists, merged } from "./mock-lists.js";
-import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
+import { SCENARIOS, accountOf, differing, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
@@ -234,6 +234,7 @@ function forget(mock, path, query) {
 function record(mock, path) {
   const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
   if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
+  if (name.includes("#differing")) return { answer: differing(Date.now(), name) };
   if (name.includes("#superseded")) return { answer: superseded(Date.now(), name) };
   return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
 }
