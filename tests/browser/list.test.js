@@ -233,6 +233,7 @@ describe("where a list is", () => {
     assert.match(address, /#\/loc_demo\/list\/20261130-194501-000000-people\.csv$/);
     await press("Leave");
     await says("Drop a file here");
+    await says("The list stays as it is.", "#notice");
     assert.match(page.url(), /#\/loc_demo$/);
     await page.goBack();
     await says("What it would do");

@@ -157,8 +157,11 @@ async function download(which) {
 
 function leaveList() {
   clearTimeout(listTimer);
-  Object.assign(page.list, { isLeft: true });
-  page.list.request?.abort();
+  const { name, status, request, uploaded = 1 } = page.list;
+  page.list.isLeft = true;
+  if (uploaded < 1) request?.abort();
+  // Nothing lists those that are not sent yet.
+  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. The browser's Back, or its address, leads to it again.", "quiet");
   page.list = null;
   // Without an event, which would move the focus to the top.
   history.pushState(null, "", `#/${encodeURIComponent(page.open)}`);

@@ -59,6 +59,7 @@ function storyText(story, location, busy, now) {
   const name = { "data-record": record.record };
   return h("div", { class: "card" }, record.name ? h("h4", null, h("bdi", null, record.name)) : null,
     h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It is to be deleted in GoHighLevel." : null),
+    record.state === "failed" && remedy(record.last_error?.code) ? h("p", null, remedy(record.last_error.code)) : null,
     inGhl(record, now),
     h("p", { class: "actions" },
       record.state === "failed" ? button("replay-one", "Replay this record", busy, name) : null,

@@ -6,15 +6,15 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 
 // What a wait is for, as the engine names it.
 const WAIT_REASONS = {
-  pace: "pace of the quota",
+  pace: "the pace that GoHighLevel allows",
   throttled: "GHL answered 429",
   credentials: "token refused",
   other_location: "GHL answered for another location",
   operator: "paused by an operator",
   pause: "pause",
   breaker: "breaker open",
-  daily_quota: "day's quota used up",
-  backoff: "backoff after a failure",
+  daily_quota: "day's quota of calls used up",
+  backoff: "a while after a failure (backoff)",
   deadline: "next batch",
   store: "store does not answer",
 };
@@ -29,6 +29,19 @@ const ERROR_CODES = {
   RATE_LIMITED: "quota used up",
   CIRCUIT_OPEN: "breaker was open",
 };
+
+// Whose fault it is, and what to do.
+const ERROR_REMEDIES = {
+  REJECTED: "GoHighLevel refuses it as it stands: edit the record, or leave the field out.",
+  MAX_RETRIES_EXCEEDED: "GoHighLevel failed for long, not the record: replay it.",
+  AMBIGUOUS: "GoHighLevel did not answer, and may have it: look there, then replay it.",
+  INTERNAL: "This is a fault of ours, not of the record: tell whoever runs this stack, then replay it.",
+  CANCELLED: "Somebody withdrew it before it was sent: replay it if it is wanted after all.",
+  UNAUTHORIZED: "GoHighLevel did not accept the token: connect the location anew, then replay it.",
+};
+
+// How a location stands, in one word.
+const STATES = { syncing: "sending" };
 
 const RECORD_STATES = {
   due: "will be sent",
@@ -109,6 +122,10 @@ const originOf = (known) => (Object.hasOwn(ORIGINS, known.origin) ? ORIGINS[know
 
 const errorCode = (code) => (Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code] : null);
 
+const remedy = (code) => (Object.hasOwn(ERROR_REMEDIES, code) ? ERROR_REMEDIES[code] : null);
+
+const stateWord = (state) => (Object.hasOwn(STATES, state) ? STATES[state] : plainState(state));
+
 const plainState = (state) => String(state ?? "unknown").replaceAll("_", " ");
 
 // How a location stands: a sentence for people, and how much it needs one (`trouble` 3 to 0).
@@ -129,7 +146,7 @@ function situation(location, now) {
 function standstill(location, now) {
   const { breaker, pause, waits_for: wait } = location;
   if (location.enabled === false) {
-    return { label: "switched off", text: "Switched off. Its records stay due.", trouble: 0, tone: "quiet" };
+    return { label: "switched off", text: "Switched off. Its records wait.", trouble: 0, tone: "quiet" };
   }
   if (breaker?.state === "open") {
     const probe = breaker.retry_at ? `, probe ${until(breaker.retry_at, now)}` : "";
@@ -174,13 +191,13 @@ function paused(pause, now) {
 function backlog(location, due, now) {
   if (location.forecast && hasProgress(location, now)) {
     const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
-    return { label: plainState(location.state), text: `Backlog empty in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
+    return { label: stateWord(location.state), text: `Sending: all is sent in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
   }
   const wait = location.waits_for;
-  if (due === 0) return { label: plainState(location.state), text: "Nothing to send.", tone: "quiet" };
+  if (due === 0) return { label: stateWord(location.state), text: "Nothing to send.", tone: "quiet" };
   if (wait) {
     const text = `Waits: ${waitReason(wait.reason)}${wait.until ? `, goes on ${until(wait.until, now)}` : ""}.`;
-    return { label: plainState(location.state), text, tone: "good" };
+    return { label: stateWord(location.state), text, tone: "good" };
   }
-  return { label: plainState(location.state), text: `${atLeast(location.due)} due, no forecast yet.`, tone: "good" };
+  return { label: stateWord(location.state), text: `${atLeast(location.due)} waiting, no forecast yet.`, tone: "good" };
 }
