@@ -243,6 +243,21 @@ describe("where a list is", () => {
     await says("20261130-194501-000000-people.csv", ".list-in .card");
   });
 
+  test("who is elsewhere when the upload ends is told where to go on", async () => {
+    let opened;
+    await show("healthy", { location: "C2QujeCh8ZnC7al2InWR" });
+    mock.lists.gate = new Promise((resolve) => (opened = resolve));
+    await choose("people.csv");
+    await says("The file is on its way");
+    await page.evaluate(() => (globalThis.location.hash = "#/trialA"));
+    await says("Drop a file here");
+    opened();
+    await says("people.csv is uploaded. Nothing of it is sent yet", "#notice");
+    await page.getByRole("link", { name: "go on with it" }).click();
+    await says("What it would do");
+    assert.deepEqual(page.troubles, []);
+  });
+
   test("a file is dropped anywhere on the zone; beside it nothing happens, and two are too many", async () => {
     await open();
     const drop = (selector, names) => page.evaluate(([where, files]) => {

@@ -21,11 +21,13 @@ async function handIn(file, undoable, id = page.open) {
     if (list.isLeft) return;
     list.name = name;
     await uploadTo(upload.url, file, list);
-    list.uploaded = 1;
-    if (page.list === list) history.pushState(null, "", listAddress(id, name));
+    Object.assign(list, { uploaded: 1, again: null });
+    if (page.list !== list) return notice([`${file.name} is uploaded. Nothing of it is sent yet: `, h("a", { href: listAddress(id, name) }, "go on with it"), "."], "good");
+    history.pushState(null, "", listAddress(id, name));
     await lookAtList();
   } catch (error) {
     list.problem = `Not done. ${error.message}`;
+    if (page.list !== list && !list.isLeft) notice(`${file.name} is not uploaded. ${error.message}`, "bad");
   }
   draw();
 }
