@@ -238,8 +238,8 @@ describe("what it says", () => {
     await says("Degraded", "#health");
     for (const [location, text] of [
       ["byHand", "Stands still: paused by an operator, goes on when resumed."],
-      ["badToken", /Stands still: GHL refuses the token, next try in 4 min \d+ s\./],
-      ["throttled", /Waits: GHL answered 429, goes on/],
+      ["badToken", /Stands still: GoHighLevel refuses the token, next try in 4 min \d+ s\./],
+      ["throttled", /Waits: GoHighLevel asked for fewer calls, goes on/],
       ["daily", /Waits: the day's quota is used up, goes on in 2 h/],
     ]) {
       await page.getByRole("link", { name: location, exact: true }).click();
@@ -377,7 +377,7 @@ describe("failures and replay", () => {
     await show("failures", { location: SYNCING });
     await look("superseded");
     for (const text of [
-      "superseded: changed in GHL, and GHL's content stands",
+      "superseded: changed in GoHighLevel, and GoHighLevel's content stands",
       "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
     ]) await says(text, ".story .card");
   });
@@ -396,7 +396,7 @@ describe("finding records", () => {
     await press("contact#crm-1");
     await says("contact#crm-1", ".story h3");
     await press("Forget…");
-    await says("In GHL nothing is deleted", "dialog");
+    await says("In GoHighLevel nothing is deleted", "dialog");
     await page.locator("dialog").getByRole("button", { name: "Forget" }).click();
     await says("contact#crm-1 is forgotten.", "#notice");
     await page.locator(".story").waitFor({ state: "detached" });
@@ -414,11 +414,11 @@ describe("finding records", () => {
   test("a record is deleted in GHL only once the question is answered", async () => {
     await show("single");
     await look("superseded");
-    await press("Delete in GHL…");
+    await press("Delete in GoHighLevel…");
     await says("Nothing brings it back", "dialog");
     assert.deepEqual(deletions(), []);
     await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
-    await says("will be deleted in GHL", "#notice");
+    await says("will be deleted in GoHighLevel", "#notice");
     assert.deepEqual(deletions(), ["/v1/locations/loc_demo/records/contact/superseded?in_ghl=true"]);
   });
 

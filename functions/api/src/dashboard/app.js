@@ -299,7 +299,7 @@ const resume = () => change(() => ask(at(page.open, "resume"), {}), () => "Resum
 
 async function resetBreaker() {
   const id = page.open;
-  const text = `${id}: calls go out again at once. If GHL is still down, the breaker opens again after a few failures.`;
+  const text = `${id}: calls go out again at once. If GoHighLevel is still down, the breaker opens again after a few failures.`;
   if (await confirmed({ heading: "Reset the breaker?", text, verb: "Reset" })) {
     await change(() => ask(at(id, "breaker/reset"), {}), () => "The breaker is closed.");
   }

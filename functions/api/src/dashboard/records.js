@@ -67,7 +67,7 @@ function storyText(story, location, busy, now) {
       record.state === "failed" && record.content && !record.to_delete ? button("leave-out", "Send without a field…", busy, name) : null,
       ghlLink(record, location),
       button("forget", "Forget…", busy, name),
-      record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GHL…", busy, name) : null),
+      record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GoHighLevel…", busy, name) : null),
     notStored(record),
     differences(record),
     timeline(record, now),

@@ -7,9 +7,9 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 // What a wait is for, as the engine names it.
 const WAIT_REASONS = {
   pace: "the pace that GoHighLevel allows",
-  throttled: "GHL answered 429",
+  throttled: "GoHighLevel asked for fewer calls (429)",
   credentials: "token refused",
-  other_location: "GHL answered for another location",
+  other_location: "GoHighLevel answered for another location",
   operator: "paused by an operator",
   pause: "pause",
   breaker: "breaker open",
@@ -20,9 +20,9 @@ const WAIT_REASONS = {
 };
 
 const ERROR_CODES = {
-  REJECTED: "GHL refuses it as it stands",
+  REJECTED: "GoHighLevel refuses it as it stands",
   MAX_RETRIES_EXCEEDED: "failed in passing, retried in vain",
-  AMBIGUOUS: "nobody knows whether GHL has it",
+  AMBIGUOUS: "nobody knows whether GoHighLevel has it",
   INTERNAL: "failed in our own code",
   CANCELLED: "withdrawn by an operator before it was sent",
   UNAUTHORIZED: "token not accepted",
@@ -46,10 +46,10 @@ const STATES = { syncing: "sending" };
 const RECORD_STATES = {
   due: "will be sent",
   waiting: "will be sent when another record has been",
-  accepted: "GHL has its last version",
+  accepted: "GoHighLevel has its last version",
   failed: "failed for good; it can be replayed",
   dry_run: "a dry run has shown what would have been sent",
-  superseded: "changed in GHL, and GHL's content stands; it goes out again when other content is put",
+  superseded: "changed in GoHighLevel, and GoHighLevel's content stands; it goes out again when other content is put",
   undone: "as it was before its import, which was undone",
 };
 
@@ -153,7 +153,7 @@ function standstill(location, now) {
     return { label: "breaker open", text: `Stands still: breaker open${probe}.`, trouble: 3, tone: "bad" };
   }
   if (breaker?.state === "half_open") {
-    return { label: "probing", text: "Stands still: breaker half open, one call probes GHL.", trouble: 3, tone: "bad" };
+    return { label: "probing", text: "Stands still: breaker half open, one call probes GoHighLevel.", trouble: 3, tone: "bad" };
   }
   if (pause) return paused(pause, now);
   if (wait?.reason === "daily_quota") {
@@ -171,14 +171,14 @@ function paused(pause, now) {
   switch (pause.reason) {
     case "credentials": {
       const next = end ? `, next try ${end}` : "";
-      return { label: "token refused", text: `Stands still: GHL refuses the token${next}.`, trouble: 3, tone: "bad" };
+      return { label: "token refused", text: `Stands still: GoHighLevel refuses the token${next}.`, trouble: 3, tone: "bad" };
     }
     case "other_location": {
-      const text = `Stands still: GHL answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
+      const text = `Stands still: GoHighLevel answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
       return { label: "wrong account", text, trouble: 3, tone: "bad" };
     }
     case "throttled":
-      return { label: "throttled", text: `Waits: GHL answered 429, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
+      return { label: "throttled", text: `Waits: GoHighLevel asked for fewer calls, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
     case "operator": {
       const text = `Stands still: paused by an operator, goes on ${end ?? "when resumed"}.`;
       return { label: "paused", text, trouble: 2, tone: "warn" };
