@@ -41,9 +41,9 @@ const patches = () => mock.requests.filter(({ method }) => method === "PATCH").m
 describe("the sentence about everything", () => {
   for (const [scenario, sentence] of [
     ["healthy", /All is well: 1,950 records on the way\. All of them are sent by \d\d:\d\d:\d\d\./],
-    ["breaker-open", /GoHighLevel fails for C2QujeCh8ZnC7al2InWR\. Nothing to do: what is due waits, and GoHighLevel is asked again at/],
+    ["breaker-open", /GoHighLevel fails for C2QujeCh8ZnC7al2InWR\. Nothing to do: what is to be sent waits, and GoHighLevel is asked again at/],
     ["paused", "GoHighLevel does not accept the token of badToken. Nothing is sent there: connect it anew."],
-    ["failures", "3 records failed in ve9EPM428h8vShlRW1KT. Open the location to see why: mend the cause, then replay them."],
+    ["failures", "3 records failed in ve9EPM428h8vShlRW1KT. See why: mend the cause, then replay them."],
     ["late", /The scheduler has not run for 6 min 40 s\. What waits is not started until it does\./],
   ]) {
     test(`${scenario}: it names the cause and what to do`, async () => {
@@ -57,7 +57,7 @@ describe("the sentence about everything", () => {
     await show("outage");
     await says("1,950 records on the way.", "#headline");
     assert.doesNotMatch(await page.locator("main").innerText(), /sent by|empty (at|in)/);
-    await says("1,950 due, no forecast yet.", "#detail .situation");
+    await says("1,950 waiting, no forecast yet.", "#detail .situation");
   });
 });
 
@@ -215,7 +215,7 @@ describe("what it says", () => {
   test("a location that is syncing has its forecast in words", async () => {
     await show("healthy", { location: SYNCING });
     await says("OK", "#health");
-    await says(/Backlog empty in 3 min (19|20) s\./, "#detail .situation");
+    await says(/Sending: all is sent in 3 min (19|20) s\./, "#detail .situation");
     await says("18,240 of 200,000 used", "#detail");
     assert.match(await page.locator(".calls svg").getAttribute("aria-label"), /at most 585 in one; the quota allows 600/);
     await screenshot(page, "healthy");
@@ -238,8 +238,8 @@ describe("what it says", () => {
     await says("Degraded", "#health");
     for (const [location, text] of [
       ["byHand", "Stands still: paused by an operator, goes on when resumed."],
-      ["badToken", /Stands still: GHL refuses the token, next try in 4 min \d+ s\./],
-      ["throttled", /Waits: GHL answered 429, goes on/],
+      ["badToken", /Stands still: GoHighLevel refuses the token, next try in 4 min \d+ s\./],
+      ["throttled", /Waits: GoHighLevel asked for fewer calls, goes on/],
       ["daily", /Waits: the day's quota is used up, goes on in 2 h/],
     ]) {
       await page.getByRole("link", { name: location, exact: true }).click();
@@ -253,7 +253,7 @@ describe("what it says", () => {
   test("that there is nothing to show is said", async () => {
     await show("empty");
     await says("No location has been seen yet.", "#list");
-    await says("none yet", "#pulse");
+    await says("not yet", "#pulse");
     await screenshot(page, "empty");
   });
 
@@ -288,10 +288,10 @@ describe("many locations", () => {
     assert.equal(await rows.count(), 2);
     await page.getByLabel("in trouble only").uncheck();
     // It is not among the first 200: the server finds it.
-    await page.getByLabel("Filter by id, scope or state").fill("loc299");
+    await page.getByLabel("Filter by name, id, tag or state").fill("loc299");
     await says("loc299", "#list tbody");
     assert.equal(await rows.count(), 1);
-    await page.getByLabel("Filter by id, scope or state").fill("nowhere");
+    await page.getByLabel("Filter by name, id, tag or state").fill("nowhere");
     await says("None of 300 locations matches.", "#list");
   });
 
@@ -306,10 +306,10 @@ describe("many locations", () => {
 
   test("columns sort both ways and say so", async () => {
     await show("many");
-    await page.getByRole("button", { name: "Due" }).click();
+    await page.getByRole("button", { name: "Waiting" }).click();
     assert.match(await page.locator("#list tbody tr").first().textContent(), /2,970/);
     assert.equal(await page.locator("#list th.due").getAttribute("aria-sort"), "descending");
-    await page.getByRole("button", { name: "Due" }).click();
+    await page.getByRole("button", { name: "Waiting" }).click();
     assert.equal(await page.locator("#list th.due").getAttribute("aria-sort"), "ascending");
     assert.equal(await page.locator("#list td.due").first().textContent(), "0");
   });
@@ -377,7 +377,7 @@ describe("failures and replay", () => {
     await show("failures", { location: SYNCING });
     await look("superseded");
     for (const text of [
-      "superseded: changed in GHL, and GHL's content stands",
+      "superseded: changed in GoHighLevel, and GoHighLevel's content stands",
       "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
     ]) await says(text, ".story .card");
   });
@@ -396,7 +396,7 @@ describe("finding records", () => {
     await press("contact#crm-1");
     await says("contact#crm-1", ".story h3");
     await press("Forget…");
-    await says("In GHL nothing is deleted", "dialog");
+    await says("In GoHighLevel nothing is deleted", "dialog");
     await page.locator("dialog").getByRole("button", { name: "Forget" }).click();
     await says("contact#crm-1 is forgotten.", "#notice");
     await page.locator(".story").waitFor({ state: "detached" });
@@ -414,11 +414,11 @@ describe("finding records", () => {
   test("a record is deleted in GHL only once the question is answered", async () => {
     await show("single");
     await look("superseded");
-    await press("Delete in GHL…");
+    await press("Delete in GoHighLevel…");
     await says("Nothing brings it back", "dialog");
     assert.deepEqual(deletions(), []);
     await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
-    await says("will be deleted in GHL", "#notice");
+    await says("will be deleted in GoHighLevel", "#notice");
     assert.deepEqual(deletions(), ["/v1/locations/loc_demo/records/contact/superseded?in_ghl=true"]);
   });
 
@@ -444,7 +444,7 @@ describe("operating", () => {
     assert.equal(body.note, "mapping changes");
     assert.ok(Math.abs(Date.parse(body.until) - Date.now() - 3_600_000) < 60_000, body.until);
     await press("Resume");
-    await says("Backlog empty in", "#detail .situation");
+    await says("Sending: all is sent in", "#detail .situation");
     assert.deepEqual(changes()[1], ["/v1/locations/loc_demo/resume", {}]);
   });
 

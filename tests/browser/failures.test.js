@@ -14,6 +14,38 @@ const press = (name) => page.getByRole("button", { name, exact: true }).click();
 
 const sent = (method) => mock.requests.filter((request) => request.method === method).map(({ url, body }) => [url, body === "" ? null : JSON.parse(body)]);
 
+const find = async (id) => {
+  await page.getByLabel("Name, e-mail, phone or id").fill(id);
+  await page.getByRole("button", { name: "Find", exact: true }).click();
+};
+
+describe("what GoHighLevel has of a record", () => {
+  test("fields that differ stand beside each other, and what it did not keep is said", async () => {
+    await show("single");
+    await find("differing");
+    await says("GoHighLevel accepted the record, and did not keep these fields of it: gender, customFields.f1.", ".story");
+    assert.deepEqual(await page.locator(".differences tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))), [
+      ["lastName", "<b>Lee</b>", "<i>Byron</i>"], ["name", "Ada <b>Lee</b>", "ada <i>Byron</i>"], ["tags", "VIP, fair", "vip, lead"], ["tags to be removed", "lead", "still has lead"], ["custom field f1", "42", "nothing"],
+    ]);
+    assert.equal(await page.locator(".story :is(i, table b)").count(), 0);
+    await page.setViewportSize(SIZES.phone);
+    assert.equal(await widthBeyondView(page), 0);
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await screenshot(page, "record-differences-phone");
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("a record of which GoHighLevel showed nothing, or no content is kept, has no such table", async () => {
+    await show("single");
+    for (const id of ["crm-5", "superseded"]) {
+      await find(id);
+      await says(`contact#${id}`, ".story h3");
+      await page.locator(".story .timeline").waitFor();
+      assert.equal(await page.locator(".differences").count(), 0);
+    }
+  });
+});
+
 describe("a failed record", () => {
   test("is edited from its row, and goes out again", async () => {
     await show("failures", { location: SYNCING });

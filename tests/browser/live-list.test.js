@@ -101,7 +101,7 @@ test("a file that is no list says so, on a phone and in the dark", async () => {
   await choose("photo.csv", "%PDF-1.7\n%âãÏÓ\n");
   await says("Nothing can be read from it", ".card");
   await looksRight("list-refused-phone");
-  await page.getByRole("button", { name: "Leave" }).click();
+  await page.getByRole("button", { name: "Put another list in" }).click();
   await says("Drop a file here", "#detail");
   assert.deepEqual(page.troubles, []);
 });

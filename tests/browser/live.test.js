@@ -45,7 +45,7 @@ test("an outage of GHL opens the breaker, the dashboard shows it, and all goes b
   await says("OK", "#health");
   assert.equal(await health(), 200);
   const counted = await page.locator("#detail .figures").first().textContent();
-  assert.match(counted, new RegExp(`Accepted${RECORDS}`));
+  assert.match(counted, new RegExp(`Done${RECORDS}`));
   assert.match(counted, /Breaker opens[1-9]/);
 
   await page.getByRole("button", { name: "Pause…" }).click();

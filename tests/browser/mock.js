@@ -10,7 +10,8 @@ import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
 import { access } from "./mock-access.js";
-import { SCENARIOS, accountOf, story, superseded } from "./scenarios.js";
+import { lists, merged } from "./mock-lists.js";
+import { SCENARIOS, accountOf, differing, story, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
@@ -35,19 +36,26 @@ function page() {
 export async function startMock(name, { port = 0, key = null } = {}) {
   const started = Date.now();
   const scenario = typeof name === "string" ? SCENARIOS[name] : name;
-  const mock = { requests: [], key, down: false, failures: scenario.failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, gone: new Set() };
+  const mock = { requests: [], key, down: false, failures: scenario.failures?.(started) ?? [], changes: {}, migrations: {}, settings: {}, imports: {}, lists: {}, gone: new Set() };
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
+    // A list's file may have to wait for a test.
+    if (request.url.startsWith("/upload/")) await mock.lists.gate;
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      return; // It was broken off.
+    }
     const body = Buffer.concat(chunks).toString();
     mock.requests.push({ method: request.method, url: request.url, headers: request.headers, body });
     if (mock.key !== null && password(request) !== mock.key) {
       response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
       return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
     }
-    const { status = 200, answer, html, policy, etag } = route(mock, scenario, started, request, body);
+    const { status = 200, answer, html, file, policy, etag } = route(mock, scenario, started, request, body);
     if (etag) response.setHeader("etag", etag);
+    if (file !== undefined) return response.writeHead(200, { "content-type": "text/csv", "content-disposition": "attachment" }).end(file);
     if (html === undefined) return send(response, status, answer);
     response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy, "cache-control": "no-store" }).end(html);
   });
@@ -67,7 +75,7 @@ function send(response, status, answer) {
   response.writeHead(status, { "content-type": type }).end(answer && JSON.stringify(answer));
 }
 
-function route(mock, scenario, started, { method, url }, body) {
+function route(mock, scenario, started, { method, url, headers }, body) {
   const { pathname, searchParams } = new URL(url, "http://mock");
   if (pathname === "/dashboard") return page();
   if (pathname === "/v1/overview") return { answer: pageOf(overview(mock, scenario, started), searchParams) };
@@ -75,8 +83,10 @@ function route(mock, scenario, started, { method, url }, body) {
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body, searchParams);
   const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
   if (allowed) return allowed;
+  const ofLists = lists(mock, method, pathname, body);
+  if (ofLists) return ofLists;
   const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
-  if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body);
+  if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body, headers["if-match"]);
   const [, id, rest] = /^\/v1\/locations\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
   if (id === undefined) return problem(404, "Not Found", `nothing is at ${pathname}`);
   if (method === "GET" && rest === "overview") return one(overview(mock, scenario, started), decodeURIComponent(id));
@@ -94,12 +104,14 @@ function route(mock, scenario, started, { method, url }, body) {
   return { status: 204 };
 }
 
-function settings(mock, id, method, body) {
+function settings(mock, id, method, body, revision) {
   const document = mock.settings[id] ?? accountOf(Date.now(), id);
   if (method === "PATCH") {
     const patch = JSON.parse(body);
+    if (mock.isNoAdmin) return problem(403, "This is not allowed", "this takes a key with the role admin");
+    if (revision && revision !== `"${document.revision}"`) return problem(412, "It has changed meanwhile", "read it again");
     if (patch.daily_limit === 7) return problem(422, "The settings are not valid", "daily_limit: is below what is kept for high priority");
-    mock.settings[id] = { ...document, revision: document.revision + 1, settings: { ...document.settings, ...patch } };
+    mock.settings[id] = { ...document, revision: document.revision + 1, settings: merged(document.settings, { ...patch, mapping: null }), overrides: merged(document.overrides, patch) };
     return { answer: mock.settings[id], etag: `"${mock.settings[id].revision}"` };
   }
   return { answer: document, etag: `"${document.revision}"` };
@@ -222,6 +234,7 @@ function forget(mock, path, query) {
 function record(mock, path) {
   const name = path.split("/").slice(1).map(decodeURIComponent).join("#");
   if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
+  if (name.includes("#differing")) return { answer: differing(Date.now(), name) };
   if (name.includes("#superseded")) return { answer: superseded(Date.now(), name) };
   return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
 }

@@ -86,6 +86,21 @@ export function superseded(now, name) {
   });
 }
 
+// One that GHL did not store as a whole, and that says something else there: a name with HTML, a phone number in another form.
+export function differing(now, name) {
+  return story(now, name, {
+    state: "accepted", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, attempts: 0, waits_for: null, expected_at: null, not_stored: ["gender", "customFields.f1"],
+    content: {
+      firstName: "Ada", lastName: "<b>Lee</b>", name: "Ada <b>Lee</b>", phone: "0151 23456789", email: "Ada@example.com", country: "DE", source: "Fair", gender: "female", timezone: "Europe/Berlin", dateOfBirth: "1991-04-03",
+      dnd: false, tags: ["VIP", "fair"], removeTags: ["lead"], customFields: [{ id: "f1", value: 42 }, { id: "f2", value: "7" }, { key: "contact.size", value: "L" }],
+    },
+    last_known: {
+      at: iso(now - 3 * MINUTE), told_by: "webhook", origin: "elsewhere",
+      content: { firstName: "ada", lastName: "<i>Byron</i>", phone: "+4915123456789", email: "ada@example.com", country: "Germany", source: "Fair ghlsync0123456789abcdef", dateOfBirth: "1991-04-03T00:00:00.000Z", tags: ["vip", "lead"], customFields: [{ id: "f2", value: 7 }] },
+    },
+  });
+}
+
 // What a location is, and how it is treated.
 export function accountOf(now, id) {
   const hostile = id.includes("<");

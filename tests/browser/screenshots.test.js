@@ -16,7 +16,7 @@ test("all pictures are made, and the documentation has each of them", async () =
     const files = (await takeScreenshots(folder)).map((name) => `${name}.png`).sort();
     for (const file of files) assert.deepEqual(readFileSync(path.join(folder, file)).subarray(0, 8), PNG, file);
     assert.deepEqual(readdirSync(FOLDER).sort(), files, "npm run screenshots");
-    const pages = ["OPERATE.md", "ACCESS.md", "MIGRATION.md"].map((page) => readFileSync(path.join(FOLDER, "..", page), "utf8")).join("");
+    const pages = ["OPERATE.md", "ACCESS.md", "MIGRATION.md", "DROP.md"].map((page) => readFileSync(path.join(FOLDER, "..", page), "utf8")).join("");
     assert.deepEqual(files.filter((file) => !pages.includes(`](screenshots/${file})`)), []);
   } finally {
     rmSync(folder, { recursive: true });

@@ -91,7 +91,7 @@ function importList(imports, busy, now) {
   return h("section", { class: "imports", "aria-labelledby": "imports-title" },
     h("h3", { id: "imports-title" }, "Imports"),
     imports.problem ? h("p", { class: "problem" }, imports.problem) : null,
-    imports.list?.length > 0 && h("table", { class: "import-list" },
+    imports.list?.length > 0 && h("table", { class: "import-list stacked" },
       h("caption", { class: "unseen" }, "Imports, the newest first"),
       h("thead", null, h("tr", null, ["Import", "Begun", "State"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", null, imports.list.slice(0, imports.rows).map((one) => importRow(one, now)))),
@@ -103,8 +103,8 @@ function importRow(one, now) {
   const { tone, word } = importState(one.state);
   return h("tr", { key: one.id },
     h("th", { scope: "row" }, button("open-import", h("bdi", null, one.name ?? one.id), false, { class: "link", "data-import": one.id })),
-    h("td", null, time(one.created_at, now)),
-    h("td", null, sign(tone), " ", word));
+    h("td", { "data-head": "Begun" }, time(one.created_at, now)),
+    h("td", { "data-head": "State" }, sign(tone), " ", word));
 }
 
 const importState = (state) => (Object.hasOwn(IMPORT_STATES, state) ? IMPORT_STATES[state] : { tone: "quiet", word: plainState(state) });

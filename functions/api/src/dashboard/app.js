@@ -36,6 +36,7 @@ const page = {
   recent: { imports: null, nextLook: 0 },
   // The list that is put in.
   list: null,
+  isOverDrop: false,
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
   migration: null,
@@ -298,7 +299,7 @@ const resume = () => change(() => ask(at(page.open, "resume"), {}), () => "Resum
 
 async function resetBreaker() {
   const id = page.open;
-  const text = `${id}: calls go out again at once. If GHL is still down, the breaker opens again after a few failures.`;
+  const text = `${id}: calls go out again at once. If GoHighLevel is still down, the breaker opens again after a few failures.`;
   if (await confirmed({ heading: "Reset the breaker?", text, verb: "Reset" })) {
     await change(() => ask(at(id, "breaker/reset"), {}), () => "The breaker is closed.");
   }
@@ -362,6 +363,13 @@ const ACTIONS = {
   "forget-mapping": forgetMapping,
   "list-results": () => download("results"),
   "list-rejects": () => download("rejects"),
+  "retry-list": () => page.list.again(),
+  "remember-mapping": rememberMapping,
+  "forget-remembered": forgetRemembered,
+  "show-failures": () => {
+    byId("failures-title")?.scrollIntoView();
+    byId("failures-title")?.focus();
+  },
   "make-key": makeKey,
   "revoke-key": revokeKey,
   "copy-key": copyKey,

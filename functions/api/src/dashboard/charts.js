@@ -8,13 +8,16 @@ const LIVE_SPAN = 5 * MINUTE;
 const LIVE_GAP = MINUTE;
 const NOTHING = { calls: 0, rate_limit_hits: 0, succeeded: 0, failed: 0, retries: 0, wait_ms: 0 };
 
+// The larger unit only: it stands in a small place.
+const inShort = (ms) => milliseconds(ms).split(" ").slice(0, 2).join(" ");
+
 // The small charts beside that of the calls.
 const MULTIPLES = [
-  { field: "succeeded", title: "Accepted", tone: "good" },
+  { field: "succeeded", title: "Done", tone: "good" },
   { field: "failed", title: "Failed", tone: "bad" },
   { field: "retries", title: "Retries", tone: "warn" },
   { field: "rate_limit_hits", title: "429s", tone: "bad" },
-  { field: "wait_ms", title: "Waited", tone: "quiet", format: milliseconds },
+  { field: "wait_ms", title: "Waited", tone: "quiet", format: inShort },
 ];
 
 // The last 60 minutes, oldest first. The API leaves out those in which nothing happened.
@@ -122,7 +125,7 @@ function liveChart(samples, burst, now) {
   });
   const window = duration(burst.window_ms / 1_000);
   return h("figure", { class: "chart live" },
-    h("figcaption", null, h("b", null, `Quota of ${window}, live`), h("span", { class: "reading" }, `${count(used)} of ${count(limit)} used`)),
+    h("figcaption", null, h("b", null, `Calls in ${window}, live`), h("span", { class: "reading" }, `${count(used)} of ${count(limit)} used`)),
     h("div", { class: "plot" },
       plot(100, `${count(used)} of ${count(limit)} calls in ${window} used now`, null,
         h("path", { class: "line", d: line.join("") }),
@@ -141,7 +144,7 @@ function bar(share, tone) {
 // The hour as numbers: for those who cannot see the charts, and for copying.
 function hourTable(minutes, now) {
   const busy = minutes.filter((minute) => Object.keys(NOTHING).some((field) => minute[field] > 0)).reverse();
-  const heads = ["Minute", "Calls", "Allowed", "429s", "Accepted", "Failed", "Retries", "Waited"];
+  const heads = ["Minute", "Calls", "Allowed", "429s", "Done", "Failed", "Retries", "Waited"];
   const rows = busy.map((minute) => h("tr", { key: minute.start },
     h("th", { scope: "row" }, time(new Date(minute.start).toISOString(), now, clock(minute.start).slice(0, 5))),
     [minute.calls, Math.round(minute.allowed), minute.rate_limit_hits, minute.succeeded, minute.failed, minute.retries]

@@ -34,7 +34,7 @@ async function replay(body, what) {
   const id = page.open;
   const agreed = await confirmed({
     heading: `Replay ${what}?`,
-    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GHL refuses as it stands will fail again.`,
+    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GoHighLevel refuses as it stands will fail again.`,
     verb: "Replay",
   });
   if (!agreed) return;

@@ -42,7 +42,7 @@ function recordPath(name) {
 
 async function forget(name) {
   const id = page.open;
-  const text = `${name}: what is kept of it here is deleted. In GHL nothing is deleted. Put again, it is a new record.`;
+  const text = `${name}: what is kept of it here is deleted. In GoHighLevel nothing is deleted. Put again, it is a new record.`;
   if (!(await confirmed({ heading: "Forget this record?", text, verb: "Forget" }))) return;
   await change(() => ask(at(id, recordPath(name)), undefined, "DELETE"), () => `${name} is forgotten.`);
   gone(name);
@@ -50,9 +50,9 @@ async function forget(name) {
 
 async function deleteInGhl(name) {
   const id = page.open;
-  const text = `${name}: GHL deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
-  if (!(await confirmed({ heading: "Delete it in GHL?", text, verb: "Delete" }))) return;
-  await change(() => ask(at(id, `${recordPath(name)}?in_ghl=true`), undefined, "DELETE"), () => `${name} will be deleted in GHL.`);
+  const text = `${name}: GoHighLevel deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
+  if (!(await confirmed({ heading: "Delete it in GoHighLevel?", text, verb: "Delete" }))) return;
+  await change(() => ask(at(id, `${recordPath(name)}?in_ghl=true`), undefined, "DELETE"), () => `${name} will be deleted in GoHighLevel.`);
   await lookUp(name);
 }
 

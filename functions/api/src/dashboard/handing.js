@@ -4,40 +4,50 @@ const LIST_LOOK_MS = 1_500;
 // The file goes to the bucket itself, which may take its time.
 const UPLOAD_TIMEOUT_MS = 30 * 60_000;
 const REPEATED_LOOKS = 3;
+const NO_BUCKET = "This stack has no bucket for lists, so it takes none yet. Whoever runs it deploys it once more with the parameter ImportBucketName: the name of a new bucket. Until then `ghl-sync import` sends a list from your machine.";
 let listTimer = null;
 
 const listPath = (location, name, rest = "") => at(location, `lists/${encodeURIComponent(name)}${rest}`);
 
-async function handIn(file, undoable) {
-  const id = page.open;
-  const list = { location: id, file: file.name, uploaded: 0, draft: {} };
+async function handIn(file, undoable, id = page.open) {
+  const list = { location: id, file: file.name, uploaded: 0, draft: {}, again: () => handIn(file, undoable, id) };
   page.list = list;
   draw();
   byId("list-title")?.focus();
   try {
-    const { name, upload } = await ask(at(id, "lists"), { name: file.name, size: file.size, undoable });
-    list.name = name;
-    await uploadTo(upload.url, file, (share) => {
-      list.uploaded = share;
-      if (page.list === list) draw();
+    const { name, upload } = await ask(at(id, "lists"), { name: file.name, size: file.size, undoable }).catch((error) => {
+      throw error.status === 409 ? new Error(NO_BUCKET) : error;
     });
-    list.uploaded = 1;
-    if (page.list === list) location.hash = `#/${encodeURIComponent(id)}/list/${encodeURIComponent(name)}`;
+    if (list.isLeft) return;
+    list.name = name;
+    await uploadTo(upload.url, file, list);
+    Object.assign(list, { uploaded: 1, again: null });
+    if (page.list !== list) return notice([`${file.name} is uploaded. Nothing of it is sent yet: `, h("a", { href: listAddress(id, name) }, "go on with it"), "."], "good");
+    history.pushState(null, "", listAddress(id, name));
     await lookAtList();
   } catch (error) {
     list.problem = `Not done. ${error.message}`;
+    if (page.list !== list && !list.isLeft) notice(`${file.name} is not uploaded. ${error.message}`, "bad");
   }
   draw();
 }
 
+const listAddress = (id, name) => `#/${encodeURIComponent(id)}/list/${encodeURIComponent(name)}`;
+
 // The one request that tells how far it is.
-function uploadTo(url, file, progress) {
+function uploadTo(url, file, list) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    list.request = request;
     request.open("PUT", url);
     request.timeout = UPLOAD_TIMEOUT_MS;
-    request.upload.addEventListener("progress", ({ loaded, total }) => progress(total > 0 ? loaded / total : 0));
-    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`The bucket did not take the file (${request.status}).`))));
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      // All of it is there once the bucket says so.
+      list.uploaded = total > 0 ? Math.min(0.999, loaded / total) : 0;
+      if (page.list === list) draw();
+    });
+    request.addEventListener("abort", () => reject(new Error("It was stopped.")));
+    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`The bucket did not take the file (${request.status}). If it has changed since it was chosen, choose it again.`))));
     request.addEventListener("error", () => reject(new Error("The file did not reach the bucket.")));
     request.addEventListener("timeout", () => reject(new Error("The file took too long.")));
     // A type of its own would have to be signed.
@@ -58,18 +68,25 @@ async function lookAtList(failures = 0) {
   const list = page.list;
   if (!list?.name) return;
   let failed = 0;
+  let isNews = false;
   try {
     const status = await ask(listPath(list.location, list.name));
     const sent = status.state === "importing" && status.report?.import_id ? await ask(importPath(list.location, status.report.import_id)).catch(() => list.sent) : list.sent;
     if (page.list !== list) return;
+    isNews = list.outdated || list.status?.state !== status.state;
     // What was changed and not yet looked at stays.
     if (!list.changed) list.draft = structuredClone(status.mapping ?? {});
     Object.assign(list, { status, sent, outdated: false, problem: null });
   } catch (error) {
     failed = failures + 1;
-    if (failed > REPEATED_LOOKS) list.problem = error.message;
+    const isGone = error.status === 404;
+    if (isGone || failed > REPEATED_LOOKS) list.problem = error.message;
+    if (isGone) return draw();
   }
+  // Whoever reads the list reads on where it stands now; whoever is elsewhere stays there.
+  const isReading = document.activeElement?.closest(".list-in") || document.activeElement === document.body;
   draw();
+  if (isNews && isReading && page.list === list) byId("list-state")?.focus({ preventScroll: true });
   if (page.list === list && (failed > 0 || isMoving(list))) listTimer = setTimeout(() => lookAtList(failed), LIST_LOOK_MS * (1 + failed));
 }
 
@@ -103,22 +120,27 @@ function setOrDrop(object, name, value) {
 
 async function mapList(mapping) {
   const list = page.list;
-  await change(() => ask(listPath(list.location, list.name, "/mapping"), mapping, "PUT"), () => (mapping.hold ? "The list is looked at again." : "The list goes out."));
-  if (page.list !== list) return;
-  list.changed = false;
-  list.outdated = true;
-  await lookAtList();
+  // What is not taken is still there to be changed.
+  await change(async () => {
+    await ask(listPath(list.location, list.name, "/mapping"), mapping, "PUT");
+    Object.assign(list, { changed: false, outdated: true });
+  }, () => (mapping.hold ? "The list is looked at again." : "The list goes out."));
+  if (page.list === list && list.outdated) await lookAtList();
 }
 
-const lookAgain = (form) => mapList({ ...readListForm(form, page.list), hold: true });
+function lookAgain(form) {
+  const draft = readListForm(form, page.list);
+  Object.assign(page.list, { draft, changed: true });
+  return mapList({ ...draft, hold: true });
+}
 
 const forgetMapping = () => mapList({ hold: true, undoable: page.list.draft.undoable === true });
 
 async function sendList() {
   const { location: id, status, draft } = page.list;
   const { preview, import: read } = status.report;
-  const leftOut = read.left_out > 0 ? ` ${plural(read.left_out, "row")} are left out.` : "";
-  const text = `${id}: ${plural(preview.contacts, "contact")} go out, in about ${duration(Math.max(1, preview.seconds))}.${leftOut}`;
+  const leftOut = read.left_out > 0 ? ` ${plural(read.left_out, "row is", "rows are")} left out.` : "";
+  const text = `${id}: ${plural(preview.contacts, "contact goes", "contacts go")} out, in about ${duration(Math.max(1, preview.seconds))}.${leftOut}`;
   if (await confirmed({ heading: "Send this list?", text, verb: "Send" })) await mapList({ ...draft, hold: false });
 }
 
@@ -137,8 +159,66 @@ async function download(which) {
 
 function leaveList() {
   clearTimeout(listTimer);
+  const { name, status, request, uploaded = 1 } = page.list;
+  page.list.isLeft = true;
+  if (uploaded < 1) request?.abort();
+  // Nothing lists those that are not sent yet.
+  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. The browser's Back, or its address, leads to it again.", "quiet");
   page.list = null;
-  location.hash = `#/${encodeURIComponent(page.open)}`;
+  // Without an event, which would move the focus to the top.
+  history.pushState(null, "", `#/${encodeURIComponent(page.open)}`);
+  draw();
+  byId("list-title")?.focus();
+}
+
+// -- the mapping that lists of a location begin with ------------------------------------------------------------------
+
+// What of a mapping is not about one list only.
+function rememberable({ hold: _hold, undoable: _undoable, version: _version, ...said }) {
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value && Object.keys(value).length > 0).map(([name, value]) => [name, value]));
+}
+
+// Whatever the order of their fields.
+function isSameJson(a, b) {
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => isSameJson(a[name], b[name]));
+}
+
+const rememberedMapping = (known) => known?.document?.overrides?.mapping ?? null;
+
+async function rememberMapping() {
+  const { location: id, draft } = page.list;
+  const wanted = rememberable(draft);
+  const text = `${id}: lists that are put in from now on begin with ${mappingText(wanted)}. Each can still be changed before it is sent.`;
+  if (await confirmed({ heading: "Remember this mapping?", text, verb: "Remember" })) await setRemembered(id, wanted, "It is remembered.");
+}
+
+async function forgetRemembered() {
+  const id = page.open;
+  const text = `${id}: lists that are put in from now on begin without a mapping. Those that are there already keep theirs.`;
+  if (await confirmed({ heading: "Forget the remembered mapping?", text, verb: "Forget" })) await setRemembered(id, null, "It is forgotten.");
+}
+
+async function setRemembered(id, wanted, said) {
+  const path = `v1/locations/${encodeURIComponent(id)}`;
+  const save = async () => {
+    const { answer, etag } = await askWithTag(path);
+    const headers = { "content-type": "application/merge-patch+json", ...(etag ? { "if-match": etag } : {}) };
+    const patch = { mapping: wanted && replacing(answer.overrides?.mapping, wanted) };
+    await ask(path, patch, "PATCH", headers).catch((error) => {
+      throw error.status === 403 ? new Error("Only an admin may change what is remembered for a location: ask one, or sign in with such a key.") : error;
+    });
+  };
+  await change(save, () => said);
+  if (id === page.open) await loadAccount();
+}
+
+// The merge patch that leaves nothing of what was there.
+function replacing(old, wanted) {
+  if (typeof old !== "object" || old === null || Array.isArray(old) || typeof wanted !== "object" || Array.isArray(wanted)) return wanted;
+  const gone = Object.keys(old).filter((name) => !Object.hasOwn(wanted, name)).map((name) => [name, null]);
+  return Object.fromEntries([...gone, ...Object.entries(wanted).map(([name, value]) => [name, replacing(old[name], value)])]);
 }
 
 document.addEventListener("submit", (event) => {
@@ -154,9 +234,27 @@ document.addEventListener("change", ({ target }) => {
   draw();
 });
 
-document.addEventListener("dragover", (event) => event.preventDefault());
+// What is dragged may be above a text, which is no element.
+const dropZoneOf = (event) => event.composedPath().find((one) => one.dataset?.drop);
+
+function dragsOver(isOver) {
+  if (page.isOverDrop === isOver) return;
+  page.isOverDrop = isOver;
+  draw();
+}
+
+// A file that is dropped beside the zone must not take the page away.
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  dragsOver(Boolean(dropZoneOf(event)));
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget === null && dragsOver(false));
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  const file = event.dataTransfer.files[0];
-  if (file && event.target.closest("[data-drop]")) handIn(file, byId("list-undoable").checked);
+  const { files } = event.dataTransfer;
+  const isInZone = Boolean(dropZoneOf(event));
+  dragsOver(false);
+  if (!isInZone || files.length === 0) return;
+  if (files.length > 1) return notice("One file at a time, please: each is a list of its own.", "bad");
+  handIn(files[0], byId("list-undoable").checked);
 });

@@ -26,7 +26,7 @@ function verdict(overview, now) {
   if (down.length > 0) {
     const at = next(down.map(({ breaker }) => breaker.retry_at));
     const again = at && secondsUntil(at, now) > 0 ? ["at ", time(at, now)] : "now";
-    return { tone: "bad", what: `GoHighLevel fails for ${named(down)}.`, todo: ["Nothing to do: what is due waits, and GoHighLevel is asked again ", again, "."].flat() };
+    return { tone: "bad", what: `GoHighLevel fails for ${named(down)}.`, todo: ["Nothing to do: what is to be sent waits, and GoHighLevel is asked again ", again, "."].flat() };
   }
   const foreign = pausedFor("other_location");
   if (foreign.length > 0) return { tone: "bad", what: `GoHighLevel answers for another location than ${named(foreign)}.`, todo: ["Nothing is sent there. Find out whose token it is, and ", connectAnew(), "."] };
@@ -36,14 +36,14 @@ function verdict(overview, now) {
   const failed = those((location) => (location.failed?.count ?? 0) > 0);
   const failures = overview.summary?.failed ?? { count: 0 };
   if (failures.count > 0) {
-    return { tone: "warn", what: `${records(failures)} failed${failed.length > 0 ? ` in ${named(failed)}` : ""}.`, todo: "Open the location to see why: mend the cause, then replay them." };
+    return { tone: "warn", what: `${records(failures)} failed${failed.length > 0 ? ` in ${named(failed)}` : ""}.`, todo: [failed.length > 0 ? h("a", { href: `#/${encodeURIComponent(failed[0].id)}` }, "See why") : "Open the location to see why", ": mend the cause, then replay them."] };
   }
   if (held.length > 0) return { tone: "warn", what: `${named(held)} ${held.length === 1 ? "is" : "are"} paused by an operator.`, todo: "Nothing is sent there until somebody resumes it." };
   const throttled = pausedFor("throttled");
   if (throttled.length > 0) return { tone: "warn", what: `GoHighLevel asked ${named(throttled)} to wait.`, todo: ["Nothing to do: it goes on ", time(next(throttled.map(({ pause }) => pause.until)), now), "."] };
-  if (overview.dead_letters > 0) return { tone: "warn", what: `${plural(overview.dead_letters, "message")} could not be handled.`, todo: "Their records are sent all the same. The runbook (Dead letters) says what to look at." };
+  if (overview.dead_letters > 0) return { tone: "warn", what: `${plural(overview.dead_letters, "message")} could not be handled.`, todo: "Their records are sent all the same. Whoever runs this stack looks at them: the runbook (OPERATE.md, Dead letters) says how." };
   const used = those(({ waits_for: wait }) => wait?.reason === "daily_quota");
-  if (used.length > 0) return { tone: "warn", what: `The day's quota of ${named(used)} is used up.`, todo: ["Nothing to do: it goes on ", time(next(used.map(({ waits_for: wait }) => wait.until)), now), "."] };
+  if (used.length > 0) return { tone: "warn", what: `The calls that GoHighLevel allows ${named(used)} in a day are used up.`, todo: ["Nothing to do: it goes on ", time(next(used.map(({ waits_for: wait }) => wait.until)), now), "."] };
   return underWay(overview, now);
 }
 

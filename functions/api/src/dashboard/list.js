@@ -44,6 +44,7 @@ const TARGETS = {
 };
 const CONSENT = /^(dnd|optin|status|subscription)/;
 
+const EFFECTS = { row_left_out: "the row is left out", value_left_out: "sent without this value", value_cut: "a part of it is sent", note: "sent as it is" };
 const LOOKS_LIKE = { email: "e-mail addresses", phone: "phone numbers", consent: "a consent or a refusal" };
 const SAME_PERSON = [
   ["hold_back", "import the first row, leave the others out"],
@@ -52,46 +53,85 @@ const SAME_PERSON = [
   ["keep_apart", "keep people apart who share a phone number only"],
 ];
 
-function listSection(list, busy, now) {
+function listSection(list, remembered, busy, now) {
   return h("section", { class: "list-in", "aria-labelledby": "list-title" },
     h("h3", { id: "list-title", tabindex: -1 }, "Put a list in"),
-    list ? [listSteps(list), listBody(list, busy, now)] : dropZone(busy));
+    // What a screen reader hears when it changes; all the rest is read at leisure.
+    h("p", { class: "unseen", role: "status" }, list ? listNews(list) : ""),
+    list ? [listSteps(list), listBody(list, remembered, busy, now)] : dropZone(page.isOverDrop, remembered, busy));
 }
 
-function dropZone(busy) {
+function dropZone(isOver, remembered, busy) {
   return [
-    h("label", { class: "drop", "data-drop": "list" },
+    h("label", { class: isOver ? "drop over" : "drop", "data-drop": "list" },
       h("span", null, "Drop a file here, or choose one: CSV, Excel (.xlsx), NDJSON. Nothing is sent before you have seen what it would do."),
       h("input", { type: "file", id: "list-file", accept: LIST_FILES, disabled: busy })),
     h("label", { class: "check" }, h("input", { type: "checkbox", id: "list-undoable", checked: true }),
       " Can be undone for 30 days (takes one more call a contact)"),
+    remembered ? h("p", { class: "hint" }, `A list begins with the mapping that is remembered for this location: ${mappingText(remembered)}. `, button("forget-remembered", "Forget it…", busy, { class: "link" })) : null,
   ];
+}
+
+function listNews({ problem, status, uploaded }) {
+  if (problem) return "";
+  if (uploaded !== undefined && uploaded < 1) return "The file is on its way.";
+  return { reading: "The list is read.", needs_mapping: "The list is read: there are questions to be answered.", held: "The list is read: see what it would do.", refused: "Nothing can be read from the file.", importing: "The list goes out.", done: "The list is done." }[status?.state] ?? "";
+}
+
+// What a mapping says, in numbers and names.
+function mappingText({ columns, answers, tags, source, id_column: idColumn, assigned_to: assignedTo }) {
+  const [placed, answered] = [columns, answers].map((said) => Object.keys(said ?? {}).length);
+  return [
+    placed > 0 && plural(placed, "column"), answered > 0 && plural(answered, "answer"), tags?.length > 0 && `the tags ${tags.join(", ")}`, source && `the source ${source}`,
+    idColumn && `the ids of ${idColumn}`, assignedTo && "who they are assigned to",
+  ].filter(Boolean).join(", ") || "nothing";
 }
 
 function listSteps({ status, uploaded }) {
   const at = status ? STEP_OF_STATE[status.state] ?? 1 : 0;
   return h("ol", { class: "steps", "aria-label": "Steps" }, LIST_STEPS.map((step, index) =>
     h("li", { class: index < at ? "over" : null, "aria-current": index === at ? "step" : null }, step,
-      index === 0 && uploaded !== undefined && uploaded < 1 ? ` ${percent(uploaded)}` : "")));
+      index === 0 && uploaded !== undefined && uploaded < 1 ? ` ${Math.floor(100 * uploaded)} %` : "")));
 }
 
-function listBody(list, busy, now) {
+function listBody(list, remembered, busy, now) {
   const { problem, status, name } = list;
   const file = h("p", null, h("b", null, h("bdi", null, list.file ?? name ?? "")), status?.size ? `, ${size(status.size)}` : "");
   const views = { needs_mapping: askingView, held: heldView, refused: refusedView, importing: sendingView, done: doneView };
-  return h("div", { class: "card", "aria-live": "polite" }, file,
-    problem ? h("p", { class: "problem" }, problem) : null,
-    status && Object.hasOwn(views, status.state) && !list.outdated ? views[status.state](list, busy, now) : problem ? null : waitingView(list),
-    h("p", { class: "actions" }, button("leave-list", status?.state === "done" ? "Put another list in" : "Leave", false)));
+  const isSaid = status && Object.hasOwn(views, status.state) && !list.outdated;
+  return h("div", { class: "card" }, file,
+    problem ? h("p", { class: "problem", role: "alert" }, problem) : null,
+    isSaid ? views[status.state](list, busy, now) : problem ? null : waitingView(list),
+    isSaid && ["held", "done"].includes(status.state) ? rememberLine(list, remembered, busy) : null,
+    h("p", { class: "actions" },
+      problem && list.again ? button("retry-list", "Try again", busy, { class: "primary" }) : null,
+      button("leave-list", leaveLabel(list), false)));
+}
+
+function leaveLabel({ problem, status, uploaded }) {
+  if (!problem && uploaded !== undefined && uploaded < 1) return "Stop the upload";
+  return ["done", "refused"].includes(status?.state) ? "Put another list in" : "Leave";
+}
+
+// What was said of this list may be said of the next ones, too.
+function rememberLine({ draft, changed }, remembered, busy) {
+  const said = rememberable(draft);
+  const isRemembered = remembered && isSameJson(said, remembered);
+  const isAsRead = !changed;
+  return h("p", { class: "actions" },
+    isAsRead && !isRemembered && Object.keys(said).length > 0 ? button("remember-mapping", "Remember this mapping…", busy, { title: "Lists that are put in for this location from now on begin with it" }) : null,
+    isRemembered ? h("span", { class: "hint" }, `This mapping is remembered for lists of this location: ${mappingText(remembered)}.`) : null,
+    remembered ? button("forget-remembered", "Forget the remembered mapping…", busy) : null);
 }
 
 function waitingView({ status, uploaded }) {
-  if (uploaded !== undefined && uploaded < 1) return h("p", { class: "hint" }, "The file is on its way… ", bar(uploaded, "accent"));
-  if (!status || status.state === "uploading") return h("p", { class: "hint" }, "Waiting for the file…");
+  if (uploaded !== undefined && uploaded < 1) return h("p", { class: "hint" }, "The file is on its way: leave this page open. ", bar(uploaded, "accent"));
+  if (!status) return h("p", { class: "hint" }, "Looking…");
+  if (status.state === "uploading") return h("p", { class: "hint" }, "The file is not there yet. If its upload was broken off, leave, and put it in again.");
   return h("p", { class: "hint" }, "Reading the list, and asking GoHighLevel for the location's country and custom fields…");
 }
 
-const refusedView = ({ status }) => h("p", { class: "problem" }, `Nothing can be read from it: ${status.report.reason}`);
+const refusedView = ({ status }) => h("p", { id: "list-state", tabindex: -1, class: "problem" }, `Nothing can be read from it: ${status.report.reason}. Nothing was sent.`);
 
 // -- before it is sent ------------------------------------------------------------------------------------------------
 
@@ -100,37 +140,43 @@ function askingView(list, busy) {
   const questions = report.import?.questions ?? [];
   const others = questions.length === 0 ? report.ask : [];
   return [
-    h("h4", null, "To be answered first"),
+    stateTitle("To be answered first"),
+    h("p", { class: "hint" }, "Nothing is sent yet."),
     others.map((text) => h("p", { class: "problem" }, h("bdi", null, text))),
     h("form", { id: "list-form" },
       questions.map((question) => questionField(question, list)),
       columnTable(list),
       h("p", { class: "actions" }, h("button", { type: "submit", class: "primary", "aria-disabled": busy ? "true" : null }, "Look again"),
-        others.length > 0 ? button("forget-mapping", "Begin without a mapping", busy) : null)),
+        begunWith(list) ? button("forget-mapping", "Begin without a mapping", busy) : null)),
   ];
 }
 
+const stateTitle = (text) => h("h4", { id: "list-state", tabindex: -1 }, text);
+
+// Whether the list's mapping says anything.
+const begunWith = ({ status: { mapping } }) => Object.keys(rememberable(mapping ?? {})).length > 0;
+
 function questionField(question, { draft }) {
   const chosen = (name) => draft.answers?.[name] ?? "";
-  const choice = (name, label, options) => h("label", { class: "wide", key: `${name} ${question.column ?? ""}` }, label, " ",
+  const choice = (name, label, options) => h("label", { class: "asked", key: `${name} ${question.column ?? ""}` }, h("span", null, label), " ",
     h("select", { name: `answer ${name}`, required: true },
       [["", "choose…"], ...options].map(([value, words]) => h("option", { value, selected: value === chosen(name) }, words))));
   const column = h("bdi", null, question.column);
   switch (question.question) {
     case "encoding":
-      return h("label", { class: "wide" }, `The text is not UTF-8. It may be ${question.guess}`,
-        question.samples.length > 0 ? [", which reads: ", h("bdi", null, question.samples.join(", "))] : null, ". It is ",
+      return h("label", { class: "asked" }, h("span", null, `The text is not UTF-8. It may be ${question.guess}`,
+        question.samples.length > 0 ? [", which reads: ", h("bdi", null, question.samples.join(", "))] : null, ". It is"), " ",
         h("input", { name: "answer encoding", value: chosen("encoding") || question.guess, required: true, autocomplete: "off", spellcheck: false }));
     case "date_order":
       return choice("date_order", ["In ", column, ` dates like 03/04/1991 do not prove${question.mixed ? ", row by row," : ""} what comes first:`], [["day_first", "the day"], ["month_first", "the month"]]);
     case "decimal_mark":
       return choice("decimal_mark", ["In ", column, " numbers like 1.234 do not prove what the mark means:"], [["point", "a point before decimals (1,234.56)"], ["comma", "a comma before decimals (1.234,56)"]]);
     case "sheet":
-      return choice("sheet", "More than one sheet holds people. Import ", question.sheets.map((sheet) => [sheet, sheet]));
+      return choice("sheet", "More than one sheet holds people. Import", question.sheets.map((sheet) => [sheet, sheet]));
     case "hidden_rows":
       return choice("hidden_rows", `The sheet hides ${plural(question.rows, "row")}:`, [["import", "import them"], ["leave_out", "leave them out"]]);
     case "unused_column":
-      return h("p", { class: "problem", key: question.column }, column, ` is not used, and ${plural(question.cells, "cell")} of it look like ${LOOKS_LIKE[question.looks_like] ?? "something"}. Say below where it goes, or that it is not used.`);
+      return h("p", { key: question.column }, sign("warn"), " ", h("b", null, column), ` is not used, and ${plural(question.cells, "cell")} of it look like ${LOOKS_LIKE[question.looks_like] ?? "something"}. Say below where it goes, or that it is not used.`);
     default:
       return h("p", { class: "problem" }, `A question that this page does not know: ${question.question}`);
   }
@@ -138,13 +184,14 @@ function questionField(question, { draft }) {
 
 function columnTable({ status: { report }, draft }) {
   if (!report.columns?.length) return null;
+  const asked = new Set((report.import?.questions ?? []).filter(({ question }) => question === "unused_column").map(({ column }) => column));
   return h("table", { class: "columns" },
     h("caption", null, "Where each column goes"),
     h("thead", null, h("tr", null, ["Column", "Goes to", "How sure", "Cells", "Such as"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, report.columns.map((column) => h("tr", { key: column.column, class: column.field ? null : "unused" },
       h("th", { scope: "row" }, h("bdi", null, column.column)),
       h("td", null, targetSelect(column, report.targets, draft)),
-      h("td", null, confidence(column)),
+      h("td", null, asked.has(column.column) && draft.columns?.[column.column] === undefined ? [sign("warn"), " say where"] : confidence(column)),
       h("td", null, count(column.filled)),
       h("td", { class: "samples" }, h("bdi", null, column.samples.join(" · ")))))));
 }
@@ -178,20 +225,22 @@ function heldView(list, busy) {
   const { status: { report }, draft, changed } = list;
   const { preview } = report;
   return [
-    h("h4", null, "What it would do"),
+    stateTitle("What it would do"),
     h("dl", { class: "figures" },
       figure("New here", count(preview.new)), figure("Updated", count(preview.updated)), figure("Unchanged", count(preview.unchanged)),
       figure("Rows left out", count(report.import.left_out), report.import.left_out > 0 && "warn"),
-      figure("Calls", count(preview.calls)), figure("Time", duration(Math.max(1, preview.seconds)))),
+      figure("Calls", count(preview.calls)), figure("Time", preview.contacts > 0 ? duration(Math.max(1, preview.seconds)) : "–")),
+    preview.contacts === 0 ? h("p", { class: "problem" }, "The list has no contact that could be sent.") : null,
     preview.compared < preview.contacts ? h("p", { class: "hint" }, `Compared: the first ${count(preview.compared)} of ${plural(preview.contacts, "contact")}.`) : null,
     h("p", { class: "hint" }, "“New here” are people whom this stack has not sent before. Whom GoHighLevel has already, by e-mail or phone, it finds and updates."),
     rowProblems(report.import.problems),
-    button("list-rejects", "Download what is left out (CSV)", busy, { disabled: report.import.problems.length === 0 }),
+    report.import.problems.length > 0 ? button("list-rejects", "Download what is left out (CSV)", busy) : null,
     h("form", { id: "list-form" },
       columnTable(list), listWishes(report, draft),
       h("p", { class: "actions" },
         h("button", { type: "submit", class: changed ? "primary" : null, "aria-disabled": busy ? "true" : null }, "Look again"),
-        button("send-list", `Send ${plural(preview.contacts, "contact")}…`, busy || changed || preview.contacts === 0, { class: changed ? null : "primary" })),
+        button("send-list", `Send ${plural(preview.contacts, "contact")}…`, busy || changed || preview.contacts === 0, { class: changed ? null : "primary" }),
+        begunWith(list) ? button("forget-mapping", "Begin without a mapping", busy) : null),
       changed ? h("p", { class: "hint" }, "You have changed something: look again before you send.") : null),
     firstContacts(preview.first),
   ];
@@ -212,14 +261,14 @@ function listWishes(report, draft) {
 
 function rowProblems(problems) {
   if (problems.length === 0) return h("p", null, sign("good"), " No row and no cell is left out.");
-  return h("table", { class: "problems" },
+  return h("table", { class: "problems stacked" },
     h("caption", null, `What is left out or told${problems.length > PROBLEMS_SHOWN ? `, the first ${PROBLEMS_SHOWN}` : ""}`),
-    h("thead", null, h("tr", null, ["Row", "Column", "Why", "Left out"].map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", null, problems.slice(0, PROBLEMS_SHOWN).map(({ row, column, message, effect }, index) => h("tr", { key: index },
-      h("th", { scope: "row" }, row ? count(row) : "–"),
-      h("td", null, h("bdi", null, column ?? "–")),
-      h("td", null, h("bdi", null, message)),
-      h("td", null, plainState(effect))))));
+    h("thead", null, h("tr", null, ["Row", "Column", "Why", "What became of it"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, problems.slice(0, PROBLEMS_SHOWN).map(({ row, column, problem, effect }, index) => h("tr", { key: index },
+      h("th", { scope: "row" }, row ? `Row ${count(row)}` : "–"),
+      h("td", { "data-head": "Column" }, h("bdi", null, column ?? "–")),
+      h("td", { "data-head": "Why" }, h("bdi", null, problem)),
+      h("td", { "data-head": "What became of it" }, Object.hasOwn(EFFECTS, effect) ? EFFECTS[effect] : plainState(effect))))));
 }
 
 function firstContacts(first) {
@@ -235,7 +284,9 @@ function sendingView({ status: { report }, sent }, busy) {
   const done = counts ? counts.accepted.count + counts.failed.count + counts.other.count : 0;
   const all = counts ? done + counts.pending.count : 0;
   return [
-    h("p", null, `${plural(report.rows_done ?? 0, "row")} put. GoHighLevel has ${count(counts?.accepted.count ?? 0)} of ${plural(all, "contact")}.`),
+    stateTitle("It is being sent"),
+    h("p", null, `${plural(report.rows_done ?? 0, "row")} read. GoHighLevel has ${count(counts?.accepted.count ?? 0)} of the ${plural(all, "contact")} read so far.`),
+    h("p", { class: "hint" }, "You may leave this page: it goes on, and is found again under Imports."),
     bar(all > 0 ? done / all : 0, "accent"),
     counts ? h("dl", { class: "figures" }, figure("Waiting", atLeast(counts.pending)), figure("Done", atLeast(counts.accepted)), figure("Failed", atLeast(counts.failed), counts.failed.count > 0 && "bad")) : null,
     report.import_id ? h("p", { class: "actions" }, button("cancel-import", "Cancel what waits…", busy, { "data-import": report.import_id })) : null,
@@ -245,18 +296,23 @@ function sendingView({ status: { report }, sent }, busy) {
 function doneView({ status: { report }, draft }, busy, now) {
   const { records, import: read } = report;
   const errors = Object.entries(report.errors ?? {});
+  const notStored = [...new Set((report.not_stored ?? []).flatMap(({ fields }) => fields))];
   return [
+    stateTitle(records.failed > 0 || read.left_out > 0 ? "Done, but not all of it" : "Done"),
     report.stopped ? h("p", { class: "problem" }, report.stopped) : null,
     h("dl", { class: "figures" },
-      figure("Done", count(records.synced)), figure("Unchanged", count(records.already_synced)),
+      figure("Done", count(records.synced)), records.already_synced > 0 && figure("Of these as before", count(records.already_synced)),
+      records.skipped > 0 && figure("Only shown (dry run)", count(records.skipped), "warn"),
       figure("Failed", count(records.failed), records.failed > 0 && "bad"), figure("Waiting", count(records.pending), records.pending > 0 && "warn"),
       figure("Rows left out", count(read.left_out), read.left_out > 0 && "warn")),
     report.ended_at ? h("p", { class: "hint" }, "Ended ", time(report.ended_at, now), ".") : null,
     errors.length > 0 ? h("ul", null, errors.map(([error, number]) => h("li", { key: error }, `${plural(number, "contact")}: `, h("bdi", null, error)))) : null,
+    records.failed > 0 ? h("p", null, "What failed is mended and sent again under ", button("show-failures", "Failed records", busy, { class: "link" }), ".") : null,
+    notStored.length > 0 ? h("p", null, sign("warn"), ` Of ${plural(report.not_stored.length, "contact")} GoHighLevel did not keep everything, without saying why: `, h("bdi", null, notStored.join(", ")), ".") : null,
     read.problems.length > 0 ? rowProblems(read.problems) : null,
     h("p", { class: "actions" },
       button("list-results", "Download the results (CSV)", busy),
-      button("list-rejects", "Download what was left out (CSV)", busy, { disabled: read.problems.length === 0 }),
+      read.problems.length > 0 ? button("list-rejects", "Download what was left out (CSV)", busy) : null,
       report.import_id ? button("import-records", "Show its records", busy, { "data-import": report.import_id }) : null,
       report.import_id && draft.undoable ? button("undo-import", "Undo…", busy, { "data-import": report.import_id }) : null),
   ];

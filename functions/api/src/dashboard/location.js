@@ -8,13 +8,21 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
   const minutes = lastHour(location, now);
   return [
     backLink(),
-    h("h2", { id: "detail-title", tabindex: -1, key: `title ${open}` }, h("bdi", null, location.id),
-      location.name && location.name !== location.id ? h("small", null, h("bdi", null, location.name)) : null,
-      location.scope && location.scope !== location.id ? h("small", null, "scope ", h("bdi", null, location.scope)) : null),
+    h("h2", { id: "detail-title", tabindex: -1, key: `title ${open}` }, h("bdi", null, location.name ?? location.id),
+      location.name && location.name !== location.id ? h("small", null, h("bdi", null, location.id)) : null,
+      location.scope && location.scope !== location.id ? h("small", { title: "What shares its limit of calls with this location" }, "limit shared as ", h("bdi", null, location.scope)) : null),
     h("p", { class: `situation ${state.tone}` }, sign(state.tone), h("span", null, state.text)),
+    remedyOf(location),
     location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,
     actions(location, busy),
     facts(location, now),
+    // What is done here most, before what is looked at seldom.
+    listSection(list, rememberedMapping(known), busy, now),
+    failedRecords(location, failures, known, busy, now),
+    recordSearch(found, now),
+    recordStory(story, open, busy, now),
+    importList(imports, busy, now),
+    h("h3", null, "The last hour"),
     h("section", { class: "charts", "aria-label": "Charts" },
       location.quota?.burst ? liveChart(live.get(open) ?? [], location.quota.burst, now) : null,
       callsChart(minutes, pointed, now),
@@ -23,13 +31,22 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     h("h3", null, "Since counting began"),
     h("dl", { class: "figures" }, counterFigures(location.counters)),
     waits(location.counters?.waits),
-    failedRecords(location, failures, known, busy, now),
-    recordSearch(found, now),
-    recordStory(story, open, busy, now),
-    listSection(list, busy, now),
-    importList(imports, busy, now),
     account(known, busy, now),
   ];
+}
+
+// Whose fault it is that nothing goes out, and what to do; nothing where something does.
+function remedyOf({ enabled, breaker, pause, waits_for: wait }) {
+  if (enabled === false) return null;
+  if ((breaker?.state ?? "closed") !== "closed") return h("p", { class: "hint" }, "GoHighLevel keeps failing, so the breaker stops calls; now and then one tries whether it answers again. Nothing to do.");
+  const said = {
+    credentials: ["Nothing is sent until GoHighLevel accepts the token: ", connectAnew(), "."],
+    other_location: ["Nothing is sent there. Find out whose token it is, and ", connectAnew(), "."],
+    throttled: ["GoHighLevel asked for fewer calls. Nothing to do."],
+    operator: ["Somebody here paused it. Resume it when it may go on."],
+  }[pause?.reason];
+  if (said) return h("p", { class: "hint" }, said);
+  return wait?.reason === "daily_quota" ? h("p", { class: "hint" }, "GoHighLevel allows only so many calls a day. Nothing to do; what is urgent can be kept a reserve in the settings.") : null;
 }
 
 const backLink = () => h("p", { class: "back" }, h("a", { href: "#/" }, "‹ All locations"));
@@ -48,17 +65,17 @@ function actions(location, busy) {
 
 function facts(location, now) {
   const { breaker, due, forecast, pause, quota, waits_for: wait } = location;
-  const oldest = due?.oldest_at ? ["oldest ", time(due.oldest_at, now, ago(due.oldest_at, now))] : [];
-  const empty = forecast && standstill(location, now) === null && hasProgress(location, now) ? [", empty at ", time(forecast.empty_at, now)] : [];
+  const oldest = due?.oldest_at ? [", the oldest since ", time(due.oldest_at, now)] : [];
+  const empty = forecast && standstill(location, now) === null && hasProgress(location, now) ? [", all sent at ", time(forecast.empty_at, now)] : [];
   const probe = breaker?.retry_at ? [", probe at ", time(breaker.retry_at, now)] : [];
   const { burst, daily } = quota ?? {};
   return h("dl", { class: "facts" },
-    fact("Backlog", [`${atLeast(due)} due`, oldest.length > 0 ? ", " : "", ...oldest, ...empty]),
-    fact("Breaker", [plainState(breaker?.state), ...probe], (breaker?.state ?? "closed") !== "closed" && "bad"),
-    fact("Pause", pause ? [waitReason(pause.reason), pause.until ? [", until ", time(pause.until, now)] : ", until resumed"].flat() : "none"),
-    fact("Waits for", wait ? [waitReason(wait.reason), secondsUntil(wait.until, now) > 2 ? [", until ", time(wait.until, now)] : ""].flat() : "nothing"),
+    fact("Waiting", [due ? records(due) : "–", ...oldest, ...empty]),
+    (breaker?.state ?? "closed") !== "closed" && fact("Breaker", [plainState(breaker.state), ...probe], "bad", "It stops calls while GoHighLevel keeps failing, and tries one now and then"),
+    pause && fact("Pause", [waitReason(pause.reason), pause.until ? [", until ", time(pause.until, now)] : ", until resumed"].flat()),
+    wait && fact("Waits for", [waitReason(wait.reason), secondsUntil(wait.until, now) > 2 ? [", until ", time(wait.until, now)] : ""].flat()),
     burst?.configured > burst?.limit && fact("Limit lowered", `${count(burst.limit)} instead of ${count(burst.configured)} calls`, "warn"),
-    daily ? h("div", { class: "daily" }, h("dt", null, "Day's quota"),
+    daily ? h("div", { class: "daily" }, h("dt", { title: "How many calls GoHighLevel allows a day" }, "Calls today"),
       h("dd", null, `${count(daily.used)} of ${count(daily.limit)} used`, daily.resets_at ? [", resets at ", time(daily.resets_at, now)] : null,
         daily.reserve > 0 ? `, ${count(daily.reserve)} kept for high priority` : null,
         bar(daily.limit > 0 ? daily.used / daily.limit : 0, daily.left > 0 ? "accent" : "bad"))) : null);
@@ -92,6 +109,7 @@ function failedRecords(location, failures, settings, busy, now) {
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
       codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code })),
       settings?.document ? button("edit-settings", "Settings of this location…", busy) : null) : null,
+    records.length > 0 ? h("p", { class: "hint" }, "Replay sends a record again as it stands, so mend the cause first.") : null,
     failures.causes?.length > 0 ? causeTable(failures, busy) : null,
     records.length > 0 ? failureTable(records, busy, now) : null,
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
@@ -104,7 +122,7 @@ function causeTable({ causes, capped }, busy) {
     h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Do"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, causes.map((cause) => h("tr", { key: `${cause.code} ${cause.status} ${cause.cause}` },
       h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
-        h("bdi", { class: "message" }, cause.cause)),
+        h("bdi", { class: "message" }, cause.cause), remedy(cause.code) ? h("span", { class: "called" }, remedy(cause.code)) : null),
       h("td", null, plural(cause.count, "record")),
       h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
       h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ", button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay these… ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));

@@ -31,7 +31,9 @@ const migrationTone = (status) => (Object.hasOwn(MIGRATION_TONES, status) ? MIGR
 
 const isActive = ({ status }) => ACTIVE.includes(status);
 
-const fromTo = ({ source, target }) => [h("bdi", null, source), " → ", h("bdi", null, target)];
+const fromTo = ({ source, target }) => [accountName(source), " → ", accountName(target)];
+
+const accountName = (id) => h("bdi", { title: id }, page.overview?.locations.find((location) => location.id === id)?.name ?? id);
 
 function migrationList({ migrations, migration, now }) {
   if (!migrations.list) return [];
@@ -42,7 +44,7 @@ function migrationList({ migrations, migration, now }) {
     migrations.problem ? h("p", { class: "problem" }, migrations.problem) : null,
     h("table", { class: "list" },
       h("caption", { class: "unseen" }, "Migrations, the newest first"),
-      h("thead", null, h("tr", null, ["Migration", "Stage", "Of it", "Begun"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
+      h("thead", null, h("tr", null, ["Migration", "Stage", "Done", "Begun"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
       h("tbody", null, migrations.list.map((line) => migrationRow(line, migration?.id, now)))),
   ];
 }

@@ -10,7 +10,7 @@ const STALE_TICK_S = 150;
 const COLUMNS = [
   { by: "id", head: "Location" },
   { by: "used", head: "Last hour", wide: true },
-  { by: "due", head: "Due" },
+  { by: "due", head: "Waiting" },
   { by: "failed", head: "Failed" },
   { by: "trouble", head: "State", wide: true },
 ];
@@ -43,13 +43,13 @@ function pulse({ overview, connection, now }) {
   const late = tick && -secondsUntil(tick.at, now) > STALE_TICK_S;
   const letters = overview.dead_letters;
   return h("dl", { class: "facts" },
-    fact("Last tick", tick ? time(tick.at, now, ago(tick.at, now)) : "none yet", late && "warn"),
-    fact("Dead letters", letters === null ? "unknown" : count(letters), letters > 0 && "warn"),
+    fact("Scheduler ran", tick ? time(tick.at, now, ago(tick.at, now)) : "not yet", late && "warn", "It starts what waits, each minute"),
+    fact("Lost messages", letters === null ? "unknown" : count(letters), letters > 0 && "warn", "Messages that could not be handled (dead letters). Their records are sent all the same"),
     fact(connection.state === "live" ? "Updated" : "Figures of", time(overview.time, now)));
 }
 
-function fact(name, value, tone) {
-  return h("div", { class: tone || null }, h("dt", null, name), h("dd", null, tone ? sign(tone) : null, value));
+function fact(name, value, tone, title = null) {
+  return h("div", { class: tone || null, title }, h("dt", null, name), h("dd", null, tone ? sign(tone) : null, value));
 }
 
 // The sentence that a screen reader hears once; what changes by the second stands beside it.
@@ -78,11 +78,29 @@ function connectionBanner({ overview, connection, now }) {
 function totals(overview) {
   if (!overview || known(overview) === 0) return [];
   const { summary } = overview;
-  return h("dl", { class: "figures" },
-    figure("Locations", count(summary.locations)),
-    figure("In trouble", count(summary.in_trouble), summary.in_trouble > 0 && "warn"),
-    figure("Due", atLeast(summary.due)), counterFigures(overview.totals));
+  return [
+    h("dl", { class: "figures" },
+      figure("Locations", count(summary.locations)),
+      figure("In trouble", count(summary.in_trouble), summary.in_trouble > 0 && "warn"),
+      figure("Waiting", atLeast(summary.due)),
+      summary.failed ? figure("Failed", atLeast(summary.failed), summary.failed.count > 0 && "bad") : null),
+    overview.totals ? h("details", { key: "since" }, h("summary", null, "Since counting began"), h("dl", { class: "figures" }, counterFigures(overview.totals))) : null,
+  ];
 }
+
+// What a figure counts, where its name does not say it.
+const HINTS = {
+  Calls: "Requests to GoHighLevel",
+  Success: "Records that were done, of those that came to an end",
+  Retries: "Calls that were made again after a failure in passing",
+  "429s": "How often GoHighLevel said: too many calls",
+  "Breaker opens": "How often sending was stopped because GoHighLevel kept failing",
+  "Calls saved": "Calls that were not needed, because GoHighLevel had the content already",
+  Reconciled: "Records that were compared with what GoHighLevel shows",
+  Repaired: "Of these, records that differed and were set right",
+  Waited: "Time that calls waited for GoHighLevel's limits",
+  "Mean backoff": "Mean wait before a call is made again",
+};
 
 function counterFigures(counters) {
   if (!counters) return [];
@@ -90,7 +108,7 @@ function counterFigures(counters) {
   const waited = Object.values(counters.waits ?? {}).reduce((all, wait) => all + wait.ms, 0);
   return [
     figure("Calls", count(counters.calls)),
-    figure("Accepted", count(counters.succeeded)),
+    figure("Done", count(counters.succeeded)),
     figure("Failed", count(counters.failed), counters.failed > 0 && "bad"),
     figure("Success", percent(counters.sync_success_rate)),
     figure("Retries", count(counters.retry_attempts)),
@@ -104,7 +122,7 @@ function counterFigures(counters) {
   ];
 }
 
-const figure = (name, value, tone) => h("div", { class: tone || null }, h("dt", null, name), h("dd", null, value));
+const figure = (name, value, tone) => h("div", { class: tone || null, title: Object.hasOwn(HINTS, name) ? HINTS[name] : null }, h("dt", null, name), h("dd", null, value));
 
 function list({ overview, open, filter, troubled, sort, rows, now }) {
   if (!overview) return [];
@@ -161,8 +179,8 @@ function row({ location, state }, open, now) {
   const failed = location.failed?.count ?? 0;
   return h("tr", { key: location.id, class: location.id === open ? "open" : null },
     h("th", { scope: "row", class: "id" },
-      h("a", { href: `#/${encodeURIComponent(location.id)}`, "aria-current": location.id === open ? "true" : null }, h("bdi", null, location.id)),
-      location.name && location.name !== location.id ? h("span", { class: "called" }, h("bdi", null, location.name)) : null,
+      h("a", { href: `#/${encodeURIComponent(location.id)}`, "aria-current": location.id === open ? "true" : null }, h("bdi", null, location.name ?? location.id)),
+      location.name && location.name !== location.id ? h("span", { class: "called" }, h("bdi", null, location.id)) : null,
       h("span", { class: "state" }, sign(state.tone), state.label)),
     h("td", { class: "used wide" }, sparkline(lastHour(location, now))),
     h("td", { class: "due" }, atLeast(location.due)),

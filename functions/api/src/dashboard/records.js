@@ -2,6 +2,7 @@
 
 // Where people of agencies look at contacts, unless theirs has a name of its own.
 const GHL_APP = "https://app.gohighlevel.com";
+const COUNTRIES = new Intl.DisplayNames("en", { type: "region" });
 
 function recordSearch(found, now) {
   return h("section", { class: "found", "aria-labelledby": "found-title" },
@@ -57,7 +58,8 @@ function storyText(story, location, busy, now) {
   const { record } = story;
   const name = { "data-record": record.record };
   return h("div", { class: "card" }, record.name ? h("h4", null, h("bdi", null, record.name)) : null,
-    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It is to be deleted in GHL." : null),
+    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It is to be deleted in GoHighLevel." : null),
+    record.state === "failed" && remedy(record.last_error?.code) ? h("p", null, remedy(record.last_error.code)) : null,
     inGhl(record, now),
     h("p", { class: "actions" },
       record.state === "failed" ? button("replay-one", "Replay this record", busy, name) : null,
@@ -65,9 +67,87 @@ function storyText(story, location, busy, now) {
       record.state === "failed" && record.content && !record.to_delete ? button("leave-out", "Send without a field…", busy, name) : null,
       ghlLink(record, location),
       button("forget", "Forget…", busy, name),
-      record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GHL…", busy, name) : null),
+      record.ghl_id && !record.to_delete ? button("delete-in-ghl", "Delete in GoHighLevel…", busy, name) : null),
+    notStored(record),
+    differences(record),
     timeline(record, now),
-    fields(record, now));
+    h("details", { key: "all" }, h("summary", null, "All that is known of it"), fields(record, now)));
+}
+
+// What GHL took with a success, and did not keep.
+function notStored({ not_stored: dropped }) {
+  if (!dropped?.length) return null;
+  return h("p", null, sign("warn"), ` GoHighLevel accepted the record, and did not keep ${dropped.length === 1 ? "this field" : "these fields"} of it: `, h("bdi", null, dropped.join(", ")), ".");
+}
+
+// What the record says and GHL showed last, field by field, where both are known and not the same. A field that the record
+// does not name is not its business.
+function differences({ content: ours, last_known: known }) {
+  if (!ours || !known?.content) return null;
+  // GHL's search shows the parts of a name only.
+  const shown = { name: [known.content.firstName, known.content.lastName].filter(Boolean).join(" "), ...known.content };
+  const differ = Object.keys(ours).filter((name) => !NEVER_SHOWN.has(name)).flatMap((name) => differenceOf(name, ours[name], shown[name === "removeTags" ? "tags" : name]));
+  if (differ.length === 0) return h("p", null, sign("good"), " In GoHighLevel it is as we have it, as far as GoHighLevel shows it.");
+  return h("table", { class: "differences stacked" },
+    h("caption", null, "What differs"),
+    h("thead", null, h("tr", null, ["Field", "Ours", "In GoHighLevel"].map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", null, differ.map(({ field, ours: own, theirs }) => h("tr", { key: field },
+      h("th", { scope: "row" }, h("bdi", null, field)),
+      h("td", { "data-head": "Ours" }, h("bdi", null, own)),
+      h("td", { "data-head": "In GoHighLevel" }, h("bdi", null, theirs))))));
+}
+
+// GHL shows these nowhere, or not as they were sent.
+const NEVER_SHOWN = new Set(["timezone", "gender", "dndSettings", "contactRecord"]);
+
+function differenceOf(name, ours, theirs) {
+  if (name === "tags") {
+    const missing = ours.filter((tag) => !includesTag(theirs, tag));
+    return missing.length > 0 ? [{ field: "tags", ours: ours.join(", "), theirs: theirs?.length > 0 ? theirs.join(", ") : "none" }] : [];
+  }
+  if (name === "removeTags") {
+    const kept = ours.filter((tag) => includesTag(theirs, tag));
+    return kept.length > 0 ? [{ field: "tags to be removed", ours: ours.join(", "), theirs: `still has ${kept.join(", ")}` }] : [];
+  }
+  if (name === "customFields") return ours.flatMap((field) => customDifference(field, theirs ?? []));
+  return looksSame(name, ours, theirs) ? [] : [{ field: name, ours: shownValue(ours), theirs: shownValue(theirs) }];
+}
+
+// A custom field that is named by its key cannot be found among GHL's, which have ids.
+function customDifference({ id, value }, theirs) {
+  if (id === undefined) return [];
+  const shown = theirs.find((field) => field.id === id)?.value;
+  return looksSame(id, value, shown) ? [] : [{ field: `custom field ${id}`, ours: shownValue(value), theirs: shownValue(shown) }];
+}
+
+const includesTag = (tags, tag) => (tags ?? []).some((one) => plainText(one) === plainText(tag));
+
+const plainText = (value) => String(value ?? "").trim().replaceAll(/\s+/g, " ").toLowerCase();
+
+// GHL rewrites phones, times and the case of letters.
+function looksSame(name, ours, theirs) {
+  const [a, b] = [ours, theirs].map((value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : plainText(value)));
+  if (a === b) return true;
+  const national = (phone) => phone.replaceAll(/\D/g, "").replace(/^0+/, "").slice(-10);
+  if (name === "phone") return national(a) === national(b);
+  if (name === "dateOfBirth") return a.slice(0, 10) === b.slice(0, 10);
+  if (name === "dnd") return (a === "true") === (b === "true");
+  if (name === "website") return a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
+  if (name === "country") return countryName(a) === countryName(b);
+  // Among it may stand the mark by which a record is found again.
+  const unmarked = (source) => source.split(" ").filter((word) => !/^ghlsync[0-9a-f]{16}$/.test(word)).join(" ");
+  if (name === "source") return unmarked(a) === unmarked(b);
+  return a !== "" && b !== "" && Number(a) === Number(b);
+}
+
+// GHL keeps a country by its code, and was seen to show it by its name.
+function countryName(text) {
+  return /^[a-z]{2}$/.test(text) ? plainText(COUNTRIES.of(text.toUpperCase())) : text;
+}
+
+function shownValue(value) {
+  if (value === undefined || value === null || value === "") return "nothing";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 // GoHighLevel's own page of it. Of an opportunity no address is known.
@@ -98,8 +178,8 @@ function timeline(record, now) {
 // What GHL showed of it last, and where that came from.
 function inGhl({ last_known: known }, now) {
   if (!known) return null;
-  const what = known.content === null ? "deleted" : "left as shown below";
-  return h("p", null, `In GHL: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
+  const what = known.content === null ? "deleted" : "left as it is now";
+  return h("p", null, `In GoHighLevel: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
 }
 
 // All that the API tells of a record, whatever that is: names in words, times local.

@@ -6,23 +6,23 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 
 // What a wait is for, as the engine names it.
 const WAIT_REASONS = {
-  pace: "pace of the quota",
-  throttled: "GHL answered 429",
+  pace: "the pace that GoHighLevel allows",
+  throttled: "GoHighLevel asked for fewer calls (429)",
   credentials: "token refused",
-  other_location: "GHL answered for another location",
+  other_location: "GoHighLevel answered for another location",
   operator: "paused by an operator",
   pause: "pause",
   breaker: "breaker open",
-  daily_quota: "day's quota used up",
-  backoff: "backoff after a failure",
+  daily_quota: "day's quota of calls used up",
+  backoff: "a while after a failure (backoff)",
   deadline: "next batch",
   store: "store does not answer",
 };
 
 const ERROR_CODES = {
-  REJECTED: "GHL refuses it as it stands",
+  REJECTED: "GoHighLevel refuses it as it stands",
   MAX_RETRIES_EXCEEDED: "failed in passing, retried in vain",
-  AMBIGUOUS: "nobody knows whether GHL has it",
+  AMBIGUOUS: "nobody knows whether GoHighLevel has it",
   INTERNAL: "failed in our own code",
   CANCELLED: "withdrawn by an operator before it was sent",
   UNAUTHORIZED: "token not accepted",
@@ -30,13 +30,26 @@ const ERROR_CODES = {
   CIRCUIT_OPEN: "breaker was open",
 };
 
+// Whose fault it is, and what to do.
+const ERROR_REMEDIES = {
+  REJECTED: "GoHighLevel refuses it as it stands: edit the record, or leave the field out.",
+  MAX_RETRIES_EXCEEDED: "GoHighLevel failed for long, not the record: replay it.",
+  AMBIGUOUS: "GoHighLevel did not answer, and may have it: look there, then replay it.",
+  INTERNAL: "This is a fault of ours, not of the record: tell whoever runs this stack, then replay it.",
+  CANCELLED: "Somebody withdrew it before it was sent: replay it if it is wanted after all.",
+  UNAUTHORIZED: "GoHighLevel did not accept the token: connect the location anew, then replay it.",
+};
+
+// How a location stands, in one word.
+const STATES = { syncing: "sending" };
+
 const RECORD_STATES = {
   due: "will be sent",
   waiting: "will be sent when another record has been",
-  accepted: "GHL has its last version",
+  accepted: "GoHighLevel has its last version",
   failed: "failed for good; it can be replayed",
   dry_run: "a dry run has shown what would have been sent",
-  superseded: "changed in GHL, and GHL's content stands; it goes out again when other content is put",
+  superseded: "changed in GoHighLevel, and GoHighLevel's content stands; it goes out again when other content is put",
   undone: "as it was before its import, which was undone",
 };
 
@@ -109,6 +122,10 @@ const originOf = (known) => (Object.hasOwn(ORIGINS, known.origin) ? ORIGINS[know
 
 const errorCode = (code) => (Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code] : null);
 
+const remedy = (code) => (Object.hasOwn(ERROR_REMEDIES, code) ? ERROR_REMEDIES[code] : null);
+
+const stateWord = (state) => (Object.hasOwn(STATES, state) ? STATES[state] : plainState(state));
+
 const plainState = (state) => String(state ?? "unknown").replaceAll("_", " ");
 
 // How a location stands: a sentence for people, and how much it needs one (`trouble` 3 to 0).
@@ -129,14 +146,14 @@ function situation(location, now) {
 function standstill(location, now) {
   const { breaker, pause, waits_for: wait } = location;
   if (location.enabled === false) {
-    return { label: "switched off", text: "Switched off. Its records stay due.", trouble: 0, tone: "quiet" };
+    return { label: "switched off", text: "Switched off. Its records wait.", trouble: 0, tone: "quiet" };
   }
   if (breaker?.state === "open") {
     const probe = breaker.retry_at ? `, probe ${until(breaker.retry_at, now)}` : "";
     return { label: "breaker open", text: `Stands still: breaker open${probe}.`, trouble: 3, tone: "bad" };
   }
   if (breaker?.state === "half_open") {
-    return { label: "probing", text: "Stands still: breaker half open, one call probes GHL.", trouble: 3, tone: "bad" };
+    return { label: "probing", text: "Stands still: breaker half open, one call probes GoHighLevel.", trouble: 3, tone: "bad" };
   }
   if (pause) return paused(pause, now);
   if (wait?.reason === "daily_quota") {
@@ -154,14 +171,14 @@ function paused(pause, now) {
   switch (pause.reason) {
     case "credentials": {
       const next = end ? `, next try ${end}` : "";
-      return { label: "token refused", text: `Stands still: GHL refuses the token${next}.`, trouble: 3, tone: "bad" };
+      return { label: "token refused", text: `Stands still: GoHighLevel refuses the token${next}.`, trouble: 3, tone: "bad" };
     }
     case "other_location": {
-      const text = `Stands still: GHL answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
+      const text = `Stands still: GoHighLevel answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
       return { label: "wrong account", text, trouble: 3, tone: "bad" };
     }
     case "throttled":
-      return { label: "throttled", text: `Waits: GHL answered 429, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
+      return { label: "throttled", text: `Waits: GoHighLevel asked for fewer calls, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
     case "operator": {
       const text = `Stands still: paused by an operator, goes on ${end ?? "when resumed"}.`;
       return { label: "paused", text, trouble: 2, tone: "warn" };
@@ -174,13 +191,13 @@ function paused(pause, now) {
 function backlog(location, due, now) {
   if (location.forecast && hasProgress(location, now)) {
     const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
-    return { label: plainState(location.state), text: `Backlog empty in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
+    return { label: stateWord(location.state), text: `Sending: all is sent in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
   }
   const wait = location.waits_for;
-  if (due === 0) return { label: plainState(location.state), text: "Nothing to send.", tone: "quiet" };
+  if (due === 0) return { label: stateWord(location.state), text: "Nothing to send.", tone: "quiet" };
   if (wait) {
     const text = `Waits: ${waitReason(wait.reason)}${wait.until ? `, goes on ${until(wait.until, now)}` : ""}.`;
-    return { label: plainState(location.state), text, tone: "good" };
+    return { label: stateWord(location.state), text, tone: "good" };
   }
-  return { label: plainState(location.state), text: `${atLeast(location.due)} due, no forecast yet.`, tone: "good" };
+  return { label: stateWord(location.state), text: `${atLeast(location.due)} waiting, no forecast yet.`, tone: "good" };
 }
