@@ -13,7 +13,7 @@ const PATIENCE_MS = 90_000;
 const START_MS = 1_200_000;
 const HOSTILE = "<img src=x onerror=alert(1)>";
 const LIST = [
-  `Given name,E-mail,Born,Stay in touch?,${HOSTILE}`,
+  `Given name,E-mail,Birthday,Stay in touch?,${HOSTILE}`,
   "Ada,ada@example.com,03/04/1991,yes,1",
   "Bob,bob@example.com,05/06/1992,no,2",
   ",nobody at all,,yes,3",
@@ -63,7 +63,7 @@ test("a list is put in, asked about, mapped, looked at, sent, and undone", async
 
   await says("To be answered first", "#list-form, .card");
   await looksRight("list-questions");
-  await page.getByLabel("In Born dates like 03/04/1991").selectOption("day_first");
+  await page.getByLabel("In Birthday dates like 03/04/1991").selectOption("day_first");
   await page.getByLabel("Where Stay in touch? goes").selectOption("optin");
   await page.getByRole("button", { name: "Look again" }).click();
 

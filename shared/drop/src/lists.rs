@@ -22,10 +22,12 @@ pub const LONGEST_UPLOAD: u64 = 64 << 20;
 const LINK_LASTS: Duration = Duration::from_secs(15 * 60);
 /// Characters of a file's name that are taken.
 const LONGEST_FILE_NAME: usize = 1000;
-/// Characters of a file's name that are kept: its last ones, which hold its ending.
-const LONGEST_NAME: usize = 80;
+/// Bytes of a file's name that are kept: its last ones, which hold its ending.
+const LONGEST_NAME: usize = 120;
 /// The longest mapping.
 const LONGEST_MAPPING: usize = 256 << 10;
+/// Characters of a text in it.
+const LONGEST_TEXT: usize = 1000;
 const JSON: &str = "application/json";
 
 /// Takes lists in, and tells how they stand. Cheap to clone.
@@ -114,7 +116,7 @@ pub enum ListsError {
     #[error("{field}: {reason}")]
     Invalid {
         /// What is wrong.
-        field: &'static str,
+        field: String,
         /// Why it is not taken, in words.
         reason: String,
     },
@@ -162,11 +164,11 @@ impl Lists {
             let most = LONGEST_UPLOAD >> 20;
             let reason =
                 format!("a file has 1 byte at least, and {most} MiB at most; `ghl-sync import` takes longer ones");
-            return Err(ListsError::Invalid { field: "size", reason });
+            return Err(ListsError::Invalid { field: "size".to_owned(), reason });
         }
         if file.is_empty() || file.chars().count() > LONGEST_FILE_NAME {
             let reason = format!("a name has 1 to {LONGEST_FILE_NAME} characters");
-            return Err(ListsError::Invalid { field: "name", reason });
+            return Err(ListsError::Invalid { field: "name".to_owned(), reason });
         }
         let stored = registry.stored(location).await?;
         let mut mapping = stored.and_then(|stored| stored.overlay.mapping).unwrap_or_default();
@@ -231,13 +233,18 @@ impl Lists {
         mapping: &Map<String, Value>,
     ) -> Result<(), ListsError> {
         let place = Place::of_contacts(location, name);
-        let json = Value::Object(mapping.clone()).to_string();
+        let json = Value::Object(mapping.clone());
+        if let Some(field) = too_long(&json, "") {
+            let reason = format!("has more than {LONGEST_TEXT} characters");
+            return Err(ListsError::Invalid { field, reason });
+        }
+        let json = json.to_string();
         if json.len() > LONGEST_MAPPING {
             let reason = format!("a mapping has {} KiB at most", LONGEST_MAPPING >> 10);
-            return Err(ListsError::Invalid { field: "mapping", reason });
+            return Err(ListsError::Invalid { field: "mapping".to_owned(), reason });
         }
         Mapping::from_json(json.as_bytes())
-            .map_err(|error| ListsError::Invalid { field: "mapping", reason: error.to_string() })?;
+            .map_err(|error| ListsError::Invalid { field: "mapping".to_owned(), reason: error.to_string() })?;
         if self.files.head(&place.key).await?.is_none() {
             return Err(ListsError::UnknownList);
         }
@@ -268,7 +275,7 @@ impl Lists {
         let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
         let roll = (self.engine.ports().randomness.roll() * f64::from(0x100_0000)) as u32;
         let name = ListName::try_from(format!("{day}-{time}-{roll:06x}-{}", plain(file)));
-        name.map_err(|error| ListsError::Invalid { field: "name", reason: error.to_string() })
+        name.map_err(|error| ListsError::Invalid { field: "name".to_owned(), reason: error.to_string() })
     }
 
     async fn put_mapping(&self, place: &Place, mapping: &Map<String, Value>) -> Result<(), ListsError> {
@@ -300,13 +307,26 @@ impl ListState {
     }
 }
 
+/// The path of the first text of a mapping that is too long.
+fn too_long(value: &Value, path: &str) -> Option<String> {
+    match value {
+        Value::String(text) => (text.chars().count() > LONGEST_TEXT).then(|| path.to_owned()),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| too_long(item, &format!("{path}[{at}]"))),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            too_long(value, &path)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
 /// A file's name without its folders, and with letters, digits, points, `-` and `_` only.
 fn plain(file: &str) -> String {
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: Vec<char> =
+    let plain: String =
         name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).collect();
-    let from = plain.len().saturating_sub(LONGEST_NAME);
-    plain[from..].iter().collect()
+    let from = plain.ceil_char_boundary(plain.len().saturating_sub(LONGEST_NAME));
+    plain[from..].to_owned()
 }
 
 #[cfg(test)]
@@ -322,5 +342,7 @@ mod tests {
         assert_eq!(plain("a\n\"b\"?c#d.csv"), "a--b--c-d.csv");
         assert_eq!(plain(""), "");
         assert!(plain(&long).ends_with("aaa.xlsx") && plain(&long).len() == LONGEST_NAME);
+        let wide = format!("{}.csv", "名".repeat(200));
+        assert!(plain(&wide).ends_with("名.csv") && plain(&wide).len() <= LONGEST_NAME);
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 const MAPPING: &str = ".mapping.json";
 /// What the mapping of all lists of a location is called.
 const MAPPING_OF_ALL: &str = "mapping.json";
-/// Characters of a name, at most.
+/// Bytes of a name, at most.
 const LONGEST_NAME: usize = 255;
 /// The only kind of lists that there is.
 const CONTACTS: &str = "contacts";
@@ -32,7 +32,7 @@ pub struct ListName(String);
 
 /// Why a text is no name of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the name of a list: 1 to 255 characters, no `/` and no control character, and not that of a mapping")]
+#[error("must be the name of a list: 1 to 255 bytes, no `/` and no control character, and not that of a mapping")]
 pub struct NotAListName;
 
 impl ListName {
@@ -47,9 +47,8 @@ impl TryFrom<String> for ListName {
     type Error = NotAListName;
 
     fn try_from(name: String) -> Result<ListName, NotAListName> {
-        let is_plain = !name.is_empty()
-            && name.chars().count() <= LONGEST_NAME
-            && !name.contains(|c: char| c == '/' || c.is_control());
+        let is_plain =
+            !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(|c: char| c == '/' || c.is_control());
         let is_list = !name.ends_with(MAPPING) && name != MAPPING_OF_ALL;
         if is_plain && is_list { Ok(ListName(name)) } else { Err(NotAListName) }
     }

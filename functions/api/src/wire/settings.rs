@@ -181,7 +181,6 @@ pub(crate) struct ListMapping {
     assigned_to: Option<String>,
     /// What lists mean where they do not prove it, such as `country` and `date_order`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     answers: Option<ListAnswers>,
     /// The list is looked at and told of; nothing is sent of it until this is false.
     #[serde(skip_serializing_if = "Option::is_none")]
