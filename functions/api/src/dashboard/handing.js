@@ -229,8 +229,14 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("change", ({ target }) => {
   if (target.id === "list-file" && target.files.length > 0) handIn(target.files[0], byId("list-undoable").checked);
+  draw();
+});
+
+// With each key: what is typed is not sent before it was looked at, also if the field still has the focus.
+document.addEventListener("input", ({ target }) => {
   const form = target.closest("#list-form");
-  if (form) Object.assign(page.list, { draft: readListForm(form, page.list), changed: true });
+  if (!form) return;
+  Object.assign(page.list, { draft: readListForm(form, page.list), changed: true });
   draw();
 });
 
