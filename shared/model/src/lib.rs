@@ -54,7 +54,7 @@ pub use begun_import::BegunImport;
 pub use call::{Answer, Api, Call, ContactRef, Endpoint, PageCursor};
 pub use conflict::Conflict;
 pub use connection::{ConnectedBy, ConnectionId, ConsentAttempt, GhlConnection, InvalidConnectionId, SubAccount};
-pub use contact::{Contact, CustomField, is_same_tag};
+pub use contact::{Contact, CustomField, TextField, TextForm, is_same_tag};
 pub use creation_key::{CreationKey, DealKey};
 pub use credentials::fingerprint;
 pub use credentials::{
