@@ -17,6 +17,7 @@ mod api_migration;
 mod api_mirrors;
 mod api_objects;
 mod api_records;
+mod api_runs;
 mod api_session;
 mod caller;
 mod compatibility;

@@ -92,12 +92,12 @@ fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> O
     match status {
         422 if refuses_company(call, &message) => Some(Cause::CompanyRefused),
         400 => duplicate(call, json).or_else(|| missing(call, &message)),
-        401 if is_of_structure(call) && forbids(&message) => Some(Cause::Forbidden),
+        401 if call.endpoint().is_of_structure() && forbids(&message) => Some(Cause::Forbidden),
         401 => Some(Cause::Credentials),
         403 if message.contains("token does not have access to this location") => Some(Cause::Credentials),
         // A path that GHL does not know is also a 404: `Cannot PUT /…`. To take that for a deleted record would create
         // it anew.
-        404 if addressed(call).is_some() && !message.starts_with("cannot ") => Some(Cause::Missing),
+        404 if call.endpoint().addressed().is_some() && !message.starts_with("cannot ") => Some(Cause::Missing),
         _ => None,
     }
 }
@@ -150,50 +150,8 @@ fn duplicate(call: &Call, json: &Value) -> Option<Cause> {
 
 /// GHL says 400 of a contact that does not exist: "Contact not found for id:…" or "Contact with id X not found".
 fn missing(call: &Call, message: &str) -> Option<Cause> {
-    let what = addressed(call)?;
+    let what = call.endpoint().addressed()?;
     (message.starts_with(what) && message.contains("not found")).then_some(Cause::Missing)
-}
-
-/// What the call's path names by id.
-fn addressed(call: &Call) -> Option<&'static str> {
-    match call {
-        Call::UpdateContact { .. }
-        | Call::AddTags { .. }
-        | Call::RemoveTags { .. }
-        | Call::GetContact(_)
-        | Call::DeleteContact(_) => Some("contact"),
-        Call::UpdateOpportunity { .. } | Call::GetOpportunity(_) | Call::DeleteOpportunity { .. } => {
-            Some("opportunity")
-        }
-        Call::DeleteCustomField(_) => Some("custom field"),
-        Call::DeleteCustomValue(_) => Some("custom value"),
-        Call::DeleteTag(_) => Some("tag"),
-        Call::GetPipeline(_) | Call::DeletePipeline(_) => Some("pipeline"),
-        _ => None,
-    }
-}
-
-/// Whether the call is about what a location is made of. Tokens have scopes of their own for that, and may lack them
-/// while they are good for all that a location needs otherwise.
-fn is_of_structure(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::GetLocation
-            | Call::ListCustomFields
-            | Call::CreateCustomField(_)
-            | Call::DeleteCustomField(_)
-            | Call::ListCustomValues
-            | Call::CreateCustomValue { .. }
-            | Call::DeleteCustomValue(_)
-            | Call::ListTags
-            | Call::CreateTag(_)
-            | Call::DeleteTag(_)
-            | Call::ListUsers
-            | Call::ListPipelines
-            | Call::GetPipeline(_)
-            | Call::CreatePipeline(_)
-            | Call::DeletePipeline(_)
-    )
 }
 
 /// Whether GHL found fault with what the token is for, not with the token.

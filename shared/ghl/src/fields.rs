@@ -6,64 +6,23 @@ use serde_json::{Map, Value, json};
 /// A JSON object.
 pub(crate) type Object = Map<String, Value>;
 
-/// The fields of `contact` that need no thought. Left to the callers are `gender`, `companyName` and `dndSettings`,
-/// which not every request takes, and `customFields`, whose form differs.
+/// The fields of `contact` that need no thought. Left to the callers are `gender` and `dndSettings`, which not every
+/// request takes, and `customFields`, whose form differs.
 ///
 /// `tags` are in no such request at all: GHL would replace the contact's whole list with them (both `POST
 /// /contacts/upsert` and `PUT /contacts/{id}` say so in `apps/contacts.json`). They have a call of their own.
 pub(crate) fn common(contact: &Contact) -> Object {
-    // Taken apart without `..`, so that a new field cannot be forgotten here.
-    let Contact {
-        first_name,
-        last_name,
-        name,
-        email,
-        phone,
-        address1,
-        city,
-        state,
-        postal_code,
-        website,
-        timezone,
-        gender: _,
-        source,
-        country,
-        company_name: _,
-        assigned_to,
-        date_of_birth,
-        dnd,
-        dnd_settings: _,
-        tags: _,
-        remove_tags: _,
-        custom_fields: _,
-    } = contact;
     let mut body = Object::new();
-    clearable(&mut body, "firstName", first_name);
-    clearable(&mut body, "lastName", last_name);
-    clearable(&mut body, "name", name);
-    clearable(&mut body, "email", email);
-    clearable(&mut body, "phone", phone);
-    clearable(&mut body, "address1", address1);
-    clearable(&mut body, "city", city);
-    clearable(&mut body, "state", state);
-    // Not nullable: an empty text clears it.
-    put(&mut body, "postalCode", postal_code);
-    clearable(&mut body, "website", website);
-    clearable(&mut body, "timezone", timezone);
-    clearable(&mut body, "source", source);
-    put(&mut body, "country", country);
-    clearable(&mut body, "assignedTo", assigned_to);
-    clearable(&mut body, "dateOfBirth", date_of_birth);
-    put(&mut body, "dnd", dnd);
-    body
-}
-
-/// Sets `name` to `text`; to null if it is empty, which is how a field is cleared.
-pub(crate) fn clearable(body: &mut Object, name: &str, text: &Option<String>) {
-    if let Some(text) = text {
-        let value = if text.is_empty() { Value::Null } else { text.as_str().into() };
-        body.insert(name.to_owned(), value);
+    for text in Contact::TEXTS.iter().filter(|text| text.name != "gender") {
+        // Where it is not nullable, an empty text clears it.
+        let value = text.of(contact).map(|value| match value {
+            "" if text.is_nullable => Value::Null,
+            value => value.into(),
+        });
+        put(&mut body, text.name, &value);
     }
+    put(&mut body, "dnd", &contact.dnd);
+    body
 }
 
 /// The value of a custom field as it is written: an empty text clears it. (GHL ignores that for some types of fields, with

@@ -76,7 +76,6 @@ fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
         return Err(Unsupported("API v1 has no field `dndSettings`"));
     }
     let mut body = fields::common(contact);
-    fields::clearable(&mut body, "companyName", &contact.company_name);
     if !contact.custom_fields.is_empty() {
         // By id as documented; that a key does as well is unverified.
         let by_name = |field: &CustomField| {

@@ -9,7 +9,7 @@ use crate::Problem;
 use crate::consent::Channels;
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
-use crate::mapping::{Field, Mapping};
+use crate::mapping::Mapping;
 
 /// A contact, where it came from, and what of its rows did not go into it.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,28 +92,10 @@ pub(crate) fn learn(known: &mut KnownIds, keys: Keys, imported: &ImportedContact
 
 /// The contact of a draft, whose values it takes out.
 fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
-    let mut field = |field| draft.fields.remove(&field);
-    Contact {
-        first_name: field(Field::FirstName),
-        last_name: field(Field::LastName),
-        name: field(Field::Name),
-        email: field(Field::Email),
-        phone: field(Field::Phone),
-        company_name: field(Field::Company),
-        address1: field(Field::Address),
-        city: field(Field::City),
-        state: field(Field::State),
-        postal_code: field(Field::PostalCode),
-        country: field(Field::Country),
-        website: field(Field::Website),
-        timezone: field(Field::Timezone),
-        gender: field(Field::Gender),
-        source: field(Field::Source).or_else(|| mapping.source.clone()),
-        date_of_birth: field(Field::DateOfBirth),
+    let mut contact = Contact {
         dnd: draft.closed.has(Channels::ALL).then_some(true),
         dnd_settings: settings(draft.closed),
         tags: std::mem::take(&mut draft.tags),
-        remove_tags: Vec::new(),
         assigned_to: mapping.assigned_to.clone(),
         custom_fields: std::mem::take(&mut draft.custom)
             .into_iter()
@@ -123,7 +105,15 @@ fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
                 value,
             })
             .collect(),
+        ..Contact::default()
+    };
+    for (field, value) in std::mem::take(&mut draft.fields) {
+        if let Some(text) = Contact::TEXTS.into_iter().find(|text| text.name == field.as_str()) {
+            *text.of_mut(&mut contact) = Some(value);
+        }
     }
+    contact.source = contact.source.or_else(|| mapping.source.clone());
+    contact
 }
 
 /// The closed channels as GHL has them. Nothing is said of open ones: an import never opens a channel.
@@ -157,6 +147,7 @@ fn name_hash(contact: &Contact) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Field;
 
     fn id(email: Option<&str>, phone: Option<&str>, own: Option<&str>) -> String {
         let mut draft = Draft { own_id: own.map(str::to_owned), ..Draft::default() };

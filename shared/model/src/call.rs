@@ -1,14 +1,14 @@
 //! One call to GHL and what came back: the words in which the engine talks to the CRM port.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use super::{
-    Contact, CustomValue, EpochMs, FieldDefinition, GhlId, Marker, NewField, NewPipeline, Opportunity, Pipeline,
-    Provenance, RemoteLocation, RemoteOpportunity, Tag, User,
+    Contact, ContactPage, CustomValue, EpochMs, FieldDefinition, FoundPage, GhlId, Marker, NewField, NewPipeline,
+    Opportunity, OpportunityPage, Pipeline, Provenance, RemoteContact, RemoteDeal, RemoteLocation, RemoteOpportunity,
+    Tag, User, View,
 };
 
 /// Which of GHL's APIs a location is served by.
@@ -183,15 +183,7 @@ impl Call {
     /// Whether doing it twice leaves GHL as doing it once does.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        !matches!(
-            self,
-            Call::CreateContact(_)
-                | Call::CreateOpportunity { .. }
-                | Call::CreateCustomField(_)
-                | Call::CreateCustomValue { .. }
-                | Call::CreateTag(_)
-                | Call::CreatePipeline(_)
-        )
+        self.endpoint().effect() != Effect::Creation
     }
 
     /// Of a page: where it begins (`None` is the beginning), and most records on it.
@@ -224,38 +216,13 @@ impl Call {
     /// Whether it changes anything in GHL.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        !matches!(
-            self,
-            Call::GetContact(_)
-                | Call::FindMarked(_)
-                | Call::FindContact { .. }
-                | Call::ContactsChanged { .. }
-                | Call::ContactsPage { .. }
-                | Call::FindOpportunities(_)
-                | Call::GetOpportunity(_)
-                | Call::OpportunitiesPage { .. }
-                | Call::GetLocation
-                | Call::ListCustomFields
-                | Call::ListCustomValues
-                | Call::ListTags
-                | Call::ListUsers
-                | Call::ListPipelines
-                | Call::GetPipeline(_)
-        )
+        self.endpoint().effect() != Effect::Read
     }
 
     /// Whether it is done once what it names is gone.
     #[must_use]
     pub fn is_deletion(&self) -> bool {
-        matches!(
-            self,
-            Call::DeleteContact(_)
-                | Call::DeleteOpportunity { .. }
-                | Call::DeleteCustomField(_)
-                | Call::DeleteCustomValue(_)
-                | Call::DeleteTag(_)
-                | Call::DeletePipeline(_)
-        )
+        self.endpoint().effect() == Effect::Deletion
     }
 }
 
@@ -322,249 +289,111 @@ pub enum Answer {
     Pipeline(Pipeline),
 }
 
-/// What the answer to a write shows of the record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View<T> {
-    /// What it shows; custom fields by id.
-    pub content: T,
-    /// Whether it shows the record as a whole, so that a field that it does not show is not there.
-    pub is_whole: bool,
-    /// Whether it shows the custom fields, be it none.
-    pub has_custom_fields: bool,
-}
-
-/// A contact as GHL shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RemoteContact {
-    /// GHL's id of it.
-    pub id: GhlId,
-    /// Its fields, in the form in which they can be written back; custom fields by id. What we have no field for, and
-    /// what is not of the type that it should be, is left out.
-    pub content: Contact,
-    /// When it was created.
-    pub created_at: Option<EpochMs>,
-    /// When it was changed last.
-    pub updated_at: Option<EpochMs>,
-    /// What it has that no call can write.
-    pub not_carried: NotCarried,
-    /// All that GHL said of it.
-    pub raw: serde_json::Value,
-}
-
-/// What GHL shows of a contact or an opportunity, and what no call that creates or updates one takes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NotCarried {
-    /// Its e-mail addresses beside the first.
-    pub additional_emails: Vec<String>,
-    /// Its phone numbers beside the first.
-    pub additional_phones: Vec<String>,
-    /// The addresses of files that are attached to it.
-    pub attachments: Vec<String>,
-    /// GHL's id of why an opportunity was lost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost_reason: Option<String>,
-    /// GHL's ids of the users who follow an opportunity.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub followers: Vec<String>,
-}
-
-impl NotCarried {
-    /// Whether nothing is lost.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let NotCarried { additional_emails, additional_phones, attachments, lost_reason, followers } = self;
-        lost_reason.is_none()
-            && [additional_emails, additional_phones, attachments, followers].iter().all(|list| list.is_empty())
-    }
-}
-
-/// A record of a list that cannot be read. It is passed over, and told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnreadRecord {
-    /// GHL's id of it; `None` if not even that could be read.
-    pub id: Option<GhlId>,
-    /// When it was changed last.
-    pub updated_at: Option<EpochMs>,
-    /// Why it cannot be read.
-    pub why: Unread,
-}
-
-/// Why a record of a list cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display)]
-pub enum Unread {
-    /// It is longer, by itself, than what we take of an answer. Only a page of one shows that.
-    #[strum(serialize = "is longer than 1 MB")]
-    TooLong,
-    /// GHL shows it without an id that one could call it by.
-    #[strum(serialize = "has no id")]
-    NoId,
-}
-
-/// One page of contacts.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ContactPage {
-    /// The contacts.
-    pub contacts: Vec<RemoteContact>,
-    /// Those that cannot be read.
-    pub unread: Vec<UnreadRecord>,
-    /// Where to go on; `None` on the last page.
-    pub next: Option<PageCursor>,
-    /// How many there are on all pages, if GHL said so.
-    pub total: Option<u64>,
-}
-
-/// An opportunity as GHL shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RemoteDeal {
-    /// GHL's id of it.
-    pub id: GhlId,
-    /// What it says; custom fields by id.
-    pub content: RemoteOpportunity,
-    /// When it was created.
-    pub created_at: Option<EpochMs>,
-    /// When it was changed last.
-    pub updated_at: Option<EpochMs>,
-    /// What it has that we do not write.
-    pub not_carried: NotCarried,
-}
-
-/// One page of opportunities.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct OpportunityPage {
-    /// The opportunities.
-    pub opportunities: Vec<RemoteDeal>,
-    /// Those that cannot be read.
-    pub unread: Vec<UnreadRecord>,
-    /// Where to go on; `None` on the last page.
-    pub next: Option<PageCursor>,
-    /// How many there are on all pages, if GHL said so.
-    pub total: Option<u64>,
-}
-
-/// An opportunity that a search found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundOpportunity {
-    /// GHL's id of it.
-    pub id: GhlId,
-    /// The opportunity's name, which carries the marker.
-    pub name: String,
-}
-
-/// One page of what a search for opportunities found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FoundPage {
-    /// Those of the contact that was asked for.
-    pub found: Vec<FoundOpportunity>,
-    /// Where to go on; `None` on the last page.
-    pub next: Option<PageCursor>,
-}
-
-/// Everything that came back from one call.
-#[derive(Debug)]
-pub struct Reply {
-    /// The answer, or why there is none.
-    pub answer: Result<Answer, Failure>,
-    /// HTTP status, if there was an answer at all.
-    pub status: Option<u16>,
-    /// What the headers said of the quota.
-    pub quota: Quota,
-}
-
-/// A call that was not accepted: the facts, for the retry policy to judge.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{}", self.describe())]
-pub struct Failure {
-    /// HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// Whether the request can have reached GHL (false: DNS, refused connection, TLS).
-    pub sent: bool,
-    /// What the body says beyond the status.
-    pub cause: Option<Cause>,
-    /// GHL's own words, or the transport's; at most 1 KB, without tokens.
-    pub message: String,
-}
-
-impl Failure {
-    fn describe(&self) -> String {
-        match (self.status, self.sent) {
-            (Some(status), _) => format!("GHL answered {status}: {}", self.message),
-            (None, true) => format!("no answer from GHL: {}", self.message),
-            (None, false) => format!("GHL was not reached: {}", self.message),
-        }
-    }
-}
-
-/// What a body told that its status did not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// The token is wrong, expired, or not for this location.
-    Credentials,
-    /// The token is good, but not for this call: it lacks the scope, or the call is not open to it.
-    Forbidden,
-    /// The token was not accepted, and there is another one by now, or one can be had.
-    StaleToken,
-    /// Not GHL answered but something in front of it: a gateway that gave up waiting or blocks us for a while, a proxy
-    /// that redirects or shows a page.
-    Gateway,
-    /// The answer shows a record, or the settings, of another location than the one that was asked for. The token may
-    /// belong to somebody else's account.
-    OtherLocation,
-    /// The thing that was to be updated does not exist (any more).
-    Missing,
-    /// It exists already, under this id.
-    Duplicate(GhlId),
-    /// This update may not have a `companyName`.
-    CompanyRefused,
-    /// The status says success, but the body cannot be understood.
-    Unreadable,
-    /// The status says success, but the body is longer than we take. A page with fewer records may fit.
-    TooLong,
-    /// The location's API has no such call, or lacks a field for it; nothing was sent.
-    Unsupported,
-}
-
-/// What the response headers said of the quota (ghl-sync reads all that GHL was seen to send, and `Retry-After` and
-/// `X-RateLimit-Reset`, which it was never seen to send).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quota {
-    /// `X-RateLimit-Max`: calls per interval.
-    pub max: Option<u32>,
-    /// `X-RateLimit-Remaining`: left in the current interval.
-    pub remaining: Option<u32>,
-    /// `X-RateLimit-Interval-Milliseconds`: length of the interval.
-    pub interval: Option<Duration>,
-    /// `X-RateLimit-Limit-Daily`.
-    pub daily_limit: Option<u64>,
-    /// `X-RateLimit-Daily-Remaining`.
-    pub daily_remaining: Option<u64>,
-    /// `X-RateLimit-Daily-Reset`: when the daily quota starts anew. GHL tells a duration.
-    pub daily_reset: Option<RetryAfter>,
-    /// `Retry-After`, or else `X-RateLimit-Reset`.
-    pub retry_after: Option<RetryAfter>,
-}
-
-/// When the server wants to see us again.
+/// What a call does in GHL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryAfter {
-    /// After this long.
-    Delay(Duration),
-    /// At this time.
-    At(EpochMs),
+enum Effect {
+    /// It changes nothing.
+    Read,
+    /// Doing it twice leaves GHL as doing it once does.
+    Write,
+    /// Doing it twice may make two.
+    Creation,
+    /// It is done once what it names is gone.
+    Deletion,
 }
 
-impl RetryAfter {
-    /// Nobody is asked to come back later than this: what lies further ahead is a mistake, or a number of a unit that
-    /// nobody thought of.
-    pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Declares the endpoints with their names, what they do, and what their path names by id, so that none can be missing
+/// from a list.
+macro_rules! endpoints {
+    ($($variant:ident = $name:literal: $effect:ident $(of $what:literal)?,)*) => {
+        /// The kinds of call, for logs and metrics.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Endpoint {
+            $(
+                #[doc = concat!("[`Call::", stringify!($variant), "`]")]
+                $variant,
+            )*
+        }
 
-    /// The time that is meant, told at `now`; at most [`RetryAfter::LONGEST`] from then.
+        impl Endpoint {
+            /// All of them.
+            pub const ALL: [Endpoint; [$($name),*].len()] = [$(Endpoint::$variant),*];
+
+            /// The endpoint as it is written in logs.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Endpoint::$variant => $name,)*
+                }
+            }
+
+            fn effect(self) -> Effect {
+                match self {
+                    $(Endpoint::$variant => Effect::$effect,)*
+                }
+            }
+
+            /// What the call's path names by id, as GHL's messages call it.
+            #[must_use]
+            pub fn addressed(self) -> Option<&'static str> {
+                match self {
+                    $(Endpoint::$variant => [$($what)?].first().copied(),)*
+                }
+            }
+        }
+
+        impl Call {
+            /// Which kind of call it is.
+            #[must_use]
+            pub fn endpoint(&self) -> Endpoint {
+                match self {
+                    $(Call::$variant { .. } => Endpoint::$variant,)*
+                }
+            }
+        }
+    };
+}
+
+impl Endpoint {
+    /// Whether the call is about what a location is made of, and not about its contacts and opportunities. Tokens have
+    /// scopes of their own for that, and may lack them while they are good for all that a location needs otherwise.
     #[must_use]
-    pub fn from(self, now: EpochMs) -> EpochMs {
-        let time = match self {
-            RetryAfter::Delay(span) => now + span,
-            RetryAfter::At(time) => time,
-        };
-        time.min(now + RetryAfter::LONGEST)
+    pub fn is_of_structure(self) -> bool {
+        !["contacts.", "opportunities."].iter().any(|records| self.as_str().starts_with(records))
     }
+}
+
+endpoints! {
+    UpsertContact = "contacts.upsert": Write,
+    CreateContact = "contacts.create": Creation,
+    UpdateContact = "contacts.update": Write of "contact",
+    DeleteContact = "contacts.delete": Deletion of "contact",
+    AddTags = "contacts.add_tags": Write of "contact",
+    RemoveTags = "contacts.remove_tags": Write of "contact",
+    GetContact = "contacts.get": Read of "contact",
+    FindMarked = "contacts.find_marked": Read,
+    FindContact = "contacts.find": Read,
+    ContactsChanged = "contacts.changed": Read,
+    ContactsPage = "contacts.page": Read,
+    GetOpportunity = "opportunities.get": Read of "opportunity",
+    FindOpportunities = "opportunities.find": Read,
+    OpportunitiesPage = "opportunities.page": Read,
+    CreateOpportunity = "opportunities.create": Creation,
+    UpdateOpportunity = "opportunities.update": Write of "opportunity",
+    DeleteOpportunity = "opportunities.delete": Deletion of "opportunity",
+    ListPipelines = "pipelines.list": Read,
+    GetPipeline = "pipelines.get": Read of "pipeline",
+    CreatePipeline = "pipelines.create": Creation,
+    DeletePipeline = "pipelines.delete": Deletion of "pipeline",
+    GetLocation = "locations.get": Read,
+    ListCustomFields = "custom_fields.list": Read,
+    CreateCustomField = "custom_fields.create": Creation,
+    DeleteCustomField = "custom_fields.delete": Deletion of "custom field",
+    ListCustomValues = "custom_values.list": Read,
+    CreateCustomValue = "custom_values.create": Creation,
+    DeleteCustomValue = "custom_values.delete": Deletion of "custom value",
+    ListTags = "tags.list": Read,
+    CreateTag = "tags.create": Creation,
+    DeleteTag = "tags.delete": Deletion of "tag",
+    ListUsers = "users.list": Read,
 }

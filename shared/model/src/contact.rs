@@ -88,6 +88,96 @@ pub struct Contact {
     pub custom_fields: Vec<CustomField>,
 }
 
+/// A field of a contact that is a text: what whoever sends, reads or compares contacts must know of it.
+#[derive(Debug, Clone, Copy)]
+pub struct TextField {
+    /// Its name in our own words, as its Rust field has it.
+    pub own_name: &'static str,
+    /// GHL's name of it.
+    pub name: &'static str,
+    /// What its texts are.
+    pub form: TextForm,
+    /// Whether GHL takes a null, which clears it.
+    pub is_nullable: bool,
+    of: fn(&Contact) -> &Option<String>,
+    of_mut: fn(&mut Contact) -> &mut Option<String>,
+}
+
+/// What a text is, and so which of them say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextForm {
+    /// Words: blanks mean nothing.
+    Words,
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+    /// A web address.
+    WebAddress,
+    /// A country.
+    Country,
+    /// An id.
+    Id,
+    /// A day.
+    Day,
+}
+
+impl TextField {
+    /// What it says in `contact`.
+    #[must_use]
+    pub fn of(self, contact: &Contact) -> Option<&str> {
+        (self.of)(contact).as_deref()
+    }
+
+    /// Where it stands in `contact`.
+    pub fn of_mut(self, contact: &mut Contact) -> &mut Option<String> {
+        (self.of_mut)(contact)
+    }
+
+    /// One that GHL takes no null for.
+    const fn not_nullable(self) -> TextField {
+        TextField { is_nullable: false, ..self }
+    }
+}
+
+/// A row of [`Contact::TEXTS`].
+macro_rules! text {
+    ($field:ident, $name:literal, $form:ident) => {
+        TextField {
+            own_name: stringify!($field),
+            name: $name,
+            form: TextForm::$form,
+            is_nullable: true,
+            of: |contact| &contact.$field,
+            of_mut: |contact| &mut contact.$field,
+        }
+    };
+}
+
+impl Contact {
+    /// All of its texts. What is sent, read in GHL's answers, compared, imported, undone and migrated is told by it: a new
+    /// one is a field above, a row here, and its column's names in `shared/import`.
+    pub const TEXTS: [TextField; 17] = [
+        text!(first_name, "firstName", Words),
+        text!(last_name, "lastName", Words),
+        text!(name, "name", Words),
+        text!(email, "email", Email),
+        text!(phone, "phone", Phone),
+        text!(address1, "address1", Words),
+        text!(city, "city", Words),
+        text!(state, "state", Words),
+        text!(postal_code, "postalCode", Words).not_nullable(),
+        text!(website, "website", WebAddress),
+        text!(timezone, "timezone", Words),
+        text!(gender, "gender", Words).not_nullable(),
+        text!(source, "source", Words),
+        text!(country, "country", Country).not_nullable(),
+        text!(company_name, "companyName", Words),
+        text!(assigned_to, "assignedTo", Id),
+        text!(date_of_birth, "dateOfBirth", Day),
+    ];
+}
+
 /// One custom field of a contact or an opportunity. Exactly one of `id` and `key` names it.
 ///
 /// GHL's own names are read as well: `field_value` and `fieldValue` for `value`, `fieldKey` and `field_key` for `key`.
@@ -156,5 +246,31 @@ impl Contact {
     #[must_use]
     pub fn has_natural_key(&self) -> bool {
         [&self.email, &self.phone].into_iter().flatten().any(|key| !key.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_text_has_a_row_under_the_name_that_it_is_written_with() {
+        let mut contact = Contact::default();
+        for text in Contact::TEXTS {
+            *text.of_mut(&mut contact) = Some(text.own_name.to_owned());
+        }
+        let written = serde_json::to_value(&contact).unwrap();
+        let rows: BTreeSet<&str> = Contact::TEXTS.iter().map(|text| text.name).collect();
+        for text in Contact::TEXTS {
+            assert_eq!(text.of(&contact), Some(text.own_name));
+            assert_eq!(written[text.name], text.own_name);
+        }
+        // The error names all fields that there are.
+        let unknown = serde_json::from_str::<Contact>(r#"{"?":1}"#).unwrap_err().to_string();
+        let all: BTreeSet<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        let others = BTreeSet::from(["dnd", "dndSettings", "tags", "removeTags", "customFields"]);
+        assert_eq!(all, rows.union(&others).copied().collect());
     }
 }

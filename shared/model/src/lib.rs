@@ -1,6 +1,7 @@
 //! What everybody here speaks of: ids, records, contacts and opportunities, batches, calls to GHL, their outcomes, and
 //! settings. It decides nothing, and depends on no other area.
 
+mod answer;
 mod api_key;
 mod ascii_json;
 mod audit;
@@ -15,7 +16,6 @@ mod creation_key;
 mod credentials;
 mod cursor;
 mod dead_letter;
-mod endpoint;
 mod facts;
 mod ids;
 mod import;
@@ -43,18 +43,18 @@ mod structure;
 mod time;
 mod undo;
 
+pub use answer::{
+    Cause, ContactPage, Failure, FoundOpportunity, FoundPage, NotCarried, OpportunityPage, Quota, RemoteContact,
+    RemoteDeal, Reply, RetryAfter, Unread, UnreadRecord, View,
+};
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
 pub use audit::{AuditKey, AuditedRequest};
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use begun_import::BegunImport;
-pub use call::{
-    Answer, Api, Call, Cause, ContactPage, ContactRef, Failure, FoundOpportunity, FoundPage, NotCarried, Quota, Reply,
-    View,
-};
-pub use call::{OpportunityPage, PageCursor, RemoteContact, RemoteDeal, RetryAfter, Unread, UnreadRecord};
+pub use call::{Answer, Api, Call, ContactRef, Endpoint, PageCursor};
 pub use conflict::Conflict;
 pub use connection::{ConnectedBy, ConnectionId, ConsentAttempt, GhlConnection, InvalidConnectionId, SubAccount};
-pub use contact::{Contact, CustomField, is_same_tag};
+pub use contact::{Contact, CustomField, TextField, TextForm, is_same_tag};
 pub use creation_key::{CreationKey, DealKey};
 pub use credentials::fingerprint;
 pub use credentials::{
@@ -64,7 +64,6 @@ pub use cursor::{
     AuditCursor, FailedCursor, ImportCursor, InvalidCursor, LocationCursor, OutcomeCursor, OverviewCursor, RecordCursor,
 };
 pub use dead_letter::DeadLetter;
-pub use endpoint::Endpoint;
 pub use facts::{Fact, KnownFields, LocationFacts, Untold};
 pub use ids::{
     EventId, Generation, GhlId, Holder, ImportId, InvalidId, KeyId, Kind, LocationId, MigrationId, MirrorName,

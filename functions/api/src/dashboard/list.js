@@ -5,30 +5,17 @@ const STEP_OF_STATE = { uploading: 0, reading: 1, needs_mapping: 1, refused: 0, 
 const LIST_FILES = ".csv,.tsv,.txt,.xlsx,.ndjson,.jsonl,.gz";
 const PROBLEMS_SHOWN = 20;
 
-// Where a column may go, in words; what is not here goes by the name that a mapping has for it.
+// Where a column may go, in words; what is not here goes by the words that a mapping's name for it is made of.
 const TARGETS = {
-  firstName: "First name",
-  lastName: "Last name",
   lastNamePrefix: "Prefix of the last name (van der)",
-  secondLastName: "Second last name",
   name: "Whole name",
   email: "E-mail",
-  phone: "Phone",
   areaCode: "Area code of the phone number behind it",
   companyName: "Company",
   address1: "Street",
   houseNumber: "House number",
   address2: "Second address line",
-  city: "City",
-  state: "State",
-  postalCode: "Postal code",
-  country: "Country",
-  website: "Website",
   timezone: "Time zone",
-  gender: "Gender",
-  source: "Source",
-  dateOfBirth: "Date of birth",
-  tags: "Tags",
   dnd: "A yes refuses all contact",
   "dnd.email": "A yes refuses e-mail",
   "dnd.sms": "A yes refuses SMS",
@@ -41,6 +28,10 @@ const TARGETS = {
   subscription: "A status of a subscription",
   dnd_if_filled: "Filled means: refuses all contact",
   id: "The list's own id of a contact",
+};
+const inWords = (target) => {
+  const split = target.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+  return /^[A-Za-z]+$/.test(target) ? split[0].toUpperCase() + split.slice(1) : target;
 };
 const CONSENT = /^(dnd|optin|status|subscription)/;
 
@@ -198,7 +189,7 @@ function columnTable({ status: { report }, draft }) {
 
 function targetSelect(column, targets, draft) {
   const chosen = draft.columns?.[column.column] ?? column.field ?? "";
-  const option = ({ target, name }) => h("option", { value: target, selected: target === chosen }, name ?? TARGETS[target] ?? target);
+  const option = ({ target, name }) => h("option", { value: target, selected: target === chosen }, name ?? TARGETS[target] ?? inWords(target));
   const group = (label, of) => of.length > 0 && h("optgroup", { label }, of.map(option));
   const isKnown = ["", "ignore"].includes(chosen) || targets.some(({ target }) => target === chosen);
   const asked = column.field === null && draft.columns?.[column.column] === undefined;
@@ -206,7 +197,7 @@ function targetSelect(column, targets, draft) {
     h("option", { value: asked ? "" : "ignore", selected: asked || chosen === "ignore" }, "Not used"),
     asked ? h("option", { value: "ignore" }, "Not used, and that is right") : null,
     isKnown ? null : option({ target: chosen }),
-    group("Fields of a contact", targets.filter(({ target, name }) => !name && target in TARGETS && !CONSENT.test(target) && target !== "id")),
+    group("Fields of a contact", targets.filter(({ target, name }) => !name && target !== "ignore" && !CONSENT.test(target) && target !== "id")),
     group("Custom fields", targets.filter(({ name }) => name)),
     group("Consent", targets.filter(({ target, name }) => !name && CONSENT.test(target))),
     group("Other", targets.filter(({ target }) => target === "id")));

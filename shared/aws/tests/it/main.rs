@@ -17,6 +17,8 @@ mod fixtures;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod imports;
 #[cfg(test)]
 mod items;

@@ -3,7 +3,7 @@
 
 use serde_json::{Number, Value};
 
-use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity, is_same_tag};
+use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity, TextForm, is_same_tag};
 
 /// Digits of a phone number that are compared where one side does not name the country.
 const NATIONAL_DIGITS: usize = 10;
@@ -28,56 +28,36 @@ pub fn all_same(compared: &[Compared]) -> bool {
     compared.iter().all(|compared| compared.is_same)
 }
 
+/// Texts of a contact that not every view of GHL shows.
+const NOT_IN_EVERY_VIEW: [&str; 2] = ["timezone", "gender"];
+
 /// Compares the fields of a contact that every view of GHL shows: not gender, time zone and `dndSettings`, and no
 /// custom field that is named by key, since GHL shows ids only.
 #[must_use]
 pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
-    // Taken apart without `..`, so that a new field cannot be forgotten here.
-    let Contact {
-        first_name,
-        last_name,
-        name,
-        email,
-        phone,
-        address1,
-        city,
-        state,
-        postal_code,
-        website,
-        timezone: _,
-        gender: _,
-        source,
-        country,
-        company_name,
-        assigned_to,
-        date_of_birth,
-        dnd,
-        dnd_settings: _,
-        tags,
-        remove_tags,
-        custom_fields,
-    } = ours;
+    let Contact { phone, dnd, tags, remove_tags, custom_fields, .. } = ours;
     let their_name = full_name(theirs);
-    let [our_source, their_source] = [source, &theirs.source].map(|it| it.as_deref().map(Marker::taken_out_of));
-    let texts = [
-        ("firstName", first_name, &theirs.first_name, folded as fn(&str) -> String),
-        ("lastName", last_name, &theirs.last_name, folded),
-        ("name", name, &their_name, folded),
-        ("email", email, &theirs.email, folded),
-        ("address1", address1, &theirs.address1, folded),
-        ("city", city, &theirs.city, folded),
-        ("state", state, &theirs.state, folded),
-        ("postalCode", postal_code, &theirs.postal_code, folded),
-        ("website", website, &theirs.website, address),
-        ("source", &our_source, &their_source, folded),
-        ("country", country, &theirs.country, country_code),
-        ("companyName", company_name, &theirs.company_name, folded),
-        ("assignedTo", assigned_to, &theirs.assigned_to, exact),
-        ("dateOfBirth", date_of_birth, &theirs.date_of_birth, day),
-    ];
+    let texts = Contact::TEXTS.into_iter().filter(|field| !NOT_IN_EVERY_VIEW.contains(&field.name));
     let mut compared: Vec<Compared> = texts
-        .into_iter()
-        .filter_map(|(field, ours, theirs, form)| text(field, ours.as_deref()?, theirs.as_deref(), form))
+        .filter_map(|field| {
+            let (our_text, their_text) = (field.of(ours)?, field.of(theirs));
+            let form = match field.form {
+                TextForm::Words | TextForm::Email => folded,
+                TextForm::WebAddress => address,
+                TextForm::Country => country_code,
+                TextForm::Id => exact,
+                TextForm::Day => day,
+                TextForm::Phone => return None,
+            };
+            match field.name {
+                "name" => text(field.name, our_text, their_name.as_deref(), form),
+                "source" => {
+                    let theirs = their_text.map(Marker::taken_out_of);
+                    text(field.name, &Marker::taken_out_of(our_text), theirs.as_deref(), form)
+                }
+                name => text(name, our_text, their_text, form),
+            }
+        })
         .collect();
     if let Some(ours) = phone {
         let theirs = theirs.phone.as_deref().unwrap_or_default();

@@ -16,24 +16,6 @@ use ghl_sync_model::{
 
 /// GHL's clock may be ahead of ours by so much: a change this soon after our write is taken for that write.
 const OWN_WRITE: Duration = Duration::from_secs(15);
-/// The fields of a contact that are texts and that an update writes, but for its name.
-const TEXTS: [&str; 15] = [
-    "firstName",
-    "lastName",
-    "email",
-    "phone",
-    "address1",
-    "city",
-    "state",
-    "postalCode",
-    "website",
-    "timezone",
-    "source",
-    "country",
-    "companyName",
-    "assignedTo",
-    "dateOfBirth",
-];
 /// What GHL gives a contact by itself when it is created.
 const GIVEN_BY_GHL: [&str; 3] = ["timezone", "country", "source"];
 
@@ -145,6 +127,11 @@ fn compared(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     comparison::contact(ours, theirs).into_iter().chain(timezone).collect()
 }
 
+/// The texts of a contact that an update writes, but for its name.
+fn texts() -> impl Iterator<Item = &'static str> {
+    Contact::TEXTS.into_iter().map(|text| text.name).filter(|name| !["name", "gender"].contains(name))
+}
+
 fn as_object(value: &impl serde::Serialize) -> Map<String, Value> {
     // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
     serde_json::to_value(value).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
@@ -157,7 +144,7 @@ fn restored_contact(sent: &[Contact], before: &Before, was: &Contact, is: &Conta
     let same = as_before(sent.iter().flat_map(|sent| compared(sent, was)));
     ours.retain(|field, _| !same.contains(field));
     let (was_fields, is_fields) = (as_object(was), as_object(is));
-    let mut wanted: Vec<&str> = TEXTS.into_iter().filter(|field| ours.contains_key(*field)).collect();
+    let mut wanted: Vec<&str> = texts().filter(|field| ours.contains_key(*field)).collect();
     if let Some(name_is_ours) = ours.get("name") {
         // GHL has made its parts of it.
         let parts = ["firstName", "lastName"].into_iter().filter(|part| !ours.contains_key(*part));

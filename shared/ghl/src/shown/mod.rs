@@ -2,7 +2,7 @@
 
 mod fields;
 
-use ghl_sync_model::{Contact, CustomField, EpochMs, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, EpochMs, RemoteOpportunity, TextForm};
 use serde_json::{Map, Value};
 
 pub(crate) use fields::{FieldError, Fields};
@@ -34,30 +34,20 @@ impl<T> Shown<T> {
 /// search calls the street `address`; the legacy API calls the custom fields `customField`.
 pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
     let mut reader = Reader { fields, fault: None };
-    let content = Contact {
-        first_name: reader.text_of_either("firstNameRaw", "firstName"),
-        last_name: reader.text_of_either("lastNameRaw", "lastName"),
-        name: reader.text("name"),
-        email: reader.text("email"),
-        phone: reader.text("phone"),
-        address1: reader.text_of_either("address1", "address"),
-        city: reader.text("city"),
-        state: reader.text("state"),
-        postal_code: reader.text("postalCode"),
-        website: reader.text("website"),
-        timezone: reader.text("timezone"),
-        gender: reader.text("gender"),
-        source: reader.text("source"),
-        country: reader.text("country"),
-        company_name: reader.text("companyName"),
-        assigned_to: reader.text("assignedTo"),
-        date_of_birth: reader.date("dateOfBirth"),
-        dnd: reader.take(fields.boolean("dnd")),
-        dnd_settings: reader.take(fields.object("dndSettings")).cloned().map(sorted),
-        tags: reader.tags(),
-        remove_tags: Vec::new(),
-        custom_fields: reader.custom_fields(),
-    };
+    let mut content = Contact::default();
+    for text in Contact::TEXTS {
+        *text.of_mut(&mut content) = match text.name {
+            "firstName" => reader.text_of_either("firstNameRaw", "firstName"),
+            "lastName" => reader.text_of_either("lastNameRaw", "lastName"),
+            "address1" => reader.text_of_either("address1", "address"),
+            name if text.form == TextForm::Day => reader.date(name),
+            name => reader.text(name),
+        };
+    }
+    content.dnd = reader.take(fields.boolean("dnd"));
+    content.dnd_settings = reader.take(fields.object("dndSettings")).cloned().map(sorted);
+    content.tags = reader.tags();
+    content.custom_fields = reader.custom_fields();
     Shown { content, fault: reader.fault }
 }
 

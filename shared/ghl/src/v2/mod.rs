@@ -82,7 +82,6 @@ fn new_contact(location: &LocationId, contact: &Contact) -> Object {
 /// `companyName` either, but that was seen to be taken (2026-07).
 fn known_contact(contact: &Contact) -> Object {
     let mut body = fields::common(contact);
-    fields::clearable(&mut body, "companyName", &contact.company_name);
     put(&mut body, "dndSettings", &contact.dnd_settings);
     put(&mut body, "customFields", &custom_fields(&contact.custom_fields));
     body

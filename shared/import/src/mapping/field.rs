@@ -1,89 +1,61 @@
 //! The fields of a contact that a column can go into.
 
-/// A field of a contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Field {
-    FirstName,
-    LastName,
+/// Declares the fields with their names, so that none can be missing from a list.
+macro_rules! fields {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
+        /// A field of a contact.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) enum Field {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl Field {
+            pub(crate) const ALL: [Field; [$($name),*].len()] = [$(Field::$variant),*];
+
+            /// The field's name in GHL's API, which is also how a payload's check names it.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {
+                    $(Field::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    FirstName = "firstName",
+    LastName = "lastName",
     /// What stands before a last name: `van der`.
-    LastNamePrefix,
+    LastNamePrefix = "lastNamePrefix",
     /// The mother's name, as Spanish and Portuguese names have it.
-    SecondLastName,
-    Name,
-    Email,
-    Phone,
+    SecondLastName = "secondLastName",
+    Name = "name",
+    Email = "email",
+    Phone = "phone",
     /// The first digits of the number in the column behind it.
-    AreaCode,
-    Company,
-    Address,
+    AreaCode = "areaCode",
+    Company = "companyName",
+    Address = "address1",
     /// The house's number, where it is not in the street.
-    HouseNumber,
+    HouseNumber = "houseNumber",
     /// Flat, floor, suite: what follows the street in an address of two lines.
-    AddressLine2,
-    City,
-    State,
-    PostalCode,
-    Country,
-    Website,
-    Timezone,
-    Gender,
-    Source,
-    DateOfBirth,
-    Tags,
+    AddressLine2 = "address2",
+    City = "city",
+    State = "state",
+    PostalCode = "postalCode",
+    Country = "country",
+    Website = "website",
+    Timezone = "timezone",
+    Gender = "gender",
+    Source = "source",
+    DateOfBirth = "dateOfBirth",
+    Tags = "tags",
 }
 
 impl Field {
-    pub(crate) const ALL: [Field; 22] = [
-        Field::FirstName,
-        Field::LastName,
-        Field::LastNamePrefix,
-        Field::SecondLastName,
-        Field::Name,
-        Field::Email,
-        Field::Phone,
-        Field::AreaCode,
-        Field::Company,
-        Field::Address,
-        Field::HouseNumber,
-        Field::AddressLine2,
-        Field::City,
-        Field::State,
-        Field::PostalCode,
-        Field::Country,
-        Field::Website,
-        Field::Timezone,
-        Field::Gender,
-        Field::Source,
-        Field::DateOfBirth,
-        Field::Tags,
-    ];
-
-    /// The field's name in GHL's API, which is also how a payload's check names it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Field::FirstName => "firstName",
-            Field::LastName => "lastName",
-            Field::LastNamePrefix => "lastNamePrefix",
-            Field::SecondLastName => "secondLastName",
-            Field::Name => "name",
-            Field::Email => "email",
-            Field::Phone => "phone",
-            Field::AreaCode => "areaCode",
-            Field::Company => "companyName",
-            Field::Address => "address1",
-            Field::HouseNumber => "houseNumber",
-            Field::AddressLine2 => "address2",
-            Field::City => "city",
-            Field::State => "state",
-            Field::PostalCode => "postalCode",
-            Field::Country => "country",
-            Field::Website => "website",
-            Field::Timezone => "timezone",
-            Field::Gender => "gender",
-            Field::Source => "source",
-            Field::DateOfBirth => "dateOfBirth",
-            Field::Tags => "tags",
-        }
+    /// Whether a cell goes into it as it stands, whatever else the row says.
+    pub(crate) fn is_taken_as_it_stands(self) -> bool {
+        matches!(self, Field::Company | Field::Website | Field::Gender | Field::Source)
     }
 
     /// Whether it can be all that is known of a contact.

@@ -124,7 +124,7 @@ impl<'a> Cells<'a> {
         put(Field::FirstName, first);
         put(Field::LastName, last);
         put(Field::Name, name);
-        for field in [Field::Company, Field::Website, Field::Gender, Field::Source] {
+        for field in Field::ALL.into_iter().filter(|field| field.is_taken_as_it_stands()) {
             put(field, self.text(field));
         }
         put(Field::Address, self.address(&place));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::id_map::IdMap;
-use ghl_sync_model::{Contact, CustomField, FieldDifference, GhlId, Marker, Opportunity, RemoteOpportunity};
+use ghl_sync_model::{Contact, CustomField, FieldDifference, GhlId, Marker, Opportunity, RemoteOpportunity, TextForm};
 
 type Fields = BTreeMap<String, String>;
 
@@ -31,30 +31,23 @@ pub fn expected_contact(contact: &Contact) -> Fields {
 #[must_use]
 pub fn contact_snapshot(contact: &Contact) -> Fields {
     let mut fields = Fields::new();
-    let source = contact.source.as_deref().map(without_marker);
-    let texts = [
-        ("first_name", contact.first_name.as_deref().map(squeezed)),
-        ("last_name", contact.last_name.as_deref().map(squeezed)),
-        ("name", full_name(contact)),
-        ("email", contact.email.as_deref().map(|email| email.trim().to_lowercase())),
-        ("phone", contact.phone.as_deref().map(phone)),
-        ("address1", contact.address1.as_deref().map(squeezed)),
-        ("city", contact.city.as_deref().map(squeezed)),
-        ("state", contact.state.as_deref().map(squeezed)),
-        ("postal_code", contact.postal_code.as_deref().map(squeezed)),
-        ("website", contact.website.as_deref().map(|website| website.trim().trim_end_matches('/').to_lowercase())),
-        ("timezone", contact.timezone.as_deref().map(squeezed)),
-        ("gender", contact.gender.as_deref().map(|gender| gender.trim().to_lowercase())),
-        ("source", source),
-        ("country", contact.country.as_deref().map(|country| country.trim().to_uppercase())),
-        ("company_name", contact.company_name.as_deref().map(squeezed)),
-        ("assigned_to", contact.assigned_to.clone()),
-        ("date_of_birth", contact.date_of_birth.as_deref().map(day)),
-        ("dnd", contact.dnd.filter(|dnd| *dnd).map(|dnd| dnd.to_string())),
-    ];
-    for (name, text) in texts {
-        insert(&mut fields, name, text);
+    for field in Contact::TEXTS {
+        let lower = |text: &str| text.trim().to_lowercase();
+        let form = |text: &str| match field.form {
+            TextForm::Words if field.name == "gender" => lower(text),
+            TextForm::Words if field.name == "source" => without_marker(text),
+            TextForm::Words => squeezed(text),
+            TextForm::Email => lower(text),
+            TextForm::Phone => phone(text),
+            TextForm::WebAddress => text.trim().trim_end_matches('/').to_lowercase(),
+            TextForm::Country => text.trim().to_uppercase(),
+            TextForm::Id => text.to_owned(),
+            TextForm::Day => day(text),
+        };
+        let text = if field.name == "name" { full_name(contact) } else { field.of(contact).map(form) };
+        insert(&mut fields, field.own_name, text);
     }
+    insert(&mut fields, "dnd", contact.dnd.filter(|dnd| *dnd).map(|dnd| dnd.to_string()));
     insert(&mut fields, "tags", Some(tags(&contact.tags)));
     custom(&mut fields, &contact.custom_fields);
     fields

@@ -121,12 +121,7 @@ pub(super) fn subject_of(call: &Call) -> String {
         Call::CreateCustomField(field) => field.name.clone(),
         Call::CreateCustomValue { name, .. } | Call::CreateTag(name) => name.clone(),
         Call::CreatePipeline(pipeline) => pipeline.name.clone(),
-        Call::GetLocation
-        | Call::ListCustomFields
-        | Call::ListCustomValues
-        | Call::ListTags
-        | Call::ListUsers
-        | Call::ListPipelines => "all".to_owned(),
+        _ => "all".to_owned(),
     }
 }
 

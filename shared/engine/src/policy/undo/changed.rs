@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Number, Value};
 
 use super::{
-    Compared, GIVEN_BY_GHL, OWN_WRITE, ShownNow, TEXTS, as_object, compared, comparison, consent_left, contacts,
-    folded, is_ours_by_field, opportunities,
+    Compared, GIVEN_BY_GHL, OWN_WRITE, ShownNow, as_object, compared, comparison, consent_left, contacts, folded,
+    is_ours_by_field, opportunities, texts,
 };
 use ghl_sync_model::{
     Contact, CustomField, EpochMs, Kind, Opportunity, PreImage, RemoteContent, RemoteOpportunity, is_same_tag,
@@ -36,7 +36,7 @@ fn changed_fields_of_contact(sent: &[Contact], is: &Contact) -> Vec<String> {
         let is_expected = GIVEN_BY_GHL.contains(&field.as_str())
             || ours.contains_key(field)
             || has_name && matches!(field.as_str(), "firstName" | "lastName");
-        TEXTS.contains(&field.as_str()) && !is_expected && is_text(value)
+        texts().any(|text| text == field) && !is_expected && is_text(value)
     });
     fields.extend(more.map(|(field, _)| field));
     let sent_tag = |tag: &String| sent.iter().any(|sent| sent.tags.iter().any(|other| is_same_tag(other, tag)));
