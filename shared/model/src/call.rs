@@ -40,7 +40,7 @@ pub enum Call {
     /// Creates a contact that has neither e-mail nor phone. Repeating it makes a second one.
     CreateContact(Contact),
     /// Updates a known contact. (GHL refuses `gender` here; the client leaves it out. `companyName` may be refused, too:
-    /// [`Cause::CompanyRefused`].)
+    /// [`Cause::CompanyRefused`](crate::Cause::CompanyRefused).)
     UpdateContact {
         /// GHL's id of the contact.
         id: GhlId,
