@@ -22,8 +22,8 @@ pub const LONGEST_UPLOAD: u64 = 64 << 20;
 const LINK_LASTS: Duration = Duration::from_secs(15 * 60);
 /// Characters of a file's name that are taken.
 const LONGEST_FILE_NAME: usize = 1000;
-/// Bytes of a file's name that are kept: its last ones, which hold its ending.
-const LONGEST_NAME: usize = 120;
+/// Bytes of a file's name that are kept: its last ones, which hold its ending. The local S3 makes a file name of the whole key.
+const LONGEST_NAME: usize = 72;
 /// The longest mapping.
 const LONGEST_MAPPING: usize = 256 << 10;
 /// Characters of a text in it.
