@@ -100,6 +100,7 @@ async fn a_link_takes_one_file_of_the_size_that_was_told_and_nothing_else() {
         assert!(status.is_client_error(), "{what}: {status}");
     }
     assert_eq!(client.put(url).body(PEOPLE).send().await.unwrap().status(), 200);
+    assert!(hand_in(&caller, &format!("{}.csv", "x".repeat(990)), PEOPLE).await.ends_with("xxx.csv"));
 }
 
 #[tokio::test]
