@@ -9,7 +9,7 @@ use std::time::Duration;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_import::Mapping;
-use ghl_sync_model::{EpochMs, LocationId};
+use ghl_sync_model::{Api, EpochMs, LocationId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -157,8 +157,12 @@ impl Lists {
         undoable: bool,
     ) -> Result<HandedIn, ListsError> {
         let registry = &self.engine.ports().registry;
-        if registry.location_now(location).await?.is_none() {
+        let Some(settings) = registry.location_now(location).await? else {
             return Err(ListsError::UnknownLocation(location.clone()));
+        };
+        if undoable && settings.api == Api::V1 {
+            let reason = "cannot be true: imports by API v1 cannot be undone".to_owned();
+            return Err(ListsError::Invalid { field: "undoable".to_owned(), reason });
         }
         if size == 0 || size > LONGEST_UPLOAD {
             let most = LONGEST_UPLOAD >> 20;

@@ -28,8 +28,6 @@ const PRIORITY: Priority = Priority::Low;
 
 const UNKNOWN_LOCATION: &str = "the location is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by \
                                 the API (`{}` will do), and put the file there again";
-const CANCELLED: &str =
-    "its import was cancelled: set the import's `state` to `open` by the API, and put the file there again";
 const UNKNOWN_KIND: &str = "only lists of contacts can be imported: put the file into in/LOCATION/contacts/";
 
 impl Importer {
@@ -57,8 +55,9 @@ impl Importer {
         if plan.told().hold {
             return self.hold(run, &plan, &copy, &settings).await;
         }
-        let Some(import) = self.begin_import(run, plan.told().undoable).await? else {
-            return self.refuse(run, CANCELLED).await;
+        let import = match self.begin_import(run, plan.told().undoable).await? {
+            Ok(import) => import,
+            Err(why) => return self.refuse(run, &why).await,
         };
         let mut records = match plan.records(&*copy) {
             Ok(records) => records,

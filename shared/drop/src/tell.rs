@@ -15,6 +15,8 @@ const PREFIX: &str = "drop-";
 const HASH_DIGITS: usize = 16;
 /// What a stack keeps of a name, in bytes, and of kinds of problems.
 const LONGEST_NAME: usize = 200;
+const CANCELLED: &str =
+    "its import was cancelled: set the import's `state` to `open` by the API, and put the file there again";
 const MOST_KINDS: usize = 50;
 
 /// The import of a list: another one for another content of it.
@@ -39,8 +41,8 @@ impl Under {
 }
 
 impl Importer {
-    /// Tells the stack that the import of a list begins, or goes on; `None` if somebody has cancelled or undone it.
-    pub(crate) async fn begin_import(&self, run: &Run, undoable: bool) -> Result<Option<Under>, DropError> {
+    /// Tells the stack that the import of a list begins, or goes on; or says why it does not.
+    pub(crate) async fn begin_import(&self, run: &Run, undoable: bool) -> Result<Result<Under, String>, DropError> {
         let id = import_of(run)?;
         let (name, undoable) = (Some(in_bounds(&run.place.name)), undoable.then_some(true));
         let told = self.tell_import(run, &id, &ImportUpdate { name, undoable, ..ImportUpdate::default() }).await?;
@@ -64,10 +66,17 @@ impl Importer {
         self.tell_import(run, &import_of(run)?, &update).await.map(drop)
     }
 
-    async fn tell_import(&self, run: &Run, id: &ImportId, update: &ImportUpdate) -> Result<Option<Import>, DropError> {
+    /// What was told is taken, or no try will ever change why it is not.
+    async fn tell_import(
+        &self,
+        run: &Run,
+        id: &ImportId,
+        update: &ImportUpdate,
+    ) -> Result<Result<Import, String>, DropError> {
         match Operator::new(self.engine.clone()).tell_import(&run.place.location, id, update).await {
-            Ok(import) => Ok(Some(import)),
-            Err(ImportError::Cancelled(_) | ImportError::Undone(_)) => Ok(None),
+            Ok(import) => Ok(Ok(import)),
+            Err(ImportError::Cancelled(_) | ImportError::Undone(_)) => Ok(Err(CANCELLED.to_owned())),
+            Err(error @ ImportError::Invalid { field: "undoable", .. }) => Ok(Err(error.to_string())),
             Err(ImportError::Port(error)) => Err(error.into()),
             Err(
                 error @ (ImportError::UnknownLocation(_)

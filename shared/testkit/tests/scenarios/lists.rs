@@ -1,12 +1,12 @@
 //! Lists that people hand in: looked at first, mapped, and sent once somebody says so.
 
 use ghl_sync_drop::{ListName, ListState, ListStatus, Lists, ListsError, RowsFile};
-use ghl_sync_model::EpochMs;
+use ghl_sync_model::{Api, EpochMs};
 use ghl_sync_testkit::block_on_paused;
 use serde_json::{Map, Value, json};
 
 use crate::drop::Drops;
-use crate::fixtures::{HOUR, each_await, loc};
+use crate::fixtures::{HOUR, each_await, exact, loc};
 
 const PEOPLE: &str = "Given Name,E-Mail,Fax\nAda,ada@example.com,1\nBob,bob@example.com,2\n,nobody at all,3\n";
 
@@ -140,6 +140,23 @@ fn a_handed_in_list_can_be_undone_if_that_was_said() {
         assert_eq!((asked.asked, asked.not_undoable), (1, 0));
         drops.world.run_until_settled(HOUR).await.unwrap();
         assert_eq!(drops.world.ghl.contact_count(), 0);
+    });
+}
+
+#[test]
+fn where_nothing_can_be_undone_a_list_says_so_before_it_is_sent_and_is_not_tried_for_ever() {
+    block_on_paused(async {
+        let mut setup = exact();
+        setup.locations.values_mut().for_each(|settings| settings.api = Api::V1);
+        let drops = Drops::knowing_nothing(setup.start());
+        let refused = drops.lists().hand_in(&loc(), "v1.csv", 9, true).await.unwrap_err().to_string();
+        assert!(refused.starts_with("undoable"), "{refused}");
+        let name = drops.hand_in("v1.csv", PEOPLE, false).await;
+        drops.map(&name, &json!({ "undoable": true })).await.unwrap();
+        drops.run().await;
+        let ended = drops.look(&name).await;
+        assert_eq!(ended.state, ListState::Refused);
+        assert!(told(&ended)["reason"].as_str().unwrap().contains("undoable"), "{ended:?}");
     });
 }
 
