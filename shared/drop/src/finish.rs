@@ -1,25 +1,18 @@
 //! What came of a list, row by row: `results.csv` and `rejects.csv`, and after them the report.
 
-use std::collections::HashMap;
-
-use ghl_sync_engine::ports::Loaded;
-use ghl_sync_import::report::{ImportReport, RecordResult, Rejects, Results};
-use ghl_sync_import::{ImportError, Outcome, Plan};
-use ghl_sync_model::RecordKey;
+use ghl_sync_engine::ports::{Loaded, PortError};
+use ghl_sync_import::ImportedContact;
+use ghl_sync_import::report::{RecordResult, Results};
 
 use crate::DropError;
 use crate::checkpoint::End;
 use crate::importer::Importer;
-use crate::list::{Copy, some};
-use crate::report::{MOST_PROBLEMS, Report};
+use crate::ports::Files;
+use crate::report::Report;
+use crate::rows::{CSV, Each};
 use crate::run::{Next, Run};
 use crate::tell::import_of;
-use crate::upload::Upload;
-use crate::wait::key_of;
-
-/// Outcomes that are told together.
-const CHUNK: usize = 500;
-pub(crate) const CSV: &str = "text/csv; charset=utf-8";
+use crate::upload::{Buffer, Upload};
 
 impl Importer {
     /// Tells what came of each row. `is_late` if some may still be pending.
@@ -30,8 +23,14 @@ impl Importer {
         };
         let mut report = Report::of_results(run, self.now());
         report.import_id = Some(import_of(run)?);
-        match self.tell_rows(run, &plan, &copy, &mut report).await? {
+        let file = Upload::new(run.place.out("results.csv"), CSV);
+        let results = Results::new(file.writer())?;
+        let mut told = Told { file, results, report: &mut report };
+        match self.tell_rows(run, &plan, &copy, &mut told).await? {
             Ok(import) => {
+                let Told { file, results, .. } = told;
+                results.finish()?;
+                file.finish(&*self.files).await?;
                 self.complete_import(run, &import).await?;
                 report.import = Some(import);
             }
@@ -41,74 +40,28 @@ impl Importer {
         self.tell(&run.place, &report).await?;
         Ok(Next::End(End::Done))
     }
+}
 
-    async fn tell_rows(
-        &self,
-        run: &Run,
-        plan: &Plan,
-        copy: &Copy,
-        report: &mut Report,
-    ) -> Result<Result<ImportReport, ImportError>, DropError> {
-        let mut import = ImportReport::of_plan(plan, MOST_PROBLEMS);
-        let mut results_file = Upload::new(run.place.out("results.csv"), CSV);
-        let mut rejects_file = Upload::new(run.place.out("rejects.csv"), CSV);
-        let mut results = Results::new(results_file.writer())?;
-        let mut rejects = Rejects::new(rejects_file.writer(), plan.header())?;
-        let mut records = match plan.records(copy) {
-            Ok(records) => records,
-            Err(error) => return Ok(Err(error)),
-        };
-        loop {
-            let outcomes = match some(&mut records, CHUNK) {
-                Ok(outcomes) => outcomes,
-                Err(error) => return Ok(Err(error)),
-            };
-            if outcomes.is_empty() {
-                break;
-            }
-            let mut standing = self.standing(run, &outcomes).await?;
-            for outcome in outcomes {
-                match &outcome {
-                    Outcome::Record(contact) => {
-                        let found = key_of(&outcome).and_then(|key| standing.remove(&key));
-                        let result = result(contact.row, contact.id.to_string(), found);
-                        report.take(&result);
-                        results.write(&result)?;
-                        rejects.write(&contact.cells, &contact.problems)?;
-                        import.problems.extend(contact.problems.iter().cloned());
-                    }
-                    Outcome::HeldBack(row) => {
-                        rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
-                        import.problems.extend([row.problem.clone()]);
-                    }
-                    Outcome::NotAPerson(row) => import.problems.extend([row.problem.clone()]),
-                }
-            }
-            results_file.flow(&*self.files).await?;
-            rejects_file.flow(&*self.files).await?;
-        }
-        import.take(records.tally());
-        import.problems.sort();
-        results.finish()?;
-        rejects.finish()?;
-        results_file.finish(&*self.files).await?;
-        rejects_file.finish(&*self.files).await?;
-        Ok(Ok(import))
+/// Writes `results.csv`, and counts in the report.
+struct Told<'r> {
+    file: Upload,
+    results: Results<Buffer>,
+    report: &'r mut Report,
+}
+
+impl Each for Told<'_> {
+    fn wants_standing(&mut self) -> bool {
+        true
     }
 
-    /// How the records of these outcomes stand.
-    pub(crate) async fn standing(
-        &self,
-        run: &Run,
-        outcomes: &[Outcome],
-    ) -> Result<HashMap<RecordKey, Loaded>, DropError> {
-        let keys: Vec<RecordKey> = outcomes.iter().filter_map(key_of).collect();
-        let loaded = self.engine.ports().outbox.load(&run.place.location, &keys).await?;
-        let with_key = |loaded: Loaded| match &loaded {
-            Loaded::Record(record) => (record.key.clone(), loaded),
-            Loaded::Damaged { key, .. } => (key.clone(), loaded),
-        };
-        Ok(loaded.into_iter().map(with_key).collect())
+    fn take(&mut self, contact: &ImportedContact, found: Option<Loaded>) -> Result<(), DropError> {
+        let result = result(contact.row, contact.id.to_string(), found);
+        self.report.take(&result);
+        Ok(self.results.write(&result)?)
+    }
+
+    async fn flow(&mut self, files: &dyn Files) -> Result<(), PortError> {
+        self.file.flow(files).await
     }
 }
 

@@ -27,6 +27,7 @@ pub mod ports;
 mod preview;
 mod put;
 mod report;
+mod rows;
 mod run;
 mod tell;
 mod upload;

@@ -1,25 +1,20 @@
 //! A list that is held: read to its end, compared with what the stack knows, and told of. Nothing of it is sent.
 
-use std::collections::HashMap;
-
-use ghl_sync_engine::ports::Loaded;
-use ghl_sync_import::report::{ImportReport, Rejects};
-use ghl_sync_import::{ImportError, ImportedContact, Outcome, Plan};
-use ghl_sync_model::{Kind, LocationSettings, Payload, Record, RecordKey};
+use ghl_sync_engine::ports::{Loaded, PortError};
+use ghl_sync_import::{ImportedContact, Plan};
+use ghl_sync_model::{LocationSettings, Payload, Record};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::DropError;
 use crate::checkpoint::End;
-use crate::finish::CSV;
 use crate::importer::Importer;
-use crate::list::{Copy, some};
-use crate::report::{MOST_PROBLEMS, Report};
+use crate::list::Copy;
+use crate::ports::Files;
+use crate::report::Report;
+use crate::rows::Each;
 use crate::run::{Next, Run};
-use crate::upload::Upload;
 
-/// Outcomes that are compared together.
-const CHUNK: usize = 500;
 /// So many contacts are compared with what the stack knows; of a longer list the first ones stand for all.
 const MOST_COMPARED: u64 = 50_000;
 /// So many contacts are shown as GHL will get them.
@@ -61,107 +56,73 @@ impl Importer {
         copy: &Copy,
         settings: &LocationSettings,
     ) -> Result<Next, DropError> {
-        match self.preview(run, plan, copy, settings).await? {
-            Ok((import, preview)) => {
+        let mut comparing = Comparing { undoable: plan.told().undoable, ..Comparing::default() };
+        match self.tell_rows(run, plan, copy, &mut comparing).await? {
+            Ok(import) => {
+                let preview = comparing.finish(settings);
                 self.tell(&run.place, &Report::held(run, plan, import, preview)).await?;
                 Ok(Next::End(End::Held))
             }
             Err(error) => self.damaged(run, &error).await,
         }
     }
+}
 
-    async fn preview(
-        &self,
-        run: &Run,
-        plan: &Plan,
-        copy: &Copy,
-        settings: &LocationSettings,
-    ) -> Result<Result<(ImportReport, Preview), ImportError>, DropError> {
-        let mut import = ImportReport::of_plan(plan, MOST_PROBLEMS);
-        let mut preview = Preview::default();
-        let mut calls_compared = 0;
-        let mut rejects_file = Upload::new(run.place.out("rejects.csv"), CSV);
-        let mut rejects = Rejects::new(rejects_file.writer(), plan.header())?;
-        let mut records = match plan.records(copy) {
-            Ok(records) => records,
-            Err(error) => return Ok(Err(error)),
-        };
-        loop {
-            let outcomes = match some(&mut records, CHUNK) {
-                Ok(outcomes) => outcomes,
-                Err(error) => return Ok(Err(error)),
-            };
-            if outcomes.is_empty() {
-                break;
-            }
-            let compares = preview.compared < MOST_COMPARED;
-            let mut known = if compares { self.standing(run, &outcomes).await? } else { HashMap::new() };
-            for outcome in outcomes {
-                match outcome {
-                    Outcome::Record(contact) => {
-                        rejects.write(&contact.cells, &contact.problems)?;
-                        import.problems.extend(contact.problems.iter().cloned());
-                        let calls = preview.take(*contact, plan.told().undoable, compares.then_some(&mut known));
-                        calls_compared += calls.filter(|_| compares).unwrap_or_default();
-                    }
-                    Outcome::HeldBack(row) => {
-                        rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
-                        import.problems.extend([row.problem]);
-                    }
-                    Outcome::NotAPerson(row) => import.problems.extend([row.problem]),
-                }
-            }
-            rejects_file.flow(&*self.files).await?;
-            tokio::task::yield_now().await;
+/// What was found out so far.
+#[derive(Default)]
+struct Comparing {
+    preview: Preview,
+    /// Calls for the contacts that were compared.
+    calls: u64,
+    /// Whether those that come now are compared.
+    compares: bool,
+    undoable: bool,
+}
+
+impl Each for Comparing {
+    fn wants_standing(&mut self) -> bool {
+        self.compares = self.preview.compared < MOST_COMPARED;
+        self.compares
+    }
+
+    fn take(&mut self, contact: &ImportedContact, found: Option<Loaded>) -> Result<(), DropError> {
+        let payload = Payload::Contact(contact.contact.clone());
+        self.preview.contacts += 1;
+        if self.preview.first.len() < FIRST {
+            self.preview.first.push(First { row: contact.row, contact: serde_json::from_str(&payload.to_json())? });
         }
-        import.take(records.tally());
-        import.problems.sort();
-        rejects.finish()?;
-        rejects_file.finish(&*self.files).await?;
-        preview.finish(calls_compared, settings);
-        Ok(Ok((import, preview)))
+        if !self.compares {
+            return Ok(());
+        }
+        self.preview.compared += 1;
+        // Tags go by a call of their own, and what can be undone is read first.
+        let calls = 1 + u64::from(!contact.contact.tags.is_empty()) + u64::from(self.undoable);
+        match found {
+            Some(Loaded::Record(record)) if needs_no_call(&record, &payload) => {
+                self.preview.unchanged += 1;
+                return Ok(());
+            }
+            Some(Loaded::Record(_) | Loaded::Damaged { .. }) => self.preview.updated += 1,
+            None => self.preview.new += 1,
+        }
+        self.calls += calls;
+        Ok(())
+    }
+
+    async fn flow(&mut self, _: &dyn Files) -> Result<(), PortError> {
+        Ok(())
     }
 }
 
-impl Preview {
-    /// Counts a contact, and compares it with what is known. Returns the calls that it takes, if it is compared.
-    fn take(
-        &mut self,
-        contact: ImportedContact,
-        undoable: bool,
-        known: Option<&mut HashMap<RecordKey, Loaded>>,
-    ) -> Option<u64> {
-        self.contacts += 1;
-        // Tags go by a call of their own, and what can be undone is read first.
-        let calls = 1 + u64::from(!contact.contact.tags.is_empty()) + u64::from(undoable);
-        let key = RecordKey { kind: Kind::Contact, id: contact.id.clone() };
-        let row = contact.row;
-        let payload = Payload::Contact(contact.contact);
-        if self.first.len() < FIRST {
-            let contact = serde_json::from_str(&payload.to_json()).unwrap_or_default();
-            self.first.push(First { row, contact });
-        }
-        let known = known?;
-        self.compared += 1;
-        let counted = match known.remove(&key) {
-            None => &mut self.new,
-            Some(Loaded::Record(record)) if needs_no_call(&record, &payload) => {
-                self.unchanged += 1;
-                return Some(0);
-            }
-            Some(Loaded::Record(_) | Loaded::Damaged { .. }) => &mut self.updated,
-        };
-        *counted += 1;
-        Some(calls)
-    }
-
+impl Comparing {
     /// What was compared stands for the rest.
-    fn finish(&mut self, calls: u64, settings: &LocationSettings) {
-        self.calls = match self.compared {
+    fn finish(self, settings: &LocationSettings) -> Preview {
+        let Comparing { preview, calls, .. } = self;
+        let calls = match preview.compared {
             0 => 0,
-            compared => (u128::from(calls) * u128::from(self.contacts)).div_ceil(compared.into()) as u64,
+            compared => (u128::from(calls) * u128::from(preview.contacts)).div_ceil(compared.into()) as u64,
         };
-        self.seconds = (self.calls as f64 / settings.pace.rate()).ceil() as u64;
+        Preview { calls, seconds: (calls as f64 / settings.pace.rate()).ceil() as u64, ..preview }
     }
 }
 
