@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
-    sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningInstructions, SigningSettings,
+    UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
@@ -76,13 +76,8 @@ impl S3Files {
     /// The files of `bucket` in `config`'s region; `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Files {
-        let base = base_of(config, bucket);
-        let signer = Signer {
-            base: base.clone(),
-            region: config.region.clone(),
-            credentials: config.credentials.clone(),
-            clock,
-        };
+        let writer = Writer { signer: S3Signer::new(config, bucket, clock) };
+        let base = writer.signer.base.clone();
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
@@ -101,7 +96,7 @@ impl S3Files {
             .standard_retry(&retry)
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<Refusal>::new())
-            .serializer(move |asked: Asked| signer.request(asked))
+            .serializer(move |asked: Asked| writer.request(asked))
             .deserializer(read)
             .build();
         S3Files { operation }
@@ -118,15 +113,6 @@ impl S3Files {
             Err(SdkError::ServiceError(error)) if error.err().status == status => Ok(None),
             Err(error) => Err(PortError::new(action, error)),
         }
-    }
-}
-
-/// Where a bucket is. Its own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
-pub(crate) fn base_of(config: &AwsConfig, bucket: &str) -> String {
-    match &config.s3_endpoint {
-        Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-        None if config.region.starts_with("cn-") => format!("https://{bucket}.s3.{}.amazonaws.com.cn", config.region),
-        None => format!("https://{bucket}.s3.{}.amazonaws.com", config.region),
     }
 }
 
@@ -208,38 +194,22 @@ impl Files for S3Files {
     }
 }
 
-/// Writes and signs requests.
-struct Signer {
-    base: String,
-    region: String,
-    credentials: Credentials,
-    clock: Arc<dyn Clock>,
+/// Writes requests, signed.
+struct Writer {
+    signer: S3Signer,
 }
 
-impl Signer {
+impl Writer {
     fn request(&self, asked: Asked) -> Result<HttpRequest, BoxError> {
         let Asked { method, key, query, headers, body } = asked;
-        let path = utf8_percent_encode(&key, IN_PATH);
         let query = if query.is_empty() { query } else { format!("?{query}") };
-        let url = format!("{}/{path}{query}", self.base);
-        let identity: Identity = self.credentials.clone().into();
+        let path = format!("/{}{query}", utf8_percent_encode(&key, IN_PATH));
+        let signed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("s3")
-            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now().0))
-            .settings(settings)
-            .build()?
-            .into();
-        let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let signable = SignableRequest::new(method, &url, signed, SignableBody::Bytes(&body))?;
-        let (signature, _) = sign(signable, &params)?.into_parts();
+        let signature = self.signer.sign(method, &path, &signed, SignableBody::Bytes(&body), settings)?;
         // The orchestrator puts the endpoint before it, the bucket included.
-        let mut request = http::Request::builder().method(method).uri(format!("/{path}{query}"));
+        let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in &headers {
             request = request.header(*name, value);
         }
@@ -249,6 +219,53 @@ impl Signer {
         let mut request = request.body(SdkBody::from(body))?;
         signature.apply_to_request_http1x(&mut request);
         Ok(HttpRequest::try_from(request)?)
+    }
+}
+
+/// Signs what goes to a bucket, as S3 wants it: paths as they are written, escaped once.
+pub(crate) struct S3Signer {
+    /// Where the bucket is. Its own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
+    pub(crate) base: String,
+    region: String,
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+}
+
+impl S3Signer {
+    pub(crate) fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Signer {
+        let base = match &config.s3_endpoint {
+            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            None if config.region.starts_with("cn-") => {
+                format!("https://{bucket}.s3.{}.amazonaws.com.cn", config.region)
+            }
+            None => format!("https://{bucket}.s3.{}.amazonaws.com", config.region),
+        };
+        S3Signer { base, region: config.region.clone(), credentials: config.credentials.clone(), clock }
+    }
+
+    /// The signature of a request to `path` of the bucket, which may have a query.
+    pub(crate) fn sign(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: SignableBody<'_>,
+        mut settings: SigningSettings,
+    ) -> Result<SigningInstructions, BoxError> {
+        let url = format!("{}{path}", self.base);
+        let identity: Identity = self.credentials.clone().into();
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("s3")
+            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now().0))
+            .settings(settings)
+            .build()?
+            .into();
+        let signable = SignableRequest::new(method, &url, headers.iter().copied(), body)?;
+        Ok(sign(signable, &params)?.into_parts().0)
     }
 }
 

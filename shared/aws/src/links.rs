@@ -2,44 +2,30 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, UriPathNormalizationMode,
-    sign,
-};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::identity::Identity;
+use aws_sigv4::http_request::{SignableBody, SignatureLocation, SigningSettings};
 use ghl_sync_drop::ports::Links;
 use ghl_sync_engine::ports::{BoxError, Clock, PortError};
 use percent_encoding::utf8_percent_encode;
 
 use crate::client::AwsConfig;
-use crate::files::{IN_PATH, base_of, in_query};
+use crate::files::{IN_PATH, S3Signer, in_query};
 
 /// The [`Links`] to files of a bucket in S3. Each may do what the role may that signed it, for that one file.
 pub struct S3Links {
-    base: String,
+    signer: S3Signer,
     origin: String,
-    region: String,
-    credentials: Credentials,
-    clock: Arc<dyn Clock>,
 }
 
 impl S3Links {
     /// Links to files of `bucket` in `config`'s region; `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Links {
-        let base = base_of(config, bucket);
-        let host_ends = base.find("://").and_then(|at| base[at + 3..].find('/').map(|end| at + 3 + end));
-        S3Links {
-            origin: base[..host_ends.unwrap_or(base.len())].to_owned(),
-            base,
-            region: config.region.clone(),
-            credentials: config.credentials.clone(),
-            clock,
-        }
+        let signer = S3Signer::new(config, bucket, clock);
+        // Scheme, nothing, host.
+        let origin = signer.base.split('/').take(3).collect::<Vec<_>>().join("/");
+        S3Links { signer, origin }
     }
 
     fn link(
@@ -49,32 +35,20 @@ impl S3Links {
         headers: &[(&str, &str)],
         lasts: Duration,
     ) -> Result<String, BoxError> {
-        let url = format!("{}/{}{query}", self.base, utf8_percent_encode(key, IN_PATH));
-        let identity: Identity = self.credentials.clone().into();
+        let path = format!("/{}{query}", utf8_percent_encode(key, IN_PATH));
         let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(lasts);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("s3")
-            .time(UNIX_EPOCH + Duration::from_millis(self.clock.now().0))
-            .settings(settings)
-            .build()?
-            .into();
-        let signable = SignableRequest::new(method, &url, headers.iter().copied(), SignableBody::UnsignedPayload)?;
-        let (signature, _) = sign(signable, &params)?.into_parts();
+        let signature = self.signer.sign(method, &path, headers, SignableBody::UnsignedPayload, settings)?;
         let added = signature.params().iter().map(|(name, value)| format!("{name}={}", in_query(value)));
         let glue = if query.is_empty() { "?" } else { "&" };
-        Ok(format!("{url}{glue}{}", added.collect::<Vec<_>>().join("&")))
+        Ok(format!("{}{path}{glue}{}", self.signer.base, added.collect::<Vec<_>>().join("&")))
     }
 }
 
 impl fmt::Debug for S3Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Links").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("S3Links").field("base", &self.signer.base).finish_non_exhaustive()
     }
 }
 
