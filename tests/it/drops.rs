@@ -41,7 +41,7 @@ pub(crate) async fn report(deployment: &Deployment) -> Option<Value> {
     text(deployment, &format!("{OUT}/report.json")).await.map(|json| serde_json::from_str(&json).unwrap())
 }
 
-pub(crate) async fn receive(deployment: &Deployment) -> Vec<Message> {
+async fn receive(deployment: &Deployment) -> Vec<Message> {
     let functions = &deployment.stack.functions;
     let receive = functions.sqs.receive_message().queue_url(&functions.import_queue_url).visibility_timeout(1);
     let messages = receive.max_number_of_messages(10).send().await.unwrap().messages.unwrap_or_default();
@@ -51,7 +51,7 @@ pub(crate) async fn receive(deployment: &Deployment) -> Vec<Message> {
     messages
 }
 
-pub(crate) async fn delete(deployment: &Deployment, message: &Message) {
+async fn delete(deployment: &Deployment, message: &Message) {
     let functions = &deployment.stack.functions;
     let delete = functions.sqs.delete_message().queue_url(&functions.import_queue_url);
     delete.receipt_handle(message.receipt_handle.clone().unwrap()).send().await.unwrap();
@@ -63,15 +63,20 @@ pub(crate) async fn run(deployment: &Deployment, importer: &Importer) {
     let started = Instant::now();
     while report(deployment).await.is_none_or(|report| report["state"] != "done") {
         assert!(started.elapsed() < PATIENCE);
-        for message in receive(deployment).await {
-            let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
-            let answer = importer::handle(importer, LambdaEvent::new(event, context())).await.unwrap();
-            if answer.batch_item_failures.is_empty() {
-                delete(deployment, &message).await;
-            }
-        }
-        deployment.run_until_synced().await;
+        hand_over(deployment, importer).await;
     }
+}
+
+/// Hands the messages that are there over to `importer`, and sends what is due.
+pub(crate) async fn hand_over(deployment: &Deployment, importer: &Importer) {
+    for message in receive(deployment).await {
+        let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
+        let answer = importer::handle(importer, LambdaEvent::new(event, context())).await.unwrap();
+        if answer.batch_item_failures.is_empty() {
+            delete(deployment, &message).await;
+        }
+    }
+    deployment.run_until_synced().await;
 }
 
 /// People, one in ten of whom nothing says who it is.

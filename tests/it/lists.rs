@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use ghl_sync_drop::Importer;
-use lambda_runtime::LambdaEvent;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::deployment::{Deployment, context, sqs_event};
-use crate::drops::{delete, receive};
+use crate::deployment::Deployment;
+use crate::drops::hand_over;
 use crate::events::sample;
 
 const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
@@ -35,14 +34,7 @@ async fn until(deployment: &Deployment, caller: &Caller, importer: &Importer, li
             return status;
         }
         assert!(started.elapsed() < PATIENCE, "{status}");
-        for message in receive(deployment).await {
-            let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
-            let answer = importer::handle(importer, LambdaEvent::new(event, context())).await.unwrap();
-            if answer.batch_item_failures.is_empty() {
-                delete(deployment, &message).await;
-            }
-        }
-        deployment.run_until_synced().await;
+        hand_over(deployment, importer).await;
     }
 }
 

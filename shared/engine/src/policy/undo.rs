@@ -35,7 +35,7 @@ pub struct Undoing<'a> {
 pub struct ShownNow {
     /// GHL's id of it.
     pub ghl_id: GhlId,
-    /// Its content.
+    /// What GHL shows of it.
     pub content: RemoteContent,
     /// When it was changed last, by GHL's clock.
     pub changed_at: Option<EpochMs>,

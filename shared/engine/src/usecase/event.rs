@@ -33,7 +33,7 @@ pub enum Event<'a> {
     Planned {
         /// Whose batch.
         location: &'a LocationId,
-        /// Its generation.
+        /// The generation of the batch, which newer ones overtake.
         generation: Generation,
         /// Records in it.
         records: usize,
@@ -86,9 +86,9 @@ pub enum Event<'a> {
         batch: Option<Generation>,
         /// For which record.
         record: Option<&'a RecordKey>,
-        /// What for.
+        /// What was waited for.
         reason: WaitReason,
-        /// How long.
+        /// How long it waits.
         wait: Duration,
         /// 0 before the first try of an operation.
         attempt: u32,
@@ -97,9 +97,9 @@ pub enum Event<'a> {
     Breaker {
         /// The rate scope whose breaker it is.
         scope: &'a ScopeId,
-        /// `closed`, `open` or `half_open`.
+        /// What it was: `closed`, `open` or `half_open`.
         from: &'static str,
-        /// Likewise.
+        /// What it is now: `closed`, `open` or `half_open`.
         to: &'static str,
     },
     /// What is known of an API host changed.
@@ -108,9 +108,9 @@ pub enum Event<'a> {
         api: Api,
         /// Who found out.
         scope: &'a ScopeId,
-        /// `up`, `down` or `probing`.
+        /// What it was: `up`, `down` or `probing`.
         from: &'static str,
-        /// Likewise.
+        /// What it is now: `up`, `down` or `probing`.
         to: &'static str,
     },
     /// GHL told a limit that is lower than the one before; it is kept to from now on.
@@ -146,7 +146,7 @@ pub enum Event<'a> {
     BatchStarted {
         /// Whose batch.
         location: &'a LocationId,
-        /// Its generation.
+        /// The generation of the batch, which newer ones overtake.
         batch: Generation,
         /// Records in its message.
         records: usize,
