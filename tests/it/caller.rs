@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::deployment::Deployment;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The API of a deployment, and a client with its key.
 pub(crate) struct Caller {

@@ -40,7 +40,7 @@ use crate::logs::Metrics;
 /// The location of the sample events.
 pub(crate) const LOCATION: &str = "loc_demo";
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A stack, and the engine that its functions run here.
 pub(crate) struct Deployment {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::deployment::{Deployment, context, context_with, failed_messages, options, sqs_event};
 use crate::events::sample;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) const LIST: &str = "in/loc_demo/contacts/list.csv";
 const OUT: &str = "out/loc_demo/list.csv";
 

@@ -13,7 +13,7 @@ use crate::deployment::{Deployment, LOCATION, options, sandbox};
 use crate::drops::{LIST, put_file, report, text};
 use crate::events::sample;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 const MEMBERS: &str = "Name,Email,Phone,Shoe size\nAda,ada@example.com,(202) 555-0143,41\n";
 
 /// The running stack, in whose location contacts have a shoe size, gets a list without a mapping. Its report.

@@ -12,7 +12,7 @@ use crate::events::{message_ids, sample};
 use crate::logs::Log;
 use crate::template::Template;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The contact `id` of the sample location, to look it up by.
 fn contact(id: &str) -> PutRecord {

@@ -13,7 +13,7 @@ use crate::events::sample;
 
 const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 const LISTS: &str = "/v1/locations/loc_demo/lists";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 const PEOPLE: &str = "Name,Email,Rank\nAda,ada@example.com,1\nBob,bob@example.com,2\n,nobody,3\n";
 
 async fn hand_in(caller: &Caller, file: &str, bytes: &str) -> String {

@@ -26,7 +26,7 @@ use crate::reconcile::in_a_minute;
 pub(crate) const SOURCE: &str = "old";
 pub(crate) const TARGET: &str = "new";
 /// Longer than any migration here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 const CONTACTS: usize = 12;
 const DEALS: usize = 5;
 const STAGES: [(&str, &[&str]); 2] = [("Sales 🏠", &["New", "Won", "Lost"]), ("Service", &["Open", "Done"])];

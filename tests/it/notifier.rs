@@ -18,7 +18,7 @@ use crate::logs::Log;
 use crate::records::contacts;
 use crate::template::{Template, event_sources};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What an EventBridge was asked to publish.

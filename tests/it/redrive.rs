@@ -15,7 +15,7 @@ use crate::events::sample;
 use crate::logs::Log;
 use crate::records::{contacts, sample_contacts};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The ids of the messages that must come again.
 async fn handle(deployment: &Deployment, event: Value) -> Vec<String> {

@@ -27,7 +27,7 @@ mod up;
 
 /// Answers come at once, so that a test takes no longer than it must.
 const QUICK: &[&str] = &["--latency-ms", "1..5"];
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The program with these arguments, and with nothing in its environment.
 fn local(args: &[&str]) -> Command {
