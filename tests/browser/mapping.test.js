@@ -27,26 +27,54 @@ describe("the mapping", () => {
     await unfold("Custom fields: 3 of 3");
     await unfold("Users: 0 of 1");
     assert.deepEqual(await page.getByLabel("Custom fields: Shirt-Size").locator("option").allTextContents(), [
-      "is “shirt size” (91 % alike)", "is “Shoe size”", "make it anew", "leave it out", "is another one of the target…",
+      "is “shirt size” (91 % alike)", "is “Shoe size” (contact, NUMERICAL)", "is “Size” (contact, TEXT)", "make it anew", "leave it out",
     ]);
     // GHL lets nobody make users.
-    assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "is another one of the target…"]);
+    assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "is “Ann Smith” (ann@example.com)"]);
     await page.getByLabel("Custom fields: Shirt-Size").selectOption("leave it out");
-    await page.getByLabel("Custom fields: Größe ✨").selectOption("is another one of the target…");
-    await page.getByLabel("Its id, key or name in the target").fill("contact.size");
+    await page.getByLabel("Custom fields: Größe ✨").selectOption("is “Size” (contact, TEXT)");
     await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
     await says("3 changes of yours go along with the approval.", "#detail");
     await page.waitForTimeout(2_500);
-    assert.equal(await page.getByLabel("Its id, key or name in the target").inputValue(), "contact.size", "what was typed survives the polls");
+    assert.equal(await page.getByLabel("Custom fields: Größe ✨").inputValue(), "t9", "what was chosen survives the polls");
     assert.equal(await page.locator(".mapping").first().isVisible(), true, "what was unfolded stays so");
     await screenshot(page, "mapping");
     await press("Approve…");
     await says("3 changes of yours to the mapping are not counted in this.", "dialog");
     await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
     await says("It goes on.", "#notice");
-    assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { custom_fields: { f2: "skip", f3: "contact.size" }, pipelines: { p1: "q1" } } }]]);
+    assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { custom_fields: { f2: "skip", f3: "t9" }, pipelines: { p1: "q1" } } }]]);
     await page.getByLabel("Custom fields: Shirt-Size").waitFor({ state: "detached" });
     assert.deepEqual(page.troubles, []);
+  });
+
+  test("of more than a select can offer, one is found by its name", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await unfold("Tags: 1 of 1");
+    const options = page.getByLabel("Tags: vip").locator("option");
+    assert.equal(await options.count(), 503, "made anew, 500 tags, left out, another one");
+    await page.getByLabel("Tags: vip").selectOption("is another one of the target…");
+    await page.getByLabel("Its name or id in the target").fill("tag 599");
+    assert.equal(await page.locator("datalist option").filter({ hasText: "tag 599" }).getAttribute("value"), "tag599");
+    await page.waitForTimeout(2_500);
+    assert.equal(await page.getByLabel("Its name or id in the target").inputValue(), "tag 599", "what was typed survives the polls");
+    await press("Approve…");
+    await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+    await says("It goes on.", "#notice");
+    assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { tags: { tag: "tag 599" } } }]]);
+  });
+
+  test("a stage becomes one of the pipeline that its own becomes", async () => {
+    await show("migrations");
+    await openMigration("firstAccount");
+    await unfold("Stages: 0 of 1");
+    const offered = () => page.getByLabel("Stages: Won").locator("option").allTextContents();
+    assert.deepEqual(await offered(), ["left out"]);
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Service”" });
+    assert.deepEqual(await offered(), ["left out", "is “Closed”"]);
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+    assert.deepEqual(await offered(), ["left out", "is “Won”"]);
   });
 
   test("a choice that is taken back changes nothing", async () => {
@@ -55,7 +83,7 @@ describe("the mapping", () => {
     await unfold("Custom fields: 3 of 3");
     await page.getByLabel("Custom fields: Shoe size").selectOption("leave it out");
     await says("1 change of yours goes along with the approval.", "#detail");
-    await page.getByLabel("Custom fields: Shoe size").selectOption("is “Shoe size”");
+    await page.getByLabel("Custom fields: Shoe size").selectOption({ label: "is “Shoe size”" });
     await says("Each row can be changed.", "#detail");
     await press("Approve…");
     await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
@@ -88,7 +116,8 @@ describe("the mapping", () => {
     await page.getByLabel("Pipelines: Sales").waitFor();
     await unfold("Custom fields: 3 of 3");
     await says("shirt size", ".mapping");
-    assert.equal(await page.locator(".mapping select").count(), 0);
+    const selects = await page.locator(".mapping select").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
+    assert.deepEqual(selects, ["Stages: Won"]);
   });
 });
 
@@ -139,7 +168,8 @@ describe("the mapping for everybody", () => {
       await show("migrations", options);
       await openMigration("firstAccount");
       await unfold("Custom fields: 3 of 3");
-      await page.getByLabel("Custom fields: Shoe size").selectOption("is another one of the target…");
+      await unfold("Tags: 1 of 1");
+      await page.getByLabel("Tags: vip").selectOption("is another one of the target…");
       assert.equal(await widthBeyondView(page), 0);
       assert.deepEqual(await accessibilityFaults(page), []);
       await screenshot(page, `mapping-${name.replace(" ", "-")}`);

@@ -183,7 +183,15 @@ export const MAPPING = {
   custom_values: [], tags: [mapped("tag", "vip", { action: "create", name: "vip" }, "none", 0, "made by adding it to a contact")],
   users: [mapped("u1", "Ann", { action: "skip", reason: "nobody of that e-mail address is in the target" }, "none", 0, "nobody of that e-mail address is in the target")],
   pipelines: [mapped("p1", "Sales", { action: "ask", reason: "GHL lets nobody make pipelines", suggestions: [{ id: "q1", name: "Sales 2026", confidence: 0.82 }] }, "none", 0, "no pipeline of that name is in the target")],
-  stages: [],
+  stages: [{ ...mapped("s1", "Won", { action: "skip", reason: "its pipeline is not decided" }, "none", 0, "its pipeline is not decided"), pipeline_id: "p1" }],
+  // All that the target has.
+  targets: {
+    custom_fields: [{ id: "t1", name: "Shoe size", detail: "contact, NUMERICAL" }, { id: "t2", name: "shirt size", detail: "contact, TEXT" }, { id: "t9", name: "Size", detail: "contact, TEXT" }],
+    custom_values: [], tags: Array.from({ length: 600 }, (_, index) => ({ id: `tag${index}`, name: `tag ${index}` })),
+    users: [{ id: "w1", name: "Ann Smith", detail: "ann@example.com" }],
+    pipelines: [{ id: "q1", name: "Sales 2026" }, { id: "q2", name: "Service" }],
+    stages: [{ id: "r1", name: "Won", pipeline_id: "q1" }, { id: "r2", name: "Closed", pipeline_id: "q2" }],
+  },
   type_conflicts: [{ source_id: "f4", source_name: "Score", source_type: "NUMERICAL", target_id: "t4", target_name: "Score", target_type: "TEXT", resolution: "made anew as “Score 2”" }],
   warnings: ["the target allows duplicates of contacts"],
   summary: { pipelines_total: 1, pipelines_mapped: 0, fields_total: 3, fields_mapped: 3, overall_readiness_percent: 83, questions: 1 },

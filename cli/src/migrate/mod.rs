@@ -228,7 +228,7 @@ async fn watch(migrator: &Migrator, id: &MigrationId) -> Result<Option<Migration
 
 async fn show(migrator: &Migrator, view: &MigrationView) -> Result<(), Failure> {
     if let Some(mapping) = migrator.mapping(&view.migration.id).await? {
-        shown::print_mapping(&mapping);
+        shown::print_mapping(&mapping.report);
     }
     if let Some(forecast) = &view.migration.forecast {
         shown::print_forecast(forecast);

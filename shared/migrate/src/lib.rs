@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use commands::CommandError;
 pub use start::StartError;
 pub use step::StepReport;
-pub use view::{FullReport, MigrationView};
+pub use view::{FullReport, MappingView, MigrationView, Target, Targets};
 
 use crate::ports::{MigrationQueue, MigrationStore};
 use ghl_sync_engine::ports::{ItemStore, PortError, Versioned};

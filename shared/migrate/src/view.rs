@@ -4,9 +4,11 @@ use super::Migrator;
 use crate::policy::progress;
 use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_model::{
-    EpochMs, Finding, KindReport, MappingReport, Migration, MigrationId, MigrationPage, MigrationReport,
-    MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Progress, Time, Transfer,
+    EpochMs, FieldDefinition, Finding, GhlId, KindReport, MappingReport, Migration, MigrationId, MigrationPage,
+    MigrationReport, MigrationStatus, MigrationSummaryLine, PageContent, PageKind, Part, Pipeline, Progress, Structure,
+    Time, Transfer,
 };
+use serde::Serialize;
 
 /// A migration, and how far it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,51 @@ pub struct FullReport {
     pub mapping: Option<MappingReport>,
     /// What a person should know of single records.
     pub findings: Vec<Finding>,
+}
+
+/// What a migration makes of the source's structure, and all that it could have chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MappingView {
+    /// What becomes of each thing.
+    #[serde(flatten)]
+    pub report: MappingReport,
+    /// What the target was made of before: whatever a thing may become.
+    pub targets: Targets,
+}
+
+/// The things of the target, in GHL's order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Targets {
+    /// Custom fields.
+    pub custom_fields: Vec<Target>,
+    /// Custom values.
+    pub custom_values: Vec<Target>,
+    /// Tags.
+    pub tags: Vec<Target>,
+    /// Users.
+    pub users: Vec<Target>,
+    /// Pipelines.
+    pub pipelines: Vec<Target>,
+    /// Stages of all pipelines.
+    pub stages: Vec<Target>,
+}
+
+/// A thing of the target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Target {
+    /// The target's id of it.
+    pub id: GhlId,
+    /// Its name there.
+    pub name: String,
+    /// What tells it apart from others of its name: a field's kind and type, a user's e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Of a stage: the target's id of its pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline_id: Option<GhlId>,
 }
 
 impl Migrator {
@@ -84,15 +131,18 @@ impl Migrator {
         Ok(Some(FullReport { report, mapping, findings: findings_of(pages) }))
     }
 
-    /// What becomes of the structure; `None` before it was mapped, and if the migration is unknown.
+    /// What becomes of the structure, and what else it could become; `None` before it was mapped, and if the migration is
+    /// unknown.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn mapping(&self, id: &MigrationId) -> Result<Option<MappingReport>, PortError> {
-        match self.migrations.load(id).await? {
-            Some(entry) => self.mapping_so_far(&entry.value).await,
-            None => Ok(None),
-        }
+    pub async fn mapping(&self, id: &MigrationId) -> Result<Option<MappingView>, PortError> {
+        let Some(Entry { value: migration, .. }) = self.migrations.load(id).await? else {
+            return Ok(None);
+        };
+        let Some(report) = self.mapping_so_far(&migration).await? else { return Ok(None) };
+        let target = self.structure_of(id, PageKind::TargetStructure, migration.target_structure).await?;
+        Ok(Some(MappingView { report, targets: Targets::of(target) }))
     }
 
     async fn mapping_so_far(&self, migration: &Migration) -> Result<Option<MappingReport>, PortError> {
@@ -110,6 +160,30 @@ impl Migrator {
         let mut pages = self.store.pages(id, PageKind::Findings, page, 1).await?;
         pages.retain(|found| found.number == page);
         Ok(findings_of(pages))
+    }
+}
+
+impl Targets {
+    fn of(structure: Structure) -> Targets {
+        let Structure { custom_fields, custom_values, tags, users, pipelines, unread: _ } = structure;
+        let plain = |id, name| Target { id, name, detail: None, pipeline_id: None };
+        let field = |FieldDefinition { id, name, model, data_type, .. }| Target {
+            detail: Some(format!("{model}, {data_type}")),
+            ..plain(id, name)
+        };
+        let stages_of = |pipeline: &Pipeline| -> Vec<Target> {
+            let stages = pipeline.stages.iter();
+            let of = |id, name| Target { pipeline_id: Some(pipeline.id.clone()), ..plain(id, name) };
+            stages.map(|stage| of(stage.id.clone(), stage.name.clone())).collect()
+        };
+        Targets {
+            custom_fields: custom_fields.into_iter().map(field).collect(),
+            custom_values: custom_values.into_iter().map(|value| plain(value.id, value.name)).collect(),
+            tags: tags.into_iter().map(|tag| plain(tag.id, tag.name)).collect(),
+            users: users.into_iter().map(|user| Target { detail: user.email, ..plain(user.id, user.name) }).collect(),
+            stages: pipelines.iter().flat_map(stages_of).collect(),
+            pipelines: pipelines.into_iter().map(|pipeline| plain(pipeline.id, pipeline.name)).collect(),
+        }
     }
 }
 

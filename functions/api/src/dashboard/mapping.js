@@ -3,9 +3,11 @@
 const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", tags: "Tags", users: "Users", pipelines: "Pipelines", stages: "Stages" };
 // What GHL may let us make.
 const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
-// What is chosen that is in no list, and typed instead.
+// All selects of a part together hold about so many things; of more, one is found by typing its name.
+const OFFERED_IN_ALL = 20_000;
+const OFFERED = { least: 20, most: 500 };
+// What is chosen that is not offered, and typed instead.
 const ANOTHER = "another…";
-const OTHERS_OFFERED = 30;
 
 // The parts of which something can still be changed: all of them before anything is written, what a stage asks about later.
 function changeable({ status, stage, dry_run: looks }) {
@@ -30,7 +32,7 @@ function decisions(mapping, status, choices) {
     h("h3", { id: "decisions-title" }, `To be decided (${count(questions.length)})`),
     questions.map(({ part, mapped }) => h("div", { key: `${part} ${mapped.source_id}`, class: "decision" },
       h("label", null, h("span", null, `${PARTS[part]}: `, h("b", null, h("bdi", null, mapped.source_name))), choiceSelect(part, mapped, mapping, choices)),
-      otherInput(part, mapped, choices),
+      otherInput(part, mapped, mapping, choices),
       h("span", { class: "hint" }, h("bdi", null, mapped.explanation)))));
 }
 
@@ -40,10 +42,11 @@ function choiceSelect(part, mapped, mapping, choices, label) {
   const field = choiceField(part, mapped);
   const onChange = (event) => chosen(field, { choice: event.target.value });
   return h("select", { name: field, value: choices[field]?.choice ?? "", "aria-label": label ?? null, onChange },
-    choiceOptions(part, mapped, mapping).map(([value, words]) => h("option", { key: value, value }, words)));
+    choiceOptions(part, mapped, mapping, choices).map(([value, words]) => h("option", { key: value, value }, words)));
 }
 
-function choiceOptions(part, { target, confidence }, mapping) {
+function choiceOptions(part, mapped, mapping, choices) {
+  const { target, confidence } = mapped;
   const { action, suggestions = [] } = target;
   const stays = {
     existing: () => `is “${target.name}”${confidence < 1 ? ` (${percent(confidence)} alike)` : ""}`,
@@ -51,28 +54,38 @@ function choiceOptions(part, { target, confidence }, mapping) {
     skip: () => "left out",
   }[action] ?? (() => "not decided");
   const offered = new Set([target.id, ...suggestions.map(({ id }) => id)]);
+  const others = targetsOf(part, mapped, mapping, choices).filter(({ id }) => !offered.has(id));
+  const most = Math.max(OFFERED.least, Math.min(OFFERED.most, Math.floor(OFFERED_IN_ALL / mapping[part].length)));
   return [
     ["", stays()],
     ...suggestions.map(({ id, name, confidence: alike }) => [id, `is “${name}” (${percent(alike)} alike)`]),
-    ...othersOf(mapping[part] ?? []).filter(([id]) => !offered.has(id)).slice(0, OTHERS_OFFERED).map(([id, name]) => [id, `is “${name}”`]),
+    ...others.slice(0, most).map(({ id, name, detail }) => [id, `is “${name}”${detail ? ` (${detail})` : ""}`]),
     ...(MAKEABLE.includes(part) && action !== "create" ? [["create", "make it anew"]] : []),
     ...(action === "skip" ? [] : [["skip", "leave it out"]]),
-    [ANOTHER, "is another one of the target…"],
+    ...(others.length > most ? [[ANOTHER, "is another one of the target…"]] : []),
   ];
 }
 
-// What of the target the mapping names.
-function othersOf(rows) {
-  const things = rows.flatMap(({ target }) => (target.action === "existing" ? [target] : (target.suggestions ?? [])));
-  return [...new Map(things.map(({ id, name }) => [id, name]))].sort(([, a], [, b]) => a.localeCompare(b, "en"));
+// What of the target it may become. A stage can only be one of the pipeline that its own becomes.
+function targetsOf(part, { pipeline_id: from }, mapping, choices) {
+  const all = mapping.targets?.[part] ?? [];
+  const things = part === "stages" ? all.filter(({ pipeline_id: id }) => id === becomesPipeline(from, mapping, choices)) : all;
+  return part === "stages" ? things : [...things].sort((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-// The target's things are not listed by the API: its id, key or name is typed.
-function otherInput(part, mapped, choices) {
+// The target's pipeline that this one becomes, by choice or as proposed.
+function becomesPipeline(id, { pipelines = [] }, choices) {
+  const choice = choices[choiceField("pipelines", { source_id: id })]?.choice;
+  return choice || pipelines.find(({ source_id: known }) => known === id)?.target.id;
+}
+
+// More than a select can offer: typed, with what the target has offered as one types.
+function otherInput(part, mapped, mapping, choices) {
   const field = choiceField(part, mapped);
   if (choices[field]?.choice !== ANOTHER) return null;
-  return h("label", { key: "other" }, h("span", null, "Its id, key or name in the target "),
-    h("input", { value: choices[field].other ?? "", autocomplete: "off", spellcheck: false, maxlength: 200, onInput: (event) => chosen(field, { other: event.target.value }) }));
+  return h("label", { key: "other" }, h("span", null, "Its name or id in the target "),
+    h("input", { value: choices[field].other ?? "", list: `targets of ${field}`, autocomplete: "off", spellcheck: false, maxlength: 200, onInput: (event) => chosen(field, { other: event.target.value }) }),
+    h("datalist", { id: `targets of ${field}` }, targetsOf(part, mapped, mapping, choices).map(({ id, name }) => h("option", { key: id, value: id }, name))));
 }
 
 function chosen(field, change) {
@@ -134,7 +147,7 @@ function mappingTable(part, mapping, isOpen, choices) {
       h("tbody", null, rows.map((row) => h("tr", { key: row.source_id },
         h("th", { scope: "row" }, h("bdi", null, row.source_name), pipelineOf(row, mapping)),
         h("td", { "data-head": "In the target" }, isOpen && row.target.action !== "ask"
-          ? [choiceSelect(part, row, mapping, choices, `${heading}: ${row.source_name}`), otherInput(part, row, choices)]
+          ? [choiceSelect(part, row, mapping, choices, `${heading}: ${row.source_name}`), otherInput(part, row, mapping, choices)]
           : becomes(row.target)),
         h("td", { "data-head": "Sure" }, isUncertain(row) ? sign("warn") : null, row.target.action === "existing" ? percent(row.confidence) : "–"),
         h("td", { "data-head": "Why", class: "because" }, h("bdi", null, row.explanation)))))));

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use ghl_sync_model::{MappingReport, MigrationId};
+use ghl_sync_migrate::MappingView;
+use ghl_sync_model::MigrationId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -105,19 +106,19 @@ pub(super) async fn status(
 /// Tells the mapping.
 ///
 /// What becomes of each field, value, tag, user, pipeline and stage of the source, how sure that is, and why. What has the
-/// action `ask` must be decided by a person, with the approval.
+/// action `ask` must be decided by a person, with the approval; `targets` lists what there is to choose from.
 #[utoipa::path(
     get,
     operation_id = "migration_mapping",
     path = "/api/v1/migration/{migration_id}/mapping",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 200, description = "The mapping", body = MappingReport)),
+    responses((status = 200, description = "The mapping", body = MappingView)),
 )]
 pub(super) async fn mapping(
     State(api): State<Api>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
-) -> Result<Json<MappingReport>, Problem> {
+) -> Result<Json<MappingView>, Problem> {
     view_of(&api, &migration_id).await?;
     let mapping = api.migrator.mapping(&migration_id).await?;
     let not_yet = || Problem::new(ProblemKind::NotNow, "the mapping is not made yet; its status tells how far it is");

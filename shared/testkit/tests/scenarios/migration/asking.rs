@@ -1,5 +1,6 @@
 //! What only a person can decide.
 
+use ghl_sync_migrate::{MappingView, Target};
 use ghl_sync_model::{
     Contact, CustomField, Endpoint, FieldType, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus,
     NewPipeline,
@@ -88,7 +89,12 @@ fn near_misses_are_matched_type_conflicts_are_not_and_stages_that_are_lacking_ar
         let (migration, report) = scene.migrate().await;
         assert_eq!((report.status, report.stage), (MigrationStatus::NeedsInput, MigrationStage::AwaitApproval));
         assert!(report.reason.as_ref().unwrap().contains("Stage 0-1"), "{:?}", report.reason);
-        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        let MappingView { report: mapping, targets } = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        let pipelines: Vec<&str> = targets.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
+        assert_eq!(pipelines, [sales.name.as_str(), "Servise"], "all that can be chosen is told");
+        let of_service = |stage: &&Target| stage.pipeline_id.as_ref() == Some(&targets.pipelines[1].id);
+        let stages: Vec<&str> = targets.stages.iter().filter(of_service).map(|stage| stage.name.as_str()).collect();
+        assert_eq!(stages, ["Stage 1-0", "Something else"]);
         let how: Vec<How> = mapping.custom_fields.iter().map(|mapped| mapped.how).collect();
         assert_eq!(how, [How::Similar, How::None, How::None, How::None, How::None, How::None]);
         let MappedTo::Create { name } = &mapping.custom_fields[1].target else { panic!("{mapping:#?}") };
@@ -140,7 +146,7 @@ fn what_looks_alike_and_may_mean_the_opposite_is_asked_or_made_also_without_aski
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
         let (_, contact, _) = ghl.contact(&target(), "ann@example.test").unwrap();
-        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap().report;
         for (mapped, (_, opposite)) in mapping.custom_fields.iter().rev().zip(names.iter().rev()) {
             let is_opposite = matches!(&mapped.target, MappedTo::Existing { name, .. } if name == opposite);
             assert!(!is_opposite, "{mapped:?}");

@@ -90,7 +90,7 @@ fn a_scope_that_is_missing_stops_the_migration_only_if_it_cannot_do_without() {
         assert!(report.reason.unwrap().contains("scope") && nothing_was_written(&scene));
         let ((migration, report), scene) = lacks(endpoint(Call::ListUsers)).await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
-        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
+        let mapping = scene.migrator.mapping(&migration.id).await.unwrap().unwrap().report;
         assert!(mapping.warnings.iter().any(|warning| warning.contains("users")), "{:?}", mapping.warnings);
         let ((_, report), _) = lacks(endpoint(Call::CreateTag(String::new()))).await;
         assert_eq!((report.status, report.tags.failed), (MigrationStatus::Done, 3), "contacts bring their tags");
