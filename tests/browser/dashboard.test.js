@@ -225,8 +225,8 @@ describe("what it says", () => {
   test("an open breaker is said with the time of its probe, which counts down", async () => {
     await show("breaker-open", { location: OPEN });
     await says("Failing", "#health");
-    await says(`breaker of ${OPEN} is open`, "#health");
-    await says(/Stands still: breaker open, probe in \d+ s\./, "#detail .situation");
+    await says(`GHL fails for ${OPEN}: its breaker is open`, "#health");
+    await says(/Stands still: GoHighLevel fails, asked again in \d+ s \(breaker open\)\./, "#detail .situation");
     const before = await page.locator("#detail .situation").textContent();
     await page.waitForFunction((text) => document.querySelector("#detail .situation").textContent !== text, before);
     assert.equal(await page.title(), "failing · ghl-sync");

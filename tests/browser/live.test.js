@@ -36,7 +36,7 @@ test("an outage of GHL opens the breaker, the dashboard shows it, and all goes b
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
 
   await says("loc_demo", "#detail h2");
-  await says(/Stands still: breaker open, probe (in|now)/, "#detail .situation");
+  await says(/Stands still: GoHighLevel fails, asked again (in|now)/, "#detail .situation");
   await says("Failing", "#health");
   assert.equal(await health(), 503);
   await screenshot(page, "live-breaker-open");

@@ -82,7 +82,7 @@ export function superseded(now, name) {
     state: "superseded", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, superseded_at: changed, not_sent: [],
     attempts: 0, waits_for: null, expected_at: null,
     errors: [{ code: "MAX_RETRIES_EXCEEDED", status: 503, message: "Service Unavailable", at: iso(now - 10 * MINUTE) }],
-    last_known: { at: changed, told_by: "reconciling", origin: "elsewhere", content: { firstName: "Bob", tags: ["vip"] } },
+    last_known: { at: changed, told_by: "reconciling", origin: "elsewhere", content: { firstName: "Bob", tags: ["vip"] }, differs: null },
   });
 }
 
@@ -95,7 +95,7 @@ export function differing(now, name) {
       dnd: false, tags: ["VIP", "fair"], removeTags: ["lead"], customFields: [{ id: "f1", value: 42 }, { id: "f2", value: "7" }, { key: "contact.size", value: "L" }],
     },
     last_known: {
-      at: iso(now - 3 * MINUTE), told_by: "webhook", origin: "elsewhere",
+      at: iso(now - 3 * MINUTE), told_by: "webhook", origin: "elsewhere", differs: ["lastName", "name", "tags", "removeTags", "customFields.f1"],
       content: { firstName: "ada", lastName: "<i>Byron</i>", phone: "+4915123456789", email: "ada@example.com", country: "Germany", source: "Fair ghlsync0123456789abcdef", dateOfBirth: "1991-04-03T00:00:00.000Z", tags: ["vip", "lead"], customFields: [{ id: "f2", value: 7 }] },
     },
   });
@@ -216,7 +216,7 @@ export function manyLocations(number, asOf) {
     overview: (now) => {
       const at = asOf(now);
       if (made.at !== at) made = { at, locations: locations(at) };
-      return overview(now, [...made.locations], { status: "failing", reasons: ["breaker of loc250xEPM428h8vShl is open"] });
+      return overview(now, [...made.locations], { status: "failing", reasons: ["GHL fails for loc250xEPM428h8vShl: its breaker is open"] });
     },
   };
 }
@@ -240,7 +240,7 @@ export const SCENARIOS = {
       return overview(now, [
         syncing(now, "ve9EPM428h8vShlRW1KT"),
         syncing(now, "C2QujeCh8ZnC7al2InWR", { ...open, due: { count: 812, capped: false, oldest_at: iso(started - 95_000) }, minutes: minutes(now, 32, 2) }),
-      ], { status: "failing", reasons: ["breaker of C2QujeCh8ZnC7al2InWR is open"] });
+      ], { status: "failing", reasons: ["GHL fails for C2QujeCh8ZnC7al2InWR: its breaker is open"] });
     },
   },
   paused: {

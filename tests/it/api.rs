@@ -432,7 +432,7 @@ async fn breaker_is_open(caller: &Caller) {
     let failing = caller.until("/health", |health| health.status == 503).await.json();
     assert_eq!(failing["status"], "failing");
     let reasons = failing["reasons"].to_string();
-    assert!(reasons.contains("breaker of loc_demo is "), "{reasons}");
+    assert!(reasons.contains("GHL fails for loc_demo: its breaker is "), "{reasons}");
     let open = caller.send(Method::GET, "/health", &[], Vec::new()).await;
     assert!(!open.text.contains("loc_demo"), "{open:?}");
 }

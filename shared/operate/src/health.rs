@@ -73,7 +73,7 @@ pub(super) fn judge(
 ) -> (Health, Vec<String>) {
     let mut found: Vec<(Health, Option<&LocationId>, String)> = Vec::new();
     if let Some(tick) = last_tick.filter(|tick| now.since(*tick) > TICK_OVERDUE) {
-        found.push((Health::Failing, None, format!("the last tick was {} s ago", now.since(tick).as_secs())));
+        found.push((Health::Failing, None, format!("the scheduler has not run for {} s", now.since(tick).as_secs())));
     }
     if let Some(count) = dead_letters.filter(|count| *count > 0) {
         let reason = format!("{count} messages in the dead-letter queue and the parking queue");
@@ -95,7 +95,7 @@ pub(super) fn judge(
 
 fn reason(id: &LocationId, trouble: &Trouble) -> String {
     match trouble {
-        Trouble::Breaker(state) => format!("breaker of {id} is {}", state.as_str()),
+        Trouble::Breaker(state) => format!("GHL fails for {id}: its breaker is {}", state.as_str()),
         Trouble::OtherLocation => {
             format!("GHL answered for another location than {id}: its token may be of somebody else's account")
         }

@@ -36,7 +36,7 @@ pub struct Overview {
     pub health: Health,
     /// Why it is not `ok`.
     // One sentence each, without secrets.
-    #[cfg_attr(feature = "openapi", schema(example = json!(["breaker of loc_demo is open"])))]
+    #[cfg_attr(feature = "openapi", schema(example = json!(["GHL fails for loc_demo: its breaker is open"])))]
     pub reasons: Vec<String>,
     /// The last tick of the scheduler; null before the first.
     pub last_tick: Option<LastTick>,

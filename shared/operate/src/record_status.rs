@@ -9,7 +9,7 @@ use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use crate::{OperateError, Operator};
-use ghl_sync_engine::policy::{WriteOrigin, not_sent, origin};
+use ghl_sync_engine::policy::{WriteOrigin, comparison, not_sent, origin};
 use ghl_sync_engine::ports::{GateEntry, Loaded, RemoteKey};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
@@ -165,13 +165,20 @@ pub struct LastKnown {
     /// The content that it has in GHL, as far as GHL shows it; null once it was deleted there.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub content: Option<RemoteContent>,
+    /// The fields of which the record says something else than GHL showed, by GHL's names (a custom field as
+    /// `customFields.ID`), compared as GHL rewrites them. Null where one of both is not known, or deleted.
+    #[cfg_attr(feature = "openapi", schema(example = json!(["phone"])))]
+    pub differs: Option<Vec<String>>,
 }
 
 impl LastKnown {
     fn of(record: &Record, known: KnownState) -> LastKnown {
         let is_accepted = record.accepted_hash == Some(record.payload.hash());
         let accepted_at = record.accepted_at.filter(|_| is_accepted);
+        let is_kept = record.content_dropped_at.is_none();
+        let theirs = known.content.as_ref().filter(|_| is_kept);
         LastKnown {
+            differs: theirs.map(|theirs| comparison::differing(&record.payload, theirs)),
             at: known.at,
             told_by: if known.event_id.is_of_reading() { ToldBy::Reconciling } else { ToldBy::Webhook },
             origin: accepted_at.map(|accepted_at| origin(&record.payload, accepted_at, &known)),

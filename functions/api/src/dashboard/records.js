@@ -2,7 +2,6 @@
 
 // Where people of agencies look at contacts, unless theirs has a name of its own.
 const GHL_APP = "https://app.gohighlevel.com";
-const COUNTRIES = new Intl.DisplayNames("en", { type: "region" });
 
 function recordSearch(found, now) {
   return h("section", { class: "found", "aria-labelledby": "found-title" },
@@ -80,73 +79,30 @@ function notStored({ not_stored: dropped }) {
   return h("p", null, sign("warn"), ` GoHighLevel accepted the record, and did not keep ${dropped.length === 1 ? "this field" : "these fields"} of it: `, h("bdi", null, dropped.join(", ")), ".");
 }
 
-// What the record says and GHL showed last, field by field, where both are known and not the same. A field that the record
-// does not name is not its business.
+// What the record says and GHL showed last, where the API says that they differ.
 function differences({ content: ours, last_known: known }) {
-  if (!ours || !known?.content) return null;
-  // GHL's search shows the parts of a name only.
-  const shown = { name: [known.content.firstName, known.content.lastName].filter(Boolean).join(" "), ...known.content };
-  const differ = Object.keys(ours).filter((name) => !NEVER_SHOWN.has(name)).flatMap((name) => differenceOf(name, ours[name], shown[name === "removeTags" ? "tags" : name]));
-  if (differ.length === 0) return h("p", null, sign("good"), " In GoHighLevel it is as we have it, as far as GoHighLevel shows it.");
+  if (!ours || !known?.differs) return null;
+  if (known.differs.length === 0) return h("p", null, sign("good"), " In GoHighLevel it is as we have it, as far as GoHighLevel shows it.");
   return h("table", { class: "differences stacked" },
     h("caption", null, "What differs"),
     h("thead", null, h("tr", null, ["Field", "Ours", "In GoHighLevel"].map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", null, differ.map(({ field, ours: own, theirs }) => h("tr", { key: field },
-      h("th", { scope: "row" }, h("bdi", null, field)),
-      h("td", { "data-head": "Ours" }, h("bdi", null, own)),
-      h("td", { "data-head": "In GoHighLevel" }, h("bdi", null, theirs))))));
+    h("tbody", null, known.differs.map((name) => h("tr", { key: name },
+      h("th", { scope: "row" }, h("bdi", null, name === "removeTags" ? "tags to be removed" : name.replace(/^customFields\./, "custom field "))),
+      h("td", { "data-head": "Ours" }, h("bdi", null, shownValue(fieldOf(ours, name)))),
+      h("td", { "data-head": "In GoHighLevel" }, h("bdi", null, shownValue(fieldOf(known.content, name === "removeTags" ? "tags" : name))))))));
 }
 
-// GHL shows these nowhere, or not as they were sent.
-const NEVER_SHOWN = new Set(["timezone", "gender", "dndSettings", "contactRecord"]);
-
-function differenceOf(name, ours, theirs) {
-  if (name === "tags") {
-    const missing = ours.filter((tag) => !includesTag(theirs, tag));
-    return missing.length > 0 ? [{ field: "tags", ours: ours.join(", "), theirs: theirs?.length > 0 ? theirs.join(", ") : "none" }] : [];
-  }
-  if (name === "removeTags") {
-    const kept = ours.filter((tag) => includesTag(theirs, tag));
-    return kept.length > 0 ? [{ field: "tags to be removed", ours: ours.join(", "), theirs: `still has ${kept.join(", ")}` }] : [];
-  }
-  if (name === "customFields") return ours.flatMap((field) => customDifference(field, theirs ?? []));
-  return looksSame(name, ours, theirs) ? [] : [{ field: name, ours: shownValue(ours), theirs: shownValue(theirs) }];
-}
-
-// A custom field that is named by its key cannot be found among GHL's, which have ids.
-function customDifference({ id, value }, theirs) {
-  if (id === undefined) return [];
-  const shown = theirs.find((field) => field.id === id)?.value;
-  return looksSame(id, value, shown) ? [] : [{ field: `custom field ${id}`, ours: shownValue(value), theirs: shownValue(shown) }];
-}
-
-const includesTag = (tags, tag) => (tags ?? []).some((one) => plainText(one) === plainText(tag));
-
-const plainText = (value) => String(value ?? "").trim().replaceAll(/\s+/g, " ").toLowerCase();
-
-// GHL rewrites phones, times and the case of letters.
-function looksSame(name, ours, theirs) {
-  const [a, b] = [ours, theirs].map((value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : plainText(value)));
-  if (a === b) return true;
-  const national = (phone) => phone.replaceAll(/\D/g, "").replace(/^0+/, "").slice(-10);
-  if (name === "phone") return national(a) === national(b);
-  if (name === "dateOfBirth") return a.slice(0, 10) === b.slice(0, 10);
-  if (name === "dnd") return (a === "true") === (b === "true");
-  if (name === "website") return a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
-  if (name === "country") return countryName(a) === countryName(b);
-  // Among it may stand the mark by which a record is found again.
-  const unmarked = (source) => source.split(" ").filter((word) => !/^ghlsync[0-9a-f]{16}$/.test(word)).join(" ");
-  if (name === "source") return unmarked(a) === unmarked(b);
-  return a !== "" && b !== "" && Number(a) === Number(b);
-}
-
-// GHL keeps a country by its code, and was seen to show it by its name.
-function countryName(text) {
-  return /^[a-z]{2}$/.test(text) ? plainText(COUNTRIES.of(text.toUpperCase())) : text;
+// GHL's search shows the parts of a name only.
+function fieldOf(content, name) {
+  const custom = name.match(/^customFields\.(.*)$/s)?.[1];
+  if (custom !== undefined) return (content.customFields ?? []).find(({ id }) => id === custom)?.value;
+  if (name === "name") return content.name ?? [content.firstName, content.lastName].filter(Boolean).join(" ");
+  return content[name];
 }
 
 function shownValue(value) {
-  if (value === undefined || value === null || value === "") return "nothing";
+  if (value === undefined || value === null || value === "" || value.length === 0) return "nothing";
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

@@ -12,7 +12,7 @@ const WAIT_REASONS = {
   other_location: "GoHighLevel answered for another location",
   operator: "paused by an operator",
   pause: "pause",
-  breaker: "breaker open",
+  breaker: "GoHighLevel fails (breaker open)",
   daily_quota: "day's quota of calls used up",
   backoff: "a while after a failure (backoff)",
   deadline: "next batch",
@@ -27,7 +27,7 @@ const ERROR_CODES = {
   CANCELLED: "withdrawn by an operator before it was sent",
   UNAUTHORIZED: "token not accepted",
   RATE_LIMITED: "quota used up",
-  CIRCUIT_OPEN: "breaker was open",
+  CIRCUIT_OPEN: "GoHighLevel failed, nothing was sent (breaker open)",
 };
 
 // Whose fault it is, and what to do.
@@ -149,11 +149,11 @@ function standstill(location, now) {
     return { label: "switched off", text: "Switched off. Its records wait.", trouble: 0, tone: "quiet" };
   }
   if (breaker?.state === "open") {
-    const probe = breaker.retry_at ? `, probe ${until(breaker.retry_at, now)}` : "";
-    return { label: "breaker open", text: `Stands still: breaker open${probe}.`, trouble: 3, tone: "bad" };
+    const again = breaker.retry_at ? `, asked again ${until(breaker.retry_at, now)}` : "";
+    return { label: "breaker open", text: `Stands still: GoHighLevel fails${again} (breaker open).`, trouble: 3, tone: "bad" };
   }
   if (breaker?.state === "half_open") {
-    return { label: "probing", text: "Stands still: breaker half open, one call probes GoHighLevel.", trouble: 3, tone: "bad" };
+    return { label: "probing", text: "Stands still: one call asks whether GoHighLevel works again (breaker half open).", trouble: 3, tone: "bad" };
   }
   if (pause) return paused(pause, now);
   if (wait?.reason === "daily_quota") {

@@ -3,7 +3,10 @@
 
 use serde_json::{Number, Value};
 
-use ghl_sync_model::{Contact, CustomField, EpochMs, Marker, Opportunity, RemoteOpportunity, TextForm, is_same_tag};
+use ghl_sync_model::{
+    Contact, CustomField, EpochMs, Marker, Opportunity, Payload, RemoteContent, RemoteOpportunity, TextForm,
+    is_same_tag,
+};
 
 /// Digits of a phone number that are compared where one side does not name the country.
 const NATIONAL_DIGITS: usize = 10;
@@ -26,6 +29,27 @@ pub struct Compared {
 #[must_use]
 pub fn all_same(compared: &[Compared]) -> bool {
     compared.iter().all(|compared| compared.is_same)
+}
+
+/// Compares a record with what GHL shows of it; `None` if they are not of one kind.
+pub(super) fn compared(ours: &Payload, theirs: &RemoteContent) -> Option<Vec<Compared>> {
+    match (ours, theirs) {
+        (Payload::Contact(ours), RemoteContent::Contact(theirs)) => Some(contact(ours, theirs)),
+        (Payload::Opportunity(ours), RemoteContent::Opportunity(theirs)) => Some(opportunity(ours, theirs)),
+        (Payload::Contact(_), RemoteContent::Opportunity(_)) | (Payload::Opportunity(_), RemoteContent::Contact(_)) => {
+            None
+        }
+    }
+}
+
+/// The fields that a record names and of which GHL shows something else, by GHL's names, a custom field as
+/// `customFields.ID`. A field that GHL does not show in every view, or that is named by a key, is none of them.
+#[must_use]
+pub fn differing(ours: &Payload, theirs: &RemoteContent) -> Vec<String> {
+    let differ = compared(ours, theirs).unwrap_or_default().into_iter().filter(|compared| !compared.is_same);
+    let mut fields: Vec<String> = differ.map(|compared| compared.field).collect();
+    fields.dedup();
+    fields
 }
 
 /// Texts of a contact that not every view of GHL shows.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use std::time::Duration;
 use strum::IntoStaticStr;
 
-use super::comparison::{self, all_same};
-use ghl_sync_model::{EpochMs, KnownState, Payload, RemoteContent};
+use super::comparison::{all_same, compared};
+use ghl_sync_model::{EpochMs, KnownState, Payload};
 
 /// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
 const EARLY: Duration = Duration::from_secs(15);
@@ -39,20 +39,14 @@ impl WriteOrigin {
 #[must_use]
 pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> WriteOrigin {
     let in_time = accepted_at - EARLY <= known.at && known.at <= accepted_at + LATE;
-    let same = match (accepted, &known.content) {
-        (Payload::Contact(ours), Some(RemoteContent::Contact(theirs))) => all_same(&comparison::contact(ours, theirs)),
-        (Payload::Opportunity(ours), Some(RemoteContent::Opportunity(theirs))) => {
-            all_same(&comparison::opportunity(ours, theirs))
-        }
-        _ => false,
-    };
+    let same = known.content.as_ref().and_then(|theirs| compared(accepted, theirs)).is_some_and(|all| all_same(&all));
     if in_time && same { WriteOrigin::OwnWrite } else { WriteOrigin::Elsewhere }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ghl_sync_model::Kind;
+    use ghl_sync_model::{Kind, RemoteContent};
 
     const WRITTEN: EpochMs = EpochMs(1_795_262_400_000);
 

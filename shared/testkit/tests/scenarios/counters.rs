@@ -126,7 +126,7 @@ fn health_tells_of_a_scheduler_that_stands_still_dead_letters_and_failed_records
         world.run_for(6 * MINUTE).await;
         let failing = health().await;
         assert_eq!(failing.health, Health::Failing);
-        assert!(failing.reasons[0].starts_with("the last tick was 3"), "{:?}", failing.reasons);
+        assert!(failing.reasons[0].starts_with("the scheduler has not run for 3"), "{:?}", failing.reasons);
         let record = world.outbox.failed().remove(0);
         assert!(matches!(record.last_error, Some(LastError { code: ErrorCode::Rejected, .. })));
     });

@@ -110,7 +110,7 @@ fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_wit
         world.run_for(2 * SECOND).await;
         let overview = world.operator().overview(&OverviewPage::default()).await.unwrap();
         assert_eq!(overview.health, Health::Failing);
-        assert_eq!(overview.reasons, ["breaker of loc is open"]);
+        assert_eq!(overview.reasons, ["GHL fails for loc: its breaker is open"]);
         let open = &overview.locations[0].location;
         assert!(open.breaker.retry_at.is_some() && open.waits_for.unwrap().reason == WaitReason::Breaker);
         assert_eq!(overview.totals.get(ghl_sync_engine::counts::Counter::BreakerOpens), 1);

@@ -208,16 +208,22 @@ fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
         );
         let Some(RemoteContent::Contact(shown)) = echo.content else { panic!() };
         assert_eq!(shown.city.as_deref(), Some("a field that we never sent"));
+        assert_eq!(echo.differs.as_deref(), Some([].as_slice()));
 
         world.run_for(SECOND).await;
         receive(&world, &event("change", "Eve")).await.unwrap();
-        assert_eq!(last_known().await.unwrap().origin, Some(WriteOrigin::Elsewhere));
+        let changed = last_known().await.unwrap();
+        assert_eq!(
+            (changed.origin, changed.differs),
+            (Some(WriteOrigin::Elsewhere), Some(vec!["firstName".to_owned()]))
+        );
         // What is put now cannot be in GHL yet, so there is nothing to compare.
         world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
         assert_eq!(last_known().await.unwrap().origin, None);
         let gone = RemoteChange::Deleted { kind: Kind::Contact, ghl_id: ours.clone() };
         receive(&world, &change("gone", world.clock.now(), gone)).await.unwrap();
-        assert_eq!(last_known().await.unwrap().content, None);
+        let gone = last_known().await.unwrap();
+        assert_eq!((gone.content, gone.differs), (None, None));
     });
 }
 
