@@ -44,15 +44,26 @@ fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
     }
     let mut digits = [0_u8; 11];
     let mut count = 0;
+    // Whether groups end where they do in North America.
+    let (mut last, mut group, mut is_usual) = (b' ', 0_usize, true);
     for byte in rest.bytes() {
         match byte {
             b'0'..=b'9' => {
                 *digits.get_mut(count)? = byte;
                 count += 1;
+                group += 1;
+            }
+            b' ' | b'-' | b'.' | b'(' | b')' if last.is_ascii_digit() => {
+                is_usual &= matches!(group, 1 | 3 | 6);
+                group = 0;
             }
             b' ' | b'-' | b'.' | b'(' | b')' => {}
             _ => return None,
         }
+        last = byte;
+    }
+    if !is_usual {
+        return None;
     }
     let ten = match digits.get(..count)? {
         [b'1', ten @ ..] if ten.len() == 10 => ten,
@@ -234,12 +245,12 @@ fn without_extension(text: &str) -> (&str, bool) {
 
 fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     const NO_SUCH: &str = "is not a phone number that exists: check its digits";
-    let international = international(number);
+    let region = country.and_then(|code| code.parse::<Region>().ok());
+    let international = international(number, region);
     let is_international = international.is_some();
     // The 1 that mobile numbers of Mexico had until 2019, as WhatsApp still writes it.
     let mexican = international.as_deref().and_then(without_mexicos_one);
     let text = mexican.as_deref().or(international.as_deref()).unwrap_or(number);
-    let region = country.and_then(|code| code.parse::<Region>().ok());
     if !is_international && region.is_none() {
         return Err(NO_COUNTRY);
     }
@@ -254,10 +265,21 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
             "begins with its country's own prefix: write it with `+`, or with the first 0 of a national number",
         );
     }
+    // Whoever writes a `+` means this number, also one of a range that is newer than the library. Without it the country is
+    // a guess, which holds only for a number that is one of the country. Of +1 all numbers have one form.
     // Numbers that begin with 0 in E.164 do not exist: the 0 is a country's own prefix. Italy's are no exception here,
     // because the library knows them.
-    let is_plausible = parsed.is_valid()
-        || (is_possible(&parsed) && is_north_american(&e164).unwrap_or(!e164_has_zero(&e164, &parsed)));
+    let is_new = || {
+        is_possible(&parsed)
+            && is_north_american(&e164).unwrap_or_else(|| is_international && !e164_has_zero(&e164, &parsed))
+    };
+    let is_plausible =
+        parsed.is_valid() || is_of_stories(&e164) || ((is_international || !is_grouped_elsewhere(number)) && is_new());
+    if is_plausible && !is_international && may_be_american(number, &e164, &parsed) {
+        return Err(
+            "is written like a number of the US: write it with `+` and its country's prefix, or with the first 0 of a national number",
+        );
+    }
     if !is_plausible {
         return Err(if is_international {
             NO_SUCH
@@ -309,8 +331,9 @@ fn is_north_american(e164: &str) -> Option<bool> {
 }
 
 fn has_north_american_form(ten: &[u8]) -> bool {
-    // Of one digit ten times nobody has a telephone.
+    // Of one digit ten times nobody has a telephone. Area codes such as 211, 291, 370 and 960 are kept free by the plan.
     ten.iter().any(|digit| Some(digit) != ten.first())
+        && !matches!(ten, [_, b'1', b'1', ..] | [_, b'9', ..] | [b'3', b'7', ..] | [b'9', b'6', ..])
         && matches!(ten, [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _])
 }
 
@@ -319,15 +342,53 @@ fn e164_has_zero(e164: &str, number: &rlibphonenumber::PhoneNumber) -> bool {
     e164.trim_start_matches('+').strip_prefix(&prefix).is_some_and(|national| national.starts_with('0'))
 }
 
-/// A number with `+`, or with `00` as people outside of North America dial it, as one with `+`.
-fn international(number: &str) -> Option<String> {
+/// The ranges that Ofcom keeps for films and books, which lists of examples have: nobody else gets a number of them.
+fn is_of_stories(e164: &str) -> bool {
+    e164.len() == 13 && (e164.starts_with("+447700900") || e164.starts_with("+441632960"))
+}
+
+/// A number with `+`, or with `00` as people outside of North America dial it, or with what the country itself dials before
+/// numbers of others (`011` in North America, `0011` in Australia), as one with `+`.
+fn international(number: &str, region: Option<Region>) -> Option<String> {
     let number = number.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
     if number.starts_with('+') {
         return Some(number.to_owned());
     }
-    let rest =
-        number.strip_prefix("00").or_else(|| number.strip_prefix("011 ")).or_else(|| number.strip_prefix("011-"))?;
+    if !number.starts_with('0') {
+        return None;
+    }
+    // What the country itself dials is also the start of national numbers elsewhere: 011 is Buenos Aires and Johannesburg.
+    if let Some(region) = region
+        && let Ok(abroad) = PHONE_NUMBER_UTIL.parse(number, Some(region))
+        && PHONE_NUMBER_UTIL.get_country_code_for_region(region) != Some(abroad.country_code)
+        && abroad.is_valid()
+    {
+        return Some(abroad.format_as(PhoneNumberFormat::E164).into_owned());
+    }
+    let rest = number.strip_prefix("00")?;
     Some(format!("+{}", rest.trim_start_matches([' ', '-', '.', ')'])))
+}
+
+/// A number whose groups are `(212) 736-5000`, as they are in North America, and that could be one there: where national
+/// numbers begin with a 0, one without it may as well be of the US.
+fn may_be_american(number: &str, e164: &str, parsed: &rlibphonenumber::PhoneNumber) -> bool {
+    let mut signs = number.trim().chars().rev().filter(|c| !c.is_ascii_digit());
+    let is_grouped = groups(number) == [3, 3, 4] && matches!(signs.next(), Some('-' | '.'));
+    is_grouped
+        && !e164.starts_with("+1")
+        && !number.contains('+')
+        && parsed.format_as(PhoneNumberFormat::National).trim_start_matches('(').starts_with('0')
+        && is_american(number)
+}
+
+/// Whether the digits stand in groups in which nobody in North America writes them: `98765 43210`.
+fn is_grouped_elsewhere(number: &str) -> bool {
+    !matches!(groups(number).as_slice(), [10 | 11] | [1, 10] | [3, 7] | [6, 4] | [3, 3, 4] | [1, 3, 7] | [1, 3, 3, 4])
+}
+
+/// How many digits stand together.
+fn groups(number: &str) -> Vec<usize> {
+    number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|length| *length > 0).collect()
 }
 
 /// Whether a text looks like a phone number, and like nothing else such as a date, a price or an id.
@@ -353,8 +414,7 @@ pub(crate) fn looks_like_phone(cell: &str) -> bool {
 
 /// Whether a national number is one of the US, in the groups in which it is written there.
 pub(crate) fn is_american(cell: &str) -> bool {
-    let groups: Vec<usize> = cell.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|len| *len > 0).collect();
-    let is_grouped = matches!(groups.as_slice(), [10] | [11] | [3, 7] | [3, 3, 4] | [1, 3, 3, 4] | [1, 10]);
+    let is_grouped = matches!(groups(cell).as_slice(), [10] | [11] | [3, 7] | [3, 3, 4] | [1, 3, 3, 4] | [1, 10]);
     let parsed = || PHONE_NUMBER_UTIL.parse(cell, "US".parse::<Region>().ok()).ok();
     is_grouped
         && !cell.contains('+')
