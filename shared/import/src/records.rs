@@ -152,6 +152,9 @@ impl<'a> Records<'a> {
             let problem = Problem::row(row.number, message);
             return self.hold_back(row.cells, problem);
         }
+        if let Some(broken) = self.plan.broken.get(&row.number) {
+            return self.hold_back(row.cells, Problem::row(row.number, broken.message()));
+        }
         let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
         if is_merging && !self.plan.repeated.is_empty() {
