@@ -304,6 +304,10 @@ impl<'a> Records<'a> {
             );
             return false;
         }
+        let is_apart = self.plan.options.same_person == SamePerson::KeepApart;
+        if !is_apart && known.has_phone_of_another(keys, identity::hash_of_id(imported.id.as_str())) {
+            imported.problems.push(contact::shared_phone(row));
+        }
         if imported.problems.is_empty() {
             self.rows.recycle(std::mem::take(&mut imported.cells));
         }

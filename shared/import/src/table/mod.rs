@@ -17,7 +17,7 @@ pub(crate) use cells::Delimiter;
 pub(crate) use people::{NotAPerson, is_heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
-use crate::{ImportError, ImportOptions, Problem, Source};
+use crate::{ImportError, ImportOptions, NotAList, Problem, Source};
 use header::Found;
 use other_header::Headers;
 use records::Records;
@@ -135,6 +135,9 @@ pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Lay
             let sample = sample(source, encoding)?;
             if is_ndjson(&sample) {
                 return ndjson_layout(source, encoding);
+            }
+            if is_json(&sample) {
+                return Err(ImportError::NotAList(NotAList::Json));
             }
             let (delimiter, found) = header::of_text(&sample, &options.mapping)?;
             Ok(Layout {
@@ -279,6 +282,13 @@ fn sample(source: &dyn Source, encoding: Encoding) -> Result<Vec<String>, Import
 fn is_ndjson(sample: &[String]) -> bool {
     let first = sample.iter().find(|line| !line.trim().is_empty());
     first.is_some_and(|line| line.trim_start().starts_with('{') && ndjson::cells(line).is_ok())
+}
+
+/// One object over several lines, or one that cannot be read.
+fn is_json(sample: &[String]) -> bool {
+    let mut lines = sample.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    let Some(rest) = lines.next().and_then(|line| line.strip_prefix('{')) else { return false };
+    rest.is_empty() || rest.trim_start().starts_with(['"', '}'])
 }
 
 /// The names of all objects, in the order in which they first appear. (The bytes are read once more for it.)

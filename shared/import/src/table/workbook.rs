@@ -38,7 +38,8 @@ impl Sheet {
 /// The layout of the sheet that holds people.
 pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, ImportError> {
     if !is_workbook(bytes) {
-        return Err(ImportError::NotAList(NotAList::Archive));
+        let what = if is_whole(bytes) { NotAList::Archive } else { NotAList::CutArchive };
+        return Err(ImportError::NotAList(what));
     }
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(failed)?;
     let names = book.sheet_names();
@@ -132,6 +133,12 @@ fn failed(error: XlsxError) -> ImportError {
 fn is_workbook(bytes: &[u8]) -> bool {
     let name = b"xl/workbook";
     bytes.windows(name.len()).any(|window| window == name)
+}
+
+/// Whether the archive has the directory that ends it. (A comment of 64 KB at most may follow.)
+fn is_whole(bytes: &[u8]) -> bool {
+    let end = bytes.get(bytes.len().saturating_sub(66_000)..).unwrap_or_default();
+    end.windows(4).any(|window| window == b"PK\x05\x06")
 }
 
 /// The rows of a sheet from the first that has a cell. A sheet of charts has none.

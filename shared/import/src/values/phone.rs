@@ -44,25 +44,22 @@ fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
     }
     let mut digits = [0_u8; 11];
     let mut count = 0;
-    // Whether groups end where they do in North America.
-    let (mut last, mut group, mut is_usual) = (b' ', 0_usize, true);
+    let (mut groups, mut group) = ([0_usize; 4], 0);
+    let mut after_sign = false;
     for byte in rest.bytes() {
         match byte {
             b'0'..=b'9' => {
+                group += usize::from(after_sign && count > 0);
+                after_sign = false;
                 *digits.get_mut(count)? = byte;
+                *groups.get_mut(group)? += 1;
                 count += 1;
-                group += 1;
             }
-            b' ' | b'-' | b'.' | b'(' | b')' if last.is_ascii_digit() => {
-                is_usual &= matches!(group, 1 | 3 | 6);
-                group = 0;
-            }
-            b' ' | b'-' | b'.' | b'(' | b')' => {}
+            b' ' | b'-' | b'.' | b'(' | b')' => after_sign = true,
             _ => return None,
         }
-        last = byte;
     }
-    if !is_usual {
+    if !is_american_grouping(groups.get(..=group)?) {
         return None;
     }
     let ten = match digits.get(..count)? {
@@ -273,8 +270,9 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
         is_possible(&parsed)
             && is_north_american(&e164).unwrap_or_else(|| is_international && !e164_has_zero(&e164, &parsed))
     };
-    let is_plausible =
-        parsed.is_valid() || is_of_stories(&e164) || ((is_international || !is_grouped_elsewhere(number)) && is_new());
+    let is_plausible = parsed.is_valid()
+        || is_of_stories(&e164)
+        || ((is_international || is_american_grouping(&groups(number))) && is_new());
     if is_plausible && !is_international && may_be_american(number, &e164, &parsed) {
         return Err(
             "is written like a number of the US: write it with `+` and its country's prefix, or with the first 0 of a national number",
@@ -307,6 +305,13 @@ fn without_mexicos_one(number: &str) -> Option<String> {
 fn may_lack_area_code(number: &str, country: Option<&str>) -> bool {
     let first = number.chars().find(char::is_ascii_digit);
     matches!(country, Some("DE" | "AT")) && first != Some('0') && digits(number) < 9
+}
+
+/// Whether a number in E.164 is dialled by the code of a country.
+pub(crate) fn is_of_country(e164: &str, country: &str) -> bool {
+    let region = country.parse::<Region>().ok();
+    let code = region.and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region));
+    code.is_some_and(|code| e164.strip_prefix('+').is_some_and(|rest| rest.starts_with(&code.to_string())))
 }
 
 /// The country of a dialling code: `+49`, `0049`, `49`. Of one that several countries have, the largest.
@@ -381,9 +386,22 @@ fn may_be_american(number: &str, e164: &str, parsed: &rlibphonenumber::PhoneNumb
         && is_american(number)
 }
 
-/// Whether the digits stand in groups in which nobody in North America writes them: `98765 43210`.
-fn is_grouped_elsewhere(number: &str) -> bool {
-    !matches!(groups(number).as_slice(), [10 | 11] | [1, 10] | [3, 7] | [6, 4] | [3, 3, 4] | [1, 3, 7] | [1, 3, 3, 4])
+/// Whether groups of so many digits are how a number is written in North America. `98765 43210` is of India.
+fn is_american_grouping(groups: &[usize]) -> bool {
+    matches!(
+        groups,
+        [10 | 11]
+            | [1, 10]
+            | [3, 7]
+            | [4, 7]
+            | [6, 4]
+            | [7, 4]
+            | [1, 6, 4]
+            | [3, 3, 4]
+            | [4, 3, 4]
+            | [1, 3, 7]
+            | [1, 3, 3, 4]
+    )
 }
 
 /// How many digits stand together.
