@@ -144,3 +144,11 @@ fn files_that_are_no_lists_are_said_to_be_so() {
     assert!(matches!(import(b"ida@example.com,Ida\n", us()), Err(ImportError::NoHeader { .. })));
     assert!(matches!(import(b"Foo,Bar\n1,2\n", us()), Err(ImportError::NoUsableColumn { .. })));
 }
+
+#[test]
+fn a_packed_list_that_is_cut_off_is_said_to_be_so() {
+    let whole = include_bytes!("../data/packed.csv.gz");
+    assert!(import(whole, us()).is_ok());
+    let error = import(&whole[..whole.len() - 12], us()).err().unwrap();
+    assert!(matches!(error, ImportError::Packed(_)), "{error}");
+}
