@@ -145,7 +145,7 @@ pub(crate) fn country(text: &str) -> Option<String> {
     let swapped = |(name, kind): (&str, &str)| find(&format!("{kind} {name}"));
     let qualified = || {
         parts(text).and_then(|(name, kind)| {
-            find(&format!("{kind} {name}")).or_else(|| find(name).filter(|code| is_of_whole(code, kind, &find)))
+            find(&format!("{kind} {name}")).or_else(|| find(name).filter(|code| is_of_whole(code, kind, find)))
         })
     };
     find(text).or_else(|| text.split_once(", ").and_then(swapped)).or_else(qualified).or_else(|| flag(text))
