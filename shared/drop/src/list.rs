@@ -123,6 +123,7 @@ impl Importer {
             ) => Opened::Asks(Asks::one(error.to_string())),
             Err(
                 error @ (ImportError::Read(_)
+                | ImportError::Packed(_)
                 | ImportError::Empty
                 | ImportError::NotAList(_)
                 | ImportError::TooLarge { .. }

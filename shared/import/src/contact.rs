@@ -5,11 +5,11 @@ use ghl_sync_model::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::Problem;
 use crate::consent::Channels;
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
-use crate::mapping::Mapping;
+use crate::mapping::{Field, Mapping};
+use crate::{Effect, Problem};
 
 /// A contact, where it came from, and what of its rows did not go into it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,14 @@ fn mapping_bytes(mapping: &Mapping) -> usize {
     [&mapping.source, &mapping.assigned_to].into_iter().flatten().map(String::len).sum()
 }
 
+/// What is said of a contact whose phone number was that of another one in an earlier import.
+pub(crate) fn shared_phone(row: u64) -> Problem {
+    let message = "has the phone number of another contact of an earlier import: GoHighLevel makes them one contact, unless the \
+                   location allows duplicates";
+    let field = Some(Field::Phone.as_str().to_owned());
+    Problem { effect: Effect::Note, field, ..Problem::row(row, message) }
+}
+
 /// What later imports will know a contact with these keys by.
 pub(crate) fn learn(known: &mut KnownIds, keys: Keys, imported: &ImportedContact) {
     if let Some(id) = identity::hash_of_id(imported.id.as_str()) {
@@ -147,7 +155,6 @@ fn name_hash(contact: &Contact) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::Field;
 
     fn id(email: Option<&str>, phone: Option<&str>, own: Option<&str>) -> String {
         let mut draft = Draft { own_id: own.map(str::to_owned), ..Draft::default() };

@@ -9,7 +9,10 @@ use crate::Question;
 pub enum ImportError {
     /// The caller's storage failed, or the compressed data is damaged.
     #[error("the file cannot be read")]
-    Read(#[from] io::Error),
+    Read(#[source] io::Error),
+    /// The gzip file is cut off or damaged.
+    #[error("the gzip file ends too early or is damaged: fetch it again")]
+    Packed(#[source] io::Error),
     /// Nothing in it, or nothing but white space.
     #[error("the file is empty")]
     Empty,
@@ -72,6 +75,21 @@ pub enum ImportError {
     },
 }
 
+impl From<io::Error> for ImportError {
+    fn from(error: io::Error) -> ImportError {
+        if error.get_ref().is_some_and(|inner| inner.is::<Damaged>()) {
+            ImportError::Packed(error)
+        } else {
+            ImportError::Read(error)
+        }
+    }
+}
+
+/// What `gzip` says of bytes that it cannot unpack.
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes cannot be unpacked")]
+pub(crate) struct Damaged(#[source] pub(crate) io::Error);
+
 /// What a file is that is not a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAList {
@@ -95,6 +113,10 @@ pub enum NotAList {
     Json,
     /// An SQL dump or a database file.
     Database,
+    /// A ZIP archive, perhaps a workbook, whose end is missing.
+    CutArchive,
+    /// Text with four bytes a character.
+    Utf32,
     /// Anything else that is not text.
     Binary,
 }
@@ -114,6 +136,8 @@ impl std::fmt::Display for NotAList {
             NotAList::VCard => "a vCard address book",
             NotAList::Json => "a JSON document (write one object a line: `jq -c '.[]'`)",
             NotAList::Database => "a database file",
+            NotAList::CutArchive => "a workbook or another ZIP archive whose end is missing (fetch it again)",
+            NotAList::Utf32 => "text in UTF-32 (save it as UTF-8)",
             NotAList::Binary => "binary data",
         })
     }

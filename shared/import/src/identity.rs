@@ -201,6 +201,12 @@ impl KnownIds {
         keys.email.and_then(by_email).or_else(by_phone)
     }
 
+    /// The hash of the id of the contact that a phone number was first seen with, if it is another one. It must be
+    /// [`sorted`](KnownIds::sorted).
+    pub(crate) fn has_phone_of_another(&self, keys: Keys, id: Option<u64>) -> bool {
+        keys.phone.and_then(|phone| self.other(phone)).is_some_and(|known| Some(known.id) != id)
+    }
+
     fn knows(&self, key: u64) -> bool {
         self.is_own(key) || self.other(key).is_some()
     }

@@ -13,6 +13,7 @@
 //! Consent never errs towards "may be contacted": a cell that cannot be read as one holds its row back, and an import never
 //! opens a channel.
 
+mod breaks;
 mod bytes;
 mod choices;
 mod columns_seen;

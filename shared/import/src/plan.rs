@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use crate::breaks::{Break, Breaks};
 use crate::columns_seen::{Seen, notes, questions};
 use crate::consent::Channels;
-use crate::identity::Counter;
+use crate::identity::{self, Counter};
 use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
 use crate::parts::Parts;
 use crate::row::{Proofs, RowReader};
 use crate::table::{self, Layout};
-use crate::values::{country, date, number};
+use crate::values::{country, date, email, number};
 use crate::{ImportError, ImportOptions, Problem, Question, SamePerson, Source};
 
 /// A list that was looked at from the first row to the last, and not imported yet.
@@ -25,6 +26,8 @@ pub struct Plan {
     pub(crate) repeated: HashMap<u64, u32>,
     /// Channels that some row of a repeated key closes.
     pub(crate) closed: HashMap<u64, Channels>,
+    /// Lines that are not whole rows.
+    pub(crate) broken: HashMap<u64, Break>,
     seen: Vec<Seen>,
     questions: Vec<Question>,
     notes: Vec<Problem>,
@@ -77,9 +80,15 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     let reader = RowReader { columns: &columns, options: &options, proofs: &no_proofs };
     let mut rows = layout.rows(source)?;
     while let Some(row) = rows.next()? {
-        if row.fault.is_none() && !row.is_blank() && table::not_a_person(&row, &layout.columns).is_none() {
+        let has_columns = row.fault.is_none_or(table::Fault::has_columns);
+        if has_columns && !row.is_blank() && table::not_a_person(&row, &layout.columns).is_none() {
             let is_refused = pass.parts.refusal(&row).is_some();
             pass.take(&row, &reader, is_refused);
+        } else if !row.is_blank() {
+            pass.breaks.interrupt();
+            if let Some(table::Fault::BelowOtherHeader { says_consent: true }) = row.fault {
+                pass.close_whoever_is_named(&row);
+            }
         }
         rows.recycle(row.cells);
     }
@@ -98,8 +107,8 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     }
     let mut notes = notes(&columns, &pass.seen, layout.header_row);
     notes.extend(layout.notes.iter().cloned());
-    let (seen, rows) = (pass.seen, pass.rows);
-    Ok(Plan { options, layout, columns, proofs, repeated, closed, seen, questions, notes, rows })
+    let (seen, rows, broken) = (pass.seen, pass.rows, pass.breaks.into_found());
+    Ok(Plan { options, layout, columns, proofs, repeated, closed, broken, seen, questions, notes, rows })
 }
 
 /// Takes over what the mapping answers, and keeps all answers in it.
@@ -244,6 +253,7 @@ struct Pass {
     closed: Vec<(u64, Channels)>,
     subscriptions: HashSet<usize>,
     parts: Parts,
+    breaks: Breaks,
     rows: u64,
 }
 
@@ -270,6 +280,7 @@ impl Pass {
             closed: Vec::new(),
             subscriptions: HashSet::new(),
             parts: Parts::below(refused_by),
+            breaks: Breaks::default(),
             rows: 0,
         }
     }
@@ -290,8 +301,21 @@ impl Pass {
         let (keys, closed) = reader.keys(row);
         let closed = if is_refused { Channels::ALL } else { closed };
         self.counter.take(keys);
+        let of_unknown_consent = self.breaks.take(row, keys, reader.columns);
+        let refusing = of_unknown_consent.iter().flat_map(|keys| keys.all());
+        self.closed.extend(refusing.map(|key| (key, Channels::ALL)));
         if !closed.is_none() {
             self.closed.extend(keys.all().map(|key| (key, closed)));
+        }
+    }
+
+    /// Nobody knows which cell of the row is a refusal: it may be any.
+    fn close_whoever_is_named(&mut self, row: &table::Row) {
+        let addresses = row.cells.iter().filter(|cell| cell.contains('@')).filter_map(|cell| email::emails(cell).ok());
+        for address in addresses {
+            let keys = identity::keys_in_list(None, Some(&address.first), None);
+            self.counter.take(keys);
+            self.closed.extend(keys.all().map(|key| (key, Channels::ALL)));
         }
     }
 

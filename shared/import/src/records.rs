@@ -152,6 +152,9 @@ impl<'a> Records<'a> {
             let problem = Problem::row(row.number, message);
             return self.hold_back(row.cells, problem);
         }
+        if let Some(broken) = self.plan.broken.get(&row.number) {
+            return self.hold_back(row.cells, Problem::row(row.number, broken.message()));
+        }
         let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
         if is_merging && !self.plan.repeated.is_empty() {
@@ -300,6 +303,10 @@ impl<'a> Records<'a> {
                 ),
             );
             return false;
+        }
+        let is_apart = self.plan.options.same_person == SamePerson::KeepApart;
+        if !is_apart && known.has_phone_of_another(keys, identity::hash_of_id(imported.id.as_str())) {
+            imported.problems.push(contact::shared_phone(row));
         }
         if imported.problems.is_empty() {
             self.rows.recycle(std::mem::take(&mut imported.cells));

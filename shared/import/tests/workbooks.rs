@@ -286,3 +286,38 @@ fn custom_fields_get_what_the_sheet_shows() {
     assert_eq!(values(2), [json!("7%"), json!(0.3), json!("000042"), json!("2024-05-15")]);
     assert_eq!((values(3), told.cells()), (vec![json!("0.5"), json!(1234.5)], vec![(3, "Member")]));
 }
+
+#[test]
+fn a_refusal_is_what_the_sheet_shows_and_holds_for_all_columns_that_it_is_merged_over() {
+    let shown = |value: &str, format: &'static str| {
+        let told = one("Unsubscribed", number(value, 1), &[format]);
+        told.contact(2).dnd
+    };
+    assert_eq!(shown("0", "\"No\";;\"Yes\""), Some(true));
+    assert_eq!(shown("1", "\"No\";;\"Yes\""), None);
+    assert_eq!(shown("2", "[=1]\"No\";\"Yes\""), Some(true));
+    let rows = [
+        inline("Email") + &inline("Email Opt Out") + &inline("SMS Opt Out"),
+        inline("a@example.com") + &inline("yes"),
+        inline("b@example.com") + &inline("no"),
+    ];
+    let mut book = Workbook::of(&rows);
+    book.sheets[0].3 = "<mergeCells count=\"1\"><mergeCell ref=\"B2:C2\"/></mergeCells>".to_owned();
+    let told = import(&book.bytes(), us()).unwrap();
+    let closed = serde_json::to_value(&told.contact(2).dnd_settings).unwrap();
+    assert!(closed["Email"].is_object() && closed["SMS"].is_object(), "{closed}");
+    assert!(told.contact(3).dnd_settings.is_none());
+}
+
+#[test]
+fn ids_with_letters_of_a_format_are_two() {
+    let rows = [
+        inline("Email") + &inline("Member No"),
+        inline("a@example.com") + &number("7", 1),
+        inline("b@example.com") + &number("7", 2),
+    ];
+    let book = Workbook { formats: vec!["\"M-\"0000", "\"S-\"0000"], ..Workbook::of(&rows) };
+    let mut options = us();
+    options.mapping.add("Member No=id").unwrap();
+    assert_eq!(import(&book.bytes(), options).unwrap().rows(), [2, 3]);
+}

@@ -37,6 +37,8 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"\xfd7zXZ", Kind::NotAList(NotAList::Archive)),
     (b"\x28\xb5\x2f\xfd", Kind::NotAList(NotAList::Archive)),
     (b"PAR1", Kind::NotAList(NotAList::Database)),
+    (b"\xff\xfe\0\0", Kind::NotAList(NotAList::Utf32)),
+    (b"\0\0\xfe\xff", Kind::NotAList(NotAList::Utf32)),
 ];
 
 /// What stands at the start of a text of some kind, in lower case, below white space and a BOM.
@@ -61,6 +63,9 @@ pub(crate) fn of(start: &[u8]) -> Kind {
     if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) {
         return *kind;
     }
+    if is_utf32(start) {
+        return Kind::NotAList(NotAList::Utf32);
+    }
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let text: String =
         text.trim_ascii_start().iter().take(64).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
@@ -76,13 +81,21 @@ pub(crate) fn of(start: &[u8]) -> Kind {
     }
 }
 
+/// Four bytes a character, of which two are zero.
+fn is_utf32(start: &[u8]) -> bool {
+    let characters = start.get(..start.len() / 4 * 4).unwrap_or_default().chunks_exact(4).take(64);
+    let is_zero = |bytes: Option<&[u8]>| bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let is_one = |bytes: &[u8]| is_zero(bytes.get(..2)) != is_zero(bytes.get(2..));
+    characters.len() >= 4 && characters.clone().all(is_one)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn files_that_are_no_lists_are_known_by_their_first_bytes() {
-        let cases: [(&[u8], Kind); 12] = [
+        let cases: [(&[u8], Kind); 15] = [
             (b"%PDF-1.7", Kind::NotAList(NotAList::Pdf)),
             (b"\x89PNG\r\n", Kind::NotAList(NotAList::Image)),
             (b"\n <!DOCTYPE HTML><title>Log in", Kind::NotAList(NotAList::Html)),
@@ -95,6 +108,9 @@ mod tests {
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind::NotAList(NotAList::OldWorkbook)),
             (b"Email,Name", Kind::Text),
             (b"", Kind::Text),
+            (b"E\0\0\0m\0\0\0a\0\0\0i\0\0\0", Kind::NotAList(NotAList::Utf32)),
+            (b"\xff\xfe\0\0E\0\0\0", Kind::NotAList(NotAList::Utf32)),
+            (b"E\0m\0a\0i\0l\0,\0a\0b\0", Kind::Text),
         ];
         for (bytes, kind) in cases {
             assert_eq!(of(bytes), kind, "{bytes:?}");

@@ -10,6 +10,7 @@ pub(crate) use encoding::Encoding;
 pub(crate) use kind::Kind;
 pub(crate) use lines::{Line, Lines};
 
+use crate::error::Damaged;
 use crate::{ImportError, ImportOptions, Question, Source};
 
 /// A workbook is unpacked in memory: this much of it at most.
@@ -43,9 +44,23 @@ pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + Send + 
     let length = read_full(&mut bytes, &mut magic)?;
     let whole = io::Cursor::new(magic).take(length as u64).chain(bytes);
     if length == 2 && magic == [0x1f, 0x8b] {
-        return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(whole))));
+        return Ok(Box::new(Unpacked(flate2::bufread::MultiGzDecoder::new(BufReader::new(whole)))));
     }
     Ok(Box::new(whole))
+}
+
+/// Tells damaged bytes from a source that cannot be read.
+struct Unpacked<R>(R);
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                io::Error::new(error.kind(), Damaged(error))
+            }
+            _ => error,
+        })
+    }
 }
 
 fn workbook(source: &dyn Source) -> Result<Form, ImportError> {

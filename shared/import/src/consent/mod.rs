@@ -108,6 +108,11 @@ impl ConsentColumn {
         if self.channels.has(Channels::ALL) { kind.to_owned() } else { format!("{kind}.{}", channels.join("+")) }
     }
 
+    /// Whether it is no more than somebody's wish.
+    pub(crate) fn is_wish(self) -> bool {
+        self.says == Says::Wish
+    }
+
     /// Whether a cell of a status says that somebody has subscribed or unsubscribed: then the whole column is of that.
     pub(crate) fn is_of_subscription(self, cell: &str) -> bool {
         self.says == Says::Status && words::is_of_subscription(cell)

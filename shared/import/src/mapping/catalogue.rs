@@ -62,6 +62,12 @@ impl KnownField {
         self.key.as_deref().unwrap_or(&self.id)
     }
 
+    /// Its key without the kind of record that it is of.
+    pub(crate) fn bare_key(&self) -> &str {
+        let key = self.key.as_deref().unwrap_or_default();
+        key.split_once('.').map_or(key, |(_, key)| key)
+    }
+
     /// Whether a list can fill it: files and signatures come from elsewhere.
     #[must_use]
     pub fn can_be_filled(&self) -> bool {
@@ -118,6 +124,13 @@ impl FieldCatalogue {
             || self.fields.iter().find(|field| field.key.as_deref().is_some_and(|key| bare_key(key) == wanted));
         let mut named = self.fields.iter().filter(|field| super::key(&field.name) == super::key(name));
         by_id.or_else(by_key).or_else(|| named.next().filter(|_| named.next().is_none()))
+    }
+
+    /// The field whose whole key a column is called by, such as `contact.shoe_size`.
+    pub(crate) fn of_key(&self, name: &str) -> Option<&KnownField> {
+        let key = name.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+        let is_key = |field: &&KnownField| field.key.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(key));
+        self.fields.iter().find(is_key).filter(|_| key.contains('.'))
     }
 
     /// The field that a column names by itself: by its whole name or key only, not by an id.

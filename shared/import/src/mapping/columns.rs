@@ -159,6 +159,13 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
     {
         return Ok((Target::Field(field), false));
     }
+    // What the location itself calls a field: `contact.level` is no level of contact.
+    if let Some(field) = fields.of_key(name)
+        && consent::of_column(name).flatten().is_none_or(|consent| consent.is_wish())
+        && consent::of_column(field.bare_key()).is_none()
+    {
+        return Ok((Target::Custom(Box::new(Custom::known(field))), false));
+    }
     // Consent before all else: `Email Opt Out` is no e-mail address.
     if let Some(consent) = consent::of_column(name) {
         return Ok((consent.map_or(Target::NoPlace, Target::Consent), false));

@@ -1,5 +1,7 @@
 //! A row's values for the location's custom fields.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Cells, whole};
@@ -8,12 +10,12 @@ use crate::consent::says_opt_out;
 use crate::mapping::{Custom, CustomFieldType, Target};
 use crate::values::{lists, number, phone, text};
 
-impl Cells<'_> {
+impl<'a> Cells<'a> {
     pub(super) fn custom(&mut self, country: Option<&str>) -> Vec<(Custom, Value)> {
         let mut values: Vec<(Custom, Value)> = Vec::new();
         for (index, column) in self.reader.columns.all().iter().enumerate() {
             let Target::Custom(custom) = &column.target else { continue };
-            let Some(cell) = self.value(index) else { continue };
+            let Some(cell) = self.option(index, custom).or_else(|| self.value(index)) else { continue };
             if values.iter().any(|(known, _)| known.name() == custom.name()) {
                 continue;
             }
@@ -28,6 +30,14 @@ impl Cells<'_> {
             }
         }
         values
+    }
+
+    /// A cell that is one of the field's options as it stands, also if it is a word for nothing elsewhere: None, N/A.
+    fn option(&self, index: usize, custom: &Custom) -> Option<Cow<'a, str>> {
+        let cell = self.row.cells.get(index).filter(|_| !custom.options.is_empty())?;
+        let text = text::value(cell);
+        let is_option = |option: &String| option.trim().eq_ignore_ascii_case(&text);
+        (text::is_null(&text) && custom.options.iter().any(is_option)).then_some(text)
     }
 
     fn custom_value(
@@ -54,7 +64,7 @@ impl Cells<'_> {
             CustomFieldType::Number | CustomFieldType::Money => {
                 Some(Value::Number(number::number(cell, proofs.decimal_marks.get(&index).copied())?))
             }
-            CustomFieldType::Date => self.reader.date(index, cell)?.map(|day| Value::from(day.to_string())),
+            CustomFieldType::Date => self.reader.date(index, cell, country)?.map(|day| Value::from(day.to_string())),
             CustomFieldType::Phone => {
                 let phone = phone::phone(cell, country)?;
                 if let Some(left) = phone.left {

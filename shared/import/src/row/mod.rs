@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
-use crate::values::{date, email, lists, phone, text, timezone};
+use crate::values::{date, email, lists, phone, status, text, timezone};
 use crate::{DecimalMark, Effect, ImportOptions, Problem};
 
 /// The longest cell that goes into a contact.
@@ -71,12 +71,13 @@ impl RowReader<'_> {
 
 impl RowReader<'_> {
     /// A date of a column, by the order that the column proves.
-    fn date(&self, index: usize, text: &str) -> Result<Option<time::Date>, &'static str> {
+    fn date(&self, index: usize, text: &str, country: Option<&str>) -> Result<Option<time::Date>, &'static str> {
         let RowReader { proofs, options, .. } = self;
         if proofs.counts_from_1904 && text.parse::<f64>().is_ok_and(|number| number < 100_000.0) {
             return Err("is a number in a workbook whose days count from 1904: give the cell the format of a date");
         }
-        match date::read(text, proofs.date_orders.get(&index).and_then(|orders| orders.of(text)), options.today) {
+        let order = proofs.date_orders.get(&index).and_then(|orders| orders.of(text));
+        match date::read(text, order, options.today, country) {
             date::Reading::Day(day) => Ok(Some(day)),
             date::Reading::None => Ok(None),
             date::Reading::Refused(message) => Err(message),
@@ -114,8 +115,8 @@ impl<'a> Cells<'a> {
         }
         let mut fields = std::collections::BTreeMap::new();
         let mut put = |field, value: Option<String>| drop(value.map(|value| fields.insert(field, value)));
-        put(Field::Email, email);
-        put(Field::Phone, phone);
+        put(Field::Email, email.clone());
+        put(Field::Phone, phone.clone());
         let (first, last, name) = (self.name(Field::FirstName)?, self.last_name()?, self.name(Field::Name)?);
         let has_last_names = !self.reader.columns.of(Field::LastName).is_empty();
         // Of `Vorname` and `Name` the second is the last name.
@@ -130,10 +131,10 @@ impl<'a> Cells<'a> {
         put(Field::Address, self.address(&place));
         put(Field::City, self.of_address(Field::City, place.group.as_deref()));
         put(Field::State, self.of_address(Field::State, place.group.as_deref()));
-        put(Field::PostalCode, self.postal_code(&place));
+        put(Field::PostalCode, self.postal_code(&place, email.as_deref(), phone.as_deref()));
         put(Field::Country, place.told.clone());
         put(Field::Timezone, self.first(Field::Timezone, timezone));
-        put(Field::DateOfBirth, self.date_of_birth());
+        put(Field::DateOfBirth, self.date_of_birth(place.code.as_deref()));
         let own_id = self.own_id();
         self.tell_lost_id();
         let custom = self.custom(place.code.as_deref());
@@ -252,7 +253,8 @@ impl<'a> Cells<'a> {
 
     /// An e-mail address in a column of names or towns, in a row that has none where it belongs: its cells are shifted.
     fn check_shifted(&self) -> Result<(), Problem> {
-        if self.has_any(Field::Email) {
+        let has_email = |index: &usize| self.value(*index).is_some_and(|value| email::emails(&value).is_ok());
+        if self.reader.columns.of(Field::Email).iter().any(has_email) {
             return Ok(());
         }
         for field in
@@ -266,10 +268,6 @@ impl<'a> Cells<'a> {
             }
         }
         Ok(())
-    }
-
-    fn has_any(&self, field: Field) -> bool {
-        self.reader.columns.of(field).iter().any(|index| self.value(*index).is_some())
     }
 
     fn text(&mut self, field: Field) -> Option<String> {
@@ -342,10 +340,10 @@ impl<'a> Cells<'a> {
         Some(phone.e164)
     }
 
-    fn date_of_birth(&mut self) -> Option<String> {
+    fn date_of_birth(&mut self, country: Option<&str>) -> Option<String> {
         let (reader, today) = (self.reader, self.reader.options.today);
         let read = |index, text: &str| {
-            let day = reader.date(index, text)?;
+            let day = reader.date(index, text, country)?;
             match day {
                 Some(day) if today.is_some_and(|today| day > today) => Err("is a date of birth in the future"),
                 Some(day) if day.year() < 1900 => Err("is a date of birth before 1900"),
@@ -361,6 +359,10 @@ impl<'a> Cells<'a> {
             let Some(cell) = self.value(*index) else { continue };
             if let Some(damage) = text::damage(&cell) {
                 self.tell(*index, Effect::ValueLeftOut, damage);
+                continue;
+            }
+            if lists::is_odd_json(&cell) {
+                self.tell(*index, Effect::ValueLeftOut, "is JSON that is damaged, or more than a list of tags");
                 continue;
             }
             for tag in lists::without_google_groups(lists::list(&cell)) {
@@ -411,7 +413,7 @@ impl<'a> Cells<'a> {
         }
         // Spanish has one word for a state and a status.
         for index in columns.of(Field::State) {
-            if self.value(*index).is_some_and(|value| speaks_of_subscription(&value)) {
+            if self.value(*index).is_some_and(|value| speaks_of_subscription(&value) || status::is_end(&value)) {
                 let message =
                     "speaks of a subscription, and is no state: map the column to `subscription.email` or `ignore`";
                 return Err(self.problem(*index, Effect::RowLeftOut, message));

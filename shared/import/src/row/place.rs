@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Cells, whole};
 use crate::Effect;
 use crate::mapping::{self, Field, Side};
-use crate::values::{country, looks_like_contact_data, phone, text};
+use crate::values::{country, email, looks_like_contact_data, phone, status, text};
 
 /// Where a row's contact is, for its phone number and postal code.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,8 @@ pub(super) struct Place {
     pub(super) told: Option<String>,
     /// That, or the location's where nothing in the row speaks against it.
     pub(super) code: Option<String>,
+    /// Whether anything in the row says that it is there, and not only the location.
+    pub(super) is_proven: bool,
     pub(super) group: Option<String>,
 }
 
@@ -24,6 +26,8 @@ impl Cells<'_> {
         let state = self.raw_of_address(Field::State, group.as_deref());
         let location = self.reader.options.country.as_deref();
         let elsewhere = country::of_state(state.as_deref(), location);
+        let is_of_state =
+            state.as_deref().zip(elsewhere.as_deref()).is_some_and(|(state, code)| country::is_state_of(state, code));
         let Some(cell) = self
             .reader
             .columns
@@ -32,28 +36,30 @@ impl Cells<'_> {
             .copied()
             .find(|index| self.filled(*index))
         else {
-            return Place { told: None, code: elsewhere, group };
+            return Place { told: None, code: elsewhere, is_proven: is_of_state, group };
         };
         let raw = self.row.cells.get(cell).map(|cell| text::value(cell).into_owned()).unwrap_or_default();
         if country::is_ambiguous(&raw) {
             return match self.is_of(&raw.to_uppercase()) {
-                Some(true) => Place { told: Some(raw.to_uppercase()), code: Some(raw.to_uppercase()), group },
+                Some(true) => {
+                    Place { told: Some(raw.to_uppercase()), code: Some(raw.to_uppercase()), is_proven: true, group }
+                }
                 _ => {
                     let (what, effect) = match raw.to_uppercase().as_str() {
                         "NA" => ("is read as nothing; if it is Namibia, write the name", Effect::Note),
                         _ => ("may be Norway or a no: write the country's name", Effect::ValueLeftOut),
                     };
                     self.tell(cell, effect, what);
-                    Place { told: None, code: elsewhere, group }
+                    Place { told: None, code: elsewhere, is_proven: is_of_state, group }
                 }
             };
         }
         if text::is_null(&raw) {
-            return Place { told: None, code: elsewhere, group };
+            return Place { told: None, code: elsewhere, is_proven: is_of_state, group };
         }
         if let Some(code) = phone::country_of_dial_code(text::whole_number(&raw)) {
             self.tell(cell, Effect::Note, "is a dialling code: phone numbers are read by it, and no country is sent");
-            return Place { told: None, code: Some(code), group };
+            return Place { told: None, code: Some(code), is_proven: true, group };
         }
         match country::country(&raw) {
             Some(code) if self.may_be_state(cell, &raw, &code, state.as_deref(), group.as_deref()) => {
@@ -64,16 +70,16 @@ impl Cells<'_> {
                 );
                 // A number that both countries could have is nobody's.
                 let is_open = state.is_none() && code != "CA" && self.reads_phone(&code);
-                Place { told: None, code: elsewhere.filter(|_| !is_open), group }
+                Place { told: None, code: elsewhere.filter(|_| !is_open), is_proven: is_of_state, group }
             }
-            Some(code) => Place { told: Some(code.clone()), code: Some(code), group },
+            Some(code) => Place { told: Some(code.clone()), code: Some(code), is_proven: true, group },
             None => {
                 self.tell(
                     cell,
                     Effect::ValueLeftOut,
                     "is not a known country: write its English name or its two-letter code",
                 );
-                Place { told: None, code: None, group }
+                Place { told: None, code: None, is_proven: false, group }
             }
         }
     }
@@ -118,14 +124,21 @@ impl Cells<'_> {
     }
 
     pub(super) fn of_address(&mut self, field: Field, group: Option<&str>) -> Option<String> {
+        self.of_address_at(field, group).map(|(_, text)| text)
+    }
+
+    fn of_address_at(&mut self, field: Field, group: Option<&str>) -> Option<(usize, String)> {
         let wanted = self.reader.columns.of_address(field, group);
         let read = |_, text: &str| match field {
             Field::City | Field::State if looks_like_contact_data(text) => {
                 Err("is an e-mail address or a phone number: put it into a column of them")
             }
+            Field::State if status::is_status(text) => {
+                Err("is a status, and no state: map the column to `subscription.email`, a custom field or `ignore`")
+            }
             _ => whole(text),
         };
-        self.first_at(field, |index| wanted.contains(&index), read).map(|(_, text)| text)
+        self.first_at(field, |index| wanted.contains(&index), read)
     }
 
     /// The street with its number, and what further lines and columns of the address say.
@@ -147,7 +160,14 @@ impl Cells<'_> {
         let columns = self.reader.columns;
         let group = place.group.as_deref();
         let wanted = columns.of_address(Field::Address, group);
-        let street = self.first_at(Field::Address, |index| wanted.contains(&index), |_, text| whole(text));
+        let read = |_, text: &str| {
+            if email::is_address(text) {
+                Err("is an e-mail address: put it into a column of them")
+            } else {
+                whole(text)
+            }
+        };
+        let street = self.first_at(Field::Address, |index| wanted.contains(&index), read);
         let numbers = self.all_of_address(Field::HouseNumber, group);
         let texts: Vec<&str> = numbers.iter().map(|(_, text)| text.as_str()).collect();
         let number = texts.join(" ");
@@ -172,9 +192,10 @@ impl Cells<'_> {
         found
     }
 
-    /// A code of five digits gets back the zeros that a spreadsheet has taken.
-    pub(super) fn postal_code(&mut self, place: &Place) -> Option<String> {
-        let code = self.of_address(Field::PostalCode, place.group.as_deref())?;
+    /// A code of five digits gets back the zeros that a spreadsheet has taken. Where nothing in the row says that it is of the
+    /// location's country, that is told: 1010 may be in Vienna, 2000 in Sydney.
+    pub(super) fn postal_code(&mut self, place: &Place, email: Option<&str>, phone: Option<&str>) -> Option<String> {
+        let (index, code) = self.of_address_at(Field::PostalCode, place.group.as_deref())?;
         let code = text::narrow(&code).into_owned();
         let code = code.strip_prefix("z:").unwrap_or(&code);
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -182,7 +203,20 @@ impl Cells<'_> {
         let is_of = |has: fn(&str) -> bool| place.code.as_deref().is_some_and(has);
         let is_short_zip = digits(code)
             && (code.len() == 4 && is_of(country::has_five_digits) || code.len() == 3 && is_of(country::has_zip_codes));
-        Some(if is_short_zip { format!("{code:0>5}") } else { code.to_owned() })
+        let country = place.code.as_deref().filter(|_| is_short_zip);
+        let Some(country) = country else { return Some(code.to_owned()) };
+        let is_proven = place.is_proven
+            || phone.is_some_and(|phone| phone::is_of_country(phone, country))
+            || email.is_some_and(|email| email::is_of_country(email, country));
+        let whole = format!("{code:0>5}");
+        if !is_proven {
+            let message =
+                "may have lost its first 0, or be of another country: write it whole, or fill a column Country";
+            self.tell(index, Effect::Note, message);
+            // The neighbours of the others have codes of four digits.
+            return Some(if country::has_zip_codes(country) { whole } else { code.to_owned() });
+        }
+        Some(whole)
     }
 }
 

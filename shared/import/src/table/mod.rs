@@ -3,6 +3,7 @@
 mod cells;
 mod header;
 mod ndjson;
+mod other_header;
 mod people;
 mod records;
 mod sheet_cell;
@@ -16,8 +17,9 @@ pub(crate) use cells::Delimiter;
 pub(crate) use people::{NotAPerson, is_heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
-use crate::{ImportError, ImportOptions, Problem, Source};
+use crate::{ImportError, ImportOptions, NotAList, Problem, Source};
 use header::Found;
+use other_header::Headers;
 use records::Records;
 
 /// Lines that are looked at to find the delimiter and the header.
@@ -36,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) fault: Option<Fault>,
     /// Whether its sheet does not show it.
     pub(crate) is_hidden: bool,
+    /// How many cells its line has less than the header's.
+    pub(crate) missing: usize,
 }
 
 /// What is wrong with a row as a whole.
@@ -46,9 +50,20 @@ pub(crate) enum Fault {
     TooLong,
     BadJson,
     AboveHeader,
+    OtherHeader,
+    BelowOtherHeader {
+        /// Whether that header names a column of consent.
+        says_consent: bool,
+    },
+    RepeatedName,
 }
 
 impl Fault {
+    /// Whether the row's cells are known to stand below their names all the same.
+    pub(crate) fn has_columns(self) -> bool {
+        self == Fault::RepeatedName
+    }
+
     pub(crate) fn message(self) -> &'static str {
         match self {
             Fault::QuoteNeverCloses => {
@@ -60,13 +75,20 @@ impl Fault {
             Fault::TooLong => "is longer than 4 MiB: shorten it",
             Fault::BadJson => "is not one JSON object",
             Fault::AboveHeader => "stands above the row that names the columns: move it below",
+            Fault::OtherHeader => {
+                "names other columns than the first header: make a list of its own of it and the rows below"
+            }
+            Fault::BelowOtherHeader { .. } => {
+                "stands below a second header, which names other columns than the first: put it into a list of its own"
+            }
+            Fault::RepeatedName => "has a name twice, with two values: leave one of them",
         }
     }
 }
 
 impl Row {
     fn of(cells: Vec<String>) -> Row {
-        Row { number: 0, lines: 1, cells, fault: None, is_hidden: false }
+        Row { number: 0, lines: 1, cells, fault: None, is_hidden: false, missing: 0 }
     }
 
     fn faulty(cells: Vec<String>, fault: Fault) -> Row {
@@ -114,6 +136,9 @@ pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Lay
             if is_ndjson(&sample) {
                 return ndjson_layout(source, encoding);
             }
+            if is_json(&sample) {
+                return Err(ImportError::NotAList(NotAList::Json));
+            }
             let (delimiter, found) = header::of_text(&sample, &options.mapping)?;
             Ok(Layout {
                 encoding: encoding.to_string(),
@@ -154,24 +179,25 @@ impl Layout {
         let Some(encoding) = self.text else {
             let rows = self.sheet_rows.clone().unwrap_or_default();
             let below = rows.iter().position(|row| row.number > self.header_row).unwrap_or(rows.len());
-            return Ok(Rows { columns, form: RowsForm::Sheet(rows, below) });
+            return Ok(Rows::new(columns, RowsForm::Sheet(rows, below)));
         };
         let lines = Lines::new(bytes::unpacked(source)?, encoding);
         let Some(delimiter) = self.delimiter else {
-            return Ok(Rows { columns, form: RowsForm::Json(lines, 0) });
+            return Ok(Rows::new(columns, RowsForm::Json(lines, 0)));
         };
         let mut records = Records::new(lines, delimiter);
         for _ in 0..self.header_row {
             records.next()?;
         }
         records.set_width(self.columns.len());
-        Ok(Rows { columns, form: RowsForm::Text(Box::new(records)) })
+        Ok(Rows::new(columns, RowsForm::Text(Box::new(records))))
     }
 }
 
 /// The rows of a list, one after the other.
 pub(crate) struct Rows<'a> {
     columns: Arc<Vec<String>>,
+    headers: Headers,
     form: RowsForm<'a>,
 }
 
@@ -187,7 +213,11 @@ impl fmt::Debug for Rows<'_> {
     }
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    fn new(columns: Arc<Vec<String>>, form: RowsForm<'a>) -> Rows<'a> {
+        Rows { headers: Headers::of(&columns), columns, form }
+    }
+
     /// Takes cells back that nobody needs any more.
     pub(crate) fn recycle(&mut self, cells: Vec<String>) {
         if let RowsForm::Text(records) = &mut self.form {
@@ -211,9 +241,17 @@ impl Rows<'_> {
         };
         let is_quoted = |text: &str| text.len() > 1 && text.starts_with('\'') && text.ends_with('\'');
         let in_single_quotes = self.columns.len() > 1 && self.columns.iter().all(|name| is_quoted(name.trim()));
+        let is_json = matches!(self.form, RowsForm::Json(..));
+        let is_text = matches!(self.form, RowsForm::Text(_));
         Ok(row.map(|mut row| {
             for cell in row.cells.iter_mut().filter(|cell| in_single_quotes && is_quoted(cell.trim())) {
                 *cell = cell.trim().get(1..cell.trim().len() - 1).unwrap_or_default().to_owned();
+            }
+            if is_text {
+                row.missing = self.columns.len().saturating_sub(row.cells.len());
+            }
+            if !is_json {
+                self.headers.apply(&mut row, &self.columns);
             }
             // Spreadsheets leave out empty cells at the end.
             while row.cells.len() < self.columns.len() {
@@ -244,6 +282,13 @@ fn sample(source: &dyn Source, encoding: Encoding) -> Result<Vec<String>, Import
 fn is_ndjson(sample: &[String]) -> bool {
     let first = sample.iter().find(|line| !line.trim().is_empty());
     first.is_some_and(|line| line.trim_start().starts_with('{') && ndjson::cells(line).is_ok())
+}
+
+/// One object over several lines, or one that cannot be read.
+fn is_json(sample: &[String]) -> bool {
+    let mut lines = sample.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    let Some(rest) = lines.next().and_then(|line| line.strip_prefix('{')) else { return false };
+    rest.is_empty() || rest.trim_start().starts_with(['"', '}'])
 }
 
 /// The names of all objects, in the order in which they first appear. (The bytes are read once more for it.)
@@ -283,8 +328,9 @@ fn json_row(line: &str, is_cut: bool, columns: &[String]) -> Row {
             _ => surplus.push(value),
         }
     }
+    let fault = Some(Fault::RepeatedName).filter(|_| !surplus.is_empty());
     row.append(&mut surplus);
-    Row::of(row)
+    Row { fault, ..Row::of(row) }
 }
 
 /// What a row is that is no person and no fault.

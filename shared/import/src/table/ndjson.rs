@@ -8,7 +8,9 @@ use serde_json::Value;
 
 /// The names and values of a line, in its order. An object in an object goes by `outer.inner`.
 pub(crate) fn cells(line: &str) -> Result<Vec<(String, String)>, serde_json::Error> {
-    let object: Object = serde_json::from_str(line)?;
+    // A comma at the end is that of a list that the lines were taken from.
+    let line = line.trim_end();
+    let object: Object = serde_json::from_str(line.strip_suffix(',').unwrap_or(line))?;
     let mut cells = Vec::new();
     for (name, value) in object.0 {
         flatten(name, value, &mut cells);

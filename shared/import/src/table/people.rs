@@ -117,7 +117,7 @@ pub(crate) fn is_heading(row: &Row) -> bool {
 }
 
 /// The names of the columns, or all of them that are filled, at least two.
-fn is_header(row: &Row, columns: &[String]) -> bool {
+pub(super) fn is_header(row: &Row, columns: &[String]) -> bool {
     let key = |name: &str| crate::name::key(name);
     let same = row.cells.iter().zip(columns).filter(|(cell, _)| !cell.trim().is_empty());
     let mut equal = 0;

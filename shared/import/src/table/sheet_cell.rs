@@ -23,7 +23,7 @@ pub(super) fn text(value: &DataRef<'_>, format: &str) -> String {
 
 fn date_shown(time: &ExcelDateTime, format: &str) -> String {
     let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-    let (signs, _) = first_section(format);
+    let (signs, ..) = section(format);
     let has = |wanted: &[char]| signs.iter().any(|sign| matches!(sign, Sign::Code(c) if wanted.contains(c)));
     let name = MONTHS.get(usize::from(month).saturating_sub(1)).copied().unwrap_or_default();
     match (has(&['y', 'e', 'g', 'b']), has(&['d'])) {
@@ -36,7 +36,10 @@ fn date_shown(time: &ExcelDateTime, format: &str) -> String {
 }
 
 fn number_shown(number: f64, format: &str) -> String {
-    let (signs, has_condition) = first_section(format);
+    let Section { signs, has_condition } = section_for(number, format);
+    if let Some(words) = words_only(&signs) {
+        return words;
+    }
     if signs.contains(&Sign::Code('%')) {
         return format!("{}%", float(number * 100.0));
     }
@@ -45,23 +48,32 @@ fn number_shown(number: f64, format: &str) -> String {
     if has_condition || !is_whole { plain } else { by_pattern(&plain, &signs).unwrap_or(plain) }
 }
 
-/// Digits in a format such as `00000`, `00000-0000` or `+0`. `None` if it adds nothing, or more than digits and signs.
+/// What a section such as `"Yes"` shows in the place of a number.
+fn words_only(signs: &[Sign]) -> Option<String> {
+    let text: Option<String> = signs.iter().map(|sign| sign.literal()).collect();
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Digits in a format such as `00000`, `00000-0000`, `+0` or `"M-"0000`. `None` if it adds nothing, or more than digits and
+/// signs.
 fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
-    let is_place = |sign: &&Sign| matches!(sign, Sign::Code('0' | '#' | '?'));
+    let is_place = |sign: &Sign| matches!(sign, Sign::Code('0' | '#' | '?'));
+    let first = signs.iter().position(is_place)?;
+    let before: String = signs.get(..first)?.iter().filter_map(|sign| sign.literal()).collect();
     let zeros = signs.iter().filter(|sign| **sign == Sign::Code('0')).count();
-    let has_plus = signs.iter().take_while(|sign| !is_place(sign)).any(|sign| sign.shown() == Some('+'));
-    let is_readable =
-        signs.iter().all(|sign| is_place(&sign) || matches!(sign, Sign::Literal(_)) || sign.shown().is_some());
-    if !is_readable || (zeros < 2 && !has_plus) {
+    let is_readable = signs.iter().all(|sign| is_place(sign) || sign.literal().is_some());
+    // `M-0007`: what stands at the digits without a blank is a part of the code. `USD 7` and `7 years` have a unit.
+    let is_code = before.contains(char::is_alphabetic) && !before.ends_with(|c: char| c.is_whitespace() || c == ':');
+    if !is_readable || (zeros < 2 && !before.contains('+') && !is_code) {
         return None;
     }
-    // `D-01067`: the letters and what joins them are no part of the code.
     let has_letters = signs.iter().any(|sign| matches!(sign, Sign::Literal(c) if c.is_alphabetic()));
+    let after = if is_code { signs.iter().rposition(is_place)? + 1 } else { signs.len() };
     let mut left = digits.chars().rev();
     let mut shown: Vec<char> = Vec::new();
-    let mut places = signs.iter().filter(is_place).count();
-    for sign in signs.iter().rev() {
-        if is_place(&sign) {
+    let mut places = signs.iter().filter(|sign| is_place(sign)).count();
+    for sign in signs.get(..after)?.iter().rev() {
+        if is_place(sign) {
             places -= 1;
             match left.next() {
                 Some(digit) => shown.push(digit),
@@ -71,6 +83,8 @@ fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
             if places == 0 {
                 shown.extend(left.by_ref());
             }
+        } else if is_code {
+            shown.extend(sign.literal());
         } else if !has_letters {
             shown.extend(sign.shown());
         }
@@ -88,6 +102,14 @@ enum Sign {
 }
 
 impl Sign {
+    /// What it shows by itself.
+    fn literal(self) -> Option<char> {
+        match self {
+            Sign::Literal(c) => Some(c),
+            Sign::Code(_) => self.shown(),
+        }
+    }
+
     /// What it adds to digits. Letters are no part of a number.
     fn shown(self) -> Option<char> {
         let (Sign::Code(c) | Sign::Literal(c)) = self;
@@ -95,25 +117,84 @@ impl Sign {
     }
 }
 
-/// The signs of a format up to its first `;`, and whether that holds under a condition only.
-fn first_section(format: &str) -> (Vec<Sign>, bool) {
-    let (mut signs, mut has_condition) = (Vec::new(), false);
+/// A part of a format, for some numbers.
+struct Section {
+    signs: Vec<Sign>,
+    /// Whether it holds under a condition only.
+    has_condition: bool,
+}
+
+/// The section of a format for a number: those before `;` are for numbers above zero, below zero, and zero, unless they have
+/// conditions of their own.
+fn section_for(number: f64, format: &str) -> Section {
+    let mut rest = Some(format);
+    let mut sections = Vec::new();
+    while let Some(text) = rest {
+        let (signs, condition, after) = section(text);
+        sections.push((signs, condition));
+        rest = after;
+    }
+    // The fourth is for texts.
+    sections.truncate(3);
+    let has_condition = sections.iter().any(|(_, condition)| condition.is_some());
+    let count = sections.len();
+    let holds = |index: usize, condition: &Option<Condition>| match condition {
+        Some(condition) => condition.holds(number),
+        None if has_condition => index + 1 == count || (index == 0 && number > 0.0),
+        None => match (index, count) {
+            (0, 1) | (2, _) => true,
+            (0, 2) => number >= 0.0,
+            (0, _) => number > 0.0,
+            _ => number < 0.0,
+        },
+    };
+    let found = sections.iter().enumerate().position(|(index, (_, condition))| holds(index, condition)).unwrap_or(0);
+    Section { signs: sections.into_iter().nth(found).map(|(signs, _)| signs).unwrap_or_default(), has_condition }
+}
+
+/// A condition such as `[=1]` or `[<=9999999]`.
+struct Condition {
+    sign: String,
+    number: f64,
+}
+
+impl Condition {
+    fn of(inside: &str) -> Option<Condition> {
+        let number = inside.trim_start_matches(['<', '>', '=']);
+        let sign = inside.strip_suffix(number).filter(|sign| !sign.is_empty())?;
+        Some(Condition { sign: sign.to_owned(), number: number.trim().parse().ok()? })
+    }
+
+    fn holds(&self, number: f64) -> bool {
+        let order = number.partial_cmp(&self.number);
+        match order {
+            Some(std::cmp::Ordering::Equal) => matches!(self.sign.as_str(), "=" | "<=" | ">="),
+            Some(std::cmp::Ordering::Less) => self.sign.starts_with('<'),
+            Some(std::cmp::Ordering::Greater) => matches!(self.sign.as_str(), ">" | ">=" | "<>"),
+            None => false,
+        }
+    }
+}
+
+/// The signs of a format up to its first `;`, the condition under which they hold, and what follows.
+fn section(format: &str) -> (Vec<Sign>, Option<Condition>, Option<&str>) {
+    let (mut signs, mut condition) = (Vec::new(), None);
     let mut rest = format.chars();
     while let Some(c) = rest.next() {
         match c {
-            ';' => break,
+            ';' => return (signs, condition, Some(rest.as_str())),
             '\\' => signs.extend(rest.next().map(Sign::Literal)),
             // A blank as wide as the next sign, or as many of the next sign as fit.
             '_' | '*' => drop(rest.next()),
             '"' => signs.extend(rest.by_ref().take_while(|c| *c != '"').map(Sign::Literal)),
             '[' => {
                 let inside: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                has_condition |= inside.starts_with(['<', '>', '=']);
+                condition = condition.or_else(|| Condition::of(&inside));
             }
             c => signs.push(Sign::Code(c.to_ascii_lowercase())),
         }
     }
-    (signs, has_condition)
+    (signs, condition, None)
 }
 
 /// A number with the fifteen digits that a spreadsheet keeps.
@@ -140,7 +221,22 @@ mod tests {
             (7030.0, "00000", "07030"),
             (70_301_234.0, "00000\\-0000", "07030-1234"),
             (1067.0, "[$-407]00000", "01067"),
-            (1067.0, "\"D-\"00000", "01067"),
+            (1067.0, "\"D-\"00000", "D-01067"),
+            (7.0, "\"M-\"0000", "M-0007"),
+            (7.0, "\\S\\-0000", "S-0007"),
+            (7.0, "\"M-\"0", "M-7"),
+            (1_234_567.0, "\"K\"000-0000", "K123-4567"),
+            (7.0, "\"USD \"0.00", "7"),
+            (0.0, "\"No\";;\"Yes\"", "Yes"),
+            (1.0, "\"No\";;\"Yes\"", "No"),
+            (-1.0, "\"No\";;\"Yes\"", "-1"),
+            (0.0, "\"Yes\";\"Yes\";\"No\"", "No"),
+            (0.0, "[=1]\"Yes\";\"No\"", "No"),
+            (1.0, "[=1]\"Yes\";[=0]\"No\"", "Yes"),
+            (0.0, "[=1]\"Yes\";[=0]\"No\"", "No"),
+            (2.0, "[Green]\"Yes\";[Red]\"No\"", "Yes"),
+            (0.0, "General;;\"Yes\"", "Yes"),
+            (5.0, ";;;", "5"),
             (4_915_123_456_789.0, "\\+0", "+4915123456789"),
             (4_915_123_456_789.0, "\"+\"#", "+4915123456789"),
             (2_025_550_143.0, "[<=9999999]###\\-####;\\(###\\)\\ ###\\-####", "2025550143"),

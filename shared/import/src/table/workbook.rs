@@ -8,6 +8,7 @@ use calamine::{DataRef, Reader, SheetVisible, Xlsx, XlsxError};
 use super::header::{self, Found};
 use super::sheet_xml::{self, SheetXml};
 use super::{Layout, Row, sheet_cell};
+use crate::consent;
 use crate::values::looks_like_contact_data;
 use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
 
@@ -38,7 +39,8 @@ impl Sheet {
 /// The layout of the sheet that holds people.
 pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, ImportError> {
     if !is_workbook(bytes) {
-        return Err(ImportError::NotAList(NotAList::Archive));
+        let what = if is_whole(bytes) { NotAList::Archive } else { NotAList::CutArchive };
+        return Err(ImportError::NotAList(what));
     }
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(failed)?;
     let names = book.sheet_names();
@@ -132,6 +134,12 @@ fn failed(error: XlsxError) -> ImportError {
 fn is_workbook(bytes: &[u8]) -> bool {
     let name = b"xl/workbook";
     bytes.windows(name.len()).any(|window| window == name)
+}
+
+/// Whether the archive has the directory that ends it. (A comment of 64 KB at most may follow.)
+fn is_whole(bytes: &[u8]) -> bool {
+    let end = bytes.get(bytes.len().saturating_sub(66_000)..).unwrap_or_default();
+    end.windows(4).any(|window| window == b"PK\x05\x06")
 }
 
 /// The rows of a sheet from the first that has a cell. A sheet of charts has none.
@@ -229,23 +237,28 @@ fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {
     }
 }
 
-/// What a cell says that is merged over several rows, each row says that says anything else.
+/// What a cell says that is merged over several rows, each row says that says anything else. A yes or a no that is merged
+/// over several columns answers all of them.
 fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str) {
     for region in book.merge_cells_by_sheet_name(name).unwrap_or_default() {
-        let ((first, column), (last, _)) = (region.start, region.end);
+        let ((first, column), (last, last_column)) = (region.start, region.end);
         let of = |rows: &[Row], number: u32| rows.binary_search_by_key(&(u64::from(number) + 1), |row| row.number).ok();
         let Some(text) = of(rows, first).and_then(|at| rows.get(at)?.cells.get(column as usize).cloned()) else {
             continue;
         };
-        for number in first + 1..=last {
+        let is_answer = last_column > column && (consent::is_yes_or_no(&text) || consent::is_opt_out_word(&text));
+        for number in first..=last {
             let Some(row) = of(rows, number).and_then(|at| rows.get_mut(at)) else { continue };
-            if row.is_blank() {
-                continue;
+            // A word alone in its row is a heading.
+            let says_more = row.cells.iter().enumerate().any(|(at, cell)| at != column as usize && !cell.is_empty());
+            let is_whole = number > first && !row.is_blank();
+            let to = if is_answer && says_more { last_column } else { column };
+            for column in (column..=to).filter(|at| *at > column || is_whole).map(|column| column as usize) {
+                while row.cells.len() <= column {
+                    row.cells.push(String::new());
+                }
+                row.cells.get_mut(column).into_iter().for_each(|cell| cell.clone_from(&text));
             }
-            while row.cells.len() <= column as usize {
-                row.cells.push(String::new());
-            }
-            row.cells.get_mut(column as usize).into_iter().for_each(|cell| cell.clone_from(&text));
         }
     }
 }

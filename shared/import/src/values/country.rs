@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::name::{key, without_brackets};
+use crate::name::key;
 
 /// Names that people write and no table has; also those that a table has for two countries.
 const NAMES: &[(&str, &[&str])] = &[
@@ -142,10 +142,52 @@ pub(crate) fn country(text: &str) -> Option<String> {
         let name = name.strip_prefix("the").filter(|rest| rest.len() > 3).unwrap_or(&name);
         BY_NAME.get(name).or_else(|| BY_NAME.get(&key(text))).cloned().flatten()
     };
-    let swapped = || text.split_once(", ").and_then(|(name, kind)| find(&format!("{kind} {name}")));
-    let before_dash = || text.split_once(" - ").and_then(|(name, _)| find(name));
-    find(text).or_else(swapped).or_else(|| find(&without_brackets(text))).or_else(before_dash).or_else(|| flag(text))
+    let swapped = |(name, kind): (&str, &str)| find(&format!("{kind} {name}"));
+    let qualified = || {
+        parts(text).and_then(|(name, kind)| {
+            find(&format!("{kind} {name}")).or_else(|| find(name).filter(|code| is_of_whole(code, kind, find)))
+        })
+    };
+    find(text).or_else(|| text.split_once(", ").and_then(swapped)).or_else(qualified).or_else(|| flag(text))
 }
+
+/// A name and what is said of it: `Bolivia (Plurinational State of)`, `CH - Schweiz`.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    let in_brackets = text.trim().strip_suffix([')', ']']).and_then(|text| text.split_once(['(', '[']));
+    in_brackets.or_else(|| text.split_once(" - ")).map(|(name, kind)| (name.trim(), kind.trim()))
+}
+
+/// Whether what is said of a country's name leaves it this country: Northern Ireland, North Korea, Taiwan are others.
+fn is_of_whole(code: &str, kind: &str, find: impl Fn(&str) -> Option<String>) -> bool {
+    if let Some(other) = find(kind) {
+        return other == code || OWNERS.iter().any(|(owner, owned)| *owner == other && owned.contains(&code));
+    }
+    let words: Vec<String> =
+        kind.split(|c: char| !c.is_alphanumeric()).map(key).filter(|word| !word.is_empty()).collect();
+    let is_side = |word: &String| word.len() == 1 || SIDES.iter().any(|side| word.starts_with(side));
+    if words.iter().any(is_side) {
+        return false;
+    }
+    let is_form = |word: &String| FORMS.contains(&word.as_str());
+    !NAMESAKES.contains(&code) || words.iter().all(is_form)
+}
+
+/// What a part of a country is called by.
+const SIDES: [&str; 14] =
+    ["north", "south", "east", "west", "nord", "süd", "sued", "ost", "sud", "norte", "sur", "noord", "zuid", "dem"];
+/// What a country calls itself.
+const FORMS: [&str; 10] = ["republic", "rep", "of", "the", "state", "kingdom", "federation", "union", "rok", "roi"];
+/// Countries whose names others have a part of.
+const NAMESAKES: [&str; 8] = ["KR", "IE", "CN", "GN", "WS", "SD", "VG", "VI"];
+/// Whose name may stand behind that of a country.
+const OWNERS: [(&str, &[&str]); 6] = [
+    ("CN", &["HK", "MO", "TW"]),
+    ("US", &["PR", "GU", "VI", "AS", "MP"]),
+    ("GB", &["GG", "JE", "IM", "GI", "BM", "KY", "VG", "TC", "FK"]),
+    ("FR", &["GP", "MQ", "GF", "RE", "YT", "PF", "NC"]),
+    ("NL", &["AW", "CW", "SX", "BQ"]),
+    ("DK", &["GL", "FO"]),
+];
 
 /// 🇩🇪 is DE.
 fn flag(text: &str) -> Option<String> {
@@ -316,11 +358,41 @@ mod tests {
             ("Norway", "NO"),
             ("India", "IN"),
             ("IN", "IN"),
+            ("Ireland (Northern)", "GB"),
+            ("Ireland - Northern", "GB"),
+            ("Ireland (Republic of)", "IE"),
+            ("Ireland (Eire)", "IE"),
+            ("Korea (North)", "KP"),
+            ("Korea (South)", "KR"),
+            ("Korea (Republic of)", "KR"),
+            ("Korea (Democratic People's Republic of)", "KP"),
+            ("Guinea (Equatorial)", "GQ"),
+            ("Samoa (American)", "AS"),
+            ("Macedonia (North)", "MK"),
+            ("Hong Kong (China)", "HK"),
+            ("Puerto Rico (US)", "PR"),
+            ("Germany (Deutschland)", "DE"),
+            ("Germany [DE]", "DE"),
+            ("Canada (French)", "CA"),
+            ("CH - Schweiz", "CH"),
         ];
         for (name, code) in cases {
             assert_eq!(country(name).as_deref(), Some(code), "{name}");
         }
-        for name in ["Atlantis", "XX", "ZZZ", "California", "12", ""] {
+        for name in [
+            "Atlantis",
+            "XX",
+            "ZZZ",
+            "California",
+            "12",
+            "",
+            "Ireland (N)",
+            "Korea (DPR)",
+            "China (Taiwan)",
+            "Georgia (US)",
+            "Cyprus (Northern)",
+            "USA - Puerto Rico",
+        ] {
             assert_eq!(country(name), None, "{name}");
         }
     }

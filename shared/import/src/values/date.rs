@@ -2,7 +2,7 @@
 
 use time::{Date, Duration, Month};
 
-use super::months::{is_weekday, month};
+use super::months::{is_weekday, month, month_in};
 
 use crate::DateOrder;
 
@@ -94,7 +94,7 @@ impl Proof {
 const EXPECTED: &str = "is not a date that can be read: write it like 1990-12-31";
 
 /// Reads a date. `today` decides about years of two digits.
-pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>) -> Reading {
+pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, country: Option<&str>) -> Reading {
     let narrow = super::text::narrow(text);
     let text = narrow.trim();
     if is_zero(text) {
@@ -104,7 +104,7 @@ pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>) ->
         return Reading::Refused("has a time in another zone, by which the day may be another: write the date alone");
     }
     let part = date_part(text);
-    if let Some(reading) = compact(part).or_else(|| named(part, today)) {
+    if let Some(reading) = compact(part).or_else(|| named(part, today, country)) {
         return reading;
     }
     if let Some((year, month, day)) = iso(part) {
@@ -264,7 +264,7 @@ fn compact(text: &str) -> Option<Reading> {
 }
 
 /// With the name of a month: `May 15, 1991`, `15-May-1991`, `15. Mai 1991`, `15 de mayo de 1991`.
-fn named(text: &str, today: Option<Date>) -> Option<Reading> {
+fn named(text: &str, today: Option<Date>, country: Option<&str>) -> Option<Reading> {
     if !text.contains(char::is_alphabetic) {
         return None;
     }
@@ -274,7 +274,12 @@ fn named(text: &str, today: Option<Date>) -> Option<Reading> {
         .filter(|word| !word.is_empty() && !matches!(*word, "de" | "del" | "of" | "the"))
         .collect();
     let at = words.iter().position(|word| month(word).is_some())?;
-    let number = month(words.get(at).copied()?)?;
+    let word = words.get(at).copied()?;
+    let Some(number) = month_in(word, country) else {
+        return Some(Reading::Refused(
+            "names a month that is October in Croatian and November in Polish: write the date like 1990-12-31",
+        ));
+    };
     let numbers: Vec<&str> =
         words.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, word)| *word).collect();
     let [first, second] = numbers.as_slice() else {
@@ -317,7 +322,7 @@ mod tests {
     }
 
     fn day(text: &str, order: Option<DateOrder>) -> String {
-        match read(text, order, today()) {
+        match read(text, order, today(), None) {
             Reading::Day(date) => date.to_string(),
             Reading::Either { .. } => "either".to_owned(),
             Reading::None => "none".to_owned(),

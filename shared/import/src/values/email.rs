@@ -100,12 +100,20 @@ fn address(text: &str) -> Option<String> {
     is_address(text).then(|| text.to_owned())
 }
 
+/// Whether an address ends with the domain of a country.
+pub(crate) fn is_of_country(address: &str, country: &str) -> bool {
+    let top = address.rsplit('.').next().unwrap_or_default();
+    top.eq_ignore_ascii_case(country) || (country == "US" && ["gov", "mil", "edu"].contains(&top))
+}
+
 /// Whether it has the form of an address that mail can be sent to.
 pub(crate) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let is_stray = |c: char| match c {
         '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"' | '\\' | '|' => true,
         '“' | '”' | '„' | '«' | '»' | '\u{fffd}' => true,
+        // A letter and its mark apart: nobody's address, and another text than the one with both in one.
+        '\u{300}'..='\u{36f}' => true,
         c => c.is_whitespace() || c.is_control(),
     };
     let has_dots = |part: &str| part.starts_with('.') || part.ends_with('.') || part.contains("..");

@@ -1,14 +1,20 @@
 //! Cells with several values: tags, chosen options.
 
+use serde_json::{Map, Value};
+
 use crate::name::key;
 
 /// The values of a cell, each once, in its order: a JSON list, a Postgres array, quoted ones, Google's `:::`, or separated by
 /// commas, semicolons, bars or lines. A separator in brackets or quotes is none.
 pub(crate) fn list(cell: &str) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
-    for value in raw(cell) {
+    let raw = raw(cell);
+    // `NA` beside others is a place, and nothing where it stands alone.
+    let has_several = raw.len() > 1;
+    for value in raw {
         let value = super::text::value(&value).into_owned();
-        if !value.is_empty() && !super::text::is_null(&value) && !values.contains(&value) {
+        let is_nothing = super::text::is_null(&value) && !(has_several && value == "NA");
+        if !value.is_empty() && !is_nothing && !values.contains(&value) {
             values.push(value);
         }
     }
@@ -21,9 +27,15 @@ fn raw(cell: &str) -> Vec<String> {
         return vec![cell.to_owned()];
     }
     if cell.starts_with('[')
-        && let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(cell)
+        && let Ok(values) = serde_json::from_str::<Vec<Value>>(cell)
     {
         return values.into_iter().map(|value| value.as_str().map_or_else(|| named(&value), str::to_owned)).collect();
+    }
+    if cell.starts_with('{')
+        && let Ok(object) = serde_json::from_str::<Map<String, Value>>(cell)
+        && !object.is_empty()
+    {
+        return chosen(&object).unwrap_or_else(|| vec![named(&Value::Object(object))]);
     }
     // A list as Python writes it.
     let inner = cell.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
@@ -39,10 +51,39 @@ fn raw(cell: &str) -> Vec<String> {
 }
 
 /// A tag as an object has its name.
-fn named(value: &serde_json::Value) -> String {
-    let name =
-        ["name", "label", "title", "value"].iter().find_map(|key| value.get(*key).and_then(|name| name.as_str()));
-    name.map_or_else(|| value.to_string(), str::to_owned)
+fn named(value: &Value) -> String {
+    name(value).map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn name(value: &Value) -> Option<&str> {
+    ["name", "label", "title", "value"].iter().find_map(|key| value.get(*key).and_then(|name| name.as_str()))
+}
+
+/// What an object says yes to: `{"vip":true,"old":false}`.
+fn chosen(object: &Map<String, Value>) -> Option<Vec<String>> {
+    let is_choice = object.values().all(|value| matches!(value, Value::Bool(_) | Value::Null));
+    let chosen = object.iter().filter(|(_, value)| **value == Value::Bool(true)).map(|(name, _)| name.clone());
+    is_choice.then(|| chosen.collect())
+}
+
+/// Whether a cell is JSON that is no list of values: an object of other things, or one that was cut off.
+pub(crate) fn is_odd_json(cell: &str) -> bool {
+    let cell = cell.trim();
+    if !cell.starts_with(['[', '{']) {
+        return false;
+    }
+    match serde_json::from_str::<Value>(cell) {
+        Ok(Value::Array(values)) => {
+            values.iter().any(|value| value.is_array() || (value.is_object() && name(value).is_none()))
+        }
+        Ok(value @ Value::Object(_)) => {
+            let object = value.as_object().filter(|object| !object.is_empty());
+            object.is_some_and(|object| chosen(object).is_none()) && name(&value).is_none()
+        }
+        Ok(_) => false,
+        Err(_) if cell.starts_with('[') => cell.starts_with("[{") || (cell.starts_with("[\"") && !cell.ends_with(']')),
+        Err(_) => cell.starts_with("{\"") && cell.contains("\":"),
+    }
 }
 
 fn split(cell: &str) -> Vec<String> {
@@ -120,7 +161,7 @@ mod tests {
 
     #[test]
     fn tags_are_read_in_the_forms_of_lists() {
-        let cases: [(&str, &[&str]); 11] = [
+        let cases: [(&str, &[&str]); 15] = [
             ("vip, new lead;vip | ;hot|,", &["vip", "new lead", "hot"]),
             ("\"Newsletter\",\"Fair 2024\"", &["Newsletter", "Fair 2024"]),
             ("[\"a\", \"b, c\"]", &["a", "b, c"]),
@@ -132,9 +173,19 @@ mod tests {
             ("[{\"name\":\"vip\"}]", &["vip"]),
             ("a\nb", &["a", "b"]),
             ("NULL", &[]),
+            ("NA", &[]),
+            ("NA, EU", &["NA", "EU"]),
+            ("{\"a\":true,\"b\":false}", &["a"]),
+            ("{\"name\":\"vip\"}", &["vip"]),
         ];
         for (cell, tags) in cases {
             assert_eq!(list(cell), tags, "{cell}");
+        }
+        for odd in ["[\"a\"", "{\"a\":1,\"b\":\"x\"}", "{\"a\":tr", "[{\"a\":1}]"] {
+            assert!(is_odd_json(odd), "{odd}");
+        }
+        for (cell, _) in cases {
+            assert!(!is_odd_json(cell), "{cell}");
         }
         assert_eq!(without_google_groups(list("* myContacts ::: * starred ::: X")), ["starred", "X"]);
     }

@@ -8,6 +8,7 @@ pub(crate) mod lists;
 pub(crate) mod months;
 pub(crate) mod number;
 pub(crate) mod phone;
+pub(crate) mod status;
 pub(crate) mod text;
 
 pub(crate) use text::is_blank;

@@ -15,6 +15,16 @@ pub(super) fn month(word: &str) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
+/// The month of a name, which is another one in another country.
+pub(super) fn month_in(word: &str, country: Option<&str>) -> Option<u32> {
+    match (word.starts_with("listopad"), country) {
+        (false, _) => month(word),
+        (true, Some("HR" | "BA")) => Some(10),
+        (true, Some("PL" | "CZ" | "SK")) => Some(11),
+        (true, _) => None,
+    }
+}
+
 /// Whether a word is the name of a day, or begins with one.
 pub(super) fn is_weekday(word: &str) -> bool {
     let word = word.to_lowercase();
@@ -32,7 +42,7 @@ const MONTHS: [&str; 12] = [
     "august aug août aout agosto ago augustus augusti августа sierpnia",
     "september sep sept septembre septiembre settembre set setembro сентября września",
     "october oct oktober okt octobre octubre ottobre ott outubro out октября października",
-    "november nov novembre noviembre novembro ноября listopada",
+    "november nov novembre noviembre novembro ноября listopada listopad listopadu",
     "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro декабря grudnia",
 ];
 

@@ -59,7 +59,11 @@ fn bare(text: &str) -> String {
     if is_currency_word(text.strip_prefix(after).unwrap_or_default()) {
         text = after.trim_end();
     }
-    let text = text.trim_end_matches(['.', ',']).trim_end_matches(",-");
+    // `1.234,-` has no cents, and says which mark stands before them.
+    let whole = text.trim_end_matches(['-', '–', '—']);
+    let with_cents = format!("{whole}00");
+    let has_no_cents = whole.len() < text.len() && whole.ends_with(['.', ',']);
+    let text = if has_no_cents { with_cents.as_str() } else { text.trim_end_matches(['.', ',']) };
     let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{a0}' | '\u{202f}' | '\'' | '’');
     let (sign, digits) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or_default());
     let mut groups = digits.split(is_blank).skip(1).peekable();
@@ -200,6 +204,9 @@ mod tests {
             ("0,5", None, "0.5"),
             ("1234.5", None, "1234.5"),
             ("007", None, "7"),
+            ("1.234,-", Some(Point), "1234.0"),
+            ("1'234.-", None, "1234.0"),
+            ("5,–", None, "5.0"),
         ];
         for (text, mark, json) in cases {
             assert_eq!(number(text, mark).map(|number| number.to_string()), Ok(json.to_owned()), "{text}");

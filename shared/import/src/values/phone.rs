@@ -4,6 +4,10 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 
 use super::text;
 
+mod looks;
+
+pub(crate) use looks::{is_american, looks_like_phone, may_be_phone};
+
 /// A cell's phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Phone {
@@ -44,15 +48,23 @@ fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
     }
     let mut digits = [0_u8; 11];
     let mut count = 0;
+    let (mut groups, mut group) = ([0_usize; 4], 0);
+    let mut after_sign = false;
     for byte in rest.bytes() {
         match byte {
             b'0'..=b'9' => {
+                group += usize::from(after_sign && count > 0);
+                after_sign = false;
                 *digits.get_mut(count)? = byte;
+                *groups.get_mut(group)? += 1;
                 count += 1;
             }
-            b' ' | b'-' | b'.' | b'(' | b')' => {}
+            b' ' | b'-' | b'.' | b'(' | b')' => after_sign = true,
             _ => return None,
         }
+    }
+    if !is_american_grouping(groups.get(..=group)?) {
+        return None;
     }
     let ten = match digits.get(..count)? {
         [b'1', ten @ ..] if ten.len() == 10 => ten,
@@ -234,12 +246,12 @@ fn without_extension(text: &str) -> (&str, bool) {
 
 fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     const NO_SUCH: &str = "is not a phone number that exists: check its digits";
-    let international = international(number);
+    let region = country.and_then(|code| code.parse::<Region>().ok());
+    let international = international(number, region);
     let is_international = international.is_some();
     // The 1 that mobile numbers of Mexico had until 2019, as WhatsApp still writes it.
     let mexican = international.as_deref().and_then(without_mexicos_one);
     let text = mexican.as_deref().or(international.as_deref()).unwrap_or(number);
-    let region = country.and_then(|code| code.parse::<Region>().ok());
     if !is_international && region.is_none() {
         return Err(NO_COUNTRY);
     }
@@ -254,10 +266,22 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
             "begins with its country's own prefix: write it with `+`, or with the first 0 of a national number",
         );
     }
+    // Whoever writes a `+` means this number, also one of a range that is newer than the library. Without it the country is
+    // a guess, which holds only for a number that is one of the country. Of +1 all numbers have one form.
     // Numbers that begin with 0 in E.164 do not exist: the 0 is a country's own prefix. Italy's are no exception here,
     // because the library knows them.
+    let is_new = || {
+        is_possible(&parsed)
+            && is_north_american(&e164).unwrap_or_else(|| is_international && !e164_has_zero(&e164, &parsed))
+    };
     let is_plausible = parsed.is_valid()
-        || (is_possible(&parsed) && is_north_american(&e164).unwrap_or(!e164_has_zero(&e164, &parsed)));
+        || is_of_stories(&e164)
+        || ((is_international || is_american_grouping(&groups(number))) && is_new());
+    if is_plausible && !is_international && may_be_american(number, &e164, &parsed) {
+        return Err(
+            "is written like a number of the US: write it with `+` and its country's prefix, or with the first 0 of a national number",
+        );
+    }
     if !is_plausible {
         return Err(if is_international {
             NO_SUCH
@@ -287,6 +311,13 @@ fn may_lack_area_code(number: &str, country: Option<&str>) -> bool {
     matches!(country, Some("DE" | "AT")) && first != Some('0') && digits(number) < 9
 }
 
+/// Whether a number in E.164 is dialled by the code of a country.
+pub(crate) fn is_of_country(e164: &str, country: &str) -> bool {
+    let region = country.parse::<Region>().ok();
+    let code = region.and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region));
+    code.is_some_and(|code| e164.strip_prefix('+').is_some_and(|rest| rest.starts_with(&code.to_string())))
+}
+
 /// The country of a dialling code: `+49`, `0049`, `49`. Of one that several countries have, the largest.
 pub(crate) fn country_of_dial_code(text: &str) -> Option<String> {
     let text = text.trim_matches(['(', ')', ' ']);
@@ -309,8 +340,9 @@ fn is_north_american(e164: &str) -> Option<bool> {
 }
 
 fn has_north_american_form(ten: &[u8]) -> bool {
-    // Of one digit ten times nobody has a telephone.
+    // Of one digit ten times nobody has a telephone. Area codes such as 211, 291, 370 and 960 are kept free by the plan.
     ten.iter().any(|digit| Some(digit) != ten.first())
+        && !matches!(ten, [_, b'1', b'1', ..] | [_, b'9', ..] | [b'3', b'7', ..] | [b'9', b'6', ..])
         && matches!(ten, [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _])
 }
 
@@ -319,63 +351,66 @@ fn e164_has_zero(e164: &str, number: &rlibphonenumber::PhoneNumber) -> bool {
     e164.trim_start_matches('+').strip_prefix(&prefix).is_some_and(|national| national.starts_with('0'))
 }
 
-/// A number with `+`, or with `00` as people outside of North America dial it, as one with `+`.
-fn international(number: &str) -> Option<String> {
+/// The ranges that Ofcom keeps for films and books, which lists of examples have: nobody else gets a number of them.
+fn is_of_stories(e164: &str) -> bool {
+    e164.len() == 13 && (e164.starts_with("+447700900") || e164.starts_with("+441632960"))
+}
+
+/// A number with `+`, or with `00` as people outside of North America dial it, or with what the country itself dials before
+/// numbers of others (`011` in North America, `0011` in Australia), as one with `+`.
+fn international(number: &str, region: Option<Region>) -> Option<String> {
     let number = number.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
     if number.starts_with('+') {
         return Some(number.to_owned());
     }
-    let rest =
-        number.strip_prefix("00").or_else(|| number.strip_prefix("011 ")).or_else(|| number.strip_prefix("011-"))?;
+    if !number.starts_with('0') {
+        return None;
+    }
+    // What the country itself dials is also the start of national numbers elsewhere: 011 is Buenos Aires and Johannesburg.
+    if let Some(region) = region
+        && let Ok(abroad) = PHONE_NUMBER_UTIL.parse(number, Some(region))
+        && PHONE_NUMBER_UTIL.get_country_code_for_region(region) != Some(abroad.country_code)
+        && abroad.is_valid()
+    {
+        return Some(abroad.format_as(PhoneNumberFormat::E164).into_owned());
+    }
+    let rest = number.strip_prefix("00")?;
     Some(format!("+{}", rest.trim_start_matches([' ', '-', '.', ')'])))
 }
 
-/// Whether a text looks like a phone number, and like nothing else such as a date, a price or an id.
-pub(crate) fn looks_like_phone(cell: &str) -> bool {
-    let cell = cell.trim().trim_start_matches('\'');
-    let digits = digits(cell);
-    if !(7..=15).contains(&digits)
-        || cell.len() > 30
-        || !cell.chars().all(|c| c.is_numeric() || "+-. ()/\u{a0}".contains(c))
-    {
-        return false;
-    }
-    if cell.starts_with('+') {
-        return digits >= 8;
-    }
-    let groups = cell.split(|c: char| !c.is_numeric()).filter(|group| !group.is_empty()).count();
-    let is_date = groups == 3 && digits <= 8;
-    let is_decimal = groups == 2 && cell.contains('.');
-    let is_formatted = groups >= 2 && (cell.contains(['(', ' ', '-']) || groups >= 3);
-    let is_time = groups >= 4 && cell.starts_with("20") && digits == 14;
-    is_formatted && !is_date && !is_decimal && !is_time && digits >= 9 && !cell.starts_with('-')
-}
-
-/// Whether a national number is one of the US, in the groups in which it is written there.
-pub(crate) fn is_american(cell: &str) -> bool {
-    let groups: Vec<usize> = cell.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|len| *len > 0).collect();
-    let is_grouped = matches!(groups.as_slice(), [10] | [11] | [3, 7] | [3, 3, 4] | [1, 3, 3, 4] | [1, 10]);
-    let parsed = || PHONE_NUMBER_UTIL.parse(cell, "US".parse::<Region>().ok()).ok();
+/// A number whose groups are `(212) 736-5000`, as they are in North America, and that could be one there: where national
+/// numbers begin with a 0, one without it may as well be of the US.
+fn may_be_american(number: &str, e164: &str, parsed: &rlibphonenumber::PhoneNumber) -> bool {
+    let mut signs = number.trim().chars().rev().filter(|c| !c.is_ascii_digit());
+    let is_grouped = groups(number) == [3, 3, 4] && matches!(signs.next(), Some('-' | '.'));
     is_grouped
-        && !cell.contains('+')
-        && parsed().is_some_and(|number| number.country_code == 1 && number.is_valid() && !is_canadian(&number))
+        && !e164.starts_with("+1")
+        && !number.contains('+')
+        && parsed.format_as(PhoneNumberFormat::National).trim_start_matches('(').starts_with('0')
+        && is_american(number)
 }
 
-fn is_canadian(number: &rlibphonenumber::PhoneNumber) -> bool {
-    "CA".parse::<Region>().is_ok_and(|canada| number.is_valid_for_region(canada))
+/// Whether groups of so many digits are how a number is written in North America. `98765 43210` is of India.
+fn is_american_grouping(groups: &[usize]) -> bool {
+    matches!(
+        groups,
+        [10 | 11]
+            | [1, 10]
+            | [3, 7]
+            | [4, 7]
+            | [6, 4]
+            | [7, 4]
+            | [1, 6, 4]
+            | [3, 3, 4]
+            | [4, 3, 4]
+            | [1, 3, 7]
+            | [1, 3, 3, 4]
+    )
 }
 
-/// Whether digits without any sign may be a phone number: one of ten digits as in North America, or one with the zero that
-/// others begin with. They may as well be an id.
-pub(crate) fn may_be_phone(cell: &str) -> bool {
-    let digits = cell.strip_prefix('\'').unwrap_or(cell).as_bytes();
-    digits.iter().all(u8::is_ascii_digit)
-        && match digits {
-            [b'1', b'2'..=b'9', _, _, b'2'..=b'9', rest @ ..] => rest.len() == 6,
-            [b'2'..=b'9', _, _, b'2'..=b'9', rest @ ..] => rest.len() == 6,
-            [b'0', b'1'..=b'9', rest @ ..] => (8..=10).contains(&rest.len()),
-            _ => false,
-        }
+/// How many digits stand together.
+fn groups(number: &str) -> Vec<usize> {
+    number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|length| *length > 0).collect()
 }
 
 #[cfg(test)]

@@ -83,8 +83,17 @@ fn without_formula(text: &str) -> Option<&str> {
     }
     // Of names such as 't Hooft the apostrophe is a part.
     text.strip_prefix('\'')
-        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+=-@(".contains(c)))
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+=-@(".contains(c)) && !is_short_year(rest))
         .map(|rest| rest.strip_suffix('\'').unwrap_or(rest))
+}
+
+/// `'47 Brand`, `'90s Kids`: a year without its century, whose apostrophe is a part of it.
+fn is_short_year(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = rest.strip_prefix('s').unwrap_or(rest);
+    text.len() > 2
+        && text.bytes().take_while(u8::is_ascii_digit).count() == 2
+        && (rest.is_empty() || (rest.starts_with(' ') && rest.trim_start().starts_with(char::is_alphabetic)))
 }
 
 /// Words that databases, spreadsheets and people write for nothing, in lower case.
@@ -285,6 +294,10 @@ mod tests {
             ("'07030", "07030"),
             ("'+1202", "+1202"),
             ("'t Hooft", "'t Hooft"),
+            ("'47 Brand", "'47 Brand"),
+            ("'90s", "'90s"),
+            ("'47", "47"),
+            ("'5 Pine St", "5 Pine St"),
             ("'quoted'", "'quoted'"),
             ("=A1", "=A1"),
             ("Moe \"Best\" Tools", "Moe \"Best\" Tools"),

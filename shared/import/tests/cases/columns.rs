@@ -94,3 +94,31 @@ fn custom_fields_of_the_location_take_columns_by_name_key_and_id_and_keep_their_
     assert!(matches!(with(FieldCatalogue::of_location([])), Err(ImportError::Mapping(_))));
     assert!(with(FieldCatalogue::default()).is_ok());
 }
+
+#[test]
+fn a_column_with_a_custom_fields_key_goes_there_and_an_option_is_one_whatever_it_says() {
+    let field = |id: &str, key: &str, data_type: &str, options: &[&str]| {
+        let definition =
+            json!({ "id": id, "key": key, "name": id, "model": "contact", "data_type": data_type, "options": options });
+        serde_json::from_value(definition).unwrap()
+    };
+    let fields = FieldCatalogue::of_location([
+        field("cf1", "contact.level", "TEXT", &[]),
+        field("cf2", "contact.plan", "SINGLE_OPTIONS", &["Gold", "None"]),
+        field("cf3", "contact.sizes", "CHECKBOX", &["S", "N/A"]),
+        field("cf4", "contact.sms_consent", "TEXT", &[]),
+    ]);
+    let text = "Email,contact.level,contact.plan,contact.sizes,contact.sms_consent\na@b.co,Gold,None,N/A,no\n\
+                b@b.co,Silver,N/A,\"S, N/A\",yes\n";
+    let told = import(text.as_bytes(), ImportOptions { fields, ..us() }).unwrap();
+    let values = |row| {
+        let fields = told.contact(row).custom_fields.iter();
+        fields.map(|field| (field.id.clone().unwrap(), field.value.clone())).collect::<Vec<_>>()
+    };
+    let of = |values: &[(&str, serde_json::Value)]| {
+        values.iter().map(|(id, value)| ((*id).to_owned(), value.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(values(2), of(&[("cf1", json!("Gold")), ("cf2", json!("None")), ("cf3", json!(["N/A"]))]));
+    assert_eq!(values(3), of(&[("cf1", json!("Silver")), ("cf3", json!(["S", "N/A"]))]));
+    assert!(told.contact(2).dnd_settings.is_some(), "what is a consent by its own name stays one");
+}

@@ -128,11 +128,12 @@ fn a_corrected_list_of_rejects_is_read_without_a_question() {
 
 #[test]
 fn files_that_are_no_lists_are_said_to_be_so() {
-    let cases: [(&[u8], NotAList); 5] = [
+    let cases: [(&[u8], NotAList); 6] = [
         (b"%PDF-1.4\n1 0 obj", NotAList::Pdf),
         (b"\x89PNG\r\n\x1a\n", NotAList::Image),
         (b"<!DOCTYPE html><html><title>Log in</title>", NotAList::Html),
-        (b"PK\x03\x04 no workbook", NotAList::Archive),
+        (b"PK\x03\x04 no workbook PK\x05\x06", NotAList::Archive),
+        (b"PK\x03\x04 no end", NotAList::CutArchive),
         (b"\0\x01\x02\x03\x04\x05\x06\x07", NotAList::Binary),
     ];
     for (bytes, what) in cases {
@@ -142,4 +143,12 @@ fn files_that_are_no_lists_are_said_to_be_so() {
     assert!(matches!(import(b"", us()), Err(ImportError::Empty)));
     assert!(matches!(import(b"ida@example.com,Ida\n", us()), Err(ImportError::NoHeader { .. })));
     assert!(matches!(import(b"Foo,Bar\n1,2\n", us()), Err(ImportError::NoUsableColumn { .. })));
+}
+
+#[test]
+fn a_packed_list_that_is_cut_off_is_said_to_be_so() {
+    let whole = include_bytes!("../data/packed.csv.gz");
+    assert!(import(whole, us()).is_ok());
+    let error = import(&whole[..whole.len() - 12], us()).err().unwrap();
+    assert!(matches!(error, ImportError::Packed(_)), "{error}");
 }

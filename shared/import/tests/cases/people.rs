@@ -96,3 +96,15 @@ fn consent_that_is_not_mapped_stops_the_import_until_it_is() {
     assert_eq!(list("Email,Tags\na@example.com,\"vip, Unsubscribed\"\n").contact(2).dnd, Some(true));
     assert_eq!(list("Email,Last Name\na@example.com,Lee (DO NOT CALL)\nb@example.com,Ray\n").held(), [2]);
 }
+
+#[test]
+fn a_phone_number_that_another_contact_brought_before_is_told() {
+    let before = list("Name,Phone\nBob Moe,617-555-0122\n");
+    let known = || ImportOptions { known: before.learned.clone(), ..us() };
+    let told = import(b"Name,Email,Phone\nAnn Lee,ann@example.com,617-555-0122\n", known()).unwrap();
+    assert_eq!(told.problems.iter().map(|problem| problem.field.as_deref()).collect::<Vec<_>>(), [Some("phone")]);
+    let again = import(b"Name,Email,Phone\nBob Moe,bob@example.com,617-555-0122\n", known()).unwrap();
+    assert!(again.problems.is_empty(), "a contact that gains an address is the same");
+    let options = ImportOptions { same_person: SamePerson::KeepApart, ..known() };
+    assert!(import(b"Name,Email,Phone\nAnn Lee,ann@example.com,617-555-0122\n", options).unwrap().problems.is_empty());
+}

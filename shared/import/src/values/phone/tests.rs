@@ -110,3 +110,71 @@ fn dates_prices_and_ids_do_not_look_like_phone_numbers() {
         assert!(!looks_like_phone(cell), "{cell}");
     }
 }
+
+#[test]
+fn what_a_country_dials_before_numbers_of_others_is_read_as_that_in_this_country_only() {
+    let cases = [
+        ("011 44 20 7946 0018", "US", Some("+442079460018")),
+        ("011442079460018", "CA", Some("+442079460018")),
+        ("0011 44 20 7946 0018", "AU", Some("+442079460018")),
+        ("010 44 20 7946 0018", "JP", Some("+442079460018")),
+        ("8 10 44 20 7946 0018", "RU", Some("+442079460018")),
+        ("0044 20 7946 0018", "US", Some("+442079460018")),
+        ("011 4345-6789", "AR", Some("+541143456789")),
+        ("011 98123-4567", "BR", Some("+5511981234567")),
+        ("011 784 1234", "ZA", Some("+27117841234")),
+        ("011 2345 6789", "IN", Some("+911123456789")),
+    ];
+    for (cell, country, e164) in cases {
+        assert_eq!(read(cell, Some(country)).map(|(e164, _)| e164).as_deref(), e164, "{cell} in {country}");
+    }
+    assert_eq!(phone("011 4345-6789", None), Err(NO_COUNTRY));
+}
+
+#[test]
+fn a_national_number_that_its_country_does_not_have_is_refused() {
+    let cases = [
+        ("(617) 555-0111", "GB"),
+        ("(617) 555-0111", "AU"),
+        ("(617) 555-0111", "DE"),
+        ("(212) 736-5000", "AU"),
+        ("(212) 736-5000", "DE"),
+        ("212-736-5000", "DE"),
+        ("98123-4567", "BR"),
+        ("9876 5432", "AU"),
+        ("784 1234", "ZA"),
+        ("2345 6789", "IN"),
+        ("234 5678", "IL"),
+        ("123 45 67", "SE"),
+        ("234 56 78", "TR"),
+        ("345 6789", "NZ"),
+        ("07700 900123", "IE"),
+        ("98765 43210", "US"),
+        ("291-555-0111", "US"),
+    ];
+    for (cell, country) in cases {
+        assert_eq!(read(cell, Some(country)), None, "{cell} in {country}");
+    }
+    // Whoever writes the plus means it, and some ranges are newer than the library.
+    assert_eq!(read("+49 30 5550123", Some("US")), Some(("+49305550123".to_owned(), false)));
+}
+
+#[test]
+fn national_numbers_are_read_as_they_are_written_where_they_belong() {
+    let cases = [
+        ("0212 555 12 34", "TR", "+902125551234"),
+        ("(532) 123 45 67", "TR", "+905321234567"),
+        ("(442) 123-4567", "MX", "+524421234567"),
+        ("3514960123", "DE", "+493514960123"),
+        ("0351/496-0123", "DE", "+493514960123"),
+        ("(02) 9374 4000", "AU", "+61293744000"),
+        ("412 345 678", "AU", "+61412345678"),
+        ("011 981234567", "BR", "+5511981234567"),
+        ("8 (495) 123-45-67", "RU", "+74951234567"),
+        ("03-1234-5678", "JP", "+81312345678"),
+        ("617 5550111", "US", "+16175550111"),
+    ];
+    for (cell, country, e164) in cases {
+        assert_eq!(read(cell, Some(country)), Some((e164.to_owned(), false)), "{cell} in {country}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Lines that are not whole rows: a cell with a line end that stands in no quotes.
+
+use std::collections::HashMap;
+
+use crate::identity::Keys;
+use crate::mapping::{Columns, Field, Target};
+use crate::table::Row;
+use crate::values::{email, looks_like_contact_data, text};
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// It is a part of a row, with lines beside it.
+    Part,
+    /// It is one text, in a list of several columns.
+    Lone,
+}
+
+impl Break {
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Break::Part => "is a part of a row, whose other part is beside it: put cells with line ends in quotes",
+            Break::Lone => {
+                "is one text without the sign between cells: if it ends the row above, put that cell in quotes; if it is a \
+                 heading, remove it"
+            }
+        }
+    }
+}
+
+/// Finds lines that are not whole rows. Only those with fewer cells than the header are looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Breaks {
+    found: HashMap<u64, Break>,
+    /// Short lines so far that may be the parts of one row, and their cells as it would have them.
+    parts: Vec<(u64, Keys)>,
+    joined: Vec<String>,
+    /// The row before, if it was whole.
+    whole: Option<(u64, Keys)>,
+}
+
+impl Breaks {
+    pub(crate) fn into_found(self) -> HashMap<u64, Break> {
+        self.found
+    }
+
+    /// Something that is no part of any row.
+    pub(crate) fn interrupt(&mut self) {
+        self.parts.clear();
+        self.whole = None;
+    }
+
+    /// Takes the next row. The keys are those of rows that are not whole, whose consent nobody knows therefore.
+    pub(crate) fn take(&mut self, row: &Row, keys: Keys, columns: &Columns) -> Vec<Keys> {
+        let whole = self.whole.take();
+        if row.missing == 0 {
+            let is_rest = !self.parts.is_empty() && is_misfit(&row.cells, columns);
+            let found = if is_rest { self.all_with(row, keys) } else { Vec::new() };
+            self.parts.clear();
+            self.whole = Some((row.number, keys));
+            return found;
+        }
+        let cells = row.cells.get(..columns.all().len().saturating_sub(row.missing)).unwrap_or_default();
+        if !fits(cells, columns) {
+            if !self.parts.is_empty() {
+                self.join(cells);
+                let is_whole = self.joined.len() == columns.all().len() && fits(&self.joined, columns);
+                if is_whole || is_misfit(cells, columns) {
+                    let found = self.all_with(row, keys);
+                    self.parts.clear();
+                    return found;
+                }
+            }
+            if let [only] = cells
+                && columns.all().len() > 2
+                && !looks_like_contact_data(only)
+            {
+                self.found.insert(row.number, Break::Lone);
+                // A consent that ends in another line is not known.
+                let last = columns.all().last().map(|column| &column.target);
+                let before = whole.filter(|_| matches!(last, Some(Target::Consent(_))));
+                self.found.extend(before.map(|(number, _)| (number, Break::Part)));
+                if !self.parts.is_empty() && self.joined.len() < columns.all().len() {
+                    self.parts.push((row.number, keys));
+                }
+                return before.map(|(_, keys)| keys).into_iter().collect();
+            }
+        }
+        self.parts = vec![(row.number, keys)];
+        self.joined = cells.to_vec();
+        Vec::new()
+    }
+
+    /// All parts so far and this row are one.
+    fn all_with(&mut self, row: &Row, keys: Keys) -> Vec<Keys> {
+        let parts: Vec<(u64, Keys)> = self.parts.drain(..).chain([(row.number, keys)]).collect();
+        self.found.extend(parts.iter().map(|(number, _)| (*number, Break::Part)));
+        parts.into_iter().map(|(_, keys)| keys).collect()
+    }
+
+    fn join(&mut self, cells: &[String]) {
+        let mut cells = cells.iter();
+        if let Some((last, first)) = self.joined.last_mut().zip(cells.next()) {
+            last.push('\n');
+            last.push_str(first);
+        }
+        self.joined.extend(cells.cloned());
+    }
+}
+
+fn filled<'c>(cells: &'c [String], columns: &'c Columns, field: Field) -> impl Iterator<Item = String> + 'c {
+    let cells = columns.of(field).iter().filter_map(|index| cells.get(*index));
+    cells.map(|cell| text::value(cell).into_owned()).filter(|value| !value.is_empty() && !text::is_null(value))
+}
+
+/// Whether an address or a number stands where it belongs, and nothing else where addresses belong.
+fn fits(cells: &[String], columns: &Columns) -> bool {
+    let is_number = |value: &String| {
+        value.bytes().filter(u8::is_ascii_digit).count() >= 7
+            && !value.contains(|c: char| c.is_alphabetic() || c == '\n')
+    };
+    let is_email = |value: &String| email::emails(value).is_ok_and(|emails| !emails.has_rest) && !value.contains('\n');
+    let has_email = filled(cells, columns, Field::Email).any(|value| is_email(&value));
+    (has_email || filled(cells, columns, Field::Phone).any(|value| is_number(&value)))
+        && filled(cells, columns, Field::Email).all(|value| is_email(&value))
+}
+
+/// Whether something else than an address stands where addresses belong.
+fn is_misfit(cells: &[String], columns: &Columns) -> bool {
+    !fits(cells, columns) && filled(cells, columns, Field::Email).any(|value| email::emails(&value).is_err())
+}
